@@ -1,0 +1,55 @@
+# Each of these makes .venv first, so that one command is enough on a machine with Python and make.
+# Written for GNU make 3.81 (macOS) and any POSIX shell.
+
+PYTHON := .venv/bin/python
+STAMP  := .venv/.installed
+
+# The stamp holds the folder it was made in, and is written only after a full install. A .venv without one was
+# left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: made anew.
+SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
+
+.PHONY: run test check picture clean anew
+
+run: $(STAMP)  ## the full-screen client, with a server of its own beside it
+	@$(PYTHON) -m chat_tui --local
+
+test: $(STAMP)  ## the whole suite
+	$(PYTHON) -m pytest
+
+check: $(STAMP)  ## format, lint, types, import contracts
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+
+picture: $(STAMP)  ## the README's pictures, drawn from the real client
+	$(PYTHON) docs/pictures/make_pictures.py
+
+clean:
+	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Every candidate is really run: a name on the PATH may be a shim for a version that is not there.
+$(STAMP): pyproject.toml $(if $(SOUND),,anew)
+	@rm -f $(STAMP); \
+	if [ -z "$(SOUND)" ]; then \
+	    rm -rf .venv; chosen=; bare=; \
+	    for candidate in python3.14 python3.13 python3.12 python3.11 python3; do \
+	        "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	        if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; \
+	        then chosen=$$candidate; break; else bare=$${bare:-$$candidate}; fi; \
+	    done; \
+	    if [ -z "$$chosen" ] && [ -n "$$bare" ]; then \
+	        echo "$$bare cannot make a virtual environment: ensurepip is missing." \
+	             "On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
+	    fi; \
+	    if [ -z "$$chosen" ]; then \
+	        echo "Lobby needs Python 3.11 or newer, and none of python3.14 ... python3.11, python3 is." >&2; exit 1; \
+	    fi; \
+	    echo "Making .venv with $$chosen"; \
+	    "$$chosen" -m venv .venv || exit 1; \
+	fi; \
+	echo "Installing Lobby and its tools into .venv (a minute, the first time)"; \
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || exit 1; \
+	pwd -P > $(STAMP)

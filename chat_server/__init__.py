@@ -1,0 +1,1 @@
+"""Lobby's chat server: threads, sockets and plain text. Importing the package imports nothing."""
