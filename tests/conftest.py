@@ -19,7 +19,7 @@ LEAK_PATIENCE = 5.0
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test whose threads are alive or whose sockets and pipes are open soon after it.
 
-    Autouse and function-scoped, so it is set up first and torn down after every fixture of the test.
+    Autouse and of function scope: set up first, torn down after every other fixture of the test.
     """
     threads_before = set(threading.enumerate())
     channels_before = _open_channels()
