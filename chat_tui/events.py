@@ -1,0 +1,249 @@
+"""What the dialogue learns, as values: the only thing that passes from the wire to the model.
+
+Texts in here are as the server sent them; the model makes them safe for a terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Literal
+
+from chat_server.wire.protocol import Action, Message, Private
+
+
+class ConnectionState(Enum):
+    """How things stand with the server."""
+
+    OFFLINE = "offline"
+    """Nobody is signed in and nothing is being tried."""
+    CONNECTING = "connecting"
+    """The first sign-in is under way: looking up, dialling, logging in."""
+    ONLINE = "connected"
+    """Signed in."""
+    WAITING = "connection lost"
+    """The connection was lost; the next try comes in `ConnectionChanged.retry_in` seconds."""
+    RETRYING = "reconnecting"
+    """A try to come back is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The connection has another state, or the countdown to the next try has moved on.
+
+    `reason` says in words why it is so, empty where all is well. `retry_in`: seconds, only while
+    WAITING.
+    """
+
+    state: ConnectionState
+    reason: str = ""
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The server took us in; `commands` are those it listed, each with its slash, in its order."""
+
+    user: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRefused:
+    """A sign-in came to nothing: the server refused it, or there was no getting to one.
+
+    `retry`: whether the same may work later, so that a lost session goes on trying; `after`:
+    seconds that the server asked to wait before that, 0.0 where it said nothing.
+    """
+
+    reason: str
+    retry: bool
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """The server ended the session and means it: never retried by itself.
+
+    `asked`: the person had typed `/quit`; else somebody signed in elsewhere, or the account is
+    gone.
+    """
+
+    reason: str
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """From here on the room is `room`: what is said next is said there."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinFailed:
+    """The way into `room` was refused; the room stays what it was."""
+
+    room: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsListed:
+    """All active rooms with their numbers of members (None where the server does not tell)."""
+
+    rooms: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MembersListed:
+    """All members of `room`, oneself among them."""
+
+    room: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonJoined:
+    """`name` came into `room`, which is the room we are in."""
+
+    name: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLeft:
+    """`name` left `room`, which is the room we are in."""
+
+    name: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOpened:
+    """`room` has its first member."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomClosed:
+    """`room` is empty and gone."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionsListed:
+    """All that we follow; may hold "*" for everyone, never our own name."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """We follow `name` now ("*": everyone)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """We no longer follow `name` ("*": everyone)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """Somebody said something in `room`, or to us alone (Private)."""
+
+    room: str
+    message: Message | Action | Private
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPending:
+    """We said `text` in `room`; whether the server took it is not known yet."""
+
+    id: int
+    room: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSent:
+    """The server took our message `id`; `time` is when, in its own clock (None: it can't tell)."""
+
+    id: int
+    time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnUnconfirmed:
+    """Whether the server took our message `id` will never be known: it may have arrived."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLine:
+    """A line for the log: an answer to what was typed, or one that answers nothing we asked."""
+
+    text: str
+    kind: Literal["reply", "error", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextReturned:
+    """What was typed could not be sent and goes back to the composer.
+
+    `text` is what Enter in the composer would have to give again for the same effect.
+    """
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTrip:
+    """The time between a request and its answer, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """We were away from `lost_at` to `back_at` (local time): what was said then is not here."""
+
+    lost_at: datetime
+    back_at: datetime
+
+
+Event = (
+    ConnectionChanged
+    | SignedIn
+    | SignInRefused
+    | SignedOut
+    | Joined
+    | JoinFailed
+    | RoomsListed
+    | MembersListed
+    | PersonJoined
+    | PersonLeft
+    | RoomOpened
+    | RoomClosed
+    | SubscriptionsListed
+    | Followed
+    | Unfollowed
+    | MessageArrived
+    | OwnPending
+    | OwnSent
+    | OwnUnconfirmed
+    | ServerLine
+    | TextReturned
+    | RoundTrip
+    | Gap
+)
+"""Everything that `ChatModel.apply` takes."""

@@ -1,0 +1,260 @@
+"""ChatModel: everything that the screens show, changed by events alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time
+from enum import Enum, auto
+
+from chat_server.wire.protocol import Action, Message, Private
+from chat_tui import events
+from chat_tui.events import ConnectionChanged, ConnectionState, Event
+from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.history import History
+from chat_tui.model.people import People
+from chat_tui.model.room_log import RoomLog
+from chat_tui.model.rooms import Rooms
+from chat_tui.model.text import safe_name, safe_text
+
+_SERVER_LINE_KINDS = {
+    "reply": EntryKind.SERVER,
+    "error": EntryKind.ERROR,
+    "notice": EntryKind.NOTICE,
+}
+
+
+class Pane(Enum):
+    """A part of the screen that may have to be drawn again."""
+
+    ROOMS = auto()
+    LOG = auto()
+    PEOPLE = auto()
+    STATUS = auto()
+    COMPOSER = auto()
+
+
+class ChatModel:
+    """The truth for the eye. The screen's thread alone calls it; nothing in here blocks.
+
+    Every text that comes out of it is safe for a terminal (model/text.py).
+    """
+
+    def __init__(self, now: Callable[[], datetime] = datetime.now) -> None:
+        """`now` gives the local time without zone; tests give their own."""
+        self._now = now
+        self._changes: set[Pane] = set()
+        self.history = History()
+        """What was sent from the composer, in every session."""
+        self.begin("", "")
+
+    def begin(self, server: str, user: str) -> None:
+        """Somebody signs in for the first time, or as another or elsewhere: all is empty."""
+        self.server = safe_text(server)
+        """`host:port`."""
+        self.user = safe_name(user)
+        self.commands: tuple[str, ...] = ()
+        """The commands that the server listed, each with its slash."""
+        self.connection = ConnectionChanged(ConnectionState.OFFLINE)
+        self.round_trip: float | None = None
+        """Seconds between a request and its answer, the newest measured."""
+        self.rooms = Rooms()
+        self.people = People()
+        self.people.user = self.user
+        self._logs: dict[str, RoomLog] = {}
+        # The text as it was sent, which the entry may show otherwise (a TAB).
+        self._own: dict[int, tuple[str, int, str]] = {}  # pending: own id -> room, entry, text
+        self._unconfirmed: dict[str, dict[int, str]] = {}  # room -> entry -> text, oldest first
+        self._changes |= set(Pane)
+
+    @property
+    def room(self) -> str:
+        """The room that we are in, or were in before the connection was lost."""
+        return self.rooms.current
+
+    @property
+    def log(self) -> RoomLog:
+        """The log of the current room."""
+        return self.log_of(self.room)
+
+    def log_of(self, room: str) -> RoomLog:
+        """The log of a room, empty where we never heard anything there."""
+        return self._logs.setdefault(room, RoomLog())
+
+    @property
+    def unconfirmed(self) -> list[Entry]:
+        """Own messages of the current room that may not have arrived, oldest first."""
+        log = self.log
+        waiting = self._unconfirmed.get(self.room, {})
+        return [log[entry_id] for entry_id in waiting if entry_id >= log.first]
+
+    def mark_resent(self, entry_id: int) -> str | None:
+        """An unconfirmed message of the current room is being sent again: its text, as it was sent.
+
+        None, and nothing changes, where there is no such entry or it is not unconfirmed.
+        """
+        text = self._unconfirmed.get(self.room, {}).pop(entry_id, None)
+        if text is not None:
+            self.log.set_state(entry_id, EntryState.RESENT)
+            self._changes |= {Pane.LOG, Pane.STATUS}
+        return text
+
+    def take_changes(self) -> set[Pane]:
+        """The panes that have to be drawn again since the last call."""
+        changes, self._changes = self._changes, set()
+        return changes
+
+    def apply(self, event: Event) -> None:
+        """Take in what the dialogue learned."""
+        match event:
+            case events.MessageArrived(room, message):
+                self._message_arrived(safe_name(room), message)
+            case events.OwnPending(own_id, room, text):
+                self._own_pending(own_id, safe_name(room), text)
+            case events.OwnSent(own_id, said_at):
+                self._own_settled(own_id, EntryState.SENT, said_at)
+            case events.OwnUnconfirmed(own_id):
+                self._own_settled(own_id, EntryState.UNCONFIRMED, None)
+            case events.RoundTrip(seconds):
+                self.round_trip = seconds
+                self._changes.add(Pane.STATUS)
+            case events.ConnectionChanged():
+                self.connection = event
+                self._changes |= {Pane.STATUS, Pane.COMPOSER}
+            case events.SignedIn(user, commands):
+                self.user = self.people.user = safe_name(user)
+                self.commands = commands
+                self._changes |= set(Pane)
+            case events.Joined(room):
+                self._joined(safe_name(room))
+            case events.RoomsListed() | events.RoomOpened() | events.RoomClosed():
+                self._apply_to_rooms(event)
+            case events.MembersListed() | events.PersonJoined() | events.PersonLeft():
+                self._apply_to_members(event)
+            case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
+                self._apply_to_subscriptions(event)
+            case events.ServerLine(text, kind):
+                self._add(self.room, _SERVER_LINE_KINDS[kind], text)
+            case events.JoinFailed(_, reason):
+                self._add(self.room, EntryKind.ERROR, reason)
+            case events.SignedOut(reason):
+                self._add(self.room, EntryKind.SERVER, reason)
+            case events.Gap(lost_at, back_at):
+                self._gap(lost_at, back_at)
+            case events.SignInRefused() | events.TextReturned():
+                pass  # for the screen: ChatSession.take_notices
+
+    def _apply_to_rooms(
+        self, event: events.RoomsListed | events.RoomOpened | events.RoomClosed
+    ) -> None:
+        match event:
+            case events.RoomsListed(rooms):
+                self.rooms.replace_all((safe_name(name), members) for name, members in rooms)
+            case events.RoomOpened(room):
+                self.rooms.opened(safe_name(room))
+            case events.RoomClosed(room):
+                self.rooms.closed(safe_name(room))
+        self._changes.add(Pane.ROOMS)
+
+    def _apply_to_members(
+        self, event: events.MembersListed | events.PersonJoined | events.PersonLeft
+    ) -> None:
+        room = safe_name(event.room)
+        if room != self.room:  # of a room that we have left since
+            return
+        members: int | None
+        match event:
+            case events.MembersListed(_, names):
+                members = self.people.members_listed(map(safe_name, names))
+            case events.PersonJoined(name, _):
+                members = self.people.came(safe_name(name))
+                self._add(room, EntryKind.NOTICE, f"{safe_name(name)} joined")
+            case events.PersonLeft(name, _):
+                members = self.people.left(safe_name(name))
+                self._add(room, EntryKind.NOTICE, f"{safe_name(name)} left")
+        if members is not None:
+            self.rooms.count(room, members)
+        self._changes |= {Pane.PEOPLE, Pane.ROOMS, Pane.STATUS}
+
+    def _apply_to_subscriptions(
+        self, event: events.SubscriptionsListed | events.Followed | events.Unfollowed
+    ) -> None:
+        match event:
+            case events.SubscriptionsListed(names):
+                self.people.subscriptions_listed(map(safe_name, names))
+            case events.Followed(name):
+                self.people.follow(safe_name(name))
+            case events.Unfollowed(name):
+                self.people.unfollow(safe_name(name))
+        self._changes.add(Pane.PEOPLE)
+
+    def _joined(self, room: str) -> None:
+        if room != self.room:
+            self.people.forget_here()
+        self.rooms.enter(room)
+        self._changes |= set(Pane)
+
+    def _message_arrived(self, room: str, message: Message | Action | Private) -> None:
+        author = safe_name(message.author)
+        recipient = ""
+        kind = EntryKind.MESSAGE
+        if isinstance(message, Action):
+            kind = EntryKind.ACTION
+        elif isinstance(message, Private):
+            kind = EntryKind.PRIVATE
+            recipient = safe_name(message.recipient)
+        self.log_of(room).append(
+            kind,
+            self._said_at(message.time),
+            safe_text(message.text),
+            author=author,
+            recipient=recipient,
+            own=author == self.user,
+        )
+        self._log_changed(room)
+
+    def _own_pending(self, own_id: int, room: str, text: str) -> None:
+        entry = self.log_of(room).append(
+            EntryKind.MESSAGE,
+            self._now(),
+            safe_text(text),
+            author=self.user,
+            own=True,
+            state=EntryState.PENDING,
+        )
+        self._own[own_id] = (room, entry.id, text)
+        self._log_changed(room)
+
+    def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
+        place = self._own.pop(own_id, None)
+        if place is None:
+            return
+        room, entry_id, text = place
+        at = None if said_at is None else self._said_at(said_at)
+        self.log_of(room).set_state(entry_id, state, at)
+        if state is EntryState.UNCONFIRMED:
+            self._unconfirmed.setdefault(room, {})[entry_id] = text
+            self._changes.add(Pane.STATUS)
+        self._log_changed(room)
+
+    def _gap(self, lost_at: datetime, back_at: datetime) -> None:
+        text = f"no connection from {lost_at:%H:%M} to {back_at:%H:%M}; messages may be missing"
+        self._add(self.room, EntryKind.GAP, text)
+
+    def _add(self, room: str, kind: EntryKind, text: str) -> None:
+        self.log_of(room).append(kind, self._now(), safe_text(text))
+        self._log_changed(room)
+
+    def _log_changed(self, room: str) -> None:
+        if room == self.room:
+            self._changes.add(Pane.LOG)
+
+    def _said_at(self, said: str) -> datetime:
+        """Local time of a message: a live one tells the hour only, and is of today."""
+        try:
+            if len(said) > len("HH:MM:SS"):
+                return datetime.fromisoformat(said).astimezone().replace(tzinfo=None)
+            # Today here, not there: the day of a message never goes back from one to the next,
+            # whatever the server's time zone.
+            return datetime.combine(self._now().date(), time.fromisoformat(said))
+        except (ValueError, OverflowError):  # 25:61:61
+            return self._now()

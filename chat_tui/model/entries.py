@@ -1,0 +1,52 @@
+"""One entry of a room's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class EntryKind(Enum):
+    """What an entry is: how it is drawn."""
+
+    MESSAGE = "message"
+    ACTION = "action"
+    PRIVATE = "private"
+    SERVER = "server"
+    """An answer of the server to what was typed, or a line of its own accord."""
+    ERROR = "error"
+    NOTICE = "notice"
+    """Somebody came or went."""
+    GAP = "gap"
+    """We were away: what was said meanwhile is missing."""
+
+
+class EntryState(Enum):
+    """What is known about an own message; everything else is SENT."""
+
+    SENT = "sent"
+    PENDING = "pending"
+    """Handed to the connection; the server has not said yet that it took it."""
+    UNCONFIRMED = "unconfirmed"
+    """The connection broke first: it may have arrived. Can be sent again, by a key only."""
+    RESENT = "resent"
+    """Was unconfirmed, and was sent again as a newer entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of talk. All text is safe for a terminal.
+
+    `id` is unique and rises by one within a room's log. `at` is local time without zone.
+    `author` and `recipient` are empty where there is none; `own`: we said it.
+    """
+
+    id: int
+    kind: EntryKind
+    at: datetime
+    author: str
+    text: str
+    own: bool = False
+    state: EntryState = EntryState.SENT
+    recipient: str = ""
