@@ -1,0 +1,144 @@
+"""What is logged, and in which words: one line an event, with its time.
+
+Everything that comes from outside is escaped, and no method takes a password. May be called from
+any thread, while holding no lock of the hub or of the delivery: writing may block.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from enum import IntEnum
+from typing import Final, TextIO
+
+from chat_server.printable import one_line, printable, quoted
+
+
+class _Level(IntEnum):
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+LEVELS: Final = tuple(level.name.lower() for level in _Level)
+"""The names of the levels, from the one that says most to the one that says least."""
+
+
+class EventLog:
+    """The log of one server. An `address` is `host:port`; names are as they came from outside."""
+
+    def __init__(self, stream: TextIO | None = None, level: str = "info") -> None:
+        """`stream`: standard error where it is None; `level`: one of `LEVELS`."""
+        self._stream: TextIO | None = sys.stderr if stream is None else stream
+        self._level = _Level[level.upper()]
+        self._lock = threading.Lock()
+
+    def running(self, host: str, port: int) -> None:
+        """The server listens."""
+        where = f"[{host}]" if ":" in host else host
+        self._write(_Level.INFO, "*", f"Listening on {printable(where)}:{port}")
+
+    def connected(self, address: str) -> None:
+        """A client connected."""
+        self._write(_Level.INFO, "+", f"New connection from {printable(address)}")
+
+    def refused(self, address: str, why: str) -> None:
+        """A client was sent away at the door: server full, too many of its address."""
+        self._write(_Level.WARNING, "!", f"Refused {printable(address)}: {one_line(why)}")
+
+    def authenticated(self, user: str) -> None:
+        """A login succeeded."""
+        self._write(_Level.INFO, "+", f"User {quoted(user)} authenticated")
+
+    def failed_login(self, user: str, address: str) -> None:
+        """Unknown user or wrong password."""
+        self._write(
+            _Level.WARNING, "!", f"Failed login for {quoted(user)} from {printable(address)}"
+        )
+
+    def throttled_login(self, user: str, address: str) -> None:
+        """A login was refused unseen, after too many failures from its address."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"Refused login for {quoted(user)} from {printable(address)}: too many failures",
+        )
+
+    def login_timed_out(self, address: str) -> None:
+        """No whole line came in time."""
+        self._write(_Level.INFO, "-", f"Login timed out for {printable(address)}")
+
+    def invalid_login(self, address: str) -> None:
+        """The first line was no LOGIN. It is not shown: it may hold a password."""
+        self._write(_Level.INFO, "!", f"Invalid login format from {printable(address)}")
+
+    def disconnected(self, user: str) -> None:
+        """A session ended."""
+        self._write(_Level.INFO, "-", f"User {quoted(user)} disconnected")
+
+    def connection_closed(self, address: str) -> None:
+        """A client went that had never logged in."""
+        self._write(_Level.DEBUG, "-", f"Connection from {printable(address)} closed before login")
+
+    def replaced(self, user: str) -> None:
+        """A session was ended by a newer login of the same user."""
+        self._write(_Level.INFO, "-", f"User {quoted(user)} logged out due to new login")
+
+    def cut_slow_reader(self, client: str) -> None:
+        """A client was cut because it did not read. `client`: its user, or else its address."""
+        self._write(_Level.WARNING, "!", f"Cut {quoted(client)}: it reads too slowly")
+
+    def removed(self, user: str) -> None:
+        """A session was ended because its account is gone from the users file."""
+        self._write(_Level.INFO, "-", f"User {quoted(user)} logged out: account removed")
+
+    def users_reloaded(self, count: int) -> None:
+        """The users file had changed and was read again."""
+        accounts = "1 account" if count == 1 else f"{count} accounts"
+        self._write(_Level.INFO, "*", f"Users file read again: {accounts}")
+
+    def users_broken(self, why: str) -> None:
+        """The users file had changed and can't be used: the accounts stay as they were."""
+        self._write(_Level.ERROR, "!", f"Accounts stay as they were: {one_line(why)}")
+
+    def accept_failed(self, why: str) -> None:
+        """A connection could not be accepted: too many open files, for example."""
+        self._write(_Level.ERROR, "!", f"Can't accept a connection: {one_line(why)}")
+
+    def thread_failed(self, why: str) -> None:
+        """No thread could be started for a client."""
+        self._write(_Level.ERROR, "!", f"Can't start a thread for a client: {one_line(why)}")
+
+    def unexpected(self, error: BaseException, where: str) -> None:
+        """Something that should not happen: one line, and the traceback at level debug."""
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        lines = [f"Unexpected in {printable(where)}: {one_line(what)}"]
+        if self._level <= _Level.DEBUG:
+            for chunk in traceback.format_exception(error):
+                lines += chunk.rstrip("\n").split("\n")
+        self._write(_Level.ERROR, "!", *lines)
+
+    def stopping(self) -> None:
+        """The server was asked to stop."""
+        self._write(_Level.INFO, "*", "Stopping")
+
+    def stopped(self) -> None:
+        """Everything is closed."""
+        self._write(_Level.INFO, "*", "Stopped")
+
+    def _write(self, level: _Level, mark: str, *lines: str) -> None:
+        if level < self._level or self._stream is None:
+            return
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        first, *rest = lines
+        text = f"{stamp} [{mark}] {first}\n"
+        text += "".join(f"    {one_line(line)}\n" for line in rest)
+        try:
+            with self._lock:
+                self._stream.write(text)
+                self._stream.flush()
+        except (OSError, ValueError):  # closed, full disk, an encoding that can't: chat goes on
+            pass
