@@ -68,7 +68,7 @@ class _Login:
 
 
 class PasswordPool:
-    """The threads that hash. `start` begins them and `stop` ends them; `check` is for any thread."""
+    """The threads that hash: begun by `start`, ended by `stop`. Any thread may call `check`."""
 
     def __init__(self, workers: int | None = None, queue_bound: int = QUEUE_BOUND) -> None:
         """`workers`: as many as `default_workers` says where it is None."""

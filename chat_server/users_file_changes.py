@@ -31,7 +31,7 @@ def add_account(path: Path, name: str, hashed: str) -> None:
     changed then.
     """
     with _alone(path):
-        accounts = dict(read_accounts(path)) if os.path.lexists(path) else {}
+        accounts = dict(read_accounts(path)) if os.path.exists(path) else {}
         if name in accounts:
             raise AccountExistsError(name)
         write_accounts(path, accounts | {name: hashed})
@@ -49,14 +49,16 @@ def remove_account(path: Path, name: str) -> None:
         write_accounts(path, accounts)
 
 
-def make_accounts(path: Path, accounts: Mapping[str, str]) -> None:
-    """Make the file with these accounts; does nothing where there is one. Raises `UsersFileError`.
+def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
+    """Make the file with these accounts; False, and nothing done, where there is one by now.
 
-    For those who start at the same moment: the first one's file stays.
+    Raises `UsersFileError`.
     """
     with _alone(path):
-        if not os.path.lexists(path):
-            write_accounts(path, accounts)
+        if os.path.exists(path):
+            return False
+        write_accounts(path, accounts)
+        return True
 
 
 def write_accounts(path: Path, accounts: Mapping[str, str]) -> None:
