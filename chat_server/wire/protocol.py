@@ -64,7 +64,7 @@ _SPOKEN: Final = re.compile(
 )
 
 
-class LineTooLong(ValueError):
+class LineTooLong(ValueError):  # noqa: N818  (it names the line, and whose fault it is)
     """A line that `CLIENT_LINE_LIMIT` does not admit; `size` is its length in bytes with the LF."""
 
     def __init__(self, size: int) -> None:

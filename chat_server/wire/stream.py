@@ -11,6 +11,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from contextlib import suppress
 from typing import Final
 
 READ_SIZE: Final = 65536
@@ -22,7 +23,7 @@ _LINGER_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Stream:
-    """A connected socket in blocking mode. `settimeout` is never used: it would change writes too."""
+    """A connected socket in blocking mode; never `settimeout`, which would change writes too."""
 
     __slots__ = ("_socket",)
 
@@ -59,6 +60,10 @@ class Stream:
         """Send everything, blocking as long as it takes. Raises `OSError` when broken."""
         self._socket.sendall(data)
 
+    def wait_writable(self, timeout: float) -> bool:
+        """Block until the kernel would take more, `timeout` seconds at most; whether it would."""
+        return self._wait(select.POLLOUT, timeout)
+
     def peer_is_gone(self) -> bool:
         """Whether the connection was reset or shut down on both sides; never blocks."""
         return bool(self._poll(0, 0.0) & _HANG_UP)
@@ -77,10 +82,8 @@ class Stream:
 
     def abort(self) -> None:
         """As `shutdown`, and let `close` reset the connection instead of flushing it."""
-        try:
+        with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-        except OSError:
-            pass
         self.shutdown()
 
     def close(self) -> None:
@@ -88,10 +91,8 @@ class Stream:
         self._socket.close()
 
     def _shutdown(self, how: int) -> None:
-        try:
+        with suppress(OSError):
             self._socket.shutdown(how)
-        except OSError:
-            pass
 
     def _wait(self, events: int, timeout: float) -> bool:
         return bool(self._poll(events, timeout))

@@ -1,0 +1,278 @@
+"""The life of one client, told top to bottom in its own thread: greet, log in, converse, part."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from chat_server import commands
+from chat_server.config import Config
+from chat_server.delivery import Delivery
+from chat_server.event_log import EventLog
+from chat_server.hub import Hub, Session
+from chat_server.limits import LoginThrottle, TokenBucket
+from chat_server.outbox import Outbox
+from chat_server.passwords import PasswordPool, Verdict
+from chat_server.users import UserStore
+from chat_server.wire import replies
+from chat_server.wire.protocol import (
+    CLIENT_LINE_LIMIT,
+    Command,
+    LineBuffer,
+    Oversize,
+    Text,
+    canonical_name,
+    decode_line,
+    encode_error,
+    encode_replies,
+    parse_client_line,
+    published_form,
+    words,
+)
+from chat_server.wire.stream import Stream
+
+_GLANCE_SECONDS: Final = 0.25
+"""While a client waits for its allowance: how often its thread looks whether it is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all clients of one server share."""
+
+    config: Config
+    hub: Hub[Outbox]
+    delivery: Delivery
+    accounts: UserStore
+    passwords: PasswordPool
+    throttle: LoginThrottle
+    log: EventLog
+
+
+class ClientHandler:
+    """One client, from its first line to its last. All methods but `outbox` run in its thread."""
+
+    def __init__(self, stream: Stream, host: str, port: int, shared: Shared) -> None:
+        """`host` and `port`: where the client comes from. Owns `stream` from now on."""
+        self._stream = stream
+        self._host = host
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._shared = shared
+        self._buffer = LineBuffer(CLIENT_LINE_LIMIT)
+        self._lines: deque[bytes | Oversize] = deque()
+        self._input_ended = False
+        self._half_closed_at: float | None = None
+        self._session: Session[Outbox] | None = None
+        self._login_deadline = time.monotonic() + shared.config.login_timeout
+        self.outbox = Outbox(stream, shared.config.outbox)
+
+    def run(self) -> None:
+        """Tell the whole life. Never raises; the stream is closed at the end."""
+        log = self._shared.log
+        log.connected(self._address)
+        try:
+            self._say(encode_replies([replies.LOGIN_PROMPT]))
+            self._session = self._log_in()
+            if self._session is not None:
+                log.authenticated(self._session.user)
+                self._converse(self._session)
+            self._part()
+        except OSError:
+            pass  # reset in whatever state it was: the end of this client and of nobody else
+        except Exception as error:  # a defect here must not take the others along
+            log.unexpected(error, self._address)
+        finally:
+            self._end_session()
+            self.outbox.close()
+
+    # Login
+
+    def _log_in(self) -> Session[Outbox] | None:
+        """Take the LOGIN line and begin a session; None where it was refused, and said why."""
+        shared = self._shared
+        line = self._login_line()
+        if line is None:
+            return None
+        match words(line):
+            case ["LOGIN", name, password]:
+                pass
+            case _:
+                shared.log.invalid_login(self._address)
+                self._refuse(replies.INVALID_LOGIN_FORMAT)
+                return None
+        user = canonical_name(name)
+        answer = shared.passwords.check(
+            password,
+            None if user is None else shared.accounts.hash_of(user),
+            shared.accounts.highest_cost,
+            admit=lambda: shared.throttle.retry_after(self._host),
+            wanted=lambda: not self._stream.peer_is_gone(),
+            on_wrong=lambda: shared.throttle.failed(self._host),
+        )
+        match answer.outcome:
+            case Verdict.RIGHT if user is not None:
+                session = shared.hub.log_in(user, self.outbox, commands.GREETING)
+                shared.delivery.drain()
+                if session is None:
+                    # The account went while its hash was computed; or the server is stopping and
+                    # has said so: this line is then dropped behind that last one.
+                    self._refuse(replies.AUTHENTICATION_FAILED)
+                return session
+            case Verdict.THROTTLED:
+                shared.log.throttled_login(name, self._address)
+                self._refuse(replies.too_many_failures(answer.retry_after))
+            case Verdict.WRONG:
+                shared.log.failed_login(name, self._address)
+                self._refuse(replies.AUTHENTICATION_FAILED)
+            case _:
+                pass  # nobody waits for it any more
+        return None
+
+    def _login_line(self) -> str | None:
+        """The first line that is not blank; None where there came none in time, or no good one."""
+        while True:
+            while self._lines:
+                raw = self._lines.popleft()
+                if isinstance(raw, Oversize):
+                    self._refuse(replies.LINE_TOO_LONG)
+                    return None
+                try:
+                    line = decode_line(raw)
+                except UnicodeDecodeError:
+                    self._refuse(replies.LINE_NOT_UTF8)
+                    return None
+                if line:
+                    return line
+            if self._input_ended:
+                return None
+            try:
+                self._read(self._login_deadline - time.monotonic())
+            except TimeoutError:
+                self._shared.log.login_timed_out(self._address)
+                self._refuse(replies.LOGIN_TIMED_OUT)
+                return None
+
+    def _refuse(self, why: str) -> None:
+        self._say(encode_error(why), last=True)
+
+    # Conversation
+
+    def _converse(self, session: Session[Outbox]) -> None:
+        """Take line after line, as the allowance admits, until the session or the input ends."""
+        config = self._shared.config
+        allowance = TokenBucket(config.rate, config.burst)
+        while self._take_lines(session, allowance) and not self._input_ended:
+            self._read()
+
+    def _take_lines(self, session: Session[Outbox], allowance: TokenBucket) -> bool:
+        """Everything that has come: runs of messages share one look at the hub and one fan-out.
+
+        Returns whether the conversation goes on.
+        """
+        delivery = self._shared.delivery
+        run: list[str] = []
+        audience: tuple[Outbox, ...] = (self.outbox,)
+        while self._lines and not session.ended.is_set():
+            wait = allowance.take()
+            if wait:
+                self._publish(session, run)
+                delivery.drain()
+                if not self._wait_for_allowance(session, wait):
+                    return False
+            text = self._text_of(session, self._lines.popleft(), run)
+            if text:
+                run.append(text)
+        audience += self._publish(session, run)
+        delivery.drain()
+        delivery.throttle(audience)
+        return not session.ended.is_set()
+
+    def _text_of(
+        self, session: Session[Outbox], raw: bytes | Oversize, run: list[str]
+    ) -> str | None:
+        """What a line publishes. Anything else is answered, after the run that came before it."""
+        hub = self._shared.hub
+        if isinstance(raw, Oversize):
+            self._publish(session, run)
+            hub.fail(session, replies.LINE_TOO_LONG)
+            return None
+        try:
+            line = decode_line(raw)
+        except UnicodeDecodeError:
+            self._publish(session, run)
+            hub.fail(session, replies.LINE_NOT_UTF8)
+            return None
+        match parse_client_line(line):
+            case Text(text):
+                return published_form(text)
+            case Command() as command:
+                self._publish(session, run)
+                commands.execute(hub, session, command)
+                self._shared.delivery.relieve()
+        return None
+
+    def _publish(self, session: Session[Outbox], run: list[str]) -> tuple[Outbox, ...]:
+        """Hand a run of texts to the hub and empty it; returns who gets them."""
+        if not run:
+            return ()
+        audience = self._shared.hub.publish(session, run)
+        run.clear()
+        self._shared.delivery.relieve()
+        return audience
+
+    def _wait_for_allowance(self, session: Session[Outbox], seconds: float) -> bool:
+        """Sit out `seconds`; False at once where the rest of what came is not to be taken.
+
+        That is at a forced logout, a shutdown or a reset; and when the client closed its side in
+        an orderly way more than `half_closed_seconds` ago.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if session.ended.wait(min(left, _GLANCE_SECONDS)) or self._stream.peer_is_gone():
+                return False
+            if self._stream.peer_has_finished():
+                now = time.monotonic()
+                if self._half_closed_at is None:
+                    self._half_closed_at = now
+                if now - self._half_closed_at > self._shared.config.half_closed_seconds:
+                    return False
+        return True
+
+    # Parting
+
+    def _part(self) -> None:
+        """End the session, get its last lines out, and close without resetting them away."""
+        self._end_session()
+        self._say(b"", last=True)
+        if not self._input_ended:
+            # The flusher ends this wait `linger_seconds` after the last line went out.
+            while self._stream.recv():
+                pass
+        self._shared.delivery.settle(self.outbox, self._shared.config.flush_seconds)
+
+    def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        self._shared.hub.log_out(session)
+        self._shared.delivery.drain()
+        if self.outbox.was_too_slow:
+            self._shared.log.cut_slow_reader(session.user)
+        self._shared.log.disconnected(session.user)
+
+    # Lines in, lines out
+
+    def _read(self, timeout: float | None = None) -> None:
+        """Block for more input. Raises `TimeoutError`, and `OSError` at a reset."""
+        data = self._stream.recv(timeout)
+        if data:
+            self._lines.extend(self._buffer.feed(data))
+        else:
+            self._input_ended = True
+            self._lines.extend(self._buffer.finish())
+
+    def _say(self, data: bytes, *, last: bool = False) -> None:
+        """Send outside a session: before login, and at the very end."""
+        self._shared.delivery.deliver((self.outbox,), data, last)
+        self._shared.delivery.drain()

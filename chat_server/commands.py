@@ -1,0 +1,128 @@
+"""The commands, as one table: `/help`, usage errors and the list at login all come from it.
+
+A new command is one row here and its function on the hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from chat_server.hub import Hub, Session
+from chat_server.outbox import Outbox
+from chat_server.wire import replies
+from chat_server.wire.protocol import LOBBY, Command
+
+ClientHub = Hub[Outbox]
+ClientSession = Session[Outbox]
+_Run = Callable[[ClientHub, ClientSession, tuple[str, ...]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command: how it is written, what it does in a few words, and what runs it."""
+
+    form: str
+    help: str
+    run: _Run
+    fewest: int = 0
+    """Words after the command that it needs."""
+    most: int = 0
+    """Words after the command that it takes."""
+    choices: frozenset[str] | None = None
+    """Where given, every word after the command is one of these."""
+
+    @property
+    def word(self) -> str:
+        """The command with its slash."""
+        return self.form.split(" ", 1)[0]
+
+    def admits(self, arguments: tuple[str, ...]) -> bool:
+        """Whether the words after the command are as its form says."""
+        return self.fewest <= len(arguments) <= self.most and (
+            self.choices is None or self.choices.issuperset(arguments)
+        )
+
+
+def _help(hub: ClientHub, session: ClientSession, _: tuple[str, ...]) -> None:
+    hub.reply(session, [replies.help_line(row.form, row.help) for row in _TABLE])
+
+
+_TABLE: Final = (
+    CommandRow(
+        "/join <room>",
+        "move to a room; it opens if there is none of that name",
+        lambda hub, session, words: hub.join(session, words[0]),
+        fewest=1,
+        most=1,
+    ),
+    CommandRow(
+        "/leave",
+        f"go back to the {LOBBY}",
+        lambda hub, session, words: hub.join(session, LOBBY),
+    ),
+    CommandRow(
+        "/rooms",
+        "list the rooms and how many are in each",
+        lambda hub, session, words: hub.list_rooms(session),
+    ),
+    CommandRow(
+        "/subscribe <user>",
+        "hear what a user says in the room you are in; * is everyone",
+        lambda hub, session, words: hub.subscribe(session, words[0]),
+        fewest=1,
+        most=1,
+    ),
+    CommandRow(
+        "/unsubscribe <user>",
+        "hear a user no more; * ends only the subscription to everyone",
+        lambda hub, session, words: hub.unsubscribe(session, words[0]),
+        fewest=1,
+        most=1,
+    ),
+    CommandRow(
+        "/subs",
+        "list whom you are subscribed to",
+        lambda hub, session, words: hub.list_subscriptions(session),
+    ),
+    CommandRow(
+        "/who [room]",
+        "list who is in a room, this one if you name none",
+        lambda hub, session, words: hub.list_members(session, *words),
+        most=1,
+    ),
+    CommandRow(
+        "/presence on|off",
+        "be told who comes and goes, or not",
+        lambda hub, session, words: hub.set_presence(session, words[0] == "on"),
+        fewest=1,
+        most=1,
+        choices=frozenset({"on", "off"}),
+    ),
+    CommandRow("/help", "list the commands", _help),
+    CommandRow(
+        "/quit",
+        "say goodbye and close the connection",
+        lambda hub, session, words: hub.log_out(session, replies.GOODBYE),
+    ),
+)
+
+_BY_WORD: Final = {row.word: row for row in _TABLE}
+
+GREETING: Final = (
+    replies.LOGIN_SUCCESSFUL,
+    *replies.available_commands(row.word for row in _TABLE),
+)
+"""What a session reads before anything else."""
+
+
+def execute(hub: ClientHub, session: ClientSession, command: Command) -> None:
+    """Run one command for a session, in its own thread; bad ones are answered with an error."""
+    row = _BY_WORD.get(command.word)
+    if row is None:
+        hub.fail(session, replies.unknown_command(command.word))
+    elif not row.admits(command.arguments):
+        hub.fail(session, replies.usage(row.form))
+    else:
+        row.run(hub, session, command.arguments)

@@ -1,0 +1,111 @@
+"""Every limit and default of the server, each with its unit and its reason."""
+
+from __future__ import annotations
+
+import resource
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RESERVED_FILES = 64
+"""Open files kept back from clients: for the log, the users file, pipes, the listener."""
+
+MOST_CLIENTS = 10_000
+"""Beyond this many threads nobody has measured the server."""
+
+
+def room_for_clients(most: int = MOST_CLIENTS) -> int:
+    """How many clients the limit on open files admits, after raising the soft limit as needed.
+
+    At least 1, at most `most`. Changes the limit of this process.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most + RESERVED_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        # Some systems have a lower ceiling than they tell; then the soft limit stays what it was.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return most
+    return max(1, min(most, soft - RESERVED_FILES))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What one server runs with. Times in seconds, sizes in bytes; 0 lifts a limit where said."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Loopback, because the wire is not encrypted."""
+
+    port: int = 9000
+    """0: any free port."""
+
+    users: Path = Path("users.json")
+    """The accounts; in the working directory."""
+
+    max_clients: int = field(default_factory=room_for_clients)
+    """Connections at once; a connection over it is told so and closed."""
+
+    max_connections_per_ip: int = 16
+    """One address must not take every place. 0: no limit."""
+
+    limit_loopback: bool = False
+    """Whether that limit holds for loopback too: many people may come through one proxy there."""
+
+    rate: float = 10.0
+    """Lines a second that a client may send in the long run: more than one types. 0: no limit."""
+
+    burst: int = 20
+    """Lines that a client may send at once: a small paste, a script's few lines."""
+
+    login_failures: int = 10
+    """Failed logins that one address may have in `login_failure_window`. 0: no limit."""
+
+    login_failure_window: float = 600.0
+    """Ten minutes: guessing becomes hopeless, a person who mistyped only waits a little."""
+
+    outbox: int = 1024 * 1024
+    """Backlog of one slow reader: some 10,000 lines. It bounds the memory a stuck client costs."""
+
+    login_timeout: float = 30.0
+    """Time to send the LOGIN line: long enough to type it at netcat, short enough for strangers."""
+
+    log_level: str = "info"
+
+    stall_seconds: float = 5.0
+    """A reader over a quarter of its outbox whose kernel took nothing for so long is cut."""
+
+    throttle_seconds: float = 0.1
+    """What a publisher waits, for all slow readers of a batch together, at the most."""
+
+    throttle_recency: float = 1.0
+    """Only readers that took something within this time are waited for."""
+
+    linger_seconds: float = 1.0
+    """So long, after the last line, is read away what comes, lest a reset destroy that line."""
+
+    flush_seconds: float = 5.0
+    """How long a session that ends, or a server that stops, tries to get its last lines out."""
+
+    half_closed_seconds: float = 60.0
+    """After an orderly close: so long what had come is still taken, at the allowed rate."""
+
+    users_check_seconds: float = 2.0
+    """How often the users file is looked at: an account is there as soon as one has walked over."""
+
+    listen_backlog: int = 4096
+    """With the default of 128, a thousand clients that reconnect at once wait for seconds."""
+
+    stack_size: int = 256 * 1024
+    """Of each thread: 8 MiB each would exhaust address space long before 10,000 clients."""
+
+    switch_interval: float = 0.0005
+    """A thread that gave the interpreter away for a send waits so long, at worst, to get it back;
+    at the default of 5 ms one busy thread made a fan-out to 100 forty times slower."""
+
+    @property
+    def throttle_mark(self) -> int:
+        """Backlog in bytes above which a reader is slow: publishers wait and stalling counts."""
+        return self.outbox // 4

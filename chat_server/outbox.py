@@ -1,0 +1,176 @@
+"""The outbox: what one receiver has still to take, bounded and in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from enum import Enum, auto
+from typing import Final
+
+from chat_server.wire.stream import Stream
+
+_FLUSH_SIZE: Final = 256 * 1024
+"""Bytes joined for one send: what a kernel buffer takes at once, roughly."""
+
+
+class Phase(Enum):
+    """The life of an outbox; it only ever moves downwards."""
+
+    OPEN = auto()
+    """Takes lines."""
+    FINISHING = auto()
+    """Has its last line; what is there still goes out."""
+    FINISHED = auto()
+    """Everything is out and FIN is sent; what the client still sends is thrown away."""
+    CUT = auto()
+    """Given up with a reset: too slow, or gone."""
+    CLOSED = auto()
+    """The file number is free; nothing may touch the stream again."""
+
+
+class Outbox:
+    """The way to one client, from any thread.
+
+    The drainer calls `send`, the flusher `flush`, the client's own thread `finish` and `close`.
+    Each takes this outbox's lock, the last in the order of locks, and holds it only over a
+    non-blocking send: so two threads never interleave their bytes, and nobody ever writes to a
+    file number that the client's own thread has given back.
+    """
+
+    __slots__ = (
+        "_chunks",
+        "_limit",
+        "_lock",
+        "_stream",
+        "backlog",
+        "finished_at",
+        "patience_spent",
+        "phase",
+        "progressed_at",
+        "was_too_slow",
+    )
+
+    def __init__(self, stream: Stream, limit: int) -> None:
+        """`limit`: most bytes of backlog."""
+        self._stream = stream
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._chunks: deque[bytes | memoryview] = deque()
+        self.backlog = 0
+        """Bytes not yet taken by the kernel. Read without the lock, as a hint."""
+        self.phase = Phase.OPEN
+        self.progressed_at = time.monotonic()
+        """When the kernel last took something of this client's."""
+        self.patience_spent = False
+        """A publisher has waited for this reader in vain; nobody does again until it takes more."""
+        self.finished_at = 0.0
+        """When the last line was decided (FINISHING) or sent with its FIN (FINISHED)."""
+        self.was_too_slow = False
+        """Cut because it did not read, not because it went away; for the log."""
+
+    def fileno(self) -> int:
+        """The stream's file number, to wait for; -1 once closed."""
+        return self._stream.fileno()
+
+    def send(self, data: bytes, *, last: bool = False) -> bool:
+        """Pass on what was decided for this client: at once where nothing waits, else behind it.
+
+        With `last`, nothing after it is taken any more, and FIN follows once all is out. Never
+        blocks. Returns whether the flusher must look after this outbox. A backlog over the limit
+        cuts the client.
+        """
+        with self._lock:
+            if self.phase is not Phase.OPEN:
+                return False
+            if last:
+                self.phase = Phase.FINISHING
+                self.finished_at = time.monotonic()
+            rest: bytes | memoryview | None = data
+            if not self._chunks:
+                rest = self._offer(data)
+            if rest:
+                if not self._chunks:
+                    self.progressed_at = time.monotonic()
+                self._chunks.append(rest)
+                self.backlog += len(rest)
+                if self.backlog > self._limit:
+                    self._cut(too_slow=True)
+            self._finish_when_empty()
+            return self.phase is not Phase.OPEN or self.backlog > 0
+
+    def flush(self) -> None:
+        """Offer the backlog to the kernel, as far as it takes it. Never blocks."""
+        with self._lock:
+            while self._chunks and self.phase in (Phase.OPEN, Phase.FINISHING):
+                chunk = self._next_chunk()
+                rest = self._offer(chunk)
+                if rest is None:
+                    return
+                if len(rest) < len(chunk):
+                    self.progressed_at = time.monotonic()
+                    self.patience_spent = False
+                self.backlog -= len(chunk) - len(rest)
+                if rest:
+                    self._chunks.appendleft(rest)
+                    return
+            self._finish_when_empty()
+
+    def wait_writable(self, timeout: float) -> bool:
+        """Block until a flush makes sense, `timeout` seconds at most. The client's own thread."""
+        return self._stream.wait_writable(timeout)
+
+    def cut(self, *, too_slow: bool = False) -> None:
+        """Give this client up with a reset and wake its thread. Any thread."""
+        with self._lock:
+            self._cut(too_slow=too_slow)
+
+    def wake(self) -> None:
+        """End both directions so that the client's own thread comes out of its read. Any thread."""
+        with self._lock:
+            if self.phase is not Phase.CLOSED:
+                self._stream.shutdown()
+
+    def close(self) -> None:
+        """Free the file number; only the client's own thread. Nothing is sent afterwards."""
+        with self._lock:
+            self.phase = Phase.CLOSED
+            self._chunks.clear()
+            self.backlog = 0
+            self._stream.close()
+
+    def _offer(self, data: bytes | memoryview) -> bytes | memoryview | None:
+        """One non-blocking send; returns what was not taken, None where the connection broke."""
+        try:
+            taken = self._stream.send_some(data)
+        except OSError:
+            self._cut(too_slow=False)
+            return None
+        return b"" if taken == len(data) else memoryview(data)[taken:]
+
+    def _next_chunk(self) -> bytes | memoryview:
+        """The next bytes to offer: small chunks are joined, so that they share a system call."""
+        first = self._chunks.popleft()
+        if not self._chunks or len(first) >= _FLUSH_SIZE:
+            return first
+        parts = [first]
+        size = len(first)
+        while self._chunks and size < _FLUSH_SIZE:
+            parts.append(self._chunks.popleft())
+            size += len(parts[-1])
+        return b"".join(parts)
+
+    def _finish_when_empty(self) -> None:
+        if self.phase is Phase.FINISHING and not self._chunks:
+            self._stream.finish()
+            self.phase = Phase.FINISHED
+            self.finished_at = time.monotonic()
+
+    def _cut(self, *, too_slow: bool) -> None:
+        if self.phase in (Phase.CUT, Phase.CLOSED):
+            return
+        self.phase = Phase.CUT
+        self.was_too_slow = too_slow
+        self._chunks.clear()
+        self.backlog = 0
+        self._stream.abort()

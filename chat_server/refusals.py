@@ -1,0 +1,76 @@
+"""Connections that are refused at the door: told why, and closed without losing that line."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from math import inf
+from typing import Final
+
+from chat_server.wire.protocol import encode_error
+from chat_server.wire.stream import READ_SIZE
+
+_MOST: Final = 256
+"""Refused connections that may linger at once; beyond, one is closed as it is."""
+
+
+class Refusals:
+    """Refused connections that linger. They have no thread: the acceptor's alone calls this."""
+
+    def __init__(self, selector: selectors.BaseSelector, linger_seconds: float) -> None:
+        """`selector`: the acceptor's own, in which the refused sockets wait, too."""
+        self._selector = selector
+        self._linger_seconds = linger_seconds
+        self._until: dict[socket.socket, float] = {}
+
+    def refuse(self, connected: socket.socket, why: str) -> None:
+        """Say why, as an error line, and let the connection end."""
+        connected.setblocking(False)
+        try:
+            # A fresh socket's buffer takes one line whole.
+            connected.send(encode_error(why))
+            connected.shutdown(socket.SHUT_WR)
+        except OSError:
+            connected.close()
+            return
+        if len(self._until) >= _MOST:
+            connected.close()
+            return
+        self._until[connected] = time.monotonic() + self._linger_seconds
+        self._selector.register(connected, selectors.EVENT_READ)
+
+    def is_refused(self, candidate: object) -> bool:
+        """Whether `candidate` is one of the sockets that linger."""
+        return candidate in self._until
+
+    def read_away(self, refused: socket.socket) -> None:
+        """Throw away what a refused client sent: unread, it would turn the close into a reset."""
+        try:
+            if refused.recv(READ_SIZE):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._close(refused)
+
+    def seconds_left(self) -> float:
+        """Until the next one has lingered long enough; infinite where there is none."""
+        return max(0.0, min(self._until.values()) - time.monotonic()) if self._until else inf
+
+    def close_overdue(self) -> None:
+        """Close those that have lingered long enough."""
+        now = time.monotonic()
+        for refused in [held for held, until in self._until.items() if until <= now]:
+            self._close(refused)
+
+    def close_all(self) -> None:
+        """Close every one that is left."""
+        for refused in list(self._until):
+            self._close(refused)
+
+    def _close(self, refused: socket.socket) -> None:
+        del self._until[refused]
+        self._selector.unregister(refused)
+        refused.close()

@@ -1,0 +1,23 @@
+"""Accounts for tests: `pw-of-<name>` is everybody's password, at bcrypt's lowest cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import bcrypt
+
+PEOPLE = ("alice", "bob", "carol", "dave", "DPS")
+
+
+@cache
+def cheap_hash(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+
+
+def write_accounts_file(path: Path, people: Iterable[str] = PEOPLE) -> Path:
+    """Write an accounts file and return its path."""
+    path.write_text(json.dumps({name: cheap_hash(f"pw-of-{name}") for name in people}))
+    return path

@@ -1,0 +1,78 @@
+"""A real server in this process, and clients that speak to it as netcat would."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_server.config import Config
+from chat_server.event_log import EventLog
+from chat_server.server import ChatServer
+from chat_server.users import UserStore
+from tests.server.accounts import write_accounts_file
+from tests.server.wire_client import WireClient
+
+
+class RunningServer:
+    """A server on a free port of loopback, its log, and the clients opened on it."""
+
+    def __init__(self, config: Config) -> None:
+        self.log = io.StringIO()
+        self.config = config
+        self.server = ChatServer(config, UserStore(config.users), EventLog(self.log, "debug"))
+        self.server.start()
+        self.port = self.server.port
+        self._clients: list[WireClient] = []
+
+    def connect(self) -> WireClient:
+        """A connection that has not logged in; its first line is still to be read."""
+        client = WireClient("127.0.0.1", self.port)
+        self._clients.append(client)
+        return client
+
+    def log_in(self, user: str, *, subscribe: str | None = None) -> WireClient:
+        """A logged-in client whose greeting has been read."""
+        client = self.connect()
+        client.expect("[SERVER] Login using: LOGIN <username> <password>")
+        client.send(f"LOGIN {user} pw-of-{user}")
+        client.expect("[SERVER] Login successful")
+        client.expect_match(r"\[SERVER\] Available commands: .*")
+        if subscribe is not None:
+            client.send(f"/subscribe {subscribe}")
+            client.expect(f"[SERVER] Subscribed to {subscribe}")
+        return client
+
+    def close(self) -> None:
+        """Close every client, then stop the server."""
+        for client in self._clients:
+            client.close()
+        self.server.stop()
+
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Give a function that starts a server with the given settings; all are stopped afterwards."""
+    running: list[RunningServer] = []
+    base = Config(port=0, users=write_accounts_file(tmp_path / "users.json"), max_clients=2000)
+
+    def start(**settings: object) -> RunningServer:
+        server = RunningServer(replace(base, **settings))  # type: ignore[arg-type]
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.close()
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> RunningServer:
+    """A server without a limit on the rate, so that a test may say what it has to say."""
+    return start_server(rate=0)

@@ -1,0 +1,259 @@
+"""Section 2 of the contract: login, over a real socket."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+import pytest
+
+from chat_server.wire import replies
+from tests.server.accounts import write_accounts_file
+from tests.server.conftest import RunningServer, StartServer
+from tests.server.wire_client import WireClient
+
+PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
+COMMANDS = (
+    "[SERVER] Available commands: /join, /leave, /rooms, /subscribe, /unsubscribe, /subs, "
+    "/who, /presence, /help, /quit"
+)
+
+
+def greeted(server: RunningServer) -> WireClient:
+    client = server.connect()
+    client.expect(PROMPT)
+    return client
+
+
+def test_right_password(server: RunningServer) -> None:
+    client = greeted(server)
+    client.send("LOGIN alice pw-of-alice")
+    client.expect("[SERVER] Login successful", COMMANDS)
+    assert client.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+    assert "[+] New connection from 127.0.0.1:" in server.log.getvalue()
+    assert "[+] User 'alice' authenticated" in server.log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "line", ["LOGIN alice", "LOGIN alice a b", "login alice pw", "hello", "/join dev", "LOGIN"]
+)
+def test_invalid_format_closes(server: RunningServer, line: str) -> None:
+    client = greeted(server)
+    client.send(line)
+    client.expect("[ERROR] Invalid login format")
+    client.expect_end()
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        "alice wrong",
+        "nobody pw-of-alice",
+        "alice " + "x" * 73,
+        "alice pw-of-alice\x00",
+        "alice pw-of-alice\x1f",
+        "ali\x1bce pw-of-alice",
+        "a/b pw",
+        "none pw",
+    ],
+)
+def test_unknown_user_and_wrong_password_read_the_same(
+    server: RunningServer, credentials: str
+) -> None:
+    client = greeted(server)
+    client.send("LOGIN " + credentials)
+    client.expect("[ERROR] Authentication failed")
+    client.expect_end()
+    assert "pw-of" not in server.log.getvalue()
+    assert "\x1b" not in server.log.getvalue()
+
+
+def test_name_is_brought_to_nfc(start_server: StartServer) -> None:
+    server = start_server()
+    path = server.config.users
+    write_accounts_file(path, ["josé"])
+    server.server.look_at_users()
+    client = greeted(server)
+    client.send("LOGIN josé pw-of-josé")
+    client.expect("[SERVER] Login successful", COMMANDS)
+
+
+def test_blank_lines_before_login_are_ignored(server: RunningServer) -> None:
+    client = greeted(server)
+    client.send("", "   ", "\t", "LOGIN alice pw-of-alice\r")
+    client.expect("[SERVER] Login successful", COMMANDS)
+
+
+def test_lines_sent_with_the_login_are_taken_after_it(server: RunningServer) -> None:
+    client = greeted(server)
+    client.send("LOGIN alice pw-of-alice", "/join dev", "/who")
+    client.expect("[SERVER] Login successful", COMMANDS)
+    client.expect("[SERVER] Joined room 'dev'", "[SERVER] In room 'dev': alice")
+
+
+def test_login_one_byte_at_a_time(server: RunningServer) -> None:
+    client = greeted(server)
+    for byte in b"LOGIN alice pw-of-alice\r\n":
+        client.send_raw(bytes([byte]))
+    client.expect("[SERVER] Login successful", COMMANDS)
+
+
+def test_a_too_long_line_before_login_closes(server: RunningServer) -> None:
+    client = greeted(server)
+    client.send_raw(b"x" * 4096)
+    client.expect("[ERROR] Line too long (limit 4096 bytes)")
+    client.expect_end()
+
+
+def test_no_utf8_before_login_closes(server: RunningServer) -> None:
+    client = greeted(server)
+    client.send_raw(b"LOGIN \xff\xfe\n")
+    client.expect("[ERROR] Line is not valid UTF-8")
+    client.expect_end()
+
+
+def test_silence_times_out_and_single_bytes_buy_no_time(start_server: StartServer) -> None:
+    server = start_server(login_timeout=0.2)
+    client = greeted(server)
+    client.send_raw(b"LOGIN al")
+    client.expect("[ERROR] Login timed out")
+    client.expect_end()
+    assert "[-] Login timed out for 127.0.0.1:" in server.log.getvalue()
+
+
+def test_after_ten_failures_right_passwords_are_refused_too(start_server: StartServer) -> None:
+    server = start_server(login_failures=3)
+    live = server.log_in("bob")
+    for _ in range(3):
+        client = greeted(server)
+        client.send("LOGIN alice wrong")
+        client.expect("[ERROR] Authentication failed")
+    client = greeted(server)
+    client.send("LOGIN alice pw-of-alice")
+    match = client.expect_match(r"\[ERROR\] Too many failed logins; try again in (\d+) s")
+    assert 590 <= int(match[1]) <= 600
+    client.expect_end()
+    assert live.ask("/who") == "[SERVER] In room 'lobby': bob"
+
+
+def test_bad_formats_do_not_count_as_failures(start_server: StartServer) -> None:
+    server = start_server(login_failures=1)
+    for _ in range(3):
+        client = greeted(server)
+        client.send("nonsense")
+        client.expect("[ERROR] Invalid login format")
+    server.log_in("alice")
+
+
+def test_too_many_connections_from_one_address(start_server: StartServer) -> None:
+    server = start_server(max_connections_per_ip=2, limit_loopback=True)
+    first, _ = greeted(server), greeted(server)
+    refused = server.connect()
+    refused.send("LOGIN alice pw-of-alice")  # unread by the server: must not reset the line away
+    refused.expect("[ERROR] " + replies.TOO_MANY_CONNECTIONS)
+    refused.expect_end()
+    first.send("x")
+    first.expect("[ERROR] Invalid login format")
+    first.expect_end()
+    first.close()
+    retried = _greeted_in_the_end(server)
+    retried.send("LOGIN alice pw-of-alice")
+    retried.expect("[SERVER] Login successful", COMMANDS)
+
+
+def _greeted_in_the_end(server: RunningServer) -> WireClient:
+    """The server releases a place when the client's thread has ended, soon after its last line."""
+    for _ in range(1000):
+        client = server.connect()
+        if client.read_line() == PROMPT:
+            return client
+        client.close()
+    raise AssertionError("the place was never given back")
+
+
+def test_loopback_is_exempt_by_default(start_server: StartServer) -> None:
+    server = start_server(max_connections_per_ip=1)
+    greeted(server)
+    greeted(server)
+
+
+def test_full_server_says_so(start_server: StartServer) -> None:
+    server = start_server(max_clients=1)
+    greeted(server)
+    refused = server.connect()
+    refused.expect("[ERROR] Server is full; try again later")
+    refused.expect_end()
+
+
+def test_second_login_forces_the_first_out(server: RunningServer) -> None:
+    first = server.log_in("alice")
+    first.send("/join dev")
+    first.expect("[SERVER] Joined room 'dev'")
+    second = server.log_in("alice")
+    first.expect("[SERVER] Logged out due to new login")
+    first.expect_end()
+    assert second.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+
+
+def test_nothing_of_the_older_connection_is_published_afterwards(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=1, burst=1)
+    listener = server.log_in("bob", subscribe="*")
+    first = server.log_in("alice")
+    first.send("one", "two", "three")
+    listener.expect_message("alice", "one")
+    second = server.log_in("alice")
+    first.expect("[SERVER] Logged out due to new login")
+    first.expect_end()
+    second.send("from the new one")
+    listener.expect_message("alice", "from the new one")
+
+
+def test_forty_logins_of_one_user_leave_one_session(server: RunningServer) -> None:
+    observer = server.log_in("bob")
+    barrier = threading.Barrier(40)
+    last_lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def race(client: WireClient) -> None:
+        barrier.wait()
+        client.send("LOGIN alice pw-of-alice")
+        client.expect("[SERVER] Login successful", COMMANDS)
+        while (line := client.read_line(patience=60)) is not None:
+            last_lines.put(line)
+
+    threads = [threading.Thread(target=race, args=(greeted(server),)) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for _ in range(39):
+        assert last_lines.get(timeout=30) == "[SERVER] Logged out due to new login"
+    assert observer.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert observer.ask("/rooms") == "[SERVER] Active rooms: lobby (2)"
+    server.log_in("alice")
+    for thread in threads:
+        thread.join(30)
+    assert last_lines.get() == "[SERVER] Logged out due to new login"
+    assert last_lines.empty()
+    assert observer.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+
+
+def test_removed_user_is_logged_out(server: RunningServer) -> None:
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    write_accounts_file(server.config.users, ["bob"])
+    server.server.look_at_users()
+    alice.expect("[SERVER] Logged out: this account was removed")
+    alice.expect_end()
+    assert bob.ask("/subscribe alice") == "[ERROR] No such user: alice"
+    again = greeted(server)
+    again.send("LOGIN alice pw-of-alice")
+    again.expect("[ERROR] Authentication failed")
+
+
+def test_broken_users_file_keeps_the_accounts_and_is_told_once(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    server.config.users.write_text("{")
+    server.server.look_at_users()
+    server.server.look_at_users()
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    server.log_in("bob")
+    assert server.log.getvalue().count("Accounts stay as they were") == 1

@@ -1,0 +1,100 @@
+"""A client for tests: it sends lines and expects lines, and knows nothing else."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import time
+from typing import Any
+
+PATIENCE = 10.0
+"""Seconds that a line may take to come. Never a measure of speed: only when to give up."""
+
+
+class WireClient:
+    """One TCP connection. Used by one thread."""
+
+    def __init__(self, host: str, port: int, *, receive_buffer: int | None = None) -> None:
+        """`receive_buffer`: bytes for SO_RCVBUF, to fill a slow reader's buffers quickly."""
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect((host, port))
+        self._pending = b""
+
+    def send(self, *lines: str) -> None:
+        """Send lines in one write."""
+        self.send_raw("".join(f"{line}\n" for line in lines).encode())
+
+    def send_raw(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def read_line(self, patience: float = PATIENCE) -> str | None:
+        """The next line without its LF; None at the end of the stream."""
+        deadline = time.monotonic() + patience
+        while b"\n" not in self._pending:
+            self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+            data = self.socket.recv(65536)
+            if not data:
+                assert not self._pending, f"the stream ends within a line: {self._pending!r}"
+                return None
+            self._pending += data
+        line, self._pending = self._pending.split(b"\n", 1)
+        return line.decode()
+
+    def expect(self, *lines: str) -> None:
+        """Read exactly these lines."""
+        for line in lines:
+            read = self.read_line()
+            assert read == line, f"expected {line!r}, read {read!r}"
+
+    def expect_match(self, pattern: str) -> re.Match[str]:
+        """Read one line that the whole of `pattern` matches."""
+        line = self.read_line()
+        match = re.fullmatch(pattern, line or "")
+        assert match, f"expected {pattern!r}, read {line!r}"
+        return match
+
+    def expect_message(self, author: str, text: str) -> None:
+        """Read one live message."""
+        match = self.expect_match(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (.*)")
+        assert match.groups() == (author, text)
+
+    def expect_end(self) -> None:
+        """Read an orderly end of the stream: not a reset, and no line before it."""
+        assert self.read_line() is None
+
+    def expect_silence(self) -> None:
+        """Show that nothing had been sent to this client: the next line answers a new question.
+
+        Replies and messages go one way in one order, so no waiting is needed.
+        """
+        self.send("/presence maybe")
+        self.expect("[ERROR] Usage: /presence on|off")
+
+    def ask(self, line: str) -> str:
+        """Send a line and read the one line that answers it."""
+        self.send(line)
+        answer = self.read_line()
+        assert answer is not None
+        return answer
+
+    def finish(self) -> None:
+        """Close the sending half, as `nc -N` does at the end of its input."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Close so that the server sees a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> WireClient:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
