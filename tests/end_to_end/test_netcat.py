@@ -1,0 +1,177 @@
+"""The README's lines for netcat, as they stand there, with the real program and a real server."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from chat_server.demo_accounts import DEMO_NAMES, DEMO_PASSWORD
+from tests.server.accounts import cheap_hash
+from tests.server.wire_client import WireClient
+
+README = Path(__file__).parents[2] / "README.md"
+STAMPED = re.compile(r"\[\d\d:\d\d:\d\d\] (?P<author>\w+): (?P<text>.*)")
+
+Nc = Callable[[str], str]
+
+
+def readme_block(name: str) -> str:
+    """Give the fenced block of the README that follows the mark with this name."""
+    found = re.search(rf"<!-- netcat: {name} -->\n```\w*\n(.*?)```", README.read_text(), re.DOTALL)
+    assert found, f"README.md has no block marked {name!r}"
+    return found[1].strip("\n")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a server process with the demo accounts."""
+    users = tmp_path / "users.json"
+    users.write_text(json.dumps(dict.fromkeys(DEMO_NAMES, cheap_hash(DEMO_PASSWORD))))
+    with (
+        (tmp_path / "server.log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "chat_server", "--port", "0", "--users", str(users)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        yield process
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.fixture
+def port(server: subprocess.Popen[str]) -> int:
+    """Give the port that the server says it runs on."""
+    assert server.stdout is not None
+    ready = re.fullmatch(r"\[\*\] Chat server running on port (\d+)\n", server.stdout.readline())
+    assert ready is not None
+    return int(ready[1])
+
+
+@pytest.fixture
+def with_port(port: int, require_program: Callable[[str], Path]) -> Nc:
+    """Give a function that puts the real port into a line of the README."""
+    require_program("nc")
+
+    def substitute(line: str) -> str:
+        assert line.count("127.0.0.1 9000") == 1, line
+        return line.replace("127.0.0.1 9000", f"127.0.0.1 {port}")
+
+    return substitute
+
+
+class Neighbour(WireClient):
+    """A user at a plain socket, who follows everyone and hears who comes."""
+
+    def hear(self, part: str) -> str:
+        """Read on until a line holds `part`; give that line."""
+        while (line := self.read_line()) is not None:
+            if part in line:
+                return line
+        raise AssertionError(f"the server closed before it said {part!r}")
+
+
+@pytest.fixture
+def alice(port: int) -> Iterator[Neighbour]:
+    """Give alice, in the lobby, following everyone."""
+    neighbour = Neighbour("127.0.0.1", port)
+    with neighbour:
+        neighbour.send(f"LOGIN alice {DEMO_PASSWORD}", "/subscribe *", "/presence on")
+        neighbour.hear("Presence on")
+        yield neighbour
+
+
+def test_the_session_at_netcat_goes_as_the_readme_shows(with_port: Nc, alice: Neighbour) -> None:
+    command, *lines = readme_block("session").splitlines()
+    assert "/subscribe *" in lines
+    with subprocess.Popen(
+        with_port(command.removeprefix("$ ")).split(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as netcat:
+        assert netcat.stdin is not None
+        assert netcat.stdout is not None
+        for line in lines:
+            stamped = STAMPED.fullmatch(line)
+            if line.startswith("[SERVER] "):
+                assert netcat.stdout.readline() == f"{line}\n"
+            elif stamped:
+                assert stamped["author"] == "alice"
+                alice.send(stamped["text"])
+                heard = STAMPED.fullmatch(netcat.stdout.readline().rstrip("\n"))
+                assert heard is not None
+                assert heard.groups() == stamped.groups()
+            else:
+                netcat.stdin.write(f"{line}\n")
+                if not line.startswith(("/", "LOGIN ")):
+                    assert alice.hear("bob: ").endswith(f"] bob: {line}")
+        netcat.stdin.close()
+        assert netcat.stdout.readline() == ""
+        assert netcat.wait(10) == 0
+
+
+def test_a_script_says_something_in_one_line(with_port: Nc, alice: Neighbour) -> None:
+    line = with_port(readme_block("publisher"))
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0
+    assert done.stdout.endswith("[SERVER] Goodbye\n")
+    heard = STAMPED.fullmatch(alice.hear("bob: "))
+    assert heard is not None
+    assert heard.groups() == ("bob", "build failed")
+
+
+@contextmanager
+def listening(line: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a pipeline in a group of its own, so that it can be ended as Ctrl+C ends it."""
+    with subprocess.Popen(
+        ["sh", "-c", line],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as pipeline:
+        try:
+            yield pipeline
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(pipeline.pid, signal.SIGINT)
+
+
+def test_a_script_listens_in_one_line(with_port: Nc, alice: Neighbour) -> None:
+    with listening(with_port(readme_block("listener"))) as pipeline:
+        assert pipeline.stdout is not None
+        alice.hear("carol joined room 'lobby'")
+        # Nobody is told when carol's subscription stands: say it until it is heard.
+        for _ in range(50):
+            alice.send("the first build failed")
+            if select.select([pipeline.stdout], [], [], 0.2)[0]:
+                break
+        alice.send("the second build passed", "the third build failed")
+        heard = [pipeline.stdout.readline().decode().rstrip("\n")]
+        while "first" in heard[-1]:
+            heard.append(pipeline.stdout.readline().decode().rstrip("\n"))
+    texts = [found["text"] for line in heard if (found := STAMPED.fullmatch(line))]
+    assert len(texts) == len(heard)
+    assert texts[0] == "the first build failed"
+    assert texts[-1] == "the third build failed"
+
+
+def test_the_listener_ends_when_its_server_has(
+    with_port: Nc, alice: Neighbour, server: subprocess.Popen[str]
+) -> None:
+    impatient = with_port(readme_block("listener")).replace("sleep 20", "sleep 0.1")
+    with listening(impatient) as pipeline:
+        alice.hear("carol joined room 'lobby'")
+        server.terminate()
+        assert pipeline.wait(20) == 1  # of grep, which has found nothing
