@@ -1,0 +1,132 @@
+"""What `make` promises a newcomer: it finds a Python, installs once, and says what is missing.
+
+The Makefile is run with a PATH of its own, on which every Python is a small script.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+TOO_OLD_OR_A_SHIM = "exit 1"
+GOOD = """
+case "$*" in *"-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python;; esac
+echo "$(basename "$0") $*" >> calls
+"""
+NO_ENSUREPIP = 'case "$*" in *ensurepip*) exit 1;; esac'
+PIP_FAILS = f'case "$*" in *"pip install"*) exit 1;; esac\n{GOOD}'
+
+
+class Machine:
+    """A folder with the Makefile, and a PATH that has only what was put there."""
+
+    def __init__(self, folder: Path, make: Path) -> None:
+        self._make = make
+        self._programs = folder / "programs"
+        self._programs.mkdir()
+        for name in ("basename", "cat", "cp", "mkdir", "rm"):
+            found = shutil.which(name)
+            assert found is not None
+            (self._programs / name).symlink_to(found)
+        self.checkout = folder / "a checkout"
+        self.checkout.mkdir()
+        for name in ("Makefile", "pyproject.toml"):
+            shutil.copy(PROJECT / name, self.checkout)
+
+    def has(self, name: str, script: str) -> None:
+        """Put a program on the PATH."""
+        program = self._programs / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    def make(self, target: str = "test") -> subprocess.CompletedProcess[str]:
+        """Run make."""
+        return subprocess.run(
+            [self._make, target],
+            cwd=self.checkout,
+            env={"PATH": str(self._programs)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+
+    def calls(self) -> list[str]:
+        """Give the calls of good Pythons since the last time, but for questions (`-c`)."""
+        record = self.checkout / "calls"
+        calls = record.read_text().splitlines() if record.exists() else []
+        record.unlink(missing_ok=True)
+        return [call for call in calls if " -c " not in call]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> Machine:
+    """Give a machine with make and without any Python."""
+    return Machine(tmp_path, require_program("make"))
+
+
+INSTALL = "python -m pip install --quiet --disable-pip-version-check --editable .[dev]"
+SUITE = "python -m pytest"
+
+
+def test_no_python_is_told_in_one_line(machine: Machine) -> None:
+    machine.has("python3", TOO_OLD_OR_A_SHIM)
+    done = machine.make()
+    assert done.returncode != 0
+    assert done.stderr.startswith("Lobby needs Python 3.11 or newer")
+    assert not (machine.checkout / ".venv").exists()
+
+
+def test_a_missing_ensurepip_names_the_package(machine: Machine) -> None:
+    machine.has("python3", NO_ENSUREPIP)
+    done = machine.make()
+    assert done.returncode != 0
+    assert done.stderr.startswith("python3 cannot make a virtual environment: ensurepip is missing")
+    assert "apt install python3-venv" in done.stderr
+
+
+def test_the_first_python_that_works_is_taken(machine: Machine) -> None:
+    machine.has("python3.14", TOO_OLD_OR_A_SHIM)
+    machine.has("python3.13", NO_ENSUREPIP)
+    machine.has("python3.12", GOOD)
+    machine.has("python3", GOOD)
+    assert machine.make().returncode == 0
+    assert machine.calls() == ["python3.12 -m venv .venv", INSTALL, SUITE]
+
+
+def test_it_installs_once_and_again_when_the_project_file_changes(machine: Machine) -> None:
+    machine.has("python3", GOOD)
+    machine.make()
+    machine.calls()
+    assert machine.make().returncode == 0
+    assert machine.calls() == [SUITE]
+    stamp = machine.checkout / ".venv" / ".installed"
+    newer = stamp.stat().st_mtime_ns + 1_000_000_000
+    project_file = machine.checkout / "pyproject.toml"
+    os.utime(project_file, ns=(newer, newer))
+    assert machine.make().returncode == 0
+    assert machine.calls() == [INSTALL, SUITE]
+
+
+def test_a_half_made_venv_is_made_anew(machine: Machine) -> None:
+    machine.has("python3", PIP_FAILS)
+    assert machine.make().returncode != 0
+    assert machine.calls() == ["python3 -m venv .venv"]
+    (machine.checkout / ".venv" / "half").touch()
+    machine.has("python3", GOOD)
+    assert machine.make().returncode == 0
+    assert machine.calls() == ["python3 -m venv .venv", INSTALL, SUITE]
+    assert not (machine.checkout / ".venv" / "half").exists()
+
+
+def test_a_venv_that_was_moved_is_made_anew(machine: Machine) -> None:
+    machine.has("python3", GOOD)
+    machine.make()
+    machine.calls()
+    machine.checkout = machine.checkout.rename(machine.checkout.with_name("elsewhere"))
+    assert machine.make().returncode == 0
+    assert machine.calls() == ["python3 -m venv .venv", INSTALL, SUITE]
