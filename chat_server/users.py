@@ -165,17 +165,18 @@ def _read(path: Path) -> tuple[_Fingerprint, bytes]:
         raise UsersFileError(f"{_shown(path)}: no such file; {_how_to_add(path)}") from None
     except OSError as error:
         raise UsersFileError(f"{_shown(path)}: {_why(error)}") from None
-    with open(file, "rb", buffering=0) as raw:
+    try:
         # Before reading: what is written while we read shows as a change at the next look.
         status = os.fstat(file)
         if stat.S_ISDIR(status.st_mode):
             raise UsersFileError(f"{_shown(path)}: is a folder; name a file in it")
         if not stat.S_ISREG(status.st_mode):
             raise UsersFileError(f"{_shown(path)}: is no regular file; name one")
-        try:
-            data = _read_at_most(raw.fileno(), SIZE_LIMIT + 1)
-        except OSError as error:
-            raise UsersFileError(f"{_shown(path)}: {_why(error)}") from None
+        data = _read_at_most(file, SIZE_LIMIT + 1)
+    except OSError as error:
+        raise UsersFileError(f"{_shown(path)}: {_why(error)}") from None
+    finally:
+        os.close(file)
     if len(data) > SIZE_LIMIT:
         raise UsersFileError(
             f"{_shown(path)}: larger than {SIZE_LIMIT} bytes, which no users file is;"
