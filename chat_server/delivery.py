@@ -222,7 +222,7 @@ class Delivery:
         by_file: dict[int, Outbox] = {}
         due = inf
         for outbox in attended:
-            due = min(due, self._due(outbox))
+            due = min(due, self._due(outbox, looking_ahead=True))
             file = outbox.fileno()
             if outbox.backlog and file >= 0:
                 by_file[file] = outbox
@@ -251,11 +251,17 @@ class Delivery:
             case _:
                 return False
 
-    def _due(self, outbox: Outbox) -> float:
-        """When patience with this outbox ends, on the monotonic clock."""
+    def _due(self, outbox: Outbox, *, looking_ahead: bool = False) -> float:
+        """When patience with this outbox ends, on the monotonic clock.
+
+        `looking_ahead`: or when to look at it again, where that is sooner.
+        """
         match outbox.phase:
             case Phase.OPEN if outbox.backlog > self._config.throttle_mark:
                 return outbox.progressed_at + self._config.stall_seconds
+            case Phase.OPEN if outbox.backlog and looking_ahead:
+                # Nobody wakes the flusher when this backlog passes the mark: look again soon.
+                return time.monotonic() + self._config.stall_seconds / 10
             case Phase.FINISHING:
                 return outbox.finished_at + self._config.flush_seconds
             case Phase.FINISHED:

@@ -13,7 +13,7 @@ from chat_server.config import Config
 from chat_server.event_log import EventLog
 from chat_server.server import ChatServer
 from chat_server.users import UserStore
-from tests.server.accounts import write_accounts_file
+from tests.server.accounts import PEOPLE, write_accounts_file
 from tests.server.wire_client import WireClient
 
 
@@ -27,6 +27,7 @@ class RunningServer:
         self.server.start()
         self.port = self.server.port
         self._clients: list[WireClient] = []
+        self._stopped = False
 
     def connect(self) -> WireClient:
         """A connection that has not logged in; its first line is still to be read."""
@@ -46,11 +47,22 @@ class RunningServer:
             client.expect(f"[SERVER] Subscribed to {subscribe}")
         return client
 
+    def add_people(self, names: list[str]) -> None:
+        """Add accounts to the users file, and let the server look at it."""
+        write_accounts_file(self.config.users, [*PEOPLE, *names])
+        self.server.look_at_users()
+
+    def stop(self) -> None:
+        """Stop the server; once, however often it is called."""
+        if not self._stopped:
+            self._stopped = True
+            self.server.stop()
+
     def close(self) -> None:
         """Close every client, then stop the server."""
         for client in self._clients:
             client.close()
-        self.server.stop()
+        self.stop()
 
 
 StartServer = Callable[..., RunningServer]

@@ -1,0 +1,109 @@
+"""Section 4 of the contract: who hears what, in which order, across rooms."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+from tests.server.conftest import RunningServer, StartServer
+from tests.server.wire_client import WireClient
+
+
+def test_only_subscribers_in_the_same_room_hear(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    bob = server.log_in("bob", subscribe="alice")
+    carol = server.log_in("carol")
+    dave = server.log_in("dave", subscribe="*")
+    dave.send("/join dev")
+    dave.expect("[SERVER] Joined room 'dev'")
+    alice.send("hello")
+    bob.expect_message("alice", "hello")
+    for client in (alice, carol, dave):
+        client.expect_silence()
+
+
+def test_the_echo_comes_to_who_is_subscribed_to_oneself(server: RunningServer) -> None:
+    alice = server.log_in("alice", subscribe="*")
+    alice.send("not for me")
+    alice.expect_silence()
+    alice.send("/subscribe alice", "for me")
+    alice.expect("[SERVER] Subscribed to alice")
+    alice.expect_message("alice", "for me")
+    again = server.log_in("alice")
+    assert again.ask("/subs") == "[SERVER] Subscriptions: *"
+
+
+def test_four_publishers_and_eight_subscribers_complete_and_in_order(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=0)
+    publishers = [f"p{number}" for number in range(4)]
+    subscribers = [f"s{number}" for number in range(8)]
+    server.add_people([*publishers, *subscribers])
+    listening = [server.log_in(name, subscribe="*") for name in subscribers]
+    speaking = [server.log_in(name) for name in publishers]
+    received: list[dict[str, list[int]]] = [{name: [] for name in publishers} for _ in subscribers]
+
+    def listen(client: WireClient, into: dict[str, list[int]]) -> None:
+        for _ in range(4 * 500):
+            match = client.expect_match(r"\[..:..:..\] (p\d): (\d+)")
+            into[match[1]].append(int(match[2]))
+
+    def speak(client: WireClient) -> None:
+        for start in range(0, 500, 7):
+            client.send(*(str(number) for number in range(start, min(start + 7, 500))))
+
+    threads = [
+        *(
+            threading.Thread(target=listen, args=pair)
+            for pair in zip(listening, received, strict=True)
+        ),
+        *(threading.Thread(target=speak, args=(client,)) for client in speaking),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(numbers == list(range(500)) for heard in received for numbers in heard.values())
+    for client in listening:
+        client.expect_silence()
+
+
+def test_a_member_who_hops_never_reads_a_line_of_another_room(server: RunningServer) -> None:
+    rooms = ["r0", "r1", "r2"]
+    server.add_people([f"noisy-{room}" for room in rooms])
+    stop = threading.Event()
+    noisy = []
+    for room in rooms:
+        client = server.log_in(f"noisy-{room}")
+        client.send(f"/join {room}")
+        client.expect(f"[SERVER] Joined room '{room}'")
+        noisy.append((room, client))
+
+    def make_noise(room: str, client: WireClient) -> None:
+        while not stop.is_set():
+            client.send(*[f"from {room}"] * 20, "/rooms")
+            client.expect_match(r"\[SERVER\] Active rooms: .*")
+
+    threads = [threading.Thread(target=make_noise, args=pair) for pair in noisy]
+    for thread in threads:
+        thread.start()
+    hopper = server.log_in("alice", subscribe="*")
+    here, foreign, messages = "lobby", [], 0
+    for hop in range(300):
+        target = rooms[hop % 3]
+        hopper.send(f"/join {target}")
+        while here != target or messages < hop:
+            line = hopper.read_line()
+            assert line is not None
+            joined = re.fullmatch(r"\[SERVER\] Joined room '(\w+)'", line)
+            if joined:
+                here = joined[1]
+            else:
+                messages += 1
+                if not line.endswith(f"from {here}"):
+                    foreign.append((here, line))
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    assert foreign == []
