@@ -1,0 +1,265 @@
+"""The program `chat-server`: its first line, its refusals, its end. Real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.accounts import write_accounts_file
+from tests.server.wire_client import WireClient
+
+Spawn = Callable[..., "subprocess.Popen[str]"]
+COMMAND = (sys.executable, "-m", "chat_server")
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Iterator[Spawn]:
+    """Give a function that starts the program in a folder with a users file."""
+    write_accounts_file(tmp_path / "users.json")
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str, **settings: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(  # type: ignore[call-overload]
+            [*COMMAND, *options],
+            **{
+                "cwd": tmp_path,
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+                "env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+                **settings,
+            },
+        )
+        started.append(process)
+        return process  # type: ignore[no-any-return]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def port_of(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    match = re.fullmatch(r"\[\*\] Chat server running on port (\d+)\n", process.stdout.readline())
+    assert match
+    return int(match[1])
+
+
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Exit status and standard error."""
+    _, errors = process.communicate(timeout=20)
+    return process.returncode, errors
+
+
+def refused(process: subprocess.Popen[str]) -> str:
+    """The one line with which the program refused to start."""
+    status, errors = outcome(process)
+    assert status == 2
+    assert errors.count("\n") == 1
+    assert errors.startswith("chat-server: ")
+    return errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_in_order(spawn: Spawn, number: signal.Signals) -> None:
+    process = spawn("--port", "0")
+    port = port_of(process)
+    with WireClient("127.0.0.1", port) as client:
+        client.send("LOGIN alice pw-of-alice")
+        client.expect_match(r"\[SERVER\] Login using.*")
+        client.expect("[SERVER] Login successful")
+        client.expect_match(r"\[SERVER\] Available.*")
+        process.send_signal(number)
+        client.expect("[SERVER] Server is shutting down")
+        client.expect_end()
+    status, errors = outcome(process)
+    assert status == 0
+    for line in errors.splitlines():
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[*+!-]\] ", line)
+    assert "[-] User 'alice' disconnected" in errors
+    with socket.create_server(("127.0.0.1", port)):
+        pass  # free at once
+
+
+def test_a_second_signal_ends_it_at_once(spawn: Spawn) -> None:
+    process = spawn("--port", "0")
+    with WireClient("127.0.0.1", port_of(process)) as client:
+        client.expect_match(r"\[SERVER\] Login using.*")
+        process.send_signal(signal.SIGTERM)
+        client.expect("[SERVER] Server is shutting down")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == -signal.SIGTERM
+
+
+def test_the_end_of_standard_input_stops_it_where_asked(spawn: Spawn) -> None:
+    process = spawn("--port", "0", "--stop-on-stdin-eof", stdin=subprocess.PIPE)
+    port_of(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+def test_kill_and_start_again_on_the_same_port(spawn: Spawn) -> None:
+    process = spawn("--port", "0")
+    port = port_of(process)
+    with WireClient("127.0.0.1", port) as client:
+        client.expect_match(r"\[SERVER\] Login using.*")
+        process.kill()
+        process.wait()
+        again = spawn("--port", str(port))
+        assert port_of(again) == port
+
+
+def test_options_come_from_the_environment_too(spawn: Spawn) -> None:
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "CHAT_SERVER_PORT": "0",
+        "CHAT_SERVER_LOGIN_TIMEOUT": "0.2",
+    }
+    process = spawn(env=env)
+    with WireClient("127.0.0.1", port_of(process)) as client:
+        client.expect_match(r"\[SERVER\] Login using.*")
+        client.expect("[ERROR] Login timed out")
+
+
+def test_help_shows_every_option_with_its_default() -> None:
+    shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
+    flat = " ".join(shown.split())
+    for option, default in (
+        ("--host", "127.0.0.1"),
+        ("--port", "9000"),
+        ("--users", "users.json in the working directory"),
+        ("--max-clients", "10000"),
+        ("--max-connections-per-ip", "16"),
+        ("--rate", "10"),
+        ("--burst", "20"),
+        ("--login-failures", "10"),
+        ("--outbox", "1048576"),
+        ("--login-timeout", "30"),
+        ("--log-level", "info"),
+    ):
+        assert re.search(rf"{option} .*?default: [^\]]*{re.escape(default)}", flat), option
+    assert "stdin" not in shown
+
+
+def test_port_in_use(spawn: Spawn) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        line = refused(spawn("--port", str(taken.getsockname()[1])))
+    assert "--port" in line
+    assert "in use" in line
+
+
+def test_address_not_ours(spawn: Spawn) -> None:
+    assert "192.0.2.1" in refused(spawn("--host", "192.0.2.1", "--port", "0"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--port", "x"),
+        ("--port", "65536"),
+        ("--rate", "-1"),
+        ("--nonsense",),
+        ("--log-level", "loud"),
+        ("--max-clients", "0"),
+        ("nonsense",),
+    ],
+)
+def test_bad_options(spawn: Spawn, options: tuple[str, ...]) -> None:
+    refused(spawn(*options))
+
+
+def test_no_users_file_names_the_command_that_makes_one(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "users.json").unlink()
+    line = refused(spawn("--port", "0"))
+    assert "users.json" in line
+    assert "chat-server users add" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"{", "line 1"),
+        (b"[]", "users.json"),
+        (b'{"alice": 5}', "alice"),
+        (b'{"alice": "nohash"}', "alice"),
+        (b'{"a b": "x"}', "a b"),
+        (b"\xff", "users.json"),
+        (b"", "empty"),
+    ],
+)
+def test_broken_users_file(spawn: Spawn, tmp_path: Path, content: bytes, place: str) -> None:
+    (tmp_path / "users.json").write_bytes(content)
+    line = refused(spawn("--port", "0"))
+    assert "users.json" in line
+    assert place in line
+
+
+def test_the_users_file_is_read_again_while_it_runs(spawn: Spawn, tmp_path: Path) -> None:
+    process = spawn("--port", "0")
+    port = port_of(process)
+    write_accounts_file(tmp_path / "users.json", ["alice", "erin"])
+    assert process.stderr is not None
+    while "Users file read again: 2 accounts" not in process.stderr.readline():
+        assert process.poll() is None
+    with WireClient("127.0.0.1", port) as client:
+        client.expect_match(r"\[SERVER\] Login using.*")
+        client.send("LOGIN erin pw-of-erin")
+        client.expect("[SERVER] Login successful")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system has no prlimit")
+def test_out_of_files_it_neither_dies_nor_spins(spawn: Spawn) -> None:
+    process = spawn("--port", "0")
+    port = port_of(process)
+    open_files = len(os.listdir(f"/proc/{process.pid}/fd"))
+    hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[1]
+    with WireClient("127.0.0.1", port) as chatting:
+        chatting.send("LOGIN alice pw-of-alice")
+        chatting.expect_match(r"\[SERVER\] Login using.*")
+        chatting.expect("[SERVER] Login successful")
+        chatting.expect_match(r"\[SERVER\] Available.*")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (open_files + 3, hard))
+        waiting = [WireClient("127.0.0.1", port) for _ in range(10)]
+        assert process.stderr is not None
+        while "[!] Can't accept a connection" not in process.stderr.readline():
+            assert process.poll() is None
+        assert chatting.ask("/who") == "[SERVER] In room 'lobby': alice"
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (hard, hard))
+        for client in waiting:
+            client.expect_match(r"\[SERVER\] Login using.*")
+            client.close()
+    process.send_signal(signal.SIGTERM)
+    status, errors = outcome(process)
+    assert status == 0
+    # Each try that fails is logged: a spin would have logged hundreds of thousands a second.
+    assert errors.count("Can't accept") < 50
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(spawn: Spawn) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("w") as sink:
+        process = spawn("--port", "0", stderr=sink)
+        with WireClient("127.0.0.1", port_of(process)) as client:
+            client.expect_match(r"\[SERVER\] Login using.*")
+            client.send("LOGIN alice pw-of-alice")
+            client.expect("[SERVER] Login successful")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
