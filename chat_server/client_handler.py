@@ -64,6 +64,7 @@ class ClientHandler:
         self._input_ended = False
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
+        self._was_in_session = False
         self._login_deadline = time.monotonic() + shared.config.login_timeout
         self.outbox = Outbox(stream, shared.config.outbox)
 
@@ -75,6 +76,7 @@ class ClientHandler:
             self._say(encode_replies([replies.LOGIN_PROMPT]))
             self._session = self._log_in()
             if self._session is not None:
+                self._was_in_session = True
                 log.authenticated(self._session.user)
                 self._converse(self._session)
             self._part()
@@ -85,6 +87,8 @@ class ClientHandler:
         finally:
             self._end_session()
             self.outbox.close()
+            if not self._was_in_session:
+                log.connection_closed(self._address)
 
     # Login
 

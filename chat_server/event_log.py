@@ -83,10 +83,6 @@ class EventLog:
         """A client went that had never logged in."""
         self._write(_Level.DEBUG, "-", f"Connection from {printable(address)} closed before login")
 
-    def replaced(self, user: str) -> None:
-        """A session was ended by a newer login of the same user."""
-        self._write(_Level.INFO, "-", f"User {quoted(user)} logged out due to new login")
-
     def cut_slow_reader(self, client: str) -> None:
         """A client was cut because it did not read. `client`: its user, or else its address."""
         self._write(_Level.WARNING, "!", f"Cut {quoted(client)}: it reads too slowly")

@@ -42,7 +42,6 @@ def test_every_event_has_its_words() -> None:
     log.invalid_login("127.0.0.1:50122")
     log.disconnected("DPS")
     log.connection_closed("127.0.0.1:50122")
-    log.replaced("DPS")
     log.cut_slow_reader("DPS")
     log.removed("DPS")
     log.users_reloaded(1)
@@ -64,7 +63,6 @@ def test_every_event_has_its_words() -> None:
         "[!] Invalid login format from 127.0.0.1:50122",
         "[-] User 'DPS' disconnected",
         "[-] Connection from 127.0.0.1:50122 closed before login",
-        "[-] User 'DPS' logged out due to new login",
         "[!] Cut 'DPS': it reads too slowly",
         "[-] User 'DPS' logged out: account removed",
         "[*] Users file read again: 1 account",
