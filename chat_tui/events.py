@@ -199,7 +199,8 @@ class ServerLine:
 class TextReturned:
     """What was typed could not be sent and goes back to the composer.
 
-    `text` is what Enter in the composer would have to give again for the same effect.
+    `text` is what Enter in the composer would have to give again for the same effect; where a draft
+    is there already, `typed.put_back` tells what should stand there. The screen says `reason`.
     """
 
     text: str

@@ -1,0 +1,84 @@
+"""What the person wants done, in the order in which it was wanted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chat_server.wire.protocol import Text
+from chat_tui.requests import Kind, Origin, request
+from chat_tui.typed import CommandLine, composed
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A room was chosen, other than by typing."""
+
+    room: str
+
+
+Wanted = Move | CommandLine | Text
+
+
+class Held:
+    """What is wanted and has to wait: nothing may overtake a change of room.
+
+    A text is meant for the room to which the last change before it leads. Where that fails, the
+    text goes back to its writer; what stands behind the next change is not concerned.
+    """
+
+    def __init__(self) -> None:
+        self._items: deque[Wanted] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def add(self, items: Iterable[Wanted]) -> None:
+        """More is wanted. Of rooms chosen in a row only the last one counts."""
+        for item in items:
+            if isinstance(item, Move) and self._items and isinstance(self._items[-1], Move):
+                self._items.pop()
+            self._items.append(item)
+
+    def take(self) -> Wanted:
+        """What is to be done next. Raises `IndexError` where nothing is wanted."""
+        return self._items.popleft()
+
+    def take_until_move(self) -> tuple[list[str], list[CommandLine]]:
+        """The texts and commands that stand before the next change of room."""
+        texts: list[str] = []
+        commands: list[CommandLine] = []
+        while self._items and self._room_of(self._items[0]) is None:
+            item = self._items.popleft()
+            if isinstance(item, Text):
+                texts.append(item.text)
+            elif isinstance(item, CommandLine):
+                commands.append(item)
+        return texts, commands
+
+    def take_all(self) -> tuple[str, list[str]]:
+        """Nothing can be done any more: what goes back to the composer, and what can't.
+
+        Commands can't stand among several lines: there they would be said aloud.
+        """
+        texts = [item.text for item in self._items if isinstance(item, Text)]
+        commands = [item.line for item in self._items if isinstance(item, CommandLine)]
+        self._items.clear()
+        if not texts and len(commands) == 1:
+            return commands[0], []
+        return composed(texts), commands
+
+    def rooms(self) -> list[str]:
+        """The rooms that are to be gone to, in order."""
+        rooms = [self._room_of(item) for item in self._items]
+        return [room for room in rooms if room is not None]
+
+    @staticmethod
+    def _room_of(item: Wanted) -> str | None:
+        if isinstance(item, Move):
+            return item.room
+        if isinstance(item, CommandLine):
+            asked = request(item, Origin.TYPED)
+            return asked.subject if asked.kind is Kind.JOIN else None
+        return None

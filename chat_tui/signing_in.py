@@ -1,0 +1,103 @@
+"""The talk before a session: from the login line of the server to its list of commands."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chat_server.wire import replies
+from chat_server.wire.protocol import Failure, LineTooLong, Reply, ServerLine, encode_line
+from chat_tui import events
+
+PROMPT_WITHIN: Final = 10.0
+"""Seconds in which a chat server says its first line."""
+
+ANSWER_WITHIN: Final = 60.0
+"""Seconds that a login may take: passwords are hashed one after the other, and slowly."""
+
+COMMANDS_WITHIN: Final = 5.0
+"""Seconds after a successful login in which the list of commands has to come."""
+
+_NEVER_AGAIN: Final = frozenset({replies.AUTHENTICATION_FAILED, replies.INVALID_LOGIN_FORMAT})
+"""Refusals that another try with the same words will not change."""
+
+
+class SigningIn:
+    """Signing in on one connection: takes the server's lines, gives ours and the outcome.
+
+    `outcome` is None as long as it is open; then the commands that the server listed, or why it
+    did not take us in.
+    """
+
+    def __init__(self, user: str, password: str, now: float) -> None:
+        self._login = f"LOGIN {user} {password}"
+        self._deadline = now + PROMPT_WITHIN
+        self._asked = False
+        self._accepted = False
+        self._commands: list[str] = []
+        self.outcome: tuple[str, ...] | events.SignInRefused | None = None
+
+    def receive(self, line: ServerLine, now: float) -> bytes | events.ServerLine | None:
+        """Take a line; what has to be sent because of it, or shown.
+
+        A line that is no part of signing in (the first servers say welcome) is shown as it is.
+        """
+        if isinstance(line, Failure):
+            after = replies.parse_too_many_failures(line.text)
+            self._refuse(line.text, retry=line.text not in _NEVER_AGAIN, after=after or 0.0)
+            return None
+        if not isinstance(line, Reply):
+            if not self._asked:
+                self._refuse("No chat server answers there", retry=True)
+            return None
+        text = line.text
+        if text == replies.SHUTTING_DOWN:
+            self._refuse(text, retry=True)
+        elif not self._asked and text.startswith("Login using:"):
+            return self._log_in(now)
+        elif self._asked and not self._accepted and text == replies.LOGIN_SUCCESSFUL:
+            self._accepted = True
+            self._deadline = now + COMMANDS_WITHIN
+        elif self._accepted and self._take_commands(text):
+            pass
+        else:
+            return events.ServerLine(text, "reply")
+        return None
+
+    def tick(self, now: float) -> None:
+        """Time has passed."""
+        if self.outcome is not None or now < self._deadline:
+            return
+        if self._accepted:
+            self.outcome = tuple(self._commands)
+        elif self._asked:
+            self._refuse("The server does not answer the login", retry=True)
+        else:
+            self._refuse("No chat server answers there", retry=True)
+
+    def lost(self, reason: str) -> None:
+        """The connection ended."""
+        if not self._asked:
+            reason = f"{reason}, before it asked for a login"
+        self._refuse(reason, retry=True)
+
+    def _log_in(self, now: float) -> bytes | None:
+        self._asked = True
+        self._deadline = now + ANSWER_WITHIN
+        try:
+            return encode_line(self._login)
+        except LineTooLong:
+            self._refuse("This name and password are too long for a line", retry=False)
+            return None
+
+    def _take_commands(self, text: str) -> bool:
+        part = replies.parse_available_commands(text)
+        if part is None:
+            return False
+        self._commands += part.items
+        if not part.more:
+            self.outcome = tuple(self._commands)
+        return True
+
+    def _refuse(self, reason: str, *, retry: bool, after: float = 0.0) -> None:
+        if self.outcome is None:
+            self.outcome = events.SignInRefused(reason, retry, after)

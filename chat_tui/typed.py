@@ -1,0 +1,121 @@
+"""What Enter in the composer gave, as what is meant by it: commands and texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from chat_server.wire.protocol import (
+    Command,
+    LineTooLong,
+    Text,
+    encode_line,
+    encode_message,
+    parse_client_line,
+    published_form,
+    words,
+)
+
+_LINE_END = re.compile("\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command as it goes over the wire, and what it is made of."""
+
+    line: str
+    word: str
+    """The first word, with its slash."""
+    arguments: tuple[str, ...]
+
+
+def command(word: str, *arguments: str) -> CommandLine:
+    """A command made of its words."""
+    return CommandLine(" ".join((word, *arguments)), word, arguments)
+
+
+def typed_lines(text: str) -> list[CommandLine | Text]:
+    """What `text` asks for; empty where it asks for nothing.
+
+    A single line that begins with "/" is a command, "//text" is the text "/text". Of several lines
+    each is a text as it stands, also where it begins with "/": a paste never runs commands. Texts
+    come in the server's form, those that would vanish are left out.
+    """
+    lines = _LINE_END.split(text.rstrip("\r\n"))
+    if len(lines) > 1:
+        return [Text(said) for said in map(published_form, lines) if said]
+    line = lines[0].rstrip()
+    asked = parse_client_line(line)
+    if isinstance(asked, Command):
+        return [CommandLine(line, asked.word, asked.arguments)]
+    said = published_form(asked.text) if asked else ""
+    return [Text(said)] if said else []
+
+
+def sending_problem(line: CommandLine | Text) -> str | None:
+    """Why no server takes this line, or None where it can be sent."""
+    try:
+        _ = encode_message(line.text) if isinstance(line, Text) else encode_line(line.line)
+    except LineTooLong as problem:
+        return f"Not sent: a {problem}"
+    return None
+
+
+def problem_of_old(line: CommandLine | Text, commands: Collection[str]) -> str | None:
+    """Why the first servers must not be sent this line, or None: they know no "//".
+
+    They take a text for a command once they have trimmed it, and say aloud what is no command of
+    theirs.
+    """
+    if isinstance(line, Text):
+        if line.text.lstrip().startswith("/"):
+            return "Not sent: this server takes any text that begins with / for a command"
+    elif line.word not in commands and line.word != "/quit":
+        return f"Not sent: this server does not know {line.word} and would say it aloud"
+    return None
+
+
+def composed(texts: Sequence[str]) -> str:
+    """What has to stand in the composer so that Enter gives these texts."""
+    if len(texts) == 1 and texts[0].startswith("/"):
+        return "/" + texts[0]
+    return "\n".join(texts)
+
+
+def put_back(returned: str, draft: str) -> str:
+    """What should stand in the composer where `returned` comes back to it and `draft` is there.
+
+    What came back was typed first and stands first. A command can't be one of several lines (it
+    would be said aloud): where either is one, the draft stays as it is, and Up finds the other.
+    """
+    if not draft.strip():
+        return returned
+    if not returned.strip() or _is_command(returned) or _is_command(draft):
+        return draft
+    return f"{_as_one_of_several(returned)}\n{_as_one_of_several(draft)}"
+
+
+def _is_command(text: str) -> bool:
+    return any(isinstance(line, CommandLine) for line in typed_lines(text))
+
+
+def _as_one_of_several(text: str) -> str:
+    escaped = text.startswith("//") and not _LINE_END.search(text)
+    return text[1:] if escaped else text
+
+
+def login_problem(user: str, password: str) -> str | None:
+    """Why these can't be sent as `LOGIN <username> <password>`, or None where they can.
+
+    A line end in either would begin a line of its own, a space another word; white space at the
+    end of a line does not count.
+    """
+    if not user:
+        return "Who are you? The user name is empty"
+    if not password:
+        return "The password is empty"
+    for what, word in (("user name", user), ("password", password)):
+        if words(word) != [word] or published_form(word) != word:
+            return f"A {what} has no spaces and no control characters"
+    return None
