@@ -6,8 +6,8 @@ from itertools import count
 from typing import TypeVar
 
 from chat_server.wire import replies
-from chat_tui.dialogue import Dialogue
-from chat_tui.events import Event
+from chat_tui.dialogue import Dialogue, Ending
+from chat_tui.events import Event, RoundTrip
 from chat_tui.wish import Wish
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
@@ -24,8 +24,6 @@ class Talk:
     def __init__(self, wish: Wish | None = None, *, user: str = "alice") -> None:
         self.now = 1000.0
         self.dialogue = Dialogue(user, "secret", wish or Wish(), count(1), self.now)
-        self.learned: list[Event] = []
-        self._sent: list[str] = []
 
     def server(self, *lines: str) -> Talk:
         """The server says these lines."""
@@ -64,12 +62,17 @@ class Talk:
         return [line.decode().removesuffix("\n") for line in self.dialogue.take_lines()]
 
     def events(self) -> list[Event]:
-        """What was learned since the last call."""
-        return self.dialogue.take_events()
+        """What was learned since the last call, but for round trips, which come with any answer."""
+        learned = self.dialogue.take_events()
+        return [event for event in learned if not isinstance(event, RoundTrip)]
 
     def of(self, kind: type[E]) -> list[E]:
         """What was learned since the last call, of one kind; the rest is forgotten."""
-        return [event for event in self.events() if isinstance(event, kind)]
+        return [event for event in self.dialogue.take_events() if isinstance(event, kind)]
+
+    def ending(self) -> Ending | None:
+        """Why the connection has to be closed, if it has to."""
+        return self.dialogue.ending
 
     def fresh(self) -> Talk:
         """Forget what was sent and learned so far."""

@@ -52,7 +52,7 @@ def test_only_listed_commands_are_ever_sent() -> None:
     talk.server("[SERVER] Available commands: /help")
     talk.after(16).after(6).after(30)
     assert talk.sent() == []
-    assert not talk.dialogue.ending
+    assert not talk.ending()
 
 
 def test_without_subscriptions_words_are_sent_once_they_are_out() -> None:
@@ -107,7 +107,7 @@ def test_the_own_name_is_the_one_that_the_server_gives_it() -> None:
 def test_refusals_of_a_login(line: str, refused: events.SignInRefused) -> None:
     talk = Talk().server(PROMPT, f"[ERROR] {line}")
     assert talk.events() == [refused]
-    assert talk.dialogue.ending is Ending.REFUSED
+    assert talk.ending() is Ending.REFUSED
     assert talk.breaks().server(ACCEPTED).events() == []
 
 
