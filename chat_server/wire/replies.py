@@ -284,3 +284,35 @@ def parse_too_many_failures(text: str) -> int | None:
     """Seconds until this address may try to log in again, or None."""
     seconds = _first_group(_RETRY, text)
     return None if seconds is None else int(seconds)
+
+
+_INVALID_ROOM: Final = _parser(r"Invalid room name: (.*)")
+_NO_SUCH_ROOM: Final = _parser(r"No such room: (.*)")
+_NO_SUCH_USER: Final = _parser(r"No such user: (.*)")
+_USAGE: Final = _parser(r"Usage: (/[^ ]*).*")
+_UNKNOWN_COMMAND: Final = _parser(r"Unknown command: (/[^ ]*).*")
+
+
+def parse_invalid_room(text: str) -> str | None:
+    """The name that can be no room, as it was echoed, or None."""
+    return _first_group(_INVALID_ROOM, text)
+
+
+def parse_no_such_room(text: str) -> str | None:
+    """The name of the room that is not there, as it was echoed, or None."""
+    return _first_group(_NO_SUCH_ROOM, text)
+
+
+def parse_no_such_user(text: str) -> str | None:
+    """The name of who has no account, as it was echoed, or None."""
+    return _first_group(_NO_SUCH_USER, text)
+
+
+def parse_usage(text: str) -> str | None:
+    """The command that was misused, with its slash, or None."""
+    return _first_group(_USAGE, text)
+
+
+def parse_unknown_command(text: str) -> str | None:
+    """The word that is no command, with its slash and as it was echoed, or None."""
+    return _first_group(_UNKNOWN_COMMAND, text)
