@@ -1,0 +1,91 @@
+"""What the client remembers, and that nothing about its file can break a start."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from chat_tui.state import ClientState, LastServer, state_folder
+
+
+def test_the_first_time(tmp_path: Path) -> None:
+    state = ClientState(tmp_path / "nowhere")
+    assert state.last is None
+    assert state.follows_everyone("127.0.0.1", 9000)
+
+
+def test_a_sign_in_is_remembered_for_each_server(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "lobby-chat"
+    state = ClientState(folder)
+    state.signed_in("chat.example.org", 9000, "Zo\u00eb", False)
+    state.signed_in("127.0.0.1", 9001, "alice", True)
+    again = ClientState(folder)
+    assert again.last == LastServer("127.0.0.1", 9001, "alice")
+    assert not again.follows_everyone("Chat.Example.org", 9000)
+    assert again.follows_everyone("127.0.0.1", 9001)
+    assert again.follows_everyone("chat.example.org", 9999)
+    (file,) = folder.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"null",
+        b"[]",
+        b'{"last": 1, "follow_everyone": []}',
+        b'{"last": {"host": "h", "port": "9000", "user": "u"}}',
+        b'{"last": {"host": "h", "port": true, "user": "u"}}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_broken_file_is_no_file(tmp_path: Path, broken: bytes) -> None:
+    (tmp_path / "client.json").write_bytes(broken)
+    state = ClientState(tmp_path)
+    assert state.last is None
+    assert state.follows_everyone("h", 9000)
+    state.signed_in("h", 9000, "u", False)
+    assert ClientState(tmp_path).last == LastServer("h", 9000, "u")
+
+
+def test_what_is_sound_in_a_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "client.json").write_text(
+        '{"last": 7, "follow_everyone": {"h 1": false, "i 1": 2}}'
+    )
+    state = ClientState(tmp_path)
+    assert not state.follows_everyone("h", 1)
+    assert state.follows_everyone("i", 1)
+
+
+def test_a_folder_that_cannot_be_written_is_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    state = ClientState(tmp_path / "file")
+    state.signed_in("h", 1, "u", True)
+    assert state.last == LastServer("h", 1, "u")
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("chat_tui.state.os.replace", full)
+    ClientState(tmp_path).signed_in("h", 1, "u", True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_last_servers_are_kept(tmp_path: Path) -> None:
+    state = ClientState(tmp_path)
+    for port in range(1, 301):
+        state.signed_in("h", port, "u", False)
+    again = ClientState(tmp_path)
+    assert again.follows_everyone("h", 100)
+    assert not again.follows_everyone("h", 101)
+
+
+def test_the_folder_is_our_own() -> None:
+    assert state_folder().name == "lobby-chat"
