@@ -157,6 +157,11 @@ class Conversation:
             self._show(f"Not sent: {line}", "error")
 
     @property
+    def is_settled(self) -> bool:
+        """Whether what is said now is said in the room that was last entered, and at once."""
+        return self._own.may_speak and not self._held and not self._is_on_the_move()
+
+    @property
     def is_quitting(self) -> bool:
         """Whether the person has asked the server to end the session."""
         return any(asked.kind is Kind.QUIT for asked in self._out.requests())
@@ -182,7 +187,7 @@ class Conversation:
         self._go_on(now)
 
     def heard(self, now: float) -> None:
-        """Some bytes came, if only part of a line."""
+        """The newest bytes came then, if only part of a line."""
         self._pulse.heard(now)
 
     def tick(self, now: float) -> bool:

@@ -29,7 +29,7 @@ class Ending(Enum):
     SIGNED_OUT = auto()
     """The session is over for good; a `SignedOut` says why."""
     LOST = auto()
-    """The connection broke, or the server does not answer any more; `last_words` says why."""
+    """The connection broke, or The server does not answer any more; `last_words` says why."""
 
 
 class Dialogue:
@@ -55,6 +55,11 @@ class Dialogue:
     def is_online(self) -> bool:
         """Whether the server took us in, and has not ended the session."""
         return self._conversation is not None and self.ending is None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is said now is said in the room that was last entered, and at once."""
+        return self.is_online and self._conversation is not None and self._conversation.is_settled
 
     @property
     def wish(self) -> Wish:
@@ -126,7 +131,7 @@ class Dialogue:
         self._events.append(events.ServerLine(text, "error"))
 
     def heard(self, now: float) -> None:
-        """Some bytes came, if only part of a line."""
+        """The newest bytes came then, if only part of a line."""
         if self._conversation is not None:
             self._conversation.heard(now)
 
@@ -138,7 +143,7 @@ class Dialogue:
             self._signing_in.tick(now)
             self._look_at_outcome(now)
         elif not self._conversation.tick(now):
-            self.lost("the server does not answer any more", now)
+            self.lost("The server does not answer any more", now)
 
     def lost(self, reason: str, now: float) -> None:
         """The connection is gone: nothing more will be heard or said."""

@@ -30,9 +30,10 @@ class Pulse:
         self._next_look = now + REFRESH
 
     def heard(self, now: float) -> None:
-        """A byte came, whatever it is."""
-        self._heard_at = max(self._heard_at, now)
-        self._heartbeat_at = None
+        """The newest byte came then, whatever it is."""
+        if now > self._heard_at:
+            self._heard_at = now
+            self._heartbeat_at = None
 
     def looked(self, now: float) -> None:
         """The rooms are being asked for."""

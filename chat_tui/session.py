@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import Final
 
-from chat_tui.events import Event
+from chat_server.wire.protocol import EVERYONE, Oversize, canonical_name
+from chat_server.wire.stream import Stream
+from chat_tui import events
+from chat_tui.connection.backoff import Backoff
+from chat_tui.connection.bell import Bell
+from chat_tui.connection.connection import Connection
+from chat_tui.connection.dialling import Dialling
+from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
+from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.typed import login_problem
+from chat_tui.wish import Wish
+
+_BATCH: Final = 16
+"""Lines between two looks at the clock while taking in what arrived."""
+
+_STOPPED: Final = 5.0
+"""Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):
+the silence of that time says nothing about the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def server(self) -> str:
+        """As it is shown."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Who it is, and where: what one has heard there is one's own."""
+        return self.server.casefold(), canonical_name(self.user) or self.user
 
 
 class ChatSession:
@@ -22,6 +63,9 @@ class ChatSession:
         model: ChatModel,
         start_reader: Callable[[Callable[[], None]], None],
         wake: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        backoff: Backoff | None = None,
     ) -> None:
         """Nothing is connected yet.
 
@@ -31,6 +75,27 @@ class ChatSession:
         before that.
         """
         self.model = model
+        self._start_reader = start_reader
+        self._bell = Bell(wake)
+        self._clock = clock
+        self._backoff = backoff or Backoff()
+        self._own_ids = count(1)
+        self._notices: list[Event] = []
+        self._identity: tuple[str, str] | None = None  # whose model it is
+        self._account: _Account | None = None  # None: nothing is being tried
+        self._wish = Wish()
+        self._coming_back = False
+        self._dialling: Dialling | None = None
+        self._connection: Connection | None = None
+        self._dialogue: Dialogue | None = None
+        self._in_session = False
+        self._early: list[Event] = []  # learned before the session began
+        self._online_since = 0.0
+        self._away_since: datetime | None = None
+        self._retry_at: float | None = None
+        self._last_tick = clock()
+
+    # Coming and going.
 
     def sign_in(
         self,
@@ -45,17 +110,49 @@ class ChatSession:
         """Look up, dial and log in; whatever was connected before is left.
 
         The outcome is a `SignedIn` or a `SignInRefused` in `take_notices`. `room`: go there at
-        once. `follow_everyone`: subscribe to "*". The model is emptied unless the same user comes
-        back to the same server.
+        once. `follow_everyone`: subscribe to "*". The model is emptied once we are in, unless the
+        same user came back to the same server.
         """
-        raise NotImplementedError
+        self.cancel()
+        problem = login_problem(user, password)
+        if not host.strip():
+            problem = "Which server? Its name is empty"
+        elif not 0 < port < 65536:
+            problem = "A port is a number from 1 to 65535"
+        if problem is not None:
+            self._notices.append(events.SignInRefused(problem, retry=False))
+            return
+        self._account = _Account(host.strip(), port, user, password)
+        self._wish = Wish(room, frozenset({EVERYONE}) if follow_everyone else frozenset())
+        self._backoff.reset()
+        self._dial(self._account, ConnectionState.CONNECTING)
 
     def cancel(self) -> None:
         """Give up what is under way, or sign out: offline at once. `sign_in` may follow.
 
-        No notice comes of it.
+        No `SignedOut` comes of it.
         """
-        raise NotImplementedError
+        if self._dialogue is not None and self._dialogue.is_online:
+            self._dialogue.lost("", self._clock())
+            self._away_since = self.model.now()
+            for event in self._dialogue.take_events():
+                self._learn(event)
+        self._drop()
+        if self._account is not None:
+            self._go_offline("")
+
+    def close(self) -> None:
+        """Leave for good: every thread ends soon, none is waited for. May be called twice."""
+        self._drop()
+        self._account = self._retry_at = None
+
+    def retry_now(self) -> None:
+        """While a connection is lost: try at once instead of when the pause is over."""
+        if self._account is not None and self._retry_at is not None:
+            self._retry_at = None
+            self._dial(self._account, ConnectionState.RETRYING)
+
+    # What the person wants.
 
     def submit(self, text: str) -> None:
         """What Enter in the composer gave: one line or several. Kept in `model.history`.
@@ -63,51 +160,231 @@ class ChatSession:
         A single line that begins with "/" is a command ("//" a text with one "/"); of several
         lines each is sent as text. What can't be sent now comes back as `TextReturned`.
         """
-        raise NotImplementedError
+        self.model.history.add(text)
+        if self._dialogue is not None:
+            self._dialogue.submit(text, self._clock())
+            self._talk()
+        elif text.strip() == "/quit":
+            self.cancel()
+            self._notices.append(events.SignedOut("Goodbye", asked=True))
+        else:
+            self._notices.append(events.TextReturned(text, NOT_CONNECTED))
 
     def join(self, room: str) -> None:
         """Go to `room`. What is typed from here on waits for the answer."""
-        raise NotImplementedError
+        if self._dialogue is not None:
+            self._dialogue.join(room, self._clock())
+            self._talk()
+        else:
+            self.model.apply(events.JoinFailed(room, "Not connected"))
 
     def toggle_follow(self, name: str) -> None:
         """Follow `name` ("*": everyone), or no longer. Nothing happens for our own name."""
-        raise NotImplementedError
-
-    def retry_now(self) -> None:
-        """While a connection is lost: try at once instead of when the pause is over."""
-        raise NotImplementedError
+        if self._dialogue is not None:
+            self._dialogue.toggle_follow(name, self._clock())
+            self._talk()
 
     def resend(self, entry_id: int) -> bool:
         """Send an unconfirmed message of the current room again, as a new entry.
 
-        False, and nothing changes, where it is not unconfirmed or we are not connected.
+        False, and nothing changes, where it is not unconfirmed, or where we are not in the room:
+        not connected, on the way back to it, on the way to another.
         """
-        raise NotImplementedError
+        if self._dialogue is None or not self._dialogue.is_settled:
+            return False
+        text = self.model.mark_resent(entry_id)
+        if text is None:
+            return False
+        self._dialogue.say(text, self._clock())
+        self._talk()
+        return True
 
     def resend_all(self) -> int:
         """Send all unconfirmed messages of the current room again, in their order; how many."""
-        raise NotImplementedError
+        return sum(self.resend(entry.id) for entry in self.model.unconfirmed)
 
-    def close(self) -> None:
-        """Leave for good: every thread ends soon, none is waited for. May be called twice."""
-        raise NotImplementedError
+    # What the screen asks for.
 
     def pump(self, max_events: int = 500, max_seconds: float = 0.008) -> bool:
         """Take in what arrived, at most so much; True where more is waiting: call again soon.
 
         While it returned True, `wake` does not fire.
         """
-        raise NotImplementedError
+        self._bell.answer()
+        self._look_at_dialling()
+        connection, dialogue = self._connection, self._dialogue
+        if connection is None or dialogue is None:
+            return False
+        deadline = self._clock() + max_seconds
+        left = max_events
+        while lines := connection.inbox.take(min(left, _BATCH)):
+            for line in lines:
+                if isinstance(line, Oversize):
+                    dialogue.receive_oversize(self._clock())
+                else:
+                    dialogue.receive(line, self._clock())
+            left -= len(lines)
+            self._talk()
+            if left <= 0 or self._clock() >= deadline or self._connection is not connection:
+                break
+        if self._connection is not connection:
+            return False
+        ended = connection.inbox.ended
+        if ended is not None:
+            dialogue.lost(ended, self._clock())
+            self._talk()
+        elif len(connection.inbox):
+            self._bell.mute()
+            return True
+        return False
 
     def tick(self) -> None:
         """Time has passed: heartbeats, retries, the countdown. About four times a second."""
-        raise NotImplementedError
+        now = self._clock()
+        stood_still = now - self._last_tick > _STOPPED
+        self._last_tick = now
+        self._look_at_dialling()
+        if self._dialogue is not None and self._connection is not None:
+            if stood_still:  # what has come meanwhile is still to be read
+                self._dialogue.heard(now)
+                return
+            waiting = len(self._connection.inbox) > 0
+            self._dialogue.heard(now if waiting else self._connection.heard_at)
+            self._dialogue.tick(now)
+            self._talk()
+        elif self._retry_at is not None and now >= self._retry_at:
+            self.retry_now()
+        elif self._retry_at is not None:
+            self._count_down(self._retry_at - now)
 
     def take_notices(self) -> list[Event]:
         """What the screen has to act upon since the last call, in order.
 
         `SignedIn`: the chat may be shown. `SignInRefused`: back to the form with the reason (also
         when the server refuses the password during a reconnect). `SignedOut`: it will not be
-        retried; say why and offer to sign in again. `TextReturned`: put it back into the composer.
+        retried; say why and offer to sign in again, or leave where it was `asked` for by /quit.
+        `TextReturned`: put it back into the composer and say why.
         """
-        raise NotImplementedError
+        taken, self._notices = self._notices, []
+        return taken
+
+    # Behind the scenes.
+
+    def _dial(self, account: _Account, state: ConnectionState) -> None:
+        self.model.apply(ConnectionChanged(state))
+        try:
+            self._dialling = Dialling(account.host, account.port, self._bell.ring)
+        except RuntimeError as problem:
+            self._not_in(events.SignInRefused(f"No thread to dial with: {problem}", retry=True))
+
+    def _look_at_dialling(self) -> None:
+        outcome = self._dialling.outcome() if self._dialling is not None else None
+        if outcome is None or self._account is None:
+            return
+        self._dialling = None
+        if isinstance(outcome, Stream):
+            self._connected(outcome, self._account)
+        else:
+            self._not_in(events.SignInRefused(outcome, retry=True))
+
+    def _connected(self, stream: Stream, account: _Account) -> None:
+        try:
+            self._connection = Connection(stream, self._bell, self._clock)
+        except RuntimeError as problem:
+            self._not_in(events.SignInRefused(f"No thread to write with: {problem}", retry=True))
+            return
+        self._in_session = False
+        self._early.clear()
+        self._dialogue = Dialogue(
+            account.user, account.password, self._wish, self._own_ids, self._clock()
+        )
+        self._start_reader(self._connection.read)
+
+    def _talk(self) -> None:
+        """Something was said to the dialogue: take what it learned, send what it wants sent."""
+        dialogue, connection = self._dialogue, self._connection
+        if dialogue is None or connection is None:
+            return
+        learned = dialogue.take_events()
+        connection.send(dialogue.take_lines())
+        if dialogue.ending is not None:
+            self._drop()
+        for event in learned:
+            self._learn(event)
+        if dialogue.ending is Ending.LOST:
+            self._wish = dialogue.wish
+            self._away_since = self.model.now()
+            self._backoff.session_ended(self._clock() - self._online_since)
+            self._wait(dialogue.last_words)
+
+    def _learn(self, event: Event) -> None:
+        match event:
+            case events.SignedIn():
+                self._signed_in(event)
+            case events.SignInRefused():
+                self._not_in(event)
+            case events.SignedOut():
+                self.model.apply(event)
+                self._away_since = self.model.now()
+                self._go_offline(event.reason)
+                self._notices.append(event)
+            case events.TextReturned():
+                self._notices.append(event)
+            case _ if not self._in_session:
+                self._early.append(event)
+            case _:
+                self.model.apply(event)
+
+    def _signed_in(self, event: events.SignedIn) -> None:
+        account = self._account
+        if account is not None and account.identity != self._identity:
+            self._identity = account.identity
+            self._away_since = None
+            self.model.begin(account.server, account.user)
+        self.model.apply(event)
+        self.model.apply(ConnectionChanged(ConnectionState.ONLINE))
+        if self._away_since is not None:
+            self.model.apply(events.Gap(self._away_since, self.model.now()))
+            self._away_since = None
+        for early in self._early:
+            self.model.apply(early)
+        self._in_session = True
+        if not self._coming_back:
+            self._notices.append(event)
+        self._coming_back = True
+        self._online_since = self._clock()
+
+    def _not_in(self, refused: events.SignInRefused) -> None:
+        """A try came to nothing: a session that was lost goes on trying, a first one does not."""
+        if self._coming_back and refused.retry:
+            self._wait(refused.reason, at_least=refused.after)
+        else:
+            self._go_offline(refused.reason)
+            self._notices.append(refused)
+
+    def _wait(self, reason: str, at_least: float = 0.0) -> None:
+        pause = max(self._backoff.next_pause(), at_least)
+        self._retry_at = self._clock() + pause
+        self.model.apply(
+            ConnectionChanged(ConnectionState.WAITING, reason, float(math.ceil(pause)))
+        )
+
+    def _count_down(self, left: float) -> None:
+        shown = self.model.connection
+        seconds = float(math.ceil(left))
+        if shown.retry_in != seconds:
+            self.model.apply(ConnectionChanged(shown.state, shown.reason, seconds))
+
+    def _go_offline(self, reason: str) -> None:
+        self._account = None
+        self._coming_back = False
+        self._retry_at = None
+        self.model.apply(ConnectionChanged(ConnectionState.OFFLINE, reason))
+
+    def _drop(self) -> None:
+        """Let go of what is connected or being tried."""
+        if self._dialling is not None:
+            self._dialling.cancel()
+        if self._connection is not None:
+            self._connection.close()
+        self._dialling = self._connection = self._dialogue = None

@@ -77,7 +77,7 @@ class SigningIn:
     def lost(self, reason: str) -> None:
         """The connection ended."""
         if not self._asked:
-            reason = f"{reason}, before it asked for a login"
+            reason = f"{reason} before it asked for a login"
         self._refuse(reason, retry=True)
 
     def _log_in(self, now: float) -> bytes | None:

@@ -41,7 +41,7 @@ class ChatModel:
 
     def __init__(self, now: Callable[[], datetime] = datetime.now) -> None:
         """`now` gives the local time without zone; tests give their own."""
-        self._now = now
+        self.now = now
         self._changes: set[Pane] = set()
         self.history = History()
         """What was sent from the composer, in every session."""
@@ -215,7 +215,7 @@ class ChatModel:
     def _own_pending(self, own_id: int, room: str, text: str) -> None:
         entry = self.log_of(room).append(
             EntryKind.MESSAGE,
-            self._now(),
+            self.now(),
             safe_text(text),
             author=self.user,
             own=True,
@@ -241,7 +241,7 @@ class ChatModel:
         self._add(self.room, EntryKind.GAP, text)
 
     def _add(self, room: str, kind: EntryKind, text: str) -> None:
-        self.log_of(room).append(kind, self._now(), safe_text(text))
+        self.log_of(room).append(kind, self.now(), safe_text(text))
         self._log_changed(room)
 
     def _log_changed(self, room: str) -> None:
@@ -255,6 +255,6 @@ class ChatModel:
                 return datetime.fromisoformat(said).astimezone().replace(tzinfo=None)
             # Today here, not there: the day of a message never goes back from one to the next,
             # whatever the server's time zone.
-            return datetime.combine(self._now().date(), time.fromisoformat(said))
+            return datetime.combine(self.now().date(), time.fromisoformat(said))
         except (ValueError, OverflowError):  # 25:61:61
-            return self._now()
+            return self.now()

@@ -264,7 +264,7 @@ def test_a_silent_server_is_asked_for_a_sign_of_life_and_then_dead() -> None:
     assert talk.ending() is None
     talk.after(0.2)
     assert talk.ending() is Ending.LOST
-    assert talk.dialogue.last_words == "the server does not answer any more"
+    assert talk.dialogue.last_words == "The server does not answer any more"
 
 
 def test_any_byte_is_a_sign_of_life() -> None:

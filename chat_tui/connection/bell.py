@@ -1,0 +1,37 @@
+"""One wake-up for many arrivals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class Bell:
+    """Calls `wake` once for all that happens until the screen's thread answers.
+
+    A flood would otherwise fill the screen's queue with wake-ups, and starve its keys.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """`wake` is called from the thread that rings, without any lock held."""
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._rung = False
+
+    def ring(self) -> None:
+        """Something is there to be taken. Any thread."""
+        with self._lock:
+            if self._rung:
+                return
+            self._rung = True
+        self._wake()
+
+    def answer(self) -> None:
+        """The screen's thread begins to look: what comes from here on rings again."""
+        with self._lock:
+            self._rung = False
+
+    def mute(self) -> None:
+        """The screen's thread will look again by itself: nothing has to ring before that."""
+        with self._lock:
+            self._rung = True
