@@ -1,0 +1,144 @@
+"""The command line of the client. Textual, which takes a moment to load, is imported last."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from chat_server.wire.protocol import canonical_name
+
+_HOST = "127.0.0.1"
+_PORT = 9000
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of HOST, HOST:PORT, [V6], [V6]:PORT or a bare V6. Raises `ValueError`."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or ":" not in host or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text} is no address: an IPv6 one looks like [::1]:9000")
+        return host, _port(rest[1:]) if rest else _PORT
+    host, colon, rest = text.partition(":")
+    if ":" in rest:
+        return text, _PORT
+    if not host or any(character.isspace() for character in host):
+        raise ValueError(f"{text!r} names no host: an address looks like chat.example.org:9000")
+    return host, _port(rest) if colon else _PORT
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ValueError(f"{text!r} is no port: a port is a number from 1 to 65535")
+    return int(text)
+
+
+def _to_address(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, int] | None:
+    try:
+        return None if text is None else address(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _to_name(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    if text is None:
+        return None
+    name = canonical_name(text)
+    if name is None:
+        raise click.BadParameter(f"{text!r} is no name: up to 32 letters, digits, _ - or .")
+    return name
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("server", metavar="[HOST[:PORT]]", callback=_to_address, required=False)
+@click.option("--user", callback=_to_name, metavar="NAME", help="Who signs in.")
+@click.option("--room", callback=_to_name, metavar="ROOM", help="The room to begin in.")
+@click.option(
+    "--local",
+    is_flag=True,
+    help="Start a server of your own beside the client, or join the one that is there.",
+)
+@click.version_option(package_name="lobby-chat", prog_name="chat-tui")
+def cli(server: tuple[str, int] | None, user: str | None, room: str | None, local: bool) -> None:
+    """Chat in the terminal.
+
+    HOST is the server's name or address, like chat.example.org:9000 or [::1]:9000; without it the
+    form begins with the server that was used last.
+    """
+    if local and server is not None:
+        raise click.UsageError("--local brings its own server; leave HOST away")
+    if not _has_terminal():
+        host, port = server or (_HOST, _PORT)
+        raise click.UsageError(
+            f"this needs a terminal; without one, talk to the server with: nc {host} {port}"
+        )
+    run(server, user, room, local=local)
+
+
+def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, local: bool) -> None:
+    """Fill the terminal until somebody leaves. Main thread."""
+    from chat_tui.app import ChatApp, Start
+    from chat_tui.local_server import LocalServer
+    from chat_tui.state import ClientState, state_folder
+
+    folder = state_folder()
+    state = ClientState(folder)
+    if local:
+        start = Start(
+            _HOST,
+            _PORT,
+            user or "alice",
+            room,
+            lambda: LocalServer.start(folder, Path.cwd()),
+        )
+    else:
+        last = state.last
+        host, port = server or ((last.host, last.port) if last else (_HOST, _PORT))
+        start = Start(host, port, user or (last.user if last else _who()), room)
+    app = ChatApp(start, state)
+    try:
+        app.run()
+    finally:
+        if app.local_server is not None:
+            app.local_server.stop()
+    if app.return_code:
+        sys.exit(app.return_code)
+
+
+def _who() -> str:
+    """The user of this machine, where that can be a user of a chat; else nobody."""
+    try:
+        return canonical_name(getpass.getuser()) or ""
+    except (OSError, KeyError):  # no name for this user id
+        return ""
+
+
+def _has_terminal() -> bool:
+    """Whether there is a screen to fill and a keyboard to hear."""
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    all_there = all(stream is not None and stream.isatty() for stream in streams)
+    return all_there and os.environ.get("TERM") != "dumb"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The script `chat-tui`: whatever is wrong is told in one line, without a traceback."""
+    try:
+        status = cli.main(args=arguments, prog_name="chat-tui", standalone_mode=False)
+    except click.ClickException as error:
+        message = " ".join(error.format_message().split())
+        print(f"chat-tui: {message}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        print("chat-tui: stopped", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""ChatApp: which screen is shown, in which colours, and who is told what."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from chat_tui import events
+from chat_tui.house_style import HouseStyle
+from chat_tui.local_server import DEMO_PASSWORD, LocalServer
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.screens import wording
+from chat_tui.screens.chat import ChatScreen
+from chat_tui.screens.confirm import ConfirmScreen
+from chat_tui.screens.help import HelpScreen, Situation
+from chat_tui.screens.local_start import LocalServerFailed, LocalServerUp, start_in_a_thread
+from chat_tui.screens.login import LoginScreen
+from chat_tui.session import ChatSession
+from chat_tui.state import ClientState
+
+_TICK: Final = 0.25
+"""Seconds between two looks at the clock: countdowns, heartbeats."""
+
+_BREATH: Final = 1 / 60
+"""Seconds between two turns of taking in a flood, in which keys are heard and rows are drawn."""
+
+MakeSession = Callable[
+    [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the command line asked for."""
+
+    host: str
+    port: int
+    user: str
+    room: str | None = None
+    start_local: Callable[[], LocalServer] | None = None
+    """Starts the server of `--local`; blocks. None: there is to be none."""
+
+
+class ChatApp(HouseStyle):
+    """The full-screen client. It owns the session; nothing in a screen has to be ended."""
+
+    TITLE = "Lobby"
+    CSS_PATH = "chat.tcss"
+    DEFAULT_MODE = "login"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", id="help"),
+        Binding("ctrl+q", "quit", "Quit", id="quit"),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
+    ]
+
+    class Woken(Message):
+        """The session has something for us. Posted from its threads."""
+
+    def __init__(
+        self, start: Start, state: ClientState, make_session: MakeSession = ChatSession
+    ) -> None:
+        """`make_session`: tests bring a session without a server."""
+        super().__init__()
+        self._start = start
+        self._state = state
+        self.session = make_session(ChatModel(), self._start_reader, self._wake)
+        self.local_server: LocalServer | None = None
+        """The server of `--local`, once it is up; to be stopped by whoever ran the app."""
+        self.login = LoginScreen(start.host, start.port, start.user, state.follows_everyone)
+        self.chat = ChatScreen(self.session, self._catch_up)
+        self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
+        self.add_mode("login", lambda: self.login)
+        self.add_mode("chat", lambda: self.chat)
+
+    def on_mount(self) -> None:
+        """The clock, the end by a signal, the server of `--local`."""
+        self.set_interval(_TICK, self._tick)
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.exit)
+        if self._start.start_local is not None:
+            self.login.wait("Starting a server of your own…")
+            start_in_a_thread(self._start.start_local, self)
+
+    def on_unmount(self) -> None:
+        """Whatever ended the app: no thread of the session outlives it."""
+        self.session.close()
+
+    # The session
+
+    def _start_reader(self, read: Callable[[], None]) -> None:
+        self.run_worker(read, "reader", "connection", exit_on_error=False, thread=True)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A reader that fails is a mistake of ours: say so, and let the heartbeat find the end."""
+        if event.state is WorkerState.ERROR and event.worker.group == "connection":
+            self.notify(f"Reading failed: {event.worker.error!r}", severity="error")
+
+    def _wake(self) -> None:
+        self.post_message(self.Woken())
+
+    @on(Woken)
+    def _take_in(self) -> None:
+        """Take in what arrived, a bounded part of it, and draw each changed pane once."""
+        more = self.session.pump()
+        self._catch_up()
+        if more:
+            self.set_timer(_BREATH, self._take_in)
+
+    def _tick(self) -> None:
+        self.session.tick()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        for notice in self.session.take_notices():
+            self._act_upon(notice)
+        changes = self.session.model.take_changes()
+        if changes and self.chat.is_mounted:
+            self.chat.draw(changes)
+
+    def _act_upon(self, notice: events.Event) -> None:
+        asked = self._asked
+        match notice:
+            case events.SignedIn():
+                tick = asked.follow_everyone
+                self._state.signed_in(asked.host, asked.port, asked.user, tick)
+                self.login.forget_password()
+                self.switch_mode("chat")
+            case events.SignInRefused(reason):
+                self._show_form(wording.refusal(reason))
+            case events.SignedOut(reason, by_request):
+                self._show_form(wording.ending(reason, asked.user, asked=by_request))
+            case events.TextReturned():
+                self.chat.take_back(notice)
+
+    def _show_form(self, words: str) -> None:
+        if self.current_mode != "login":
+            self.switch_mode("login")
+        self.login.say(words)
+
+    # The form
+
+    @on(LoginScreen.SignIn)
+    def _sign_in(self, asked: LoginScreen.SignIn) -> None:
+        self._asked = asked
+        self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
+        room, everyone = self._start.room, asked.follow_everyone
+        self.session.sign_in(
+            asked.host, asked.port, asked.user, asked.password, room=room, follow_everyone=everyone
+        )
+        self._catch_up()
+
+    @on(LoginScreen.Cancelled)
+    def _cancel(self) -> None:
+        self.session.cancel()
+        self._catch_up()
+
+    @on(ChatScreen.SignOut)
+    def _sign_out(self) -> None:
+        self._cancel()
+        self._show_form(wording.ending("", self._asked.user, asked=True))
+
+    @on(LocalServerUp)
+    def _local_server_up(self, event: LocalServerUp) -> None:
+        server = self.local_server = event.server
+        self.login.prefill(server.host, server.port, self._start.user)
+        log = "" if server.log_path is None else str(server.log_path)
+        ours = not server.joined_existing
+        hint = wording.about_local(server.port, server.demo_accounts, DEMO_PASSWORD, log, ours=ours)
+        self.login.hint(hint)
+
+    @on(LocalServerFailed)
+    def _local_server_failed(self, event: LocalServerFailed) -> None:
+        self.login.say(f"No server could be started here: {event.reason}")
+
+    # Keys and the palette
+
+    def action_help(self) -> None:
+        """All keys and signs."""
+        model, server = self.session.model, self.local_server
+        log = "" if server is None or server.log_path is None else str(server.log_path)
+        self.push_screen(
+            HelpScreen(Situation(self._asked.host, self._asked.port, model.commands, log))
+        )
+
+    async def action_quit(self) -> None:
+        """Leave at once; with a server of our own, not before those on it were thought of."""
+        if self._others_here():
+            question = "Others are on the server that runs in this window. It ends with it."
+            self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)
+        else:
+            self._quit_if(True)
+
+    def _others_here(self) -> bool:
+        """Whether somebody else is on a server that ends with this window."""
+        if self.local_server is None or self.local_server.joined_existing:
+            return False
+        rooms = self.session.model.rooms.listed()
+        return sum(room.members or 0 for room in rooms) > 1
+
+    def _quit_if(self, yes: bool | None) -> None:
+        if yes:
+            self.session.close()
+            self.exit()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers everywhere."""
+        yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
+        yield SystemCommand("Help", "F1: all keys and signs", self.action_help)
+        yield SystemCommand("Quit", "Ctrl+Q", self.action_quit)

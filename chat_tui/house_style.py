@@ -1,0 +1,43 @@
+"""HouseStyle: colours, names of keys and toasts, whatever the app does."""
+
+from __future__ import annotations
+
+import os
+
+from textual.app import App
+from textual.binding import Binding
+from textual.notifications import SeverityLevel
+
+from chat_tui.theme import DARK, LIGHT, author_variables
+
+
+class HouseStyle(App[None]):
+    """An app that looks like ours and reads no text of others as markup."""
+
+    def on_mount(self) -> None:
+        """Register the themes; nothing moves but what somebody scrolls."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = DARK.name
+        self.animation_level = "none"
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """As Textual's, but a text is a text unless markup is asked for."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys as they stand on the keyboard: F1, ^K, Tab."""
+        return super().get_key_display(binding).title()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The authors' colours, on whatever theme was chosen."""
+        return author_variables(self.current_theme)

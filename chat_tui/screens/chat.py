@@ -1,0 +1,282 @@
+"""ChatScreen: the panes of the chat, and where they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.command import CommandPalette, Provider
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from chat_server.wire.protocol import canonical_name
+from chat_tui.events import ConnectionState, TextReturned
+from chat_tui.model.chat_model import Pane
+from chat_tui.model.text import safe_text
+from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
+from chat_tui.session import ChatSession
+from chat_tui.widgets.composer import Composer
+from chat_tui.widgets.message_log import MessageLog
+from chat_tui.widgets.room_list import RoomList
+from chat_tui.widgets.status_bar import Standing, StatusBar
+from chat_tui.widgets.subscriptions import Subscriptions
+
+_BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
+"""Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
+
+_BY_HEIGHT: Final = [(0, "-short"), (12, "-tall")]
+"""Rows from which the stylesheet's class holds: short goes without the footer."""
+
+_LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
+
+
+class ChatScreen(Screen[None]):
+    """Panes post messages up to here; from here they are told what to show."""
+
+    AUTO_FOCUS = "Composer"
+    HORIZONTAL_BREAKPOINTS = _BY_WIDTH
+    VERTICAL_BREAKPOINTS = _BY_HEIGHT
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ChatCommands}
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "app.help", "Help"),
+        Binding("f2", "side('rooms')", "Rooms", id="rooms"),
+        Binding("f3", "side('people')", "People", id="people"),
+        Binding("ctrl+k", "jump", "Jump", id="jump"),
+        Binding("ctrl+o", "open_room", "Open", id="room.open"),
+        Binding("ctrl+g", "resend", "Again", id="message.resend"),
+        Binding("ctrl+r", "retry", "Retry", id="connection.retry"),
+        Binding("escape", "back_to_composer", "Write", show=False, id="composer"),
+    ]
+
+    class SignOut(Message):
+        """Somebody wants to leave the server and see the form."""
+
+    def __init__(self, session: ChatSession, caught_up: Callable[[], None]) -> None:
+        """`caught_up` is called after the session was told to do something: draw what changed."""
+        super().__init__()
+        self.session = session
+        self._caught_up = caught_up
+
+    def compose(self) -> ComposeResult:
+        """Rooms, talk, people; below them how things stand, and the keys."""
+        with Horizontal(id="body"):
+            yield RoomList(id="rooms")
+            with Vertical(id="talk"):
+                yield Static(id="room-header", markup=False)
+                yield MessageLog(id="log")
+                yield Composer(self.session.model.history, id="composer")
+            yield Subscriptions(id="people")
+        with Container(id="bottom"):
+            yield StatusBar(id="status")
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Draw what is known by now."""
+        self.draw(set(Pane))
+
+    @property
+    def modern(self) -> bool:
+        """Whether the server is more than the first servers were, and knows to follow everyone."""
+        return "/help" in self.session.model.commands
+
+    # What the app tells
+
+    def draw(self, changes: set[Pane]) -> None:
+        """Draw these panes again, each once."""
+        model = self.session.model
+        if Pane.ROOMS in changes:
+            self.query_one(RoomList).show(model.rooms.listed())
+        if changes & {Pane.ROOMS, Pane.PEOPLE}:
+            self.query_one("#room-header", Static).update(self._header())
+        if changes & {Pane.LOG, Pane.PEOPLE}:
+            self.query_one(MessageLog).show(model.log, model.user, self._silence())
+        if Pane.PEOPLE in changes:
+            self.query_one(Subscriptions).show(model.people, everyone_offered=self.modern)
+        if Pane.STATUS in changes:
+            self.query_one(StatusBar).show(self._standing())
+            self.refresh_bindings()
+        if Pane.COMPOSER in changes:
+            composer = self.query_one(Composer)
+            composer.accepting = model.connection.state is ConnectionState.ONLINE
+            composer.speak_to(model.room)
+            composer.say(self._trouble())
+
+    def take_back(self, returned: TextReturned) -> None:
+        """Put into the composer what could not be sent, and say why."""
+        words = safe_text(returned.reason)
+        if not self.query_one(Composer).give_back(returned.text):
+            words += f"\nPress Up for it: {safe_text(returned.text)[:60]}"
+        self.notify(words, severity="warning")
+
+    # What the panes say
+
+    @on(Composer.Submitted)
+    def _submitted(self, event: Composer.Submitted) -> None:
+        self.session.submit(event.text)
+        self.query_one(MessageLog).action_follow()
+        self._caught_up()
+
+    @on(Composer.NotAccepted)
+    def _not_accepted(self) -> None:
+        self.notify("Not connected: your text stays here until you are back.", severity="warning")
+
+    @on(Composer.ScrollLog)
+    def _scroll_log(self, event: Composer.ScrollLog) -> None:
+        log = self.query_one(MessageLog)
+        match event.to:
+            case "page_up":
+                log.scroll_page_up(animate=False)
+            case "page_down":
+                log.scroll_page_down(animate=False)
+            case "end":
+                log.action_follow()
+
+    @on(MessageLog.ResendRequested)
+    def _resend_requested(self, event: MessageLog.ResendRequested) -> None:
+        self._resend(event.entry_id)
+
+    @on(RoomList.RoomChosen)
+    def _room_chosen(self, event: RoomList.RoomChosen) -> None:
+        self.join(event.room)
+
+    @on(RoomList.RoomNamed)
+    def _room_named(self, event: RoomList.RoomNamed) -> None:
+        if canonical_name(event.name) is None:
+            self.notify(
+                f"{safe_text(event.name)} can't be a room: a name has up to 32 letters, digits, "
+                "_ - or . and no spaces.",
+                severity="warning",
+            )
+            return
+        self.query_one(RoomList).clear_field()
+        self.join(event.name)
+
+    @on(Subscriptions.Toggled)
+    def _toggled(self, event: Subscriptions.Toggled) -> None:
+        self.follow(event.name)
+
+    # What can be done here, by a pane, a key or the palette
+
+    def join(self, room: str) -> None:
+        """Go to a room; what is typed from here on waits for the answer."""
+        self.session.join(room)
+        self.action_back_to_composer()
+        self._caught_up()
+
+    def follow(self, name: str) -> None:
+        """Follow somebody ("*": everyone), or no longer."""
+        self.session.toggle_follow(name)
+        self._caught_up()
+
+    def action_resend(self) -> None:
+        """Send the oldest unconfirmed message again."""
+        unconfirmed = self.session.model.unconfirmed
+        if unconfirmed:
+            self._resend(unconfirmed[0].id)
+
+    def _resend(self, entry_id: int) -> None:
+        if not self.session.resend(entry_id):
+            self.notify("It can be sent again once you are connected.", severity="warning")
+        self._caught_up()
+
+    def action_retry(self) -> None:
+        """Try to come back now."""
+        self.session.retry_now()
+        self._caught_up()
+
+    def action_newest(self) -> None:
+        """Go to the end of the log."""
+        self.query_one(MessageLog).action_follow()
+
+    def action_sign_out(self) -> None:
+        """Leave the server."""
+        self.post_message(self.SignOut())
+
+    def action_jump(self) -> None:
+        """Type a part of a name to go to a room or to follow a person."""
+        self.app.push_screen(
+            CommandPalette([JumpTargets], placeholder="A room to go to, or a person to follow…")
+        )
+
+    def action_open_room(self) -> None:
+        """Type the name of a room."""
+        self._open(self.query_one(RoomList))
+        self.query_one(RoomList).focus_field()
+
+    def action_side(self, which: str) -> None:
+        """Go to a sidebar, showing it if need be; from within it: away with it."""
+        rooms, people = self.query_one(RoomList), self.query_one(Subscriptions)
+        side: RoomList | Subscriptions = rooms if which == "rooms" else people
+        if side.display and side.has_pseudo_class("focus-within"):
+            self._close(side)
+            self.query_one(Composer).focus()
+            return
+        self._open(side)
+        side.focus_list()
+
+    def action_back_to_composer(self) -> None:
+        """Write; what was unfolded over the log folds again."""
+        for side in (self.query_one(RoomList), self.query_one(Subscriptions)):
+            side.remove_class("-open")
+        self.query_one(Composer).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what is possible now."""
+        if action == "resend":
+            return bool(self.session.model.unconfirmed)
+        if action == "retry":
+            return self.session.model.connection.state is ConnectionState.WAITING
+        return True
+
+    # How it is done
+
+    def _open(self, side: Widget) -> None:
+        side.remove_class("-closed")
+        side.add_class("-open")
+
+    def _close(self, side: Widget) -> None:
+        side.remove_class("-open")
+        side.add_class("-closed")
+
+    def _header(self) -> Content:
+        model = self.session.model
+        members = model.rooms.members_of(model.room)
+        count = "" if members is None else f" · {members} here"
+        return Content.assemble((model.room, "bold $accent"), (count, "$foreground 60%"))
+
+    def _silence(self) -> str:
+        people = self.session.model.people
+        if people.follows_nobody_here:
+            return "You follow no one here, so you hear no one. Click on a name, or press F3."
+        if people.known and len(people.here()) == 1:
+            return "You are alone here. What you say is heard by those who come and follow you."
+        return "No one has spoken since you came. Say hello, or follow someone on the right (F3)."
+
+    def _standing(self) -> Standing:
+        model = self.session.model
+        return Standing(
+            model.connection.state,
+            model.user,
+            model.server,
+            model.room,
+            model.round_trip,
+            len(model.unconfirmed),
+        )
+
+    def _trouble(self) -> Content | None:
+        connection = self.session.model.connection
+        if connection.state not in _LOST:
+            return None
+        words = "reconnecting…"
+        if connection.state is ConnectionState.WAITING:
+            seconds = max(1, round(connection.retry_in or 0))
+            words = f"connection lost, next try in {seconds} s — Ctrl+R now"
+        return Content(words)

@@ -1,0 +1,95 @@
+"""What the command palette offers in the chat: what is possible now, with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from chat_server.wire.protocol import EVERYONE, canonical_name
+
+if TYPE_CHECKING:
+    from chat_tui.screens.chat import ChatScreen
+
+
+class _Offer(NamedTuple):
+    words: str
+    help: str
+    run: Callable[[], None]
+
+
+class _Offers(Provider):
+    """Shows offers as text: the matcher's own highlighting would read names as markup."""
+
+    def offers(self) -> Iterator[_Offer]:
+        """What there is to choose from."""
+        raise NotImplementedError
+
+    @property
+    def chat(self) -> ChatScreen:
+        """The screen that the palette lies over."""
+        return cast("ChatScreen", self.screen)
+
+    async def discover(self) -> Hits:
+        """All of it, while nothing is typed."""
+        for offer in self.offers():
+            yield DiscoveryHit(Content(offer.words), offer.run, offer.words, offer.help)
+
+    async def search(self, query: str) -> Hits:
+        """What matches."""
+        matcher = self.matcher(query)
+        for offer in self.offers():
+            score = matcher.match(offer.words)
+            if score > 0:
+                yield Hit(score, Content(offer.words), offer.run, offer.words, offer.help)
+
+
+class ChatCommands(_Offers):
+    """The commands of the chat screen."""
+
+    def offers(self) -> Iterator[_Offer]:
+        """Only what is possible now."""
+        chat = self.chat
+        yield _Offer("Jump to a room or a person", "Ctrl+K", chat.action_jump)
+        yield _Offer("Open or join a room by name", "Ctrl+O", chat.action_open_room)
+        yield _Offer("Rooms", "F2: to the list, or fold it", partial(chat.action_side, "rooms"))
+        yield _Offer("People", "F3: to the list, or fold it", partial(chat.action_side, "people"))
+        yield _Offer("Go to the newest message", "End", chat.action_newest)
+        if chat.check_action("resend", ()):
+            yield _Offer("Send the unconfirmed message again", "Ctrl+G", chat.action_resend)
+        if chat.check_action("retry", ()):
+            yield _Offer("Try to connect now", "Ctrl+R", chat.action_retry)
+        yield _Offer("Sign out", "Back to the form", chat.action_sign_out)
+
+
+class JumpTargets(_Offers):
+    """Rooms to go to and people to follow."""
+
+    def offers(self) -> Iterator[_Offer]:
+        """Rooms first: the list is short, and that is what one jumps to."""
+        chat = self.chat
+        model = chat.session.model
+        for room in model.rooms.listed():
+            if not room.current:
+                number = "" if room.members is None else f"{room.members} there"
+                yield _Offer(room.name, number or "room", partial(chat.join, room.name))
+        people = model.people
+        if chat.modern:
+            words = "Follow everyone no longer" if people.everyone else "Follow everyone"
+            yield _Offer(words, "whoever speaks where you are", partial(chat.follow, EVERYONE))
+        for person in [*people.here(), *people.elsewhere()]:
+            if not person.own:
+                words = "Unfollow" if person.followed else "Follow"
+                yield _Offer(f"{words} {person.name}", "person", partial(chat.follow, person.name))
+
+    async def search(self, query: str) -> Hits:
+        """What matches, and the room of just this name, which opens if it is not there."""
+        async for hit in super().search(query):
+            yield hit
+        room = canonical_name(query)
+        if room is not None and room not in self.chat.session.model.rooms:
+            run = partial(self.chat.join, room)
+            yield Hit(0.01, Content(f"Open the room {room}"), run, room, "a new room")

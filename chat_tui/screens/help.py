@@ -1,0 +1,121 @@
+"""HelpScreen: every key, every sign, and how the same is done by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import HorizontalGroup, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Label, Static
+
+from chat_tui.widgets.log_rows import RESEND_KEY
+
+_KEYS: Final = (
+    ("Enter", "send what stands in the composer"),
+    ("Ctrl+J", "another line, to be sent together with the first"),
+    ("Up, Down", "what you sent before, and back to your draft"),
+    ("PgUp, PgDn", "read back; the mouse wheel does it too"),
+    ("End", "back to the newest message"),
+    ("Ctrl+K", "jump to a room or a person by typing a part of the name"),
+    ("Ctrl+O", "open or join a room by its name"),
+    ("F2, F3", "the rooms, the people: go there; where they are folded, show them"),
+    ("Enter, click", "in a list: go to the room; follow the person, or no longer"),
+    (RESEND_KEY, "send a message again that was not confirmed"),
+    ("Ctrl+R", "while the connection is lost: try now"),
+    ("Ctrl+P", "all commands, themes among them"),
+    ("Tab, Esc", "the next pane; back to the composer"),
+    ("Ctrl+Q", "quit"),
+)
+
+_SIGNS: Final = (
+    ("▸", "the room you are in"),
+    ("●", "you follow this person by name: you hear them in every room you share"),
+    ("◉", "you hear this person because you follow everyone"),
+    ("○", "you do not hear this person"),
+    ("sending…", "the server has not yet said that it took the message"),
+    ("!", "not confirmed: the connection broke first, and it may have arrived"),
+    ("·", "a word of the server, or somebody came or went"),
+)
+
+_COMMANDS: Final = {
+    "/join": ("/join ROOM", "go to a room; it opens if it is not there"),
+    "/leave": ("/leave", "back to the lobby"),
+    "/rooms": ("/rooms", "the rooms and how many are in each"),
+    "/subscribe": ("/subscribe NAME", "follow somebody (* for everyone)"),
+    "/unsubscribe": ("/unsubscribe NAME", "follow no longer"),
+    "/subs": ("/subs", "whom you follow"),
+    "/who": ("/who [ROOM]", "who is in a room"),
+    "/presence": ("/presence on|off", "whether to be told who comes and goes"),
+    "/help": ("/help", "what the server says about its commands"),
+    "/quit": ("/quit", "sign out"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What help depends on."""
+
+    host: str
+    port: int
+    """The server, for netcat."""
+
+    commands: Sequence[str]
+    """The commands that the server listed."""
+
+    log_path: str
+    """Where the server that was started here logs to, empty where none was."""
+
+
+class HelpScreen(ModalScreen[None]):
+    """One page that scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f1,q", "dismiss", "Close"),
+        Binding("up", "scroll('up')", show=False),
+        Binding("down", "scroll('down')", show=False),
+        Binding("pageup", "scroll('page_up')", show=False),
+        Binding("pagedown,space", "scroll('page_down')", show=False),
+    ]
+
+    def __init__(self, situation: Situation) -> None:
+        super().__init__()
+        self._situation = situation
+
+    def compose(self) -> ComposeResult:
+        """The page."""
+        page = VerticalScroll(id="help-page")
+        page.border_title = "Help"
+        page.border_subtitle = "Esc closes"
+        with page:
+            for title, rows in self._sections():
+                yield Label(title, classes="heading")
+                for left, right in rows:
+                    with HorizontalGroup():
+                        yield Static(left, markup=False, classes="what" if right else "whole")
+                        if right:
+                            yield Static(right, markup=False, classes="why")
+
+    def on_click(self) -> None:
+        """A click beside the page closes it."""
+        if not self.query_one("#help-page").is_mouse_over:
+            self.dismiss()
+
+    def action_scroll(self, how: str) -> None:
+        """Scroll by a row or a page."""
+        page = self.query_one("#help-page", VerticalScroll)
+        getattr(page, f"scroll_{how}")(animate=False)
+
+    def _sections(self) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+        situation = self._situation
+        yield "KEYS", _KEYS
+        yield "SIGNS", _SIGNS
+        if situation.commands:
+            listed = [_COMMANDS.get(command, (command, "")) for command in situation.commands]
+            yield "TO TYPE", [*listed, ("//text", "a message that begins with one /")]
+        yield "THE SAME BY HAND", [(f"nc {situation.host} {situation.port}", "")]
+        if situation.log_path:
+            yield "THE LOG OF THE SERVER", [(situation.log_path, "")]

@@ -1,0 +1,205 @@
+"""LoginScreen: the form to sign in. What is typed in it stays, whatever the server says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Checkbox, Footer, Label, Static
+
+from chat_tui.widgets.field import Field
+
+
+class FollowTick(Checkbox):
+    """Space turns it; Enter signs in, as everywhere in the form."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.sign_in", "Sign in", show=False),
+    ]
+
+
+class FormField(Field):
+    """Enter signs in; the footer says so."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Sign in")]
+
+
+class LoginScreen(Screen[None]):
+    """Server, port, user, password, a tick. Posts `SignIn`; is told what came of it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", "Next field"),
+        Binding("f1", "app.help", "Help"),
+        Binding("escape", "cancel", "Cancel"),
+    ]
+
+    @dataclass
+    class SignIn(Message):
+        """The form is filled in; what is in it may still be wrong."""
+
+        host: str
+        port: int
+        user: str
+        password: str
+        follow_everyone: bool
+
+    @dataclass
+    class Cancelled(Message):
+        """Somebody does not want to wait for the server any longer."""
+
+    def __init__(
+        self, host: str, port: int, user: str, ticked_for: Callable[[str, int], bool]
+    ) -> None:
+        """What stands in the form at first. `ticked_for` tells the tick's state for a server."""
+        super().__init__()
+        self._host = host
+        self._port = port
+        self._user = user
+        self._ticked_for = ticked_for
+        self._hint = Content("")
+        self._said: Content | None = None
+        self._waiting = False
+
+    def compose(self) -> ComposeResult:
+        """The form."""
+        with VerticalScroll(id="login"), VerticalGroup(id="form"):
+            yield Label("L O B B Y", id="title")
+            with HorizontalGroup():
+                yield Label("Server", classes="what")
+                yield FormField(self._host, id="host", compact=True, placeholder="127.0.0.1")
+                yield Label("Port", classes="what", id="port-label")
+                yield FormField(str(self._port), id="port", compact=True, max_length=5)
+            with HorizontalGroup():
+                yield Label("User", classes="what")
+                yield FormField(self._user, id="user", compact=True)
+            with HorizontalGroup():
+                yield Label("Password", classes="what")
+                yield FormField(id="password", compact=True, password=True)
+            with HorizontalGroup():
+                yield Label(classes="what")
+                yield FollowTick(
+                    "Follow everyone here",
+                    self._ticked_for(self._host, self._port),
+                    id="everyone",
+                    compact=True,
+                )
+                yield Button("Sign in ⏎", id="go", variant="primary", compact=True)
+            yield Static(id="said", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Put the cursor where something is missing."""
+        self._show()
+        self.query_one("#password" if self._user else "#user").focus()
+
+    # What the app tells
+
+    def prefill(self, host: str, port: int, user: str) -> None:
+        """Put other values into the form."""
+        self.query_one("#host", Field).value = host
+        self.query_one("#port", Field).value = str(port)
+        self.query_one("#user", Field).value = user
+        self.query_one(FollowTick).value = self._ticked_for(host, port)
+        self.query_one("#password").focus()
+
+    def hint(self, hint: str) -> None:
+        """What stands under the form where nothing else has to be said; the form is free again."""
+        self._hint = Content(hint)
+        self._said = None
+        self._waiting = False
+        self._show()
+
+    def say(self, words: str) -> None:
+        """Something failed or happened: say it in the place of the hint; the form is free again."""
+        self._said = Content(words)
+        self._waiting = False
+        self._show()
+        self.query_one("#password").focus()
+
+    def wait(self, words: str) -> None:
+        """Something is under way: say so, and let it be cancelled."""
+        self._said = Content(words)
+        self._waiting = True
+        self._show()
+
+    def forget_password(self) -> None:
+        """It has served: nobody who comes back to the form finds it there."""
+        self.query_one("#password", Field).value = ""
+        self._said = None
+        self._waiting = False
+        self._show()
+
+    # Keys and clicks
+
+    @on(Field.Submitted)
+    def action_sign_in(self) -> None:
+        """Look at the fields; if nothing is missing, ask for the sign-in."""
+        if self._waiting:
+            return
+        host = self.query_one("#host", Field).value.strip()
+        port = self.query_one("#port", Field).value.strip()
+        user = self.query_one("#user", Field).value.strip()
+        password = self.query_one("#password", Field).value
+        if not host:
+            self._ask_for("#host", "Which server? Type its name or address.")
+        elif not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            self._ask_for("#port", "The port is a number from 1 to 65535; 9000 is usual.")
+        elif not user or " " in user:
+            self._ask_for("#user", "Who are you? Type a user name, without spaces.")
+        elif not password or " " in password:
+            self._ask_for("#password", "Type your password; there are no spaces in one here.")
+        else:
+            tick = self.query_one(FollowTick).value
+            self.post_message(self.SignIn(host, int(port), user, password, tick))
+
+    def action_cancel(self) -> None:
+        """Stop waiting."""
+        if self._waiting:
+            self._waiting = False
+            self._said = Content("Cancelled. Nothing in the form was lost.")
+            self._show()
+            self.post_message(self.Cancelled())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer Esc only while there is something to cancel."""
+        if action == "cancel":
+            return self._waiting
+        return True
+
+    @on(Button.Pressed, "#go")
+    def _pressed(self) -> None:
+        if self._waiting:
+            self.action_cancel()
+        else:
+            self.action_sign_in()
+
+    @on(Field.Blurred, "#host, #port")
+    def _another_server(self) -> None:
+        """The tick is remembered for each server."""
+        host = self.query_one("#host", Field).value.strip()
+        port = self.query_one("#port", Field).value.strip()
+        if (host, port) != (self._host, str(self._port)) and port.isascii() and port.isdigit():
+            self._host, self._port = host, int(port)
+            self.query_one(FollowTick).value = self._ticked_for(host, int(port))
+
+    def _ask_for(self, field: str, words: str) -> None:
+        self._said = Content(words)
+        self._show()
+        self.query_one(field).focus()
+
+    def _show(self) -> None:
+        said = self.query_one("#said", Static)
+        said.update(self._hint if self._said is None else self._said)
+        said.set_class(self._said is not None and not self._waiting, "-trouble")
+        go = self.query_one("#go", Button)
+        go.label = Content("Cancel" if self._waiting else "Sign in ⏎")
+        go.variant = "default" if self._waiting else "primary"
+        self.refresh_bindings()

@@ -1,0 +1,82 @@
+"""What a server says in few words, in words that help. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from chat_server.wire import replies
+from chat_tui.model.text import safe_text
+
+_REFUSALS: Final = {
+    replies.AUTHENTICATION_FAILED: (
+        "Wrong user or password. Nothing was lost: correct it and press Enter."
+    ),
+    replies.INVALID_LOGIN_FORMAT: (
+        "The server could not read this user or password. Correct it and press Enter."
+    ),
+    replies.LOGIN_TIMED_OUT: "The server waited too long for the login. Press Enter to try again.",
+    replies.TOO_MANY_CONNECTIONS: (
+        "Too many connections from your address are open. Close another window, then press Enter."
+    ),
+    replies.SERVER_FULL: "The server is full. Nothing was lost: press Enter to try again later.",
+    replies.SHUTTING_DOWN: "The server is shutting down. Press Enter once it is back.",
+}
+
+_ENDINGS: Final = {
+    replies.LOGGED_OUT_BY_NEW_LOGIN: (
+        "Somebody signed in as {user} somewhere else, so you were signed out here. "
+        "To come back, type the password and press Enter: that signs out the other."
+    ),
+    replies.LOGGED_OUT_ACCOUNT_REMOVED: (
+        "The account {user} was removed from the server, so you were signed out. "
+        "You can sign in as somebody else."
+    ),
+}
+
+
+def refusal(reason: str) -> str:
+    """Why a sign-in came to nothing, and what to do about it."""
+    seconds = replies.parse_too_many_failures(reason)
+    if seconds is not None:
+        return (
+            "Too many wrong passwords came from your address. "
+            f"The server lets you try again in {_duration(seconds)}; nothing here was lost."
+        )
+    if reason in _REFUSALS:
+        return _REFUSALS[reason]
+    return f"{safe_text(reason).rstrip('.')}. Correct the form, or press Enter to try again."
+
+
+def ending(reason: str, user: str, *, asked: bool) -> str:
+    """Why a session is over and will not come back by itself, and what to do about it."""
+    if reason in _ENDINGS:
+        return _ENDINGS[reason].format(user=user)
+    if asked:
+        return "You signed out. To come back, type the password and press Enter."
+    return f"You were signed out: {safe_text(reason)}"
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 90:
+        return f"{seconds} s"
+    return f"{-(-seconds // 60)} minutes"
+
+
+def about_local(port: int, accounts: Sequence[str], password: str, log: str, *, ours: bool) -> str:
+    """What one has to know to sign in to the server of `--local`.
+
+    `accounts` have the demo `password`; `log` is the path of the server's log, empty where there is
+    none; `ours`: it was started for this window and ends with it.
+    """
+    lines = []
+    if accounts:
+        lines.append(f"Demo accounts: {', '.join(accounts)} — password {password}")
+        lines.append(f"A second window needs another one. Or try:  nc 127.0.0.1 {port}")
+    else:
+        lines.append(f"By hand it works, too:  nc 127.0.0.1 {port}")
+    if log:
+        lines.append(f"The server's log: {log}")
+    if not ours:
+        lines.append(f"A chat server was running on port {port}: this is it.")
+    return "\n".join(lines)

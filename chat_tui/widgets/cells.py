@@ -1,0 +1,17 @@
+"""Text in a given number of a terminal's cells: a CJK character takes two, a mark none."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+
+def cut(text: str, cells: int) -> str:
+    """`text` in at most so many cells, with an ellipsis where it was cut."""
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
+
+
+def padded(text: str, cells: int) -> str:
+    """`text` in exactly so many cells: cut or followed by spaces."""
+    return set_cell_size(cut(text, cells), max(0, cells))

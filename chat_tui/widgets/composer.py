@@ -1,0 +1,187 @@
+"""Composer: where one writes. Nothing that is typed here is ever lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final, Literal
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import TextArea
+
+from chat_server.wire.protocol import clean
+from chat_tui.model.history import History
+from chat_tui.typed import put_back
+
+_THE_SCREENS_OWN: Final = frozenset({"ctrl+k"})
+"""Keys that a text area would take, and that mean more to the screen."""
+
+
+def _is_ours(binding: BindingType) -> bool:
+    return isinstance(binding, Binding) and binding.key not in _THE_SCREENS_OWN
+
+
+class Composer(TextArea, inherit_bindings=False):
+    """A few lines of text; Enter sends them, Up and Down walk through what was sent before.
+
+    A paste of several lines stays here, whole, until Enter. While `accepting` is false Enter leaves
+    the text where it is.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(binding for binding in TextArea.BINDINGS if _is_ours(binding)),
+        Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False),
+        Binding("pageup", "scroll_log('page_up')", "Page up in the log", show=False),
+        Binding("pagedown", "scroll_log('page_down')", "Page down in the log", show=False),
+        Binding("end", "end", "End of line, or newest message", show=False),
+        Binding("ctrl+end", "scroll_log('end')", "Newest message", show=False),
+    ]
+
+    @dataclass
+    class Submitted(Message):
+        """Enter was pressed; the composer is empty again."""
+
+        text: str
+
+    @dataclass
+    class NotAccepted(Message):
+        """Enter was pressed while nothing can be sent; the text is still here."""
+
+    @dataclass
+    class ScrollLog(Message):
+        """A key was pressed that means the log, although the cursor is here."""
+
+        to: Literal["page_up", "page_down", "end"]
+
+    def __init__(self, history: History, *, id: str | None = None) -> None:
+        """`history`: what was sent; only read here."""
+        super().__init__(
+            id=id,
+            soft_wrap=True,
+            tab_behavior="focus",
+            compact=True,
+            highlight_cursor_line=False,
+        )
+        self.accepting = True
+        """Whether Enter sends now."""
+        self._history = history
+        # Where one is in the history (its length: at the draft), and what was typed at each place
+        # but not sent, the draft among it.
+        self._place: int | None = None
+        self._typed: dict[int, str] = {}
+        self._line_about_connection: Content | None = None
+
+    # What the screen tells
+
+    def speak_to(self, room: str) -> None:
+        """Name the room that will hear it."""
+        self.placeholder = Content(f"Message {room}…")
+
+    def say(self, line: Content | None) -> None:
+        """Put a line about the connection above the text; None: nothing to say."""
+        self._line_about_connection = line
+        self.set_class(line is not None, "-trouble")
+        self._title()
+
+    def give_back(self, text: str) -> bool:
+        """Something could not be sent: put it before what is typed here.
+
+        False where that would change its meaning, because one of both is a command: then what is
+        typed stays, and Up finds the other.
+        """
+        together = put_back(text, self.text)
+        if together == self.text:
+            return False
+        self._replace(together)
+        return True
+
+    # Keys
+
+    async def on_key(self, event: events.Key) -> None:
+        """Enter sends instead of making a line."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._submit()
+
+    async def on_paste(self, event: events.Paste) -> None:
+        """Keep all lines of a paste, without what would be obeyed by the terminal."""
+        event.stop()
+        event.prevent_default()
+        if not self.read_only:
+            text = "\n".join(clean(line) for line in event.text.splitlines())
+            if result := self._replace_via_keyboard(text, *self.selection):
+                self.move_cursor(result.end_location)
+
+    def action_new_line(self) -> None:
+        """Begin another line."""
+        self.insert("\n")
+
+    def action_scroll_log(self, to: Literal["page_up", "page_down", "end"]) -> None:
+        """Let the log move while one writes."""
+        self.post_message(self.ScrollLog(to))
+
+    def action_end(self) -> None:
+        """To the end of the line; from there to the newest message."""
+        if self.cursor_at_end_of_line:
+            self.post_message(self.ScrollLog("end"))
+        else:
+            self.action_cursor_line_end()
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Up a row; from the first row to what was sent before."""
+        if select or not self.navigator.is_first_wrapped_line(self.cursor_location):
+            super().action_cursor_up(select)
+        else:
+            self._walk(-1)
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Down a row; from the last row towards the draft."""
+        if select or not self.navigator.is_last_wrapped_line(self.cursor_location):
+            super().action_cursor_down(select)
+        else:
+            self._walk(1)
+
+    def on_text_area_changed(self) -> None:
+        """Say how many lines Enter would send."""
+        self._title()
+
+    # How it is done
+
+    def _submit(self) -> None:
+        if not self.text.strip():
+            return
+        if not self.accepting:
+            self.post_message(self.NotAccepted())
+            return
+        # Taken out here, at once: a key pressed before the screen heard of it is kept.
+        text = self.text
+        self._place = None
+        self._typed.clear()
+        self._replace("")
+        self.post_message(self.Submitted(text))
+
+    def _walk(self, step: int) -> None:
+        end = len(self._history)
+        here = end if self._place is None else min(self._place, end)
+        there = here + step
+        if not 0 <= there <= end:
+            return
+        self._typed[here] = self.text
+        self._place = None if there == end else there
+        self._replace(self._typed.get(there, self._history[there] if there < end else ""))
+
+    def _replace(self, text: str) -> None:
+        self.load_text(text)
+        self.move_cursor(self.document.end)
+
+    def _title(self) -> None:
+        lines = self.document.line_count
+        if self._line_about_connection is not None:
+            self.border_title = self._line_about_connection
+        elif lines > 1:
+            self.border_title = Content(f"{lines} lines: Enter sends each as a message")
+        else:
+            self.border_title = None

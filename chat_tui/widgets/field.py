@@ -1,0 +1,25 @@
+"""Field: a line of input that takes no control characters from a paste."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.widgets import Input
+
+from chat_server.wire.protocol import clean
+
+
+class Field(Input):
+    """An `Input` whose pasted text is only text: a terminal would obey what it holds otherwise."""
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Insert the first line of what was pasted, cleaned."""
+        event.stop()
+        event.prevent_default()
+        lines = event.text.splitlines()
+        if lines:
+            selection = self.selection
+            text = clean(lines[0]).replace("\t", " ")
+            if selection.is_empty:
+                self.insert_text_at_cursor(text)
+            else:
+                self.replace(text, *selection)

@@ -1,0 +1,89 @@
+"""What is selected in a log: drawn over its rows, and as text for the clipboard. No widget.
+
+Textual tells a selection in rows and in characters of what is drawn in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from textual.geometry import Offset
+from textual.selection import Selection
+
+from chat_tui.widgets.log_layout import LogLayout
+from chat_tui.widgets.log_painting import Piece
+from chat_tui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
+
+
+def text_at(layout: LogLayout, row: Row) -> int:
+    """The character of a drawn row at which the entry's own text begins."""
+    return sum(map(len, head_of(row, layout.log[row.entry], layout.columns)))
+
+
+def selected_text(layout: LogLayout, selection: Selection) -> str:
+    """The selected messages as they were before wrapping, one a line.
+
+    Where the selection begins before a message's text, its time and author are part of it, also
+    those that the log does not repeat.
+    """
+    rows = layout.rows
+    first = 0 if selection.start is None else max(0, selection.start.y)
+    last = len(rows) - 1 if selection.end is None else min(selection.end.y, len(rows) - 1)
+    text = ""
+    before: Row | None = None
+    for number in range(first, last + 1):
+        row = rows[number]
+        span = selection.get_span(number)
+        if span is None or row.kind not in TEXT_ROWS:
+            continue
+        entry = layout.log[row.entry]
+        shown = shown_text(entry)
+        start, end = span
+        begins_at = text_at(layout, row)
+        begin = min(row.end, row.start + max(0, start - begins_at))
+        stop = row.end if end == -1 else min(row.end, row.start + max(0, end - begins_at))
+        if before is not None:
+            text += shown[before.end : row.start] if before.entry == row.entry else "\n"
+        if row.kind is not RowKind.REST and start < begins_at - layout.columns.gap:
+            text += f"{entry.at:%H:%M} " + (f"{entry.author}: " if entry.author else "")
+        text += shown[begin:stop]
+        before = row
+    return text
+
+
+def selection_of(layout: LogLayout, entry_id: int) -> Selection | None:
+    """The selection of the whole text of one entry, None where it has none."""
+    first, end = layout.first_row_of(entry_id), layout.first_row_of(entry_id + 1)
+    numbers = [number for number in range(first, end) if layout.rows[number].kind in TEXT_ROWS]
+    if not numbers:
+        return None
+    head, last = layout.rows[numbers[0]], layout.rows[numbers[-1]]
+    stop = text_at(layout, last) + last.end - last.start
+    return Selection(Offset(text_at(layout, head), numbers[0]), Offset(stop, numbers[-1]))
+
+
+def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) -> list[Piece]:
+    """The pieces with `style` over the characters of `span` (an end of -1: to the last)."""
+    start, end = span
+    painted: list[Piece] = []
+    position = 0
+    for text, own in pieces:
+        low = min(max(0, start - position), len(text))
+        high = len(text) if end == -1 else max(low, min(end - position, len(text)))
+        parts = ((text[:low], own), (text[low:high], own + style), (text[high:], own))
+        painted += [(part, look) for part, look in parts if part]
+        position += len(text)
+    return painted
+
+
+def moved_up(selection: Selection, rows: int) -> Selection | None:
+    """The selection after `rows` rows above it are gone; None where it went with them."""
+    start, end = selection
+    if end is not None:
+        if end.y < rows:
+            return None
+        end = Offset(end.x, end.y - rows)
+    if start is not None:
+        start = Offset(start.x, start.y - rows) if start.y >= rows else Offset(0, 0)
+    return Selection(start, end)

@@ -1,0 +1,298 @@
+"""MessageLog: what was said in a room, on Textual's line API.
+
+No stock widget wraps again when the width changes, keeps its place while others talk, and lets text
+be selected; see the notes on each method for how that is done here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from chat_tui.model.entries import Entry
+from chat_tui.model.room_log import RoomLog
+from chat_tui.theme import HUES
+from chat_tui.widgets.log_layout import LogLayout
+from chat_tui.widgets.log_painting import STYLE_NAMES, Painter
+from chat_tui.widgets.log_rows import SPOKEN, Row, RowKind, wrap
+from chat_tui.widgets.log_selection import highlighted, moved_up, selected_text, selection_of
+
+_STRIPS_KEPT: Final = 512
+"""Rows that are kept as they were drawn: a few screens' worth."""
+
+
+class MessageLog(ScrollView, can_focus=True):
+    """Draws a `RoomLog`: the newest at the bottom, followed until somebody scrolls up.
+
+    Only the screen's thread calls it. It keeps nothing that is said but row numbers and offsets;
+    entries stay in the `RoomLog`.
+    """
+
+    # A click selects text or presses a mark; what is typed next still goes to the composer.
+    FOCUS_ON_CLICK = False
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"message-log--{name}" for name in STYLE_NAMES} | {
+        f"message-log--author-{hue}" for hue in range(HUES)
+    }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("end", "follow", "Newest", id="log.newest"),
+    ]
+
+    @dataclass
+    class ResendRequested(Message):
+        """Somebody clicked on the mark of an unconfirmed message."""
+
+        entry_id: int
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._log_layout = LogLayout()
+        self._user = ""
+        self._hint = ""
+        self._following = True
+        self._new_below = 0
+        self._new_was_reached = False
+        self._placing = False
+        self._painter: Painter | None = None
+        self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)
+
+    # What the screen tells and asks
+
+    def show(self, log: RoomLog, user: str, hint: str) -> None:
+        """Draw `log` from here on, as `user` sees it; if it is drawn already, what changed in it.
+
+        `hint` stands in an empty log.
+        """
+        if user != self._user or hint != self._hint:
+            self._user, self._hint, self._painter = user, hint, None
+            self._strips.clear()
+            self.refresh()
+        if log is self._log_layout.log:
+            self._take_in_changes()
+            return
+        log.take_changed()
+        self._log_layout.start(log)
+        self._unselect()
+        self._follow()
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest entry is in view and will be when another comes."""
+        return self._following
+
+    @property
+    def new_below(self) -> int:
+        """How many messages came since somebody scrolled up."""
+        return self._new_below
+
+    @property
+    def top_entry(self) -> int | None:
+        """The id of the entry at the top of the view, None in an empty log."""
+        top = self._top_row()
+        return None if top is None else top.entry
+
+    def action_follow(self) -> None:
+        """Go to the newest entry and follow what comes."""
+        self._follow()
+
+    # Rows and the place among them
+
+    def _take_in_changes(self) -> None:
+        """New entries, changed ones, forgotten ones; the view stays where it is."""
+        layout = self._log_layout
+        changed = [entry_id for entry_id in layout.log.take_changed() if entry_id < layout.end]
+        fresh = layout.log.entries(layout.end)
+        if not changed and not fresh:
+            return
+        anchor = self._anchor()
+        self._mark_new(fresh)
+        layout.take_in(changed, fresh)
+        if dropped := layout.trim():
+            self._move_selection_up(dropped)
+        self._settle(anchor)
+
+    def _mark_new(self, fresh: list[Entry]) -> None:
+        """Put the rule "new" above the first of `fresh` that comes while nobody looks there."""
+        layout = self._log_layout
+        for entry in fresh:
+            if entry.own:
+                layout.move_new_rule(None)
+            elif entry.kind in SPOKEN and not (self._following and self.app.app_focus):
+                self._new_below += not self._following
+                if layout.new_from is None or self._new_was_reached:
+                    self._new_was_reached = False
+                    layout.move_new_rule(entry.id)
+
+    def _top_row(self) -> Row | None:
+        rows = self._log_layout.rows
+        return rows[min(self.scroll_offset.y, len(rows) - 1)] if rows else None
+
+    def _anchor(self) -> Row | None:
+        """The row that has to stay at the top, None where the end is followed."""
+        return None if self._following else self._top_row()
+
+    def _settle(self, anchor: Row | None) -> None:
+        """Rows have changed: tell the scrollbar, and keep `anchor` at the top (None: the end)."""
+        layout = self._log_layout
+        self._strips.clear()
+        self._placing = True
+        try:
+            self.virtual_size = Size(layout.columns.width, len(layout.rows))
+            top = self.max_scroll_y if anchor is None else layout.row_like(anchor)
+            # Forced: the scrollbar is switched on at the next layout only, if these rows need one.
+            self.scroll_to(y=top, animate=False, force=True)
+        finally:
+            self._placing = False
+        self.refresh()
+
+    def _follow(self) -> None:
+        self._following = True
+        self._new_below = 0
+        self._settle(None)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Somebody scrolled, or rows were put in place: only the former changes what we follow."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._placing:
+            return
+        self._following = round(new_value) >= self.max_scroll_y
+        if self._following:
+            self._new_below = 0
+            self._new_was_reached = True
+        self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap again for another width; the entry at the top stays there."""
+        width = self.scrollable_content_region.width
+        anchor = self._anchor()
+        if width > 0 and width != self._log_layout.columns.width:
+            self._log_layout.set_width(width)
+            self._unselect()
+        self._settle(anchor)
+
+    # Drawing
+
+    def notify_style_update(self) -> None:
+        """The theme has changed: nothing drawn so far is right."""
+        super().notify_style_update()
+        self._painter = None
+        self._strips.clear()
+
+    def _paint(self) -> Painter:
+        if self._painter is None:
+            names = [f"message-log--{name}" for name in STYLE_NAMES]
+            styles = dict(zip(STYLE_NAMES, map(self.get_component_rich_style, names), strict=True))
+            hues = [self.get_component_rich_style(f"message-log--author-{n}") for n in range(HUES)]
+            self._painter = Painter(styles, hues, self.rich_style, self._user)
+        return self._painter
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the row at `y` of the view. Called by Textual."""
+        width, height = self.scrollable_content_region.size
+        if not self._log_layout.rows:
+            return self._hint_line(y, width, height)
+        number = self.scroll_offset.y + y
+        if number >= len(self._log_layout.rows):
+            return Strip.blank(width, self.rich_style)
+        strip = self._row_strip(number).adjust_cell_length(width, self.rich_style)
+        if y == height - 1 and not self._following:
+            label = self._below_label()
+            strip = Strip.join(
+                [strip.crop(0, max(0, width - cell_len(label))), self._below_strip(label)]
+            )
+        return strip
+
+    def _row_strip(self, number: int) -> Strip:
+        selection = self.text_selection
+        span = None if selection is None else selection.get_span(number)
+        if span is None and (kept := self._strips.get(number)) is not None:
+            return kept
+        layout = self._log_layout
+        row = layout.rows[number]
+        pieces = self._paint().pieces(row, layout.log[row.entry], layout.columns)
+        if span is not None:
+            style = self.screen.get_component_rich_style("screen--selection")
+            pieces = highlighted(pieces, span, style)
+        strip = Strip([Segment(text, style) for text, style in pieces]).apply_offsets(0, number)
+        if span is None:
+            self._strips[number] = strip
+        return strip
+
+    def _below_label(self) -> str:
+        return f" ↓ {self._new_below} new below · End " if self._new_below else " ↓ End "
+
+    def _below_strip(self, label: str) -> Strip:
+        style = self.get_component_rich_style(
+            "message-log--below" if self._new_below else "message-log--below-nothing"
+        )
+        return Strip([Segment(label, style)], cell_len(label))
+
+    def _hint_line(self, y: int, width: int, height: int) -> Strip:
+        blank = Strip.blank(width, self.rich_style)
+        rows = wrap(self._hint, max(1, min(44, width - 4))) if self._hint else []
+        number = y - max(0, (height - len(rows)) // 2)
+        if not 0 <= number < len(rows):
+            return blank
+        start, end = rows[number]
+        text = self._hint[start:end].strip()
+        style = self.get_component_rich_style("message-log--empty")
+        left = " " * max(0, (width - cell_len(text)) // 2)
+        strip = Strip([Segment(left, self.rich_style), Segment(text, style)])
+        return strip.adjust_cell_length(width, self.rich_style)
+
+    # The mouse and the selection
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a mark presses it; a double click selects the message under it."""
+        width, height = self.scrollable_content_region.size
+        on_label = event.y == height - 1 and event.x >= width - cell_len(self._below_label())
+        if on_label and not self._following:
+            event.stop()
+            self._follow()
+            return
+        number = self.scroll_offset.y + event.y
+        if number >= len(self._log_layout.rows):
+            return
+        row = self._log_layout.rows[number]
+        if row.kind is RowKind.HINT:
+            event.stop()
+            self.post_message(self.ResendRequested(row.entry))
+        elif event.chain == 2:
+            event.prevent_default()  # Textual would select the whole log
+            self._select(selection_of(self._log_layout, row.entry))
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text, for the clipboard. Called by Textual."""
+        text = selected_text(self._log_layout, selection)
+        return (text, "\n") if text else None
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """The selection has changed: draw it."""
+        self.refresh()
+
+    def _unselect(self) -> None:
+        if self.text_selection is not None:
+            self._select(None)
+
+    def _move_selection_up(self, rows: int) -> None:
+        if (selection := self.text_selection) is not None:
+            self._select(moved_up(selection, rows))
+
+    def _select(self, selection: Selection | None) -> None:
+        selections = dict(self.screen.selections)
+        selections.pop(self, None)
+        if selection is not None:
+            selections[self] = selection
+        self.screen.selections = selections

@@ -1,0 +1,54 @@
+"""SideList: the list in a sidebar; it keeps its place while its rows change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+
+class SideRow(NamedTuple):
+    """One row: `key` names it (None: it can't be chosen), `content` is what it shows."""
+
+    key: str | None
+    content: Content
+
+
+class SideList(OptionList):
+    """An `OptionList` of whole rows that are replaced at every change."""
+
+    # A click chooses; what is typed next still goes to the composer.
+    FOCUS_ON_CLICK = False
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, compact=True, markup=False)
+        self._shown: list[SideRow] = []
+
+    def show(self, rows: Sequence[SideRow]) -> None:
+        """Show these rows; what is highlighted and where one has scrolled to stays, if it can."""
+        if list(rows) == self._shown:
+            return
+        same_keys = [row.key for row in rows] == [row.key for row in self._shown]
+        if same_keys:
+            for index, (row, old) in enumerate(zip(rows, self._shown, strict=True)):
+                if row.content != old.content:
+                    self.replace_option_prompt_at_index(index, row.content)
+        else:
+            highlighted = self.highlighted_option
+            kept = None if highlighted is None else highlighted.id
+            scrolled = self.scroll_y
+            self.set_options(
+                Option(row.content, id=row.key, disabled=row.key is None) for row in rows
+            )
+            if kept is not None and any(row.key == kept for row in rows):
+                self.highlighted = self.get_option_index(kept)
+            self.scroll_to(y=scrolled, animate=False)
+        self._shown = list(rows)
+
+    @property
+    def row_width(self) -> int:
+        """Cells that a row may take."""
+        return max(1, self.scrollable_content_region.width)

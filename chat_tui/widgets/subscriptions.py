@@ -1,0 +1,121 @@
+"""Subscriptions: who is here, and whom we follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Label, Static
+
+from chat_server.wire.protocol import EVERYONE
+from chat_tui.model.people import People, Person
+from chat_tui.widgets.cells import padded
+from chat_tui.widgets.side_list import SideList, SideRow
+
+FOLLOWED: Final = "●"
+"""Followed by name."""
+
+THROUGH_EVERYONE: Final = "◉"
+"""Heard because everyone is followed; also the mark of that row."""
+
+NOT_FOLLOWED: Final = "○"
+"""Not heard."""
+
+
+class Subscriptions(Vertical):
+    """The right sidebar. A click or Enter on a name follows, or no longer follows."""
+
+    @dataclass
+    class Toggled(Message):
+        """Somebody wants to follow this name ("*": everyone), or no longer."""
+
+        name: str
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._people = People()
+        self._everyone_offered = True
+
+    def compose(self) -> ComposeResult:
+        """The heading, the list, a word where one hears nobody."""
+        yield Label("FOLLOWING", classes="heading")
+        yield SideList(id="people-rows")
+        yield Static(id="people-advice", markup=False)
+
+    def show(self, people: People, *, everyone_offered: bool) -> None:
+        """Draw these people. `everyone_offered`: the server knows how to follow everyone."""
+        self._people = people
+        self._everyone_offered = everyone_offered
+        rows = self.query_one(SideList)
+        rows.show(self._rows(rows.row_width))
+        advice = self.query_one("#people-advice", Static)
+        advice.update(self._advice())
+
+    def focus_list(self) -> None:
+        """Let keys go to the list."""
+        rows = self.query_one(SideList)
+        if rows.highlighted is None:
+            rows.action_first()
+        rows.focus()
+
+    def on_resize(self) -> None:
+        """Names are cut where the sidebar ends."""
+        self.show(self._people, everyone_offered=self._everyone_offered)
+
+    @on(SideList.OptionSelected)
+    def _toggled(self, event: SideList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id is not None:
+            self.post_message(self.Toggled(event.option_id))
+
+    def _rows(self, width: int) -> list[SideRow]:
+        people = self._people
+        rows: list[SideRow] = []
+        if self._everyone_offered:
+            mark = THROUGH_EVERYONE if people.everyone else NOT_FOLLOWED
+            rows.append(SideRow(EVERYONE, _marked(mark, "everyone", width)))
+        here, elsewhere = people.here(), people.elsewhere()
+        if here:
+            rows += [_blank(), _heading("HERE")]
+            rows += [self._person(person, width) for person in here]
+        if elsewhere:
+            rows += [_blank(), _heading("ELSEWHERE" if people.known else "FOLLOWED")]
+            rows += [self._person(person, width) for person in elsewhere]
+        return rows[1:] if rows and rows[0] == _blank() else rows
+
+    def _person(self, person: Person, width: int) -> SideRow:
+        if person.own:
+            return SideRow(None, Content(padded(f"· {person.name} (you)", width)))
+        mark = NOT_FOLLOWED
+        if person.followed:
+            mark = FOLLOWED
+        elif self._people.everyone:
+            mark = THROUGH_EVERYONE
+        return SideRow(person.name, _marked(mark, person.name, width))
+
+    def _advice(self) -> str:
+        people = self._people
+        if people.follows_nobody_here:
+            choice = "a name, or everyone," if self._everyone_offered else "a name"
+            return f"You follow no one here, so you hear no one. Click {choice} to change that."
+        if not people.known and not self._everyone_offered:
+            return "This server does not say who is here. Follow with /subscribe NAME."
+        return ""
+
+
+def _marked(mark: str, name: str, width: int) -> Content:
+    style = "$foreground 70%" if mark == NOT_FOLLOWED else "$foreground"
+    return Content.assemble((f"{mark} ", style), (padded(name, width - 2), style))
+
+
+def _heading(words: str) -> SideRow:
+    return SideRow(None, Content(words))
+
+
+def _blank() -> SideRow:
+    return SideRow(None, Content(" "))

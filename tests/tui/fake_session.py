@@ -1,0 +1,114 @@
+"""A session without a server: it writes down what it is told, and tests tell its model the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    Event,
+    MembersListed,
+    RoomsListed,
+    SignedIn,
+    SubscriptionsListed,
+)
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.session import ChatSession
+
+COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/who", "/help")
+
+
+class FakeSession(ChatSession):
+    """Does nothing by itself; `told` holds what it was told, in order."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        start_reader: Callable[[Callable[[], None]], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self.model = model
+        self.told: list[tuple[object, ...]] = []
+        self.notices: list[Event] = []
+        self.wake = wake
+        self._next_id = 0
+
+    def sign_in(
+        self,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        *,
+        room: str | None = None,
+        follow_everyone: bool = False,
+    ) -> None:
+        self.told.append(("sign_in", host, port, user, password, room, follow_everyone))
+
+    def cancel(self) -> None:
+        self.told.append(("cancel",))
+
+    def submit(self, text: str) -> None:
+        self.told.append(("submit", text))
+        self.model.history.add(text)
+
+    def join(self, room: str) -> None:
+        self.told.append(("join", room))
+
+    def toggle_follow(self, name: str) -> None:
+        self.told.append(("toggle_follow", name))
+
+    def retry_now(self) -> None:
+        self.told.append(("retry_now",))
+
+    def resend(self, entry_id: int) -> bool:
+        self.told.append(("resend", entry_id))
+        return True
+
+    def close(self) -> None:
+        self.told.append(("close",))
+
+    def pump(self, max_events: int = 500, max_seconds: float = 0.008) -> bool:
+        return False
+
+    def tick(self) -> None:
+        pass
+
+    def take_notices(self) -> list[Event]:
+        notices, self.notices = self.notices, []
+        return notices
+
+    # What a test lets happen
+
+    def tell(self, *events: Event) -> None:
+        """The server, or the connection, has news."""
+        for event in events:
+            self.model.apply(event)
+        self.wake()
+
+    def be_online(
+        self,
+        user: str = "alice",
+        *,
+        here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
+        follows: tuple[str, ...] = (),
+        rooms: tuple[tuple[str, int | None], ...] = (("lobby", 4), ("dev", 3)),
+    ) -> None:
+        """A sign-in has worked."""
+        self.model.begin("127.0.0.1:9000", user)
+        signed_in = SignedIn(user, COMMANDS)
+        self.notices.append(signed_in)
+        self.tell(
+            signed_in,
+            ConnectionChanged(ConnectionState.ONLINE),
+            RoomsListed(rooms),
+            MembersListed("lobby", here),
+            SubscriptionsListed(follows),
+        )
+
+
+def at(clock: str) -> datetime:
+    """A time of the day on which the tests play."""
+    return datetime.fromisoformat(f"2026-11-22T{clock}")
