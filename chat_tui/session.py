@@ -271,7 +271,8 @@ class ChatSession:
     # Behind the scenes.
 
     def _dial(self, account: _Account, state: ConnectionState) -> None:
-        self.model.apply(ConnectionChanged(state))
+        why = self.model.connection.reason if state is ConnectionState.RETRYING else ""
+        self.model.apply(ConnectionChanged(state, why))
         try:
             self._dialling = Dialling(account.host, account.port, self._bell.ring)
         except RuntimeError as problem:
