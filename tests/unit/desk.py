@@ -65,6 +65,15 @@ class Desk:
             self.until(played.done)
             return played.result()
 
+    def until_arrived(self, lines: int) -> None:
+        """Wait, without any work, until so many lines wait to be taken."""
+        connection = self.session._connection
+        assert connection is not None
+        deadline = time.monotonic() + PATIENCE
+        while len(connection.inbox) < lines:
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.005)
+
     def until_state(self, state: ConnectionState) -> None:
         """Work until the connection is in this state."""
         self.until(lambda: self.model.connection.state is state, f"not {state}")
