@@ -10,7 +10,7 @@ REFRESH: Final = 15.0
 SOON: Final = 0.5
 """Seconds after a presence notice at which to look again: the notices of one move come together."""
 
-NOT_BEFORE: Final = 5.0
+NOT_BEFORE: Final = 2.0
 """Seconds at least between two looks, however many come and go: each takes from our allowance."""
 
 SILENCE: Final = 20.0
