@@ -1,0 +1,225 @@
+"""The real client at a real server: from the form to the talk, and back after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from chat_server.demo_accounts import DEMO_PASSWORD
+from chat_tui.app import ChatApp, Start
+from chat_tui.events import ConnectionState
+from chat_tui.model.entries import EntryState
+from chat_tui.state import ClientState
+from chat_tui.widgets.composer import Composer
+from chat_tui.widgets.side_list import SideList
+from tests.end_to_end.conftest import ServerProgram
+from tests.server.wire_client import WireClient
+
+
+class Alice:
+    """Alice at her client."""
+
+    def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.model = app.session.model
+
+    async def until(self, holds: Callable[[], object], patience: float = 20.0) -> None:
+        """Let the client live until something holds."""
+        deadline = asyncio.get_running_loop().time() + patience
+        while not holds():
+            assert asyncio.get_running_loop().time() < deadline, "it never came to be"
+            await self.pilot.pause(0.01)
+
+    async def sign_in(self) -> None:
+        """Type the password, press Enter, and wait for the chat."""
+        await self.type(DEMO_PASSWORD)
+        await self.pilot.press("enter")
+        await self.until(lambda: self.app.current_mode == "chat" and self.is_online)
+        await self.until(lambda: self.model.people.everyone)
+        await self.until(lambda: isinstance(self.app.focused, Composer))
+
+    async def type(self, text: str) -> None:
+        await self.pilot.press(*text)
+
+    async def say(self, text: str) -> None:
+        """Type a line and press Enter."""
+        await self.type(text)
+        await self.pilot.press("enter")
+
+    @property
+    def is_online(self) -> bool:
+        return self.model.connection.state is ConnectionState.ONLINE
+
+    @property
+    def log(self) -> list[str]:
+        """Who said what, in the log of the current room."""
+        return [f"{entry.author}: {entry.text}" for entry in self.model.log if entry.author]
+
+    def is_told(self, text: str) -> bool:
+        """Whether the server's line stands in the log of the current room."""
+        return any(entry.text == text for entry in self.model.log)
+
+    def states(self) -> list[EntryState]:
+        return [entry.state for entry in self.model.log if entry.own]
+
+    async def click_row(self, rows_id: str, key: str) -> None:
+        """Click on a row of a sidebar."""
+        rows = self.app.screen.query_one(rows_id, SideList)
+        await self.until(lambda: any(row.key == key for row in rows._shown))
+        await self.pilot.pause()
+        await self.pilot.click(rows, offset=(4, rows.get_option_index(key)))
+
+
+@asynccontextmanager
+async def alice_at(port: int, folder: Path) -> AsyncIterator[Alice]:
+    app = ChatApp(Start("127.0.0.1", port, "alice"), ClientState(folder / "state"))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        yield Alice(app, pilot)
+
+
+def neighbour(port: int, name: str) -> WireClient:
+    """Somebody at a plain socket who follows everyone."""
+    client = WireClient("127.0.0.1", port)
+    client.send(f"LOGIN {name} {DEMO_PASSWORD}", "/subscribe *")
+    while client.read_line() != "[SERVER] Subscribed to *":
+        pass
+    return client
+
+
+async def test_talk_with_somebody_at_netcat(
+    server_program: ServerProgram, tmp_path: Path, require_program: Callable[[str], Path]
+) -> None:
+    netcat = require_program("nc")
+    async with alice_at(server_program.port, tmp_path) as alice:
+        await alice.sign_in()
+        with subprocess.Popen(
+            [netcat, "127.0.0.1", str(server_program.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        ) as bob:
+            assert bob.stdin is not None
+            assert bob.stdout is not None
+            bob.stdin.write(f"LOGIN bob {DEMO_PASSWORD}\n/subscribe alice\nhello [red]alice[/]\n")
+            await alice.until(lambda: alice.log == ["bob: hello [red]alice[/]"])
+            await alice.say("hello bob")
+            await alice.until(lambda: alice.states() == [EntryState.SENT])
+            lines: list[str] = []
+            while "alice: hello bob" not in "".join(lines):
+                lines.append(await asyncio.to_thread(bob.stdout.readline))
+            bob.stdin.write("/quit\n")
+            bob.stdin.close()
+            assert "[SERVER] Goodbye\n" in await asyncio.to_thread(bob.stdout.readlines)
+        await alice.until(lambda: any("bob left" in entry.text for entry in alice.model.log))
+
+
+async def test_switch_rooms_by_click(server_program: ServerProgram, tmp_path: Path) -> None:
+    with neighbour(server_program.port, "bob") as bob, neighbour(server_program.port, "carol") as c:
+        bob.send("/join dev")
+        bob.expect("[SERVER] Joined room 'dev'")
+        async with alice_at(server_program.port, tmp_path) as alice:
+            await alice.sign_in()
+            await alice.click_row("#room-rows", "dev")
+            # Typed and sent before the server has answered: it must land in dev all the same.
+            await alice.say("which room is this?")
+            bob.expect_message("alice", "which room is this?")
+            await alice.until(lambda: alice.model.room == "dev")
+            await alice.until(lambda: alice.states() == [EntryState.SENT])
+            bob.send("dev")
+            await alice.until(lambda: alice.log[-1] == "bob: dev")
+            c.expect_silence()
+            await alice.click_row("#room-rows", "lobby")
+            await alice.until(lambda: alice.model.room == "lobby")
+            assert alice.log == []
+
+
+async def test_follow_by_click(server_program: ServerProgram, tmp_path: Path) -> None:
+    with neighbour(server_program.port, "bob") as bob:
+        async with alice_at(server_program.port, tmp_path) as alice:
+            await alice.sign_in()
+            await alice.click_row("#people-rows", "*")
+            await alice.until(lambda: not alice.model.people.everyone)
+            bob.send("unheard")
+            assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+            await alice.click_row("#people-rows", "bob")
+            await alice.until(lambda: alice.model.people.follows("bob"))
+            bob.send("heard")
+            await alice.until(lambda: alice.log == ["bob: heard"])
+
+
+async def test_lose_the_server_and_come_back(server_program: ServerProgram, tmp_path: Path) -> None:
+    async with alice_at(server_program.port, tmp_path) as alice:
+        await alice.sign_in()
+        await alice.say("/join dev")
+        await alice.until(lambda: alice.model.room == "dev")
+        await alice.say("/subscribe bob")
+        await alice.until(lambda: alice.is_told("Subscribed to bob"))
+        await alice.say("before")
+        await alice.until(lambda: alice.states() == [EntryState.SENT])
+        server_program.kill()
+        await alice.until(lambda: alice.model.connection.state is ConnectionState.WAITING)
+        await alice.say("typed while it was gone")
+        assert alice.app.screen.query_one(Composer).text == "typed while it was gone"
+        assert "alice: before" in alice.log
+        server_program.start()
+        await alice.pilot.press("ctrl+r")
+        await alice.until(lambda: alice.is_online and alice.model.room == "dev")
+        with neighbour(server_program.port, "bob") as bob:
+            bob.send("/join dev")
+            bob.expect("[SERVER] Joined room 'dev'")
+            bob.send("welcome back")
+            await alice.until(lambda: alice.log[-1] == "bob: welcome back")
+            await alice.pilot.press("enter")
+            bob.expect_message("alice", "typed while it was gone")
+            await alice.until(lambda: alice.states()[-1] is EntryState.SENT)
+            assert alice.app.screen.query_one(Composer).text == ""
+            await alice.say("/subs")
+            await alice.until(lambda: alice.is_told("Subscriptions: *, alice, bob"))
+
+
+async def test_a_login_elsewhere_is_told_and_not_fought(
+    server_program: ServerProgram, tmp_path: Path
+) -> None:
+    async with alice_at(server_program.port, tmp_path) as alice:
+        await alice.sign_in()
+        with neighbour(server_program.port, "alice") as other:
+            await alice.until(lambda: alice.app.current_mode == "login")
+            said = str(alice.app.login.query_one("#said", Static).content)
+            assert "alice" in said
+            assert other.ask("/who") == "[SERVER] In room 'lobby': alice"
+        await alice.sign_in()
+
+
+async def test_a_wrong_password_leaves_the_form_as_it_was(
+    server_program: ServerProgram, tmp_path: Path
+) -> None:
+    async with alice_at(server_program.port, tmp_path) as alice:
+        await alice.type("wrong-password")
+        await alice.pilot.press("enter")
+        said = alice.app.login.query_one("#said", Static)
+        await alice.until(lambda: "Wrong user or password" in str(said.content))
+        assert alice.app.login.query_one("#password").value == "wrong-password"  # type: ignore[attr-defined]
+        assert alice.app.current_mode == "login"
+
+
+@pytest.mark.parametrize("state", ["form", "chat", "lost"])
+async def test_leaving_ends_at_once(
+    server_program: ServerProgram, tmp_path: Path, state: str
+) -> None:
+    async with alice_at(server_program.port, tmp_path) as alice:
+        if state != "form":
+            await alice.sign_in()
+        if state == "lost":
+            server_program.kill()
+            await alice.until(lambda: alice.model.connection.state is ConnectionState.WAITING)
+        await alice.pilot.press("ctrl+q")
+        await alice.until(lambda: not alice.app.is_running, patience=5)
