@@ -1,0 +1,243 @@
+"""Draws the pictures of the README: the real client at a real server, with an evening's talk.
+
+`make picture` runs it. It writes login.svg, chat.svg and narrow.svg beside itself. Names, times and
+the round trip are always the same, so that a picture only changes when the client does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+from unittest.mock import patch
+
+import bcrypt
+from textual.pilot import Pilot
+
+import chat_server.server
+from chat_server.config import Config
+from chat_server.event_log import EventLog
+from chat_server.server import ChatServer
+from chat_server.users import UserStore
+from chat_tui.app import ChatApp, Start
+from chat_tui.events import RoundTrip
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.entries import EntryState
+from chat_tui.screens.login import FollowTick
+from chat_tui.screens.wording import about_local
+from chat_tui.session import ChatSession
+from chat_tui.state import ClientState
+from chat_tui.widgets.composer import Composer
+from chat_tui.widgets.field import Field
+
+HERE: Final = Path(__file__).parent
+PASSWORD: Final = "password123"
+DEMO_NAMES: Final = ("DPS", "alice", "bob", "carol")
+
+IN_OTHER_ROOMS: Final = {"frank": "dev", "grace": "dev", "heidi": "dev", "ivan": "ops"}
+IN_THE_LOBBY: Final = ("bob", "carol", "erin")
+FOLLOWED: Final = ("bob", "carol", "dan", "grace")
+
+TALK: Final = (
+    ("20:58:10", "carol", "good evening, everyone"),
+    ("20:58:41", "alice", "hello carol! back from the trip?"),
+    ("20:59:02", "carol", "since an hour, and already at the keyboard"),
+    ("21:03:20", "bob", "did anyone see the build?"),
+    ("21:03:44", "alice", "yes, it is red again"),
+    (
+        "21:04:05",
+        "carol",
+        "looking now; the flaky test is back, the one with the clock. It waits for a second "
+        "that does not always come",
+    ),
+    ("21:04:31", "bob", "then let it wait for the event instead"),
+    ("21:05:00", "dan", ""),  # comes
+    ("21:05:12", "dan", "hello from netcat!"),
+    ("21:06:30", "alice", "hi dan"),
+    ("21:08:55", "carol", "found it: two lines. Would you have a look, bob?"),
+    ("21:09:37", "bob", "merged"),
+    ("21:09:50", "alice", "thanks, both of you!"),
+)
+"""Time, author, text. What alice says last is still on its way."""
+
+
+class Clock(datetime):
+    """The time of the picture, for the server and the client alike."""
+
+    shown = "20:55:00"
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        """The evening of the picture, at the second that the talk has come to."""
+        return datetime.fromisoformat(f"2026-11-22 {cls.shown}")
+
+
+class Neighbour:
+    """Somebody else in the picture, at a plain socket."""
+
+    def __init__(self, port: int, name: str, room: str = "lobby") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._lines = self._socket.makefile("r", encoding="utf-8", newline="\n")
+        self.say(f"LOGIN {name} {PASSWORD}")
+        self.hear("Available commands")
+        if room != "lobby":
+            self.say(f"/join {room}")
+            self.hear("Joined room")
+
+    def say(self, line: str) -> None:
+        """Send a line."""
+        self._socket.sendall(f"{line}\n".encode())
+
+    def hear(self, words: str) -> None:
+        """Read on until a line holds `words`."""
+        while words not in (line := self._lines.readline()):
+            assert line, f"the server closed before it said {words!r}"
+
+    def close(self) -> None:
+        """Leave."""
+        self._lines.close()
+        self._socket.close()
+
+
+@contextmanager
+def server_with_accounts(folder: Path) -> Iterator[int]:
+    """Run a server in this process, on a free port; give the port."""
+    names = ("alice", "dan", *IN_THE_LOBBY, *IN_OTHER_ROOMS)
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    users = folder / "users.json"
+    users.write_text(json.dumps(dict.fromkeys(names, hashed)))
+    config = Config(port=0, users=users, rate=0)
+    server = ChatServer(config, UserStore(users), EventLog(io.StringIO()))
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.stop()
+
+
+def app_for(port: int, folder: Path) -> ChatApp:
+    """Make the client, with the clock of the picture."""
+    return ChatApp(
+        Start("127.0.0.1", port, "alice"),
+        ClientState(folder),
+        lambda _, start_reader, wake: ChatSession(ChatModel(Clock.now), start_reader, wake),
+    )
+
+
+async def until(pilot: Pilot[None], what: str, true: Callable[[], bool]) -> None:
+    """Let the client work until `true()`."""
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline, f"still waiting for: {what}"
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+async def draw_login(folder: Path) -> None:
+    """The form as `--local` shows it, filled in."""
+    app = app_for(9000, folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.login.hint(about_local(9000, DEMO_NAMES, PASSWORD, "", ours=True))
+        app.login.query_one("#password", Field).cursor_blink = False
+        await pilot.press(*PASSWORD)
+        save(app, "login")
+
+
+async def draw_chat(folder: Path) -> None:
+    """A lively room, wide and narrow."""
+    with ExitStack() as evening:
+        evening.enter_context(patch.object(chat_server.server, "datetime", Clock))
+        port = evening.enter_context(server_with_accounts(folder))
+        people: dict[str, Neighbour] = {}
+
+        def comes(name: str) -> None:
+            people[name] = Neighbour(port, name, IN_OTHER_ROOMS.get(name, "lobby"))
+            evening.callback(people[name].close)
+
+        for name in (*IN_OTHER_ROOMS, *IN_THE_LOBBY):
+            comes(name)
+        app = app_for(port, folder)
+        async with app.run_test(size=(104, 26)) as pilot:
+            await sign_in(app, pilot)
+            model = app.session.model
+            app.chat.query_one(Composer).cursor_blink = False
+            for Clock.shown, name, text in TALK[:-1]:
+                begun = model.log.end
+                if name == "alice":
+                    await write(app, pilot, text)
+                    await until(pilot, "the echo", lambda: not pending(model))
+                elif text:
+                    people[name].say(text)
+                else:
+                    comes(name)
+                await until(pilot, text or name, partial(longer_than, model, begun))
+            # Nothing more is taken in: so what is said now stays without its echo.
+            with patch.object(ChatSession, "pump", return_value=False):
+                Clock.shown, _, text = TALK[-1]
+                await write(app, pilot, text)
+                assert pending(model)
+                model.server = "127.0.0.1:9000"
+                model.apply(RoundTrip(0.003))
+                app.chat.draw(model.take_changes())
+                await pilot.pause()
+                save(app, "chat")
+                await pilot.resize_terminal(56, 20)
+                await pilot.pause()
+                save(app, "narrow")
+
+
+async def sign_in(app: ChatApp, pilot: Pilot[None]) -> None:
+    """Sign in as alice and follow those whom she follows."""
+    model = app.session.model
+    app.login.query_one(FollowTick).value = False
+    await pilot.press(*PASSWORD, "enter")
+    await until(pilot, "the people here", lambda: len(model.people.here()) == 4)
+    for name in FOLLOWED:
+        app.session.toggle_follow(name)
+    await until(pilot, "following", lambda: all(map(model.people.follows, FOLLOWED)))
+    await until(pilot, "the rooms", lambda: len(model.rooms.listed()) == 3)
+
+
+async def write(app: ChatApp, pilot: Pilot[None], text: str) -> None:
+    """Type a line and press Enter."""
+    app.chat.query_one(Composer).text = text
+    await pilot.press("enter")
+
+
+def longer_than(model: ChatModel, entries: int) -> bool:
+    """Whether something has been said since the log had so many entries."""
+    return model.log.end > entries
+
+
+def pending(model: ChatModel) -> bool:
+    """Whether the newest line still waits for its echo."""
+    return model.log[model.log.end - 1].state is EntryState.PENDING
+
+
+def save(app: ChatApp, name: str) -> None:
+    """Write what the client shows."""
+    picture = HERE / f"{name}.svg"
+    # Without this, some renderers drop the space that a text begins with.
+    drawn = app.export_screenshot(title="Lobby").replace("<svg ", '<svg xml:space="preserve" ', 1)
+    picture.write_text(drawn, encoding="utf-8")
+    print(f"docs/pictures/{picture.name}")
+
+
+async def main() -> None:
+    """Draw all of them."""
+    with TemporaryDirectory() as folder:
+        await draw_login(Path(folder))
+        await draw_chat(Path(folder))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

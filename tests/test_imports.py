@@ -1,0 +1,57 @@
+"""What is loaded when a part is: held at run time, where import-linter only reads the source."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCREEN = {"textual", "rich"}
+"""What only the screens may load; it costs a quarter of a second."""
+
+
+def modules_after(code: str) -> set[str]:
+    """Run `code` in a fresh interpreter and give the names of all modules that it loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint('--')\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("--\n")[2].split())
+
+
+def test_the_server_is_the_plain_half() -> None:
+    loaded = modules_after("import chat_server.__main__, chat_server.server")
+    assert "chat_server.client_handler" in loaded
+    assert not loaded & (SCREEN | {"asyncio", "chat_tui"})
+
+
+def test_the_wire_brings_no_server_and_no_socket() -> None:
+    loaded = modules_after("import chat_server.wire.protocol, chat_server.wire.replies")
+    assert not loaded & {"socket", "ssl", "threading", "chat_server.server", "chat_server.hub"}
+
+
+@pytest.mark.parametrize("package", ["chat_server", "chat_tui"])
+def test_a_package_imports_nothing(package: str) -> None:
+    nothing = modules_after("pass")
+    assert modules_after(f"import {package}") - nothing == {package}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_client_answers_a_question_without_a_screen(option: str) -> None:
+    loaded = modules_after(
+        "import chat_tui.__main__\n"
+        f"sys.argv = ['chat-tui', {option!r}]\n"
+        "try:\n    chat_tui.__main__.main()\nexcept SystemExit as end:\n    assert not end.code"
+    )
+    assert "chat_tui.__main__" in loaded
+    assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.app"})
+
+
+@pytest.mark.parametrize(
+    "part", ["chat_tui.model", "chat_tui.dialogue", "chat_tui.connection", "chat_tui.session"]
+)
+def test_the_client_below_the_screens_knows_no_screen(part: str) -> None:
+    loaded = modules_after(f"import {part}")
+    assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.app"})
