@@ -103,7 +103,7 @@ class Conversation:
         room = possible[-1] if possible else self._room
         follow = set(self._following.wanted)
         for asked in self._out.requests():
-            if asked.kind is Kind.SUBSCRIBE and asked.subject != self._own.name:
+            if asked.kind is Kind.SUBSCRIBE and asked.subject not in ("", self._own.name):
                 follow.add(asked.subject)
             elif asked.kind is Kind.UNSUBSCRIBE:
                 follow.discard(asked.subject)

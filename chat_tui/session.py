@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE, Oversize, canonical_name
+from chat_server.wire.protocol import EVERYONE, Oversize
 from chat_server.wire.stream import Stream
 from chat_tui import events
+from chat_tui.account import Account, account
 from chat_tui.connection.backoff import Backoff
 from chat_tui.connection.bell import Bell
 from chat_tui.connection.connection import Connection
@@ -20,7 +20,6 @@ from chat_tui.connection.dialling import Dialling
 from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.typed import login_problem
 from chat_tui.wish import Wish
 
 _BATCH: Final = 16
@@ -29,24 +28,6 @@ _BATCH: Final = 16
 _STOPPED: Final = 5.0
 """Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):
 the silence of that time says nothing about the server."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Account:
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-
-    @property
-    def server(self) -> str:
-        """As it is shown."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        """Who it is, and where: what one has heard there is one's own."""
-        return self.server.casefold(), canonical_name(self.user) or self.user
 
 
 class ChatSession:
@@ -82,7 +63,7 @@ class ChatSession:
         self._own_ids = count(1)
         self._notices: list[Event] = []
         self._identity: tuple[str, str] | None = None  # whose model it is
-        self._account: _Account | None = None  # None: nothing is being tried
+        self._account: Account | None = None  # None: nothing is being tried
         self._wish = Wish()
         self._coming_back = False
         self._dialling: Dialling | None = None
@@ -114,18 +95,14 @@ class ChatSession:
         same user came back to the same server.
         """
         self.cancel()
-        problem = login_problem(user, password)
-        if not host.strip():
-            problem = "Which server? Its name is empty"
-        elif not 0 < port < 65536:
-            problem = "A port is a number from 1 to 65535"
-        if problem is not None:
-            self._notices.append(events.SignInRefused(problem, retry=False))
+        asked = account(host, port, user, password)
+        if asked.problem is not None:
+            self._notices.append(events.SignInRefused(asked.problem, retry=False))
             return
-        self._account = _Account(host.strip(), port, user, password)
+        self._account = asked
         self._wish = Wish(room, frozenset({EVERYONE}) if follow_everyone else frozenset())
         self._backoff.reset()
-        self._dial(self._account, ConnectionState.CONNECTING)
+        self._dial(asked, ConnectionState.CONNECTING)
 
     def cancel(self) -> None:
         """Give up what is under way, or sign out: offline at once. `sign_in` may follow.
@@ -270,7 +247,7 @@ class ChatSession:
 
     # Behind the scenes.
 
-    def _dial(self, account: _Account, state: ConnectionState) -> None:
+    def _dial(self, account: Account, state: ConnectionState) -> None:
         why = self.model.connection.reason if state is ConnectionState.RETRYING else ""
         self.model.apply(ConnectionChanged(state, why))
         try:
@@ -288,7 +265,7 @@ class ChatSession:
         else:
             self._not_in(events.SignInRefused(outcome, retry=True))
 
-    def _connected(self, stream: Stream, account: _Account) -> None:
+    def _connected(self, stream: Stream, account: Account) -> None:
         try:
             self._connection = Connection(stream, self._bell, self._clock)
         except RuntimeError as problem:

@@ -14,7 +14,6 @@ from chat_server.wire.protocol import (
     encode_message,
     parse_client_line,
     published_form,
-    words,
 )
 
 _LINE_END = re.compile("\r\n|\r|\n")
@@ -103,19 +102,3 @@ def _is_command(text: str) -> bool:
 def _as_one_of_several(text: str) -> str:
     escaped = text.startswith("//") and not _LINE_END.search(text)
     return text[1:] if escaped else text
-
-
-def login_problem(user: str, password: str) -> str | None:
-    """Why these can't be sent as `LOGIN <username> <password>`, or None where they can.
-
-    A line end in either would begin a line of its own, a space another word; white space at the
-    end of a line does not count.
-    """
-    if not user:
-        return "Who are you? The user name is empty"
-    if not password:
-        return "The password is empty"
-    for what, word in (("user name", user), ("password", password)):
-        if words(word) != [word] or published_form(word) != word:
-            return f"A {what} has no spaces and no control characters"
-    return None

@@ -7,7 +7,6 @@ import pytest
 from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.dialogue import Ending
-from chat_tui.typed import login_problem
 from chat_tui.wish import Wish
 from tests.unit.talk import ACCEPTED, ALL, PROMPT, SIX, Talk, online
 
@@ -180,27 +179,6 @@ def test_what_is_typed_before_the_session_comes_back() -> None:
         events.TextReturned("hello\nworld", "Not connected: it was not sent"),
         events.JoinFailed("dev", "Not connected"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("user", "password", "fits"),
-    [
-        ("alice", "secret", True),
-        ("Zo\u00eb", "p\u00e4ssw\u00f6rd", True),
-        ("", "secret", False),
-        ("alice", "", False),
-        ("alice b", "secret", False),
-        ("alice", "two words", False),
-        ("alice", "secret\n/join dev", False),
-        ("alice", "secret\r", False),
-        ("alice", "secret\u00a0", False),
-        ("alice", "se\x00cret", False),
-    ],
-)
-def test_names_and_passwords_that_no_login_line_can_hold(
-    user: str, password: str, fits: bool
-) -> None:
-    assert (login_problem(user, password) is None) is fits
 
 
 def test_signing_in_again_asks_for_the_room_and_what_is_missing_of_the_subscriptions() -> None:

@@ -1,0 +1,62 @@
+"""Who signs in, and where; what can't even be tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_tui.account import account
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "fits"),
+    [
+        ("alice", "secret", True),
+        ("Zo\u00eb", "p\u00e4ssw\u00f6rd", True),
+        ("", "secret", False),
+        ("alice", "", False),
+        ("alice b", "secret", False),
+        ("alice", "two words", False),
+        ("alice", "secret\n/join dev", False),
+        ("alice", "secret\r", False),
+        ("alice", "secret\u00a0", False),
+        ("alice", "se\x00cret", False),
+    ],
+)
+def test_names_and_passwords_that_no_login_line_can_hold(
+    user: str, password: str, fits: bool
+) -> None:
+    assert (account("127.0.0.1", 9000, user, password).problem is None) is fits
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "fits"),
+    [
+        ("127.0.0.1", 9000, True),
+        ("chat.example.org", 1, True),
+        ("::1", 65535, True),
+        (" ", 9000, False),
+        ("[]", 9000, False),
+        ("127.0.0.1", 0, False),
+        ("127.0.0.1", 65536, False),
+        ("127.0.0.1", -1, False),
+    ],
+)
+def test_hosts_and_ports(host: str, port: int, fits: bool) -> None:
+    assert (account(host, port, "alice", "secret").problem is None) is fits
+
+
+def test_how_a_server_is_shown() -> None:
+    assert account(" chat.example.org ", 9000, "a", "b").server == "chat.example.org:9000"
+    assert account("[::1]", 9000, "a", "b").server == "[::1]:9000"
+    assert account("::1", 9000, "a", "b").host == "::1"
+
+
+def test_the_same_user_at_the_same_server() -> None:
+    one = account("Chat.Example.Org", 9000, "Zoe\u0308", "x")
+    assert one.identity == account("chat.example.org", 9000, "Zo\u00eb", "y").identity
+    assert one.identity != account("chat.example.org", 9001, "Zo\u00eb", "y").identity
+    assert one.identity != account("chat.example.org", 9000, "zo\u00eb", "y").identity
+
+
+def test_a_password_is_never_shown() -> None:
+    assert "secret" not in repr(account("127.0.0.1", 9000, "alice", "secret"))
