@@ -162,6 +162,11 @@ class Conversation:
         return self._own.may_speak and not self._held and not self._is_on_the_move()
 
     @property
+    def is_back(self) -> bool:
+        """Whether the wish has come true with which we signed in, or is known not to."""
+        return self.is_settled and self._following.is_back
+
+    @property
     def is_quitting(self) -> bool:
         """Whether the person has asked the server to end the session."""
         return any(asked.kind is Kind.QUIT for asked in self._out.requests())

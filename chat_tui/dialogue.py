@@ -62,6 +62,11 @@ class Dialogue:
         return self.is_online and self._conversation is not None and self._conversation.is_settled
 
     @property
+    def is_back(self) -> bool:
+        """Whether the wish has come true, or is known not to: in the room, hearing everybody."""
+        return self.is_online and self._conversation is not None and self._conversation.is_back
+
+    @property
     def wish(self) -> Wish:
         """What the next connection has to bring back if this one is lost."""
         if self._conversation is None or self.ending is not None:

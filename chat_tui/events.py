@@ -21,7 +21,7 @@ class ConnectionState(Enum):
     CONNECTING = "connecting"
     """The first sign-in is under way: looking up, dialling, logging in."""
     ONLINE = "connected"
-    """Signed in."""
+    """Signed in, in the room and with the subscriptions that were wanted."""
     WAITING = "connection lost"
     """The connection was lost; the next try comes in `ConnectionChanged.retry_in` seconds."""
     RETRYING = "reconnecting"

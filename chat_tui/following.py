@@ -25,6 +25,14 @@ class Following:
         self._missing: deque[str] | None = None  # None: not known yet
         self._asked: set[str] = set()
         self._refused: list[str] = []
+        self._answered = 0
+
+    @property
+    def is_back(self) -> bool:
+        """Whether we hear again whom we heard before, or, of very many, the first ones."""
+        if self._missing is None:
+            return False
+        return not (self._missing or self._asked) or self._answered >= RESTORED_AT_ONCE
 
     def listed(self, names: Iterable[str]) -> None:
         """The server told what there is."""
@@ -50,7 +58,7 @@ class Following:
 
     def follows(self, name: str) -> None:
         """The server said that we follow `name`."""
-        self._asked.discard(name)
+        self._came_back(name)
         self.followed.add(name)
         self.wanted.add(name)
 
@@ -62,8 +70,7 @@ class Following:
     def refused(self, name: str) -> None:
         """The server would not let us follow `name`."""
         self.wanted.discard(name)
-        if name in self._asked:
-            self._asked.discard(name)
+        if self._came_back(name):
             self._refused.append(name)
 
     def take_refused(self) -> list[str]:
@@ -72,3 +79,11 @@ class Following:
             return []
         refused, self._refused = self._refused, []
         return refused
+
+    def _came_back(self, name: str) -> bool:
+        """Whether this answers a request of ours to follow `name` again."""
+        if name not in self._asked:
+            return False
+        self._asked.discard(name)
+        self._answered += 1
+        return True

@@ -29,6 +29,9 @@ _STOPPED: Final = 5.0
 """Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):
 the silence of that time says nothing about the server."""
 
+_ARRIVING: Final = 5.0
+"""Seconds after signing in at which we are there, though not all may be as it was before."""
+
 
 class ChatSession:
     """Everything between the screens and the wire, without a screen.
@@ -289,11 +292,19 @@ class ChatSession:
             self._drop()
         for event in learned:
             self._learn(event)
+        if self.model.connection.state is not ConnectionState.ONLINE and self._has_arrived(
+            dialogue
+        ):
+            self.model.apply(ConnectionChanged(ConnectionState.ONLINE))
         if dialogue.ending is Ending.LOST:
             self._wish = dialogue.wish
             self._away_since = self.model.now()
             self._backoff.session_ended(self._clock() - self._online_since)
             self._wait(dialogue.last_words)
+
+    def _has_arrived(self, dialogue: Dialogue) -> bool:
+        arriving = self._clock() - self._online_since
+        return dialogue.is_back or (dialogue.is_online and arriving > _ARRIVING)
 
     def _learn(self, event: Event) -> None:
         match event:
@@ -319,8 +330,8 @@ class ChatSession:
             self._identity = account.identity
             self._away_since = None
             self.model.begin(account.server, account.user)
+            self.model.apply(ConnectionChanged(ConnectionState.CONNECTING))
         self.model.apply(event)
-        self.model.apply(ConnectionChanged(ConnectionState.ONLINE))
         if self._away_since is not None:
             self.model.apply(events.Gap(self._away_since, self.model.now()))
             self._away_since = None

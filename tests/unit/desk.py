@@ -102,11 +102,14 @@ class Desk:
         """What stands in the log of the current room."""
         return [entry.text for entry in self.model.log.entries()]
 
-    def sign_in(self, server: ScriptedServer, room: str | None = None) -> ScriptedClient:
+    def sign_in(
+        self, server: ScriptedServer, room: str | None = None, follows: str = "alice"
+    ) -> ScriptedClient:
         """Sign alice in; the first questions are answered."""
         self.session.sign_in("127.0.0.1", server.port, "alice", "secret", room=room)
-        client = self.during(server.let_in)
+        client = self.during(lambda: server.let_in(room, follows))
         self.until_notice(SignedIn)
+        self.until_state(ConnectionState.ONLINE)
         return client
 
     def close(self) -> None:
@@ -142,10 +145,10 @@ class ScriptedServer:
         self._clients.append(client)
         return client
 
-    def let_in(self) -> ScriptedClient:
+    def let_in(self, room: str | None = None, follows: str = "alice") -> ScriptedClient:
         """Wait for the next client, and let alice in."""
         client = self.accept()
-        client.let_in()
+        client.let_in(room=room, follows=follows)
         return client
 
     def close(self) -> None:
@@ -191,8 +194,18 @@ class ScriptedClient:
         for line in lines:
             assert self.line() == line
 
-    def let_in(self, user: str = "alice", password: str = "secret") -> None:
-        """Play the login of a server of today, with its first commands only."""
+    def let_in(
+        self,
+        user: str = "alice",
+        password: str = "secret",
+        *,
+        room: str | None = None,
+        follows: str = "alice",
+    ) -> None:
+        """Play the login of a server of today, with its first commands only.
+
+        The client wants to go to `room`; it follows `follows`, a list as the server writes it.
+        """
         self.say(f"[SERVER] {replies.LOGIN_PROMPT}")
         self.expect(f"LOGIN {user} {password}")
         self.say(
@@ -201,6 +214,11 @@ class ScriptedClient:
         )
         self.expect(f"/subscribe {user}")
         self.say(f"[SERVER] Subscribed to {user}")
+        if room is not None:
+            self.expect(f"/join {room}")
+            self.say(f"[SERVER] Joined room '{room}'")
+        self.expect("/subs")
+        self.say(f"[SERVER] Subscriptions: {follows}")
 
     def close(self) -> None:
         """Hang up."""

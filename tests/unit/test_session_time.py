@@ -8,7 +8,7 @@ import pytest
 
 from chat_tui import events
 from chat_tui.events import ConnectionState
-from tests.unit.desk import Desk, ScriptedClient, ScriptedServer
+from tests.unit.desk import Desk, ScriptedServer
 
 
 class Clock:
@@ -49,19 +49,10 @@ def pass_time(desk: Desk, clock: Clock, seconds: float) -> None:
     desk.notices += desk.session.take_notices()
 
 
-def settled(desk: Desk, server: ScriptedServer) -> ScriptedClient:
-    """Sign in, all questions answered."""
-    client = desk.sign_in(server)
-    client.expect("/subs")
-    client.say("[SERVER] Subscriptions: alice, bob")
-    desk.until(lambda: desk.model.people.elsewhere())
-    return client
-
-
 def test_a_silent_server_is_asked_given_time_and_left(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
-    client = settled(desk, server)
+    client = desk.sign_in(server)
     pass_time(desk, clock, 19)
     pass_time(desk, clock, 2)
     client.expect("/subs")
@@ -74,7 +65,7 @@ def test_a_silent_server_is_asked_given_time_and_left(
 
 
 def test_half_a_line_is_a_sign_of_life(desk: Desk, clock: Clock, server: ScriptedServer) -> None:
-    client = settled(desk, server)
+    client = desk.sign_in(server)
     for _ in range(5):
         pass_time(desk, clock, 18)
         connection = desk.session._connection
@@ -88,14 +79,14 @@ def test_half_a_line_is_a_sign_of_life(desk: Desk, clock: Clock, server: Scripte
 def test_standing_still_says_nothing_about_the_server(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
-    client = settled(desk, server)
+    client = desk.sign_in(server)
     pass_time(desk, clock, 21)
     client.expect("/subs")
     clock.now += 600  # Ctrl+Z, and ten minutes later fg
     desk.session.tick()
     assert desk.model.connection.state is ConnectionState.ONLINE
-    client.say("[SERVER] Subscriptions: alice")
-    desk.until(lambda: not desk.model.people.elsewhere())
+    client.say("[SERVER] Subscriptions: alice, bob")
+    desk.until(desk.model.people.elsewhere)
     pass_time(desk, clock, 15)
     assert desk.model.connection.state is ConnectionState.ONLINE
 
@@ -103,7 +94,7 @@ def test_standing_still_says_nothing_about_the_server(
 def test_the_countdown_moves_by_whole_seconds(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
-    settled(desk, server).close()
+    desk.sign_in(server).close()
     server.close()
     desk.until_state(ConnectionState.WAITING)
     assert desk.model.connection.retry_in == 1.0
@@ -158,3 +149,17 @@ def test_nobody_says_a_word_after_the_connection(
     pass_time(desk, clock, 2)
     assert "No chat server" in desk.until_notice(events.SignInRefused).reason
     assert client.line() == ""
+
+
+def test_where_not_all_comes_back_one_is_there_after_a_while(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    desk.sign_in(server, follows="alice, bob").close()
+    desk.until_state(ConnectionState.WAITING)
+    clock.now += 1.0
+    client = desk.during(server.let_in)
+    desk.during(lambda: client.expect("/subscribe bob"))  # and no answer
+    pass_time(desk, clock, 5)
+    assert desk.model.connection.state is ConnectionState.RETRYING
+    pass_time(desk, clock, 1)
+    desk.until_state(ConnectionState.ONLINE)
