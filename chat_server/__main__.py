@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,6 +20,19 @@ from chat_server.users import UsersFileError, UserStore
 from chat_server.users_command import users
 
 _DEFAULTS = Config(max_clients=1)
+
+
+class _Number(click.FloatRange):
+    """A number within bounds; what is called "not a number" is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """As `click.FloatRange`, whose bounds do not hold a NaN."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
 
 
 @click.group(
@@ -58,7 +73,7 @@ _DEFAULTS = Config(max_clients=1)
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, max=1e9),
+    type=_Number(0, max=1e9),
     default=_DEFAULTS.rate,
     show_default=True,
     help="Lines a second that a client may send; 0: no limit.",
@@ -87,7 +102,7 @@ _DEFAULTS = Config(max_clients=1)
 )
 @click.option(
     "--login-timeout",
-    type=click.FloatRange(0, min_open=True, max=86400),
+    type=_Number(0, min_open=True, max=86400),
     default=_DEFAULTS.login_timeout,
     show_default=True,
     metavar="SECONDS",
@@ -164,8 +179,11 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
         server.start()
     except UsersFileError as error:
         raise click.UsageError(str(error)) from error
-    except OSError as error:
-        why = error.strerror or str(error)
+    except RuntimeError as error:
+        raise click.UsageError(f"can't start: {error}") from error
+    except (OSError, UnicodeError) as error:  # a host name can be too odd even to be looked up
+        number = error.errno if isinstance(error, OSError) else None
+        why = os.strerror(number) if number and number > 0 else str(error)
         raise click.UsageError(
             f"can't listen on {config.host} port {config.port}: {why}; "
             "choose another with --host and --port"
@@ -176,9 +194,14 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     signal.set_wakeup_fd(on_signal, warn_on_full_buffer=False)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    print(f"[*] Chat server running on port {server.port}", flush=True)
+    try:
+        print(f"[*] Chat server running on port {server.port}", flush=True)
+    except OSError as error:
+        server.stop()
+        why = error.strerror or str(error)
+        raise click.UsageError(f"can't write to standard output: {why}") from error
     log.running(config.host, server.port)
-    wait_for = [signalled, *([sys.stdin.fileno()] if until_stdin_ends else [])]
+    wait_for = [signalled, *([sys.stdin.fileno()] if until_stdin_ends and sys.stdin else [])]
     while True:
         ready = select.select(wait_for, [], [], config.users_check_seconds)[0]
         if signalled in ready or (ready and not os.read(ready[0], 4096)):

@@ -15,6 +15,7 @@ from chat_server.hub import Hub, Session
 from chat_server.limits import LoginThrottle, TokenBucket
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool, Verdict
+from chat_server.printable import address
 from chat_server.users import UserStore
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
@@ -33,7 +34,7 @@ from chat_server.wire.protocol import (
 )
 from chat_server.wire.stream import Stream
 
-_GLANCE_SECONDS: Final = 0.25
+_GLANCE_SECONDS: Final = 0.1
 """While a client waits for its allowance: how often its thread looks whether it is still there."""
 
 
@@ -57,16 +58,18 @@ class ClientHandler:
         """`host` and `port`: where the client comes from. Owns `stream` from now on."""
         self._stream = stream
         self._host = host
-        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._address = address(host, port)
         self._shared = shared
         self._buffer = LineBuffer(CLIENT_LINE_LIMIT)
         self._lines: deque[bytes | Oversize] = deque()
         self._input_ended = False
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
+        self._audience: set[Outbox] = set()
+        """Who got something of the batch at hand."""
         self._was_in_session = False
         self._login_deadline = time.monotonic() + shared.config.login_timeout
-        self.outbox = Outbox(stream, shared.config.outbox)
+        self.outbox = Outbox(stream, shared.config.outbox, shared.config.throttle_mark)
 
     def run(self) -> None:
         """Tell the whole life. Never raises; the stream is closed at the end."""
@@ -119,8 +122,8 @@ class ClientHandler:
                 session = shared.hub.log_in(user, self.outbox, commands.GREETING)
                 shared.delivery.drain()
                 if session is None:
-                    # The account went while its hash was computed; or the server is stopping and
-                    # has said so: this line is then dropped behind that last one.
+                    # The account went while its hash was computed. (Where the server is stopping,
+                    # the hub has said so, and this line is dropped behind that last one.)
                     self._refuse(replies.AUTHENTICATION_FAILED)
                 return session
             case Verdict.THROTTLED:
@@ -150,8 +153,12 @@ class ClientHandler:
                     return line
             if self._input_ended:
                 return None
+            # Asked before every read: blank lines that keep coming buy no time either.
+            left = self._login_deadline - time.monotonic()
             try:
-                self._read(self._login_deadline - time.monotonic())
+                if left <= 0:
+                    raise TimeoutError
+                self._read(left)
             except TimeoutError:
                 self._shared.log.login_timed_out(self._address)
                 self._refuse(replies.LOGIN_TIMED_OUT)
@@ -176,7 +183,7 @@ class ClientHandler:
         """
         delivery = self._shared.delivery
         run: list[str] = []
-        audience: tuple[Outbox, ...] = (self.outbox,)
+        self._audience = {self.outbox}
         while self._lines and not session.ended.is_set():
             wait = allowance.take()
             if wait:
@@ -187,9 +194,9 @@ class ClientHandler:
             text = self._text_of(session, self._lines.popleft(), run)
             if text:
                 run.append(text)
-        audience += self._publish(session, run)
+        self._publish(session, run)
         delivery.drain()
-        delivery.throttle(audience)
+        delivery.throttle(self._audience)
         return not session.ended.is_set()
 
     def _text_of(
@@ -213,17 +220,23 @@ class ClientHandler:
             case Command() as command:
                 self._publish(session, run)
                 commands.execute(hub, session, command)
-                self._shared.delivery.relieve()
+                self._mind_own_backlog()
         return None
 
-    def _publish(self, session: Session[Outbox], run: list[str]) -> tuple[Outbox, ...]:
-        """Hand a run of texts to the hub and empty it; returns who gets them."""
-        if not run:
-            return ()
-        audience = self._shared.hub.publish(session, run)
-        run.clear()
-        self._shared.delivery.relieve()
-        return audience
+    def _publish(self, session: Session[Outbox], run: list[str]) -> None:
+        """Hand a run of texts to the hub and empty it; remember who gets them."""
+        if run:
+            self._audience.update(self._shared.hub.publish(session, run))
+            run.clear()
+            self._shared.delivery.relieve()
+
+    def _mind_own_backlog(self) -> None:
+        """One read may ask for more answers than an outbox holds: give its reader time to read."""
+        delivery = self._shared.delivery
+        delivery.relieve()
+        if self.outbox.is_pressing:
+            delivery.drain()
+            delivery.throttle((self.outbox,))
 
     def _wait_for_allowance(self, session: Session[Outbox], seconds: float) -> bool:
         """Sit out `seconds`; False at once where the rest of what came is not to be taken.
@@ -253,7 +266,7 @@ class ClientHandler:
             # The flusher ends this wait `linger_seconds` after the last line went out.
             while self._stream.recv():
                 pass
-        self._shared.delivery.settle(self.outbox, self._shared.config.flush_seconds)
+        self._shared.delivery.settle(self.outbox)
 
     def _end_session(self) -> None:
         session, self._session = self._session, None

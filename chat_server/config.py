@@ -87,7 +87,11 @@ class Config:
     """So long, after the last line, is read away what comes, lest a reset destroy that line."""
 
     flush_seconds: float = 5.0
-    """How long a session that ends, or a server that stops, tries to get its last lines out."""
+    """How long a server that stops tries to get its last lines out; and for a session that ends,
+    how long its client may take nothing of them."""
+
+    longest_flush_seconds: float = 60.0
+    """A client that reads, if slowly, gets the last lines of its session for at most so long."""
 
     half_closed_seconds: float = 60.0
     """After an orderly close: so long what had come is still taken, at the allowed rate."""

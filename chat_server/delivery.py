@@ -18,6 +18,7 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
@@ -33,6 +34,14 @@ _QUEUE_BYTES: Final = 1024 * 1024
 
 _ROUNDS: Final = 16
 """Rounds that one client's thread sends for others before the flusher takes over from it."""
+
+_OFFER_SECONDS: Final = 0.02
+"""How often a lagging reader's kernel buffer is offered more. Linux calls a socket writable only
+when a third of its buffer is free, a megabyte and more: waiting for that alone, a reader that
+takes 200 KB a second looked for five seconds as if it took nothing."""
+
+_GLANCE_SECONDS: Final = 0.5
+"""How often a small backlog is looked at, whether it has become a large one."""
 
 
 class _Item(NamedTuple):
@@ -103,40 +112,41 @@ class Delivery:
             with self._drain_lock:
                 self._send_round()
 
-    def throttle(self, targets: tuple[Outbox, ...]) -> None:
+    def throttle(self, targets: Collection[Outbox]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
 
         Waits at most `throttle_seconds` in all, and only for those of `targets` that are over the
-        mark, took something within `throttle_recency`, and were not waited for in vain before.
+        mark, took something within `throttle_recency`, and were not waited for in vain since.
         """
         if not self._attended:
             return
-        mark = self._config.throttle_mark
         start = time.monotonic()
         recent = start - self._config.throttle_recency
         slow = [
             outbox
             for outbox in targets
-            if outbox.backlog > mark and not outbox.patience_spent and outbox.progressed_at > recent
+            if outbox.backlog > outbox.mark
+            and not outbox.patience_spent
+            and outbox.progressed_at > recent
         ]
         until = start + self._config.throttle_seconds
-        with self._relieved:
-            while slow and (left := until - time.monotonic()) > 0:
-                self._relieved.wait(left)
-                slow = [outbox for outbox in slow if outbox.backlog > mark]
+        while slow and (left := until - time.monotonic()) > 0:
+            with self._relieved:
+                self._relieved.wait(min(left, _OFFER_SECONDS))
+            for outbox in slow:
+                outbox.flush()
+            slow = [outbox for outbox in slow if outbox.backlog > outbox.mark]
         for outbox in slow:
             if outbox.progressed_at < start:
                 outbox.patience_spent = True
 
-    def settle(self, outbox: Outbox, seconds: float) -> None:
-        """Wait until the last line of `outbox` is out, `seconds` at most. Its own thread only."""
-        until = time.monotonic() + seconds
-        while outbox.phase is Phase.FINISHING:
-            left = until - time.monotonic()
-            if left <= 0 or not outbox.wait_writable(left):
-                outbox.cut()
-                return
-            outbox.flush()
+    def settle(self, outbox: Outbox) -> None:
+        """Wait until the last line of `outbox` is out or the flusher has given it up.
+
+        Its own thread only; bounded by `longest_flush_seconds`.
+        """
+        with self._relieved:
+            self._relieved.wait_for(lambda: outbox.phase is not Phase.FINISHING)
 
     def _send_round(self) -> None:
         """Send some of the queue, one send a receiver. Holds the drain lock."""
@@ -203,8 +213,9 @@ class Delivery:
             writable = self._wait(attended)
             if self._queue:
                 self.drain()
-            for outbox in writable:
-                outbox.flush()
+            for outbox in attended:
+                if outbox.is_pressing or outbox in writable:
+                    outbox.flush()
             now = time.monotonic()
             for outbox in attended:
                 if self._due(outbox) <= now:
@@ -215,25 +226,25 @@ class Delivery:
                 self._attended.difference_update([o for o in attended if not self._lags(o)])
                 self._relieved.notify_all()
 
-    def _wait(self, attended: list[Outbox]) -> list[Outbox]:
+    def _wait(self, attended: list[Outbox]) -> set[Outbox]:
         """Block until an outbox can be flushed, one is due, or somebody wakes the flusher."""
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         by_file: dict[int, Outbox] = {}
         due = inf
         for outbox in attended:
-            due = min(due, self._due(outbox, looking_ahead=True))
+            due = min(due, self._due(outbox), self._look_again(outbox))
             file = outbox.fileno()
             if outbox.backlog and file >= 0:
                 by_file[file] = outbox
                 poller.register(file, select.POLLOUT)
         timeout = None if due == inf else max(0.0, due - time.monotonic()) * 1000 + 1
-        writable = []
+        writable = set()
         for file, _ in poller.poll(timeout):
             if file == self._wake_read:
                 self._swallow_wakes()
             else:
-                writable.append(by_file[file])
+                writable.add(by_file[file])
         return writable
 
     def _swallow_wakes(self) -> None:
@@ -251,21 +262,27 @@ class Delivery:
             case _:
                 return False
 
-    def _due(self, outbox: Outbox, *, looking_ahead: bool = False) -> float:
-        """When patience with this outbox ends, on the monotonic clock.
+    @staticmethod
+    def _look_again(outbox: Outbox) -> float:
+        """When to look at an outbox again though the kernel does not call it writable."""
+        if outbox.is_pressing:
+            return time.monotonic() + _OFFER_SECONDS
+        # Nobody wakes the flusher when this backlog passes the mark.
+        return time.monotonic() + _GLANCE_SECONDS if outbox.backlog else inf
 
-        `looking_ahead`: or when to look at it again, where that is sooner.
-        """
+    def _due(self, outbox: Outbox) -> float:
+        """When patience with this outbox ends, on the monotonic clock."""
+        config = self._config
         match outbox.phase:
-            case Phase.OPEN if outbox.backlog > self._config.throttle_mark:
-                return outbox.progressed_at + self._config.stall_seconds
-            case Phase.OPEN if outbox.backlog and looking_ahead:
-                # Nobody wakes the flusher when this backlog passes the mark: look again soon.
-                return time.monotonic() + self._config.stall_seconds / 10
+            case Phase.OPEN if outbox.backlog > outbox.mark:
+                return max(outbox.progressed_at, outbox.lagging_since) + config.stall_seconds
             case Phase.FINISHING:
-                return outbox.finished_at + self._config.flush_seconds
+                return min(
+                    max(outbox.progressed_at, outbox.finished_at) + config.flush_seconds,
+                    outbox.finished_at + config.longest_flush_seconds,
+                )
             case Phase.FINISHED:
-                return outbox.finished_at + self._config.linger_seconds
+                return outbox.finished_at + config.linger_seconds
             case _:
                 return inf
 

@@ -1,19 +1,24 @@
 """What is logged, and in which words: one line an event, with its time.
 
 Everything that comes from outside is escaped, and no method takes a password. May be called from
-any thread, while holding no lock of the hub or of the delivery: writing may block.
+any thread, while holding no lock of the hub or of the delivery: writing may take a moment.
 """
 
 from __future__ import annotations
 
+import select
 import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from enum import IntEnum
 from typing import Final, TextIO
 
 from chat_server.printable import one_line, printable, quoted
+
+_PATIENCE_MS: Final = 50
+"""How long the first line waits for a log that takes nothing; the next ones do not."""
 
 
 class _Level(IntEnum):
@@ -35,6 +40,8 @@ class EventLog:
         self._stream: TextIO | None = sys.stderr if stream is None else stream
         self._level = _Level[level.upper()]
         self._lock = threading.Lock()
+        self._lost = 0
+        """Lines that were not written since the last one that was."""
 
     def running(self, host: str, port: int) -> None:
         """The server listens."""
@@ -81,7 +88,7 @@ class EventLog:
 
     def connection_closed(self, address: str) -> None:
         """A client went that had never logged in."""
-        self._write(_Level.DEBUG, "-", f"Connection from {printable(address)} closed before login")
+        self._write(_Level.INFO, "-", f"Connection from {printable(address)} closed before login")
 
     def cut_slow_reader(self, client: str) -> None:
         """A client was cut because it did not read. `client`: its user, or else its address."""
@@ -130,11 +137,30 @@ class EventLog:
             return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         first, *rest = lines
-        text = f"{stamp} [{mark}] {first}\n"
-        text += "".join(f"    {one_line(line)}\n" for line in rest)
+        texts = [f"{stamp} [{mark}] {first}\n", *(f"    {one_line(line)}\n" for line in rest)]
+        with self._lock:
+            if self._lost and self._takes_more():
+                texts.insert(0, f"{stamp} [!] {self._lost} log lines were lost: nobody took them\n")
+                self._lost = 0
+            for text in texts:
+                if not self._takes_more():
+                    self._lost += 1
+                    continue
+                # Closed, a full disk, an encoding that can't: the chat goes on.
+                with suppress(OSError, ValueError):
+                    self._stream.write(text)
+                    self._stream.flush()
+
+    def _takes_more(self) -> bool:
+        """Whether a line can be written without blocking the chat. Holds the lock.
+
+        A pipe that nobody reads, a terminal that was stopped: waited for once, and then no more
+        until it takes something again.
+        """
         try:
-            with self._lock:
-                self._stream.write(text)
-                self._stream.flush()
-        except (OSError, ValueError):  # closed, full disk, an encoding that can't: chat goes on
-            pass
+            number = self._stream.fileno() if self._stream else -1
+        except (OSError, ValueError):  # no file at all
+            return True
+        poller = select.poll()
+        poller.register(number, select.POLLOUT)
+        return bool(poller.poll(0 if self._lost else _PATIENCE_MS))

@@ -73,8 +73,9 @@ class Room(Generic[ReceiverT]):
 class Hub(Generic[ReceiverT]):
     """Decides who hears what. Every public method may be called from any thread.
 
-    A method given a session that has ended does nothing: after a forced logout nothing that the
-    older connection had still sent takes effect.
+    A method given a session that has ended changes nothing, and what it would answer is dropped
+    behind that session's last line: after a forced logout nothing takes effect that the older
+    connection had still sent.
     """
 
     def __init__(
@@ -108,10 +109,13 @@ class Hub(Generic[ReceiverT]):
         """Begin a session in the lobby, ending the user's older one in the same step (section 2).
 
         `greeting` are the replies that come before anything else. Returns None where the account
-        has been removed meanwhile or the server is stopping.
+        has been removed meanwhile, and where the server is stopping, which it then says.
         """
         with self._lock:
-            if self._shut_down or not self._has_account(user):
+            if self._shut_down:
+                self._deliver((receiver,), encode_replies([replies.SHUTTING_DOWN]), True)
+                return None
+            if not self._has_account(user):
                 return None
             older = self._sessions.get(user)
             if older is not None:

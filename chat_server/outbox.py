@@ -45,16 +45,19 @@ class Outbox:
         "_stream",
         "backlog",
         "finished_at",
+        "lagging_since",
+        "mark",
         "patience_spent",
         "phase",
         "progressed_at",
         "was_too_slow",
     )
 
-    def __init__(self, stream: Stream, limit: int) -> None:
-        """`limit`: most bytes of backlog."""
+    def __init__(self, stream: Stream, limit: int, mark: int) -> None:
+        """`limit`: most bytes of backlog. `mark`: the backlog above which a reader lags."""
         self._stream = stream
         self._limit = limit
+        self.mark = mark
         self._lock = threading.Lock()
         self._chunks: deque[bytes | memoryview] = deque()
         self.backlog = 0
@@ -62,6 +65,8 @@ class Outbox:
         self.phase = Phase.OPEN
         self.progressed_at = time.monotonic()
         """When the kernel last took something of this client's."""
+        self.lagging_since = 0.0
+        """When the backlog last passed the mark; of no meaning below it."""
         self.patience_spent = False
         """A publisher has waited for this reader in vain; nobody does again until it takes more."""
         self.finished_at = 0.0
@@ -92,6 +97,8 @@ class Outbox:
             if rest:
                 if not self._chunks:
                     self.progressed_at = time.monotonic()
+                if self.backlog <= self.mark < self.backlog + len(rest):
+                    self.lagging_since = time.monotonic()
                 self._chunks.append(rest)
                 self.backlog += len(rest)
                 if self.backlog > self._limit:
@@ -116,14 +123,15 @@ class Outbox:
                     return
             self._finish_when_empty()
 
-    def wait_writable(self, timeout: float) -> bool:
-        """Block until a flush makes sense, `timeout` seconds at most. The client's own thread."""
-        return self._stream.wait_writable(timeout)
-
     def cut(self, *, too_slow: bool = False) -> None:
         """Give this client up with a reset and wake its thread. Any thread."""
         with self._lock:
             self._cut(too_slow=too_slow)
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether time runs against this reader: it lags, or its last line is still to go out."""
+        return self.phase is Phase.FINISHING or self.backlog > self.mark
 
     def wake(self) -> None:
         """End both directions so that the client's own thread comes out of its read. Any thread."""

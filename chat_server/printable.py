@@ -30,6 +30,11 @@ def printable(text: str) -> str:
     return shown if len(text) <= SHOWN_LENGTH else shown + "..."
 
 
+def address(host: str, port: int) -> str:
+    """Host and port in one word; an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def quoted(text: str) -> str:
     r"""`text` as `printable` makes it, in single quotes; a quote in it becomes `\'`.
 

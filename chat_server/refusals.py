@@ -11,8 +11,9 @@ from typing import Final
 from chat_server.wire.protocol import encode_error
 from chat_server.wire.stream import READ_SIZE
 
-_MOST: Final = 256
-"""Refused connections that may linger at once; beyond, one is closed as it is."""
+_MOST: Final = 32
+"""Refused connections that may linger at once, out of the files kept back from clients; beyond,
+one is closed as it is."""
 
 
 class Refusals:

@@ -20,6 +20,7 @@ from chat_server.hub import Hub
 from chat_server.limits import ConnectionsPerAddress, LoginThrottle
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
+from chat_server.printable import address
 from chat_server.refusals import Refusals
 from chat_server.users import UserStore
 from chat_server.wire import replies
@@ -37,7 +38,8 @@ _KEEPALIVE: Final = (("TCP_KEEPIDLE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT"
 """A vanished client is found in 45 + 4 x 15 = 105 s, within the two minutes of section 5."""
 
 _USER_TIMEOUT_MS: Final = 105_000
-"""The same for one that vanished with data on its way, where keepalive does not act."""
+"""The same for one that vanished with data on its way, where keepalive does not act. It also ends
+a client that lives but was suspended (Ctrl+Z) and has taken nothing for so long."""
 
 
 class ChatServer:
@@ -174,10 +176,10 @@ class ChatServer:
             return  # it went away again
         host = host.removeprefix("::ffff:")
         if self.client_count >= self._config.max_clients:
-            self._log.refused(f"{host}:{port}", "the server is full")
+            self._log.refused(address(host, port), "the server is full")
             refusals.refuse(connected, replies.SERVER_FULL)
         elif not self._admissions.admit(host):
-            self._log.refused(f"{host}:{port}", "too many connections from this address")
+            self._log.refused(address(host, port), "too many connections from this address")
             refusals.refuse(connected, replies.TOO_MANY_CONNECTIONS)
         else:
             self._serve(connected, host, port, refusals)
@@ -217,11 +219,11 @@ class ChatServer:
 
 def _listen(config: Config) -> socket.socket:
     """A listening socket, non-blocking: a connection may vanish between `select` and `accept`."""
-    family, _, _, _, address = socket.getaddrinfo(
+    family, _, _, _, where = socket.getaddrinfo(
         config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     listener = socket.create_server(
-        address[:2],
+        where,
         family=family,
         backlog=config.listen_backlog,
         dualstack_ipv6=config.host == "::" and socket.has_dualstack_ipv6(),

@@ -37,7 +37,6 @@ def _chosen_file(context: click.Context, _: click.Parameter, given: Path | None)
 _users_option: Final[Callable[[Callable[..., None]], Callable[..., None]]] = click.option(
     "--users",
     "users_file",
-    envvar="CHAT_SERVER_USERS",
     type=click.Path(path_type=Path),
     callback=_chosen_file,
     default=None,

@@ -60,10 +60,6 @@ class Stream:
         """Send everything, blocking as long as it takes. Raises `OSError` when broken."""
         self._socket.sendall(data)
 
-    def wait_writable(self, timeout: float) -> bool:
-        """Block until the kernel would take more, `timeout` seconds at most; whether it would."""
-        return self._wait(select.POLLOUT, timeout)
-
     def peer_is_gone(self) -> bool:
         """Whether the connection was reset or shut down on both sides; never blocks."""
         return bool(self._poll(0, 0.0) & _HANG_UP)

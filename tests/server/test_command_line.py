@@ -168,12 +168,37 @@ def test_address_not_ours(spawn: Spawn) -> None:
     assert "192.0.2.1" in refused(spawn("--host", "192.0.2.1", "--port", "0"))
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "no.such.host.invalid"])
+def test_a_host_that_is_none(spawn: Spawn, host: str) -> None:
+    assert host in refused(spawn("--host", host, "--port", "0"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_standard_output_that_takes_nothing(spawn: Spawn) -> None:
+    with Path("/dev/full").open("w") as full:
+        status, errors = outcome(spawn("--port", "0", stdout=full))
+    assert status == 2
+    assert "Traceback" not in errors
+    assert "standard output" in errors
+
+
+def test_a_log_that_nobody_reads_stops_nothing(spawn: Spawn) -> None:
+    process = spawn("--port", "0")
+    port = port_of(process)
+    for _ in range(1200):  # more lines than a pipe holds
+        with WireClient("127.0.0.1", port) as client:
+            client.expect_match(r"\[SERVER\] Login using.*")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
 @pytest.mark.parametrize(
     "options",
     [
         ("--port", "x"),
         ("--port", "65536"),
         ("--rate", "-1"),
+        ("--rate", "nan"),
         ("--nonsense",),
         ("--log-level", "loud"),
         ("--max-clients", "0"),

@@ -14,7 +14,7 @@ from chat_server.delivery import Delivery
 from chat_server.outbox import Outbox, Phase
 from chat_server.wire.stream import Stream
 
-CONFIG = Config(max_clients=1, outbox=256 * 1024, linger_seconds=0.1)
+CONFIG = Config(max_clients=1, outbox=256 * 1024, linger_seconds=0.1, flush_seconds=0.3)
 MORE_THAN_BUFFERS_TAKE = b"x" * 65535 + b"\n"
 
 
@@ -55,7 +55,7 @@ def connect(delivery: Delivery) -> Iterator[Callable[[], Line]]:
             client.connect(listener.getsockname())
             accepted, _ = listener.accept()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        lines.append(Line(Outbox(Stream(accepted), CONFIG.outbox), client))
+        lines.append(Line(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.throttle_mark), client))
         return lines[-1]
 
     yield make
@@ -166,5 +166,5 @@ def test_settling_gives_up_on_a_reader_that_takes_nothing(
     delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE * 3, last=True)
     delivery.drain()
     assert line.outbox.backlog
-    delivery.settle(line.outbox, 0.05)
+    delivery.settle(line.outbox)
     assert line.outbox.phase is Phase.CUT

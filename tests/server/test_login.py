@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -119,6 +120,24 @@ def test_silence_times_out_and_single_bytes_buy_no_time(start_server: StartServe
     client.expect("[ERROR] Login timed out")
     client.expect_end()
     assert "[-] Login timed out for 127.0.0.1:" in server.log.getvalue()
+
+
+def test_blank_lines_that_keep_coming_buy_no_time(start_server: StartServer) -> None:
+    server = start_server(login_timeout=0.2)
+    client = greeted(server)
+    stop = threading.Event()
+
+    def flood() -> None:
+        with suppress(OSError):
+            while not stop.is_set():
+                client.send_raw(b"\n" * 10_000)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    client.expect("[ERROR] Login timed out")
+    stop.set()
+    client.close()
+    flooding.join(10)
 
 
 def test_after_ten_failures_right_passwords_are_refused_too(start_server: StartServer) -> None:

@@ -110,6 +110,56 @@ def test_a_reader_over_a_quarter_that_takes_nothing_is_cut_in_time(
     stuck.close()
 
 
+def test_a_reader_that_reads_slowly_is_waited_for(start_server: StartServer) -> None:
+    server = start_server(rate=0, outbox=256 * 1024)
+    slow = WireClient("127.0.0.1", server.port, receive_buffer=16384)
+    slow.send("LOGIN bob pw-of-bob", "/subscribe *")
+    while slow.read_line() != "[SERVER] Subscribed to *":
+        pass
+    alice = server.log_in("alice")
+    batches = 500
+
+    def read() -> None:
+        for _ in range(batches * 4):
+            slow.expect_match(r"\[..:..:..\] alice: x{4000}")
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    for _ in range(batches):
+        alice.send(*["x" * 4000] * 4, "/who")  # the command must not make the readers forgotten
+        alice.expect("[SERVER] In room 'lobby': alice, bob")
+    reading.join(30)
+    assert not reading.is_alive()
+    slow.send("/quit")
+    slow.expect("[SERVER] Goodbye")
+    slow.expect_end()
+    slow.close()
+
+
+def test_last_lines_wait_for_a_reader_that_reads(start_server: StartServer) -> None:
+    server = start_server(rate=0, outbox=8 * 1024 * 1024, flush_seconds=0.5)
+    slow = WireClient("127.0.0.1", server.port, receive_buffer=16384)
+    slow.send("LOGIN bob pw-of-bob", "/subscribe *")
+    while slow.read_line() != "[SERVER] Subscribed to *":
+        pass
+    alice = server.log_in("alice")
+    for _ in range(150):
+        alice.send(*["x" * 4000] * 10)
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    slow.send("/quit")
+    started = time.monotonic()
+    lines = 0
+    while (line := slow.read_line()) != "[SERVER] Goodbye":
+        assert line is not None
+        lines += 1
+        if lines % 100 == 0:
+            threading.Event().wait(0.08)  # takes more than flush_seconds in all, never at once
+    assert lines == 1500
+    assert time.monotonic() - started > 1.0
+    slow.expect_end()
+    slow.close()
+
+
 def test_a_thousand_connections_leak_no_thread(server: RunningServer) -> None:
     before = threading.active_count()
     for number in range(1000):
