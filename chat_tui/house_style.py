@@ -14,13 +14,14 @@ from chat_tui.theme import DARK, LIGHT, author_variables
 class HouseStyle(App[None]):
     """An app that looks like ours and reads no text of others as markup."""
 
-    def on_mount(self) -> None:
-        """Register the themes; nothing moves but what somebody scrolls."""
+    def __init__(self) -> None:
+        super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
+        # Before the first frame: nothing is drawn in other colours first.
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
-        self.animation_level = "none"
+        self.animation_level = "none"  # nothing moves but what somebody scrolls
 
     def notify(
         self,
@@ -31,8 +32,15 @@ class HouseStyle(App[None]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """As Textual's, but a text is a text unless markup is asked for."""
+        """As Textual's, but a text is a text unless markup is asked for.
+
+        To be called on the app: a widget's own `notify` asks for markup.
+        """
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C with nothing selected: somebody may want to leave."""
+        self.notify("Ctrl+Q quits. Ctrl+C copies what is selected.")
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys as they stand on the keyboard: F1, ^K, Tab."""

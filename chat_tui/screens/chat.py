@@ -50,7 +50,7 @@ class ChatScreen(Screen[None]):
         Binding("f2", "side('rooms')", "Rooms", id="rooms"),
         Binding("f3", "side('people')", "People", id="people"),
         Binding("ctrl+k", "jump", "Jump", id="jump"),
-        Binding("ctrl+o", "open_room", "Open", id="room.open"),
+        Binding("ctrl+o", "open_room", "Open a room", show=False, id="room.open"),
         Binding("ctrl+g", "resend", "Again", id="message.resend"),
         Binding("ctrl+r", "retry", "Retry", id="connection.retry"),
         Binding("escape", "back_to_composer", "Write", show=False, id="composer"),
@@ -64,6 +64,7 @@ class ChatScreen(Screen[None]):
         super().__init__()
         self.session = session
         self._caught_up = caught_up
+        self._held_back = False  # somebody pressed Enter while the connection was lost
 
     def compose(self) -> ComposeResult:
         """Rooms, talk, people; below them how things stand, and the keys."""
@@ -114,7 +115,7 @@ class ChatScreen(Screen[None]):
         words = safe_text(returned.reason)
         if not self.query_one(Composer).give_back(returned.text):
             words += f"\nPress Up for it: {safe_text(returned.text)[:60]}"
-        self.notify(words, severity="warning")
+        self.app.notify(words, severity="warning")
 
     # What the panes say
 
@@ -126,7 +127,8 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.NotAccepted)
     def _not_accepted(self) -> None:
-        self.notify("Not connected: your text stays here until you are back.", severity="warning")
+        self._held_back = True
+        self.draw({Pane.COMPOSER})
 
     @on(Composer.ScrollLog)
     def _scroll_log(self, event: Composer.ScrollLog) -> None:
@@ -150,7 +152,7 @@ class ChatScreen(Screen[None]):
     @on(RoomList.RoomNamed)
     def _room_named(self, event: RoomList.RoomNamed) -> None:
         if canonical_name(event.name) is None:
-            self.notify(
+            self.app.notify(
                 f"{safe_text(event.name)} can't be a room: a name has up to 32 letters, digits, "
                 "_ - or . and no spaces.",
                 severity="warning",
@@ -184,7 +186,7 @@ class ChatScreen(Screen[None]):
 
     def _resend(self, entry_id: int) -> None:
         if not self.session.resend(entry_id):
-            self.notify("It can be sent again once you are connected.", severity="warning")
+            self.app.notify("It can be sent again once you are connected.", severity="warning")
         self._caught_up()
 
     def action_retry(self) -> None:
@@ -274,9 +276,10 @@ class ChatScreen(Screen[None]):
     def _trouble(self) -> Content | None:
         connection = self.session.model.connection
         if connection.state not in _LOST:
+            self._held_back = False
             return None
-        words = "reconnecting…"
-        if connection.state is ConnectionState.WAITING:
-            seconds = max(1, round(connection.retry_in or 0))
-            words = f"connection lost, next try in {seconds} s — Ctrl+R now"
-        return Content(words)
+        what = "your text stays here" if self._held_back else "connection lost"
+        if connection.state is not ConnectionState.WAITING:
+            return Content(f"{what}, trying to come back…")
+        seconds = max(1, round(connection.retry_in or 0))
+        return Content(f"{what}, next try in {seconds} s — Ctrl+R now")

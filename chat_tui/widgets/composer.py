@@ -15,12 +15,12 @@ from chat_server.wire.protocol import clean
 from chat_tui.model.history import History
 from chat_tui.typed import put_back
 
-_THE_SCREENS_OWN: Final = frozenset({"ctrl+k"})
-"""Keys that a text area would take, and that mean more to the screen."""
+_NOT_OF_A_TEXT_AREA: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
+"""Keys that a text area would take, and that mean more to the screen or to the log."""
 
 
 def _is_ours(binding: BindingType) -> bool:
-    return isinstance(binding, Binding) and binding.key not in _THE_SCREENS_OWN
+    return isinstance(binding, Binding) and binding.key not in _NOT_OF_A_TEXT_AREA
 
 
 class Composer(TextArea, inherit_bindings=False):
@@ -35,7 +35,6 @@ class Composer(TextArea, inherit_bindings=False):
         Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False),
         Binding("pageup", "scroll_log('page_up')", "Page up in the log", show=False),
         Binding("pagedown", "scroll_log('page_down')", "Page down in the log", show=False),
-        Binding("end", "end", "End of line, or newest message", show=False),
         Binding("ctrl+end", "scroll_log('end')", "Newest message", show=False),
     ]
 
@@ -123,12 +122,12 @@ class Composer(TextArea, inherit_bindings=False):
         """Let the log move while one writes."""
         self.post_message(self.ScrollLog(to))
 
-    def action_end(self) -> None:
+    def action_cursor_line_end(self, select: bool = False) -> None:
         """To the end of the line; from there to the newest message."""
-        if self.cursor_at_end_of_line:
-            self.post_message(self.ScrollLog("end"))
+        if select or not self.cursor_at_end_of_line:
+            super().action_cursor_line_end(select)
         else:
-            self.action_cursor_line_end()
+            self.post_message(self.ScrollLog("end"))
 
     def action_cursor_up(self, select: bool = False) -> None:
         """Up a row; from the first row to what was sent before."""
@@ -179,9 +178,7 @@ class Composer(TextArea, inherit_bindings=False):
 
     def _title(self) -> None:
         lines = self.document.line_count
-        if self._line_about_connection is not None:
-            self.border_title = self._line_about_connection
-        elif lines > 1:
-            self.border_title = Content(f"{lines} lines: Enter sends each as a message")
-        else:
-            self.border_title = None
+        title = self._line_about_connection
+        if title is None and lines > 1:
+            title = Content(f"{lines} lines: Enter sends each as a message")
+        self.border_title = None if title is None else Content.assemble(" ", title, " ")

@@ -98,11 +98,16 @@ class Columns(NamedTuple):
 
 
 def columns_for(width: int, longest_label: int) -> Columns:
-    """The columns of a log of `width` cells whose longest label takes `longest_label`."""
+    """The columns of a log of `width` cells whose longest label takes `longest_label`.
+
+    There is room for most names from the start: a longer one moves all text to the right.
+    """
+    if width >= 72:
+        return Columns(width, 5, max(8, min(longest_label, 14)), 2)
     if width >= 56:
-        return Columns(width, 5, max(4, min(longest_label, 14)), 2)
+        return Columns(width, 5, max(6, min(longest_label, 12)), 2)
     if width >= 32:
-        return Columns(width, 5, max(3, min(longest_label, 8)), 1)
+        return Columns(width, 5, max(5, min(longest_label, 8)), 1)
     return Columns(width, 0, max(3, min(longest_label, 6)), 1)
 
 

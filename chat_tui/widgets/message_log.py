@@ -151,8 +151,7 @@ class MessageLog(ScrollView, can_focus=True):
         try:
             self.virtual_size = Size(layout.columns.width, len(layout.rows))
             top = self.max_scroll_y if anchor is None else layout.row_like(anchor)
-            # Forced: the scrollbar is switched on at the next layout only, if these rows need one.
-            self.scroll_to(y=top, animate=False, force=True)
+            self.scroll_to(y=top, animate=False)
         finally:
             self._placing = False
         self.refresh()
@@ -269,8 +268,9 @@ class MessageLog(ScrollView, can_focus=True):
         if row.kind is RowKind.HINT:
             event.stop()
             self.post_message(self.ResendRequested(row.entry))
-        elif event.chain == 2:
-            event.prevent_default()  # Textual would select the whole log
+        elif event.chain >= 2:
+            event.stop()
+            event.prevent_default()  # Textual would select the whole log, or screen
             self._select(selection_of(self._log_layout, row.entry))
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:

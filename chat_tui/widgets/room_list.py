@@ -41,7 +41,7 @@ class RoomList(Vertical):
         """The heading, the list, the field."""
         yield Label("ROOMS", classes="heading")
         yield SideList(id="room-rows")
-        yield Field(placeholder="+ open a room", compact=True, id="room-name")
+        yield Field(placeholder="+ open a room ^O", compact=True, id="room-name")
 
     def show(self, rooms: Sequence[Room]) -> None:
         """Draw these rooms."""

@@ -23,12 +23,7 @@ COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", 
 class FakeSession(ChatSession):
     """Does nothing by itself; `told` holds what it was told, in order."""
 
-    def __init__(
-        self,
-        model: ChatModel,
-        start_reader: Callable[[Callable[[], None]], None],
-        wake: Callable[[], None],
-    ) -> None:
+    def __init__(self, model: ChatModel, wake: Callable[[], None]) -> None:
         self.model = model
         self.told: list[tuple[object, ...]] = []
         self.notices: list[Event] = []
@@ -65,7 +60,7 @@ class FakeSession(ChatSession):
 
     def resend(self, entry_id: int) -> bool:
         self.told.append(("resend", entry_id))
-        return True
+        return self.model.mark_resent(entry_id) is not None
 
     def close(self) -> None:
         self.told.append(("close",))
@@ -98,10 +93,8 @@ class FakeSession(ChatSession):
     ) -> None:
         """A sign-in has worked."""
         self.model.begin("127.0.0.1:9000", user)
-        signed_in = SignedIn(user, COMMANDS)
-        self.notices.append(signed_in)
         self.tell(
-            signed_in,
+            SignedIn(user, COMMANDS),
             ConnectionChanged(ConnectionState.ONLINE),
             RoomsListed(rooms),
             MembersListed("lobby", here),

@@ -1,0 +1,147 @@
+"""The client on a screen in memory, with a session that a test plays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+import chat_tui.app
+from chat_server.wire.protocol import Message
+from chat_tui.app import ChatApp, Start
+from chat_tui.events import MessageArrived
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.state import ClientState
+from tests.tui.fake_session import FakeSession, at
+
+PATIENCE = 10.0
+"""Seconds within which everything that a test waits for has to happen."""
+
+HOSTILE = "[/] [red]x[/red] [@click=app.quit]press[/] \x1b]0;owned\x07 \x1b[2J \x9b31m \u202eabc"
+"""What must be shown as text and do nothing."""
+
+
+async def wait_until(pilot: Pilot[None], condition: Callable[[], object], what: str = "") -> None:
+    """Let the app work until the condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"still waiting: {what or condition}"
+        await pilot.pause()
+
+
+@dataclass
+class Bench:
+    """An app that runs, and both ends of it."""
+
+    app: ChatApp
+    pilot: Pilot[None]
+    session: FakeSession
+
+    @property
+    def model(self) -> ChatModel:
+        return self.session.model
+
+    async def settle(self) -> None:
+        """Let everything that was posted be done."""
+        await self.pilot.pause()
+        await self.pilot.pause()
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        """Let the app work until the condition holds."""
+        await wait_until(self.pilot, condition, what)
+
+    async def hear(self, author: str, *texts: str, clock: str = "21:03:00") -> None:
+        """Somebody says something in the current room."""
+        room = self.model.room
+        self.session.tell(*(MessageArrived(room, Message(clock, author, t)) for t in texts))
+        await self.settle()
+
+    def rows(self, widget: Widget | None = None) -> list[str]:
+        """What is on the screen, or on a widget's part of it, row by row."""
+        region = (widget or self.app.screen).region
+        lines = [strip.text for strip in self.app.screen._compositor.render_strips()]
+        return [_cells(line, region.x, region.right) for line in lines[region.y : region.bottom]]
+
+    def shown(self, widget: Widget | None = None) -> str:
+        """The same as one text."""
+        return "\n".join(self.rows(widget))
+
+    async def click_on(self, words: str, widget: Widget | None = None, times: int = 1) -> None:
+        """Click on the first place where these words stand."""
+        region = (widget or self.app.screen).region
+        for number, row in enumerate(self.rows(widget)):
+            if words in row:
+                x = region.x + row.index(words)
+                await self.pilot.click(offset=Offset(x, region.y + number), times=times)
+                await self.settle()
+                return
+        raise AssertionError(f"{words!r} is not on the screen:\n{self.shown(widget)}")
+
+
+def _cells(line: str, start: int, end: int) -> str:
+    """The part of a line between two columns; a character of two cells counts in the first."""
+    from rich.cells import split_graphemes
+
+    spans, _ = split_graphemes(line)
+    column, part = 0, ""
+    for first, last, cells in spans:
+        if start <= column < end:
+            part += line[first:last]
+        column += cells
+    return part
+
+
+class SeatedApp(ChatApp):
+    """The client with the chat in front from the start: half the time for a test."""
+
+    DEFAULT_MODE = "chat"
+    CSS_PATH = str(Path(chat_tui.app.__file__).with_name("chat.tcss"))
+
+
+def app_with(
+    folder: Path, start: Start | None = None, kind: type[ChatApp] = ChatApp
+) -> tuple[ChatApp, FakeSession]:
+    """A client that does not run yet, and its session."""
+    sessions: list[FakeSession] = []
+
+    def make(model: ChatModel, start_reader: object, wake: Callable[[], None]) -> FakeSession:
+        sessions.append(FakeSession(ChatModel(lambda: at("21:00:00")), wake))
+        return sessions[0]
+
+    app = kind(start or Start("127.0.0.1", 9000, "alice"), ClientState(folder), make)
+    return app, sessions[0]
+
+
+@asynccontextmanager
+async def form(
+    folder: Path, start: Start | None = None, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[Bench]:
+    """The client as it comes up: with the form."""
+    app, session = app_with(folder, start)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        bench = Bench(app, pilot, session)
+        await bench.settle()
+        yield bench
+
+
+@asynccontextmanager
+async def chat(
+    folder: Path,
+    size: tuple[int, int] = (100, 24),
+    *,
+    here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
+    follows: tuple[str, ...] = (),
+) -> AsyncIterator[Bench]:
+    """The client as alice uses it: signed in, in the lobby."""
+    app, session = app_with(folder, kind=SeatedApp)
+    session.be_online(here=here, follows=follows)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        bench = Bench(app, pilot, session)
+        await bench.settle()
+        yield bench

@@ -1,0 +1,190 @@
+"""The composer: Enter sends, a paste stays whole, history, nothing is lost."""
+
+from pathlib import Path
+
+from textual import events
+
+from chat_tui.events import ConnectionChanged, ConnectionState, TextReturned
+from chat_tui.widgets.composer import Composer
+from tests.tui.bench import HOSTILE, Bench, chat
+
+
+def composer_of(bench: Bench) -> Composer:
+    return bench.app.chat.query_one(Composer)
+
+
+async def write(bench: Bench, text: str) -> None:
+    await bench.pilot.press(*("space" if letter == " " else letter for letter in text))
+    await bench.settle()
+
+
+async def paste(bench: Bench, text: str) -> None:
+    composer_of(bench).post_message(events.Paste(text))
+    await bench.settle()
+
+
+def lost(seconds: float = 4.0) -> ConnectionChanged:
+    return ConnectionChanged(ConnectionState.WAITING, "The server closed the connection", seconds)
+
+
+async def test_it_has_the_cursor_and_names_the_room(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        assert bench.app.focused is composer_of(bench)
+        assert "Message lobby…" in bench.shown(composer_of(bench))
+
+
+async def test_enter_sends_and_empties_it(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "hello all")
+        await bench.pilot.press("enter")
+        await bench.settle()
+        assert bench.session.told[-1] == ("submit", "hello all")
+        assert composer_of(bench).text == ""
+
+
+async def test_enter_on_nothing_sends_nothing(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "   ")
+        await bench.pilot.press("enter")
+        await bench.settle()
+        assert bench.session.told == []
+
+
+async def test_a_paste_of_several_lines_stays_whole_until_enter(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await paste(bench, "one\r\n/two\n\nthree")
+        assert bench.session.told == []
+        assert "4 lines: Enter sends each as a message" in bench.shown(composer_of(bench))
+        await bench.pilot.press("enter")
+        await bench.settle()
+        assert bench.session.told == [("submit", "one\n/two\n\nthree")]
+
+
+async def test_a_paste_of_twenty_lines_leaves_room_for_the_log(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await paste(bench, "\n".join(map(str, range(20))))
+        assert composer_of(bench).text.count("\n") == 19
+        assert composer_of(bench).size.height <= 7
+
+
+async def test_a_paste_is_text_and_not_orders_to_the_terminal(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await paste(bench, HOSTILE)
+        assert "\x1b" not in composer_of(bench).text
+        assert "[/] [red]x[/red] [@click=app.quit]press[/]" in composer_of(bench).text
+
+
+async def test_another_line_is_made_by_a_key_that_every_terminal_has(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.pilot.press("a", "ctrl+j", "b")
+        await bench.settle()
+        assert composer_of(bench).text == "a\nb"
+
+
+async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        for text in ("one", "two"):
+            await write(bench, text)
+            await bench.pilot.press("enter")
+            await bench.settle()
+        await write(bench, "draft")
+        walked = []
+        for key in ("up", "up", "up", "down", "down", "down"):
+            await bench.pilot.press(key)
+            await bench.settle()
+            walked.append(composer_of(bench).text)
+        assert walked == ["two", "one", "one", "two", "draft", "draft"]
+
+
+async def test_what_was_changed_in_the_history_is_still_there(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "one")
+        await bench.pilot.press("enter", "up")
+        await write(bench, " more")
+        await bench.pilot.press("down", "up")
+        await bench.settle()
+        assert composer_of(bench).text == "one more"
+
+
+async def test_up_moves_within_several_lines_first(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "sent")
+        await bench.pilot.press("enter")
+        await paste(bench, "a\nb")
+        await bench.pilot.press("up")
+        await bench.settle()
+        assert composer_of(bench).text == "a\nb"
+        await bench.pilot.press("up")
+        await bench.settle()
+        assert composer_of(bench).text == "sent"
+
+
+async def test_text_stays_while_the_connection_is_lost_and_says_so(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(lost())
+        await bench.settle()
+        shown = bench.shown(composer_of(bench))
+        assert "connection lost, next try in 4 s — Ctrl+R now" in shown
+        await write(bench, "kept")
+        await bench.pilot.press("enter")
+        await bench.settle()
+        assert composer_of(bench).text == "kept"
+        assert bench.session.told == []
+        assert "your text stays here, next try in 4 s" in bench.shown(composer_of(bench))
+        await bench.pilot.press("ctrl+r")
+        await bench.settle()
+        assert bench.session.told == [("retry_now",)]
+        bench.session.tell(ConnectionChanged(ConnectionState.ONLINE))
+        await bench.settle()
+        assert "next try" not in bench.shown()
+        await bench.pilot.press("enter")
+        await bench.settle()
+        assert bench.session.told[-1] == ("submit", "kept")
+
+
+async def test_what_could_not_be_sent_comes_back_before_what_was_typed_since(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "later")
+        bench.session.notices.append(TextReturned("earlier", f"No way there: {HOSTILE}"))
+        bench.session.wake()
+        await bench.until(lambda: composer_of(bench).text == "earlier\nlater")
+        await bench.until(lambda: "No way there: [/] [red]x" in bench.shown())
+
+
+async def test_a_command_that_comes_back_never_becomes_a_message(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "draft")
+        bench.model.history.add("/join nowhere")
+        bench.session.notices.append(TextReturned("/join nowhere", "Refused"))
+        bench.session.wake()
+        await bench.until(lambda: "Press Up for it: /join nowhere" in bench.shown())
+        assert composer_of(bench).text == "draft"
+        await bench.pilot.press("up")
+        await bench.settle()
+        assert composer_of(bench).text == "/join nowhere"
+
+
+async def test_keys_of_the_log_work_while_one_writes(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.hear("bob", *(f"line {number}" for number in range(100)))
+        await write(bench, "some text")
+        await bench.pilot.press("pageup")
+        await bench.settle()
+        assert "line 99" not in bench.shown()
+        await bench.pilot.press("home", "end")
+        await bench.settle()
+        assert "line 99" not in bench.shown(), "End was for the line"
+        await bench.pilot.press("end")
+        await bench.settle()
+        assert "line 99" in bench.shown()
+        assert composer_of(bench).text == "some text"
+
+
+async def test_nothing_that_is_typed_quickly_is_lost(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.pilot.press("a", "b", "enter", "c", "d", "enter", "e")
+        await bench.settle()
+        assert bench.session.told == [("submit", "ab"), ("submit", "cd")]
+        assert composer_of(bench).text == "e"
