@@ -58,8 +58,8 @@ _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
 _SPOKEN: Final = re.compile(
     rf"\[(?:(?P<clock>{_CLOCK})|(?P<instant>{_INSTANT}))\] "
     r"(?:\* (?P<actor>[^ ]+) (?P<deed>.*)"
-    r"|(?P<sender>[^ ]+) -> (?P<recipient>[^ ]+?): (?P<secret>.*)"
-    r"|(?P<author>[^ ]+?): (?P<text>.*))",
+    r"|(?P<sender>[^ :]+) -> (?P<recipient>[^ :]+): (?P<secret>.*)"
+    r"|(?P<author>[^ :]+): (?P<text>.*))",
     re.DOTALL,
 )
 

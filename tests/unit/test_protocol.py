@@ -175,6 +175,7 @@ def test_encoding_knows_the_limit() -> None:
         ("[SERVER] Goodbye", Reply("Goodbye")),
         ("[ERROR] no", Failure("no")),
         ("[12:00:00] al:  b: c", Message("12:00:00", "al", " b: c")),
+        ("[12:00:00] bob: -> alice: hi", Message("12:00:00", "bob", "-> alice: hi")),
         ("[12:00:00] * al waves", Action("12:00:00", "al", "waves")),
         ("[12:00:00] al -> bo: psst", Private("12:00:00", "al", "bo", "psst")),
         (
