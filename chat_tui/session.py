@@ -18,9 +18,9 @@ from chat_tui.connection.bell import Bell
 from chat_tui.connection.connection import Connection
 from chat_tui.connection.dialling import Dialling
 from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
+from chat_tui.dialogue.wish import Wish
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.wish import Wish
 
 _BATCH: Final = 16
 """Lines between two looks at the clock while taking in what arrived."""

@@ -18,7 +18,7 @@ import pytest
 
 from chat_server.passwords import hash_password
 from chat_tui.local_server import LocalServer, LocalServerError
-from chat_tui.port_probe import PortHolder, who_has
+from chat_tui.local_server.port_probe import PortHolder, who_has
 
 HASH = hash_password("password123", cost=4)
 LOGIN_LINE = b"[SERVER] Login using: LOGIN <username> <password>\n"

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from chat_server.wire import replies
 from chat_tui.dialogue import Dialogue, Ending
+from chat_tui.dialogue.wish import Wish
 from chat_tui.events import Event, RoundTrip
-from chat_tui.wish import Wish
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
 ACCEPTED = f"[SERVER] {replies.LOGIN_SUCCESSFUL}"

@@ -16,7 +16,7 @@ from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, Command, Text, parse_client_line
 from chat_tui import events
 from chat_tui.dialogue import Dialogue
-from chat_tui.wish import Wish
+from chat_tui.dialogue.wish import Wish
 from tests.unit.talk import ACCEPTED, ALL, PROMPT, SIX
 
 ACTIONS = (

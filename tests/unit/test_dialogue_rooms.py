@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chat_tui import events
 from chat_tui.dialogue import Ending
-from chat_tui.wish import Wish
+from chat_tui.dialogue.wish import Wish
 from tests.unit.talk import Talk, online
 
 

@@ -7,7 +7,7 @@ import pytest
 from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.dialogue import Ending
-from chat_tui.wish import Wish
+from chat_tui.dialogue.wish import Wish
 from tests.unit.talk import ACCEPTED, ALL, PROMPT, SIX, Talk, online
 
 

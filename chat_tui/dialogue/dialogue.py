@@ -13,10 +13,10 @@ from enum import Enum, auto
 from chat_server.wire import replies
 from chat_server.wire.protocol import CLIENT_ACCEPTS, canonical_name, parse_server_line
 from chat_tui import events
-from chat_tui.conversation import Conversation
+from chat_tui.dialogue.conversation import Conversation
+from chat_tui.dialogue.signing_in import SigningIn
+from chat_tui.dialogue.wish import Wish
 from chat_tui.events import Event
-from chat_tui.signing_in import SigningIn
-from chat_tui.wish import Wish
 
 NOT_CONNECTED = "Not connected: it was not sent"
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from chat_server.wire.protocol import LineTooLong, encode_line, encode_message
-from chat_tui.echoes import Echoes, Said
-from chat_tui.requests import UNANSWERED, Answer, Origin, Outstanding, Request, request
+from chat_tui.dialogue.echoes import Echoes, Said
+from chat_tui.dialogue.requests import UNANSWERED, Answer, Origin, Outstanding, Request, request
 from chat_tui.typed import command
 
 SILENT_MESSAGE: Final = 0.2

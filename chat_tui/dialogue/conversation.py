@@ -20,13 +20,12 @@ from chat_server.wire.protocol import (
     words,
 )
 from chat_tui import events
-from chat_tui.events import Event
-from chat_tui.following import Following
-from chat_tui.held import Held, Move, Wanted
-from chat_tui.outbound import Outbound
-from chat_tui.own_words import OwnWords
-from chat_tui.pulse import Pulse
-from chat_tui.requests import (
+from chat_tui.dialogue.following import Following
+from chat_tui.dialogue.held import Held, Move, Wanted
+from chat_tui.dialogue.outbound import Outbound
+from chat_tui.dialogue.own_words import OwnWords
+from chat_tui.dialogue.pulse import Pulse
+from chat_tui.dialogue.requests import (
     Answer,
     Kind,
     Notice,
@@ -37,8 +36,9 @@ from chat_tui.requests import (
     read_reply,
     request,
 )
+from chat_tui.dialogue.wish import Wish
+from chat_tui.events import Event
 from chat_tui.typed import CommandLine, composed, problem_of_old, sending_problem, typed_lines
-from chat_tui.wish import Wish
 
 _Shown = Literal["reply", "error", "notice"]
 

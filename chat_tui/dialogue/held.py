@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chat_server.wire.protocol import Text
-from chat_tui.requests import Kind, Origin, request
+from chat_tui.dialogue.requests import Kind, Origin, request
 from chat_tui.typed import CommandLine, composed
 
 

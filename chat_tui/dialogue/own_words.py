@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
-from chat_tui.echoes import Said
+from chat_tui.dialogue.echoes import Said
+from chat_tui.dialogue.outbound import Outbound
+from chat_tui.dialogue.requests import Kind, Request
 from chat_tui.events import Event
-from chat_tui.outbound import Outbound
-from chat_tui.requests import Kind, Request
 
 
 class OwnWords:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chat_tui.local_server_note import LocalServerNote, demo_accounts_on
-from chat_tui.port_probe import LOOPBACK, PortHolder, who_has
-from chat_tui.server_program import DemoAccountsProgram, ProgramError, ServerProgram
+from chat_tui.local_server.note import LocalServerNote, demo_accounts_on
+from chat_tui.local_server.port_probe import LOOPBACK, PortHolder, who_has
+from chat_tui.local_server.program import DemoAccountsProgram, ProgramError, ServerProgram
 
 PREFERRED_PORT: Final = 9000
 """The port of every chat server, where nothing else has it."""
