@@ -83,8 +83,9 @@ def cli(server: tuple[str, int] | None, user: str | None, room: str | None, loca
 
 def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, local: bool) -> None:
     """Fill the terminal until somebody leaves. Main thread."""
-    from chat_tui.app import ChatApp, Start
+    from chat_tui.app import ChatApp
     from chat_tui.local_server import LocalServer
+    from chat_tui.start import Start
     from chat_tui.state import ClientState, state_folder
 
     folder = state_folder()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from textual import on
@@ -13,20 +10,29 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from chat_tui import events
+from chat_tui.beside import (
+    LocalServerFailed,
+    LocalServerUp,
+    hint_about,
+    log_path_of,
+    others_are_on,
+    start_in_a_thread,
+)
 from chat_tui.house_style import HouseStyle
-from chat_tui.local_server import DEMO_PASSWORD, LocalServer
+from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.screens import wording
 from chat_tui.screens.chat import ChatScreen
 from chat_tui.screens.confirm import ConfirmScreen
 from chat_tui.screens.help import HelpScreen, Situation
-from chat_tui.screens.local_start import LocalServerFailed, LocalServerUp, start_in_a_thread
 from chat_tui.screens.login import LoginScreen
 from chat_tui.session import ChatSession
+from chat_tui.start import Start
 from chat_tui.state import ClientState
+
+__all__ = ["ChatApp", "Start"]
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""
@@ -37,18 +43,6 @@ _BREATH: Final = 1 / 60
 MakeSession = Callable[
     [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What the command line asked for."""
-
-    host: str
-    port: int
-    user: str
-    room: str | None = None
-    start_local: Callable[[], LocalServer] | None = None
-    """Starts the server of `--local`; blocks. None: there is to be none."""
 
 
 class ChatApp(HouseStyle):
@@ -80,18 +74,15 @@ class ChatApp(HouseStyle):
         self.login = LoginScreen(start.host, start.port, start.user, state.follows_everyone)
         self.chat = ChatScreen(self.session, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
+        self._ousted = False  # somebody else took our place on the server
         self.add_mode("login", lambda: self.login)
         self.add_mode("chat", lambda: self.chat)
 
     def on_mount(self) -> None:
-        """The clock, the end by a signal, the server of `--local`."""
+        """The clock, and the server of `--local`."""
         self.set_interval(_TICK, self._tick)
-        if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.exit)
         if self._start.start_local is not None:
-            self.login.wait("Starting a server of your own…")
+            self.login.wait("Starting a server of your own…", cancellable=False)
             start_in_a_thread(self._start.start_local, self)
 
     def on_unmount(self) -> None:
@@ -102,11 +93,6 @@ class ChatApp(HouseStyle):
 
     def _start_reader(self, read: Callable[[], None]) -> None:
         self.run_worker(read, "reader", "connection", exit_on_error=False, thread=True)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A reader that fails is a mistake of ours: say so, and let the heartbeat find the end."""
-        if event.state is WorkerState.ERROR and event.worker.group == "connection":
-            self.notify(f"Reading failed: {event.worker.error!r}", severity="error")
 
     def _wake(self) -> None:
         self.post_message(self.Woken())
@@ -136,19 +122,21 @@ class ChatApp(HouseStyle):
             case events.SignedIn():
                 tick = asked.follow_everyone
                 self._state.signed_in(asked.host, asked.port, asked.user, tick)
+                self._ousted = False
                 self.login.forget_password()
                 self.switch_mode("chat")
-            case events.SignInRefused(reason):
-                self._show_form(wording.refusal(reason))
+            case events.SignInRefused(reason, retry):
+                self._show_form(wording.refusal(reason), ask_again=not retry)
             case events.SignedOut(reason, by_request):
+                self._ousted = not by_request
                 self._show_form(wording.ending(reason, asked.user, asked=by_request))
             case events.TextReturned():
                 self.chat.take_back(notice)
 
-    def _show_form(self, words: str) -> None:
+    def _show_form(self, words: str, *, ask_again: bool = True) -> None:
         if self.current_mode != "login":
             self.switch_mode("login")
-        self.login.say(words)
+        self.login.say(words, ask_again=ask_again)
 
     # The form
 
@@ -156,10 +144,9 @@ class ChatApp(HouseStyle):
     def _sign_in(self, asked: LoginScreen.SignIn) -> None:
         self._asked = asked
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
+        address, account = (asked.host, asked.port), (asked.user, asked.password)
         room, everyone = self._start.room, asked.follow_everyone
-        self.session.sign_in(
-            asked.host, asked.port, asked.user, asked.password, room=room, follow_everyone=everyone
-        )
+        self.session.sign_in(*address, *account, room=room, follow_everyone=everyone)
         self._catch_up()
 
     @on(LoginScreen.Cancelled)
@@ -175,11 +162,8 @@ class ChatApp(HouseStyle):
     @on(LocalServerUp)
     def _local_server_up(self, event: LocalServerUp) -> None:
         server = self.local_server = event.server
-        self.login.prefill(server.host, server.port, self._start.user)
-        log = "" if server.log_path is None else str(server.log_path)
-        ours = not server.joined_existing
-        hint = wording.about_local(server.port, server.demo_accounts, DEMO_PASSWORD, log, ours=ours)
-        self.login.hint(hint)
+        self.login.prefill(server.host, server.port)
+        self.login.hint(hint_about(server))
 
     @on(LocalServerFailed)
     def _local_server_failed(self, event: LocalServerFailed) -> None:
@@ -189,26 +173,16 @@ class ChatApp(HouseStyle):
 
     def action_help(self) -> None:
         """All keys and signs."""
-        model, server = self.session.model, self.local_server
-        log = "" if server is None or server.log_path is None else str(server.log_path)
-        self.push_screen(
-            HelpScreen(Situation(self._asked.host, self._asked.port, model.commands, log))
-        )
+        log, commands = log_path_of(self.local_server), self.session.model.commands
+        self.push_screen(HelpScreen(Situation(self._asked.host, self._asked.port, commands, log)))
 
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""
-        if self._others_here():
+        if others_are_on(self.local_server, self.session.model, ousted=self._ousted):
             question = "Others are on the server that runs in this window. It ends with it."
             self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)
         else:
             self._quit_if(True)
-
-    def _others_here(self) -> bool:
-        """Whether somebody else is on a server that ends with this window."""
-        if self.local_server is None or self.local_server.joined_existing:
-            return False
-        rooms = self.session.model.rooms.listed()
-        return sum(room.members or 0 for room in rooms) > 1
 
     def _quit_if(self, yes: bool | None) -> None:
         if yes:

@@ -1,12 +1,15 @@
-"""HouseStyle: colours, names of keys and toasts, whatever the app does."""
+"""HouseStyle: how any app of ours looks, speaks and ends, whatever it does."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 
 from textual.app import App
 from textual.binding import Binding
 from textual.notifications import SeverityLevel
+from textual.worker import Worker, WorkerState
 
 from chat_tui.theme import DARK, LIGHT, author_variables
 
@@ -22,6 +25,18 @@ class HouseStyle(App[None]):
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
         self.animation_level = "none"  # nothing moves but what somebody scrolls
+
+    def on_mount(self) -> None:
+        """Leave the terminal as it was also where a signal ends us, or the window is closed."""
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.exit)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A thread that fails is a mistake of ours, and no reason to lose what one is writing."""
+        if event.state is WorkerState.ERROR:
+            self.notify(f"{event.worker.name} failed: {event.worker.error!r}", severity="error")
 
     def notify(
         self,

@@ -224,6 +224,13 @@ class ChatScreen(Screen[None]):
         self._open(side)
         side.focus_list()
 
+    def action_copy_text(self) -> None:
+        """Copy what is selected, and promise no more than can be known."""
+        super().action_copy_text()
+        self.app.notify(
+            "Sent to the clipboard. If your terminal did not take it, hold Shift and drag instead."
+        )
+
     def action_back_to_composer(self) -> None:
         """Write; what was unfolded over the log folds again."""
         for side in (self.query_one(RoomList), self.query_one(Subscriptions)):

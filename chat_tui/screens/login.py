@@ -13,17 +13,17 @@ from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, Checkbox, Footer, Label, Static
+from textual.widgets import Button, Footer, Label, Static
+from textual.widgets.input import Selection
 
 from chat_tui.widgets.field import Field
+from chat_tui.widgets.tick import Tick
 
 
-class FollowTick(Checkbox):
-    """Space turns it; Enter signs in, as everywhere in the form."""
+class FollowTick(Tick):
+    """Enter signs in, as everywhere in the form."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.sign_in", "Sign in", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "screen.sign_in", "Sign in")]
 
 
 class FormField(Field):
@@ -66,7 +66,8 @@ class LoginScreen(Screen[None]):
         self._ticked_for = ticked_for
         self._hint = Content("")
         self._said: Content | None = None
-        self._waiting = False
+        self._waiting = False  # something is under way
+        self._cancellable = False  # and can be given up
 
     def compose(self) -> ComposeResult:
         """The form."""
@@ -85,12 +86,8 @@ class LoginScreen(Screen[None]):
                 yield FormField(id="password", compact=True, password=True)
             with HorizontalGroup():
                 yield Label(classes="what")
-                yield FollowTick(
-                    "Follow everyone here",
-                    self._ticked_for(self._host, self._port),
-                    id="everyone",
-                    compact=True,
-                )
+                ticked = self._ticked_for(self._host, self._port)
+                yield FollowTick("Follow everyone here", ticked, id="everyone")
                 yield Button("Sign in ⏎", id="go", variant="primary", compact=True)
             yield Static(id="said", markup=False)
         yield Footer()
@@ -102,39 +99,45 @@ class LoginScreen(Screen[None]):
 
     # What the app tells
 
-    def prefill(self, host: str, port: int, user: str) -> None:
-        """Put other values into the form."""
+    def prefill(self, host: str, port: int) -> None:
+        """Name another server."""
+        self._host, self._port = host, port
         self.query_one("#host", Field).value = host
         self.query_one("#port", Field).value = str(port)
-        self.query_one("#user", Field).value = user
         self.query_one(FollowTick).value = self._ticked_for(host, port)
-        self.query_one("#password").focus()
 
     def hint(self, hint: str) -> None:
         """What stands under the form where nothing else has to be said; the form is free again."""
         self._hint = Content(hint)
         self._said = None
-        self._waiting = False
+        self._waiting = self._cancellable = False
         self._show()
 
-    def say(self, words: str) -> None:
-        """Something failed or happened: say it in the place of the hint; the form is free again."""
+    def say(self, words: str, *, ask_again: bool = False) -> None:
+        """Something failed or happened: say it in the place of the hint; the form is free again.
+
+        `ask_again`: it was the user or the password; what is typed next replaces the latter.
+        """
         self._said = Content(words)
-        self._waiting = False
+        self._waiting = self._cancellable = False
         self._show()
-        self.query_one("#password").focus()
+        if ask_again:
+            password = self.query_one("#password", Field)
+            password.focus()
+            password.selection = Selection(0, len(password.value))
 
-    def wait(self, words: str) -> None:
+    def wait(self, words: str, *, cancellable: bool = True) -> None:
         """Something is under way: say so, and let it be cancelled."""
         self._said = Content(words)
         self._waiting = True
+        self._cancellable = cancellable
         self._show()
 
     def forget_password(self) -> None:
         """It has served: nobody who comes back to the form finds it there."""
         self.query_one("#password", Field).value = ""
         self._said = None
-        self._waiting = False
+        self._waiting = self._cancellable = False
         self._show()
 
     # Keys and clicks
@@ -162,16 +165,14 @@ class LoginScreen(Screen[None]):
 
     def action_cancel(self) -> None:
         """Stop waiting."""
-        if self._waiting:
-            self._waiting = False
-            self._said = Content("Cancelled. Nothing in the form was lost.")
-            self._show()
+        if self._cancellable:
+            self.say("Cancelled. Nothing in the form was lost.")
             self.post_message(self.Cancelled())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer Esc only while there is something to cancel."""
         if action == "cancel":
-            return self._waiting
+            return self._cancellable
         return True
 
     @on(Button.Pressed, "#go")
@@ -200,6 +201,6 @@ class LoginScreen(Screen[None]):
         said.update(self._hint if self._said is None else self._said)
         said.set_class(self._said is not None and not self._waiting, "-trouble")
         go = self.query_one("#go", Button)
-        go.label = Content("Cancel" if self._waiting else "Sign in ⏎")
+        go.label = Content("Cancel" if self._cancellable else "Sign in ⏎")
         go.variant = "default" if self._waiting else "primary"
         self.refresh_bindings()

@@ -1,0 +1,20 @@
+"""What the client begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chat_tui.local_server import LocalServer
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the command line asked for."""
+
+    host: str
+    port: int
+    user: str
+    room: str | None = None
+    start_local: Callable[[], LocalServer] | None = None
+    """Starts the server of `--local`; blocks. None: there is to be none."""
