@@ -28,13 +28,14 @@ from chat_server.config import Config
 from chat_server.event_log import EventLog
 from chat_server.server import ChatServer
 from chat_server.users import UserStore
-from chat_tui.app import ChatApp, Start
+from chat_tui.app import ChatApp
 from chat_tui.events import RoundTrip
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryState
 from chat_tui.screens.login import FollowTick
 from chat_tui.screens.wording import about_local
 from chat_tui.session import ChatSession
+from chat_tui.start import Start
 from chat_tui.state import ClientState
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.field import Field
@@ -50,7 +51,7 @@ FOLLOWED: Final = ("bob", "carol", "dan", "grace")
 TALK: Final = (
     ("20:58:10", "carol", "good evening, everyone"),
     ("20:58:41", "alice", "hello carol! back from the trip?"),
-    ("20:59:02", "carol", "since an hour, and already at the keyboard"),
+    ("20:59:02", "carol", "an hour ago, and already at the keyboard"),
     ("21:03:20", "bob", "did anyone see the build?"),
     ("21:03:44", "alice", "yes, it is red again"),
     (
