@@ -71,7 +71,7 @@ class LoginScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The form."""
-        with VerticalScroll(id="login"), VerticalGroup(id="form"):
+        with VerticalScroll(id="login", can_focus=False), VerticalGroup(id="form"):
             yield Label("L O B B Y", id="title")
             with HorizontalGroup():
                 yield Label("Server", classes="what")
@@ -200,6 +200,8 @@ class LoginScreen(Screen[None]):
         said = self.query_one("#said", Static)
         said.update(self._hint if self._said is None else self._said)
         said.set_class(self._said is not None and not self._waiting, "-trouble")
+        if self._said is not None:
+            self.call_after_refresh(said.scroll_visible, animate=False)
         go = self.query_one("#go", Button)
         go.label = Content("Cancel" if self._cancellable else "Sign in ⏎")
         go.variant = "default" if self._waiting else "primary"

@@ -14,7 +14,7 @@ from textual.widgets import Label, Static
 
 from chat_server.wire.protocol import EVERYONE
 from chat_tui.model.people import People, Person
-from chat_tui.widgets.cells import padded
+from chat_tui.widgets.cells import cut, padded
 from chat_tui.widgets.side_list import SideList, SideRow
 
 FOLLOWED: Final = "●"
@@ -90,7 +90,7 @@ class Subscriptions(Vertical):
 
     def _person(self, person: Person, width: int) -> SideRow:
         if person.own:
-            return SideRow(None, Content(padded(f"· {person.name} (you)", width)))
+            return SideRow(None, Content(f"· {cut(person.name, width - 8)} (you)"))
         mark = NOT_FOLLOWED
         if person.followed:
             mark = FOLLOWED

@@ -1,0 +1,64 @@
+"""The status bar: words for every state, and what is left out first."""
+
+from pathlib import Path
+
+import pytest
+
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    OwnPending,
+    OwnUnconfirmed,
+    RoundTrip,
+)
+from chat_tui.widgets.status_bar import StatusBar
+from tests.tui.bench import chat
+
+
+async def test_it_tells_state_user_server_room_and_round_trip(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(RoundTrip(0.0031))
+        await bench.settle()
+        bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+        assert bar.split("   ")[:4] == [" ● connected", "alice@127.0.0.1:9000", "lobby", "3 ms"]
+        bench.session.tell(RoundTrip(0.0003))
+        await bench.settle()
+        assert "<1 ms" in bench.shown()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (ConnectionState.OFFLINE, "○ signed out"),
+        (ConnectionState.CONNECTING, "◌ connecting"),
+        (ConnectionState.ONLINE, "● connected"),
+        (ConnectionState.WAITING, "✕ connection lost"),
+        (ConnectionState.RETRYING, "◌ reconnecting"),
+    ],
+)
+async def test_every_state_has_a_word_and_a_sign(
+    tmp_path: Path, state: ConnectionState, words: str
+) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(ConnectionChanged(state))
+        await bench.settle()
+        assert words in bench.shown(bench.app.chat.query_one(StatusBar))
+
+
+async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(RoundTrip(0.003), OwnPending(1, "lobby", "x"), OwnUnconfirmed(1))
+        for width in range(100, 12, -7):
+            await bench.pilot.resize_terminal(width, 24)
+            await bench.settle()
+            bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+            assert bar.startswith(" ● connected"[:width])
+            for part in bar.strip().split("   "):
+                assert part.strip() in {
+                    "● connected",
+                    "! 1 not confirmed",
+                    "alice@127.0.0.1:9000",
+                    "alice",
+                    "lobby",
+                    "3 ms",
+                }

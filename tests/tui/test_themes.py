@@ -1,0 +1,85 @@
+"""Colours: readable in every theme, and never the only signal."""
+
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
+
+from chat_server.wire.protocol import Message
+from chat_tui.events import MessageArrived, OwnPending
+from chat_tui.theme import DARK, HUES, LIGHT, author_variables, hue_of
+from tests.tui.bench import chat
+
+THEMES = [DARK, LIGHT, *BUILTIN_THEMES.values()]
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The contrast of WCAG 2: 4.5 is what text of usual size wants."""
+
+    def luminance(color: Color) -> float:
+        parts = [part / 255 for part in (color.r, color.g, color.b)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", [t for t in THEMES if not t.ansi], ids=lambda theme: theme.name)
+def test_authors_are_readable_in_every_theme(theme: Theme) -> None:
+    colors = theme.to_color_system().generate()
+    background = Color.parse(colors["background"])
+    for hue in author_variables(theme).values():
+        assert contrast(Color.parse(hue), background) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
+def test_our_themes_are_readable(theme: Theme) -> None:
+    colors = theme.to_color_system().generate()
+    for ground in ("background", "panel", "surface"):
+        for text in ("foreground", "accent", "error", "warning", "success"):
+            found = contrast(Color.parse(colors[text]), Color.parse(colors[ground]))
+            assert found >= 4.5, (text, ground, found)
+
+
+def test_an_author_has_the_same_hue_everywhere_and_all_hues_are_used() -> None:
+    assert [hue_of(name) for name in ("alice", "bob", "carol")] == [
+        hue_of(n) for n in ("alice", "bob", "carol")
+    ]
+    assert {hue_of(f"user{number}") for number in range(100)} == set(range(HUES))
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+async def test_every_theme_draws_the_chat(tmp_path: Path, theme: Theme) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.hear("bob", "hello")
+        bench.app.theme = theme.name
+        await bench.settle()
+        assert "hello" in bench.shown()
+
+
+async def test_without_colour_every_signal_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with chat(tmp_path, follows=("bob",)) as bench:
+        assert bench.app.no_color
+        bench.session.tell(
+            MessageArrived("lobby", Message("21:03:00", "bob", "hello")),
+            OwnPending(1, "lobby", "hi"),
+        )
+        await bench.settle()
+        shown = bench.shown()
+        for words in ("▸ lobby", "● bob", "○ carol", "sending…", "● connected", "(you)"):
+            assert words in shown
+        colors = {
+            color
+            for strip in bench.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style
+            for color in (segment.style.color, segment.style.bgcolor)
+            if color and color.triplet
+        }
+        grey = [color for color in colors if color.triplet and len(set(color.triplet)) > 1]
+        assert grey == []
