@@ -64,6 +64,7 @@ class ChatScreen(Screen[None]):
         super().__init__()
         self.session = session
         self._caught_up = caught_up
+        self._offered = (ConnectionState.OFFLINE, False)
         self._held_back = False  # somebody pressed Enter while the connection was lost
 
     def compose(self) -> ComposeResult:
@@ -102,8 +103,12 @@ class ChatScreen(Screen[None]):
         if Pane.PEOPLE in changes:
             self.query_one(Subscriptions).show(model.people, everyone_offered=self.modern)
         if Pane.STATUS in changes:
-            self.query_one(StatusBar).show(self._standing())
-            self.refresh_bindings()
+            standing = self._standing()
+            self.query_one(StatusBar).show(standing)
+            offered = (standing.state, bool(standing.unconfirmed))
+            if offered != self._offered:  # what `check_action` looks at
+                self._offered = offered
+                self.refresh_bindings()
         if Pane.COMPOSER in changes:
             composer = self.query_one(Composer)
             composer.accepting = model.connection.state is ConnectionState.ONLINE

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import split_graphemes
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -64,9 +65,7 @@ class Bench:
 
     def rows(self, widget: Widget | None = None) -> list[str]:
         """What is on the screen, or on a widget's part of it, row by row."""
-        region = (widget or self.app.screen).region
-        lines = [strip.text for strip in self.app.screen._compositor.render_strips()]
-        return [_cells(line, region.x, region.right) for line in lines[region.y : region.bottom]]
+        return screen_rows(self.app, widget)
 
     def shown(self, widget: Widget | None = None) -> str:
         """The same as one text."""
@@ -84,13 +83,17 @@ class Bench:
         raise AssertionError(f"{words!r} is not on the screen:\n{self.shown(widget)}")
 
 
+def screen_rows(app: ChatApp, widget: Widget | None = None) -> list[str]:
+    """What an app shows, or a widget's part of it, row by row."""
+    region = (widget or app.screen).region
+    lines = [strip.text for strip in app.screen._compositor.render_strips()]
+    return [_cells(line, region.x, region.right) for line in lines[region.y : region.bottom]]
+
+
 def _cells(line: str, start: int, end: int) -> str:
     """The part of a line between two columns; a character of two cells counts in the first."""
-    from rich.cells import split_graphemes
-
-    spans, _ = split_graphemes(line)
     column, part = 0, ""
-    for first, last, cells in spans:
+    for first, last, cells in split_graphemes(line)[0]:
         if start <= column < end:
             part += line[first:last]
         column += cells

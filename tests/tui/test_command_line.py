@@ -1,0 +1,78 @@
+"""The command line of the client: addresses, questions, and one line for what is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+
+from chat_tui.__main__ import address
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the client without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "chat_tui", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("localhost", "localhost", 9000),
+        ("chat.example.org:7777", "chat.example.org", 7777),
+        ("127.0.0.1:9001", "127.0.0.1", 9001),
+        ("[::1]:9001", "::1", 9001),
+        ("[::1]", "::1", 9000),
+        ("::1", "::1", 9000),
+        ("fe80::1%eth0", "fe80::1%eth0", 9000),
+    ],
+)
+def test_an_address(text: str, host: str, port: int) -> None:
+    assert address(text) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":9000", "host:", "host:x", "host:0", "host:65536", "[::1", "[host]:1", "[::1]9", "a b"],
+)
+def test_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no|names no"):
+        address(text)
+
+
+def test_without_a_terminal_it_names_netcat() -> None:
+    done = run("chat.example.org:7777")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "nc chat.example.org 7777" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["host:port"],
+        ["--room", "a/b"],
+        ["--user", "none"],
+        ["--nonsense"],
+        ["one", "two"],
+        ["--local", "elsewhere"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_wrong_is_told_in_one_line(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("chat-tui: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_questions_are_answered_without_a_terminal() -> None:
+    told = run("--help")
+    assert told.returncode == 0
+    assert all(option in told.stdout for option in ("--user", "--room", "--local", "[::1]:9000"))
+    assert run("--version").stdout.startswith("chat-tui, version ")
