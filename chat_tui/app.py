@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import ClassVar, Final
 
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import Screen
 
@@ -75,11 +77,19 @@ class ChatApp(HouseStyle):
         self.chat = ChatScreen(self.session, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self._ousted = False  # somebody else took our place on the server
-        self.add_mode("login", lambda: self.login)
         self.add_mode("chat", lambda: self.chat)
+
+    def get_default_screen(self) -> LoginScreen:
+        """The form, of the mode that the app begins in.
+
+        Not by `add_mode`: from Python 3.12 on, a mode's screen is composed before it is on the
+        stack, and its inputs look for it there; the default screen is put on the stack first.
+        """
+        return self.login
 
     def on_mount(self) -> None:
         """The clock, and the server of `--local`."""
+        self.add_mode("login", self.get_default_screen)
         self.set_interval(_TICK, self._tick)
         if self._start.start_local is not None:
             self.login.wait("Starting a server of your own…", cancellable=False)
@@ -114,7 +124,10 @@ class ChatApp(HouseStyle):
             self._act_upon(notice)
         changes = self.session.model.take_changes()
         if changes and self.chat.is_mounted:
-            self.chat.draw(changes)
+            # Panes that are just being made draw themselves when they are there; of those that
+            # are being taken away there is nothing left to see.
+            with suppress(NoMatches):
+                self.chat.draw(changes)
 
     def _act_upon(self, notice: events.Event) -> None:
         asked = self._asked
