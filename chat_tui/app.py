@@ -192,7 +192,7 @@ class ChatApp(HouseStyle):
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""
         if others_are_on(self.local_server, self.session.model, ousted=self._ousted):
-            question = "Others are on the server that runs in this window. It ends with it."
+            question = "Others are on the server of this window. Quitting ends it for them, too."
             self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)
         else:
             self._quit_if(True)

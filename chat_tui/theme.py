@@ -32,6 +32,7 @@ DARK: Final = Theme(
         "footer-description-foreground": "#8a93a3",
         "input-cursor-background": "#d7dbe2",
         "input-cursor-foreground": "#15181d",
+        "screen-selection-background": "#38414f",
         "scrollbar": "#3a414c",
         "scrollbar-hover": "#4a5260",
         "scrollbar-active": "#e9b25f",
@@ -65,6 +66,7 @@ LIGHT: Final = Theme(
         "footer-background": "#fbfaf7",
         "footer-key-foreground": "#9a5b00",
         "footer-description-foreground": "#6b7280",
+        "screen-selection-background": "#cfe0f2",
         "scrollbar": "#cfc9bc",
         "scrollbar-hover": "#b9b2a3",
         "scrollbar-active": "#9a5b00",
@@ -87,7 +89,11 @@ _ON_LIGHT: Final = (
     *("#933451", "#933d08", "#675d00", "#1c6d26"),
     *("#00706b", "#006398", "#554da0", "#823b7d"),
 )
-_OF_THE_TERMINAL: Final = (
+_OF_A_DARK_TERMINAL: Final = (
+    *("ansi_bright_red", "ansi_bright_green", "ansi_bright_yellow", "ansi_bright_blue"),
+    *("ansi_bright_magenta", "ansi_bright_cyan", "ansi_green", "ansi_magenta"),
+)
+_OF_A_LIGHT_TERMINAL: Final = (
     *("ansi_red", "ansi_green", "ansi_yellow", "ansi_blue"),
     *("ansi_magenta", "ansi_cyan", "ansi_bright_red", "ansi_bright_blue"),
 )
@@ -95,7 +101,10 @@ _OF_THE_TERMINAL: Final = (
 
 def author_variables(theme: Theme) -> dict[str, str]:
     """The stylesheet's variables `$author-0` to `$author-7`, readable on `theme`'s background."""
-    hues = _OF_THE_TERMINAL if theme.ansi else _ON_DARK if theme.dark else _ON_LIGHT
+    if theme.ansi:
+        hues = _OF_A_DARK_TERMINAL if theme.dark else _OF_A_LIGHT_TERMINAL
+    else:
+        hues = _ON_DARK if theme.dark else _ON_LIGHT
     return {f"author-{number}": hue for number, hue in enumerate(hues)}
 
 

@@ -13,8 +13,9 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
+from textual.selection import Selection
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from chat_server.wire.protocol import canonical_name
 from chat_tui.events import ConnectionState, TextReturned
@@ -22,6 +23,7 @@ from chat_tui.model.chat_model import Pane
 from chat_tui.model.text import safe_text
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.session import ChatSession
+from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
@@ -72,7 +74,7 @@ class ChatScreen(Screen[None]):
         with Horizontal(id="body"):
             yield RoomList(id="rooms")
             with Vertical(id="talk"):
-                yield Static(id="room-header", markup=False)
+                yield Caption(id="room-header")
                 yield MessageLog(id="log")
                 yield Composer(self.session.model.history, id="composer")
             yield Subscriptions(id="people")
@@ -89,6 +91,10 @@ class ChatScreen(Screen[None]):
         """Whether the server is more than the first servers were, and knows to follow everyone."""
         return "/help" in self.session.model.commands
 
+    def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
+        """A drag that ends beside the log selects nothing there. Called by Textual."""
+        return {widget: kept for widget, kept in selections.items() if widget.allow_select}
+
     # What the app tells
 
     def draw(self, changes: set[Pane]) -> None:
@@ -97,7 +103,7 @@ class ChatScreen(Screen[None]):
         if Pane.ROOMS in changes:
             self.query_one(RoomList).show(model.rooms.listed())
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
-            self.query_one("#room-header", Static).update(self._header())
+            self.query_one("#room-header", Caption).update(self._header())
         if changes & {Pane.LOG, Pane.PEOPLE}:
             self.query_one(MessageLog).show(model.log, model.user, self._silence())
         if Pane.PEOPLE in changes:

@@ -15,6 +15,9 @@ from chat_tui.widgets.log_layout import LogLayout
 from chat_tui.widgets.log_painting import Piece
 from chat_tui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
 
+_RIGHT_OF_ALL = 1 << 16
+"""A character to the right of every row's last."""
+
 
 def text_at(layout: LogLayout, row: Row) -> int:
     """The character of a drawn row at which the entry's own text begins."""
@@ -25,11 +28,12 @@ def selected_text(layout: LogLayout, selection: Selection) -> str:
     """The selected messages as they were before wrapping, one a line.
 
     Where the selection begins before a message's text, its time and author are part of it, also
-    those that the log does not repeat.
+    those that the log does not repeat. Both ends are bounded.
     """
     rows = layout.rows
-    first = 0 if selection.start is None else max(0, selection.start.y)
-    last = len(rows) - 1 if selection.end is None else min(selection.end.y, len(rows) - 1)
+    assert selection.start is not None
+    assert selection.end is not None
+    first, last = max(0, selection.start.y), min(selection.end.y, len(rows) - 1)
     text = ""
     before: Row | None = None
     for number in range(first, last + 1):
@@ -77,13 +81,22 @@ def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) ->
     return painted
 
 
+def bounded(selection: Selection, first_row: int, last_row: int) -> Selection:
+    """The selection where a drag that left the log took it: to the edge of what is in view."""
+    start, end = selection
+    if start is None:
+        start = Offset(0, first_row)
+    if end is None:
+        end = Offset(_RIGHT_OF_ALL, last_row)
+    return Selection(start, end)
+
+
 def moved_up(selection: Selection, rows: int) -> Selection | None:
     """The selection after `rows` rows above it are gone; None where it went with them."""
     start, end = selection
-    if end is not None:
-        if end.y < rows:
-            return None
-        end = Offset(end.x, end.y - rows)
-    if start is not None:
-        start = Offset(start.x, start.y - rows) if start.y >= rows else Offset(0, 0)
-    return Selection(start, end)
+    assert start is not None
+    assert end is not None
+    if end.y < rows:
+        return None
+    begin = Offset(start.x, start.y - rows) if start.y >= rows else Offset(0, 0)
+    return Selection(begin, Offset(end.x, end.y - rows))

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -26,7 +27,13 @@ from chat_tui.theme import HUES
 from chat_tui.widgets.log_layout import LogLayout
 from chat_tui.widgets.log_painting import STYLE_NAMES, Painter
 from chat_tui.widgets.log_rows import SPOKEN, Row, RowKind, wrap
-from chat_tui.widgets.log_selection import highlighted, moved_up, selected_text, selection_of
+from chat_tui.widgets.log_selection import (
+    bounded,
+    highlighted,
+    moved_up,
+    selected_text,
+    selection_of,
+)
 
 _STRIPS_KEPT: Final = 512
 """Rows that are kept as they were drawn: a few screens' worth."""
@@ -65,6 +72,7 @@ class MessageLog(ScrollView, can_focus=True):
         self._new_below = 0
         self._new_was_reached = False
         self._placing = False
+        self._selected: Selection | None = None  # as Textual's, but with both ends
         self._painter: Painter | None = None
         self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)
 
@@ -214,8 +222,7 @@ class MessageLog(ScrollView, can_focus=True):
         return strip
 
     def _row_strip(self, number: int) -> Strip:
-        selection = self.text_selection
-        span = None if selection is None else selection.get_span(number)
+        span = None if self._selected is None else self._selected.get_span(number)
         if span is None and (kept := self._strips.get(number)) is not None:
             return kept
         layout = self._log_layout
@@ -223,7 +230,8 @@ class MessageLog(ScrollView, can_focus=True):
         pieces = self._paint().pieces(row, layout.log[row.entry], layout.columns)
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")
-            pieces = highlighted(pieces, span, style)
+            # Its colour is none, which is not what one reads in: only the ground is taken over.
+            pieces = highlighted(pieces, span, Style(bgcolor=style.bgcolor))
         strip = Strip([Segment(text, style) for text, style in pieces]).apply_offsets(0, number)
         if span is None:
             self._strips[number] = strip
@@ -275,22 +283,26 @@ class MessageLog(ScrollView, can_focus=True):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text, for the clipboard. Called by Textual."""
-        text = selected_text(self._log_layout, selection)
+        text = "" if self._selected is None else selected_text(self._log_layout, self._selected)
         return (text, "\n") if text else None
 
     def selection_updated(self, selection: Selection | None) -> None:
-        """The selection has changed: draw it."""
+        """The selection has changed: keep what it means now, and draw it. Called by Textual."""
+        top = self.scroll_offset.y
+        bottom = top + self.scrollable_content_region.height - 1
+        self._selected = None if selection is None else bounded(selection, top, bottom)
         self.refresh()
 
     def _unselect(self) -> None:
-        if self.text_selection is not None:
+        if self._selected is not None:
             self._select(None)
 
     def _move_selection_up(self, rows: int) -> None:
-        if (selection := self.text_selection) is not None:
-            self._select(moved_up(selection, rows))
+        if self._selected is not None:
+            self._select(moved_up(self._selected, rows))
 
     def _select(self, selection: Selection | None) -> None:
+        self._selected = selection
         selections = dict(self.screen.selections)
         selections.pop(self, None)
         if selection is not None:

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Label
 
 from chat_tui.model.rooms import Room
+from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.cells import padded
 from chat_tui.widgets.field import Field
 from chat_tui.widgets.side_list import SideList, SideRow
@@ -39,7 +39,7 @@ class RoomList(Vertical):
 
     def compose(self) -> ComposeResult:
         """The heading, the list, the field."""
-        yield Label("ROOMS", classes="heading")
+        yield Caption("ROOMS", classes="heading")
         yield SideList(id="room-rows")
         yield Field(placeholder="+ open a room ^O", compact=True, id="room-name")
 

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Label, Static
 
 from chat_server.wire.protocol import EVERYONE
 from chat_tui.model.people import People, Person
+from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.cells import cut, padded
 from chat_tui.widgets.side_list import SideList, SideRow
 
@@ -43,9 +43,9 @@ class Subscriptions(Vertical):
 
     def compose(self) -> ComposeResult:
         """The heading, the list, a word where one hears nobody."""
-        yield Label("FOLLOWING", classes="heading")
+        yield Caption("FOLLOWING", classes="heading")
         yield SideList(id="people-rows")
-        yield Static(id="people-advice", markup=False)
+        yield Caption(id="people-advice")
 
     def show(self, people: People, *, everyone_offered: bool) -> None:
         """Draw these people. `everyone_offered`: the server knows how to follow everyone."""
@@ -53,7 +53,7 @@ class Subscriptions(Vertical):
         self._everyone_offered = everyone_offered
         rows = self.query_one(SideList)
         rows.show(self._rows(rows.row_width))
-        advice = self.query_one("#people-advice", Static)
+        advice = self.query_one("#people-advice", Caption)
         advice.update(self._advice())
 
     def focus_list(self) -> None:

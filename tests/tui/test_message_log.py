@@ -347,6 +347,32 @@ class TestSelection:
             await bench.settle()
             assert bench.app.clipboard == "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
 
+    async def test_a_drag_out_of_the_log_takes_nothing_from_beside_it(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", *(f"line {number}" for number in range(100)))
+            region = log_of(bench).region
+            await bench.pilot.mouse_down(offset=Offset(region.x + 1, region.bottom - 3))
+            await bench.pilot.hover(offset=Offset(region.right + 8, region.bottom - 2))
+            await bench.pilot.mouse_up(offset=Offset(region.right + 8, region.bottom - 2))
+            await bench.settle()
+            expected = [f"21:03 bob: line {number}" for number in (97, 98, 99)]
+            assert bench.app.chat.get_selected_text() == "\n".join(expected)
+            await bench.hear("bob", "one more")
+            assert bench.app.chat.get_selected_text() == "\n".join(expected)
+
+    async def test_what_is_selected_can_be_read(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "one and only")
+            widget = log_of(bench)
+            usual = {segment.text.strip(): segment.style for segment in widget.render_line(1)}
+            await bench.click_on("only", widget, times=2)
+            style = next(s.style for s in widget.render_line(1) if s.text == "one and only")
+            before = usual["one and only"]
+            assert style
+            assert before
+            assert style.color == before.color
+            assert style.bgcolor != before.bgcolor
+
     async def test_a_double_click_takes_one_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "one and only", "two")

@@ -1,0 +1,17 @@
+"""Caption: words of ours."""
+
+from __future__ import annotations
+
+from textual.visual import VisualType
+from textual.widgets import Static
+
+
+class Caption(Static):
+    """Text, never markup; what somebody selects is what others said, without these words."""
+
+    ALLOW_SELECT = False
+
+    def __init__(
+        self, content: VisualType = "", *, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(content, markup=False, id=id, classes=classes)
