@@ -16,6 +16,8 @@ from textual.screen import Screen
 from textual.widgets import Button, Footer, Label, Static
 from textual.widgets.input import Selection
 
+from chat_tui.beside import LocalServerFailed, LocalServerUp, hint_about, start_in_a_thread
+from chat_tui.start import Start
 from chat_tui.widgets.field import Field
 from chat_tui.widgets.tick import Tick
 
@@ -55,14 +57,15 @@ class LoginScreen(Screen[None]):
     class Cancelled(Message):
         """Somebody does not want to wait for the server any longer."""
 
-    def __init__(
-        self, host: str, port: int, user: str, ticked_for: Callable[[str, int], bool]
-    ) -> None:
-        """What stands in the form at first. `ticked_for` tells the tick's state for a server."""
+    def __init__(self, start: Start, ticked_for: Callable[[str, int], bool]) -> None:
+        """`start`: what stands in the form at first. `ticked_for` tells the tick's state for a
+        server.
+        """
         super().__init__()
-        self._host = host
-        self._port = port
-        self._user = user
+        self._host = start.host
+        self._port = start.port
+        self._user = start.user
+        self._start_local = start.start_local
         self._ticked_for = ticked_for
         self._hint = Content("")
         self._said: Content | None = None
@@ -93,18 +96,26 @@ class LoginScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Put the cursor where something is missing."""
+        """Put the cursor where something is missing; start the server that is to be there."""
         self._show()
+        if self._start_local is not None:
+            self.wait("Starting a server of your own…", cancellable=False)
+            start_in_a_thread(self._start_local, self)
         self.query_one("#password" if self._user else "#user").focus()
 
-    # What the app tells
-
-    def prefill(self, host: str, port: int) -> None:
-        """Name another server."""
-        self._host, self._port = host, port
+    @on(LocalServerUp)
+    def _local_server_up(self, event: LocalServerUp) -> None:
+        host, port = self._host, self._port = event.server.host, event.server.port
         self.query_one("#host", Field).value = host
         self.query_one("#port", Field).value = str(port)
         self.query_one(FollowTick).value = self._ticked_for(host, port)
+        self.hint(hint_about(event.server))
+
+    @on(LocalServerFailed)
+    def _local_server_failed(self, event: LocalServerFailed) -> None:
+        self.say(f"No server could be started here: {event.reason}")
+
+    # What the app tells
 
     def hint(self, hint: str) -> None:
         """What stands under the form where nothing else has to be said; the form is free again."""
@@ -197,6 +208,8 @@ class LoginScreen(Screen[None]):
         self.query_one(field).focus()
 
     def _show(self) -> None:
+        if not self.query("#go"):
+            return  # told before the form was there, which shows all this once it is
         said = self.query_one("#said", Static)
         said.update(self._hint if self._said is None else self._said)
         said.set_class(self._said is not None and not self._waiting, "-trouble")
