@@ -87,6 +87,7 @@ def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, l
     from chat_tui.local_server import LocalServer
     from chat_tui.start import Start
     from chat_tui.state import ClientState, state_folder
+    from chat_tui.terminal_watch import no_longer
 
     folder = state_folder()
     state = ClientState(folder)
@@ -106,6 +107,7 @@ def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, l
     try:
         app.run()
     finally:
+        no_longer()
         if app.local_server is not None:
             app.local_server.stop()
     if app.return_code:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import ClassVar, Final
@@ -14,14 +15,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from chat_tui import events
-from chat_tui.beside import (
-    LocalServerFailed,
-    LocalServerUp,
-    hint_about,
-    log_path_of,
-    others_are_on,
-    start_in_a_thread,
-)
+from chat_tui.beside import LocalServerUp, log_path_of, others_are_on
 from chat_tui.house_style import HouseStyle
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel
@@ -33,6 +27,7 @@ from chat_tui.screens.login import LoginScreen
 from chat_tui.session import ChatSession
 from chat_tui.start import Start
 from chat_tui.state import ClientState
+from chat_tui.terminal_watch import end_with_the_terminal
 
 __all__ = ["ChatApp", "Start"]
 
@@ -73,7 +68,7 @@ class ChatApp(HouseStyle):
         self.session = make_session(ChatModel(), self._start_reader, self._wake)
         self.local_server: LocalServer | None = None
         """The server of `--local`, once it is up; to be stopped by whoever ran the app."""
-        self.login = LoginScreen(start.host, start.port, start.user, state.follows_everyone)
+        self.login = LoginScreen(start, state.follows_everyone)
         self.chat = ChatScreen(self.session, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self._ousted = False  # somebody else took our place on the server
@@ -88,12 +83,11 @@ class ChatApp(HouseStyle):
         return self.login
 
     def on_mount(self) -> None:
-        """The clock, and the server of `--local`."""
+        """The clock, and the end of the terminal."""
         self.add_mode("login", self.get_default_screen)
         self.set_interval(_TICK, self._tick)
-        if self._start.start_local is not None:
-            self.login.wait("Starting a server of your own…", cancellable=False)
-            start_in_a_thread(self._start.start_local, self)
+        if not self.is_headless and sys.__stdin__ is not None:
+            end_with_the_terminal(sys.__stdin__.fileno(), self.exit)
 
     def on_unmount(self) -> None:
         """Whatever ended the app: no thread of the session outlives it."""
@@ -174,13 +168,7 @@ class ChatApp(HouseStyle):
 
     @on(LocalServerUp)
     def _local_server_up(self, event: LocalServerUp) -> None:
-        server = self.local_server = event.server
-        self.login.prefill(server.host, server.port)
-        self.login.hint(hint_about(server))
-
-    @on(LocalServerFailed)
-    def _local_server_failed(self, event: LocalServerFailed) -> None:
-        self.login.say(f"No server could be started here: {event.reason}")
+        self.local_server = event.server
 
     # Keys and the palette
 

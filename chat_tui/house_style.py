@@ -1,10 +1,8 @@
-"""HouseStyle: how any app of ours looks, speaks and ends, whatever it does."""
+"""HouseStyle: how any app of ours looks and speaks, whatever it does."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 
 from textual.app import App
 from textual.binding import Binding
@@ -25,13 +23,6 @@ class HouseStyle(App[None]):
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
         self.animation_level = "none"  # nothing moves but what somebody scrolls
-
-    def on_mount(self) -> None:
-        """Leave the terminal as it was also where a signal ends us, or the window is closed."""
-        if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, self.exit)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that fails is a mistake of ours, and no reason to lose what one is writing."""

@@ -31,6 +31,8 @@ class LogLayout:
         """The id of the entry that has the rule "new" above it."""
         self.end = 0
         """The id up to which there are rows."""
+        self.rewritten = 0
+        """Grows whenever a row that was there has become another or has another number."""
         self._first = 0  # the oldest id that has rows
         self._longest_label = 0
 
@@ -44,6 +46,7 @@ class LogLayout:
     def set_width(self, width: int) -> None:
         """Lay out everything for this width, in cells."""
         self.columns = columns_for(width, self._longest_label)
+        self.rewritten += 1
         self.rows.clear()
         self._first = self.log.first
         self._lay_out_from(self._first)
@@ -56,7 +59,9 @@ class LogLayout:
             if columns_for(self.columns.width, longest) != self.columns:
                 self.set_width(self.columns.width)
                 return
-        self._lay_out_from(min(changed, default=self.end))
+        start = min(changed, default=self.end)
+        self.rewritten += start < self.end
+        self._lay_out_from(start)
 
     def trim(self) -> int:
         """Drop the rows of entries that the log has forgotten; how many less there are now."""
@@ -68,6 +73,7 @@ class LogLayout:
         head = rows_of(self.log[first], None, self.columns) if first < self.log.end else []
         self.rows[: self.first_row_of(first + 1)] = head
         self._first = first
+        self.rewritten += 1
         return before - len(self.rows)
 
     def move_new_rule(self, entry_id: int | None) -> None:
@@ -77,6 +83,7 @@ class LogLayout:
             number = bisect_left(self.rows, place, key=place_of)
             if number < len(self.rows) and self.rows[number].kind is RowKind.NEW:
                 del self.rows[number]
+                self.rewritten += 1
         self.new_from = entry_id
 
     def first_row_of(self, entry_id: int) -> int:

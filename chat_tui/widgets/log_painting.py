@@ -52,7 +52,8 @@ class Painter:
         """`styles` by the names of `STYLE_NAMES`; `hues` of authors; `user` is who reads it."""
         self._styles = styles
         self._hues = hues
-        self._base = base
+        self.base = base
+        """The style of what is blank."""
         self._mention = (
             re.compile(rf"(?<!\w){re.escape(user)}(?!\w)", re.IGNORECASE) if user else None
         )
@@ -68,7 +69,7 @@ class Painter:
                 return self._rule(shown_text(entry), "gap", columns)
             case RowKind.HINT:
                 text = UNCONFIRMED_HINT[row.start : row.end]
-                return [(" " * columns.text, self._base), (text, self._styles["hint"])]
+                return [(" " * columns.text, self.base), (text, self._styles["hint"])]
             case _:
                 return self._spoken(row, entry, columns)
 
@@ -81,7 +82,7 @@ class Painter:
             words, sign = _MARKS[entry.state]
             space = columns.width - columns.text - cell_len(said) - 1
             mark = words if cell_len(words) + 2 <= space else sign
-            pieces.append((" " * (space - cell_len(mark)), self._base))
+            pieces.append((" " * (space - cell_len(mark)), self.base))
             pieces.append((mark, self._styles["mark"]))
         return pieces
 
@@ -89,9 +90,9 @@ class Painter:
         time, space, label, gap = head_of(row, entry, columns)
         return [
             (time, self._styles["time"]),
-            (space, self._base),
+            (space, self.base),
             (label, self._label_style(entry)),
-            (gap, self._base),
+            (gap, self.base),
         ]
 
     def _label_style(self, entry: Entry) -> Style:

@@ -74,7 +74,8 @@ class MessageLog(ScrollView, can_focus=True):
         self._placing = False
         self._selected: Selection | None = None  # as Textual's, but with both ends
         self._painter: Painter | None = None
-        self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)
+        self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)  # by the row's number
+        self._drawn_as_of = 0  # the layout's `rewritten` when `_strips` was right
 
     # What the screen tells and asks
 
@@ -154,7 +155,9 @@ class MessageLog(ScrollView, can_focus=True):
     def _settle(self, anchor: Row | None) -> None:
         """Rows have changed: tell the scrollbar, and keep `anchor` at the top (None: the end)."""
         layout = self._log_layout
-        self._strips.clear()
+        if layout.rewritten != self._drawn_as_of:
+            self._drawn_as_of = layout.rewritten
+            self._strips.clear()
         self._placing = True
         try:
             self.virtual_size = Size(layout.columns.width, len(layout.rows))
@@ -208,17 +211,17 @@ class MessageLog(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw the row at `y` of the view. Called by Textual."""
         width, height = self.scrollable_content_region.size
+        base = self._paint().base
         if not self._log_layout.rows:
-            return self._hint_line(y, width, height)
+            return self._hint_line(y, width, height).adjust_cell_length(width, base)
         number = self.scroll_offset.y + y
         if number >= len(self._log_layout.rows):
-            return Strip.blank(width, self.rich_style)
-        strip = self._row_strip(number).adjust_cell_length(width, self.rich_style)
+            return Strip.blank(width, base)
+        strip = self._row_strip(number).adjust_cell_length(width, base)
         if y == height - 1 and not self._following:
             label = self._below_label()
-            strip = Strip.join(
-                [strip.crop(0, max(0, width - cell_len(label))), self._below_strip(label)]
-            )
+            left = strip.crop(0, max(0, width - cell_len(label)))
+            return Strip.join([left, self._below_strip(label)])
         return strip
 
     def _row_strip(self, number: int) -> Strip:
@@ -247,17 +250,16 @@ class MessageLog(ScrollView, can_focus=True):
         return Strip([Segment(label, style)], cell_len(label))
 
     def _hint_line(self, y: int, width: int, height: int) -> Strip:
-        blank = Strip.blank(width, self.rich_style)
+        base = self._paint().base
         rows = wrap(self._hint, max(1, min(44, width - 4))) if self._hint else []
         number = y - max(0, (height - len(rows)) // 2)
         if not 0 <= number < len(rows):
-            return blank
+            return Strip.blank(width, base)
         start, end = rows[number]
         text = self._hint[start:end].strip()
         style = self.get_component_rich_style("message-log--empty")
         left = " " * max(0, (width - cell_len(text)) // 2)
-        strip = Strip([Segment(left, self.rich_style), Segment(text, style)])
-        return strip.adjust_cell_length(width, self.rich_style)
+        return Strip([Segment(left, base), Segment(text, style)])
 
     # The mouse and the selection
 

@@ -33,6 +33,14 @@ from chat_tui.__main__ import main
 main(["127.0.0.1:1", "--user", "alice"])
 """
 
+BUSY = """
+from chat_tui.app import ChatApp
+from chat_tui.screens.login import LoginScreen
+LoginScreen.on_screen_resume = lambda self: self.set_interval(1 / 200, self.refresh)
+from chat_tui.__main__ import main
+main(["127.0.0.1:1", "--user", "alice"])
+"""
+
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
 """Out of the second screen, the cursor shown, the mouse left alone, pastes plain again."""
 
@@ -138,10 +146,22 @@ def test_leaving_while_a_host_is_looked_for(terminal: Terminal) -> None:
     assert terminal.is_as_it_was()
 
 
-def test_a_window_that_is_closed_ends_it(terminal: Terminal) -> None:
+@pytest.mark.parametrize("signalled", [True, False])
+def test_a_window_that_is_closed_ends_it(terminal: Terminal, signalled: bool) -> None:
     terminal.hang_up()
-    terminal.process.send_signal(signal.SIGHUP)
+    if signalled:
+        terminal.process.send_signal(signal.SIGHUP)
     terminal.process.wait(timeout=10)
+
+
+def test_a_window_that_is_closed_while_much_is_drawn_ends_it(tmp_path: Path) -> None:
+    terminal = Terminal([sys.executable, "-c", BUSY], tmp_path)
+    try:
+        terminal.until(b"Password")
+        terminal.hang_up()
+        terminal.process.wait(timeout=10)
+    finally:
+        terminal.close()
 
 
 def test_an_exception_leaves_the_terminal_clean_and_tells_what_it_was(tmp_path: Path) -> None:
