@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.cells import split_graphemes
+from textual import events
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -36,6 +37,22 @@ async def wait_until(pilot: Pilot[None], condition: Callable[[], object], what: 
         await pilot.pause()
 
 
+async def press_keys(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys and let the app work; letters come as fast as somebody types who types well.
+
+    `Pilot.press` waits three times for every key, which is most of the time of a test.
+    """
+    for key in keys:
+        letter = key if len(key) == 1 else None
+        pilot.app.post_message(events.Key(_NAMES.get(key, key), letter))
+        if letter is None:
+            await pilot.pause()
+    await pilot.pause()
+
+
+_NAMES = {" ": "space", "/": "slash", "*": "asterisk", ".": "full_stop"}
+
+
 @dataclass
 class Bench:
     """An app that runs, and both ends of it."""
@@ -51,7 +68,10 @@ class Bench:
     async def settle(self) -> None:
         """Let everything that was posted be done."""
         await self.pilot.pause()
-        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, as `press_keys`."""
+        await press_keys(self.pilot, *keys)
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Let the app work until the condition holds."""

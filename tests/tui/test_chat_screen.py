@@ -65,7 +65,7 @@ class TestFooter:
 class TestPalette:
     async def test_it_names_commands_and_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(100, 50)) as bench:
-            await bench.pilot.press("ctrl+p")
+            await bench.press("ctrl+p")
             await bench.until(lambda: "Jump to a room or a person" in bench.shown())
             shown = bench.shown()
             assert "Ctrl+K" in shown
@@ -84,57 +84,56 @@ class TestPalette:
 
     async def test_jump_goes_to_a_room(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
-            await bench.pilot.press("ctrl+k", *"dev")
+            await bench.press("ctrl+k", *"dev")
             await bench.until(lambda: "3 there" in bench.shown())
-            await bench.pilot.press("enter")
+            await bench.press("enter")
             await bench.until(lambda: ("join", "dev") in bench.session.told)
 
     async def test_jump_follows_a_person(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
-            await bench.pilot.press("ctrl+k", *"carol")
+            await bench.press("ctrl+k", *"carol")
             await bench.until(lambda: "Follow carol" in bench.shown())
-            await bench.pilot.press("enter")
+            await bench.press("enter")
             await bench.until(lambda: ("toggle_follow", "carol") in bench.session.told)
 
     async def test_jump_opens_a_room_that_is_not_there(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
-            await bench.pilot.press("ctrl+k", *"zoo")
+            await bench.press("ctrl+k", *"zoo")
             await bench.until(lambda: "Open the room zoo" in bench.shown())
-            await bench.pilot.press("enter")
+            await bench.press("enter")
             await bench.until(lambda: ("join", "zoo") in bench.session.told)
 
 
 class TestHelp:
     async def test_it_lists_keys_signs_and_commands(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(100, 70)) as bench:
-            await bench.pilot.press("f1")
+            await bench.press("f1")
             await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
             await bench.settle()
             shown = bench.shown()
             for words in ("Ctrl+G", "not confirmed", "/subscribe NAME", "nc 127.0.0.1 9000"):
                 assert words in shown
-            await bench.pilot.press("escape")
+            await bench.press("escape")
             await bench.until(lambda: bench.app.screen is bench.app.chat)
 
     async def test_the_form_has_it_too(self, tmp_path: Path) -> None:
         async with form(tmp_path) as bench:
-            await bench.pilot.press("f1")
+            await bench.press("f1")
             await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
-            await bench.pilot.press("f1")
+            await bench.press("f1")
             await bench.until(lambda: bench.app.screen is bench.app.login)
 
 
 class TestLeaving:
     async def test_it_ends_the_session_at_once(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
-            await bench.pilot.press("ctrl+q")
-            await bench.settle()
+            await bench.press("ctrl+q")
             assert ("close",) in bench.session.told
         assert bench.app.return_code == 0
 
     async def test_ctrl_c_does_not_leave_but_tells_how(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
-            await bench.pilot.press("ctrl+c")
+            await bench.press("ctrl+c")
             await bench.until(lambda: "Ctrl+Q quits" in bench.shown())
 
     @pytest.mark.parametrize(("key", "left"), [("y", True), ("escape", False), ("enter", False)])
@@ -143,12 +142,11 @@ class TestLeaving:
     ) -> None:
         async with chat(tmp_path) as bench:
             bench.app.local_server = own_server(tmp_path)
-            await bench.pilot.press("ctrl+q")
+            await bench.press("ctrl+q")
             await bench.until(lambda: isinstance(bench.app.screen, ConfirmScreen))
             await bench.settle()
             assert "Others are on the server" in bench.shown()
-            await bench.pilot.press(key)
-            await bench.settle()
+            await bench.press(key)
             assert (("close",) in bench.session.told) is left
 
     async def test_nobody_is_asked_where_nobody_else_is(self, tmp_path: Path) -> None:
@@ -171,6 +169,5 @@ def own_server(folder: Path) -> LocalServer:
 
 
 async def leaves_at_once(bench: Bench) -> None:
-    await bench.pilot.press("ctrl+q")
-    await bench.settle()
+    await bench.press("ctrl+q")
     assert ("close",) in bench.session.told

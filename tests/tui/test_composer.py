@@ -14,8 +14,7 @@ def composer_of(bench: Bench) -> Composer:
 
 
 async def write(bench: Bench, text: str) -> None:
-    await bench.pilot.press(*("space" if letter == " " else letter for letter in text))
-    await bench.settle()
+    await bench.press(*text)
 
 
 async def paste(bench: Bench, text: str) -> None:
@@ -36,8 +35,7 @@ async def test_it_has_the_cursor_and_names_the_room(tmp_path: Path) -> None:
 async def test_enter_sends_and_empties_it(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "hello all")
-        await bench.pilot.press("enter")
-        await bench.settle()
+        await bench.press("enter")
         assert bench.session.told[-1] == ("submit", "hello all")
         assert composer_of(bench).text == ""
 
@@ -45,8 +43,7 @@ async def test_enter_sends_and_empties_it(tmp_path: Path) -> None:
 async def test_enter_on_nothing_sends_nothing(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "   ")
-        await bench.pilot.press("enter")
-        await bench.settle()
+        await bench.press("enter")
         assert bench.session.told == []
 
 
@@ -55,8 +52,7 @@ async def test_a_paste_of_several_lines_stays_whole_until_enter(tmp_path: Path) 
         await paste(bench, "one\r\n/two\n\nthree")
         assert bench.session.told == []
         assert "4 lines: Enter sends each as a message" in bench.shown(composer_of(bench))
-        await bench.pilot.press("enter")
-        await bench.settle()
+        await bench.press("enter")
         assert bench.session.told == [("submit", "one\n/two\n\nthree")]
 
 
@@ -76,8 +72,7 @@ async def test_a_paste_is_text_and_not_orders_to_the_terminal(tmp_path: Path) ->
 
 async def test_another_line_is_made_by_a_key_that_every_terminal_has(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
-        await bench.pilot.press("a", "ctrl+j", "b")
-        await bench.settle()
+        await bench.press("a", "ctrl+j", "b")
         assert composer_of(bench).text == "a\nb"
 
 
@@ -85,13 +80,11 @@ async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> Non
     async with chat(tmp_path) as bench:
         for text in ("one", "two"):
             await write(bench, text)
-            await bench.pilot.press("enter")
-            await bench.settle()
+            await bench.press("enter")
         await write(bench, "draft")
         walked = []
         for key in ("up", "up", "up", "down", "down", "down"):
-            await bench.pilot.press(key)
-            await bench.settle()
+            await bench.press(key)
             walked.append(composer_of(bench).text)
         assert walked == ["two", "one", "one", "two", "draft", "draft"]
 
@@ -99,23 +92,20 @@ async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> Non
 async def test_what_was_changed_in_the_history_is_still_there(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "one")
-        await bench.pilot.press("enter", "up")
+        await bench.press("enter", "up")
         await write(bench, " more")
-        await bench.pilot.press("down", "up")
-        await bench.settle()
+        await bench.press("down", "up")
         assert composer_of(bench).text == "one more"
 
 
 async def test_up_moves_within_several_lines_first(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "sent")
-        await bench.pilot.press("enter")
+        await bench.press("enter")
         await paste(bench, "a\nb")
-        await bench.pilot.press("up")
-        await bench.settle()
+        await bench.press("up")
         assert composer_of(bench).text == "a\nb"
-        await bench.pilot.press("up")
-        await bench.settle()
+        await bench.press("up")
         assert composer_of(bench).text == "sent"
 
 
@@ -126,19 +116,16 @@ async def test_text_stays_while_the_connection_is_lost_and_says_so(tmp_path: Pat
         shown = bench.shown(composer_of(bench))
         assert "connection lost, next try in 4 s — Ctrl+R now" in shown
         await write(bench, "kept")
-        await bench.pilot.press("enter")
-        await bench.settle()
+        await bench.press("enter")
         assert composer_of(bench).text == "kept"
         assert bench.session.told == []
         assert "your text stays here, next try in 4 s" in bench.shown(composer_of(bench))
-        await bench.pilot.press("ctrl+r")
-        await bench.settle()
+        await bench.press("ctrl+r")
         assert bench.session.told == [("retry_now",)]
         bench.session.tell(ConnectionChanged(ConnectionState.ONLINE))
         await bench.settle()
         assert "next try" not in bench.shown()
-        await bench.pilot.press("enter")
-        await bench.settle()
+        await bench.press("enter")
         assert bench.session.told[-1] == ("submit", "kept")
 
 
@@ -161,8 +148,7 @@ async def test_a_command_that_comes_back_never_becomes_a_message(tmp_path: Path)
         bench.session.wake()
         await bench.until(lambda: "Press Up for it: /join nowhere" in bench.shown())
         assert composer_of(bench).text == "draft"
-        await bench.pilot.press("up")
-        await bench.settle()
+        await bench.press("up")
         assert composer_of(bench).text == "/join nowhere"
 
 
@@ -170,21 +156,17 @@ async def test_keys_of_the_log_work_while_one_writes(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.hear("bob", *(f"line {number}" for number in range(100)))
         await write(bench, "some text")
-        await bench.pilot.press("pageup")
-        await bench.settle()
+        await bench.press("pageup")
         assert "line 99" not in bench.shown()
-        await bench.pilot.press("home", "end")
-        await bench.settle()
+        await bench.press("home", "end")
         assert "line 99" not in bench.shown(), "End was for the line"
-        await bench.pilot.press("end")
-        await bench.settle()
+        await bench.press("end")
         assert "line 99" in bench.shown()
         assert composer_of(bench).text == "some text"
 
 
 async def test_nothing_that_is_typed_quickly_is_lost(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
-        await bench.pilot.press("a", "b", "enter", "c", "d", "enter", "e")
-        await bench.settle()
+        await bench.press("a", "b", "enter", "c", "d", "enter", "e")
         assert bench.session.told == [("submit", "ab"), ("submit", "cd")]
         assert composer_of(bench).text == "e"

@@ -73,13 +73,12 @@ async def test_hostile_text_in_every_pane(tmp_path: Path) -> None:
             await bench.pilot.resize_terminal(width, 24)
             await bench.settle()
             assert_harmless(bench)
-        await bench.pilot.press("ctrl+k")
+        await bench.press("ctrl+k")
         await bench.until(lambda: "Follow" in bench.shown())
         assert_harmless(bench)
-        await bench.pilot.press(*"click")
+        await bench.press(*"click")
         await bench.until(lambda: "[@click" in bench.shown())
-        await bench.pilot.press("escape", "escape", "f1")
-        await bench.settle()
+        await bench.press("escape", "escape", "f1")
         assert_harmless(bench)
 
 

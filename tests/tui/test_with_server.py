@@ -21,7 +21,7 @@ from chat_tui.state import ClientState
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
 from tests.server.accounts import PEOPLE, write_accounts_file
-from tests.tui.bench import screen_rows, wait_until
+from tests.tui.bench import press_keys, screen_rows, wait_until
 from tests.tui.test_session_with_server import House
 
 
@@ -50,9 +50,7 @@ class Window:
 
     async def type(self, text: str) -> None:
         """Type a line and press Enter."""
-        keys = {" ": "space", "/": "slash", "*": "asterisk"}
-        await self.pilot.press(*(keys.get(letter, letter) for letter in text), "enter")
-        await self.pilot.pause()
+        await press_keys(self.pilot, *text, "enter")
 
 
 @asynccontextmanager
@@ -117,9 +115,9 @@ async def test_the_server_goes_and_comes_back(house: House, tmp_path: Path) -> N
         await alice.type("kept")
         await alice.until("kept", on=alice.app.chat.query_one("#composer"))
         house.start()
-        await alice.pilot.press("ctrl+r")
+        await press_keys(alice.pilot, "ctrl+r")
         await alice.until("● connected", "▸ dev", "◉ everyone")
-        await alice.pilot.press("enter")
+        await press_keys(alice.pilot, "enter")
         await alice.until("you  kept")
         assert "no connection from" in alice.shown()
 
@@ -162,7 +160,7 @@ async def test_a_flood_leaves_time_for_keys(house: House, tmp_path: Path) -> Non
         log = alice.app.chat.query_one(MessageLog)
         while f"line {lines - 1} " not in alice.shown(log):
             begun = time.perf_counter()
-            await alice.pilot.press("x")
+            await press_keys(alice.pilot, "x")
             slowest = max(slowest, time.perf_counter() - begun)
         said = [entry.text.split()[1] for entry in model.log if entry.author == "bob"]
         assert said == [str(number) for number in range(lines)]
@@ -176,6 +174,6 @@ async def test_leaving_ends_every_thread(house: House, tmp_path: Path) -> None:
         await alice.until("bob joined")
         bob.send("/presence on")
         bob.expect("[SERVER] Presence on")
-        await alice.pilot.press("ctrl+q")
+        await press_keys(alice.pilot, "ctrl+q")
     assert alice.app.return_code == 0
     bob.expect("[SERVER] alice left room 'lobby'")  # nothing_left_behind looks for the threads
