@@ -186,6 +186,9 @@ class ChatScreen(Screen[None]):
 
     def follow(self, name: str) -> None:
         """Follow somebody ("*": everyone), or no longer."""
+        if self.session.model.connection.state is not ConnectionState.ONLINE:
+            self.app.notify("Not connected: try it again once you are back.", severity="warning")
+            return
         self.session.toggle_follow(name)
         self._caught_up()
 
