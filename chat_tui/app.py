@@ -25,11 +25,9 @@ from chat_tui.screens.confirm import ConfirmScreen
 from chat_tui.screens.help import HelpScreen, Situation
 from chat_tui.screens.login import LoginScreen
 from chat_tui.session import ChatSession
-from chat_tui.start import Start
+from chat_tui.start import Start as Start
 from chat_tui.state import ClientState
 from chat_tui.terminal_watch import end_with_the_terminal
-
-__all__ = ["ChatApp", "Start"]
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""
@@ -67,10 +65,11 @@ class ChatApp(HouseStyle):
         self._state = state
         self.session = make_session(ChatModel(), self._start_reader, self._wake)
         self.local_server: LocalServer | None = None
-        """The server of `--local`, once it is up; to be stopped by whoever ran the app."""
+        """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
         self.chat = ChatScreen(self.session, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
+        self._was_in: tuple[str, int, str] | None = None  # host, port, user
         self._ousted = False  # somebody else took our place on the server
         self.add_mode("chat", lambda: self.chat)
 
@@ -129,7 +128,7 @@ class ChatApp(HouseStyle):
             case events.SignedIn():
                 tick = asked.follow_everyone
                 self._state.signed_in(asked.host, asked.port, asked.user, tick)
-                self._ousted = False
+                self._was_in, self._ousted = (asked.host, asked.port, asked.user), False
                 self.login.forget_password()
                 self.switch_mode("chat")
             case events.SignInRefused(reason, retry):
@@ -153,6 +152,8 @@ class ChatApp(HouseStyle):
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
         address, account = (asked.host, asked.port), (asked.user, asked.password)
         room, everyone = self._start.room, asked.follow_everyone
+        if self._was_in is not None:  # back to where one was, if one was there
+            room = self.session.model.room if self._was_in == (*address, asked.user) else None
         self.session.sign_in(*address, *account, room=room, follow_everyone=everyone)
         self._catch_up()
 
@@ -164,7 +165,7 @@ class ChatApp(HouseStyle):
     @on(ChatScreen.SignOut)
     def _sign_out(self) -> None:
         self._cancel()
-        self._show_form(wording.ending("", self._asked.user, asked=True))
+        self._show_form(wording.SIGNED_OUT)
 
     @on(LocalServerUp)
     def _local_server_up(self, event: LocalServerUp) -> None:
@@ -174,8 +175,9 @@ class ChatApp(HouseStyle):
 
     def action_help(self) -> None:
         """All keys and signs."""
-        log, commands = log_path_of(self.local_server), self.session.model.commands
-        self.push_screen(HelpScreen(Situation(self._asked.host, self._asked.port, commands, log)))
+        asked, commands = self._asked, self.session.model.commands
+        log = log_path_of(self.local_server)
+        self.push_screen(HelpScreen(Situation(asked.host, asked.port, commands, log)))
 
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""

@@ -47,12 +47,14 @@ class ChatScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = _BY_HEIGHT
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ChatCommands}
 
+    # With priority: what is typed right after a key belongs to where the key leads. Without it,
+    # the composer would already have it.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "app.help", "Help"),
-        Binding("f2", "side('rooms')", "Rooms", id="rooms"),
-        Binding("f3", "side('people')", "People", id="people"),
-        Binding("ctrl+k", "jump", "Jump", id="jump"),
-        Binding("ctrl+o", "open_room", "Open a room", show=False, id="room.open"),
+        Binding("f1", "app.help", "Help", priority=True),
+        Binding("f2", "side('rooms')", "Rooms", priority=True, id="rooms"),
+        Binding("f3", "side('people')", "People", priority=True, id="people"),
+        Binding("ctrl+k", "jump", "Jump", priority=True, id="jump"),
+        Binding("ctrl+o", "open_room", "Open a room", show=False, priority=True, id="room.open"),
         Binding("ctrl+g", "resend", "Again", id="message.resend"),
         Binding("ctrl+r", "retry", "Retry", id="connection.retry"),
         Binding("escape", "back_to_composer", "Write", show=False, id="composer"),

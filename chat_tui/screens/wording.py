@@ -8,6 +8,9 @@ from typing import Final
 from chat_server.wire import replies
 from chat_tui.model.text import safe_text
 
+SIGNED_OUT: Final = "You signed out. To come back, type the password and press Enter."
+"""What stands in the form of somebody who left the server and not the client."""
+
 _REFUSALS: Final = {
     replies.AUTHENTICATION_FAILED: (
         "Wrong user or password. Nothing was lost: correct it and press Enter."
@@ -53,7 +56,7 @@ def ending(reason: str, user: str, *, asked: bool) -> str:
     if reason in _ENDINGS:
         return _ENDINGS[reason].format(user=user)
     if asked:
-        return "You signed out. To come back, type the password and press Enter."
+        return SIGNED_OUT
     return f"You were signed out: {safe_text(reason)}"
 
 

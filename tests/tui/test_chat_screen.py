@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.widgets import Footer
 
 from chat_tui.events import (
@@ -16,6 +17,7 @@ from chat_tui.events import (
 from chat_tui.local_server import LocalServer
 from chat_tui.screens.confirm import ConfirmScreen
 from chat_tui.screens.help import HelpScreen
+from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
 from tests.tui.bench import Bench, chat, form
 
@@ -88,6 +90,15 @@ class TestPalette:
             await bench.until(lambda: "3 there" in bench.shown())
             await bench.press("enter")
             await bench.until(lambda: ("join", "dev") in bench.session.told)
+
+    async def test_what_is_typed_at_once_goes_to_the_palette(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            for key in ("ctrl+k", "d", "e", "v", "enter"):
+                bench.app.post_message(Key(key, key if len(key) == 1 else None))
+            await bench.until(lambda: ("join", "dev") in bench.session.told)
+            assert bench.session.told == [("join", "dev")]
+            assert bench.app.focused is bench.app.chat.query_one(Composer)
+            assert bench.app.chat.query_one(Composer).text == ""
 
     async def test_jump_follows_a_person(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:

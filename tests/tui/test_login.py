@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from chat_server.wire import replies
-from chat_tui.events import SignedIn, SignedOut, SignInRefused
+from chat_tui.events import Joined, SignedIn, SignedOut, SignInRefused
 from chat_tui.local_server import LocalServer, LocalServerError
 from chat_tui.screens.login import FollowTick
 from chat_tui.start import Start
@@ -197,8 +197,10 @@ async def test_a_forced_logout_says_what_happened_and_offers_the_form(
         await bench.settle()
         assert words in said(bench)
         assert bench.app.focused is bench.app.login.query_one("#password")
+        bench.session.tell(Joined("dev"))
         await sign_in(bench)
         assert bench.session.told[-1][0] == "sign_in"
+        assert bench.session.told[-1][5] == "dev", "back to the room where one was"
 
 
 async def test_a_quit_that_was_typed_comes_back_to_the_form(tmp_path: Path) -> None:
