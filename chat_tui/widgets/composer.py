@@ -109,10 +109,9 @@ class Composer(TextArea, inherit_bindings=False):
         """Keep all lines of a paste, without what would be obeyed by the terminal."""
         event.stop()
         event.prevent_default()
-        if not self.read_only:
-            text = "\n".join(clean(line) for line in event.text.splitlines())
-            if result := self._replace_via_keyboard(text, *self.selection):
-                self.move_cursor(result.end_location)
+        text = "\n".join(clean(line) for line in event.text.splitlines())
+        pasted = self.replace(text, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(pasted.end_location)
 
     def action_new_line(self) -> None:
         """Begin another line."""

@@ -9,6 +9,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 from chat_server.wire.protocol import Message
 from chat_tui.events import MessageArrived, OwnPending
 from chat_tui.theme import DARK, HUES, LIGHT, author_variables, hue_of
+from chat_tui.widgets.message_log import MessageLog
 from tests.tui.bench import chat
 
 THEMES = [DARK, LIGHT, *BUILTIN_THEMES.values()]
@@ -57,6 +58,20 @@ async def test_every_theme_draws_the_chat(tmp_path: Path) -> None:
             bench.app.theme = theme.name
             await bench.settle()
             assert "hello" in bench.shown()
+
+
+async def test_another_theme_changes_what_is_on_the_screen_already(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.hear("bob", "hello")
+        log = bench.app.chat.query_one(MessageLog)
+        for theme in (LIGHT, DARK):
+            bench.app.theme = theme.name
+            await bench.settle()
+            style = next(part.style for part in log.render_line(1) if part.text == "bob")
+            hue = author_variables(theme)[f"author-{hue_of('bob')}"]
+            assert style
+            assert style.color
+            assert style.color.get_truecolor().hex == hue
 
 
 async def test_without_colour_every_signal_is_there(
