@@ -90,7 +90,7 @@ class ChatServer:
         Raises `OSError` where the address cannot be had.
         """
         self._listener = _listen(self._config)
-        sys.setswitchinterval(self._config.switch_interval)
+        self._pace_switches(0)
         threading.stack_size(self._config.stack_size)
         self._shared.passwords.start()
         self._wake_read, self._wake_write = os.pipe()
@@ -199,6 +199,7 @@ class ChatServer:
         # Registered before it starts: its end, which takes it out again, may come at once.
         with self._clients_lock:
             self._clients[handler] = thread
+            self._pace_switches(len(self._clients))
         try:
             thread.start()
         except RuntimeError as error:
@@ -214,7 +215,15 @@ class ChatServer:
         finally:
             with self._clients_lock:
                 del self._clients[handler]
+                self._pace_switches(len(self._clients))
             self._admissions.release(host)
+
+    def _pace_switches(self, clients: int) -> None:
+        """Let threads ask for the interpreter less often the more of them there may be."""
+        config = self._config
+        sys.setswitchinterval(
+            max(config.switch_interval, clients * config.switch_interval_per_client)
+        )
 
 
 def _listen(config: Config) -> socket.socket:
