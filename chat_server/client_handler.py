@@ -65,8 +65,8 @@ class ClientHandler:
         self._input_ended = False
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
-        self._audience: set[Outbox] = set()
-        """Who got something of the batch at hand."""
+        self._audiences: list[tuple[Outbox, ...]] = []
+        """Who got something of the batch at hand, as the hub said it."""
         self._was_in_session = False
         self._login_deadline = time.monotonic() + shared.config.login_timeout
         self.outbox = Outbox(stream, shared.config.outbox, shared.config.throttle_mark)
@@ -183,7 +183,7 @@ class ClientHandler:
         """
         delivery = self._shared.delivery
         run: list[str] = []
-        self._audience = {self.outbox}
+        self._audiences = [(self.outbox,)]
         while self._lines and not session.ended.is_set():
             wait = allowance.take()
             if wait:
@@ -196,7 +196,7 @@ class ClientHandler:
                 run.append(text)
         self._publish(session, run)
         delivery.drain()
-        delivery.throttle(self._audience)
+        delivery.throttle(self._audiences)
         return not session.ended.is_set()
 
     def _text_of(
@@ -226,7 +226,9 @@ class ClientHandler:
     def _publish(self, session: Session[Outbox], run: list[str]) -> None:
         """Hand a run of texts to the hub and empty it; remember who gets them."""
         if run:
-            self._audience.update(self._shared.hub.publish(session, run))
+            audience = self._shared.hub.publish(session, run)
+            if audience is not self._audiences[-1]:
+                self._audiences.append(audience)
             run.clear()
             self._shared.delivery.relieve()
 
@@ -236,7 +238,7 @@ class ClientHandler:
         delivery.relieve()
         if self.outbox.is_pressing:
             delivery.drain()
-            delivery.throttle((self.outbox,))
+            delivery.throttle([(self.outbox,)])
 
     def _wait_for_allowance(self, session: Session[Outbox], seconds: float) -> bool:
         """Sit out `seconds`; False at once where the rest of what came is not to be taken.

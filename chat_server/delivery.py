@@ -18,7 +18,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
@@ -112,11 +112,11 @@ class Delivery:
             with self._drain_lock:
                 self._send_round()
 
-    def throttle(self, targets: Collection[Outbox]) -> None:
+    def throttle(self, audiences: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
 
-        Waits at most `throttle_seconds` in all, and only for those of `targets` that are over the
-        mark, took something within `throttle_recency`, and were not waited for in vain since.
+        Waits at most `throttle_seconds` in all, and only for those in `audiences` that are over
+        the mark, took something within `throttle_recency`, and were not waited for in vain since.
         """
         if not self._attended:
             return
@@ -124,7 +124,7 @@ class Delivery:
         recent = start - self._config.throttle_recency
         slow = [
             outbox
-            for outbox in targets
+            for outbox in set().union(*audiences)
             if outbox.backlog > outbox.mark
             and not outbox.patience_spent
             and outbox.progressed_at > recent

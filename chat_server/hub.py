@@ -307,7 +307,7 @@ class Hub(Generic[ReceiverT]):
                 at = messages[start].at
                 if end == len(messages) or messages[end].at.second != at.second:
                     texts = [message.text for message in messages[start:end]]
-                    data = encode_live_messages(f"{at:%H:%M:%S}", author, texts)
+                    data = encode_live_messages(at.time().isoformat("seconds"), author, texts)
                     self._deliver(audience, data, False)
                     start = end
         return audience

@@ -17,6 +17,8 @@ from typing import Final
 READ_SIZE: Final = 65536
 """Most bytes taken by one read: many lines share one system call and one look at the hub."""
 
+_DONT_WAIT: Final = socket.MSG_DONTWAIT
+
 _HANG_UP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _PEER_FINISHED: Final = getattr(select, "POLLRDHUP", select.POLLHUP)
 _LINGER_RESET: Final = struct.pack("ii", 1, 0)
@@ -52,7 +54,7 @@ class Stream:
         Returns the number of bytes taken, 0 where its buffer is full. Raises `OSError` when broken.
         """
         try:
-            return self._socket.send(data, socket.MSG_DONTWAIT)
+            return self._socket.send(data, _DONT_WAIT)
         except BlockingIOError:
             return 0
 

@@ -145,14 +145,14 @@ def test_a_publisher_waits_once_for_a_reader_that_takes_nothing(
 
     monkeypatch.setattr(delivery._relieved, "wait", counted_wait)
     for _ in range(50):  # until the kernel's own buffers have stopped growing
-        delivery.throttle(targets)
+        delivery.throttle([targets])
         if stuck.outbox.patience_spent:
             break
     assert waits
     assert max(waits) <= CONFIG.throttle_seconds
     assert stuck.outbox.patience_spent
     waits.clear()
-    delivery.throttle(targets)
+    delivery.throttle([targets])
     assert not waits
     stuck.read(CONFIG.throttle_mark)
     while stuck.outbox.patience_spent:
