@@ -19,7 +19,7 @@ from chat_tui.model.entries import EntryState
 from chat_tui.state import ClientState
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.side_list import SideList
-from tests.end_to_end.conftest import ServerProgram
+from tests.server.server_program import ServerProgram
 from tests.server.wire_client import WireClient
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.demo_accounts import DEMO_PASSWORD
-from tests.end_to_end.conftest import ServerProgram
+from tests.server.server_program import ServerProgram
 from tests.server.wire_client import WireClient
 
 PATIENCE = 20.0
