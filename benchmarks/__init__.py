@@ -1,0 +1,1 @@
+"""How fast the server is, beside other servers on the same machine: `python -m benchmarks`."""

@@ -1,0 +1,84 @@
+"""What the server is held to: ratios of medians in one run, ours over theirs, and bounds."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from benchmarks.figures import Figures
+from benchmarks.servers import ASYNCIO, CEILING, INSPIRCD, LOBBY, NGIRCD
+
+
+class Bound(NamedTuple):
+    """The least that must come out, and the goal. `at_most`: smaller is better."""
+
+    least: float
+    goal: float
+    at_most: bool = False
+
+    def mark(self, value: float | None) -> str:
+        """Say how a value stands to it."""
+        if value is None:
+            return "not measured"
+        if self._holds(value, self.goal):
+            return "goal"
+        return "least" if self._holds(value, self.least) else "**missed**"
+
+    def told(self) -> str:
+        """Give the two bounds as they are written: least / goal."""
+        sign = "≤ " if self.at_most else ""
+        same = self.least == self.goal
+        return f"{sign}{self.least:g}" if same else f"{sign}{self.least:g} / {self.goal:g}"
+
+    def _holds(self, value: float, bound: float) -> bool:
+        return value <= bound if self.at_most else value >= bound
+
+
+class Row(NamedTuple):
+    """A scenario with its bounds against each of the others."""
+
+    title: str
+    scenario: str
+    measure: str
+    bounds: dict[str, Bound]
+
+    def ratio(self, figures: Figures, server: str) -> float | None:
+        """Ours over theirs."""
+        return figures.ratio(self.scenario, self.measure, LOBBY.name, server)
+
+
+def _against(
+    ngircd: tuple[float, float],
+    inspircd: tuple[float, float],
+    asyncio: tuple[float, float],
+    ceiling: tuple[float, float] | None = None,
+    *,
+    at_most: bool = False,
+) -> dict[str, Bound]:
+    bounds = {
+        NGIRCD.name: Bound(*ngircd, at_most),
+        INSPIRCD.name: Bound(*inspircd, at_most),
+        ASYNCIO.name: Bound(*asyncio, at_most),
+    }
+    if ceiling is not None:
+        bounds[CEILING.name] = Bound(*ceiling, at_most)
+    return bounds
+
+
+_IN_FLIGHT: Final = _against((0.8, 1), (0.8, 1), (1.1, 1.3), (0.6, 0.8))
+_WINDOW: Final = _against((3, 5), (1.5, 3), (20, 40), (0.35, 0.6))
+_PIPELINED: Final = _against((5, 10), (3, 6), (30, 100))
+_ALL_TO_ALL: Final = _against((1.5, 2.5), (1.5, 2.5), (25, 40))
+_P50: Final = _against((1.3, 1), (1.3, 1), (1, 1), at_most=True)
+_P99: Final = _against((2, 1), (2, 1), (1, 1), at_most=True)
+
+RATIOS: Final = (
+    Row("one to 100, one in flight", "one-to-100/1", "per_second", _IN_FLIGHT),
+    Row("one to 1,000, one in flight", "one-to-1000/1", "per_second", _IN_FLIGHT),
+    Row("one to 100, window 50", "one-to-100/50", "per_second", _WINDOW),
+    Row("one to 1,000, window 50", "one-to-1000/50", "per_second", _WINDOW),
+    Row("one to 100, pipelined", "one-to-100/pipelined", "per_second", _PIPELINED),
+    Row("one to 1,000, pipelined", "one-to-1000/pipelined", "per_second", _PIPELINED),
+    Row("50 all-to-all, window 16", "all-to-all/16", "per_second", _ALL_TO_ALL),
+    Row("latency p50, 100 msg/s to 100", "paced", "p50_ms", _P50),
+    Row("latency p99, 100 msg/s to 100", "paced", "p99_ms", _P99),
+)

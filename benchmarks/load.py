@@ -1,0 +1,118 @@
+"""Drives the load generator: one process for each group of clients, set up once and used often."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from benchmarks.errors import DeliveryError, SetUpError
+from benchmarks.machine import LOAD_CORE, pin
+from benchmarks.servers import Server
+
+Result = dict[str, float]
+
+FAULTS = ("missing", "repeats", "gaps", "malformed", "closed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """Who connects. The names of the fields are the load generator's."""
+
+    publishers: int = 0
+    receivers: int = 0
+    mesh: int = 0
+    """1: the publishers hear each other, and there are no other receivers."""
+    stalled: int = 0
+    """Receivers that never read."""
+    idle: int = 0
+    idle_room: str = ""
+    """Where the idle ones go; empty: nowhere; %d stands for each one's number."""
+    first: int = 0
+    """Number of the first user."""
+    size: int = 100
+    """Bytes of a message's text."""
+
+
+class Load:
+    """Clients of one server. Every result is checked; `DeliveryError` says what went wrong."""
+
+    def __init__(self, program: Path, server: Server, clients: Clients, *, pinned: bool) -> None:
+        """Start connecting; `set_up` waits until everybody is ready."""
+        self._server = server
+        words = {
+            "port": server.port,
+            "protocol": server.kind.protocol,
+            "at_once": server.kind.at_once,
+            **asdict(clients),
+        }
+        command = [str(program), *(f"{name}={value}" for name, value in words.items())]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        if pinned:
+            pin(self._process.pid, LOAD_CORE)
+
+    def __enter__(self) -> Load:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def set_up(self) -> float:
+        """Wait until everybody is ready; returns the seconds that it took."""
+        ready = self._read()
+        if "error" in ready:
+            self.close()
+            raise SetUpError(
+                f"{self._server.kind.title}: {ready['error']} {self._server.last_words()}".strip()
+            )
+        return ready["seconds"]
+
+    def run(self, seconds: float, window: int) -> Result:
+        """Publish without a pause; `window` 0: pipelined."""
+        self.begin(f"run seconds={seconds} window={window}")
+        return self.result()
+
+    def pace(self, seconds: float, rate: float) -> Result:
+        """Publish at a rate, and measure latency from the intended time of each message."""
+        self.begin(f"pace seconds={seconds} rate={rate}")
+        return self.result()
+
+    def begin(self, command: str) -> None:
+        """Give a command without waiting for its result."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+
+    def result(self, *, may_lose: bool = False) -> Result:
+        """Wait for the result of the last command.
+
+        `may_lose`: what is under test is whether all came; twice or in disorder is still an error.
+        """
+        result = self._read()
+        checked = FAULTS[1:] if may_lose else FAULTS
+        faults = {name: result.get(name, 0) for name in checked if result.get(name, 0)}
+        if faults or "error" in result:
+            told = ", ".join(f"{name} {count:.0f}" for name, count in faults.items())
+            raise DeliveryError(f"{self._server.kind.title}: {result.get('error', told)}")
+        return result
+
+    def close(self) -> None:
+        """Drop every connection at once."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _read(self) -> Result:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise DeliveryError(f"{self._server.kind.title}: the load generator ended")
+        answer: Result = json.loads(line)
+        return answer

@@ -1,0 +1,60 @@
+"""The machine: its cores, how many files it lets a process open, and what it calls itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+from typing import Final
+
+SERVER_CORE: Final = 0
+LOAD_CORE: Final = 1
+
+
+def can_pin() -> bool:
+    """Whether servers and load get a core each."""
+    return {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0)
+
+
+def pin(process: int, core: int) -> None:
+    """Hold a process on one core, before it starts threads; nothing on a machine with one."""
+    if can_pin():
+        os.sched_setaffinity(process, {core})
+
+
+def raise_file_limit() -> int:
+    """Raise the limit on open files as far as it goes, for the processes started from here.
+
+    Returns the limit.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize
+
+
+def resident_bytes(process: int) -> int:
+    """Resident memory of a process."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def describe() -> str:
+    """Cores, processor, memory, kernel and Python, in one line."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()} "
+        f"{platform.release()}, {platform.python_implementation()} {platform.python_version()}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,62 @@
+/* Messages: how they are written, and when a publisher may write the next.
+
+   Window W: a publisher has at most W messages that not all of its receivers have got. Pipelined: it
+   writes as fast as the socket takes it, but is never ahead of its slowest receiver by more than that
+   receiver has got from it in this run and 50. So a fast server soon has all it can take, and a slow
+   one needs about as long to drain as the run was. */
+#define _GNU_SOURCE
+#include "load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK = 64 * 1024, AHEAD = 50, MOST_AHEAD = RING - 1 };
+
+static char before[64], after[512];
+static size_t before_length, after_length;
+
+void prepare_publishing(void) {
+    if (settings.protocol == IRC) before_length = (size_t)snprintf(before, sizeof before, "PRIVMSG #%s :", settings.room);
+    memset(after, 'x', sizeof after);
+    after[0] = ' ';
+    strcpy(after + settings.size - 34, settings.protocol == IRC ? "$\r\n" : "$\n");
+    after_length = strlen(after);
+}
+
+void publish(struct client *client, uint32_t count, uint64_t when) {
+    size_t length = before_length + 33 + after_length;
+    char *out = room_to_write(client, count * length + 1);
+    for (uint32_t i = 0; i < count; i++, out += length) {
+        memcpy(out, before, before_length);
+        char *text = out + before_length;
+        snprintf(text, 34, "=@=%04u %08u %016llx", (unsigned)client->id % 10000u,
+                 (unsigned)publishers[client->id].sent++ % 100000000u, (unsigned long long)when);
+        memcpy(text + 33, after, after_length);
+    }
+    wrote(client, count * length);
+}
+
+static uint32_t may_send(const struct publisher *publisher, uint32_t window) {
+    uint32_t ahead = publisher->sent - publisher->received;
+    uint32_t most = window ? window : publisher->received - publisher->started + AHEAD;
+    if (most > MOST_AHEAD) most = MOST_AHEAD;
+    return ahead < most ? most - ahead : 0;
+}
+
+void keep_window_filled(uint32_t window, uint64_t now) {
+    uint32_t chunk = (uint32_t)(CHUNK / (settings.size + 1));
+    for (int i = 0; i < settings.publishers; i++) {
+        struct client *client = &clients[i];
+        for (int chunks = 0; chunks < 4 && client->stage == READY && !client->out_length; chunks++) {
+            uint32_t count = may_send(&publishers[i], window);
+            if (!count) break;
+            publish(client, count < chunk ? count : chunk, now);
+        }
+    }
+}
+
+bool everything_received(void) {
+    for (int i = 0; i < settings.publishers; i++)
+        if (publishers[i].received != publishers[i].sent) return false;
+    return true;
+}

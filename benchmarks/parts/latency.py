@@ -1,0 +1,57 @@
+"""Latency at a steady pace, alone and with thousands of idle connections beside."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Final
+
+from benchmarks.bench import Bench, Part
+from benchmarks.errors import SetUpError
+from benchmarks.load import Clients, Load, Result
+from benchmarks.servers import CHAT_SERVERS, Server
+
+RECEIVERS: Final = 100
+RATE: Final = 100
+SECONDS: Final = 2.0
+IDLE: Final = 5_000
+IDLE_FROM: Final = 1_000
+"""Number of the first idle user."""
+
+MEASURES: Final = ("p50_ms", "p99_ms", "max_ms")
+
+
+def note_latency(bench: Bench, scenario: str, server: str, result: Result) -> None:
+    """Note the measures of a paced run."""
+    for measure in MEASURES:
+        bench.figures.add(scenario, server, measure, result[measure])
+
+
+def _measure(bench: Bench) -> None:
+    with ExitStack() as stack:
+        loads: list[tuple[str, str, Load]] = []
+        for server in bench.start_installed(CHAT_SERVERS):
+            loads.append(("paced", server.kind.name, _connect_room(bench, stack, server)))
+        bench.progress.step(f"connecting {IDLE:,} idle clients to each server")
+        for server in bench.start_installed(CHAT_SERVERS):
+            room = _connect_room(bench, stack, server)
+            idle = stack.enter_context(bench.load(server, Clients(idle=IDLE, first=IDLE_FROM)))
+            try:
+                idle.set_up()
+            except SetUpError as error:
+                bench.warn(f"not with {IDLE:,} idle connections: {error}")
+                bench.figures.absent[f"paced-idle/{server.kind.name}"] = "did not admit them"
+            else:
+                loads.append(("paced-idle", server.kind.name, room))
+        for _ in bench.repetitions():
+            for scenario, server_name, load in loads:
+                note_latency(bench, scenario, server_name, load.pace(SECONDS, RATE))
+
+
+def _connect_room(bench: Bench, stack: ExitStack, server: Server) -> Load:
+    stack.enter_context(server)
+    load = stack.enter_context(bench.load(server, Clients(publishers=1, receivers=RECEIVERS)))
+    load.set_up()
+    return load
+
+
+PART: Final = Part("latency", "Latency at 100 messages a second", _measure, 30, 17)
