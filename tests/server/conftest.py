@@ -58,10 +58,14 @@ class RunningServer:
             self._stopped = True
             self.server.stop()
 
-    def close(self) -> None:
-        """Close every client, then stop the server."""
+    def close_clients(self) -> None:
+        """Close every client that was opened here."""
         for client in self._clients:
             client.close()
+
+    def close(self) -> None:
+        """Close every client, then stop the server."""
+        self.close_clients()
         self.stop()
 
 
