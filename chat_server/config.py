@@ -99,6 +99,10 @@ class Config:
     users_check_seconds: float = 2.0
     """How often the users file is looked at: an account is there as soon as one has walked over."""
 
+    vanished_seconds: float = 105.0
+    """So soon a client is found that vanished without a word: within the two minutes of section 5.
+    It also ends one that lives but was suspended (Ctrl+Z) and has taken nothing for so long."""
+
     listen_backlog: int = 4096
     """With the default of 128, a thousand clients that reconnect at once wait for seconds."""
 

@@ -233,6 +233,10 @@ class Delivery:
         by_file: dict[int, Outbox] = {}
         due = inf
         for outbox in attended:
+            # Emptied or closed by another thread since it was attended: nobody will wake us for it,
+            # and as long as it is in the table nobody would wake us when it fills again.
+            if not self._lags(outbox):
+                due = 0.0
             due = min(due, self._due(outbox), self._look_again(outbox))
             file = outbox.fileno()
             if outbox.backlog and file >= 0:

@@ -34,12 +34,8 @@ _LONGEST_PAUSE: Final = 1.0
 _JOIN_SECONDS: Final = 1.0
 """For threads to end once their sockets are shut down: they have nothing left to wait for."""
 
-_KEEPALIVE: Final = (("TCP_KEEPIDLE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
-"""A vanished client is found in 45 + 4 x 15 = 105 s, within the two minutes of section 5."""
-
-_USER_TIMEOUT_MS: Final = 105_000
-"""The same for one that vanished with data on its way, where keepalive does not act. It also ends
-a client that lives but was suspended (Ctrl+Z) and has taken nothing for so long."""
+_PROBES: Final = 4
+"""Keepalive probes that go unanswered before a client counts as vanished."""
 
 
 class ChatServer:
@@ -187,7 +183,7 @@ class ChatServer:
     def _serve(self, connected: socket.socket, host: str, port: int, refusals: Refusals) -> None:
         """Start the thread of an admitted client."""
         try:
-            _watch_over(connected)
+            _watch_over(connected, self._config.vanished_seconds)
             handler = ClientHandler(Stream(connected), host, port, self._shared)
         except OSError:
             connected.close()  # reset before we looked at it
@@ -241,11 +237,16 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _watch_over(connected: socket.socket) -> None:
-    """Let the kernel find a client that vanished without a word."""
+def _watch_over(connected: socket.socket, seconds: float) -> None:
+    """Let the kernel find, in so many seconds, a client that vanished without a word."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
+    interval = max(1, round(seconds / (_PROBES + 3)))
+    for name, value in (
+        ("TCP_KEEPIDLE", 3 * interval),
+        ("TCP_KEEPINTVL", interval),
+        ("TCP_KEEPCNT", _PROBES),
+        # With data on its way keepalive does not act.
+        ("TCP_USER_TIMEOUT", round(seconds * 1000)),
+    ):
         if hasattr(socket, name):
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
