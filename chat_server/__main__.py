@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import select
@@ -228,6 +229,10 @@ def _clients(wanted: int | None) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The script `chat-server`: whatever is wrong is told in one line, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not UTF-8 has no sign for every name.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(args=arguments, prog_name="chat-server", standalone_mode=False)
     except click.ClickException as error:
@@ -237,6 +242,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         print("chat-server: stopped", file=sys.stderr)
         sys.exit(130)
+    except OSError as error:  # a full disk behind standard output; a closed pipe ends click itself
+        why = error.strerror or str(error)
+        print(f"chat-server: can't write to standard output: {why}", file=sys.stderr)
+        sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
 
 

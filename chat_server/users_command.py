@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -107,6 +107,8 @@ def demo(users_file: Path) -> None:
 
 
 def _canonical(name: str) -> str:
+    with suppress(UnicodeError):  # in a locale that is not UTF-8 Python left its bytes escaped
+        name = os.fsencode(name).decode()
     user = canonical_name(name)
     if user is None:
         raise click.UsageError(f"{quoted(name)} can't be an account: {NAME_RULE}")

@@ -144,6 +144,8 @@ def _why(error: OSError) -> str:
         errno.ENOENT: "make the folder first",
         errno.EROFS: "name a file on a disk that can be written",
         errno.ENOSPC: "make room on the disk",
+        errno.EDQUOT: "make room within your quota",
+        errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
         errno.EBUSY: "it is a mount of its own: mount its folder instead",
         errno.ENOTDIR: "name a file in a folder",
     }
