@@ -124,8 +124,8 @@ static void ask_everybody(const char *line) {
 }
 
 static void begin_run(void) {
-    ceiling_done = settings.protocol != RAW;
     if (settings.protocol != RAW) return;
+    ceiling_done = false;
     char line[64];
     publishers[0].sent = UINT32_MAX; /* it says later how many it were */
     snprintf(line, sizeof line, "run %llu %u\n", (unsigned long long)(stop_at - began_at), window);
@@ -153,6 +153,7 @@ bool begin_command(const char *words) {
     delivered_before = delivered_seen = tally.delivered;
     latency_count = worst_room = 0;
     measures_latency = false;
+    ceiling_done = true;
     for (int i = 0; i < settings.publishers; i++) publishers[i].started = publishers[i].sent;
     if (!strncmp(words, "run ", 4)) {
         work = RUN;

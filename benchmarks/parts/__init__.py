@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.bench import Part
-from benchmarks.parts import latency, throughput
+from benchmarks.parts import crowd, growth, latency, logins, stalled, storms, throughput
 
 PARTS: Final[tuple[Part, ...]] = (
     throughput.PART,
     latency.PART,
+    stalled.PART,
+    logins.PART,
+    crowd.PART,
+    growth.PART,
+    storms.JOINS,
+    storms.DEPARTURES,
 )
