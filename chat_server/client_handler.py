@@ -20,7 +20,6 @@ from chat_server.users import UserStore
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,
-    Command,
     LineBuffer,
     Oversize,
     Text,
@@ -214,13 +213,13 @@ class ClientHandler:
             self._publish(session, run)
             hub.fail(session, replies.LINE_NOT_UTF8)
             return None
-        match parse_client_line(line):
-            case Text(text):
-                return published_form(text)
-            case Command() as command:
-                self._publish(session, run)
-                commands.execute(hub, session, command)
-                self._mind_own_backlog()
+        parsed = parse_client_line(line)
+        if isinstance(parsed, Text):
+            return published_form(parsed.text)
+        if parsed is not None:
+            self._publish(session, run)
+            commands.execute(hub, session, parsed)
+            self._mind_own_backlog()
         return None
 
     def _publish(self, session: Session[Outbox], run: list[str]) -> None:

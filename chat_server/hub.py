@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from chat_server.wire import replies
@@ -302,14 +303,10 @@ class Hub(Generic[ReceiverT]):
                 or (EVERYONE in member.follows and member.user != author)
             )
         if audience:
-            start = 0
-            for end in range(1, len(messages) + 1):
-                at = messages[start].at
-                if end == len(messages) or messages[end].at.second != at.second:
-                    texts = [message.text for message in messages[start:end]]
-                    data = encode_live_messages(at.time().isoformat("seconds"), author, texts)
-                    self._deliver(audience, data, False)
-                    start = end
+            for piece in _by_second(messages):
+                clock = piece[0].at.time().isoformat("seconds")
+                texts = [message.text for message in piece]
+                self._deliver(audience, encode_live_messages(clock, author, texts), False)
         return audience
 
     def _enter(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
@@ -373,3 +370,10 @@ class Hub(Generic[ReceiverT]):
         receivers = tuple(session.receiver for session in self._watchers.values())
         if receivers:
             self._deliver(receivers, encode_replies([notice]), False)
+
+
+def _by_second(messages: Sequence[Message]) -> Iterable[Sequence[Message]]:
+    """Messages in pieces that share a clock time. Between two of one run lies a microsecond."""
+    if messages[0].at.second == messages[-1].at.second:
+        return (messages,)
+    return [tuple(piece) for _, piece in groupby(messages, lambda message: message.at.second)]
