@@ -1,0 +1,37 @@
+"""Open files: enough of them for a crowd, and how many a server may have."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+RESERVE = 500
+"""For what is open beside the connections."""
+
+
+@contextmanager
+def room_for_connections(number: int) -> Iterator[None]:
+    """Let this process open both ends of so many connections; skips the test where it may not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * number + RESERVE
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"this user may open {hard} files, and {wanted} are needed")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def leave_free(process: int, free: int) -> None:
+    """Let a running process open so many files more than it has open now. Linux alone can."""
+    assert sys.platform == "linux"
+    hard = resource.prlimit(process, resource.RLIMIT_NOFILE)[1]
+    highest = max(map(int, os.listdir(f"/proc/{process}/fd")))
+    resource.prlimit(process, resource.RLIMIT_NOFILE, (highest + 1 + free, hard))
