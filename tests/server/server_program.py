@@ -93,7 +93,7 @@ class ServerProgram:
     @property
     def log(self) -> str:
         """What it has logged."""
-        return self._log.read_text()
+        return self._log.read_text("utf-8", "backslashreplace")
 
     def __enter__(self) -> ServerProgram:
         return self
