@@ -76,8 +76,8 @@ def test_names_of_nobody_leave_nothing(server: RunningServer) -> None:
     alice = server.log_in("alice", subscribe="alice")
     names = [f"nobody-{number}" for number in range(NAMES // 4)]
     for command, answer in (
-        ("/subscribe", "[ERROR] No such user:"),
         ("/unsubscribe", "[SERVER] Unsubscribed from"),
+        ("/subscribe", "[ERROR] No such user:"),
         ("/who", "[ERROR] No such room:"),
     ):
         exchange(
