@@ -8,7 +8,7 @@ STAMP  := .venv/.installed
 # left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: made anew.
 SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
 
-.PHONY: run test check picture clean anew
+.PHONY: run test check picture bench clean anew
 
 run: $(STAMP)  ## the full-screen client, with a server of its own beside it
 	@$(PYTHON) -m chat_tui --local
@@ -24,6 +24,12 @@ check: $(STAMP)  ## format, lint, types, import contracts
 
 picture: $(STAMP)  ## the README's pictures, drawn from the real client
 	$(PYTHON) docs/pictures/make_pictures.py
+
+# What it needs beside Python, and nothing else here does: matplotlib, a C compiler, Linux.
+bench: $(STAMP)  ## the server beside others: writes docs/performance.md, in less than ten minutes
+	@$(PYTHON) -c "import matplotlib" 2>/dev/null || \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(PYTHON) -m benchmarks
 
 clean:
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

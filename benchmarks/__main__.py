@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import tempfile
 import time
@@ -18,7 +19,7 @@ from benchmarks.machine import can_pin, describe, raise_file_limit
 from benchmarks.native import compile_programs
 from benchmarks.parts import PARTS
 from benchmarks.progress import Progress
-from benchmarks.report import print_summary, write_page
+from benchmarks.report import page, summary
 from benchmarks.servers import INSPIRCD, NGIRCD, version
 
 PROJECT: Final = Path(__file__).parent.parent
@@ -73,22 +74,34 @@ def cli(
     Fails where a message came twice, out of order, cut or not at all; a goal that is missed is
     told on the page.
     """
-    if record is not None:
-        figures = Figures.load(record)
-    else:
-        names = QUICK if quick and not only else only
-        whole = not names
-        figures = _measure(1 if quick else reps, names)
-        if whole:
-            record_to, output = record_to or RECORD, output or PAGE
-        if record_to is not None:
-            figures.save(record_to)
-    print_summary(figures)
+    names = QUICK if quick and not only else only
+    if record is None and not names:
+        record_to, output = record_to or RECORD, output or PAGE
     if record is not None:
         output = output or PAGE
     if output is not None:
-        write_page(figures, output)
-        click.echo(f"written: {output}")
+        _need_matplotlib()  # now, not after eight minutes
+    figures = Figures.load(record) if record is not None else _measure(1 if quick else reps, names)
+    if record_to is not None:
+        figures.save(record_to)
+    click.echo(summary(figures))
+    if output is not None:
+        _write_page(figures, output)
+
+
+def _write_page(figures: Figures, output: Path) -> None:
+    from benchmarks.plots import draw_pictures
+
+    output.write_text(page(figures), encoding="utf-8")
+    draw_pictures(figures, output.parent / "pictures")
+    click.echo(f"written: {output}")
+
+
+def _need_matplotlib() -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise BenchmarkError(
+            "the pictures need matplotlib: pip install -e '.[bench]', or run make bench"
+        )
 
 
 def _measure(reps: int, names: tuple[str, ...]) -> Figures:

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
+from benchmarks.bounds import HELD
 from benchmarks.figures import Figures
 from benchmarks.goals import RATIOS
 from benchmarks.parts import throughput
-from benchmarks.servers import ASYNCIO, CEILING, CHAT_SERVERS, EVERYONE, INSPIRCD, NGIRCD
+from benchmarks.parts.growth import DIMENSIONS, SIZES
+from benchmarks.servers import (
+    ASYNCIO,
+    CEILING,
+    CHAT_SERVERS,
+    EVERYONE,
+    INSPIRCD,
+    LOBBY,
+    NGIRCD,
+)
 
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a table."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+_OTHERS: Final = (NGIRCD, INSPIRCD, ASYNCIO, CEILING)
 
 
 def throughput_table(figures: Figures) -> str:
-    """Thousands of deliveries a second: median and range of every server and scenario."""
+    """Thousands of deliveries a second of every server in every scenario."""
     rows = []
     for shape in throughput.SHAPES:
         for window in shape.windows:
             name = throughput.scenario(shape.name, window)
             title = f"{shape.title}, {throughput.window_title(window)}"
-            cells = [_thousands(figures, name, kind.name) for kind in EVERYONE]
+            cells = [with_range(figures, name, kind.name, "per_second", 1000) for kind in EVERYONE]
             rows.append([title, *cells])
-    return table(["k deliveries/s", *[kind.title for kind in EVERYONE]], rows)
+    return _table(["", *[kind.title for kind in EVERYONE]], rows)
 
 
 def ratio_table(figures: Figures) -> str:
     """Ours over theirs, with what it is held to and whether that was reached."""
-    others = (NGIRCD, INSPIRCD, ASYNCIO, CEILING)
     rows = []
     for row in RATIOS:
         cells = []
-        for kind in others:
+        for kind in _OTHERS:
             bound = row.bounds.get(kind.name)
             value = row.ratio(figures, kind.name)
             if bound is None:
@@ -44,12 +50,18 @@ def ratio_table(figures: Figures) -> str:
             else:
                 cells.append(f"{number(value)} ({bound.told()}) {bound.mark(value)}")
         rows.append([row.title, *cells])
-    return table(["Lobby over", *[kind.title for kind in others]], rows)
+    return _table(["Lobby over", *[kind.title for kind in _OTHERS]], rows)
 
 
-def summary(figures: Figures) -> str:
-    """What to look at first."""
-    return f"{throughput_table(figures)}\n\n{latency_table(figures)}\n\n{ratio_table(figures)}\n"
+def bounds_table(figures: Figures) -> str:
+    """What our server is held to on its own."""
+    rows = []
+    for held in HELD:
+        value = held.rounded(figures)
+        told = "-" if value is None else f"{value:,.{held.digits}f} {held.unit}".strip()
+        bound = f"{held.bound.told()} {held.unit}".strip() if held.bound else ""
+        rows.append([held.title, told, bound, held.bound.mark(value) if held.bound else ""])
+    return _table(["Lobby alone", "measured", "held to", ""], rows)
 
 
 def latency_table(figures: Figures) -> str:
@@ -57,12 +69,37 @@ def latency_table(figures: Figures) -> str:
     rows = []
     for scenario, title in (("paced", "alone"), ("paced-idle", "beside 5,000 idle")):
         for measure, quantile in (("p50_ms", "p50"), ("p99_ms", "p99"), ("max_ms", "worst")):
-            cells = [with_range(figures, scenario, kind.name, measure, 1) for kind in CHAT_SERVERS]
+            cells = [with_range(figures, scenario, kind.name, measure) for kind in CHAT_SERVERS]
             rows.append([f"{title}, {quantile}", *cells])
-    return table(["ms", *[kind.title for kind in CHAT_SERVERS]], rows)
+    return _table(["", *[kind.title for kind in CHAT_SERVERS]], rows)
 
 
-def with_range(figures: Figures, scenario: str, server: str, measure: str, divisor: float) -> str:
+def stalled_table(figures: Figures) -> str:
+    """What became of the others, and of the one who did not read."""
+    rows = []
+    for kind in CHAT_SERVERS:
+        stopped = figures.all_of("stalled", kind.name, "stopped")
+        others = with_range(figures, "stalled", kind.name, "max_ms")
+        if any(stopped):
+            others = f"got nothing more in {sum(stopped):.0f} of {len(stopped)} runs"
+        cut = with_range(figures, "stalled", kind.name, "cut_after")
+        rows.append([kind.title, others, "not cut" if cut == "-" else cut])
+    return _table(["", "worst delay of the others, ms", "cut after, s"], rows)
+
+
+def growth_table(figures: Figures) -> str:
+    """Microseconds a message, by what there is more and more of."""
+    rows = []
+    for dimension in DIMENSIONS:
+        scenario = f"growth-{dimension.name}"
+        cells = [with_range(figures, scenario, LOBBY.name, str(size)) for size in SIZES]
+        rows.append([dimension.title, *cells])
+    return _table(["", *[f"{size:,}" for size in SIZES]], rows)
+
+
+def with_range(
+    figures: Figures, scenario: str, server: str, measure: str, divisor: float = 1
+) -> str:
     """Give a median with its range, or the reason why there is none."""
     median = figures.median(scenario, server, measure)
     if median is None:
@@ -72,11 +109,12 @@ def with_range(figures: Figures, scenario: str, server: str, measure: str, divis
 
 
 def number(value: float) -> str:
-    """Three significant digits, without an exponent."""
+    """Three significant digits or so, without an exponent."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _thousands(figures: Figures, scenario: str, server: str) -> str:
-    return with_range(figures, scenario, server, "per_second", 1000)
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

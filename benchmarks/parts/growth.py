@@ -7,13 +7,14 @@ from typing import Final, NamedTuple
 
 from benchmarks.bench import Bench, Part
 from benchmarks.load import Clients, Load
-from benchmarks.servers import LOBBY, Server
+from benchmarks.servers import LOBBY
 
 SIZES: Final = (10, 30, 100, 300, 1000)
 SUBSCRIBERS: Final = 100
 """Fixed, while something else grows."""
 
 RUN_SECONDS: Final = 0.25
+WARM_UP_SECONDS: Final = 0.05
 FIRST: Final = 2_000
 
 
@@ -34,51 +35,37 @@ DIMENSIONS: Final = (
 )
 
 
-class _Growing:
-    """A server of its own for each dimension, that gets more and more clients."""
-
-    def __init__(self, bench: Bench, stack: ExitStack, dimension: Dimension) -> None:
-        self.dimension = dimension
-        self._bench = bench
-        self._stack = stack
-        self._server: Server = stack.enter_context(bench.start(LOBBY))
-        self._added = 0
-        if dimension.idle_room is not None:
-            self.room = self._connect(Clients(publishers=1, receivers=SUBSCRIBERS))
-
-    def grow(self, size: int) -> None:
-        """Bring it to `size` of what it has more and more of."""
-        if self.dimension.idle_room is None:
-            if self._added:
-                self.room.close()
-            self.room = self._connect(Clients(publishers=1, receivers=size))
-        else:
-            more = size - self._added
-            first = FIRST + self._added
-            self._connect(Clients(idle=more, first=first, idle_room=self.dimension.idle_room))
-        self._added = size
-
-    def _connect(self, clients: Clients) -> Load:
-        load = self._stack.enter_context(self._bench.load(self._server, clients))
-        load.set_up()
-        return load
-
-
 def _measure(bench: Bench) -> None:
+    # A server for every size of every dimension: so that all can be interleaved.
     with ExitStack() as stack:
-        all_growing = [_Growing(bench, stack, dimension) for dimension in DIMENSIONS]
+        rooms: list[tuple[Dimension, int, Load]] = []
         for size in SIZES:
-            bench.progress.step(f"growing to {size:,}")
-            for growing in all_growing:
-                growing.grow(size)
-                growing.room.run(RUN_SECONDS / 4, window=1)
-            for _ in bench.repetitions():
-                for growing in all_growing:
-                    name = growing.dimension.name
-                    subscribers = size if growing.dimension.idle_room is None else SUBSCRIBERS
-                    result = growing.room.run(RUN_SECONDS, window=1)
-                    seconds = subscribers / result["per_second"]
-                    bench.figures.add(f"growth-{name}", LOBBY.name, str(size), seconds * 1e6)
+            bench.progress.step(f"setting up {size:,} of each")
+            for dimension in DIMENSIONS:
+                rooms.append((dimension, size, _connect(bench, stack, dimension, size)))
+        for _ in bench.repetitions():
+            for dimension, size, room in rooms:
+                subscribers = _subscribers(dimension, size)
+                result = room.run(RUN_SECONDS, window=1)
+                seconds = subscribers / result["per_second"]
+                scenario = f"growth-{dimension.name}"
+                bench.figures.add(scenario, LOBBY.name, str(size), seconds * 1e6)
 
 
-PART: Final = Part("growth", "What a message costs", _measure, 12, 5.5)
+def _connect(bench: Bench, stack: ExitStack, dimension: Dimension, size: int) -> Load:
+    server = stack.enter_context(bench.start(LOBBY))
+    clients = Clients(publishers=1, receivers=_subscribers(dimension, size))
+    room = stack.enter_context(bench.load(server, clients))
+    room.set_up()
+    if dimension.idle_room is not None:
+        others = Clients(idle=size, first=FIRST, idle_room=dimension.idle_room)
+        stack.enter_context(bench.load(server, others)).set_up()
+    room.run(WARM_UP_SECONDS, window=1)
+    return room
+
+
+def _subscribers(dimension: Dimension, size: int) -> int:
+    return size if dimension.idle_room is None else SUBSCRIBERS
+
+
+PART: Final = Part("growth", "What a message costs", _measure, 17, 5.8)

@@ -1,0 +1,102 @@
+"""What the server is held to without a comparison: memory, delays, growth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from statistics import linear_regression
+from typing import Final, NamedTuple
+
+from benchmarks.figures import Figures
+from benchmarks.goals import Bound
+from benchmarks.parts.growth import SIZES
+from benchmarks.servers import LOBBY
+
+
+class Held(NamedTuple):
+    """A figure of our server alone, and its bound, if it has one."""
+
+    title: str
+    unit: str
+    value: Callable[[Figures], float | None]
+    bound: Bound | None = None
+    digits: int = 2
+    """So many decimals are told, and compared with the bound."""
+
+    def rounded(self, figures: Figures) -> float | None:
+        """Give the figure as it is told."""
+        value = self.value(figures)
+        return None if value is None else round(value, self.digits)
+
+
+def _median(scenario: str, measure: str, divisor: float = 1) -> Callable[[Figures], float | None]:
+    def value(figures: Figures) -> float | None:
+        median = figures.median(scenario, LOBBY.name, measure)
+        return None if median is None else median / divisor
+
+    return value
+
+
+def _beside(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    def value(figures: Figures) -> float | None:
+        beside = figures.median(f"{scenario}-beside", LOBBY.name, measure)
+        without = figures.median(f"{scenario}-without", LOBBY.name, measure)
+        return beside / without if beside is not None and without else None
+
+    return value
+
+
+def exponent(figures: Figures, dimension: str) -> float | None:
+    """Give e of time ~ n^e: 1 is linear, 0 is no growth at all."""
+    medians = [figures.median(f"growth-{dimension}", LOBBY.name, str(size)) for size in SIZES]
+    times = [time for time in medians if time]
+    if len(times) < len(SIZES):
+        return None
+    return linear_regression([math.log(n) for n in SIZES], [math.log(t) for t in times]).slope
+
+
+def _growth(dimension: str) -> Callable[[Figures], float | None]:
+    return lambda figures: exponent(figures, dimension)
+
+
+def _at_most(value: float) -> Bound:
+    return Bound(value, value, at_most=True)
+
+
+HELD: Final = (
+    Held("connections at once", "", _median("crowd", "connections"), Bound(10_000, 10_000), 0),
+    Held("resident memory of each", "KB", _median("crowd", "kilobytes_each"), _at_most(40), 1),
+    Held("p50 beside them over without", "x", _beside("crowd", "p50_ms"), _at_most(1.5)),
+    Held("p99 beside them over without", "x", _beside("crowd", "p99_ms"), _at_most(1.5)),
+    Held(
+        "worst delay by a receiver that never reads",
+        "s",
+        _median("stalled", "max_ms", 1000),
+        _at_most(0.1),
+    ),
+    Held(
+        "how often it delays others by over 50 ms",
+        "",
+        _median("stalled", "late_episodes"),
+        _at_most(1),
+        0,
+    ),
+    Held(
+        "p99 beside 16 logins at cost 12 over without",
+        "x",
+        _beside("logins", "p99_ms"),
+        _at_most(2),
+    ),
+    Held("logins a second meanwhile", "", _median("logins-beside", "per_second"), None, 1),
+    Held(
+        "latest answer when 1,000 with presence on change the room",
+        "s",
+        _median("joins", "max_ms", 1000),
+        _at_most(3),
+    ),
+    Held("worst delay when 1,000 go at once", "s", _median("departures-beside", "max_ms", 1000)),
+    Held("growth with subscribers, exponent", "", _growth("subscribers"), _at_most(1.1)),
+    Held("growth with rooms, exponent", "", _growth("rooms"), _at_most(0.05)),
+    Held("growth with people in the room, exponent", "", _growth("users"), _at_most(0.05)),
+    Held("growth with idle connections, exponent", "", _growth("idle"), _at_most(0.05)),
+)

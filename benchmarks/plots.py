@@ -1,0 +1,118 @@
+"""The two pictures of the page, as SVG: the same bytes for the same figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from benchmarks.figures import Figures
+from benchmarks.parts import throughput
+from benchmarks.parts.growth import DIMENSIONS, SIZES
+from benchmarks.servers import ASYNCIO, CEILING, EVERYONE, INSPIRCD, LOBBY, NGIRCD
+
+# An opaque, light ground: legible on a dark page, too.
+PAPER: Final = "#fbfbf8"
+INK: Final = "#22272e"
+GRID: Final = "#d9dce0"
+COLOURS: Final = {
+    LOBBY.name: "#0a66c2",
+    NGIRCD.name: "#c98a1b",
+    INSPIRCD.name: "#7a5195",
+    ASYNCIO.name: "#c0392b",
+    CEILING.name: "#aab2bd",
+}
+STYLE: Final[dict[str, Any]] = {
+    "svg.hashsalt": "lobby",
+    "svg.fonttype": "path",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GRID,
+    "axes.facecolor": PAPER,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": GRID,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+}
+BAR: Final = 0.17
+MARKERS: Final = ("o", "s", "^", "D")
+
+
+def draw_pictures(figures: Figures, folder: Path) -> None:
+    """Write throughput.svg and growth.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(STYLE):
+        for name, figure in (("throughput", _throughput(figures)), ("growth", _growth(figures))):
+            nothing_that_changes = {"Date": None, "Creator": None}
+            figure.savefig(folder / f"{name}.svg", metadata=nothing_that_changes)
+
+
+def _throughput(figures: Figures) -> Figure:
+    """Draw a panel for each shape, a group for each window, a bar for each server."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    panels = figure.subplots(1, len(throughput.SHAPES), sharey=True)
+    for panel, shape in zip(panels, throughput.SHAPES, strict=True):
+        for place, kind in enumerate(shape.servers):
+            shift = (place - (len(shape.servers) - 1) / 2) * BAR
+            heights = [
+                figures.median(throughput.scenario(shape.name, window), kind.name, "per_second")
+                for window in shape.windows
+            ]
+            drawn = [(n + shift, height) for n, height in enumerate(heights) if height]
+            panel.bar(
+                [x for x, _ in drawn],
+                [height for _, height in drawn],
+                width=BAR * 0.92,
+                color=COLOURS[kind.name],
+            )
+        panel.set_title(shape.title, fontsize=11)
+        titles = [throughput.window_title(window) for window in shape.windows]
+        panel.set_xticks(range(len(titles)), [title.replace(" in ", "\nin ") for title in titles])
+        panel.tick_params(length=0)
+        panel.set_yscale("log")
+        panel.set_ylim(bottom=5_000)
+        panel.yaxis.set_major_formatter(FuncFormatter(_short))
+        panel.grid(axis="y")
+    panels[0].set_ylabel("deliveries a second")
+    for kind in EVERYONE:
+        panels[0].bar([0], [0], color=COLOURS[kind.name], label=kind.title)
+    figure.legend(loc="outside lower center", ncols=len(EVERYONE), frameon=False)
+    return figure
+
+
+def _growth(figures: Figures) -> Figure:
+    """Draw a line for each thing that there may be more of, with the range of the runs."""
+    figure = Figure(figsize=(7.5, 4.4), layout="constrained")
+    axes = figure.subplots()
+    colours = (COLOURS[kind.name] for kind in (LOBBY, NGIRCD, INSPIRCD, ASYNCIO))
+    for dimension, colour, marker in zip(DIMENSIONS, colours, MARKERS, strict=True):
+        scenario = f"growth-{dimension.name}"
+        sizes = [size for size in SIZES if figures.all_of(scenario, LOBBY.name, str(size))]
+        samples = [figures.all_of(scenario, LOBBY.name, str(size)) for size in sizes]
+        medians = [figures.median(scenario, LOBBY.name, str(size)) or 0 for size in sizes]
+        axes.plot(sizes, medians, color=colour, marker=marker, label=dimension.title)
+        axes.fill_between(
+            sizes, [min(s) for s in samples], [max(s) for s in samples], color=colour, alpha=0.15
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}"))
+    axes.set_xlabel("how many")
+    axes.set_ylabel("milliseconds until all have a message")
+    axes.grid(which="major")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _short(value: float, _: int) -> str:
+    return f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k"
