@@ -25,9 +25,9 @@ class Bound(NamedTuple):
 
     def told(self) -> str:
         """Give the two bounds as they are written: least / goal."""
-        sign = "≤ " if self.at_most else ""
-        same = self.least == self.goal
-        return f"{sign}{self.least:g}" if same else f"{sign}{self.least:g} / {self.goal:g}"
+        sign = "≤ " if self.at_most else "≥ "
+        values = dict.fromkeys((self.least, self.goal))
+        return sign + " / ".join(f"{value:,g}" for value in values)
 
     def _holds(self, value: float, bound: float) -> bool:
         return value <= bound if self.at_most else value >= bound

@@ -7,14 +7,25 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from benchmarks.errors import DeliveryError, SetUpError
 from benchmarks.machine import LOAD_CORE, pin
-from benchmarks.servers import Server
+from benchmarks.servers import Kind
 
 Result = dict[str, float]
 
 FAULTS = ("missing", "repeats", "gaps", "malformed", "closed")
+
+
+class Listening(Protocol):
+    """A server to connect to."""
+
+    kind: Kind
+    port: int
+
+    def last_words(self) -> str:
+        """Give what it wrote last, for the case that it admits nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +50,7 @@ class Clients:
 class Load:
     """Clients of one server. Every result is checked; `DeliveryError` says what went wrong."""
 
-    def __init__(self, program: Path, server: Server, clients: Clients, *, pinned: bool) -> None:
+    def __init__(self, program: Path, server: Listening, clients: Clients, *, pinned: bool) -> None:
         """Start connecting; `set_up` waits until everybody is ready."""
         self._server = server
         words = {

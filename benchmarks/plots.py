@@ -78,9 +78,10 @@ def _throughput(figures: Figures) -> Figure:
         panel.set_xticks(range(len(titles)), [title.replace(" in ", "\nin ") for title in titles])
         panel.tick_params(length=0)
         panel.set_yscale("log")
-        panel.set_ylim(bottom=5_000)
+        panel.minorticks_off()
         panel.yaxis.set_major_formatter(FuncFormatter(_short))
         panel.grid(axis="y")
+    panels[0].set_ylim(bottom=5_000)
     panels[0].set_ylabel("deliveries a second")
     for kind in EVERYONE:
         panels[0].bar([0], [0], color=COLOURS[kind.name], label=kind.title)
