@@ -17,11 +17,13 @@ _READ_SIZE: Final = 65536
 class CrowdClient:
     """One connection of a `Crowd`; `heard` is for each kind of client to fill in."""
 
-    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
-        """Connect to loopback. `receive_buffer`: bytes for SO_RCVBUF, soon full."""
+    def __init__(self, port: int, *, narrow: bool = False) -> None:
+        """Connect to loopback; `narrow`: so that the kernel keeps little of what is not read."""
         self.socket = socket.socket()
-        if receive_buffer is not None:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if narrow:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            # Linux lets a send buffer grow with the segments, which are of 64 KiB on loopback.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
             self.socket.settimeout(PATIENCE)
             self.socket.connect(("127.0.0.1", port))
@@ -116,11 +118,9 @@ class CrowdClient:
 class Reader(CrowdClient):
     """Logs in, where it has a name, and remembers every line."""
 
-    def __init__(
-        self, port: int, name: str = "", *first: str, receive_buffer: int | None = None
-    ) -> None:
+    def __init__(self, port: int, name: str = "", *first: str, narrow: bool = False) -> None:
         """`first`: lines that it sends behind its LOGIN."""
-        super().__init__(port, receive_buffer=receive_buffer)
+        super().__init__(port, narrow=narrow)
         self.lines: list[str] = []
         if name:
             self.send(f"LOGIN {name} pw-of-{name}", *first)
