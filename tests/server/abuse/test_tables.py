@@ -116,10 +116,10 @@ def test_failed_logins_from_everywhere_fill_a_bounded_table() -> None:
 
 def test_connections_from_everywhere_are_forgotten_when_they_end() -> None:
     admissions = ConnectionsPerAddress(16, loopback_exempt=True)
-    addresses = [str(IPv4Address(1 << 24 | number)) for number in range(NAMES)]
+    addresses = [str(IPv4Address(1 << 24 | number)) for number in range(NAMES // 10)]
     for address in addresses:
         assert admissions.admit(address)
-    assert tables_of(admissions)["ConnectionsPerAddress._connections"] == NAMES
+    assert tables_of(admissions)["ConnectionsPerAddress._connections"] == len(addresses)
     for address in addresses:
         admissions.release(address)
     assert tables_of(admissions)["ConnectionsPerAddress._connections"] == 0
