@@ -201,6 +201,7 @@ class ChatServer:
         except RuntimeError as error:
             with self._clients_lock:
                 del self._clients[handler]
+                self._pace_switches(len(self._clients))
             self._admissions.release(host)
             self._log.thread_failed(str(error))
             refusals.refuse(connected, replies.SERVER_FULL)
