@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import unicodedata
 from collections.abc import Collection
 
-from chat_server.outbox import Phase
+from tests.server.abuse.until import until
 from tests.server.conftest import RunningServer
 from tests.server.wire_client import PATIENCE
 
@@ -27,10 +25,12 @@ def check_server(server: RunningServer) -> None:
     Of one that still runs, as well as of one that was stopped. Threads and sockets are counted
     after every test anyway.
     """
-    deadline = time.monotonic() + PATIENCE
-    while left := _leftovers(server):
-        assert time.monotonic() < deadline, f"left over: {', '.join(left)}"
-        threading.Event().wait(0.005)
+    until(
+        lambda: not _leftovers(server),
+        "nothing is left over, but",
+        lambda: ", ".join(_leftovers(server)),
+        patience=PATIENCE,
+    )
     check_log(server.log.getvalue())
 
 
@@ -46,7 +46,7 @@ def _leftovers(server: RunningServer) -> list[str]:
         "audiences that keep a session alive": [a for a in hub._lobby.audiences.values() if a],
         "sessions with presence on": hub._watchers,
         "lines to deliver": delivery._queue,
-        "outboxes that lag": [o for o in delivery._attended if o.phase is not Phase.CLOSED],
+        "outboxes that lag": delivery._attended,
         "logins to check": chat._shared.passwords._queue,
     }
     return [f"{len(table)} {name}" for name, table in tables.items() if table]
