@@ -20,7 +20,7 @@ from benchmarks.native import compile_programs
 from benchmarks.parts import PARTS
 from benchmarks.progress import Progress
 from benchmarks.report import page, summary
-from benchmarks.servers import INSPIRCD, NGIRCD, version
+from benchmarks.servers import EVERYONE, INSPIRCD, NGIRCD, version
 
 PROJECT: Final = Path(__file__).parent.parent
 RECORD: Final = Path(__file__).parent / "figures.json"
@@ -39,6 +39,13 @@ MOST_CLIENTS: Final = 12_000
     type=click.Choice([part.name for part in PARTS]),
     multiple=True,
     help="Only this part; may be given more than once. Writes no page.",
+)
+@click.option(
+    "--server",
+    "servers",
+    type=click.Choice([kind.name for kind in EVERYONE]),
+    multiple=True,
+    help="Compare only this server; may be given more than once. Writes no page.",
 )
 @click.option("--quick", is_flag=True, help="Throughput alone, once. Writes no page.")
 @click.option(
@@ -64,6 +71,7 @@ MOST_CLIENTS: Final = 12_000
 def cli(
     reps: int,
     only: tuple[str, ...],
+    servers: tuple[str, ...],
     quick: bool,
     record: Path | None,
     record_to: Path | None,
@@ -75,13 +83,16 @@ def cli(
     told on the page.
     """
     names = QUICK if quick and not only else only
-    if record is None and not names:
+    if record is None and not names and not servers:
         record_to, output = record_to or RECORD, output or PAGE
     if record is not None:
         output = output or PAGE
     if output is not None:
         _need_matplotlib()  # now, not after eight minutes
-    figures = Figures.load(record) if record is not None else _measure(1 if quick else reps, names)
+    if record is not None:
+        figures = Figures.load(record)
+    else:
+        figures = _measure(1 if quick else reps, names, servers)
     if record_to is not None:
         figures.save(record_to)
     click.echo(summary(figures))
@@ -104,7 +115,7 @@ def _need_matplotlib() -> None:
         )
 
 
-def _measure(reps: int, names: tuple[str, ...]) -> Figures:
+def _measure(reps: int, names: tuple[str, ...], servers: tuple[str, ...]) -> Figures:
     if not sys.platform.startswith("linux"):
         raise BenchmarkError("the load generator needs Linux (epoll)")
     parts = [part for part in PARTS if not names or part.name in names]
@@ -122,6 +133,7 @@ def _measure(reps: int, names: tuple[str, ...]) -> Figures:
             figures=figures,
             progress=progress,
             reps=reps,
+            wanted=servers or tuple(kind.name for kind in EVERYONE),
             most_clients=most_clients,
         )
         for number, part in enumerate(parts, 1):

@@ -30,6 +30,8 @@ class Bench:
     figures: Figures
     progress: Progress
     reps: int
+    wanted: tuple[str, ...]
+    """Names of the servers to compare; ours alone is measured in any case where it is alone."""
     most_clients: int
     """Connections that the limit on open files leaves to a server."""
 
@@ -46,8 +48,10 @@ class Bench:
         )
 
     def start_installed(self, kinds: Iterable[Kind]) -> Iterator[Server]:
-        """Start those of the servers that are installed, and note which are not."""
+        """Start those of the wanted servers that are installed, and note which are not."""
         for kind in kinds:
+            if kind.name not in self.wanted:
+                continue
             try:
                 yield self.start(kind)
             except NotInstalledError:

@@ -46,8 +46,13 @@ class Figures:
         return self.absent.get(f"{scenario}/{server}") or self.absent.get(server) or "-"
 
     def save(self, file: Path) -> None:
-        """Write them as JSON, one sample list a line or so: readable in a diff."""
-        file.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")
+        """Write them as JSON, a line for each scenario."""
+        fields = asdict(self)
+        scenarios = fields.pop("samples")
+        lines = [f"  {json.dumps(name)}: {json.dumps(scenarios[name])}" for name in scenarios]
+        rest = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items()]
+        samples = '"samples": {\n' + ",\n".join(lines) + "\n}"
+        file.write_text("{" + ",\n".join([*rest, samples]) + "}\n")
 
     @classmethod
     def load(cls, file: Path) -> Figures:

@@ -53,6 +53,8 @@ class Load:
     def __init__(self, program: Path, server: Listening, clients: Clients, *, pinned: bool) -> None:
         """Start connecting; `set_up` waits until everybody is ready."""
         self._server = server
+        self._clients = clients
+        self._doing = "connecting"
         words = {
             "port": server.port,
             "protocol": server.kind.protocol,
@@ -100,6 +102,7 @@ class Load:
     def begin(self, command: str) -> None:
         """Give a command without waiting for its result."""
         assert self._process.stdin is not None
+        self._doing = f"{command}; {self._clients}"
         self._process.stdin.write(f"{command}\n")
 
     def result(self, *, may_lose: bool = False) -> Result:
@@ -112,7 +115,7 @@ class Load:
         faults = {name: result.get(name, 0) for name in checked if result.get(name, 0)}
         if faults or "error" in result:
             told = ", ".join(f"{name} {count:.0f}" for name, count in faults.items())
-            raise DeliveryError(f"{self._server.kind.title}: {result.get('error', told)}")
+            raise DeliveryError(f"{self._about()}: {result.get('error', told)}")
         return result
 
     def close(self) -> None:
@@ -120,10 +123,13 @@ class Load:
         self._process.kill()
         self._process.communicate()
 
+    def _about(self) -> str:
+        return f"{self._server.kind.title} ({self._doing}): {self._server.last_words()}"
+
     def _read(self) -> Result:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise DeliveryError(f"{self._server.kind.title}: the load generator ended")
+            raise DeliveryError(f"{self._about()}: the load generator ended")
         answer: Result = json.loads(line)
         return answer

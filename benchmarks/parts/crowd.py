@@ -20,6 +20,8 @@ SECONDS: Final = 2.0
 def _measure(bench: Bench) -> None:
     in_room = ROOM.publishers + ROOM.receivers
     size = min(CROWD - in_room, bench.most_clients - in_room - SPARE_FILES)
+    if size + in_room < CROWD:
+        bench.warn(f"the limit on open files leaves room for {size + in_room:,} connections only")
     # Not pinned: so many threads are not meant to share one core.
     with (
         bench.start(LOBBY, pinned=False) as quiet,
