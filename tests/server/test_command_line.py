@@ -113,17 +113,6 @@ def test_the_end_of_standard_input_stops_it_where_asked(spawn: Spawn) -> None:
     assert process.wait(10) == 0
 
 
-def test_kill_and_start_again_on_the_same_port(spawn: Spawn) -> None:
-    process = spawn("--port", "0")
-    port = port_of(process)
-    with WireClient("127.0.0.1", port) as client:
-        client.expect_match(r"\[SERVER\] Login using.*")
-        process.kill()
-        process.wait()
-        again = spawn("--port", str(port))
-        assert port_of(again) == port
-
-
 def test_options_come_from_the_environment_too(spawn: Spawn) -> None:
     env = {
         **os.environ,
@@ -274,17 +263,3 @@ def test_out_of_files_it_neither_dies_nor_spins(spawn: Spawn) -> None:
     assert status == 0
     # Each try that fails is logged: a spin would have logged hundreds of thousands a second.
     assert errors.count("Can't accept") < 50
-
-
-def test_a_log_that_cannot_be_written_stops_nothing(spawn: Spawn) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("this system has no /dev/full")
-    with full.open("w") as sink:
-        process = spawn("--port", "0", stderr=sink)
-        with WireClient("127.0.0.1", port_of(process)) as client:
-            client.expect_match(r"\[SERVER\] Login using.*")
-            client.send("LOGIN alice pw-of-alice")
-            client.expect("[SERVER] Login successful")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
