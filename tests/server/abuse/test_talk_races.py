@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,23 +10,23 @@ from random import Random
 
 import pytest
 
+from tests.server.abuse.hasty_threads import HASTE, hasty_threads
+from tests.server.abuse.until import PATIENCE
 from tests.server.conftest import RunningServer, StartServer
-from tests.server.wire_client import PATIENCE, WireClient
+from tests.server.wire_client import WireClient
 
 CROWD = [f"user{number}" for number in range(50)]
 ROOMS = ("lobby", "dev", "ops")
-DEEDS = 400
+DEEDS = 100
 LAST_WORDS = 3
 MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (\d+) in (\w+)")
 AT_THE_END = "[ERROR] No such room: the-end"
 
 
 @pytest.fixture(autouse=True)
-def switches_every_microsecond() -> Iterator[None]:
-    """The server sets its own interval, so a test starts it with `switch_interval` as well."""
-    before = sys.getswitchinterval()
-    yield
-    sys.setswitchinterval(before)
+def haste() -> Iterator[None]:
+    with hasty_threads():
+        yield
 
 
 class Talker:
@@ -160,7 +159,7 @@ def check(reader: Talker, crowd: dict[str, Talker]) -> None:
 def test_everyone_reads_exactly_what_was_said_where_they_were_by_whom_they_follow(
     start_server: StartServer,
 ) -> None:
-    server = start_server(rate=0, switch_interval=1e-6, switch_interval_per_client=0.0)
+    server = start_server(rate=0, **HASTE)
     server.add_people(CROWD)
     crowd = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
     all_are_here = threading.Barrier(len(crowd))
