@@ -44,12 +44,12 @@ struct publisher {
     uint32_t sent;     /* sequence number of the next message */
     uint32_t received; /* every receiver has got the messages below this one */
     uint32_t started;  /* `sent` when the run began */
+    uint32_t best;     /* so many were received by all, of those sent in one run, before it ended */
     uint16_t *at;
 };
 
 struct tally {
     uint64_t delivered, repeats, gaps, malformed, closed, other;
-    uint64_t last_at; /* when the last delivery came */
 };
 
 extern struct settings settings;

@@ -2,20 +2,21 @@
 
    Window W: a publisher has at most W messages that not all of its receivers have got. Pipelined: it
    writes as fast as the socket takes it, with two bounds. It is never ahead of its slowest receiver by
-   more than that receiver has got from it in this run, and a head start of 100,000 deliveries in all:
-   so a slow server needs about as long to drain as the run was, and a fast one does not notice. And no receiver has more than 900,000 bytes to come: a server may cut a reader
-   for whom it would have to keep more, and these read as fast as their one process gets to them. */
+   more than it brought to all of them in the best run so far, or in this one: so a slow server needs
+   about as long to drain as a run is, and a fast one does not notice. And no receiver has more than
+   900,000 bytes to come: a server may cut a reader for whom it would have to keep more, and these read
+   only as fast as their one process gets to them. */
 #define _GNU_SOURCE
 #include "load.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CHUNK = 64 * 1024, HEAD_START = 100 * 1000, MOST_BYTES_AHEAD = 900 * 1000, ADDED_BY_SERVER = 20 };
+enum { CHUNK = 64 * 1024, AT_FIRST = 50, MOST_BYTES_AHEAD = 900 * 1000, ADDED_BY_SERVER = 20 };
 
 static char before[64], after[512];
 static size_t before_length, after_length;
-static uint32_t head_start, most_ahead;
+static uint32_t most_ahead;
 
 void prepare_publishing(void) {
     if (settings.protocol == IRC) before_length = (size_t)snprintf(before, sizeof before, "PRIVMSG #%s :", settings.room);
@@ -23,9 +24,6 @@ void prepare_publishing(void) {
     after[0] = ' ';
     strcpy(after + settings.size - 34, settings.protocol == IRC ? "$\r\n" : "$\n");
     after_length = strlen(after);
-    int hearing = settings.mesh ? settings.publishers - 1 : settings.receivers;
-    int pairs = settings.publishers * hearing;
-    head_start = (uint32_t)(HEAD_START / (pairs > 0 ? pairs : 1)) + 1;
     int heard = settings.publishers - (settings.mesh ? 1 : 0);
     most_ahead = (uint32_t)(MOST_BYTES_AHEAD / (settings.size + ADDED_BY_SERVER) / (heard > 0 ? heard : 1));
 }
@@ -45,7 +43,9 @@ void publish(struct client *client, uint32_t count, uint64_t when) {
 
 static uint32_t may_send(const struct publisher *publisher, uint32_t window) {
     uint32_t ahead = publisher->sent - publisher->received;
-    uint32_t most = window ? window : publisher->received - publisher->started + head_start;
+    uint32_t now = publisher->received - publisher->started;
+    uint32_t most = window ? window : now > publisher->best ? now : publisher->best;
+    if (!window && most < AT_FIRST) most = AT_FIRST;
     if (most > most_ahead) most = most_ahead;
     return ahead < most ? most - ahead : 0;
 }

@@ -16,6 +16,7 @@ bool measures_latency;
 
 static enum work work;
 static uint64_t began_at, stop_at, quiet, progress_at, interval, delivered_before, delivered_seen;
+static uint64_t counted, counted_at; /* what had been delivered when the publishers stopped, and when */
 static uint32_t window, paced, waiting_answers;
 static bool until_cut, ceiling_done;
 static char awaited[96];
@@ -103,10 +104,10 @@ static int cut_receivers(uint64_t *when) {
 
 static void print_result(void) {
     uint64_t delivered = tally.delivered - delivered_before, cut_at = 0;
-    double seconds = delivered ? (double)(tally.last_at - began_at) / 1e9 : 0;
+    double seconds = counted_at ? (double)(counted_at - began_at) / 1e9 : 0;
     int cut = cut_receivers(&cut_at);
     printf("{\"delivered\": %llu, \"seconds\": %.6f, \"per_second\": %.1f, ", (unsigned long long)delivered, seconds,
-           seconds > 0 ? (double)delivered / seconds : 0);
+           counted_at ? (double)counted / seconds : 0);
     print_checks();
     if (work != RUN) print_latency();
     if (settings.stalled) printf(", \"cut\": %d, \"cut_after\": %.3f", cut, cut ? (double)(cut_at - began_at) / 1e9 : 0);
@@ -121,6 +122,16 @@ static void ask_everybody(const char *line) {
         waiting_answers++;
     }
     for (int i = 0; i < client_count; i++) say(&clients[i], line, strlen(line));
+}
+
+/* A run is what was delivered while publishers published. The rest still has to come, but in its own time. */
+static void end_of_publishing(uint64_t now) {
+    counted = tally.delivered - delivered_before;
+    counted_at = now;
+    for (int i = 0; i < settings.publishers; i++) {
+        uint32_t received = publishers[i].received - publishers[i].started;
+        if (received > publishers[i].best) publishers[i].best = received;
+    }
 }
 
 static void begin_run(void) {
@@ -154,6 +165,7 @@ bool begin_command(const char *words) {
     latency_count = worst_room = 0;
     measures_latency = false;
     ceiling_done = true;
+    counted_at = 0;
     for (int i = 0; i < settings.publishers; i++) publishers[i].started = publishers[i].sent;
     if (!strncmp(words, "run ", 4)) {
         work = RUN;
@@ -195,8 +207,10 @@ bool command_step(uint64_t now) {
         progress_at = now;
     }
     if (work == ASK) done = !waiting_answers;
-    else if (now >= stop_at) done = ceiling_done && everything_received();
-    else if (work == PACE) {
+    else if (now >= stop_at) {
+        if (!counted_at) end_of_publishing(now);
+        done = ceiling_done && everything_received();
+    } else if (work == PACE) {
         uint64_t next = keep_pace(now), cut_at = 0;
         if (next < wake) wake = next;
         if (until_cut && cut_receivers(&cut_at) == settings.stalled && now < stop_at && stop_at > cut_at + AFTER_CUT)

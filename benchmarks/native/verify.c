@@ -105,7 +105,6 @@ static char *take_messages(struct client *client, uint32_t publisher, char *line
         line += line_length;
     } while ((size_t)(end - line) >= line_length && publisher_of(line) == (int)publisher);
     tally.delivered += count;
-    tally.last_at = now;
     client->expected[publisher] = expected;
     struct publisher *state = &publishers[publisher];
     state->at[before % RING]--;
