@@ -15,12 +15,14 @@ LOAD_CORE: Final = 1
 
 def can_pin() -> bool:
     """Whether servers and load get a core each."""
+    if sys.platform != "linux":
+        return False
     return {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0)
 
 
 def pin(process: int, core: int) -> None:
     """Hold a process on one core, before it starts threads; nothing on a machine with one."""
-    if can_pin():
+    if sys.platform == "linux" and can_pin():
         os.sched_setaffinity(process, {core})
 
 

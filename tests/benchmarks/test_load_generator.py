@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from benchmarks.load import Clients, Load, Result
 from benchmarks.native import Programs, compile_programs
 from benchmarks.servers import LOBBY
 from tests.benchmarks.faulty_server import Fault, FaultyServer
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load generator needs epoll")
 
 AT = 5
 """The message that something happens to."""
