@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import sys
 import tempfile
 import time
@@ -116,7 +117,7 @@ def _need_matplotlib() -> None:
 
 
 def _measure(reps: int, names: tuple[str, ...], servers: tuple[str, ...]) -> Figures:
-    if not sys.platform.startswith("linux"):
+    if platform.system() != "Linux":
         raise BenchmarkError("the load generator needs Linux (epoll)")
     parts = [part for part in PARTS if not names or part.name in names]
     figures = Figures()

@@ -15,9 +15,7 @@ LOAD_CORE: Final = 1
 
 def can_pin() -> bool:
     """Whether servers and load get a core each."""
-    if sys.platform != "linux":
-        return False
-    return {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0)
+    return sys.platform == "linux" and {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0)
 
 
 def pin(process: int, core: int) -> None:
