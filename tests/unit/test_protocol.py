@@ -25,8 +25,10 @@ from chat_server.wire.protocol import (
     clean,
     decode_line,
     echoed,
+    encode_error,
     encode_live_messages,
     encode_message,
+    encode_replies,
     parse_client_line,
     parse_server_line,
     published_form,
@@ -42,29 +44,30 @@ def test_lines_are_split_at_lf_and_nowhere_else() -> None:
     ]
 
 
-@given(st.binary(max_size=60), st.lists(st.integers(0, 60)))
-def test_any_split_gives_the_same_lines(data: bytes, cuts: list[int]) -> None:
-    whole = LineBuffer(8)
-    expected = [*whole.feed(data), *whole.finish()]
-    parts = LineBuffer(8)
-    bounds = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
-    lines: list[bytes | Oversize] = []
-    for start, end in pairwise(bounds):
-        lines += parts.feed(data[start:end])
-    lines += parts.finish()
-    assert lines == expected
+LINES_AND_SCRAPS = st.lists(
+    st.sampled_from([b"\n", b"\r\n", b"x" * 7, b"x" * 8, "é\u2028".encode(), b"\x00\x0b\xff"])
+    | st.binary(max_size=12)
+).map(b"".join)
+"""Bytes with many ends of lines, and lines right at a limit of 8."""
 
 
-@given(st.binary(max_size=60))
-def test_the_buffer_equals_a_naive_splitter(data: bytes) -> None:
+@given(LINES_AND_SCRAPS, st.data())
+def test_however_bytes_are_split_the_buffer_equals_a_naive_splitter(
+    stream: bytes, data: st.DataObject
+) -> None:
+    cuts = data.draw(st.lists(st.integers(0, len(stream))).map(sorted))
     buffer = LineBuffer(8)
-    *lines, rest = data.split(b"\n")
-    naive: list[bytes | Oversize] = [line if len(line) < 8 else OVERSIZE for line in lines]
-    if len(rest) >= 8:
-        naive.append(OVERSIZE)
-    elif rest:
-        naive.append(rest)
-    assert [*buffer.feed(data), *buffer.finish()] == naive
+    lines: list[bytes | Oversize] = []
+    for start, end in pairwise([0, *cuts, len(stream)]):
+        lines += buffer.feed(stream[start:end])
+        assert len(buffer._partial) < 8
+    lines += buffer.finish()
+
+    *whole, rest = stream.split(b"\n")
+    naive: list[bytes | Oversize] = [line if len(line) < 8 else OVERSIZE for line in whole]
+    if rest:
+        naive.append(rest if len(rest) < 8 else OVERSIZE)
+    assert lines == naive
 
 
 def test_a_line_of_exactly_the_limit_passes_and_one_byte_more_does_not() -> None:
@@ -156,6 +159,32 @@ def test_published_form_is_what_the_server_makes_of_it(text: str) -> None:
         parsed = parse_client_line(decode_line(encode_message(form)[:-1]))
         assert isinstance(parsed, Text)
         assert published_form(parsed.text) == form
+
+
+NAMES = st.text(min_size=1, max_size=32).map(canonical_name).filter(lambda name: name is not None)
+WORDS = st.text(st.characters(exclude_characters=" \n", exclude_categories=["Cs"]), min_size=1)
+SPOKEN = st.text().map(published_form).filter(bool)
+
+
+@given(WORDS.filter(lambda word: word[0] != "/"), st.lists(WORDS), st.integers(1, 3))
+def test_a_command_comes_back_as_its_words(word: str, rest: list[str], spaces: int) -> None:
+    line = (" " * spaces).join([f"/{word}", *rest])
+    assert parse_client_line(line) == Command(f"/{word}", tuple(rest))
+
+
+@given(NAMES, st.lists(SPOKEN, min_size=1, max_size=4))
+def test_messages_come_back_as_they_were_published(name: str, texts: list[str]) -> None:
+    lines = encode_live_messages("12:34:56", name, texts).decode().removesuffix("\n").split("\n")
+    assert [parse_server_line(line) for line in lines] == [
+        Message("12:34:56", name, text) for text in texts
+    ]
+
+
+@given(st.lists(SPOKEN, min_size=1, max_size=4))
+def test_replies_and_errors_come_back_as_they_were_given(texts: list[str]) -> None:
+    lines = encode_replies(texts).decode().removesuffix("\n").split("\n")
+    assert [parse_server_line(line) for line in lines] == [Reply(text) for text in texts]
+    assert parse_server_line(encode_error(texts[0]).decode()[:-1]) == Failure(texts[0])
 
 
 def test_an_echoed_word_is_cut() -> None:
