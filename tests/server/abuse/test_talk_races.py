@@ -10,6 +10,8 @@ from random import Random
 
 import pytest
 
+from chat_server.hub import Hub
+from chat_server.outbox import Outbox
 from tests.server.abuse.hasty_threads import HASTE, hasty_threads
 from tests.server.abuse.until import PATIENCE
 from tests.server.conftest import RunningServer, StartServer
@@ -139,7 +141,7 @@ def check(reader: Talker, crowd: dict[str, Talker]) -> None:
             if author == reader.name:
                 own.append(f"{number} in {where}")
             continue
-        match line.removeprefix("[SERVER] ").rstrip("'").split(" "):
+        match line.removeprefix("[SERVER] ").split(" "):
             case ["Joined", "room", name]:
                 room = name.strip("'")
                 unbroken.clear()
@@ -156,16 +158,64 @@ def check(reader: Talker, crowd: dict[str, Talker]) -> None:
         assert author in unbroken
 
 
+class Decisions:
+    """What the hub decided while its lock was held, in that order: the truth about any moment."""
+
+    def __init__(self, hub: Hub[Outbox]) -> None:
+        self._hub = hub
+        self._taken: list[tuple[tuple[Outbox, ...], bytes]] = []
+        self._names: dict[Outbox, str] = {}
+        self._really_deliver = hub._deliver
+        hub._deliver = self._deliver
+
+    def all_are_here(self) -> None:
+        """From now on nobody comes until all are going."""
+        if not self._names:
+            self._names = {each.receiver: user for user, each in self._hub._sessions.items()}
+            self._taken.clear()
+
+    def _deliver(self, receivers: tuple[Outbox, ...], data: bytes, last: bool) -> None:
+        self._taken.append((receivers, data))
+        self._really_deliver(receivers, data, last)
+
+    def check(self) -> None:
+        """Each message went to exactly those who, at that moment, were to hear it."""
+        room = dict.fromkeys(self._names.values(), "lobby")
+        follows: dict[str, set[str]] = {user: set() for user in room}
+        for receivers, data in self._taken:
+            readers = [self._names[receiver] for receiver in receivers]
+            first = data.decode().splitlines()[0]
+            if message := MESSAGE.fullmatch(first):
+                author = message[1]
+                assert sorted(readers) == sorted(
+                    user
+                    for user in room
+                    if room[user] == room[author]
+                    and (author in follows[user] or ("*" in follows[user] and user != author))
+                )
+                continue
+            (user,) = readers
+            match first.removeprefix("[SERVER] ").split(" "):
+                case ["Joined", "room", name]:
+                    room[user] = name.strip("'")
+                case ["Subscribed", "to", name]:
+                    follows[user].add(name)
+                case ["Unsubscribed", "from", name]:
+                    follows[user].discard(name)
+
+
 def test_everyone_reads_exactly_what_was_said_where_they_were_by_whom_they_follow(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, **HASTE)
     server.add_people(CROWD)
     crowd = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
-    all_are_here = threading.Barrier(len(crowd))
+    decisions = Decisions(server.server._hub)
+    all_are_here = threading.Barrier(len(crowd), decisions.all_are_here)
     with ThreadPoolExecutor(len(crowd)) as threads:
         lives = [threads.submit(talker.live, all_are_here) for talker in crowd.values()]
     for life in lives:
         life.result()
     for talker in crowd.values():
         check(talker, crowd)
+    decisions.check()
