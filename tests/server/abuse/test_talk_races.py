@@ -19,7 +19,7 @@ from tests.server.wire_client import WireClient
 
 CROWD = [f"user{number}" for number in range(50)]
 ROOMS = ("lobby", "dev", "ops")
-DEEDS = 100
+DEEDS = 250
 LAST_WORDS = 3
 MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (\d+) in (\w+)")
 AT_THE_END = "[ERROR] No such room: the-end"
@@ -83,9 +83,9 @@ class Talker:
 
     def deed(self) -> str:
         choice = self._random.random()
-        if choice < 0.6:
+        if choice < 0.4:
             return self.say()
-        if choice < 0.75:
+        if choice < 0.7:
             return self.join(self._random.choice(ROOMS))
         publisher = self._random.choice(["*", *(name for name in CROWD if name != self.name)])
         if choice < 0.92:
