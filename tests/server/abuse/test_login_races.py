@@ -182,6 +182,7 @@ def test_of_fifty_logins_one_stays_and_nothing_of_the_others_is_published_after_
         (left,) = (login for login in newer if not login.has_ended)
         last_words = f"alice: {newer.index(left)}.1"
         race.until(lambda: last_words in race.carol.lines[-1], "it is heard")
+        race.until(lambda: len(left.lines) == 3, "it has been greeted")
         others = len(race.bystanders)
         race.until(lambda: race.server.client_count == others + 1, "the others are gone")
 
