@@ -143,10 +143,11 @@ class Delivery:
     def settle(self, outbox: Outbox) -> None:
         """Wait until the last line of `outbox` is out or the flusher has given it up.
 
-        Its own thread only; bounded by `longest_flush_seconds`.
+        Its own thread only; bounded by `longest_flush_seconds`. While another thread has still to
+        send what is queued, that last line included, the outbox is open.
         """
         with self._relieved:
-            self._relieved.wait_for(lambda: outbox.phase is not Phase.FINISHING)
+            self._relieved.wait_for(lambda: outbox.phase not in (Phase.OPEN, Phase.FINISHING))
 
     def _send_round(self) -> None:
         """Send some of the queue, one send a receiver. Holds the drain lock."""
