@@ -8,13 +8,16 @@ STAMP  := .venv/.installed
 # left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: made anew.
 SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
 
-.PHONY: run test check picture bench clean anew
+.PHONY: run test soak check picture bench clean anew
 
 run: $(STAMP)  ## the full-screen client, with a server of its own beside it
 	@$(PYTHON) -m chat_tui --local
 
 test: $(STAMP)  ## the whole suite
 	$(PYTHON) -m pytest
+
+soak: $(STAMP)  ## ten minutes of 200 clients who come, talk, stall and vanish
+	@$(PYTHON) -m tests.server.abuse.soak
 
 check: $(STAMP)  ## format, lint, types, import contracts
 	$(PYTHON) -m ruff format --check .
