@@ -41,7 +41,7 @@ when a third of its buffer is free, a megabyte and more: waiting for that alone,
 takes 200 KB a second looked for five seconds as if it took nothing."""
 
 _GLANCE_SECONDS: Final = 0.5
-"""How often a small backlog is looked at, whether it has become a large one."""
+"""How often any other outbox in the flusher's table is looked at."""
 
 
 class _Item(NamedTuple):
@@ -234,8 +234,8 @@ class Delivery:
         by_file: dict[int, Outbox] = {}
         due = inf
         for outbox in attended:
-            # Emptied or closed by another thread since it was attended: nobody will wake us for it,
-            # and as long as it is in the table nobody would wake us when it fills again.
+            # Emptied or closed by another thread since it was attended: as long as it is in the
+            # table nobody would wake us when it fills again.
             if not self._lags(outbox):
                 due = 0.0
             due = min(due, self._due(outbox), self._look_again(outbox))
@@ -269,11 +269,13 @@ class Delivery:
 
     @staticmethod
     def _look_again(outbox: Outbox) -> float:
-        """When to look at an outbox again though the kernel does not call it writable."""
-        if outbox.is_pressing:
-            return time.monotonic() + _OFFER_SECONDS
-        # Nobody wakes the flusher when this backlog passes the mark.
-        return time.monotonic() + _GLANCE_SECONDS if outbox.backlog else inf
+        """When to look at an attended outbox again whatever the kernel says of it.
+
+        Always some time: nobody wakes the flusher when a small backlog passes the mark, nor when
+        another thread empties the outbox or closes it.
+        """
+        wait = _OFFER_SECONDS if outbox.is_pressing else _GLANCE_SECONDS
+        return time.monotonic() + wait
 
     def _due(self, outbox: Outbox) -> float:
         """When patience with this outbox ends, on the monotonic clock."""
