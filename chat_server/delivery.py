@@ -161,12 +161,10 @@ class Delivery:
             self._queued_bytes -= size
         if not batch:
             return
-        targets, data, last = batch[0]
+        targets = batch[0].targets
         if all(item.targets is targets and not item.last for item in batch):
             data = b"".join([item.data for item in batch])
             lagging = [outbox for outbox in targets if outbox.send(data)]
-        elif len(batch) == 1:
-            lagging = [outbox for outbox in targets if outbox.send(data, last=last)]
         else:
             lagging = self._send_grouped(batch)
         if lagging:
@@ -188,11 +186,12 @@ class Delivery:
                     own.append(data)
                 if last:
                     finished.add(outbox)
-        return [
-            outbox
-            for outbox, own in parts.items()
-            if outbox.send(own[0] if len(own) == 1 else b"".join(own), last=outbox in finished)
-        ]
+        lagging = []
+        for outbox, own in parts.items():
+            joined = own[0] if len(own) == 1 else b"".join(own)
+            if outbox.send_last(joined) if outbox in finished else outbox.send(joined):
+                lagging.append(outbox)
+        return lagging
 
     def _attend(self, outboxes: list[Outbox]) -> None:
         with self._relieved:

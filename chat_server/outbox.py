@@ -36,10 +36,10 @@ _OPEN: Final = Phase.OPEN
 class Outbox:
     """The way to one client, from any thread.
 
-    The drainer calls `send`, the flusher `flush`, the client's own thread `finish` and `close`.
-    Each takes this outbox's lock, the last in the order of locks, and holds it only over a
-    non-blocking send: so two threads never interleave their bytes, and nobody ever writes to a
-    file number that the client's own thread has given back.
+    The drainer calls `send` and `send_last`, the flusher and a throttled publisher `flush`, the
+    client's own thread `close`. Each takes this outbox's lock, the last in the order of locks, and
+    holds it only over a non-blocking send: so two threads never interleave their bytes, and nobody
+    ever writes to a file number that the client's own thread has given back.
     """
 
     __slots__ = (
@@ -84,26 +84,37 @@ class Outbox:
         """The stream's file number, to wait for; -1 once closed."""
         return self._stream.fileno()
 
-    def send(self, data: bytes, *, last: bool = False) -> bool:
+    def send(self, data: bytes) -> bool:
         """Pass on what was decided for this client: at once where nothing waits, else behind it.
 
-        With `last`, nothing after it is taken any more, and FIN follows once all is out. Never
-        blocks. Returns whether the flusher must look after this outbox. A backlog over the limit
-        cuts the client.
+        Never blocks. Returns whether the flusher must look after this outbox. A backlog over the
+        limit cuts the client.
         """
         with self._lock:
             if self.phase is not _OPEN:
                 return False
-            if last:
-                self.phase = Phase.FINISHING
-                self.finished_at = time.monotonic()
-            taken = 0 if self._chunks else self._offer(data)
-            if taken < len(data):
-                self._keep(memoryview(data)[taken:] if taken else data)
-            elif not last:
+            try:
+                taken = 0 if self.backlog else self._send_some(data)
+            except OSError:
+                self._cut(too_slow=False)
                 return False
+            if taken == len(data):
+                return False
+            self._keep(data, taken)
+            return True
+
+    def send_last(self, data: bytes) -> bool:
+        """As `send`, but nothing after it is taken any more, and FIN follows once all is out."""
+        with self._lock:
+            if self.phase is not _OPEN:
+                return False
+            self.phase = Phase.FINISHING
+            self.finished_at = time.monotonic()
+            taken = 0 if self.backlog else self._offer(data)
+            if taken < len(data):
+                self._keep(data, taken)
             self._finish_when_empty()
-            return self.phase is not _OPEN or self.backlog > 0
+            return True
 
     def flush(self) -> None:
         """Offer the backlog to the kernel, as far as it takes it. Never blocks."""
@@ -157,9 +168,10 @@ class Outbox:
             self._cut(too_slow=False)
             return len(data)
 
-    def _keep(self, rest: bytes | memoryview) -> None:
+    def _keep(self, data: bytes, taken: int) -> None:
         """Put what the kernel did not take behind the backlog; over the limit, cut."""
-        if not self._chunks:
+        rest = memoryview(data)[taken:] if taken else data
+        if not self.backlog:
             self.progressed_at = time.monotonic()
         if self.backlog <= self.mark < self.backlog + len(rest):
             self.lagging_since = time.monotonic()
