@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -141,8 +142,8 @@ def start_server(
     Raises `NotInstalledError` where this machine has no such program.
     """
     port = _free_port()
-    own_folder = folder / f"{kind.name}-{port}"
-    own_folder.mkdir()
+    own_folder = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=folder))
+    own_folder.chmod(0o755)  # for a peer that gives its rights away
     command = kind.command(Setting(programs, accounts, own_folder, port, clients, slow_hashes))
     log = own_folder / "output"
     with log.open("wb") as output:
