@@ -46,7 +46,6 @@ class Outbox:
         "_chunks",
         "_limit",
         "_lock",
-        "_send_some",
         "_stream",
         "backlog",
         "finished_at",
@@ -61,7 +60,6 @@ class Outbox:
     def __init__(self, stream: Stream, limit: int, mark: int) -> None:
         """`limit`: most bytes of backlog. `mark`: the backlog above which a reader lags."""
         self._stream = stream
-        self._send_some = stream.send_some
         self._limit = limit
         self.mark = mark
         self._lock = threading.Lock()
@@ -94,7 +92,7 @@ class Outbox:
             if self.phase is not _OPEN:
                 return False
             try:
-                taken = 0 if self.backlog else self._send_some(data)
+                taken = 0 if self.backlog else self._stream.send_some(data)
             except OSError:
                 self._cut(too_slow=False)
                 return False
@@ -163,7 +161,7 @@ class Outbox:
         Those are what the kernel took; and all, where the connection broke and was cut.
         """
         try:
-            return self._send_some(data)
+            return self._stream.send_some(data)
         except OSError:
             self._cut(too_slow=False)
             return len(data)

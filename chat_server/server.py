@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-from datetime import datetime
 from math import inf
 from typing import Final
 
@@ -18,6 +17,7 @@ from chat_server.delivery import Delivery
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
 from chat_server.limits import ConnectionsPerAddress, LoginThrottle
+from chat_server.local_clock import LocalClock
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
 from chat_server.printable import address
@@ -46,9 +46,7 @@ class ChatServer:
         self._accounts = accounts
         self._log = log
         self._delivery = Delivery(config)
-        self._hub: Hub[Outbox] = Hub(
-            self._delivery.deliver, accounts.has, lambda: datetime.now().astimezone()
-        )
+        self._hub: Hub[Outbox] = Hub(self._delivery.deliver, accounts.has, LocalClock())
         self._shared = Shared(
             config=config,
             hub=self._hub,

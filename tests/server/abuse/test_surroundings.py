@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import chat_server.server
+from chat_server.local_clock import LocalClock
 from chat_server.users import read_accounts
 from tests.server.abuse.aftermath import check_log
 from tests.server.abuse.until import PATIENCE, until
@@ -68,21 +69,22 @@ def is_one_line(errors: bytes) -> bool:
 # The clock
 
 
-class ShownTime(datetime):
-    """The time that the server's clock shows."""
+class WallClock:
+    """A clock that somebody sets."""
 
-    shown = datetime(2026, 3, 1, 12)
+    def __init__(self) -> None:
+        self.shown = datetime(2026, 3, 1, 12)
 
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> ShownTime:
-        return cls.fromtimestamp(cls.shown.timestamp(), tz)
+    def __call__(self) -> float:
+        return self.shown.timestamp()
 
 
 def test_a_clock_that_is_set_back_repeats_stamps_and_does_nothing_else(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat_server.server, "datetime", ShownTime)
-    monkeypatch.setattr("time.time", lambda: ShownTime.shown.timestamp())
+    clock = WallClock()
+    monkeypatch.setattr("chat_server.server.LocalClock", partial(LocalClock, clock))
+    monkeypatch.setattr("time.time", clock)
     server = start_server(rate=100, burst=1, login_failures=1)
     stranger = server.connect()
     stranger.expect_match(r"\[SERVER\] Login using: .*")
@@ -95,7 +97,7 @@ def test_a_clock_that_is_set_back_repeats_stamps_and_does_nothing_else(
 
     assert stamps_of("one", "two", "three") == {"12:00:00"}
     for shown, stamp in ((-3, "12:00:00"), (-30, "12:00:00"), (2, "14:00:00"), (1, "14:00:00")):
-        monkeypatch.setattr(ShownTime, "shown", datetime(2026, 3, 1, 12) + timedelta(hours=shown))
+        clock.shown = datetime(2026, 3, 1, 12) + timedelta(hours=shown)
         assert stamps_of("four", "five", "six") == {stamp}
     for client in (alice, bob):
         client.send("/join dev")
@@ -103,7 +105,7 @@ def test_a_clock_that_is_set_back_repeats_stamps_and_does_nothing_else(
     assert stamps_of("seven") == {"13:00:00"}
     stranger.send("LOGIN carol wrong")  # the time to log in goes by another clock
     stranger.expect("[ERROR] Authentication failed")
-    monkeypatch.setattr(ShownTime, "shown", datetime(2026, 3, 2, 12))
+    clock.shown = datetime(2026, 3, 2, 12)
     again = server.connect()  # and so do the ten minutes
     again.send("LOGIN carol pw-of-carol")
     again.expect_match(r"\[SERVER\] Login using: .*")
