@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from random import Random
 from typing import Final
@@ -29,9 +30,15 @@ def note_latency(bench: Bench, scenario: str, server: str, result: Result) -> No
 
 def _measure(bench: Bench) -> None:
     with ExitStack() as stack:
-        loads: list[tuple[str, str, Load]] = []
-        for server in bench.start_installed(CHAT_SERVERS):
-            loads.append(("paced", server.kind.name, _connect_room(bench, stack, server)))
+        rooms = [
+            ("paced", server.kind.name, _connect_room(bench, stack, server))
+            for server in bench.start_installed(CHAT_SERVERS)
+        ]
+        # Before the crowds are there: some servers look at each of their clients once a second,
+        # and others on the same core wait for that.
+        _pace(bench, rooms)
+    with ExitStack() as stack:
+        rooms = []
         bench.progress.step(f"connecting {IDLE:,} idle clients to each server")
         for server in bench.start_installed(CHAT_SERVERS):
             room = _connect_room(bench, stack, server)
@@ -42,11 +49,16 @@ def _measure(bench: Bench) -> None:
                 bench.warn(f"not with {IDLE:,} idle connections: {error}")
                 bench.figures.absent[f"paced-idle/{server.kind.name}"] = "did not admit them"
             else:
-                loads.append(("paced-idle", server.kind.name, room))
-        for rep in bench.repetitions():
-            # Nobody comes always after the same neighbour, which left its traces in the caches.
-            for scenario, server_name, load in Random(rep).sample(loads, len(loads)):
-                note_latency(bench, scenario, server_name, load.pace(SECONDS, RATE))
+                rooms.append(("paced-idle", server.kind.name, room))
+        _pace(bench, rooms)
+
+
+def _pace(bench: Bench, rooms: Sequence[tuple[str, str, Load]]) -> None:
+    """Measure each room once a repetition."""
+    for rep in bench.repetitions():
+        # Nobody comes always after the same neighbour, which left its traces in the caches.
+        for scenario, server, load in Random(rep).sample(rooms, len(rooms)):
+            note_latency(bench, scenario, server, load.pace(SECONDS, RATE))
 
 
 def _connect_room(bench: Bench, stack: ExitStack, server: Server) -> Load:
