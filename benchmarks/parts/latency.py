@@ -14,7 +14,7 @@ from benchmarks.servers import CHAT_SERVERS, Server
 
 RECEIVERS: Final = 100
 RATE: Final = 100
-SECONDS: Final = 2.0
+SECONDS: Final = 3.0
 IDLE: Final = 5_000
 IDLE_FROM: Final = 1_000
 """Number of the first idle user."""
@@ -68,4 +68,4 @@ def _connect_room(bench: Bench, stack: ExitStack, server: Server) -> Load:
     return load
 
 
-PART: Final = Part("latency", "Latency at 100 messages a second", _measure, 30, 17)
+PART: Final = Part("latency", "Latency at 100 messages a second", _measure, 30, 27)
