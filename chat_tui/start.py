@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chat_tui.local_server import LocalServer
+from chat_tui.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What the command line asked for."""
+    """What the command line and the settings of the person asked for."""
 
     host: str
     port: int
@@ -18,3 +19,4 @@ class Start:
     room: str | None = None
     start_local: Callable[[], LocalServer] | None = None
     """Starts the server of `--local`; blocks. None: there is to be none."""
+    settings: Settings = field(default_factory=Settings)

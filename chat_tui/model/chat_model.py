@@ -72,9 +72,14 @@ class ChatModel:
         return self.rooms.current
 
     @property
+    def place(self) -> str:
+        """What is in view and written to: the current room."""
+        return self.room
+
+    @property
     def log(self) -> RoomLog:
-        """The log of the current room."""
-        return self.log_of(self.room)
+        """The log of the place in view."""
+        return self.log_of(self.place)
 
     def log_of(self, room: str) -> RoomLog:
         """The log of a room, empty where we never heard anything there."""
