@@ -14,7 +14,7 @@ run: $(STAMP)  ## the full-screen client, with a server of its own beside it
 	@$(PYTHON) -m chat_tui --local
 
 test: $(STAMP)  ## the whole suite
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --maxprocesses=4 --dist worksteal
 
 soak: $(STAMP)  ## ten minutes of 200 clients who come, talk, stall and vanish
 	@$(PYTHON) -m tests.server.abuse.soak

@@ -10,7 +10,7 @@ import pytest
 from chat_server.passwords import hash_password
 from chat_server.users import SIZE_LIMIT, Accounts, Change, UsersFileError, UserStore, read_accounts
 
-HASH = hash_password("password123", cost=4)
+HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"
 HASH_5 = hash_password("password123", cost=5)
 
 
