@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, time
 from enum import Enum, auto
+from typing import Final, NamedTuple
 
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.model.history import History
+from chat_tui.model.mentions import Mentions
 from chat_tui.model.people import People
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import Rooms
 from chat_tui.model.text import safe_name, safe_text
+from chat_tui.model.unread import Unread
+
+_CALLS_KEPT: Final = 16
+"""Calls that wait for somebody who asks for them: more at once would be no more than noise."""
 
 _SERVER_LINE_KINDS = {
     "reply": EntryKind.SERVER,
@@ -33,6 +40,13 @@ class Pane(Enum):
     COMPOSER = auto()
 
 
+class Call(NamedTuple):
+    """Somebody addressed us just now, in this place: by name, or to us alone."""
+
+    place: str
+    entry: Entry
+
+
 class ChatModel:
     """The truth for the eye. The screen's thread alone calls it; nothing in here blocks.
 
@@ -45,6 +59,7 @@ class ChatModel:
         self._changes: set[Pane] = set()
         self.history = History()
         """What was sent from the composer, in every session."""
+        self.mentions = Mentions()
         self.begin("", "")
 
     def begin(self, server: str, user: str) -> None:
@@ -60,6 +75,10 @@ class ChatModel:
         self.rooms = Rooms()
         self.people = People()
         self.people.user = self.user
+        self.mentions.look_for(user=self.user)
+        self.unread = Unread()
+        """What came; whoever shows a place clears it while somebody looks there."""
+        self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
         self._logs: dict[str, RoomLog] = {}
         # The text as it was sent, which the entry may show otherwise (a TAB).
         self._own: dict[int, tuple[str, int, str]] = {}  # pending: own id -> room, entry, text
@@ -103,6 +122,12 @@ class ChatModel:
             self._changes |= {Pane.LOG, Pane.STATUS}
         return text
 
+    def take_calls(self) -> list[Call]:
+        """Who addressed us since the last call: never ourselves, nor what was said long ago."""
+        calls = list(self._calls)
+        self._calls.clear()
+        return calls
+
     def take_changes(self) -> set[Pane]:
         """The panes that have to be drawn again since the last call."""
         changes, self._changes = self._changes, set()
@@ -127,6 +152,7 @@ class ChatModel:
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
                 self.user = self.people.user = safe_name(user)
+                self.mentions.look_for(user=self.user)
                 self.commands = commands
                 self._changes |= set(Pane)
             case events.Joined(room):
@@ -207,7 +233,7 @@ class ChatModel:
         elif isinstance(message, Private):
             kind = EntryKind.PRIVATE
             recipient = safe_name(message.recipient)
-        self.log_of(room).append(
+        entry = self.log_of(room).append(
             kind,
             self._said_at(message.time),
             safe_text(message.text),
@@ -215,7 +241,17 @@ class ChatModel:
             recipient=recipient,
             own=author == self.user,
         )
+        if not entry.own:
+            self._others_spoke(room, entry, past=message.past)
         self._log_changed(room)
+
+    def _others_spoke(self, place: str, entry: Entry, *, past: bool) -> None:
+        self.unread.add(place, entry.author)
+        if past:
+            return
+        self.people.spoke(entry.author, self.now())
+        if entry.kind is EntryKind.PRIVATE or self.mentions.are_in(entry.text):
+            self._calls.append(Call(place, entry))
 
     def _own_pending(self, own_id: int, room: str, text: str) -> None:
         entry = self.log_of(room).append(

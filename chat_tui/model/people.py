@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
 from chat_server.wire.protocol import EVERYONE
+
+JUST_NOW: Final = timedelta(minutes=1)
+"""How long somebody counts as having just spoken."""
+
+_SPEAKERS_KEPT: Final = 500
+"""Names that are remembered for that, the newest: a server may make up names without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,7 @@ class People:
         """Whether we follow everyone."""
         self._followed: set[str] = set()
         self._here: set[str] | None = None
+        self._spoke: dict[str, datetime] = {}  # name -> when; the newest last
 
     @property
     def known(self) -> bool:
@@ -37,9 +46,24 @@ class People:
         """The members of the current room by name, ourselves among them; empty if not known."""
         return [self._person(name) for name in sorted(self._here or ())]
 
-    def elsewhere(self) -> list[Person]:
-        """Those whom we follow by name and who are not known to be here, by name."""
-        return [self._person(name) for name in sorted(self._followed - (self._here or set()))]
+    def elsewhere(self, also: Iterable[str] = ()) -> list[Person]:
+        """Those whom we follow by name, and `also`, as far as they are not known to be here."""
+        names = (self._followed | {*also}) - (self._here or set())
+        return [self._person(name) for name in sorted(names)]
+
+    def spoke(self, name: str, at: datetime) -> None:
+        """We heard `name` say something; `at` by our own clock."""
+        self._spoke.pop(name, None)
+        self._spoke[name] = at
+        if len(self._spoke) > _SPEAKERS_KEPT:
+            del self._spoke[next(iter(self._spoke))]
+
+    def just_spoke(self, now: datetime) -> frozenset[str]:
+        """Those whom we heard within the last minute."""
+        # A clock that was set back makes nobody speak for hours.
+        recent = {name for name, at in self._spoke.items() if timedelta() <= now - at < JUST_NOW}
+        self._spoke = {name: at for name, at in self._spoke.items() if name in recent}
+        return frozenset(recent)
 
     def follows(self, name: str) -> bool:
         """Whether we hear `name` when we are in one room ("*": whether we follow everyone)."""
