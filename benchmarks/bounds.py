@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.figures import Figures
 from benchmarks.goals import Bound
+from benchmarks.parts.client import EMPTY
 from benchmarks.parts.growth import SIZES
 from benchmarks.servers import LOBBY
 
@@ -59,6 +60,10 @@ def _growth(dimension: str) -> Callable[[Figures], float | None]:
     return lambda figures: exponent(figures, dimension)
 
 
+def _over_empty(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.ratio(scenario, measure, LOBBY.name, EMPTY)
+
+
 def _at_most(value: float) -> Bound:
     return Bound(value, value, at_most=True)
 
@@ -99,4 +104,39 @@ HELD: Final = (
     Held("growth with rooms, exponent", "", _growth("rooms"), _at_most(0.05)),
     Held("growth with people in the room, exponent", "", _growth("users"), _at_most(0.05)),
     Held("growth with idle connections, exponent", "", _growth("idle"), _at_most(0.05)),
+    Held(
+        "client: start to the form over an empty Textual app",
+        "x",
+        _over_empty("client-start", "ms"),
+        _at_most(1.5),
+    ),
+    Held(
+        "client: key to letter beside 1,000 msg/s, p95",
+        "ms",
+        _median("client-keys/1000", "p95_ms"),
+        _at_most(50),
+        1,
+    ),
+    Held(
+        "client: key to letter beside 5,000 msg/s, p95",
+        "ms",
+        _median("client-keys/5000", "p95_ms"),
+        _at_most(100),
+        1,
+    ),
+    Held("client: idle, of a core", "%", _median("client-idle", "percent"), _at_most(1)),
+    Held(
+        "client: resident memory with 10,000 messages",
+        "MB",
+        _median("client-memory", "full_mb"),
+        None,
+        0,
+    ),
+    Held(
+        "client: the same after many more",
+        "MB",
+        _median("client-memory", "later_mb"),
+        None,
+        0,
+    ),
 )

@@ -34,6 +34,7 @@ class _Facts(Mapping[str, str]):
             "latency": tables.latency_table(figures),
             "stalled": tables.stalled_table(figures),
             "growth": tables.growth_table(figures),
+            "client": tables.client_table(figures),
             "machine": about["machine"],
             "pinning": _pinning(about["pinned"] == "yes"),
             "peers": f"ngIRCd ({about['ngircd']}), InspIRCd ({about['inspircd']})",

@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.bounds import HELD
 from benchmarks.figures import Figures
 from benchmarks.goals import RATIOS
-from benchmarks.parts import throughput
+from benchmarks.parts import client, throughput
 from benchmarks.parts.growth import DIMENSIONS, SIZES
 from benchmarks.servers import (
     ASYNCIO,
@@ -85,6 +85,23 @@ def stalled_table(figures: Figures) -> str:
         cut = with_range(figures, "stalled", kind.name, "cut_after")
         rows.append([kind.title, others, "not cut" if cut == "-" else cut])
     return _table(["", "worst delay of the others, ms", "cut after, s"], rows)
+
+
+def client_table(figures: Figures) -> str:
+    """What the full-screen client takes, beside an empty app of the same library."""
+    rows = [
+        ["start to the form", *_beside_empty(figures, "client-start", "ms")],
+        ["idle, % of a core", *_beside_empty(figures, "client-idle", "percent")],
+    ]
+    for rate in client.RATES:
+        for measure, quantile in (("p50_ms", "p50"), ("p95_ms", "p95"), ("max_ms", "worst")):
+            title = f"a key beside {rate:,} msg/s, {quantile}"
+            rows.append([title, *_beside_empty(figures, f"client-keys/{rate}", measure)])
+    return _table(["", LOBBY.title, client.EMPTY], rows)
+
+
+def _beside_empty(figures: Figures, scenario: str, measure: str) -> list[str]:
+    return [with_range(figures, scenario, who, measure) for who in (LOBBY.name, client.EMPTY)]
 
 
 def growth_table(figures: Figures) -> str:

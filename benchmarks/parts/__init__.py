@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.bench import Part
-from benchmarks.parts import crowd, growth, latency, logins, stalled, storms, throughput
+from benchmarks.parts import client, crowd, growth, latency, logins, stalled, storms, throughput
 
 PARTS: Final[tuple[Part, ...]] = (
     throughput.PART,
@@ -16,4 +16,5 @@ PARTS: Final[tuple[Part, ...]] = (
     growth.PART,
     storms.JOINS,
     storms.DEPARTURES,
+    client.PART,
 )
