@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from platformdirs import user_state_path
+
+from chat_tui.private_files import write_private
 
 _FILE: Final = "client.json"
 
@@ -81,16 +81,7 @@ class ClientState:
         assert self.last is not None
         last = {"host": self.last.host, "port": self.last.port, "user": self.last.user}
         kept = {"last": last, "follow_everyone": self._follow}
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=self._path.parent, prefix=_FILE)  # mode 0600
-        try:
-            with open(number, "w", encoding="ascii") as file:
-                json.dump(kept, file, indent=1)
-            os.replace(name, self._path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        write_private(self._path, json.dumps(kept, indent=1))
 
 
 def _key(host: str, port: int) -> str:

@@ -1,0 +1,61 @@
+"""Files for nobody else's eyes: their names, their modes, and that they are whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chat_tui.private_files import file_stem, write_private
+
+ODD_NAMES = ("..", ".", "", "CON", "Dev", "dev", "a/b", "@bob", "日本語", "x" * 4_000, "e\u0301")
+
+
+@given(st.text())
+@example("..")
+@example("CON")
+@example("x" * 4_000)
+def test_a_stem_is_a_plain_short_name(name: str) -> None:
+    stem = file_stem(name)
+    assert stem.isascii()
+    assert 16 <= len(stem) <= 64
+    assert set(stem) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert not stem.startswith("-")
+
+
+def test_no_two_names_meet_also_where_capitals_and_compositions_do_not_count() -> None:
+    names = {*ODD_NAMES, unicodedata.normalize("NFC", "e\u0301"), "con", "\ud800"}
+    assert len({file_stem(name).casefold() for name in names}) == len(names)
+
+
+def test_it_is_readable_for_a_person_who_looks() -> None:
+    assert file_stem("Release-Team").startswith("release-team-")
+
+
+def test_a_file_and_the_folders_made_for_it_are_for_us_alone(tmp_path: Path) -> None:
+    path = tmp_path / "one" / "two" / "file.json"
+    write_private(path, "\ud800 or\n\r not")
+    assert path.read_bytes().decode("utf-8", "surrogatepass") == "\ud800 or\n\r not"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for folder in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_can_t_be_written_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.json"
+    write_private(path, "old")
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        write_private(path, "new")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
