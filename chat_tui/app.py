@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from chat_tui import events
+from chat_tui.attention import Attention
 from chat_tui.beside import LocalServerUp, log_path_of, others_are_on
 from chat_tui.house_style import HouseStyle
 from chat_tui.local_server import LocalServer
@@ -27,6 +28,7 @@ from chat_tui.screens.login import LoginScreen
 from chat_tui.session import ChatSession
 from chat_tui.start import Start as Start
 from chat_tui.state import ClientState
+from chat_tui.terminal_calls import TerminalCalls
 from chat_tui.terminal_watch import end_with_the_terminal
 
 _TICK: Final = 0.25
@@ -67,7 +69,11 @@ class ChatApp(HouseStyle):
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
-        self.chat = ChatScreen(self.session, self._catch_up)
+        calls = TerminalCalls(self.write_to_terminal)
+        self.attention = Attention(self.session.model, state.muted, calls)
+        self.attention.settings = start.settings
+        self.session.model.mentions.look_for(words=start.settings.mention_words)
+        self.chat = ChatScreen(self.session, self.attention, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self._was_in: tuple[str, int, str] | None = None  # host, port, user
         self._ousted = False  # somebody else took our place on the server
@@ -89,8 +95,14 @@ class ChatApp(HouseStyle):
             end_with_the_terminal(sys.__stdin__.fileno(), self.exit)
 
     def on_unmount(self) -> None:
-        """Whatever ended the app: no thread of the session outlives it."""
+        """Whatever ended the app: no thread of the session outlives it, nor our title."""
         self.session.close()
+        self.attention.bring_back_title()
+
+    def write_to_terminal(self, sequence: str) -> None:
+        """Send the terminal what is no part of the picture; not where that is a web page."""
+        if self._driver is not None and not self.is_web:
+            self._driver.write(sequence)
 
     # The session
 
@@ -111,10 +123,13 @@ class ChatApp(HouseStyle):
     def _tick(self) -> None:
         self.session.tick()
         self._catch_up()
+        self.attention.show_title()
+        self.chat.draw_attention()
 
     def _catch_up(self) -> None:
         for notice in self.session.take_notices():
             self._act_upon(notice)
+        self.attention.attend(focused=self.app_focus, at_end=self.chat.at_end)
         changes = self.session.model.take_changes()
         if changes and self.chat.is_mounted:
             # Panes that are just being made draw themselves when they are there; of those that

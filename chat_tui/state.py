@@ -10,6 +10,7 @@ from typing import Final
 
 from platformdirs import user_state_path
 
+from chat_tui.muted import Muted
 from chat_tui.private_files import write_private
 
 _FILE: Final = "client.json"
@@ -44,6 +45,7 @@ class ClientState:
         self._path = folder / _FILE
         self.last: LastServer | None = None
         """The last successful sign-in; None at the first time."""
+        self.muted = Muted(folder)
         self._follow: dict[str, bool] = {}
         with suppress(OSError, ValueError, RecursionError):
             self._take(json.loads(self._path.read_bytes()))

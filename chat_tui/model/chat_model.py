@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
@@ -110,6 +110,12 @@ class ChatModel:
         log = self.log
         waiting = self._unconfirmed.get(self.room, {})
         return [log[entry_id] for entry_id in waiting if entry_id >= log.first]
+
+    def pending(self, longer_than: timedelta) -> int:
+        """How many own messages, in all rooms, the server has not taken within that time."""
+        since = self.now() - longer_than
+        waiting = ((self.log_of(room), entry) for room, entry, _ in self._own.values())
+        return sum(entry >= log.first and log[entry].at <= since for log, entry in waiting)
 
     def mark_resent(self, entry_id: int) -> str | None:
         """An unconfirmed message of the current room is being sent again: its text, as it was sent.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import ClassVar, Final
 
 from textual import on
@@ -17,7 +18,8 @@ from textual.selection import Selection
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from chat_server.wire.protocol import canonical_name
+from chat_server.wire.protocol import EVERYONE, canonical_name
+from chat_tui.attention import Attention
 from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.text import safe_text
@@ -28,13 +30,16 @@ from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.status_bar import Standing, StatusBar
-from chat_tui.widgets.subscriptions import Subscriptions
+from chat_tui.widgets.subscriptions import Newly, Subscriptions
 
 _BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
 """Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
 
 _BY_HEIGHT: Final = [(0, "-short"), (12, "-tall")]
 """Rows from which the stylesheet's class holds: short goes without the footer."""
+
+_SLOW: Final = timedelta(seconds=1)
+"""After how long a message that the server has not taken yet is worth a word in the status bar."""
 
 _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
@@ -57,18 +62,24 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+o", "open_room", "Open a room", show=False, priority=True, id="room.open"),
         Binding("ctrl+g", "resend", "Again", id="message.resend"),
         Binding("ctrl+r", "retry", "Retry", id="connection.retry"),
+        Binding("f8", "follow_everyone", "Follow everyone", show=False, id="people.everyone"),
+        Binding("ctrl+t", "mute", "Mute", show=False, priority=True, id="mute"),
         Binding("escape", "back_to_composer", "Write", show=False, id="composer"),
     ]
 
     class SignOut(Message):
         """Somebody wants to leave the server and see the form."""
 
-    def __init__(self, session: ChatSession, caught_up: Callable[[], None]) -> None:
+    def __init__(
+        self, session: ChatSession, attention: Attention, caught_up: Callable[[], None]
+    ) -> None:
         """`caught_up` is called after the session was told to do something: draw what changed."""
         super().__init__()
         self.session = session
+        self.attention = attention
         self._caught_up = caught_up
         self._offered = (ConnectionState.OFFLINE, False)
+        self._news: object = None  # what was drawn of what calls for attention
         self._held_back = False  # somebody pressed Enter while the connection was lost
 
     def compose(self) -> ComposeResult:
@@ -109,7 +120,7 @@ class ChatScreen(Screen[None]):
         if changes & {Pane.LOG, Pane.PEOPLE}:
             self.query_one(MessageLog).show(model.log, model.user, self._silence())
         if Pane.PEOPLE in changes:
-            self.query_one(Subscriptions).show(model.people, everyone_offered=self.modern)
+            self._draw_people()
         if Pane.STATUS in changes:
             standing = self._standing()
             self.query_one(StatusBar).show(standing)
@@ -122,6 +133,22 @@ class ChatScreen(Screen[None]):
             composer.accepting = model.connection.state is ConnectionState.ONLINE
             composer.speak_to(model.room)
             composer.say(self._trouble())
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the newest of the place in view is in view."""
+        return self.is_mounted and self.query_one(MessageLog).following
+
+    def draw_attention(self) -> None:
+        """Draw what is unread, who just spoke and what waits, where one of them has changed."""
+        if not self.is_mounted:
+            return
+        news = (self._newly(), self.attention.unread, self.attention.muted, self._waiting())
+        if news != self._news:
+            self._news = news
+            self._draw_people()
+            self.query_one("#room-header", Caption).update(self._header())
+            self.query_one(StatusBar).show(self._standing())
 
     def take_back(self, returned: TextReturned) -> None:
         """Put into the composer what could not be sent, and say why."""
@@ -205,6 +232,22 @@ class ChatScreen(Screen[None]):
             self.app.notify("It can be sent again once you are connected.", severity="warning")
         self._caught_up()
 
+    def action_follow_everyone(self) -> None:
+        """Hear whoever speaks where one is, or only whom one follows by name."""
+        if self.modern:
+            self.follow(EVERYONE)
+        else:
+            self.app.notify("This server lets you follow people by name only.", severity="warning")
+
+    def action_mute(self) -> None:
+        """Let the place in view call nobody: no bell, no count in the title; or let it again."""
+        place = self.session.model.place
+        if self.attention.turn_muted():
+            self.app.notify(f"{place} is muted: no bell, nothing in the title. Ctrl+T ends that.")
+        else:
+            self.app.notify(f"{place} is no longer muted.")
+        self.draw_attention()
+
     def action_retry(self) -> None:
         """Try to come back now."""
         self.session.retry_now()
@@ -271,11 +314,27 @@ class ChatScreen(Screen[None]):
         side.remove_class("-open")
         side.add_class("-closed")
 
+    def _draw_people(self) -> None:
+        people, newly = self.session.model.people, self._newly()
+        self.query_one(Subscriptions).show(people, newly, everyone_offered=self.modern)
+
+    def _newly(self) -> Newly:
+        model = self.session.model
+        spoke = model.people.just_spoke(model.now())
+        return Newly(model.unread.by_author(model.place), spoke)
+
+    def _waiting(self) -> int:
+        return self.session.model.pending(_SLOW)
+
     def _header(self) -> Content:
         model = self.session.model
         members = model.rooms.members_of(model.room)
-        count = "" if members is None else f" · {members} here"
-        return Content.assemble((model.room, "bold $accent"), (count, "$foreground 60%"))
+        unread = f"({self.attention.unread}) " if self.attention.unread else ""
+        about = "" if members is None else f" · {members} here"
+        about += " · muted" if model.place in self.attention.muted else ""
+        return Content.assemble(
+            (unread, "bold"), (model.room, "bold $accent"), (about, "$foreground 60%")
+        )
 
     def _silence(self) -> str:
         people = self.session.model.people
@@ -293,6 +352,8 @@ class ChatScreen(Screen[None]):
             model.server,
             model.room,
             model.round_trip,
+            model.rooms.members_of(model.room),
+            self._waiting(),
             len(model.unconfirmed),
         )
 

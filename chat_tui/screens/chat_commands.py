@@ -57,6 +57,13 @@ class ChatCommands(_Offers):
         yield _Offer("Open or join a room by name", "Ctrl+O", chat.action_open_room)
         yield _Offer("Rooms", "F2: to the list, or fold it", partial(chat.action_side, "rooms"))
         yield _Offer("People", "F3: to the list, or fold it", partial(chat.action_side, "people"))
+        if chat.modern:
+            everyone = chat.session.model.people.everyone
+            words = "Follow everyone no longer" if everyone else "Follow everyone"
+            yield _Offer(words, "F8", chat.action_follow_everyone)
+        place = chat.session.model.place
+        words = f"Mute {place} no longer" if place in chat.attention.muted else f"Mute {place}"
+        yield _Offer(words, "Ctrl+T: no bell, nothing in the title", chat.action_mute)
         yield _Offer("Go to the newest message", "End", chat.action_newest)
         if chat.check_action("resend", ()):
             yield _Offer("Send the unconfirmed message again", "Ctrl+G", chat.action_resend)

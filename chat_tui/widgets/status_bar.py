@@ -19,6 +19,10 @@ _SIGNS: Final = {
 }
 
 
+UNENCRYPTED: Final = "unencrypted"
+"""What goes over the wire is clear text: servers have no other way yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the bar tells. `round_trip` in seconds, None where it was not measured."""
@@ -28,6 +32,10 @@ class Standing:
     server: str
     room: str
     round_trip: float | None
+    members: int | None = None
+    """How many are in the room, None where that is not known."""
+    sending: int = 0
+    """Own messages that the server takes its time with."""
     unconfirmed: int = 0
     """Own messages that may not have arrived."""
 
@@ -63,19 +71,31 @@ class StatusBar(Widget):
         state = Content.assemble((f" {sign} {words}", color))
         where = Content(f"{standing.user}@{standing.server}") if standing.user else Content("")
         user, room = Content(standing.user), Content(standing.room)
-        speed = trouble = Content("")
-        if standing.round_trip is not None and standing.state is ConnectionState.ONLINE:
-            speed = Content.assemble((_milliseconds(standing.round_trip), "$foreground 60%"))
-        if standing.unconfirmed:
-            trouble = Content.assemble((f"! {standing.unconfirmed} not confirmed", "$text-warning"))
+        members = room
+        if standing.room and standing.members is not None:
+            members = Content.assemble(room, (f", {standing.members} here", "$foreground 60%"))
+        speed = clear = Content("")
+        if standing.state is ConnectionState.ONLINE:
+            clear = Content.assemble((UNENCRYPTED, "$foreground 60%"))
+            if standing.round_trip is not None:
+                speed = Content.assemble((_milliseconds(standing.round_trip), "$foreground 60%"))
+        trouble = self._trouble()
         return [
-            _joined(state, trouble, where, room, speed),
-            _joined(state, trouble, where, room),
-            _joined(state, trouble, user, room),
+            _joined(state, trouble, where, members, speed, clear),
+            _joined(state, trouble, user, members, speed, clear),
+            _joined(state, trouble, user, members, clear),
+            _joined(state, trouble, user, room, clear),
+            _joined(state, trouble, room, clear),
             _joined(state, trouble, room),
             _joined(state, trouble),
             state,
         ]
+
+    def _trouble(self) -> Content:
+        standing = self._standing
+        counts = [(standing.unconfirmed, "! {} not confirmed"), (standing.sending, "… {} sending")]
+        words = [(words.format(count), "$text-warning") for count, words in counts if count]
+        return _joined(*(Content.assemble(word) for word in words))
 
 
 def _joined(*parts: Content) -> Content:

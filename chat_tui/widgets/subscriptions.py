@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from textual import on
@@ -27,6 +28,18 @@ NOT_FOLLOWED: Final = "○"
 """Not heard."""
 
 
+SPOKE: Final = "‹"
+"""Said something within the last minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newly:
+    """What is new about people: how much of each is unread, and who just spoke."""
+
+    unread: Mapping[str, int] = field(default_factory=dict)
+    spoke: frozenset[str] = frozenset()
+
+
 class Subscriptions(Vertical):
     """The right sidebar. A click or Enter on a name follows, or no longer follows."""
 
@@ -39,6 +52,7 @@ class Subscriptions(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._people = People()
+        self._newly = Newly()
         self._everyone_offered = True
 
     def compose(self) -> ComposeResult:
@@ -47,9 +61,10 @@ class Subscriptions(Vertical):
         yield SideList(id="people-rows")
         yield Caption(id="people-advice")
 
-    def show(self, people: People, *, everyone_offered: bool) -> None:
+    def show(self, people: People, newly: Newly, *, everyone_offered: bool) -> None:
         """Draw these people. `everyone_offered`: the server knows how to follow everyone."""
         self._people = people
+        self._newly = newly
         self._everyone_offered = everyone_offered
         rows = self.query_one(SideList)
         rows.show(self._rows(rows.row_width))
@@ -65,7 +80,7 @@ class Subscriptions(Vertical):
 
     def on_resize(self) -> None:
         """Names are cut where the sidebar ends."""
-        self.show(self._people, everyone_offered=self._everyone_offered)
+        self.show(self._people, self._newly, everyone_offered=self._everyone_offered)
 
     @on(SideList.OptionSelected)
     def _toggled(self, event: SideList.OptionSelected) -> None:
@@ -79,7 +94,7 @@ class Subscriptions(Vertical):
         if self._everyone_offered:
             mark = THROUGH_EVERYONE if people.everyone else NOT_FOLLOWED
             rows.append(SideRow(EVERYONE, _marked(mark, "everyone", width)))
-        here, elsewhere = people.here(), people.elsewhere()
+        here, elsewhere = people.here(), people.elsewhere(also=self._newly.unread.keys() - {""})
         if here:
             rows += [_blank(), _heading("HERE")]
             rows += [self._person(person, width) for person in here]
@@ -96,7 +111,9 @@ class Subscriptions(Vertical):
             mark = FOLLOWED
         elif self._people.everyone:
             mark = THROUGH_EVERYONE
-        return SideRow(person.name, _marked(mark, person.name, width))
+        unread = self._newly.unread.get(person.name, 0)
+        spoke = person.name in self._newly.spoke
+        return SideRow(person.name, _marked(mark, person.name, width, unread, spoke=spoke))
 
     def _advice(self) -> str:
         people = self._people
@@ -108,9 +125,14 @@ class Subscriptions(Vertical):
         return ""
 
 
-def _marked(mark: str, name: str, width: int) -> Content:
+def _marked(mark: str, name: str, width: int, unread: int = 0, *, spoke: bool = False) -> Content:
     style = "$foreground 70%" if mark == NOT_FOLLOWED else "$foreground"
-    return Content.assemble((f"{mark} ", style), (padded(name, width - 2), style))
+    sign = f" {SPOKE}" if spoke else ""
+    number = f" {unread}" if unread else ""
+    name = padded(cut(name, width - 2 - len(sign) - len(number)) + sign, width - 2 - len(number))
+    return Content.assemble(
+        (f"{mark} ", style), (name, f"{style} bold" if spoke else style), (number, "bold")
+    )
 
 
 def _heading(words: str) -> SideRow:

@@ -8,19 +8,29 @@ from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     OwnPending,
+    OwnSent,
     OwnUnconfirmed,
     RoundTrip,
 )
 from chat_tui.widgets.status_bar import StatusBar
 from tests.tui.bench import chat
+from tests.tui.fake_session import at
 
 
-async def test_it_tells_state_user_server_room_and_round_trip(tmp_path: Path) -> None:
+async def test_it_tells_state_user_server_room_members_round_trip_and_that_all_can_read_it(
+    tmp_path: Path,
+) -> None:
     async with chat(tmp_path) as bench:
         bench.session.tell(RoundTrip(0.0031))
         await bench.settle()
         bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
-        assert bar.split("   ")[:4] == [" ● connected", "alice@127.0.0.1:9000", "lobby", "3 ms"]
+        assert bar.rstrip().split("   ") == [
+            " ● connected",
+            "alice@127.0.0.1:9000",
+            "lobby, 4 here",
+            "3 ms",
+            "unencrypted",
+        ]
         bench.session.tell(RoundTrip(0.0003))
         await bench.settle()
         assert "<1 ms" in bench.shown()
@@ -60,5 +70,21 @@ async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
                     "alice@127.0.0.1:9000",
                     "alice",
                     "lobby",
+                    "lobby, 4 here",
                     "3 ms",
+                    "unencrypted",
                 }
+
+
+async def test_what_the_server_takes_its_time_with_is_counted(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bar = bench.app.chat.query_one(StatusBar)
+        clock = [at("21:00:00")]
+        bench.model.now = lambda: clock[0]
+        bench.session.tell(OwnPending(1, "lobby", "x"), OwnPending(2, "dev", "y"))
+        await bench.settle()
+        assert "sending" not in bench.shown(bar)
+        clock[0] = at("21:00:01")
+        await bench.until(lambda: "… 2 sending" in bench.shown(bar))
+        bench.session.tell(OwnSent(1), OwnUnconfirmed(2))
+        await bench.until(lambda: "sending" not in bench.shown(bar))
