@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import ClassVar, Final
@@ -20,6 +21,7 @@ from chat_tui.beside import LocalServerUp, log_path_of, others_are_on
 from chat_tui.house_style import HouseStyle
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.quiet_collection import QuietCollection
 from chat_tui.screens import wording
 from chat_tui.screens.chat import ChatScreen
 from chat_tui.screens.confirm import ConfirmScreen
@@ -76,6 +78,8 @@ class ChatApp(HouseStyle):
         self.chat = ChatScreen(self.session, self.attention, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self._was_in: tuple[str, int, str] | None = None  # host, port, user
+        self._collection = QuietCollection()
+        self._quiet = True  # nothing has come since the last tick
         self._ousted = False  # somebody else took our place on the server
         self.add_mode("chat", lambda: self.chat)
 
@@ -117,12 +121,16 @@ class ChatApp(HouseStyle):
         """Take in what arrived, a bounded part of it, and draw each changed pane once."""
         more = self.session.pump()
         self._catch_up()
+        self._quiet = False
         if more:
             self.set_timer(_BREATH, self._take_in)
 
     def _tick(self) -> None:
         self.session.tick()
         self._catch_up()
+        if not self.is_headless:  # it is the whole process that it is about
+            self._collection.tick(time.monotonic(), quiet=self._quiet and self.chat.is_mounted)
+        self._quiet = True
         self.attention.show_title()
         self.chat.draw_attention()
 
