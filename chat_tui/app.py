@@ -13,7 +13,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from chat_tui import events
 from chat_tui.attention import Attention
@@ -27,6 +27,7 @@ from chat_tui.screens.chat import ChatScreen
 from chat_tui.screens.confirm import ConfirmScreen
 from chat_tui.screens.help import HelpScreen, Situation
 from chat_tui.screens.login import LoginScreen
+from chat_tui.screens.wire import Server, WireScreen
 from chat_tui.session import ChatSession
 from chat_tui.start import Start as Start
 from chat_tui.state import ClientState
@@ -53,6 +54,7 @@ class ChatApp(HouseStyle):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="help"),
+        Binding("f6", "wire", "Wire", show=False, priority=True, id="wire"),
         Binding("ctrl+q", "quit", "Quit", id="quit"),
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
     ]
@@ -202,6 +204,14 @@ class ChatApp(HouseStyle):
         log = log_path_of(self.local_server)
         self.push_screen(HelpScreen(Situation(asked.host, asked.port, commands, log)))
 
+    def action_wire(self) -> None:
+        """What really goes over the wire."""
+        if isinstance(self.screen, WireScreen):
+            self.screen.dismiss()
+        elif not isinstance(self.screen, ModalScreen):
+            asked, model = self._asked, self.session.model
+            self.push_screen(WireScreen(model, Server(asked.host, asked.port, asked.user)))
+
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""
         if others_are_on(self.local_server, self.session.model, ousted=self._ousted):
@@ -218,5 +228,6 @@ class ChatApp(HouseStyle):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers everywhere."""
         yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
+        yield SystemCommand("The wire", "F6: the raw lines, both ways", self.action_wire)
         yield SystemCommand("Help", "F1: all keys and signs", self.action_help)
         yield SystemCommand("Quit", "Ctrl+Q", self.action_quit)

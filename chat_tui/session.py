@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE, Oversize
+from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize, Text
 from chat_server.wire.stream import Stream
 from chat_tui import events
 from chat_tui.account import Account, account
@@ -21,6 +21,7 @@ from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
 from chat_tui.dialogue.wish import Wish
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.typed import typed_lines, wire_form
 
 _BATCH: Final = 16
 """Lines between two looks at the clock while taking in what arrived."""
@@ -142,6 +143,7 @@ class ChatSession:
         """
         self.model.history.add(text)
         if self._dialogue is not None:
+            self._acted([wire_form(line) for line in typed_lines(text)])
             self._dialogue.submit(text, self._clock())
             self._talk()
         elif text.strip() == "/quit":
@@ -153,6 +155,7 @@ class ChatSession:
     def join(self, room: str) -> None:
         """Go to `room`. What is typed from here on waits for the answer."""
         if self._dialogue is not None:
+            self._acted([f"/join {room}"])
             self._dialogue.join(room, self._clock())
             self._talk()
         else:
@@ -161,7 +164,8 @@ class ChatSession:
     def toggle_follow(self, name: str) -> None:
         """Follow `name` ("*": everyone), or no longer. Nothing happens for our own name."""
         if self._dialogue is not None:
-            self._dialogue.toggle_follow(name, self._clock())
+            asked = self._dialogue.toggle_follow(name, self._clock())
+            self._acted([asked] if asked else [])
             self._talk()
 
     def resend(self, entry_id: int) -> bool:
@@ -175,6 +179,7 @@ class ChatSession:
         text = self.model.mark_resent(entry_id)
         if text is None:
             return False
+        self._acted([wire_form(Text(text))])
         self._dialogue.say(text, self._clock())
         self._talk()
         return True
@@ -202,6 +207,7 @@ class ChatSession:
                 if isinstance(line, Oversize):
                     dialogue.receive_oversize(self._clock())
                 else:
+                    self.model.wire.received(line)
                     dialogue.receive(line, self._clock())
             left -= len(lines)
             self._talk()
@@ -211,6 +217,7 @@ class ChatSession:
             return False
         ended = connection.inbox.ended
         if ended is not None:
+            self.model.wire.note(ended)
             dialogue.lost(ended, self._clock())
             self._talk()
         elif len(connection.inbox):
@@ -274,6 +281,7 @@ class ChatSession:
         except RuntimeError as problem:
             self._not_in(events.SignInRefused(f"No thread to write with: {problem}", retry=True))
             return
+        self.model.wire.note(f"Connected to {account.server}")
         self._in_session = False
         self._early.clear()
         self._dialogue = Dialogue(
@@ -287,7 +295,9 @@ class ChatSession:
         if dialogue is None or connection is None:
             return
         learned = dialogue.take_events()
-        connection.send(dialogue.take_lines())
+        lines = dialogue.take_lines()
+        self.model.wire.sent(lines)
+        connection.send(lines)
         if dialogue.ending is not None:
             self._drop()
         for event in learned:
@@ -301,6 +311,11 @@ class ChatSession:
             self._away_since = self.model.now()
             self._backoff.session_ended(self._clock() - self._online_since)
             self._wait(dialogue.last_words)
+
+    def _acted(self, lines: list[str]) -> None:
+        """The person asks for this, in the room that we are in or on the way to."""
+        if self._dialogue is not None:
+            self.model.wire.acted(self._dialogue.wish.room or LOBBY, lines)
 
     def _has_arrived(self, dialogue: Dialogue) -> bool:
         arriving = self._clock() - self._online_since

@@ -52,6 +52,13 @@ def typed_lines(text: str) -> list[CommandLine | Text]:
     return [Text(said)] if said else []
 
 
+def wire_form(line: CommandLine | Text) -> str:
+    """The line that asks a server for this, without its end."""
+    if isinstance(line, CommandLine):
+        return line.line
+    return "/" + line.text if line.text.startswith("/") else line.text
+
+
 def sending_problem(line: CommandLine | Text) -> str | None:
     """Why no server takes this line, or None where it can be sent."""
     try:

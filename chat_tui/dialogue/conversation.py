@@ -137,15 +137,20 @@ class Conversation:
             self._held.add([Move(name)])
             self._go_on(now)
 
-    def toggle_follow(self, name: str, now: float) -> None:
-        """Follow somebody ("*": everyone), or no longer: the contrary of what was last wanted."""
+    def toggle_follow(self, name: str, now: float) -> str | None:
+        """Follow somebody ("*": everyone), or no longer: the contrary of what was last wanted.
+
+        Gives back the command that was asked for, None where there is none for it.
+        """
         follow = name not in self._following.followed
         for asked in self._out.requests():
             if asked.kind in (Kind.SUBSCRIBE, Kind.UNSUBSCRIBE) and asked.subject == name:
                 follow = asked.kind is Kind.UNSUBSCRIBE
-        if name != self._own.name:
-            word = "/subscribe" if follow else "/unsubscribe"
-            self._out.ask(word, name, origin=Origin.CLICKED, now=now)
+        if name == self._own.name:
+            return None
+        word = "/subscribe" if follow else "/unsubscribe"
+        request_made = self._out.ask(word, name, origin=Origin.CLICKED, now=now)
+        return None if request_made is None else request_made.line
 
     def settle(self) -> None:
         """The connection is over: say what has become of all that was under way."""

@@ -105,10 +105,11 @@ class Dialogue:
         else:
             self._conversation.join(room, now)
 
-    def toggle_follow(self, name: str, now: float) -> None:
-        """Follow somebody ("*": everyone), or no longer. Only while online."""
+    def toggle_follow(self, name: str, now: float) -> str | None:
+        """Follow somebody ("*": everyone), or no longer; the command for it. Only while online."""
         if self._conversation is not None and self.ending is None:
-            self._conversation.toggle_follow(name, now)
+            return self._conversation.toggle_follow(name, now)
+        return None
 
     # What comes from outside.
 

@@ -19,6 +19,7 @@ from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import Rooms
 from chat_tui.model.text import safe_name, safe_text
 from chat_tui.model.unread import Unread
+from chat_tui.model.wire_record import WireRecord
 
 _CALLS_KEPT: Final = 16
 """Calls that wait for somebody who asks for them: more at once would be no more than noise."""
@@ -60,6 +61,8 @@ class ChatModel:
         self.history = History()
         """What was sent from the composer, in every session."""
         self.mentions = Mentions()
+        self.wire = WireRecord(lambda: self.now())
+        """What went over the wire, in every session."""
         self.begin("", "")
 
     def begin(self, server: str, user: str) -> None:

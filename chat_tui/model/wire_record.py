@@ -1,0 +1,105 @@
+"""The lines that went over the wire, both ways, and what the person did last, as such lines."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Final, NamedTuple
+
+from chat_tui.model.text import safe_text
+
+LINES_KEPT: Final = 2_000
+"""The newest lines that are kept."""
+
+CHARACTERS_KEPT: Final = 1 << 20
+"""The same for their length; the newest line is kept however long it is."""
+
+# What follows is never kept, so nothing that shows or copies a line can give it away.
+_SECRET: Final = re.compile(r"\s*(?:LOGIN\s+\S+|/passwd)(?=\s)\s*(.*)", re.DOTALL | re.IGNORECASE)
+_MASK: Final = "***"
+
+
+class Way(Enum):
+    """Where a line went."""
+
+    SENT = ">"
+    RECEIVED = "<"
+    NOTE = "·"
+    """Nowhere: a connection was made, or ended."""
+
+
+class WireLine(NamedTuple):
+    """One line, safe for a terminal. `at` is local time without zone."""
+
+    at: datetime
+    way: Way
+    text: str
+
+
+class LastAction(NamedTuple):
+    """The newest that the person asked for: the lines that do it, said in `room`."""
+
+    room: str
+    lines: tuple[str, ...]
+
+
+class WireRecord:
+    """A bounded record of one client, over all its connections. The screen's thread calls it.
+
+    Lines are numbered from 0 on: `first` is the oldest that is kept, `end` one more than the
+    newest.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._kept: deque[tuple[datetime, Way, str]] = deque()
+        self._characters = 0
+        self.end = 0
+        self.last_action: LastAction | None = None
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest line that is kept."""
+        return self.end - len(self._kept)
+
+    def sent(self, lines: Sequence[bytes]) -> None:
+        """These lines go to the server."""
+        for line in lines:
+            self._keep(Way.SENT, masked(line.decode("utf-8", "replace").rstrip("\r\n")))
+
+    def received(self, line: str) -> None:
+        """The server sent this line."""
+        self._keep(Way.RECEIVED, line)
+
+    def note(self, words: str) -> None:
+        """Something happened to the connection."""
+        self._keep(Way.NOTE, words)
+
+    def acted(self, room: str, lines: Sequence[str]) -> None:
+        """The person asked for this, in the form in which it goes over the wire."""
+        if lines and not any(map(_SECRET.match, lines)):
+            self.last_action = LastAction(room, tuple(lines))
+
+    def since(self, number: int) -> list[WireLine]:
+        """The lines that are kept, from this number on."""
+        newest = max(0, min(self.end - number, len(self._kept)))
+        kept = [self._kept[index] for index in range(-newest, 0)]
+        return [WireLine(at, way, safe_text(text)) for at, way, text in kept]
+
+    def _keep(self, way: Way, text: str) -> None:
+        self._kept.append((self._now(), way, text))
+        self._characters += len(text)
+        self.end += 1
+        while len(self._kept) > 1 and (
+            len(self._kept) > LINES_KEPT or self._characters > CHARACTERS_KEPT
+        ):
+            self._characters -= len(self._kept.popleft()[2])
+
+
+def masked(line: str) -> str:
+    """A line of ours without the password that is in it, if one is."""
+    secret = _SECRET.match(line)
+    return line if secret is None else line[: secret.start(1)] + _MASK
