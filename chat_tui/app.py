@@ -18,6 +18,7 @@ from textual.screen import ModalScreen, Screen
 from chat_tui import events
 from chat_tui.attention import Attention
 from chat_tui.beside import LocalServerUp, log_path_of, others_are_on
+from chat_tui.draft_shelf import DraftShelf
 from chat_tui.house_style import HouseStyle
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel
@@ -70,6 +71,7 @@ class ChatApp(HouseStyle):
         self._start = start
         self._state = state
         self.session = make_session(ChatModel(), self._start_reader, self._wake)
+        self._shelf = DraftShelf(state.folder, self.session.model)
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
@@ -98,7 +100,7 @@ class ChatApp(HouseStyle):
         self.add_mode("login", self.get_default_screen)
         self.set_interval(_TICK, self._tick)
         if not self.is_headless and sys.__stdin__ is not None:
-            end_with_the_terminal(sys.__stdin__.fileno(), self.exit)
+            end_with_the_terminal(sys.__stdin__.fileno(), self._leave)
 
     def on_unmount(self) -> None:
         """Whatever ended the app: no thread of the session outlives it, nor our title."""
@@ -133,6 +135,7 @@ class ChatApp(HouseStyle):
         if not self.is_headless:  # it is the whole process that it is about
             self._collection.tick(time.monotonic(), quiet=self._quiet and self.chat.is_mounted)
         self._quiet = True
+        self._shelf.tick()
         self.attention.show_title()
         self.chat.draw_attention()
 
@@ -154,6 +157,8 @@ class ChatApp(HouseStyle):
                 tick = asked.follow_everyone
                 self._state.signed_in(asked.host, asked.port, asked.user, tick)
                 self._was_in, self._ousted = (asked.host, asked.port, asked.user), False
+                if places := self._shelf.open(*self._was_in):
+                    self.notify(f"Half written, and kept: {', '.join(places)}")
                 self.login.forget_password()
                 self.switch_mode("chat")
             case events.SignInRefused(reason, retry):
@@ -174,6 +179,7 @@ class ChatApp(HouseStyle):
     @on(LoginScreen.SignIn)
     def _sign_in(self, asked: LoginScreen.SignIn) -> None:
         self._asked = asked
+        self._shelf.save()
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
         address, account = (asked.host, asked.port), (asked.user, asked.password)
         room, everyone = self._start.room, asked.follow_everyone
@@ -222,8 +228,17 @@ class ChatApp(HouseStyle):
 
     def _quit_if(self, yes: bool | None) -> None:
         if yes:
-            self.session.close()
-            self.exit()
+            self._leave()
+
+    def _leave(self) -> None:
+        """End it. What waits to be sent goes back to the composer first, to be there again."""
+        self.session.cancel()
+        self._catch_up()
+        if self.chat.is_mounted:
+            self.chat.turn_to_draft()
+        self._shelf.save()
+        self.session.close()
+        self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers everywhere."""

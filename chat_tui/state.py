@@ -42,6 +42,7 @@ class ClientState:
 
     def __init__(self, folder: Path) -> None:
         """Read what `folder` holds."""
+        self.folder = folder
         self._path = folder / _FILE
         self.last: LastServer | None = None
         """The last successful sign-in; None at the first time."""

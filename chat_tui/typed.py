@@ -7,9 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chat_server.wire.protocol import (
+    LOBBY,
     Command,
     LineTooLong,
     Text,
+    canonical_name,
     encode_line,
     encode_message,
     parse_client_line,
@@ -57,6 +59,16 @@ def wire_form(line: CommandLine | Text) -> str:
     if isinstance(line, CommandLine):
         return line.line
     return "/" + line.text if line.text.startswith("/") else line.text
+
+
+def room_asked_for(text: str) -> str | None:
+    """The room into which `text`, if Enter gives it, asks to go; None where it asks for none."""
+    match typed_lines(text):
+        case [CommandLine(word="/join", arguments=(room,))]:
+            return canonical_name(room)
+        case [CommandLine(word="/leave", arguments=())]:
+            return LOBBY
+    return None
 
 
 def sending_problem(line: CommandLine | Text) -> str | None:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
+from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.model.history import History
 from chat_tui.model.mentions import Mentions
@@ -86,6 +87,8 @@ class ChatModel:
         # The text as it was sent, which the entry may show otherwise (a TAB).
         self._own: dict[int, tuple[str, int, str]] = {}  # pending: own id -> room, entry, text
         self._unconfirmed: dict[str, dict[int, str]] = {}  # room -> entry -> text, oldest first
+        self.drafts = Drafts()
+        self._going_to: str | None = None  # the room that a join is under way to
         self._changes |= set(Pane)
 
     @property
@@ -97,6 +100,16 @@ class ChatModel:
     def place(self) -> str:
         """What is in view and written to: the current room."""
         return self.room
+
+    @property
+    def writing_to(self) -> str:
+        """The place that the next letter is meant for: while one goes to a room, already that."""
+        return self.place if self._going_to is None else self._going_to
+
+    def go_to(self, room: str) -> None:
+        """A way into `room` was asked for; its answer is still to come."""
+        self._going_to = safe_name(room)
+        self._changes.add(Pane.COMPOSER)
 
     @property
     def log(self) -> RoomLog:
@@ -131,6 +144,31 @@ class ChatModel:
             self._changes |= {Pane.LOG, Pane.STATUS}
         return text
 
+    def unproved(self) -> dict[str, list[tuple[datetime, str]]]:
+        """By place, oldest first: when what was said that is not known to have arrived."""
+        own = [(place, number, text) for place, number, text in self._own.values()]
+        for place, texts in self._unconfirmed.items():
+            own += [(place, number, text) for number, text in texts.items()]
+        found: dict[str, list[tuple[datetime, str]]] = {}
+        for place, number, text in sorted(own):
+            log = self.log_of(place)
+            at = log[number].at if number >= log.first else self.now()
+            found.setdefault(place, []).append((at, text))
+        return found
+
+    def restore_unproved(self, place: str, at: datetime, text: str) -> None:
+        """This was said in an earlier session, and it may have arrived or not."""
+        entry = self._own_entry(place, at, text, EntryState.UNCONFIRMED)
+        self._unconfirmed.setdefault(place, {})[entry.id] = text
+        self._changes.add(Pane.STATUS)
+
+    def let_go(self) -> None:
+        """Nobody wants to send the unconfirmed messages of the place in view again."""
+        for entry in self.unconfirmed:
+            self.log.set_state(entry.id, EntryState.LET_GO)
+        self._unconfirmed.pop(self.place, None)
+        self._changes |= {Pane.LOG, Pane.STATUS}
+
     def take_calls(self) -> list[Call]:
         """Who addressed us since the last call: never ourselves, nor what was said long ago."""
         calls = list(self._calls)
@@ -158,6 +196,8 @@ class ChatModel:
                 self._changes.add(Pane.STATUS)
             case events.ConnectionChanged():
                 self.connection = event
+                if event.state is not ConnectionState.ONLINE:
+                    self._going_to = None
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
                 self.user = self.people.user = safe_name(user)
@@ -174,7 +214,8 @@ class ChatModel:
                 self._apply_to_subscriptions(event)
             case events.ServerLine(text, kind):
                 self._add(self.room, _SERVER_LINE_KINDS[kind], text)
-            case events.JoinFailed(_, reason):
+            case events.JoinFailed(room, reason):
+                self._went_to(safe_name(room))
                 self._add(self.room, EntryKind.ERROR, reason)
             case events.SignedOut(reason):
                 self._add(self.room, EntryKind.SERVER, reason)
@@ -231,7 +272,14 @@ class ChatModel:
         if room != self.room:
             self.people.forget_here()
         self.rooms.enter(room)
+        self._went_to(room)
         self._changes |= set(Pane)
+
+    def _went_to(self, room: str) -> None:
+        """The way into `room` has come to its end, there or not."""
+        if room == self._going_to:
+            self._going_to = None
+            self._changes.add(Pane.COMPOSER)
 
     def _message_arrived(self, room: str, message: Message | Action | Private) -> None:
         author = safe_name(message.author)
@@ -263,16 +311,14 @@ class ChatModel:
             self._calls.append(Call(place, entry))
 
     def _own_pending(self, own_id: int, room: str, text: str) -> None:
-        entry = self.log_of(room).append(
-            EntryKind.MESSAGE,
-            self.now(),
-            safe_text(text),
-            author=self.user,
-            own=True,
-            state=EntryState.PENDING,
-        )
+        entry = self._own_entry(room, self.now(), text, EntryState.PENDING)
         self._own[own_id] = (room, entry.id, text)
-        self._log_changed(room)
+
+    def _own_entry(self, place: str, at: datetime, text: str, state: EntryState) -> Entry:
+        kind, said = EntryKind.MESSAGE, safe_text(text)
+        entry = self.log_of(place).append(kind, at, said, author=self.user, own=True, state=state)
+        self._log_changed(place)
+        return entry
 
     def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
         place = self._own.pop(own_id, None)

@@ -32,6 +32,8 @@ class EntryState(Enum):
     """The connection broke first: it may have arrived. Can be sent again, by a key only."""
     RESENT = "resent"
     """Was unconfirmed, and was sent again as a newer entry."""
+    LET_GO = "let go"
+    """Was unconfirmed, and nobody wants to send it again."""
 
 
 @dataclass(frozen=True, slots=True)

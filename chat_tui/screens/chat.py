@@ -24,7 +24,9 @@ from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.text import safe_text
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
+from chat_tui.screens.half_written import HalfWritten
 from chat_tui.session import ChatSession
+from chat_tui.typed import room_asked_for
 from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
@@ -80,6 +82,7 @@ class ChatScreen(Screen[None]):
         self._caught_up = caught_up
         self._offered = (ConnectionState.OFFLINE, False)
         self._news: object = None  # what was drawn of what calls for attention
+        self._half_written = HalfWritten(session.model)
         self._held_back = False  # somebody pressed Enter while the connection was lost
 
     def compose(self) -> ComposeResult:
@@ -131,7 +134,8 @@ class ChatScreen(Screen[None]):
         if Pane.COMPOSER in changes:
             composer = self.query_one(Composer)
             composer.accepting = model.connection.state is ConnectionState.ONLINE
-            composer.speak_to(model.room)
+            self.turn_to_draft()
+            composer.speak_to(model.writing_to)
             composer.say(self._trouble())
 
     @property
@@ -150,8 +154,13 @@ class ChatScreen(Screen[None]):
             self.query_one("#room-header", Caption).update(self._header())
             self.query_one(StatusBar).show(self._standing())
 
+    def turn_to_draft(self) -> None:
+        """What is in the composer is what is half written for the place that one writes to."""
+        self._half_written.turn(self.query_one(Composer))
+
     def take_back(self, returned: TextReturned) -> None:
         """Put into the composer what could not be sent, and say why."""
+        self.turn_to_draft()
         words = safe_text(returned.reason)
         if not self.query_one(Composer).give_back(returned.text):
             words += f"\nPress Up for it: {safe_text(returned.text)[:60]}"
@@ -159,8 +168,15 @@ class ChatScreen(Screen[None]):
 
     # What the panes say
 
+    @on(Composer.Changed, "#composer")
+    def _keep_draft(self) -> None:
+        self._half_written.keep(self.query_one(Composer))
+
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
+        room = room_asked_for(event.text)
+        if room is not None and "/join" in self.session.model.commands:
+            self.session.model.go_to(room)
         self.session.submit(event.text)
         self.query_one(MessageLog).action_follow()
         self._caught_up()
@@ -209,7 +225,9 @@ class ChatScreen(Screen[None]):
 
     def join(self, room: str) -> None:
         """Go to a room; what is typed from here on waits for the answer."""
-        self.session.join(room)
+        name = canonical_name(room.strip()) or room
+        self.session.model.go_to(name)
+        self.session.join(name)
         self.action_back_to_composer()
         self._caught_up()
 
@@ -247,6 +265,11 @@ class ChatScreen(Screen[None]):
         else:
             self.app.notify(f"{place} is no longer muted.")
         self.draw_attention()
+
+    def action_let_go(self) -> None:
+        """Send no message of this place again that was not confirmed."""
+        self.session.model.let_go()
+        self._caught_up()
 
     def action_retry(self) -> None:
         """Try to come back now."""

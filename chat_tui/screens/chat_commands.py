@@ -67,6 +67,7 @@ class ChatCommands(_Offers):
         yield _Offer("Go to the newest message", "End", chat.action_newest)
         if chat.check_action("resend", ()):
             yield _Offer("Send the unconfirmed message again", "Ctrl+G", chat.action_resend)
+            yield _Offer("Let go of what is not confirmed", "it stays as it is", chat.action_let_go)
         if chat.check_action("retry", ()):
             yield _Offer("Try to connect now", "Ctrl+R", chat.action_retry)
         yield _Offer("Sign out", "Back to the form", chat.action_sign_out)

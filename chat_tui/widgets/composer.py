@@ -78,6 +78,20 @@ class Composer(TextArea, inherit_bindings=False):
         """Name the room that will hear it."""
         self.placeholder = Content(f"Message {room}…")
 
+    @property
+    def draft(self) -> str:
+        """What was typed and not sent; not what Up brought back, unless somebody changed it."""
+        end, place = len(self._history), self._place
+        if place is None or place >= end or self.text != self._history[place]:
+            return self.text
+        return self._typed.get(end, "")
+
+    def take_up(self, draft: str) -> None:
+        """Go on with another draft; `draft`, from before, is put away already."""
+        self._place = None
+        self._typed.clear()
+        self._replace(draft)
+
     def say(self, line: Content | None) -> None:
         """Put a line about the connection above the text; None: nothing to say."""
         self._line_about_connection = line

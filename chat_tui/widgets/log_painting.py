@@ -37,7 +37,11 @@ _TEXT_STYLES: Final = {
     EntryKind.GAP: "gap",
 }
 
-_MARKS: Final = {EntryState.PENDING: ("sending…", "…"), EntryState.RESENT: ("sent again", "↻")}
+_MARKS: Final = {
+    EntryState.PENDING: ("sending…", "…"),
+    EntryState.RESENT: ("sent again", "↻"),
+    EntryState.LET_GO: ("not confirmed", "!"),
+}
 """What stands behind an own message that is in this state: in words, and where there is no room."""
 
 Piece = tuple[str, Style]
