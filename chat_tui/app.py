@@ -158,7 +158,8 @@ class ChatApp(HouseStyle):
                 self._state.signed_in(asked.host, asked.port, asked.user, tick)
                 self._was_in, self._ousted = (asked.host, asked.port, asked.user), False
                 if places := self._shelf.open(*self._was_in):
-                    self.notify(f"Half written, and kept: {', '.join(places)}")
+                    words = f"half written, and kept: {', '.join(places)}"
+                    self.session.model.apply(events.ServerLine(words, "notice"))
                 self.login.forget_password()
                 self.switch_mode("chat")
             case events.SignInRefused(reason, retry):

@@ -115,7 +115,7 @@ async def test_quitting_and_starting_again(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)
         assert written(bench) == "half a line"
-        assert "! not confirmed: it may have" in bench.shown()
-        assert "Half written, and kept: dev" in bench.shown()
+        assert "! not confirmed: it may have arrived." in bench.shown()
+        assert "half written, and kept: dev" in bench.shown()
         await bench.press("ctrl+g")
         assert bench.session.told[-1][0] == "resend"
