@@ -22,12 +22,15 @@ from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.attention import Attention
 from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
+from chat_tui.model.completion import Offer, offer
 from chat_tui.model.text import safe_text
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.screens.half_written import HalfWritten
 from chat_tui.session import ChatSession
+from chat_tui.slash_guard import HeldBack, held_back
 from chat_tui.typed import room_asked_for
 from chat_tui.widgets.caption import Caption
+from chat_tui.widgets.completion_popup import CompletionPopup
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
@@ -92,7 +95,10 @@ class ChatScreen(Screen[None]):
             with Vertical(id="talk"):
                 yield Caption(id="room-header")
                 yield MessageLog(id="log")
-                yield Composer(self.session.model.history, id="composer")
+                yield CompletionPopup()
+                yield Composer(
+                    self.session.model.history, self._offers, self._why_not, id="composer"
+                )
             yield Subscriptions(id="people")
         with Container(id="bottom"):
             yield StatusBar(id="status")
@@ -185,6 +191,15 @@ class ChatScreen(Screen[None]):
     def _not_accepted(self) -> None:
         self._held_back = True
         self.draw({Pane.COMPOSER})
+
+    @on(Composer.Offered)
+    def _list_choices(self, event: Composer.Offered) -> None:
+        room = self.query_one(MessageLog).size.height
+        self.query_one(CompletionPopup).show(event.choices, event.chosen, room)
+
+    @on(CompletionPopup.Clicked)
+    def _choice_clicked(self, event: CompletionPopup.Clicked) -> None:
+        self.query_one(Composer).take(event.index)
 
     @on(Composer.ScrollLog)
     def _scroll_log(self, event: Composer.ScrollLog) -> None:
@@ -328,6 +343,13 @@ class ChatScreen(Screen[None]):
         return True
 
     # How it is done
+
+    def _offers(self, before: str, alone: bool, asked: bool) -> Offer | None:
+        return offer(self.session.model, before, alone=alone, asked=asked)
+
+    def _why_not(self, text: str) -> HeldBack | None:
+        model = self.session.model
+        return held_back(text, model.commands, model.user)
 
     def _open(self, side: Widget) -> None:
         side.remove_class("-closed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
@@ -13,7 +14,9 @@ from textual.widgets import TextArea
 
 from chat_server.wire.protocol import clean
 from chat_tui.model.history import History
+from chat_tui.slash_guard import HeldBack
 from chat_tui.typed import put_back
+from chat_tui.widgets.completing_area import CompletingArea, Offers
 
 _NOT_OF_A_TEXT_AREA: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
 """Keys that a text area would take, and that mean more to the screen or to the log."""
@@ -23,11 +26,11 @@ def _is_ours(binding: BindingType) -> bool:
     return isinstance(binding, Binding) and binding.key not in _NOT_OF_A_TEXT_AREA
 
 
-class Composer(TextArea, inherit_bindings=False):
+class Composer(CompletingArea, inherit_bindings=False):
     """A few lines of text; Enter sends them, Up and Down walk through what was sent before.
 
     A paste of several lines stays here, whole, until Enter. While `accepting` is false Enter leaves
-    the text where it is.
+    the text where it is; so it does where the text is held back, and then Tab mends it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,15 +57,16 @@ class Composer(TextArea, inherit_bindings=False):
 
         to: Literal["page_up", "page_down", "end"]
 
-    def __init__(self, history: History, *, id: str | None = None) -> None:
-        """`history`: what was sent; only read here."""
-        super().__init__(
-            id=id,
-            soft_wrap=True,
-            tab_behavior="focus",
-            compact=True,
-            highlight_cursor_line=False,
-        )
+    def __init__(
+        self,
+        history: History,
+        offers: Offers,
+        held_back: Callable[[str], HeldBack | None],
+        *,
+        id: str | None = None,
+    ) -> None:
+        """`history`: what was sent; only read here. `held_back`: why a text must not be sent."""
+        super().__init__(offers, id=id)
         self.accepting = True
         """Whether Enter sends now."""
         self._history = history
@@ -71,6 +75,8 @@ class Composer(TextArea, inherit_bindings=False):
         self._place: int | None = None
         self._typed: dict[int, str] = {}
         self._line_about_connection: Content | None = None
+        self._held_back = held_back
+        self._held: HeldBack | None = None  # why the text, as it stands now, was not sent
 
     # What the screen tells
 
@@ -95,7 +101,6 @@ class Composer(TextArea, inherit_bindings=False):
     def say(self, line: Content | None) -> None:
         """Put a line about the connection above the text; None: nothing to say."""
         self._line_about_connection = line
-        self.set_class(line is not None, "-trouble")
         self._title()
 
     def give_back(self, text: str) -> bool:
@@ -113,11 +118,15 @@ class Composer(TextArea, inherit_bindings=False):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
-        """Enter sends instead of making a line."""
-        if event.key == "enter":
+        """Enter sends instead of making a line; Tab mends what was held back."""
+        if event.key == "enter" and not self.is_choosing:
             event.stop()
             event.prevent_default()
             self._submit()
+        elif event.key == "tab" and self._held is not None and self._held.instead:
+            event.stop()
+            event.prevent_default()
+            self._replace(self._held.instead)
 
     async def on_paste(self, event: events.Paste) -> None:
         """Keep all lines of a paste, without what would be obeyed by the terminal."""
@@ -157,13 +166,18 @@ class Composer(TextArea, inherit_bindings=False):
             self._walk(1)
 
     def on_text_area_changed(self) -> None:
-        """Say how many lines Enter would send."""
+        """Say how many lines Enter would send; what was said about the former text is over."""
+        self._held = None
         self._title()
 
     # How it is done
 
     def _submit(self) -> None:
         if not self.text.strip():
+            return
+        self._held = self._held_back(self.text)
+        if self._held is not None:
+            self._title()
             return
         if not self.accepting:
             self.post_message(self.NotAccepted())
@@ -186,12 +200,16 @@ class Composer(TextArea, inherit_bindings=False):
         self._replace(self._typed.get(there, self._history[there] if there < end else ""))
 
     def _replace(self, text: str) -> None:
+        self.settle()
         self.load_text(text)
         self.move_cursor(self.document.end)
 
     def _title(self) -> None:
         lines = self.document.line_count
         title = self._line_about_connection
+        if self._held is not None:
+            title = Content(self._held.why)
+        self.set_class(title is not None, "-trouble")
         if title is None and lines > 1:
             title = Content(f"{lines} lines: Enter sends each as a message")
         self.border_title = None if title is None else Content.assemble(" ", title, " ")

@@ -70,6 +70,34 @@ async def test_a_paste_is_text_and_not_orders_to_the_terminal(tmp_path: Path) ->
         assert "[/] [red]x[/red] [@click=app.quit]press[/]" in composer_of(bench).text
 
 
+async def test_what_went_wrong_stays_and_the_nearest_command_is_a_key_away(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        composer = composer_of(bench)
+        await write(bench, "/subscrbe bob")
+        await bench.press("enter")
+        assert (composer.text, bench.session.told) == ("/subscrbe bob", [])
+        assert "/subscrbe is no command. Tab: /subscribe bob" in bench.shown(composer)
+        await bench.press("tab")
+        assert composer.text == "/subscribe bob"
+        assert "no command" not in bench.shown(composer)
+        await bench.press("enter")
+        await write(bench, " /login x")
+        await bench.press("enter")
+        assert composer.text == " /login x"
+        assert "looks like a password" in bench.shown(composer)
+        await bench.press("x")
+        assert "looks like a password" not in bench.shown(composer)
+        await bench.press("ctrl+u")
+        await write(bench, "//x")
+        await bench.press("enter")
+        assert bench.session.told == [("submit", "/subscribe bob"), ("submit", "//x")]
+        await paste(bench, "see\nLOGIN alice secret\nbye")
+        await bench.press("enter")
+        assert composer.text == "see\nLOGIN alice secret\nbye"
+        assert "line 2 looks like a password" in bench.shown(composer)
+        assert len(bench.model.history) == 2, "what was held back is not in it"
+
+
 async def test_another_line_is_made_by_a_key_that_every_terminal_has(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press("a", "ctrl+j", "b")

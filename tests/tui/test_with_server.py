@@ -83,8 +83,10 @@ async def test_a_talk_with_somebody_at_netcat(house: House, tmp_path: Path) -> N
         )
         await alice.type("/subs")
         await alice.until("·  Subscriptions: *")
-        await alice.type("/nonsense")
-        await alice.until("!  Unknown command: /nonsense (try /help)")
+        await alice.type("/who nowhere")
+        await alice.until("!  No such room: nowhere")
+        await alice.type("/subscrbe bob")
+        await alice.until("/subscrbe is no command. Tab: /subscribe bob")
 
 
 async def test_what_is_typed_after_a_click_on_a_room_is_said_there(
