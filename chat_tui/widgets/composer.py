@@ -76,7 +76,8 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._typed: dict[int, str] = {}
         self._line_about_connection: Content | None = None
         self._held_back = held_back
-        self._held: HeldBack | None = None  # why the text, as it stands now, was not sent
+        self._held: HeldBack | None = None  # why this text was not sent
+        self._held_text = ""
 
     # What the screen tells
 
@@ -123,10 +124,10 @@ class Composer(CompletingArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             self._submit()
-        elif event.key == "tab" and self._held is not None and self._held.instead:
+        elif event.key == "tab" and (instead := self._instead()):
             event.stop()
             event.prevent_default()
-            self._replace(self._held.instead)
+            self._replace(instead)
 
     async def on_paste(self, event: events.Paste) -> None:
         """Keep all lines of a paste, without what would be obeyed by the terminal."""
@@ -167,7 +168,8 @@ class Composer(CompletingArea, inherit_bindings=False):
 
     def on_text_area_changed(self) -> None:
         """Say how many lines Enter would send; what was said about the former text is over."""
-        self._held = None
+        if self.text != self._held_text:
+            self._held = None
         self._title()
 
     # How it is done
@@ -175,6 +177,7 @@ class Composer(CompletingArea, inherit_bindings=False):
     def _submit(self) -> None:
         if not self.text.strip():
             return
+        self._held_text = self.text
         self._held = self._held_back(self.text)
         if self._held is not None:
             self._title()
@@ -198,6 +201,10 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._typed[here] = self.text
         self._place = None if there == end else there
         self._replace(self._typed.get(there, self._history[there] if there < end else ""))
+
+    def _instead(self) -> str:
+        held = self._held if self.text == self._held_text else None
+        return held.instead if held else ""
 
     def _replace(self, text: str) -> None:
         self.settle()
