@@ -78,6 +78,7 @@ class ChatApp(HouseStyle):
         calls = TerminalCalls(self.write_to_terminal)
         self.attention = Attention(self.session.model, state.muted, calls)
         self.attention.settings = start.settings
+        self.stand_ins.enabled = start.settings.stand_ins
         self.session.model.mentions.look_for(words=start.settings.mention_words)
         self.chat = ChatScreen(self.session, self.attention, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from textual.app import App
 from textual.binding import Binding
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.worker import Worker, WorkerState
 
+from chat_tui.agreed_widths import AgreedWidths
 from chat_tui.theme import DARK, LIGHT, author_variables
 
 
@@ -17,12 +20,18 @@ class HouseStyle(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.stand_ins = AgreedWidths()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         # Before the first frame: nothing is drawn in other colours first.
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
         self.animation_level = "none"  # nothing moves but what somebody scrolls
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through before it is drawn. Called by Textual."""
+        filters = super().get_line_filters()
+        return [*filters, self.stand_ins] if self.stand_ins.enabled else filters
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that fails is a mistake of ours, and no reason to lose what one is writing."""

@@ -24,3 +24,6 @@ class Settings:
     """Whether it also asks the terminal to notify (OSC 9); not all do, and some print it."""
     log_folder: Path | None = None
     """Where what is said is written to, one file a room; None: nowhere."""
+    stand_ins: bool = True
+    """Whether something else is drawn for what terminals disagree about, like joined emoji or the
+    vowel signs of Hindi; without, all is drawn as it is, and some borders may be bent."""
