@@ -123,7 +123,7 @@ class ChatScreen(Screen[None]):
         """Draw these panes again, each once."""
         model = self.session.model
         if Pane.ROOMS in changes:
-            self.query_one(RoomList).show(model.rooms.listed())
+            self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
             self.query_one("#room-header", Caption).update(self._header())
         if changes & {Pane.LOG, Pane.PEOPLE}:
@@ -156,6 +156,7 @@ class ChatScreen(Screen[None]):
         news = (self._newly(), self.attention.unread, self.attention.muted, self._waiting())
         if news != self._news:
             self._news = news
+            self._draw_rooms()
             self._draw_people()
             self.query_one("#room-header", Caption).update(self._header())
             self.query_one(StatusBar).show(self._standing())
@@ -358,6 +359,10 @@ class ChatScreen(Screen[None]):
     def _close(self, side: Widget) -> None:
         side.remove_class("-open")
         side.add_class("-closed")
+
+    def _draw_rooms(self) -> None:
+        rooms = self.session.model.rooms.listed()
+        self.query_one(RoomList).show(rooms, self.attention.muted)
 
     def _draw_people(self) -> None:
         people, newly = self.session.model.people, self._newly()

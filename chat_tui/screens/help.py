@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from chat_tui.widgets.log_rows import RESEND_KEY
+from chat_tui.widgets.room_list import MUTED
+from chat_tui.widgets.subscriptions import SPOKE
 
 _KEYS: Final = (
     ("Enter", "send what stands in the composer"),
@@ -23,6 +25,9 @@ _KEYS: Final = (
     ("Ctrl+K", "jump to a room or a person by typing a part of the name"),
     ("Ctrl+O", "open or join a room by its name"),
     ("F2, F3", "the rooms, the people: go there; where they are folded, show them"),
+    ("F6", "the raw lines that go over the wire, and the same for netcat"),
+    ("F8", "follow everyone, or only those you follow by name"),
+    ("Ctrl+T", "mute the room: no bell, nothing in the title; or no longer"),
     ("Enter, click", "in a list: go to the room; follow the person, or no longer"),
     (RESEND_KEY, "send a message again that was not confirmed"),
     ("Ctrl+R", "while the connection is lost: try now"),
@@ -36,6 +41,9 @@ _SIGNS: Final = (
     ("●", "you follow this person by name: you hear them in every room you share"),
     ("◉", "you hear this person because you follow everyone"),
     ("○", "you do not hear this person"),
+    (f"bob {SPOKE}", "bob spoke within the last minute"),
+    ("bob 3", "three lines of bob's that you have not looked at"),
+    (MUTED, "a muted room: no bell, nothing in the title"),
     ("sending…", "the server has not yet said that it took the message"),
     ("!", "not confirmed: the connection broke first, and it may have arrived"),
     ("·", "a word of the server, or somebody came or went"),

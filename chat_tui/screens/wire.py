@@ -51,7 +51,7 @@ class WireScreen(ModalScreen[None]):
         """The lines; below them the last action."""
         with Vertical(id="wire-page") as page:
             page.border_title = f"The wire · {self._model.server}" if self._model.server else "Wire"
-            page.border_subtitle = "End newest · C copy as netcat · Esc closes"
+            page.border_subtitle = "Esc closes · C copy as netcat · End newest"
             yield WireLines(self._model.wire, id="wire-lines")
             yield Label("THE LAST ACTION BY HAND", classes="heading")
             yield Static(_NOTHING_DONE, markup=False, id="wire-netcat")

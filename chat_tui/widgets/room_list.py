@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,6 +17,9 @@ from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.cells import padded
 from chat_tui.widgets.field import Field
 from chat_tui.widgets.side_list import SideList, SideRow
+
+MUTED: Final = "⊘"
+"""Calls nobody: no bell, nothing in the title."""
 
 
 class RoomList(Vertical):
@@ -36,6 +40,7 @@ class RoomList(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._rooms: Sequence[Room] = ()
+        self._muted: Container[str] = ()
 
     def compose(self) -> ComposeResult:
         """The heading, the list, the field."""
@@ -43,11 +48,14 @@ class RoomList(Vertical):
         yield SideList(id="room-rows")
         yield Field(placeholder="+ open a room ^O", compact=True, id="room-name")
 
-    def show(self, rooms: Sequence[Room]) -> None:
-        """Draw these rooms."""
-        self._rooms = rooms
+    def show(self, rooms: Sequence[Room], muted: Container[str] = ()) -> None:
+        """Draw these rooms; those of `muted` call nobody."""
+        self._rooms, self._muted = rooms, muted
         rows = self.query_one(SideList)
-        rows.show([SideRow(room.name, _row(room, rows.row_width)) for room in rooms])
+        width = rows.row_width
+        rows.show(
+            [SideRow(room.name, _row(room, width, muted=room.name in muted)) for room in rooms]
+        )
 
     def focus_list(self) -> None:
         """Let keys go to the list, with the current room highlighted."""
@@ -63,7 +71,7 @@ class RoomList(Vertical):
 
     def on_resize(self) -> None:
         """Numbers stand at the right edge, wherever that is."""
-        self.show(self._rooms)
+        self.show(self._rooms, self._muted)
 
     @on(SideList.OptionSelected)
     def _chosen(self, event: SideList.OptionSelected) -> None:
@@ -82,9 +90,10 @@ class RoomList(Vertical):
         self.query_one(Field).value = ""
 
 
-def _row(room: Room, width: int) -> Content:
+def _row(room: Room, width: int, *, muted: bool) -> Content:
     mark = "▸ " if room.current else "  "
     number = "" if room.members is None else f" {room.members}"
+    number = f" {MUTED}{number}" if muted else number
     name = padded(room.name, width - len(mark) - len(number))
     style = "$accent bold" if room.current else ""
     return Content.assemble((mark + name, style), (number, "$foreground 60%"))

@@ -13,6 +13,7 @@ from chat_tui.app import ChatApp
 from chat_tui.events import MessageArrived
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
+from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.subscriptions import Subscriptions
 from tests.tui.bench import Bench, chat
 
@@ -82,6 +83,7 @@ async def test_a_key_mutes_the_room_and_f8_follows_everyone(
         await bench.press("ctrl+t")
         await bench.until(lambda: header(bench) == "lobby · 4 here · muted")
         assert "no bell" in bench.shown()
+        assert bench.rows(bench.app.chat.query_one(RoomList))[2].split() == ["▸", "lobby", "⊘", "4"]
         bench.app.post_message(events.AppBlur())
         await bench.settle()
         bench.session.tell(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
