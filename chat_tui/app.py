@@ -77,9 +77,8 @@ class ChatApp(HouseStyle):
         self.login = LoginScreen(start, state.follows_everyone)
         calls = TerminalCalls(self.write_to_terminal)
         self.attention = Attention(self.session.model, state.muted, calls)
-        self.attention.settings = start.settings
+        self.attention.use(start.settings)
         self.stand_ins.enabled = start.settings.stand_ins
-        self.session.model.mentions.look_for(words=start.settings.mention_words)
         self.chat = ChatScreen(self.session, self.attention, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self._was_in: tuple[str, int, str] | None = None  # host, port, user

@@ -30,14 +30,18 @@ class Attention:
         terminal: TerminalCalls,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings = Settings()
-        """Whether to ring, and whether to notify."""
+        self._settings = Settings()
         self._model = model
         self._muted = muted
         self._terminal = terminal
         self._clock = clock
         self._left = float(_CALLS_AT_ONCE)
         self._counted_at = clock()
+
+    def use(self, settings: Settings) -> None:
+        """What counts as a mention, whether to ring and whether to notify: from here on so."""
+        self._settings = settings
+        self._model.mentions.look_for(words=settings.mention_words)
 
     @property
     def muted(self) -> frozenset[str]:
@@ -82,7 +86,7 @@ class Attention:
         self._terminal.bring_back()
 
     def _may_call(self) -> bool:
-        if not (self.settings.bell or self.settings.desktop_notification):
+        if not (self._settings.bell or self._settings.desktop_notification):
             return False
         now = self._clock()
         gained = (now - self._counted_at) / _SECONDS_A_CALL
@@ -94,9 +98,9 @@ class Attention:
         return True
 
     def _call(self, call: Call) -> None:
-        if self.settings.bell:
+        if self._settings.bell:
             self._terminal.ring()
-        if self.settings.desktop_notification:
+        if self._settings.desktop_notification:
             entry = call.entry
             private = entry.kind is EntryKind.PRIVATE
             who = entry.author if private else f"{entry.author} in {call.place}"

@@ -68,7 +68,7 @@ class TestTheBell:
         assert window.hear("hm") == []  # what was heard while somebody looked rings no more
 
     def test_and_for_words_of_ones_own_and_what_is_said_to_one_alone(self, window: Window) -> None:
-        window.model.mentions.look_for(words=("deploy",))
+        window.attention.use(Settings(mention_words=("deploy",)))
         assert window.hear("a Deploy") == [BELL]
         window.model.apply(MessageArrived("lobby", Private("12:00:00", "bob", "alice", "psst")))
         assert window.hear() == [BELL]
@@ -83,7 +83,7 @@ class TestTheBell:
         assert window.hear(*["alice!"] * 10) == [BELL] * 3
 
     def test_is_a_setting(self, window: Window) -> None:
-        window.attention.settings = Settings(bell=False)
+        window.attention.use(Settings(bell=False))
         assert window.hear("alice!") == []
 
 
@@ -91,7 +91,7 @@ class TestANotification:
     def test_only_where_it_is_switched_on_and_never_a_command_to_the_terminal(
         self, window: Window
     ) -> None:
-        window.attention.settings = Settings(bell=False, desktop_notification=True)
+        window.attention.use(Settings(bell=False, desktop_notification=True))
         (asked,) = window.hear("alice\x1b]0;x\x07 " + "long " * 99)
         assert asked.startswith("\x1b]9;Lobby: bob in lobby: alice␛]0;x␇ long")
         assert asked.endswith("…\x07")
@@ -102,7 +102,7 @@ class TestANotification:
 
     def test_in_tmux_it_is_passed_on(self, tmp_path: Path) -> None:
         window = Window(tmp_path, TMUX="/tmp/tmux-0/default,1,0")
-        window.attention.settings = Settings(desktop_notification=True)
+        window.attention.use(Settings(desktop_notification=True))
         passed_on = "\x1bPtmux;\x1b\x1b]9;Lobby: bob in lobby: alice?\x07\x1b\\"
         assert window.hear("alice?") == [BELL, passed_on]
 
