@@ -33,7 +33,7 @@ def test_the_title_and_the_bell(
         terminal.until(b"Password")
         terminal.press(DEMO_PASSWORD.encode() + b"\r")
         terminal.until(b"\x1b[22;2t\x1b]2;lobby\x07")
-        terminal.until(b"everyone")
+        terminal.until(b"connected")  # and hearing everyone
         with WireClient("127.0.0.1", server_program.port) as bob:
             bob.send(f"LOGIN bob {DEMO_PASSWORD}", "alice, once")
             terminal.until(b"once")
