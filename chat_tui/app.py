@@ -19,6 +19,7 @@ from chat_tui import events
 from chat_tui.attention import Attention
 from chat_tui.beside import LocalServerUp, log_path_of, others_are_on
 from chat_tui.draft_shelf import DraftShelf
+from chat_tui.history_file import HistoryFile
 from chat_tui.house_style import HouseStyle
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel
@@ -71,6 +72,8 @@ class ChatApp(HouseStyle):
         self._start = start
         self._state = state
         self.session = make_session(ChatModel(), self._start_reader, self._wake)
+        sent = HistoryFile(state.folder)
+        self.session.model.history.go_on_from(sent.read(), sent.keep)
         self._shelf = DraftShelf(state.folder, self.session.model)
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""

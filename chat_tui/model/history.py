@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 NEWEST_KEPT: Final = 500
@@ -13,6 +14,7 @@ class History:
 
     def __init__(self) -> None:
         self._items: list[str] = []
+        self._keep: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -20,9 +22,21 @@ class History:
     def __getitem__(self, index: int) -> str:
         return self._items[index]
 
+    def go_on_from(self, earlier: Iterable[str], keep: Callable[[str], None]) -> None:
+        """Begin with what was sent in `earlier` sessions; `keep` is told what comes from now on."""
+        self._items = [*earlier][-NEWEST_KEPT:]
+        self._keep = keep
+
     def add(self, text: str) -> None:
         """Keep `text` as the newest; the same twice in a row is kept once, nothing is not."""
         if not text.strip() or (self._items and self._items[-1] == text):
             return
         self._items.append(text)
         del self._items[:-NEWEST_KEPT]
+        if self._keep is not None:
+            self._keep(text)
+
+    def beside(self, place: int, step: int, fits: Callable[[str], bool]) -> int | None:
+        """The next place that fits from `place` on, backwards (-1) or forwards (1), or None."""
+        ahead = range(place + step, -1 if step < 0 else len(self), step)
+        return next((index for index in ahead if fits(self._items[index])), None)

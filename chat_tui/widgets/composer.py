@@ -29,6 +29,8 @@ def _is_ours(binding: BindingType) -> bool:
 class Composer(CompletingArea, inherit_bindings=False):
     """A few lines of text; Enter sends them, Up and Down walk through what was sent before.
 
+    A line that was typed narrows the walk to what begins with it; Down always comes back to it.
+
     A paste of several lines stays here, whole, until Enter. While `accepting` is false Enter leaves
     the text where it is; so it does where the text is held back, and then Tab mends it.
     """
@@ -74,6 +76,8 @@ class Composer(CompletingArea, inherit_bindings=False):
         # but not sent, the draft among it.
         self._place: int | None = None
         self._typed: dict[int, str] = {}
+        self._begun = ""  # what the draft was when the walk began: what is found begins with it
+        self._returned = ""  # what came back and is only in the history: Up finds it in any case
         self._line_about_connection: Content | None = None
         self._held_back = held_back
         self._held: HeldBack | None = None  # why this text was not sent
@@ -112,6 +116,7 @@ class Composer(CompletingArea, inherit_bindings=False):
         """
         together = put_back(text, self.text)
         if together == self.text:
+            self._returned = text
             return False
         self._replace(together)
         return True
@@ -189,16 +194,27 @@ class Composer(CompletingArea, inherit_bindings=False):
         text = self.text
         self._place = None
         self._typed.clear()
+        self._returned = ""
         self._replace("")
         self.post_message(self.Submitted(text))
 
     def _walk(self, step: int) -> None:
         end = len(self._history)
         here = end if self._place is None else min(self._place, end)
-        there = here + step
-        if not 0 <= there <= end:
+        text = self.text
+        if here == end:
+            one_line = text.strip() and self.document.line_count == 1
+            self._begun = text if one_line else ""  # several lines are nothing to look for
+        there = self._history.beside(
+            here,
+            step,
+            lambda item: item != text and (item == self._returned or item.startswith(self._begun)),
+        )
+        if there is None and step > 0:
+            there = end
+        if there is None or there == here:
             return
-        self._typed[here] = self.text
+        self._typed[here] = text
         self._place = None if there == end else there
         self._replace(self._typed.get(there, self._history[there] if there < end else ""))
 

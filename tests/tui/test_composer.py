@@ -106,15 +106,44 @@ async def test_another_line_is_made_by_a_key_that_every_terminal_has(tmp_path: P
 
 async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
-        for text in ("one", "two"):
+        composer = composer_of(bench)
+
+        async def walked(*keys: str) -> list[str]:
+            texts = []
+            for key in keys:
+                await bench.press(key)
+                texts.append(composer.text)
+            return texts
+
+        for text in ("/join dev", "one", "/join ops", "two", "/join ops"):
             await write(bench, text)
             await bench.press("enter")
-        await write(bench, "draft")
-        walked = []
-        for key in ("up", "up", "up", "down", "down", "down"):
-            await bench.press(key)
-            walked.append(composer_of(bench).text)
-        assert walked == ["two", "one", "one", "two", "draft", "draft"]
+        up_and_down = ("up", "up", "up", "down", "down", "down")
+        assert await walked("up", "up", "down", "down") == ["/join ops", "two", "/join ops", ""]
+        await write(bench, "/j")
+        assert await walked(*up_and_down) == [
+            "/join ops",
+            "/join dev",
+            "/join dev",
+            "/join ops",
+            "/j",
+            "/j",
+        ]
+        await bench.press("x")
+        assert await walked("up", "down") == ["/jx", "/jx"], "nothing begins with it"
+
+
+async def test_the_history_is_there_the_next_time_without_passwords(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await write(bench, "before")
+        await bench.press("enter")
+        bench.model.history.add("/passwd old new")  # as where the server has it
+        bench.model.history.add("two\nlines")
+    async with chat(tmp_path) as bench:
+        await bench.press("up")
+        assert composer_of(bench).text == "two\nlines"
+        await bench.press("up", "up")
+        assert composer_of(bench).text == "before"
 
 
 async def test_what_was_changed_in_the_history_is_still_there(tmp_path: Path) -> None:

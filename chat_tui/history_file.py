@@ -1,0 +1,76 @@
+"""HistoryFile: what was sent from the composer, kept from one time to the next."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from chat_tui.model.history import NEWEST_KEPT
+from chat_tui.private_files import private_folder, write_private
+from chat_tui.slash_guard import holds_secret
+
+_FILE: Final = "sent.jsonl"
+
+_ITEM: Final = 4096
+"""Longest item that is kept, in characters: what was pasted is found where it came from."""
+
+_READ: Final = 4 * 1024 * 1024
+"""Bytes of the file that are looked at, the last ones."""
+
+
+class HistoryFile:
+    """One line of JSON an item, the newest last; for nobody else's eyes.
+
+    Lines are appended, one write each, so several windows may share the file; it is cut to
+    `NEWEST_KEPT` items when it is read. What looks like a password is never written. A file that
+    can't be read or written costs the history and nothing else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` need not be there yet."""
+        self._path = folder / _FILE
+
+    def read(self) -> list[str]:
+        """What was sent in former sessions, oldest first."""
+        try:
+            with open(self._path, "rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _READ))
+                data = file.read()
+        except OSError:
+            return []
+        lines = data.split(b"\n")
+        items = [item for item in map(_read_item, lines) if item is not None]
+        # Also what was cut off while it was written: the next line would be glued to it.
+        if size > _READ or len(items) > 2 * NEWEST_KEPT or lines[-1]:
+            with suppress(OSError):
+                write_private(self._path, _as_lines(items[-NEWEST_KEPT:]))
+        return items[-NEWEST_KEPT:]
+
+    def keep(self, text: str) -> None:
+        """Add what was sent just now."""
+        if len(text) > _ITEM or holds_secret(text):
+            return
+        with suppress(OSError):
+            private_folder(self._path.parent)
+            number = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(number, _as_lines([text]).encode("ascii"))
+            finally:
+                os.close(number)
+
+
+def _as_lines(items: Sequence[str]) -> str:
+    return "".join(f"{json.dumps(item)}\n" for item in items)
+
+
+def _read_item(line: bytes) -> str | None:
+    with suppress(ValueError, RecursionError):
+        item = json.loads(line)
+        if isinstance(item, str) and item.strip():
+            return item
+    return None
