@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chat_tui.model.wire_record import LINES_KEPT
 from chat_tui.screens.wire import WireScreen
 from chat_tui.widgets.wire_lines import WireLines
 from tests.tui.bench import HOSTILE, Bench, chat, form
@@ -48,7 +49,15 @@ async def test_lines_come_while_one_looks_and_the_view_stays_where_one_reads(
         await bench.until(lambda: bench.app.screen.query_one(WireLines).max_scroll_y > 1900)
         await bench.press("end")
         assert lines_of(bench)[-1].endswith("< flood 2999")
-        assert bench.app.screen.query_one(WireLines).max_scroll_y < 2000
+        wire_lines = bench.app.screen.query_one(WireLines)
+        assert wire_lines.virtual_size.height == LINES_KEPT
+        await bench.press("pageup")
+        before = lines_of(bench)
+        for number in range(100):  # as many are forgotten
+            wire.received(f"more {number}")
+        await bench.until(lambda: wire_lines._next == wire.end)
+        await bench.settle()
+        assert lines_of(bench) == before
         await bench.press("f6")
         assert not isinstance(bench.app.screen, WireScreen)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from chat_server.wire.protocol import Message, Private
 from chat_tui.attention import Attention
@@ -128,10 +129,10 @@ class TestTheTitle:
         assert window.title()[-1] == "\x1b]2;(1) dev\x07"
 
     def test_a_hostile_name_stays_a_name(self, window: Window) -> None:
-        window.model.apply(Joined("x\x1b]0;y\x07\x9bz" + "w" * 200))
+        window.model.apply(Joined("x\x1b]0;y\x07\x9bz" + "室" * 200))
         title = window.title()[-1].removeprefix("\x1b]2;").removesuffix("\x07")
         assert title.isprintable()
-        assert len(title) <= 80
+        assert cell_len(title) <= 80
 
     def test_is_nothing_while_one_is_signed_out(self, window: Window) -> None:
         window.title()
