@@ -13,6 +13,7 @@ from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.gaps import Elsewhere, from_to
 from chat_tui.model.history import History
 from chat_tui.model.mentions import Mentions
 from chat_tui.model.people import People
@@ -87,6 +88,7 @@ class ChatModel:
         # The text as it was sent, which the entry may show otherwise (a TAB).
         self._own: dict[int, tuple[str, int, str]] = {}  # pending: own id -> room, entry, text
         self._unconfirmed: dict[str, dict[int, str]] = {}  # room -> entry -> text, oldest first
+        self._elsewhere = Elsewhere()
         self.drafts = Drafts()
         self._going_to: str | None = None  # the room that a join is under way to
         self._changes |= set(Pane)
@@ -271,6 +273,8 @@ class ChatModel:
     def _joined(self, room: str) -> None:
         if room != self.room:
             self.people.forget_here()
+            self._elsewhere.left(self.room, self.now())
+            self._elsewhere.back(room, self.log_of(room), self.now())
         self.rooms.enter(room)
         self._went_to(room)
         self._changes |= set(Pane)
@@ -333,8 +337,10 @@ class ChatModel:
         self._log_changed(room)
 
     def _gap(self, lost_at: datetime, back_at: datetime) -> None:
-        text = f"no connection from {lost_at:%H:%M} to {back_at:%H:%M}; messages may be missing"
-        self._add(self.room, EntryKind.GAP, text)
+        text = f"no connection {from_to(lost_at, back_at)}; messages may be missing"
+        for place in self._logs.keys() | {self.room}:
+            if place == self.room or place.startswith("@"):  # those left before have gaps anyway
+                self._add(place, EntryKind.GAP, text)
 
     def _add(self, room: str, kind: EntryKind, text: str) -> None:
         self.log_of(room).append(kind, self.now(), safe_text(text))

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.seen import Seen
 
 NEWEST_KEPT: Final = 10_000
 """Entries that a log keeps."""
@@ -29,6 +30,7 @@ class RoomLog:
         self._base = 0  # the id of self._entries[0]
         self._changed: set[int] = set()
         self.version = 0
+        self.seen = Seen()
 
     @property
     def first(self) -> int:
@@ -71,6 +73,7 @@ class RoomLog:
         """Add an entry, whose texts are safe already, and forget the oldest above the bound."""
         entry = Entry(self.end, kind, at, author, text, own, state, recipient)
         self._entries.append(entry)
+        self.seen.came(entry)
         if len(self._entries) >= self._kept + _SLACK:
             surplus = len(self._entries) - self._kept
             del self._entries[:surplus]
@@ -92,8 +95,14 @@ class RoomLog:
         self._changed.add(entry_id)
         self.version += 1
 
+    def amend(self, entry_id: int, text: str) -> None:
+        """Give an entry that is kept another text, safe already."""
+        self._entries[entry_id - self._base] = replace(self[entry_id], text=text)
+        self._changed.add(entry_id)
+        self.version += 1
+
     def take_changed(self) -> set[int]:
-        """The ids of entries that got another state or time since the last call.
+        """The ids of entries that got another state, time or text since the last call.
 
         Only entries that were there before: new ones are those from the last seen `end` on.
         """

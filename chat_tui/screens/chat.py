@@ -94,7 +94,7 @@ class ChatScreen(Screen[None]):
             yield RoomList(id="rooms")
             with Vertical(id="talk"):
                 yield Caption(id="room-header")
-                yield MessageLog(id="log")
+                yield MessageLog(self.session.model.now, id="log")
                 yield CompletionPopup()
                 yield Composer(
                     self.session.model.history, self._offers, self._why_not, id="composer"
@@ -147,7 +147,7 @@ class ChatScreen(Screen[None]):
     @property
     def at_end(self) -> bool:
         """Whether the newest of the place in view is in view."""
-        return self.is_mounted and self.query_one(MessageLog).following
+        return any(log.following for log in self.query(MessageLog))
 
     def draw_attention(self) -> None:
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""

@@ -39,7 +39,7 @@ class LogLayout:
     def start(self, log: RoomLog) -> None:
         """Lay out another log."""
         self.log = log
-        self.new_from = None
+        self.new_from = log.seen.new_from
         self._longest_label = _longest(log.entries())
         self.set_width(self.columns.width)
 

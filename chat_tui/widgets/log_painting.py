@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from rich.cells import cell_len
@@ -58,6 +59,8 @@ class Painter:
         self._hues = hues
         self.base = base
         """The style of what is blank."""
+        self.new_since: datetime | None = None
+        """When somebody looked away before what is new came."""
         self._mention = (
             re.compile(rf"(?<!\w){re.escape(user)}(?!\w)", re.IGNORECASE) if user else None
         )
@@ -68,7 +71,7 @@ class Painter:
             case RowKind.DAY:
                 return self._rule(day_of(entry), "rule", columns)
             case RowKind.NEW:
-                return self._rule("new", "new", columns)
+                return self._rule(self._words_of_new(entry), "new", columns)
             case RowKind.GAP:
                 return self._rule(shown_text(entry), "gap", columns)
             case RowKind.HINT:
@@ -76,6 +79,12 @@ class Painter:
                 return [(" " * columns.text, self.base), (text, self._styles["hint"])]
             case _:
                 return self._spoken(row, entry, columns)
+
+    def _words_of_new(self, entry: Entry) -> str:
+        if self.new_since is None:
+            return "new"
+        day = "" if self.new_since.date() == entry.at.date() else f"{self.new_since:%A} "
+        return f"new since {day}{self.new_since:%H:%M}"
 
     def _spoken(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         text = shown_text(entry)

@@ -6,7 +6,9 @@ be selected; see the notes on each method for how that is done here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -63,19 +65,26 @@ class MessageLog(ScrollView, can_focus=True):
 
         entry_id: int
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(
+        self, now: Callable[[], datetime] = datetime.now, *, id: str | None = None
+    ) -> None:
+        """`now` gives the local time without zone."""
         super().__init__(id=id)
+        self._now = now
         self._log_layout = LogLayout()
         self._user = ""
         self._hint = ""
         self._following = True
         self._new_below = 0
-        self._new_was_reached = False
         self._placing = False
         self._selected: Selection | None = None  # as Textual's, but with both ends
         self._painter: Painter | None = None
         self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)  # by the row's number
         self._drawn_as_of = 0  # the layout's `rewritten` when `_strips` was right
+
+    def on_mount(self) -> None:
+        """Hear of it when somebody turns to another window, and back."""
+        self.watch(self.app, "app_focus", self._look, init=False)
 
     # What the screen tells and asks
 
@@ -91,6 +100,7 @@ class MessageLog(ScrollView, can_focus=True):
         if log is self._log_layout.log:
             self._take_in_changes()
             return
+        self._log_layout.log.seen.look_away(self._now())
         log.take_changed()
         self._log_layout.start(log)
         self._unselect()
@@ -133,16 +143,20 @@ class MessageLog(ScrollView, can_focus=True):
         self._settle(anchor)
 
     def _mark_new(self, fresh: list[Entry]) -> None:
-        """Put the rule "new" above the first of `fresh` that comes while nobody looks there."""
+        """Have the rule "new" above the first entry that came while nobody looked there."""
         layout = self._log_layout
-        for entry in fresh:
-            if entry.own:
-                layout.move_new_rule(None)
-            elif entry.kind in SPOKEN and not (self._following and self.app.app_focus):
-                self._new_below += not self._following
-                if layout.new_from is None or self._new_was_reached:
-                    self._new_was_reached = False
-                    layout.move_new_rule(entry.id)
+        if layout.new_from != layout.log.seen.new_from:
+            layout.move_new_rule(layout.log.seen.new_from)
+        if not self._following:
+            self._new_below += sum(entry.kind in SPOKEN and not entry.own for entry in fresh)
+
+    def _look(self) -> None:
+        """Where somebody looks may have changed."""
+        seen = self._log_layout.log.seen
+        if self._following and self.app.app_focus:
+            seen.look_back()
+        else:
+            seen.look_away(self._now())
 
     def _top_row(self) -> Row | None:
         rows = self._log_layout.rows
@@ -170,6 +184,7 @@ class MessageLog(ScrollView, can_focus=True):
     def _follow(self) -> None:
         self._following = True
         self._new_below = 0
+        self._look()
         self._settle(None)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -180,7 +195,7 @@ class MessageLog(ScrollView, can_focus=True):
         self._following = round(new_value) >= self.max_scroll_y
         if self._following:
             self._new_below = 0
-            self._new_was_reached = True
+        self._look()
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -230,7 +245,9 @@ class MessageLog(ScrollView, can_focus=True):
             return kept
         layout = self._log_layout
         row = layout.rows[number]
-        pieces = self._paint().pieces(row, layout.log[row.entry], layout.columns)
+        painter = self._paint()
+        painter.new_since = layout.log.seen.since
+        pieces = painter.pieces(row, layout.log[row.entry], layout.columns)
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")
             # Its colour is none, which is not what one reads in: only the ground is taken over.

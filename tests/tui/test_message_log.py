@@ -6,9 +6,10 @@ from pathlib import Path
 
 from textual.geometry import Offset
 
-from chat_server.wire.protocol import Action, Private
+from chat_server.wire.protocol import Action, Message, Private
 from chat_tui.events import (
     Gap,
+    Joined,
     MessageArrived,
     OwnPending,
     OwnSent,
@@ -178,11 +179,11 @@ class TestFollowing:
             await bench.hear("carol", "unseen", "also unseen")
             await bench.press("end")
             rows = bench.rows(log_of(bench))
-            assert sum("─ new ─" in row for row in rows) == 1
-            assert "─ new ─" in rows[-3]
+            assert sum("─ new since 21:00 ─" in row for row in rows) == 1
+            assert "─ new since 21:00 ─" in rows[-3]
             bench.session.tell(OwnPending(1, "lobby", "seen"))
             await bench.settle()
-            assert "─ new ─" not in bench.shown(log_of(bench))
+            assert "─ new since 21:00 ─" not in bench.shown(log_of(bench))
 
     async def test_a_rule_stands_above_what_came_while_the_window_was_behind(
         self, tmp_path: Path
@@ -191,7 +192,36 @@ class TestFollowing:
             await bench.hear("carol", "seen")
             bench.app.app_focus = False
             await bench.hear("carol", "unseen")
-            assert "─ new ─" in bench.shown(log_of(bench))
+            assert "─ new since 21:00 ─" in bench.shown(log_of(bench))
+
+    async def test_the_rule_moves_on_each_time_one_looks_away(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            widget = log_of(bench)
+            for text in ("first", "second"):
+                bench.app.app_focus = False
+                await bench.hear("carol", text)
+                bench.app.app_focus = True
+                await bench.settle()
+                await bench.hear("carol", "seen")
+                rows = bench.rows(widget)
+                (rule,) = (row for row in range(len(rows)) if "─ new since 21:00 ─" in rows[row])
+                assert text in rows[rule + 1]
+
+    async def test_the_rule_stands_above_what_came_to_a_place_that_one_had_left(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("carol", "seen")
+            bench.session.tell(Joined("dev"))
+            await bench.settle()
+            bench.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "unseen")))
+            bench.session.tell(Joined("lobby"))
+            await bench.settle()
+            rows = bench.rows(log_of(bench))
+            assert "seen" in rows[1]
+            assert "─ new since 21:00 ─" in rows[2]
+            assert "unseen" in rows[3]
+            assert "you were elsewhere from 21:00 to 21:00" in rows[4]
 
     async def test_a_click_on_the_label_goes_back(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:

@@ -1,0 +1,88 @@
+"""What is not in a log is said in it: from when to when, and told once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from chat_server.wire.protocol import Message
+from chat_tui import events
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.entries import EntryKind
+from chat_tui.model.gaps import from_to
+
+BEGIN = datetime(2026, 11, 22, 21, 0)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = BEGIN
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def signed_in() -> tuple[ChatModel, Clock]:
+    clock = Clock()
+    model = ChatModel(clock)
+    model.begin("127.0.0.1:9000", "alice")
+    model.apply(events.SignedIn("alice", ("/join",)))
+    model.apply(events.Joined("lobby"))
+    return model, clock
+
+
+def hear(model: ChatModel, text: str) -> None:
+    model.apply(events.MessageArrived(model.room, Message("21:00:00", "bob", text)))
+
+
+def gaps(model: ChatModel, place: str) -> list[str]:
+    return [entry.text for entry in model.log_of(place) if entry.kind is EntryKind.GAP]
+
+
+def test_a_time_within_a_day_and_over_days() -> None:
+    assert from_to(BEGIN, BEGIN + timedelta(minutes=2)) == "from 21:00 to 21:02"
+    assert (
+        from_to(BEGIN, BEGIN + timedelta(hours=11)) == "from Sun 22 Nov 21:00 to Mon 23 Nov 08:00"
+    )
+
+
+def test_a_lost_connection_is_told_where_we_are_and_in_private_conversations() -> None:
+    model, _ = signed_in()
+    hear(model, "hi")
+    model.log_of("dev")
+    model.log_of("@bob")
+    model.apply(events.Gap(BEGIN, BEGIN + timedelta(minutes=3)))
+    words = "no connection from 21:00 to 21:03; messages may be missing"
+    assert gaps(model, "lobby") == gaps(model, "@bob") == [words]
+    assert gaps(model, "dev") == []
+
+
+def test_a_room_one_comes_back_to_tells_what_was_not_heard() -> None:
+    model, clock = signed_in()
+    hear(model, "hi")
+    model.apply(events.Joined("dev"))
+    assert gaps(model, "dev") == []  # nothing is missing where one has never been
+    clock.now += timedelta(minutes=5)
+    model.apply(events.Joined("lobby"))
+    assert gaps(model, "lobby") == [
+        "you were elsewhere from 21:00 to 21:05; messages may be missing"
+    ]
+    model.apply(events.Joined("lobby"))  # as after a lost connection: we were here
+    assert len(gaps(model, "lobby")) == 1
+
+
+def test_coming_and_going_while_nobody_speaks_is_told_as_one_gap() -> None:
+    model, clock = signed_in()
+    hear(model, "hi")
+    for _ in range(3):
+        model.apply(events.Joined("dev"))
+        clock.now += timedelta(minutes=1)
+        model.apply(events.Joined("lobby"))
+        model.apply(events.ServerLine("Joined room 'lobby'", "reply"))
+    assert gaps(model, "lobby") == [
+        "you were elsewhere from 21:00 to 21:03; messages may be missing"
+    ]
+    assert model.log.take_changed()  # and it is drawn again
+    hear(model, "somebody speaks")
+    model.apply(events.Joined("dev"))
+    model.apply(events.Joined("lobby"))
+    assert len(gaps(model, "lobby")) == 2
