@@ -22,6 +22,7 @@ from chat_tui.draft_shelf import DraftShelf
 from chat_tui.history_file import HistoryFile
 from chat_tui.house_style import HouseStyle
 from chat_tui.local_server import LocalServer
+from chat_tui.log_files import LogFiles
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.quiet_collection import QuietCollection
 from chat_tui.screens import wording
@@ -75,6 +76,7 @@ class ChatApp(HouseStyle):
         sent = HistoryFile(state.folder)
         self.session.model.history.go_on_from(sent.read(), sent.keep)
         self._shelf = DraftShelf(state.folder, self.session.model)
+        self._log_files = LogFiles(self.session.model, start.settings.log_folder)
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
@@ -108,6 +110,7 @@ class ChatApp(HouseStyle):
     def on_unmount(self) -> None:
         """Whatever ended the app: no thread of the session outlives it, nor our title."""
         self.session.close()
+        self._log_files.write()
         self.attention.bring_back_title()
 
     def write_to_terminal(self, sequence: str) -> None:
@@ -139,6 +142,7 @@ class ChatApp(HouseStyle):
             self._collection.tick(time.monotonic(), quiet=self._quiet and self.chat.is_mounted)
         self._quiet = True
         self._shelf.tick()
+        self._log_files.write()
         self.attention.show_title()
         self.chat.draw_attention()
 
@@ -191,6 +195,7 @@ class ChatApp(HouseStyle):
             room = self.session.model.room if self._was_in == (*address, asked.user) else None
         self.session.sign_in(*address, *account, room=room, follow_everyone=everyone)
         self._catch_up()
+        self._log_files.write()  # of whoever was signed in before
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:

@@ -118,6 +118,11 @@ class ChatModel:
         """The log of the place in view."""
         return self.log_of(self.place)
 
+    @property
+    def places(self) -> list[str]:
+        """All places that have a log."""
+        return list(self._logs)
+
     def log_of(self, room: str) -> RoomLog:
         """The log of a room, empty where we never heard anything there."""
         return self._logs.setdefault(room, RoomLog())

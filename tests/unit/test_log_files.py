@@ -1,0 +1,189 @@
+"""What is said, on this machine's disk: one file a room, for nobody else, and never in the way."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chat_server.wire.protocol import Action, Message, Private
+from chat_tui import events
+from chat_tui.log_files import OLD_KEPT, LogFiles, log_name
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.entries import EntryKind
+
+NOON = datetime(2026, 11, 22, 12, 0, 0)
+
+
+class Clock:
+    """Local time, by hand."""
+
+    def __init__(self) -> None:
+        self.at = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def model(clock: Clock) -> ChatModel:
+    """Alice's model, in the lobby."""
+    model = ChatModel(clock)
+    sign_in(model, "alice")
+    return model
+
+
+def sign_in(model: ChatModel, user: str) -> None:
+    model.begin("127.0.0.1:9000", user)
+    model.apply(events.SignedIn(user, ()))
+    model.apply(events.Joined("lobby"))
+
+
+def says(model: ChatModel, author: str, text: str, room: str = "lobby") -> None:
+    model.apply(events.MessageArrived(room, Message("12:00:00", author, text)))
+
+
+def files(folder: Path) -> dict[str, str]:
+    """What the files hold, by name; of one account."""
+    return {path.name: path.read_text() for path in folder.glob("*/*")}
+
+
+def test_nothing_is_written_unless_it_is_asked_for(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, None)
+    says(model, "bob", "before")
+    logs.write()
+    assert list(tmp_path.iterdir()) == []
+    logs.folder = tmp_path / "logs"
+    says(model, "bob", "after")
+    logs.write()
+    assert files(tmp_path / "logs") == {"lobby.log": "2026-11-22T12:00:00 lobby <bob> after\n"}
+
+
+def test_one_file_a_room_with_all_that_was_said_there(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, tmp_path)
+    says(model, "bob", "hello [red]\x1b]0;x\x07")
+    model.apply(events.MessageArrived("lobby", Action("12:00:01", "carol", "waves")))
+    model.apply(events.MembersListed("lobby", ("alice", "bob")))
+    model.apply(events.PersonJoined("dave", "lobby"))
+    model.apply(events.ServerLine("Subscriptions: none", "reply"))
+    model.apply(events.Gap(NOON, NOON + timedelta(minutes=3)))
+    logs.write()
+    says(model, "bob", "over here", room="dev")
+    logs.write()
+    logs.write()
+    assert files(tmp_path) == {
+        "lobby.log": (
+            "2026-11-22T12:00:00 lobby <bob> hello [red]␛]0;x␇\n"
+            "2026-11-22T12:00:01 lobby * carol waves\n"
+            "2026-11-22T12:00:00 lobby -- "
+            "no connection from 12:00 to 12:03; messages may be missing\n"
+        ),
+        "dev.log": "2026-11-22T12:00:00 dev <bob> over here\n",
+    }
+
+
+def test_nobody_else_may_read_them(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, tmp_path / "deep" / "logs")
+    says(model, "bob", "hello")
+    logs.write()
+    (file,) = (tmp_path / "deep" / "logs").glob("*/*")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_what_we_say_is_written_once_it_is_known_to_have_arrived(
+    model: ChatModel, tmp_path: Path
+) -> None:
+    logs = LogFiles(model, tmp_path)
+    model.apply(events.OwnPending(1, "lobby", "mine"))
+    model.apply(events.OwnPending(2, "lobby", "lost"))
+    logs.write()
+    says(model, "bob", "first")
+    logs.write()
+    model.apply(events.OwnSent(1, "12:00:02"))
+    model.apply(events.OwnUnconfirmed(2))
+    logs.write()
+    assert files(tmp_path)["lobby.log"].splitlines() == [
+        "2026-11-22T12:00:00 lobby <bob> first",
+        "2026-11-22T12:00:02 lobby <alice> mine",
+        "2026-11-22T12:00:00 lobby <alice> lost (not confirmed)",
+    ]
+
+
+def test_what_an_earlier_session_left_unconfirmed_is_not_written_twice(
+    model: ChatModel, tmp_path: Path
+) -> None:
+    logs = LogFiles(model, tmp_path)
+    model.restore_unproved("lobby", NOON - timedelta(hours=1), "of yesterday")
+    says(model, "bob", "hello")
+    logs.write()
+    assert files(tmp_path)["lobby.log"].count("\n") == 1
+
+
+def test_a_private_conversation_has_a_file_of_its_own(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, tmp_path)
+    model.log_of("@bob").append(EntryKind.PRIVATE, NOON, "psst", author="bob", recipient="alice")
+    model.apply(events.MessageArrived("lobby", Private("12:00:00", "bob", "alice", "psst")))
+    logs.write()
+    assert "2026-11-22T12:00:00 @bob <bob> psst\n" in files(tmp_path)["@bob.log"]
+
+
+def test_another_person_has_other_files(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, tmp_path)
+    says(model, "carol", "to alice")
+    logs.write()
+    sign_in(model, "bob")
+    says(model, "carol", "to bob")
+    logs.write()
+    assert sorted(path.read_text() for path in tmp_path.glob("*/lobby.log")) == [
+        "2026-11-22T12:00:00 lobby <carol> to alice\n",
+        "2026-11-22T12:00:00 lobby <carol> to bob\n",
+    ]
+
+
+def test_any_room_has_a_safe_file_that_no_other_room_has() -> None:
+    stem_of_dev = log_name("Dev")
+    rooms = ["lobby", "dev", "Dev", "..", ".", "CON", "con", "a.1", "a", "@a", "/etc", "", "-x"]
+    rooms += [stem_of_dev, stem_of_dev.rpartition("-")[2], "ж" * 32, "x" * 300, "\n"]
+    names = [log_name(room) for room in rooms]
+    assert len({name.casefold() for name in names}) == len(rooms)
+    own = [name for name, room in zip(names, rooms, strict=True) if name == room]
+    assert own == ["lobby", "dev", "a", "@a"]
+    assert all(name.isascii() and "/" not in name and "." not in name for name in names)
+    assert all(len(name) < 64 for name in names)
+
+
+def test_a_full_file_is_put_aside(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, tmp_path, largest=60)
+    for number in range(2 * (OLD_KEPT + 3)):
+        says(model, "bob", f"message {number:02}")
+        logs.write()
+    kept = files(tmp_path)
+    assert len(kept) == 1 + OLD_KEPT
+    oldest_first = [f"lobby.{number}.log" for number in range(OLD_KEPT, 0, -1)] + ["lobby.log"]
+    lines = "".join(kept[name] for name in oldest_first).splitlines()
+    numbers = [int(line[-2:]) for line in lines]
+    assert numbers == list(range(4, 24))
+    assert all(kept[name].count("\n") == 2 for name in oldest_first)
+
+
+def test_a_failure_is_told_once_and_made_good_later(model: ChatModel, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "logs"
+    in_the_way.write_text("a file")
+    logs = LogFiles(model, in_the_way)
+    for number in range(3):
+        says(model, "bob", f"message {number}")
+        logs.write()
+    told = [entry.text for entry in model.log if entry.kind is EntryKind.ERROR]
+    assert len(told) == 1
+    assert str(in_the_way) in told[0]
+    in_the_way.unlink()
+    logs.write()
+    assert [line[-1] for line in files(in_the_way)["lobby.log"].splitlines()] == ["0", "1", "2"]
