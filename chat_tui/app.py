@@ -113,11 +113,6 @@ class ChatApp(HouseStyle):
         self._log_files.write()
         self.attention.bring_back_title()
 
-    def write_to_terminal(self, sequence: str) -> None:
-        """Send the terminal what is no part of the picture; not where that is a web page."""
-        if self._driver is not None and not self.is_web:
-            self._driver.write(sequence)
-
     # The session
 
     def _start_reader(self, read: Callable[[], None]) -> None:

@@ -64,3 +64,8 @@ class HouseStyle(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The authors' colours, on whatever theme was chosen."""
         return author_variables(self.current_theme)
+
+    def write_to_terminal(self, sequence: str) -> None:
+        """Send the terminal what is no part of the picture; not where that is a web page."""
+        if self._driver is not None and not self.is_web:
+            self._driver.write(sequence)

@@ -234,6 +234,7 @@ class ChatModel:
     def _apply_to_rooms(
         self, event: events.RoomsListed | events.RoomOpened | events.RoomClosed
     ) -> None:
+        before = {room.name for room in self.rooms.listed()}
         match event:
             case events.RoomsListed(rooms):
                 self.rooms.replace_all((safe_name(name), members) for name, members in rooms)
@@ -241,6 +242,8 @@ class ChatModel:
                 self.rooms.opened(safe_name(room))
             case events.RoomClosed(room):
                 self.rooms.closed(safe_name(room))
+        for gone in before - {room.name for room in self.rooms.listed()}:
+            self.unread.clear(gone)  # where nobody can look any more
         self._changes.add(Pane.ROOMS)
 
     def _apply_to_members(

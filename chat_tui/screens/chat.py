@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import ClassVar, Final
 
 from textual import on
@@ -11,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.containers import Container, Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.selection import Selection
@@ -24,6 +22,14 @@ from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.completion import Offer, offer
 from chat_tui.model.text import safe_text
+from chat_tui.screens.captions import (
+    header,
+    newly,
+    silence,
+    standing,
+    trouble,
+    unread_elsewhere,
+)
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.screens.half_written import HalfWritten
 from chat_tui.session import ChatSession
@@ -34,19 +40,14 @@ from chat_tui.widgets.completion_popup import CompletionPopup
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
-from chat_tui.widgets.status_bar import Standing, StatusBar
-from chat_tui.widgets.subscriptions import Newly, Subscriptions
+from chat_tui.widgets.status_bar import StatusBar
+from chat_tui.widgets.subscriptions import Subscriptions
 
 _BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
 """Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
 
 _BY_HEIGHT: Final = [(0, "-short"), (12, "-tall")]
 """Rows from which the stylesheet's class holds: short goes without the footer."""
-
-_SLOW: Final = timedelta(seconds=1)
-"""After how long a message that the server has not taken yet is worth a word in the status bar."""
-
-_LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 
 class ChatScreen(Screen[None]):
@@ -125,15 +126,14 @@ class ChatScreen(Screen[None]):
         if Pane.ROOMS in changes:
             self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
-            self.query_one("#room-header", Caption).update(self._header())
+            self.query_one("#room-header", Caption).update(header(model, self.attention))
         if changes & {Pane.LOG, Pane.PEOPLE}:
-            self.query_one(MessageLog).show(model.log, model.user, self._silence())
+            self.query_one(MessageLog).show(model.log, model.user, silence(model.people))
         if Pane.PEOPLE in changes:
             self._draw_people()
         if Pane.STATUS in changes:
-            standing = self._standing()
-            self.query_one(StatusBar).show(standing)
-            offered = (standing.state, bool(standing.unconfirmed))
+            self.query_one(StatusBar).show(standing(model))
+            offered = (model.connection.state, bool(model.unconfirmed))
             if offered != self._offered:  # what `check_action` looks at
                 self._offered = offered
                 self.refresh_bindings()
@@ -142,7 +142,9 @@ class ChatScreen(Screen[None]):
             composer.accepting = model.connection.state is ConnectionState.ONLINE
             self.turn_to_draft()
             composer.speak_to(model.writing_to)
-            composer.say(self._trouble())
+            if model.connection.state is ConnectionState.ONLINE:
+                self._held_back = False
+            composer.say(trouble(model.connection, held_back=self._held_back))
 
     @property
     def at_end(self) -> bool:
@@ -153,13 +155,15 @@ class ChatScreen(Screen[None]):
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""
         if not self.is_mounted:
             return
-        news = (self._newly(), self.attention.unread, self.attention.muted, self._waiting())
+        model, attention = self.session.model, self.attention
+        elsewhere = unread_elsewhere(model), attention.unread, attention.muted
+        news = (newly(model), elsewhere, standing(model))
         if news != self._news:
             self._news = news
             self._draw_rooms()
             self._draw_people()
-            self.query_one("#room-header", Caption).update(self._header())
-            self.query_one(StatusBar).show(self._standing())
+            self.query_one("#room-header", Caption).update(header(model, attention))
+            self.query_one(StatusBar).show(standing(model))
 
     def turn_to_draft(self) -> None:
         """What is in the composer is what is half written for the place that one writes to."""
@@ -361,59 +365,11 @@ class ChatScreen(Screen[None]):
         side.add_class("-closed")
 
     def _draw_rooms(self) -> None:
-        rooms = self.session.model.rooms.listed()
-        self.query_one(RoomList).show(rooms, self.attention.muted)
+        model = self.session.model
+        rooms = model.rooms.listed()
+        self.query_one(RoomList).show(rooms, unread_elsewhere(model), self.attention.muted)
 
     def _draw_people(self) -> None:
-        people, newly = self.session.model.people, self._newly()
-        self.query_one(Subscriptions).show(people, newly, everyone_offered=self.modern)
-
-    def _newly(self) -> Newly:
         model = self.session.model
-        spoke = model.people.just_spoke(model.now())
-        return Newly(model.unread.by_author(model.place), spoke)
-
-    def _waiting(self) -> int:
-        return self.session.model.pending(_SLOW)
-
-    def _header(self) -> Content:
-        model = self.session.model
-        members = model.rooms.members_of(model.room)
-        unread = f"({self.attention.unread}) " if self.attention.unread else ""
-        about = "" if members is None else f" · {members} here"
-        about += " · muted" if model.place in self.attention.muted else ""
-        return Content.assemble(
-            (unread, "bold"), (model.room, "bold $accent"), (about, "$foreground 60%")
-        )
-
-    def _silence(self) -> str:
-        people = self.session.model.people
-        if people.follows_nobody_here:
-            return "You follow no one here, so you hear no one. Click on a name, or press F3."
-        if people.known and len(people.here()) == 1:
-            return "You are alone here. What you say is heard by those who come and follow you."
-        return "No one has spoken since you came. Say hello, or follow someone on the right (F3)."
-
-    def _standing(self) -> Standing:
-        model = self.session.model
-        return Standing(
-            model.connection.state,
-            model.user,
-            model.server,
-            model.room,
-            model.round_trip,
-            model.rooms.members_of(model.room),
-            self._waiting(),
-            len(model.unconfirmed),
-        )
-
-    def _trouble(self) -> Content | None:
-        connection = self.session.model.connection
-        if connection.state not in _LOST:
-            self._held_back = False
-            return None
-        what = "your text stays here" if self._held_back else "connection lost"
-        if connection.state is not ConnectionState.WAITING:
-            return Content(f"{what}, trying to come back…")
-        seconds = max(1, round(connection.retry_in or 0))
-        return Content(f"{what}, next try in {seconds} s — Ctrl+R now")
+        people = self.query_one(Subscriptions)
+        people.show(model.people, newly(model), everyone_offered=self.modern)

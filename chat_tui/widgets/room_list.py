@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -14,7 +15,7 @@ from textual.message import Message
 
 from chat_tui.model.rooms import Room
 from chat_tui.widgets.caption import Caption
-from chat_tui.widgets.cells import padded
+from chat_tui.widgets.cells import cut
 from chat_tui.widgets.field import Field
 from chat_tui.widgets.side_list import SideList, SideRow
 
@@ -40,6 +41,7 @@ class RoomList(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._rooms: Sequence[Room] = ()
+        self._unread: Mapping[str, int] = {}
         self._muted: Container[str] = ()
 
     def compose(self) -> ComposeResult:
@@ -48,14 +50,11 @@ class RoomList(Vertical):
         yield SideList(id="room-rows")
         yield Field(placeholder="+ open a room ^O", compact=True, id="room-name")
 
-    def show(self, rooms: Sequence[Room], muted: Container[str] = ()) -> None:
-        """Draw these rooms; those of `muted` call nobody."""
-        self._rooms, self._muted = rooms, muted
+    def show(self, rooms: Sequence[Room], unread: Mapping[str, int], muted: Container[str]) -> None:
+        """Draw these rooms; `unread`: how much is, by room; those of `muted` call nobody."""
+        self._rooms, self._unread, self._muted = rooms, unread, muted
         rows = self.query_one(SideList)
-        width = rows.row_width
-        rows.show(
-            [SideRow(room.name, _row(room, width, muted=room.name in muted)) for room in rooms]
-        )
+        rows.show([self._row(room, rows.row_width) for room in rooms])
 
     def focus_list(self) -> None:
         """Let keys go to the list, with the current room highlighted."""
@@ -71,7 +70,7 @@ class RoomList(Vertical):
 
     def on_resize(self) -> None:
         """Numbers stand at the right edge, wherever that is."""
-        self.show(self._rooms, self._muted)
+        self.show(self._rooms, self._unread, self._muted)
 
     @on(SideList.OptionSelected)
     def _chosen(self, event: SideList.OptionSelected) -> None:
@@ -89,11 +88,17 @@ class RoomList(Vertical):
         """The name was taken."""
         self.query_one(Field).value = ""
 
-
-def _row(room: Room, width: int, *, muted: bool) -> Content:
-    mark = "▸ " if room.current else "  "
-    number = "" if room.members is None else f" {room.members}"
-    number = f" {MUTED}{number}" if muted else number
-    name = padded(room.name, width - len(mark) - len(number))
-    style = "$accent bold" if room.current else ""
-    return Content.assemble((mark + name, style), (number, "$foreground 60%"))
+    def _row(self, room: Room, width: int) -> SideRow:
+        mark = "▸ " if room.current else "  "
+        number = "" if room.members is None else f" {room.members}"
+        sign = f" {MUTED}" if room.name in self._muted else ""
+        unread = f" ({self._unread[room.name]})" if room.name in self._unread else ""
+        left = width - len(mark) - len(unread) - len(sign) - len(number)
+        name = cut(room.name, left)
+        gap = " " * max(0, left - cell_len(name))
+        look = "$accent bold" if room.current else ""
+        quiet = "$foreground 60%"
+        return SideRow(
+            room.name,
+            Content.assemble((mark + name, look), (unread, "bold"), gap, (sign + number, quiet)),
+        )

@@ -10,9 +10,8 @@ from textual.widget import Widget
 
 from chat_server.wire.protocol import EVERYONE, Message
 from chat_tui.app import ChatApp
-from chat_tui.events import MessageArrived
+from chat_tui.events import Joined, MembersListed, MessageArrived
 from chat_tui.widgets.composer import Composer
-from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.subscriptions import Subscriptions
 from tests.tui.bench import Bench, chat
@@ -72,7 +71,11 @@ async def test_scrolled_up_all_is_counted_and_nobody_called(
         await bench.hear("bob", "alice?")
         await bench.until(lambda: header(bench) == "(1) lobby · 4 here")
         assert "\x07" not in written
-        bench.app.chat.query_one(MessageLog).action_follow()
+        bench.session.tell(Joined("dev"))
+        rooms = bench.app.chat.query_one(RoomList)
+        await bench.until(lambda: bench.rows(rooms)[2].split() == ["lobby", "(1)", "4"])
+        assert header(bench).startswith("(1) dev")
+        bench.session.tell(Joined("lobby"), MembersListed("lobby", ("alice", "bob", "x", "y")))
         await bench.until(lambda: header(bench) == "lobby · 4 here")
 
 

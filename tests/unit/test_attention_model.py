@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from chat_server.wire.protocol import Action, Message, Private
-from chat_tui.events import MessageArrived, OwnPending, OwnSent, SignedIn
+from chat_tui.events import (
+    Joined,
+    MessageArrived,
+    OwnPending,
+    OwnSent,
+    RoomClosed,
+    RoomsListed,
+    SignedIn,
+)
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.mentions import Mentions
 from chat_tui.model.people import JUST_NOW, People
@@ -119,6 +127,17 @@ class TestUnread:
         model.apply(MessageArrived("lobby", Message("12:00:00", "alice", "from elsewhere")))
         model.apply(MessageArrived("lobby", Message("12:00:00", "bob", "hello")))
         assert model.unread.by_author("lobby") == {"bob": 1}
+
+    def test_nothing_is_unread_where_nobody_can_look_any_more(self) -> None:
+        model = model_of_alice()
+        for room in ("dev", "ops", "lobby"):
+            model.apply(Joined(room))
+            model.apply(MessageArrived(room, Message("12:00:00", "bob", "hello")))
+        assert model.unread.total() == 3
+        model.apply(RoomClosed("dev"))
+        assert (model.unread.of("dev"), model.unread.total()) == (0, 2)
+        model.apply(RoomsListed((("lobby", 1),)))
+        assert model.unread.total() == 1
 
     def test_another_session_begins_without(self) -> None:
         model = model_of_alice()

@@ -1,0 +1,80 @@
+"""What the panes of the chat are to say, read off the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from textual.content import Content
+
+from chat_tui.attention import Attention
+from chat_tui.events import ConnectionChanged, ConnectionState
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.people import People
+from chat_tui.widgets.status_bar import Standing
+from chat_tui.widgets.subscriptions import Newly
+
+_SLOW: Final = timedelta(seconds=1)
+"""After how long a message that the server has not taken yet is worth a word in the status bar."""
+
+_LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
+
+
+def header(model: ChatModel, attention: Attention) -> Content:
+    """The line above the log: how much is unread, where one is, and with how many."""
+    members = model.rooms.members_of(model.room)
+    unread = f"({attention.unread}) " if attention.unread else ""
+    about = "" if members is None else f" · {members} here"
+    about += " · muted" if model.place in attention.muted else ""
+    return Content.assemble(
+        (unread, "bold"), (model.room, "bold $accent"), (about, "$foreground 60%")
+    )
+
+
+def silence(people: People) -> str:
+    """What stands in an empty log."""
+    if people.follows_nobody_here:
+        return "You follow no one here, so you hear no one. Click on a name, or press F3."
+    if people.known and len(people.here()) == 1:
+        return "You are alone here. What you say is heard by those who come and follow you."
+    return "No one has spoken since you came. Say hello, or follow someone on the right (F3)."
+
+
+def standing(model: ChatModel) -> Standing:
+    """How things stand with the server."""
+    return Standing(
+        model.connection.state,
+        model.user,
+        model.server,
+        model.room,
+        model.round_trip,
+        model.rooms.members_of(model.room),
+        model.pending(_SLOW),
+        len(model.unconfirmed),
+    )
+
+
+def newly(model: ChatModel) -> Newly:
+    """What is new about the people of the place in view."""
+    return Newly(model.unread.by_author(model.place), model.people.just_spoke(model.now()))
+
+
+def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
+    """How much is unread in each room that is not in view; those without are left out."""
+    counts = {room.name: model.unread.of(room.name) for room in model.rooms.listed()}
+    return {name: count for name, count in counts.items() if count and name != model.place}
+
+
+def trouble(connection: ConnectionChanged, *, held_back: bool) -> Content | None:
+    """What stands above the composer while the connection is lost; None: it is not.
+
+    `held_back`: somebody pressed Enter meanwhile.
+    """
+    if connection.state not in _LOST:
+        return None
+    what = "your text stays here" if held_back else "connection lost"
+    if connection.state is not ConnectionState.WAITING:
+        return Content(f"{what}, trying to come back…")
+    seconds = max(1, round(connection.retry_in or 0))
+    return Content(f"{what}, next try in {seconds} s — Ctrl+R now")
