@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.worker import Worker, WorkerState
@@ -27,6 +28,15 @@ class HouseStyle(App[None]):
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = DARK.name
         self.animation_level = "none"  # nothing moves but what somebody scrolls
+
+    def get_driver_class(self) -> type[Driver]:
+        """What stands between us and the terminal. Called by Textual."""
+        driver = super().get_driver_class()
+        if driver.__name__ != "LinuxDriver":  # another system, or somebody's own choice
+            return driver
+        from chat_tui.terminal_input import TerminalDriver
+
+        return TerminalDriver
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line goes through before it is drawn. Called by Textual."""

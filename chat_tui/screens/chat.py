@@ -32,6 +32,7 @@ from chat_tui.screens.captions import (
 )
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.screens.half_written import HalfWritten
+from chat_tui.screens.long_paste import ask_about_paste
 from chat_tui.session import ChatSession
 from chat_tui.slash_guard import HeldBack, held_back
 from chat_tui.typed import room_asked_for
@@ -196,6 +197,10 @@ class ChatScreen(Screen[None]):
     def _not_accepted(self) -> None:
         self._held_back = True
         self.draw({Pane.COMPOSER})
+
+    @on(Composer.PasteHeld)
+    def _paste_held(self, event: Composer.PasteHeld) -> None:
+        ask_about_paste(self.app, event, self.query_one(Composer))
 
     @on(Composer.Offered)
     def _list_choices(self, event: Composer.Offered) -> None:

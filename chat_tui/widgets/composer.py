@@ -21,6 +21,17 @@ from chat_tui.widgets.completing_area import CompletingArea, Offers
 _NOT_OF_A_TEXT_AREA: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
 """Keys that a text area would take, and that mean more to the screen or to the log."""
 
+LINES_UNASKED: Final = 5
+BYTES_UNASKED: Final = 2000
+"""What may be pasted without a question: more is as often a slip as it is meant."""
+
+PASTE_LIMIT: Final = 64 * 1024
+"""Most bytes that may stand here after a paste: every line is said to everybody in the room."""
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="replace"))
+
 
 def _is_ours(binding: BindingType) -> bool:
     return isinstance(binding, Binding) and binding.key not in _NOT_OF_A_TEXT_AREA
@@ -52,6 +63,16 @@ class Composer(CompletingArea, inherit_bindings=False):
     @dataclass
     class NotAccepted(Message):
         """Enter was pressed while nothing can be sent; the text is still here."""
+
+    @dataclass
+    class PasteHeld(Message):
+        """Something long was pasted; it comes here by `put_in` once somebody says yes."""
+
+        text: str | None
+        """None: it is more than can stand here."""
+        lines: int
+        size: int
+        """In bytes."""
 
     @dataclass
     class ScrollLog(Message):
@@ -108,6 +129,12 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._line_about_connection = line
         self._title()
 
+    def put_in(self, text: str) -> None:
+        """Put a paste where the cursor is, or in place of what is selected."""
+        self.settle()
+        pasted = self.replace(text, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(pasted.end_location)
+
     def give_back(self, text: str) -> bool:
         """Something could not be sent: put it before what is typed here.
 
@@ -135,12 +162,14 @@ class Composer(CompletingArea, inherit_bindings=False):
             self._replace(instead)
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Keep all lines of a paste, without what would be obeyed by the terminal."""
+        """Keep all lines of a paste."""
         event.stop()
         event.prevent_default()
-        text = "\n".join(clean(line) for line in event.text.splitlines())
-        pasted = self.replace(text, *self.selection, maintain_selection_offset=False)
-        self.move_cursor(pasted.end_location)
+        self._pasted(event.text)
+
+    def action_paste(self) -> None:
+        """Ctrl+V: what was copied within the client."""
+        self._pasted(self.app.clipboard)
 
     def action_new_line(self) -> None:
         """Begin another line."""
@@ -178,6 +207,19 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._title()
 
     # How it is done
+
+    def _pasted(self, pasted: str) -> None:
+        here = self.document.text if len(pasted) <= PASTE_LIMIT else ""
+        if len(pasted) > PASTE_LIMIT or _size(pasted) + _size(here) > PASTE_LIMIT:
+            self.post_message(self.PasteHeld(None, 0, 0))
+            return
+        # What the terminal would obey is left out.
+        text = "\n".join(clean(line) for line in pasted.splitlines())
+        lines, size = text.count("\n") + 1, _size(text)
+        if lines > LINES_UNASKED or size > BYTES_UNASKED:
+            self.post_message(self.PasteHeld(text, lines, size))
+        else:
+            self.put_in(text)
 
     def _submit(self) -> None:
         if not self.text.strip():

@@ -56,11 +56,39 @@ async def test_a_paste_of_several_lines_stays_whole_until_enter(tmp_path: Path) 
         assert bench.session.told == [("submit", "one\n/two\n\nthree")]
 
 
-async def test_a_paste_of_twenty_lines_leaves_room_for_the_log(tmp_path: Path) -> None:
+async def test_a_long_paste_asks_first_and_a_huge_one_is_refused(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
-        await paste(bench, "\n".join(map(str, range(20))))
-        assert composer_of(bench).text.count("\n") == 19
-        assert composer_of(bench).size.height <= 7
+        composer = composer_of(bench)
+        await paste(bench, "\n".join("12345") + "\n")
+        assert composer.text == "1\n2\n3\n4\n5", "five lines are no question"
+        composer.clear()
+        await paste(bench, "x" * 2000)
+        assert composer.text == "x" * 2000, "nor are 2,000 bytes"
+        composer.clear()
+        await write(bench, "before ")
+        twenty = "\r\n".join(f"line {n}" for n in range(20))
+        await paste(bench, twenty)
+        await bench.until(lambda: "Paste 20 lines, 149 bytes?" in bench.shown())
+        await bench.press("enter")
+        assert composer.text == "before ", "the safe answer has the focus"
+        await paste(bench, twenty)
+        await bench.until(lambda: "Paste 20 lines" in bench.shown())
+        await bench.press("y")
+        await bench.until(lambda: composer.text.startswith("before line 0\nline 1\n"))
+        assert composer.text.endswith("\nline 19")
+        assert bench.session.told == [], "and nothing is sent before Enter"
+        assert composer.size.height <= 7, "it leaves room for the log"
+        bench.app.copy_to_clipboard("é" * 1001)
+        await bench.press("ctrl+v")
+        await bench.until(lambda: "Paste a line of 2,002 bytes?" in bench.shown())
+        await bench.press("escape")
+        before = composer.text
+        for too_much in ("x" * 65_537, "日" * 22_000, "x\r\n" * 22_000):
+            await paste(bench, too_much)
+            await bench.until(lambda: "chat-tui --send" in bench.shown())
+            bench.app.clear_notifications()
+            await bench.until(lambda: "chat-tui --send" not in bench.shown())
+        assert composer.text == before
 
 
 async def test_a_paste_is_text_and_not_orders_to_the_terminal(tmp_path: Path) -> None:
