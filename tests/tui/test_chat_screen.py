@@ -26,8 +26,7 @@ async def test_the_header_names_the_room_and_how_many_are_here(tmp_path: Path) -
     async with chat(tmp_path) as bench:
         assert "lobby · 4 here" in bench.rows()[0]
         bench.session.tell(Joined("dev"))
-        await bench.settle()
-        assert "dev · 3 here" in bench.rows()[0]
+        await bench.until(lambda: "dev · 3 here" in bench.rows()[0])
 
 
 async def test_each_room_has_its_own_log(tmp_path: Path) -> None:
