@@ -1,0 +1,169 @@
+"""Whatever a peer or a server sends, the terminal gets no order that is not ours: byte by byte."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_server.demo_accounts import DEMO_PASSWORD
+from chat_server.wire import replies
+from tests.server.server_program import ServerProgram
+from tests.server.wire_client import WireClient
+from tests.tui.test_terminal import Terminal
+from tests.unit.desk import ScriptedClient, ScriptedServer
+
+ORDERS = (
+    "\x1b]0;owned\x07 \x1b[2J \x1b[31m \x1b]52;c;b3duZWQ=\x07 \x9b2J \x9d0;owned\x9c \x07\x08\x0e"
+)
+"""What a terminal would obey: title, screen, colour, clipboard, bell; with ESC and with C1."""
+
+HIDDEN = "\u202eabc\u202c \u2066abc\u2069" + "\u200b\u200d\u2060" * 300
+"""What it would turn round, or not show at all."""
+
+MARKED = "a" + "\u0301\u0316" * 100
+
+HOSTILE = f"[/] [red]x[/red] [@click=app.quit]press[/] {ORDERS} {HIDDEN} {MARKED} " + "w" * 4_000
+
+NAME = f"[/][@click=app.quit]{ORDERS[:10]}\u202e{MARKED[:30]}".replace(" ", "")
+
+# All that the client itself says to a terminal: cursor, colours, modes, and three kinds of OSC.
+_OURS = re.compile(
+    rb"\x1b\[[0-9;:?<>=$]*[a-zA-Z~]"  # CSI
+    rb"|\x1b[78=>]"
+    rb"|\x1b\][^\x07\x1b\x9c]*(?:\x07|\x1b\\)"  # OSC: looked at below
+    rb"|\x1bP\+q[0-9a-fA-F;]*\x1b\\"
+    rb"|\x1b\(B|\r|\n"
+)
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def assert_only_ours(written: bytes) -> None:
+    """No order is in it that came from outside, and nothing that is not shown."""
+    for order in re.findall(rb"\x1b\][^\x07\x1b]*", written):
+        assert order.startswith((b"\x1b]0;", b"\x1b]2;", b"\x1b]22;")), order
+        assert b"owned" not in order.replace(b"\xe2\x90\x9b]0;owned", b""), order
+        assert _CONTROLS.search(order[2:].decode()) is None, order
+    assert b"\x1b[2J" not in written
+    shown = _OURS.sub(b"", written).decode()
+    found = _CONTROLS.search(shown)
+    assert found is None, (found, shown[max(0, found.start() - 60) : found.end() + 60])
+    assert re.search("[\u0300-\u036f]{4}", shown) is None
+
+
+OpenTerminal = Callable[[int], Terminal]
+
+
+@pytest.fixture
+def open_terminal(tmp_path: Path) -> Iterator[OpenTerminal]:
+    opened: list[Terminal] = []
+
+    def start(port: int) -> Terminal:
+        command = [sys.executable, "-m", "chat_tui", f"127.0.0.1:{port}", "--user", "alice"]
+        opened.append(Terminal(command, tmp_path))
+        opened[-1].until(b"Follow everyone here")
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+def click_everywhere(terminal: Terminal) -> None:
+    for row in range(2, 22):
+        terminal.press(b"\x1b[<0;%d;%dM\x1b[<0;%d;%dm" % ((30 + row, row) * 2))
+
+
+def test_a_peer_through_our_server(
+    server_program: ServerProgram, open_terminal: OpenTerminal
+) -> None:
+    terminal = open_terminal(server_program.port)
+    terminal.press(DEMO_PASSWORD.encode() + b"\r")
+    terminal.until("● connected".encode())
+    begun = len(terminal.written)
+    with WireClient("127.0.0.1", server_program.port) as bob:
+        lines = HOSTILE[:1500], HOSTILE[-3500:], MARKED, f"/join {NAME}"
+        bob.send(f"LOGIN bob {DEMO_PASSWORD}", *lines, "this was the last of it")
+        terminal.until(b"this was the last of it")
+        click_everywhere(terminal)
+        bob.send("still here")
+        terminal.until(b"still here")
+    terminal.press(b"\x11")
+    assert terminal.wait() == 0
+    assert terminal.is_as_it_was()
+    assert_only_ours(terminal.written[begun:])
+
+
+def test_a_server_that_is_hostile_itself(open_terminal: OpenTerminal) -> None:
+    server = ScriptedServer()
+    terminal = open_terminal(server.port)
+    try:
+        begun = len(terminal.written)
+        terminal.press(b"secret\r")
+        refusing = server.accept()
+        refusing.say(f"[SERVER] {HOSTILE}", f"[SERVER] {replies.LOGIN_PROMPT}")
+        refusing.line()
+        refusing.say(f"[ERROR] {HOSTILE}")
+        refusing.close()
+        terminal.until(b"[@click=app.quit]press")
+        click_everywhere(terminal)
+
+        terminal.press(b"secret\r")
+        client = server.accept()
+        client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
+        client.line()
+        client.say(
+            f"[SERVER] {replies.LOGIN_SUCCESSFUL}",
+            "[SERVER] Available commands: /join, /subscribe, /unsubscribe, /subs, /rooms, /who, "
+            f"/help, /{NAME}, /quit",
+        )
+        answering = threading.Thread(target=answer, args=(client,))
+        answering.start()
+        terminal.until("● connected".encode())
+        client.say(
+            *(f"[21:03:00] {NAME}{way} {HOSTILE}" for way in (":", " -> alice:", " -> bob:")),
+            f"[21:03:00] * {NAME} {HOSTILE}",
+            f"[99:99:99] {NAME}: {HOSTILE}",
+            f"[SERVER] {NAME} joined room '{NAME}'",
+            f"[SERVER] {NAME} left room 'lobby'",
+            f"[SERVER] Room '{NAME}' opened",
+            f"[SERVER] {HOSTILE}",
+            f"[ERROR] {HOSTILE}",
+            f"[SERVER] Joined room '{NAME}'",
+            HOSTILE,
+            "[21:03:00] bob: this was the last of it",
+        )
+        terminal.until(b"this was the last of it")
+        click_everywhere(terminal)
+        terminal.press(b"\x1bOR\x1bOR\x1bOQ\x1bOQ")  # F3 and F2, there and back
+        client.say("[21:03:00] bob: still here")
+        terminal.until(b"still here")
+        client.say(f"[SERVER] Logged out {HOSTILE}")
+        answering.join(10)
+        terminal.until(b"Sign in")
+        terminal.press(b"\x11")
+        assert terminal.wait() == 0
+        assert terminal.is_as_it_was()
+        assert_only_ours(terminal.written[begun:])
+    finally:
+        server.close()
+
+
+def answer(client: ScriptedClient) -> None:
+    """Answer all that a client asks, with names that no honest server lets be one."""
+    while line := client.line():
+        match line.split(" "):
+            case ["/subscribe", name]:
+                client.say(f"[SERVER] Subscribed to {name}")
+            case ["/subs"]:
+                client.say(f"[SERVER] Subscriptions: {NAME}, {NAME}2, bob")
+            case ["/rooms"]:
+                client.say(f"[SERVER] Active rooms: lobby (2), {NAME} (1)")
+            case ["/who", *_]:
+                client.say(f"[SERVER] In room 'lobby': alice, {NAME}, bob")
+            case ["/quit"]:
+                client.say(f"[SERVER] {replies.GOODBYE}")
