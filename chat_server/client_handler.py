@@ -218,18 +218,21 @@ class ClientHandler:
             return published_form(parsed.text)
         if parsed is not None:
             self._publish(session, run)
-            commands.execute(hub, session, parsed)
+            self._went_to(commands.execute(hub, session, parsed))
             self._mind_own_backlog()
         return None
 
     def _publish(self, session: Session[Outbox], run: list[str]) -> None:
         """Hand a run of texts to the hub and empty it; remember who gets them."""
         if run:
-            audience = self._shared.hub.publish(session, run)
-            if audience is not self._audiences[-1]:
-                self._audiences.append(audience)
+            self._went_to(self._shared.hub.publish(session, run))
             run.clear()
             self._shared.delivery.relieve()
+
+    def _went_to(self, audience: tuple[Outbox, ...] | None) -> None:
+        """Remember who gets something of this batch."""
+        if audience and audience is not self._audiences[-1]:
+            self._audiences.append(audience)
 
     def _mind_own_backlog(self) -> None:
         """One read may ask for more answers than an outbox holds: give its reader time to read."""

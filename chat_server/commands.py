@@ -12,11 +12,12 @@ from typing import Final
 from chat_server.hub import Hub, Session
 from chat_server.outbox import Outbox
 from chat_server.wire import replies
-from chat_server.wire.protocol import LOBBY, Command
+from chat_server.wire.protocol import LOBBY, Command, published_form
 
 ClientHub = Hub[Outbox]
 ClientSession = Session[Outbox]
-_Run = Callable[[ClientHub, ClientSession, tuple[str, ...]], None]
+_Audience = tuple[Outbox, ...]
+_Run = Callable[[ClientHub, ClientSession, tuple[str, ...]], _Audience | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,13 @@ class CommandRow:
     form: str
     help: str
     run: _Run
+    """Gives back who was sent somebody's words by it, if anybody was."""
     fewest: int = 0
     """Words after the command that it needs."""
     most: int = 0
     """Words after the command that it takes."""
+    ends_in_text: bool = False
+    """Its last word is all the rest of the line, in the form in which it is published."""
     choices: frozenset[str] | None = None
     """Where given, every word after the command is one of these."""
 
@@ -40,9 +44,18 @@ class CommandRow:
 
     def admits(self, arguments: tuple[str, ...]) -> bool:
         """Whether the words after the command are as its form says."""
-        return self.fewest <= len(arguments) <= self.most and (
-            self.choices is None or self.choices.issuperset(arguments)
+        return (
+            self.fewest <= len(arguments) <= self.most
+            and all(arguments)
+            and (self.choices is None or self.choices.issuperset(arguments))
         )
+
+    def arguments_of(self, command: Command) -> tuple[str, ...]:
+        """The words after the command; the last is empty where a text is and nothing is left."""
+        if not self.ends_in_text or len(command.arguments) < self.most:
+            return command.arguments
+        text = published_form(command.text_after(self.most))
+        return (*command.arguments[: self.most - 1], text)
 
 
 def _help(hub: ClientHub, session: ClientSession, _: tuple[str, ...]) -> None:
@@ -100,6 +113,22 @@ _TABLE: Final = (
         most=1,
         choices=frozenset({"on", "off"}),
     ),
+    CommandRow(
+        "/msg <user> <text>",
+        "say something to one user alone, in whatever room, who is subscribed to you",
+        lambda hub, session, words: hub.send_private(session, words[0], words[1]),
+        fewest=2,
+        most=2,
+        ends_in_text=True,
+    ),
+    CommandRow(
+        "/me <text>",
+        "tell what you do, as in: * alice waves",
+        lambda hub, session, words: hub.publish(session, words, actions=True),
+        fewest=1,
+        most=1,
+        ends_in_text=True,
+    ),
     CommandRow("/help", "list the commands", _help),
     CommandRow(
         "/quit",
@@ -117,12 +146,17 @@ GREETING: Final = (
 """What a session reads before anything else."""
 
 
-def execute(hub: ClientHub, session: ClientSession, command: Command) -> None:
-    """Run one command for a session, in its own thread; bad ones are answered with an error."""
+def execute(hub: ClientHub, session: ClientSession, command: Command) -> _Audience | None:
+    """Run one command for a session, in its own thread; bad ones are answered with an error.
+
+    Gives back who was sent somebody's words by it, if anybody was.
+    """
     row = _BY_WORD.get(command.word)
     if row is None:
         hub.fail(session, replies.unknown_command(command.word))
-    elif not row.admits(command.arguments):
+        return None
+    arguments = row.arguments_of(command)
+    if not row.admits(arguments):
         hub.fail(session, replies.usage(row.form))
-    else:
-        row.run(hub, session, command.arguments)
+        return None
+    return row.run(hub, session, arguments)

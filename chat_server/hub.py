@@ -22,8 +22,10 @@ from chat_server.wire.protocol import (
     EVERYONE,
     LOBBY,
     canonical_name,
+    encode_actions,
     encode_error,
     encode_live_messages,
+    encode_private,
     encode_replies,
 )
 
@@ -39,6 +41,8 @@ class Message(NamedTuple):
     author: str
     text: str
     at: datetime
+    is_action: bool = False
+    """What its author did, not said."""
 
 
 class Session(Generic[ReceiverT]):
@@ -167,10 +171,13 @@ class Hub(Generic[ReceiverT]):
 
     # Speaking
 
-    def publish(self, session: Session[ReceiverT], texts: Sequence[str]) -> tuple[ReceiverT, ...]:
+    def publish(
+        self, session: Session[ReceiverT], texts: Sequence[str], *, actions: bool = False
+    ) -> tuple[ReceiverT, ...]:
         """Publish cleaned, non-empty texts in the room that their author is in.
 
-        Returns who got them: at this moment in that room and subscribed to the author.
+        `actions`: they are what the author does. Returns who got them: at this moment in that room
+        and subscribed to the author.
         """
         with self._lock:
             if session.ended.is_set():
@@ -181,9 +188,31 @@ class Hub(Generic[ReceiverT]):
                 at = room.last_at + _TICK
             messages = []
             for text in texts:
-                messages.append(Message(room.name, session.user, text, at))
+                messages.append(Message(room.name, session.user, text, at, actions))
                 at += _TICK
             return self._deliver_messages(messages)
+
+    def send_private(
+        self, session: Session[ReceiverT], name: str, text: str
+    ) -> tuple[ReceiverT, ...]:
+        """Say a cleaned, non-empty text to one user alone, wherever that one is, and return who.
+
+        It needs a subscription to the sender. Who is not there, is not subscribed, does not exist
+        or is oneself is answered in the same words: nobody learns from it who follows whom.
+        """
+        with self._lock:
+            if session.ended.is_set():
+                return ()
+            recipient = self._sessions.get(canonical_name(name) or "")
+            if recipient is None or recipient is session or not _hears(recipient, session.user):
+                self._fail(session, replies.not_delivered(canonical_name(name) or name))
+                return ()
+            clock = self._clock().time().isoformat("seconds")
+            line = encode_private(clock, session.user, recipient.user, text)
+            receivers = (recipient.receiver,)
+            self._deliver(receivers, line, False)
+            self._reply(session, [replies.sent_to(recipient.user)])
+            return receivers
 
     def deliver(self, message: Message) -> None:
         """The one door for a message, whoever decided it: to exactly those who are to hear it."""
@@ -288,7 +317,10 @@ class Hub(Generic[ReceiverT]):
         self._deliver((session.receiver,), encode_error(text), False)
 
     def _deliver_messages(self, messages: Sequence[Message]) -> tuple[ReceiverT, ...]:
-        """Deliver messages of one author in one room, in as few pieces as their seconds are."""
+        """Deliver messages of one author in one room, in as few pieces as their seconds are.
+
+        They are all actions, or none is.
+        """
         room = self._rooms.get(messages[0].room) if messages else None
         if room is None:
             return ()
@@ -297,16 +329,14 @@ class Hub(Generic[ReceiverT]):
         audience = room.audiences.get(author)
         if audience is None:
             audience = room.audiences[author] = tuple(
-                member.receiver
-                for member in room.members.values()
-                if author in member.follows
-                or (EVERYONE in member.follows and member.user != author)
+                member.receiver for member in room.members.values() if _hears(member, author)
             )
         if audience:
+            encode = encode_actions if messages[0].is_action else encode_live_messages
             for piece in _by_second(messages):
                 clock = piece[0].at.time().isoformat("seconds")
                 texts = [message.text for message in piece]
-                self._deliver(audience, encode_live_messages(clock, author, texts), False)
+                self._deliver(audience, encode(clock, author, texts), False)
         return audience
 
     def _enter(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
@@ -370,6 +400,12 @@ class Hub(Generic[ReceiverT]):
         receivers = tuple(session.receiver for session in self._watchers.values())
         if receivers:
             self._deliver(receivers, encode_replies([notice]), False)
+
+
+def _hears(session: Session[ReceiverT], author: str) -> bool:
+    """Whether the session's user is subscribed to `author`; to oneself only by name."""
+    follows = session.follows
+    return author in follows or (EVERYONE in follows and session.user != author)
 
 
 def _by_second(messages: Sequence[Message]) -> Iterable[Sequence[Message]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 CLIENT_LINE_LIMIT: Final = 4096
@@ -185,6 +185,15 @@ class Command:
 
     word: str
     arguments: tuple[str, ...]
+    line: str = field(default="", compare=False)
+    """The whole of it, for commands that end in a text."""
+
+    def text_after(self, count: int) -> str:
+        """What follows the first `count` words and the spaces behind them, as it was typed."""
+        rest = self.line
+        for _ in range(count):
+            rest = rest.lstrip(" ").partition(" ")[2]
+        return rest.lstrip(" ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,7 @@ def parse_client_line(line: str) -> Command | Text | None:
     if line.startswith("//"):
         return Text(line[1:])
     first, *rest = words(line)
-    return Command(first, tuple(rest))
+    return Command(first, tuple(rest), line)
 
 
 def encode_line(line: str) -> bytes:
@@ -249,6 +258,17 @@ def encode_live_messages(clock: str, author: str, texts: Sequence[str]) -> bytes
     return (head + f"\n{head}".join(texts) + "\n").encode()
 
 
+def encode_actions(clock: str, author: str, deeds: Sequence[str]) -> bytes:
+    """The lines of what one author did within one second; see `encode_live_messages`."""
+    head = f"[{clock}] * {author} "
+    return (head + f"\n{head}".join(deeds) + "\n").encode()
+
+
+def encode_private(clock: str, author: str, recipient: str, text: str) -> bytes:
+    """The line of a message from one to one."""
+    return f"[{clock}] {author} -> {recipient}: {text}\n".encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`[SERVER] <text>`: a reply or a notice."""
@@ -275,7 +295,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Somebody's deed (section 7): `* <author> <text>`."""
+    """Somebody's deed (section 4): `* <author> <text>`."""
 
     time: str
     author: str
@@ -285,7 +305,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """Words from one to one (section 7): `<author> -> <recipient>: <text>`."""
+    """Words from one to one (section 4): `<author> -> <recipient>: <text>`."""
 
     time: str
     author: str

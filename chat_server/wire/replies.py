@@ -81,6 +81,16 @@ def unsubscribed(name: str) -> str:
     return f"Unsubscribed from {echoed(name)}"
 
 
+def sent_to(name: str) -> str:
+    """The answer to a `/msg` that its recipient was sent."""
+    return f"Sent to {name}"
+
+
+def not_delivered(name: str) -> str:
+    """The error for a `/msg` that reached nobody: what one follows is one's own affair."""
+    return f"Not delivered: {echoed(name)} is offline or not subscribed to you"
+
+
 def presence(on: bool) -> str:
     """The answer to `/presence on` and `/presence off`."""
     return f"Presence {'on' if on else 'off'}"
@@ -228,6 +238,7 @@ _JOINED: Final = _parser(r"Joined room '(.+)'")
 _ALREADY_IN: Final = _parser(r"You are already in room '(.+)'")
 _SUBSCRIBED: Final = _parser(r"Subscribed to (.+)")
 _UNSUBSCRIBED: Final = _parser(r"Unsubscribed from (.*)")
+_SENT_TO: Final = _parser(r"Sent to ([^ ]+)")
 _PERSON_JOINED: Final = _parser(r"([^ ]+) joined room '([^']+)'")
 _PERSON_LEFT: Final = _parser(r"([^ ]+) left room '([^']+)'")
 _ROOM_OPENED: Final = _parser(r"Room '([^']+)' opened")
@@ -260,6 +271,11 @@ def parse_unsubscribed(text: str) -> str | None:
     return _first_group(_UNSUBSCRIBED, text)
 
 
+def parse_sent_to(text: str) -> str | None:
+    """The recipient in `Sent to <name>`, or None."""
+    return _first_group(_SENT_TO, text)
+
+
 def parse_person_joined(text: str) -> tuple[str, str] | None:
     """Name and room of a presence notice, or None."""
     return _both_groups(_PERSON_JOINED, text)
@@ -289,6 +305,7 @@ def parse_too_many_failures(text: str) -> int | None:
 _INVALID_ROOM: Final = _parser(r"Invalid room name: (.*)")
 _NO_SUCH_ROOM: Final = _parser(r"No such room: (.*)")
 _NO_SUCH_USER: Final = _parser(r"No such user: (.*)")
+_NOT_DELIVERED: Final = _parser(r"Not delivered: (.*) is offline or not subscribed to you")
 _USAGE: Final = _parser(r"Usage: (/[^ ]*).*")
 _UNKNOWN_COMMAND: Final = _parser(r"Unknown command: (/[^ ]*).*")
 
@@ -306,6 +323,11 @@ def parse_no_such_room(text: str) -> str | None:
 def parse_no_such_user(text: str) -> str | None:
     """The name of who has no account, as it was echoed, or None."""
     return _first_group(_NO_SUCH_USER, text)
+
+
+def parse_not_delivered(text: str) -> str | None:
+    """The name whom a `/msg` did not reach, as it was echoed, or None."""
+    return _first_group(_NOT_DELIVERED, text)
 
 
 def parse_usage(text: str) -> str | None:

@@ -48,7 +48,16 @@ from tests.server.conftest import RunningServer
         ("/quit now", "[ERROR] Usage: /quit"),
         ("/", "[ERROR] Unknown command: / (try /help)"),
         ("/JOIN dev", "[ERROR] Unknown command: /JOIN (try /help)"),
-        ("/me waves", "[ERROR] Unknown command: /me (try /help)"),
+        ("/msg bob hello", "[ERROR] Not delivered: bob is offline or not subscribed to you"),
+        ("/msg alice hello", "[ERROR] Not delivered: alice is offline or not subscribed to you"),
+        ("/msg nobody hello", "[ERROR] Not delivered: nobody is offline or not subscribed to you"),
+        ("/msg a/b hello", "[ERROR] Not delivered: a/b is offline or not subscribed to you"),
+        ("/msg", "[ERROR] Usage: /msg <user> <text>"),
+        ("/msg bob", "[ERROR] Usage: /msg <user> <text>"),
+        ("/msg bob \x01\x02", "[ERROR] Usage: /msg <user> <text>"),
+        ("/me", "[ERROR] Usage: /me <text>"),
+        ("/me \x01", "[ERROR] Usage: /me <text>"),
+        ("/passwd old new", "[ERROR] Unknown command: /passwd (try /help)"),
         ("/" + "x" * 100, "[ERROR] Unknown command: /" + "x" * 63 + " (try /help)"),
     ],
 )
@@ -63,7 +72,7 @@ def test_help_has_one_line_a_command_in_the_order_of_the_list(server: RunningSer
     client.expect("[SERVER] Login successful")
     listed = client.expect_match(r"\[SERVER\] Available commands: (.*)")[1].split(", ")
     for command in listed:
-        client.expect_match(r"\[SERVER\] " + command + r"( <\w+>| \[\w+\]| on\|off)? - .+")
+        client.expect_match(r"\[SERVER\] " + command + r"(( <\w+>)*| \[\w+\]| on\|off) - .+")
     client.expect("[SERVER] In room 'lobby': alice")
 
 
@@ -79,9 +88,9 @@ def test_quit_says_goodbye_and_nothing_after_it_counts(server: RunningServer) ->
 
 def test_an_unknown_command_is_never_published(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
-    assert alice.ask("/msg bob secret") == "[ERROR] Unknown command: /msg (try /help)"
-    alice.send("//msg bob", "//")
-    bob.expect_message("alice", "/msg bob")
+    assert alice.ask("/mgs bob secret") == "[ERROR] Unknown command: /mgs (try /help)"
+    alice.send("//mgs bob", "//")
+    bob.expect_message("alice", "/mgs bob")
     bob.expect_message("alice", "/")
 
 

@@ -12,7 +12,10 @@ from chat_tui.events import Event, RoundTrip
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
 ACCEPTED = f"[SERVER] {replies.LOGIN_SUCCESSFUL}"
-ALL = "/join, /leave, /rooms, /subscribe, /unsubscribe, /subs, /who, /presence, /help, /quit"
+ALL = (
+    "/join, /leave, /rooms, /subscribe, /unsubscribe, /subs, /who, /presence, "
+    "/msg, /me, /help, /quit"
+)
 SIX = "/join, /leave, /rooms, /subscribe, /unsubscribe, /subs"
 
 E = TypeVar("E", bound=Event)
