@@ -55,8 +55,15 @@ def _to_name(context: click.Context, parameter: click.Parameter, text: str | Non
     return name
 
 
+def _to_names(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(filter(None, (_to_name(context, parameter, text) for text in texts)))
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("server", metavar="[HOST[:PORT]]", callback=_to_address, required=False)
+@click.argument("words", metavar="[HOST[:PORT]]", nargs=-1)
+@click.option("--server", callback=_to_address, metavar="HOST[:PORT]", help="The same.")
 @click.option("--user", callback=_to_name, metavar="NAME", help="Who signs in.")
 @click.option("--room", callback=_to_name, metavar="ROOM", help="The room to begin in.")
 @click.option(
@@ -64,21 +71,102 @@ def _to_name(context: click.Context, parameter: click.Parameter, text: str | Non
     is_flag=True,
     help="Start a server of your own beside the client, or join the one that is there.",
 )
+@click.option("--plain", is_flag=True, help="Talk line by line, without a screen.")
+@click.option(
+    "--send",
+    callback=_to_name,
+    metavar="ROOM",
+    help='Say something there and leave: --send ROOM "text", or the text as standard input.',
+)
+@click.option("--tail", callback=_to_name, metavar="ROOM", help="Print what is said there.")
+@click.option(
+    "--from",
+    "authors",
+    callback=_to_names,
+    metavar="NAME",
+    multiple=True,
+    help="With --tail: only what this person says. May be given several times.",
+)
 @click.version_option(package_name="lobby-chat", prog_name="chat-tui")
-def cli(server: tuple[str, int] | None, user: str | None, room: str | None, local: bool) -> None:
+@click.pass_context
+def cli(
+    context: click.Context,
+    words: tuple[str, ...],
+    server: tuple[str, int] | None,
+    user: str | None,
+    room: str | None,
+    local: bool,
+    plain: bool,
+    send: str | None,
+    tail: str | None,
+    authors: tuple[str, ...],
+) -> int:
     """Chat in the terminal.
 
     HOST is the server's name or address, like chat.example.org:9000 or [::1]:9000; without it the
     form begins with the server that was used last.
     """
+    text = None
+    if send is not None:
+        if len(words) > 1:
+            raise click.UsageError('put what is to be sent in quotes: --send ROOM "text"')
+        text = words[0] if words and words[0] != "-" else None
+    elif words:
+        if len(words) > 1 or server is not None:
+            raise click.UsageError(f"one server is enough; {words[-1]!r} is too much")
+        server = _to_address(context, cli.params[0], words[0])
+    if plain + (send is not None) + (tail is not None) + local > 1:
+        raise click.UsageError("one of --plain, --send, --tail and --local at a time")
+    if authors and tail is None:
+        raise click.UsageError("--from is for --tail")
+    if room and (send or tail):
+        raise click.UsageError("--send and --tail name the room themselves; leave --room away")
     if local and server is not None:
         raise click.UsageError("--local brings its own server; leave HOST away")
+    if plain or send is not None or tail is not None:
+        return run_plain(server, user, room, send, text, tail, authors)
     if not _has_terminal():
         host, port = server or (_HOST, _PORT)
         raise click.UsageError(
-            f"this needs a terminal; without one, talk to the server with: nc {host} {port}"
+            "this needs a terminal; without one use --plain, --send or --tail, "
+            f"or talk to the server with: nc {host} {port}"
         )
     run(server, user, room, local=local)
+    return 0
+
+
+def run_plain(
+    server: tuple[str, int] | None,
+    user: str | None,
+    room: str | None,
+    send: str | None,
+    text: str | None,
+    tail: str | None,
+    authors: tuple[str, ...],
+) -> int:
+    """Do without a screen what was asked for; the exit code. Main thread."""
+    from chat_tui.account import account
+    from chat_tui.plain import start
+    from chat_tui.settings import Settings
+    from chat_tui.state import ClientState, state_folder
+
+    state = ClientState(state_folder())
+    last = state.last
+    host, port = server or ((last.host, last.port) if last else (_HOST, _PORT))
+    user = user or (last.user if last else _who())
+    password = start.password(user)
+    if password is None:
+        raise click.UsageError(
+            f"no password: there is no terminal to ask at, and {start.PASSWORD} is not set"
+        )
+    who = account(host, port, user, password)
+    if who.problem is not None:
+        raise click.UsageError(who.problem)
+    if send is not None:
+        return start.send(who, send, text)
+    if tail is not None:
+        return start.tail(who, tail, authors)
+    return start.talk(who, room, state.follows_everyone(host, port), Settings().log_folder)
 
 
 def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, local: bool) -> None:

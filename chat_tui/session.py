@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import count
 from typing import Final
@@ -91,12 +91,13 @@ class ChatSession:
         *,
         room: str | None = None,
         follow_everyone: bool = False,
+        follow: Iterable[str] = (),
     ) -> None:
         """Look up, dial and log in; whatever was connected before is left.
 
         The outcome is a `SignedIn` or a `SignInRefused` in `take_notices`. `room`: go there at
-        once. `follow_everyone`: subscribe to "*". The model is emptied once we are in, unless the
-        same user came back to the same server.
+        once. `follow_everyone`: subscribe to "*"; `follow`: to these. The model is emptied once we
+        are in, unless the same user came back to the same server.
         """
         self.cancel()
         asked = account(host, port, user, password)
@@ -104,7 +105,8 @@ class ChatSession:
             self._notices.append(events.SignInRefused(asked.problem, retry=False))
             return
         self._account = asked
-        self._wish = Wish(room, frozenset({EVERYONE}) if follow_everyone else frozenset())
+        everyone = (EVERYONE,) if follow_everyone else ()
+        self._wish = Wish(room, frozenset((*follow, *everyone)))
         self._backoff.reset()
         self._dial(asked, ConnectionState.CONNECTING)
 
@@ -132,6 +134,11 @@ class ChatSession:
         if self._account is not None and self._retry_at is not None:
             self._retry_at = None
             self._dial(self._account, ConnectionState.RETRYING)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is said now is said at once, in the room that the model has."""
+        return self._dialogue is not None and self._dialogue.is_settled
 
     # What the person wants.
 

@@ -50,7 +50,14 @@ def test_the_client_answers_a_question_without_a_screen(option: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["chat_tui.model", "chat_tui.dialogue", "chat_tui.connection", "chat_tui.session"]
+    "part",
+    [
+        "chat_tui.model",
+        "chat_tui.dialogue",
+        "chat_tui.connection",
+        "chat_tui.session",
+        "chat_tui.plain.start",
+    ],
 )
 def test_the_client_below_the_screens_knows_no_screen(part: str) -> None:
     loaded = modules_after(f"import {part}")

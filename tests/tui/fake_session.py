@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from chat_tui.events import (
@@ -39,6 +39,7 @@ class FakeSession(ChatSession):
         *,
         room: str | None = None,
         follow_everyone: bool = False,
+        follow: Iterable[str] = (),
     ) -> None:
         self.told.append(("sign_in", host, port, user, password, room, follow_everyone))
 

@@ -1,0 +1,1 @@
+"""The client without a screen, for screen readers, pipes and scripts: lines in, lines out."""

@@ -1,0 +1,101 @@
+"""How the client without a screen begins and ends: its streams, signals and exit code."""
+
+from __future__ import annotations
+
+import getpass
+import io
+import os
+import select
+import signal
+import stat
+import sys
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from chat_tui.account import Account
+from chat_tui.log_files import LogFiles
+from chat_tui.plain.exit_code import ExitCode
+from chat_tui.plain.lines import LinesIn
+from chat_tui.plain.seat import Seat
+from chat_tui.plain.send import Send
+from chat_tui.plain.tail import Tail
+from chat_tui.plain.talk import Talk
+
+PASSWORD: Final = "LOBBY_PASSWORD"
+"""The environment variable with the password, where no profile says where to find it."""
+
+_STDIN, _STDOUT = 0, 1
+
+
+def talk(account: Account, room: str | None, follow_everyone: bool, logs: Path | None) -> int:
+    """`--plain`: lines from the standard input go out, what is said comes in."""
+
+    def errand(seat: Seat) -> ExitCode:
+        talk = Talk(seat, account, LinesIn(_STDIN), LogFiles(seat.model, logs))
+        return talk.run(room, follow_everyone=follow_everyone)
+
+    return _seated(errand)
+
+
+def send(account: Account, room: str, text: str | None) -> int:
+    """`--send`: `text`, or what comes on the standard input, is said in `room`."""
+    lines = LinesIn(_STDIN) if text is None else LinesIn.of(text)
+    return _seated(lambda seat: Send(seat, account, room, lines).run())
+
+
+def tail(account: Account, room: str, authors: Collection[str]) -> int:
+    """`--tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
+    return _seated(lambda seat: Tail(seat, account, room, authors).run())
+
+
+def password(user: str) -> str | None:
+    """From the environment, else from somebody at the terminal; None where there is nobody."""
+    kept = os.environ.get(PASSWORD)
+    if kept is not None:
+        return kept
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return None
+    return getpass.getpass(f"Password of {user}: ")
+
+
+def _seated(errand: Callable[[Seat], ExitCode]) -> int:
+    """Run an errand to its end, whatever ends it, and give what the shell is to learn."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: no text may end a talk
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _ended_by)
+    seat = Seat(print, _remark, _nobody_reads)
+    try:
+        return errand(seat)
+    except BrokenPipeError:  # who reads has had enough, as `head` has
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        return ExitCode.DONE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        seat.close()
+
+
+def _ended_by(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _remark(line: str) -> None:
+    print(f"chat-tui: {line}", file=sys.stderr)
+
+
+def _nobody_reads() -> bool:
+    """Whether the standard output is a pipe whose other end is gone: known without writing."""
+    if not stat.S_ISFIFO(os.fstat(_STDOUT).st_mode):
+        return False
+    poll = select.poll()
+    poll.register(_STDOUT, 0)
+    return any(what & (select.POLLERR | select.POLLHUP) for _, what in poll.poll(0))
