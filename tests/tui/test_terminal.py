@@ -75,7 +75,7 @@ class Terminal:
         while words not in self.written:
             left = deadline - time.monotonic()
             assert left > 0, f"{words!r} never came: {self.written[-2000:]!r}"
-            self._read(left)
+            self.read(left)
 
     def press(self, keys: bytes) -> None:
         os.write(self.ours, keys)
@@ -85,8 +85,8 @@ class Terminal:
         deadline = time.monotonic() + patience
         while self.process.poll() is None:
             assert time.monotonic() < deadline, "it does not end"
-            self._read(0.05)
-        self._read(0.05)
+            self.read(0.05)
+        self.read(0.05)
         return self.process.returncode
 
     def hang_up(self) -> None:
@@ -106,7 +106,7 @@ class Terminal:
         if self.ours >= 0:
             self.hang_up()
 
-    def _read(self, patience: float) -> None:
+    def read(self, patience: float) -> None:
         if select.select([self.ours], [], [], patience)[0]:
             try:
                 self.written += os.read(self.ours, 65536)
