@@ -66,7 +66,11 @@ class CompletingArea(TextArea):
         self._show(None)
 
     async def on_key(self, event: events.Key) -> None:
-        """Keys that mean the choices; the others are for the text."""
+        """Keys that mean the choices; the others are for the text.
+
+        Textual runs a key's action only once the key has come up to the app, and letters that came
+        right behind it are in the text by then: what a key does here is done at once.
+        """
         if self._means_choices(event.key):
             event.stop()
             event.prevent_default()
@@ -74,6 +78,14 @@ class CompletingArea(TextArea):
         if self.is_choosing:
             self._show(None)
         self._by_hand = True
+        active = None if event.is_printable else self.screen.active_bindings.get(event.key)
+        if (
+            active is not None
+            and active.node is self
+            and await self.app.run_action(active.binding.action, self)
+        ):
+            event.stop()
+            event.prevent_default()
 
     def on_text_area_changed(self) -> None:
         """Offer what fits now."""

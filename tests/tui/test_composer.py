@@ -214,6 +214,16 @@ async def test_text_stays_while_the_connection_is_lost_and_says_so(tmp_path: Pat
         assert bench.session.told[-1] == ("submit", "kept")
 
 
+async def test_keys_that_come_at_once_do_what_they_do_in_their_order(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        composer = composer_of(bench)
+        for key in ("x", "y", "ctrl+u", "a", "b", "backspace", "c", "left", "d", "ctrl+j", "enter"):
+            bench.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await bench.settle()
+        assert bench.session.told == [("submit", "ad\nc")]
+        assert composer.text == ""
+
+
 async def test_what_could_not_be_sent_comes_back_before_what_was_typed_since(
     tmp_path: Path,
 ) -> None:
