@@ -63,6 +63,7 @@ class CompletionPopup(Widget):
         wide = self.content_size.width
         shown = self._choices[self._first : self._first + self.content_size.height]
         column = min(max((cell_len(choice.shown) for choice in shown), default=0) + 2, wide // 2)
+        last = self._first + len(shown) - 1
         rows = []
         for index, choice in enumerate(shown, self._first):
             is_chosen = index == self._chosen
@@ -71,7 +72,7 @@ class CompletionPopup(Widget):
             row = Content.assemble(
                 _CHOSEN if is_chosen else "  ",
                 name,
-                (padded(cut(self._hint(index, shown), left), left), "" if is_chosen else hint),
+                (self._hint(index, index == last, left), "" if is_chosen else hint),
             )
             rows.append(row.stylize(chosen) if is_chosen else row)
         return Content("\n").join(rows)
@@ -82,9 +83,8 @@ class CompletionPopup(Widget):
         if index < len(self._choices):
             self.post_message(self.Clicked(index))
 
-    def _hint(self, index: int, shown: tuple[Choice, ...]) -> str:
-        hint = self._choices[index].hint
+    def _hint(self, index: int, is_last: bool, cells: int) -> str:
+        """What a choice is; in the last row also how many there are, where not all are listed."""
         number = len(self._choices)
-        if index == self._first + len(shown) - 1 and number > len(shown):
-            return f"{hint}  ({index + 1} of {number})"
-        return hint
+        rest = f" {index + 1} of {number}" if is_last and number > self.content_size.height else ""
+        return padded(self._choices[index].hint, cells - len(rest)) + rest

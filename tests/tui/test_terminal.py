@@ -146,6 +146,15 @@ def test_leaving_while_a_host_is_looked_for(terminal: Terminal) -> None:
     assert terminal.is_as_it_was()
 
 
+def test_a_paste_is_no_keys_and_leaves_the_keyboard_alive(terminal: Terminal) -> None:
+    text = b"secret \x1b and\rmore text, longer than any key could be"
+    terminal.press(b"\x1b[200~" + text)  # its end never comes
+    terminal.until("•".encode())
+    assert b"Nothing listens at" not in terminal.written, "what was pasted pressed Enter"
+    terminal.press(b"\x11")
+    assert terminal.wait() == 0
+
+
 @pytest.mark.parametrize("signalled", [True, False])
 def test_a_window_that_is_closed_ends_it(terminal: Terminal, signalled: bool) -> None:
     terminal.hang_up()
