@@ -173,6 +173,23 @@ def test_a_talk_through_a_pipe_outlives_a_lost_connection(
     assert "hunter2" not in terminal.remarks
 
 
+def test_somebody_at_a_terminal_is_told_at_once_what_could_not_be_sent(
+    server: ScriptedServer, terminal: Terminal
+) -> None:
+    keys, there = os.openpty()
+    with terminal.doing(terminal.talk(there)) as result:
+        server.let_in()
+        terminal.until_remarked("connected to")
+        server.close()
+        terminal.until_remarked("trying again")
+        os.write(keys, b"anybody?\n")
+        terminal.until_remarked("Not connected: it was not sent: anybody?")
+        os.write(keys, b"\x04")  # Ctrl+D
+        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+    os.close(keys)
+    os.close(there)
+
+
 def test_a_tail_says_what_these_people_said_and_that_something_is_missing(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
