@@ -19,7 +19,8 @@ from chat_tui.widgets.subscriptions import SPOKE
 _KEYS: Final = (
     ("Enter", "send what stands in the composer"),
     ("Ctrl+J", "another line, to be sent together with the first"),
-    ("Up, Down", "what you sent before, and back to your draft"),
+    ("Up, Down", "what you sent before that begins with what you typed, and back to it"),
+    ("Tab", "complete a command, a room or a name; again for the next that fits"),
     ("PgUp, PgDn", "read back; the mouse wheel does it too"),
     ("End", "back to the newest message"),
     ("Ctrl+K", "jump to a room or a person by typing a part of the name"),
@@ -32,7 +33,7 @@ _KEYS: Final = (
     (RESEND_KEY, "send a message again that was not confirmed"),
     ("Ctrl+R", "while the connection is lost: try now"),
     ("Ctrl+P", "all commands, themes among them"),
-    ("Tab, Esc", "the next pane; back to the composer"),
+    ("Tab, Esc", "the next pane, where nothing is to complete; back to the composer"),
     ("Ctrl+Q", "quit"),
 )
 
