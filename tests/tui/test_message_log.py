@@ -237,15 +237,15 @@ class TestFollowing:
             await bench.press("pageup", "h", "i", "enter")
             assert log_of(bench).following
 
-    async def test_another_width_keeps_the_top_message(self, tmp_path: Path) -> None:
+    async def test_another_size_keeps_the_top_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(120, 24)) as bench:
-            await bench.hear("bob", *(f"{number} " + "words " * 40 for number in range(60)))
+            await bench.hear("bob", *(f"{number} " + "words " * 40 for number in range(300)))
             widget = log_of(bench)
-            await bench.press("pageup", "pageup")
+            await bench.press(*["pageup"] * 20)
             top = widget.top_entry
             assert top is not None
-            for width in (70, 58, 140, 95, 120):
-                await bench.pilot.resize_terminal(width, 24)
+            for size in ((70, 24), (40, 12), (300, 100), (58, 20), (120, 24)):
+                await bench.pilot.resize_terminal(*size)
                 await bench.settle()
                 assert widget.top_entry == top
 
