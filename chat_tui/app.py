@@ -139,7 +139,8 @@ class ChatApp(HouseStyle):
         self._shelf.tick()
         self._log_files.write()
         self.attention.show_title()
-        self.chat.draw_attention()
+        with suppress(NoMatches):  # see `_catch_up`
+            self.chat.draw_attention()
 
     def _catch_up(self) -> None:
         for notice in self.session.take_notices():
@@ -238,7 +239,7 @@ class ChatApp(HouseStyle):
         """End it. What waits to be sent goes back to the composer first, to be there again."""
         self.session.cancel()
         self._catch_up()
-        if self.chat.is_mounted:
+        with suppress(NoMatches):  # never shown so far
             self.chat.turn_to_draft()
         self._shelf.save()
         self.session.close()
