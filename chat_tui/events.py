@@ -165,11 +165,15 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class OwnPending:
-    """We said `text` in `room`; whether the server took it is not known yet."""
+    """We said `text` in `room`, or to one alone (`@bob`); whether it was taken is not known yet.
+
+    `is_action`: it is what we do.
+    """
 
     id: int
     room: str
     text: str
+    is_action: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,13 @@ class OwnUnconfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnRefused:
+    """Our message `id` reached nobody, says the server; its text comes back as `TextReturned`."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerLine:
     """A line for the log: an answer to what was typed, or one that answers nothing we asked."""
 
@@ -201,10 +212,12 @@ class TextReturned:
 
     `text` is what Enter in the composer would have to give again for the same effect; where a draft
     is there already, `typed.put_back` tells what should stand there. The screen says `reason`.
+    `place`: the private conversation (`@bob`) that it was meant for and must not leave; else empty.
     """
 
     text: str
     reason: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +255,7 @@ Event = (
     | OwnPending
     | OwnSent
     | OwnUnconfirmed
+    | OwnRefused
     | ServerLine
     | TextReturned
     | RoundTrip

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize, Text
+from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize
 from chat_server.wire.stream import Stream
 from chat_tui import events
 from chat_tui.account import Account, account
@@ -142,22 +142,27 @@ class ChatSession:
 
     # What the person wants.
 
-    def submit(self, text: str) -> None:
+    def submit(self, text: str, to: str = "") -> None:
         """What Enter in the composer gave: one line or several. Kept in `model.history`.
 
         A single line that begins with "/" is a command ("//" a text with one "/"); of several
-        lines each is sent as text. What can't be sent now comes back as `TextReturned`.
+        lines each is sent as text: to the room, or to `to` alone. What can't be sent now comes
+        back as `TextReturned`.
         """
         self.model.history.add(text)
         if self._dialogue is not None:
-            self._acted([wire_form(line) for line in typed_lines(text)])
-            self._dialogue.submit(text, self._clock())
-            self._talk()
+            self._submit(text, to)
         elif text.strip() == "/quit":
             self.cancel()
             self._notices.append(events.SignedOut("Goodbye", asked=True))
         else:
-            self._notices.append(events.TextReturned(text, NOT_CONNECTED))
+            self._notices.append(events.TextReturned(text, NOT_CONNECTED, f"@{to}" if to else ""))
+
+    def _submit(self, text: str, to: str) -> None:
+        if self._dialogue is not None:
+            self._acted([wire_form(line, to) for line in typed_lines(text)])
+            self._dialogue.submit(text, self._clock(), to)
+            self._talk()
 
     def join(self, room: str) -> None:
         """Go to `room`. What is typed from here on waits for the answer."""
@@ -176,7 +181,7 @@ class ChatSession:
             self._talk()
 
     def resend(self, entry_id: int) -> bool:
-        """Send an unconfirmed message of the current room again, as a new entry.
+        """Send an unconfirmed message of the place in view again, as a new entry.
 
         False, and nothing changes, where it is not unconfirmed, or where we are not in the room:
         not connected, on the way back to it, on the way to another.
@@ -186,13 +191,11 @@ class ChatSession:
         text = self.model.mark_resent(entry_id)
         if text is None:
             return False
-        self._acted([wire_form(Text(text))])
-        self._dialogue.say(text, self._clock())
-        self._talk()
+        self._submit(text, self.model.private_with)
         return True
 
     def resend_all(self) -> int:
-        """Send all unconfirmed messages of the current room again, in their order; how many."""
+        """Send all unconfirmed messages of the place in view again, in their order; how many."""
         return sum(self.resend(entry.id) for entry in self.model.unconfirmed)
 
     # What the screen asks for.

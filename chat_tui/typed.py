@@ -31,6 +31,22 @@ class CommandLine:
     arguments: tuple[str, ...]
 
 
+def private_line(name: str, text: str) -> CommandLine:
+    """What says `text` to one person alone."""
+    return command("/msg", name, text)
+
+
+def deed_line(text: str) -> CommandLine:
+    """What tells the room what one does."""
+    return command("/me", text)
+
+
+def text_behind(line: CommandLine, count: int) -> str:
+    """The text that a command ends in, behind its first `count` words, in the server's form."""
+    parsed = parse_client_line(line.line)
+    return published_form(parsed.text_after(count)) if isinstance(parsed, Command) else ""
+
+
 def command(word: str, *arguments: str) -> CommandLine:
     """A command made of its words."""
     return CommandLine(" ".join((word, *arguments)), word, arguments)
@@ -54,10 +70,12 @@ def typed_lines(text: str) -> list[CommandLine | Text]:
     return [Text(said)] if said else []
 
 
-def wire_form(line: CommandLine | Text) -> str:
-    """The line that asks a server for this, without its end."""
+def wire_form(line: CommandLine | Text, to: str = "") -> str:
+    """The line that asks a server for this, without its end; a text is for `to` alone, if given."""
     if isinstance(line, CommandLine):
         return line.line
+    if to:
+        return private_line(to, line.text).line
     return "/" + line.text if line.text.startswith("/") else line.text
 
 
@@ -69,6 +87,19 @@ def room_asked_for(text: str) -> str | None:
         case [CommandLine(word="/leave", arguments=())]:
             return LOBBY
     return None
+
+
+def said_by(typed: str) -> tuple[str, bool]:
+    """The text that Enter says, given one line of `composed` or a deed; and whether it is a deed.
+
+    For what was kept from an earlier session and is none of both: as it stands.
+    """
+    match typed_lines(typed):
+        case [Text(text)]:
+            return text, False
+        case [CommandLine(word="/me") as line]:
+            return text_behind(line, 1), True
+    return typed, False
 
 
 def sending_problem(line: CommandLine | Text) -> str | None:

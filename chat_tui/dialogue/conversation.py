@@ -21,9 +21,10 @@ from chat_server.wire.protocol import (
 )
 from chat_tui import events
 from chat_tui.dialogue.following import Following
-from chat_tui.dialogue.held import Held, Move, Wanted
+from chat_tui.dialogue.held import Deed, Held, Move, Wanted
 from chat_tui.dialogue.outbound import Outbound
 from chat_tui.dialogue.own_words import OwnWords
+from chat_tui.dialogue.private_words import Privately, PrivateWords
 from chat_tui.dialogue.pulse import Pulse
 from chat_tui.dialogue.requests import (
     Answer,
@@ -38,7 +39,13 @@ from chat_tui.dialogue.requests import (
 )
 from chat_tui.dialogue.wish import Wish
 from chat_tui.events import Event
-from chat_tui.typed import CommandLine, composed, problem_of_old, sending_problem, typed_lines
+from chat_tui.typed import (
+    CommandLine,
+    problem_of_old,
+    sending_problem,
+    text_behind,
+    typed_lines,
+)
 
 _Shown = Literal["reply", "error", "notice"]
 
@@ -71,6 +78,7 @@ class Conversation:
         self._pulse = Pulse(now)
         self._out = Outbound(commands, now)
         self._own = OwnWords(name, self._out, own_ids, tell)
+        self._private = PrivateWords(self._out, own_ids, tell)
         self.last_words = ""
         """What the server said about why it is going to hang up."""
         self.goodbye: events.SignedOut | None = None
@@ -109,20 +117,18 @@ class Conversation:
                 follow.discard(asked.subject)
         return Wish(room, frozenset(follow), again=True)
 
-    def submit(self, text: str, now: float) -> None:
-        """Enter in the composer gave `text`: one line or several. All of it is sent or nothing."""
-        lines = typed_lines(text)
-        problem = next(filter(None, map(self._problem_of, lines)), None)
+    def submit(self, text: str, now: float, to: str = "") -> None:
+        """Enter in the composer gave `text`: one line or several. All of it is sent or nothing.
+
+        `to`: whom alone it is for; empty: it is for the room.
+        """
+        lines = [self._meant(line, to) for line in typed_lines(text)]
+        problem = next(filter(None, (self._problem_of(line, to) for line in lines)), None)
         if problem is None:
             self._held.add(lines)
             self._go_on(now)
         else:
-            self._tell(events.TextReturned(text, problem))
-
-    def say(self, text: str, now: float) -> None:
-        """Say a text that was said before."""
-        self._held.add([Text(text)])
-        self._go_on(now)
+            self._tell(events.TextReturned(text, problem, f"@{to}" if to else ""))
 
     def join(self, room: str, now: float) -> None:
         """Go to a room."""
@@ -155,9 +161,13 @@ class Conversation:
     def settle(self) -> None:
         """The connection is over: say what has become of all that was under way."""
         self._own.settle()
-        returned, commands = self._held.take_all()
+        self._private.settle()
+        returned, commands, private = self._held.take_all()
+        lost = "The connection was lost: it was not sent"
         if returned:
-            self._tell(events.TextReturned(returned, "The connection was lost: it was not sent"))
+            self._tell(events.TextReturned(returned, lost))
+        for wanted in private:
+            self._tell(wanted.returned(lost))
         for line in commands:
             self._show(f"Not sent: {line}", "error")
 
@@ -291,6 +301,8 @@ class Conversation:
                 self._tell(events.Unfollowed(subject))
             case Kind.PRESENCE:
                 self._presence = subject == "on"
+            case Kind.PRIVATE:
+                self._private.delivered(asked)
             case Kind.QUIT if asked is not None:
                 self.goodbye = events.SignedOut(replies.GOODBYE, asked=True)
         if asked is None:
@@ -309,6 +321,8 @@ class Conversation:
         """A request came to nothing."""
         if asked.kind is Kind.JOIN:
             self._join_failed(asked, reason, now)
+        elif asked.kind is Kind.PRIVATE:
+            self._private.refused(asked, reason)
         elif asked.kind is Kind.SUBSCRIBE and not self._own.answered(asked, None):
             self._following.refused(asked.subject)
         elif asked.kind is Kind.SUBS:
@@ -318,17 +332,20 @@ class Conversation:
         """A request has got no answer that could be understood, and will get none any more."""
         if asked.origin is Origin.TYPED and asked.kind not in (Kind.JOIN, Kind.OTHER):
             self._show(f"No answer to {asked.line}", "error")
+        self._private.unanswered(asked)
         self._refused(asked, "The server did not answer", now)
 
     def _join_failed(self, asked: Request, reason: str, now: float) -> None:
         if asked.origin is Origin.OWN:  # on the way back to where we were before: it ends here
             self._entered(self._room, now)
         self._tell(events.JoinFailed(asked.subject, reason))
-        texts, commands = self._held.take_until_move()
-        if texts:
-            self._tell(events.TextReturned(composed(texts), reason))
-        for line in commands:
-            self._perform(line, now)
+        returned, lost, others = self._held.take_until_move()
+        if returned:
+            self._tell(events.TextReturned(returned, reason))
+        for line in lost:
+            self._show(f"Not sent: {line}", "error")
+        for wanted in others:
+            self._perform(wanted, now)
 
     def _entered(self, room: str, now: float) -> None:
         self._room = room
@@ -357,6 +374,10 @@ class Conversation:
         match wanted:
             case Text(text):
                 self._own.say(text, self._room, now)
+            case Deed(text):
+                self._own.say(text, self._room, now, is_action=True)
+            case Privately():
+                self._private.say(wanted, now)
             case Move(room):
                 if room != self._room:
                     self._out.ask("/join", room, origin=Origin.CLICKED, now=now)
@@ -380,7 +401,27 @@ class Conversation:
     def _show(self, text: str, kind: _Shown) -> None:
         self._tell(events.ServerLine(text, kind))
 
-    def _problem_of(self, line: CommandLine | Text) -> str | None:
+    def _meant(self, line: CommandLine | Text, to: str) -> CommandLine | Text | Deed | Privately:
+        """A typed line as what it is: also what ends in a text is said by us and may get lost."""
+        if isinstance(line, Text):
+            return Privately(to, line.text.lstrip(" "), typed=False) if to else line
+        if line.word == "/me" and self._knows(line) and (deed := text_behind(line, 1)):
+            return Deed(deed)
+        if line.word == "/msg" and self._knows(line) and (said := text_behind(line, 2)):
+            name = canonical_name(line.arguments[0])
+            return line if name is None else Privately(name, said, typed=True)
+        return line
+
+    def _knows(self, line: CommandLine) -> bool:
+        return line.word in self._out.commands
+
+    def _problem_of(self, line: CommandLine | Text | Deed | Privately, to: str) -> str | None:
+        if isinstance(line, Deed) and to:
+            return f"Not sent: /me tells the whole room, and here only {to} reads you"
+        if isinstance(line, Privately) and "/msg" not in self._out.commands:
+            return "Not sent: this server knows no private messages"
+        if isinstance(line, Deed | Privately):
+            line = line.command
         if self._out.one_at_a_time and (problem := problem_of_old(line, self._out.commands)):
             return problem
         return sending_problem(line)

@@ -85,18 +85,14 @@ class Dialogue:
 
     # What the person wants.
 
-    def submit(self, text: str, now: float) -> None:
-        """Enter in the composer gave `text`: one line or several."""
+    def submit(self, text: str, now: float, to: str = "") -> None:
+        """Enter in the composer gave `text`: one line or several; `to`: for whom alone."""
         if self._conversation is None or self.ending is not None:
-            self._events.append(events.TextReturned(text, NOT_CONNECTED))
+            place = f"@{to}" if to else ""
+            self._events.append(events.TextReturned(text, NOT_CONNECTED, place))
         else:
-            self._conversation.submit(text, now)
+            self._conversation.submit(text, now, to)
             self._look_at_conversation()
-
-    def say(self, text: str, now: float) -> None:
-        """Say `text`, which was said before, again. Only while online."""
-        if self._conversation is not None and self.ending is None:
-            self._conversation.say(text, now)
 
     def join(self, room: str, now: float) -> None:
         """Go to a room."""

@@ -12,6 +12,7 @@ class Said:
 
     id: int
     text: str
+    is_action: bool = False
 
 
 class Echoes:
@@ -31,20 +32,21 @@ class Echoes:
         """A message goes out."""
         self._awaited.append(said)
 
-    def heard(self, text: str) -> tuple[Said | None, list[Said]]:
+    def heard(self, text: str, *, is_action: bool = False) -> tuple[Said | None, list[Said]]:
         """An own message came back: the one that it proves, and those that it leaves unproved.
 
         None where it is none of these (it was said before, or by other means).
         """
-        if self._awaited and self._awaited[0].text == text:
+        if self._awaited and self._awaited[0] == Said(self._awaited[0].id, text, is_action):
             return self._awaited.popleft(), []
-        texts = [said.text for said in self._awaited]
-        if text not in texts:  # the first servers trim a message on both sides
-            texts = [said.strip() for said in texts]
-            text = text.strip()
-        if text not in texts:
+        heard = (text, is_action)
+        said = [(said.text, said.is_action) for said in self._awaited]
+        if heard not in said:  # the first servers trim a message on both sides
+            heard = (text.strip(), is_action)
+            said = [(one.strip(), done) for one, done in said]
+        if heard not in said:
             return None, []
-        passed = [self._awaited.popleft() for _ in range(texts.index(text))]
+        passed = [self._awaited.popleft() for _ in range(said.index(heard))]
         return self._awaited.popleft(), passed
 
     def take_all(self) -> list[Said]:

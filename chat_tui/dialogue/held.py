@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chat_server.wire.protocol import Text
+from chat_tui.dialogue.private_words import Privately
 from chat_tui.dialogue.requests import Kind, Origin, request
-from chat_tui.typed import CommandLine, composed
+from chat_tui.typed import CommandLine, composed, deed_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,19 @@ class Move:
     room: str
 
 
-Wanted = Move | CommandLine | Text
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What we do, to be told in the room, in the server's form."""
+
+    text: str
+
+    @property
+    def command(self) -> CommandLine:
+        """The command that tells it."""
+        return deed_line(self.text)
+
+
+Wanted = Move | CommandLine | Text | Deed | Privately
 
 
 class Held:
@@ -45,29 +58,30 @@ class Held:
         """What is to be done next. Raises `IndexError` where nothing is wanted."""
         return self._items.popleft()
 
-    def take_until_move(self) -> tuple[list[str], list[CommandLine]]:
-        """The texts and commands that stand before the next change of room."""
-        texts: list[str] = []
-        commands: list[CommandLine] = []
+    def take_until_move(self) -> tuple[str, list[str], list[CommandLine | Privately]]:
+        """What was to be done before the next change of room, which is the one that failed.
+
+        What goes back to the composer, which lines can't, and what can be done in any room.
+        """
+        for_the_room: list[Text | Deed] = []
+        for_any: list[CommandLine | Privately] = []
         while self._items and self._room_of(self._items[0]) is None:
             item = self._items.popleft()
-            if isinstance(item, Text):
-                texts.append(item.text)
-            elif isinstance(item, CommandLine):
-                commands.append(item)
-        return texts, commands
+            if isinstance(item, Text | Deed):
+                for_the_room.append(item)
+            elif isinstance(item, CommandLine | Privately):
+                for_any.append(item)
+        return *_returned(for_the_room), for_any
 
-    def take_all(self) -> tuple[str, list[str]]:
-        """Nothing can be done any more: what goes back to the composer, and what can't.
+    def take_all(self) -> tuple[str, list[str], list[Privately]]:
+        """Nothing can be done any more: what goes back to the composer, and which lines can't.
 
-        Commands can't stand among several lines: there they would be said aloud.
+        And what goes back to private conversations.
         """
-        texts = [item.text for item in self._items if isinstance(item, Text)]
-        commands = [item.line for item in self._items if isinstance(item, CommandLine)]
+        private = [item for item in self._items if isinstance(item, Privately) and not item.typed]
+        rest = [item for item in self._items if item not in private]
         self._items.clear()
-        if not texts and len(commands) == 1:
-            return commands[0], []
-        return composed(texts), commands
+        return *_returned(rest), private
 
     def rooms(self) -> list[str]:
         """The rooms that are to be gone to, in order."""
@@ -82,3 +96,22 @@ class Held:
             asked = request(item, Origin.TYPED)
             return asked.subject if asked.kind is Kind.JOIN else None
         return None
+
+
+def _returned(items: Iterable[Wanted]) -> tuple[str, list[str]]:
+    """What goes back to the composer, and which lines can't.
+
+    Commands can't stand among several lines: there they would be said aloud.
+    """
+    texts: list[str] = []
+    commands: list[str] = []
+    for item in items:
+        if isinstance(item, Text):
+            texts.append(item.text)
+        elif isinstance(item, CommandLine):
+            commands.append(item.line)
+        elif isinstance(item, Deed | Privately):
+            commands.append(item.command.line)
+    if not texts and len(commands) == 1:
+        return commands[0], []
+    return composed(texts), commands

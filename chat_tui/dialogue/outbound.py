@@ -9,7 +9,7 @@ from typing import Final
 from chat_server.wire.protocol import LineTooLong, encode_line, encode_message
 from chat_tui.dialogue.echoes import Echoes, Said
 from chat_tui.dialogue.requests import UNANSWERED, Answer, Origin, Outstanding, Request, request
-from chat_tui.typed import command
+from chat_tui.typed import command, deed_line
 
 SILENT_MESSAGE: Final = 0.2
 """Seconds after which a server that reads one line at a time has read a message (section 6)."""
@@ -76,7 +76,8 @@ class Outbound:
 
     def say(self, said: Said, now: float) -> None:
         """Send a message. Raises `LineTooLong`."""
-        self._waiting.append((said, encode_message(said.text)))
+        deed = encode_line(deed_line(said.text).line) if said.is_action else None
+        self._waiting.append((said, deed or encode_message(said.text)))
         self.advance(now)
 
     def advance(self, now: float) -> None:
@@ -131,9 +132,11 @@ class Outbound:
         self._no_longer_in_flight(given_up)
         return given_up
 
-    def heard_myself(self, text: str, now: float) -> tuple[Said | None, list[Said]]:
+    def heard_myself(
+        self, text: str, now: float, *, is_action: bool = False
+    ) -> tuple[Said | None, list[Said]]:
         """An own message came back: the one that it proves, and those that it leaves unproved."""
-        said, passed = self._echoes.heard(text)
+        said, passed = self._echoes.heard(text, is_action=is_action)
         if said is not None:
             self._progress_at = now
             self._no_longer_in_flight([said])

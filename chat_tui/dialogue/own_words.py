@@ -56,19 +56,23 @@ class OwnWords:
             self._out.echoing = self.may_speak = True
         return True
 
-    def say(self, text: str, room: str, now: float) -> None:
-        """Say a text, in the server's form and not too long, in the room that we are in."""
-        said = Said(next(self._own_ids), text)
-        self._tell(events.OwnPending(said.id, room, text))
+    def say(self, text: str, room: str, now: float, *, is_action: bool = False) -> None:
+        """Say a text, in the server's form and not too long, in the room that we are in.
+
+        `is_action`: tell that we do it.
+        """
+        said = Said(next(self._own_ids), text, is_action)
+        self._tell(events.OwnPending(said.id, room, text, is_action))
         self._out.say(said, now)
         if not self._out.echoing:
             self._tell(events.OwnSent(said.id))
 
     def heard(self, message: Message | Action | Private, now: float) -> bool:
         """Whether this is the echo of something that we said here."""
-        if not isinstance(message, Message) or message.author != self.name or message.past:
+        if isinstance(message, Private) or message.author != self.name or message.past:
             return False
-        said, passed = self._out.heard_myself(message.text, now)
+        done = isinstance(message, Action)
+        said, passed = self._out.heard_myself(message.text, now, is_action=done)
         for unproved in passed:
             self._tell(events.OwnUnconfirmed(unproved.id))
         if said is not None:

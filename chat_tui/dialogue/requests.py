@@ -41,6 +41,7 @@ class Kind(Enum):
     WHO = auto()
     PRESENCE = auto()
     QUIT = auto()
+    PRIVATE = auto()
     OTHER = auto()
     """A command whose answers are not known here."""
 
@@ -55,6 +56,7 @@ _KINDS: Final = {
     "/who": Kind.WHO,
     "/presence": Kind.PRESENCE,
     "/quit": Kind.QUIT,
+    "/msg": Kind.PRIVATE,
 }
 
 
@@ -127,6 +129,8 @@ def request(asked: CommandLine, origin: Origin) -> Request:
     """The request that a command makes."""
     kind = _KINDS.get(asked.word, Kind.OTHER)
     subject = asked.arguments[0] if len(asked.arguments) == 1 else ""
+    if kind is Kind.PRIVATE and asked.arguments:
+        subject = asked.arguments[0]
     if asked.word == "/leave":
         subject = "" if asked.arguments else LOBBY
     elif kind is Kind.OTHER:
@@ -161,6 +165,7 @@ _ANSWERS_WITH_A_NAME: Final[tuple[tuple[Kind, Callable[[str], str | None]], ...]
     (Kind.JOIN, replies.parse_joined),
     (Kind.SUBSCRIBE, replies.parse_subscribed),
     (Kind.UNSUBSCRIBE, replies.parse_unsubscribed),
+    (Kind.PRIVATE, replies.parse_sent_to),
 )
 
 
@@ -196,6 +201,7 @@ _REFUSALS_WITH_A_NAME: Final[tuple[tuple[Kind, Callable[[str], str | None]], ...
     (Kind.JOIN, replies.parse_invalid_room),
     (Kind.WHO, replies.parse_no_such_room),
     (Kind.SUBSCRIBE, replies.parse_no_such_user),
+    (Kind.PRIVATE, replies.parse_not_delivered),
 )
 
 

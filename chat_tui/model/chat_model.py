@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
+from chat_tui.model.conversations import Conversations, person_of, place_of
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.model.gaps import Elsewhere, from_to
@@ -22,6 +23,7 @@ from chat_tui.model.rooms import Rooms
 from chat_tui.model.text import safe_name, safe_text
 from chat_tui.model.unread import Unread
 from chat_tui.model.wire_record import WireRecord
+from chat_tui.typed import composed, deed_line, said_by
 
 _CALLS_KEPT: Final = 16
 """Calls that wait for somebody who asks for them: more at once would be no more than noise."""
@@ -85,10 +87,11 @@ class ChatModel:
         """What came; whoever shows a place clears it while somebody looks there."""
         self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
         self._logs: dict[str, RoomLog] = {}
-        # The text as it was sent, which the entry may show otherwise (a TAB).
+        # What stood in the composer for it; the entry may show it otherwise (a TAB).
         self._own: dict[int, tuple[str, int, str]] = {}  # pending: own id -> room, entry, text
         self._unconfirmed: dict[str, dict[int, str]] = {}  # room -> entry -> text, oldest first
         self._elsewhere = Elsewhere()
+        self.conversations = Conversations()
         self.drafts = Drafts()
         self._going_to: str | None = None  # the room that a join is under way to
         self._changes |= set(Pane)
@@ -100,8 +103,24 @@ class ChatModel:
 
     @property
     def place(self) -> str:
-        """What is in view and written to: the current room."""
-        return self.room
+        """What is in view and written to: the current room, or `@bob`, private with bob."""
+        return place_of(self.private_with) if self.private_with else self.room
+
+    @property
+    def private_with(self) -> str:
+        """With whom alone one talks in the place in view; empty where that is a room."""
+        return self.conversations.viewed
+
+    def view(self, place: str) -> None:
+        """Show this place, the room that we are in or a conversation, and let one write there.
+
+        Of a way to another room that is still to come, the answer shows nothing else then.
+        """
+        self._going_to = None
+        self.conversations.viewed = person_of(place)
+        if self.private_with:
+            self.conversations.begin(self.private_with)
+        self._changes |= set(Pane)
 
     @property
     def writing_to(self) -> str:
@@ -129,9 +148,9 @@ class ChatModel:
 
     @property
     def unconfirmed(self) -> list[Entry]:
-        """Own messages of the current room that may not have arrived, oldest first."""
+        """Own messages of the place in view that may not have arrived, oldest first."""
         log = self.log
-        waiting = self._unconfirmed.get(self.room, {})
+        waiting = self._unconfirmed.get(self.place, {})
         return [log[entry_id] for entry_id in waiting if entry_id >= log.first]
 
     def pending(self, longer_than: timedelta) -> int:
@@ -141,18 +160,23 @@ class ChatModel:
         return sum(entry >= log.first and log[entry].at <= since for log, entry in waiting)
 
     def mark_resent(self, entry_id: int) -> str | None:
-        """An unconfirmed message of the current room is being sent again: its text, as it was sent.
+        """An unconfirmed message of the place in view is being sent again.
+
+        Gives back what has to stand in the composer for it.
 
         None, and nothing changes, where there is no such entry or it is not unconfirmed.
         """
-        text = self._unconfirmed.get(self.room, {}).pop(entry_id, None)
+        text = self._unconfirmed.get(self.place, {}).pop(entry_id, None)
         if text is not None:
             self.log.set_state(entry_id, EntryState.RESENT)
             self._changes |= {Pane.LOG, Pane.STATUS}
         return text
 
     def unproved(self) -> dict[str, list[tuple[datetime, str]]]:
-        """By place, oldest first: when what was said that is not known to have arrived."""
+        """By place, oldest first: when what was said that is not known to have arrived.
+
+        Each as it has to stand in the composer.
+        """
         own = [(place, number, text) for place, number, text in self._own.values()]
         for place, texts in self._unconfirmed.items():
             own += [(place, number, text) for number, text in texts.items()]
@@ -163,10 +187,10 @@ class ChatModel:
             found.setdefault(place, []).append((at, text))
         return found
 
-    def restore_unproved(self, place: str, at: datetime, text: str) -> None:
+    def restore_unproved(self, place: str, at: datetime, typed: str) -> None:
         """This was said in an earlier session, and it may have arrived or not."""
-        entry = self._own_entry(place, at, text, EntryState.UNCONFIRMED)
-        self._unconfirmed.setdefault(place, {})[entry.id] = text
+        entry = self._own_entry(place, at, typed, EntryState.UNCONFIRMED)
+        self._unconfirmed.setdefault(place, {})[entry.id] = typed
         self._changes.add(Pane.STATUS)
 
     def let_go(self) -> None:
@@ -192,12 +216,14 @@ class ChatModel:
         match event:
             case events.MessageArrived(room, message):
                 self._message_arrived(safe_name(room), message)
-            case events.OwnPending(own_id, room, text):
-                self._own_pending(own_id, safe_name(room), text)
+            case events.OwnPending():
+                self._own_pending(event)
             case events.OwnSent(own_id, said_at):
                 self._own_settled(own_id, EntryState.SENT, said_at)
             case events.OwnUnconfirmed(own_id):
                 self._own_settled(own_id, EntryState.UNCONFIRMED, None)
+            case events.OwnRefused(own_id):
+                self._own_settled(own_id, EntryState.REFUSED, None)
             case events.RoundTrip(seconds):
                 self.round_trip = seconds
                 self._changes.add(Pane.STATUS)
@@ -220,12 +246,13 @@ class ChatModel:
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
                 self._apply_to_subscriptions(event)
             case events.ServerLine(text, kind):
-                self._add(self.room, _SERVER_LINE_KINDS[kind], text)
+                place = self.room if kind == "notice" else self.place
+                self._add(place, _SERVER_LINE_KINDS[kind], text)
             case events.JoinFailed(room, reason):
                 self._went_to(safe_name(room))
-                self._add(self.room, EntryKind.ERROR, reason)
+                self._add(self.place, EntryKind.ERROR, reason)
             case events.SignedOut(reason):
-                self._add(self.room, EntryKind.SERVER, reason)
+                self._add(self.place, EntryKind.SERVER, reason)
             case events.Gap(lost_at, back_at):
                 self._gap(lost_at, back_at)
             case events.SignInRefused() | events.TextReturned():
@@ -284,6 +311,8 @@ class ChatModel:
             self._elsewhere.left(self.room, self.now())
             self._elsewhere.back(room, self.log_of(room), self.now())
         self.rooms.enter(room)
+        if room == self._going_to:
+            self.conversations.viewed = ""
         self._went_to(room)
         self._changes |= set(Pane)
 
@@ -302,6 +331,10 @@ class ChatModel:
         elif isinstance(message, Private):
             kind = EntryKind.PRIVATE
             recipient = safe_name(message.recipient)
+            other = recipient if author == self.user else author
+            self.conversations.begin(other)
+            room = place_of(other)
+            self._changes.add(Pane.ROOMS)
         entry = self.log_of(room).append(
             kind,
             self._said_at(message.time),
@@ -322,13 +355,28 @@ class ChatModel:
         if entry.kind is EntryKind.PRIVATE or self.mentions.are_in(entry.text):
             self._calls.append(Call(place, entry))
 
-    def _own_pending(self, own_id: int, room: str, text: str) -> None:
-        entry = self._own_entry(room, self.now(), text, EntryState.PENDING)
-        self._own[own_id] = (room, entry.id, text)
+    def _own_pending(self, said: events.OwnPending) -> None:
+        place = safe_name(said.room)
+        typed = deed_line(said.text).line if said.is_action else composed([said.text])
+        entry = self._own_entry(place, self.now(), typed, EntryState.PENDING)
+        self._own[said.id] = (place, entry.id, typed)
 
-    def _own_entry(self, place: str, at: datetime, text: str, state: EntryState) -> Entry:
-        kind, said = EntryKind.MESSAGE, safe_text(text)
-        entry = self.log_of(place).append(kind, at, said, author=self.user, own=True, state=state)
+    def _own_entry(self, place: str, at: datetime, typed: str, state: EntryState) -> Entry:
+        other = person_of(place)
+        text, is_action = said_by(typed)
+        kind = EntryKind.PRIVATE if other else EntryKind.MESSAGE
+        if other:
+            self.conversations.begin(other)
+            self._changes.add(Pane.ROOMS)
+        entry = self.log_of(place).append(
+            EntryKind.ACTION if is_action else kind,
+            at,
+            safe_text(text),
+            author=self.user,
+            recipient=other,
+            own=True,
+            state=state,
+        )
         self._log_changed(place)
         return entry
 
@@ -355,7 +403,7 @@ class ChatModel:
         self._log_changed(room)
 
     def _log_changed(self, room: str) -> None:
-        if room == self.room:
+        if room == self.place:
             self._changes.add(Pane.LOG)
 
     def _said_at(self, said: str) -> datetime:

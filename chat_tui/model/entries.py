@@ -34,6 +34,8 @@ class EntryState(Enum):
     """Was unconfirmed, and was sent again as a newer entry."""
     LET_GO = "let go"
     """Was unconfirmed, and nobody wants to send it again."""
+    REFUSED = "refused"
+    """The server said that it reached nobody."""
 
 
 @dataclass(frozen=True, slots=True)

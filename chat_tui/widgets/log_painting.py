@@ -42,6 +42,7 @@ _MARKS: Final = {
     EntryState.PENDING: ("sending…", "…"),
     EntryState.RESENT: ("sent again", "↻"),
     EntryState.LET_GO: ("not confirmed", "!"),
+    EntryState.REFUSED: ("not delivered", "✗"),
 }
 """What stands behind an own message that is in this state: in words, and where there is no room."""
 

@@ -132,8 +132,6 @@ def shown_text(entry: Entry) -> str:
     match entry.kind:
         case EntryKind.ACTION:
             return f"{entry.author} {entry.text}"
-        case EntryKind.PRIVATE:
-            return f"→ {entry.recipient}: {entry.text}"
         case _:
             return entry.text
 
@@ -180,7 +178,8 @@ def rows_of(entry: Entry, previous: Entry | None, columns: Columns) -> list[Row]
 
 def _same_breath(previous: Entry, entry: Entry) -> bool:
     return (
-        previous.kind is entry.kind is EntryKind.MESSAGE
+        previous.kind is entry.kind
+        and entry.kind in (EntryKind.MESSAGE, EntryKind.PRIVATE)
         and previous.author == entry.author
         and previous.own == entry.own
         and previous.state is not EntryState.UNCONFIRMED

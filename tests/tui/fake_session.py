@@ -46,8 +46,8 @@ class FakeSession(ChatSession):
     def cancel(self) -> None:
         self.told.append(("cancel",))
 
-    def submit(self, text: str) -> None:
-        self.told.append(("submit", text))
+    def submit(self, text: str, to: str = "") -> None:
+        self.told.append(("submit", text, to) if to else ("submit", text))
         self.model.history.add(text)
 
     def join(self, room: str) -> None:

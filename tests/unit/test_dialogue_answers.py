@@ -63,7 +63,7 @@ def test_errors_to_what_was_typed_are_shown(typed: str, error: str) -> None:
 
 
 def test_a_command_goes_out_as_it_was_typed() -> None:
-    assert online().types("/msg bob  two  spaces ").sent() == ["/msg bob  two  spaces"]
+    assert online().types("/ban bob  two  spaces ").sent() == ["/ban bob  two  spaces"]
 
 
 def test_typed_and_own_questions_of_one_kind_are_told_apart_by_their_order() -> None:

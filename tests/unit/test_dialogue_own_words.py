@@ -159,13 +159,6 @@ def test_forced_out_leaves_what_was_pending_unconfirmed() -> None:
     assert talk.ending() is Ending.SIGNED_OUT
 
 
-def test_saying_something_again() -> None:
-    talk = online()
-    talk.dialogue.say("/not a command", talk.now)
-    assert talk.sent() == ["//not a command"]
-    assert talk.events() == [events.OwnPending(1, "lobby", "/not a command")]
-
-
 @given(st.text(max_size=60))
 def test_no_text_of_several_lines_is_ever_a_command(text: str) -> None:
     talk = online().types(f"first\n{text}\nlast")

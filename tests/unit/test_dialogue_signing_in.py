@@ -174,7 +174,6 @@ def test_a_password_too_long_for_a_line_is_not_sent() -> None:
 
 def test_what_is_typed_before_the_session_comes_back() -> None:
     talk = Talk().server(PROMPT).types("hello\nworld").clicks("dev").toggles("bob")
-    talk.dialogue.say("again", talk.now)
     assert talk.events() == [
         events.TextReturned("hello\nworld", "Not connected: it was not sent"),
         events.JoinFailed("dev", "Not connected"),

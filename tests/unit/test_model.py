@@ -70,7 +70,8 @@ def test_a_past_message_comes_with_its_own_day(model: ChatModel) -> None:
 def test_actions_and_private_words(model: ChatModel) -> None:
     model.apply(events.MessageArrived("lobby", Action("12:00:00", "bob", "waves")))
     model.apply(events.MessageArrived("lobby", Private("12:00:00", "alice", "bob", "psst")))
-    action, private = model.log
+    (action,) = model.log
+    (private,) = model.log_of("@bob")
     assert (action.kind, action.own) == (EntryKind.ACTION, False)
     assert (private.kind, private.own, private.recipient) == (EntryKind.PRIVATE, True, "bob")
 
@@ -98,15 +99,15 @@ def test_own_words_settled_in_a_room_that_was_left(model: ChatModel) -> None:
 
 
 def test_unconfirmed_words_are_said_again_in_order_and_in_their_room(model: ChatModel) -> None:
-    for own_id, text in enumerate(("one\t", "two", "three")):
+    for own_id, text in enumerate(("one\t1", "two", "three")):
         model.apply(events.OwnPending(own_id, "lobby", text))
         model.apply(events.OwnUnconfirmed(own_id))
-    assert [entry.text for entry in model.unconfirmed] == ["one    ", "two", "three"]
+    assert [entry.text for entry in model.unconfirmed] == ["one    1", "two", "three"]
     model.apply(events.Joined("dev"))
     assert model.unconfirmed == []
     assert model.mark_resent(0) is None
     model.apply(events.Joined("lobby"))
-    assert model.mark_resent(0) == "one\t"
+    assert model.mark_resent(0) == "one\t1"
     assert model.log[0].state is EntryState.RESENT
     assert model.mark_resent(0) is None
     assert model.mark_resent(99) is None
