@@ -3,49 +3,35 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import ClassVar, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
-from chat_tui import events
-from chat_tui.attention import Attention
-from chat_tui.beside import LocalServerUp, log_path_of, others_are_on
-from chat_tui.draft_shelf import DraftShelf
-from chat_tui.history_file import HistoryFile
+from chat_tui.beside import LocalServerUp, log_path_of
 from chat_tui.house_style import HouseStyle
-from chat_tui.local_server import LocalServer
-from chat_tui.log_files import LogFiles
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.quiet_collection import QuietCollection
-from chat_tui.screens import wording
-from chat_tui.screens.chat import ChatScreen
-from chat_tui.screens.confirm import ConfirmScreen
-from chat_tui.screens.help import HelpScreen, Situation
 from chat_tui.screens.login import LoginScreen
-from chat_tui.screens.wire import Server, WireScreen
-from chat_tui.session import ChatSession
 from chat_tui.start import Start as Start
 from chat_tui.state import ClientState
-from chat_tui.terminal_calls import TerminalCalls
 from chat_tui.terminal_watch import end_with_the_terminal
+
+if TYPE_CHECKING:
+    from chat_tui.chat_mode import ChatMode, MakeSession
+    from chat_tui.local_server import LocalServer
+    from chat_tui.screens.chat import ChatScreen
+    from chat_tui.session import ChatSession
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""
 
 _BREATH: Final = 1 / 60
 """Seconds between two turns of taking in a flood, in which keys are heard and rows are drawn."""
-
-MakeSession = Callable[
-    [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
-]
 
 
 class ChatApp(HouseStyle):
@@ -66,30 +52,19 @@ class ChatApp(HouseStyle):
         """The session has something for us. Posted from its threads."""
 
     def __init__(
-        self, start: Start, state: ClientState, make_session: MakeSession = ChatSession
+        self, start: Start, state: ClientState, make_session: MakeSession | None = None
     ) -> None:
         """`make_session`: tests bring a session without a server."""
         super().__init__()
         self._start = start
         self._state = state
-        self.session = make_session(ChatModel(), self._start_reader, self._wake)
-        sent = HistoryFile(state.folder)
-        self.session.model.history.go_on_from(sent.read(), sent.keep)
-        self._shelf = DraftShelf(state.folder, self.session.model)
-        self._log_files = LogFiles(self.session.model, start.settings.log_folder)
+        self._make_session = make_session
+        self._chat_mode: ChatMode | None = None
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
-        calls = TerminalCalls(self.write_to_terminal)
-        self.attention = Attention(self.session.model, state.muted, calls)
-        self.attention.use(start.settings)
         self.stand_ins.enabled = start.settings.stand_ins
-        self.chat = ChatScreen(self.session, self.attention, self._catch_up)
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
-        self._was_in: tuple[str, int, str] | None = None  # host, port, user
-        self._collection = QuietCollection()
-        self._quiet = True  # nothing has come since the last tick
-        self._ousted = False  # somebody else took our place on the server
         self.add_mode("chat", lambda: self.chat)
 
     def get_default_screen(self) -> LoginScreen:
@@ -106,14 +81,48 @@ class ChatApp(HouseStyle):
         self.set_interval(_TICK, self._tick)
         if not self.is_headless and sys.__stdin__ is not None:
             end_with_the_terminal(sys.__stdin__.fileno(), self._leave)
+            self.call_after_refresh(_import_the_rest)
 
     def on_unmount(self) -> None:
-        """Whatever ended the app: no thread of the session outlives it, nor our title."""
-        self.session.close()
-        self._log_files.write()
-        self.attention.bring_back_title()
+        """Whatever ended the app."""
+        if self._chat_mode is not None:
+            self._chat_mode.end()
 
-    # The session
+    def write_to_terminal(self, sequence: str) -> None:
+        """Send the terminal what is no part of the picture; not where that is a web page."""
+        if self._driver is not None and not self.is_web:
+            self._driver.write(sequence)
+
+    # What is made when it is needed first
+
+    @property
+    def chat_mode(self) -> ChatMode:
+        """All but the form."""
+        if self._chat_mode is None:
+            from chat_tui.chat_mode import ChatMode, Surroundings
+
+            surroundings = Surroundings(
+                self._start_reader,
+                self._wake,
+                self.write_to_terminal,
+                lambda: self.app_focus,
+                self._show_chat,
+                self._show_form,
+            )
+            self._chat_mode = ChatMode(
+                surroundings, self._state, self._start.settings, self._make_session
+            )
+        return self._chat_mode
+
+    @property
+    def session(self) -> ChatSession:
+        """The person at the server."""
+        return self.chat_mode.session
+
+    @property
+    def chat(self) -> ChatScreen:
+        """The screen of the chat."""
+        return self.chat_mode.screen
 
     def _start_reader(self, read: Callable[[], None]) -> None:
         self.run_worker(read, "reader", "connection", exit_on_error=False, thread=True)
@@ -123,85 +132,33 @@ class ChatApp(HouseStyle):
 
     @on(Woken)
     def _take_in(self) -> None:
-        """Take in what arrived, a bounded part of it, and draw each changed pane once."""
-        more = self.session.pump()
-        self._catch_up()
-        self._quiet = False
-        if more:
+        if self.chat_mode.take_in():
             self.set_timer(_BREATH, self._take_in)
 
     def _tick(self) -> None:
-        self.session.tick()
-        self._catch_up()
-        if not self.is_headless:  # it is the whole process that it is about
-            self._collection.tick(time.monotonic(), quiet=self._quiet and self.chat.is_mounted)
-        self._quiet = True
-        self._shelf.tick()
-        self._log_files.write()
-        self.attention.show_title()
-        with suppress(NoMatches):  # see `_catch_up`
-            self.chat.draw_attention()
+        if self._chat_mode is not None:
+            self._chat_mode.tick(whole_process=not self.is_headless)
 
-    def _catch_up(self) -> None:
-        for notice in self.session.take_notices():
-            self._act_upon(notice)
-        self.attention.attend(focused=self.app_focus, at_end=self.chat.at_end)
-        changes = self.session.model.take_changes()
-        if changes and self.chat.is_mounted:
-            # Panes that are just being made draw themselves when they are there; of those that
-            # are being taken away there is nothing left to see.
-            with suppress(NoMatches):
-                self.chat.draw(changes)
+    # The form
 
-    def _act_upon(self, notice: events.Event) -> None:
-        asked = self._asked
-        match notice:
-            case events.SignedIn():
-                tick = asked.follow_everyone
-                self._state.signed_in(asked.host, asked.port, asked.user, tick)
-                self._was_in, self._ousted = (asked.host, asked.port, asked.user), False
-                if places := self._shelf.open(*self._was_in):
-                    words = f"half written, and kept: {', '.join(places)}"
-                    self.session.model.apply(events.ServerLine(words, "notice"))
-                self.login.forget_password()
-                self.switch_mode("chat")
-            case events.SignInRefused(reason, retry):
-                self._show_form(wording.refusal(reason), ask_again=not retry)
-            case events.SignedOut(reason, by_request):
-                self._ousted = not by_request
-                self._show_form(wording.ending(reason, asked.user, asked=by_request))
-            case events.TextReturned():
-                self.chat.take_back(notice)
-
-    def _show_form(self, words: str, *, ask_again: bool = True) -> None:
+    def _show_form(self, words: str, ask_again: bool) -> None:
         if self.current_mode != "login":
             self.switch_mode("login")
         self.login.say(words, ask_again=ask_again)
 
-    # The form
+    def _show_chat(self) -> None:
+        self.login.forget_password()
+        self.switch_mode("chat")
 
     @on(LoginScreen.SignIn)
     def _sign_in(self, asked: LoginScreen.SignIn) -> None:
         self._asked = asked
-        self._shelf.save()
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
-        address, account = (asked.host, asked.port), (asked.user, asked.password)
-        room, everyone = self._start.room, asked.follow_everyone
-        if self._was_in is not None:  # back to where one was, if one was there
-            room = self.session.model.room if self._was_in == (*address, asked.user) else None
-        self.session.sign_in(*address, *account, room=room, follow_everyone=everyone)
-        self._catch_up()
-        self._log_files.write()  # of whoever was signed in before
+        self.chat_mode.sign_in(asked, self._start.room)
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:
-        self.session.cancel()
-        self._catch_up()
-
-    @on(ChatScreen.SignOut)
-    def _sign_out(self) -> None:
-        self._cancel()
-        self._show_form(wording.SIGNED_OUT)
+        self.chat_mode.cancel()
 
     @on(LocalServerUp)
     def _local_server_up(self, event: LocalServerUp) -> None:
@@ -211,38 +168,36 @@ class ChatApp(HouseStyle):
 
     def action_help(self) -> None:
         """All keys and signs."""
-        asked, commands = self._asked, self.session.model.commands
-        log = log_path_of(self.local_server)
-        self.push_screen(HelpScreen(Situation(asked.host, asked.port, commands, log)))
+        asked, log = self._asked, log_path_of(self.local_server)
+        self.push_screen(self.chat_mode.help(asked.host, asked.port, log))
 
     def action_wire(self) -> None:
         """What really goes over the wire."""
+        from chat_tui.screens.wire import WireScreen
+
         if isinstance(self.screen, WireScreen):
             self.screen.dismiss()
         elif not isinstance(self.screen, ModalScreen):
-            asked, model = self._asked, self.session.model
-            self.push_screen(WireScreen(model, Server(asked.host, asked.port, asked.user)))
+            asked = self._asked
+            self.push_screen(self.chat_mode.wire(asked.host, asked.port, asked.user))
 
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""
-        if others_are_on(self.local_server, self.session.model, ousted=self._ousted):
+        if self.local_server is not None and self.chat_mode.others_are_on(self.local_server):
+            from chat_tui.screens.confirm import ConfirmScreen
+
             question = "Others are on the server of this window. Quitting ends it for them, too."
             self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)
         else:
-            self._quit_if(True)
+            self._leave()
 
     def _quit_if(self, yes: bool | None) -> None:
         if yes:
             self._leave()
 
     def _leave(self) -> None:
-        """End it. What waits to be sent goes back to the composer first, to be there again."""
-        self.session.cancel()
-        self._catch_up()
-        with suppress(NoMatches):  # never shown so far
-            self.chat.turn_to_draft()
-        self._shelf.save()
-        self.session.close()
+        if self._chat_mode is not None:
+            self._chat_mode.leave()
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -251,3 +206,9 @@ class ChatApp(HouseStyle):
         yield SystemCommand("The wire", "F6: the raw lines, both ways", self.action_wire)
         yield SystemCommand("Help", "F1: all keys and signs", self.action_help)
         yield SystemCommand("Quit", "Ctrl+Q", self.action_quit)
+
+
+def _import_the_rest() -> None:
+    """In a thread, while the name is typed: signing in finds it done, or waits for it."""
+    module = "chat_tui.chat_mode"
+    threading.Thread(target=import_module, args=(module,), name=module, daemon=True).start()

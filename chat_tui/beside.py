@@ -1,18 +1,20 @@
-"""The server of `--local`, as the screens see it: being started, known, thought of when leaving."""
+"""The server of `--local`, as the form sees it: being started, and known.
+
+Without `--local` nothing of such a server is imported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from chat_tui.events import ConnectionState
-from chat_tui.local_server import DEMO_PASSWORD, LocalServer, LocalServerError
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.screens.wording import about_local
+if TYPE_CHECKING:
+    from chat_tui.local_server import LocalServer
 
 
 @dataclass
@@ -36,6 +38,8 @@ def start_in_a_thread(start: Callable[[], LocalServer], teller: MessagePump) -> 
     """
 
     def run() -> None:
+        from chat_tui.local_server import LocalServerError
+
         try:
             server = start()
         except LocalServerError as error:
@@ -48,6 +52,9 @@ def start_in_a_thread(start: Callable[[], LocalServer], teller: MessagePump) -> 
 
 def hint_about(server: LocalServer) -> str:
     """What the form says under the fields."""
+    from chat_tui.local_server import DEMO_PASSWORD
+    from chat_tui.screens.wording import about_local
+
     ours = not server.joined_existing
     log = log_path_of(server)
     return about_local(server.port, server.demo_accounts, DEMO_PASSWORD, log, ours=ours)
@@ -56,16 +63,3 @@ def hint_about(server: LocalServer) -> str:
 def log_path_of(server: LocalServer | None) -> str:
     """Where the server's log goes, empty where there is no server of ours."""
     return "" if server is None or server.log_path is None else str(server.log_path)
-
-
-def others_are_on(server: LocalServer | None, model: ChatModel, *, ousted: bool) -> bool:
-    """Whether somebody else is on a server that ends with this window.
-
-    `ousted`: our own place there was taken by another.
-    """
-    if server is None or server.joined_existing:
-        return False
-    if model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING):
-        return False  # it is gone
-    members = sum(room.members or 0 for room in model.rooms.listed())
-    return members + ousted > 1

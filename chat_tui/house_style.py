@@ -24,9 +24,9 @@ class HouseStyle(App[None]):
         self.stand_ins = AgreedWidths()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        # Before the first frame: nothing is drawn in other colours first.
+        # Before the first frame, and unwatched: nothing has to be styled a second time.
         if "TEXTUAL_THEME" not in os.environ:
-            self.theme = DARK.name
+            self.set_reactive(App.theme, DARK.name)
         self.animation_level = "none"  # nothing moves but what somebody scrolls
 
     def get_driver_class(self) -> type[Driver]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from chat_tui.local_server import LocalServer
 from chat_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from chat_tui.local_server import LocalServer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.containers import Container, Horizontal, Vertical
-from textual.message import Message
 from textual.screen import Screen
 from textual.selection import Selection
 from textual.widget import Widget
@@ -74,17 +73,22 @@ class ChatScreen(Screen[None]):
         Binding("escape", "back_to_composer", "Write", show=False, id="composer"),
     ]
 
-    class SignOut(Message):
-        """Somebody wants to leave the server and see the form."""
-
     def __init__(
-        self, session: ChatSession, attention: Attention, caught_up: Callable[[], None]
+        self,
+        session: ChatSession,
+        attention: Attention,
+        caught_up: Callable[[], None],
+        sign_out: Callable[[], None],
     ) -> None:
-        """`caught_up` is called after the session was told to do something: draw what changed."""
+        """`caught_up` is called after the session was told to do something: draw what changed.
+
+        `sign_out`: somebody wants to leave the server and see the form.
+        """
         super().__init__()
         self.session = session
         self.attention = attention
         self._caught_up = caught_up
+        self._sign_out = sign_out
         self._offered = (ConnectionState.OFFLINE, False)
         self._news: object = None  # what was drawn of what calls for attention
         self._half_written = HalfWritten(session.model)
@@ -154,8 +158,6 @@ class ChatScreen(Screen[None]):
 
     def draw_attention(self) -> None:
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""
-        if not self.is_mounted:
-            return
         model, attention = self.session.model, self.attention
         elsewhere = unread_elsewhere(model), attention.unread, attention.muted
         news = (newly(model), elsewhere, standing(model))
@@ -307,7 +309,7 @@ class ChatScreen(Screen[None]):
 
     def action_sign_out(self) -> None:
         """Leave the server."""
-        self.post_message(self.SignOut())
+        self._sign_out()
 
     def action_jump(self) -> None:
         """Type a part of a name to go to a room or to follow a person."""

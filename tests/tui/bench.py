@@ -131,14 +131,14 @@ def app_with(
     folder: Path, start: Start | None = None, kind: type[ChatApp] = ChatApp
 ) -> tuple[ChatApp, FakeSession]:
     """A client that does not run yet, and its session."""
-    sessions: list[FakeSession] = []
 
     def make(model: ChatModel, start_reader: object, wake: Callable[[], None]) -> FakeSession:
-        sessions.append(FakeSession(ChatModel(lambda: at("21:00:00")), wake))
-        return sessions[0]
+        return FakeSession(ChatModel(lambda: at("21:00:00")), wake)
 
     app = kind(start or Start("127.0.0.1", 9000, "alice"), ClientState(folder), make)
-    return app, sessions[0]
+    session = app.session
+    assert isinstance(session, FakeSession)
+    return app, session
 
 
 @asynccontextmanager

@@ -1,0 +1,207 @@
+"""ChatMode: all that begins with the first sign-in: the session, its screen, what is kept of it.
+
+The form has to be there at once; none of this is needed for it, and most of the client's code is
+in what this module imports. So the app imports it when it has drawn the form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from textual.css.query import NoMatches
+from textual.screen import Screen
+
+from chat_tui import events
+from chat_tui.attention import Attention
+from chat_tui.draft_shelf import DraftShelf
+from chat_tui.history_file import HistoryFile
+from chat_tui.local_server import LocalServer
+from chat_tui.log_files import LogFiles
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.quiet_collection import QuietCollection
+from chat_tui.screens import wording
+from chat_tui.screens.chat import ChatScreen
+from chat_tui.screens.help import HelpScreen, Situation
+from chat_tui.screens.login import LoginScreen
+from chat_tui.screens.wire import Server, WireScreen
+from chat_tui.session import ChatSession
+from chat_tui.settings import Settings
+from chat_tui.state import ClientState
+from chat_tui.terminal_calls import TerminalCalls
+
+MakeSession = Callable[
+    [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the app does for it."""
+
+    start_reader: Callable[[Callable[[], None]], None]
+    wake: Callable[[], None]
+    """From any thread: `take_in` is to be called soon."""
+    write_to_terminal: Callable[[str], None]
+    is_focused: Callable[[], bool]
+    """Whether somebody looks at the terminal, as far as it tells."""
+    show_chat: Callable[[], None]
+    show_form: Callable[[str, bool], None]
+    """With these words; True: the password has to be typed again."""
+
+
+class ChatMode:
+    """One person's sessions, one after the other. The screen's thread alone calls it."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        state: ClientState,
+        settings: Settings,
+        make_session: MakeSession | None = None,
+    ) -> None:
+        """`make_session`: tests bring a session without a server."""
+        self._around = surroundings
+        self._state = state
+        make = ChatSession if make_session is None else make_session
+        self.session = make(ChatModel(), surroundings.start_reader, surroundings.wake)
+        self._model = self.session.model
+        sent = HistoryFile(state.folder)
+        self._model.history.go_on_from(sent.read(), sent.keep)
+        self._shelf = DraftShelf(state.folder, self._model)
+        self._log_files = LogFiles(self._model, settings.log_folder)
+        calls = TerminalCalls(surroundings.write_to_terminal)
+        self.attention = Attention(self._model, state.muted, calls)
+        self.attention.use(settings)
+        self.screen = ChatScreen(self.session, self.attention, self.catch_up, self._sign_out)
+        self._asked: LoginScreen.SignIn | None = None
+        self._was_in: tuple[str, int, str] | None = None  # host, port, user
+        self._ousted = False  # somebody else took our place on the server
+        self._collection = QuietCollection()
+        self._quiet = True  # nothing has come since the last tick
+
+    # What the app tells
+
+    def sign_in(self, asked: LoginScreen.SignIn, room: str | None) -> None:
+        """Try it. `room`: where to go first, unless one was in another at the same server."""
+        self._asked = asked
+        self._shelf.save()
+        address, account = (asked.host, asked.port), (asked.user, asked.password)
+        if self._was_in is not None:  # back to where one was, if one was there
+            room = self._model.room if self._was_in == (*address, asked.user) else None
+        everyone = asked.follow_everyone
+        self.session.sign_in(*address, *account, room=room, follow_everyone=everyone)
+        self.catch_up()
+        self._log_files.write()  # of whoever was signed in before
+
+    def cancel(self) -> None:
+        """Give up what is under way, or sign out."""
+        self.session.cancel()
+        self.catch_up()
+
+    def take_in(self) -> bool:
+        """Take in what arrived, a bounded part of it, and draw each changed pane once.
+
+        True where there is more: to be called again soon.
+        """
+        more = self.session.pump()
+        self.catch_up()
+        self._quiet = False
+        return more
+
+    def tick(self, *, whole_process: bool) -> None:
+        """Time has passed. `whole_process`: it is ours, its garbage collection included."""
+        self.session.tick()
+        self.catch_up()
+        if whole_process:
+            quiet = self._quiet and self.screen.is_mounted
+            self._collection.tick(time.monotonic(), quiet=quiet)
+        self._quiet = True
+        self._shelf.tick()
+        self._log_files.write()
+        self.attention.show_title()
+        self._draw(self.screen.draw_attention)
+
+    def leave(self) -> None:
+        """Sign out for good. What waits to be sent goes back to the composer first, and is kept."""
+        self.cancel()
+        with suppress(NoMatches):  # never shown so far
+            self.screen.turn_to_draft()
+        self._shelf.save()
+        self.session.close()
+
+    def end(self) -> None:
+        """Whatever ended the app: no thread of the session outlives it, nor our title."""
+        self.session.close()
+        self._log_files.write()
+        self.attention.bring_back_title()
+
+    # What the app asks
+
+    def help(self, host: str, port: int, log_path: str) -> Screen[None]:
+        """The page about keys and signs. `log_path`: of a server that was started here."""
+        return HelpScreen(Situation(host, port, self._model.commands, log_path))
+
+    def wire(self, host: str, port: int, user: str) -> Screen[None]:
+        """What really goes over the wire."""
+        return WireScreen(self._model, Server(host, port, user))
+
+    def others_are_on(self, server: LocalServer | None) -> bool:
+        """Whether somebody else is on a server that ends with this window."""
+        if server is None or server.joined_existing:
+            return False
+        if self._model.connection.state in (
+            events.ConnectionState.WAITING,
+            events.ConnectionState.RETRYING,
+        ):
+            return False  # it is gone
+        members = sum(room.members or 0 for room in self._model.rooms.listed())
+        return members + self._ousted > 1
+
+    # What the session and the screen tell
+
+    def catch_up(self) -> None:
+        """The session was told something, or has learned something: act upon it, and draw it."""
+        for notice in self.session.take_notices():
+            self._act_upon(notice)
+        self.attention.attend(focused=self._around.is_focused(), at_end=self.screen.at_end)
+        changes = self._model.take_changes()
+        if changes:
+            self._draw(partial(self.screen.draw, changes))
+
+    def _draw(self, draw: Callable[[], None]) -> None:
+        # Panes that are just being made draw themselves when they are there; of those that are
+        # being taken away there is nothing left to see.
+        if self.screen.is_mounted:
+            with suppress(NoMatches):
+                draw()
+
+    def _act_upon(self, notice: events.Event) -> None:
+        asked = self._asked
+        match notice:
+            case events.SignedIn() if asked is not None:
+                self._signed_in(asked)
+            case events.SignInRefused(reason, retry):
+                self._around.show_form(wording.refusal(reason), not retry)
+            case events.SignedOut(reason, by_request):
+                self._ousted = not by_request
+                user = "" if asked is None else asked.user
+                self._around.show_form(wording.ending(reason, user, asked=by_request), True)
+            case events.TextReturned():
+                self.screen.take_back(notice)
+
+    def _signed_in(self, asked: LoginScreen.SignIn) -> None:
+        where = (asked.host, asked.port, asked.user)
+        self._state.signed_in(*where, asked.follow_everyone)
+        self._was_in, self._ousted = where, False
+        if places := self._shelf.open(*where):
+            words = f"half written, and kept: {', '.join(places)}"
+            self._model.apply(events.ServerLine(words, "notice"))
+        self._around.show_chat()
+
+    def _sign_out(self) -> None:
+        self.cancel()
+        self._around.show_form(wording.SIGNED_OUT, True)
