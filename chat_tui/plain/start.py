@@ -71,12 +71,12 @@ def _seated(errand: Callable[[Seat], ExitCode]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _ended_by)
-    seat = Seat(print, _remark, _nobody_reads)
+    _open_what_is_closed()
+    seat = Seat(_say, _remark, _nobody_reads)
     try:
         return errand(seat)
     except BrokenPipeError:  # who reads has had enough, as `head` has
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        _say_no_more()
         return ExitCode.DONE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -88,8 +88,35 @@ def _ended_by(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
+def _say(line: str) -> None:
+    try:
+        print(line)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:  # a full disk
+        _say_no_more()
+        _remark(f"nothing can be written any more: {problem.strerror}")
+        sys.exit(ExitCode.UNCONFIRMED)
+
+
 def _remark(line: str) -> None:
-    print(f"chat-tui: {line}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"chat-tui: {line}", file=sys.stderr)
+
+
+def _say_no_more() -> None:
+    """What is still to be written goes nowhere: at the end of the process it would fail again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+
+
+def _open_what_is_closed() -> None:
+    """No stream of ours is ever something else, which got its number because that was free."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _nobody_reads() -> bool:

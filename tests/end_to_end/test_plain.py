@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -35,11 +35,16 @@ class Shell:
         }
 
     def run(
-        self, user: str, *arguments: str, typed: str = "", **environment: str
+        self,
+        user: str,
+        *arguments: str,
+        typed: str = "",
+        before: Sequence[str] = (),
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run it to its end; `before` are words before its own."""
         return subprocess.run(
-            self._command(user, *arguments),
+            [*before, *self._command(user, *arguments)],
             env={**self._environment, **environment},
             input=typed,
             capture_output=True,
@@ -126,6 +131,14 @@ def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
     assert nobody.returncode == 4
     assert nobody.stderr.count("\n") == 1
     assert nobody.stdout == ""
+
+
+@pytest.mark.parametrize(("redirected", "code"), [("<&-", 0), (">&-", 0), (">/dev/full", 1)])
+def test_streams_that_are_closed_or_full(shell: Shell, redirected: str, code: int) -> None:
+    again = ["sh", "-c", f'exec "$0" "$@" {redirected}']
+    done = shell.run("alice", "--plain", typed="hello\n", before=again)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 import pytest
 
 from chat_tui.account import Account
+from chat_tui.connection.backoff import Backoff
 from chat_tui.log_files import LogFiles
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import LinesIn
 from chat_tui.plain.seat import Seat
 from chat_tui.plain.send import Send
 from chat_tui.plain.tail import Tail
-from chat_tui.plain.talk import Talk
+from chat_tui.plain.talk import ON_THEIR_WAY, Talk
 from tests.unit.desk import PATIENCE, ScriptedServer
 
 ECHO = "[21:03:04] alice: "
@@ -39,6 +40,7 @@ class Terminal:
         self.said: list[str] = []
         self.remarked: list[str] = []
         self.seat = Seat(self.said.append, self.remarked.append)
+        self.seat.session._backoff = Backoff(lambda: -0.9)  # pauses of at most 50 ms, as at a desk
 
     @contextmanager
     def doing(self, errand: Callable[[], ExitCode]) -> Iterator[Future[ExitCode]]:
@@ -171,6 +173,28 @@ def test_a_talk_through_a_pipe_outlives_a_lost_connection(
     assert "not confirmed, it may have arrived or not: two" in terminal.remarks
     assert "looks like a password" in terminal.remarks
     assert "hunter2" not in terminal.remarks
+
+
+def test_what_has_not_gone_yet_when_the_connection_breaks_goes_later(
+    server: ScriptedServer, terminal: Terminal
+) -> None:
+    lines = [f"line {number}" for number in range(2 * ON_THEIR_WAY)]
+    there, here = os.pipe()
+    os.write(here, "\n".join(lines).encode())
+    os.close(here)
+    with terminal.doing(terminal.talk(there)) as result:
+        client = server.let_in()
+        client.expect(*lines[:ON_THEIR_WAY])  # and no more, as none comes back
+        client.close()
+        again = server.let_in()
+        again.expect(*lines[ON_THEIR_WAY:])
+        again.say(*(ECHO + line for line in lines[ON_THEIR_WAY:]))
+        again.expect("/quit")
+        again.say("[SERVER] Goodbye")
+        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+    os.close(there)
+    assert len(terminal.said) == ON_THEIR_WAY + 2
+    assert terminal.remarks.count("not confirmed") == ON_THEIR_WAY
 
 
 def test_somebody_at_a_terminal_is_told_at_once_what_could_not_be_sent(
