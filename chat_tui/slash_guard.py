@@ -105,17 +105,17 @@ def _one_line(line: str, commands: Collection[str]) -> HeldBack | None:
     meant = line[before.end() :] if before else line
     if meant.startswith("//") or not meant.startswith("/"):
         return None
-    word, _, rest = meant.partition(" ")
-    word = word.rstrip()
-    near = nearest(word, commands, with_words=bool(rest.strip()))
+    word, *rest = meant.split(None, 1)
+    near = nearest(word, commands, with_words=bool(rest))
     if before is None:
         if near is None:
             return HeldBack(f"{_shown(word)} is no command. Tab: say it as text", "/" + line)
-        instead = f"{near} {rest}" if rest else near
-        return HeldBack(f"{_shown(word)} is no command. Tab: {_shown(instead)}", instead)
+        instead = " ".join((near, *rest))
+        wrong = "has no plain space behind it" if near == word else "is no command"
+        return HeldBack(f"{_shown(word)} {wrong}. Tab: {_shown(instead)}", instead)
     if not _COMMAND.fullmatch(word) or (near or nearest(word, KNOWN_COMMANDS)) is None:
         return None
-    instead = (f"{near} {rest}" if rest else near) if near else ""
+    instead = " ".join((near, *rest)) if near else ""
     offered = f" Tab: {_shown(instead)}" if instead else ""
     return HeldBack(f"Not sent: a space before {_shown(word)}.{offered}", instead)
 

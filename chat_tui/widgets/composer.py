@@ -48,10 +48,18 @@ class Composer(CompletingArea, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(binding for binding in TextArea.BINDINGS if _is_ours(binding)),
-        Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False),
-        Binding("pageup", "scroll_log('page_up')", "Page up in the log", show=False),
-        Binding("pagedown", "scroll_log('page_down')", "Page down in the log", show=False),
-        Binding("ctrl+end", "scroll_log('end')", "Newest message", show=False),
+        Binding(
+            "ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False, id="composer.line"
+        ),
+        Binding(
+            "pageup", "scroll_log('page_up')", "Back in the log", show=False, id="composer.back"
+        ),
+        Binding(
+            "pagedown", "scroll_log('page_down')", "On in the log", show=False, id="composer.on"
+        ),
+        Binding(
+            "ctrl+end", "scroll_log('end')", "Newest message", show=False, id="composer.newest"
+        ),
     ]
 
     @dataclass
@@ -209,8 +217,8 @@ class Composer(CompletingArea, inherit_bindings=False):
     # How it is done
 
     def _pasted(self, pasted: str) -> None:
-        here = self.document.text if len(pasted) <= PASTE_LIMIT else ""
-        if len(pasted) > PASTE_LIMIT or _size(pasted) + _size(here) > PASTE_LIMIT:
+        # The first look is for what is so long that already measuring it would take its time.
+        if len(pasted) > PASTE_LIMIT or _size(pasted) + _size(self.text) > PASTE_LIMIT:
             self.post_message(self.PasteHeld(None, 0, 0))
             return
         # What the terminal would obey is left out.

@@ -83,7 +83,7 @@ async def test_a_long_paste_asks_first_and_a_huge_one_is_refused(tmp_path: Path)
         await bench.until(lambda: "Paste a line of 2,002 bytes?" in bench.shown())
         await bench.press("escape")
         before = composer.text
-        for too_much in ("x" * 65_537, "日" * 22_000, "x\r\n" * 22_000):
+        for too_much in ("x" * 65_500, "x" * 65_537, "日" * 22_000, "x\r\n" * 22_000):
             await paste(bench, too_much)
             await bench.until(lambda: "chat-tui --send" in bench.shown())
             bench.app.clear_notifications()

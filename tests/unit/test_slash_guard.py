@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chat_server.wire.protocol import Text
 from chat_tui.slash_guard import held_back, holds_secret
+from chat_tui.typed import typed_lines
 
 COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/who", "/help")
 
@@ -22,7 +26,8 @@ def instead_of(text: str) -> str:
         ("/jion dev", "/join dev"),
         ("/JOIN dev", "/join dev"),
         ("/sub bob", "/subscribe bob"),
-        ("/unsub  bob", "/unsubscribe  bob"),
+        ("/unsub  bob", "/unsubscribe bob"),
+        ("/join\u00a0dev", "/join dev"),
         ("/qiut", "/quit"),
         (" /join dev", "/join dev"),
         ("\t/who", "/who"),
@@ -109,6 +114,22 @@ def test_the_reason_is_one_short_line_that_is_safe_to_show() -> None:
     assert held is not None
     assert held.why.isprintable()
     assert len(held.why) < 80
+
+
+@given(
+    before=st.text(" \t\u00a0\u3000\u200b\ufeff\x07\x1b\u202e\x85", max_size=4),
+    word=st.sampled_from((*COMMANDS, "/subscrbe", "/jion", "/login", "LOGIN alice", "/Passwd")),
+    rest=st.text("ab yz/日", min_size=1, max_size=20),
+    others=st.lists(st.text(max_size=10), max_size=2),
+)
+def test_whatever_stands_around_it_no_command_is_said_aloud(
+    before: str, word: str, rest: str, others: list[str]
+) -> None:
+    text = "\n".join((*others, f"{before}{word} {rest.strip() or 'x'}"))
+    if held_back(text, COMMANDS) is None:
+        for line in typed_lines(text):
+            said = line.text.strip() if isinstance(line, Text) else ""
+            assert not said.startswith(word)
 
 
 def test_what_is_a_secret() -> None:
