@@ -18,14 +18,12 @@ from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.text import safe_name
 from chat_tui.private_files import file_stem, write_private
+from chat_tui.slash_guard import holds_secret
 
 _FOLDER: Final = "drafts"
 
 _PATIENCE: Final = 8
 """Ticks in which somebody may type without a pause before it is written all the same."""
-
-_BEFORE_PASSWORDS: Final = frozenset({"login", "passwd"})
-"""First words, with or without a slash, of what holds a password."""
 
 _LARGEST: Final = 4 << 20
 """Bytes of a file that are read: what is longer is none of ours."""
@@ -90,7 +88,11 @@ class DraftShelf:
         if self._model.drafts is not self._drafts:
             return self._seen
         unproved = self._model.unproved()
-        drafts = {place: text for place, text in self._drafts.all().items() if _may_be_kept(text)}
+        drafts = {
+            place: text
+            for place, text in self._drafts.all().items()
+            if not holds_secret(text, self._model.user)  # never into a file of ours
+        }
         return {
             place: Kept(drafts.get(place, ""), tuple(unproved.get(place, ())))
             for place in drafts.keys() | unproved.keys()
@@ -111,14 +113,6 @@ class DraftShelf:
                 else:
                     write_private(path, _as_json(place, kept))
                     self._written[place] = kept
-
-
-def _may_be_kept(text: str) -> bool:
-    """Whether there is no password in a draft: those are never written to a file of ours."""
-    return not any(
-        words and words[0].lstrip("/").casefold() in _BEFORE_PASSWORDS
-        for words in map(str.split, text.splitlines())
-    )
 
 
 def _as_json(place: str, kept: Kept) -> str:

@@ -75,9 +75,9 @@ def held_back(text: str, commands: Collection[str], user: str = "") -> HeldBack 
     return None
 
 
-def holds_secret(text: str) -> bool:
-    """Whether a line of `text` looks like a command with a password in it."""
-    return any(_holds_secret(line) for line in _LINE_END.split(text))
+def holds_secret(text: str, user: str = "") -> bool:
+    """Whether a line of `text` looks like a command with a password in it; `user`: whose."""
+    return any(_holds_secret(line, user) for line in _LINE_END.split(text))
 
 
 def nearest(word: str, commands: Iterable[str], *, with_words: bool = False) -> str | None:

@@ -118,7 +118,7 @@ def test_a_password_is_never_written(tmp_path: Path, secret: str) -> None:
     model.drafts.put("lobby", secret)
     shelf.save()
     assert files(tmp_path) == []
-    model.drafts.put("lobby", "blogin is no login")
+    model.drafts.put("lobby", "login is broken")
     shelf.save()
     assert len(files(tmp_path)) == 1
 
