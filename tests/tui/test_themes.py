@@ -98,3 +98,28 @@ async def test_without_colour_every_signal_is_there(
         }
         grey = [color for color in colors if color.triplet and len(set(color.triplet)) > 1]
         assert grey == []
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_sixteen_colours_are_the_terminals_own_and_show_where_one_is(
+    tmp_path: Path, theme: str
+) -> None:
+    async with chat(tmp_path, follows=("bob",)) as bench:
+        bench.app.theme = theme
+        await bench.hear("bob", "hello")
+        await bench.press("f2")
+        strips = bench.app.screen._compositor.render_strips()
+        styles = [segment.style for strip in strips for segment in strip if segment.text.strip()]
+        colors = [c for style in styles if style for c in (style.color, style.bgcolor) if c]
+        assert colors
+        assert all(color.number is None or color.number < 16 for color in colors)
+        assert not any(color.triplet for color in colors)
+        here = next(
+            segment.style
+            for strip in strips
+            for segment in strip
+            if segment.text.startswith("▸ lobby")
+        )
+        assert here
+        assert here.bgcolor
+        assert not here.bgcolor.is_default
