@@ -88,18 +88,14 @@ class DraftShelf:
         if self._model.drafts is not self._drafts:
             return self._seen
         unproved = self._model.unproved()
-        drafts = {
-            place: text
-            for place, text in self._drafts.all().items()
-            if not holds_secret(text, self._model.user)  # never into a file of ours
-        }
+        drafts = self._drafts.all()
         return {
             place: Kept(drafts.get(place, ""), tuple(unproved.get(place, ())))
             for place in drafts.keys() | unproved.keys()
         }
 
     def _write(self, now: Mapping[str, Kept]) -> None:
-        if self._account is None or now == self._written:
+        if self._account is None:
             return
         for place in self._written.keys() | now.keys():
             kept = now.get(place, Kept())
@@ -107,12 +103,16 @@ class DraftShelf:
                 continue
             path = self._account / f"{file_stem(place)}.json"
             with suppress(OSError):
-                if kept == Kept():
-                    path.unlink(missing_ok=True)
-                    self._written.pop(place, None)
-                else:
-                    write_private(path, _as_json(place, kept))
-                    self._written[place] = kept
+                self._write_one(path, place, kept)
+                self._written[place] = kept
+
+    def _write_one(self, path: Path, place: str, kept: Kept) -> None:
+        if holds_secret(kept.draft, self._model.user):  # never into a file of ours
+            kept = kept._replace(draft="")
+        if kept == Kept():
+            path.unlink(missing_ok=True)
+        else:
+            write_private(path, _as_json(place, kept))
 
 
 def _as_json(place: str, kept: Kept) -> str:
