@@ -26,6 +26,11 @@ _SAID: Final = frozenset(
     {EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE, EntryKind.GAP},
 )
 
+_UNPROVED: Final = {
+    EntryState.UNCONFIRMED: " (not confirmed)",
+    EntryState.REFUSED: " (not delivered)",
+}
+
 _PLAIN_NAME: Final = re.compile(
     # What no file system takes for another name, a device or one of `file_stem`'s.
     r"(?!(?:con|prn|aux|nul|com\d|lpt\d)$)(?!(?:.*-)?[0-9a-f]{16}$)@?[a-z0-9_][a-z0-9_-]{0,63}"
@@ -96,7 +101,7 @@ def log_name(place: str) -> str:
 def log_line(place: str, entry: Entry) -> str:
     """An entry as it stands in a file: when, where, who, what; one line."""
     head = f"{entry.at:%Y-%m-%dT%H:%M:%S} {place}"
-    unproved = " (not confirmed)" if entry.state is EntryState.UNCONFIRMED else ""
+    unproved = _UNPROVED.get(entry.state, "")
     match entry.kind:
         case EntryKind.ACTION:
             return f"{head} * {entry.author} {entry.text}{unproved}"

@@ -132,5 +132,5 @@ class Talk:
         for _, entry in self._seat.news():
             if entry.state is EntryState.UNCONFIRMED:
                 self._not_sent("not confirmed, it may have arrived or not", entry.text)
-            else:
+            elif entry.state is not EntryState.REFUSED:  # of that a notice tells
                 self._seat.say(said_line(entry) or other_line(entry))

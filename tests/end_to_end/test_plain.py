@@ -160,13 +160,15 @@ def test_what_can_not_be_is_told_in_one_line(arguments: list[str], tmp_path: Pat
 
 
 def test_a_talk_through_pipes(shell: Shell) -> None:
-    typed = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/join dev\nin dev now\n"
+    typed = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
+    typed += "/join dev\nin dev now\n"
     done = shell.run("alice", "--plain", typed=typed)
     lines = [line.partition("] ")[2] or line for line in done.stdout.splitlines()]
     assert lines == [
         "alice (you): hello",
         "-- In room 'lobby': alice",
         "* alice (you) waves",
+        "!! Not delivered: carol is offline or not subscribed to you",
         "-- Joined room 'dev'",
         "alice (you): in dev now",
         "-- Goodbye",

@@ -129,10 +129,16 @@ def test_what_an_earlier_session_left_unconfirmed_is_not_written_twice(
 
 def test_a_private_conversation_has_a_file_of_its_own(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    model.log_of("@bob").append(EntryKind.PRIVATE, NOON, "psst", author="bob", recipient="alice")
     model.apply(events.MessageArrived("lobby", Private("12:00:00", "bob", "alice", "psst")))
+    model.apply(events.OwnPending(1, "@bob", "what?"))
+    model.apply(events.OwnRefused(1))
     logs.write()
-    assert "2026-11-22T12:00:00 @bob <bob> psst\n" in files(tmp_path)["@bob.log"]
+    assert files(tmp_path) == {
+        "@bob.log": (
+            "2026-11-22T12:00:00 @bob <bob> psst\n"
+            "2026-11-22T12:00:00 @bob <alice> what? (not delivered)\n"
+        )
+    }
 
 
 def test_another_person_has_other_files(model: ChatModel, tmp_path: Path) -> None:
