@@ -65,13 +65,15 @@ def held_back(text: str, commands: Collection[str], user: str = "") -> HeldBack 
             )
     if len(lines) == 1:
         return _one_line(lines[0], known)
+    harmless = {""}
     for number, line in enumerate(lines, 1):
         word = _meant_word(line)
-        if word and nearest(word, known | KNOWN_COMMANDS.keys()):
+        if word not in harmless and nearest(word, known | KNOWN_COMMANDS.keys()):
             return HeldBack(
                 f"Not sent: line {number} looks like a command, {_shown(word)}. "
                 "Alone it would run; to say it, begin with another word"
             )
+        harmless.add(word)
     return None
 
 

@@ -242,10 +242,12 @@ class Composer(CompletingArea, inherit_bindings=False):
             return
         # Taken out here, at once: a key pressed before the screen heard of it is kept.
         text = self.text
+        draft = "" if self._place is None else self._typed.get(len(self._history), "")
         self._place = None
         self._typed.clear()
         self._returned = ""
-        self._replace("")
+        # What was only begun to look for this has done its work; anything else is still wanted.
+        self._replace("" if text.startswith(draft) else draft)
         self.post_message(self.Submitted(text))
 
     def _walk(self, step: int) -> None:

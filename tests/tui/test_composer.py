@@ -159,6 +159,9 @@ async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> Non
         ]
         await bench.press("x")
         assert await walked("up", "down") == ["/jx", "/jx"], "nothing begins with it"
+        await bench.press("backspace", "up", "up", "enter")
+        assert bench.session.told[-1] == ("submit", "/join dev")
+        assert composer.text == "", "what was begun has found it"
 
 
 async def test_the_history_is_there_the_next_time_without_passwords(tmp_path: Path) -> None:
@@ -192,6 +195,9 @@ async def test_up_moves_within_several_lines_first(tmp_path: Path) -> None:
         assert composer_of(bench).text == "a\nb"
         await bench.press("up")
         assert composer_of(bench).text == "sent"
+        await bench.press("enter")
+        assert bench.session.told[-1] == ("submit", "sent")
+        assert composer_of(bench).text == "a\nb", "the draft is still wanted"
 
 
 async def test_text_stays_while_the_connection_is_lost_and_says_so(tmp_path: Path) -> None:
