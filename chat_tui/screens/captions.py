@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
@@ -56,8 +57,11 @@ def standing(model: ChatModel) -> Standing:
 
 
 def newly(model: ChatModel) -> Newly:
-    """What is new about the people of the place in view."""
-    return Newly(model.unread.by_author(model.place), model.people.just_spoke(model.now()))
+    """What is new about the people of the room, and of the conversation if one is in view."""
+    unread = Counter(model.unread.by_author(model.room))
+    if model.place != model.room:
+        unread.update(model.unread.by_author(model.place))
+    return Newly(unread, model.people.just_spoke(model.now()))
 
 
 def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:

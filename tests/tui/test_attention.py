@@ -8,7 +8,7 @@ import pytest
 from textual import events
 from textual.widget import Widget
 
-from chat_server.wire.protocol import EVERYONE, Message
+from chat_server.wire.protocol import EVERYONE, Message, Private
 from chat_tui.app import ChatApp
 from chat_tui.events import Joined, MembersListed, MessageArrived
 from chat_tui.widgets.composer import Composer
@@ -99,3 +99,20 @@ async def test_a_key_mutes_the_room_and_f8_follows_everyone(
         await bench.until(lambda: header(bench) == "lobby · 4 here")
         assert bench.session.told == [("toggle_follow", EVERYONE)]
         assert bench.app.focused is bench.app.chat.query_one(Composer)
+
+
+async def test_beside_a_private_conversation_the_room_goes_on(
+    tmp_path: Path, written: list[str]
+) -> None:
+    async with chat(tmp_path) as bench:
+        bench.model.view("@bob")
+        said = Private("21:00:00", "bob", "alice", "psst")
+        bench.session.tell(MessageArrived("lobby", said))
+        await bench.hear("carol", "to all")
+        await bench.until(lambda: ["○", "carol", "‹", "1"] in people(bench))
+        assert ["○", "bob", "‹"] in people(bench)
+        bench.app.post_message(events.AppBlur())
+        await bench.settle()
+        bench.session.tell(MessageArrived("lobby", said))
+        await bench.until(lambda: ["○", "bob", "‹", "1"] in people(bench))
+        assert written[-2:] == ["\x07", "\x1b]2;(2) @bob\x07"]
