@@ -12,6 +12,7 @@ from textual.containers import HorizontalGroup, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from chat_tui.model.known_commands import KNOWN_COMMANDS
 from chat_tui.widgets.log_rows import RESEND_KEY
 from chat_tui.widgets.room_list import MUTED
 from chat_tui.widgets.subscriptions import SPOKE
@@ -49,19 +50,6 @@ _SIGNS: Final = (
     ("!", "not confirmed: the connection broke first, and it may have arrived"),
     ("·", "a word of the server, or somebody came or went"),
 )
-
-_COMMANDS: Final = {
-    "/join": ("/join ROOM", "go to a room; it opens if it is not there"),
-    "/leave": ("/leave", "back to the lobby"),
-    "/rooms": ("/rooms", "the rooms and how many are in each"),
-    "/subscribe": ("/subscribe NAME", "follow somebody (* for everyone)"),
-    "/unsubscribe": ("/unsubscribe NAME", "follow no longer"),
-    "/subs": ("/subs", "whom you follow"),
-    "/who": ("/who [ROOM]", "who is in a room"),
-    "/presence": ("/presence on|off", "whether to be told who comes and goes"),
-    "/help": ("/help", "what the server says about its commands"),
-    "/quit": ("/quit", "sign out"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +111,11 @@ class HelpScreen(ModalScreen[None]):
         yield "KEYS", _KEYS
         yield "SIGNS", _SIGNS
         if situation.commands:
-            listed = [_COMMANDS.get(command, (command, "")) for command in situation.commands]
+            known = KNOWN_COMMANDS
+            listed = [
+                (known[word].form, known[word].does) if word in known else (word, "")
+                for word in situation.commands
+            ]
             yield "TO TYPE", [*listed, ("//text", "a message that begins with one /")]
         yield "THE SAME BY HAND", [(f"nc {situation.host} {situation.port}", "")]
         if situation.log_path:

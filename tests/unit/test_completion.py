@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import pytest
 
+from chat_server.commands import GREETING
 from chat_server.wire.protocol import Message
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.completion import CHOICES_KEPT, offer
+from chat_tui.model.known_commands import KNOWN_COMMANDS
 
 COMMANDS = (
     "/join /leave /rooms /subscribe /unsubscribe /subs /who /msg /me /presence /help /quit /deploy"
@@ -70,6 +73,11 @@ def texts(model: ChatModel, before: str, *, alone: bool = True, asked: bool = Tr
 )
 def test_what_is_offered(model: ChatModel, before: str, becomes: list[str]) -> None:
     assert texts(model, before) == becomes
+
+
+def test_every_command_of_our_server_is_known_with_what_it_does() -> None:
+    listed = re.findall("/[a-z]+", " ".join(GREETING))
+    assert sorted(listed) == sorted(KNOWN_COMMANDS)
 
 
 def test_of_several_lines_none_is_a_command(model: ChatModel) -> None:
