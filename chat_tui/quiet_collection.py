@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_EVERY: Final = 60.0
-"""Seconds between two full collections while there are quiet moments."""
+_PAUSE: Final = 5.0
+"""Seconds from one full collection to the next, once it is quiet."""
 
-_AT_LAST: Final = 600.0
-"""Seconds after which one is made although it never got quiet: memory stays bounded."""
+_AT_LAST: Final = 10.0
+"""Seconds after which one is made although it never got quiet. What is drawn refers to itself, and
+only a full collection frees it: some 3 MB a second while every row changes all the time."""
 
 _NEVER: Final = 1_000_000
 """Collections of the middle generation before Python would begin a full one by itself."""
@@ -25,15 +26,18 @@ class QuietCollection:
 
     def __init__(self) -> None:
         self._last: float | None = None
+        self._was_busy = False  # since the last one
 
     def tick(self, now: float, *, quiet: bool) -> None:
         """Time has passed; `quiet`: nothing is to be done now. `now` is of a monotonic clock."""
+        self._was_busy |= not quiet
         if self._last is None:
             if quiet:
                 self._begin(now)
-        elif now - self._last >= (_EVERY if quiet else _AT_LAST):
+        elif self._was_busy and now - self._last >= (_PAUSE if quiet else _AT_LAST):
             gc.collect()
             self._last = now
+            self._was_busy = False
 
     def _begin(self, now: float) -> None:
         """What is there by now (modules, styles, widgets) stays: it is never looked at again."""
