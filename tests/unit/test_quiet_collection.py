@@ -35,13 +35,13 @@ def test_python_begins_none_by_itself_once_it_has_been_quiet(collected: list[Non
 def test_it_waits_for_a_quiet_moment_but_not_for_ever(collected: list[None]) -> None:
     collection = QuietCollection()
     collection.tick(0.0, quiet=True)
-    collection.tick(10.0, quiet=False)
+    collection.tick(8.0, quiet=False)
     assert len(collected) == 1
-    collection.tick(11.0, quiet=True)
+    collection.tick(8.5, quiet=True)
     assert len(collected) == 2
-    collection.tick(20.0, quiet=False)
+    collection.tick(18.0, quiet=False)
     assert len(collected) == 2
-    collection.tick(22.0, quiet=False)
+    collection.tick(19.0, quiet=False)
     assert len(collected) == 3
 
 
