@@ -379,7 +379,9 @@ class Conversation:
             case Privately():
                 self._private.say(wanted, now)
             case Move(room):
-                if room != self._room:
+                if room == self._room:
+                    self._tell(events.Joined(room))
+                else:
                     self._out.ask("/join", room, origin=Origin.CLICKED, now=now)
             case CommandLine():
                 self._command(wanted, now)

@@ -12,29 +12,36 @@ from textual.content import Content
 from chat_tui.attention import Attention
 from chat_tui.events import ConnectionChanged, ConnectionState
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.people import People
+from chat_tui.model.conversations import place_of
 from chat_tui.widgets.status_bar import Standing
 from chat_tui.widgets.subscriptions import Newly
 
 _SLOW: Final = timedelta(seconds=1)
 """After how long a message that the server has not taken yet is worth a word in the status bar."""
 
+_ONE_WAY: Final = "private; follow back to hear the answer"
+"""What is true of a conversation with somebody whom we do not follow."""
+
 _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 
 def header(model: ChatModel, attention: Attention) -> Content:
     """The line above the log: how much is unread, where one is, and with how many."""
-    members = model.rooms.members_of(model.room)
     unread = f"({attention.unread}) " if attention.unread else ""
+    person, members = model.private_with, model.rooms.members_of(model.room)
     about = "" if members is None else f" · {members} here"
+    if person:
+        about = " · private" if model.people.follows(person) else f" · {_ONE_WAY}"
     about += " · muted" if model.place in attention.muted else ""
-    return Content.assemble(
-        (unread, "bold"), (model.room, "bold $accent"), (about, "$foreground 60%")
-    )
+    where = person or model.room
+    return Content.assemble((unread, "bold"), (where, "bold $accent"), (about, "$foreground 60%"))
 
 
-def silence(people: People) -> str:
+def silence(model: ChatModel) -> str:
     """What stands in an empty log."""
+    if model.private_with:
+        return f"What you write here reaches {model.private_with} alone, who has to follow you."
+    people = model.people
     if people.follows_nobody_here:
         return "You follow no one here, so you hear no one. Click on a name, or press F3."
     if people.known and len(people.here()) == 1:
@@ -65,8 +72,10 @@ def newly(model: ChatModel) -> Newly:
 
 
 def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
-    """How much is unread in each room that is not in view; those without are left out."""
-    counts = {room.name: model.unread.of(room.name) for room in model.rooms.listed()}
+    """How much is unread in each place that is not in view; those without are left out."""
+    places = [room.name for room in model.rooms.listed()]
+    places += [place_of(person) for person in model.conversations.listed()]
+    counts = {place: model.unread.of(place) for place in places}
     return {name: count for name, count in counts.items() if count and name != model.place}
 
 

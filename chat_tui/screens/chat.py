@@ -20,6 +20,7 @@ from chat_tui.attention import Attention
 from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.completion import Offer, offer
+from chat_tui.model.conversations import person_of, place_of
 from chat_tui.model.text import safe_text
 from chat_tui.screens.captions import (
     header,
@@ -32,9 +33,10 @@ from chat_tui.screens.captions import (
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.screens.half_written import HalfWritten
 from chat_tui.screens.long_paste import ask_about_paste
+from chat_tui.screens.places import next_conversation, next_place
 from chat_tui.session import ChatSession
 from chat_tui.slash_guard import HeldBack, held_back
-from chat_tui.typed import room_asked_for
+from chat_tui.typed import put_back, room_asked_for
 from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.completion_popup import CompletionPopup
 from chat_tui.widgets.composer import Composer
@@ -64,6 +66,9 @@ class ChatScreen(Screen[None]):
         Binding("f1", "app.help", "Help", priority=True),
         Binding("f2", "side('rooms')", "Rooms", priority=True, id="rooms"),
         Binding("f3", "side('people')", "People", priority=True, id="people"),
+        Binding("f4", "private", "Private", show=False, priority=True, id="private"),
+        Binding("alt+up", "walk(-1)", "Room above", show=False, priority=True, id="place.above"),
+        Binding("alt+down", "walk(1)", "Room below", show=False, priority=True, id="place.below"),
         Binding("ctrl+k", "jump", "Jump", priority=True, id="jump"),
         Binding("ctrl+o", "open_room", "Open a room", show=False, priority=True, id="room.open"),
         Binding("ctrl+g", "resend", "Again", id="message.resend"),
@@ -133,7 +138,7 @@ class ChatScreen(Screen[None]):
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
             self.query_one("#room-header", Caption).update(header(model, self.attention))
         if changes & {Pane.LOG, Pane.PEOPLE}:
-            self.query_one(MessageLog).show(model.log, model.user, silence(model.people))
+            self.query_one(MessageLog).show(model.log, model.user, silence(model))
         if Pane.PEOPLE in changes:
             self._draw_people()
         if Pane.STATUS in changes:
@@ -175,8 +180,12 @@ class ChatScreen(Screen[None]):
     def take_back(self, returned: TextReturned) -> None:
         """Put into the composer what could not be sent, and say why."""
         self.turn_to_draft()
+        model, place = self.session.model, returned.place
         words = safe_text(returned.reason)
-        if not self.query_one(Composer).give_back(returned.text):
+        if place and place != model.writing_to:
+            model.drafts.put(place, put_back(returned.text, model.drafts.of(place)))
+            words += f"\nIt is kept in your conversation with {person_of(place)}."
+        elif not self.query_one(Composer).give_back(returned.text):
             words += f"\nPress Up for it: {safe_text(returned.text)[:60]}"
         self.app.notify(words, severity="warning")
 
@@ -189,9 +198,11 @@ class ChatScreen(Screen[None]):
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
         room = room_asked_for(event.text)
+        # It may be that another place is in view by now.
+        person = person_of(event.place)
         if room is not None and "/join" in self.session.model.commands:
             self.session.model.go_to(room)
-        self.session.submit(event.text)
+        self.session.submit(event.text, person)
         self.query_one(MessageLog).action_follow()
         self._caught_up()
 
@@ -232,6 +243,10 @@ class ChatScreen(Screen[None]):
     def _room_chosen(self, event: RoomList.RoomChosen) -> None:
         self.join(event.room)
 
+    @on(RoomList.ConversationChosen)
+    def _conversation_chosen(self, event: RoomList.ConversationChosen) -> None:
+        self.converse(event.person)
+
     @on(RoomList.RoomNamed)
     def _room_named(self, event: RoomList.RoomNamed) -> None:
         if canonical_name(event.name) is None:
@@ -252,10 +267,56 @@ class ChatScreen(Screen[None]):
 
     def join(self, room: str) -> None:
         """Go to a room; what is typed from here on waits for the answer."""
-        name = canonical_name(room.strip()) or room
-        self.session.model.go_to(name)
-        self.session.join(name)
+        name, model = canonical_name(room.strip()) or room, self.session.model
+        if name == model.room and model.private_with and model.writing_to == model.place:
+            model.view(name)
+        else:
+            model.go_to(name)
+            self.session.join(name)
         self.action_back_to_composer()
+        self._caught_up()
+
+    def converse(self, person: str) -> None:
+        """Show the private conversation with somebody, and write there."""
+        if "/msg" not in self.session.model.commands:
+            self.app.notify("This server knows no private messages.", severity="warning")
+            return
+        self.session.model.view(place_of(person))
+        self.action_back_to_composer()
+        self._caught_up()
+
+    def action_private(self) -> None:
+        """Go to the next private conversation; where something is unread, there first."""
+        # After the keys that were pressed before: they are meant for where one is.
+        self.query_one(Composer).call_later(self._converse_next)
+
+    def _converse_next(self) -> None:
+        person = next_conversation(self.session.model)
+        if person:
+            self.converse(person)
+        else:
+            self.app.notify("No private conversation yet: Ctrl+K and a name begins one.")
+
+    def action_walk(self, step: int) -> None:
+        """Go to the place above or below."""
+        self.query_one(Composer).call_later(self._walk, step)
+
+    def _walk(self, step: int) -> None:
+        model = self.session.model
+        place = next_place(model, step)
+        if person_of(place):
+            self.converse(person_of(place))
+        elif place == model.room and model.writing_to == model.place:
+            model.view(place)
+            self._caught_up()
+        else:
+            # What is typed from here on is meant for there; what was sent before may still wait.
+            model.go_to(place)
+            self._caught_up()
+            self.call_later(self._set_out, place)
+
+    def _set_out(self, room: str) -> None:
+        self.session.join(room)
         self._caught_up()
 
     def follow(self, name: str) -> None:
@@ -374,7 +435,9 @@ class ChatScreen(Screen[None]):
     def _draw_rooms(self) -> None:
         model = self.session.model
         rooms = model.rooms.listed()
-        self.query_one(RoomList).show(rooms, unread_elsewhere(model), self.attention.muted)
+        people, unread = model.conversations.listed(), unread_elsewhere(model)
+        rooms_list = self.query_one(RoomList)
+        rooms_list.show(rooms, people, model.private_with, unread, self.attention.muted)
 
     def _draw_people(self) -> None:
         model = self.session.model

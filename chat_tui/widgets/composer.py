@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from chat_server.wire.protocol import clean
+from chat_tui.model.conversations import person_of
 from chat_tui.model.history import History
 from chat_tui.slash_guard import HeldBack
 from chat_tui.typed import put_back
@@ -67,6 +68,8 @@ class Composer(CompletingArea, inherit_bindings=False):
         """Enter was pressed; the composer is empty again."""
 
         text: str
+        place: str = ""
+        """What was written to then."""
 
     @dataclass
     class NotAccepted(Message):
@@ -100,6 +103,7 @@ class Composer(CompletingArea, inherit_bindings=False):
         super().__init__(offers, id=id)
         self.accepting = True
         """Whether Enter sends now."""
+        self._speaks_to = ""
         self._history = history
         # Where one is in the history (its length: at the draft), and what was typed at each place
         # but not sent, the draft among it.
@@ -114,9 +118,12 @@ class Composer(CompletingArea, inherit_bindings=False):
 
     # What the screen tells
 
-    def speak_to(self, room: str) -> None:
-        """Name the room that will hear it."""
-        self.placeholder = Content(f"Message {room}…")
+    def speak_to(self, place: str) -> None:
+        """Name the room, or the one person (`@bob`), that will hear it."""
+        self._speaks_to = place
+        person = person_of(place)
+        whom = f"{person} privately" if person else place
+        self.placeholder = Content(f"Message {whom}…")
 
     @property
     def draft(self) -> str:
@@ -248,7 +255,7 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._returned = ""
         # What was only begun to look for this has done its work; anything else is still wanted.
         self._replace("" if text.startswith(draft) else draft)
-        self.post_message(self.Submitted(text))
+        self.post_message(self.Submitted(text, self._speaks_to))
 
     def _walk(self, step: int) -> None:
         end = len(self._history)

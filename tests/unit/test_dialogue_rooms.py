@@ -105,10 +105,10 @@ def test_already_there_is_an_answer_too() -> None:
     assert events.OwnPending(1, "lobby", "hello") in learned
 
 
-def test_a_click_on_the_room_where_one_is_does_nothing() -> None:
+def test_a_click_on_the_room_where_one_is_asks_nothing() -> None:
     talk = online().clicks("lobby")
     assert talk.sent() == []
-    assert talk.events() == []
+    assert talk.events() == [events.Joined("lobby")]
 
 
 def test_of_rooms_clicked_in_a_row_only_first_and_last_are_gone_to() -> None:

@@ -1,0 +1,24 @@
+"""Which places one can walk through, in the order in which they are listed. Pure."""
+
+from __future__ import annotations
+
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.conversations import place_of
+
+
+def next_place(model: ChatModel, step: int) -> str:
+    """The room or conversation `step` rows below the one that is written to, around the end."""
+    places = [room.name for room in model.rooms.listed()]
+    places += [place_of(person) for person in model.conversations.listed()]
+    here = places.index(model.writing_to) if model.writing_to in places else 0
+    return places[(here + step) % len(places)]
+
+
+def next_conversation(model: ChatModel) -> str:
+    """With whom the next one is: one with something unread first; empty where there is none."""
+    people = model.conversations.listed()
+    if not people:
+        return ""
+    after = people.index(model.private_with) + 1 if model.private_with in people else 0
+    around = people[after:] + people[:after]
+    return next((one for one in around if model.unread.of(place_of(one))), around[0])
