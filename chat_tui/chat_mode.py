@@ -198,7 +198,7 @@ class ChatMode:
         self._state.signed_in(*where, asked.follow_everyone)
         self._was_in, self._ousted = where, False
         if places := self._shelf.open(*where):
-            words = f"half written, and kept: {', '.join(places)}"
+            words = f"not sent and kept, or not confirmed: {', '.join(places)}"
             self._model.apply(events.ServerLine(words, "notice"))
         self._around.show_chat()
 

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from chat_tui.account import account
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.conversations import person_of
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.text import safe_name
 from chat_tui.private_files import file_stem, write_private
@@ -54,7 +55,7 @@ class DraftShelf:
         self._busy_for = 0  # ticks since somebody began to type without a pause
 
     def open(self, host: str, port: int, user: str) -> list[str]:
-        """`user` is signed in there: bring back what they left. Other places that have a draft.
+        """`user` is signed in there: bring back what they left. Other places with some of it.
 
         Nothing happens where it is the model's already.
         """
@@ -66,10 +67,12 @@ class DraftShelf:
         self._drafts = Drafts(drafts)
         self._model.drafts = self._drafts
         for place, kept in self._written.items():
+            if person := person_of(place):
+                self._model.conversations.begin(person)
             for at, text in kept.unproved:
                 self._model.restore_unproved(place, at, text)
         self._seen = self._now()
-        return sorted(self._drafts.all().keys() - {self._model.writing_to})
+        return sorted(self._written.keys() - {self._model.writing_to})
 
     def tick(self) -> None:
         """Time has passed, a moment: write what has changed and has not been touched since."""

@@ -116,6 +116,6 @@ async def test_quitting_and_starting_again(tmp_path: Path) -> None:
         await sign_in(bench)
         assert written(bench) == "half a line"
         assert "! not confirmed: it may have arrived." in bench.shown()
-        assert "half written, and kept: dev" in bench.shown()
+        assert "not sent and kept, or not confirmed: dev" in bench.shown()
         await bench.press("ctrl+g")
         assert bench.session.told[-1][0] == "resend"

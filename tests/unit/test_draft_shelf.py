@@ -57,6 +57,7 @@ def test_a_draft_of_each_place_is_back_whatever_the_place_is_called(tmp_path: Pa
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     again, _ = opened(tmp_path)
     assert again.drafts.all() == {place: f"half a line for {place}" for place in ODD_PLACES}
+    assert again.conversations.listed() == ["bob"]
 
 
 def test_it_is_told_where_else_something_is_half_written(tmp_path: Path) -> None:
