@@ -54,6 +54,11 @@ class CompletingArea(TextArea):
         """Whether somebody goes through the choices, so that Enter and Esc mean these."""
         return self._chosen is not None
 
+    @property
+    def down_chooses(self) -> bool:
+        """Whether Down goes into what is only offered so far, and has no other meaning here."""
+        return True
+
     def take(self, index: int) -> None:
         """A choice was clicked on."""
         if self._offer is not None and index < len(self._offer.choices):
@@ -102,7 +107,7 @@ class CompletingArea(TextArea):
     def _means_choices(self, key: str) -> bool:
         if key in ("tab", "shift+tab") or (key in ("down", "up") and self.is_choosing):
             return self._step(_CHOOSES[key])
-        if key == "down" and self._offer is not None:
+        if key == "down" and self._offer is not None and self.down_chooses:
             return self._step(1)
         if key == "enter" and self.is_choosing:
             self.settle()

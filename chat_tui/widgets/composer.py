@@ -126,6 +126,11 @@ class Composer(CompletingArea, inherit_bindings=False):
         self.placeholder = Content(f"Message {whom}…")
 
     @property
+    def down_chooses(self) -> bool:
+        """Not within the history: there, Down leads back to the draft."""
+        return self._place is None
+
+    @property
     def draft(self) -> str:
         """What was typed and not sent; not what Up brought back, unless somebody changed it."""
         end, place = len(self._history), self._place

@@ -67,7 +67,11 @@ async def test_an_offer_is_in_nobodys_way(tmp_path: Path) -> None:
         bench.model.history.add("/join dev")
         await bench.press(*"/jo", "up")
         assert (composer.text, listed(bench)) == ("/join dev", []), "Up is the history"
-        await bench.press("down", "escape", "o", "backspace")
+        await bench.press("x", "backspace", "backspace")
+        assert (composer.text, listed(bench)) == ("/join de", ["dev  3 there"])
+        await bench.press("down")
+        assert composer.text == "/jo", "Down leads back to the draft all the same"
+        await bench.press("o", "backspace")
         assert listed(bench), "what is typed makes an offer again"
         await bench.press("escape", *"i")
         assert (composer.text, listed(bench)) == ("/joi", []), "Esc means it"
