@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
 from chat_tui.beside import LocalServerUp, log_path_of
+from chat_tui.clipboard import CopyRequested, copy_out
 from chat_tui.house_style import HouseStyle
 from chat_tui.screens.login import LoginScreen
 from chat_tui.start import Start as Start
@@ -63,6 +65,7 @@ class ChatApp(HouseStyle):
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
+        self.set_reactive(HouseStyle.mouse_on, start.settings.mouse)
         self.stand_ins.enabled = start.settings.stand_ins
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self.add_mode("chat", lambda: self.chat)
@@ -164,6 +167,10 @@ class ChatApp(HouseStyle):
     def _local_server_up(self, event: LocalServerUp) -> None:
         self.local_server = event.server
 
+    @on(CopyRequested)
+    def _copy(self, request: CopyRequested) -> None:
+        copy_out(self, request, self._state.folder, os.environ)
+
     # Keys and the palette
 
     def action_help(self) -> None:
@@ -204,6 +211,8 @@ class ChatApp(HouseStyle):
         """What the palette offers everywhere."""
         yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
         yield SystemCommand("The wire", "F6: the raw lines, both ways", self.action_wire)
+        words = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
+        yield SystemCommand(words, "F7: select text as in any program", self.action_mouse)
         yield SystemCommand("Help", "F1: all keys and signs", self.action_help)
         yield SystemCommand("Quit", "Ctrl+Q", self.action_quit)
 

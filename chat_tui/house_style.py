@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import ClassVar, Final
 
 from textual.app import App
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
+from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
 from chat_tui.agreed_widths import AgreedWidths
 from chat_tui.theme import DARK, LIGHT, author_variables
 
+_MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
+"""What Textual asks a terminal for: clicks, movements, and two ways of telling where."""
+
 
 class HouseStyle(App[None]):
     """An app that looks like ours and reads no text of others as markup."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f7", "mouse", "Mouse", show=False, priority=True, id="mouse"),
+    ]
+
+    mouse_on = reactive(True)
+    """Whether what the mouse does comes to us; status bars watch it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,6 +40,27 @@ class HouseStyle(App[None]):
         if "TEXTUAL_THEME" not in os.environ:
             self.set_reactive(App.theme, DARK.name)
         self.animation_level = "none"  # nothing moves but what somebody scrolls
+
+    def on_mount(self) -> None:
+        """Let the mouse be as it was set, also when the terminal is ours again after Ctrl+Z."""
+        if not self.mouse_on:
+            self.tell_terminal_about_mouse()
+        self.app_resume_signal.subscribe(self, lambda _: self.tell_terminal_about_mouse())
+
+    def action_mouse(self) -> None:
+        """Leave the mouse to the terminal, to select text as anywhere; or take it."""
+        self.mouse_on = not self.mouse_on
+        self.tell_terminal_about_mouse()
+        self.notify(
+            "The mouse is the client's again."
+            if self.mouse_on
+            else "The mouse is the terminal's: drag to select. F7 takes it back."
+        )
+
+    def tell_terminal_about_mouse(self) -> None:
+        """Ask for what the mouse does, or for none of it."""
+        switch = "h" if self.mouse_on else "l"
+        self.write_to_terminal("".join(f"\x1b[?{mode}{switch}" for mode in _MOUSE_MODES))
 
     def get_driver_class(self) -> type[Driver]:
         """What stands between us and the terminal. Called by Textual."""

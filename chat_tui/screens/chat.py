@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette, Provider
@@ -17,6 +18,7 @@ from textual.widgets import Footer
 
 from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.attention import Attention
+from chat_tui.clipboard import CopyRequested
 from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.completion import Offer, offer
@@ -32,6 +34,7 @@ from chat_tui.screens.captions import (
 )
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.screens.half_written import HalfWritten
+from chat_tui.screens.log_pane import LogPane
 from chat_tui.screens.long_paste import ask_about_paste
 from chat_tui.screens.places import next_conversation, next_place
 from chat_tui.session import ChatSession
@@ -40,10 +43,10 @@ from chat_tui.typed import put_back, room_asked_for
 from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.completion_popup import CompletionPopup
 from chat_tui.widgets.composer import Composer
-from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.status_bar import StatusBar
 from chat_tui.widgets.subscriptions import Subscriptions
+from chat_tui.widgets.talk_log import TalkLog
 
 _BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
 """Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
@@ -64,12 +67,13 @@ class ChatScreen(Screen[None]):
     # the composer would already have it.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "app.help", "Help", priority=True),
-        Binding("f2", "side('rooms')", "Rooms", priority=True, id="rooms"),
-        Binding("f3", "side('people')", "People", priority=True, id="people"),
+        Binding("f2", "side('rooms')", "Rooms", show=False, priority=True, id="rooms"),
+        Binding("f3", "side('people')", "People", show=False, priority=True, id="people"),
         Binding("f4", "private", "Private", show=False, priority=True, id="private"),
         Binding("alt+up", "walk(-1)", "Room above", show=False, priority=True, id="place.above"),
         Binding("alt+down", "walk(1)", "Room below", show=False, priority=True, id="place.below"),
         Binding("ctrl+k", "jump", "Jump", priority=True, id="jump"),
+        Binding("ctrl+f", "find", "Find", priority=True, id="log.find"),
         Binding("ctrl+o", "open_room", "Open a room", show=False, priority=True, id="room.open"),
         Binding("ctrl+g", "resend", "Again", id="message.resend"),
         Binding("ctrl+r", "retry", "Retry", id="connection.retry"),
@@ -105,7 +109,7 @@ class ChatScreen(Screen[None]):
             yield RoomList(id="rooms")
             with Vertical(id="talk"):
                 yield Caption(id="room-header")
-                yield MessageLog(self.session.model.now, id="log")
+                yield LogPane(self.session.model.now)
                 yield CompletionPopup()
                 yield Composer(
                     self.session.model.history, self._offers, self._why_not, id="composer"
@@ -138,7 +142,7 @@ class ChatScreen(Screen[None]):
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
             self.query_one("#room-header", Caption).update(header(model, self.attention))
         if changes & {Pane.LOG, Pane.PEOPLE}:
-            self.query_one(MessageLog).show(model.log, model.user, silence(model))
+            self.query_one(TalkLog).show(model.log, model.mentions.pattern, silence(model))
         if Pane.PEOPLE in changes:
             self._draw_people()
         if Pane.STATUS in changes:
@@ -159,7 +163,7 @@ class ChatScreen(Screen[None]):
     @property
     def at_end(self) -> bool:
         """Whether the newest of the place in view is in view."""
-        return any(log.following for log in self.query(MessageLog))
+        return any(log.following for log in self.query(TalkLog))
 
     def draw_attention(self) -> None:
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""
@@ -203,7 +207,7 @@ class ChatScreen(Screen[None]):
         if room is not None and "/join" in self.session.model.commands:
             self.session.model.go_to(room)
         self.session.submit(event.text, person)
-        self.query_one(MessageLog).action_follow()
+        self.query_one(TalkLog).action_follow()
         self._caught_up()
 
     @on(Composer.NotAccepted)
@@ -217,7 +221,7 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Offered)
     def _list_choices(self, event: Composer.Offered) -> None:
-        room = self.query_one(MessageLog).size.height
+        room = self.query_one(TalkLog).size.height
         self.query_one(CompletionPopup).show(event.choices, event.chosen, room)
 
     @on(CompletionPopup.Clicked)
@@ -226,7 +230,7 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.ScrollLog)
     def _scroll_log(self, event: Composer.ScrollLog) -> None:
-        log = self.query_one(MessageLog)
+        log = self.query_one(TalkLog)
         match event.to:
             case "page_up":
                 log.scroll_page_up(animate=False)
@@ -235,8 +239,8 @@ class ChatScreen(Screen[None]):
             case "end":
                 log.action_follow()
 
-    @on(MessageLog.ResendRequested)
-    def _resend_requested(self, event: MessageLog.ResendRequested) -> None:
+    @on(TalkLog.ResendRequested)
+    def _resend_requested(self, event: TalkLog.ResendRequested) -> None:
         self._resend(event.entry_id)
 
     @on(RoomList.RoomChosen)
@@ -260,7 +264,8 @@ class ChatScreen(Screen[None]):
         self.join(event.name)
 
     @on(Subscriptions.Toggled)
-    def _toggled(self, event: Subscriptions.Toggled) -> None:
+    @on(TalkLog.AuthorChosen)
+    def _toggled(self, event: Subscriptions.Toggled | TalkLog.AuthorChosen) -> None:
         self.follow(event.name)
 
     # What can be done here, by a pane, a key or the palette
@@ -366,7 +371,7 @@ class ChatScreen(Screen[None]):
 
     def action_newest(self) -> None:
         """Go to the end of the log."""
-        self.query_one(MessageLog).action_follow()
+        self.query_one(TalkLog).action_follow()
 
     def action_sign_out(self) -> None:
         """Leave the server."""
@@ -396,15 +401,19 @@ class ChatScreen(Screen[None]):
 
     def action_copy_text(self) -> None:
         """Copy what is selected, and promise no more than can be known."""
-        super().action_copy_text()
-        self.app.notify(
-            "Sent to the clipboard. If your terminal did not take it, hold Shift and drag instead."
-        )
+        if (text := self.get_selected_text()) is None:
+            raise SkipAction
+        self.post_message(CopyRequested(text))
+
+    def action_find(self) -> None:
+        """Search in the log."""
+        self.query_one(LogPane).find()
 
     def action_back_to_composer(self) -> None:
         """Write; what was unfolded over the log folds again."""
         for side in (self.query_one(RoomList), self.query_one(Subscriptions)):
             side.remove_class("-open")
+        self.query_one(LogPane).stop_searching()
         self.query_one(Composer).focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -64,6 +64,9 @@ class ChatCommands(_Offers):
         place = chat.session.model.place
         words = f"Mute {place} no longer" if place in chat.attention.muted else f"Mute {place}"
         yield _Offer(words, "Ctrl+T: no bell, nothing in the title", chat.action_mute)
+        yield _Offer("Find in the log", "Ctrl+F: words, or from:alice", chat.action_find)
+        if chat.get_selected_text():
+            yield _Offer("Copy what is selected", "Ctrl+C", chat.action_copy_text)
         yield _Offer("Go to the newest message", "End", chat.action_newest)
         if chat.check_action("resend", ()):
             yield _Offer("Send the unconfirmed message again", "Ctrl+G", chat.action_resend)

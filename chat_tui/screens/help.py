@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from chat_tui.model.known_commands import KNOWN_COMMANDS
+from chat_tui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
 from chat_tui.widgets.log_rows import RESEND_KEY
 from chat_tui.widgets.room_list import MUTED
 from chat_tui.widgets.subscriptions import SPOKE
@@ -26,6 +27,13 @@ _KEYS: Final = (
     ("End", "back to the newest message"),
     ("Ctrl+K", "jump to a room or a person by typing a part of the name"),
     ("Ctrl+O", "open or join a room by its name"),
+    ("Ctrl+F", "find in the log: words, from:alice; Up older, Down newer, Esc back, Tab stay"),
+    ("Up, Down", "in the log (Tab leads there): choose a message"),
+    ("C, O", "copy the chosen message; see where its link leads, and open it"),
+    ("F, R", "follow its author, or no longer; send it again, if not confirmed"),
+    ("drag, Ctrl+C", "select text in the log and copy it; a double click takes a message"),
+    ("click", "on a name in the log: follow, or no longer; on a link: see where it leads"),
+    ("F7", "leave the mouse to the terminal, to select as anywhere; or take it back"),
     ("F2, F3", "the rooms, the people: go there; where they are folded, show them"),
     ("F6", "the raw lines that go over the wire, and the same for netcat"),
     ("F8", "follow everyone, or only those you follow by name"),
@@ -48,6 +56,8 @@ _SIGNS: Final = (
     (MUTED, "a muted room: no bell, nothing in the title"),
     ("sending…", "the server has not yet said that it took the message"),
     ("!", "not confirmed: the connection broke first, and it may have arrived"),
+    (CURSOR_SIGN, "the chosen message in the log"),
+    (MENTION_SIGN, "in the margin: it is addressed to you"),
     ("·", "a word of the server, or somebody came or went"),
 )
 

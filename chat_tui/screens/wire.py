@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from chat_tui.clipboard import CopyRequested
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.wire_record import LastAction
 from chat_tui.netcat import PASSWORD_VARIABLE, netcat_line
@@ -67,11 +68,11 @@ class WireScreen(ModalScreen[None]):
         if line is None:
             self.app.notify(_NOTHING_DONE, severity="warning")
             return
-        self.app.copy_to_clipboard(line)
-        self.app.notify(
-            f"Sent to the clipboard. The shell needs the password in {PASSWORD_VARIABLE}; it signs "
-            f"in as {self._server.user}, which ends your session here."
+        note = (
+            f"The shell needs the password in {PASSWORD_VARIABLE}; it signs in as "
+            f"{self._server.user}, which ends your session here."
         )
+        self.app.post_message(CopyRequested(line, note))
 
     def _look(self) -> None:
         self.query_one(WireLines).take_in()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.links import links_in
 from chat_tui.theme import hue_of
 from chat_tui.widgets.log_rows import (
     UNCONFIRMED_HINT,
@@ -21,10 +22,12 @@ from chat_tui.widgets.log_rows import (
     head_of,
     shown_text,
 )
+from chat_tui.widgets.log_search import Query
 
 STYLE_NAMES: Final = (
     *("time", "text", "own", "pending", "quiet", "server", "error", "action", "mention"),
     *("rule", "new", "gap", "hint", "mark", "below", "below-nothing", "empty"),
+    *("link", "hit", "cursor", "sign"),
 )
 """What the stylesheet calls the parts of a row, each after `message-log--`."""
 
@@ -46,25 +49,54 @@ _MARKS: Final = {
 }
 """What stands behind an own message that is in this state: in words, and where there is no room."""
 
+CURSOR_SIGN: Final = "▌"
+"""In the margin of every row of the entry that the cursor is on."""
+
+MENTION_SIGN: Final = "@"
+"""In the margin of an entry that is addressed to who reads it."""
+
 Piece = tuple[str, Style]
+
+
+def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) -> list[Piece]:
+    """The pieces with `style` over the characters of `span` (an end of -1: to the last)."""
+    start, end = span
+    painted: list[Piece] = []
+    position = 0
+    for text, own in pieces:
+        low = min(max(0, start - position), len(text))
+        high = len(text) if end == -1 else max(low, min(end - position, len(text)))
+        parts = ((text[:low], own), (text[low:high], own + style), (text[high:], own))
+        painted += [(part, look) for part, look in parts if part]
+        position += len(text)
+    return painted
 
 
 class Painter:
     """Turns rows into pieces of styled text, for one theme and one user."""
 
     def __init__(
-        self, styles: Mapping[str, Style], hues: Sequence[Style], base: Style, user: str
+        self,
+        styles: Mapping[str, Style],
+        hues: Sequence[Style],
+        base: Style,
+        mention: re.Pattern[str] | None,
     ) -> None:
-        """`styles` by the names of `STYLE_NAMES`; `hues` of authors; `user` is who reads it."""
+        """`styles` by the names of `STYLE_NAMES`; `hues` of authors.
+
+        `mention` finds what is addressed to who reads it.
+        """
         self._styles = styles
         self._hues = hues
         self.base = base
         """The style of what is blank."""
         self.new_since: datetime | None = None
         """When somebody looked away before what is new came."""
-        self._mention = (
-            re.compile(rf"(?<!\w){re.escape(user)}(?!\w)", re.IGNORECASE) if user else None
-        )
+        self.cursor: int | None = None
+        """The id of the entry that the cursor is on."""
+        self.query: Query | None = None
+        """What somebody searches for."""
+        self._mention = mention
 
     def pieces(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         """What stands in a row, from its left edge on; never wider than the log."""
@@ -91,23 +123,43 @@ class Painter:
         text = shown_text(entry)
         said = text[row.start : row.end]
         pieces = self._head(row, entry, columns)
-        pieces += self._said(said, entry)
+        pieces += self._said(row, entry)
         if row.end == len(text) and entry.state in _MARKS:
             words, sign = _MARKS[entry.state]
             space = columns.width - columns.text - cell_len(said) - 1
             mark = words if cell_len(words) + 2 <= space else sign
             pieces.append((" " * (space - cell_len(mark)), self.base))
             pieces.append((mark, self._styles["mark"]))
-        return pieces
+        return self._with_cursor(pieces, columns) if entry.id == self.cursor else pieces
+
+    def _with_cursor(self, pieces: list[Piece], columns: Columns) -> list[Piece]:
+        blank = columns.width - sum(cell_len(text) for text, _ in pieces)
+        first, style = pieces[0]
+        ground = self._styles["cursor"]
+        under = [(first[1:], style), *pieces[1:], (" " * blank, self.base)]
+        under = highlighted(under, (0, -1), Style(bgcolor=ground.bgcolor))
+        return [(CURSOR_SIGN, self._styles["sign"]), *under]
 
     def _head(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         time, space, label, gap = head_of(row, entry, columns)
+        sign: Piece = (time[:1], self.base)
+        if row.kind is not RowKind.REST and self._calls(entry):
+            sign = (MENTION_SIGN, self._styles["sign"])
+        look = self._label_style(entry)
+        if self.query is not None and self.query.authors and self.query.finds(entry):
+            look += self._styles["hit"]
         return [
-            (time, self._styles["time"]),
+            sign,
+            (time[1:], self._styles["time"]),
             (space, self.base),
-            (label, self._label_style(entry)),
+            (label, look),
             (gap, self.base),
         ]
+
+    def _calls(self, entry: Entry) -> bool:
+        if entry.own or not entry.author or self._mention is None:
+            return False
+        return self._mention.search(entry.text) is not None
 
     def _label_style(self, entry: Entry) -> Style:
         if entry.own and entry.state is EntryState.PENDING:
@@ -118,20 +170,29 @@ class Painter:
             return self._hues[hue_of(entry.author)]
         return self._styles[_TEXT_STYLES[entry.kind]]
 
-    def _said(self, said: str, entry: Entry) -> list[Piece]:
-        if entry.state is EntryState.PENDING:
-            return [(said, self._styles["pending"])]
-        style = self._styles[_TEXT_STYLES[entry.kind]]
-        if self._mention is None or entry.own or not entry.author:
-            return [(said, style)]
-        pieces: list[Piece] = []
-        position = 0
-        for match in self._mention.finditer(said):
-            pieces.append((said[position : match.start()], style))
-            pieces.append((match[0], self._styles["mention"]))
-            position = match.end()
-        pieces.append((said[position:], style))
+    def _said(self, row: Row, entry: Entry) -> list[Piece]:
+        text = shown_text(entry)
+        pending = entry.state is EntryState.PENDING
+        style = self._styles["pending" if pending else _TEXT_STYLES[entry.kind]]
+        pieces = [(text[row.start : row.end], style)]
+        for (start, end), look in self._marked(text, entry):
+            low, high = max(start, row.start) - row.start, min(end, row.end) - row.start
+            if low < high:
+                pieces = highlighted(pieces, (low, high), look)
         return pieces
+
+    def _marked(self, text: str, entry: Entry) -> Iterator[tuple[tuple[int, int], Style]]:
+        """What stands out in the text of an entry: also what is broken over two rows."""
+        for link in links_in(text):
+            yield (link.start, link.end), self._styles["link"]
+        if self._mention is not None and entry.author and not entry.own:
+            # The author of an action is no mention: what was said begins behind the name.
+            begin = len(text) - len(entry.text)
+            for match in self._mention.finditer(text, begin):
+                yield match.span(), self._styles["mention"]
+        if self.query is not None and self.query.finds(entry):
+            for span in self.query.spans(text):
+                yield span, self._styles["hit"]
 
     def _rule(self, words: str, style: str, columns: Columns) -> list[Piece]:
         look = self._styles[style]

@@ -5,14 +5,11 @@ Textual tells a selection in rows and in characters of what is drawn in a row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from rich.style import Style
+from rich.cells import split_graphemes
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from chat_tui.widgets.log_layout import LogLayout
-from chat_tui.widgets.log_painting import Piece
 from chat_tui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
 
 _RIGHT_OF_ALL = 1 << 16
@@ -22,6 +19,18 @@ _RIGHT_OF_ALL = 1 << 16
 def text_at(layout: LogLayout, row: Row) -> int:
     """The character of a drawn row at which the entry's own text begins."""
     return sum(map(len, head_of(row, layout.log[row.entry], layout.columns)))
+
+
+def character_at(layout: LogLayout, row: Row, cell: int) -> int | None:
+    """The character of the entry's text that is drawn at this cell of a row; None: none is."""
+    cell -= layout.columns.text
+    shown = shown_text(layout.log[row.entry])[row.start : row.end]
+    column = 0
+    for start, _, cells in split_graphemes(shown)[0]:
+        if column <= cell < column + cells:
+            return row.start + start
+        column += cells
+    return None
 
 
 def selected_text(layout: LogLayout, selection: Selection) -> str:
@@ -65,20 +74,6 @@ def selection_of(layout: LogLayout, entry_id: int) -> Selection | None:
     head, last = layout.rows[numbers[0]], layout.rows[numbers[-1]]
     stop = text_at(layout, last) + last.end - last.start
     return Selection(Offset(text_at(layout, head), numbers[0]), Offset(stop, numbers[-1]))
-
-
-def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) -> list[Piece]:
-    """The pieces with `style` over the characters of `span` (an end of -1: to the last)."""
-    start, end = span
-    painted: list[Piece] = []
-    position = 0
-    for text, own in pieces:
-        low = min(max(0, start - position), len(text))
-        high = len(text) if end == -1 else max(low, min(end - position, len(text)))
-        parts = ((text[:low], own), (text[low:high], own + style), (text[high:], own))
-        painted += [(part, look) for part, look in parts if part]
-        position += len(text)
-    return painted
 
 
 def bounded(selection: Selection, first_row: int, last_row: int) -> Selection:

@@ -6,6 +6,7 @@ be selected; see the notes on each method for how that is done here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,11 +28,10 @@ from chat_tui.model.entries import Entry
 from chat_tui.model.room_log import RoomLog
 from chat_tui.theme import HUES
 from chat_tui.widgets.log_layout import LogLayout
-from chat_tui.widgets.log_painting import STYLE_NAMES, Painter
+from chat_tui.widgets.log_painting import STYLE_NAMES, Painter, highlighted
 from chat_tui.widgets.log_rows import SPOKEN, Row, RowKind, wrap
 from chat_tui.widgets.log_selection import (
     bounded,
-    highlighted,
     moved_up,
     selected_text,
     selection_of,
@@ -72,7 +72,7 @@ class MessageLog(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._now = now
         self._log_layout = LogLayout()
-        self._user = ""
+        self._mention: re.Pattern[str] | None = None
         self._hint = ""
         self._following = True
         self._new_below = 0
@@ -88,13 +88,13 @@ class MessageLog(ScrollView, can_focus=True):
 
     # What the screen tells and asks
 
-    def show(self, log: RoomLog, user: str, hint: str) -> None:
-        """Draw `log` from here on, as `user` sees it; if it is drawn already, what changed in it.
+    def show(self, log: RoomLog, mention: re.Pattern[str] | None, hint: str) -> None:
+        """Draw `log` from here on; if it is drawn already, what changed in it.
 
-        `hint` stands in an empty log.
+        `mention` finds what is addressed to who reads it. `hint` stands in an empty log.
         """
-        if user != self._user or hint != self._hint:
-            self._user, self._hint, self._painter = user, hint, None
+        if mention != self._mention or hint != self._hint:
+            self._mention, self._hint, self._painter = mention, hint, None
             self._strips.clear()
             self.refresh()
         if log is self._log_layout.log:
@@ -220,7 +220,7 @@ class MessageLog(ScrollView, can_focus=True):
             names = [f"message-log--{name}" for name in STYLE_NAMES]
             styles = dict(zip(STYLE_NAMES, map(self.get_component_rich_style, names), strict=True))
             hues = [self.get_component_rich_style(f"message-log--author-{n}") for n in range(HUES)]
-            self._painter = Painter(styles, hues, self.rich_style, self._user)
+            self._painter = Painter(styles, hues, self.rich_style, self._mention)
         return self._painter
 
     def render_line(self, y: int) -> Strip:
@@ -282,11 +282,9 @@ class MessageLog(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click on a mark presses it; a double click selects the message under it."""
-        width, height = self.scrollable_content_region.size
-        on_label = event.y == height - 1 and event.x >= width - cell_len(self._below_label())
-        if on_label and not self._following:
+        if self._is_on_label(event):
             event.stop()
-            self._follow()
+            self.action_follow()
             return
         number = self.scroll_offset.y + event.y
         if number >= len(self._log_layout.rows):
@@ -299,6 +297,17 @@ class MessageLog(ScrollView, can_focus=True):
             event.stop()
             event.prevent_default()  # Textual would select the whole log, or screen
             self._select(selection_of(self._log_layout, row.entry))
+
+    def _is_on_label(self, event: events.Click) -> bool:
+        width, height = self.scrollable_content_region.size
+        on_it = event.y == height - 1 and event.x >= width - cell_len(self._below_label())
+        return on_it and not self._following
+
+    @property
+    def has_selected_text(self) -> bool:
+        """Whether there is anything selected."""
+        selected = self._selected
+        return selected is not None and bool(selected_text(self._log_layout, selected))
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text, for the clipboard. Called by Textual."""

@@ -48,6 +48,15 @@ class StatusBar(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._standing = Standing(ConnectionState.OFFLINE, "", "", "", None)
+        self._mouse_off = False
+
+    def on_mount(self) -> None:
+        """Say it where the mouse is left to the terminal."""
+        self.watch(self.app, "mouse_on", self._mouse)
+
+    def _mouse(self, on: bool) -> None:
+        self._mouse_off = not on
+        self.refresh(layout=True)
 
     def show(self, standing: Standing) -> None:
         """Draw this."""
@@ -95,6 +104,8 @@ class StatusBar(Widget):
         standing = self._standing
         counts = [(standing.unconfirmed, "! {} not confirmed"), (standing.sending, "… {} sending")]
         words = [(words.format(count), "$text-warning") for count, words in counts if count]
+        if self._mouse_off:
+            words.append(("mouse off", "$foreground 60%"))
         return _joined(*(Content.assemble(word) for word in words))
 
 

@@ -99,7 +99,7 @@ class TestLooks:
                 for segment in widget.render_line(y)
                 if segment.style and segment.style.color == mention.color and segment.style.bold
             ]
-            assert found == ["Alice"]
+            assert found == ["@", "Alice"]
 
 
 class TestOwnMessages:
@@ -278,8 +278,8 @@ class TestManyMessages:
             for number in range(NEWEST_KEPT + 1500):
                 log.append(EntryKind.MESSAGE, at("21:00:00"), f"line {number}", author="bob")
                 if number % 500 == 0:
-                    widget.show(log, "alice", "")
-            widget.show(log, "alice", "")
+                    widget.show(log, None, "")
+            widget.show(log, None, "")
             await bench.until(lambda: "line 11499" in bench.shown(widget))
             assert widget.virtual_size.height == NEWEST_KEPT + 1  # and the rule of the day
             widget.scroll_home(animate=False)
@@ -294,7 +294,7 @@ class TestManyMessages:
                 for _ in range(count):
                     text = f"line {log.end}"
                     log.append(EntryKind.MESSAGE, at("21:00:00"), text, author="bob")
-                widget.show(log, "alice", "")
+                widget.show(log, None, "")
 
             say(200)
             await bench.settle()
@@ -322,7 +322,7 @@ class TestManyMessages:
                     text = f"{batch} {number} " + "words " * 15
                     when = at("21:00:00") + timedelta(seconds=batch)
                     log.append(EntryKind.MESSAGE, when, text, author="bob")
-                widget.show(log, "alice", "")
+                widget.show(log, None, "")
             assert time.perf_counter() - begun < 5.0  # measured: 0.35 s
 
 

@@ -1,0 +1,35 @@
+"""Links: where they stand in a text, and where they lead."""
+
+import pytest
+
+from chat_tui.model.links import host_of, links_in
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("see https://a.example/x?y=1#z.", ["https://a.example/x?y=1#z"]),
+        ("(http://a.example/b_(c)) or HTTPS://B.example!", None),
+        ("https://a.example,http://b.example/", ["https://a.example,http://b.example/"]),
+        ('<https://a.example/b> "http://c.example"', ["https://a.example/b", "http://c.example"]),
+        ("file:///etc/passwd javascript:x ftp://a.example mailto:a@b.example", []),
+        ("xhttp://a.example http:// https://. http://[1", []),
+        # What has no width, and what stands for ESC, ends it: all of it can be seen.
+        ("https://a.example\u200b.evil.example", ["https://a.example"]),
+        ("https://a.example\u241b]8;;x", ["https://a.example"]),
+        ("https://a.example/日本語、次", ["https://a.example/日本語"]),
+    ],
+)
+def test_only_http_and_only_what_belongs_to_it(text: str, targets: list[str] | None) -> None:
+    if targets is None:
+        targets = ["http://a.example/b_(c)", "HTTPS://B.example"]
+    links = links_in(text)
+    assert [link.target for link in links] == targets
+    assert [text[link.start : link.end] for link in links] == targets
+
+
+def test_the_host_is_told_as_the_network_knows_it() -> None:
+    assert host_of("https://user@real.example:8080/bank.example") == "real.example"
+    assert host_of("https://bücher.example/") == "xn--bcher-kva.example"
+    assert host_of("https://\u0430pple.example/").startswith("xn--")
+    assert host_of("https://" + "ü" * 70 + ".example/").isascii()
