@@ -135,9 +135,12 @@ class Painter:
     def _with_cursor(self, pieces: list[Piece], columns: Columns) -> list[Piece]:
         blank = columns.width - sum(cell_len(text) for text, _ in pieces)
         first, style = pieces[0]
-        ground = self._styles["cursor"]
-        under = [(first[1:], style), *pieces[1:], (" " * blank, self.base)]
-        under = highlighted(under, (0, -1), Style(bgcolor=ground.bgcolor))
+        ground = Style(bgcolor=self._styles["cursor"].bgcolor)
+        under = [
+            # What is marked for another reason stays so.
+            (text, look + ground if look.bgcolor == self.base.bgcolor else look)
+            for text, look in [(first[1:], style), *pieces[1:], (" " * blank, self.base)]
+        ]
         return [(CURSOR_SIGN, self._styles["sign"]), *under]
 
     def _head(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
