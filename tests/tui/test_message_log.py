@@ -62,7 +62,6 @@ class TestLooks:
                 ServerLine("No such user: x", "error"),
                 PersonJoined("erin", "lobby"),
                 MessageArrived("lobby", Action("21:03:00", "bob", "waves")),
-                MessageArrived("lobby", Private("21:03:01", "bob", "alice", "psst")),
                 Gap(at("21:00:00"), at("21:02:00")),
             )
             await bench.settle()
@@ -72,7 +71,6 @@ class TestLooks:
                 "!  No such user: x",
                 "·  erin joined",
                 "*  bob waves",
-                "bob  → alice: psst",
                 "no connection from 21:00 to 21:02",
             ):
                 assert row in shown
