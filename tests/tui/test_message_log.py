@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.geometry import Offset
 
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message
 from chat_tui.events import (
     Gap,
     Joined,
