@@ -135,6 +135,7 @@ class ChatMode:
 
     def end(self) -> None:
         """Whatever ended the app: no thread of the session outlives it, nor our title."""
+        self._shelf.save()
         self.session.close()
         self._log_files.write()
         self.attention.bring_back_title()

@@ -30,7 +30,8 @@ async def go(bench: Bench, room: str) -> None:
 
 async def test_each_room_has_its_own(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
-        await bench.press(*"half")
+        await bench.press(*"hal")
+        bench.app.chat.query_one(Composer).insert("f")  # and nobody has heard of it yet
         await go(bench, "dev")
         # What is typed from here on is meant for dev, though its answer is still to come.
         assert written(bench) == ""
@@ -119,3 +120,13 @@ async def test_quitting_and_starting_again(tmp_path: Path) -> None:
         assert "not sent and kept, or not confirmed: dev" in bench.shown()
         await bench.press("ctrl+g")
         assert bench.session.told[-1][0] == "resend"
+
+
+async def test_a_client_that_ends_in_any_way_keeps_it(tmp_path: Path) -> None:
+    async with form(tmp_path) as bench:
+        await sign_in(bench)
+        await bench.press(*"half")
+        bench.app.exit()
+    async with form(tmp_path) as bench:
+        await sign_in(bench)
+        assert written(bench) == "half"
