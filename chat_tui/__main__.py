@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import sys
@@ -171,8 +172,8 @@ def run_plain(
 
 def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, local: bool) -> None:
     """Fill the terminal until somebody leaves. Main thread."""
+    gc.disable()  # nothing is garbage yet; the app enables it once the form is drawn
     from chat_tui.app import ChatApp
-    from chat_tui.local_server import LocalServer
     from chat_tui.start import Start
     from chat_tui.state import ClientState, state_folder
     from chat_tui.terminal_watch import no_longer
@@ -180,6 +181,8 @@ def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, l
     folder = state_folder()
     state = ClientState(folder)
     if local:
+        from chat_tui.local_server import LocalServer
+
         start = Start(
             _HOST,
             _PORT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -84,7 +85,7 @@ class ChatApp(HouseStyle):
         self.set_interval(_TICK, self._tick)
         if not self.is_headless and sys.__stdin__ is not None:
             end_with_the_terminal(sys.__stdin__.fileno(), self._leave)
-            self.call_after_refresh(_import_the_rest)
+            self.call_after_refresh(_form_is_drawn)
 
     def on_unmount(self) -> None:
         """Whatever ended the app."""
@@ -217,7 +218,11 @@ class ChatApp(HouseStyle):
         yield SystemCommand("Quit", "Ctrl+Q", self.action_quit)
 
 
-def _import_the_rest() -> None:
-    """In a thread, while the name is typed: signing in finds it done, or waits for it."""
+def _form_is_drawn() -> None:
+    """What need not be done before: the rest of the program is imported in a thread.
+
+    Signing in finds it there, or waits for it.
+    """
+    gc.enable()
     module = "chat_tui.chat_mode"
     threading.Thread(target=import_module, args=(module,), name=module, daemon=True).start()
