@@ -8,6 +8,7 @@ from typing import Final
 
 from textual import events
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
@@ -36,6 +37,8 @@ class CompletingArea(TextArea):
         choices: tuple[Choice, ...]
         chosen: int | None
         """The choice that stands in the text now; None: what was typed stands there."""
+
+    cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
 
     def __init__(self, offers: Offers, *, id: str | None = None) -> None:
         super().__init__(

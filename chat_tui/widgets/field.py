@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.reactive import reactive
 from textual.widgets import Input
 
 from chat_server.wire.protocol import clean
@@ -10,6 +11,8 @@ from chat_server.wire.protocol import clean
 
 class Field(Input):
     """An `Input` whose pasted text is only text: a terminal would obey what it holds otherwise."""
+
+    cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert the first line of what was pasted, cleaned."""

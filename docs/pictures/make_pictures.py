@@ -38,7 +38,6 @@ from chat_tui.session import ChatSession
 from chat_tui.start import Start
 from chat_tui.state import ClientState
 from chat_tui.widgets.composer import Composer
-from chat_tui.widgets.field import Field
 
 HERE: Final = Path(__file__).parent
 PASSWORD: Final = "password123"
@@ -148,7 +147,6 @@ async def draw_login(folder: Path) -> None:
     app = app_for(9000, folder)
     async with app.run_test(size=(80, 24)) as pilot:
         app.login.hint(about_local(9000, DEMO_NAMES, PASSWORD, "", ours=True))
-        app.login.query_one("#password", Field).cursor_blink = False
         await pilot.press(*PASSWORD)
         save(app, "login")
 
@@ -170,7 +168,6 @@ async def draw_chat(folder: Path) -> None:
         async with app.run_test(size=(104, 26)) as pilot:
             await sign_in(app, pilot)
             model = app.session.model
-            app.chat.query_one(Composer).cursor_blink = False
             for Clock.shown, name, text in TALK[:-1]:
                 begun = model.log.end
                 if name == "alice":
