@@ -9,11 +9,13 @@ from textual.widgets import Button
 from chat_tui.events import Joined, MembersListed, OwnPending, OwnUnconfirmed
 from chat_tui.screens import link
 from chat_tui.screens.link import LinkScreen
+from chat_tui.settings import Settings
+from chat_tui.start import Start
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.search_bar import SearchBar
 from chat_tui.widgets.status_bar import StatusBar
 from chat_tui.widgets.talk_log import TalkLog
-from tests.tui.bench import Bench, chat
+from tests.tui.bench import Bench, SeatedApp, app_with, chat
 
 
 def log_of(bench: Bench) -> TalkLog:
@@ -290,3 +292,14 @@ class TestMouse:
             await bench.press("f7")
             await bench.until(lambda: "mouse off" not in bench.shown(bar))
             assert "\x1b[?1003h" in written[-1]
+
+    async def test_it_may_be_so_from_the_start(self, tmp_path: Path) -> None:
+        start = Start("127.0.0.1", 9000, "alice", settings=Settings(mouse=False))
+        app, session = app_with(tmp_path, start, SeatedApp)
+        session.be_online()
+        written: list[str] = []
+        app.write_to_terminal = written.append  # type: ignore[assignment, method-assign]
+        async with app.run_test() as pilot:
+            bench = Bench(app, pilot, session)
+            await bench.until(lambda: "mouse off" in bench.shown(app.chat.query_one(StatusBar)))
+            assert "\x1b[?1003l" in "".join(written)
