@@ -30,6 +30,11 @@ def people(bench: Bench) -> list[list[str]]:
     return [row.strip(" ▌").split() for row in bench.rows(sidebar) if row.strip(" ▌")]
 
 
+async def look_away(bench: Bench) -> None:
+    bench.app.post_message(events.AppBlur())
+    await bench.until(lambda: not bench.app.app_focus)
+
+
 def header(bench: Bench) -> str:
     return bench.shown(bench.app.chat.query_one("#room-header")).strip()
 
@@ -43,8 +48,7 @@ async def test_while_one_looks_elsewhere_all_is_counted_and_called(
         await bench.until(lambda: ["●", "bob", "‹"] in people(bench), "bob just spoke")
         assert header(bench) == "lobby · 4 here"
 
-        bench.app.post_message(events.AppBlur())
-        await bench.settle()
+        await look_away(bench)
         await bench.hear("bob", "one", "two")
         await bench.hear("carol", "three, alice")
         await bench.until(lambda: ["●", "bob", "‹", "2"] in people(bench), "bob's number")
@@ -87,14 +91,13 @@ async def test_a_key_mutes_the_room_and_f8_follows_everyone(
         await bench.until(lambda: header(bench) == "lobby · 4 here · muted")
         assert "no bell" in bench.shown()
         assert bench.rows(bench.app.chat.query_one(RoomList))[2].split() == ["▸", "lobby", "⊘", "4"]
-        bench.app.post_message(events.AppBlur())
-        await bench.settle()
+        await look_away(bench)
         bench.session.tell(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
         await bench.until(lambda: ["○", "bob", "‹", "1"] in people(bench))
         assert header(bench) == "lobby · 4 here · muted"
         assert "\x07" not in written
         bench.app.post_message(events.AppFocus())
-        await bench.settle()
+        await bench.until(lambda: bench.app.app_focus)
         await bench.press("ctrl+t", "f8")
         await bench.until(lambda: header(bench) == "lobby · 4 here")
         assert bench.session.told == [("toggle_follow", EVERYONE)]
@@ -111,8 +114,7 @@ async def test_beside_a_private_conversation_the_room_goes_on(
         await bench.hear("carol", "to all")
         await bench.until(lambda: ["○", "carol", "‹", "1"] in people(bench))
         assert ["○", "bob", "‹"] in people(bench)
-        bench.app.post_message(events.AppBlur())
-        await bench.settle()
+        await look_away(bench)
         bench.session.tell(MessageArrived("lobby", said))
         await bench.until(lambda: ["○", "bob", "‹", "1"] in people(bench))
         assert written[-2:] == ["\x07", "\x1b]2;(2) @bob\x07"]
