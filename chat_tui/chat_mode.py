@@ -144,7 +144,8 @@ class ChatMode:
 
     def help(self, host: str, port: int, log_path: str) -> Screen[None]:
         """The page about keys and signs. `log_path`: of a server that was started here."""
-        return HelpScreen(Situation(host, port, self._model.commands, log_path))
+        pane = self.screen.focused_pane
+        return HelpScreen(Situation(host, port, self._model.commands, log_path, pane))
 
     def wire(self, host: str, port: int, user: str) -> Screen[None]:
         """What really goes over the wire."""

@@ -26,24 +26,39 @@ class KnownCommand(NamedTuple):
     form: str
     does: str
     argument: Argument
+    example: str
 
 
 KNOWN_COMMANDS: Final = {
-    "/join": KnownCommand("/join ROOM", "go to a room; it opens if it is not there", Argument.ROOM),
-    "/leave": KnownCommand("/leave", "back to the lobby", Argument.NONE),
-    "/rooms": KnownCommand("/rooms", "the rooms and how many are in each", Argument.NONE),
+    "/join": KnownCommand(
+        "/join ROOM", "go to a room; it opens if it is not there", Argument.ROOM, "/join dev"
+    ),
+    "/leave": KnownCommand("/leave", "back to the lobby", Argument.NONE, "/leave"),
+    "/rooms": KnownCommand("/rooms", "the rooms and how many are in each", Argument.NONE, "/rooms"),
     "/subscribe": KnownCommand(
-        "/subscribe NAME", "follow somebody (* for everyone)", Argument.NOT_FOLLOWED
+        "/subscribe NAME",
+        "follow somebody (* for everyone)",
+        Argument.NOT_FOLLOWED,
+        "/subscribe bob",
     ),
-    "/unsubscribe": KnownCommand("/unsubscribe NAME", "follow no longer", Argument.FOLLOWED),
-    "/subs": KnownCommand("/subs", "whom you follow", Argument.NONE),
-    "/who": KnownCommand("/who [ROOM]", "who is in a room", Argument.ROOM),
-    "/msg": KnownCommand("/msg NAME TEXT", "say something to one person alone", Argument.PERSON),
-    "/me": KnownCommand("/me TEXT", "say what you do: * alice waves", Argument.WORDS),
+    "/unsubscribe": KnownCommand(
+        "/unsubscribe NAME", "follow no longer", Argument.FOLLOWED, "/unsubscribe bob"
+    ),
+    "/subs": KnownCommand("/subs", "whom you follow", Argument.NONE, "/subs"),
+    "/who": KnownCommand("/who [ROOM]", "who is in a room", Argument.ROOM, "/who dev"),
+    "/msg": KnownCommand(
+        "/msg NAME TEXT", "say something to one person alone", Argument.PERSON, "/msg bob lunch?"
+    ),
+    "/me": KnownCommand("/me TEXT", "tell what you do: * alice waves", Argument.WORDS, "/me waves"),
     "/presence": KnownCommand(
-        "/presence on|off", "whether to be told who comes and goes", Argument.SWITCH
+        "/presence on|off",
+        "whether to be told who comes and goes",
+        Argument.SWITCH,
+        "/presence off",
     ),
-    "/help": KnownCommand("/help", "what the server says about its commands", Argument.NONE),
-    "/quit": KnownCommand("/quit", "sign out", Argument.NONE),
+    "/help": KnownCommand(
+        "/help", "what the server says about its commands", Argument.NONE, "/help"
+    ),
+    "/quit": KnownCommand("/quit", "sign out", Argument.NONE, "/quit"),
 }
 """In the order in which they are offered."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.command import CommandPalette, Provider
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
@@ -33,10 +33,12 @@ from chat_tui.screens.captions import (
     unread_elsewhere,
 )
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
+from chat_tui.screens.five_keys import five_keys
 from chat_tui.screens.half_written import HalfWritten
+from chat_tui.screens.help import PANES
 from chat_tui.screens.log_pane import LogPane
 from chat_tui.screens.long_paste import ask_about_paste
-from chat_tui.screens.places import next_conversation, next_place
+from chat_tui.screens.places import next_conversation, next_place, unread_conversation
 from chat_tui.session import ChatSession
 from chat_tui.slash_guard import HeldBack, held_back
 from chat_tui.typed import put_back, room_asked_for
@@ -117,11 +119,29 @@ class ChatScreen(Screen[None]):
             yield Subscriptions(id="people")
         with Container(id="bottom"):
             yield StatusBar(id="status")
-            yield Footer()
+            yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Draw what is known by now."""
         self.draw(set(Pane))
+
+    @property
+    def focused_pane(self) -> str:
+        """The id of the pane that has the focus; empty where none has it."""
+        chain = [] if self.focused is None else self.focused.ancestors_with_self
+        return next((node.id for node in chain if node.id in PANES), None) or ""
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """All that can be done now; the footer shows five of it."""
+        urgent = [key for key in ("retry", "resend") if self.check_action(key, ())]
+        if self.focused_pane not in ("", "composer"):
+            urgent.append("back_to_composer")
+        if unread_conversation(self.session.model):
+            urgent.append("private")
+        return five_keys(
+            super().active_bindings, urgent, self.focused, folded=not self.has_class("-wide")
+        )
 
     @property
     def modern(self) -> bool:
@@ -172,6 +192,7 @@ class ChatScreen(Screen[None]):
         news = (newly(model), elsewhere, standing(model))
         if news != self._news:
             self._news = news
+            self.refresh_bindings()
             self._draw_rooms()
             self._draw_people()
             self.query_one("#room-header", Caption).update(header(model, attention))
@@ -290,6 +311,12 @@ class ChatScreen(Screen[None]):
         self.action_back_to_composer()
         self._caught_up()
 
+    def begin_command(self, word: str) -> None:
+        """Put a command into the composer, to be gone on with; a draft there stays as it is."""
+        self.action_back_to_composer()
+        if not self.query_one(Composer).give_back(f"{word} "):
+            self.app.notify(f"Something is half written here: {word} has to wait.")
+
     def action_private(self) -> None:
         """Go to the next private conversation; where something is unread, there first."""
         # After the keys that were pressed before: they are meant for where one is.
@@ -380,7 +407,7 @@ class ChatScreen(Screen[None]):
     def action_jump(self) -> None:
         """Type a part of a name to go to a room or to follow a person."""
         self.app.push_screen(
-            CommandPalette([JumpTargets], placeholder="A room to go to, or a person to follow…")
+            CommandPalette([JumpTargets], placeholder="A room, a person, a command…")
         )
 
     def action_open_room(self) -> None:

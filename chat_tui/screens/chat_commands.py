@@ -10,6 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from chat_server.wire.protocol import EVERYONE, canonical_name
+from chat_tui.model.known_commands import KNOWN_COMMANDS
 
 if TYPE_CHECKING:
     from chat_tui.screens.chat import ChatScreen
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class _Offer(NamedTuple):
     words: str
     help: str
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 class _Offers(Provider):
@@ -53,7 +54,10 @@ class ChatCommands(_Offers):
     def offers(self) -> Iterator[_Offer]:
         """Only what is possible now."""
         chat = self.chat
-        yield _Offer("Jump to a room or a person", "Ctrl+K", chat.action_jump)
+        yield _Offer("Jump to a room, a person or a command", "Ctrl+K", chat.action_jump)
+        yield _Offer("The next private conversation", "F4", chat.action_private)
+        yield _Offer("The room or conversation above", "Alt+Up", partial(chat.action_walk, -1))
+        yield _Offer("The room or conversation below", "Alt+Down", partial(chat.action_walk, 1))
         yield _Offer("Open or join a room by name", "Ctrl+O", chat.action_open_room)
         yield _Offer("Rooms", "F2: to the list, or fold it", partial(chat.action_side, "rooms"))
         yield _Offer("People", "F3: to the list, or fold it", partial(chat.action_side, "people"))
@@ -77,16 +81,19 @@ class ChatCommands(_Offers):
 
 
 class JumpTargets(_Offers):
-    """Rooms to go to and people to follow."""
+    """Rooms, conversations and people; and what else can be done, once something is typed."""
 
     def offers(self) -> Iterator[_Offer]:
         """Rooms first: the list is short, and that is what one jumps to."""
         chat = self.chat
         model = chat.session.model
         for room in model.rooms.listed():
-            if not room.current:
+            if not room.current or model.private_with:
                 number = "" if room.members is None else f"{room.members} there"
                 yield _Offer(room.name, number or "room", partial(chat.join, room.name))
+        for name in model.conversations.listed():
+            if name != model.private_with:
+                yield _Offer(f"@{name}", "private conversation", partial(chat.converse, name))
         people = model.people
         if chat.modern:
             words = "Follow everyone no longer" if people.everyone else "Follow everyone"
@@ -96,10 +103,30 @@ class JumpTargets(_Offers):
                 words = "Unfollow" if person.followed else "Follow"
                 yield _Offer(f"{words} {person.name}", "person", partial(chat.follow, person.name))
 
+        if "/msg" in model.commands:
+            for person in [*people.here(), *people.elsewhere()]:
+                if not person.own:
+                    words = f"Message {person.name} privately"
+                    yield _Offer(words, "person", partial(chat.converse, person.name))
+
+    def _commands(self) -> Iterator[_Offer]:
+        chat = self.chat
+        for command in chat.app.get_system_commands(chat):
+            yield _Offer(command.title, command.help, command.callback)
+        for word in chat.session.model.commands:
+            known = KNOWN_COMMANDS.get(word)
+            words, does = (word, "") if known is None else (known.form, known.does)
+            yield _Offer(words, does, partial(chat.begin_command, word))
+
     async def search(self, query: str) -> Hits:
-        """What matches, and the room of just this name, which opens if it is not there."""
+        """What matches, commands too, and the room of this name, which opens if there is none."""
         async for hit in super().search(query):
             yield hit
+        matcher = self.matcher(query)
+        for offer in (*ChatCommands(self.chat).offers(), *self._commands()):
+            score = matcher.match(offer.words)
+            if score > 0:
+                yield Hit(score / 2, Content(offer.words), offer.run, offer.words, offer.help)
         room = canonical_name(query)
         if room is not None and room not in self.chat.session.model.rooms:
             run = partial(self.chat.join, room)

@@ -15,39 +15,70 @@ from textual.widgets import Label, Static
 from chat_tui.model.known_commands import KNOWN_COMMANDS
 from chat_tui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
 from chat_tui.widgets.log_rows import RESEND_KEY
-from chat_tui.widgets.room_list import MUTED
+from chat_tui.widgets.room_list import HERE, MUTED, WAITING
 from chat_tui.widgets.subscriptions import SPOKE
 
+PANES: Final = {
+    "composer": "WRITING",
+    "log": "IN THE LOG",
+    "rooms": "IN THE LIST OF ROOMS",
+    "people": "IN THE LIST OF PEOPLE",
+}
+"""The panes by their ids, as headings; what keys do depends on which of them has the focus."""
+
+_KEYS_OF: Final = {
+    "composer": (
+        ("Enter", "send what stands in the composer"),
+        ("Ctrl+J", "another line, to be sent together with the first"),
+        ("Up, Down", "what you sent before that begins with what you typed, and back to it"),
+        ("Tab", "complete a command, a room or a name; again for the next that fits"),
+        ("PgUp, PgDn", "read back; the mouse wheel does it too"),
+        ("Ctrl+End", "back to the newest message"),
+    ),
+    "log": (
+        ("Up, Down", "choose a message"),
+        ("C, O", "copy the chosen message; see where its link leads, and open it"),
+        ("F, R", "follow its author, or no longer; send it again, if not confirmed"),
+        ("drag, Ctrl+C", "select text and copy it; a double click takes a message"),
+        ("click", "on a name: follow, or no longer; on a link: see where it leads"),
+        ("PgUp, PgDn", "read back; the mouse wheel does it too"),
+        ("End", "back to the newest message"),
+        ("Esc", "back to the composer"),
+    ),
+    "rooms": (
+        ("Up, Down", "another room or conversation"),
+        ("Enter, click", "go there"),
+        ("Tab", "to the field that opens a room by its name"),
+        ("F2, Esc", "fold the list; back to the composer"),
+    ),
+    "people": (
+        ("Up, Down", "another person"),
+        ("Enter, click", "follow the person, or no longer"),
+        ("F3, Esc", "fold the list; back to the composer"),
+    ),
+}
+
 _KEYS: Final = (
-    ("Enter", "send what stands in the composer"),
-    ("Ctrl+J", "another line, to be sent together with the first"),
-    ("Up, Down", "what you sent before that begins with what you typed, and back to it"),
-    ("Tab", "complete a command, a room or a name; again for the next that fits"),
-    ("PgUp, PgDn", "read back; the mouse wheel does it too"),
-    ("End", "back to the newest message"),
-    ("Ctrl+K", "jump to a room or a person by typing a part of the name"),
+    ("Ctrl+K", "jump to a room, a person or a command by typing a part of it"),
+    ("Alt+Up, Alt+Down", "the room or conversation above, below"),
+    ("F4", "the next private conversation, one with something unread first"),
     ("Ctrl+O", "open or join a room by its name"),
     ("Ctrl+F", "find in the log: words, from:alice; Up older, Down newer, Esc back, Tab stay"),
-    ("Up, Down", "in the log (Tab leads there): choose a message"),
-    ("C, O", "copy the chosen message; see where its link leads, and open it"),
-    ("F, R", "follow its author, or no longer; send it again, if not confirmed"),
-    ("drag, Ctrl+C", "select text in the log and copy it; a double click takes a message"),
-    ("click", "on a name in the log: follow, or no longer; on a link: see where it leads"),
     ("F7", "leave the mouse to the terminal, to select as anywhere; or take it back"),
     ("F2, F3", "the rooms, the people: go there; where they are folded, show them"),
     ("F6", "the raw lines that go over the wire, and the same for netcat"),
     ("F8", "follow everyone, or only those you follow by name"),
     ("Ctrl+T", "mute the room: no bell, nothing in the title; or no longer"),
-    ("Enter, click", "in a list: go to the room; follow the person, or no longer"),
     (RESEND_KEY, "send a message again that was not confirmed"),
     ("Ctrl+R", "while the connection is lost: try now"),
     ("Ctrl+P", "all commands, themes among them"),
     ("Tab, Esc", "the next pane, where nothing is to complete; back to the composer"),
-    ("Ctrl+Q", "quit"),
+    ("F1, Ctrl+Q", "this page; quit"),
 )
 
 _SIGNS: Final = (
-    ("▸", "the room you are in"),
+    (HERE, "the room or the conversation in view: what you write goes there"),
+    (WAITING, "the room you are in, while a conversation is in view"),
     ("●", "you follow this person by name: you hear them in every room you share"),
     ("◉", "you hear this person because you follow everyone"),
     ("○", "you do not hear this person"),
@@ -75,6 +106,9 @@ class Situation:
 
     log_path: str
     """Where the server that was started here logs to, empty where none was."""
+
+    pane: str = ""
+    """The id of the pane that has the focus; empty: none of `PANES` has it."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -118,12 +152,18 @@ class HelpScreen(ModalScreen[None]):
 
     def _sections(self) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
         situation = self._situation
-        yield "KEYS", _KEYS
+        here = situation.pane if situation.pane in PANES else "composer"
+        for pane in (here, *(other for other in PANES if other != here)):
+            yield PANES[pane], _KEYS_OF[pane]
+            if pane == here:
+                yield "EVERYWHERE", _KEYS
         yield "SIGNS", _SIGNS
         if situation.commands:
             known = KNOWN_COMMANDS
             listed = [
-                (known[word].form, known[word].does) if word in known else (word, "")
+                (known[word].form, f"{known[word].does} — {known[word].example}")
+                if word in known
+                else (word, "")
                 for word in situation.commands
             ]
             yield "TO TYPE", [*listed, ("//text", "a message that begins with one /")]

@@ -14,6 +14,11 @@ def next_place(model: ChatModel, step: int) -> str:
     return places[(here + step) % len(places)]
 
 
+def unread_conversation(model: ChatModel) -> bool:
+    """Whether somebody said something to us alone that we have not looked at."""
+    return any(model.unread.of(place_of(person)) for person in model.conversations.listed())
+
+
 def next_conversation(model: ChatModel) -> str:
     """With whom the next one is: one with something unread first; empty where there is none."""
     people = model.conversations.listed()

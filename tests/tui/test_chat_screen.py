@@ -46,7 +46,7 @@ class TestFooter:
     async def test_it_names_the_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 24)) as bench:
             footer = bench.shown(bench.app.chat.query_one(Footer))
-            words = ("F1 Help", "^K Jump", "^F Find", "^Q Quit", "^P Palette")
+            words = ("F1 Help", "F2 Rooms", "F3 People", "^K Jump", "^Q Quit")
             assert all(key in footer for key in words)
             assert "Again" not in footer
             assert "Retry" not in footer
@@ -60,14 +60,14 @@ class TestFooter:
             )
             await bench.until(lambda: "^R Retry" in bench.shown())
             footer = bench.shown(bench.app.chat.query_one(Footer))
-            assert all(key in footer for key in ("^G Again", "^R Retry", "^Q Quit", "^P Palette"))
+            assert all(key in footer for key in ("^G Again", "^R Retry", "^K Jump"))
 
 
 class TestPalette:
     async def test_it_names_commands_and_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(100, 50)) as bench:
             await bench.press("ctrl+p")
-            await bench.until(lambda: "Jump to a room or a person" in bench.shown())
+            await bench.until(lambda: "Jump to a room, a person" in bench.shown())
             shown = bench.shown()
             assert "Ctrl+K" in shown
             assert "Sign out" in shown
@@ -116,7 +116,7 @@ class TestPalette:
 
 class TestHelp:
     async def test_it_lists_keys_signs_and_commands(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(100, 90)) as bench:
+        async with chat(tmp_path, size=(100, 120)) as bench:
             await bench.press("f1")
             await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
             await bench.settle()

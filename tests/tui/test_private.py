@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.widgets import Footer, Label
+from textual.widgets._footer import FooterKey
+
 from chat_server.wire.protocol import Message, Private
 from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
     Joined,
     MessageArrived,
     OwnPending,
     OwnRefused,
     OwnSent,
+    OwnUnconfirmed,
     SignedIn,
     TextReturned,
 )
 from chat_tui.model.entries import EntryState
+from chat_tui.screens.help import HelpScreen
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
@@ -115,3 +122,57 @@ async def test_a_message_in_the_room_stays_in_the_room(tmp_path: Path) -> None:
         await bench.until(lambda: "(1)" in bench.shown(bench.app.chat.query_one(RoomList)))
         assert "aloud" not in bench.shown(log)
         assert "reaches bob alone" in bench.shown(log).replace("\n", " ")
+
+
+async def test_ctrl_k_finds_people_conversations_and_commands(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await know_private_messages(bench)
+        await bench.press("ctrl+k", *"message carol")
+        await bench.until(lambda: "Message carol privately" in bench.shown())
+        await bench.press("enter")
+        await bench.until(lambda: bench.model.place == "@carol")
+        await bench.press("ctrl+k", *"/subscr")
+        await bench.until(lambda: "/subscribe NAME" in bench.shown())
+        await bench.press("enter")
+        composer = bench.app.chat.query_one(Composer)
+        await bench.until(lambda: composer.text == "/subscribe ")
+        bench.app.chat.begin_command("/who")
+        await bench.until(lambda: "half written here" in bench.shown())
+        assert composer.text == "/subscribe "
+
+
+async def test_the_footer_shows_the_five_that_matter_now(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await know_private_messages(bench)
+        footer = bench.app.chat.query_one(Footer)
+
+        def words() -> list[str]:
+            return [str(key.description) for key in footer.query(FooterKey)]
+
+        await bench.until(lambda: words() == ["Help", "Rooms", "Jump", "Find", "Quit"])
+        bench.session.tell(
+            OwnPending(1, "lobby", "x"),
+            OwnUnconfirmed(1),
+            ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
+            says("bob", "psst"),
+        )
+        await bench.until(lambda: {"Again", "Retry", "Private"} < {*words()}, "urgent ones")
+        assert len(words()) == 5
+        await bench.press("f2")
+        await bench.until(lambda: "Write" in words())
+        assert len(words()) == 5
+
+
+async def test_help_begins_with_the_pane_that_has_the_focus(tmp_path: Path) -> None:
+    async with chat(tmp_path, size=(100, 120)) as bench:
+        for key, heading in (("f3", "IN THE LIST OF PEOPLE"), ("f2", "IN THE LIST OF ROOMS")):
+            await bench.press(key, "f1")
+            await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
+            await bench.settle()
+            headings = [
+                str(label.content) for label in bench.app.screen.query(Label).filter(".heading")
+            ]
+            assert headings[:2] == [heading, "EVERYWHERE"]
+            assert "/join dev" in bench.shown()
+            await bench.press("escape")
+            await bench.until(lambda: bench.app.screen is bench.app.chat)
