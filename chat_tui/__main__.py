@@ -8,34 +8,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chat_server.wire.protocol import canonical_name
+from chat_tui.account import PORT, address
+
+if TYPE_CHECKING:
+    from chat_tui.configuration import Configuration, Profile
+    from chat_tui.state import ClientState
 
 _HOST = "127.0.0.1"
-_PORT = 9000
-
-
-def address(text: str) -> tuple[str, int]:
-    """Host and port of HOST, HOST:PORT, [V6], [V6]:PORT or a bare V6. Raises `ValueError`."""
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        if not bracket or ":" not in host or (rest and not rest.startswith(":")):
-            raise ValueError(f"{text} is no address: an IPv6 one looks like [::1]:9000")
-        return host, _port(rest[1:]) if rest else _PORT
-    host, colon, rest = text.partition(":")
-    if ":" in rest:
-        return text, _PORT
-    if not host or any(character.isspace() for character in host):
-        raise ValueError(f"{text!r} names no host: an address looks like chat.example.org:9000")
-    return host, _port(rest) if colon else _PORT
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ValueError(f"{text!r} is no port: a port is a number from 1 to 65535")
-    return int(text)
 
 
 def _to_address(
@@ -65,6 +49,7 @@ def _to_names(
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("words", metavar="[HOST[:PORT]]", nargs=-1)
 @click.option("--server", callback=_to_address, metavar="HOST[:PORT]", help="The same.")
+@click.option("--profile", metavar="NAME", help="A server and an account of your settings file.")
 @click.option("--user", callback=_to_name, metavar="NAME", help="Who signs in.")
 @click.option("--room", callback=_to_name, metavar="ROOM", help="The room to begin in.")
 @click.option(
@@ -94,6 +79,7 @@ def cli(
     context: click.Context,
     words: tuple[str, ...],
     server: tuple[str, int] | None,
+    profile: str | None,
     user: str | None,
     room: str | None,
     local: bool,
@@ -106,6 +92,8 @@ def cli(
 
     HOST is the server's name or address, like chat.example.org:9000 or [::1]:9000; without it the
     form begins with the server that was used last.
+
+    `chat-tui config` prints the settings in force, with --example a file to begin with.
     """
     text = None
     if send is not None:
@@ -122,22 +110,34 @@ def cli(
         raise click.UsageError("--from is for --tail")
     if room and (send or tail):
         raise click.UsageError("--send and --tail name the room themselves; leave --room away")
+    if profile is not None and (local or server is not None or user is not None):
+        raise click.UsageError("--profile names server and user; leave them and --local away")
     if local and server is not None:
         raise click.UsageError("--local brings its own server; leave HOST away")
     if plain or send is not None or tail is not None:
-        return run_plain(server, user, room, send, text, tail, authors)
+        return run_plain(server, profile, user, room, send, text, tail, authors)
     if not _has_terminal():
-        host, port = server or (_HOST, _PORT)
+        host, port = server or (_HOST, PORT)
         raise click.UsageError(
             "this needs a terminal; without one use --plain, --send or --tail, "
             f"or talk to the server with: nc {host} {port}"
         )
-    run(server, user, room, local=local)
+    run(server, profile, user, room, local=local)
     return 0
+
+
+def _chosen(configuration: Configuration, name: str | None) -> Profile | None:
+    """The profile of that name. Raises `UsageError` where there is none."""
+    profile = None if name is None else configuration.profile(name)
+    if name is not None and profile is None:
+        names = ", ".join(one.name for one in configuration.profiles) or "none at all"
+        raise click.UsageError(f"no profile {name!r} in {configuration.path}; there is: {names}")
+    return profile
 
 
 def run_plain(
     server: tuple[str, int] | None,
+    profile_name: str | None,
     user: str | None,
     room: str | None,
     send: str | None,
@@ -147,15 +147,21 @@ def run_plain(
 ) -> int:
     """Do without a screen what was asked for; the exit code. Main thread."""
     from chat_tui.account import account
+    from chat_tui.configuration import PasswordError, load
     from chat_tui.plain import start
-    from chat_tui.settings import Settings
     from chat_tui.state import ClientState, state_folder
 
     state = ClientState(state_folder())
-    last = state.last
-    host, port = server or ((last.host, last.port) if last else (_HOST, _PORT))
-    user = user or (last.user if last else _who())
-    password = start.password(user)
+    configuration = load()
+    for problem in configuration.problems:
+        print(f"chat-tui: {problem}", file=sys.stderr)
+    host, port, user, profile = _who_and_where(configuration, state, server, profile_name, user)
+    try:
+        password = profile.password() if profile is not None else None
+    except PasswordError as error:
+        raise click.UsageError(f"no password: {error}") from error
+    if password is None:
+        password = start.password(user)
     if password is None:
         raise click.UsageError(
             f"no password: there is no terminal to ask at, and {start.PASSWORD} is not set"
@@ -167,33 +173,64 @@ def run_plain(
         return start.send(who, send, text)
     if tail is not None:
         return start.tail(who, tail, authors)
-    return start.talk(who, room, state.follows_everyone(host, port), Settings().log_folder)
+    room = room or (profile.room if profile is not None else None)
+    logs = configuration.settings.log_folder
+    return start.talk(who, room, state.follows_everyone(host, port), logs)
 
 
-def run(server: tuple[str, int] | None, user: str | None, room: str | None, *, local: bool) -> None:
+def _who_and_where(
+    configuration: Configuration,
+    state: ClientState,
+    server: tuple[str, int] | None,
+    profile_name: str | None,
+    user: str | None,
+) -> tuple[str, int, str, Profile | None]:
+    """Host, port, user and the profile for them: as asked, else as last time, else the first."""
+    profile, last = _chosen(configuration, profile_name), state.last
+    if profile is None and server is None and user is None:
+        known = last is not None and configuration.profile_for(last.host, last.port, last.user)
+        if configuration.profiles and not known:
+            profile = configuration.profiles[0]
+    if profile is not None:
+        return profile.host, profile.port, profile.user, profile
+    host, port = server or ((last.host, last.port) if last else (_HOST, PORT))
+    user = user or (last.user if last else _who())
+    return host, port, user, configuration.profile_for(host, port, user)
+
+
+def run(
+    server: tuple[str, int] | None,
+    profile_name: str | None,
+    user: str | None,
+    room: str | None,
+    *,
+    local: bool,
+) -> None:
     """Fill the terminal until somebody leaves. Main thread."""
     gc.disable()  # nothing is garbage yet; the app enables it once the form is drawn
     from chat_tui.app import ChatApp
+    from chat_tui.configuration import load
     from chat_tui.start import Start
     from chat_tui.state import ClientState, state_folder
     from chat_tui.terminal_watch import no_longer
 
     folder = state_folder()
     state = ClientState(folder)
+    configuration = load()
     if local:
         from chat_tui.local_server import LocalServer
 
         start = Start(
             _HOST,
-            _PORT,
+            PORT,
             user or "alice",
             room,
             lambda: LocalServer.start(folder, Path.cwd()),
+            configuration=configuration,
         )
     else:
-        last = state.last
-        host, port = server or ((last.host, last.port) if last else (_HOST, _PORT))
-        start = Start(host, port, user or (last.user if last else _who()), room)
+        host, port, who, _ = _who_and_where(configuration, state, server, profile_name, user)
+        start = Start(host, port, who, room, configuration=configuration, profile=profile_name)
     app = ChatApp(start, state)
     try:
         app.run()
@@ -222,8 +259,16 @@ def _has_terminal() -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The script `chat-tui`: whatever is wrong is told in one line, without a traceback."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    command: click.Command = cli
+    name = "chat-tui"
+    if arguments[:1] == ["config"]:  # a server of this name is config:9000
+        from chat_tui.config_command import config
+
+        command, name = config, "chat-tui config"
+        del arguments[0]
     try:
-        status = cli.main(args=arguments, prog_name="chat-tui", standalone_mode=False)
+        status = command.main(args=arguments, prog_name=name, standalone_mode=False)
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
         print(f"chat-tui: {message}", file=sys.stderr)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from chat_server.wire.protocol import canonical_name, published_form, words
+
+PORT: Final = 9000
+"""Where a server listens, unless somebody chose another port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,24 @@ def account(host: str, port: int, user: str, password: str) -> Account:
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     return Account(host, port, user, password)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of HOST, HOST:PORT, [V6], [V6]:PORT or a bare V6. Raises `ValueError`."""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or ":" not in host or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text} is no address: an IPv6 one looks like [::1]:9000")
+        return host, _port(rest[1:]) if rest else PORT
+    host, colon, rest = text.partition(":")
+    if ":" in rest:
+        return text, PORT
+    if not host or any(character.isspace() for character in host):
+        raise ValueError(f"{text!r} names no host: an address looks like chat.example.org:9000")
+    return host, _port(rest) if colon else PORT
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ValueError(f"{text!r} is no port: a port is a number from 1 to 65535")
+    return int(text)

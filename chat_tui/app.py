@@ -19,6 +19,7 @@ from textual.screen import ModalScreen, Screen
 from chat_tui.beside import LocalServerUp, log_path_of
 from chat_tui.clipboard import CopyRequested, copy_out
 from chat_tui.house_style import HouseStyle
+from chat_tui.own_settings import OwnSettings
 from chat_tui.screens.login import LoginScreen
 from chat_tui.start import Start as Start
 from chat_tui.state import ClientState
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from chat_tui.local_server import LocalServer
     from chat_tui.screens.chat import ChatScreen
     from chat_tui.session import ChatSession
+    from chat_tui.settings import Settings
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""
@@ -46,6 +48,7 @@ class ChatApp(HouseStyle):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="help"),
+        Binding("f5", "read_settings", "Settings", show=False, priority=True, id="settings"),
         Binding("f6", "wire", "Wire", show=False, priority=True, id="wire"),
         Binding("ctrl+q", "quit", "Quit", id="quit"),
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
@@ -66,8 +69,8 @@ class ChatApp(HouseStyle):
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
         self.login = LoginScreen(start, state.follows_everyone)
+        self._own = OwnSettings(self, start.configuration)
         self.set_reactive(HouseStyle.mouse_on, start.settings.mouse)
-        self.stand_ins.enabled = start.settings.stand_ins
         self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
         self.add_mode("chat", lambda: self.chat)
 
@@ -86,6 +89,7 @@ class ChatApp(HouseStyle):
         if not self.is_headless and sys.__stdin__ is not None:
             end_with_the_terminal(sys.__stdin__.fileno(), self._leave)
             self.call_after_refresh(_form_is_drawn)
+        self.call_after_refresh(self._own.check)
 
     def on_unmount(self) -> None:
         """Whatever ended the app."""
@@ -113,10 +117,13 @@ class ChatApp(HouseStyle):
                 self._show_chat,
                 self._show_form,
             )
-            self._chat_mode = ChatMode(
-                surroundings, self._state, self._start.settings, self._make_session
-            )
+            self._chat_mode = ChatMode(surroundings, self._state, self.settings, self._make_session)
         return self._chat_mode
+
+    @property
+    def settings(self) -> Settings:
+        """What a person set for themselves, as it is in force."""
+        return self._own.configuration.settings
 
     @property
     def session(self) -> ChatSession:
@@ -158,7 +165,9 @@ class ChatApp(HouseStyle):
     def _sign_in(self, asked: LoginScreen.SignIn) -> None:
         self._asked = asked
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
-        self.chat_mode.sign_in(asked, self._start.room)
+        profile = self._own.configuration.profile_for(asked.host, asked.port, asked.user)
+        room = self._start.room or (profile.room if profile else None)
+        self.chat_mode.sign_in(asked, room)
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:
@@ -178,6 +187,16 @@ class ChatApp(HouseStyle):
         """All keys and signs."""
         asked, log = self._asked, log_path_of(self.local_server)
         self.push_screen(self.chat_mode.help(asked.host, asked.port, log))
+
+    def action_read_settings(self) -> None:
+        """Read the file of one's own again."""
+        mouse = self.settings.mouse
+        self._own.read_again()
+        if self.settings.mouse is not mouse:  # else F7 may have said otherwise
+            self.mouse_on = self.settings.mouse
+        self.login.offer(self._own.configuration)
+        if self._chat_mode is not None:
+            self._chat_mode.use(self.settings)
 
     def action_wire(self) -> None:
         """What really goes over the wire."""
@@ -211,6 +230,11 @@ class ChatApp(HouseStyle):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers everywhere."""
         yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
+        yield SystemCommand(
+            "Read the settings again",
+            f"F5: {self._own.configuration.path}",
+            self.action_read_settings,
+        )
         yield SystemCommand("The wire", "F6: the raw lines, both ways", self.action_wire)
         words = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
         yield SystemCommand(words, "F7: select text as in any program", self.action_mouse)

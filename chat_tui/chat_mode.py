@@ -97,6 +97,12 @@ class ChatMode:
         self.catch_up()
         self._log_files.write()  # of whoever was signed in before
 
+    def use(self, settings: Settings) -> None:
+        """Other settings are in force from now on."""
+        self.attention.use(settings)
+        self._log_files.write()
+        self._log_files.folder = settings.log_folder
+
     def cancel(self) -> None:
         """Give up what is under way, or sign out."""
         self.session.cancel()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from chat_tui.configuration import Configuration
 from chat_tui.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,4 +23,12 @@ class Start:
     room: str | None = None
     start_local: Callable[[], LocalServer] | None = None
     """Starts the server of `--local`; blocks. None: there is to be none."""
-    settings: Settings = field(default_factory=Settings)
+    configuration: Configuration = field(default_factory=Configuration)
+    """What the file of one's own says; F5 reads it again."""
+    profile: str | None = None
+    """The profile that the form begins with; None: the one of this user and server, if any."""
+
+    @property
+    def settings(self) -> Settings:
+        """What is set, at first."""
+        return self.configuration.settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Final
 from zlib import crc32
 
@@ -76,6 +78,20 @@ LIGHT: Final = Theme(
     },
 )
 """The same by day."""
+
+
+def themed(name: str, base: str, colours: Mapping[str, str]) -> Theme:
+    """A theme of somebody's own: as the one called `base`, but for `colours`.
+
+    What is drawn in one of the base's named colours is drawn in the one that takes its place.
+    """
+    house = LIGHT if base == LIGHT.name else DARK
+    parts = {part.name: getattr(house, part.name) for part in fields(house)}
+    own = {**({"primary": colours["accent"]} if "accent" in colours else {}), **colours}
+    instead = {parts[key]: colour for key, colour in own.items()}
+    variables = {key: instead.get(value, value) for key, value in house.variables.items()}
+    return Theme(**{**parts, **own, "name": name, "variables": variables})
+
 
 HUES: Final = 8
 """How many colours authors share."""

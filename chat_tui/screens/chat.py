@@ -68,7 +68,7 @@ class ChatScreen(Screen[None]):
     # With priority: what is typed right after a key belongs to where the key leads. Without it,
     # the composer would already have it.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "app.help", "Help", priority=True),
+        Binding("f1", "app.help", "Help", priority=True, id="help"),
         Binding("f2", "side('rooms')", "Rooms", show=False, priority=True, id="rooms"),
         Binding("f3", "side('people')", "People", show=False, priority=True, id="people"),
         Binding("f4", "private", "Private", show=False, priority=True, id="private"),

@@ -17,8 +17,11 @@ from textual.widgets import Button, Footer, Label, Static
 from textual.widgets.input import Selection
 
 from chat_tui.beside import LocalServerFailed, LocalServerUp, hint_about, start_in_a_thread
+from chat_tui.configuration import Configuration, Profile
+from chat_tui.fetched_password import PasswordFetched, fetch_in_a_thread
 from chat_tui.start import Start
 from chat_tui.widgets.field import Field
+from chat_tui.widgets.profile_pick import ProfilePick
 from chat_tui.widgets.tick import Tick
 
 
@@ -65,17 +68,23 @@ class LoginScreen(Screen[None]):
         self._host = start.host
         self._port = start.port
         self._user = start.user
+        self._configuration = start.configuration
+        self._begins_with = start.profile
         self._start_local = start.start_local
         self._ticked_for = ticked_for
         self._hint = Content("")
         self._said: Content | None = None
         self._waiting = False  # something is under way
         self._cancellable = False  # and can be given up
+        self._fetched = 0  # which fetching of a password is waited for
 
     def compose(self) -> ComposeResult:
         """The form."""
         with VerticalScroll(id="login", can_focus=False), VerticalGroup(id="form"):
             yield Label("L O B B Y", id="title")
+            with HorizontalGroup(id="profile-row"):
+                yield Label("Profile", classes="what")
+                yield ProfilePick((), 0, id="profile")
             with HorizontalGroup():
                 yield Label("Server", classes="what")
                 yield FormField(self._host, id="host", compact=True, placeholder="127.0.0.1")
@@ -98,6 +107,7 @@ class LoginScreen(Screen[None]):
     def on_mount(self) -> None:
         """Put the cursor where something is missing; start the server that is to be there."""
         self._show()
+        self.offer(self._configuration)
         if self._start_local is not None:
             self.wait("Starting a server of your own…", cancellable=False)
             start_in_a_thread(self._start_local, self)
@@ -116,6 +126,19 @@ class LoginScreen(Screen[None]):
         self.say(f"No server could be started here: {event.reason}")
 
     # What the app tells
+
+    def offer(self, configuration: Configuration) -> None:
+        """Offer these profiles; where there is but one, there is nothing to choose."""
+        self._configuration = configuration
+        if not self.query("#profile"):
+            return
+        profiles = configuration.profiles
+        chosen = configuration.profile(self._begins_with or "") or self._profile()
+        index = profiles.index(chosen) if chosen in profiles else 0
+        several = len(profiles) > 1 and self._start_local is None
+        self.query_one("#profile-row").display = several
+        self.query_one(ProfilePick).offer([profile.name for profile in profiles], index)
+        self._say_where_the_password_is()
 
     def hint(self, hint: str) -> None:
         """What stands under the form where nothing else has to be said; the form is free again."""
@@ -168,15 +191,67 @@ class LoginScreen(Screen[None]):
             self._ask_for("#port", "The port is a number from 1 to 65535; 9000 is usual.")
         elif not user or " " in user:
             self._ask_for("#user", "Who are you? Type a user name, without spaces.")
+        elif not password and (profile := self._profile()) is not None and profile.source:
+            self._fetch_password(profile)
         elif not password or " " in password:
             self._ask_for("#password", "Type your password; there are no spaces in one here.")
         else:
-            tick = self.query_one(FollowTick).value
-            self.post_message(self.SignIn(host, int(port), user, password, tick))
+            self._sign_in_with(password)
+
+    def _sign_in_with(self, password: str) -> None:
+        host, port, user = self._typed()
+        tick = self.query_one(FollowTick).value
+        self.post_message(self.SignIn(host, int(port), user, password, tick))
+
+    def _typed(self) -> tuple[str, str, str]:
+        """Host, port and user as they stand in the form."""
+        host, port, user = (self.query_one(f"#{n}", Field).value for n in ("host", "port", "user"))
+        return host.strip(), port.strip(), user.strip()
+
+    # Profiles
+
+    def _profile(self) -> Profile | None:
+        """The profile of whom the form would sign in, also where it was typed by hand."""
+        host, port, user = self._typed()
+        if not (port.isascii() and port.isdigit()):
+            return None
+        return self._configuration.profile_for(host, int(port), user)
+
+    @on(ProfilePick.Picked)
+    def _picked(self, event: ProfilePick.Picked) -> None:
+        profile = self._configuration.profiles[event.index]
+        self.query_one("#host", Field).value = self._host = profile.host
+        self.query_one("#port", Field).value = str(profile.port)
+        self.query_one("#user", Field).value = profile.user
+        self.query_one("#password", Field).value = ""
+        self._port = profile.port
+        self.query_one(FollowTick).value = self._ticked_for(profile.host, profile.port)
+        self._say_where_the_password_is()
+
+    @on(Field.Changed, "#host, #port, #user")
+    def _say_where_the_password_is(self) -> None:
+        profile = self._profile()
+        source = profile.source if profile is not None else ""
+        self.query_one("#password", Field).placeholder = f"from {source}" if source else ""
+
+    def _fetch_password(self, profile: Profile) -> None:
+        self.wait(f"Fetching the password from {profile.source}… Esc cancels.")
+        self._fetched = fetch_in_a_thread(profile, self)
+
+    @on(PasswordFetched)
+    def _password_fetched(self, event: PasswordFetched) -> None:
+        if event.number != self._fetched or not self._waiting:
+            return  # it was cancelled
+        self._fetched = 0
+        if event.password is None:
+            self.say(f"No password: {event.problem}. You can type it, too.", ask_again=True)
+        else:
+            self._sign_in_with(event.password)
 
     def action_cancel(self) -> None:
         """Stop waiting."""
         if self._cancellable:
+            self._fetched = 0
             self.say("Cancelled. Nothing in the form was lost.")
             self.post_message(self.Cancelled())
 

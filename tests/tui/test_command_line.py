@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from chat_tui.__main__ import address
+from chat_tui.account import address
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chat_server.wire.protocol import Message
 from chat_tui.app import Start
+from chat_tui.configuration import Configuration
 from chat_tui.events import MessageArrived, OwnPending, OwnUnconfirmed
 from chat_tui.settings import Settings
 from tests.tui.bench import SeatedApp, app_with, wait_until
@@ -13,7 +14,9 @@ from tests.tui.bench import SeatedApp, app_with, wait_until
 
 async def test_what_is_said_is_on_disk_soon_and_all_of_it_at_the_end(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    start = Start("127.0.0.1", 9000, "alice", settings=Settings(log_folder=logs))
+    start = Start(
+        "127.0.0.1", 9000, "alice", configuration=Configuration(settings=Settings(log_folder=logs))
+    )
     app, session = app_with(tmp_path / "state", start, SeatedApp)
     session.be_online()
     async with app.run_test() as pilot:

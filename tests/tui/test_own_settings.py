@@ -1,0 +1,186 @@
+"""Profiles in the form; themes and keys from the file, read again by a key; mistakes that help."""
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from chat_server.demo_accounts import DEMO_PASSWORD
+from chat_tui.configuration import load
+from chat_tui.screens.wire import WireScreen
+from chat_tui.start import Start
+from chat_tui.widgets.field import Field
+from tests.tui.bench import Bench, form
+from tests.tui.test_command_line import run
+
+PROFILES = """\
+[profiles.work]
+server = "chat.example.org:7777"
+user = "alice"
+room = "dev"
+password_env = "WORK_SECRET"
+
+[profiles.home]
+server = "127.0.0.1"
+user = "bob"
+password_command = "echo oops >&2; exit 1"
+
+[profiles.asked]
+server = "127.0.0.1"
+user = "carol"
+"""
+
+
+def start_with(folder: Path, text: str, profile: str | None = "work") -> Start:
+    path = folder / "config.toml"
+    path.write_text(text)
+    configuration = load(path)
+    first = configuration.profile(profile or "")
+    host, port, user = (first.host, first.port, first.user) if first else ("::1", 9000, "al")
+    return Start(host, port, user, configuration=configuration, profile=profile)
+
+
+def toasts(bench: Bench) -> str:
+    return "\n".join(toast.message for toast in bench.app._notifications)
+
+
+async def test_several_profiles_in_the_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORK_SECRET", "hunter2")
+    async with form(tmp_path, start_with(tmp_path, PROFILES)) as bench:
+        said = bench.app.login.query_one("#said", Static)
+        password = bench.app.login.query_one("#password", Field)
+        assert "‹ work ›  1 of 3" in bench.shown()
+        assert "from the variable WORK_SECRET" in bench.shown()
+        await bench.press("enter")  # the one key of the second start
+        await bench.until(lambda: bench.session.told)
+        asked = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
+        assert bench.session.told == [asked]
+        assert password.value == ""
+        assert "hunter2" not in bench.shown()
+        await bench.press("escape")
+        bench.app.login.query_one("#profile").focus()
+        await bench.press("right")
+        assert "‹ home ›  2 of 3" in bench.shown()
+        assert "127.0.0.1" in bench.shown()
+        told = len(bench.session.told)
+        await bench.press("enter")
+        await bench.until(lambda: "failed: oops" in bench.shown(said), "why there is no password")
+        assert bench.app.focused is password
+        await bench.click_on("› ")
+        assert "‹ asked ›  3 of 3" in bench.shown()
+        await bench.press("enter")
+        assert "Type your password" in bench.shown(said)
+        assert len(bench.session.told) == told
+        await bench.press(*DEMO_PASSWORD, "enter")
+        assert bench.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
+
+
+async def test_a_profile_is_known_by_its_user_and_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORK_SECRET", "hunter2")
+    text = PROFILES.split("[profiles.home]")[0]
+    async with form(tmp_path, start_with(tmp_path, text)) as bench:
+        assert "Profile" not in bench.shown(), "there is nothing to choose"
+        user = bench.app.login.query_one("#user", Field)
+        user.value = "eve"
+        await bench.settle()
+        assert "from the variable" not in bench.shown()
+        await bench.press("enter")
+        assert bench.session.told == [], "her password is not alice's"
+
+
+async def test_colours_and_keys_are_read_again_by_a_key(tmp_path: Path) -> None:
+    start = start_with(tmp_path, 'theme = "lobby-light"', None)
+    async with form(tmp_path, start) as bench:
+        app, path = bench.app, tmp_path / "config.toml"
+        assert app.theme == "lobby-light"
+        path.write_text(
+            'theme = "night"\nbell = false\n[keys]\nwire = "f12"\n[themes.night]\naccent = "#6cf"'
+        )
+        await bench.press("f5")
+        assert app.theme == "night"
+        assert app.theme_variables["accent"].lower() == "#66ccff"
+        assert app.theme_variables["footer-key-foreground"].lower() == "#66ccff"
+        assert app.settings.bell is False
+        await bench.press("f6")
+        assert not isinstance(app.screen, WireScreen)
+        await bench.press("f12")
+        assert isinstance(app.screen, WireScreen)
+        await bench.press("escape")
+        path.write_text(path.read_text().replace("#6cf", "#fff"))
+        await bench.press("f5")
+        assert app.theme_variables["accent"].lower() == "#ffffff"
+        path.write_text("theme = night\n")
+        await bench.press("f5")
+        assert f"{path}, line 1: this is no TOML" in toasts(bench)
+        assert "Nothing was changed" in toasts(bench)
+        assert app.theme == "night"
+        path.unlink()
+        await bench.press("f5")
+        assert app.theme == "lobby-dark"
+        assert app.theme == "lobby-dark"
+        await bench.press("f6")
+        assert isinstance(app.screen, WireScreen)
+
+
+async def test_the_client_starts_whatever_is_wrong(tmp_path: Path) -> None:
+    text = """\
+theme = "lobby-lihgt"
+mouse = [1]
+[keys]
+jmp = "ctrl+y"
+mute = "[/red]"
+help = "x"
+wire = "Ctrl+Q"
+rooms = "F12"
+"""
+    async with form(tmp_path, start_with(tmp_path, text, None)) as bench:
+        await bench.until(lambda: "more" in toasts(bench), "the mistakes")
+        told = toasts(bench)
+        assert "line 2: mouse can't be [1]. Write mouse = true or false" in told
+        assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in told
+        assert "line 4: no action is called 'jmp'. Did you mean jump" in told
+        assert "And 3 more" in told
+        assert "Sign in" in bench.shown()
+
+
+def test_config_prints_what_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    from chat_tui.configuration import configuration_path
+
+    path = configuration_path()
+    none = run("config")
+    assert none.returncode == 0
+    assert f"# There is no {path}" in none.stdout
+    path.parent.mkdir(parents=True)
+    path.write_text(run("config", "--example").stdout)
+    assert run("config").stderr == ""
+    text = f'bell = false\n[keys]\nmute = "f11"\nhelp = "x"\nwire = "Ctrl+Q"\n{PROFILES}'
+    path.write_text(text + '[themes.night]\naccent = "#6cf"\n')
+    wrong = run("config")
+    assert wrong.returncode == 1
+    assert f"{path}, line 4: 'x' alone could not be written" in wrong.stderr
+    assert f"{path}, line 5: ctrl+q is the key of quit already" in wrong.stderr
+    printed = {" ".join(line.split()) for line in wrong.stdout.splitlines()}
+    assert {
+        "bell = false # line 1",
+        "mouse = true # default",
+        'mute = "f11" # line 3: Mute',
+        'wire = "f6" # default: Wire',
+        'server = "chat.example.org:7777" # line 7',
+        "# password_command = … # line 15",
+        'accent = "#66ccff" # line 21',
+    } <= printed
+    assert "oops" not in wrong.stdout, "what a command is may be a secret itself"
+    again = tmp_path / "again.toml"
+    again.write_text(wrong.stdout)
+    read = load(again)
+    assert read.problems == ()
+    assert (read.settings.bell, len(read.profiles)) == (False, 3)
+    unknown = run("--profile", "nope", "--send", "lobby", "hi")
+    assert unknown.returncode == 2
+    assert "there is: work, home, asked" in unknown.stderr
