@@ -7,6 +7,7 @@ from textual.events import Click
 from textual.geometry import Offset
 from textual.widgets import Button
 
+from chat_tui.configuration import Configuration
 from chat_tui.events import Joined, MembersListed, OwnPending, OwnUnconfirmed
 from chat_tui.screens import link
 from chat_tui.screens.link import LinkScreen
@@ -302,7 +303,9 @@ class TestMouse:
             assert "\x1b[?1003h" in written[-1]
 
     async def test_it_may_be_so_from_the_start(self, tmp_path: Path) -> None:
-        start = Start("127.0.0.1", 9000, "alice", settings=Settings(mouse=False))
+        start = Start(
+            "127.0.0.1", 9000, "alice", configuration=Configuration(settings=Settings(mouse=False))
+        )
         app, session = app_with(tmp_path, start, SeatedApp)
         session.be_online()
         written: list[str] = []
