@@ -115,7 +115,9 @@ def cli(
     if local and server is not None:
         raise click.UsageError("--local brings its own server; leave HOST away")
     if plain or send is not None or tail is not None:
-        return run_plain(server, profile, user, room, send, text, tail, authors)
+        from chat_tui.plain.errand import Errand
+
+        return Errand(profile, server, user, room, send, text, tail, authors).run(_who())
     if not _has_terminal():
         host, port = server or (_HOST, PORT)
         raise click.UsageError(
@@ -133,49 +135,6 @@ def _chosen(configuration: Configuration, name: str | None) -> Profile | None:
         names = ", ".join(one.name for one in configuration.profiles) or "none at all"
         raise click.UsageError(f"no profile {name!r} in {configuration.path}; there is: {names}")
     return profile
-
-
-def run_plain(
-    server: tuple[str, int] | None,
-    profile_name: str | None,
-    user: str | None,
-    room: str | None,
-    send: str | None,
-    text: str | None,
-    tail: str | None,
-    authors: tuple[str, ...],
-) -> int:
-    """Do without a screen what was asked for; the exit code. Main thread."""
-    from chat_tui.account import account
-    from chat_tui.configuration import PasswordError, load
-    from chat_tui.plain import start
-    from chat_tui.state import ClientState, state_folder
-
-    state = ClientState(state_folder())
-    configuration = load()
-    for problem in configuration.problems:
-        print(f"chat-tui: {problem}", file=sys.stderr)
-    host, port, user, profile = _who_and_where(configuration, state, server, profile_name, user)
-    try:
-        password = profile.password() if profile is not None else None
-    except PasswordError as error:
-        raise click.UsageError(f"no password: {error}") from error
-    if password is None:
-        password = start.password(user)
-    if password is None:
-        raise click.UsageError(
-            f"no password: there is no terminal to ask at, and {start.PASSWORD} is not set"
-        )
-    who = account(host, port, user, password)
-    if who.problem is not None:
-        raise click.UsageError(who.problem)
-    if send is not None:
-        return start.send(who, send, text)
-    if tail is not None:
-        return start.tail(who, tail, authors)
-    room = room or (profile.room if profile is not None else None)
-    logs = configuration.settings.log_folder
-    return start.talk(who, room, state.follows_everyone(host, port), logs)
 
 
 def _who_and_where(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import io
 import os
 import select
@@ -13,7 +12,6 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
 
 from chat_tui.account import Account
 from chat_tui.log_files import LogFiles
@@ -24,17 +22,23 @@ from chat_tui.plain.send import Send
 from chat_tui.plain.tail import Tail
 from chat_tui.plain.talk import Talk
 
-PASSWORD: Final = "LOBBY_PASSWORD"
-"""The environment variable with the password, where no profile says where to find it."""
-
 _STDIN, _STDOUT = 0, 1
 
 
-def talk(account: Account, room: str | None, follow_everyone: bool, logs: Path | None) -> int:
-    """`--plain`: lines from the standard input go out, what is said comes in."""
+def talk(
+    account: Account,
+    room: str | None,
+    follow_everyone: bool,
+    logs: Path | None,
+    signed_in: Callable[[], None],
+) -> int:
+    """`--plain`: lines from the standard input go out, what is said comes in.
+
+    `signed_in` is called once the server has taken the person in; `logs`: where to write to.
+    """
 
     def errand(seat: Seat) -> ExitCode:
-        talk = Talk(seat, account, LinesIn(_STDIN), LogFiles(seat.model, logs))
+        talk = Talk(seat, account, LinesIn(_STDIN), LogFiles(seat.model, logs), signed_in)
         return talk.run(room, follow_everyone=follow_everyone)
 
     return _seated(errand)
@@ -49,18 +53,6 @@ def send(account: Account, room: str, text: str | None) -> int:
 def tail(account: Account, room: str, authors: Collection[str]) -> int:
     """`--tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
     return _seated(lambda seat: Tail(seat, account, room, authors).run())
-
-
-def password(user: str) -> str | None:
-    """From the environment, else from somebody at the terminal; None where there is nobody."""
-    kept = os.environ.get(PASSWORD)
-    if kept is not None:
-        return kept
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return None
-    return getpass.getpass(f"Password of {user}: ")
 
 
 def _seated(errand: Callable[[Seat], ExitCode]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Final
 
 from chat_tui import events
@@ -27,12 +28,20 @@ class Talk:
     they can be, and are never sent twice.
     """
 
-    def __init__(self, seat: Seat, account: Account, typed: LinesIn, logs: LogFiles) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        account: Account,
+        typed: LinesIn,
+        logs: LogFiles,
+        signed_in: Callable[[], None] = lambda: None,
+    ) -> None:
         self._seat = seat
         self._account = account
         self._typed = typed
         self._at_terminal = os.isatty(typed.number)
         self._logs = logs
+        self._signed_in = signed_in
         self._code = ExitCode.DONE
         self._shown: ConnectionState | None = None
         self._leaving = False
@@ -107,6 +116,8 @@ class Talk:
         ended: ExitCode | None = None
         for notice in self._seat.session.take_notices():
             match notice:
+                case events.SignedIn():
+                    self._signed_in()
                 case events.SignedOut(asked=True):
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # there is nobody to say it to

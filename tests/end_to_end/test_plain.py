@@ -69,8 +69,9 @@ class Shell:
                 process.kill()
 
     def _command(self, user: str, *arguments: str) -> list[str]:
-        server = f"127.0.0.1:{self.port}"
-        return [sys.executable, "-m", "chat_tui", "--server", server, "--user", user, *arguments]
+        """`user`: empty where the arguments say who signs in, and where."""
+        who = ["--server", f"127.0.0.1:{self.port}", "--user", user] if user else []
+        return [sys.executable, "-m", "chat_tui", *who, *arguments]
 
 
 @pytest.fixture
@@ -131,6 +132,32 @@ def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
     assert nobody.returncode == 4
     assert nobody.stderr.count("\n") == 1
     assert nobody.stdout == ""
+
+
+def test_a_script_names_a_profile_and_holds_no_password(shell: Shell) -> None:
+    file = shell.home / "config" / "lobby-chat" / "config.toml"
+    file.parent.mkdir(parents=True)
+    work = f'server = "127.0.0.1:{shell.port}"\nuser = "alice"\npassword_env = "BOT_PASSWORD"\n'
+    file.write_text(f'log_folder = "{shell.home}/logs"\n[profiles.work]\n{work}')
+    secret = {"BOT_PASSWORD": DEMO_PASSWORD, "LOBBY_PASSWORD": "wrong"}
+    sent = shell.run("", "--profile", "work", "--send", "ops", "hello", **secret)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    talked = shell.run("", "--plain", typed="hello", **secret)  # the only one there is
+    assert talked.returncode == 0
+    assert [log.read_text()[20:] for log in shell.home.glob("logs/*/*")] == [
+        "lobby <alice> hello\n"
+    ]
+    with file.open("a") as more:
+        more.write(f"[profiles.home]\n{work}")
+    for arguments, words in [
+        (["--send", "ops", "hello"], "which profile? Add --profile and one of: work, home"),
+        (["--profile", "wrok", "--send", "ops", "hello"], "there are: work, home"),
+        (["--profile", "work", "--user", "bob", "--plain"], "--profile names server and user"),
+        (["--profile", "work", "--plain"], "the environment has no BOT_PASSWORD"),
+    ]:
+        done = shell.run("", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
 
 
 @pytest.mark.parametrize(("redirected", "code"), [("<&-", 0), (">&-", 0), (">/dev/full", 1)])

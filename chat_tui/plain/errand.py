@@ -1,0 +1,70 @@
+"""What the command line asks for without a screen, done from its words to its exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from chat_tui.account import PORT
+from chat_tui.configuration import Profile, load
+from chat_tui.plain import start
+from chat_tui.plain.exit_code import ExitCode
+from chat_tui.plain.signing_in import NobodyToSignInError, chosen_profile, with_password
+from chat_tui.state import ClientState, state_folder
+
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """The options, as they were given; names and addresses are possible ones."""
+
+    profile: str | None = None
+    """Not beside `server` and `user`: a password goes to the server that it is for."""
+    server: tuple[str, int] | None = None
+    user: str | None = None
+    room: str | None = None
+    send: str | None = None
+    """The room to say something in; else `tail` or neither, which is a talk."""
+    text: str | None = None
+    """What to say there; None: the standard input."""
+    tail: str | None = None
+    """The room to listen in."""
+    authors: tuple[str, ...] = ()
+
+    def run(self, user_here: str) -> int:
+        """Do it; the exit code. `user_here`: who signs in where nothing says who."""
+        configuration, state = load(), ClientState(state_folder())
+        for problem in configuration.problems:
+            print(f"chat-tui: {problem}", file=sys.stderr)
+        try:
+            profile = chosen_profile(
+                configuration, self.profile, or_only=not (self.server or self.user)
+            )
+            host, port, user = self._whom(profile, state, user_here)
+            who = with_password(configuration, profile, host, port, user)
+        except NobodyToSignInError as error:
+            print(f"chat-tui: {error}", file=sys.stderr)
+            return ExitCode.USAGE
+        if self.send is not None:
+            return start.send(who, self.send, self.text)
+        if self.tail is not None:
+            return start.tail(who, self.tail, self.authors)
+        everyone = state.follows_everyone(host, port)
+        room = self.room or (profile.room if profile else None)
+        return start.talk(
+            who,
+            room,
+            everyone,
+            configuration.settings.log_folder,
+            lambda: state.signed_in(host, port, user, everyone),
+        )
+
+    def _whom(
+        self, profile: Profile | None, state: ClientState, user_here: str
+    ) -> tuple[str, int, str]:
+        if profile is not None:
+            return profile.host, profile.port, profile.user
+        last = state.last
+        host, port = self.server or ((last.host, last.port) if last else (_HOST, PORT))
+        return host, port, self.user or (last.user if last else user_here)
