@@ -51,8 +51,8 @@ async def test_while_one_looks_elsewhere_all_is_counted_and_called(
         await look_away(bench)
         await bench.hear("bob", "one", "two")
         await bench.hear("carol", "three, alice")
-        await bench.until(lambda: ["●", "bob", "‹", "2"] in people(bench), "bob's number")
-        assert ["○", "carol", "‹", "1"] in people(bench)
+        await bench.until(lambda: ["○", "carol", "‹", "1"] in people(bench), "carol's number")
+        assert ["●", "bob", "‹", "2"] in people(bench)
         assert header(bench) == "(3) lobby · 4 here"
         assert written[-1] == "\x1b]2;(3) lobby\x07"
         assert written.count("\x07") == 1
