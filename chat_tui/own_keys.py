@@ -63,7 +63,7 @@ def usable(configuration: Configuration) -> tuple[dict[str, str], list[Problem]]
         path = configuration.key_path(name)
         if name not in known:
             near = get_close_matches(name, known, 1, 0.5)
-            cure = f"Did you mean {near[0]}" if near else "`chat-tui config` lists all actions"
+            cure = f"Did you mean {near[0]}?" if near else "`chat-tui config` lists all actions"
             problems.append(configuration.problem(path, f"no action is called {name!r}", cure))
             continue
         keys = [_as_textual(key) for key in text.split(",")]

@@ -91,5 +91,5 @@ def theme_problem(configuration: Configuration, known: Iterable[str]) -> list[Pr
     if wanted in known:
         return []
     near = get_close_matches(wanted, known, 1, 0.5)
-    cure = f"Did you mean {near[0]}" if near else f"There are: {', '.join(sorted(known))}"
+    cure = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}"
     return [configuration.problem(("theme",), f"no theme is called {wanted!r}", cure)]

@@ -139,7 +139,7 @@ class _Reading:
         from difflib import get_close_matches
 
         near = get_close_matches(path[-1], known, 1, 0.6)
-        cure = f"Did you mean {near[0]}" if near else f"There are: {', '.join(known)}"
+        cure = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}"
         self._wrong(path, f"{path[-1]!r} means nothing here", cure)
 
     def _table(self, name: str) -> Mapping[str, object]:

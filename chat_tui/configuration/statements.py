@@ -26,7 +26,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = str(self.file) if self.line is None else f"{self.file}, line {self.line}"
-        return f"{place}: {self.words}. {self.cure}."
+        return f"{place}: {self.words}. {self.cure}{'' if self.cure.endswith('?') else '.'}"
 
 
 class UnreadableError(Exception):

@@ -66,6 +66,7 @@ _KEYS: Final = (
     ("Ctrl+F", "find in the log: words, from:alice; Up older, Down newer, Esc back, Tab stay"),
     ("F7", "leave the mouse to the terminal, to select as anywhere; or take it back"),
     ("F2, F3", "the rooms, the people: go there; where they are folded, show them"),
+    ("F5", "read your settings again: colours, keys and all else"),
     ("F6", "the raw lines that go over the wire, and the same for netcat"),
     ("F8", "follow everyone, or only those you follow by name"),
     ("Ctrl+T", "mute the room: no bell, nothing in the title; or no longer"),
