@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -17,6 +19,12 @@ from chat_tui.widgets.talk_log import TalkLog
 
 class LogPane(Vertical):
     """The two meet here; what the log says beside is for the screen."""
+
+    # Here, not in the bar, and at once: what is typed next goes where the key leads.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "end_search('stay')", "Stay here", id="search.stay", priority=True),
+        Binding("escape", "end_search('back')", "Back", id="search.back", priority=True),
+    ]
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         """`now` gives the local time without zone."""
@@ -52,13 +60,22 @@ class LogPane(Vertical):
         if self._bar.is_open:
             self._end(back=True)
 
+    def action_end_search(self, how: Literal["back", "stay"]) -> None:
+        """Back to where one was, or stay with what was found."""
+        self._end(back=how == "back")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that end a search do so from its field only."""
+        focused = any(bar.has_focus_within for bar in self.query(SearchBar))
+        return action != "end_search" or focused
+
     def _end(self, *, back: bool) -> None:
         self._log.end_search(back=back)
         self._bar.close()
         if not back:
-            self._log.focus()
+            self.screen.set_focus(self._log)
         elif self._came_from is not None and self._came_from.is_attached:
-            self._came_from.focus()
+            self.screen.set_focus(self._came_from)
 
     @on(SearchBar.Changed)
     def _search(self) -> None:
@@ -69,9 +86,9 @@ class LogPane(Vertical):
         self._search()
         self._log.step(event.by)
 
-    @on(SearchBar.Ended)
-    def _ended(self, event: SearchBar.Ended) -> None:
-        self._end(back=event.how == "back")
+    @on(SearchBar.Closed)
+    def _clicked_away(self) -> None:
+        self._end(back=True)
 
     @on(TalkLog.Searched)
     def _searched(self, event: TalkLog.Searched) -> None:

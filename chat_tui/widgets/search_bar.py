@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -36,8 +36,6 @@ class SearchBar(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,up", "step(-1)", "Older", id="search.older", priority=True),
         Binding("down,shift+enter", "step(1)", "Newer", id="search.newer", priority=True),
-        Binding("tab", "end('stay')", "Stay here", id="search.stay", priority=True),
-        Binding("escape", "end('back')", "Back", id="search.back", priority=True),
     ]
 
     class Changed(Message):
@@ -49,11 +47,8 @@ class SearchBar(Horizontal):
 
         by: int
 
-    @dataclass
-    class Ended(Message):
-        """Back to where one was before, or stay where one is now."""
-
-        how: Literal["back", "stay"]
+    class Closed(Message):
+        """Somebody clicked it away."""
 
     def compose(self) -> ComposeResult:
         """What is looked for, how many there are, and the same keys for the mouse."""
@@ -99,10 +94,6 @@ class SearchBar(Horizontal):
         """A key was pressed."""
         self.post_message(self.Stepped(by))
 
-    def action_end(self, how: Literal["back", "stay"]) -> None:
-        """A key was pressed."""
-        self.post_message(self.Ended(how))
-
     @on(Field.Changed)
     def _typed(self, event: Field.Changed) -> None:
         event.stop()
@@ -118,4 +109,4 @@ class SearchBar(Horizontal):
             case "search-newer":
                 self.action_step(1)
             case _:
-                self.action_end("back")
+                self.post_message(self.Closed())
