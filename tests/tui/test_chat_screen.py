@@ -65,7 +65,7 @@ class TestFooter:
 
 class TestPalette:
     async def test_it_names_commands_and_keys(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(100, 50)) as bench:
+        async with chat(tmp_path, size=(100, 80)) as bench:
             await bench.press("ctrl+p")
             await bench.until(lambda: "Jump to a room, a person" in bench.shown())
             shown = bench.shown()
