@@ -183,4 +183,4 @@ def test_config_prints_what_is_in_force(tmp_path: Path, monkeypatch: pytest.Monk
     assert (read.settings.bell, len(read.profiles)) == (False, 3)
     unknown = run("--profile", "nope", "--send", "lobby", "hi")
     assert unknown.returncode == 2
-    assert "there is: work, home, asked" in unknown.stderr
+    assert "work, home, asked" in unknown.stderr
