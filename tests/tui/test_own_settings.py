@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from chat_server.demo_accounts import DEMO_PASSWORD
 from chat_tui.configuration import load
+from chat_tui.fetched_password import PasswordFetched
 from chat_tui.screens.wire import WireScreen
 from chat_tui.start import Start
 from chat_tui.widgets.field import Field
@@ -75,6 +76,20 @@ async def test_several_profiles_in_the_form(
         assert len(bench.session.told) == told
         await bench.press(*DEMO_PASSWORD, "enter")
         assert bench.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
+
+
+async def test_fetching_a_password_can_be_cancelled(tmp_path: Path) -> None:
+    text = PROFILES.replace('password_env = "WORK_SECRET"', 'password_command = "echo secret"')
+    async with form(tmp_path, start_with(tmp_path, text)) as bench:
+        login = bench.app.login
+        login.query_one("#password").focus()
+        login.action_sign_in()
+        login.action_cancel()
+        late = login.query_one("#password", Field)
+        login.post_message(PasswordFetched(1 << 30, "late"))
+        await bench.settle()
+        assert bench.session.told in ([], [("cancel",)])
+        assert late.value == ""
 
 
 async def test_a_profile_is_known_by_its_user_and_server(

@@ -219,7 +219,16 @@ class TestPassword:
     def test_a_command_reads_nothing_and_does_not_stay(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        assert self.profile(password_command=sh("cat; echo end")).password() == "end"
+        ours, (there, here) = os.dup(0), os.pipe()
+        os.write(here, b"what is to be sent\n")
+        os.close(here)
+        os.dup2(there, 0)
+        try:
+            assert self.profile(password_command=sh("cat; echo end")).password() == "end"
+        finally:
+            os.dup2(ours, 0)
+            os.close(ours)
+            os.close(there)
         mark = tmp_path / "pid"
         for limit in (0.2, 1.0, 5.0):  # until the command had the time to begin
             monkeypatch.setattr("chat_tui.configuration.profile._COMMAND_SECONDS", limit)
