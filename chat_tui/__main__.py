@@ -17,7 +17,7 @@ from chat_tui.account import PORT, address
 
 if TYPE_CHECKING:
     from chat_tui.configuration import Configuration, Profile
-    from chat_tui.state import ClientState
+    from chat_tui.storage.state import ClientState
 
 _HOST = "127.0.0.1"
 
@@ -170,8 +170,8 @@ def run(
     from chat_tui.app import ChatApp
     from chat_tui.configuration import load
     from chat_tui.start import Start
-    from chat_tui.state import ClientState, state_folder
-    from chat_tui.terminal_watch import no_longer
+    from chat_tui.storage.state import ClientState, state_folder
+    from chat_tui.terminal.watch import no_longer
 
     folder = state_folder()
     state = ClientState(folder)

@@ -17,20 +17,20 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
 from chat_tui.beside import LocalServerUp, log_path_of
-from chat_tui.clipboard import CopyRequested, copy_out
 from chat_tui.house_style import HouseStyle
 from chat_tui.own_settings import OwnSettings
 from chat_tui.screens.login import LoginScreen
 from chat_tui.start import Start as Start
-from chat_tui.state import ClientState
-from chat_tui.terminal_watch import end_with_the_terminal
+from chat_tui.storage.state import ClientState
+from chat_tui.terminal.clipboard import CopyRequested, copy_out
+from chat_tui.terminal.watch import end_with_the_terminal
 
 if TYPE_CHECKING:
     from chat_tui.chat_mode import ChatMode, MakeSession
+    from chat_tui.configuration.settings import Settings
     from chat_tui.local_server import LocalServer
     from chat_tui.screens.chat import ChatScreen
     from chat_tui.session import ChatSession
-    from chat_tui.settings import Settings
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""

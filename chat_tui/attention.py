@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from chat_tui.configuration.settings import Settings
 from chat_tui.events import ConnectionState
 from chat_tui.model.chat_model import Call, ChatModel
 from chat_tui.model.entries import EntryKind
-from chat_tui.muted import Muted
-from chat_tui.settings import Settings
-from chat_tui.terminal_calls import TerminalCalls
+from chat_tui.storage.muted import Muted
+from chat_tui.terminal.calls import TerminalCalls
 
 _CALLS_AT_ONCE: Final = 3
 """Bells one after the other, before they are rationed."""

@@ -17,10 +17,8 @@ from textual.screen import Screen
 
 from chat_tui import events
 from chat_tui.attention import Attention
-from chat_tui.draft_shelf import DraftShelf
-from chat_tui.history_file import HistoryFile
+from chat_tui.configuration.settings import Settings
 from chat_tui.local_server import LocalServer
-from chat_tui.log_files import LogFiles
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.quiet_collection import QuietCollection
 from chat_tui.screens import wording
@@ -29,9 +27,11 @@ from chat_tui.screens.help import HelpScreen, Situation
 from chat_tui.screens.login import LoginScreen
 from chat_tui.screens.wire import Server, WireScreen
 from chat_tui.session import ChatSession
-from chat_tui.settings import Settings
-from chat_tui.state import ClientState
-from chat_tui.terminal_calls import TerminalCalls
+from chat_tui.storage.draft_shelf import DraftShelf
+from chat_tui.storage.history_file import HistoryFile
+from chat_tui.storage.log_files import LogFiles
+from chat_tui.storage.state import ClientState
+from chat_tui.terminal.calls import TerminalCalls
 
 MakeSession = Callable[
     [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession

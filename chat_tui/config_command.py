@@ -12,8 +12,8 @@ import click
 
 from chat_tui.configuration import Configuration, Problem, configuration_path, load
 from chat_tui.configuration.example import EXAMPLE
+from chat_tui.configuration.settings import Settings
 from chat_tui.model.text import safe_text
-from chat_tui.settings import Settings
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

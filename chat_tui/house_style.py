@@ -14,7 +14,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
-from chat_tui.agreed_widths import AgreedWidths
+from chat_tui.terminal.agreed_widths import AgreedWidths
 from chat_tui.theme import DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
@@ -67,7 +67,7 @@ class HouseStyle(App[None]):
         driver = super().get_driver_class()
         if driver.__name__ != "LinuxDriver":  # another system, or somebody's own choice
             return driver
-        from chat_tui.terminal_input import TerminalDriver
+        from chat_tui.terminal.input import TerminalDriver
 
         return TerminalDriver
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chat_tui.configuration import Configuration
-from chat_tui.settings import Settings
+from chat_tui.configuration.settings import Settings
 
 if TYPE_CHECKING:
     from chat_tui.local_server import LocalServer

@@ -13,8 +13,8 @@ from chat_server.wire.protocol import canonical_name
 from chat_tui.account import account, address
 from chat_tui.configuration.own_theme import OwnTheme, read_theme
 from chat_tui.configuration.profile import Profile
+from chat_tui.configuration.settings import Settings
 from chat_tui.configuration.statements import KeyPath, Problem, UnreadableError, lines_of, parse
-from chat_tui.settings import Settings
 
 FILE: Final = "config.toml"
 

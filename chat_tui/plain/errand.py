@@ -10,7 +10,7 @@ from chat_tui.configuration import Profile, load
 from chat_tui.plain import start
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.signing_in import NobodyToSignInError, chosen_profile, with_password
-from chat_tui.state import ClientState, state_folder
+from chat_tui.storage.state import ClientState, state_folder
 
 _HOST = "127.0.0.1"
 

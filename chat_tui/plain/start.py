@@ -14,13 +14,13 @@ from pathlib import Path
 from types import FrameType
 
 from chat_tui.account import Account
-from chat_tui.log_files import LogFiles
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import LinesIn
 from chat_tui.plain.seat import Seat
 from chat_tui.plain.send import Send
 from chat_tui.plain.tail import Tail
 from chat_tui.plain.talk import Talk
+from chat_tui.storage.log_files import LogFiles
 
 _STDIN, _STDOUT = 0, 1
 

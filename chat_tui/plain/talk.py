@@ -9,13 +9,13 @@ from typing import Final
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import ConnectionState
-from chat_tui.log_files import LogFiles
 from chat_tui.model.entries import EntryState
 from chat_tui.model.text import safe_text
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn, other_line, said_line
 from chat_tui.plain.seat import Seat
 from chat_tui.slash_guard import held_back
+from chat_tui.storage.log_files import LogFiles
 
 ON_THEIR_WAY: Final = 64
 """Own messages without an echo above which no further line is read from a pipe."""

@@ -18,7 +18,6 @@ from textual.widgets import Footer
 
 from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.attention import Attention
-from chat_tui.clipboard import CopyRequested
 from chat_tui.events import ConnectionState, TextReturned
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.completion import Offer, offer
@@ -41,6 +40,7 @@ from chat_tui.screens.long_paste import ask_about_paste
 from chat_tui.screens.places import next_conversation, next_place, unread_conversation
 from chat_tui.session import ChatSession
 from chat_tui.slash_guard import HeldBack, held_back
+from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.typed import put_back, room_asked_for
 from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.completion_popup import CompletionPopup

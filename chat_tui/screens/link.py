@@ -14,9 +14,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from chat_tui.clipboard import CopyRequested
 from chat_tui.model.links import Link, host_of
-from chat_tui.web_browser import browser_command, open_in
+from chat_tui.terminal.clipboard import CopyRequested
+from chat_tui.terminal.web_browser import browser_command, open_in
 
 
 class LinkScreen(ModalScreen[None]):

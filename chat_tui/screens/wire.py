@@ -11,10 +11,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
-from chat_tui.clipboard import CopyRequested
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.wire_record import LastAction
 from chat_tui.netcat import PASSWORD_VARIABLE, netcat_line
+from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.widgets.wire_lines import WireLines
 
 _LOOKS: Final = 0.25

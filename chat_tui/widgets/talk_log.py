@@ -12,10 +12,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from chat_tui.clipboard import CopyRequested
 from chat_tui.model.entries import EntryState
 from chat_tui.model.links import Link, links_in
 from chat_tui.model.room_log import RoomLog
+from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.widgets.log_painting import Painter
 from chat_tui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
 from chat_tui.widgets.log_search import LogSearch, Query

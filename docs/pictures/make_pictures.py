@@ -36,7 +36,7 @@ from chat_tui.screens.login import FollowTick
 from chat_tui.screens.wording import about_local
 from chat_tui.session import ChatSession
 from chat_tui.start import Start
-from chat_tui.state import ClientState
+from chat_tui.storage.state import ClientState
 from chat_tui.widgets.composer import Composer
 
 HERE: Final = Path(__file__).parent

@@ -16,7 +16,7 @@ from chat_server.demo_accounts import DEMO_PASSWORD
 from chat_tui.app import ChatApp, Start
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
-from chat_tui.state import ClientState
+from chat_tui.storage.state import ClientState
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.side_list import SideList
 from tests.server.server_program import ServerProgram

@@ -19,7 +19,7 @@ from chat_server.wire.protocol import Message
 from chat_tui.app import ChatApp, Start
 from chat_tui.events import MessageArrived
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.state import ClientState
+from chat_tui.storage.state import ClientState
 from tests.tui.fake_session import FakeSession, at
 
 PATIENCE = 10.0

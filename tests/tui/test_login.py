@@ -12,7 +12,7 @@ from chat_tui.events import Joined, SignedIn, SignedOut, SignInRefused
 from chat_tui.local_server import LocalServer, LocalServerError
 from chat_tui.screens.login import FollowTick
 from chat_tui.start import Start
-from chat_tui.state import ClientState
+from chat_tui.storage.state import ClientState
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.field import Field
 from tests.tui.bench import HOSTILE, Bench, form

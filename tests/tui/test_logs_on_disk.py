@@ -7,8 +7,8 @@ from pathlib import Path
 from chat_server.wire.protocol import Message
 from chat_tui.app import Start
 from chat_tui.configuration import Configuration
+from chat_tui.configuration.settings import Settings
 from chat_tui.events import MessageArrived, OwnPending, OwnUnconfirmed
-from chat_tui.settings import Settings
 from tests.tui.bench import SeatedApp, app_with, wait_until
 
 

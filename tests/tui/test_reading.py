@@ -8,10 +8,10 @@ from textual.geometry import Offset
 from textual.widgets import Button
 
 from chat_tui.configuration import Configuration
+from chat_tui.configuration.settings import Settings
 from chat_tui.events import Joined, MembersListed, OwnPending, OwnUnconfirmed
 from chat_tui.screens import link
 from chat_tui.screens.link import LinkScreen
-from chat_tui.settings import Settings
 from chat_tui.start import Start
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.search_bar import SearchBar

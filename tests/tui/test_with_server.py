@@ -17,7 +17,7 @@ from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from chat_tui.session import ChatSession
 from chat_tui.start import Start
-from chat_tui.state import ClientState
+from chat_tui.storage.state import ClientState
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
 from tests.server.accounts import PEOPLE, write_accounts_file

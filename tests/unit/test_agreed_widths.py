@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from chat_tui.agreed_widths import MARKS_SHOWN, AgreedWidths, agreed
+from chat_tui.terminal.agreed_widths import MARKS_SHOWN, AgreedWidths, agreed
 
 
 def drawn(text: str) -> str:

@@ -11,11 +11,11 @@ from rich.cells import cell_len
 
 from chat_server.wire.protocol import Message, Private
 from chat_tui.attention import Attention
+from chat_tui.configuration.settings import Settings
 from chat_tui.events import ConnectionChanged, ConnectionState, Joined, MessageArrived, SignedIn
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.muted import Muted
-from chat_tui.settings import Settings
-from chat_tui.terminal_calls import TerminalCalls
+from chat_tui.storage.muted import Muted
+from chat_tui.terminal.calls import TerminalCalls
 
 BELL = "\x07"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_tui.clipboard import takes_osc_52
+from chat_tui.terminal.clipboard import takes_osc_52
 
 
 @pytest.mark.parametrize(

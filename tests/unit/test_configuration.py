@@ -11,7 +11,7 @@ import pytest
 
 from chat_tui.configuration import Configuration, PasswordError, Profile, load
 from chat_tui.configuration.example import EXAMPLE
-from chat_tui.settings import Settings
+from chat_tui.configuration.settings import Settings
 
 GOOD = """\
 theme = "night"

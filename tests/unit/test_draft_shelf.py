@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from chat_tui import events
-from chat_tui.draft_shelf import DraftShelf
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import EntryState
+from chat_tui.storage.draft_shelf import DraftShelf
 
 NOW = datetime(2026, 11, 22, 21, 3, 7)
 ODD_PLACES = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)

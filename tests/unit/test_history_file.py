@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from chat_tui.history_file import HistoryFile
 from chat_tui.model.history import NEWEST_KEPT, History
+from chat_tui.storage.history_file import HistoryFile
 
 
 def test_it_is_there_again_in_order_for_nobody_elses_eyes(tmp_path: Path) -> None:

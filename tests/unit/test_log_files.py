@@ -10,9 +10,9 @@ import pytest
 
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
-from chat_tui.log_files import OLD_KEPT, LogFiles, log_name
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
+from chat_tui.storage.log_files import OLD_KEPT, LogFiles, log_name
 
 NOON = datetime(2026, 11, 22, 12, 0, 0)
 

@@ -13,13 +13,13 @@ import pytest
 
 from chat_tui.account import Account
 from chat_tui.connection.backoff import Backoff
-from chat_tui.log_files import LogFiles
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import LinesIn
 from chat_tui.plain.seat import Seat
 from chat_tui.plain.send import Send
 from chat_tui.plain.tail import Tail
 from chat_tui.plain.talk import ON_THEIR_WAY, Talk
+from chat_tui.storage.log_files import LogFiles
 from tests.unit.desk import PATIENCE, ScriptedServer
 
 ECHO = "[21:03:04] alice: "

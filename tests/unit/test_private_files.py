@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat_tui.private_files import file_stem, write_private
+from chat_tui.storage.private_files import file_stem, write_private
 
 ODD_NAMES = ("..", ".", "", "CON", "Dev", "dev", "a/b", "@bob", "日本語", "x" * 4_000, "e\u0301")
 

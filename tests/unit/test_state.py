@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_tui.state import ClientState, LastServer, state_folder
+from chat_tui.storage.state import ClientState, LastServer, state_folder
 
 
 def test_the_first_time(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("chat_tui.private_files.os.replace", full)
+    monkeypatch.setattr("chat_tui.storage.private_files.os.replace", full)
     ClientState(tmp_path).signed_in("h", 1, "u", True)
     assert list(tmp_path.iterdir()) == []
 

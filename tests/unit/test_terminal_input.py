@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from chat_tui.terminal_input import PASTE_ENDS, PASTE_KEPT, PasteReader
+from chat_tui.terminal.input import PASTE_ENDS, PASTE_KEPT, PasteReader
 
 START, END = "\x1b[200~", "\x1b[201~"
 

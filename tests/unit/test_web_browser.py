@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_tui.web_browser import browser_command, open_in
+from chat_tui.terminal.web_browser import browser_command, open_in
 
 
 def which(name: str) -> str | None:

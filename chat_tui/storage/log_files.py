@@ -14,7 +14,7 @@ from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.model.settled import Settled
-from chat_tui.private_files import file_stem, private_folder
+from chat_tui.storage.private_files import file_stem, private_folder
 
 LARGEST: Final = 8 << 20
 """Bytes that a file may have before a new one is begun; the last batch may exceed it."""

@@ -10,8 +10,8 @@ from typing import Final
 
 from platformdirs import user_state_path
 
-from chat_tui.muted import Muted
-from chat_tui.private_files import write_private
+from chat_tui.storage.muted import Muted
+from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "client.json"
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chat_tui.private_files import write_private
+from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "muted.json"
 

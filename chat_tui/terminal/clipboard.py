@@ -14,7 +14,7 @@ from typing import Final
 from textual.app import App
 from textual.message import Message
 
-from chat_tui.private_files import write_private
+from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "copied.txt"
 
