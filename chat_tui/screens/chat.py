@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from textual import on
 from textual.actions import SkipAction
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.command import CommandPalette, Provider
+from textual.message import Message
 from textual.selection import Selection
 from textual.widget import Widget
 
@@ -65,6 +67,12 @@ class ChatScreen(ChatPanes):
         Binding("ctrl+t", "mute", "Mute", show=False, priority=True, id="mute"),
         Binding("escape", "back_to_composer", "Write", show=False, id="composer"),
     ]
+
+    @dataclass
+    class SetOut(Message):
+        """Somebody walks to another room; what is typed is meant for there already."""
+
+        room: str
 
     @property
     def focused_pane(self) -> str:
@@ -219,10 +227,12 @@ class ChatScreen(ChatPanes):
             # What is typed from here on is meant for there; what was sent before may still wait.
             model.go_to(place)
             self._caught_up()
-            self.call_later(self._set_out, place)
+            # By the way that it takes: so it cannot be overtaken.
+            self.query_one(Composer).post_message(self.SetOut(place))
 
-    def _set_out(self, room: str) -> None:
-        self.session.join(room)
+    @on(SetOut)
+    def _set_out(self, event: SetOut) -> None:
+        self.session.join(event.room)
         self._caught_up()
 
     def follow(self, name: str) -> None:
