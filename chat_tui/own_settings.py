@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from chat_tui.configuration import Configuration, Problem, load
-from chat_tui.theme import DARK, themed
+from chat_tui.theme import DARK, IN_SIXTEEN, themed
 
 if TYPE_CHECKING:
     from chat_tui.house_style import HouseStyle
@@ -71,8 +71,11 @@ class OwnSettings:
             app.register_theme(themed(theme.name, theme.base, theme.colours))
         if "TEXTUAL_THEME" not in os.environ:
             app.theme = DARK.name  # so that one of the same name and other colours is another one
-            if settings.theme in app.available_themes:
-                app.theme = settings.theme
+            wanted = settings.theme
+            if app.console.color_system == "standard":
+                wanted = IN_SIXTEEN.get(wanted, wanted)
+            if wanted in app.available_themes:
+                app.theme = wanted
 
     def _tell(self, problems: Iterable[Problem]) -> None:
         words = [str(problem) for problem in problems]

@@ -80,6 +80,11 @@ LIGHT: Final = Theme(
 """The same by day."""
 
 
+IN_SIXTEEN: Final = {DARK.name: "ansi-dark", LIGHT.name: "ansi-light"}
+"""What stands for our themes where the terminal has sixteen colours: the nearest of those to ours
+are black, white and grey."""
+
+
 def themed(name: str, base: str, colours: Mapping[str, str]) -> Theme:
     """A theme of somebody's own: as the one called `base`, but for `colours`.
 

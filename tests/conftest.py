@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# The client takes other colours where the terminal has sixteen, or where nobody says what it has.
+os.environ["TERM"] = "xterm-256color"
+
 LEAK_PATIENCE = 5.0
 """Seconds that what a test started may take to end after it."""
 

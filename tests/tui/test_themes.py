@@ -7,10 +7,13 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from chat_server.wire.protocol import Message
+from chat_tui.configuration import Configuration
+from chat_tui.configuration.settings import Settings
 from chat_tui.events import MessageArrived, OwnPending
+from chat_tui.start import Start
 from chat_tui.theme import DARK, HUES, LIGHT, author_variables, hue_of
 from chat_tui.widgets.message_log import MessageLog
-from tests.tui.bench import chat
+from tests.tui.bench import app_with, chat
 
 THEMES = [DARK, LIGHT, *BUILTIN_THEMES.values()]
 
@@ -123,3 +126,18 @@ async def test_sixteen_colours_are_the_terminals_own_and_show_where_one_is(
         assert here
         assert here.bgcolor
         assert not here.bgcolor.is_default
+
+
+@pytest.mark.parametrize(
+    ("wanted", "drawn"),
+    [("lobby-dark", "ansi-dark"), ("lobby-light", "ansi-light"), ("nord", "nord")],
+)
+async def test_a_terminal_of_sixteen_colours_gets_themes_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, drawn: str
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    own = Configuration(tmp_path / "config.toml", settings=Settings(theme=wanted))
+    app, _ = app_with(tmp_path, Start("127.0.0.1", 9000, "alice", configuration=own))
+    async with app.run_test():
+        assert app.theme == drawn
