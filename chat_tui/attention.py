@@ -8,7 +8,8 @@ from typing import Final
 
 from chat_tui.configuration.settings import Settings
 from chat_tui.events import ConnectionState
-from chat_tui.model.chat_model import Call, ChatModel
+from chat_tui.model.calls import Call
+from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
 from chat_tui.storage.muted import Muted
 from chat_tui.terminal.calls import TerminalCalls

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Final, NamedTuple
 
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
+from chat_tui.model.calls import Call, Calls
 from chat_tui.model.conversations import Conversations, person_of, place_of
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import Entry, EntryKind, EntryState
@@ -21,12 +20,11 @@ from chat_tui.model.people import People
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import Rooms
 from chat_tui.model.text import safe_name, safe_text
+from chat_tui.model.time_said import time_said
+from chat_tui.model.unproved import UnprovedWords
 from chat_tui.model.unread import Unread
 from chat_tui.model.wire_record import WireRecord
 from chat_tui.typed import composed, deed_line, said_by
-
-_CALLS_KEPT: Final = 16
-"""Calls that wait for somebody who asks for them: more at once would be no more than noise."""
 
 _SERVER_LINE_KINDS = {
     "reply": EntryKind.SERVER,
@@ -43,13 +41,6 @@ class Pane(Enum):
     PEOPLE = auto()
     STATUS = auto()
     COMPOSER = auto()
-
-
-class Call(NamedTuple):
-    """Somebody addressed us just now, in this place: by name, or to us alone."""
-
-    place: str
-    entry: Entry
 
 
 class ChatModel:
@@ -85,11 +76,9 @@ class ChatModel:
         self.mentions.look_for(user=self.user)
         self.unread = Unread()
         """What came; whoever shows a place clears it while somebody looks there."""
-        self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
+        self._calls = Calls()
         self._logs: dict[str, RoomLog] = {}
-        # What stood in the composer for it; the entry may show it otherwise (a TAB).
-        self._own: dict[int, tuple[str, int, str]] = {}  # pending: own id -> room, entry, text
-        self._unconfirmed: dict[str, dict[int, str]] = {}  # room -> entry -> text, oldest first
+        self._own = UnprovedWords(self.log_of)
         self._elsewhere = Elsewhere()
         self.conversations = Conversations()
         self.drafts = Drafts()
@@ -149,15 +138,11 @@ class ChatModel:
     @property
     def unconfirmed(self) -> list[Entry]:
         """Own messages of the place in view that may not have arrived, oldest first."""
-        log = self.log
-        waiting = self._unconfirmed.get(self.place, {})
-        return [log[entry_id] for entry_id in waiting if entry_id >= log.first]
+        return self._own.unconfirmed(self.place)
 
     def pending(self, longer_than: timedelta) -> int:
         """How many own messages, in all rooms, the server has not taken within that time."""
-        since = self.now() - longer_than
-        waiting = ((self.log_of(room), entry) for room, entry, _ in self._own.values())
-        return sum(entry >= log.first and log[entry].at <= since for log, entry in waiting)
+        return self._own.pending(self.now() - longer_than)
 
     def mark_resent(self, entry_id: int) -> str | None:
         """An unconfirmed message of the place in view is being sent again.
@@ -166,7 +151,7 @@ class ChatModel:
 
         None, and nothing changes, where there is no such entry or it is not unconfirmed.
         """
-        text = self._unconfirmed.get(self.place, {}).pop(entry_id, None)
+        text = self._own.take_unconfirmed(self.place, entry_id)
         if text is not None:
             self.log.set_state(entry_id, EntryState.RESENT)
             self._changes |= {Pane.LOG, Pane.STATUS}
@@ -177,34 +162,24 @@ class ChatModel:
 
         Each as it has to stand in the composer.
         """
-        own = [(place, number, text) for place, number, text in self._own.values()]
-        for place, texts in self._unconfirmed.items():
-            own += [(place, number, text) for number, text in texts.items()]
-        found: dict[str, list[tuple[datetime, str]]] = {}
-        for place, number, text in sorted(own):
-            log = self.log_of(place)
-            at = log[number].at if number >= log.first else self.now()
-            found.setdefault(place, []).append((at, text))
-        return found
+        return self._own.all(self.now())
 
     def restore_unproved(self, place: str, at: datetime, typed: str) -> None:
         """This was said in an earlier session, and it may have arrived or not."""
         entry = self._own_entry(place, at, typed, EntryState.UNCONFIRMED)
-        self._unconfirmed.setdefault(place, {})[entry.id] = typed
+        self._own.unconfirm(place, entry.id, typed)
         self._changes.add(Pane.STATUS)
 
     def let_go(self) -> None:
         """Nobody wants to send the unconfirmed messages of the place in view again."""
         for entry in self.unconfirmed:
             self.log.set_state(entry.id, EntryState.LET_GO)
-        self._unconfirmed.pop(self.place, None)
+        self._own.let_go(self.place)
         self._changes |= {Pane.LOG, Pane.STATUS}
 
     def take_calls(self) -> list[Call]:
         """Who addressed us since the last call: never ourselves, nor what was said long ago."""
-        calls = list(self._calls)
-        self._calls.clear()
-        return calls
+        return self._calls.take()
 
     def take_changes(self) -> set[Pane]:
         """The panes that have to be drawn again since the last call."""
@@ -337,7 +312,7 @@ class ChatModel:
             self._changes.add(Pane.ROOMS)
         entry = self.log_of(room).append(
             kind,
-            self._said_at(message.time),
+            time_said(message.time, self.now()),
             safe_text(message.text),
             author=author,
             recipient=recipient,
@@ -353,13 +328,13 @@ class ChatModel:
             return
         self.people.spoke(entry.author, self.now())
         if entry.kind is EntryKind.PRIVATE or self.mentions.are_in(entry.text):
-            self._calls.append(Call(place, entry))
+            self._calls.add(place, entry)
 
     def _own_pending(self, said: events.OwnPending) -> None:
         place = safe_name(said.room)
         typed = deed_line(said.text).line if said.is_action else composed([said.text])
         entry = self._own_entry(place, self.now(), typed, EntryState.PENDING)
-        self._own[said.id] = (place, entry.id, typed)
+        self._own.said(said.id, place, entry.id, typed)
 
     def _own_entry(self, place: str, at: datetime, typed: str, state: EntryState) -> Entry:
         other = person_of(place)
@@ -381,16 +356,25 @@ class ChatModel:
         return entry
 
     def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
-        place = self._own.pop(own_id, None)
-        if place is None:
+        said = self._own.settle(own_id)
+        if said is None:
             return
-        room, entry_id, text = place
-        at = None if said_at is None else self._said_at(said_at)
-        self.log_of(room).set_state(entry_id, state, at)
+        at = None if said_at is None else time_said(said_at, self.now())
+        self.log_of(said.place).set_state(said.entry, state, at)
         if state is EntryState.UNCONFIRMED:
-            self._unconfirmed.setdefault(room, {})[entry_id] = text
+            self._own.unconfirm(said.place, said.entry, said.typed)
             self._changes.add(Pane.STATUS)
-        self._log_changed(room)
+        if state is EntryState.REFUSED:
+            self._never_reached(said.place)
+        self._log_changed(said.place)
+
+    def _never_reached(self, place: str) -> None:
+        """A conversation of which no word arrived is none, unless somebody is writing there."""
+        if place in (self.place, self.writing_to) or self.drafts.of(place):
+            return
+        if all(entry.state is EntryState.REFUSED for entry in self.log_of(place)):
+            self.conversations.end(person_of(place))
+            self._changes.add(Pane.ROOMS)
 
     def _gap(self, lost_at: datetime, back_at: datetime) -> None:
         text = f"no connection {from_to(lost_at, back_at)}; messages may be missing"
@@ -405,14 +389,3 @@ class ChatModel:
     def _log_changed(self, room: str) -> None:
         if room == self.place:
             self._changes.add(Pane.LOG)
-
-    def _said_at(self, said: str) -> datetime:
-        """Local time of a message: a live one tells the hour only, and is of today."""
-        try:
-            if len(said) > len("HH:MM:SS"):
-                return datetime.fromisoformat(said).astimezone().replace(tzinfo=None)
-            # Today here, not there: the day of a message never goes back from one to the next,
-            # whatever the server's time zone.
-            return datetime.combine(self.now().date(), time.fromisoformat(said))
-        except (ValueError, OverflowError):  # 25:61:61
-            return self.now()

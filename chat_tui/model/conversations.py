@@ -33,3 +33,7 @@ class Conversations:
     def begin(self, name: str) -> None:
         """There is one with `name`."""
         self._names.setdefault(name)
+
+    def end(self, name: str) -> None:
+        """There is none with `name` any more."""
+        self._names.pop(name, None)

@@ -297,3 +297,26 @@ def test_all_text_is_safe(model: ChatModel) -> None:
     assert not [name for name in names if "\x1b" in name or "\u202e" in name]
     model.begin(evil, evil)
     assert model.server == model.user == shown
+
+
+def test_a_conversation_of_which_no_word_arrived_is_none(model: ChatModel) -> None:
+    model.apply(events.OwnPending(1, "@nobody", "hi"))
+    assert model.conversations.listed() == ["nobody"]
+    model.take_changes()
+    model.apply(events.OwnRefused(1))
+    assert model.conversations.listed() == []
+    assert Pane.ROOMS in model.take_changes()
+
+    model.apply(events.OwnPending(2, "@bob", "hi"))
+    model.apply(events.OwnSent(2))
+    model.apply(events.OwnPending(3, "@bob", "still there?"))
+    model.apply(events.OwnRefused(3))
+    assert model.conversations.listed() == ["bob"]
+
+    model.view("@carol")
+    model.apply(events.OwnPending(4, "@carol", "hi"))
+    model.apply(events.OwnRefused(4))
+    model.drafts.put("@dave", "half")
+    model.apply(events.OwnPending(5, "@dave", "hi"))
+    model.apply(events.OwnRefused(5))
+    assert model.conversations.listed() == ["bob", "carol", "dave"]

@@ -1,0 +1,35 @@
+"""Who addressed us, until somebody asks. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from chat_tui.model.entries import Entry
+
+_KEPT: Final = 16
+"""Calls that wait for somebody who asks for them: more at once would be no more than noise."""
+
+
+class Call(NamedTuple):
+    """Somebody addressed us just now, in this place: by name, or to us alone."""
+
+    place: str
+    entry: Entry
+
+
+class Calls:
+    """The newest ones."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Call] = deque(maxlen=_KEPT)
+
+    def add(self, place: str, entry: Entry) -> None:
+        """This addresses us."""
+        self._waiting.append(Call(place, entry))
+
+    def take(self) -> list[Call]:
+        """Those since the last time."""
+        calls = list(self._waiting)
+        self._waiting.clear()
+        return calls
