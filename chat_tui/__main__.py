@@ -14,12 +14,11 @@ import click
 
 from chat_server.wire.protocol import canonical_name
 from chat_tui.account import PORT, address
+from chat_tui.whom import HOST, whom
 
 if TYPE_CHECKING:
     from chat_tui.configuration import Configuration, Profile
-    from chat_tui.storage.state import ClientState
-
-_HOST = "127.0.0.1"
+    from chat_tui.storage.state import LastServer
 
 
 def _to_address(
@@ -119,7 +118,7 @@ def cli(
 
         return Errand(profile, server, user, room, send, text, tail, authors).run(_who())
     if not _has_terminal():
-        host, port = server or (_HOST, PORT)
+        host, port = server or (HOST, PORT)
         raise click.UsageError(
             "this needs a terminal; without one use --plain, --send or --tail, "
             f"or talk to the server with: nc {host} {port}"
@@ -137,24 +136,14 @@ def _chosen(configuration: Configuration, name: str | None) -> Profile | None:
     return profile
 
 
-def _who_and_where(
-    configuration: Configuration,
-    state: ClientState,
-    server: tuple[str, int] | None,
-    profile_name: str | None,
-    user: str | None,
-) -> tuple[str, int, str, Profile | None]:
-    """Host, port, user and the profile for them: as asked, else as last time, else the first."""
-    profile, last = _chosen(configuration, profile_name), state.last
-    if profile is None and server is None and user is None:
-        known = last is not None and configuration.profile_for(last.host, last.port, last.user)
-        if configuration.profiles and not known:
-            profile = configuration.profiles[0]
-    if profile is not None:
-        return profile.host, profile.port, profile.user, profile
-    host, port = server or ((last.host, last.port) if last else (_HOST, PORT))
-    user = user or (last.user if last else _who())
-    return host, port, user, configuration.profile_for(host, port, user)
+def _begun_with(
+    configuration: Configuration, last: LastServer | None, name: str | None
+) -> Profile | None:
+    """The profile of that name; where none is named, the one used last, else the first."""
+    if name is not None:
+        return _chosen(configuration, name)
+    used = last and configuration.profile_for(last.host, last.port, last.user, last.profile)
+    return used or next(iter(configuration.profiles), None)
 
 
 def run(
@@ -180,7 +169,7 @@ def run(
         from chat_tui.local_server import LocalServer
 
         start = Start(
-            _HOST,
+            HOST,
             PORT,
             user or "alice",
             room,
@@ -188,8 +177,11 @@ def run(
             configuration=configuration,
         )
     else:
-        host, port, who, _ = _who_and_where(configuration, state, server, profile_name, user)
-        start = Start(host, port, who, room, configuration=configuration, profile=profile_name)
+        named = server is not None or user is not None
+        profile = None if named else _begun_with(configuration, state.last, profile_name)
+        host, port, who = whom(profile, server, user, state.last, _who())
+        name = profile.name if profile else None
+        start = Start(host, port, who, room, configuration=configuration, profile=name)
     app = ChatApp(start, state)
     try:
         app.run()

@@ -165,7 +165,7 @@ class ChatApp(HouseStyle):
     def _sign_in(self, asked: LoginScreen.SignIn) -> None:
         self._asked = asked
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
-        profile = self._own.configuration.profile_for(asked.host, asked.port, asked.user)
+        profile = self._own.configuration.profile(asked.profile)
         room = self._start.room or (profile.room if profile else None)
         self.chat_mode.sign_in(asked, room)
 

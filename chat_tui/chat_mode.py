@@ -203,7 +203,7 @@ class ChatMode:
 
     def _signed_in(self, asked: LoginScreen.SignIn) -> None:
         where = (asked.host, asked.port, asked.user)
-        self._state.signed_in(*where, asked.follow_everyone)
+        self._state.signed_in(*where, asked.follow_everyone, asked.profile)
         self._was_in, self._ousted = where, False
         if places := self._shelf.open(*where):
             words = f"not sent and kept, or not confirmed: {', '.join(places)}"

@@ -54,10 +54,13 @@ class Configuration:
         """The profile of that name."""
         return next((profile for profile in self.profiles if profile.name == name), None)
 
-    def profile_for(self, host: str, port: int, user: str) -> Profile | None:
-        """The first profile of that user at that server."""
-        found = (profile for profile in self.profiles if profile.is_for(host, port, user))
-        return next(found, None)
+    def profile_for(self, host: str, port: int, user: str, name: str = "") -> Profile | None:
+        """The profile of that user at that server: of several the one of that name, else the
+        first.
+        """
+        found = [profile for profile in self.profiles if profile.is_for(host, port, user)]
+        named = (profile for profile in found if profile.name == name)
+        return next(named, found[0] if found else None)
 
     def key_path(self, action: str) -> KeyPath:
         """Where the file says the key of an action: `"room.open" = …` or `room.open = …`."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from chat_tui.account import PORT
-from chat_tui.configuration import Profile, load
+from chat_tui.configuration import load
 from chat_tui.plain import start
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.signing_in import NobodyToSignInError, chosen_profile, with_password
 from chat_tui.storage.state import ClientState, state_folder
-
-_HOST = "127.0.0.1"
+from chat_tui.whom import whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Errand:
             profile = chosen_profile(
                 configuration, self.profile, or_only=not (self.server or self.user)
             )
-            host, port, user = self._whom(profile, state, user_here)
+            host, port, user = whom(profile, self.server, self.user, state.last, user_here)
             who = with_password(configuration, profile, host, port, user)
         except NobodyToSignInError as error:
             print(f"chat-tui: {error}", file=sys.stderr)
@@ -57,14 +55,5 @@ class Errand:
             room,
             everyone,
             configuration.settings.log_folder,
-            lambda: state.signed_in(host, port, user, everyone),
+            lambda: state.signed_in(host, port, user, everyone, profile.name if profile else ""),
         )
-
-    def _whom(
-        self, profile: Profile | None, state: ClientState, user_here: str
-    ) -> tuple[str, int, str]:
-        if profile is not None:
-            return profile.host, profile.port, profile.user
-        last = state.last
-        host, port = self.server or ((last.host, last.port) if last else (_HOST, PORT))
-        return host, port, self.user or (last.user if last else user_here)

@@ -55,6 +55,8 @@ class LoginScreen(Screen[None]):
         user: str
         password: str
         follow_everyone: bool
+        profile: str = ""
+        """The name of the profile that they are from, where they are from one."""
 
     @dataclass
     class Cancelled(Message):
@@ -69,7 +71,7 @@ class LoginScreen(Screen[None]):
         self._port = start.port
         self._user = start.user
         self._configuration = start.configuration
-        self._begins_with = start.profile
+        self._named = start.profile or ""  # the profile that was asked for or chosen
         self._start_local = start.start_local
         self._ticked_for = ticked_for
         self._hint = Content("")
@@ -133,7 +135,7 @@ class LoginScreen(Screen[None]):
         if not self.query("#profile"):
             return
         profiles = configuration.profiles
-        chosen = configuration.profile(self._begins_with or "") or self._profile()
+        chosen = self._profile() or configuration.profile(self._named)
         index = profiles.index(chosen) if chosen in profiles else 0
         several = len(profiles) > 1 and self._start_local is None
         self.query_one("#profile-row").display = several
@@ -201,7 +203,8 @@ class LoginScreen(Screen[None]):
     def _sign_in_with(self, password: str) -> None:
         host, port, user = self._typed()
         tick = self.query_one(FollowTick).value
-        self.post_message(self.SignIn(host, int(port), user, password, tick))
+        name = profile.name if (profile := self._profile()) is not None else ""
+        self.post_message(self.SignIn(host, int(port), user, password, tick, name))
 
     def _typed(self) -> tuple[str, str, str]:
         """Host, port and user as they stand in the form."""
@@ -215,11 +218,12 @@ class LoginScreen(Screen[None]):
         host, port, user = self._typed()
         if not (port.isascii() and port.isdigit()):
             return None
-        return self._configuration.profile_for(host, int(port), user)
+        return self._configuration.profile_for(host, int(port), user, self._named)
 
     @on(ProfilePick.Picked)
     def _picked(self, event: ProfilePick.Picked) -> None:
         profile = self._configuration.profiles[event.index]
+        self._named = profile.name
         self.query_one("#host", Field).value = self._host = profile.host
         self.query_one("#port", Field).value = str(profile.port)
         self.query_one("#user", Field).value = profile.user

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,8 @@ class LastServer:
     host: str
     port: int
     user: str
+    profile: str = ""
+    """The name of the profile, where it was with one."""
 
 
 class ClientState:
@@ -55,9 +57,11 @@ class ClientState:
         """Whether "follow everyone here" was ticked for this server; it is at the first visit."""
         return self._follow.get(_key(host, port), True)
 
-    def signed_in(self, host: str, port: int, user: str, follow_everyone: bool) -> None:
+    def signed_in(
+        self, host: str, port: int, user: str, follow_everyone: bool, profile: str = ""
+    ) -> None:
         """Remember a successful sign-in."""
-        self.last = LastServer(host, port, user)
+        self.last = LastServer(host, port, user, profile)
         key = _key(host, port)
         self._follow.pop(key, None)
         self._follow[key] = follow_everyone
@@ -74,7 +78,9 @@ class ClientState:
         if isinstance(last, dict):
             host, port, user = last.get("host"), last.get("port"), last.get("user")
             if isinstance(host, str) and isinstance(user, str) and type(port) is int:
-                self.last = LastServer(host, port, user)
+                profile = last.get("profile")
+                name = profile if isinstance(profile, str) else ""
+                self.last = LastServer(host, port, user, name)
         follow = kept.get("follow_everyone")
         if isinstance(follow, dict):
             self._follow = {key: tick for key, tick in follow.items() if isinstance(tick, bool)}
@@ -82,7 +88,7 @@ class ClientState:
     def _save(self) -> None:
         """Write the file whole or not at all. Raises `OSError`."""
         assert self.last is not None
-        last = {"host": self.last.host, "port": self.last.port, "user": self.last.user}
+        last = asdict(self.last)
         kept = {"last": last, "follow_everyone": self._follow}
         write_private(self._path, json.dumps(kept, indent=1))
 

@@ -7,11 +7,14 @@ from textual.widgets import Static
 
 from chat_server.demo_accounts import DEMO_PASSWORD
 from chat_tui.configuration import load
+from chat_tui.events import SignedIn
 from chat_tui.fetched_password import PasswordFetched
 from chat_tui.screens.wire import WireScreen
 from chat_tui.start import Start
+from chat_tui.storage.state import ClientState
 from chat_tui.widgets.field import Field
 from tests.tui.bench import Bench, form
+from tests.tui.fake_session import COMMANDS
 from tests.tui.test_command_line import run
 
 PROFILES = """\
@@ -105,6 +108,31 @@ async def test_a_profile_is_known_by_its_user_and_server(
         assert "from the variable" not in bench.shown()
         await bench.press("enter")
         assert bench.session.told == [], "her password is not alice's"
+
+
+async def test_of_two_profiles_of_the_same_user_the_chosen_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORK_SECRET", "hunter2")
+    monkeypatch.setenv("OTHER_SECRET", "other")
+    work = PROFILES.split("[profiles.home]")[0]
+    other = work.replace("work", "on-call").replace("dev", "ops").replace("WORK_", "OTHER_")
+    async with form(tmp_path, start_with(tmp_path, work + other)) as bench:
+        bench.app.login.query_one("#profile").focus()
+        await bench.press("right")
+        assert "‹ on-call ›  2 of 2" in bench.shown()
+        assert "from the variable OTHER_SECRET" in bench.shown()
+        await bench.press("f5")
+        assert "‹ on-call ›  2 of 2" in bench.shown()
+        await bench.press("enter")
+        await bench.until(lambda: bench.session.told)
+        asked = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
+        assert bench.session.told == [asked]
+        bench.session.notices.append(SignedIn("alice", COMMANDS))
+        await bench.until(lambda: ClientState(tmp_path).last, "who was signed in is remembered")
+        last = ClientState(tmp_path).last
+        assert last is not None
+        assert last.profile == "on-call", "the next start begins with it"
 
 
 async def test_colours_and_keys_are_read_again_by_a_key(tmp_path: Path) -> None:

@@ -89,3 +89,10 @@ def test_only_the_last_servers_are_kept(tmp_path: Path) -> None:
 
 def test_the_folder_is_our_own() -> None:
     assert state_folder().name == "lobby-chat"
+
+
+def test_the_profile_is_remembered(tmp_path: Path) -> None:
+    ClientState(tmp_path).signed_in("h", 9000, "u", True, "work")
+    assert ClientState(tmp_path).last == LastServer("h", 9000, "u", "work")
+    (tmp_path / "client.json").write_text('{"last": {"host": "h", "port": 1, "user": "u"}}')
+    assert ClientState(tmp_path).last == LastServer("h", 1, "u", "")
