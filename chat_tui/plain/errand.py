@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Final
 
+from chat_tui.account import Account
 from chat_tui.configuration import load
 from chat_tui.plain import start
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.signing_in import NobodyToSignInError, chosen_profile, with_password
 from chat_tui.storage.state import ClientState, state_folder
 from chat_tui.whom import whom
+
+_NOT_IN: Final = (ExitCode.REFUSED, ExitCode.NO_CONNECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,14 @@ class Errand:
         except NobodyToSignInError as error:
             print(f"chat-tui: {error}", file=sys.stderr)
             return ExitCode.USAGE
-        if self.send is not None:
-            return start.send(who, self.send, self.text)
-        if self.tail is not None:
-            return start.tail(who, self.tail, self.authors)
+        if self.send is not None or self.tail is not None:
+            code = self._in_a_room(who)
+            if profile is None and self.server is None and code in _NOT_IN:
+                words = (
+                    f"nothing named the server, so it was {who.server}: add --server or --profile"
+                )
+                print(f"chat-tui: {words}", file=sys.stderr)
+            return code
         everyone = state.follows_everyone(host, port)
         room = self.room or (profile.room if profile else None)
         return start.talk(
@@ -57,3 +65,8 @@ class Errand:
             configuration.settings.log_folder,
             lambda: state.signed_in(host, port, user, everyone, profile.name if profile else ""),
         )
+
+    def _in_a_room(self, who: Account) -> int:
+        if self.send is not None:
+            return start.send(who, self.send, self.text)
+        return start.tail(who, self.tail or "", self.authors)

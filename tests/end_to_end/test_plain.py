@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 
 from chat_server.demo_accounts import DEMO_PASSWORD
+from chat_tui.storage.state import ClientState
 from tests.server.server_program import ServerProgram
 
 PATIENCE = 20.0
@@ -132,6 +133,14 @@ def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
     assert nobody.returncode == 4
     assert nobody.stderr.count("\n") == 1
     assert nobody.stdout == ""
+
+
+def test_whoever_names_no_server_is_told_which_one_it_was(shell: Shell) -> None:
+    state = shell.home / "state" / "lobby-chat"
+    ClientState(state).signed_in("127.0.0.1", 1, "alice", True)
+    lost = shell.run("", "--send", "ops", "hello")
+    assert lost.returncode == 4
+    assert "nothing named the server, so it was 127.0.0.1:1: add --server or" in lost.stderr
 
 
 def test_a_script_names_a_profile_and_holds_no_password(shell: Shell) -> None:
