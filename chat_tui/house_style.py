@@ -54,7 +54,7 @@ class HouseStyle(App[None]):
         self.notify(
             "The mouse is the client's again."
             if self.mouse_on
-            else "The mouse is the terminal's: drag to select. F7 takes it back."
+            else f"The mouse is the terminal's: drag to select. {self.key_of('mouse')} ends that."
         )
 
     def tell_terminal_about_mouse(self) -> None:
@@ -103,6 +103,15 @@ class HouseStyle(App[None]):
     def get_key_display(self, binding: Binding) -> str:
         """Keys as they stand on the keyboard: F1, ^K, Tab."""
         return super().get_key_display(binding).title()
+
+    def key_of(self, action: str) -> str:
+        """The key that does it here and now, as the footer writes it; "" where none does.
+
+        `action`: as it is called where keys of one's own are set.
+        """
+        bindings = (active.binding for active in self.screen.active_bindings.values())
+        found = next((binding for binding in bindings if binding.id == action), None)
+        return "" if found is None else self.get_key_display(found)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The authors' colours, on whatever theme was chosen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual import on
 from textual.actions import SkipAction
@@ -33,6 +33,9 @@ from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.subscriptions import Subscriptions
 from chat_tui.widgets.talk_log import TalkLog
+
+if TYPE_CHECKING:
+    from chat_tui.house_style import HouseStyle
 
 _BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
 """Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
@@ -265,7 +268,8 @@ class ChatScreen(ChatPanes):
         """Let the place in view call nobody: no bell, no count in the title; or let it again."""
         place = self.session.model.place
         if self.attention.turn_muted():
-            self.app.notify(f"{place} is muted: no bell, nothing in the title. Ctrl+T ends that.")
+            key = cast("HouseStyle", self.app).key_of("mute")
+            self.app.notify(f"{place} is muted: no bell, nothing in the title. {key} ends that.")
         else:
             self.app.notify(f"{place} is no longer muted.")
         self.draw_attention()

@@ -83,12 +83,22 @@ async def test_scrolled_up_all_is_counted_and_nobody_called(
         await bench.until(lambda: header(bench) == "lobby · 4 here")
 
 
+async def test_notices_name_the_keys_as_they_were_set(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bench.app.set_keymap({"mute": "f12", "mouse": "f9"})
+        await bench.press("f12")
+        await bench.until(lambda: "F12 ends" in bench.shown())
+        await bench.press("f9")
+        await bench.until(lambda: "F9 ends" in bench.shown())
+
+
 async def test_a_key_mutes_the_room_and_f8_follows_everyone(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path) as bench:
         await bench.press("ctrl+t")
         await bench.until(lambda: header(bench) == "lobby · 4 here · muted")
+        assert "^T ends" in bench.shown()
         assert "no bell" in bench.shown()
         assert bench.rows(bench.app.chat.query_one(RoomList))[2].split() == ["▸", "lobby", "⊘", "4"]
         await look_away(bench)
