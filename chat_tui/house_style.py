@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
 from chat_tui.terminal.agreed_widths import AgreedWidths
-from chat_tui.theme import DARK, LIGHT, author_variables
+from chat_tui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
 """What Textual asks a terminal for: clicks, movements, and two ways of telling where."""
@@ -34,11 +34,12 @@ class HouseStyle(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.stand_ins = AgreedWidths()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        for theme in (DARK, LIGHT, *ANSI):
+            self.register_theme(theme)
         # Before the first frame, and unwatched: nothing has to be styled a second time.
         if "TEXTUAL_THEME" not in os.environ:
             self.set_reactive(App.theme, DARK.name)
+            self.stylesheet.set_variables(self.get_css_variables())
         self.animation_level = "none"  # nothing moves but what somebody scrolls
 
     def on_mount(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final
 from zlib import crc32
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK: Final = Theme(
     name="lobby-dark",
@@ -80,6 +80,12 @@ LIGHT: Final = Theme(
 """The same by day."""
 
 
+ANSI: Final = tuple(
+    replace(BUILTIN_THEMES[name], primary="ansi_magenta", accent="ansi_magenta")
+    for name in ("ansi-dark", "ansi-light")
+)
+"""Textual's two of the terminal's own colours, with one accent: it is readable on any ground."""
+
 IN_SIXTEEN: Final = {DARK.name: "ansi-dark", LIGHT.name: "ansi-light"}
 """What stands for our themes where the terminal has sixteen colours: the nearest of those to ours
 are black, white and grey."""
@@ -112,11 +118,11 @@ _ON_LIGHT: Final = (
 )
 _OF_A_DARK_TERMINAL: Final = (
     *("ansi_bright_red", "ansi_bright_green", "ansi_bright_yellow", "ansi_bright_blue"),
-    *("ansi_bright_magenta", "ansi_bright_cyan", "ansi_green", "ansi_magenta"),
+    *("ansi_bright_cyan", "ansi_green", "ansi_yellow", "ansi_cyan"),
 )
 _OF_A_LIGHT_TERMINAL: Final = (
     *("ansi_red", "ansi_green", "ansi_yellow", "ansi_blue"),
-    *("ansi_magenta", "ansi_cyan", "ansi_bright_red", "ansi_bright_blue"),
+    *("ansi_cyan", "ansi_bright_red", "ansi_bright_blue", "ansi_bright_black"),
 )
 
 

@@ -1,7 +1,8 @@
 """Draws the pictures of the README: the real client at a real server, with an evening's talk.
 
-`make picture` runs it. It writes login.svg, chat.svg and narrow.svg beside itself. Names, times and
-the round trip are always the same, so that a picture only changes when the client does.
+`make picture` runs it. It writes login.svg, chat.svg, light.svg and narrow.svg beside itself.
+Names, times and the round trip are always the same, so that a picture only changes when the client
+does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,20 +25,23 @@ from unittest.mock import patch
 import bcrypt
 from textual.pilot import Pilot
 
-import chat_server.server
 from chat_server.config import Config
 from chat_server.event_log import EventLog
+from chat_server.local_clock import LocalClock
 from chat_server.server import ChatServer
 from chat_server.users import UserStore
 from chat_tui.app import ChatApp
 from chat_tui.events import RoundTrip
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.conversations import place_of
 from chat_tui.model.entries import EntryState
+from chat_tui.model.room_log import RoomLog
 from chat_tui.screens.login import FollowTick
 from chat_tui.screens.wording import about_local
 from chat_tui.session import ChatSession
 from chat_tui.start import Start
 from chat_tui.storage.state import ClientState
+from chat_tui.theme import DARK, LIGHT
 from chat_tui.widgets.composer import Composer
 
 HERE: Final = Path(__file__).parent
@@ -63,8 +68,10 @@ TALK: Final = (
     ("21:05:00", "dan", ""),  # comes
     ("21:05:12", "dan", "hello from netcat!"),
     ("21:06:30", "alice", "hi dan"),
+    ("21:07:15", "grace", "/msg alice lunch tomorrow?"),
     ("21:08:55", "carol", "found it: two lines. Would you have a look, bob?"),
-    ("21:09:37", "bob", "merged"),
+    ("21:09:20", "carol", "/me puts the kettle on"),
+    ("21:09:37", "bob", "merged. alice, it is green again"),
     ("21:09:50", "alice", "thanks, both of you!"),
 )
 """Time, author, text. What alice says last is still on its way."""
@@ -142,19 +149,19 @@ async def until(pilot: Pilot[None], what: str, true: Callable[[], bool]) -> None
     await pilot.pause()
 
 
-async def draw_login(folder: Path) -> None:
+async def draw_login(folder: Path, into: Path) -> None:
     """The form as `--local` shows it, filled in."""
     app = app_for(9000, folder)
     async with app.run_test(size=(80, 24)) as pilot:
         app.login.hint(about_local(9000, DEMO_NAMES, PASSWORD, "", ours=True))
         await pilot.press(*PASSWORD)
-        save(app, "login")
+        save(app, into / "login.svg")
 
 
-async def draw_chat(folder: Path) -> None:
+async def draw_chat(folder: Path, into: Path) -> None:
     """A lively room, wide and narrow."""
     with ExitStack() as evening:
-        evening.enter_context(patch.object(chat_server.server, "datetime", Clock))
+        evening.enter_context(patch.object(LocalClock, "__call__", lambda _: Clock.now()))
         port = evening.enter_context(server_with_accounts(folder))
         people: dict[str, Neighbour] = {}
 
@@ -169,7 +176,8 @@ async def draw_chat(folder: Path) -> None:
             await sign_in(app, pilot)
             model = app.session.model
             for Clock.shown, name, text in TALK[:-1]:
-                begun = model.log.end
+                log = model.log_of(place_of(name)) if text.startswith("/msg") else model.log
+                begun = log.end
                 if name == "alice":
                     await write(app, pilot, text)
                     await until(pilot, "the echo", lambda: not pending(model))
@@ -177,7 +185,7 @@ async def draw_chat(folder: Path) -> None:
                     people[name].say(text)
                 else:
                     comes(name)
-                await until(pilot, text or name, partial(longer_than, model, begun))
+                await until(pilot, text or name, partial(longer_than, log, begun))
             # Nothing more is taken in: so what is said now stays without its echo.
             with patch.object(ChatSession, "pump", return_value=False):
                 Clock.shown, _, text = TALK[-1]
@@ -187,10 +195,14 @@ async def draw_chat(folder: Path) -> None:
                 model.apply(RoundTrip(0.003))
                 app.chat.draw(model.take_changes())
                 await pilot.pause()
-                save(app, "chat")
+                save(app, into / "chat.svg")
+                app.theme = LIGHT.name
+                await pilot.pause()
+                save(app, into / "light.svg")
+                app.theme = DARK.name
                 await pilot.resize_terminal(56, 20)
                 await pilot.pause()
-                save(app, "narrow")
+                save(app, into / "narrow.svg")
 
 
 async def sign_in(app: ChatApp, pilot: Pilot[None]) -> None:
@@ -211,9 +223,9 @@ async def write(app: ChatApp, pilot: Pilot[None], text: str) -> None:
     await pilot.press("enter")
 
 
-def longer_than(model: ChatModel, entries: int) -> bool:
+def longer_than(log: RoomLog, entries: int) -> bool:
     """Whether something has been said since the log had so many entries."""
-    return model.log.end > entries
+    return log.end > entries
 
 
 def pending(model: ChatModel) -> bool:
@@ -221,20 +233,20 @@ def pending(model: ChatModel) -> bool:
     return model.log[model.log.end - 1].state is EntryState.PENDING
 
 
-def save(app: ChatApp, name: str) -> None:
+def save(app: ChatApp, picture: Path) -> None:
     """Write what the client shows."""
-    picture = HERE / f"{name}.svg"
     # Without this, some renderers drop the space that a text begins with.
     drawn = app.export_screenshot(title="Lobby").replace("<svg ", '<svg xml:space="preserve" ', 1)
     picture.write_text(drawn, encoding="utf-8")
-    print(f"docs/pictures/{picture.name}")
+    print(picture.name)
 
 
-async def main() -> None:
-    """Draw all of them."""
+async def main(into: Path = HERE) -> None:
+    """Draw all of them, into a folder."""
+    os.environ["TERM"] = "xterm-256color"  # with fewer colours the client takes other themes
     with TemporaryDirectory() as folder:
-        await draw_login(Path(folder))
-        await draw_chat(Path(folder))
+        await draw_login(Path(folder), into)
+        await draw_chat(Path(folder), into)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,12 @@ async def test_every_theme_draws_the_chat(tmp_path: Path) -> None:
             assert "hello" in bench.shown()
 
 
+async def test_the_form_comes_up_in_our_colours(tmp_path: Path) -> None:
+    app, _ = app_with(tmp_path)
+    async with app.run_test():
+        assert app.screen.styles.background == Color.parse(DARK.background)
+
+
 async def test_another_theme_changes_what_is_on_the_screen_already(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.hear("bob", "hello")

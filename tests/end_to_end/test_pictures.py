@@ -1,0 +1,24 @@
+"""The pictures of the README can be drawn, and the README shows those that are."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+
+
+async def test_the_pictures_of_the_readme_are_drawn_from_the_client(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(
+        "make_pictures", PROJECT / "docs" / "pictures" / "make_pictures.py"
+    )
+    assert spec
+    assert spec.loader
+    make_pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_pictures)
+    await make_pictures.main(tmp_path)
+    drawn = {picture.name: picture.read_text("utf-8") for picture in tmp_path.glob("*.svg")}
+    assert "password123" in drawn["login.svg"]
+    for name in ("chat.svg", "light.svg", "narrow.svg"):
+        assert "kettle" in drawn[name]
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    assert set(re.findall(r"docs/pictures/(\w+\.svg)", readme)) == drawn.keys()
