@@ -5,6 +5,7 @@ Texts in here are as the server sent them; the model makes them safe for a termi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -221,6 +222,16 @@ class TextReturned:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsWaiting:
+    """What was typed and waits for an answer that leads to where it is meant for, by place.
+
+    Each as it would have to stand in the composer. It will be said, or comes as `TextReturned`.
+    """
+
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class RoundTrip:
     """The time between a request and its answer, in seconds."""
 
@@ -258,6 +269,7 @@ Event = (
     | OwnRefused
     | ServerLine
     | TextReturned
+    | WordsWaiting
     | RoundTrip
     | Gap
 )

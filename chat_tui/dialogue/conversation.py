@@ -37,15 +37,10 @@ from chat_tui.dialogue.requests import (
     read_reply,
     request,
 )
+from chat_tui.dialogue.submission import lines_of
 from chat_tui.dialogue.wish import Wish
 from chat_tui.events import Event
-from chat_tui.typed import (
-    CommandLine,
-    problem_of_old,
-    sending_problem,
-    text_behind,
-    typed_lines,
-)
+from chat_tui.typed import CommandLine
 
 _Shown = Literal["reply", "error", "notice"]
 
@@ -79,6 +74,7 @@ class Conversation:
         self._out = Outbound(commands, now)
         self._own = OwnWords(name, self._out, own_ids, tell)
         self._private = PrivateWords(self._out, own_ids, tell)
+        self._waiting: dict[str, str] = {}  # as it was told last
         self.last_words = ""
         """What the server said about why it is going to hang up."""
         self.goodbye: events.SignedOut | None = None
@@ -105,8 +101,7 @@ class Conversation:
     @property
     def wish(self) -> Wish:
         """What the next connection has to bring back if this one is lost now."""
-        goals = [asked.subject for asked in self._out.requests() if asked.kind is Kind.JOIN]
-        goals += self._held.rooms()
+        goals = [self._goal, *self._held.rooms()]
         possible = [goal for goal in goals if canonical_name(goal)]
         room = possible[-1] if possible else self._room
         follow = set(self._following.wanted)
@@ -117,13 +112,18 @@ class Conversation:
                 follow.discard(asked.subject)
         return Wish(room, frozenset(follow), again=True)
 
+    @property
+    def _goal(self) -> str:
+        """The room that we are on the way to, else the one that we are in."""
+        goals = [asked.subject for asked in self._out.requests() if asked.kind is Kind.JOIN]
+        return goals[-1] if goals else self._room
+
     def submit(self, text: str, now: float, to: str = "") -> None:
         """Enter in the composer gave `text`: one line or several. All of it is sent or nothing.
 
         `to`: whom alone it is for; empty: it is for the room.
         """
-        lines = [self._meant(line, to) for line in typed_lines(text)]
-        problem = next(filter(None, (self._problem_of(line, to) for line in lines)), None)
+        lines, problem = lines_of(text, to, self._out)
         if problem is None:
             self._held.add(lines)
             self._go_on(now)
@@ -163,6 +163,7 @@ class Conversation:
         self._own.settle()
         self._private.settle()
         returned, commands, private = self._held.take_all()
+        self._tell_what_waits()
         lost = "The connection was lost: it was not sent"
         if returned:
             self._tell(events.TextReturned(returned, lost))
@@ -366,6 +367,14 @@ class Conversation:
         if refused:
             self._show(f"No longer following {', '.join(refused)}: the server refuses it", "error")
         self._out.advance(now)
+        self._tell_what_waits()
+
+    def _tell_what_waits(self) -> None:
+        """Whoever keeps what is typed on disk has to know of it, too."""
+        waiting = self._held.texts(self._goal) if self._held else {}
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self._tell(events.WordsWaiting(waiting))
 
     def _is_on_the_move(self) -> bool:
         return any(asked.kind is Kind.JOIN for asked in self._out.requests())
@@ -402,28 +411,3 @@ class Conversation:
 
     def _show(self, text: str, kind: _Shown) -> None:
         self._tell(events.ServerLine(text, kind))
-
-    def _meant(self, line: CommandLine | Text, to: str) -> CommandLine | Text | Deed | Privately:
-        """A typed line as what it is: also what ends in a text is said by us and may get lost."""
-        if isinstance(line, Text):
-            return Privately(to, line.text.lstrip(" "), typed=False) if to else line
-        if line.word == "/me" and self._knows(line) and (deed := text_behind(line, 1)):
-            return Deed(deed)
-        if line.word == "/msg" and self._knows(line) and (said := text_behind(line, 2)):
-            name = canonical_name(line.arguments[0])
-            return line if name is None else Privately(name, said, typed=True)
-        return line
-
-    def _knows(self, line: CommandLine) -> bool:
-        return line.word in self._out.commands
-
-    def _problem_of(self, line: CommandLine | Text | Deed | Privately, to: str) -> str | None:
-        if isinstance(line, Deed) and to:
-            return f"Not sent: /me tells the whole room, and here only {to} reads you"
-        if isinstance(line, Privately) and "/msg" not in self._out.commands:
-            return "Not sent: this server knows no private messages"
-        if isinstance(line, Deed | Privately):
-            line = line.command
-        if self._out.one_at_a_time and (problem := problem_of_old(line, self._out.commands)):
-            return problem
-        return sending_problem(line)

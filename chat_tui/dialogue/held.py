@@ -83,6 +83,22 @@ class Held:
         self._items.clear()
         return *_returned(rest), private
 
+    def texts(self, room: str) -> dict[str, str]:
+        """What is to be said, by place, as it would have to stand in the composer.
+
+        `room`: where that is said which waits for no other change of room.
+        """
+        waiting: dict[str, list[Wanted]] = {}
+        for item in self._items:
+            goal = self._room_of(item)
+            if goal is not None:
+                room = goal
+            elif isinstance(item, Privately) and not item.typed:
+                waiting.setdefault(item.place, []).append(Text(item.text))
+            else:
+                waiting.setdefault(room, []).append(item)
+        return {place: text for place, items in waiting.items() if (text := _returned(items)[0])}
+
     def rooms(self) -> list[str]:
         """The rooms that are to be gone to, in order."""
         rooms = [self._room_of(item) for item in self._items]

@@ -21,6 +21,11 @@ class Privately:
     typed: bool
 
     @property
+    def place(self) -> str:
+        """The conversation that it belongs to."""
+        return f"@{self.name}"
+
+    @property
     def command(self) -> CommandLine:
         """The command that says it."""
         return private_line(self.name, self.text)
@@ -29,7 +34,7 @@ class Privately:
         """It goes back to where it was typed."""
         if self.typed:  # a command says by itself whom it is meant for
             return events.TextReturned(self.command.line, reason)
-        return events.TextReturned(composed([self.text]), reason, f"@{self.name}")
+        return events.TextReturned(composed([self.text]), reason, self.place)
 
 
 class PrivateWords:
@@ -47,7 +52,7 @@ class PrivateWords:
         """Say it. Raises `LineTooLong`."""
         origin = Origin.TYPED if wanted.typed else Origin.CLICKED
         asked, own_id = request(wanted.command, origin), next(self._own_ids)
-        self._tell(events.OwnPending(own_id, f"@{wanted.name}", wanted.text))
+        self._tell(events.OwnPending(own_id, wanted.place, wanted.text))
         self._asked.append((asked, wanted, own_id))
         self._out.send(asked, now)
 

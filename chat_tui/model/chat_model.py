@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -82,6 +82,8 @@ class ChatModel:
         self._elsewhere = Elsewhere()
         self.conversations = Conversations()
         self.drafts = Drafts()
+        self.waiting: Mapping[str, str] = {}
+        """What was typed and waits to be said, by place, as it would stand in the composer."""
         self._going_to: str | None = None  # the room that a join is under way to
         self._changes |= set(Pane)
 
@@ -230,6 +232,8 @@ class ChatModel:
                 self._add(self.place, EntryKind.SERVER, reason)
             case events.Gap(lost_at, back_at):
                 self._gap(lost_at, back_at)
+            case events.WordsWaiting(texts):
+                self.waiting = {safe_name(place): text for place, text in texts.items()}
             case events.SignInRefused() | events.TextReturned():
                 pass  # for the screen: ChatSession.take_notices
 

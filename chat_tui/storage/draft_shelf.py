@@ -20,6 +20,7 @@ from chat_tui.model.drafts import Drafts
 from chat_tui.model.text import safe_name
 from chat_tui.slash_guard import holds_secret
 from chat_tui.storage.private_files import file_stem, write_private
+from chat_tui.typed import put_back
 
 _FOLDER: Final = "drafts"
 
@@ -92,6 +93,8 @@ class DraftShelf:
             return self._seen
         unproved = self._model.unproved()
         drafts = self._drafts.all()
+        for place, waiting in self._model.waiting.items():
+            drafts[place] = put_back(waiting, drafts.get(place, ""))
         return {
             place: Kept(drafts.get(place, ""), tuple(unproved.get(place, ())))
             for place in drafts.keys() | unproved.keys()

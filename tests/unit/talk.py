@@ -8,7 +8,7 @@ from typing import TypeVar
 from chat_server.wire import replies
 from chat_tui.dialogue import Dialogue, Ending
 from chat_tui.dialogue.wish import Wish
-from chat_tui.events import Event, RoundTrip
+from chat_tui.events import Event, RoundTrip, WordsWaiting
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
 ACCEPTED = f"[SERVER] {replies.LOGIN_SUCCESSFUL}"
@@ -65,9 +65,9 @@ class Talk:
         return [line.decode().removesuffix("\n") for line in self.dialogue.take_lines()]
 
     def events(self) -> list[Event]:
-        """What was learned since the last call, but for round trips, which come with any answer."""
+        """What was learned since the last call, but for what comes with any answer or any wait."""
         learned = self.dialogue.take_events()
-        return [event for event in learned if not isinstance(event, RoundTrip)]
+        return [event for event in learned if not isinstance(event, RoundTrip | WordsWaiting)]
 
     def of(self, kind: type[E]) -> list[E]:
         """What was learned since the last call, of one kind; the rest is forgotten."""

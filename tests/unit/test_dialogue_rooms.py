@@ -38,6 +38,19 @@ def test_what_is_typed_after_a_click_waits_for_the_answer() -> None:
     assert talk.sent() == ["/who", "/rooms", "hello dev", "/rooms", "more"]
 
 
+def test_what_waits_is_told_so_that_it_can_be_kept() -> None:
+    talk = online().clicks("dev").types("hello").types("//slash").clicks("ops").types("/me waves")
+    talk.dialogue.submit("psst", talk.now, "bob")
+    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.WordsWaiting)]
+    assert told[-1].texts == {"dev": "hello\n/slash", "ops": "/me waves", "@bob": "psst"}
+    talk.server("[SERVER] Joined room 'dev'")
+    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.WordsWaiting)]
+    assert told[-1].texts == {"ops": "/me waves", "@bob": "psst"}
+    talk.breaks()
+    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.WordsWaiting)]
+    assert told[-1].texts == {}
+
+
 def test_what_was_typed_before_a_click_is_said_in_the_old_room() -> None:
     talk = online().types("in the lobby").clicks("dev")
     assert talk.sent() == ["in the lobby", "/join dev"]

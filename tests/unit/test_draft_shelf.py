@@ -211,3 +211,14 @@ def test_drafts_themselves() -> None:
     drafts.put("dev", "y")
     drafts.put("lobby", "")
     assert (drafts.of("lobby"), drafts.of("dev"), drafts.all()) == ("", "y", {"dev": "y"})
+
+
+def test_what_waits_to_be_said_is_kept_in_front_of_the_draft(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("dev", "half")
+    model.apply(events.WordsWaiting({"dev": "whole", "ops": "another"}))
+    rest(shelf)
+    assert begun(tmp_path).drafts.all() == {"dev": "whole\nhalf", "ops": "another"}
+    model.apply(events.WordsWaiting({}))
+    rest(shelf)
+    assert begun(tmp_path).drafts.all() == {"dev": "half"}
