@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Final
 
 from chat_tui.account import Account
 from chat_tui.configuration import load
@@ -13,8 +12,6 @@ from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.signing_in import NobodyToSignInError, chosen_profile, with_password
 from chat_tui.storage.state import ClientState, state_folder
 from chat_tui.whom import whom
-
-_NOT_IN: Final = (ExitCode.REFUSED, ExitCode.NO_CONNECTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +40,18 @@ class Errand:
             profile = chosen_profile(
                 configuration, self.profile, or_only=not (self.server or self.user)
             )
+            if profile is None and self.server is None and not self._is_talk:
+                raise NobodyToSignInError(
+                    "which server? Add --server HOST[:PORT], or --profile and one that "
+                    f"{configuration.path} has"
+                )
             host, port, user = whom(profile, self.server, self.user, state.last, user_here)
             who = with_password(configuration, profile, host, port, user)
         except NobodyToSignInError as error:
             print(f"chat-tui: {error}", file=sys.stderr)
             return ExitCode.USAGE
-        if self.send is not None or self.tail is not None:
-            code = self._in_a_room(who)
-            if profile is None and self.server is None and code in _NOT_IN:
-                words = (
-                    f"nothing named the server, so it was {who.server}: add --server or --profile"
-                )
-                print(f"chat-tui: {words}", file=sys.stderr)
-            return code
+        if not self._is_talk:
+            return self._in_a_room(who)
         everyone = state.follows_everyone(host, port)
         room = self.room or (profile.room if profile else None)
         return start.talk(
@@ -65,6 +61,11 @@ class Errand:
             configuration.settings.log_folder,
             lambda: state.signed_in(host, port, user, everyone, profile.name if profile else ""),
         )
+
+    @property
+    def _is_talk(self) -> bool:
+        """Whether somebody is there who sees whom they speak as; else it is a script's errand."""
+        return self.send is None and self.tail is None
 
     def _in_a_room(self, who: Account) -> int:
         if self.send is not None:

@@ -135,12 +135,15 @@ def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
     assert nobody.stdout == ""
 
 
-def test_whoever_names_no_server_is_told_which_one_it_was(shell: Shell) -> None:
+@pytest.mark.parametrize("errand", ["--send", "--tail"])
+def test_a_script_that_names_no_server_takes_its_password_nowhere(
+    shell: Shell, errand: str
+) -> None:
     state = shell.home / "state" / "lobby-chat"
-    ClientState(state).signed_in("127.0.0.1", 1, "alice", True)
-    lost = shell.run("", "--send", "ops", "hello")
-    assert lost.returncode == 4
-    assert "nothing named the server, so it was 127.0.0.1:1: add --server or" in lost.stderr
+    ClientState(state).signed_in("127.0.0.1", shell.port, "alice", True)
+    asked = shell.run("", errand, "ops")
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("chat-tui: which server? Add --server HOST[:PORT], or --prof")
 
 
 def test_a_script_names_a_profile_and_holds_no_password(shell: Shell) -> None:
