@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import normalize
 
 from chat_server.wire.protocol import clean, words
 from chat_tui.model.known_commands import KNOWN_COMMANDS, Argument
@@ -33,6 +34,9 @@ _COMMAND: Final = re.compile(r"/[^\W\d_]{1,20}")
 _BEFORE_IT: Final = re.compile(
     r"[\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
 )
+
+_SLASHES: Final = str.maketrans("\uff0f\u2044\u2215\u29f8", "////")
+"""What looks like a slash: an input method for Chinese or Japanese gives the first."""
 
 _WORD_SHOWN: Final = 24
 
@@ -104,12 +108,12 @@ def nearest(word: str, commands: Iterable[str], *, with_words: bool = False) -> 
 
 def _one_line(line: str, commands: Collection[str]) -> HeldBack | None:
     before = _BEFORE_IT.match(line)
-    meant = line[before.end() :] if before else line
+    meant = _as_typed_plainly(line[before.end() :] if before else line)
     if meant.startswith("//") or not meant.startswith("/"):
         return None
     word, *rest = meant.split(None, 1)
     near = nearest(word, commands, with_words=bool(rest))
-    if before is None:
+    if line.startswith("/"):
         if near is None:
             return HeldBack(f"{_shown(word)} is no command. Tab: say it as text", "/" + line)
         instead = " ".join((near, *rest))
@@ -119,11 +123,20 @@ def _one_line(line: str, commands: Collection[str]) -> HeldBack | None:
         return None
     instead = " ".join((near, *rest)) if near else ""
     offered = f" Tab: {_shown(instead)}" if instead else ""
-    return HeldBack(f"Not sent: a space before {_shown(word)}.{offered}", instead)
+    wrong = "a space before" if before else "other signs in"
+    return HeldBack(f"Not sent: {wrong} {_shown(word)}.{offered}", instead)
+
+
+def _as_typed_plainly(line: str) -> str:
+    """The line with its first word as a keyboard of ASCII gives it."""
+    if line[:1].translate(_SLASHES) != "/":
+        return line
+    word, *rest = line.split(None, 1)
+    return " ".join((normalize("NFKC", word.translate(_SLASHES)), *rest))
 
 
 def _holds_secret(line: str, user: str = "") -> bool:
-    first, *rest = words(clean(_BEFORE_IT.sub(" ", line))) or [""]
+    first, *rest = words(clean(_BEFORE_IT.sub(" ", _as_typed_plainly(line.strip())))) or [""]
     if first.casefold().replace("//", "/", 1) in _WITH_SECRETS:
         return bool(rest)
     if first.casefold() != _LOGIN.casefold() or len(rest) < 2:
@@ -134,7 +147,7 @@ def _holds_secret(line: str, user: str = "") -> bool:
 
 def _meant_word(line: str) -> str:
     """The word of the command that a line looks like; empty where it looks like none."""
-    word = _BEFORE_IT.sub(" ", line).lstrip().partition(" ")[0]
+    word = _as_typed_plainly(_BEFORE_IT.sub(" ", line).lstrip()).partition(" ")[0]
     return word if _COMMAND.fullmatch(word) else ""
 
 

@@ -41,7 +41,9 @@ class LoginScreen(Screen[None]):
     """Server, port, user, password, a tick. Posts `SignIn`; is told what came of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "app.focus_next", "Next field"),
+        # With priority: what is typed right behind it, a password perhaps, is for the next field.
+        Binding("tab", "app.focus_next", "Next field", priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("f1", "app.help", "Help"),
         Binding("escape", "cancel", "Cancel"),
     ]

@@ -13,6 +13,7 @@ from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from chat_tui.model.completion import Choice, Offer
+from chat_tui.widgets.editing_keys import act_at_once
 
 _CHOOSES: Final = {"tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 """Keys that go through the choices, and which way."""
@@ -74,11 +75,7 @@ class CompletingArea(TextArea):
         self._show(None)
 
     async def on_key(self, event: events.Key) -> None:
-        """Keys that mean the choices; the others are for the text.
-
-        Textual runs a key's action only once the key has come up to the app, and letters that came
-        right behind it are in the text by then: what a key does here is done at once.
-        """
+        """Keys that mean the choices; the others are for the text."""
         if self._means_choices(event.key):
             event.stop()
             event.prevent_default()
@@ -86,14 +83,7 @@ class CompletingArea(TextArea):
         if self.is_choosing:
             self._show(None)
         self._by_hand = True
-        active = None if event.is_printable else self.screen.active_bindings.get(event.key)
-        if (
-            active is not None
-            and active.node is self
-            and await self.app.run_action(active.binding.action, self)
-        ):
-            event.stop()
-            event.prevent_default()
+        await act_at_once(self, event)
 
     def on_text_area_changed(self) -> None:
         """Offer what fits now."""

@@ -7,12 +7,17 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from chat_server.wire.protocol import clean
+from chat_tui.widgets.editing_keys import act_at_once
 
 
 class Field(Input):
     """An `Input` whose pasted text is only text: a terminal would obey what it holds otherwise."""
 
     cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
+
+    async def on_key(self, event: events.Key) -> None:
+        """Edit at once."""
+        await act_at_once(self, event)
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert the first line of what was pasted, cleaned."""

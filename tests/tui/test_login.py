@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -260,3 +261,15 @@ class TestLocal:
         async with form(tmp_path, Start("127.0.0.1", 9000, "alice", None, start)) as bench:
             await bench.until(lambda: "No server could be started here" in said(bench))
             assert "users.json: [/] [red]x" in said(bench)
+
+
+async def test_keys_that_come_in_one_go_do_their_work_in_that_order(tmp_path: Path) -> None:
+    async with form(tmp_path) as bench:
+        user = bench.app.login.query_one("#user", Field)
+        user.value = ""
+        user.focus()
+        await bench.settle()
+        for key in ("b", "o", "x", "backspace", "b", "tab", *"secret", "home", "X"):
+            bench.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await bench.settle()
+        assert (value(bench, "user"), value(bench, "password")) == ("bob", "Xsecret")
