@@ -91,9 +91,9 @@ class ChatScreen(ChatPanes):
             urgent.append("back_to_composer")
         if unread_conversation(self.session.model):
             urgent.append("private")
-        return five_keys(
-            super().active_bindings, urgent, self.focused, folded=not self.has_class("-wide")
-        )
+        around = [] if self.focused is None else self.focused.ancestors_with_self
+        pane = [node for node in around if node not in (self, self.app)]
+        return five_keys(super().active_bindings, urgent, pane, folded=not self.has_class("-wide"))
 
     def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
         """A drag that ends beside the log selects nothing there. Called by Textual."""

@@ -112,8 +112,14 @@ class Situation:
     """The id of the pane that has the focus; empty: none of `PANES` has it."""
 
 
+_BY_WIDTH: Final = [(0, "-narrow"), (60, "-wide")]
+"""Columns from which the stylesheet's class holds: narrow puts what a key does below it."""
+
+
 class HelpScreen(ModalScreen[None]):
     """One page that scrolls."""
+
+    HORIZONTAL_BREAKPOINTS = _BY_WIDTH
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1,q", "dismiss", "Close"),

@@ -106,7 +106,7 @@ class LoginScreen(Screen[None]):
                 yield FollowTick("Follow everyone here", ticked, id="everyone")
                 yield Button("Sign in ⏎", id="go", variant="primary", compact=True)
             yield Static(id="said", markup=False)
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Put the cursor where something is missing; start the server that is to be there."""

@@ -153,6 +153,11 @@ async def test_the_footer_shows_the_five_that_matter_now(tmp_path: Path) -> None
             return [str(key.description) for key in footer.query(FooterKey)]
 
         await bench.until(lambda: words() == ["Help", "Rooms", "Jump", "Find", "Quit"])
+        await bench.press("ctrl+f")
+        await bench.until(lambda: words() == ["Older", "Newer", "Stay here", "Back", "Help"])
+        await bench.press("escape", "ctrl+o")  # a field of its own takes Ctrl+K for itself
+        await bench.until(lambda: words() == ["Write", "Help", "Jump", "Find", "Quit"])
+        await bench.press("escape")
         bench.session.tell(
             OwnPending(1, "lobby", "x"),
             OwnUnconfirmed(1),
