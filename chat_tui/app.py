@@ -232,14 +232,20 @@ class ChatApp(HouseStyle):
         yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
         yield SystemCommand(
             "Read the settings again",
-            f"F5: {self._own.configuration.path}",
+            f"{self.key_of('settings', 'F5')}: {self._own.configuration.path}",
             self.action_read_settings,
         )
-        yield SystemCommand("The wire", "F6: the raw lines, both ways", self.action_wire)
+        yield SystemCommand(
+            "The wire", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
+        )
         words = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
-        yield SystemCommand(words, "F7: select text as in any program", self.action_mouse)
-        yield SystemCommand("Help", "F1: all keys and signs", self.action_help)
-        yield SystemCommand("Quit", "Ctrl+Q", self.action_quit)
+        yield SystemCommand(
+            words, f"{self.key_of('mouse', 'F7')}: select text as in any program", self.action_mouse
+        )
+        yield SystemCommand(
+            "Help", f"{self.key_of('help', 'F1')}: all keys and signs", self.action_help
+        )
+        yield SystemCommand("Quit", self.key_of("quit", "Ctrl+Q"), self.action_quit)
 
 
 def _form_is_drawn() -> None:

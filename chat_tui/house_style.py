@@ -50,12 +50,13 @@ class HouseStyle(App[None]):
 
     def action_mouse(self) -> None:
         """Leave the mouse to the terminal, to select text as anywhere; or take it."""
+        key = self.key_of("mouse", "F7")
         self.mouse_on = not self.mouse_on
         self.tell_terminal_about_mouse()
         self.notify(
             "The mouse is the client's again."
             if self.mouse_on
-            else f"The mouse is the terminal's: drag to select. {self.key_of('mouse')} ends that."
+            else f"The mouse is the terminal's: drag to select. {key} ends that."
         )
 
     def tell_terminal_about_mouse(self) -> None:
@@ -105,14 +106,13 @@ class HouseStyle(App[None]):
         """Keys as they stand on the keyboard: F1, ^K, Tab."""
         return super().get_key_display(binding).title()
 
-    def key_of(self, action: str) -> str:
-        """The key that does it here and now, as the footer writes it; "" where none does.
+    def key_of(self, action: str, usual: str) -> str:
+        """The key that does it: the one of a person's own, or the `usual` one.
 
         `action`: as it is called where keys of one's own are set.
         """
-        bindings = (active.binding for active in self.screen.active_bindings.values())
-        found = next((binding for binding in bindings if binding.id == action), None)
-        return "" if found is None else self.get_key_display(found)
+        own = self._keymap.get(action, "").partition(",")[0]
+        return self.get_key_display(Binding(own, "")) if own else usual
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The authors' colours, on whatever theme was chosen."""

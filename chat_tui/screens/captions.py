@@ -79,10 +79,10 @@ def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
     return {name: count for name, count in counts.items() if count and name != model.place}
 
 
-def trouble(connection: ConnectionChanged, *, held_back: bool) -> Content | None:
+def trouble(connection: ConnectionChanged, *, held_back: bool, retry_key: str) -> Content | None:
     """What stands above the composer while the connection is lost; None: it is not.
 
-    `held_back`: somebody pressed Enter meanwhile.
+    `held_back`: somebody pressed Enter meanwhile. `retry_key`: what tries at once.
     """
     if connection.state not in _LOST:
         return None
@@ -90,4 +90,4 @@ def trouble(connection: ConnectionChanged, *, held_back: bool) -> Content | None
     if connection.state is not ConnectionState.WAITING:
         return Content(f"{what}, trying to come back…")
     seconds = max(1, round(connection.retry_in or 0))
-    return Content(f"{what}, next try in {seconds} s — Ctrl+R now")
+    return Content(f"{what}, next try in {seconds} s — {retry_key} now")

@@ -212,7 +212,8 @@ class ChatScreen(ChatPanes):
         if person:
             self.converse(person)
         else:
-            self.app.notify("No private conversation yet: Ctrl+K and a name begins one.")
+            key = cast("HouseStyle", self.app).key_of("jump", "Ctrl+K")
+            self.app.notify(f"No private conversation yet: {key} and a name begins one.")
 
     def action_walk(self, step: int) -> None:
         """Go to the place above or below."""
@@ -268,7 +269,7 @@ class ChatScreen(ChatPanes):
         """Let the place in view call nobody: no bell, no count in the title; or let it again."""
         place = self.session.model.place
         if self.attention.turn_muted():
-            key = cast("HouseStyle", self.app).key_of("mute")
+            key = cast("HouseStyle", self.app).key_of("mute", "Ctrl+T")
             self.app.notify(f"{place} is muted: no bell, nothing in the title. {key} ends that.")
         else:
             self.app.notify(f"{place} is no longer muted.")

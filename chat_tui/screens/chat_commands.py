@@ -11,8 +11,10 @@ from textual.content import Content
 
 from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.model.known_commands import KNOWN_COMMANDS
+from chat_tui.widgets.talk_log import TalkLog
 
 if TYPE_CHECKING:
+    from chat_tui.house_style import HouseStyle
     from chat_tui.screens.chat import ChatScreen
 
 
@@ -34,6 +36,10 @@ class _Offers(Provider):
         """The screen that the palette lies over."""
         return cast("ChatScreen", self.screen)
 
+    def key(self, action: str, usual: str) -> str:
+        """The key that does it; see `HouseStyle.key_of`."""
+        return cast("HouseStyle", self.app).key_of(action, usual)
+
     async def discover(self) -> Hits:
         """All of it, while nothing is typed."""
         for offer in self.offers():
@@ -53,30 +59,46 @@ class ChatCommands(_Offers):
 
     def offers(self) -> Iterator[_Offer]:
         """Only what is possible now."""
-        chat = self.chat
-        yield _Offer("Jump to a room, a person or a command", "Ctrl+K", chat.action_jump)
-        yield _Offer("The next private conversation", "F4", chat.action_private)
-        yield _Offer("The room or conversation above", "Alt+Up", partial(chat.action_walk, -1))
-        yield _Offer("The room or conversation below", "Alt+Down", partial(chat.action_walk, 1))
-        yield _Offer("Open or join a room by name", "Ctrl+O", chat.action_open_room)
-        yield _Offer("Rooms", "F2: to the list, or fold it", partial(chat.action_side, "rooms"))
-        yield _Offer("People", "F3: to the list, or fold it", partial(chat.action_side, "people"))
+        chat, key = self.chat, self.key
+        log = chat.query_one(TalkLog)
+        jump = key("jump", "Ctrl+K")
+        yield _Offer("Jump to a room, a person or a command", jump, chat.action_jump)
+        yield _Offer("The next private conversation", key("private", "F4"), chat.action_private)
+        above, below = key("place.above", "Alt+Up"), key("place.below", "Alt+Down")
+        yield _Offer("The room or conversation above", above, partial(chat.action_walk, -1))
+        yield _Offer("The room or conversation below", below, partial(chat.action_walk, 1))
+        opens = key("room.open", "Ctrl+O")
+        yield _Offer("Open or join a room by name", opens, chat.action_open_room)
+        for words, action, usual in (("Rooms", "rooms", "F2"), ("People", "people", "F3")):
+            does = f"{key(action, usual)}: to the list, or fold it"
+            yield _Offer(words, does, partial(chat.action_side, action))
         if chat.modern:
             everyone = chat.session.model.people.everyone
             words = "Follow everyone no longer" if everyone else "Follow everyone"
-            yield _Offer(words, "F8", chat.action_follow_everyone)
+            yield _Offer(words, key("people.everyone", "F8"), chat.action_follow_everyone)
         place = chat.session.model.place
         words = f"Mute {place} no longer" if place in chat.attention.muted else f"Mute {place}"
-        yield _Offer(words, "Ctrl+T: no bell, nothing in the title", chat.action_mute)
-        yield _Offer("Find in the log", "Ctrl+F: words, or from:alice", chat.action_find)
+        does = f"{key('mute', 'Ctrl+T')}: no bell, nothing in the title"
+        yield _Offer(words, does, chat.action_mute)
+        does = f"{key('log.find', 'Ctrl+F')}: words, or from:alice"
+        yield _Offer("Find in the log", does, chat.action_find)
         if chat.get_selected_text():
             yield _Offer("Copy what is selected", "Ctrl+C", chat.action_copy_text)
-        yield _Offer("Go to the newest message", "End", chat.action_newest)
+        for words, action, usual, run in (
+            ("Copy the chosen message", "log.copy", "C", log.action_copy_message),
+            ("See where its link leads", "log.link", "O", log.action_open_link),
+            ("Follow its author, or no longer", "log.follow", "F", log.action_follow_author),
+            ("Send the chosen message again", "log.resend", "R", log.action_resend_message),
+        ):
+            yield _Offer(words, f"{key(action, usual)} in the log", run)
+        yield _Offer("Go to the newest message", key("log.newest", "End"), chat.action_newest)
         if chat.check_action("resend", ()):
-            yield _Offer("Send the unconfirmed message again", "Ctrl+G", chat.action_resend)
+            again = key("message.resend", "Ctrl+G")
+            yield _Offer("Send the unconfirmed message again", again, chat.action_resend)
             yield _Offer("Let go of what is not confirmed", "it stays as it is", chat.action_let_go)
         if chat.check_action("retry", ()):
-            yield _Offer("Try to connect now", "Ctrl+R", chat.action_retry)
+            retry = key("connection.retry", "Ctrl+R")
+            yield _Offer("Try to connect now", retry, chat.action_retry)
         yield _Offer("Sign out", "Back to the form", chat.action_sign_out)
 
 

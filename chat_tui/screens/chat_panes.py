@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
@@ -35,6 +36,9 @@ from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.status_bar import StatusBar
 from chat_tui.widgets.subscriptions import Subscriptions
 from chat_tui.widgets.talk_log import TalkLog
+
+if TYPE_CHECKING:
+    from chat_tui.house_style import HouseStyle
 
 
 class ChatPanes(Screen[None]):
@@ -112,7 +116,8 @@ class ChatPanes(Screen[None]):
             composer.speak_to(model.writing_to)
             if model.connection.state is ConnectionState.ONLINE:
                 self._held_back = False
-            composer.say(trouble(model.connection, held_back=self._held_back))
+            key = cast("HouseStyle", self.app).key_of("connection.retry", "Ctrl+R")
+            composer.say(trouble(model.connection, held_back=self._held_back, retry_key=key))
 
     @property
     def at_end(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from itertools import zip_longest
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +18,9 @@ from chat_tui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
 from chat_tui.widgets.log_rows import RESEND_KEY
 from chat_tui.widgets.room_list import HERE, MUTED, WAITING
 from chat_tui.widgets.subscriptions import SPOKE
+
+if TYPE_CHECKING:
+    from chat_tui.house_style import HouseStyle
 
 PANES: Final = {
     "composer": "WRITING",
@@ -59,23 +63,32 @@ _KEYS_OF: Final = {
 }
 
 _KEYS: Final = (
-    ("Ctrl+K", "jump to a room, a person or a command by typing a part of it"),
-    ("Alt+Up, Alt+Down", "the room or conversation above, below"),
-    ("F4", "the next private conversation, one with something unread first"),
-    ("Ctrl+O", "open or join a room by its name"),
-    ("Ctrl+F", "find in the log: words, from:alice; Up older, Down newer, Esc back, Tab stay"),
-    ("F7", "leave the mouse to the terminal, to select as anywhere; or take it back"),
-    ("F2, F3", "the rooms, the people: go there; where they are folded, show them"),
-    ("F5", "read your settings again: colours, keys and all else"),
-    ("F6", "the raw lines that go over the wire, and the same for netcat"),
-    ("F8", "follow everyone, or only those you follow by name"),
-    ("Ctrl+T", "mute the room: no bell, nothing in the title; or no longer"),
-    (RESEND_KEY, "send a message again that was not confirmed"),
-    ("Ctrl+R", "while the connection is lost: try now"),
-    ("Ctrl+P", "all commands, themes among them"),
-    ("Tab, Esc", "the next pane, where nothing is to complete; back to the composer"),
-    ("F1, Ctrl+Q", "this page; quit"),
+    ("Ctrl+K", "jump", "jump to a room, a person or a command by typing a part of it"),
+    ("Alt+Up, Alt+Down", "place.above, place.below", "the room or conversation above, below"),
+    ("F4", "private", "the next private conversation, one with something unread first"),
+    ("Ctrl+O", "room.open", "open or join a room by its name"),
+    (
+        "Ctrl+F",
+        "log.find",
+        "find in the log: words, from:alice; Up older, Down newer, Esc back, Tab stay",
+    ),
+    ("F7", "mouse", "leave the mouse to the terminal, to select as anywhere; or take it back"),
+    (
+        "F2, F3",
+        "rooms, people",
+        "the rooms, the people: go there; where they are folded, show them",
+    ),
+    ("F5", "settings", "read your settings again: colours, keys and all else"),
+    ("F6", "wire", "the raw lines that go over the wire, and the same for netcat"),
+    ("F8", "people.everyone", "follow everyone, or only those you follow by name"),
+    ("Ctrl+T", "mute", "mute the room: no bell, nothing in the title; or no longer"),
+    (RESEND_KEY, "message.resend", "send a message again that was not confirmed"),
+    ("Ctrl+R", "connection.retry", "while the connection is lost: try now"),
+    ("Ctrl+P", "palette", "all commands, themes among them"),
+    ("Tab, Esc", "", "the next pane, where nothing is to complete; back to the composer"),
+    ("F1, Ctrl+Q", "help, quit", "this page; quit"),
 )
+"""Usual keys, the actions that they do (as they are called where keys are set), what that is."""
 
 _SIGNS: Final = (
     (HERE, "the room or the conversation in view: what you write goes there"),
@@ -163,7 +176,7 @@ class HelpScreen(ModalScreen[None]):
         for pane in (here, *(other for other in PANES if other != here)):
             yield PANES[pane], _KEYS_OF[pane]
             if pane == here:
-                yield "EVERYWHERE", _KEYS
+                yield "EVERYWHERE", [(self._keys(*row[:2]), row[2]) for row in _KEYS]
         yield "SIGNS", _SIGNS
         if situation.commands:
             known = KNOWN_COMMANDS
@@ -177,3 +190,8 @@ class HelpScreen(ModalScreen[None]):
         yield "THE SAME BY HAND", [(f"nc {situation.host} {situation.port}", "")]
         if situation.log_path:
             yield "THE LOG OF THE SERVER", [(situation.log_path, "")]
+
+    def _keys(self, usual: str, actions: str) -> str:
+        key_of = cast("HouseStyle", self.app).key_of
+        pairs = zip_longest(usual.split(", "), actions.split(", "), fillvalue="")
+        return ", ".join(key_of(action, key) for key, action in pairs)

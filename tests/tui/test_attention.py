@@ -98,7 +98,7 @@ async def test_a_key_mutes_the_room_and_f8_follows_everyone(
     async with chat(tmp_path) as bench:
         await bench.press("ctrl+t")
         await bench.until(lambda: header(bench) == "lobby · 4 here · muted")
-        assert "^T ends" in bench.shown()
+        assert "Ctrl+T ends" in bench.shown()
         assert "no bell" in bench.shown()
         assert bench.rows(bench.app.chat.query_one(RoomList))[2].split() == ["▸", "lobby", "⊘", "4"]
         await look_away(bench)
@@ -127,4 +127,5 @@ async def test_beside_a_private_conversation_the_room_goes_on(
         await look_away(bench)
         bench.session.tell(MessageArrived("lobby", said))
         await bench.until(lambda: ["○", "bob", "‹", "1"] in people(bench))
-        assert written[-2:] == ["\x07", "\x1b]2;(2) @bob\x07"]
+        await bench.until(lambda: written[-1] == "\x1b]2;(2) @bob\x07")
+        assert written.count("\x07") == 1

@@ -1,5 +1,6 @@
 """Profiles in the form; themes and keys from the file, read again by a key; mistakes that help."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,21 @@ from textual.widgets import Static
 
 from chat_server.demo_accounts import DEMO_PASSWORD
 from chat_tui.configuration import load
-from chat_tui.events import SignedIn
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    OwnPending,
+    OwnUnconfirmed,
+    SignedIn,
+)
 from chat_tui.fetched_password import PasswordFetched
+from chat_tui.screens.chat_commands import ChatCommands
 from chat_tui.screens.wire import WireScreen
 from chat_tui.start import Start
 from chat_tui.storage.state import ClientState
 from chat_tui.widgets.field import Field
-from tests.tui.bench import Bench, form
+from chat_tui.widgets.talk_log import TalkLog
+from tests.tui.bench import Bench, chat, form
 from tests.tui.fake_session import COMMANDS
 from tests.tui.test_command_line import run
 
@@ -167,6 +176,34 @@ async def test_colours_and_keys_are_read_again_by_a_key(tmp_path: Path) -> None:
         assert app.theme == "lobby-dark"
         await bench.press("f6")
         assert isinstance(app.screen, WireScreen)
+
+
+TYPING = {"composer", "log.older", "log.newer"}
+"""What is no matter of choosing: where one writes, and the arrows."""
+
+
+async def test_the_palette_names_every_action_with_the_key_that_is_in_force(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path) as bench:
+        app, screen = bench.app, bench.app.chat
+        maps = (node._bindings for node in (app, screen, screen.query_one(TalkLog)))
+        ids = {b.id for known in maps for bs in known.key_to_bindings.values() for b in bs if b.id}
+        keys = {action: f"f{number}" for number, action in enumerate(sorted(ids - TYPING), 13)}
+        app.set_keymap(keys)
+        bench.session.tell(
+            OwnPending(1, "lobby", "x"),
+            OwnUnconfirmed(1),
+            ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
+        )
+        await bench.settle()
+        told = " ".join(offer.help for offer in ChatCommands(screen).offers())
+        told += " ".join(command.help for command in app.get_system_commands(app.screen))
+        named = set(re.findall(r"F\d+", told))
+        assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
+        assert f"{keys['connection.retry'].upper()} now" in bench.shown()
+        app.action_help()
+        await bench.until(lambda: keys["jump"].upper() in bench.shown())
 
 
 async def test_the_client_starts_whatever_is_wrong(tmp_path: Path) -> None:
