@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from chat_server import commands
-from chat_server.config import Config
-from chat_server.delivery import Delivery
-from chat_server.event_log import EventLog
-from chat_server.hub import Hub, Session
-from chat_server.limits import LoginThrottle, TokenBucket
+from chat_server.limits import TokenBucket
 from chat_server.outbox import Outbox
-from chat_server.passwords import PasswordPool, Verdict
+from chat_server.passwords import Verdict
 from chat_server.printable import address
-from chat_server.users import UserStore
+from chat_server.rooms import Session
+from chat_server.shared import Shared
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,
@@ -35,19 +31,6 @@ from chat_server.wire.stream import Stream
 
 _GLANCE_SECONDS: Final = 0.1
 """While a client waits for its allowance: how often its thread looks whether it is still there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all clients of one server share."""
-
-    config: Config
-    hub: Hub[Outbox]
-    delivery: Delivery
-    accounts: UserStore
-    passwords: PasswordPool
-    throttle: LoginThrottle
-    log: EventLog
 
 
 class ClientHandler:
@@ -218,9 +201,12 @@ class ClientHandler:
             return published_form(parsed.text)
         if parsed is not None:
             self._publish(session, run)
-            self._went_to(commands.execute(hub, session, parsed))
+            self._went_to(commands.execute(self._asker(session), parsed))
             self._mind_own_backlog()
         return None
+
+    def _asker(self, session: Session[Outbox]) -> commands.Asker:
+        return commands.Asker(session, self._host, self._shared)
 
     def _publish(self, session: Session[Outbox], run: list[str]) -> None:
         """Hand a run of texts to the hub and empty it; remember who gets them."""

@@ -9,15 +9,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from chat_server.hub import Hub, Session
 from chat_server.outbox import Outbox
+from chat_server.rooms import Session
+from chat_server.shared import Shared
 from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, Command, published_form
 
-ClientHub = Hub[Outbox]
-ClientSession = Session[Outbox]
 _Audience = tuple[Outbox, ...]
-_Run = Callable[[ClientHub, ClientSession, tuple[str, ...]], _Audience | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something, in the thread of its own client."""
+
+    session: Session[Outbox]
+    host: str
+    """The address that it comes from, without the port."""
+    shared: Shared
+    """What its server has."""
+
+
+_Run = Callable[[Asker, tuple[str, ...]], _Audience | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,57 +70,58 @@ class CommandRow:
         return (*command.arguments[: self.most - 1], text)
 
 
-def _help(hub: ClientHub, session: ClientSession, _: tuple[str, ...]) -> None:
-    hub.reply(session, [replies.help_line(row.form, row.help) for row in _TABLE])
+def _help(asker: Asker, _: tuple[str, ...]) -> None:
+    lines = [replies.help_line(row.form, row.help) for row in _TABLE]
+    asker.shared.hub.reply(asker.session, lines)
 
 
 _TABLE: Final = (
     CommandRow(
         "/join <room>",
         "move to a room; it opens if there is none of that name",
-        lambda hub, session, words: hub.join(session, words[0]),
+        lambda asker, words: asker.shared.hub.join(asker.session, words[0]),
         fewest=1,
         most=1,
     ),
     CommandRow(
         "/leave",
         f"go back to the {LOBBY}",
-        lambda hub, session, words: hub.join(session, LOBBY),
+        lambda asker, words: asker.shared.hub.join(asker.session, LOBBY),
     ),
     CommandRow(
         "/rooms",
         "list the rooms and how many are in each",
-        lambda hub, session, words: hub.list_rooms(session),
+        lambda asker, words: asker.shared.hub.list_rooms(asker.session),
     ),
     CommandRow(
         "/subscribe <user>",
         "hear what a user says in the room you are in; * is everyone",
-        lambda hub, session, words: hub.subscribe(session, words[0]),
+        lambda asker, words: asker.shared.hub.subscribe(asker.session, words[0]),
         fewest=1,
         most=1,
     ),
     CommandRow(
         "/unsubscribe <user>",
         "hear a user no more; * ends only the subscription to everyone",
-        lambda hub, session, words: hub.unsubscribe(session, words[0]),
+        lambda asker, words: asker.shared.hub.unsubscribe(asker.session, words[0]),
         fewest=1,
         most=1,
     ),
     CommandRow(
         "/subs",
         "list whom you are subscribed to",
-        lambda hub, session, words: hub.list_subscriptions(session),
+        lambda asker, words: asker.shared.hub.list_subscriptions(asker.session),
     ),
     CommandRow(
         "/who [room]",
         "list who is in a room, this one if you name none",
-        lambda hub, session, words: hub.list_members(session, *words),
+        lambda asker, words: asker.shared.hub.list_members(asker.session, *words),
         most=1,
     ),
     CommandRow(
         "/presence on|off",
         "be told who comes and goes, or not",
-        lambda hub, session, words: hub.set_presence(session, words[0] == "on"),
+        lambda asker, words: asker.shared.hub.set_presence(asker.session, words[0] == "on"),
         fewest=1,
         most=1,
         choices=frozenset({"on", "off"}),
@@ -116,7 +129,7 @@ _TABLE: Final = (
     CommandRow(
         "/msg <user> <text>",
         "say something to one user alone, in whatever room, who is subscribed to you",
-        lambda hub, session, words: hub.send_private(session, words[0], words[1]),
+        lambda asker, words: asker.shared.hub.send_private(asker.session, words[0], words[1]),
         fewest=2,
         most=2,
         ends_in_text=True,
@@ -124,7 +137,7 @@ _TABLE: Final = (
     CommandRow(
         "/me <text>",
         "tell what you do, as in: * alice waves",
-        lambda hub, session, words: hub.publish(session, words, actions=True),
+        lambda asker, words: asker.shared.hub.publish(asker.session, words, actions=True),
         fewest=1,
         most=1,
         ends_in_text=True,
@@ -133,7 +146,7 @@ _TABLE: Final = (
     CommandRow(
         "/quit",
         "say goodbye and close the connection",
-        lambda hub, session, words: hub.log_out(session, replies.GOODBYE),
+        lambda asker, words: asker.shared.hub.log_out(asker.session, replies.GOODBYE),
     ),
 )
 
@@ -146,17 +159,17 @@ GREETING: Final = (
 """What a session reads before anything else."""
 
 
-def execute(hub: ClientHub, session: ClientSession, command: Command) -> _Audience | None:
-    """Run one command for a session, in its own thread; bad ones are answered with an error.
+def execute(asker: Asker, command: Command) -> _Audience | None:
+    """Run one command, in the thread of who asks; bad ones are answered with an error.
 
     Gives back who was sent somebody's words by it, if anybody was.
     """
     row = _BY_WORD.get(command.word)
     if row is None:
-        hub.fail(session, replies.unknown_command(command.word))
+        asker.shared.hub.fail(asker.session, replies.unknown_command(command.word))
         return None
     arguments = row.arguments_of(command)
     if not row.admits(arguments):
-        hub.fail(session, replies.usage(row.form))
+        asker.shared.hub.fail(asker.session, replies.usage(row.form))
         return None
-    return row.run(hub, session, arguments)
+    return row.run(asker, arguments)

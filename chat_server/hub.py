@@ -15,8 +15,9 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple
 
+from chat_server.rooms import ReceiverT, Room, Session, hears
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     EVERYONE,
@@ -31,8 +32,6 @@ from chat_server.wire.protocol import (
 
 _TICK: Final = timedelta(microseconds=1)
 
-ReceiverT = TypeVar("ReceiverT")
-
 
 class Message(NamedTuple):
     """What somebody published. `at` rises within a room, so it names the message there."""
@@ -43,36 +42,6 @@ class Message(NamedTuple):
     at: datetime
     is_action: bool = False
     """What its author did, not said."""
-
-
-class Session(Generic[ReceiverT]):
-    """A logged-in user. All but `ended` is the hub's, and changes under the hub's lock alone."""
-
-    __slots__ = ("ended", "follows", "presence", "receiver", "room", "user")
-
-    def __init__(
-        self, user: str, receiver: ReceiverT, room: Room[ReceiverT], follows: set[str]
-    ) -> None:
-        self.user = user
-        self.receiver = receiver
-        self.room = room
-        self.follows = follows
-        self.presence = False
-        self.ended = threading.Event()
-        """Set under the hub's lock when the session is over; its own thread waits on it."""
-
-
-class Room(Generic[ReceiverT]):
-    """Who is in a room, and for each author the receivers of what that author says in it."""
-
-    __slots__ = ("audiences", "last_at", "members", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.members: dict[str, Session[ReceiverT]] = {}
-        self.audiences: dict[str, tuple[ReceiverT, ...]] = {}
-        """Thrown away whole whenever a member or a subscription of a member changes."""
-        self.last_at: datetime | None = None
 
 
 class Hub(Generic[ReceiverT]):
@@ -204,7 +173,7 @@ class Hub(Generic[ReceiverT]):
             if session.ended.is_set():
                 return ()
             recipient = self._sessions.get(canonical_name(name) or "")
-            if recipient is None or recipient is session or not _hears(recipient, session.user):
+            if recipient is None or recipient is session or not hears(recipient, session.user):
                 self._fail(session, replies.not_delivered(canonical_name(name) or name))
                 return ()
             clock = self._clock().time().isoformat("seconds")
@@ -329,7 +298,7 @@ class Hub(Generic[ReceiverT]):
         audience = room.audiences.get(author)
         if audience is None:
             audience = room.audiences[author] = tuple(
-                member.receiver for member in room.members.values() if _hears(member, author)
+                member.receiver for member in room.members.values() if hears(member, author)
             )
         if audience:
             encode = encode_actions if messages[0].is_action else encode_live_messages
@@ -400,12 +369,6 @@ class Hub(Generic[ReceiverT]):
         receivers = tuple(session.receiver for session in self._watchers.values())
         if receivers:
             self._deliver(receivers, encode_replies([notice]), False)
-
-
-def _hears(session: Session[ReceiverT], author: str) -> bool:
-    """Whether the session's user is subscribed to `author`; to oneself only by name."""
-    follows = session.follows
-    return author in follows or (EVERYONE in follows and session.user != author)
 
 
 def _by_second(messages: Sequence[Message]) -> Iterable[Sequence[Message]]:

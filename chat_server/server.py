@@ -11,7 +11,7 @@ import time
 from math import inf
 from typing import Final
 
-from chat_server.client_handler import ClientHandler, Shared
+from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
 from chat_server.delivery import Delivery
 from chat_server.event_log import EventLog
@@ -22,6 +22,7 @@ from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
 from chat_server.printable import address
 from chat_server.refusals import Refusals
+from chat_server.shared import Shared
 from chat_server.users import UserStore
 from chat_server.wire import replies
 from chat_server.wire.protocol import encode_replies

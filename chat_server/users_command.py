@@ -30,7 +30,7 @@ _LONGEST_LINE: Final = 4096
 
 def _chosen_file(context: click.Context, _: click.Parameter, given: Path | None) -> Path:
     """The file named here or, as in `chat-server --users FILE users list`, before."""
-    before = context.find_root().params.get("users_file")
+    before = context.find_root().params.get("users")
     return given or (before if isinstance(before, Path) else _DEFAULT_FILE)
 
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from chat_server.hub import Session
 from chat_server.outbox import Outbox
+from chat_server.rooms import Session
 from tests.server.abuse.crowd import Crowd, Reader
 from tests.server.abuse.hasty_threads import HASTE, hasty_threads
 from tests.server.abuse.until import PATIENCE

@@ -1,0 +1,143 @@
+"""The options of the server: each is one field of `Config`, and also an environment variable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from chat_server.config import MOST_CLIENTS, Config, room_for_clients
+from chat_server.event_log import LEVELS
+
+_DEFAULTS: Final = Config(max_clients=1)
+
+
+class _Number(click.FloatRange):
+    """A number within bounds; what is called "not a number" is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """As `click.FloatRange`, whose bounds do not hold a NaN."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+_OPTIONS: Final = (
+    click.option("--host", default=_DEFAULTS.host, show_default=True, help="Address to listen on."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=_DEFAULTS.port,
+        show_default=True,
+        help="Port to listen on; 0: any free port.",
+    ),
+    click.option(
+        "--users",
+        "users",
+        envvar="CHAT_SERVER_USERS",
+        type=click.Path(path_type=Path),
+        default=_DEFAULTS.users,
+        show_default="users.json in the working directory",
+        metavar="FILE",
+        help="The accounts.",
+    ),
+    click.option(
+        "--max-clients",
+        type=click.IntRange(1),
+        default=None,
+        show_default=f"{MOST_CLIENTS}, or what the open-file limit admits",
+        help="Connections at once.",
+    ),
+    click.option(
+        "--max-connections-per-ip",
+        type=click.IntRange(0),
+        default=None,
+        show_default=f"{_DEFAULTS.max_connections_per_ip}, loopback exempt unless given",
+        help="Connections at once from one address; 0: no limit.",
+    ),
+    click.option(
+        "--rate",
+        type=_Number(0, max=1e9),
+        default=_DEFAULTS.rate,
+        show_default=True,
+        help="Lines a second that a client may send; 0: no limit.",
+    ),
+    click.option(
+        "--burst",
+        type=click.IntRange(1),
+        default=_DEFAULTS.burst,
+        show_default=True,
+        help="Lines that a client may send at once.",
+    ),
+    click.option(
+        "--login-failures",
+        type=click.IntRange(0),
+        default=_DEFAULTS.login_failures,
+        show_default=True,
+        help="Failed logins that an address may have in 10 minutes; 0: no limit.",
+    ),
+    click.option(
+        "--outbox",
+        type=click.IntRange(16 * 1024),
+        default=_DEFAULTS.outbox,
+        show_default=True,
+        metavar="BYTES",
+        help="Backlog that a slow reader may have.",
+    ),
+    click.option(
+        "--login-timeout",
+        type=_Number(0, min_open=True, max=86400),
+        default=_DEFAULTS.login_timeout,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time to send the LOGIN line.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(LEVELS),
+        default=_DEFAULTS.log_level,
+        show_default=True,
+        help="What is logged to standard error.",
+    ),
+)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of the server, in the order in which `--help` shows them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def config_from(chosen: Mapping[str, Any]) -> Config:
+    """The configuration that the options ask for: `chosen` are their values by name.
+
+    Raises `click.UsageError` where this machine does not admit it.
+    """
+    most = chosen["max_connections_per_ip"]
+    return Config(
+        **{
+            **chosen,
+            "max_clients": _clients(chosen["max_clients"]),
+            "max_connections_per_ip": _DEFAULTS.max_connections_per_ip if most is None else most,
+            "limit_loopback": most is not None,
+        }
+    )
+
+
+def _clients(wanted: int | None) -> int:
+    if wanted is None:
+        return room_for_clients()
+    possible = room_for_clients(wanted)
+    if possible < wanted:
+        raise click.UsageError(
+            f"--max-clients {wanted}: the open-file limit admits {possible}; "
+            "raise it with ulimit -n, or ask for fewer"
+        )
+    return wanted
