@@ -19,6 +19,8 @@ LOGIN_PROMPT: Final = "Login using: LOGIN <username> <password>"
 LOGIN_SUCCESSFUL: Final = "Login successful"
 LOGGED_OUT_BY_NEW_LOGIN: Final = "Logged out due to new login"
 LOGGED_OUT_ACCOUNT_REMOVED: Final = "Logged out: this account was removed"
+LOGGED_OUT_ACCOUNT_DISABLED: Final = "Logged out: this account was disabled"
+PASSWORD_CHANGED: Final = "Password changed"
 SHUTTING_DOWN: Final = "Server is shutting down"
 GOODBYE: Final = "Goodbye"
 WELCOME_OF_OLD: Final = "Welcome to the chat server"
@@ -27,6 +29,8 @@ WELCOME_OF_OLD: Final = "Welcome to the chat server"
 # Errors: after "[ERROR] ".
 INVALID_LOGIN_FORMAT: Final = "Invalid login format"
 AUTHENTICATION_FAILED: Final = "Authentication failed"
+WRONG_PASSWORD: Final = "Wrong password"
+"""How `/passwd` refuses the old password; a new one that can't be is told by its rule."""
 LOGIN_TIMED_OUT: Final = "Login timed out"
 TOO_MANY_CONNECTIONS: Final = "Too many connections from your address; try again later"
 SERVER_FULL: Final = "Server is full; try again later"
@@ -35,6 +39,12 @@ LINE_NOT_UTF8: Final = "Line is not valid UTF-8"
 CANNOT_SUBSCRIBE_OF_OLD: Final = "Cannot subscribe (user offline or different room)"
 """How the first servers refuse a subscription (section 6)."""
 
+BANNED_ACCOUNT: Final = "This account is banned"
+BANNED_ADDRESS: Final = "Your address is banned"
+
+_KICKED: Final = "Logged out by an operator"
+_LOGGED_OUT: Final = "Logged out"
+"""How every last line begins that ends a session for good, whoever ended it."""
 _COMMANDS_HEAD: Final = "Available commands: "
 _ROOMS_HEAD: Final = "Active rooms: "
 _SUBSCRIPTIONS_HEAD: Final = "Subscriptions: "
@@ -44,6 +54,24 @@ _NONE: Final = "none"
 def too_many_failures(seconds: float) -> str:
     """`seconds` until the address may try again; said in whole ones, rounded up, at least 1."""
     return f"Too many failed logins; try again in {max(1, ceil(seconds))} s"
+
+
+def kicked(reason: str) -> str:
+    """The last line of a session that an operator ended; `reason` is cleaned, and may be empty."""
+    return f"{_KICKED}: {reason}" if reason else _KICKED
+
+
+def banned(what: str, seconds: float | None) -> str:
+    """The error for who is shut out. `what`: `BANNED_ACCOUNT` or `BANNED_ADDRESS`.
+
+    `seconds` until the ban ends, in whole ones, rounded up; None where it ends with the server.
+    """
+    return what if seconds is None else f"{what}; try again in {max(1, ceil(seconds))} s"
+
+
+def announcement(user: str, text: str) -> str:
+    """What an operator says to everyone on the server, whomever they follow."""
+    return f"Announcement from {user}: {text}"
 
 
 def joined(room: str) -> str:
@@ -243,7 +271,10 @@ _PERSON_JOINED: Final = _parser(r"([^ ]+) joined room '([^']+)'")
 _PERSON_LEFT: Final = _parser(r"([^ ]+) left room '([^']+)'")
 _ROOM_OPENED: Final = _parser(r"Room '([^']+)' opened")
 _ROOM_CLOSED: Final = _parser(r"Room '([^']+)' closed")
-_RETRY: Final = _parser(r"Too many failed logins; try again in (\d+) s")
+_RETRY: Final = _parser(
+    rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
+)
+_ANNOUNCEMENT: Final = _parser(r"Announcement from ([^ :]+): (.*)")
 
 
 def _first_group(pattern: re.Pattern[str], text: str) -> str | None:
@@ -296,10 +327,20 @@ def parse_room_closed(text: str) -> str | None:
     return _first_group(_ROOM_CLOSED, text)
 
 
-def parse_too_many_failures(text: str) -> int | None:
-    """Seconds until this address may try to log in again, or None."""
+def parse_retry_after(text: str) -> int | None:
+    """Seconds until this address or account may try to log in again, or None."""
     seconds = _first_group(_RETRY, text)
     return None if seconds is None else int(seconds)
+
+
+def is_logged_out(text: str) -> bool:
+    """Whether a reply ends the session for good: coming back by itself would be unwelcome."""
+    return text.startswith(_LOGGED_OUT)
+
+
+def parse_announcement(text: str) -> tuple[str, str] | None:
+    """Who announced what, or None."""
+    return _both_groups(_ANNOUNCEMENT, text)
 
 
 _INVALID_ROOM: Final = _parser(r"Invalid room name: (.*)")

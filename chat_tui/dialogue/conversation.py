@@ -228,7 +228,7 @@ class Conversation:
 
     def _replied(self, text: str, now: float) -> None:
         notice = read_notice(text)
-        if text.startswith("Logged out"):
+        if replies.is_logged_out(text):
             self.goodbye = events.SignedOut(text)
         elif text == replies.SHUTTING_DOWN:
             self.last_words = text

@@ -42,7 +42,7 @@ class SigningIn:
         A line that is no part of signing in (the first servers say welcome) is shown as it is.
         """
         if isinstance(line, Failure):
-            after = replies.parse_too_many_failures(line.text)
+            after = replies.parse_retry_after(line.text)
             self._refuse(line.text, retry=line.text not in _NEVER_AGAIN, after=after or 0.0)
             return None
         if not isinstance(line, Reply):

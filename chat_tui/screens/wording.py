@@ -40,7 +40,7 @@ _ENDINGS: Final = {
 
 def refusal(reason: str) -> str:
     """Why a sign-in came to nothing, and what to do about it."""
-    seconds = replies.parse_too_many_failures(reason)
+    seconds = replies.parse_retry_after(reason)
     if seconds is not None:
         return (
             "Too many wrong passwords came from your address. "

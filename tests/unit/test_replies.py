@@ -68,8 +68,23 @@ def test_answers_are_recognised() -> None:
     assert replies.parse_person_left(replies.person_left("al", "dev")) == ("al", "dev")
     assert replies.parse_room_opened(replies.room_opened("dev")) == "dev"
     assert replies.parse_room_closed(replies.room_closed("dev")) == "dev"
-    assert replies.parse_too_many_failures(replies.too_many_failures(0.2)) == 1
-    assert replies.parse_too_many_failures(replies.too_many_failures(599.1)) == 600
+    assert replies.parse_retry_after(replies.too_many_failures(0.2)) == 1
+    assert replies.parse_retry_after(replies.too_many_failures(599.1)) == 600
+    assert replies.parse_retry_after(replies.banned(replies.BANNED_ACCOUNT, 59.2)) == 60
+    assert replies.parse_retry_after(replies.banned(replies.BANNED_ADDRESS, None)) is None
+    assert replies.parse_announcement(replies.announcement("al", "a: b")) == ("al", "a: b")
+
+
+def test_every_last_line_that_ends_a_session_for_good_is_recognised_as_one() -> None:
+    for text in (
+        replies.LOGGED_OUT_BY_NEW_LOGIN,
+        replies.LOGGED_OUT_ACCOUNT_REMOVED,
+        replies.LOGGED_OUT_ACCOUNT_DISABLED,
+        replies.kicked(""),
+        replies.kicked("too loud"),
+    ):
+        assert replies.is_logged_out(text)
+    assert not replies.is_logged_out(replies.SHUTTING_DOWN)
 
 
 def test_a_notice_is_no_answer() -> None:
