@@ -184,6 +184,8 @@ class ClientHandler:
         allowance = TokenBucket(config.rate, config.burst)
         while self._take_lines(session, allowance) and not self._input_ended:
             self._read()
+        if self._buffer.finish():  # half of something, which may mean something else
+            self._shared.hub.fail(session, replies.LINE_CUT_SHORT)
 
     def _take_lines(self, session: Session[Outbox], allowance: TokenBucket) -> bool:
         """Everything that has come: runs of messages share one look at the hub and one fan-out.
@@ -304,7 +306,7 @@ class ClientHandler:
             self._lines.extend(self._buffer.feed(data))
         else:
             self._input_ended = True
-            if not self._stream.cut_short:  # else it may be half of what was to be said
+            if not self._stream.cut_short:
                 self._lines.extend(self._buffer.finish())
         return data
 

@@ -65,11 +65,14 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
 
 def _announce(server: ChatServer) -> None:
     """Tell on standard output what a person, or the program that started this, waits for."""
-    for endpoint, port in server.listening:
-        how = " (TLS)" if endpoint.encrypted else ""
-        print(f"[*] Chat server running on port {port}{how}", flush=True)
+    lines = [
+        f"[*] Chat server running on port {port}{' (TLS)' if endpoint.encrypted else ''}\n"
+        for endpoint, port in server.listening
+    ]
     if server.certificate is not None:
-        print(f"[*] Key fingerprint {server.certificate.fingerprint}", flush=True)
+        lines.append(f"[*] Key fingerprint {server.certificate.fingerprint}\n")
+    # In one piece: whoever waits for the first line may read no further.
+    print("".join(lines), end="", flush=True)
 
 
 def _log_the_start(server: ChatServer, log: EventLog) -> None:

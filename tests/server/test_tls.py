@@ -187,8 +187,10 @@ def test_what_was_asked_before_an_end_that_nobody_announced_is_answered(
     stream = open_stream(server)
     stream.send_all(b"LOGIN alice pw-of-alice\nwhole\n/who\nhalf a li")
     stream._socket.shutdown(socket.SHUT_WR)
-    assert rest_of(stream).endswith(b"[SERVER] In room 'lobby': alice, bob\n")
+    *_, answer, complaint = rest_of(stream).decode().splitlines()
     stream.close()
+    assert answer == "[SERVER] In room 'lobby': alice, bob"
+    assert complaint == "[ERROR] Last line was cut short, and not taken: end a line with LF"
     bob.expect_message("alice", "whole")
     # Whoever sits in between can cut a line in two: half of one is not published.
     bob.expect_silence()
