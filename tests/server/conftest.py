@@ -29,15 +29,17 @@ class RunningServer:
         self._clients: list[WireClient] = []
         self._stopped = False
 
-    def connect(self) -> WireClient:
+    def connect(self, source: str | None = None) -> WireClient:
         """A connection that has not logged in; its first line is still to be read."""
-        client = WireClient("127.0.0.1", self.port)
+        client = WireClient("127.0.0.1", self.port, source=source)
         self._clients.append(client)
         return client
 
-    def log_in(self, user: str, *, subscribe: str | None = None) -> WireClient:
+    def log_in(
+        self, user: str, *, subscribe: str | None = None, source: str | None = None
+    ) -> WireClient:
         """A logged-in client whose greeting has been read."""
-        client = self.connect()
+        client = self.connect(source)
         client.expect("[SERVER] Login using: LOGIN <username> <password>")
         client.send(f"LOGIN {user} pw-of-{user}")
         client.expect("[SERVER] Login successful")
