@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _CGROUPS: Final = Path("/sys/fs/cgroup")
+_OWN_GROUP: Final = Path("/proc/self/cgroup")
+_KERNEL: Final = Path("/proc/sys/kernel")
 
 
 class Ceiling(NamedTuple):
@@ -23,8 +25,8 @@ def thread_ceiling() -> Ceiling | None:
     """The lowest limit on threads, or None where none is known. It may be shared with others."""
     ceilings = [
         *_numbers(_own_cgroups("pids.max"), "the control group (TasksMax= in systemd)"),
-        *_numbers([Path("/proc/sys/kernel/threads-max")], "the kernel (kernel.threads-max)"),
-        *_numbers([Path("/proc/sys/kernel/pid_max")], "the kernel (kernel.pid_max)"),
+        *_numbers([_KERNEL / "threads-max"], "the kernel (kernel.threads-max)"),
+        *_numbers([_KERNEL / "pid_max"], "the kernel (kernel.pid_max)"),
     ]
     soft = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     if soft != resource.RLIM_INFINITY and os.geteuid() != 0:  # it does not bind root
@@ -44,7 +46,7 @@ def memory_ceiling() -> Ceiling | None:
 def _own_cgroups(name: str) -> Iterator[Path]:
     """The file `name` of this process's control group and of all above it (version 2)."""
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = _OWN_GROUP.read_text().splitlines()
     except OSError:
         return
     for line in lines:
