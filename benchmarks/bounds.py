@@ -129,7 +129,7 @@ HELD: Final = (
         "TLS: resident memory of an idle connection",
         "KB",
         _inside_tls("tls-memory", "kilobytes_each"),
-        None,
+        Bound(80, 70, at_most=True),
         1,
     ),
     Held("TLS: handshakes a second", "", _inside_tls("tls-visits", "per_second"), None, 0),
