@@ -108,7 +108,7 @@ def tls_table(figures: Figures) -> str:
     """What TLS costs, beside plain text."""
     rows = []
     for measure, title, divisor in (
-        ("processor_us", "a delivery of the server's processor, µs", 1),
+        ("processor_us", "processor time of the server for a delivery, µs", 1),
         ("per_second", "thousand deliveries a second", 1000),
     ):
         for window in tls.WINDOWS:
@@ -116,7 +116,7 @@ def tls_table(figures: Figures) -> str:
             rows.append([told, *_beside_plain(figures, tls.scenario(window), measure, divisor)])
     for scenario, measure, title in (
         ("tls-memory", "kilobytes_each", "resident memory of an idle connection, KB"),
-        ("tls-visits", "processor_ms", "a connection of the server's processor, ms"),
+        ("tls-visits", "processor_ms", "processor time of the server for a connection, ms"),
         ("tls-visits", "per_second", "connections a second, eight at a time"),
     ):
         rows.append([title, *_beside_plain(figures, scenario, measure)])

@@ -87,7 +87,7 @@ def test_tls_stands_beside_plain_text_with_their_ratio(figures: Figures) -> None
         figures.add("tls-one-to-100/1", way, "processor_us", microseconds)
         figures.add("tls-memory", way, "kilobytes_each", each)
     text = page(figures)
-    title = "a delivery of the server's processor, µs, one in flight"
+    title = "processor time of the server for a delivery, µs, one in flight"
     assert row(text, title)[1:] == ["5.00 [5.00-5.00]", "8.00 [8.00-8.00]", "1.60"]
     title = "resident memory of an idle connection, KB"
     assert row(text, title)[3] == "2.20"
