@@ -14,6 +14,7 @@ from chat_tui.model.text import safe_text
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn, other_line, said_line
 from chat_tui.plain.seat import Seat
+from chat_tui.secret_lines import masked
 from chat_tui.slash_guard import held_back
 from chat_tui.storage.log_files import LogFiles
 
@@ -97,7 +98,7 @@ class Talk:
         elif held := held_back(line, model.commands, model.user):
             # Where keys are heard, Tab takes what is offered. The line may hold a password.
             why = held.why.partition(" Tab:")[0].removeprefix("Not sent: ")
-            instead = f" Did you mean {safe_text(held.instead)}" if held.instead else ""
+            instead = f" Did you mean {safe_text(masked(held.instead))}" if held.instead else ""
             self._not_sent(f"Not sent: {why}{instead}", "")
         else:
             self._seat.session.submit(line)
@@ -108,7 +109,7 @@ class Talk:
 
     def _not_sent(self, why: str, line: str) -> None:
         self._code = ExitCode.UNCONFIRMED
-        self._seat.remark(f"{why}: {safe_text(line)}" if line else why)
+        self._seat.remark(f"{why}: {safe_text(masked(line))}" if line else why)
 
     # What is told
 

@@ -77,7 +77,7 @@ def test_what_is_offered(model: ChatModel, before: str, becomes: list[str]) -> N
 
 def test_every_command_of_our_server_is_known_with_what_it_does() -> None:
     listed = re.findall("/[a-z]+", " ".join(GREETING))
-    assert sorted(listed) == sorted(KNOWN_COMMANDS)
+    assert set(listed) <= KNOWN_COMMANDS.keys()
 
 
 def test_of_several_lines_none_is_a_command(model: ChatModel) -> None:

@@ -1,4 +1,4 @@
-"""Which lines hold a password: said in one place, asked by whatever keeps or shows what is typed."""
+"""Which lines hold a password: one place says it, and whatever keeps or shows lines asks it."""
 
 from __future__ import annotations
 
