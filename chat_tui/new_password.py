@@ -12,8 +12,10 @@ LEAST: Final = 8
 MOST: Final = 72
 """Bytes that it has at most: what bcrypt, which keeps it, looks at."""
 
-RULES: Final = f"{LEAST} to {MOST} bytes, no white space, no control characters, not the old one."
-"""The rules in one line."""
+RULES: Final = (
+    f"The new one: {LEAST} to {MOST} bytes, no white space, no control characters, not the old one."
+)
+"""In one line."""
 
 
 class Wrong(NamedTuple):

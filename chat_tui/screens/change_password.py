@@ -22,9 +22,9 @@ from chat_tui.new_password import RULES, wrong_with
 from chat_tui.screens.wording import duration
 from chat_tui.widgets.field import Field
 
-_FIELDS: Final = (("old", "Old one"), ("new", "New one"), ("again", "Again"))
+_FIELDS: Final = (("old", "Old"), ("new", "New"), ("again", "New again"))
 
-_WAITING: Final = "Waiting for the server. Esc closes this; you will hear of it."
+_WAITING: Final = "Waiting for the server… Esc closes; you will be told."
 
 _UNKNOWN: Final = (
     "No answer came: it may be changed or not. Lobby tries both to come back; "
@@ -63,7 +63,7 @@ class ChangePasswordScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Three fields, a line about them, two buttons."""
         with Vertical(classes="dialog", id="password-form") as page:
-            page.border_title = Content(f"The password of {self._user}")
+            page.border_title = Content(f"Change the password of {self._user}")
             for name, words in _FIELDS:
                 with HorizontalGroup():
                     yield Label(words, classes="what")
@@ -130,8 +130,7 @@ class ChangePasswordScreen(ModalScreen[None]):
             self._say(wrong.words)
             self.query_one(f"#{wrong.field}").focus()
             return
-        self._say(_WAITING, trouble=False)
-        self.waits = True
+        self._say(_WAITING, waits=True)
         self._ask(old, new)
 
     @on(Button.Pressed, "#cancel")
@@ -139,8 +138,9 @@ class ChangePasswordScreen(ModalScreen[None]):
         """Go away; what was asked is on its way, and its answer is told all the same."""
         self.dismiss()
 
-    def _say(self, words: str, *, trouble: bool = True) -> None:
-        self.waits = False
+    def _say(self, words: str, *, waits: bool = False) -> None:
+        self.waits = waits
         said = self.query_one("#password-said", Static)
         said.update(words)
-        said.set_class(trouble, "-trouble")
+        said.set_class(not waits, "-trouble")
+        self.query_one("#change", Button).variant = "default" if waits else "primary"
