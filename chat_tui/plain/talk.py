@@ -36,13 +36,18 @@ class Talk:
         typed: LinesIn,
         logs: LogFiles,
         signed_in: Callable[[], None] = lambda: None,
+        password_from: str = "",
     ) -> None:
+        """`password_from`: where the next sign-in finds the password, in words; empty: with who
+        types it.
+        """
         self._seat = seat
         self._account = account
         self._typed = typed
         self._at_terminal = os.isatty(typed.number)
         self._logs = logs
         self._signed_in = signed_in
+        self._password_from = password_from
         self._code = ExitCode.DONE
         self._shown: ConnectionState | None = None
         self._leaving = False
@@ -119,6 +124,9 @@ class Talk:
             match notice:
                 case events.SignedIn():
                     self._signed_in()
+                case events.PasswordChanged() if self._password_from:
+                    where = self._password_from
+                    self._seat.remark(f"the password comes from {where}: change it there, too")
                 case events.SignedOut(asked=True):
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # there is nobody to say it to
