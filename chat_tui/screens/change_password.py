@@ -56,7 +56,6 @@ class ChangePasswordScreen(ModalScreen[None]):
         super().__init__()
         self._user = user
         self._ask = ask
-        self._over = False
         self.waits = False
         """Whether the server was asked and has not answered."""
 
@@ -75,14 +74,16 @@ class ChangePasswordScreen(ModalScreen[None]):
 
     # What the screen below tells
 
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may see it."""
+        return self in self.app.screen_stack
+
     def end(self) -> None:
-        """Nobody needs what was typed any more."""
-        if not self.is_attached:
-            return
-        self._over = True
-        for field in self.query(Field):
-            field.value = ""
-        if self.is_current:
+        """Nobody needs it any more, nor what was opened over it."""
+        if self.is_open:
+            while self.app.screen is not self:
+                self.app.screen.dismiss()
             self.dismiss()
 
     def refused(self, reason: str) -> None:
@@ -103,13 +104,8 @@ class ChangePasswordScreen(ModalScreen[None]):
     def unknown(self) -> None:
         """No answer will come on this connection."""
         self.waits = False
-        if self.is_attached:
+        if self.is_open:
             self._say(_UNKNOWN)
-
-    def on_screen_resume(self) -> None:
-        """What lay above is gone; it may have outlived what this was for."""
-        if self._over:
-            self.dismiss()
 
     # Keys and clicks
 

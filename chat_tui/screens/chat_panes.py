@@ -172,12 +172,11 @@ class ChatPanes(Screen[None]):
         `source`: from where the profile takes the password; empty: somebody types it.
         """
         form = self._password_form
-        is_open = form is not None and form.is_attached
         match outcome:
             case PasswordChanged():
                 self.close_password_form()
                 self.app.notify(wording.password_changed(source), timeout=20 if source else None)
-            case PasswordRefused(reason) if form is not None and is_open:
+            case PasswordRefused(reason) if form is not None and form.is_open:
                 form.refused(reason)
             case PasswordRefused(reason) if form is not None and form.waits:
                 form.waits = False
