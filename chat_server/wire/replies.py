@@ -322,6 +322,8 @@ _ROOM_CLOSED: Final = _parser(r"Room '([^']+)' closed")
 _RETRY: Final = _parser(
     rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
 )
+_BANNED: Final = _parser(rf"({BANNED_ACCOUNT}|{BANNED_ADDRESS})(?:; .*)?")
+_KICKED_WITH_REASON: Final = _parser(rf"{_KICKED}: (.*)")
 _ANNOUNCEMENT: Final = _parser(r"Announcement from ([^ :]+): (.*)")
 
 
@@ -384,6 +386,21 @@ def parse_retry_after(text: str) -> int | None:
 def is_logged_out(text: str) -> bool:
     """Whether a reply ends the session for good: coming back by itself would be unwelcome."""
     return text.startswith(_LOGGED_OUT)
+
+
+def parse_kicked(text: str) -> str | None:
+    """The reason that an operator gave for ending a session, maybe none (""), or None."""
+    if text == _KICKED:
+        return ""
+    return _first_group(_KICKED_WITH_REASON, text)
+
+
+def parse_banned(text: str) -> str | None:
+    """Who is shut out, says an error: `BANNED_ACCOUNT`, `BANNED_ADDRESS`, or None.
+
+    For how long, `parse_retry_after` tells.
+    """
+    return _first_group(_BANNED, text)
 
 
 def parse_announcement(text: str) -> tuple[str, str] | None:
