@@ -57,13 +57,16 @@ class Hub(Generic[ReceiverT]):
         deliver: Callable[[tuple[ReceiverT, ...], bytes, bool], None],
         has_account: Callable[[str], bool],
         clock: Callable[[], datetime],
+        may_be_followed: Callable[[str], bool] | None = None,
     ) -> None:
         """`deliver(receivers, data, last)` may do nothing but append; it is called under the lock.
 
-        `has_account` and `clock` (the server's local time) are, too, and must not block.
+        `has_account`, whether somebody may log in, and `clock`, the server's local time, are, too,
+        and must not block; so is `may_be_followed`, `has_account` where it is None.
         """
         self._deliver = deliver
         self._has_account = has_account
+        self._may_be_followed = may_be_followed or has_account
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[str, Session[ReceiverT]] = {}
@@ -83,7 +86,8 @@ class Hub(Generic[ReceiverT]):
         """Begin a session in the lobby, ending the user's older one in the same step (section 2).
 
         `greeting` are the replies that come before anything else. Returns None where the account
-        has been removed meanwhile, and where the server is stopping, which it then says.
+        has been removed or disabled meanwhile, and where the server is stopping, which it then
+        says.
         """
         with self._lock:
             if self._shut_down:
@@ -113,15 +117,20 @@ class Hub(Generic[ReceiverT]):
 
         Returns those who were logged in.
         """
-        logged_out = []
+        users = tuple(users)
         with self._lock:
+            logged_out = self._end_sessions(users, replies.LOGGED_OUT_ACCOUNT_REMOVED)
             for user in users:
-                session = self._sessions.get(user)
-                if session is not None:
-                    self._end(session, replies.LOGGED_OUT_ACCOUNT_REMOVED)
-                    logged_out.append(user)
                 self._subscriptions.pop(user, None)
-        return logged_out
+            return logged_out
+
+    def end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
+        """End the sessions of users, each with this last line; whom they follow is remembered.
+
+        Returns those who were logged in.
+        """
+        with self._lock:
+            return self._end_sessions(users, farewell)
 
     def shut_down(self) -> None:
         """End every session with the news that the server stops, and admit no new one."""
@@ -242,7 +251,7 @@ class Hub(Generic[ReceiverT]):
             if session.ended.is_set():
                 return
             publisher = name if name == EVERYONE else canonical_name(name)
-            if publisher is None or not (publisher == EVERYONE or self._has_account(publisher)):
+            if publisher is None or not (publisher == EVERYONE or self._may_be_followed(publisher)):
                 self._fail(session, replies.no_such_user(name))
                 return
             session.follows.add(publisher)
@@ -339,6 +348,15 @@ class Hub(Generic[ReceiverT]):
         if opened:
             self._tell_watchers(replies.room_opened(name))
         self._tell_room(room, session, replies.person_joined(session.user, name))
+
+    def _end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
+        logged_out = []
+        for user in users:
+            session = self._sessions.get(user)
+            if session is not None:
+                self._end(session, farewell)
+                logged_out.append(user)
+        return logged_out
 
     def _end(self, session: Session[ReceiverT], farewell: str | None) -> None:
         room = session.room

@@ -13,6 +13,7 @@ from typing import Final
 
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
+from chat_server.cost_raising import CostRaising
 from chat_server.delivery import Delivery
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
@@ -47,14 +48,18 @@ class ChatServer:
         self._accounts = accounts
         self._log = log
         self._delivery = Delivery(config)
-        self._hub: Hub[Outbox] = Hub(self._delivery.deliver, accounts.has, LocalClock())
+        self._hub: Hub[Outbox] = Hub(
+            self._delivery.deliver, accounts.has, LocalClock(), accounts.knows
+        )
+        passwords = PasswordPool()
         self._shared = Shared(
             config=config,
             hub=self._hub,
             delivery=self._delivery,
             accounts=accounts,
-            passwords=PasswordPool(),
+            passwords=passwords,
             throttle=LoginThrottle(config.login_failures, config.login_failure_window),
+            cost_raising=CostRaising(config.bcrypt_cost, accounts, passwords, log),
             log=log,
         )
         self._admissions = ConnectionsPerAddress(
@@ -85,6 +90,8 @@ class ChatServer:
         Raises `OSError` where the address cannot be had.
         """
         self._listener = _listen(self._config)
+        for path, mode in self._accounts.exposed():
+            self._log.users_exposed(str(path), mode)
         self._pace_switches(0)
         threading.stack_size(self._config.stack_size)
         self._shared.passwords.start()
@@ -93,15 +100,21 @@ class ChatServer:
         self._acceptor.start()
 
     def look_at_users(self) -> None:
-        """Read the users file again if it changed; removed users' sessions end (section 2)."""
+        """Read the users file again if it changed; what became of accounts ends their sessions.
+
+        Those of removed and of disabled ones, each with its last line (section 2). Main thread.
+        """
         change = self._accounts.look()
         if change.error is not None:
             self._log.users_broken(change.error)
         if change.count is not None:
             self._log.users_reloaded(change.count)
-        if change.removed:
-            for user in self._hub.remove_users(change.removed):
-                self._log.removed(user)
+        # The accounts are in use by now: nobody who is logged out here comes in behind it.
+        for user in self._hub.remove_users(change.removed):
+            self._log.removed(user)
+        for user in self._hub.end_sessions(change.disabled, replies.LOGGED_OUT_ACCOUNT_DISABLED):
+            self._log.disabled(user)
+        if change.removed or change.disabled:
             self._delivery.drain()
 
     def stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chat_server.config import Config
+from chat_server.cost_raising import CostRaising
 from chat_server.delivery import Delivery
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
@@ -24,4 +25,5 @@ class Shared:
     accounts: UserStore
     passwords: PasswordPool
     throttle: LoginThrottle
+    cost_raising: CostRaising
     log: EventLog

@@ -76,7 +76,12 @@ StartServer = Callable[..., RunningServer]
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Give a function that starts a server with the given settings; all are stopped afterwards."""
     running: list[RunningServer] = []
-    base = Config(port=0, users=write_accounts_file(tmp_path / "users.json"), max_clients=2000)
+    base = Config(
+        port=0,
+        users=write_accounts_file(tmp_path / "users.json"),
+        max_clients=2000,
+        bcrypt_cost=4,  # as the hashes of the tests: or each login would rewrite the file
+    )
 
     def start(**settings: object) -> RunningServer:
         server = RunningServer(replace(base, **settings))  # type: ignore[arg-type]

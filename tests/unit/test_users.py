@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.accounts import Accounts
 from chat_server.passwords import hash_password
-from chat_server.users import SIZE_LIMIT, Accounts, Change, UsersFileError, UserStore, read_accounts
+from chat_server.users import Change, UsersFileError, UserStore
+from chat_server.users_file import SIZE_LIMIT, companion, read_accounts
 
 HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"
 HASH_5 = hash_password("password123", cost=5)
@@ -247,6 +249,13 @@ def put(file: Path, *names: str) -> None:
     draft.replace(file)
 
 
+def put_more(file: Path, **tables: dict[str, str]) -> None:
+    """Replace the companion by one with these tables."""
+    draft = file.with_name("draft")
+    draft.write_text(json.dumps(tables))
+    draft.replace(companion(file))
+
+
 @pytest.fixture
 def store(file: Path) -> UserStore:
     put(file, "alice", "bob")
@@ -265,7 +274,9 @@ def test_a_store_needs_a_good_file_with_an_account_in_it(file: Path) -> None:
     with pytest.raises(UsersFileError, match="no such file"):
         UserStore(file)
     file.write_text("{}")
-    with pytest.raises(UsersFileError, match="has no account; make an account with: chat-server"):
+    with pytest.raises(
+        UsersFileError, match="has no account that may log in; make an account with: chat-server"
+    ):
         UserStore(file)
 
 
@@ -345,7 +356,7 @@ def test_a_change_of_the_mode_alone_is_noticed(file: Path, store: UserStore) -> 
     assert store.look() == Change()
 
 
-def test_a_change_during_the_reading_is_found_by_the_next_look(
+def test_a_change_during_the_reading_is_found_at_once(
     file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = os.read
@@ -360,6 +371,28 @@ def test_a_change_during_the_reading_is_found_by_the_next_look(
     put(file, "carol")
     monkeypatch.setattr(os, "read", read_then_change)
     assert store.look().count == 1
-    assert list(store.accounts) == ["carol"]
-    assert store.look().count == 1
     assert list(store.accounts) == ["dave"]
+
+
+def test_a_change_during_the_reading_of_the_companion_is_found_by_the_next_look(
+    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, readings = os.read, 0
+
+    def read_then_change(handle: int, size: int) -> bytes:
+        nonlocal readings
+        data = read(handle, size)
+        if not data:
+            readings += 1
+            if readings == 2:
+                monkeypatch.undo()
+                put_more(file, disabled={"carol": HASH})
+        return data
+
+    put(file, "carol", "dave")
+    put_more(file, disabled={"eve": HASH})
+    monkeypatch.setattr(os, "read", read_then_change)
+    assert store.look() == Change(count=2, removed=frozenset({"alice", "bob"}))
+    assert store.look() == Change(
+        count=1, removed=frozenset({"eve"}), disabled=frozenset({"carol"})
+    )
