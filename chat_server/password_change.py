@@ -12,6 +12,9 @@ from chat_server.wire import replies
 if TYPE_CHECKING:  # which has this in its table
     from chat_server.commands import Asker
 
+_PATIENCE: Final = 2.0
+"""Seconds to wait for whoever else changes the accounts."""
+
 _TRIES: Final = 3
 """The stored hash may be another by the time it is to be replaced: its cost was raised after the
 login, or somebody changed the account. Then the old password is checked once more."""
@@ -77,7 +80,9 @@ def _change(asker: Asker, old: str, new: str) -> str | None:
         if new_hash is None:
             return None
         try:
-            if shared.accounts.change_hash(user, checked, new_hash, wanted=wanted):
+            if shared.accounts.change_hash(
+                user, checked, new_hash, wanted=wanted, patience=_PATIENCE
+            ):
                 shared.log.password_changed(user)
                 shared.hub.reply(asker.session, [replies.PASSWORD_CHANGED])
                 return None

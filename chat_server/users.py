@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from chat_server.accounts import Accounts
 from chat_server.users_file import fingerprints_at, load, who_else_may_read
@@ -18,9 +17,6 @@ from chat_server.users_file_changes import replace_hash
 from chat_server.users_file_form import UsersFileError, how_to_add, how_to_enable, shown
 
 __all__ = ["Change", "UserStore", "UsersFileError"]
-
-_PATIENCE: Final = 2.0
-"""Seconds that a client who changes the password waits for whoever else changes the accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +129,7 @@ class UserStore:
         new: str,
         *,
         wanted: Callable[[], bool],
-        patience: float = _PATIENCE,
+        patience: float,
     ) -> bool:
         """Give the canonical `name` the hash `new` in the file, and from then on here.
 
@@ -150,10 +146,10 @@ class UserStore:
                 return False
             with self._lock:
                 self._swaps += 1
-                if self.accounts.get(name) == checked:
+                if self.accounts.get(name) == checked:  # else a look has found it already
                     self.accounts = self.accounts.with_hash(name, new)
-                if replaced.before == self._seen:  # else somebody else's change is still unread
-                    self._seen = replaced.after
+                    if replaced.before == self._seen:  # else others' change is still unread
+                        self._seen = replaced.after
         return True
 
     @contextmanager

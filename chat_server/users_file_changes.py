@@ -22,7 +22,6 @@ from chat_server.users_file import (
     Contents,
     Fingerprints,
     companion,
-    fingerprints_at,
     load,
     load_if_any,
 )
@@ -49,7 +48,7 @@ class NoSuchAccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """The files before and after a hash was replaced."""
+    """The files before and after a hash was replaced; the same where others changed them after."""
 
     before: Fingerprints
     after: Fingerprints
@@ -168,9 +167,15 @@ def replace_hash(
         now = change.accounts
         if now.get(name) != checked:
             return None
-        if not change.to({**now, name: new}, now.disabled, now.created, wanted):
+        listed = {**now, name: new}
+        if not change.to(listed, now.disabled, now.created, wanted):
             return None
-        return Replaced(change.contents.fingerprints, fingerprints_at(path))
+        before = after = change.contents.fingerprints
+        with suppress(UsersFileError):
+            written = load(path)
+            if written.users == _as_json(listed):  # and not by hand changed again by now
+                after = written.fingerprints
+        return Replaced(before, after)
 
 
 def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:

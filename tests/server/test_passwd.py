@@ -210,7 +210,9 @@ def test_a_hash_that_is_made_anew_meanwhile_does_not_matter(
     def make_and_change(pool: PasswordPool, *arguments: str, **named: object) -> str | None:
         accounts = server.server._accounts
         again = bcrypt.hashpw(b"pw-of-alice", bcrypt.gensalt(4)).decode()
-        accounts.change_hash("alice", accounts.accounts["alice"], again, wanted=lambda: True)
+        accounts.change_hash(
+            "alice", accounts.accounts["alice"], again, wanted=lambda: True, patience=5
+        )
         return make(pool, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PasswordPool, "make", make_and_change)
@@ -237,7 +239,7 @@ def test_a_file_that_others_change_is_waited_for_in_vain_only_so_long(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = server.log_in("alice")
-    monkeypatch.setattr("chat_server.users._PATIENCE", 0.05)
+    monkeypatch.setattr("chat_server.password_change._PATIENCE", 0.05)
     with alone_in_folder(server.config.users):
         assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"

@@ -515,14 +515,14 @@ def always() -> bool:
 
 
 def test_a_hash_is_changed_in_the_file_and_at_once_here(file: Path, store: UserStore) -> None:
-    assert store.change_hash("alice", HASH, HASH_5, wanted=always)
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
     assert store.hash_of("alice") == HASH_5
     assert store.highest_cost == 5
     assert dict(read_accounts(file)) == {"alice": HASH_5, "bob": HASH}
 
 
 def test_the_own_change_is_no_news(store: UserStore) -> None:
-    store.change_hash("alice", HASH, HASH_5, wanted=always)
+    store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
     assert store.look() == Change()
 
 
@@ -537,7 +537,7 @@ def test_the_own_change_is_no_news_to_a_look_in_its_midst(
         looks.append(store.look())
 
     monkeypatch.setattr(os, "replace", replace_then_look)
-    store.change_hash("alice", HASH, HASH_5, wanted=always)
+    store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
     assert looks == [Change()]
     assert store.hash_of("alice") == HASH_5
     assert store.look() == Change()
@@ -552,7 +552,7 @@ def test_what_a_look_had_read_before_the_own_change_does_not_undo_it(
     def load_then_change(path: Path) -> Contents:
         contents = loaded(path)
         monkeypatch.undo()
-        assert store.change_hash("alice", HASH, HASH_5, wanted=always)
+        assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
         return contents
 
     monkeypatch.setattr(users, "load", load_then_change)
@@ -564,7 +564,7 @@ def test_what_a_look_had_read_before_the_own_change_does_not_undo_it(
 
 def test_what_others_changed_before_is_still_found(file: Path, store: UserStore) -> None:
     remove_account(file, "bob")
-    assert store.change_hash("alice", HASH, HASH_5, wanted=always)
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
     assert store.has("bob"), "whose session is still to be ended"
     assert store.look() == Change(count=1, removed=frozenset({"bob"}))
     assert store.hash_of("alice") == HASH_5
@@ -572,16 +572,16 @@ def test_what_others_changed_before_is_still_found(file: Path, store: UserStore)
 
 def test_a_hash_that_is_another_by_now_stays(file: Path, store: UserStore) -> None:
     set_hash(file, "alice", HASH_5)
-    assert not store.change_hash("alice", HASH, OTHER, wanted=always)
+    assert not store.change_hash("alice", HASH, OTHER, wanted=always, patience=5)
     disable_account(file, "bob")
-    assert not store.change_hash("bob", HASH, OTHER, wanted=always)
-    assert not store.change_hash("nobody", HASH, OTHER, wanted=always)
+    assert not store.change_hash("bob", HASH, OTHER, wanted=always, patience=5)
+    assert not store.change_hash("nobody", HASH, OTHER, wanted=always, patience=5)
     assert dict(read_accounts(file).everyone) == {"alice": HASH_5, "bob": HASH}
 
 
 def test_a_change_that_is_not_wanted_any_more_is_not_made(file: Path, store: UserStore) -> None:
     before = os.stat(file)
-    assert not store.change_hash("alice", HASH, HASH_5, wanted=lambda: False)
+    assert not store.change_hash("alice", HASH, HASH_5, wanted=lambda: False, patience=5)
     assert os.stat(file) == before
     assert os.listdir(file.parent) == [file.name]
     assert store.hash_of("alice") == HASH
@@ -606,6 +606,22 @@ def test_a_file_that_somebody_changes_by_hand_meanwhile_is_not_overwritten(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", sync_and_change)
         with pytest.raises(FileBusyError, match="somebody else changed it"):
-            store.change_hash("alice", HASH, HASH_5, wanted=always)
+            store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
     assert sorted(read_accounts(file)) == ["alice", "bob", "carol"]
     assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_change_by_hand_right_after_the_own_one_is_found(
+    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def replace_then_change(*arguments: Path) -> None:
+        replace(*arguments)
+        monkeypatch.undo()
+        put(file, "alice", "bob", "carol")
+
+    monkeypatch.setattr(os, "replace", replace_then_change)
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert store.look() == Change(count=3)
+    assert store.hash_of("alice") == HASH
