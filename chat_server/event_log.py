@@ -7,6 +7,7 @@ any thread, while holding no lock of the hub or of the delivery: writing may tak
 from __future__ import annotations
 
 import select
+import shlex
 import sys
 import threading
 import time
@@ -139,6 +140,53 @@ class EventLog:
     def removed(self, user: str) -> None:
         """A session was ended because its account is gone from the users file."""
         self._write(_Level.INFO, "-", f"User {quoted(user)} logged out: account removed")
+
+    def disabled(self, user: str) -> None:
+        """A session was ended because its account was disabled."""
+        self._write(_Level.INFO, "-", f"User {quoted(user)} logged out: account disabled")
+
+    def password_changed(self, user: str) -> None:
+        """A user gave the own account another password."""
+        self._write(_Level.INFO, "*", f"User {quoted(user)} changed the password")
+
+    def failed_password_change(self, user: str, host: str) -> None:
+        """The old password was wrong. `host`: where the client comes from, without the port."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"Failed password change for {quoted(user)} from {printable(host)}",
+        )
+
+    def throttled_password_change(self, user: str, host: str) -> None:
+        """A password change was refused unseen, after too many failures from its address."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"Refused password change for {quoted(user)} from {printable(host)}: too many failures",
+        )
+
+    def password_not_stored(self, user: str, why: str) -> None:
+        """A password was not changed because the users file can't be written."""
+        self._write(
+            _Level.ERROR, "!", f"Password of {quoted(user)} stays as it was: {one_line(why)}"
+        )
+
+    def cost_raised(self, user: str, cost: int) -> None:
+        """The hash of a user who logged in was made anew at the configured cost."""
+        self._write(_Level.INFO, "*", f"Hash of {quoted(user)} raised to cost {cost}")
+
+    def cost_not_raised(self, why: str) -> None:
+        """The users file can't be written, so hashes keep their cost. Told once."""
+        self._write(_Level.WARNING, "!", f"Hashes keep their cost: {one_line(why)}")
+
+    def users_exposed(self, path: str, mode: int) -> None:
+        """Others than its owner may read or write the users file, or its companion."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"{one_line(path)} can be read or written by others (mode {mode:04o});"
+            f" make it private with: chmod 600 {one_line(shlex.quote(path))}",
+        )
 
     def users_reloaded(self, count: int) -> None:
         """The users file had changed and was read again."""

@@ -7,11 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from chat_server import users, users_file
+from chat_server.accounts import Accounts
 from chat_server.passwords import hash_password
-from chat_server.users import SIZE_LIMIT, Accounts, Change, UsersFileError, UserStore, read_accounts
+from chat_server.users import Change, UsersFileError, UserStore
+from chat_server.users_file import SIZE_LIMIT, Contents, companion, read_accounts
+from chat_server.users_file_changes import (
+    disable_account,
+    enable_account,
+    remove_account,
+    rename_account,
+    set_hash,
+)
+from chat_server.users_file_form import FileBusyError
+from chat_server.whole_files import alone_in_folder
 
 HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"
 HASH_5 = hash_password("password123", cost=5)
+OTHER = hash_password("password456", cost=4)
 
 
 @pytest.fixture
@@ -247,6 +260,13 @@ def put(file: Path, *names: str) -> None:
     draft.replace(file)
 
 
+def put_more(file: Path, **tables: dict[str, str]) -> None:
+    """Replace the companion by one with these tables."""
+    draft = file.with_name("draft")
+    draft.write_text(json.dumps(tables))
+    draft.replace(companion(file))
+
+
 @pytest.fixture
 def store(file: Path) -> UserStore:
     put(file, "alice", "bob")
@@ -265,7 +285,9 @@ def test_a_store_needs_a_good_file_with_an_account_in_it(file: Path) -> None:
     with pytest.raises(UsersFileError, match="no such file"):
         UserStore(file)
     file.write_text("{}")
-    with pytest.raises(UsersFileError, match="has no account; make an account with: chat-server"):
+    with pytest.raises(
+        UsersFileError, match="has no account that may log in; make an account with: chat-server"
+    ):
         UserStore(file)
 
 
@@ -345,7 +367,7 @@ def test_a_change_of_the_mode_alone_is_noticed(file: Path, store: UserStore) -> 
     assert store.look() == Change()
 
 
-def test_a_change_during_the_reading_is_found_by_the_next_look(
+def test_a_change_during_the_reading_is_found_at_once(
     file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = os.read
@@ -360,6 +382,246 @@ def test_a_change_during_the_reading_is_found_by_the_next_look(
     put(file, "carol")
     monkeypatch.setattr(os, "read", read_then_change)
     assert store.look().count == 1
-    assert list(store.accounts) == ["carol"]
-    assert store.look().count == 1
     assert list(store.accounts) == ["dave"]
+
+
+def test_a_change_during_the_reading_of_the_companion_is_found_by_the_next_look(
+    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, readings = os.read, 0
+
+    def read_then_change(handle: int, size: int) -> bytes:
+        nonlocal readings
+        data = read(handle, size)
+        if not data:
+            readings += 1
+            if readings == 2:
+                monkeypatch.undo()
+                put_more(file, disabled={"carol": HASH})
+        return data
+
+    put(file, "carol", "dave")
+    put_more(file, disabled={"eve": HASH})
+    monkeypatch.setattr(os, "read", read_then_change)
+    assert store.look() == Change(count=2, removed=frozenset({"alice", "bob"}))
+    assert store.look() == Change(
+        count=1, removed=frozenset({"eve"}), disabled=frozenset({"carol"})
+    )
+
+
+# Disabled accounts
+
+
+def test_a_disabled_account_is_known_and_can_not_log_in(file: Path) -> None:
+    put(file, "alice")
+    put_more(file, disabled={"eve": HASH_5})
+    store = UserStore(file)
+    assert not store.has("eve")
+    assert store.hash_of("eve") is None
+    assert store.knows("eve")
+    assert store.knows("alice")
+    assert not store.knows("nobody")
+    assert store.highest_cost == 5
+
+
+def test_disabling_and_enabling_are_noticed_and_are_no_removal(
+    file: Path, store: UserStore
+) -> None:
+    disable_account(file, "alice")
+    assert store.look() == Change(count=1, disabled=frozenset({"alice"}))
+    assert store.look() == Change()
+    enable_account(file, "alice")
+    assert store.look() == Change(count=2)
+    assert store.hash_of("alice") == HASH
+
+
+def test_a_change_of_the_companion_alone_is_noticed(file: Path, store: UserStore) -> None:
+    put_more(file, disabled={"alice": HASH})
+    assert store.look() == Change(count=1, disabled=frozenset({"alice"}))
+    companion(file).unlink()
+    assert store.look() == Change(count=2)
+
+
+def test_removing_a_disabled_account_is_a_removal(file: Path, store: UserStore) -> None:
+    disable_account(file, "alice")
+    store.look()
+    remove_account(file, "alice")
+    assert store.look() == Change(count=1, removed=frozenset({"alice"}))
+
+
+def test_a_rename_removes_the_old_name(file: Path, store: UserStore) -> None:
+    rename_account(file, "alice", "alicia")
+    assert store.look() == Change(count=2, removed=frozenset({"alice"}))
+    assert store.hash_of("alicia") == HASH
+
+
+def test_a_broken_companion_enables_nobody_and_is_told_once(file: Path, store: UserStore) -> None:
+    disable_account(file, "alice")
+    store.look()
+    companion(file).write_text("{")
+    assert (store.look().error or "").startswith(f"{companion(file)}: line 1 column 2: not JSON")
+    assert store.look() == Change()
+    assert not store.has("alice")
+
+
+def test_a_store_where_all_are_disabled_says_how_to_enable(file: Path) -> None:
+    put(file)
+    put_more(file, disabled={"eve": HASH})
+    with pytest.raises(UsersFileError, match="no account that may log in; enable an account with"):
+        UserStore(file)
+
+
+def test_files_that_others_may_read_are_named(file: Path) -> None:
+    put(file, "alice")
+    put_more(file, disabled={"eve": HASH})
+    file.chmod(0o600)
+    companion(file).chmod(0o600)
+    assert UserStore(file).exposed() == []
+    file.chmod(0o640)
+    companion(file).chmod(0o602)
+    assert UserStore(file).exposed() == [(file, 0o640), (companion(file), 0o602)]
+
+
+# What the accounts have to be, besides well written
+
+
+def no_eve(accounts: Accounts) -> str | None:
+    return "has eve; remove her" if "eve" in accounts else None
+
+
+def test_accounts_that_are_not_approved_stop_the_start(file: Path) -> None:
+    put(file, "alice", "eve")
+    with pytest.raises(UsersFileError) as caught:
+        UserStore(file, no_eve)
+    assert str(caught.value) == f"{file}: has eve; remove her"
+
+
+def test_accounts_that_are_not_approved_later_are_not_used_and_told_once(file: Path) -> None:
+    put(file, "alice")
+    store = UserStore(file, no_eve)
+    put(file, "alice", "eve")
+    assert store.look() == Change(error=f"{file}: has eve; remove her")
+    assert store.look() == Change()
+    assert not store.has("eve")
+    put(file, "alice", "bob")
+    assert store.look() == Change(count=2)
+
+
+# Changes by the server itself
+
+
+def always() -> bool:
+    return True
+
+
+def test_a_hash_is_changed_in_the_file_and_at_once_here(file: Path, store: UserStore) -> None:
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert store.hash_of("alice") == HASH_5
+    assert store.highest_cost == 5
+    assert dict(read_accounts(file)) == {"alice": HASH_5, "bob": HASH}
+
+
+def test_the_own_change_is_no_news(store: UserStore) -> None:
+    store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert store.look() == Change()
+
+
+def test_the_own_change_is_no_news_to_a_look_in_its_midst(
+    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+    looks = []
+
+    def replace_then_look(*arguments: Path) -> None:
+        replace(*arguments)
+        looks.append(store.look())
+
+    monkeypatch.setattr(os, "replace", replace_then_look)
+    store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert looks == [Change()]
+    assert store.hash_of("alice") == HASH_5
+    assert store.look() == Change()
+
+
+def test_what_a_look_had_read_before_the_own_change_does_not_undo_it(
+    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(file, "alice", "bob", "carol")
+    loaded = users_file.load
+
+    def load_then_change(path: Path) -> Contents:
+        contents = loaded(path)
+        monkeypatch.undo()
+        assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+        return contents
+
+    monkeypatch.setattr(users, "load", load_then_change)
+    assert store.look() == Change()
+    assert store.hash_of("alice") == HASH_5
+    assert store.look() == Change(count=3)
+    assert store.hash_of("alice") == HASH_5
+
+
+def test_what_others_changed_before_is_still_found(file: Path, store: UserStore) -> None:
+    remove_account(file, "bob")
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert store.has("bob"), "whose session is still to be ended"
+    assert store.look() == Change(count=1, removed=frozenset({"bob"}))
+    assert store.hash_of("alice") == HASH_5
+
+
+def test_a_hash_that_is_another_by_now_stays(file: Path, store: UserStore) -> None:
+    set_hash(file, "alice", HASH_5)
+    assert not store.change_hash("alice", HASH, OTHER, wanted=always, patience=5)
+    disable_account(file, "bob")
+    assert not store.change_hash("bob", HASH, OTHER, wanted=always, patience=5)
+    assert not store.change_hash("nobody", HASH, OTHER, wanted=always, patience=5)
+    assert dict(read_accounts(file).everyone) == {"alice": HASH_5, "bob": HASH}
+
+
+def test_a_change_that_is_not_wanted_any_more_is_not_made(file: Path, store: UserStore) -> None:
+    before = os.stat(file)
+    assert not store.change_hash("alice", HASH, HASH_5, wanted=lambda: False, patience=5)
+    assert os.stat(file) == before
+    assert os.listdir(file.parent) == [file.name]
+    assert store.hash_of("alice") == HASH
+
+
+def test_whoever_waits_too_long_for_the_lock_changes_nothing(file: Path, store: UserStore) -> None:
+    with alone_in_folder(file), pytest.raises(FileBusyError, match="another program is changing"):
+        store.change_hash("alice", HASH, HASH_5, wanted=always, patience=0.05)
+    assert store.hash_of("alice") == HASH
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=0.05)
+
+
+def test_a_file_that_somebody_changes_by_hand_meanwhile_is_not_overwritten(
+    file: Path, store: UserStore
+) -> None:
+    fsync = os.fsync
+
+    def sync_and_change(handle: int) -> None:
+        fsync(handle)
+        put(file, "alice", "bob", "carol")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", sync_and_change)
+        with pytest.raises(FileBusyError, match="somebody else changed it"):
+            store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert sorted(read_accounts(file)) == ["alice", "bob", "carol"]
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_change_by_hand_right_after_the_own_one_is_found(
+    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = os.replace
+
+    def replace_then_change(*arguments: Path) -> None:
+        replace(*arguments)
+        monkeypatch.undo()
+        put(file, "alice", "bob", "carol")
+
+    monkeypatch.setattr(os, "replace", replace_then_change)
+    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+    assert store.look() == Change(count=3)
+    assert store.hash_of("alice") == HASH
