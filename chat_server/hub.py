@@ -125,10 +125,7 @@ class Hub(Generic[ReceiverT]):
             return self._end_sessions(users, farewell)
 
     def end_sessions_from(self, is_there: Callable[[str], bool], farewell: str) -> list[str]:
-        """End every session whose host `is_there`, and return whose they were.
-
-        `is_there` is called under the lock and must not block.
-        """
+        """End every session whose host `is_there`, which must not block; returns whose it was."""
         with self._lock:
             found = [session for session in self._sessions.values() if is_there(session.host)]
             for session in found:

@@ -9,9 +9,11 @@ import sys
 
 import click
 
+from chat_server.accounts import Accounts
 from chat_server.certificates import CertificateError
 from chat_server.config import Config
-from chat_server.endpoints import ListenError
+from chat_server.demo_accounts import with_demo_password
+from chat_server.endpoints import ListenError, endpoints
 from chat_server.event_log import EventLog
 from chat_server.server import ChatServer
 from chat_server.users import UsersFileError, UserStore
@@ -24,7 +26,8 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     """
     log = EventLog(level=config.log_level)
     try:
-        server = ChatServer(config, UserStore(config.users), log)
+        public = any(endpoint.is_public for endpoint in endpoints(config))
+        server = ChatServer(config, UserStore(config.users, _vetted if public else None), log)
         server.start()
     except (UsersFileError, CertificateError, ListenError) as error:
         raise click.UsageError(str(error)) from error
@@ -61,6 +64,17 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     log.stopping()
     server.stop()
     log.stopped()
+
+
+def _vetted(accounts: Accounts) -> str | None:
+    """Why these accounts can't be those of a server that others can reach, if so."""
+    names = with_demo_password(accounts)
+    if not names:
+        return None
+    return (
+        f"the demo password, which everybody knows, is that of {', '.join(names)}; others can reach"
+        " this server: change it with chat-server users passwd NAME, or remove the account"
+    )
 
 
 def _announce(server: ChatServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import write_certificate
-from tests.server.accounts import write_accounts_file
+from tests.server.accounts import cheap_hash, write_accounts_file
 from tests.server.wire_client import WireClient
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -227,6 +228,35 @@ def test_plain_text_for_others_is_warned_of_at_each_start(spawn: Spawn, tmp_path
     process.terminate()
     _, errors = outcome(process)
     assert "[!] Plain text on an address that others can reach" in errors
+
+
+PUBLIC = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0")
+
+
+def test_with_demo_passwords_nobody_else_is_let_in(spawn: Spawn, tmp_path: Path) -> None:
+    hashes = {name: cheap_hash(f"pw-of-{name}") for name in ("alice", "dave")}
+    demo = cheap_hash("password123")
+    users = tmp_path / "users.json"
+    users.write_text(json.dumps({**hashes, "alice": demo, "erin": demo, "DPS": demo}))
+    for more in ((), ("--insecure-plaintext",)):
+        line = refused(spawn(*PUBLIC, "--state", str(tmp_path), *more))
+        assert "is that of DPS, alice, erin;" in line
+        assert "chat-server users passwd" in line
+    process = spawn("--port", "0")  # for oneself they are good enough
+    port_of(process)
+
+
+def test_a_demo_password_that_comes_later_is_not_taken_up(spawn: Spawn, tmp_path: Path) -> None:
+    users = tmp_path / "users.json"
+    process = spawn(*PUBLIC, "--state", str(tmp_path))
+    read_lines(process, 2)
+    before = json.loads(users.read_text())
+    users.write_text(json.dumps({**before, "alice": cheap_hash("password123")}))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Accounts stay as they were" in line:
+            break
+    assert "is that of alice;" in line
 
 
 def test_a_hangup_reads_the_certificate_again(spawn: Spawn, tmp_path: Path) -> None:
