@@ -6,7 +6,7 @@ import pytest
 
 from chat_server.wire import replies
 from chat_tui.dialogue import Ending
-from chat_tui.events import Announced, OwnPending, ServerLine, SignedOut, SignInRefused
+from chat_tui.events import Announced, JoinFailed, OwnPending, ServerLine, SignedOut, SignInRefused
 from tests.unit.talk import ALL, PROMPT, Talk, online
 
 COMMANDS = f"{ALL}, /kick, /ban, /unban, /announce"
@@ -39,8 +39,8 @@ def test_what_an_operator_announces_is_no_message_that_waits_for_an_echo() -> No
     assert talk.server(announced("alice", "back at noon")).events() == [
         Announced("alice", "back at noon")
     ]
-    talk.after(120.0)
-    assert talk.of(ServerLine) == []
+    talk.clicks("dev").server("[ERROR] That room is closed today")
+    assert talk.of(JoinFailed) == [JoinFailed("dev", "That room is closed today")]
 
 
 @pytest.mark.parametrize(
