@@ -11,6 +11,7 @@ from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from chat_tui.model.text import safe_text
+from chat_tui.plain.asking import ask_about_key, somebody_is_there
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn, other_line, said_line
 from chat_tui.plain.seat import Seat
@@ -56,6 +57,7 @@ class Talk:
             account.password,
             room=room,
             follow_everyone=follow_everyone,
+            plaintext=account.plaintext,
         )
         while True:
             if seat.turn(self._typed.number if self._wants_to_read() else None):
@@ -118,6 +120,8 @@ class Talk:
             match notice:
                 case events.SignedIn():
                     self._signed_in()
+                case events.KeyUnknown() if somebody_is_there():
+                    self._seat.session.trust(ask_about_key(notice))
                 case events.SignedOut(asked=True):
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # there is nobody to say it to

@@ -51,6 +51,11 @@ def refusal(reason: str) -> str:
     return f"{safe_text(reason).rstrip('.')}. Correct the form, or press Enter to try again."
 
 
+def key_changed(server: str) -> str:
+    """A server showed another key than the one that was trusted."""
+    return f"Nothing was sent: {safe_text(server)} does not have the key that you trusted."
+
+
 def ending(reason: str, user: str, *, asked: bool) -> str:
     """Why a session is over and will not come back by itself, and what to do about it."""
     if reason in _ENDINGS:
