@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections import deque
 from typing import Final
@@ -27,10 +28,13 @@ from chat_server.wire.protocol import (
     published_form,
     words,
 )
-from chat_server.wire.stream import Stream
+from chat_server.wire.stream import PlainTextAnswer, Stream
 
 _GLANCE_SECONDS: Final = 0.1
 """While a client waits for its allowance: how often its thread looks whether it is still there."""
+
+_CLIENT_HELLO: Final = b"\x16\x03"
+"""How a client begins that wants TLS (RFC 8446, section 5.1); no LOGIN line has these bytes."""
 
 
 class ClientHandler:
@@ -58,8 +62,9 @@ class ClientHandler:
         log = self._shared.log
         log.connected(self._address)
         try:
-            self._say(encode_replies([replies.LOGIN_PROMPT]))
-            self._session = self._log_in()
+            if self._shake_hands():
+                self._say(encode_replies([replies.LOGIN_PROMPT]))
+                self._session = self._log_in()
             if self._session is not None:
                 self._was_in_session = True
                 log.authenticated(self._session.user)
@@ -76,6 +81,25 @@ class ClientHandler:
                 log.connection_closed(self._address)
 
     # Login
+
+    def _shake_hands(self) -> bool:
+        """Agree on keys, where that has to be; False where the client can only be told why not.
+
+        Raises `OSError` where it can't even be told.
+        """
+        log, stream = self._shared.log, self._stream
+        try:
+            stream.handshake(self._shared.config.tls_handshake_seconds)
+        except (PlainTextAnswer, TimeoutError) as error:
+            late = isinstance(error, TimeoutError)
+            log.handshake_failed(self._address, "timed out" if late else "plain text")
+            stream.speak_plainly()
+            self._refuse(replies.SPEAKS_TLS)
+            return False
+        except OSError as error:
+            log.handshake_failed(self._address, _why(error))
+            raise
+        return True
 
     def _log_in(self) -> Session[Outbox] | None:
         """Take the LOGIN line and begin a session; None where it was refused, and said why."""
@@ -140,7 +164,10 @@ class ClientHandler:
             try:
                 if left <= 0:
                     raise TimeoutError
-                self._read(left)
+                if self._read(left).startswith(_CLIENT_HELLO):
+                    self._shared.log.invalid_login(self._address)
+                    self._refuse(replies.SPEAKS_PLAIN_TEXT)
+                    return None
             except TimeoutError:
                 self._shared.log.login_timed_out(self._address)
                 self._refuse(replies.LOGIN_TIMED_OUT)
@@ -157,6 +184,8 @@ class ClientHandler:
         allowance = TokenBucket(config.rate, config.burst)
         while self._take_lines(session, allowance) and not self._input_ended:
             self._read()
+        if self._buffer.finish():  # half of something, which may mean something else
+            self._shared.hub.fail(session, replies.LINE_CUT_SHORT)
 
     def _take_lines(self, session: Session[Outbox], allowance: TokenBucket) -> bool:
         """Everything that has come: runs of messages share one look at the hub and one fan-out.
@@ -270,16 +299,24 @@ class ClientHandler:
 
     # Lines in, lines out
 
-    def _read(self, timeout: float | None = None) -> None:
-        """Block for more input. Raises `TimeoutError`, and `OSError` at a reset."""
+    def _read(self, timeout: float | None = None) -> bytes:
+        """Block for more input; returns it, too. Raises `TimeoutError`, `OSError` at a reset."""
         data = self._stream.recv(timeout)
         if data:
             self._lines.extend(self._buffer.feed(data))
         else:
             self._input_ended = True
-            self._lines.extend(self._buffer.finish())
+            if not self._stream.cut_short:
+                self._lines.extend(self._buffer.finish())
+        return data
 
     def _say(self, data: bytes, *, last: bool = False) -> None:
         """Send outside a session: before login, and at the very end."""
         self._shared.delivery.deliver((self.outbox,), data, last)
         self._shared.delivery.drain()
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return error.strerror or str(error)

@@ -43,10 +43,42 @@ class EventLog:
         self._lost = 0
         """Lines that were not written since the last one that was."""
 
-    def running(self, host: str, port: int) -> None:
+    def running(self, host: str, port: int, *, encrypted: bool) -> None:
         """The server listens."""
         where = f"[{host}]" if ":" in host else host
-        self._write(_Level.INFO, "*", f"Listening on {printable(where)}:{port}")
+        how = ", TLS" if encrypted else ""
+        self._write(_Level.INFO, "*", f"Listening on {printable(where)}:{port}{how}")
+
+    def plaintext_is_public(self) -> None:
+        """Passwords and messages go over a network in plain text, as was asked for."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            "Plain text on an address that others can reach: they can read every password and"
+            " every message",
+        )
+
+    def certificate(self, fingerprint: str) -> None:
+        """By which key clients know this server."""
+        self._write(_Level.INFO, "*", f"Key fingerprint {fingerprint}")
+
+    def certificate_expired(self, path: str) -> None:
+        """Clients that look at its dates will refuse the certificate."""
+        self._write(_Level.WARNING, "!", f"The certificate {quoted(path)} has expired")
+
+    def certificate_reloaded(self, fingerprint: str) -> None:
+        """New connections get the certificate that was read again."""
+        self._write(_Level.INFO, "*", f"Certificate read again: key fingerprint {fingerprint}")
+
+    def certificate_broken(self, why: str) -> None:
+        """The certificate can't be used: new connections get the one from before."""
+        self._write(_Level.ERROR, "!", f"Certificate stays as it was: {one_line(why)}")
+
+    def handshake_failed(self, address: str, why: str) -> None:
+        """A client on the port for TLS did not come to terms with us."""
+        self._write(
+            _Level.INFO, "-", f"No TLS handshake with {printable(address)}: {one_line(why)}"
+        )
 
     def connected(self, address: str) -> None:
         """A client connected."""

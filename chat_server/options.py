@@ -35,7 +35,46 @@ _OPTIONS: Final = (
         type=click.IntRange(0, 65535),
         default=_DEFAULTS.port,
         show_default=True,
-        help="Port to listen on; 0: any free port.",
+        help="Port for plain text; 0: any free port.",
+    ),
+    click.option(
+        "--tls",
+        is_flag=True,
+        help="Speak TLS as well, on a port of its own. Not needed for an address that others can"
+        " reach: there, TLS alone is spoken.",
+    ),
+    click.option(
+        "--tls-port",
+        type=click.IntRange(0, 65535),
+        default=_DEFAULTS.tls_port,
+        show_default=True,
+        help="Port for TLS; 0: any free port.",
+    ),
+    click.option(
+        "--tls-cert",
+        type=click.Path(path_type=Path),
+        show_default="one that the server makes for itself",
+        metavar="FILE",
+        help="A certificate with its chain, in PEM form.",
+    ),
+    click.option(
+        "--tls-key",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The key of --tls-cert, in PEM form, without a password.",
+    ),
+    click.option(
+        "--insecure-plaintext",
+        is_flag=True,
+        help="Speak plain text also on an address that others can reach, and read along.",
+    ),
+    click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_DEFAULTS.state,
+        show_default=True,
+        metavar="FOLDER",
+        help="Where the server keeps its own key and certificate.",
     ),
     click.option(
         "--users",
@@ -120,6 +159,8 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
 
     Raises `click.UsageError` where this machine does not admit it.
     """
+    if (chosen["tls_cert"] is None) != (chosen["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")
     most = chosen["max_connections_per_ip"]
     return Config(
         **{

@@ -82,6 +82,9 @@ class Stream:
     def handshake(self, timeout: float) -> None:
         """Make ready what has to be agreed on before the first byte: nothing, in plain text."""
 
+    def speak_plainly(self) -> None:
+        """Go on in plain text, as here in any case."""
+
     def recv(self, timeout: float | None = None) -> bytes:
         """The next bytes, at most `READ_SIZE`; empty at the end. Blocks, `timeout` seconds at most.
 
@@ -235,7 +238,7 @@ class TlsStream(Stream):
     def speak_plainly(self) -> None:
         """Go on without TLS, to tell a peer that speaks none why nothing comes of it.
 
-        Only after a handshake that never began.
+        Only after a handshake that came to nothing; never to say what is not for everybody.
         """
         with self.lock:
             assert not self._ready

@@ -31,8 +31,14 @@ class Log(EventLog):
 
 def test_every_event_has_its_words() -> None:
     log = Log("debug")
-    log.running("127.0.0.1", 9000)
-    log.running("::1", 9000)
+    log.running("127.0.0.1", 9000, encrypted=False)
+    log.running("::1", 9001, encrypted=True)
+    log.plaintext_is_public()
+    log.certificate("SHA256:abc")
+    log.certificate_expired("cert.pem")
+    log.certificate_reloaded("SHA256:abc")
+    log.certificate_broken("cert.pem: is no certificate")
+    log.handshake_failed("127.0.0.1:50122", "timed out")
     log.connected("127.0.0.1:50122")
     log.refused("127.0.0.1:50122", "server is full")
     log.authenticated("DPS")
@@ -53,7 +59,14 @@ def test_every_event_has_its_words() -> None:
     log.stopped()
     assert log.lines() == [
         "[*] Listening on 127.0.0.1:9000",
-        "[*] Listening on [::1]:9000",
+        "[*] Listening on [::1]:9001, TLS",
+        "[!] Plain text on an address that others can reach: they can read every password and"
+        " every message",
+        "[*] Key fingerprint SHA256:abc",
+        "[!] The certificate 'cert.pem' has expired",
+        "[*] Certificate read again: key fingerprint SHA256:abc",
+        "[!] Certificate stays as it was: cert.pem: is no certificate",
+        "[-] No TLS handshake with 127.0.0.1:50122: timed out",
         "[+] New connection from 127.0.0.1:50122",
         "[!] Refused 127.0.0.1:50122: server is full",
         "[+] User 'DPS' authenticated",

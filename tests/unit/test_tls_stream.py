@@ -245,3 +245,13 @@ def test_the_fingerprint_is_that_of_the_key(pair: Pair) -> None:
     assert certificate is not None
     assert key_fingerprint(certificate).startswith("SHA256:")
     assert len(key_fingerprint(certificate)) == len("SHA256:") + 43
+
+
+def test_a_peer_that_takes_no_answers_of_tls_is_not_listened_to_for_ever(pair: Pair) -> None:
+    server, client = pair
+    while send_some(server, b"x" * 65536):
+        pass  # now the kernel takes nothing more of the server
+    server._outgoing.write(bytes(100_000))  # as OpenSSL does to answer key updates
+    client.send_all(b"listen\n")
+    with pytest.raises(OSError, match="buffer space"):
+        server.recv(PATIENCE)
