@@ -232,6 +232,11 @@ class ScriptedClient:
         """Hang up."""
         self._socket.close()
 
+    def cut(self) -> None:
+        """End it as somebody in between can: TLS, if there is any, is not told."""
+        with socket.socket(fileno=self._socket.detach()) as bare:
+            bare.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Break the connection."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
