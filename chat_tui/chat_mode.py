@@ -213,7 +213,7 @@ class ChatMode:
             case events.KeyUnknown():
                 self._around.ask(TrustScreen(notice), self._trust)
             case events.KeyChanged():
-                self._around.show_form(wording.key_changed(notice.server), False)
+                self._around.show_form(wording.key_changed(notice), False)
                 self._around.ask(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
                 self._ousted = not by_request

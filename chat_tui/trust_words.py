@@ -37,10 +37,5 @@ def changed(told: KeyChanged) -> str:
 def cure(told: KeyChanged) -> str:
     """The only way on."""
     if told.pinned:
-        return f"If the new one is right: {forget_command(told)}"
+        return f"If whoever runs it says so: chat-tui trust forget {shlex.quote(told.server)}"
     return "The other was trusted for this run alone: to be asked anew, quit and start again."
-
-
-def forget_command(told: KeyChanged) -> str:
-    """What lets go of the trusted key."""
-    return f"chat-tui trust forget {shlex.quote(told.server)}"

@@ -25,7 +25,7 @@ _WALK: list[BindingType] = [
 ]
 
 _NARROW: list[tuple[int, str]] = [(0, "-narrow"), (60, "-wide")]
-_SHORT: list[tuple[int, str]] = [(0, "-short"), (16, "-tall")]
+_SHORT: list[tuple[int, str]] = [(0, "-short"), (20, "-tall")]
 """Columns and rows from which the stylesheet's class holds: where there is little, no margins."""
 
 
