@@ -107,7 +107,7 @@ def test_whom_the_system_trusts_for_this_name_needs_no_question(
     assert not desk.session._approach._known.path.exists()
 
 
-YESTERDAY = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
 
 
 @pytest.mark.parametrize(
