@@ -48,12 +48,15 @@ def _to_fingerprint(
 _host = click.argument("at", metavar="HOST[:PORT]", callback=_to_address)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def trust() -> None:
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.pass_context
+def trust(context: click.Context) -> None:
     """The keys of servers that are trusted for good.
 
     A server that shows another key than the one that is kept here is not talked to.
     """
+    if context.invoked_subcommand is None:
+        raise click.UsageError("trust what? Add list, add HOST or forget HOST")
 
 
 @trust.command("list")

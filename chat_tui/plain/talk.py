@@ -138,7 +138,10 @@ class Talk:
             return
         self._shown = state
         if state is ConnectionState.ONLINE:
-            self._seat.remark(f"connected to {model.server} as {model.user}, in {model.room}")
+            how = "encrypted" if model.connection.encrypted else "unencrypted"
+            self._seat.remark(
+                f"connected to {model.server} as {model.user}, in {model.room}, {how}"
+            )
         elif state is ConnectionState.WAITING:
             why = safe_text(model.connection.reason).rstrip(".")
             self._seat.remark(f"{why}; trying again until it works")

@@ -71,7 +71,7 @@ def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
     assert work.password() == "secret"
     assert read_in.profile("nobody") is None
     assert read_in.profile_for("Chat.Example.org", 7777, "alice") is work
-    assert read_in.profile_for("::1", 9001, "bob") is None
+    assert read_in.profile_for("::1", 9002, "bob") is None
     (theme,) = read_in.themes
     assert (theme.name, theme.base, theme.colours) == (
         "night",
@@ -138,6 +138,15 @@ def test_one_mistake_leaves_the_rest_in_force(tmp_path: Path) -> None:
     assert len(shown.problems) == 2
     assert (shown.settings.bell, shown.settings.mouse) == (False, True)
     assert shown.profiles == (Profile("w", "h", 9001, "a"),)
+
+
+def test_a_profile_may_want_no_encryption(tmp_path: Path) -> None:
+    text = "[profiles.{}]\nuser='a'\nserver='{}'\nplaintext=true\n"
+    shown = read(tmp_path, text.format("w", "h") + text.format("v", "h:9100"))
+    assert shown.profiles == (
+        Profile("w", "h", 9000, "a", plaintext=True),
+        Profile("v", "h", 9100, "a", plaintext=True),
+    )
 
 
 def test_a_password_in_the_file_is_not_read_and_not_shown(tmp_path: Path) -> None:
