@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import trustme
 
 from chat_server.wire.fingerprint import key_fingerprint
+from chat_tui.events import ConnectionState
 from tests.certificates import authority
-from tests.unit.desk import PATIENCE, ScriptedClient, ScriptedServer
+from tests.unit.desk import PATIENCE, Desk, ScriptedClient, ScriptedServer
 
 
 def certificate(*names: str, **more: object) -> trustme.LeafCert:
@@ -68,3 +69,15 @@ class TlsServer(ScriptedServer):
             client = ScriptedClient(inside)
             self._clients.append(client)
             yield client
+
+
+def dial(desk: Desk, server: ScriptedServer, host: str = "127.0.0.1") -> None:
+    """Let alice sign in, without saying how."""
+    desk.session.sign_in(host, server.port, "alice", "secret")
+
+
+def let_in(desk: Desk, server: ScriptedServer) -> ScriptedClient:
+    """Take the next connection, and alice in."""
+    client = desk.during(server.let_in)
+    desk.until_state(ConnectionState.ONLINE)
+    return client
