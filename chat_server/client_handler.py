@@ -8,12 +8,12 @@ from collections import deque
 from typing import Final
 
 from chat_server import commands
-from chat_server.limits import TokenBucket
 from chat_server.outbox import Outbox
 from chat_server.passwords import Verdict
 from chat_server.printable import address
 from chat_server.rooms import Session
 from chat_server.shared import Shared
+from chat_server.token_bucket import TokenBucket
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,
@@ -53,7 +53,8 @@ class ClientHandler:
         self._session: Session[Outbox] | None = None
         self._audiences: list[tuple[Outbox, ...]] = []
         """Who got something of the batch at hand, as the hub said it."""
-        self._was_in_session = False
+        self.was_in_session = False
+        """Whether it has ever logged in. Of meaning to others once `run` has returned."""
         self._login_deadline = time.monotonic() + shared.config.login_timeout
         self.outbox = Outbox(stream, shared.config.outbox, shared.config.throttle_mark)
 
@@ -66,7 +67,7 @@ class ClientHandler:
                 self._say(encode_replies([replies.LOGIN_PROMPT]))
                 self._session = self._log_in()
             if self._session is not None:
-                self._was_in_session = True
+                self.was_in_session = True
                 log.authenticated(self._session.user)
                 self._converse(self._session)
             self._part()
@@ -77,7 +78,7 @@ class ClientHandler:
         finally:
             self._end_session()
             self.outbox.close()
-            if not self._was_in_session:
+            if not self.was_in_session:
                 log.connection_closed(self._address)
 
     # Login
@@ -114,6 +115,8 @@ class ClientHandler:
                 shared.log.invalid_login(self._address)
                 self._refuse(replies.INVALID_LOGIN_FORMAT)
                 return None
+        if self._is_banned_address(name):
+            return None
         user = canonical_name(name)
         answer = shared.passwords.check(
             password,
@@ -125,9 +128,10 @@ class ClientHandler:
         )
         match answer.outcome:
             case Verdict.RIGHT if user is not None:
-                session = shared.hub.log_in(user, self.outbox, commands.GREETING)
+                greeting = commands.greeting(user in shared.config.operators)
+                session = shared.hub.log_in(user, self.outbox, greeting, self._host)
                 shared.delivery.drain()
-                if session is None:
+                if session is None and not self._is_banned(user):
                     # The account went while its hash was computed. (Where the server is stopping,
                     # the hub has said so, and this line is dropped behind that last one.)
                     self._refuse(replies.AUTHENTICATION_FAILED)
@@ -141,6 +145,24 @@ class ClientHandler:
             case _:
                 pass  # nobody waits for it any more
         return None
+
+    def _is_banned(self, user: str) -> bool:
+        """Whether `user`, who has given the right password, is shut out; then that is said."""
+        ban = self._shared.bans.of_account(user)
+        if ban is None:
+            return self._is_banned_address(user)
+        self._shared.log.banned_login(user, self._address)
+        self._refuse(replies.banned(replies.BANNED_ACCOUNT, ban.seconds))
+        return True
+
+    def _is_banned_address(self, name: str) -> bool:
+        """Whether the address was banned since it was let in; then that is said."""
+        ban = self._shared.bans.of_address(self._host)
+        if ban is None:
+            return False
+        self._shared.log.banned_login(name, self._address)
+        self._refuse(replies.banned(replies.BANNED_ADDRESS, ban.seconds))
+        return True
 
     def _login_line(self) -> str | None:
         """The first line that is not blank; None where there came none in time, or no good one."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from chat_server.addresses import Network
+
 RESERVED_FILES = 64
 """Open files kept back from clients: for the log, the users file, pipes, the listener."""
 
@@ -86,6 +88,25 @@ class Config:
 
     limit_loopback: bool = False
     """Whether that limit holds for loopback too: many people may come through one proxy there."""
+
+    connections_without_login: int = 32
+    """Connections that one address may have in `connections_without_login_window` which end without
+    a login; then it is refused. A client that asks a person for something may need three. 0: no
+    limit."""
+
+    connections_without_login_window: float = 600.0
+    """Ten minutes: a scanner stays out, a person with a mistyped port is soon back."""
+
+    limit_loopback_without_login: bool = False
+    """Whether that limit holds for loopback too: something there may look every few seconds
+    whether the server is well."""
+
+    trusted: tuple[Network, ...] = ()
+    """Networks that these two limits leave alone, as loopback is: a school behind one address.
+    Their failed logins are counted all the same. No address in them can be banned."""
+
+    operators: frozenset[str] = frozenset()
+    """Accounts, by their canonical names, that may `/kick`, `/ban` and `/announce`."""
 
     rate: float = 10.0
     """Lines a second that a client may send in the long run: more than one types. 0: no limit."""

@@ -6,8 +6,8 @@ import os
 import socket
 from dataclasses import dataclass
 
+from chat_server.addresses import is_loopback
 from chat_server.config import Config
-from chat_server.limits import is_loopback
 from chat_server.printable import one_line
 
 
@@ -56,22 +56,36 @@ def endpoints(config: Config) -> tuple[Endpoint, ...]:
     return (plain, tls) if config.insecure_plaintext else (tls,)
 
 
+def bind(endpoint: Endpoint) -> socket.socket:
+    """A socket bound to the endpoint that does not listen yet. Raises `ListenError`."""
+    bound = socket.socket(endpoint.family, socket.SOCK_STREAM)
+    try:
+        # A server that was just restarted must not wait for the ends of old connections.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if endpoint.family == socket.AF_INET6:
+            dual = endpoint.address == "::" and socket.has_dualstack_ipv6()
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+        bound.bind((endpoint.address, endpoint.port))
+    except OSError as error:
+        bound.close()
+        option = "--tls-port" if endpoint.encrypted else "--port"
+        raise ListenError(_why_not(endpoint.host, endpoint.port, error, option)) from None
+    return bound
+
+
 def listen(endpoint: Endpoint, backlog: int) -> socket.socket:
     """A listening socket, non-blocking: a connection may vanish between `select` and `accept`.
 
     `backlog`: connections that may wait to be accepted. Raises `ListenError`.
     """
+    listener = bind(endpoint)
     try:
-        listener = socket.create_server(
-            (endpoint.address, endpoint.port),
-            family=endpoint.family,
-            backlog=backlog,
-            dualstack_ipv6=endpoint.address == "::" and socket.has_dualstack_ipv6(),
-        )
-    except OSError as error:
+        listener.setblocking(False)
+        listener.listen(backlog)
+    except OSError as error:  # somebody else was faster
+        listener.close()
         option = "--tls-port" if endpoint.encrypted else "--port"
         raise ListenError(_why_not(endpoint.host, endpoint.port, error, option)) from None
-    listener.setblocking(False)
     return listener
 
 

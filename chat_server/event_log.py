@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import Final, TextIO
@@ -19,6 +20,9 @@ from chat_server.printable import one_line, printable, quoted
 
 _PATIENCE_MS: Final = 50
 """How long the first line waits for a log that takes nothing; the next ones do not."""
+
+_MOST_NAMES: Final = 8
+"""Names in one line; of a class behind one address that was banned, for example."""
 
 
 class _Level(IntEnum):
@@ -84,9 +88,15 @@ class EventLog:
         """A client connected."""
         self._write(_Level.INFO, "+", f"New connection from {printable(address)}")
 
-    def refused(self, address: str, why: str) -> None:
-        """A client was sent away at the door: server full, too many of its address."""
-        self._write(_Level.WARNING, "!", f"Refused {printable(address)}: {one_line(why)}")
+    def refused(self, address: str, why: str, unsaid: int = 0, elsewhere: int = 0) -> None:
+        """A client was sent away at the door: server full, too many of its address, banned.
+
+        `unsaid`: how many from there were, since the last line about it, that have no line of
+        their own; `elsewhere`: how many from addresses that never had one.
+        """
+        also = f" (and {unsaid} more from there)" if unsaid else ""
+        also += f" (and {elsewhere} from other addresses)" if elsewhere else ""
+        self._write(_Level.WARNING, "!", f"Refused {printable(address)}: {one_line(why)}{also}")
 
     def authenticated(self, user: str) -> None:
         """A login succeeded."""
@@ -146,6 +156,51 @@ class EventLog:
     def thread_failed(self, why: str) -> None:
         """No thread could be started for a client."""
         self._write(_Level.ERROR, "!", f"Can't start a thread for a client: {one_line(why)}")
+
+    # Operators
+
+    def operator_without_account(self, name: str) -> None:
+        """An operator is named who has no account: misspelt, perhaps."""
+        self._write(_Level.WARNING, "!", f"Operator {quoted(name)} has no account")
+
+    def kicked(self, operator: str, user: str, reason: str) -> None:
+        """An operator ended a session. `reason` may be empty."""
+        why = f": {quoted(reason)}" if reason else ""
+        self._write(_Level.WARNING, "!", f"Operator {quoted(operator)} kicked {quoted(user)}{why}")
+
+    def banned(
+        self, operator: str, what: str, minutes: int | None, logged_out: Sequence[str]
+    ) -> None:
+        """An operator shut out an account or an address. `minutes`: None until the server stops.
+
+        `logged_out`: whose sessions that ended.
+        """
+        how_long = "until the server stops" if minutes is None else f"for {minutes} min"
+        names = ", ".join(map(quoted, logged_out[:_MOST_NAMES]))
+        more = len(logged_out) - _MOST_NAMES
+        ended = f"; logged out: {names}" if logged_out else ""
+        ended += f" and {more} more" if more > 0 else ""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"Operator {quoted(operator)} banned {quoted(what)} {how_long}{ended}",
+        )
+
+    def unbanned(self, operator: str, what: str) -> None:
+        """An operator let an account or an address in again."""
+        self._write(_Level.INFO, "*", f"Operator {quoted(operator)} unbanned {quoted(what)}")
+
+    def announced(self, operator: str, text: str) -> None:
+        """An operator said something to everyone."""
+        self._write(_Level.INFO, "*", f"Operator {quoted(operator)} announced {quoted(text)}")
+
+    def banned_login(self, user: str, address: str) -> None:
+        """A login was refused: the account, after its right password, or the address is banned."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"Refused login for {quoted(user)} from {printable(address)}: banned",
+        )
 
     def unexpected(self, error: BaseException, where: str) -> None:
         """Something that should not happen: one line, and the traceback at level debug."""

@@ -11,6 +11,7 @@ import click
 
 from chat_server.config import MOST_CLIENTS, Config, room_for_clients
 from chat_server.event_log import LEVELS
+from chat_server.list_options import NAMES, NETWORKS, joined
 
 _DEFAULTS: Final = Config(max_clients=1)
 
@@ -101,6 +102,32 @@ _OPTIONS: Final = (
         help="Connections at once from one address; 0: no limit.",
     ),
     click.option(
+        "--connections-without-login",
+        type=click.IntRange(0),
+        default=None,
+        show_default=f"{_DEFAULTS.connections_without_login}, loopback exempt unless given",
+        help="Connections of one address that may end without a login in 10 minutes; 0: no limit.",
+    ),
+    click.option(
+        "--trusted",
+        type=NETWORKS,
+        multiple=True,
+        callback=joined,
+        show_default="loopback alone",
+        metavar="NETWORK",
+        help="A network, as in 10.1.0.0/16, that these two limits leave alone. May be given"
+        " several times.",
+    ),
+    click.option(
+        "--operators",
+        type=NAMES,
+        multiple=True,
+        callback=joined,
+        show_default="none",
+        metavar="USER,...",
+        help="Accounts that may /kick, /ban and /announce.",
+    ),
+    click.option(
         "--rate",
         type=_Number(0, max=1e9),
         default=_DEFAULTS.rate,
@@ -162,12 +189,18 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
     if (chosen["tls_cert"] is None) != (chosen["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")
     most = chosen["max_connections_per_ip"]
+    idle = chosen["connections_without_login"]
     return Config(
         **{
             **chosen,
             "max_clients": _clients(chosen["max_clients"]),
             "max_connections_per_ip": _DEFAULTS.max_connections_per_ip if most is None else most,
             "limit_loopback": most is not None,
+            "connections_without_login": (
+                _DEFAULTS.connections_without_login if idle is None else idle
+            ),
+            "limit_loopback_without_login": idle is not None,
+            "operators": frozenset(chosen["operators"]),
         }
     )
 

@@ -12,6 +12,9 @@ from contextlib import ExitStack
 from math import inf
 from typing import Final
 
+from chat_server.address_limits import LoginThrottle
+from chat_server.admissions import Admissions
+from chat_server.bans import Bans
 from chat_server.certificates import (
     CertificateError,
     ServerCertificate,
@@ -24,11 +27,10 @@ from chat_server.delivery import Delivery
 from chat_server.endpoints import Endpoint, endpoints, listen
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
-from chat_server.limits import ConnectionsPerAddress, LoginThrottle
 from chat_server.local_clock import LocalClock
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
-from chat_server.printable import address
+from chat_server.refusal_log import RefusalLog
 from chat_server.refusals import Refusals
 from chat_server.shared import Shared
 from chat_server.users import UserStore
@@ -55,7 +57,10 @@ class ChatServer:
         self._accounts = accounts
         self._log = log
         self._delivery = Delivery(config)
-        self._hub: Hub[Outbox] = Hub(self._delivery.deliver, accounts.has, LocalClock())
+        bans = Bans()
+        self._hub: Hub[Outbox] = Hub(
+            self._delivery.deliver, accounts.has, LocalClock(), bans.shut_out
+        )
         self._shared = Shared(
             config=config,
             hub=self._hub,
@@ -63,11 +68,11 @@ class ChatServer:
             accounts=accounts,
             passwords=PasswordPool(),
             throttle=LoginThrottle(config.login_failures, config.login_failure_window),
+            bans=bans,
             log=log,
         )
-        self._admissions = ConnectionsPerAddress(
-            config.max_connections_per_ip, not config.limit_loopback
-        )
+        self._admissions = Admissions(config, bans)
+        self._refusal_log = RefusalLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._certificate: ServerCertificate | None = None
         """One reference that is swapped whole: the acceptor reads it without a lock."""
@@ -120,6 +125,9 @@ class ChatServer:
             for listener in self._listeners:
                 listener.close()
             raise
+        for name in sorted(self._config.operators):
+            if not self._accounts.has(name):
+                self._log.operator_without_account(name)
         self._pace_switches(0)
         threading.stack_size(self._config.stack_size)
         self._shared.passwords.start()
@@ -236,11 +244,11 @@ class ChatServer:
             return  # it went away again
         host = host.removeprefix("::ffff:")
         if self.client_count >= self._config.max_clients:
-            self._log.refused(address(host, port), "the server is full")
+            self._refusal_log.refused(host, port, "the server is full")
             refusals.refuse(connected, replies.SERVER_FULL)
-        elif not self._admissions.admit(host):
-            self._log.refused(address(host, port), "too many connections from this address")
-            refusals.refuse(connected, replies.TOO_MANY_CONNECTIONS)
+        elif (refusal := self._admissions.admit(host)) is not None:
+            self._refusal_log.refused(host, port, refusal.reason)
+            refusals.refuse(connected, refusal.words)
         else:
             encrypted = self._listeners[listener].encrypted
             self._serve(connected, host, port, encrypted, refusals)
@@ -288,7 +296,7 @@ class ChatServer:
             with self._clients_lock:
                 del self._clients[handler]
                 self._pace_switches(len(self._clients))
-            self._admissions.release(host)
+            self._admissions.release(host, without_login=not handler.was_in_session)
 
     def _pace_switches(self, clients: int) -> None:
         """Let threads ask for the interpreter less often the more of them there may be."""

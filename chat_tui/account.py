@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chat_server.wire.protocol import canonical_name, published_form, words
@@ -26,6 +26,16 @@ class Account:
     plaintext: bool = False
     """Whether nothing is to be encrypted, wherever the server is. Without it, plain text goes to
     this machine alone, where a server does not encrypt."""
+    before: str = field(default="", repr=False)
+    """What the password was, while it is not known whether a change of it was made; else empty."""
+
+    def with_password(self, new: str) -> Account:
+        """The same, whose password is known to be `new`."""
+        return replace(self, password=new, before="")
+
+    def in_doubt(self, new: str) -> Account:
+        """The same, whose password is `new` or still the one of now: the new one is tried first."""
+        return replace(self, password=new, before=self.password)
 
     @property
     def server(self) -> str:

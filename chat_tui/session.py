@@ -12,6 +12,7 @@ from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize
 from chat_tui import events
 from chat_tui.account import Account, account
 from chat_tui.approach import Approach, really
+from chat_tui.changed_password import NOT_CHANGED, Outcome, after, old_one_is_left
 from chat_tui.connection.backoff import Backoff
 from chat_tui.connection.bell import Bell
 from chat_tui.connection.connection import Connection
@@ -191,6 +192,18 @@ class ChatSession:
             self._acted([asked] if asked else [])
             self._talk()
 
+    def change_password(self, old: str, new: str) -> None:
+        """Ask the server for another password; neither is kept but to come back with.
+
+        What comes of it is a `PasswordChanged`, `PasswordRefused` or `PasswordUnknown` in
+        `take_notices`.
+        """
+        if self._dialogue is None:
+            self._notices.append(events.PasswordRefused(NOT_CONNECTED))
+            return
+        self._dialogue.change_password(old, new, self._clock())
+        self._talk()
+
     def resend(self, entry_id: int) -> bool:
         """Send an unconfirmed message of the place in view again, as a new entry.
 
@@ -270,6 +283,8 @@ class ChatSession:
         `SignInRefused`, `KeyChanged`: back to the form, and why (also when a reconnect fails for
         good). `SignedOut`: it will not be retried; say why and offer to sign in again, or leave
         where it was `asked` for by /quit. `TextReturned`: put it back into the composer, say why.
+        `PasswordChanged`, `PasswordRefused`, `PasswordUnknown`: what became of a change, also of
+        one that was typed; of the last, one of the others tells more once we are back.
         """
         taken, self._notices = self._notices, []
         return taken
@@ -354,12 +369,21 @@ class ChatSession:
                 self._away_since = self.model.now()
                 self._go_offline(event.reason)
                 self._notices.append(event)
+            case events.PasswordChanged() | events.PasswordRefused() | events.PasswordUnknown():
+                self._password_answered(event)
             case events.TextReturned():
                 self._notices.append(event)
             case _ if not self._in_session:
                 self._early.append(event)
             case _:
                 self.model.apply(event)
+
+    def _password_answered(self, outcome: Outcome) -> None:
+        if self._account is not None:
+            self._account, told = after(self._account, outcome)
+            if told is not None:
+                self.model.apply(told)
+        self._notices.append(outcome)
 
     def _signed_in(self, event: events.SignedIn) -> None:
         account = self._account
@@ -377,12 +401,18 @@ class ChatSession:
         self._in_session = True
         if not self._reconnecting.was_in:
             self._notices.append(event)
+        elif account is not None and account.before:
+            self._password_answered(events.PasswordChanged(account.password))
         self._reconnecting.signed_in()
 
     def _not_in(self, refused: events.SignInRefused) -> None:
         """A try came to nothing: a session that was lost goes on trying, a first one does not."""
-        if self._reconnecting.was_in and refused.retry:
+        was_in = self._reconnecting.was_in
+        if was_in and refused.retry:
             self._reconnecting.wait(refused.reason, at_least=refused.after)
+        elif was_in and self._account and old_one_is_left(self._account, refused):
+            self._password_answered(events.PasswordRefused(NOT_CHANGED))
+            self._dial(self._account, ConnectionState.RETRYING)
         else:
             self._go_offline(refused.reason)
             self._notices.append(refused)

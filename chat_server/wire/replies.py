@@ -45,6 +45,10 @@ CANNOT_SUBSCRIBE_OF_OLD: Final = "Cannot subscribe (user offline or different ro
 
 BANNED_ACCOUNT: Final = "This account is banned"
 BANNED_ADDRESS: Final = "Your address is banned"
+LONGEST_BAN: Final = 525_600
+"""Most minutes of a `/ban`: a year."""
+BAD_MINUTES: Final = f"Minutes are a whole number from 1 to {LONGEST_BAN}"
+TOO_MANY_BANS: Final = "Too many bans; end some with /unban"
 
 _KICKED: Final = "Logged out by an operator"
 _LOGGED_OUT: Final = "Logged out"
@@ -71,6 +75,46 @@ def banned(what: str, seconds: float | None) -> str:
     `seconds` until the ban ends, in whole ones, rounded up; None where it ends with the server.
     """
     return what if seconds is None else f"{what}; try again in {max(1, ceil(seconds))} s"
+
+
+def kicked_out(name: str) -> str:
+    """The answer to `/kick`, to the operator."""
+    return f"Kicked {name}"
+
+
+def ban_begun(name: str, minutes: int | None) -> str:
+    """The answer to `/ban`; `minutes` is None where the ban ends with the server."""
+    return f"Banned {name} {how_long(minutes)}"
+
+
+def how_long(minutes: int | None) -> str:
+    """For how long somebody is banned, as it is said to both sides."""
+    return "until the server stops" if minutes is None else f"for {minutes} min"
+
+
+def ban_ended(name: str) -> str:
+    """The answer to `/unban`."""
+    return f"Unbanned {name}"
+
+
+def not_logged_in(name: str) -> str:
+    """The error for a `/kick` of who is not there."""
+    return f"Not logged in: {echoed(name)}"
+
+
+def not_banned(name: str) -> str:
+    """The error for an `/unban` of who is not."""
+    return f"Not banned: {echoed(name)}"
+
+
+def cannot_ban(name: str, why: str) -> str:
+    """The error for a `/ban` of whom no operator may ban."""
+    return f"Can't ban {echoed(name)}: {why}"
+
+
+def for_operators(word: str) -> str:
+    """The error for an operator's command from anybody else."""
+    return f"Only operators may use {word}"
 
 
 def announcement(user: str, text: str) -> str:
@@ -278,6 +322,8 @@ _ROOM_CLOSED: Final = _parser(r"Room '([^']+)' closed")
 _RETRY: Final = _parser(
     rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
 )
+_BANNED: Final = _parser(rf"({BANNED_ACCOUNT}|{BANNED_ADDRESS})(?:; .*)?")
+_KICKED_WITH_REASON: Final = _parser(rf"{_KICKED}: (.*)")
 _ANNOUNCEMENT: Final = _parser(r"Announcement from ([^ :]+): (.*)")
 
 
@@ -340,6 +386,21 @@ def parse_retry_after(text: str) -> int | None:
 def is_logged_out(text: str) -> bool:
     """Whether a reply ends the session for good: coming back by itself would be unwelcome."""
     return text.startswith(_LOGGED_OUT)
+
+
+def parse_kicked(text: str) -> str | None:
+    """The reason that an operator gave for ending a session, maybe none (""), or None."""
+    if text == _KICKED:
+        return ""
+    return _first_group(_KICKED_WITH_REASON, text)
+
+
+def parse_banned(text: str) -> str | None:
+    """Who is shut out, says an error: `BANNED_ACCOUNT`, `BANNED_ADDRESS`, or None.
+
+    For how long, `parse_retry_after` tells.
+    """
+    return _first_group(_BANNED, text)
 
 
 def parse_announcement(text: str) -> tuple[str, str] | None:

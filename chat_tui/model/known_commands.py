@@ -17,6 +17,8 @@ class Argument(Enum):
     PERSON = auto()
     SWITCH = auto()
     """`on` or `off`."""
+    SECRET = auto()
+    """Passwords: nothing is offered for one."""
     WORDS = auto()
 
 
@@ -56,9 +58,27 @@ KNOWN_COMMANDS: Final = {
         Argument.SWITCH,
         "/presence off",
     ),
+    "/passwd": KnownCommand(
+        "/passwd", "change your password: a form asks for it", Argument.SECRET, "/passwd"
+    ),
     "/help": KnownCommand(
         "/help", "what the server says about its commands", Argument.NONE, "/help"
     ),
     "/quit": KnownCommand("/quit", "sign out", Argument.NONE, "/quit"),
+    "/kick": KnownCommand(
+        "/kick NAME [REASON]", "end somebody's session", Argument.PERSON, "/kick bob flooding"
+    ),
+    "/ban": KnownCommand(
+        "/ban NAME|ADDRESS [MINUTES]", "shut somebody out", Argument.PERSON, "/ban bob 10"
+    ),
+    "/unban": KnownCommand(
+        "/unban NAME|ADDRESS", "let somebody in again", Argument.WORDS, "/unban bob"
+    ),
+    "/announce": KnownCommand(
+        "/announce TEXT",
+        "say something to everyone on the server",
+        Argument.WORDS,
+        "/announce back at noon",
+    ),
 }
 """In the order in which they are offered."""

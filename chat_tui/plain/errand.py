@@ -68,6 +68,7 @@ class Errand:
             everyone,
             configuration.settings.log_folder,
             lambda: state.signed_in(who.host, who.port, who.user, everyone, name),
+            profile.source if profile else "",
         )
 
     @property

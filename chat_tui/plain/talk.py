@@ -15,6 +15,7 @@ from chat_tui.plain.asking import ask_about_key, somebody_is_there
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn, other_line, said_line
 from chat_tui.plain.seat import Seat
+from chat_tui.secret_lines import masked
 from chat_tui.slash_guard import held_back
 from chat_tui.storage.log_files import LogFiles
 
@@ -36,13 +37,18 @@ class Talk:
         typed: LinesIn,
         logs: LogFiles,
         signed_in: Callable[[], None] = lambda: None,
+        password_from: str = "",
     ) -> None:
+        """`password_from`: where the next sign-in finds the password, in words; empty: with who
+        types it.
+        """
         self._seat = seat
         self._account = account
         self._typed = typed
         self._at_terminal = os.isatty(typed.number)
         self._logs = logs
         self._signed_in = signed_in
+        self._password_from = password_from
         self._code = ExitCode.DONE
         self._shown: ConnectionState | None = None
         self._leaving = False
@@ -99,7 +105,7 @@ class Talk:
         elif held := held_back(line, model.commands, model.user):
             # Where keys are heard, Tab takes what is offered. The line may hold a password.
             why = held.why.partition(" Tab:")[0].removeprefix("Not sent: ")
-            instead = f" Did you mean {safe_text(held.instead)}" if held.instead else ""
+            instead = f" Did you mean {safe_text(masked(held.instead))}" if held.instead else ""
             self._not_sent(f"Not sent: {why}{instead}", "")
         else:
             self._seat.session.submit(line)
@@ -110,7 +116,7 @@ class Talk:
 
     def _not_sent(self, why: str, line: str) -> None:
         self._code = ExitCode.UNCONFIRMED
-        self._seat.remark(f"{why}: {safe_text(line)}" if line else why)
+        self._seat.remark(f"{why}: {safe_text(masked(line))}" if line else why)
 
     # What is told
 
@@ -122,6 +128,9 @@ class Talk:
                     self._signed_in()
                 case events.KeyUnknown() if somebody_is_there():
                     self._seat.session.trust(ask_about_key(notice))
+                case events.PasswordChanged() if self._password_from:
+                    where = self._password_from
+                    self._seat.remark(f"the password comes from {where}: change it there, too")
                 case events.SignedOut(asked=True):
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # there is nobody to say it to

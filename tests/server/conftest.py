@@ -30,21 +30,29 @@ class RunningServer:
         self._clients: list[WireClient] = []
         self._stopped = False
 
-    def connect(self, tls: ssl.SSLContext | None = None) -> WireClient:
+    def connect(
+        self, tls: ssl.SSLContext | None = None, *, source: str | None = None
+    ) -> WireClient:
         """A connection that has not logged in; its first line is still to be read.
 
-        `tls`: what to trust, to connect to the port for TLS.
+        `tls`: what to trust, to connect to the port for TLS. `source`: an address of this machine
+        to come from.
         """
         port = self.port if tls is None else self.server.tls_port
-        client = WireClient("127.0.0.1", port, tls=tls)
+        client = WireClient("127.0.0.1", port, tls=tls, source=source)
         self._clients.append(client)
         return client
 
     def log_in(
-        self, user: str, *, subscribe: str | None = None, tls: ssl.SSLContext | None = None
+        self,
+        user: str,
+        *,
+        subscribe: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        source: str | None = None,
     ) -> WireClient:
         """A logged-in client whose greeting has been read."""
-        client = self.connect(tls)
+        client = self.connect(tls, source=source)
         client.expect("[SERVER] Login using: LOGIN <username> <password>")
         client.send(f"LOGIN {user} pw-of-{user}")
         client.expect("[SERVER] Login successful")

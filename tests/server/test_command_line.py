@@ -128,6 +128,18 @@ def test_options_come_from_the_environment_too(spawn: Spawn) -> None:
         client.expect("[ERROR] Login timed out")
 
 
+def test_settings_come_from_a_file_too(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "chat.toml").write_text('port = 0\noperators = ["alice", "alcie"]\n')
+    process = spawn("--config", "chat.toml")
+    with WireClient("127.0.0.1", port_of(process)) as client:
+        client.send("LOGIN alice pw-of-alice")
+        client.expect_match(r"\[SERVER\] Login using.*")
+        client.expect("[SERVER] Login successful")
+        client.expect_match(r".*, /kick, /ban, /unban, /announce")
+    process.send_signal(signal.SIGTERM)
+    assert "[!] Operator 'alcie' has no account\n" in outcome(process)[1]
+
+
 def test_help_shows_every_option_with_its_default() -> None:
     shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
     flat = " ".join(shown.split())
@@ -137,6 +149,9 @@ def test_help_shows_every_option_with_its_default() -> None:
         ("--users", "users.json in the working directory"),
         ("--max-clients", "10000"),
         ("--max-connections-per-ip", "16"),
+        ("--connections-without-login", "32"),
+        ("--trusted", "loopback alone"),
+        ("--operators", "none"),
         ("--rate", "10"),
         ("--burst", "20"),
         ("--login-failures", "10"),
@@ -299,6 +314,10 @@ def test_a_log_that_nobody_reads_stops_nothing(spawn: Spawn) -> None:
         ("--nonsense",),
         ("--log-level", "loud"),
         ("--max-clients", "0"),
+        ("--trusted", "10.0.0.1/8"),
+        ("--trusted", "localhost"),
+        ("--operators", "alice,a/b"),
+        ("--config", "none.toml"),
         ("nonsense",),
     ],
 )

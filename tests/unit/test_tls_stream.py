@@ -7,9 +7,11 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
+from chat_server.outbox import Outbox, Phase
 from chat_server.wire.fingerprint import key_fingerprint
 from chat_server.wire.stream import PlainTextAnswer, Stream, TlsStream
 from tests.certificates import server_context, trusting_context
@@ -255,3 +257,24 @@ def test_a_peer_that_takes_no_answers_of_tls_is_not_listened_to_for_ever(pair: P
     client.send_all(b"listen\n")
     with pytest.raises(OSError, match="buffer space"):
         server.recv(PATIENCE)
+
+
+def test_an_outbox_is_not_finished_before_the_goodbye_of_tls_is_out(
+    sockets: Sockets, pair: Pair
+) -> None:
+    outbox = Outbox(pair[0], 1000, 100)
+    sockets[0].setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sockets[0].send(bytes(65536))
+    phases = []
+    outbox.send_last(b"")
+    phases.append(outbox.phase)
+    outbox.flush()
+    phases.append(outbox.phase)
+    sockets[1].settimeout(PATIENCE)
+    while outbox.phase is Phase.FINISHING:
+        sockets[1].recv(65536)
+        outbox.flush()
+    phases.append(outbox.phase)
+    assert phases == [Phase.FINISHING, Phase.FINISHING, Phase.FINISHED]

@@ -76,7 +76,7 @@ def test_a_peer_that_vanished_is_found_in_every_state(
     alice.expect_message("bob", "to nobody's ear")
     until(lambda: server.server.client_count == 2, "everyone who vanished is found")
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
-    assert not server.server._admissions._connections
+    assert not server.server._admissions._connections._connections
     for client in (*vanished, leaving, stranger, interrupted):
         client.close()
 
