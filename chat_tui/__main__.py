@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from chat_server.wire.protocol import canonical_name
-from chat_tui.account import PORT, address
+from chat_tui.account import PORT, TLS_PORT, Account, address, usual_port
+from chat_tui.by_hand import guessed_by_hand
 from chat_tui.whom import HOST, whom
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def _to_address(
     context: click.Context, parameter: click.Parameter, text: str | None
-) -> tuple[str, int] | None:
+) -> tuple[str, int | None] | None:
     try:
         return None if text is None else address(text)
     except ValueError as error:
@@ -49,6 +50,11 @@ def _to_names(
 @click.argument("words", metavar="[HOST[:PORT]]", nargs=-1)
 @click.option("--server", callback=_to_address, metavar="HOST[:PORT]", help="The same.")
 @click.option("--profile", metavar="NAME", help="A server and an account of your settings file.")
+@click.option(
+    "--plaintext",
+    is_flag=True,
+    help="Do not encrypt, wherever HOST is: all on the way may read it, the password too.",
+)
 @click.option("--user", callback=_to_name, metavar="NAME", help="Who signs in.")
 @click.option("--room", callback=_to_name, metavar="ROOM", help="The room to begin in.")
 @click.option(
@@ -77,8 +83,9 @@ def _to_names(
 def cli(
     context: click.Context,
     words: tuple[str, ...],
-    server: tuple[str, int] | None,
+    server: tuple[str, int | None] | None,
     profile: str | None,
+    plaintext: bool,
     user: str | None,
     room: str | None,
     local: bool,
@@ -89,10 +96,12 @@ def cli(
 ) -> int:
     """Chat in the terminal.
 
-    HOST is the server's name or address, like chat.example.org:9000 or [::1]:9000; without it the
-    form begins with the server that was used last.
+    HOST is the server's name or address, like chat.example.org or [::1]:9001; without it the form
+    begins with the server that was used last. The talk is encrypted, but for servers of this
+    machine that can't.
 
-    `chat-tui config` prints the settings in force, with --example a file to begin with.
+    `chat-tui config` prints the settings in force, with --example a file to begin with. `chat-tui
+    trust` tells which keys of servers are trusted.
     """
     text = None
     if send is not None:
@@ -113,17 +122,21 @@ def cli(
         raise click.UsageError("--profile names server and user; leave them and --local away")
     if local and server is not None:
         raise click.UsageError("--local brings its own server; leave HOST away")
+    if plaintext and server is None:
+        raise click.UsageError("--plaintext is for a server that is named: add HOST[:PORT]")
+    at = server and (server[0], server[1] or usual_port(plaintext=plaintext))
     if plain or send is not None or tail is not None:
         from chat_tui.plain.errand import Errand
 
-        return Errand(profile, server, user, room, send, text, tail, authors).run(_who())
+        return Errand(profile, at, user, room, send, text, tail, authors, plaintext).run(_who())
     if not _has_terminal():
-        host, port = server or (HOST, PORT)
+        host, port = at or (HOST, TLS_PORT)
+        asked = Account(host, port, "", "", plaintext=plaintext)
         raise click.UsageError(
-            "this needs a terminal; without one use --plain, --send or --tail, "
-            f"or talk to the server with: nc {host} {port}"
+            "this needs a terminal; without one use --plain, --send or --tail, or talk to the "
+            f"server with: {guessed_by_hand(asked)}"
         )
-    run(server, profile, user, room, local=local)
+    run(at, profile, user, room, local=local, plaintext=plaintext)
     return 0
 
 
@@ -153,6 +166,7 @@ def run(
     room: str | None,
     *,
     local: bool,
+    plaintext: bool,
 ) -> None:
     """Fill the terminal until somebody leaves. Main thread."""
     gc.disable()  # nothing is garbage yet; the app enables it once the form is drawn
@@ -175,13 +189,21 @@ def run(
             room,
             lambda: LocalServer.start(folder, Path.cwd()),
             configuration=configuration,
+            plaintext=True,
         )
     else:
         named = server is not None or user is not None
         profile = None if named else _begun_with(configuration, state.last, profile_name)
-        host, port, who = whom(profile, server, user, state.last, _who())
-        name = profile.name if profile else None
-        start = Start(host, port, who, room, configuration=configuration, profile=name)
+        who = whom(profile, server, user, state.last, _who(), plaintext=plaintext)
+        start = Start(
+            who.host,
+            who.port,
+            who.user,
+            room,
+            configuration=configuration,
+            profile=profile.name if profile else None,
+            plaintext=who.plaintext,
+        )
     app = ChatApp(start, state)
     try:
         app.run()
@@ -213,10 +235,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command: click.Command = cli
     name = "chat-tui"
-    if arguments[:1] == ["config"]:  # a server of this name is config:9000
+    if arguments[:1] == ["config"]:  # a server of this name is config:9001
         from chat_tui.config_command import config
 
         command, name = config, "chat-tui config"
+        del arguments[0]
+    elif arguments[:1] == ["trust"]:  # and so is trust:9001
+        from chat_tui.trust_command import trust
+
+        command, name = trust, "chat-tui trust"
         del arguments[0]
     try:
         status = command.main(args=arguments, prog_name=name, standalone_mode=False)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chat_server.wire.protocol import canonical_name, published_form, words
 
 PORT: Final = 9000
-"""Where a server listens, unless somebody chose another port."""
+"""Where a server listens that does not encrypt, unless somebody chose another port."""
+
+TLS_PORT: Final = 9001
+"""Where a server listens that encrypts, unless somebody chose another port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,9 @@ class Account:
     port: int
     user: str
     password: str = field(repr=False)
+    plaintext: bool = False
+    """Whether nothing is to be encrypted, wherever the server is. Without it, plain text goes to
+    this machine alone, where a server does not encrypt."""
     before: str = field(default="", repr=False)
     """What the password was, while it is not known whether a change of it was made; else empty."""
 
@@ -61,27 +68,50 @@ class Account:
         return None
 
 
-def account(host: str, port: int, user: str, password: str) -> Account:
+def account(host: str, port: int, user: str, password: str, *, plaintext: bool = False) -> Account:
     """An account as it was typed into a form: the host may stand in the brackets of an IPv6."""
     host = host.strip()
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    return Account(host, port, user, password)
+    return Account(host, port, user, password, plaintext)
 
 
-def address(text: str) -> tuple[str, int]:
-    """Host and port of HOST, HOST:PORT, [V6], [V6]:PORT or a bare V6. Raises `ValueError`."""
+def usual_port(*, plaintext: bool) -> int:
+    """The port of a server where nobody named one."""
+    return PORT if plaintext else TLS_PORT
+
+
+def address(text: str) -> tuple[str, int | None]:
+    """Host and port of HOST, HOST:PORT, [V6], [V6]:PORT or a bare V6. Raises `ValueError`.
+
+    None for the port where there is none: which one is usual depends on the encryption.
+    """
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or ":" not in host or (rest and not rest.startswith(":")):
-            raise ValueError(f"{text} is no address: an IPv6 one looks like [::1]:9000")
-        return host, _port(rest[1:]) if rest else PORT
+            raise ValueError(f"{text} is no address: an IPv6 one looks like [::1]:9001")
+        return host, _port(rest[1:]) if rest else None
     host, colon, rest = text.partition(":")
     if ":" in rest:
-        return text, PORT
+        return text, None
     if not host or any(character.isspace() for character in host):
-        raise ValueError(f"{text!r} names no host: an address looks like chat.example.org:9000")
-    return host, _port(rest) if colon else PORT
+        raise ValueError(f"{text!r} names no host: an address looks like chat.example.org:9001")
+    return host, _port(rest) if colon else None
+
+
+def is_loopback(address: str) -> bool:
+    """Whether this is an address, written out, that never leaves the machine."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
+
+
+def stays_here(host: str) -> bool:
+    """Whether a host is this machine, as far as its name says without a look-up."""
+    return host.casefold().rstrip(".") == "localhost" or is_loopback(host)
 
 
 def _port(text: str) -> int:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on
 from textual.app import SystemCommand
@@ -116,6 +116,7 @@ class ChatApp(HouseStyle):
                 lambda: self.app_focus,
                 self._show_chat,
                 self._show_form,
+                self._ask,
             )
             self._chat_mode = ChatMode(surroundings, self._state, self.settings, self._make_session)
         return self._chat_mode
@@ -157,6 +158,9 @@ class ChatApp(HouseStyle):
             self.switch_mode("login")
         self.login.say(words, ask_again=ask_again)
 
+    def _ask(self, screen: Screen[Any], answered: Callable[[Any], None]) -> None:
+        self.push_screen(screen, answered)
+
     def _show_chat(self) -> None:
         self.login.forget_password()
         self.switch_mode("chat")
@@ -185,8 +189,8 @@ class ChatApp(HouseStyle):
 
     def action_help(self) -> None:
         """All keys and signs."""
-        asked, log = self._asked, log_path_of(self.local_server)
-        self.push_screen(self.chat_mode.help(asked.host, asked.port, log))
+        log = log_path_of(self.local_server)
+        self.push_screen(self.chat_mode.help(self._asked.account, log))
 
     def action_read_settings(self) -> None:
         """Read the file of one's own again."""
@@ -205,8 +209,7 @@ class ChatApp(HouseStyle):
         if isinstance(self.screen, WireScreen):
             self.screen.dismiss()
         elif not isinstance(self.screen, ModalScreen):
-            asked = self._asked
-            self.push_screen(self.chat_mode.wire(asked.host, asked.port, asked.user))
+            self.push_screen(self.chat_mode.wire(self._asked.account))
 
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""

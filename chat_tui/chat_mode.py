@@ -11,13 +11,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from chat_tui import events
+from chat_tui.account import Account
 from chat_tui.attention import Attention
+from chat_tui.by_hand import by_hand, guessed_by_hand
 from chat_tui.configuration.settings import Settings
+from chat_tui.events import Trust
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.quiet_collection import QuietCollection
@@ -25,10 +29,12 @@ from chat_tui.screens import wording
 from chat_tui.screens.chat import ChatScreen
 from chat_tui.screens.help import HelpScreen, Situation
 from chat_tui.screens.login import LoginScreen
+from chat_tui.screens.trust import ChangedKeyScreen, TrustScreen
 from chat_tui.screens.wire import Server, WireScreen
 from chat_tui.session import ChatSession
 from chat_tui.storage.draft_shelf import DraftShelf
 from chat_tui.storage.history_file import HistoryFile
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from chat_tui.storage.state import ClientState
 from chat_tui.terminal.calls import TerminalCalls
@@ -51,6 +57,8 @@ class Surroundings:
     show_chat: Callable[[], None]
     show_form: Callable[[str, bool], None]
     """With these words; True: the password has to be typed again."""
+    ask: Callable[[Screen[Any], Callable[[Any], None]], None]
+    """Put this over what is shown; the callback gets the answer."""
 
 
 class ChatMode:
@@ -66,7 +74,7 @@ class ChatMode:
         """`make_session`: tests bring a session without a server."""
         self._around = surroundings
         self._state = state
-        make = ChatSession if make_session is None else make_session
+        make = make_session or partial(ChatSession, known=KnownServers(state.folder))
         self.session = make(ChatModel(), surroundings.start_reader, surroundings.wake)
         self._model = self.session.model
         sent = HistoryFile(state.folder)
@@ -98,7 +106,13 @@ class ChatMode:
         if self._was_in is not None:  # back to where one was, if one was there
             room = self._model.room if self._was_in == (*address, asked.user) else None
         everyone = asked.follow_everyone
-        self.session.sign_in(*address, *account, room=room, follow_everyone=everyone)
+        self.session.sign_in(
+            *address,
+            *account,
+            room=room,
+            follow_everyone=everyone,
+            plaintext=asked.plaintext,
+        )
         self.catch_up()
         self._log_files.write()  # of whoever was signed in before
 
@@ -153,14 +167,16 @@ class ChatMode:
 
     # What the app asks
 
-    def help(self, host: str, port: int, log_path: str) -> Screen[None]:
+    def help(self, asked: Account, log_path: str) -> Screen[None]:
         """The page about keys and signs. `log_path`: of a server that was started here."""
-        pane = self.screen.focused_pane
-        return HelpScreen(Situation(host, port, self._model.commands, log_path, pane))
+        at, pane = self.session.connected_to, self.screen.focused_pane
+        command = guessed_by_hand(asked) if at is None else by_hand(at)
+        return HelpScreen(Situation(command, self._model.commands, log_path, pane))
 
-    def wire(self, host: str, port: int, user: str) -> Screen[None]:
+    def wire(self, asked: Account) -> Screen[None]:
         """What really goes over the wire."""
-        return WireScreen(self._model, Server(host, port, user))
+        at, fingerprint = self.session.connected_to or asked, self.session.fingerprint
+        return WireScreen(self._model, Server(at.host, at.port, at.user, fingerprint))
 
     def others_are_on(self, server: LocalServer | None) -> bool:
         """Whether somebody else is on a server that ends with this window."""
@@ -200,6 +216,11 @@ class ChatMode:
             case events.SignInRefused(reason, retry):
                 self.screen.close_password_form()
                 self._around.show_form(wording.refusal(reason), not retry)
+            case events.KeyUnknown():
+                self._around.ask(TrustScreen(notice), self._trust)
+            case events.KeyChanged():
+                self._around.show_form(wording.key_changed(notice), False)
+                self._around.ask(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
                 self._ousted = not by_request
                 self.screen.close_password_form()
@@ -214,10 +235,16 @@ class ChatMode:
         where = (asked.host, asked.port, asked.user)
         self._state.signed_in(*where, asked.follow_everyone, asked.profile)
         self._was_in, self._ousted = where, False
-        if places := self._shelf.open(*where):
+        at = self.session.connected_to
+        port = asked.port if at is None else at.port
+        if places := self._shelf.open(asked.host, port, asked.user):
             words = f"not sent and kept, or not confirmed: {', '.join(places)}"
             self._model.apply(events.ServerLine(words, "notice"))
         self._around.show_chat()
+
+    def _trust(self, answer: Trust | None) -> None:
+        self.session.trust(answer or Trust.NO)
+        self.catch_up()
 
     def _sign_out(self) -> None:
         self.cancel()

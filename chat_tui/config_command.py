@@ -95,6 +95,8 @@ def _rest(configuration: Configuration) -> Iterator[str]:
         if profile.password_command is not None:  # what it is may tell where a secret lies
             where = _origin(configuration, *path, "password_command")
             yield _line("# password_command = …", where)
+        if profile.plaintext:
+            yield _line("plaintext = true", _origin(configuration, *path, "plaintext"))
         if profile.keyring:
             yield _line("keyring = true", _origin(configuration, *path, "keyring"))
         if profile.asks:

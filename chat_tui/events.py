@@ -40,6 +40,44 @@ class ConnectionChanged:
     state: ConnectionState
     reason: str = ""
     retry_in: float | None = None
+    encrypted: bool = False
+    """Only while ONLINE."""
+
+
+class Trust(Enum):
+    """What somebody says to the key of a server that is not known."""
+
+    NO = "no"
+    """It is not trusted: nothing is sent to it."""
+    ONCE = "once"
+    """As long as the client runs."""
+    ALWAYS = "always"
+    """From now on; any other key at this place is a stranger's."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUnknown:
+    """The key of `server` (`host:port`) is not known: nothing is sent before somebody trusts it.
+
+    `why` is a sentence.
+    """
+
+    server: str
+    fingerprint: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """`server` has another key than the one that was trusted: nothing was sent, nor will be.
+
+    `pinned`: the trusted one is kept in the file, and not only for this run of the client.
+    """
+
+    server: str
+    trusted: str
+    seen: str
+    pinned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +315,8 @@ class Gap:
 
 Event = (
     ConnectionChanged
+    | KeyUnknown
+    | KeyChanged
     | SignedIn
     | SignInRefused
     | SignedOut

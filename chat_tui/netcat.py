@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
 from typing import Final
 
 from chat_server.wire.protocol import LOBBY
+from chat_tui.account import Account
 from chat_tui.model.wire_record import LastAction
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"
@@ -17,21 +19,46 @@ _ELSEWHERE_TOO: Final = frozenset(
 """Commands that do the same in whatever room they are given."""
 
 
-def netcat_line(host: str, port: int, user: str, action: LastAction, *, one_at_a_time: bool) -> str:
+def netcat_line(
+    host: str,
+    port: int,
+    user: str,
+    action: LastAction,
+    *,
+    one_at_a_time: bool,
+    fingerprint: str = "",
+) -> str:
     """A line for a POSIX shell. `one_at_a_time`: the server takes one `recv` for one line.
 
     It holds no control character and nothing that the shell would read as more than text.
+    `fingerprint`: of the key that the server has to have; empty: nothing is encrypted.
     """
     lines = list(action.lines)
     if action.room != LOBBY and not all(map(_is_the_same_anywhere, lines)):
         lines.insert(0, f"/join {action.room}")
+    if fingerprint and lines[-1:] != ["/quit"]:
+        lines.append("/quit")  # openssl waits for the server's end, not for that of its input
     login = f"printf 'LOGIN %s %s\\n' {_quoted(user)} \"${PASSWORD_VARIABLE}\""
     if one_at_a_time:
         said = "; sleep 1; ".join([login, *(f"printf '%s\\n' {_quoted(line)}" for line in lines)])
         said += "; sleep 1"
     else:
         said = f"{login}; printf '%s\\n' {' '.join(map(_quoted, lines))}"
-    return f"{{ {said}; }} | nc -N {_quoted(host)} {port}"
+    carrier = _openssl(host, port, fingerprint) if fingerprint else f"nc -N {_quoted(host)} {port}"
+    return f"{{ {said}; }} | {carrier}"
+
+
+def _openssl(host: str, port: int, fingerprint: str) -> str:
+    """Without the key openssl would take anybody for the server, and send the password.
+
+    The key stands there as in a TLSA record of the key alone (RFC 7671, section 5.1).
+    """
+    key = base64.b64decode(fingerprint.partition(":")[2] + "=").hex()
+    return (
+        f"openssl s_client -quiet -verify_return_error -dane_tlsa_domain {_quoted(host)} "
+        f"-dane_ee_no_namechecks -dane_tlsa_rrdata '3 1 1 {key}' "
+        f"-connect {_quoted(Account(host, port, '', '').server)}"
+    )
 
 
 def _is_the_same_anywhere(line: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -10,18 +9,20 @@ from itertools import count
 from typing import Final
 
 from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize
-from chat_server.wire.stream import Stream
 from chat_tui import events
 from chat_tui.account import Account, account
+from chat_tui.approach import Approach, really
 from chat_tui.changed_password import NOT_CHANGED, Outcome, after, old_one_is_left
 from chat_tui.connection.backoff import Backoff
 from chat_tui.connection.bell import Bell
 from chat_tui.connection.connection import Connection
-from chat_tui.connection.dialling import Dialling
+from chat_tui.connection.outcome import Reached
 from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
 from chat_tui.dialogue.wish import Wish
-from chat_tui.events import ConnectionChanged, ConnectionState, Event
+from chat_tui.events import ConnectionChanged, ConnectionState, Event, Trust
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.reconnecting import Reconnecting
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.typed import typed_lines, wire_form
 
 _BATCH: Final = 16
@@ -49,6 +50,7 @@ class ChatSession:
         model: ChatModel,
         start_reader: Callable[[Callable[[], None]], None],
         wake: Callable[[], None],
+        known: KnownServers,
         *,
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
@@ -58,27 +60,28 @@ class ChatSession:
         `start_reader` runs the function it is given in a thread and returns at once; that function
         blocks in `recv` and ends by itself soon after the connection is over. `wake` may be called
         from any thread; it asks the screen's thread to call `pump` soon, and is not called again
-        before that.
+        before that. `known`: the servers whose keys are trusted.
         """
         self.model = model
         self._start_reader = start_reader
         self._bell = Bell(wake)
         self._clock = clock
-        self._backoff = backoff or Backoff()
+        self._approach = Approach(known, self._bell.ring)
+        self._reconnecting = Reconnecting(model, clock, backoff or Backoff())
         self._own_ids = count(1)
         self._notices: list[Event] = []
         self._identity: tuple[str, str] | None = None  # whose model it is
         self._account: Account | None = None  # None: nothing is being tried
+        self.connected_to: Account | None = None
+        """Where the connection that is or was last really leads (`really`), and for whom."""
+        self.fingerprint = ""
+        """Of the server's key there; empty: unencrypted."""
         self._wish = Wish()
-        self._coming_back = False
-        self._dialling: Dialling | None = None
         self._connection: Connection | None = None
         self._dialogue: Dialogue | None = None
         self._in_session = False
         self._early: list[Event] = []  # learned before the session began
-        self._online_since = 0.0
         self._away_since: datetime | None = None
-        self._retry_at: float | None = None
         self._last_tick = clock()
 
     # Coming and going.
@@ -93,23 +96,30 @@ class ChatSession:
         room: str | None = None,
         follow_everyone: bool = False,
         follow: Iterable[str] = (),
+        plaintext: bool = False,
     ) -> None:
         """Look up, dial and log in; whatever was connected before is left.
 
-        The outcome is a `SignedIn` or a `SignInRefused` in `take_notices`. `room`: go there at
-        once. `follow_everyone`: subscribe to "*"; `follow`: to these. The model is emptied once we
-        are in, unless the same user came back to the same server.
+        The outcome is a `SignedIn` or a `SignInRefused` in `take_notices`, or a `KeyUnknown` that
+        wants an answer (`trust`) before anything is sent. `room`: go there at once.
+        `follow_everyone`: subscribe to "*"; `follow`: to these. `plaintext`: do not encrypt. The
+        model is emptied once we are in, unless the same user came back to the same server.
         """
         self.cancel()
-        asked = account(host, port, user, password)
+        asked = account(host, port, user, password, plaintext=plaintext)
         if asked.problem is not None:
             self._notices.append(events.SignInRefused(asked.problem, retry=False))
             return
         self._account = asked
         everyone = (EVERYONE,) if follow_everyone else ()
         self._wish = Wish(room, frozenset((*follow, *everyone)))
-        self._backoff.reset()
+        self._reconnecting.begin()
         self._dial(asked, ConnectionState.CONNECTING)
+
+    def trust(self, answer: Trust) -> None:
+        """The answer to a `KeyUnknown`: sign in if the server still has that key, or do not."""
+        if (refused := self._approach.trust(answer)) is not None:
+            self._not_in(refused)
 
     def cancel(self) -> None:
         """Give up what is under way, or sign out: offline at once. `sign_in` may follow.
@@ -128,12 +138,13 @@ class ChatSession:
     def close(self) -> None:
         """Leave for good: every thread ends soon, none is waited for. May be called twice."""
         self._drop()
-        self._account = self._retry_at = None
+        self._account = None
+        self._reconnecting.give_up()
 
     def retry_now(self) -> None:
         """While a connection is lost: try at once instead of when the pause is over."""
-        if self._account is not None and self._retry_at is not None:
-            self._retry_at = None
+        if self._account is not None and self._reconnecting.is_waiting:
+            self._reconnecting.end_pause()
             self._dial(self._account, ConnectionState.RETRYING)
 
     @property
@@ -219,7 +230,7 @@ class ChatSession:
         While it returned True, `wake` does not fire.
         """
         self._bell.answer()
-        self._look_at_dialling()
+        self._look_at_approach()
         connection, dialogue = self._connection, self._dialogue
         if connection is None or dialogue is None:
             return False
@@ -253,7 +264,7 @@ class ChatSession:
         now = self._clock()
         stood_still = now - self._last_tick > _STOPPED
         self._last_tick = now
-        self._look_at_dialling()
+        self._look_at_approach()
         if self._dialogue is not None and self._connection is not None:
             if stood_still:  # what has come meanwhile is still to be read
                 self._dialogue.heard(now)
@@ -262,20 +273,18 @@ class ChatSession:
             self._dialogue.heard(now if waiting else self._connection.heard_at)
             self._dialogue.tick(now)
             self._talk()
-        elif self._retry_at is not None and now >= self._retry_at:
+        elif self._reconnecting.is_due(now):
             self.retry_now()
-        elif self._retry_at is not None:
-            self._count_down(self._retry_at - now)
 
     def take_notices(self) -> list[Event]:
         """What the screen has to act upon since the last call, in order.
 
-        `SignedIn`: the chat may be shown. `SignInRefused`: back to the form with the reason (also
-        when the server refuses the password during a reconnect). `SignedOut`: it will not be
-        retried; say why and offer to sign in again, or leave where it was `asked` for by /quit.
-        `TextReturned`: put it back into the composer and say why. `PasswordChanged`,
-        `PasswordRefused`, `PasswordUnknown`: what became of a change, also of one that was typed;
-        of the last, one of the others tells more once we are back.
+        `SignedIn`: the chat may be shown. `KeyUnknown`: ask, and tell the answer to `trust`.
+        `SignInRefused`, `KeyChanged`: back to the form, and why (also when a reconnect fails for
+        good). `SignedOut`: it will not be retried; say why and offer to sign in again, or leave
+        where it was `asked` for by /quit. `TextReturned`: put it back into the composer, say why.
+        `PasswordChanged`, `PasswordRefused`, `PasswordUnknown`: what became of a change, also of
+        one that was typed; of the last, one of the others tells more once we are back.
         """
         taken, self._notices = self._notices, []
         return taken
@@ -285,28 +294,31 @@ class ChatSession:
     def _dial(self, account: Account, state: ConnectionState) -> None:
         why = self.model.connection.reason if state is ConnectionState.RETRYING else ""
         self.model.apply(ConnectionChanged(state, why))
-        try:
-            self._dialling = Dialling(account.host, account.port, self._bell.ring)
-        except RuntimeError as problem:
-            self._not_in(events.SignInRefused(f"No thread to dial with: {problem}", retry=True))
+        if (refused := self._approach.dial(account)) is not None:
+            self._not_in(refused)
 
-    def _look_at_dialling(self) -> None:
-        outcome = self._dialling.outcome() if self._dialling is not None else None
-        if outcome is None or self._account is None:
-            return
-        self._dialling = None
-        if isinstance(outcome, Stream):
-            self._connected(outcome, self._account)
-        else:
-            self._not_in(events.SignInRefused(outcome, retry=True))
+    def _look_at_approach(self) -> None:
+        account, outcome = self._account, self._approach.outcome()
+        match outcome:
+            case Reached() if account is not None:
+                self._connected(outcome, account)
+            case events.SignInRefused():
+                self._not_in(outcome)
+            case events.KeyUnknown():
+                self._notices.append(outcome)
+            case events.KeyChanged():
+                self._go_offline(f"The key of {outcome.server} has changed")
+                self._notices.append(outcome)
 
-    def _connected(self, stream: Stream, account: Account) -> None:
+    def _connected(self, reached: Reached, account: Account) -> None:
         try:
-            self._connection = Connection(stream, self._bell, self._clock)
+            self._connection = Connection(reached.stream, self._bell, self._clock)
         except RuntimeError as problem:
             self._not_in(events.SignInRefused(f"No thread to write with: {problem}", retry=True))
             return
-        self.model.wire.note(f"Connected to {account.server}")
+        self.connected_to, self.fingerprint = really(account, reached), reached.fingerprint
+        how = f"encrypted, key {reached.fingerprint}" if reached.fingerprint else "unencrypted"
+        self.model.wire.note(f"Connected to {self.connected_to.server}, {how}")
         self._in_session = False
         self._early.clear()
         self._dialogue = Dialogue(
@@ -330,12 +342,12 @@ class ChatSession:
         if self.model.connection.state is not ConnectionState.ONLINE and self._has_arrived(
             dialogue
         ):
-            self.model.apply(ConnectionChanged(ConnectionState.ONLINE))
+            encrypted = bool(self.fingerprint)
+            self.model.apply(ConnectionChanged(ConnectionState.ONLINE, encrypted=encrypted))
         if dialogue.ending is Ending.LOST:
             self._wish = dialogue.wish
             self._away_since = self.model.now()
-            self._backoff.session_ended(self._clock() - self._online_since)
-            self._wait(dialogue.last_words)
+            self._reconnecting.lost(dialogue.last_words)
 
     def _acted(self, lines: list[str]) -> None:
         """The person asks for this, in the room that we are in or on the way to."""
@@ -343,8 +355,8 @@ class ChatSession:
             self.model.wire.acted(self._dialogue.wish.room or LOBBY, lines)
 
     def _has_arrived(self, dialogue: Dialogue) -> bool:
-        arriving = self._clock() - self._online_since
-        return dialogue.is_back or (dialogue.is_online and arriving > _ARRIVING)
+        late = self._reconnecting.online_for > _ARRIVING
+        return dialogue.is_back or (dialogue.is_online and late)
 
     def _learn(self, event: Event) -> None:
         match event:
@@ -378,7 +390,7 @@ class ChatSession:
         if account is not None and account.identity != self._identity:
             self._identity = account.identity
             self._away_since = None
-            self.model.begin(account.server, account.user)
+            self.model.begin((self.connected_to or account).server, account.user)
             self.model.apply(ConnectionChanged(ConnectionState.CONNECTING))
         self.model.apply(event)
         if self._away_since is not None:
@@ -387,47 +399,32 @@ class ChatSession:
         for early in self._early:
             self.model.apply(early)
         self._in_session = True
-        if not self._coming_back:
+        if not self._reconnecting.was_in:
             self._notices.append(event)
         elif account is not None and account.before:
             self._password_answered(events.PasswordChanged(account.password))
-        self._coming_back = True
-        self._online_since = self._clock()
+        self._reconnecting.signed_in()
 
     def _not_in(self, refused: events.SignInRefused) -> None:
         """A try came to nothing: a session that was lost goes on trying, a first one does not."""
-        if self._coming_back and refused.retry:
-            self._wait(refused.reason, at_least=refused.after)
-        elif self._coming_back and self._account and old_one_is_left(self._account, refused):
+        was_in = self._reconnecting.was_in
+        if was_in and refused.retry:
+            self._reconnecting.wait(refused.reason, at_least=refused.after)
+        elif was_in and self._account and old_one_is_left(self._account, refused):
             self._password_answered(events.PasswordRefused(NOT_CHANGED))
             self._dial(self._account, ConnectionState.RETRYING)
         else:
             self._go_offline(refused.reason)
             self._notices.append(refused)
 
-    def _wait(self, reason: str, at_least: float = 0.0) -> None:
-        pause = max(self._backoff.next_pause(), at_least)
-        self._retry_at = self._clock() + pause
-        self.model.apply(
-            ConnectionChanged(ConnectionState.WAITING, reason, float(math.ceil(pause)))
-        )
-
-    def _count_down(self, left: float) -> None:
-        shown = self.model.connection
-        seconds = float(math.ceil(left))
-        if shown.retry_in != seconds:
-            self.model.apply(ConnectionChanged(shown.state, shown.reason, seconds))
-
     def _go_offline(self, reason: str) -> None:
         self._account = None
-        self._coming_back = False
-        self._retry_at = None
+        self._reconnecting.give_up()
         self.model.apply(ConnectionChanged(ConnectionState.OFFLINE, reason))
 
     def _drop(self) -> None:
         """Let go of what is connected or being tried."""
-        if self._dialling is not None:
-            self._dialling.cancel()
+        self._approach.cancel()
         if self._connection is not None:
             self._connection.close()
-        self._dialling = self._connection = self._dialogue = None
+        self._connection = self._dialogue = None

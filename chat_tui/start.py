@@ -27,6 +27,8 @@ class Start:
     """What the file of one's own says; F5 reads it again."""
     profile: str | None = None
     """The profile that the form begins with; None: the one of this user and server, if any."""
+    plaintext: bool = False
+    """Whether nothing is to be encrypted, at this host and port alone."""
 
     @property
     def settings(self) -> Settings:

@@ -36,12 +36,15 @@ EXAMPLE: Final = """\
 # a command (the first line it prints), a variable of the environment or the system's keyring;
 # without any of the three you are asked.
 #[profiles.work]
-#server = "chat.example.org:9000"
+#server = "chat.example.org"
 #user = "alice"
 #room = "dev"
 #password_command = "pass show chat/alice"
 # or: password_env = "CHAT_PASSWORD"
-# or: keyring = true    (put there with: keyring set lobby-chat alice@chat.example.org:9000)
+# or: keyring = true    (put there with: keyring set lobby-chat alice@chat.example.org:9001)
+# The talk is encrypted (port 9001); plain text goes to this machine alone. For a server elsewhere
+# that can't encrypt, where everybody on the way may read the password (port 9000):
+#plaintext = true
 
 #[profiles.home]
 #server = "127.0.0.1"

@@ -35,6 +35,8 @@ class Profile:
     password_command: tuple[str, ...] | None = None
     """A program and its arguments."""
     keyring: bool = False
+    plaintext: bool = False
+    """Whether nothing is encrypted there, wherever it is."""
 
     @property
     def asks(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from platformdirs import user_config_path
 
 from chat_server.wire.protocol import canonical_name
-from chat_tui.account import account, address
+from chat_tui.account import account, address, usual_port
 from chat_tui.configuration.own_theme import OwnTheme, read_theme
 from chat_tui.configuration.profile import Profile
 from chat_tui.configuration.settings import Settings
@@ -25,7 +25,7 @@ _LARGEST: Final = 1 << 20
 
 _SOURCES: Final = ("password_command", "password_env", "keyring")
 
-_PROFILE_KEYS: Final = ("server", "user", "room", *_SOURCES)
+_PROFILE_KEYS: Final = ("server", "user", "room", "plaintext", *_SOURCES)
 
 
 _T = TypeVar("_T")
@@ -198,7 +198,7 @@ class _Reading:
                 self._wrong((*path, key), words, cure)
             elif key not in _PROFILE_KEYS:
                 self._unknown((*path, key), _PROFILE_KEYS)
-        server = self._in_profile(path, table, "server", _address, '"chat.example.org:9000"')
+        server = self._in_profile(path, table, "server", _address, '"chat.example.org"')
         user = self._in_profile(path, table, "user", _name, '"alice"')
         for key, got in (("server", server), ("user", user)):
             if got is None and key not in table:
@@ -207,6 +207,7 @@ class _Reading:
         env = self._in_profile(path, table, "password_env", _variable, '"CHAT_PASSWORD"')
         command = self._in_profile(path, table, "password_command", _command, '"pass show chat"')
         ring = self._in_profile(path, table, "keyring", _switch, "true")
+        plaintext = bool(self._in_profile(path, table, "plaintext", _switch, "true"))
         sources = [key for key in _SOURCES if key in table and table[key] is not False]
         if len(sources) > 1:
             words = f"{' and '.join(sources)} both say where the password is"
@@ -214,7 +215,9 @@ class _Reading:
             return None
         if server is None or user is None:
             return None
-        return Profile(name, *server, user, room, env, command, bool(ring))
+        host, port = server
+        port = usual_port(plaintext=plaintext) if port is None else port
+        return Profile(name, host, port, user, room, env, command, bool(ring), plaintext)
 
     def _in_profile(
         self,
@@ -284,14 +287,14 @@ def _name(value: object) -> str | None:
     return canonical_name(value) if isinstance(value, str) else None
 
 
-def _address(value: object) -> tuple[str, int] | None:
+def _address(value: object) -> tuple[str, int | None] | None:
     if not isinstance(value, str):
         return None
     try:
         host, port = address(value)
     except ValueError:
         return None
-    return account(host, port, "", "").host, port
+    return account(host, port or 0, "", "").host, port
 
 
 def _variable(value: object) -> str | None:

@@ -60,6 +60,8 @@ class Connection:
             self._closing = True
             if not self._writing and self._outgoing:
                 self._send_what_goes()
+            with self._stream.lock:
+                self._stream.finish()  # an end that is announced is no cut
             self._stream.shutdown()
             self._state.notify()
             if not self._reader_came:
@@ -88,6 +90,9 @@ class Connection:
                 data = self._stream.recv()
             except OSError as problem:
                 return f"The connection broke: {problem.strerror or problem}"
+            if not data and self._stream.cut_short:
+                # Whoever is in between can do that; half a line is no line.
+                return "The connection was cut"
             if not data:
                 self.inbox.put([_text(line) for line in self._buffer.finish()])
                 return "The server closed the connection"
@@ -114,7 +119,7 @@ class Connection:
                 self._stream.shutdown()  # the reader finds the end, and says so
 
     def _send_what_goes(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError), self._stream.lock:
             self._stream.send_some(bytes(self._outgoing))
 
     def _leave(self) -> None:

@@ -10,6 +10,7 @@ from chat_tui.configuration import load
 from chat_tui.plain import start
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.signing_in import NobodyToSignInError, chosen_profile, with_password
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.state import ClientState, state_folder
 from chat_tui.whom import whom
 
@@ -30,6 +31,8 @@ class Errand:
     tail: str | None = None
     """The room to listen in."""
     authors: tuple[str, ...] = ()
+    plaintext: bool = False
+    """Nothing is to be encrypted; only beside `server`."""
 
     def run(self, user_here: str) -> int:
         """Do it; the exit code. `user_here`: who signs in where nothing says who."""
@@ -45,21 +48,26 @@ class Errand:
                     "which server? Add --server HOST[:PORT], or --profile and one that "
                     f"{configuration.path} has"
                 )
-            host, port, user = whom(profile, self.server, self.user, state.last, user_here)
-            who = with_password(configuration, profile, host, port, user)
+            asked = whom(
+                profile, self.server, self.user, state.last, user_here, plaintext=self.plaintext
+            )
+            who = with_password(configuration, profile, asked)
         except NobodyToSignInError as error:
             print(f"chat-tui: {error}", file=sys.stderr)
             return ExitCode.USAGE
+        known = KnownServers(state.folder)
         if not self._is_talk:
-            return self._in_a_room(who)
-        everyone = state.follows_everyone(host, port)
+            return self._in_a_room(who, known)
+        everyone = state.follows_everyone(who.host, who.port)
+        name = profile.name if profile else ""
         room = self.room or (profile.room if profile else None)
         return start.talk(
             who,
+            known,
             room,
             everyone,
             configuration.settings.log_folder,
-            lambda: state.signed_in(host, port, user, everyone, profile.name if profile else ""),
+            lambda: state.signed_in(who.host, who.port, who.user, everyone, name),
             profile.source if profile else "",
         )
 
@@ -68,7 +76,7 @@ class Errand:
         """Whether somebody is there who sees whom they speak as; else it is a script's errand."""
         return self.send is None and self.tail is None
 
-    def _in_a_room(self, who: Account) -> int:
+    def _in_a_room(self, who: Account, known: KnownServers) -> int:
         if self.send is not None:
-            return start.send(who, self.send, self.text)
-        return start.tail(who, self.tail or "", self.authors)
+            return start.send(who, known, self.send, self.text)
+        return start.tail(who, known, self.tail or "", self.authors)

@@ -18,3 +18,5 @@ class ExitCode(IntEnum):
     """The server does not take this user and password, or ended the session for good."""
     NO_CONNECTION = 4
     """No server was reached, or it takes in nobody now: the same may work later."""
+    UNTRUSTED = 5
+    """The server's key is not known, or is another than the one that is kept: nothing was sent."""

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from chat_tui import events
+from chat_tui import events, trust_words
 from chat_tui.account import Account
+from chat_tui.connection.backoff import Backoff
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry
 from chat_tui.model.settled import Settled
 from chat_tui.model.text import safe_text
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.session import ChatSession
+from chat_tui.storage.known_servers import KnownServers
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: heartbeats, retries."""
@@ -34,17 +36,20 @@ class Seat:
         self,
         say: Callable[[str], None],
         remark: Callable[[str], None],
+        known: KnownServers,
         nobody_reads: Callable[[], bool] = lambda: False,
+        backoff: Backoff | None = None,
     ) -> None:
         """`say` takes a line of talk, `remark` one about the client itself. Both may block.
 
-        `nobody_reads`: whether it makes no sense any more to say something.
+        `known`: the servers whose keys are trusted. `nobody_reads`: whether it makes no sense any
+        more to say something.
         """
         self.say = say
         self.remark = remark
         self._nobody_reads = nobody_reads
         self.model = ChatModel()
-        self.session = ChatSession(self.model, _start_reader, self._wake)
+        self.session = ChatSession(self.model, _start_reader, self._wake, known, backoff=backoff)
         self.settled = Settled(self.model)
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
@@ -85,6 +90,13 @@ class Seat:
             case events.SignInRefused(reason, retry):
                 self.remark(f"{account.user} can't sign in at {account.server}: {_plain(reason)}")
                 return ExitCode.NO_CONNECTION if retry else ExitCode.REFUSED
+            case events.KeyUnknown():
+                self.session.cancel()
+                self.remark(trust_words.unknown(notice))
+                return ExitCode.UNTRUSTED
+            case events.KeyChanged():
+                self.remark(trust_words.changed(notice))
+                return ExitCode.UNTRUSTED
             case events.SignedOut(reason, asked=False):
                 self.remark(_plain(reason))
                 return ExitCode.REFUSED

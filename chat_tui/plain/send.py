@@ -39,7 +39,12 @@ class Send:
         """Say it all. DONE only where the server has taken every line."""
         seat, account = self._seat, self._account
         seat.session.sign_in(
-            account.host, account.port, account.user, account.password, room=self._room
+            account.host,
+            account.port,
+            account.user,
+            account.password,
+            room=self._room,
+            plaintext=account.plaintext,
         )
         while True:
             if seat.turn(self._lines.number if self._wants_to_read() else None):

@@ -9,6 +9,8 @@ from typing import Final
 from chat_tui.account import Account, account
 from chat_tui.configuration import Configuration, PasswordError, Profile
 from chat_tui.model.text import safe_text
+from chat_tui.plain.asking import somebody_is_there
+from chat_tui.whom import Whom
 
 PASSWORD: Final = "LOBBY_PASSWORD"
 """The environment variable with the password, where no profile says where to find it."""
@@ -40,34 +42,24 @@ def chosen_profile(
     return configuration.profiles[0]
 
 
-def with_password(
-    configuration: Configuration, profile: Profile | None, host: str, port: int, user: str
-) -> Account:
+def with_password(configuration: Configuration, profile: Profile | None, whom: Whom) -> Account:
     """The account with its password; may ask at the terminal. Raises `NobodyToSignInError`."""
-    profile = profile or configuration.profile_for(host, port, user)
+    profile = profile or configuration.profile_for(whom.host, whom.port, whom.user)
     try:
         password = profile.password() if profile is not None else None
     except PasswordError as error:
         raise NobodyToSignInError(safe_text(str(error))) from error
     if password is None:
         password = os.environ.get(PASSWORD)
-    if password is None and _somebody_is_there():
-        password = getpass.getpass(f"Password of {safe_text(user)}: ")
+    if password is None and somebody_is_there():
+        password = getpass.getpass(f"Password of {safe_text(whom.user)}: ")
     if password is None:
         raise NobodyToSignInError(
             "no password: let a profile say where it is, or set the environment variable "
             f"{PASSWORD}; there is no terminal to ask at"
         )
-    who = account(host, port, user, password)
+    plaintext = whom.plaintext or (profile is not None and profile.plaintext)
+    who = account(whom.host, whom.port, whom.user, password, plaintext=plaintext)
     if who.problem is not None:
         raise NobodyToSignInError(who.problem)
     return who
-
-
-def _somebody_is_there() -> bool:
-    """Whether there is a terminal to ask at, whatever the standard streams are."""
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True

@@ -20,6 +20,7 @@ from chat_tui.plain.seat import Seat
 from chat_tui.plain.send import Send
 from chat_tui.plain.tail import Tail
 from chat_tui.plain.talk import Talk
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 
 _STDIN, _STDOUT = 0, 1
@@ -27,6 +28,7 @@ _STDIN, _STDOUT = 0, 1
 
 def talk(
     account: Account,
+    known: KnownServers,
     room: str | None,
     follow_everyone: bool,
     logs: Path | None,
@@ -35,8 +37,9 @@ def talk(
 ) -> int:
     """`--plain`: lines from the standard input go out, what is said comes in.
 
-    `signed_in` is called once the server has taken the person in; `logs`: where to write to;
-    `password_from`: where the password was found, in words.
+    `known`: the servers whose keys are trusted. `signed_in` is called once the server has taken
+    the person in; `logs`: where to write to; `password_from`: where the password was found, in
+    words.
     """
 
     def errand(seat: Seat) -> ExitCode:
@@ -44,21 +47,21 @@ def talk(
         talk = Talk(seat, account, typed, files, signed_in, password_from)
         return talk.run(room, follow_everyone=follow_everyone)
 
-    return _seated(errand)
+    return _seated(known, errand)
 
 
-def send(account: Account, room: str, text: str | None) -> int:
+def send(account: Account, known: KnownServers, room: str, text: str | None) -> int:
     """`--send`: `text`, or what comes on the standard input, is said in `room`."""
     lines = LinesIn(_STDIN) if text is None else LinesIn.of(text)
-    return _seated(lambda seat: Send(seat, account, room, lines).run())
+    return _seated(known, lambda seat: Send(seat, account, room, lines).run())
 
 
-def tail(account: Account, room: str, authors: Collection[str]) -> int:
+def tail(account: Account, known: KnownServers, room: str, authors: Collection[str]) -> int:
     """`--tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
-    return _seated(lambda seat: Tail(seat, account, room, authors).run())
+    return _seated(known, lambda seat: Tail(seat, account, room, authors).run())
 
 
-def _seated(errand: Callable[[Seat], ExitCode]) -> int:
+def _seated(known: KnownServers, errand: Callable[[Seat], ExitCode]) -> int:
     """Run an errand to its end, whatever ends it, and give what the shell is to learn."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the locale: no text may end a talk
@@ -67,7 +70,7 @@ def _seated(errand: Callable[[Seat], ExitCode]) -> int:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _ended_by)
     _open_what_is_closed()
-    seat = Seat(_say, _remark, _nobody_reads)
+    seat = Seat(_say, _remark, known, _nobody_reads)
     try:
         return errand(seat)
     except BrokenPipeError:  # who reads has had enough, as `head` has

@@ -37,6 +37,7 @@ class Tail:
             room=self._room,
             follow_everyone=not self._authors,
             follow=self._authors,
+            plaintext=account.plaintext,
         )
         was = ConnectionState.CONNECTING
         while True:

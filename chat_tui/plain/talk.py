@@ -11,6 +11,7 @@ from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from chat_tui.model.text import safe_text
+from chat_tui.plain.asking import ask_about_key, somebody_is_there
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn, other_line, said_line
 from chat_tui.plain.seat import Seat
@@ -62,6 +63,7 @@ class Talk:
             account.password,
             room=room,
             follow_everyone=follow_everyone,
+            plaintext=account.plaintext,
         )
         while True:
             if seat.turn(self._typed.number if self._wants_to_read() else None):
@@ -124,6 +126,8 @@ class Talk:
             match notice:
                 case events.SignedIn():
                     self._signed_in()
+                case events.KeyUnknown() if somebody_is_there():
+                    self._seat.session.trust(ask_about_key(notice))
                 case events.PasswordChanged() if self._password_from:
                     where = self._password_from
                     self._seat.remark(f"the password comes from {where}: change it there, too")
@@ -143,7 +147,10 @@ class Talk:
             return
         self._shown = state
         if state is ConnectionState.ONLINE:
-            self._seat.remark(f"connected to {model.server} as {model.user}, in {model.room}")
+            how = "encrypted" if model.connection.encrypted else "unencrypted"
+            self._seat.remark(
+                f"connected to {model.server} as {model.user}, in {model.room}, {how}"
+            )
         elif state is ConnectionState.WAITING:
             why = safe_text(model.connection.reason).rstrip(".")
             self._seat.remark(f"{why}; trying again until it works")

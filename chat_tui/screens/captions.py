@@ -58,6 +58,7 @@ def standing(model: ChatModel) -> Standing:
         model.server,
         model.room,
         model.round_trip,
+        model.connection.encrypted,
         model.rooms.members_of(model.room),
         model.pending(_SLOW),
         len(model.unconfirmed),

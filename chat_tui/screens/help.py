@@ -112,9 +112,8 @@ _SIGNS: Final = (
 class Situation:
     """What help depends on."""
 
-    host: str
-    port: int
-    """The server, for netcat."""
+    by_hand: str
+    """The command that talks to the server by hand."""
 
     commands: Sequence[str]
     """The commands that the server listed."""
@@ -188,7 +187,7 @@ class HelpScreen(ModalScreen[None]):
                 for word in situation.commands
             ]
             yield "TO TYPE", [*listed, ("//text", "a message that begins with one /")]
-        yield "THE SAME BY HAND", [(f"nc {situation.host} {situation.port}", "")]
+        yield "THE SAME BY HAND", [(situation.by_hand, "")]
         if situation.log_path:
             yield "THE LOG OF THE SERVER", [(situation.log_path, "")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Footer, Label, Static
 from textual.widgets.input import Selection
 
+from chat_tui.account import Account, account, stays_here
 from chat_tui.beside import LocalServerFailed, LocalServerUp, hint_about, start_in_a_thread
 from chat_tui.configuration import Configuration, Profile
 from chat_tui.fetched_password import PasswordFetched, fetch_in_a_thread
@@ -23,6 +24,8 @@ from chat_tui.start import Start
 from chat_tui.widgets.field import Field
 from chat_tui.widgets.profile_pick import ProfilePick
 from chat_tui.widgets.tick import Tick
+
+_IN_THE_CLEAR: Final = "unencrypted: all on the way may read it, the password too"
 
 
 class FollowTick(Tick):
@@ -59,6 +62,13 @@ class LoginScreen(Screen[None]):
         follow_everyone: bool
         profile: str = ""
         """The name of the profile that they are from, where they are from one."""
+        plaintext: bool = False
+        """Whether nothing is to be encrypted, wherever that is."""
+
+        @property
+        def account(self) -> Account:
+            """Who wants to sign in, without the password."""
+            return account(self.host, self.port, self.user, "", plaintext=self.plaintext)
 
     @dataclass
     class Cancelled(Message):
@@ -75,6 +85,7 @@ class LoginScreen(Screen[None]):
         self._configuration = start.configuration
         self._named = start.profile or ""  # the profile that was asked for or chosen
         self._start_local = start.start_local
+        self._plaintext_at = (start.host, start.port) if start.plaintext else None
         self._ticked_for = ticked_for
         self._hint = Content("")
         self._said: Content | None = None
@@ -94,6 +105,7 @@ class LoginScreen(Screen[None]):
                 yield FormField(self._host, id="host", compact=True, placeholder="127.0.0.1")
                 yield Label("Port", classes="what", id="port-label")
                 yield FormField(str(self._port), id="port", compact=True, max_length=5)
+            yield Static(_IN_THE_CLEAR, id="in-the-clear", markup=False)
             with HorizontalGroup():
                 yield Label("User", classes="what")
                 yield FormField(self._user, id="user", compact=True)
@@ -120,6 +132,7 @@ class LoginScreen(Screen[None]):
     @on(LocalServerUp)
     def _local_server_up(self, event: LocalServerUp) -> None:
         host, port = self._host, self._port = event.server.host, event.server.port
+        self._plaintext_at = host, port  # what we have started ourselves does not encrypt
         self.query_one("#host", Field).value = host
         self.query_one("#port", Field).value = str(port)
         self.query_one(FollowTick).value = self._ticked_for(host, port)
@@ -142,7 +155,7 @@ class LoginScreen(Screen[None]):
         several = len(profiles) > 1 and self._start_local is None
         self.query_one("#profile-row").display = several
         self.query_one(ProfilePick).offer([profile.name for profile in profiles], index)
-        self._say_where_the_password_is()
+        self._another_account()
 
     def hint(self, hint: str) -> None:
         """What stands under the form where nothing else has to be said; the form is free again."""
@@ -192,7 +205,7 @@ class LoginScreen(Screen[None]):
         if not host:
             self._ask_for("#host", "Which server? Type its name or address.")
         elif not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-            self._ask_for("#port", "The port is a number from 1 to 65535; 9000 is usual.")
+            self._ask_for("#port", "The port is a number from 1 to 65535; 9001 is usual.")
         elif not user or " " in user:
             self._ask_for("#user", "Who are you? Type a user name, without spaces.")
         elif not password and (profile := self._profile()) is not None and profile.source:
@@ -206,7 +219,8 @@ class LoginScreen(Screen[None]):
         host, port, user = self._typed()
         tick = self.query_one(FollowTick).value
         name = profile.name if (profile := self._profile()) is not None else ""
-        self.post_message(self.SignIn(host, int(port), user, password, tick, name))
+        clear = self._in_the_clear()
+        self.post_message(self.SignIn(host, int(port), user, password, tick, name, clear))
 
     def _typed(self) -> tuple[str, str, str]:
         """Host, port and user as they stand in the form."""
@@ -222,6 +236,17 @@ class LoginScreen(Screen[None]):
             return None
         return self._configuration.profile_for(host, int(port), user, self._named)
 
+    def _in_the_clear(self) -> bool:
+        """Whether nothing is to be encrypted: asked for, for just this server."""
+        host, port, _ = self._typed()
+        profile = self._profile()
+        if profile is not None and profile.plaintext:
+            return True
+        return self._plaintext_at is not None and (host, port) == (
+            self._plaintext_at[0],
+            str(self._plaintext_at[1]),
+        )
+
     @on(ProfilePick.Picked)
     def _picked(self, event: ProfilePick.Picked) -> None:
         profile = self._configuration.profiles[event.index]
@@ -235,6 +260,11 @@ class LoginScreen(Screen[None]):
         self._say_where_the_password_is()
 
     @on(Field.Changed, "#host, #port, #user")
+    def _another_account(self) -> None:
+        warn = self._in_the_clear() and not stays_here(self._typed()[0])
+        self.query_one("#in-the-clear").display = warn
+        self._say_where_the_password_is()
+
     def _say_where_the_password_is(self) -> None:
         profile = self._profile()
         source = profile.source if profile is not None else ""

@@ -32,6 +32,8 @@ class Server:
     host: str
     port: int
     user: str
+    fingerprint: str = ""
+    """Of its key; empty: nothing is encrypted."""
 
 
 class WireScreen(ModalScreen[None]):
@@ -85,4 +87,11 @@ class WireScreen(ModalScreen[None]):
         if action is None:
             return None
         server, of_old = self._server, "/help" not in self._model.commands
-        return netcat_line(server.host, server.port, server.user, action, one_at_a_time=of_old)
+        return netcat_line(
+            server.host,
+            server.port,
+            server.user,
+            action,
+            one_at_a_time=of_old,
+            fingerprint=server.fingerprint,
+        )

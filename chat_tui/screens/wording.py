@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat_server.wire import replies
+from chat_tui import trust_words
+from chat_tui.events import KeyChanged
 from chat_tui.model.text import safe_text
 
 SIGNED_OUT: Final = "You signed out. To come back, type the password and press Enter."
@@ -62,6 +64,14 @@ def refusal(reason: str) -> str:
     if reason in _REFUSALS:
         return _REFUSALS[reason]
     return f"{safe_text(reason).rstrip('.')}. Correct the form, or press Enter to try again."
+
+
+def key_changed(told: KeyChanged) -> str:
+    """A server showed another key than the one that was trusted."""
+    return (
+        f"Nothing was sent: {safe_text(told.server)} does not have the key that you trusted. "
+        f"{safe_text(trust_words.cure(told))}"
+    )
 
 
 def ending(reason: str, user: str, *, asked: bool) -> str:

@@ -18,9 +18,10 @@ _SIGNS: Final = {
     ConnectionState.RETRYING: ("◌", "reconnecting", "$text-warning"),
 }
 
+ENCRYPTED: Final = "encrypted"
 
 UNENCRYPTED: Final = "unencrypted"
-"""What goes over the wire is clear text: servers have no other way yet."""
+"""What goes over the wire is clear text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Standing:
     server: str
     room: str
     round_trip: float | None
+    encrypted: bool = False
     members: int | None = None
     """How many are in the room, None where that is not known."""
     sending: int = 0
@@ -85,7 +87,8 @@ class StatusBar(Widget):
             members = Content.assemble(room, (f", {standing.members} here", "$foreground 60%"))
         speed = clear = Content("")
         if standing.state is ConnectionState.ONLINE:
-            clear = Content.assemble((UNENCRYPTED, "$foreground 60%"))
+            words = ENCRYPTED if standing.encrypted else UNENCRYPTED
+            clear = Content.assemble((words, "$foreground 60%"))
             if standing.round_trip is not None:
                 speed = Content.assemble((_milliseconds(standing.round_trip), "$foreground 60%"))
         trouble = self._trouble()

@@ -40,6 +40,7 @@ from chat_tui.screens.login import FollowTick
 from chat_tui.screens.wording import about_local
 from chat_tui.session import ChatSession
 from chat_tui.start import Start
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.state import ClientState
 from chat_tui.theme import DARK, LIGHT
 from chat_tui.widgets.composer import Composer
@@ -136,7 +137,9 @@ def app_for(port: int, folder: Path) -> ChatApp:
     return ChatApp(
         Start("127.0.0.1", port, "alice"),
         ClientState(folder),
-        lambda _, start_reader, wake: ChatSession(ChatModel(Clock.now), start_reader, wake),
+        lambda _, start_reader, wake: ChatSession(
+            ChatModel(Clock.now), start_reader, wake, KnownServers(folder)
+        ),
     )
 
 

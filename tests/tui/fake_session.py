@@ -13,6 +13,7 @@ from chat_tui.events import (
     RoomsListed,
     SignedIn,
     SubscriptionsListed,
+    Trust,
 )
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.session import ChatSession
@@ -28,6 +29,8 @@ class FakeSession(ChatSession):
         self.told: list[tuple[object, ...]] = []
         self.notices: list[Event] = []
         self.wake = wake
+        self.connected_to = None
+        self.fingerprint = ""
         self._next_id = 0
 
     def sign_in(
@@ -40,8 +43,13 @@ class FakeSession(ChatSession):
         room: str | None = None,
         follow_everyone: bool = False,
         follow: Iterable[str] = (),
+        plaintext: bool = False,
     ) -> None:
-        self.told.append(("sign_in", host, port, user, password, room, follow_everyone))
+        clear = ("plaintext",) if plaintext else ()
+        self.told.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
+
+    def trust(self, answer: Trust) -> None:
+        self.told.append(("trust", answer))
 
     def cancel(self) -> None:
         self.told.append(("cancel",))

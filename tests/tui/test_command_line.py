@@ -22,16 +22,16 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [
-        ("localhost", "localhost", 9000),
+        ("localhost", "localhost", None),
         ("chat.example.org:7777", "chat.example.org", 7777),
         ("127.0.0.1:9001", "127.0.0.1", 9001),
         ("[::1]:9001", "::1", 9001),
-        ("[::1]", "::1", 9000),
-        ("::1", "::1", 9000),
-        ("fe80::1%eth0", "fe80::1%eth0", 9000),
+        ("[::1]", "::1", None),
+        ("::1", "::1", None),
+        ("fe80::1%eth0", "fe80::1%eth0", None),
     ],
 )
-def test_an_address(text: str, host: str, port: int) -> None:
+def test_an_address(text: str, host: str, port: int | None) -> None:
     assert address(text) == (host, port)
 
 
@@ -49,7 +49,9 @@ def test_without_a_terminal_it_names_netcat() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert "nc chat.example.org 7777" in done.stderr
+    assert "openssl s_client -quiet -connect chat.example.org:7777" in done.stderr
+    assert "nc chat.example.org 7777" in run("--plaintext", "chat.example.org:7777").stderr
+    assert "nc 127.0.0.1 9000" in run().stderr
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,11 @@ def test_without_a_terminal_it_names_netcat() -> None:
         ["--nonsense"],
         ["one", "two"],
         ["--local", "elsewhere"],
+        ["--plaintext"],
+        ["--plaintext", "--profile", "work"],
+        ["trust"],
+        ["trust", "add", "host", "SHA256:short"],
+        ["trust", "forget", "host:x"],
     ],
     ids=" ".join,
 )
@@ -74,5 +81,5 @@ def test_what_is_wrong_is_told_in_one_line(arguments: list[str]) -> None:
 def test_questions_are_answered_without_a_terminal() -> None:
     told = run("--help")
     assert told.returncode == 0
-    assert all(option in told.stdout for option in ("--user", "--room", "--local", "[::1]:9000"))
+    assert all(option in told.stdout for option in ("--user", "--room", "--local", "[::1]:9001"))
     assert run("--version").stdout.startswith("chat-tui, version ")

@@ -17,6 +17,7 @@ from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from chat_tui.session import ChatSession
 from chat_tui.start import Start
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.state import ClientState
 from chat_tui.widgets.message_log import MessageLog
 from chat_tui.widgets.room_list import RoomList
@@ -58,7 +59,9 @@ async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIt
     app = ChatApp(
         Start("127.0.0.1", house.port, "alice"),
         ClientState(folder),
-        lambda model, reader, wake: ChatSession(model, reader, wake, backoff=Backoff(lambda: -0.9)),
+        lambda model, reader, wake: ChatSession(
+            model, reader, wake, KnownServers(folder), backoff=Backoff(lambda: -0.9)
+        ),
     )
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         opened = Window(app, pilot)

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from chat_server.wire import replies
@@ -16,6 +17,7 @@ from chat_tui.events import ConnectionState, Event, SignedIn
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry
 from chat_tui.session import ChatSession
+from chat_tui.storage.known_servers import KnownServers
 
 PATIENCE = 10.0
 """Seconds within which everything that a test waits for has to happen."""
@@ -29,7 +31,12 @@ T = TypeVar("T")
 class Desk:
     """The screen's thread of a session: pumps when woken, ticks now and then."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        known: KnownServers | None = None,
+    ) -> None:
         self.model = ChatModel()
         self.notices: list[Event] = []
         self.wakes = 0
@@ -40,6 +47,7 @@ class Desk:
             self.model,
             self._start_reader,
             self._wake,
+            known or KnownServers(Path("/nowhere")),
             clock=clock,
             backoff=Backoff(lambda: -0.9),
         )
@@ -112,7 +120,7 @@ class Desk:
         more: tuple[str, ...] = (),
     ) -> ScriptedClient:
         """Sign alice in; the first questions are answered. `more`: what the server has, too."""
-        self.session.sign_in("127.0.0.1", server.port, "alice", "secret", room=room)
+        self.session.sign_in("127.0.0.1", server.port, "alice", "secret", room=room, plaintext=True)
         client = self.during(lambda: server.let_in(room, follows, more=more))
         self.until_notice(SignedIn)
         self.until_state(ConnectionState.ONLINE)
@@ -236,6 +244,11 @@ class ScriptedClient:
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def cut(self) -> None:
+        """End it as somebody in between can: TLS, if there is any, is not told."""
+        with socket.socket(fileno=self._socket.detach()) as bare:
+            bare.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Break the connection."""

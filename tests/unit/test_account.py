@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_tui.account import account
+from chat_tui.account import account, stays_here
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,16 @@ def test_the_same_user_at_the_same_server() -> None:
 
 def test_a_password_is_never_shown() -> None:
     assert "secret" not in repr(account("127.0.0.1", 9000, "alice", "secret"))
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        *[("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("LocalHost", True)],
+        *[("localhost.", True), ("::ffff:127.0.0.1", True), ("::1%lo", True)],
+        *[("192.168.1.1", False), ("localhost.example.org", False), ("::2", False), ("", False)],
+        *[("::ffff:192.0.2.1", False), ("127.0.0.1.example.org", False), ("0.0.0.0", False)],
+    ],
+)
+def test_what_never_leaves_this_machine(host: str, here: bool) -> None:
+    assert stays_here(host) is here

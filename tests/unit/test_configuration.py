@@ -66,12 +66,12 @@ def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
     assert (work.name, work.host, work.port, work.user, work.room) == (
         *("work", "chat.example.org", 7777, "alice", "dev"),
     )
-    assert (home.name, home.host, home.port, home.asks) == ("at home", "::1", 9000, True)
+    assert (home.name, home.host, home.port, home.asks) == ("at home", "::1", 9001, True)
     assert read_in.profile("work") is work
     assert work.password() == "secret"
     assert read_in.profile("nobody") is None
     assert read_in.profile_for("Chat.Example.org", 7777, "alice") is work
-    assert read_in.profile_for("::1", 9001, "bob") is None
+    assert read_in.profile_for("::1", 9002, "bob") is None
     (theme,) = read_in.themes
     assert (theme.name, theme.base, theme.colours) == (
         "night",
@@ -137,7 +137,16 @@ def test_one_mistake_leaves_the_rest_in_force(tmp_path: Path) -> None:
     shown = read(tmp_path, "bell = false\nmouse = 3\n[profiles.w]\nuser='a'\nserver='h'\nx=1")
     assert len(shown.problems) == 2
     assert (shown.settings.bell, shown.settings.mouse) == (False, True)
-    assert shown.profiles == (Profile("w", "h", 9000, "a"),)
+    assert shown.profiles == (Profile("w", "h", 9001, "a"),)
+
+
+def test_a_profile_may_want_no_encryption(tmp_path: Path) -> None:
+    text = "[profiles.{}]\nuser='a'\nserver='{}'\nplaintext=true\n"
+    shown = read(tmp_path, text.format("w", "h") + text.format("v", "h:9100"))
+    assert shown.profiles == (
+        Profile("w", "h", 9000, "a", plaintext=True),
+        Profile("v", "h", 9100, "a", plaintext=True),
+    )
 
 
 def test_a_password_in_the_file_is_not_read_and_not_shown(tmp_path: Path) -> None:

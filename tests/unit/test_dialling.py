@@ -5,11 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from chat_server.wire.stream import Stream
 from chat_tui.connection.dialling import Dialling
+from chat_tui.connection.outcome import NotReached, Reached
+from chat_tui.storage.known_servers import KnownServers
+
+NOBODY = KnownServers(Path("/nowhere"))
 
 
 class Dialled:
@@ -17,13 +22,15 @@ class Dialled:
 
     def __init__(self, host: str, port: int, within: float = 10.0) -> None:
         self._done = threading.Event()
-        self.dialling = Dialling(host, port, self._done.set, within=within)
+        self.dialling = Dialling(host, port, self._done.set, NOBODY, plaintext=True, within=within)
 
     def outcome(self) -> Stream | str:
         assert self._done.wait(10)
         outcome = self.dialling.outcome()
-        assert outcome is not None
-        return outcome
+        if isinstance(outcome, Reached):
+            return outcome.stream
+        assert isinstance(outcome, NotReached)
+        return outcome.reason
 
 
 @pytest.fixture
@@ -121,10 +128,10 @@ def test_a_lookup_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     now = [0.0]
-    dialling = Dialling("chat.example", 9000, lambda: None, clock=lambda: now[0])
+    dialling = Dialling("chat.example", 9000, lambda: None, NOBODY, clock=lambda: now[0])
     assert dialling.outcome() is None
     now[0] = 10.0
-    assert dialling.outcome() == "chat.example port 9000 did not answer within 10 s"
+    assert dialling.outcome() == NotReached("chat.example port 9000 did not answer within 10 s")
     let_go.set()
 
 
@@ -140,7 +147,9 @@ def test_a_cancelled_one_closes_what_it_brings_too_late(
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
     rung: list[str] = []
-    dialling = Dialling("127.0.0.1", listener.getsockname()[1], lambda: rung.append("done"))
+    dialling = Dialling(
+        "127.0.0.1", listener.getsockname()[1], lambda: rung.append("done"), NOBODY, plaintext=True
+    )
     dialling.cancel()
     let_go.set()
     accepted, _ = listener.accept()
@@ -152,7 +161,7 @@ def test_a_cancelled_one_closes_what_it_brings_too_late(
 
 def test_a_cancelled_one_closes_what_it_has_brought(listener: socket.socket) -> None:
     done = threading.Event()
-    dialling = Dialling("127.0.0.1", listener.getsockname()[1], done.set)
+    dialling = Dialling("127.0.0.1", listener.getsockname()[1], done.set, NOBODY, plaintext=True)
     assert done.wait(5)
     dialling.cancel()
     accepted, _ = listener.accept()
@@ -163,7 +172,7 @@ def test_a_cancelled_one_closes_what_it_has_brought(listener: socket.socket) -> 
 
 def test_a_connecting_thread_ends_soon_once_it_is_not_wanted(silent: tuple[str, int]) -> None:
     before = set(threading.enumerate())
-    dialling = Dialling(*silent, lambda: None)
+    dialling = Dialling(*silent, lambda: None, NOBODY, plaintext=True)
     (thread,) = set(threading.enumerate()) - before
     dialling.cancel()
     thread.join(3)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from chat_tui.plain.seat import Seat
 from chat_tui.plain.send import Send
 from chat_tui.plain.tail import Tail
 from chat_tui.plain.talk import ON_THEIR_WAY, Talk
+from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from tests.unit.desk import PATIENCE, ScriptedServer
 
@@ -36,11 +38,12 @@ class Terminal:
     """Where a client without a screen runs, and what it says there."""
 
     def __init__(self, server: ScriptedServer) -> None:
-        self.account = Account("127.0.0.1", server.port, "alice", "secret")
+        self.account = Account("127.0.0.1", server.port, "alice", "secret", plaintext=True)
         self.said: list[str] = []
         self.remarked: list[str] = []
-        self.seat = Seat(self.said.append, self.remarked.append)
-        self.seat.session._backoff = Backoff(lambda: -0.9)  # pauses of at most 50 ms, as at a desk
+        known = KnownServers(Path("/nowhere"))
+        backoff = Backoff(lambda: -0.9)  # pauses of at most 50 ms, as at a desk
+        self.seat = Seat(self.said.append, self.remarked.append, known, backoff=backoff)
 
     @contextmanager
     def doing(self, errand: Callable[[], ExitCode]) -> Iterator[Future[ExitCode]]:

@@ -60,13 +60,13 @@ def test_wrong_words_never_leave_the_form(desk: Desk) -> None:
 def test_nobody_listens_there(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    desk.session.sign_in("127.0.0.1", port, "alice", "secret")
+    desk.session.sign_in("127.0.0.1", port, "alice", "secret", plaintext=True)
     assert "Nothing listens" in desk.until_notice(events.SignInRefused).reason
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
 def test_a_refused_login_is_told_once_and_not_retried(desk: Desk, server: ScriptedServer) -> None:
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "wrong")
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "wrong", plaintext=True)
     client = desk.during(server.accept)
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
     desk.during(lambda: client.expect("LOGIN alice wrong"))
@@ -80,7 +80,7 @@ def test_a_refused_login_is_told_once_and_not_retried(desk: Desk, server: Script
 
 
 def test_a_first_try_is_not_retried_though_it_could_be(desk: Desk, server: ScriptedServer) -> None:
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret")
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     desk.during(server.accept).say(f"[ERROR] {replies.SERVER_FULL}")
     assert desk.until_notice(events.SignInRefused).retry
     assert desk.model.connection.state is ConnectionState.OFFLINE
@@ -172,7 +172,7 @@ def test_another_user_does_not_see_what_the_first_one_heard(
     desk.session.cancel()
     assert desk.model.connection.state is ConnectionState.OFFLINE
     assert desk.texts() == ["for alice"]
-    desk.session.sign_in("127.0.0.1", server.port, "bob", "hidden")
+    desk.session.sign_in("127.0.0.1", server.port, "bob", "hidden", plaintext=True)
     client = desk.during(server.accept)
     desk.during(lambda: client.let_in("bob", "hidden"))
     desk.until_notice(events.SignedIn)
@@ -255,7 +255,7 @@ def test_quit_typed_without_a_connection(desk: Desk, server: ScriptedServer) -> 
 
 
 def test_cancelling_a_sign_in_that_nobody_answers(desk: Desk, server: ScriptedServer) -> None:
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret")
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
     desk.session.cancel()
     assert desk.model.connection.state is ConnectionState.OFFLINE
@@ -382,14 +382,14 @@ def test_what_comes_after_the_last_line_end_counts_as_a_line(
 
 
 def test_a_server_of_another_kind(desk: Desk, server: ScriptedServer) -> None:
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret")
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     desk.during(server.accept).say("SSH-2.0-OpenSSH_9.2p1 Debian-2")
     assert "No chat server" in desk.until_notice(events.SignInRefused).reason
 
 
 def test_one_of_the_first_servers(desk: Desk, server: ScriptedServer) -> None:
     """One `recv` is one line there: nothing may come before the answer to what came before."""
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret")
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
 
     def one_recv(line: str) -> None:

@@ -100,7 +100,7 @@ def test_the_countdown_moves_by_whole_seconds(
     assert desk.model.connection.retry_in == 1.0
     for expected in (30.0, 29.0, 28.0):
         if expected == 30.0:
-            desk.session._retry_at = clock.now + 30.0
+            desk.session._reconnecting._retry_at = clock.now + 30.0
         desk.session.tick()
         assert desk.model.connection.retry_in == expected
         clock.now += 1.0
@@ -120,8 +120,8 @@ def test_pauses_grow_until_a_session_was_good(
             desk.until(lambda heard=heard: desk.model.log.end > heard)  # type: ignore[misc]
         client.close()
         desk.until_state(ConnectionState.WAITING)
-        assert desk.session._retry_at is not None
-        pauses.append(round((desk.session._retry_at - clock.now) / 0.05, 3))
+        assert desk.session._reconnecting._retry_at is not None
+        pauses.append(round((desk.session._reconnecting._retry_at - clock.now) / 0.05, 3))
         clock.now += 3.0
         client = desk.during(server.let_in)
     assert pauses == [1.0, 2.0, 4.0, 1.0, 2.0]
@@ -134,14 +134,14 @@ def test_signing_in_by_hand_begins_the_pauses_anew(
         client = desk.sign_in(server)
         client.close()
         desk.until_state(ConnectionState.WAITING)
-        assert desk.session._retry_at is not None
-        assert desk.session._retry_at - clock.now == pytest.approx(0.05)
+        assert desk.session._reconnecting._retry_at is not None
+        assert desk.session._reconnecting._retry_at - clock.now == pytest.approx(0.05)
 
 
 def test_nobody_says_a_word_after_the_connection(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret")
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
     desk.until(lambda: desk.session._dialogue is not None)
     pass_time(desk, clock, 9)

@@ -131,3 +131,18 @@ class TestAsNetcat:
             "printf '%s\\n' hello; sleep 1; }"
             " | nc -N 127.0.0.1 9000"
         )
+
+    def test_inside_tls_only_the_server_with_this_key_gets_it(self) -> None:
+        line = netcat_line(
+            "::1",
+            9001,
+            "alice",
+            LastAction("lobby", ("hello",)),
+            one_at_a_time=False,
+            fingerprint="SHA256:" + "A" * 43,
+        )
+        assert line == (
+            f"{LOGIN}printf '%s\\n' hello /quit; }} | openssl s_client -quiet "
+            "-verify_return_error -dane_tlsa_domain ::1 -dane_ee_no_namechecks "
+            f"-dane_tlsa_rrdata '3 1 1 {'00' * 32}' -connect '[::1]:9001'"
+        )

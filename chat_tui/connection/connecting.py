@@ -1,0 +1,164 @@
+"""Looking up a host and connecting to one of its addresses, within one deadline for everything."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from chat_server.wire.stream import Stream
+from chat_tui.account import is_loopback
+
+_STEP: Final = 0.2
+"""Seconds after which a connecting thread looks whether it is still wanted."""
+
+
+class NotConnectedError(Exception):
+    """No address was reached; the text says why. `refused`: one of them said that nobody listens.
+
+    Without words where it is no longer wanted.
+    """
+
+    def __init__(self, words: str, *, refused: bool = False) -> None:
+        super().__init__(words)
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of a host, with a port."""
+
+    family: int
+    at: tuple[object, ...]
+    """As a socket takes it: the address as text, the port, and more for IPv6."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there stays on this machine."""
+        return is_loopback(str(self.at[0]))
+
+    def on(self, port: int) -> Address:
+        """The same machine, another port."""
+        return Address(self.family, (self.at[0], port, *self.at[2:]))
+
+
+class Connecting:
+    """The sockets of one try. One thread calls it; any other may `cancel`."""
+
+    def __init__(
+        self, host: str, port: int, within: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`within`: seconds for all that is done here, from now on."""
+        self.host = host
+        self.port = port
+        self._within = within
+        self._clock = clock
+        self._deadline = clock() + within
+        self._lock = threading.Lock()  # guards what follows; leaf
+        self._wanted = True
+        self._at_work: Stream | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0.0 after it."""
+        return max(0.0, self._deadline - self._clock())
+
+    @property
+    def no_answer(self) -> str:
+        """What to say once the time is over."""
+        return f"{self.host} port {self.port} did not answer within {self._within:.0f} s"
+
+    def cancel(self) -> None:
+        """It is no longer wanted: what goes on ends soon, a look-up when it does."""
+        with self._lock:
+            self._wanted = False
+            if self._at_work is not None:
+                self._at_work.shutdown()
+
+    def work_on(self, stream: Stream | None) -> None:
+        """Whom a `cancel` wakes; None: nobody any more. Raises `NotConnectedError`.
+
+        The stream must not be closed before the None.
+        """
+        with self._lock:
+            self._at_work = stream
+            if stream is not None and not self._wanted:
+                stream.shutdown()
+
+    def look_up(self) -> list[Address]:
+        """All addresses of the host, at the port. Blocks. Raises `NotConnectedError`."""
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError):
+            words = f"There is no host of the name {self.host}, or no network to ask"
+            raise NotConnectedError(words) from None
+        return list(dict.fromkeys(Address(family, tuple(at)) for family, _, _, _, at in found))
+
+    def connect(self, addresses: Sequence[Address]) -> tuple[socket.socket, Address]:
+        """A blocking socket, connected to the first that answers. Raises `NotConnectedError`."""
+        problem = NotConnectedError(self.no_answer)
+        for index, address in enumerate(addresses):
+            # An address that does not answer must leave time for the others.
+            share = self.left / (len(addresses) - index)
+            try:
+                connected = self._connect(address, self._clock() + share)
+            except OSError as error:
+                problem = self._problem(error, address)
+                continue
+            if connected is not None:
+                return connected, address
+            if not self._wanted:
+                raise NotConnectedError("")
+            problem = NotConnectedError(self.no_answer)
+        raise problem
+
+    def first_bytes(self, connected: socket.socket, within: float) -> bytes:
+        """What the peer says first by itself, left where it is; empty: nothing, in this time."""
+        if not self._wait(connected, select.POLLIN, self._clock() + min(within, self.left)):
+            return b""
+        try:
+            return connected.recv(64, socket.MSG_PEEK)
+        except OSError:
+            return b""
+
+    def _connect(self, address: Address, deadline: float) -> socket.socket | None:
+        connecting = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            connecting.setblocking(False)
+            code = connecting.connect_ex(address.at)
+            if code == errno.EINPROGRESS and self._wait(connecting, select.POLLOUT, deadline):
+                code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code == 0 and connecting.getsockname() == connecting.getpeername():
+                # The port of a server that is down was given to ourselves: we are talking to us.
+                code = errno.ECONNREFUSED
+            if code == 0:
+                connecting.setblocking(True)
+                return connecting
+        except BaseException:
+            connecting.close()
+            raise
+        connecting.close()
+        if code == errno.EINPROGRESS:
+            return None
+        raise OSError(code, os.strerror(code))
+
+    def _wait(self, waiting: socket.socket, what: int, deadline: float) -> bool:
+        """Whether it is ready, or broken, in time and while it is wanted."""
+        poller = select.poll()
+        poller.register(waiting, what)
+        while self._wanted and (left := deadline - self._clock()) > 0:
+            if poller.poll(min(left, _STEP) * 1000):
+                return True
+        return False
+
+    def _problem(self, error: OSError, address: Address) -> NotConnectedError:
+        if error.errno == errno.ECONNREFUSED:
+            words = f"Nothing listens at {self.host} port {address.at[1]}"
+            return NotConnectedError(words, refused=True)
+        return NotConnectedError(f"{self.host} can't be reached: {error.strerror or error}")

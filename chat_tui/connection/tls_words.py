@@ -1,0 +1,81 @@
+"""What went wrong before a talk could begin inside TLS, in words that help. Pure."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+from chat_server.wire import replies
+from chat_server.wire.protocol import Failure, parse_server_line
+from chat_server.wire.stream import PlainTextAnswer
+
+_EXPIRED, _NOT_YET, _SELF_SIGNED = 10, 9, 18
+_OTHER_NAME: Final = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
+
+_WHY: Final = {
+    _EXPIRED: "The certificate of this server has expired.",
+    _NOT_YET: "The certificate of this server is not valid yet, or the clock here is wrong.",
+    _SELF_SIGNED: "Nobody vouches for this server: it made its certificate itself.",
+}
+
+_TOO_OLD: Final = frozenset(
+    {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION"}
+)
+
+_AT_THE_DOOR: Final = frozenset({replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS})
+"""What a server says in plain text instead of shaking hands, as a whole line."""
+
+
+def why_unknown(error: ssl.SSLCertVerificationError) -> str:
+    """Why a certificate alone does not say that this is the server, as a sentence."""
+    code = error.verify_code
+    if code in _OTHER_NAME:
+        return "The certificate of this server is for another name."
+    return _WHY.get(code, "Nobody whom this machine knows vouches for this server.")
+
+
+def door_refusal(data: bytes) -> str | None:
+    """The refusal that a server says in plain text before TLS begins; None: it is none of these.
+
+    Anybody on the way can have written it. So nothing else is ever taken for the server's word,
+    and these few say no more than that one should try again later.
+    """
+    line = parse_server_line(data.partition(b"\n")[0].decode("utf-8", "replace").rstrip())
+    if not isinstance(line, Failure):
+        return None
+    text = line.text
+    banned = text == replies.BANNED_ADDRESS or (
+        text.startswith(replies.BANNED_ADDRESS) and replies.parse_retry_after(text) is not None
+    )
+    return text if banned or text in _AT_THE_DOOR else None
+
+
+def in_plain_text(host: str, port: int, usual: int) -> str:
+    """It is there, and does not encrypt. `usual`: the port at which servers do."""
+    elsewhere = "" if port == usual else f"; servers encrypt at port {usual}"
+    return (
+        f"{host} port {port} answers in plain text, not TLS{elsewhere}. Nothing was sent to it; "
+        "--plaintext talks without encryption"
+    )
+
+
+def nobody_encrypts(host: str, port: int) -> str:
+    """There is nothing at the usual port."""
+    return (
+        f"No encrypted server answers at {host} port {port}; --plaintext talks without encryption"
+    )
+
+
+def broken_handshake(error: OSError, host: str, port: int, no_answer: str) -> str:
+    """Why the two did not come together. `no_answer`: what to say where the time was over."""
+    where = f"{host} port {port}"
+    if isinstance(error, TimeoutError):
+        return no_answer
+    if isinstance(error, PlainTextAnswer):
+        return f"{where} answers in plain text, not TLS"
+    if isinstance(error, ssl.SSLError):
+        if error.reason in _TOO_OLD:
+            return f"{where} knows only an old TLS that is no longer safe; 1.2 or newer is needed"
+        reason = (error.reason or "no reason given").replace("_", " ").lower()
+        return f"{where} and this client can't agree on an encryption: {reason}"
+    return f"{where} hung up while the encryption was being agreed on"

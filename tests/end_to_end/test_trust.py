@@ -1,0 +1,207 @@
+"""Trust as a shell sees it: a server with a certificate of its own making, and the real client."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chat_tui.events import KeyUnknown, SignedIn, Trust
+from chat_tui.netcat import netcat_line
+from chat_tui.storage.known_servers import KnownServers
+from tests.server.server_program import ServerProgram
+from tests.unit.desk import Desk
+
+PATIENCE = 20.0
+
+
+class Town:
+    """A server that encrypts, and a home to reach it from."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.server = self._server("first")
+        self.port = self._tls_port()
+        self.environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_STATE_HOME": str(folder / "state"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "LOBBY_PASSWORD": "pw-of-alice",
+        }
+
+    def _server(self, name: str, port: int = 0) -> ServerProgram:
+        state = str(self._folder / name)
+        log = self._folder / f"{name}.log"
+        options = ("--tls", "--tls-port", str(port), "--state", state)
+        return ServerProgram(self._folder / "users.json", *options, log=log)
+
+    def _tls_port(self) -> int:
+        return int(self._logged(r"Listening on 127\.0\.0\.1:(\d+), TLS"))
+
+    def _logged(self, pattern: str) -> str:
+        deadline = time.monotonic() + PATIENCE
+        while (found := re.search(pattern, self.server.log)) is None:
+            assert time.monotonic() < deadline, self.server.log
+        return found[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """What the operator reads."""
+        return self._logged(r"(SHA256:[A-Za-z0-9+/]{43})")
+
+    @property
+    def at(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def another_key(self) -> None:
+        """Somebody else has the port."""
+        self.server.stop()
+        self.server = self._server("second", self.port)
+        self._tls_port()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The client, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "chat_tui", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            start_new_session=True,  # and so no terminal to ask at
+        )
+
+    def send(self) -> subprocess.CompletedProcess[str]:
+        return self.run("--server", self.at, "--user", "alice", "--send", "ops", "hello")
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    town = Town(tmp_path)
+    yield town
+    town.server.stop()
+
+
+def test_a_script_is_told_the_key_and_how_to_trust_it(town: Town) -> None:
+    unknown = town.send()
+    assert unknown.returncode == 5
+    assert unknown.stderr.count("\n") == 1
+    cure = f"chat-tui trust add {town.at} {town.fingerprint}"
+    assert unknown.stderr.endswith(f"{cure}\n")
+    assert "alice" not in town.server.log
+    wrong = town.run("trust", "add", town.at, "SHA256:" + "A" * 43)
+    assert wrong.returncode == 5
+    assert town.fingerprint in wrong.stderr
+    assert town.run("trust", "list").stdout == ""
+    added = town.run(*cure.split()[1:])
+    assert (added.returncode, added.stderr) == (0, "")
+    listed = town.run("trust", "list")
+    assert re.fullmatch(
+        f"{town.at}  {re.escape(town.fingerprint)}  \\d{{4}}-\\d\\d-\\d\\d\n", listed.stdout
+    )
+    assert (town.send().returncode, town.send().stderr) == (0, "")
+
+
+def test_a_changed_key_stops_a_script_until_it_is_forgotten(town: Town) -> None:
+    old = town.fingerprint
+    assert town.run("trust", "add", town.at, old.removeprefix("SHA256:") + "=").returncode == 0
+    town.another_key()
+    changed = town.send()
+    assert changed.returncode == 5
+    assert old in changed.stderr
+    assert town.fingerprint in changed.stderr
+    assert f"chat-tui trust forget {town.at}" in changed.stderr
+    assert "alice" not in town.server.log
+    again = town.run("trust", "add", town.at, town.fingerprint)
+    assert again.returncode == 5
+    assert "trust forget" in again.stderr
+    assert town.run("trust", "forget", "127.0.0.1").stdout == f"forgotten: {town.at}  {old}\n"
+    assert town.run("trust", "forget", "127.0.0.1").returncode == 1
+    assert town.run("trust", "add", town.at).returncode == 5  # there is nobody to ask
+    assert town.run("trust", "add", town.at, town.fingerprint).returncode == 0
+    assert town.send().returncode == 0
+
+
+def test_what_does_not_encrypt_has_no_key(town: Town) -> None:
+    plain = town.run("trust", "add", f"127.0.0.1:{town.server.port}")
+    assert plain.returncode == 4
+    assert "does not encrypt" in plain.stderr
+    nobody = town.run("trust", "add", "127.0.0.1:1")
+    assert nobody.returncode == 4
+    assert "Nothing listens" in nobody.stderr
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "kept"),
+    [
+        ("no\n", 3, False),
+        ("y\nyes\na\n", 3, False),
+        ("what\nonce\n", 0, False),
+        ("ALWAYS\n", 0, True),
+    ],
+    ids=["no", "nothing that counts", "once", "always"],
+)
+def test_a_talk_asks_at_the_terminal(town: Town, answers: str, code: int, kept: bool) -> None:
+    keys, terminal = os.openpty()
+    line = f'exec "$0" "$@" 2>&1 >/dev/null </dev/null 3<>{os.ttyname(terminal)} '
+    with subprocess.Popen(
+        ["sh", "-c", line, sys.executable, "-m", "chat_tui", town.at, "--user", "alice", "--plain"],
+        env=town.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that the terminal that it opens becomes its own
+    ) as talk:
+        shown = ""
+        while "Trust it:" not in shown:
+            assert select.select([keys], [], [], PATIENCE)[0], shown
+            shown += os.read(keys, 4096).decode()
+        assert town.fingerprint in shown
+        assert "alice" not in town.server.log  # nothing is sent before the answer
+        os.write(keys, answers.encode())
+        assert talk.wait(PATIENCE) == code
+    os.close(keys)
+    os.close(terminal)
+    assert bool(town.run("trust", "list").stdout) is kept
+    assert ("alice" in town.server.log) is (code == 0)
+
+
+def test_the_shell_line_gives_the_password_to_this_server_alone(
+    town: Town, tmp_path: Path, require_program: Callable[[str], Path]
+) -> None:
+    require_program("openssl")
+
+    def by_hand(fingerprint: str) -> str:
+        action = desk.model.wire.last_action
+        assert action is not None
+        line = netcat_line(
+            "127.0.0.1", town.port, "alice", action, one_at_a_time=False, fingerprint=fingerprint
+        )
+        done = subprocess.run(
+            ["sh", "-c", line],
+            env=town.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        return done.stdout
+
+    with closing(Desk(known=KnownServers(tmp_path))) as desk:
+        desk.session.sign_in("127.0.0.1", town.port, "alice", "pw-of-alice")
+        desk.until_notice(KeyUnknown)
+        desk.session.trust(Trust.ONCE)
+        desk.until_notice(SignedIn)
+        desk.session.toggle_follow("bob")
+        desk.until(lambda: desk.model.people.follows("bob"))
+        key = desk.session.fingerprint
+        assert key == town.fingerprint
+        assert "[SERVER] Subscribed to bob\n" in by_hand(key)
+        assert by_hand("SHA256:" + "A" * 43) == ""
