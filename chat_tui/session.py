@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize
+from chat_server.wire.protocol import EVERYONE, LOBBY
 from chat_tui import events
 from chat_tui.account import Account, account
 from chat_tui.approach import Approach, really
@@ -20,13 +20,11 @@ from chat_tui.connection.outcome import Reached
 from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
 from chat_tui.dialogue.wish import Wish
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, Trust
+from chat_tui.intake import take_in
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.reconnecting import Reconnecting
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.typed import typed_lines, wire_form
-
-_BATCH: Final = 16
-"""Lines between two looks at the clock while taking in what arrived."""
 
 _STOPPED: Final = 5.0
 """Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):
@@ -234,20 +232,13 @@ class ChatSession:
         connection, dialogue = self._connection, self._dialogue
         if connection is None or dialogue is None:
             return False
-        deadline = self._clock() + max_seconds
-        left = max_events
-        while lines := connection.inbox.take(min(left, _BATCH)):
-            for line in lines:
-                if isinstance(line, Oversize):
-                    dialogue.receive_oversize(self._clock())
-                else:
-                    self.model.wire.received(line)
-                    dialogue.receive(line, self._clock())
-            left -= len(lines)
+
+        def goes_on() -> bool:
             self._talk()
-            if left <= 0 or self._clock() >= deadline or self._connection is not connection:
-                break
-        if self._connection is not connection:
+            return self._connection is connection
+
+        wire, clock = self.model.wire, self._clock
+        if not take_in(connection.inbox, dialogue, wire, clock, goes_on, max_events, max_seconds):
             return False
         ended = connection.inbox.ended
         if ended is not None:
