@@ -20,7 +20,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
 
     Raises `click.UsageError` where the users file or the address can't be used.
     """
-    log = EventLog(level=config.log_level)
+    log = EventLog(level=config.log_level, form=config.log_format)
     try:
         server = ChatServer(config, UserStore(config.users), log)
         server.start()

@@ -1,0 +1,53 @@
+"""Every event of the log, told once: found by itself, so that a new one is tested as well."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+from typing import Any
+
+from chat_server.event_log import EventLog
+
+A_COUNT = 4711
+"""Stands for any number; the words show it as it is."""
+
+_QUESTIONS = {"counts", "refusals"}
+"""Methods that tell nothing and are asked."""
+
+
+def every_event(form: str, text: str | None = None, level: str = "debug") -> dict[str, str]:
+    """What each method of the log writes, by the method's name.
+
+    Each argument is `text`, or where that is None its own name: `<user>`.
+    """
+    written = {}
+    for name, method in inspect.getmembers(EventLog, inspect.isfunction):
+        if name.startswith("_") or name in _QUESTIONS:
+            continue
+        stream = io.StringIO()
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+        arguments = {p.name: _argument(p, text) for p in parameters}
+        getattr(EventLog(stream, level, form), name)(**arguments)
+        written[name] = stream.getvalue()
+    return written
+
+
+def events() -> dict[str, dict[str, Any]]:
+    """The JSON object of each event, by the event's name; `<user>` and the like for its values."""
+    objects = [json.loads(line) for line in every_event("json", level="info").values()]
+    return {told["event"]: told for told in objects}
+
+
+def _argument(parameter: inspect.Parameter, text: str | None) -> Any:
+    shown = f"<{parameter.name}>" if text is None else text
+    kind = str(parameter.annotation)
+    if "BaseException" in kind:
+        return ValueError(shown)
+    if "str" in kind:
+        return shown
+    if "bool" in kind:
+        return True
+    if "int" in kind or "float" in kind:
+        return A_COUNT
+    raise AssertionError(f"no example for {parameter}")
