@@ -65,9 +65,7 @@ class Delivery:
         self._stopping = False
         self.bytes_out = 0
         """Bytes handed to outboxes so far. Changed under the drain lock; read without it."""
-        self.on_fan_out: Callable[[float], None] | None = None
-        """Told, under the drain lock, how many seconds each round of sending took; None: nothing
-        is timed. It takes leaf locks only."""
+        self._round: Callable[[], None] = self._send_round
         self._flusher = threading.Thread(target=self._flush_forever, name="flusher", daemon=True)
 
     def start(self) -> None:
@@ -96,6 +94,20 @@ class Delivery:
             waiting = [outbox.backlog for outbox in self._attended if outbox.backlog]
         return self._queued_bytes + sum(waiting), len(waiting)
 
+    def time_fan_out(self, observe: Callable[[float], None]) -> None:
+        """Tell `observe`, from now on, how many seconds each round of sending took.
+
+        It is called under the drain lock and may take leaf locks only. Until then no round pays.
+        """
+
+        def timed_round() -> None:
+            if self._queue:  # under the drain lock nobody else takes from it
+                started = time.perf_counter()
+                self._send_round()
+                observe(time.perf_counter() - started)
+
+        self._round = timed_round
+
     def deliver(self, targets: tuple[Outbox, ...], data: bytes, last: bool = False) -> None:
         """Queue `data` for every one of `targets`; `last`: nothing follows for them.
 
@@ -116,7 +128,7 @@ class Delivery:
             if not self._queue or not self._drain_lock.acquire(blocking=False):
                 return
             try:
-                self._send_round()
+                self._round()
             finally:
                 self._drain_lock.release()
         if self._queue:
@@ -126,7 +138,7 @@ class Delivery:
         """Let a publisher wait where more is queued than the bound; it then drains, too."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
-                self._send_round()
+                self._round()
 
     def throttle(self, audiences: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
@@ -177,19 +189,15 @@ class Delivery:
             self._queued_bytes -= size
         if not batch:
             return
-        on_fan_out = self.on_fan_out
-        started = time.perf_counter() if on_fan_out is not None else 0.0
         targets = batch[0].targets
         if all(item.targets is targets and not item.last for item in batch):
             data = b"".join([item.data for item in batch])
-            self.bytes_out += len(data) * len(targets)
+            self.bytes_out += size * len(targets)
             lagging = [outbox for outbox in targets if outbox.send(data)]
         else:
             lagging = self._send_grouped(batch)
         if lagging:
             self._attend(lagging)
-        if on_fan_out is not None:
-            on_fan_out(time.perf_counter() - started)
 
     def _send_grouped(self, batch: list[_Item]) -> list[Outbox]:
         """Join what each receiver has in this batch; returns those the flusher must look after."""

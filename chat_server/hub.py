@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final, Generic, NamedTuple
 
-from chat_server.rooms import ReceiverT, Room, Session, Tally, hears
+from chat_server.rooms import ReceiverT, Room, Session, hears
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     EVERYONE,
@@ -74,7 +74,8 @@ class Hub(Generic[ReceiverT]):
         self._subscriptions: dict[str, set[str]] = {}
         """By user, not by session: they hold until the server stops (section 4)."""
         self._shut_down = False
-        self.tally = Tally()
+        self.messages = self.deliveries = 0
+        """Messages taken, and how often one was to go to somebody. Read without the lock."""
 
     def sizes(self) -> tuple[int, int]:
         """How many sessions and rooms there are. Takes no lock: to be asked whatever hangs."""
@@ -184,7 +185,8 @@ class Hub(Generic[ReceiverT]):
             clock = self._clock().time().isoformat("seconds")
             line = encode_private(clock, session.user, recipient.user, text)
             receivers = (recipient.receiver,)
-            self._count(1, 1)
+            self.messages += 1
+            self.deliveries += 1
             self._deliver(receivers, line, False)
             self._reply(session, [replies.sent_to(recipient.user)])
             return receivers
@@ -306,18 +308,15 @@ class Hub(Generic[ReceiverT]):
             audience = room.audiences[author] = tuple(
                 member.receiver for member in room.members.values() if hears(member, author)
             )
-        self._count(len(messages), len(audience))
+        self.messages += len(messages)
         if audience:
+            self.deliveries += len(messages) * len(audience)
             encode = encode_actions if messages[0].is_action else encode_live_messages
             for piece in _by_second(messages):
                 clock = piece[0].at.time().isoformat("seconds")
                 texts = [message.text for message in piece]
                 self._deliver(audience, encode(clock, author, texts), False)
         return audience
-
-    def _count(self, messages: int, receivers: int) -> None:
-        self.tally.messages += messages
-        self.tally.deliveries += messages * receivers
 
     def _enter(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
         session.room = room

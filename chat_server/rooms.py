@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -40,16 +39,6 @@ class Room(Generic[ReceiverT]):
         self.audiences: dict[str, tuple[ReceiverT, ...]] = {}
         """Thrown away whole whenever a member or a subscription of a member changes."""
         self.last_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the hub has done since it began: it only grows, and may be read without the lock."""
-
-    messages: int = 0
-    """Messages that it took, whether or not anybody heard them."""
-    deliveries: int = 0
-    """The same, each as often as somebody was to get it."""
 
 
 def hears(session: Session[ReceiverT], author: str) -> bool:

@@ -88,7 +88,7 @@ class ChatServer:
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
         """Let `observe` be told how many seconds each fan-out took."""
-        self._delivery.on_fan_out = observe
+        self._delivery.time_fan_out(observe)
 
     def trouble(self) -> str | None:
         """What keeps it from serving; None where nothing does. Any thread, never blocks."""
