@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from chat_server.check_command import check
+from chat_server.config_file import config_option
 from chat_server.options import config_from, server_options
 from chat_server.serving import serve
 from chat_server.users_command import users
@@ -18,6 +20,7 @@ from chat_server.users_command import users
     invoke_without_command=True,
     context_settings={"auto_envvar_prefix": "CHAT_SERVER", "help_option_names": ["-h", "--help"]},
 )
+@config_option
 @server_options
 @click.option(
     "--stop-on-stdin-eof",
@@ -30,13 +33,15 @@ from chat_server.users_command import users
 def cli(context: click.Context, /, stop_on_stdin_eof: bool, **chosen: Any) -> None:
     """Serve a chat to anyone who can send lines of text: a client, a script, netcat.
 
-    Each option is also read from an environment variable, CHAT_SERVER_PORT for --port.
+    Each option is also read from an environment variable, CHAT_SERVER_PORT for --port, and from
+    the file that --config names, as the key port. An option beats a variable, and that the file.
     """
     if context.invoked_subcommand is None:
         serve(config_from(chosen), until_stdin_ends=stop_on_stdin_eof)
 
 
 cli.add_command(users)
+cli.add_command(check)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections import deque
 from typing import Final
 
 from chat_server import commands
-from chat_server.limits import TokenBucket
 from chat_server.outbox import Outbox
 from chat_server.passwords import Verdict
 from chat_server.printable import address
 from chat_server.rooms import Session
 from chat_server.shared import Shared
+from chat_server.token_bucket import TokenBucket
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,
@@ -27,10 +28,13 @@ from chat_server.wire.protocol import (
     published_form,
     words,
 )
-from chat_server.wire.stream import Stream
+from chat_server.wire.stream import PlainTextAnswer, Stream
 
 _GLANCE_SECONDS: Final = 0.1
 """While a client waits for its allowance: how often its thread looks whether it is still there."""
+
+_CLIENT_HELLO: Final = b"\x16\x03"
+"""How a client begins that wants TLS (RFC 8446, section 5.1); no LOGIN line has these bytes."""
 
 
 class ClientHandler:
@@ -49,7 +53,8 @@ class ClientHandler:
         self._session: Session[Outbox] | None = None
         self._audiences: list[tuple[Outbox, ...]] = []
         """Who got something of the batch at hand, as the hub said it."""
-        self._was_in_session = False
+        self.was_in_session = False
+        """Whether it has ever logged in. Of meaning to others once `run` has returned."""
         self._login_deadline = time.monotonic() + shared.config.login_timeout
         self.outbox = Outbox(stream, shared.config.outbox, shared.config.throttle_mark)
 
@@ -58,10 +63,11 @@ class ClientHandler:
         log = self._shared.log
         log.connected(self._address)
         try:
-            self._say(encode_replies([replies.LOGIN_PROMPT]))
-            self._session = self._log_in()
+            if self._shake_hands():
+                self._say(encode_replies([replies.LOGIN_PROMPT]))
+                self._session = self._log_in()
             if self._session is not None:
-                self._was_in_session = True
+                self.was_in_session = True
                 log.authenticated(self._session.user)
                 self._converse(self._session)
             self._part()
@@ -72,10 +78,29 @@ class ClientHandler:
         finally:
             self._end_session()
             self.outbox.close()
-            if not self._was_in_session:
+            if not self.was_in_session:
                 log.connection_closed(self._address)
 
     # Login
+
+    def _shake_hands(self) -> bool:
+        """Agree on keys, where that has to be; False where the client can only be told why not.
+
+        Raises `OSError` where it can't even be told.
+        """
+        log, stream = self._shared.log, self._stream
+        try:
+            stream.handshake(self._shared.config.tls_handshake_seconds)
+        except (PlainTextAnswer, TimeoutError) as error:
+            late = isinstance(error, TimeoutError)
+            log.handshake_failed(self._address, "timed out" if late else "plain text")
+            stream.speak_plainly()
+            self._refuse(replies.SPEAKS_TLS)
+            return False
+        except OSError as error:
+            log.handshake_failed(self._address, _why(error))
+            raise
+        return True
 
     def _log_in(self) -> Session[Outbox] | None:
         """Take the LOGIN line and begin a session; None where it was refused, and said why."""
@@ -90,6 +115,8 @@ class ClientHandler:
                 shared.log.invalid_login(self._address)
                 self._refuse(replies.INVALID_LOGIN_FORMAT)
                 return None
+        if self._is_banned_address(name):
+            return None
         user = canonical_name(name)
         answer = shared.passwords.check(
             password,
@@ -101,9 +128,10 @@ class ClientHandler:
         )
         match answer.outcome:
             case Verdict.RIGHT if user is not None:
-                session = shared.hub.log_in(user, self.outbox, commands.GREETING)
+                greeting = commands.greeting(user in shared.config.operators)
+                session = shared.hub.log_in(user, self.outbox, greeting, self._host)
                 shared.delivery.drain()
-                if session is None:
+                if session is None and not self._is_banned(user):
                     # The account went while its hash was computed. (Where the server is stopping,
                     # the hub has said so, and this line is dropped behind that last one.)
                     self._refuse(replies.AUTHENTICATION_FAILED)
@@ -117,6 +145,24 @@ class ClientHandler:
             case _:
                 pass  # nobody waits for it any more
         return None
+
+    def _is_banned(self, user: str) -> bool:
+        """Whether `user`, who has given the right password, is shut out; then that is said."""
+        ban = self._shared.bans.of_account(user)
+        if ban is None:
+            return self._is_banned_address(user)
+        self._shared.log.banned_login(user, self._address)
+        self._refuse(replies.banned(replies.BANNED_ACCOUNT, ban.seconds))
+        return True
+
+    def _is_banned_address(self, name: str) -> bool:
+        """Whether the address was banned since it was let in; then that is said."""
+        ban = self._shared.bans.of_address(self._host)
+        if ban is None:
+            return False
+        self._shared.log.banned_login(name, self._address)
+        self._refuse(replies.banned(replies.BANNED_ADDRESS, ban.seconds))
+        return True
 
     def _login_line(self) -> str | None:
         """The first line that is not blank; None where there came none in time, or no good one."""
@@ -140,7 +186,10 @@ class ClientHandler:
             try:
                 if left <= 0:
                     raise TimeoutError
-                self._read(left)
+                if self._read(left).startswith(_CLIENT_HELLO):
+                    self._shared.log.invalid_login(self._address)
+                    self._refuse(replies.SPEAKS_PLAIN_TEXT)
+                    return None
             except TimeoutError:
                 self._shared.log.login_timed_out(self._address)
                 self._refuse(replies.LOGIN_TIMED_OUT)
@@ -157,6 +206,8 @@ class ClientHandler:
         allowance = TokenBucket(config.rate, config.burst)
         while self._take_lines(session, allowance) and not self._input_ended:
             self._read()
+        if self._buffer.finish():  # half of something, which may mean something else
+            self._shared.hub.fail(session, replies.LINE_CUT_SHORT)
 
     def _take_lines(self, session: Session[Outbox], allowance: TokenBucket) -> bool:
         """Everything that has come: runs of messages share one look at the hub and one fan-out.
@@ -270,16 +321,24 @@ class ClientHandler:
 
     # Lines in, lines out
 
-    def _read(self, timeout: float | None = None) -> None:
-        """Block for more input. Raises `TimeoutError`, and `OSError` at a reset."""
+    def _read(self, timeout: float | None = None) -> bytes:
+        """Block for more input; returns it, too. Raises `TimeoutError`, `OSError` at a reset."""
         data = self._stream.recv(timeout)
         if data:
             self._lines.extend(self._buffer.feed(data))
         else:
             self._input_ended = True
-            self._lines.extend(self._buffer.finish())
+            if not self._stream.cut_short:
+                self._lines.extend(self._buffer.finish())
+        return data
 
     def _say(self, data: bytes, *, last: bool = False) -> None:
         """Send outside a session: before login, and at the very end."""
         self._shared.delivery.deliver((self.outbox,), data, last)
         self._shared.delivery.drain()
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return error.strerror or str(error)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from chat_server import operators
 from chat_server.outbox import Outbox
 from chat_server.rooms import Session
 from chat_server.shared import Shared
@@ -27,6 +28,11 @@ class Asker:
     """The address that it comes from, without the port."""
     shared: Shared
     """What its server has."""
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it may use the commands of operators."""
+        return self.session.user in self.shared.config.operators
 
 
 _Run = Callable[[Asker, tuple[str, ...]], _Audience | None]
@@ -48,6 +54,8 @@ class CommandRow:
     """Its last word is all the rest of the line, in the form in which it is published."""
     choices: frozenset[str] | None = None
     """Where given, every word after the command is one of these."""
+    operators_only: bool = False
+    """For anybody else it is not listed, and refused."""
 
     @property
     def word(self) -> str:
@@ -71,8 +79,8 @@ class CommandRow:
 
 
 def _help(asker: Asker, _: tuple[str, ...]) -> None:
-    lines = [replies.help_line(row.form, row.help) for row in _TABLE]
-    asker.shared.hub.reply(asker.session, lines)
+    rows = _rows_for(asker.is_operator)
+    asker.shared.hub.reply(asker.session, [replies.help_line(row.form, row.help) for row in rows])
 
 
 _TABLE: Final = (
@@ -148,15 +156,61 @@ _TABLE: Final = (
         "say goodbye and close the connection",
         lambda asker, words: asker.shared.hub.log_out(asker.session, replies.GOODBYE),
     ),
+    CommandRow(
+        "/kick <user> [reason]",
+        "end a user's session",
+        lambda asker, words: operators.kick(asker.session, asker.shared, *words),
+        fewest=1,
+        most=2,
+        ends_in_text=True,
+        operators_only=True,
+    ),
+    CommandRow(
+        "/ban <user|address> [minutes]",
+        "shut a user or an address out, until the server stops if you name no time",
+        lambda asker, words: operators.ban(asker.session, asker.shared, *words),
+        fewest=1,
+        most=2,
+        operators_only=True,
+    ),
+    CommandRow(
+        "/unban <user|address>",
+        "let a banned user or address in again",
+        lambda asker, words: operators.unban(asker.session, asker.shared, *words),
+        fewest=1,
+        most=1,
+        operators_only=True,
+    ),
+    CommandRow(
+        "/announce <text>",
+        "say something to everyone on the server",
+        lambda asker, words: operators.announce(asker.session, asker.shared, *words),
+        fewest=1,
+        most=1,
+        ends_in_text=True,
+        operators_only=True,
+    ),
 )
 
 _BY_WORD: Final = {row.word: row for row in _TABLE}
 
-GREETING: Final = (
-    replies.LOGIN_SUCCESSFUL,
-    *replies.available_commands(row.word for row in _TABLE),
-)
-"""What a session reads before anything else."""
+
+def _rows_for(operator: bool) -> list[CommandRow]:
+    return [row for row in _TABLE if operator or not row.operators_only]
+
+
+def greeting(operator: bool = False) -> tuple[str, ...]:
+    """What a session reads before anything else; an operator's lists more commands."""
+    return _GREETINGS[operator]
+
+
+_GREETINGS: Final = {
+    operator: (
+        replies.LOGIN_SUCCESSFUL,
+        *replies.available_commands(row.word for row in _rows_for(operator)),
+    )
+    for operator in (False, True)
+}
 
 
 def execute(asker: Asker, command: Command) -> _Audience | None:
@@ -167,6 +221,9 @@ def execute(asker: Asker, command: Command) -> _Audience | None:
     row = _BY_WORD.get(command.word)
     if row is None:
         asker.shared.hub.fail(asker.session, replies.unknown_command(command.word))
+        return None
+    if row.operators_only and not asker.is_operator:
+        asker.shared.hub.fail(asker.session, replies.for_operators(row.word))
         return None
     arguments = row.arguments_of(command)
     if not row.admits(arguments):

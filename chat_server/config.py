@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from platformdirs import user_state_path
+
+from chat_server.addresses import Network
 
 RESERVED_FILES = 64
 """Open files kept back from clients: for the log, the users file, pipes, the listener."""
@@ -32,15 +37,45 @@ def room_for_clients(most: int = MOST_CLIENTS) -> int:
     return max(1, min(most, soft - RESERVED_FILES))
 
 
+def state_folder() -> Path:
+    """Where the server keeps what it makes for itself; it may not be there yet.
+
+    The folder that systemd gave it, or else that of the XDG rules.
+    """
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else user_state_path("chat-server", appauthor=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What one server runs with. Times in seconds, sizes in bytes; 0 lifts a limit where said."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Loopback, because the wire is not encrypted."""
+    """Address to listen on. On one that others can reach, TLS alone is spoken."""
 
     port: int = 9000
-    """0: any free port."""
+    """For plain text. 0: any free port."""
+
+    insecure_plaintext: bool = False
+    """Plain text also where others can reach it, and read along."""
+
+    tls: bool = False
+    """TLS beside plain text; on an address that others can reach it is spoken in any case."""
+
+    tls_port: int = 9001
+    """For TLS. 0: any free port."""
+
+    tls_cert: Path | None = None
+    """A certificate with its chain, in PEM. None: the server makes its own."""
+
+    tls_key: Path | None = None
+    """Its key, in PEM, without a password."""
+
+    tls_handshake_seconds: float = 10.0
+    """For a whole handshake: many times what the slowest line needs, and it is a stranger's."""
+
+    state: Path = field(default_factory=state_folder)
+    """Folder for what the server makes for itself: its key and its certificate."""
 
     users: Path = Path("users.json")
     """The accounts; in the working directory."""
@@ -53,6 +88,25 @@ class Config:
 
     limit_loopback: bool = False
     """Whether that limit holds for loopback too: many people may come through one proxy there."""
+
+    connections_without_login: int = 32
+    """Connections that one address may have in `connections_without_login_window` which end without
+    a login; then it is refused. A client that asks a person for something may need three. 0: no
+    limit."""
+
+    connections_without_login_window: float = 600.0
+    """Ten minutes: a scanner stays out, a person with a mistyped port is soon back."""
+
+    limit_loopback_without_login: bool = False
+    """Whether that limit holds for loopback too: something there may look every few seconds
+    whether the server is well."""
+
+    trusted: tuple[Network, ...] = ()
+    """Networks that these two limits leave alone, as loopback is: a school behind one address.
+    Their failed logins are counted all the same. No address in them can be banned."""
+
+    operators: frozenset[str] = frozenset()
+    """Accounts, by their canonical names, that may `/kick`, `/ban` and `/announce`."""
 
     rate: float = 10.0
     """Lines a second that a client may send in the long run: more than one types. 0: no limit."""

@@ -33,10 +33,12 @@ def provide_demo_accounts(path: Path) -> tuple[str, ...]:
             accounts = dict(zip(DEMO_NAMES, hashes, strict=True))
         if make_accounts(path, accounts):
             return DEMO_NAMES
-    return _with_demo_password(read_accounts(path))
+    return with_demo_password(read_accounts(path))
 
 
-def _with_demo_password(accounts: Mapping[str, str]) -> tuple[str, ...]:
+def with_demo_password(accounts: Mapping[str, str]) -> tuple[str, ...]:
+    """The demo accounts in `accounts` that have the demo password. Takes a hash a name."""
+
     def has_it(name: str) -> bool:
         return name in accounts and bcrypt.checkpw(DEMO_PASSWORD.encode(), accounts[name].encode())
 

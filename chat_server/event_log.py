@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final, TextIO
 
 from chat_server.log_format import Level
@@ -19,6 +20,9 @@ from chat_server.printable import one_line, printable, quoted
 
 _MOST_REASONS: Final = 32
 """Different reasons that are counted apart; all others are counted as `other`."""
+
+_MOST_NAMES: Final = 8
+"""Names in one line; of a class behind one address that was banned, for example."""
 
 
 class EventLog:
@@ -37,16 +41,68 @@ class EventLog:
         """How often each event has happened, by its name, whether or not its level is logged."""
         return self._writer.counts()
 
+    def count_refusal(self, why: str) -> None:
+        """A client was sent away at the door, whether or not a line will tell of it."""
+        with self._count_lock:
+            known = why in self._refusals or len(self._refusals) < _MOST_REASONS
+            self._refusals[why if known else "other"] += 1
+
     def refusals(self) -> Counter[str]:
-        """How many connections were refused, by the reason that was logged."""
+        """How many connections were refused, by the reason."""
         with self._count_lock:
             return self._refusals.copy()
 
-    def running(self, host: str, port: int) -> None:
+    def running(self, host: str, port: int, *, encrypted: bool) -> None:
         """The server listens."""
         where = f"[{host}]" if ":" in host else host
+        how = ", TLS" if encrypted else ""
         self._write(
-            "*", "listening", f"Listening on {printable(where)}:{port}", host=host, port=port
+            "*",
+            "listening",
+            f"Listening on {printable(where)}:{port}{how}",
+            host=host,
+            port=port,
+            encrypted=encrypted,
+        )
+
+    def plaintext_is_public(self) -> None:
+        """Passwords and messages go over a network in plain text, as was asked for."""
+        self._write(
+            "!",
+            "plaintext_public",
+            "Plain text on an address that others can reach: they can read every password and"
+            " every message",
+        )
+
+    def certificate(self, fingerprint: str) -> None:
+        """By which key clients know this server."""
+        self._write(
+            "*", "key_fingerprint", f"Key fingerprint {fingerprint}", fingerprint=fingerprint
+        )
+
+    def certificate_expired(self, path: str) -> None:
+        """Clients that look at its dates will refuse the certificate."""
+        self._write(
+            "!", "certificate_expired", f"The certificate {quoted(path)} has expired", path=path
+        )
+
+    def certificate_reloaded(self, fingerprint: str) -> None:
+        """New connections get the certificate that was read again."""
+        self._write(
+            "*",
+            "certificate_reloaded",
+            f"Certificate read again: key fingerprint {fingerprint}",
+            fingerprint=fingerprint,
+        )
+
+    def certificate_broken(self, why: str) -> None:
+        """The certificate can't be used: new connections get the one from before."""
+        self._write(
+            "!",
+            "certificate_broken",
+            f"Certificate stays as it was: {one_line(why)}",
+            why=why,
+            level=Level.ERROR,
         )
 
     def metrics_running(self, port: int) -> None:
@@ -55,21 +111,36 @@ class EventLog:
             "*", "metrics_listening", f"Metrics on http://127.0.0.1:{port}/metrics", port=port
         )
 
+    def handshake_failed(self, address: str, why: str) -> None:
+        """A client on the port for TLS did not come to terms with us."""
+        self._write(
+            "-",
+            "handshake_failed",
+            f"No TLS handshake with {printable(address)}: {one_line(why)}",
+            address=address,
+            why=why,
+        )
+
     def connected(self, address: str) -> None:
         """A client connected."""
         self._write("+", "connected", f"New connection from {printable(address)}", address=address)
 
-    def refused(self, address: str, why: str) -> None:
-        """A client was sent away at the door: server full, too many of its address."""
-        with self._count_lock:
-            known = why in self._refusals or len(self._refusals) < _MOST_REASONS
-            self._refusals[why if known else "other"] += 1
+    def refused(self, address: str, why: str, unsaid: int = 0, elsewhere: int = 0) -> None:
+        """A client was sent away at the door: server full, too many of its address, banned.
+
+        `unsaid`: how many from there were, since the last line about it, that have no line of
+        their own; `elsewhere`: how many from addresses that never had one.
+        """
+        also = f" (and {unsaid} more from there)" if unsaid else ""
+        also += f" (and {elsewhere} from other addresses)" if elsewhere else ""
         self._write(
             "!",
             "refused",
-            f"Refused {printable(address)}: {one_line(why)}",
+            f"Refused {printable(address)}: {one_line(why)}{also}",
             address=address,
             why=why,
+            unsaid=unsaid,
+            elsewhere=elsewhere,
         )
 
     def authenticated(self, user: str) -> None:
@@ -170,6 +241,78 @@ class EventLog:
             f"Can't start a thread for a client: {one_line(why)}",
             why=why,
             level=Level.ERROR,
+        )
+
+    # Operators
+
+    def operator_without_account(self, name: str) -> None:
+        """An operator is named who has no account: misspelt, perhaps."""
+        self._write(
+            "!", "operator_without_account", f"Operator {quoted(name)} has no account", user=name
+        )
+
+    def kicked(self, operator: str, user: str, reason: str) -> None:
+        """An operator ended a session. `reason` may be empty."""
+        why = f": {quoted(reason)}" if reason else ""
+        self._write(
+            "!",
+            "kicked",
+            f"Operator {quoted(operator)} kicked {quoted(user)}{why}",
+            operator=operator,
+            user=user,
+            reason=reason,
+        )
+
+    def banned(
+        self, operator: str, what: str, minutes: int | None, logged_out: Sequence[str]
+    ) -> None:
+        """An operator shut out an account or an address. `minutes`: None until the server stops.
+
+        `logged_out`: whose sessions that ended.
+        """
+        how_long = "until the server stops" if minutes is None else f"for {minutes} min"
+        names = ", ".join(map(quoted, logged_out[:_MOST_NAMES]))
+        more = len(logged_out) - _MOST_NAMES
+        ended = f"; logged out: {names}" if logged_out else ""
+        ended += f" and {more} more" if more > 0 else ""
+        self._write(
+            "!",
+            "banned",
+            f"Operator {quoted(operator)} banned {quoted(what)} {how_long}{ended}",
+            operator=operator,
+            what=what,
+            minutes=minutes,
+            logged_out=logged_out,
+        )
+
+    def unbanned(self, operator: str, what: str) -> None:
+        """An operator let an account or an address in again."""
+        self._write(
+            "*",
+            "unbanned",
+            f"Operator {quoted(operator)} unbanned {quoted(what)}",
+            operator=operator,
+            what=what,
+        )
+
+    def announced(self, operator: str, text: str) -> None:
+        """An operator said something to everyone."""
+        self._write(
+            "*",
+            "announced",
+            f"Operator {quoted(operator)} announced {quoted(text)}",
+            operator=operator,
+            text=text,
+        )
+
+    def banned_login(self, user: str, address: str) -> None:
+        """A login was refused: the account, after its right password, or the address is banned."""
+        self._write(
+            "!",
+            "login_banned",
+            f"Refused login for {quoted(user)} from {printable(address)}: banned",
+            user=user,
+            address=address,
         )
 
     def unexpected(self, error: BaseException, where: str) -> None:

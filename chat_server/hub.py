@@ -14,9 +14,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Final, Generic, NamedTuple
+from typing import Final, Generic
 
+from chat_server.messages import Message, by_second
 from chat_server.rooms import ReceiverT, Room, Session, hears
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
@@ -33,17 +33,6 @@ from chat_server.wire.protocol import (
 _TICK: Final = timedelta(microseconds=1)
 
 
-class Message(NamedTuple):
-    """What somebody published. `at` rises within a room, so it names the message there."""
-
-    room: str
-    author: str
-    text: str
-    at: datetime
-    is_action: bool = False
-    """What its author did, not said."""
-
-
 class Hub(Generic[ReceiverT]):
     """Decides who hears what. Every public method may be called from any thread.
 
@@ -57,13 +46,16 @@ class Hub(Generic[ReceiverT]):
         deliver: Callable[[tuple[ReceiverT, ...], bytes, bool], None],
         has_account: Callable[[str], bool],
         clock: Callable[[], datetime],
+        is_shut_out: Callable[[str, str], bool] = lambda user, host: False,
     ) -> None:
         """`deliver(receivers, data, last)` may do nothing but append; it is called under the lock.
 
-        `has_account` and `clock` (the server's local time) are, too, and must not block.
+        `has_account`, `clock` (the server's local time) and `is_shut_out` are, too, and must not
+        block. `is_shut_out(user, host)`: whether an operator has banned one of the two.
         """
         self._deliver = deliver
         self._has_account = has_account
+        self._is_shut_out = is_shut_out
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[str, Session[ReceiverT]] = {}
@@ -84,24 +76,25 @@ class Hub(Generic[ReceiverT]):
     # Coming and going
 
     def log_in(
-        self, user: str, receiver: ReceiverT, greeting: Sequence[str]
+        self, user: str, receiver: ReceiverT, greeting: Sequence[str], host: str = ""
     ) -> Session[ReceiverT] | None:
         """Begin a session in the lobby, ending the user's older one in the same step (section 2).
 
-        `greeting` are the replies that come before anything else. Returns None where the account
-        has been removed meanwhile, and where the server is stopping, which it then says.
+        `greeting` are the replies that come before anything else; `host`: the address that the
+        user comes from. Returns None where the account was removed or banned meanwhile, or the
+        address banned, and where the server is stopping, which it then says.
         """
         with self._lock:
             if self._shut_down:
                 self._deliver((receiver,), encode_replies([replies.SHUTTING_DOWN]), True)
                 return None
-            if not self._has_account(user):
+            if not self._has_account(user) or self._is_shut_out(user, host):
                 return None
             older = self._sessions.get(user)
             if older is not None:
                 self._end(older, replies.LOGGED_OUT_BY_NEW_LOGIN)
             follows = self._subscriptions.setdefault(user, set())
-            session = Session(user, receiver, self._lobby, follows)
+            session = Session(user, receiver, self._lobby, follows, host)
             self._sessions[user] = session
             self._reply(session, greeting)
             self._enter(session, self._lobby)
@@ -128,6 +121,25 @@ class Hub(Generic[ReceiverT]):
                     logged_out.append(user)
                 self._subscriptions.pop(user, None)
         return logged_out
+
+    def expel(self, farewell: str, user: str) -> bool:
+        """End the session of the canonical `user`; False where that one is not logged in."""
+        with self._lock:
+            session = self._sessions.get(user)
+            if session is not None:
+                self._end(session, farewell)
+            return session is not None
+
+    def expel_from(self, farewell: str, is_there: Callable[[str], bool]) -> list[str]:
+        """End every session whose host `is_there`, and return whose they were.
+
+        `is_there` is called under the lock and must not block.
+        """
+        with self._lock:
+            found = [session for session in self._sessions.values() if is_there(session.host)]
+            for session in found:
+                self._end(session, farewell)
+            return [session.user for session in found]
 
     def shut_down(self) -> None:
         """End every session with the news that the server stops, and admit no new one."""
@@ -189,6 +201,16 @@ class Hub(Generic[ReceiverT]):
             self.deliveries += 1
             self._deliver(receivers, line, False)
             self._reply(session, [replies.sent_to(recipient.user)])
+            return receivers
+
+    def announce(self, session: Session[ReceiverT], text: str) -> tuple[ReceiverT, ...]:
+        """Say a cleaned, non-empty text to every session, in whatever room, and return to whom."""
+        with self._lock:
+            if session.ended.is_set():
+                return ()
+            receivers = tuple(each.receiver for each in self._sessions.values())
+            line = encode_replies([replies.announcement(session.user, text)])
+            self._deliver(receivers, line, False)
             return receivers
 
     def deliver(self, message: Message) -> None:
@@ -312,7 +334,7 @@ class Hub(Generic[ReceiverT]):
         if audience:
             self.deliveries += len(messages) * len(audience)
             encode = encode_actions if messages[0].is_action else encode_live_messages
-            for piece in _by_second(messages):
+            for piece in by_second(messages):
                 clock = piece[0].at.time().isoformat("seconds")
                 texts = [message.text for message in piece]
                 self._deliver(audience, encode(clock, author, texts), False)
@@ -379,10 +401,3 @@ class Hub(Generic[ReceiverT]):
         receivers = tuple(session.receiver for session in self._watchers.values())
         if receivers:
             self._deliver(receivers, encode_replies([notice]), False)
-
-
-def _by_second(messages: Sequence[Message]) -> Iterable[Sequence[Message]]:
-    """Messages in pieces that share a clock time. Between two of one run lies a microsecond."""
-    if messages[0].at.second == messages[-1].at.second:
-        return (messages,)
-    return [tuple(piece) for _, piece in groupby(messages, lambda message: message.at.second)]

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from chat_server.config import MOST_CLIENTS, Config, room_for_clients
+from chat_server.list_options import NAMES, NETWORKS, joined
 from chat_server.log_format import FORMATS
 from chat_server.log_writer import LEVELS
 
@@ -36,7 +37,46 @@ _OPTIONS: Final = (
         type=click.IntRange(0, 65535),
         default=_DEFAULTS.port,
         show_default=True,
-        help="Port to listen on; 0: any free port.",
+        help="Port for plain text; 0: any free port.",
+    ),
+    click.option(
+        "--tls",
+        is_flag=True,
+        help="Speak TLS as well, on a port of its own. Not needed for an address that others can"
+        " reach: there, TLS alone is spoken.",
+    ),
+    click.option(
+        "--tls-port",
+        type=click.IntRange(0, 65535),
+        default=_DEFAULTS.tls_port,
+        show_default=True,
+        help="Port for TLS; 0: any free port.",
+    ),
+    click.option(
+        "--tls-cert",
+        type=click.Path(path_type=Path),
+        show_default="one that the server makes for itself",
+        metavar="FILE",
+        help="A certificate with its chain, in PEM form.",
+    ),
+    click.option(
+        "--tls-key",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The key of --tls-cert, in PEM form, without a password.",
+    ),
+    click.option(
+        "--insecure-plaintext",
+        is_flag=True,
+        help="Speak plain text also on an address that others can reach, and read along.",
+    ),
+    click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_DEFAULTS.state,
+        show_default=True,
+        metavar="FOLDER",
+        help="Where the server keeps its own key and certificate.",
     ),
     click.option(
         "--users",
@@ -61,6 +101,32 @@ _OPTIONS: Final = (
         default=None,
         show_default=f"{_DEFAULTS.max_connections_per_ip}, loopback exempt unless given",
         help="Connections at once from one address; 0: no limit.",
+    ),
+    click.option(
+        "--connections-without-login",
+        type=click.IntRange(0),
+        default=None,
+        show_default=f"{_DEFAULTS.connections_without_login}, loopback exempt unless given",
+        help="Connections of one address that may end without a login in 10 minutes; 0: no limit.",
+    ),
+    click.option(
+        "--trusted",
+        type=NETWORKS,
+        multiple=True,
+        callback=joined,
+        show_default="loopback alone",
+        metavar="NETWORK",
+        help="A network, as in 10.1.0.0/16, that these two limits leave alone. May be given"
+        " several times.",
+    ),
+    click.option(
+        "--operators",
+        type=NAMES,
+        multiple=True,
+        callback=joined,
+        show_default="none",
+        metavar="USER,...",
+        help="Accounts that may /kick, /ban and /announce.",
     ),
     click.option(
         "--rate",
@@ -136,13 +202,21 @@ def config_from(chosen: Mapping[str, Any]) -> Config:
 
     Raises `click.UsageError` where this machine does not admit it.
     """
+    if (chosen["tls_cert"] is None) != (chosen["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")
     most = chosen["max_connections_per_ip"]
+    idle = chosen["connections_without_login"]
     return Config(
         **{
             **chosen,
             "max_clients": _clients(chosen["max_clients"]),
             "max_connections_per_ip": _DEFAULTS.max_connections_per_ip if most is None else most,
             "limit_loopback": most is not None,
+            "connections_without_login": (
+                _DEFAULTS.connections_without_login if idle is None else idle
+            ),
+            "limit_loopback_without_login": idle is not None,
+            "operators": frozenset(chosen["operators"]),
         }
     )
 

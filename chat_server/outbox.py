@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from enum import Enum, auto
@@ -37,7 +36,7 @@ class Outbox:
     """The way to one client, from any thread.
 
     The drainer calls `send` and `send_last`, the flusher and a throttled publisher `flush`, the
-    client's own thread `close`. Each takes this outbox's lock, the last in the order of locks, and
+    client's own thread `close`. Each takes the stream's lock, the last in the order of locks, and
     holds it only over a non-blocking send: so two threads never interleave their bytes, and nobody
     ever writes to a file number that the client's own thread has given back.
     """
@@ -62,7 +61,7 @@ class Outbox:
         self._stream = stream
         self._limit = limit
         self.mark = mark
-        self._lock = threading.Lock()
+        self._lock = stream.lock  # one lock for both: a TLS stream's reader takes it, too
         self._chunks: deque[bytes | memoryview] = deque()
         self.backlog = 0
         """Bytes not yet taken by the kernel. Read without the lock, as a hint."""
@@ -191,8 +190,7 @@ class Outbox:
         return b"".join(parts)
 
     def _finish_when_empty(self) -> None:
-        if self.phase is Phase.FINISHING and not self._chunks:
-            self._stream.finish()
+        if self.phase is Phase.FINISHING and not self._chunks and self._stream.finish():
             self.phase = Phase.FINISHED
             self.finished_at = time.monotonic()
 

@@ -41,10 +41,6 @@ class Refusals:
         self._until[connected] = time.monotonic() + self._linger_seconds
         self._selector.register(connected, selectors.EVENT_READ)
 
-    def is_refused(self, candidate: object) -> bool:
-        """Whether `candidate` is one of the sockets that linger."""
-        return candidate in self._until
-
     def read_away(self, refused: socket.socket) -> None:
         """Throw away what a refused client sent: unread, it would turn the close into a reset."""
         try:

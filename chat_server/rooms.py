@@ -14,12 +14,19 @@ ReceiverT = TypeVar("ReceiverT")
 class Session(Generic[ReceiverT]):
     """A logged-in user. All but `ended` is the hub's, and changes under the hub's lock alone."""
 
-    __slots__ = ("ended", "follows", "presence", "receiver", "room", "user")
+    __slots__ = ("ended", "follows", "host", "presence", "receiver", "room", "user")
 
     def __init__(
-        self, user: str, receiver: ReceiverT, room: Room[ReceiverT], follows: set[str]
+        self,
+        user: str,
+        receiver: ReceiverT,
+        room: Room[ReceiverT],
+        follows: set[str],
+        host: str = "",
     ) -> None:
         self.user = user
+        self.host = host
+        """The address that the user comes from, without the port."""
         self.receiver = receiver
         self.room = room
         self.follows = follows

@@ -9,26 +9,36 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from math import inf
 from typing import Final
 
+from chat_server.address_limits import LoginThrottle
+from chat_server.admissions import Admissions
+from chat_server.bans import Bans
+from chat_server.certificates import (
+    CertificateError,
+    ServerCertificate,
+    load_certificate,
+    own_certificate,
+)
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
 from chat_server.delivery import Delivery
+from chat_server.endpoints import Endpoint, endpoints, listen
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
-from chat_server.limits import ConnectionsPerAddress, LoginThrottle
 from chat_server.local_clock import LocalClock
 from chat_server.measurement import Measurement, measure
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
-from chat_server.printable import address
+from chat_server.refusal_log import RefusalLog
 from chat_server.refusals import Refusals
 from chat_server.shared import Shared
 from chat_server.users import UserStore
 from chat_server.wire import replies
 from chat_server.wire.protocol import encode_replies
-from chat_server.wire.stream import Stream
+from chat_server.wire.stream import Stream, TlsStream
 
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 1.0
@@ -42,14 +52,17 @@ _PROBES: Final = 4
 
 
 class ChatServer:
-    """One listening server. `start` and `stop` are called once each, by one thread."""
+    """A server and its listeners. `start` and `stop` are called once each, by one thread."""
 
     def __init__(self, config: Config, accounts: UserStore, log: EventLog) -> None:
         self._config = config
         self._accounts = accounts
         self._log = log
         self._delivery = Delivery(config)
-        self._hub: Hub[Outbox] = Hub(self._delivery.deliver, accounts.has, LocalClock())
+        bans = Bans()
+        self._hub: Hub[Outbox] = Hub(
+            self._delivery.deliver, accounts.has, LocalClock(), bans.shut_out
+        )
         self._shared = Shared(
             config=config,
             hub=self._hub,
@@ -57,12 +70,14 @@ class ChatServer:
             accounts=accounts,
             passwords=PasswordPool(),
             throttle=LoginThrottle(config.login_failures, config.login_failure_window),
+            bans=bans,
             log=log,
         )
-        self._admissions = ConnectionsPerAddress(
-            config.max_connections_per_ip, not config.limit_loopback
-        )
-        self._listener: socket.socket | None = None
+        self._admissions = Admissions(config, bans)
+        self._refusal_log = RefusalLog(log)
+        self._listeners: dict[socket.socket, Endpoint] = {}
+        self._certificate: ServerCertificate | None = None
+        """One reference that is swapped whole: the acceptor reads it without a lock."""
         self._clients: dict[ClientHandler, threading.Thread] = {}
         self._clients_lock = threading.Lock()
         self._wake_read = self._wake_write = -1
@@ -71,10 +86,25 @@ class ChatServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on. Only after `start`."""
-        assert self._listener is not None
-        port: int = self._listener.getsockname()[1]
-        return port
+        """The port for plain text, or else the one for TLS. Only after `start`."""
+        return next(iter(self.listening))[1]
+
+    @property
+    def tls_port(self) -> int:
+        """The port for TLS. Only after `start`, and where TLS is spoken."""
+        return next(port for endpoint, port in self.listening if endpoint.encrypted)
+
+    @property
+    def listening(self) -> tuple[tuple[Endpoint, int], ...]:
+        """Where is listened, plain text first, with the port that it became. After `start`."""
+        return tuple(
+            (endpoint, listener.getsockname()[1]) for listener, endpoint in self._listeners.items()
+        )
+
+    @property
+    def certificate(self) -> ServerCertificate | None:
+        """What is shown to new clients; None where no TLS is spoken."""
+        return self._certificate
 
     @property
     def client_count(self) -> int:
@@ -106,9 +136,22 @@ class ChatServer:
     def start(self) -> None:
         """Listen and serve, in threads of its own; returns when connections are accepted.
 
-        Raises `OSError` where the address cannot be had.
+        Raises `ListenError` where an address can't be had, `CertificateError`, and `RuntimeError`
+        where there can be no more threads.
         """
-        self._listener = _listen(self._config)
+        wanted = endpoints(self._config)
+        if any(endpoint.encrypted for endpoint in wanted):
+            self._certificate = self._load_certificate()
+        try:
+            for endpoint in wanted:
+                self._listeners[listen(endpoint, self._config.listen_backlog)] = endpoint
+        except BaseException:
+            for listener in self._listeners:
+                listener.close()
+            raise
+        for name in sorted(self._config.operators):
+            if not self._accounts.has(name):
+                self._log.operator_without_account(name)
         self._pace_switches(0)
         threading.stack_size(self._config.stack_size)
         self._shared.passwords.start()
@@ -127,6 +170,32 @@ class ChatServer:
             for user in self._hub.remove_users(change.removed):
                 self._log.removed(user)
             self._delivery.drain()
+
+    def reload_certificate(self) -> None:
+        """Read the certificate again, for new connections; those that are there keep theirs.
+
+        One that can't be used changes nothing. Main thread.
+        """
+        if self._certificate is None:
+            return
+        try:
+            self._certificate = self._load_certificate()
+        except CertificateError as error:
+            self._log.certificate_broken(str(error))
+        else:
+            self._log.certificate_reloaded(self._certificate.fingerprint)
+            self.look_at_certificate()
+
+    def look_at_certificate(self) -> None:
+        """Warn of a certificate that clients may refuse. Main thread."""
+        if self._certificate is not None and self._certificate.has_expired:
+            self._log.certificate_expired(str(self._certificate.path))
+
+    def _load_certificate(self) -> ServerCertificate:
+        config = self._config
+        if config.tls_cert is not None and config.tls_key is not None:
+            return load_certificate(config.tls_cert, config.tls_key)
+        return own_certificate(config.state, config.host)
 
     def stop(self) -> None:
         """Stop as section 5 says: no new connection, a last line to everyone, flush, close.
@@ -158,35 +227,39 @@ class ChatServer:
     # The acceptor's thread
 
     def _accept_forever(self) -> None:
-        listener = self._listener
-        assert listener is not None
-        with selectors.DefaultSelector() as selector, listener:
-            refusals = Refusals(selector, self._config.linger_seconds)
+        with selectors.DefaultSelector() as selector, ExitStack() as closing:
+            for listener in self._listeners:
+                closing.enter_context(listener)
+                selector.register(listener, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            selector.register(listener, selectors.EVENT_READ)
+            refusals = Refusals(selector, self._config.linger_seconds)
+            set_aside: list[socket.socket] = []  # listeners that had no files left to accept with
             pause = _FIRST_PAUSE
-            resume_at = inf  # when a listener that was set aside is listened to again
+            resume_at = inf
             while True:
                 wait = min(refusals.seconds_left(), max(0.0, resume_at - time.monotonic()))
                 for key, _ in selector.select(None if wait == inf else wait):
-                    if key.fileobj == self._wake_read:
+                    ready = key.fileobj
+                    if not isinstance(ready, socket.socket):
                         refusals.close_all()
                         return
-                    if refusals.is_refused(key.fileobj):
-                        refusals.read_away(key.fileobj)  # type: ignore[arg-type]
-                    elif key.fileobj is listener:
-                        try:
-                            self._accept(listener, refusals)
-                            pause = _FIRST_PAUSE
-                        except OSError as error:
-                            self._log.accept_failed(error.strerror or str(error))
-                            selector.unregister(listener)
-                            resume_at = time.monotonic() + pause
-                            pause = min(2 * pause, _LONGEST_PAUSE)
+                    if ready not in self._listeners:
+                        refusals.read_away(ready)
+                        continue
+                    try:
+                        self._accept(ready, refusals)
+                        pause = _FIRST_PAUSE
+                    except OSError as error:
+                        self._log.accept_failed(error.strerror or str(error))
+                        selector.unregister(ready)
+                        set_aside.append(ready)
+                        resume_at = time.monotonic() + pause
+                        pause = min(2 * pause, _LONGEST_PAUSE)
                 refusals.close_overdue()
                 if resume_at <= time.monotonic():
                     resume_at = inf
-                    selector.register(listener, selectors.EVENT_READ)
+                    while set_aside:
+                        selector.register(set_aside.pop(), selectors.EVENT_READ)
 
     def _accept(self, listener: socket.socket, refusals: Refusals) -> None:
         """Take one connection. Raises `OSError` where the system has no more to give."""
@@ -196,19 +269,23 @@ class ChatServer:
             return  # it went away again
         host = host.removeprefix("::ffff:")
         if self.client_count >= self._config.max_clients:
-            self._log.refused(address(host, port), "the server is full")
+            self._refusal_log.refused(host, port, "the server is full")
             refusals.refuse(connected, replies.SERVER_FULL)
-        elif not self._admissions.admit(host):
-            self._log.refused(address(host, port), "too many connections from this address")
-            refusals.refuse(connected, replies.TOO_MANY_CONNECTIONS)
+        elif (refusal := self._admissions.admit(host)) is not None:
+            self._refusal_log.refused(host, port, refusal.reason)
+            refusals.refuse(connected, refusal.words)
         else:
-            self._serve(connected, host, port, refusals)
+            encrypted = self._listeners[listener].encrypted
+            self._serve(connected, host, port, encrypted, refusals)
 
-    def _serve(self, connected: socket.socket, host: str, port: int, refusals: Refusals) -> None:
+    def _serve(
+        self, connected: socket.socket, host: str, port: int, encrypted: bool, refusals: Refusals
+    ) -> None:
         """Start the thread of an admitted client."""
         try:
             _watch_over(connected, self._config.vanished_seconds)
-            handler = ClientHandler(Stream(connected), host, port, self._shared)
+            stream = self._stream(connected, encrypted)
+            handler = ClientHandler(stream, host, port, self._shared)
         except OSError:
             connected.close()  # reset before we looked at it
             self._admissions.release(host)
@@ -230,6 +307,13 @@ class ChatServer:
             self._log.thread_failed(str(error))
             refusals.refuse(connected, replies.SERVER_FULL)
 
+    def _stream(self, connected: socket.socket, encrypted: bool) -> Stream:
+        if not encrypted:
+            return Stream(connected)
+        certificate = self._certificate
+        assert certificate is not None
+        return TlsStream(connected, certificate.context, server_side=True)
+
     def _live(self, handler: ClientHandler, host: str) -> None:
         try:
             handler.run()
@@ -237,7 +321,7 @@ class ChatServer:
             with self._clients_lock:
                 del self._clients[handler]
                 self._pace_switches(len(self._clients))
-            self._admissions.release(host)
+            self._admissions.release(host, without_login=not handler.was_in_session)
 
     def _pace_switches(self, clients: int) -> None:
         """Let threads ask for the interpreter less often the more of them there may be."""
@@ -245,21 +329,6 @@ class ChatServer:
         sys.setswitchinterval(
             max(config.switch_interval, clients * config.switch_interval_per_client)
         )
-
-
-def _listen(config: Config) -> socket.socket:
-    """A listening socket, non-blocking: a connection may vanish between `select` and `accept`."""
-    family, _, _, _, where = socket.getaddrinfo(
-        config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.create_server(
-        where,
-        family=family,
-        backlog=config.listen_backlog,
-        dualstack_ipv6=config.host == "::" and socket.has_dualstack_ipv6(),
-    )
-    listener.setblocking(False)
-    return listener
 
 
 def _watch_over(connected: socket.socket, seconds: float) -> None:

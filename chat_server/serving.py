@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from chat_server import service_manager, thread_stacks
+from chat_server.certificates import CertificateError
 from chat_server.config import Config
+from chat_server.endpoints import ListenError
 from chat_server.event_log import EventLog
 from chat_server.server import ChatServer
 from chat_server.users import UsersFileError, UserStore
@@ -26,40 +28,34 @@ _STOP: Final = (signal.SIGINT, signal.SIGTERM)
 def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     """Run a server until a signal, or the end of standard input, asks it to stop. Main thread.
 
-    Raises `click.UsageError` where the users file or the address can't be used.
+    Raises `click.UsageError` where the users file, the certificate or the address can't be used.
     """
     thread_stacks.show_when_asked()
     log = EventLog(level=config.log_level, form=config.log_format)
     try:
         server = ChatServer(config, UserStore(config.users), log)
         server.start()
-    except UsersFileError as error:
+    except (UsersFileError, CertificateError, ListenError) as error:
         raise click.UsageError(str(error)) from error
     except RuntimeError as error:
         raise click.UsageError(f"can't start: {error}") from error
-    except (OSError, UnicodeError) as error:  # a host name can be too odd even to be looked up
-        number = error.errno if isinstance(error, OSError) else None
-        why = os.strerror(number) if number and number > 0 else str(error)
-        raise click.UsageError(
-            f"can't listen on {config.host} port {config.port}: {why}; "
-            "choose another with --host and --port"
-        ) from error
     metrics = _start_metrics(config, server, log)
     # A handler that did more than leave a byte could interrupt whoever holds the lock it needs.
     signalled, on_signal = os.pipe()
     os.set_blocking(on_signal, False)
     signal.set_wakeup_fd(on_signal, warn_on_full_buffer=False)
-    for number in _STOP:
+    for number in (*_STOP, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
+    at_terminal = sys.stderr is not None and sys.stderr.isatty()
     try:
-        print(f"[*] Chat server running on port {server.port}", flush=True)
+        _announce(server)
     except OSError as error:
         server.stop()
         if metrics is not None:
             metrics.stop()
         why = error.strerror or str(error)
         raise click.UsageError(f"can't write to standard output: {why}") from error
-    log.running(config.host, server.port)
+    _log_the_start(server, log)
     if metrics is not None:
         log.metrics_running(metrics.port)
     service_manager.tell(service_manager.READY)
@@ -71,16 +67,19 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
         ready = select.select(wait_for, [], [], pause)[0]
         if signalled in ready:
             numbers = os.read(signalled, 4096)  # a byte a signal
-            if any(number in numbers for number in _STOP):
+            terminal_is_gone = at_terminal and not os.isatty(sys.stderr.fileno())
+            if any(number in numbers for number in _STOP) or terminal_is_gone:
                 break
             if signal.SIGUSR1 in numbers:
                 thread_stacks.show_the_rest()
+            if signal.SIGHUP in numbers:
+                server.reload_certificate()
         elif ready and not os.read(ready[0], 4096):
             break
         server.look_at_users()
         if watchdog and server.trouble() is None:
             service_manager.tell(service_manager.ALIVE)
-    for number in _STOP:
+    for number in (*_STOP, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
     service_manager.tell(service_manager.STOPPING)
     log.stopping()
@@ -111,3 +110,25 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
         ) from error
     server.time_fan_out(numbers.observe_fan_out)
     return metrics
+
+
+def _announce(server: ChatServer) -> None:
+    """Tell on standard output what a person, or the program that started this, waits for."""
+    lines = [
+        f"[*] Chat server running on port {port}{' (TLS)' if endpoint.encrypted else ''}\n"
+        for endpoint, port in server.listening
+    ]
+    if server.certificate is not None:
+        lines.append(f"[*] Key fingerprint {server.certificate.fingerprint}\n")
+    # In one piece: whoever waits for the first line may read no further.
+    print("".join(lines), end="", flush=True)
+
+
+def _log_the_start(server: ChatServer, log: EventLog) -> None:
+    for endpoint, port in server.listening:
+        log.running(endpoint.host, port, encrypted=endpoint.encrypted)
+        if endpoint.is_public and not endpoint.encrypted:
+            log.plaintext_is_public()
+    if server.certificate is not None:
+        log.certificate(server.certificate.fingerprint)
+        server.look_at_certificate()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chat_server.address_limits import LoginThrottle
+from chat_server.bans import Bans
 from chat_server.config import Config
 from chat_server.delivery import Delivery
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
-from chat_server.limits import LoginThrottle
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
 from chat_server.users import UserStore
@@ -24,4 +25,5 @@ class Shared:
     accounts: UserStore
     passwords: PasswordPool
     throttle: LoginThrottle
+    bans: Bans
     log: EventLog

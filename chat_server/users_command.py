@@ -45,7 +45,8 @@ _users_option: Final[Callable[[Callable[..., None]], Callable[..., None]]] = cli
 )
 
 
-@click.group()
+# A map of its own: click would look for it in the file's settings, under "users", which is a path.
+@click.group(context_settings={"default_map": {}})
 def users() -> None:
     """Add, list and remove accounts. A running server notices within two seconds."""
 

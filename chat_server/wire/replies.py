@@ -34,13 +34,21 @@ WRONG_PASSWORD: Final = "Wrong password"
 LOGIN_TIMED_OUT: Final = "Login timed out"
 TOO_MANY_CONNECTIONS: Final = "Too many connections from your address; try again later"
 SERVER_FULL: Final = "Server is full; try again later"
+SPEAKS_TLS: Final = "This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"
+SPEAKS_PLAIN_TEXT: Final = "This port speaks plain text: TLS has a port of its own"
 LINE_TOO_LONG: Final = f"Line too long (limit {CLIENT_LINE_LIMIT} bytes)"
+LINE_CUT_SHORT: Final = "Last line was cut short, and not taken: end a line with LF"
+"""Inside TLS an end that nobody announced may be somebody else's doing."""
 LINE_NOT_UTF8: Final = "Line is not valid UTF-8"
 CANNOT_SUBSCRIBE_OF_OLD: Final = "Cannot subscribe (user offline or different room)"
 """How the first servers refuse a subscription (section 6)."""
 
 BANNED_ACCOUNT: Final = "This account is banned"
 BANNED_ADDRESS: Final = "Your address is banned"
+LONGEST_BAN: Final = 525_600
+"""Most minutes of a `/ban`: a year."""
+BAD_MINUTES: Final = f"Minutes are a whole number from 1 to {LONGEST_BAN}"
+TOO_MANY_BANS: Final = "Too many bans; end some with /unban"
 
 _KICKED: Final = "Logged out by an operator"
 _LOGGED_OUT: Final = "Logged out"
@@ -67,6 +75,46 @@ def banned(what: str, seconds: float | None) -> str:
     `seconds` until the ban ends, in whole ones, rounded up; None where it ends with the server.
     """
     return what if seconds is None else f"{what}; try again in {max(1, ceil(seconds))} s"
+
+
+def kicked_out(name: str) -> str:
+    """The answer to `/kick`, to the operator."""
+    return f"Kicked {name}"
+
+
+def ban_begun(name: str, minutes: int | None) -> str:
+    """The answer to `/ban`; `minutes` is None where the ban ends with the server."""
+    return f"Banned {name} {how_long(minutes)}"
+
+
+def how_long(minutes: int | None) -> str:
+    """For how long somebody is banned, as it is said to both sides."""
+    return "until the server stops" if minutes is None else f"for {minutes} min"
+
+
+def ban_ended(name: str) -> str:
+    """The answer to `/unban`."""
+    return f"Unbanned {name}"
+
+
+def not_logged_in(name: str) -> str:
+    """The error for a `/kick` of who is not there."""
+    return f"Not logged in: {echoed(name)}"
+
+
+def not_banned(name: str) -> str:
+    """The error for an `/unban` of who is not."""
+    return f"Not banned: {echoed(name)}"
+
+
+def cannot_ban(name: str, why: str) -> str:
+    """The error for a `/ban` of whom no operator may ban."""
+    return f"Can't ban {echoed(name)}: {why}"
+
+
+def for_operators(word: str) -> str:
+    """The error for an operator's command from anybody else."""
+    return f"Only operators may use {word}"
 
 
 def announcement(user: str, text: str) -> str:

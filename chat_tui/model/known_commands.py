@@ -60,5 +60,20 @@ KNOWN_COMMANDS: Final = {
         "/help", "what the server says about its commands", Argument.NONE, "/help"
     ),
     "/quit": KnownCommand("/quit", "sign out", Argument.NONE, "/quit"),
+    "/kick": KnownCommand(
+        "/kick NAME [REASON]", "end somebody's session", Argument.PERSON, "/kick bob flooding"
+    ),
+    "/ban": KnownCommand(
+        "/ban NAME|ADDRESS [MINUTES]", "shut somebody out", Argument.PERSON, "/ban bob 10"
+    ),
+    "/unban": KnownCommand(
+        "/unban NAME|ADDRESS", "let somebody in again", Argument.WORDS, "/unban bob"
+    ),
+    "/announce": KnownCommand(
+        "/announce TEXT",
+        "say something to everyone on the server",
+        Argument.WORDS,
+        "/announce back at noon",
+    ),
 }
 """In the order in which they are offered."""

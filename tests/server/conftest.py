@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,15 +30,29 @@ class RunningServer:
         self._clients: list[WireClient] = []
         self._stopped = False
 
-    def connect(self) -> WireClient:
-        """A connection that has not logged in; its first line is still to be read."""
-        client = WireClient("127.0.0.1", self.port)
+    def connect(
+        self, tls: ssl.SSLContext | None = None, *, source: str | None = None
+    ) -> WireClient:
+        """A connection that has not logged in; its first line is still to be read.
+
+        `tls`: what to trust, to connect to the port for TLS. `source`: an address of this machine
+        to come from.
+        """
+        port = self.port if tls is None else self.server.tls_port
+        client = WireClient("127.0.0.1", port, tls=tls, source=source)
         self._clients.append(client)
         return client
 
-    def log_in(self, user: str, *, subscribe: str | None = None) -> WireClient:
+    def log_in(
+        self,
+        user: str,
+        *,
+        subscribe: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        source: str | None = None,
+    ) -> WireClient:
         """A logged-in client whose greeting has been read."""
-        client = self.connect()
+        client = self.connect(tls, source=source)
         client.expect("[SERVER] Login using: LOGIN <username> <password>")
         client.send(f"LOGIN {user} pw-of-{user}")
         client.expect("[SERVER] Login successful")
@@ -76,7 +91,13 @@ StartServer = Callable[..., RunningServer]
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Give a function that starts a server with the given settings; all are stopped afterwards."""
     running: list[RunningServer] = []
-    base = Config(port=0, users=write_accounts_file(tmp_path / "users.json"), max_clients=2000)
+    base = Config(
+        port=0,
+        tls_port=0,
+        state=tmp_path / "state",
+        users=write_accounts_file(tmp_path / "users.json"),
+        max_clients=2000,
+    )
 
     def start(**settings: object) -> RunningServer:
         server = RunningServer(replace(base, **settings))  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import resource
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import write_certificate
 from tests.server.accounts import write_accounts_file
 from tests.server.wire_client import WireClient
 
@@ -126,6 +128,18 @@ def test_options_come_from_the_environment_too(spawn: Spawn) -> None:
         client.expect("[ERROR] Login timed out")
 
 
+def test_settings_come_from_a_file_too(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "chat.toml").write_text('port = 0\noperators = ["alice", "alcie"]\n')
+    process = spawn("--config", "chat.toml")
+    with WireClient("127.0.0.1", port_of(process)) as client:
+        client.send("LOGIN alice pw-of-alice")
+        client.expect_match(r"\[SERVER\] Login using.*")
+        client.expect("[SERVER] Login successful")
+        client.expect_match(r".*, /kick, /ban, /unban, /announce")
+    process.send_signal(signal.SIGTERM)
+    assert "[!] Operator 'alcie' has no account\n" in outcome(process)[1]
+
+
 def test_help_shows_every_option_with_its_default() -> None:
     shown = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True).stdout
     flat = " ".join(shown.split())
@@ -135,12 +149,17 @@ def test_help_shows_every_option_with_its_default() -> None:
         ("--users", "users.json in the working directory"),
         ("--max-clients", "10000"),
         ("--max-connections-per-ip", "16"),
+        ("--connections-without-login", "32"),
+        ("--trusted", "loopback alone"),
+        ("--operators", "none"),
         ("--rate", "10"),
         ("--burst", "20"),
         ("--login-failures", "10"),
         ("--outbox", "1048576"),
         ("--login-timeout", "30"),
         ("--log-level", "info"),
+        ("--tls-port", "9001"),
+        ("--tls-cert", "one that the server makes for itself"),
     ):
         assert re.search(rf"{option} .*?default: [^\]]*{re.escape(default)}", flat), option
     assert "stdin" not in shown
@@ -160,6 +179,110 @@ def test_address_not_ours(spawn: Spawn) -> None:
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "no.such.host.invalid"])
 def test_a_host_that_is_none(spawn: Spawn, host: str) -> None:
     assert host in refused(spawn("--host", host, "--port", "0"))
+
+
+def read_lines(process: subprocess.Popen[str], count: int) -> list[str]:
+    """The first lines of standard output."""
+    assert process.stdout is not None
+    return [process.stdout.readline().removesuffix("\n") for _ in range(count)]
+
+
+FINGERPRINT = r"\[\*\] Key fingerprint SHA256:[A-Za-z0-9+/]{43}"
+
+
+def test_the_fingerprint_is_told_at_every_start_and_stays_the_same(
+    spawn: Spawn, tmp_path: Path
+) -> None:
+    told = []
+    for _ in range(2):
+        process = spawn("--port", "0", "--tls", "--tls-port", "0", "--state", str(tmp_path))
+        plain, encrypted, fingerprint = read_lines(process, 3)
+        assert re.fullmatch(r"\[\*\] Chat server running on port \d+", plain)
+        assert re.fullmatch(r"\[\*\] Chat server running on port \d+ \(TLS\)", encrypted)
+        assert re.fullmatch(FINGERPRINT, fingerprint)
+        told.append(fingerprint)
+        process.terminate()
+        status, errors = outcome(process)
+        assert status == 0
+        assert fingerprint in errors
+    assert told[0] == told[1]
+
+
+def test_for_others_there_is_tls_alone(spawn: Spawn, tmp_path: Path) -> None:
+    options = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0", "--state", str(tmp_path))
+    first, second = read_lines(spawn(*options), 2)
+    assert re.fullmatch(r"\[\*\] Chat server running on port \d+ \(TLS\)", first)
+    assert re.fullmatch(FINGERPRINT, second)
+
+
+def test_plain_text_for_others_is_warned_of_at_each_start(spawn: Spawn, tmp_path: Path) -> None:
+    process = spawn(
+        *("--host", "0.0.0.0", "--port", "0", "--tls-port", "0"),
+        *("--state", str(tmp_path), "--insecure-plaintext"),
+    )
+    first, second, _ = read_lines(process, 3)
+    assert not first.endswith("(TLS)")
+    assert second.endswith("(TLS)")
+    process.terminate()
+    _, errors = outcome(process)
+    assert "[!] Plain text on an address that others can reach" in errors
+
+
+def test_a_hangup_reads_the_certificate_again(spawn: Spawn, tmp_path: Path) -> None:
+    certificate, key = write_certificate(tmp_path)
+    process = spawn(
+        *("--port", "0", "--tls", "--tls-port", "0"),
+        *("--tls-cert", str(certificate), "--tls-key", str(key)),
+    )
+    *_, before = read_lines(process, 3)
+    write_certificate(tmp_path, "127.0.0.1", "renewed.example")
+    process.send_signal(signal.SIGHUP)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Certificate read again" in line:
+            break
+    assert before.removeprefix("[*] ").lower() not in line.lower()
+    certificate.write_text("")
+    process.send_signal(signal.SIGHUP)
+    assert f"Certificate stays as it was: {certificate}" in process.stderr.readline()
+    process.terminate()
+    assert outcome(process)[0] == 0
+
+
+def test_a_hangup_without_tls_ends_nothing(spawn: Spawn) -> None:
+    process = spawn("--port", "0")
+    with WireClient("127.0.0.1", port_of(process)) as client:
+        process.send_signal(signal.SIGHUP)
+        client.send("LOGIN alice pw-of-alice", "/who")
+        client.expect_match(r"\[SERVER\] Login using.*")
+        client.expect("[SERVER] Login successful")
+        client.expect_match(r"\[SERVER\] Available.*")
+        client.expect("[SERVER] In room 'lobby': alice")
+
+
+def test_a_terminal_that_goes_takes_the_server_with_it(spawn: Spawn) -> None:
+    ours, theirs = pty.openpty()
+    process = spawn("--port", "0", stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    port_of(process)
+    os.read(ours, 100)  # it has said where it listens: the signals are heard
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--tls-cert", "cert.pem"), "--tls-key belong together"),
+        (("--tls", "--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem: No such file"),
+        (("--tls", "--state", "users.json/x"), "--state"),
+    ],
+)
+def test_a_certificate_that_can_not_be_used(
+    spawn: Spawn, options: tuple[str, ...], why: str
+) -> None:
+    assert why in refused(spawn("--port", "0", "--tls-port", "0", *options))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -191,6 +314,10 @@ def test_a_log_that_nobody_reads_stops_nothing(spawn: Spawn) -> None:
         ("--nonsense",),
         ("--log-level", "loud"),
         ("--max-clients", "0"),
+        ("--trusted", "10.0.0.1/8"),
+        ("--trusted", "localhost"),
+        ("--operators", "alice,a/b"),
+        ("--config", "none.toml"),
         ("nonsense",),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import time
 from typing import Any
@@ -15,14 +16,30 @@ PATIENCE = 10.0
 class WireClient:
     """One TCP connection. Used by one thread."""
 
-    def __init__(self, host: str, port: int, *, receive_buffer: int | None = None) -> None:
-        """`receive_buffer`: bytes for SO_RCVBUF, to fill a slow reader's buffers quickly."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        receive_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        source: str | None = None,
+    ) -> None:
+        """`receive_buffer`: bytes for SO_RCVBUF, to fill a slow reader's buffers quickly.
+
+        `tls`: what to trust, where the port speaks TLS. `source`: an address of this machine to
+        come from.
+        """
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(PATIENCE)
         try:
+            if source is not None:
+                self.socket.bind((source, 0))
             self.socket.connect((host, port))
+            if tls is not None:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=host)
         except OSError:
             self.socket.close()
             raise

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from chat_server.commands import GREETING
+from chat_server.commands import greeting
 from chat_server.wire.protocol import Message
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
@@ -76,7 +76,7 @@ def test_what_is_offered(model: ChatModel, before: str, becomes: list[str]) -> N
 
 
 def test_every_command_of_our_server_is_known_with_what_it_does() -> None:
-    listed = re.findall("/[a-z]+", " ".join(GREETING))
+    listed = re.findall("/[a-z]+", " ".join(greeting(operator=True)))
     assert sorted(listed) == sorted(KNOWN_COMMANDS)
 
 

@@ -32,8 +32,14 @@ class Log(EventLog):
 
 def test_every_event_has_its_words() -> None:
     log = Log("debug")
-    log.running("127.0.0.1", 9000)
-    log.running("::1", 9000)
+    log.running("127.0.0.1", 9000, encrypted=False)
+    log.running("::1", 9001, encrypted=True)
+    log.plaintext_is_public()
+    log.certificate("SHA256:abc")
+    log.certificate_expired("cert.pem")
+    log.certificate_reloaded("SHA256:abc")
+    log.certificate_broken("cert.pem: is no certificate")
+    log.handshake_failed("127.0.0.1:50122", "timed out")
     log.connected("127.0.0.1:50122")
     log.refused("127.0.0.1:50122", "server is full")
     log.authenticated("DPS")
@@ -45,6 +51,17 @@ def test_every_event_has_its_words() -> None:
     log.connection_closed("127.0.0.1:50122")
     log.cut_slow_reader("DPS")
     log.removed("DPS")
+    log.refused("127.0.0.1:50122", "server is full", 3)
+    log.refused("127.0.0.1:50122", "server is full", 3, 2)
+    log.operator_without_account("alcie")
+    log.kicked("alice", "bob", "")
+    log.kicked("alice", "bob", "it's late")
+    log.banned("alice", "bob", 5, ["bob"])
+    log.banned("alice", "192.0.2.1", None, [])
+    log.banned("alice", "192.0.2.1", 1, [f"u{number}" for number in range(10)])
+    log.unbanned("alice", "bob")
+    log.announced("alice", "x" * 65)
+    log.banned_login("bob", "127.0.0.1:50122")
     log.users_reloaded(1)
     log.users_reloaded(3)
     log.users_broken("users.json: is empty")
@@ -54,7 +71,14 @@ def test_every_event_has_its_words() -> None:
     log.stopped()
     assert log.lines() == [
         "[*] Listening on 127.0.0.1:9000",
-        "[*] Listening on [::1]:9000",
+        "[*] Listening on [::1]:9001, TLS",
+        "[!] Plain text on an address that others can reach: they can read every password and"
+        " every message",
+        "[*] Key fingerprint SHA256:abc",
+        "[!] The certificate 'cert.pem' has expired",
+        "[*] Certificate read again: key fingerprint SHA256:abc",
+        "[!] Certificate stays as it was: cert.pem: is no certificate",
+        "[-] No TLS handshake with 127.0.0.1:50122: timed out",
         "[+] New connection from 127.0.0.1:50122",
         "[!] Refused 127.0.0.1:50122: server is full",
         "[+] User 'DPS' authenticated",
@@ -66,6 +90,19 @@ def test_every_event_has_its_words() -> None:
         "[-] Connection from 127.0.0.1:50122 closed before login",
         "[!] Cut 'DPS': it reads too slowly",
         "[-] User 'DPS' logged out: account removed",
+        "[!] Refused 127.0.0.1:50122: server is full (and 3 more from there)",
+        "[!] Refused 127.0.0.1:50122: server is full"
+        " (and 3 more from there) (and 2 from other addresses)",
+        "[!] Operator 'alcie' has no account",
+        "[!] Operator 'alice' kicked 'bob'",
+        "[!] Operator 'alice' kicked 'bob': 'it\\'s late'",
+        "[!] Operator 'alice' banned 'bob' for 5 min; logged out: 'bob'",
+        "[!] Operator 'alice' banned '192.0.2.1' until the server stops",
+        "[!] Operator 'alice' banned '192.0.2.1' for 1 min; logged out: 'u0', 'u1', 'u2', 'u3',"
+        " 'u4', 'u5', 'u6', 'u7' and 2 more",
+        "[*] Operator 'alice' unbanned 'bob'",
+        "[*] Operator 'alice' announced '" + "x" * 64 + "...'",
+        "[!] Refused login for 'bob' from 127.0.0.1:50122: banned",
         "[*] Users file read again: 1 account",
         "[*] Users file read again: 3 accounts",
         "[!] Accounts stay as they were: users.json: is empty",

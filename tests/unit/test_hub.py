@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chat_server.hub import Hub, Message
+from chat_server.hub import Hub
+from chat_server.messages import Message
 from chat_server.rooms import Session
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

@@ -39,7 +39,7 @@ def _leftovers(server: RunningServer) -> list[str]:
     hub, delivery = chat._hub, chat._delivery
     tables: dict[str, Collection[object]] = {
         "clients": chat._clients,
-        "connections of an address": chat._admissions._connections,
+        "connections of an address": chat._admissions._connections._connections,
         "sessions": hub._sessions,
         "rooms": hub._rooms.keys() - {"lobby"},
         "members of the lobby": hub._lobby.members,

@@ -23,9 +23,9 @@ class Stage:
 
     def __init__(self, server: RunningServer) -> None:
         self.server = server
-        assert server.server._listener is not None
         # Connections inherit it: what a client does not read soon waits in its outbox.
-        server.server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+        for listener in server.server._listeners:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
         self.talker = server.log_in("bob")
         self.listener = server.log_in("carol", subscribe="*")
         self.bystanders: list[WireClient] = []

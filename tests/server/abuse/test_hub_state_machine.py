@@ -16,7 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chat_server.hub import Hub, Message
+from chat_server.hub import Hub
+from chat_server.messages import Message
 from chat_server.rooms import Session
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)

@@ -91,11 +91,13 @@ class Race:
         start = threading.Barrier(LOGINS + 1)
         really_log_in = hub.log_in
 
-        def log_in(user: str, receiver: Outbox, greeting: Sequence[str]) -> Session[Outbox] | None:
+        def log_in(
+            user: str, receiver: Outbox, greeting: Sequence[str], host: str
+        ) -> Session[Outbox] | None:
             start.wait(PATIENCE)
-            return really_log_in(user, receiver, greeting)
+            return really_log_in(user, receiver, greeting, host)
 
-        hub.log_in = log_in  # type: ignore[method-assign]
+        hub.log_in = log_in  # type: ignore[method-assign, assignment]
         newer = [Alice(self.port, f"{login}.0", f"{login}.1") for login in range(LOGINS)]
         for login in newer:
             self.crowd.add(login)

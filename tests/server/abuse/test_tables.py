@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
-from chat_server.limits import REMEMBERED_ADDRESSES, ConnectionsPerAddress, LoginThrottle
+from chat_server.address_limits import REMEMBERED_ADDRESSES, ConnectionsPerAddress, LoginThrottle
 from tests.server.abuse.until import until
 from tests.server.conftest import RunningServer, StartServer
 from tests.server.wire_client import WireClient
@@ -111,11 +111,11 @@ def test_failed_logins_from_everywhere_fill_a_bounded_table() -> None:
         throttle.failed(str(IPv4Address(number)))
     for number in range(NAMES // 10):
         throttle.retry_after(str(IPv6Address(number << 64)))  # asking alone leaves nothing
-    assert tables_of(throttle)["LoginThrottle._failures"] == REMEMBERED_ADDRESSES
+    assert tables_of(throttle)["LoginThrottle._failures._times"] == REMEMBERED_ADDRESSES
 
 
 def test_connections_from_everywhere_are_forgotten_when_they_end() -> None:
-    admissions = ConnectionsPerAddress(16, loopback_exempt=True)
+    admissions = ConnectionsPerAddress(16, ())
     addresses = [str(IPv4Address(1 << 24 | number)) for number in range(NAMES // 10)]
     for address in addresses:
         assert admissions.admit(address)

@@ -44,6 +44,7 @@ def test_a_peer_that_vanished_is_found_in_every_state(
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR,
+        insecure_plaintext=True,
         vanished_seconds=1.0,
         login_timeout=1.0,
         linger_seconds=0.2,
@@ -75,7 +76,7 @@ def test_a_peer_that_vanished_is_found_in_every_state(
     alice.expect_message("bob", "to nobody's ear")
     until(lambda: server.server.client_count == 2, "everyone who vanished is found")
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
-    assert not server.server._admissions._connections
+    assert not server.server._admissions._connections._connections
     for client in (*vanished, leaving, stranger, interrupted):
         client.close()
 
@@ -103,7 +104,9 @@ def _unacknowledged(outbox: Outbox) -> int:
 def test_a_peer_that_vanished_holds_nobody_up_before_it_is_found(
     far: FarMachine, start_server: StartServer
 ) -> None:
-    server = start_server(host=REACHABLE_FROM_FAR, rate=0, linger_seconds=0.2)
+    server = start_server(
+        host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, linger_seconds=0.2
+    )
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
     vanished = [log_in_from(far, server, user) for user in ("carol", "dave")]
     far.cut_the_cable()
@@ -121,7 +124,9 @@ def test_a_peer_that_vanished_holds_nobody_up_before_it_is_found(
 def test_a_peer_that_vanished_is_cut_once_its_outbox_is_full(
     far: FarMachine, start_server: StartServer
 ) -> None:
-    server = start_server(host=REACHABLE_FROM_FAR, rate=0, outbox=64 * 1024)
+    server = start_server(
+        host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, outbox=64 * 1024
+    )
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
     vanished = log_in_from(far, server, "carol")
     far.cut_the_cable()
@@ -142,7 +147,13 @@ def _says(publisher: WireClient, subscriber: WireClient) -> bool:
 def test_stopping_does_not_wait_for_peers_that_vanished(
     far: FarMachine, start_server: StartServer
 ) -> None:
-    server = start_server(host=REACHABLE_FROM_FAR, rate=0, flush_seconds=0.3, linger_seconds=0.2)
+    server = start_server(
+        host=REACHABLE_FROM_FAR,
+        insecure_plaintext=True,
+        rate=0,
+        flush_seconds=0.3,
+        linger_seconds=0.2,
+    )
     alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="*")
     behind = log_in_from(far, server, "carol")
     vanished = [behind, log_in_from(far, server, "dave"), far.connect(server.port)]

@@ -1,0 +1,103 @@
+"""Which addresses count as one, and how a network is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_server.addresses import (
+    LOOPBACK,
+    block_of,
+    is_loopback,
+    is_within,
+    overlaps,
+    parse_network,
+    shown_block,
+)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_loopback(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "::2", "::ffff:192.0.2.1", "localhost", ""])
+def test_not_loopback(address: str) -> None:
+    assert not is_loopback(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::/64", "2001:db8::/64"),
+        ("2001:DB8:0:1:ffff::", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("192.0.2.0/24", None),
+        ("192.0.2.1/64", None),
+        ("2001:db8::/48", None),
+        ("192.0.2", None),
+        ("alice", None),
+        ("a\0b", None),
+        ("", None),
+    ],
+)
+def test_an_address_as_it_is_shown(address: str, shown: str | None) -> None:
+    assert shown_block(address) == shown
+    if shown is not None:
+        assert block_of(shown.removesuffix("/64")) == block_of(address.removesuffix("/64"))
+
+
+def test_no_address_counts_as_another() -> None:
+    addresses = ("1.2.3.4", "102:304::", "::102:304", "::1.2.3.4", "1.2.3.5", "nothing", "")
+    assert len({block_of(address) for address in addresses}) == 6  # two are in ::/64
+
+
+@pytest.mark.parametrize(
+    ("written", "network"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.1.2.3", "10.1.2.3/32"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("2001:DB8::1", "2001:db8::1/128"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:10.1.2.3", "10.1.2.3/32"),
+        ("::/0", "::/0"),
+    ],
+)
+def test_networks(written: str, network: str) -> None:
+    assert str(parse_network(written)) == network
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("10.0.0.1/8", "write 10.0.0.0/8"),
+        ("2001:db8::1/32", "write 2001:db8::/32"),
+        ("localhost", "write it like 10.0.0.0/8"),
+        ("10.0.0.0/33", "write it like"),
+        ("10.0.0.0/a\x1b[2J", "write it like"),
+        ("", "write it like"),
+    ],
+)
+def test_what_is_no_network(written: str, cure: str) -> None:
+    with pytest.raises(ValueError, match=cure) as raised:
+        parse_network(written)
+    assert str(raised.value).isprintable()
+
+
+def test_within() -> None:
+    networks = (parse_network("10.0.0.0/8"), parse_network("2001:db8::/32"))
+    for address in ("10.255.0.1", "::ffff:10.0.0.1", "2001:db8:1::1"):
+        assert is_within(address, networks)
+    for address in ("11.0.0.1", "2001:db9::1", "nothing"):
+        assert not is_within(address, networks)
+    assert not is_within("10.0.0.1", ())
+
+
+def test_a_block_overlaps_what_is_only_a_part_of_it() -> None:
+    assert overlaps("::/64", LOOPBACK)
+    assert overlaps("2001:db8::/64", (parse_network("2001:db8::5"),))
+    assert overlaps("10.1.1.1", (parse_network("2001:db8::/32"), parse_network("10.0.0.0/8")))
+    assert not overlaps("192.0.2.1", (*LOOPBACK, parse_network("10.0.0.0/8")))
