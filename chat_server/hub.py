@@ -66,8 +66,7 @@ class Hub(Generic[ReceiverT]):
         self._subscriptions: dict[str, set[str]] = {}
         """By user, not by session: they hold until the server stops (section 4)."""
         self._shut_down = False
-        self.messages = self.deliveries = 0
-        """Messages taken, and how often one was to go to somebody. Read without the lock."""
+        self.messages = self.deliveries = 0  # so far; read without the lock
 
     def sizes(self) -> tuple[int, int]:
         """How many sessions and rooms there are. Takes no lock: to be asked whatever hangs."""

@@ -24,6 +24,9 @@ LONGEST_FIELD: Final = 256
 LONGEST_MESSAGE: Final = 1024
 """The same for the sentence of a JSON line, where every character may take six."""
 
+MOST_LINES: Final = 256
+"""A list in a field keeps so many texts, the last ones: those of a traceback that matter most."""
+
 FieldValue = str | int | float | Sequence[str] | None
 
 
@@ -81,7 +84,7 @@ def _cut(value: FieldValue, longest: int = LONGEST_FIELD) -> FieldValue:
     if isinstance(value, str):
         return _shortened(value, longest)
     if isinstance(value, Sequence):
-        return [_shortened(line, longest) for line in value]
+        return [_shortened(line, longest) for line in value[-MOST_LINES:]]
     return value
 
 

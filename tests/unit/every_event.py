@@ -44,6 +44,8 @@ def _argument(parameter: inspect.Parameter, text: str | None) -> Any:
     kind = str(parameter.annotation)
     if "BaseException" in kind:
         return ValueError(shown)
+    if "Sequence" in kind:
+        return [shown]
     if "str" in kind:
         return shown
     if "bool" in kind:

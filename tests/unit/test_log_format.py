@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chat_server.event_log import EventLog
-from chat_server.log_format import LONGEST_FIELD
+from chat_server.log_format import LONGEST_FIELD, MOST_LINES, Event, Level, as_json
 from chat_server.log_writer import LEVELS
 from tests.unit.every_event import events, every_event
 
@@ -117,6 +117,13 @@ def test_a_long_field_is_cut() -> None:
     assert log.objects()[1]["why"] == "y" * LONGEST_FIELD
     for name, line in every_event("json", EVIL * 1000, level="info").items():
         assert len(line) < 10_000, name
+
+
+def test_a_long_list_keeps_its_end() -> None:
+    now = datetime.now().astimezone()
+    lines = [str(number) for number in range(1000)]
+    (line,) = as_json(Event(now, Level.INFO, "*", "x", "x", {"lines": lines}))
+    assert json.loads(line)["lines"] == lines[-MOST_LINES:]
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
