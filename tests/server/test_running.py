@@ -129,7 +129,7 @@ def test_a_service_manager_that_does_not_listen_costs_a_moment_and_no_work(
                 filling.send(b"x")
         work = time.thread_time()
         service_manager.tell(service_manager.ALIVE)
-        assert time.thread_time() - work < 0.1
+        assert time.thread_time() - work < 0.02
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1234", "/nowhere/at/all", "@" + "x" * 500])
