@@ -27,7 +27,9 @@ def tell(state: str) -> None:
     address = "\0" + path[1:] if path.startswith("@") else path
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.settimeout(_PATIENCE)
-        channel.sendto(state.encode(), address)
+        # Connected, it can be waited for room on the other side; sendto would try without end.
+        channel.connect(address)
+        channel.send(state.encode())
 
 
 def watchdog_seconds() -> float | None:

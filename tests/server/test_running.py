@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -9,11 +10,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from chat_server import service_manager
 from tests.server.accounts import write_accounts_file
 from tests.server.server_program import ServerProgram
 from tests.server.wire_client import PATIENCE, WireClient
@@ -110,6 +113,23 @@ def test_a_watchdog_is_fed_while_all_is_well(tmp_path: Path) -> None:
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"}
         with ServerProgram(tmp_path / "users.json", environment=environment):
             assert [manager.told() for _ in range(4)] == ["READY=1"] + 3 * ["WATCHDOG=1"]
+
+
+def test_a_service_manager_that_does_not_listen_costs_a_moment_and_no_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = ServiceManager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setattr(service_manager, "_PATIENCE", 0.3)
+    with manager.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
+        filling.setblocking(False)
+        filling.connect(str(tmp_path / "notify"))
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filling.send(b"x")
+        work = time.thread_time()
+        service_manager.tell(service_manager.ALIVE)
+        assert time.thread_time() - work < 0.02
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1234", "/nowhere/at/all", "@" + "x" * 500])
