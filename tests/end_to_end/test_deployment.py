@@ -168,11 +168,15 @@ def test_the_hook_gives_certificate_and_key_and_only_then_reloads(
     environment = {**fake_systemd, "RENEWED_LINEAGE": str(lineage)}
     subprocess.run([DEPLOY / "certbot-deploy-hook"], env=environment, check=True, timeout=30)
     state = tmp_path / "var/lib/lobby"
-    assert (state / "tls-key.pem").read_text() == "a key"
-    assert (state / "tls-cert.pem").read_text() == "a chain"
-    assert (state / "tls-key.pem").stat().st_mode & 0o777 == 0o600
+    assert (state / "certbot-key.pem").read_text() == "a key"
+    assert (state / "certbot-cert.pem").read_text() == "a chain"
+    assert (state / "certbot-key.pem").stat().st_mode & 0o777 == 0o600
     calls = (tmp_path / "calls").read_text().splitlines()
-    assert calls[-3:] == ["tls-cert.pem", "tls-key.pem", "try-reload-or-restart lobby.service"]
+    assert calls[-3:] == [
+        "certbot-cert.pem",
+        "certbot-key.pem",
+        "try-reload-or-restart lobby.service",
+    ]
     assert "--property=DynamicUser=yes" in calls
     (lineage / "privkey.pem").unlink()
     (tmp_path / "calls").unlink()
@@ -180,7 +184,7 @@ def test_the_hook_gives_certificate_and_key_and_only_then_reloads(
         [DEPLOY / "certbot-deploy-hook"], env=environment, capture_output=True, timeout=30
     )
     assert done.returncode != 0
-    assert (state / "tls-key.pem").read_text() == "a key"
+    assert (state / "certbot-key.pem").read_text() == "a key"
     assert not (tmp_path / "calls").exists()
 
 

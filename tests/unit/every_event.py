@@ -9,8 +9,8 @@ from typing import Any
 
 from chat_server.event_log import EventLog
 
-A_COUNT = 4711
-"""Stands for any number; the words show it as it is."""
+FIRST_NUMBER = 4711
+"""Stands for a number; the next one of the same event is one more."""
 
 _QUESTIONS = {"counts", "refusals"}
 """Methods that tell nothing and are asked."""
@@ -27,10 +27,19 @@ def every_event(form: str, text: str | None = None, level: str = "debug") -> dic
             continue
         stream = io.StringIO()
         parameters = list(inspect.signature(method).parameters.values())[1:]
-        arguments = {p.name: _argument(p, text) for p in parameters}
+        arguments = {p.name: _argument(p, text, at) for at, p in enumerate(parameters)}
         getattr(EventLog(stream, level, form), name)(**arguments)
         written[name] = stream.getvalue()
     return written
+
+
+def shown(told: dict[str, Any]) -> str:
+    """The sentence of an event's JSON object, with `<count>` and the like for its numbers, too."""
+    message = str(told["message"])
+    for name, value in told.items():
+        if type(value) is int:
+            message = message.replace(str(value), f"<{name}>")
+    return message
 
 
 def events() -> dict[str, dict[str, Any]]:
@@ -39,7 +48,7 @@ def events() -> dict[str, dict[str, Any]]:
     return {told["event"]: told for told in objects}
 
 
-def _argument(parameter: inspect.Parameter, text: str | None) -> Any:
+def _argument(parameter: inspect.Parameter, text: str | None, at: int) -> Any:
     shown = f"<{parameter.name}>" if text is None else text
     kind = str(parameter.annotation)
     if "BaseException" in kind:
@@ -51,5 +60,5 @@ def _argument(parameter: inspect.Parameter, text: str | None) -> Any:
     if "bool" in kind:
         return True
     if "int" in kind or "float" in kind:
-        return A_COUNT
+        return FIRST_NUMBER + at
     raise AssertionError(f"no example for {parameter}")
