@@ -29,7 +29,7 @@ picture: $(STAMP)  ## the README's pictures, drawn from the real client
 	$(PYTHON) docs/pictures/make_pictures.py
 
 # What it needs beside Python, and nothing else here does: matplotlib, a C compiler, Linux.
-bench: $(STAMP)  ## the server beside others: writes docs/performance.md, in less than ten minutes
+bench: $(STAMP)  ## the server beside others: writes docs/performance.md, in some ten minutes
 	@$(PYTHON) -c "import matplotlib" 2>/dev/null || \
 	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(PYTHON) -m benchmarks

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from benchmarks.accounts import Accounts
 from benchmarks.errors import NotInstalledError
 from benchmarks.figures import Figures
-from benchmarks.load import Clients, Load
+from benchmarks.load import PYTHON_LOAD, Clients, Load, PythonClients
 from benchmarks.native import Programs
 from benchmarks.progress import Progress
 from benchmarks.servers import Kind, Server, start_server
@@ -35,8 +35,13 @@ class Bench:
     most_clients: int
     """Connections that the limit on open files leaves to a server."""
 
-    def start(self, kind: Kind, *, pinned: bool = True, slow_hashes: bool = False) -> Server:
-        """Start a server. Raises `NotInstalledError` for a peer that this machine has not."""
+    def start(
+        self, kind: Kind, *, pinned: bool = True, slow_hashes: bool = False, tls: bool = False
+    ) -> Server:
+        """Start a server. Raises `NotInstalledError` for a peer that this machine has not.
+
+        `tls`: it speaks TLS, too, which only ours can.
+        """
         return start_server(
             kind,
             self.programs,
@@ -45,6 +50,7 @@ class Bench:
             clients=self.most_clients,
             pinned=pinned,
             slow_hashes=slow_hashes,
+            tls=tls,
         )
 
     def start_installed(self, kinds: Iterable[Kind]) -> Iterator[Server]:
@@ -59,7 +65,12 @@ class Bench:
 
     def load(self, server: Server, clients: Clients, *, pinned: bool = True) -> Load:
         """Begin to connect clients; `Load.set_up` waits for them."""
-        return Load(self.programs.load, server, clients, pinned=pinned)
+        return Load([str(self.programs.load)], server, clients, pinned=pinned)
+
+    def python_load(self, server: Server, clients: PythonClients) -> Load:
+        """As `load`, in plain text or inside TLS."""
+        port = server.tls_port if clients.encrypted else server.port
+        return Load(PYTHON_LOAD, server, clients, pinned=True, port=port)
 
     def repetitions(self) -> Iterator[int]:
         """Count the repetitions, and tell the progress."""

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from benchmarks.figures import Figures
 from benchmarks.goals import Bound
+from benchmarks.parts import tls
 from benchmarks.parts.client import EMPTY
 from benchmarks.parts.growth import SIZES
 from benchmarks.servers import LOBBY
@@ -64,6 +65,14 @@ def _over_empty(scenario: str, measure: str) -> Callable[[Figures], float | None
     return lambda figures: figures.ratio(scenario, measure, LOBBY.name, EMPTY)
 
 
+def _over_plain(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.ratio(scenario, measure, tls.TLS, tls.PLAIN)
+
+
+def _inside_tls(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    return lambda figures: figures.median(scenario, tls.TLS, measure)
+
+
 def _at_most(value: float) -> Bound:
     return Bound(value, value, at_most=True)
 
@@ -104,6 +113,26 @@ HELD: Final = (
     Held("growth with rooms, exponent", "", _growth("rooms"), _at_most(0.05)),
     Held("growth with people in the room, exponent", "", _growth("users"), _at_most(0.05)),
     Held("growth with idle connections, exponent", "", _growth("idle"), _at_most(0.05)),
+    Held(
+        "TLS: processor time a delivery over plain text, one in flight",
+        "x",
+        _over_plain(tls.scenario(1), "processor_us"),
+        Bound(2.5, 2, at_most=True),
+    ),
+    Held(
+        "TLS: the same, window 50",
+        "x",
+        _over_plain(tls.scenario(50), "processor_us"),
+        Bound(2, 1.5, at_most=True),
+    ),
+    Held(
+        "TLS: resident memory of an idle connection",
+        "KB",
+        _inside_tls("tls-memory", "kilobytes_each"),
+        Bound(80, 70, at_most=True),
+        1,
+    ),
+    Held("TLS: handshakes a second", "", _inside_tls("tls-visits", "per_second"), None, 0),
     Held(
         "client: start to the form over an empty Textual app",
         "x",

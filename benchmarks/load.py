@@ -1,19 +1,23 @@
-"""Drives the load generator: one process for each group of clients, set up once and used often."""
+"""Drives the load generators: a process for each group of clients, set up once and used often."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 from benchmarks.errors import DeliveryError, SetUpError
 from benchmarks.machine import LOAD_CORE, pin
-from benchmarks.servers import Kind
+from benchmarks.servers import PROJECT, Kind
 
 Result = dict[str, float]
+
+PYTHON_LOAD: Final = (sys.executable, "-m", "benchmarks.python_load")
+"""The generator that speaks TLS; the other one is in C, see `native.py`."""
 
 FAULTS = ("missing", "repeats", "gaps", "malformed", "closed")
 
@@ -47,23 +51,57 @@ class Clients:
     """Bytes of a message's text."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PythonClients:
+    """Who connects by the generator in Python. The names of the fields are its own."""
+
+    encrypted: int
+    """1: inside TLS."""
+    publishers: int = 0
+    """At most one."""
+    receivers: int = 0
+    verified: int = 0
+    """So many of the receivers read every line; the others count."""
+    idle: int = 0
+    first: int = 0
+    """Number of the first user."""
+    at_once: int = 8
+    """Connections that are being set up at a time."""
+
+
 class Load:
     """Clients of one server. Every result is checked; `DeliveryError` says what went wrong."""
 
-    def __init__(self, program: Path, server: Listening, clients: Clients, *, pinned: bool) -> None:
-        """Start connecting; `set_up` waits until everybody is ready."""
+    def __init__(
+        self,
+        program: Sequence[str],
+        server: Listening,
+        clients: Clients | PythonClients,
+        *,
+        pinned: bool,
+        port: int | None = None,
+    ) -> None:
+        """Start connecting; `set_up` waits until everybody is ready.
+
+        `port`: where to connect, if not at the server's port for plain text.
+        """
         self._server = server
         self._clients = clients
         self._doing = "connecting"
         words = {
-            "port": server.port,
+            "port": server.port if port is None else port,
             "protocol": server.kind.protocol,
             "at_once": server.kind.at_once,
             **asdict(clients),
         }
-        command = [str(program), *(f"{name}={value}" for name, value in words.items())]
+        command = [*program, *(f"{name}={value}" for name, value in words.items())]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command,
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
         )
         if pinned:
             pin(self._process.pid, LOAD_CORE)
@@ -97,6 +135,11 @@ class Load:
     def pace(self, seconds: float, rate: float) -> Result:
         """Publish at a rate, and measure latency from the intended time of each message."""
         self.begin(f"pace seconds={seconds} rate={rate}")
+        return self.result()
+
+    def visit(self, seconds: float) -> Result:
+        """Let strangers come, read the first line and go; the generator in Python alone."""
+        self.begin(f"visit seconds={seconds}")
         return self.result()
 
     def begin(self, command: str) -> None:

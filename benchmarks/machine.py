@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +41,15 @@ def resident_bytes(process: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def processor_seconds(process: int) -> float:
+    """Processor time that a process has taken, its own and the kernel's for it, in all threads.
+
+    What proc(5) calls utime and stime, but to the nanosecond, where that file counts hundredths of
+    a second. Linux numbers the clock of a process like this: see clock_getcpuclockid(3).
+    """
+    return time.clock_gettime(~process << 3 | 2)
 
 
 def describe() -> str:

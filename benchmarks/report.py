@@ -10,6 +10,7 @@ from typing import Final
 from benchmarks import tables
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figures
+from benchmarks.parts import tls
 from benchmarks.parts.throughput import RUN_SECONDS
 from benchmarks.servers import LOBBY
 
@@ -18,7 +19,8 @@ PROSE: Final = Path(__file__).parent / "performance.md"
 
 class _Prose(Template):
     """The words may also take any median: `${median SCENARIO SERVER MEASURE}`, and any ratio of
-    medians, ours over theirs: `${ratio SCENARIO MEASURE SERVER}`."""
+    medians, ours over theirs: `${ratio SCENARIO MEASURE SERVER}`, or of any two:
+    `${ratio SCENARIO MEASURE ONE OTHER}`."""
 
     braceidpattern = r"(?a:[_a-z][^{}]*)"
 
@@ -34,12 +36,14 @@ class _Facts(Mapping[str, str]):
             "latency": tables.latency_table(figures),
             "stalled": tables.stalled_table(figures),
             "growth": tables.growth_table(figures),
+            "tls": tables.tls_table(figures),
             "client": tables.client_table(figures),
             "machine": about["machine"],
             "pinning": _pinning(about["pinned"] == "yes"),
             "peers": f"ngIRCd ({about['ngircd']}), InspIRCd ({about['inspircd']})",
             "reps": about["reps"],
             "run_seconds": f"{RUN_SECONDS:g}",
+            "verified": str(tls.VERIFIED),
             "date": about["date"],
             "minutes": f"{float(about['seconds']) / 60:.1f} minutes",
         }
@@ -50,6 +54,8 @@ class _Facts(Mapping[str, str]):
                 value = self._figures.median(scenario, server, measure)
             case ["ratio", scenario, measure, server]:
                 value = self._figures.ratio(scenario, measure, LOBBY.name, server)
+            case ["ratio", scenario, measure, one, other]:
+                value = self._figures.ratio(scenario, measure, one, other)
             case _:
                 return self._named[key]
         return "-" if value is None else tables.number(value)

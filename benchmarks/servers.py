@@ -34,6 +34,8 @@ class Setting(NamedTuple):
     port: int
     clients: int
     slow_hashes: bool
+    tls_port: int | None
+    """Where to speak TLS besides; None: nowhere."""
 
 
 class Kind(NamedTuple):
@@ -49,10 +51,14 @@ class Kind(NamedTuple):
 
 def _lobby(setting: Setting) -> list[str]:
     users = setting.accounts.slow if setting.slow_hashes else setting.accounts.fast
+    tls = ["--tls", "--tls-port", str(setting.tls_port), "--state", str(setting.folder)]
     return [
         *(sys.executable, "-m", "chat_server"),
         *("--port", str(setting.port), "--users", str(users), "--rate", "0"),
         *("--log-level", "error", "--max-clients", str(setting.clients)),
+        # Else it would make the cheap hashes dear ones, beside the measuring.
+        *("--bcrypt-cost", "4"),
+        *(tls if setting.tls_port is not None else []),
     ]
 
 
@@ -89,9 +95,17 @@ EVERYONE: Final = (*CHAT_SERVERS, CEILING)
 class Server:
     """A running server."""
 
-    def __init__(self, kind: Kind, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        port: int,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        tls_port: int | None = None,
+    ) -> None:
         self.kind = kind
         self.port = port
+        self.tls_port = tls_port
         self.process = process
         self._log = log
 
@@ -115,12 +129,15 @@ class Server:
         """Raises `BenchmarkError` where it ends, or does not listen in time."""
         # The ceiling's first client commands it: who tries the port would be that client.
         until = time.monotonic() + START_SECONDS
-        while not _someone_listens(self.port):
+        while not all(_someone_listens(port) for port in self._ports()):
             if self.process.poll() is not None:
                 raise BenchmarkError(f"{self.kind.title} ended at once: {self.last_words()}")
             if time.monotonic() > until:
                 raise BenchmarkError(f"{self.kind.title} does not listen: {self.last_words()}")
             time.sleep(0.02)
+
+    def _ports(self) -> list[int]:
+        return [self.port] if self.tls_port is None else [self.port, self.tls_port]
 
     def last_words(self) -> str:
         """The end of what it wrote to its standard streams."""
@@ -136,21 +153,25 @@ def start_server(
     clients: int,
     pinned: bool = True,
     slow_hashes: bool = False,
+    tls: bool = False,
 ) -> Server:
-    """Start a server on a free port and wait until it listens.
+    """Start a server on a free port, or one more for TLS, and wait until it listens.
 
     Raises `NotInstalledError` where this machine has no such program.
     """
-    port = _free_port()
+    port, spare = _free_ports()
+    tls_port = spare if tls else None
     own_folder = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=folder))
     own_folder.chmod(0o755)  # for a peer that gives its rights away
-    command = kind.command(Setting(programs, accounts, own_folder, port, clients, slow_hashes))
+    command = kind.command(
+        Setting(programs, accounts, own_folder, port, clients, slow_hashes, tls_port)
+    )
     log = own_folder / "output"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-    server = Server(kind, port, process, log)
+    server = Server(kind, port, process, log, tls_port)
     try:
         if pinned:
             pin(process.pid, SERVER_CORE)
@@ -186,10 +207,13 @@ def _settings_file(name: str, setting: Setting) -> str:
     return str(file)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def _free_ports() -> tuple[int, int]:
+    """Two, had at once: one that is free again may be given out a second time."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_server(("127.0.0.1", 0)) as another,
+    ):
+        return listener.getsockname()[1], another.getsockname()[1]
 
 
 def _someone_listens(port: int) -> bool:

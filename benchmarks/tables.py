@@ -8,7 +8,7 @@ from typing import Final
 from benchmarks.bounds import HELD
 from benchmarks.figures import Figures
 from benchmarks.goals import RATIOS
-from benchmarks.parts import client, throughput
+from benchmarks.parts import client, throughput, tls
 from benchmarks.parts.growth import DIMENSIONS, SIZES
 from benchmarks.servers import (
     ASYNCIO,
@@ -102,6 +102,33 @@ def client_table(figures: Figures) -> str:
 
 def _beside_empty(figures: Figures, scenario: str, measure: str) -> list[str]:
     return [with_range(figures, scenario, who, measure) for who in (LOBBY.name, client.EMPTY)]
+
+
+def tls_table(figures: Figures) -> str:
+    """What TLS costs, beside plain text."""
+    rows = []
+    for measure, title, divisor in (
+        ("processor_us", "processor time of the server for a delivery, µs", 1),
+        ("per_second", "thousand deliveries a second", 1000),
+    ):
+        for window in tls.WINDOWS:
+            told = f"{title}, {throughput.window_title(window)}"
+            rows.append([told, *_beside_plain(figures, tls.scenario(window), measure, divisor)])
+    for scenario, measure, title in (
+        ("tls-memory", "kilobytes_each", "resident memory of an idle connection, KB"),
+        ("tls-visits", "processor_ms", "processor time of the server for a connection, ms"),
+        ("tls-visits", "per_second", "connections a second, eight at a time"),
+    ):
+        rows.append([title, *_beside_plain(figures, scenario, measure)])
+    return _table(["", "plain text", "TLS", "TLS over plain text"], rows)
+
+
+def _beside_plain(
+    figures: Figures, scenario: str, measure: str, divisor: float = 1
+) -> tuple[str, str, str]:
+    plain, inside = (with_range(figures, scenario, way, measure, divisor) for way in tls.WAYS)
+    ratio = figures.ratio(scenario, measure, tls.TLS, tls.PLAIN)
+    return plain, inside, "-" if ratio is None else number(ratio)
 
 
 def growth_table(figures: Figures) -> str:

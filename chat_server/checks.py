@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from chat_server.accounts import Accounts
 from chat_server.addresses import LOOPBACK
 from chat_server.certificates import (
     OWN_CERTIFICATE,
@@ -27,7 +28,8 @@ from chat_server.endpoints import ListenError, bind, endpoints
 from chat_server.machine_limits import memory_ceiling, thread_ceiling
 from chat_server.passwords import default_workers
 from chat_server.printable import one_line, quoted
-from chat_server.users import Accounts, UsersFileError, read_accounts
+from chat_server.users_file import read_accounts
+from chat_server.users_file_form import UsersFileError
 
 _OWN_THREADS: Final = 4
 """Beside clients and hashing: main, acceptor, flusher, and one to spare."""

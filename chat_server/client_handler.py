@@ -118,23 +118,29 @@ class ClientHandler:
         if self._is_banned_address(name):
             return None
         user = canonical_name(name)
+        hashed = None if user is None else shared.accounts.hash_of(user)
         answer = shared.passwords.check(
             password,
-            None if user is None else shared.accounts.hash_of(user),
+            hashed,
             shared.accounts.highest_cost,
             admit=lambda: shared.throttle.retry_after(self._host),
             wanted=lambda: not self._stream.peer_is_gone(),
             on_wrong=lambda: shared.throttle.failed(self._host),
         )
         match answer.outcome:
-            case Verdict.RIGHT if user is not None:
+            case Verdict.RIGHT if user is not None and hashed is not None:
                 greeting = commands.greeting(user in shared.config.operators)
                 session = shared.hub.log_in(user, self.outbox, greeting, self._host)
                 shared.delivery.drain()
-                if session is None and not self._is_banned(user):
-                    # The account went while its hash was computed. (Where the server is stopping,
-                    # the hub has said so, and this line is dropped behind that last one.)
+                if session is None and self._is_banned(user):
+                    return None
+                if session is None:
+                    # The account went, or was disabled, while its hash was computed. (Where the
+                    # server is stopping, the hub has said so, and this line is dropped behind that
+                    # last one.)
                     self._refuse(replies.AUTHENTICATION_FAILED)
+                    return None
+                shared.cost_raising.offer(user, password, hashed)
                 return session
             case Verdict.THROTTLED:
                 shared.log.throttled_login(name, self._address)

@@ -11,6 +11,7 @@ from typing import Final
 
 from chat_server import operators
 from chat_server.outbox import Outbox
+from chat_server.password_change import change_password
 from chat_server.rooms import Session
 from chat_server.shared import Shared
 from chat_server.wire import replies
@@ -149,6 +150,13 @@ _TABLE: Final = (
         fewest=1,
         most=1,
         ends_in_text=True,
+    ),
+    CommandRow(
+        "/passwd <old> <new>",
+        "give your account another password, of 8 to 72 bytes",
+        change_password,
+        fewest=2,
+        most=2,
     ),
     CommandRow("/help", "list the commands", _help),
     CommandRow(

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
+from chat_server.accounts import DEFAULT_COST
 from chat_server.addresses import Network
+
+LOWEST_COST = 4
+"""Of a hash: what bcrypt has; for tests alone."""
+
+HIGHEST_COST = 16
+"""Of a hash: four seconds of one core. At bcrypt's own bound, 31, a login would take days."""
 
 RESERVED_FILES = 64
 """Open files kept back from clients: for the log, the users file, pipes, the listener."""
@@ -157,8 +164,14 @@ class Config:
     half_closed_seconds: float = 60.0
     """After an orderly close: so long what had come is still taken, at the allowed rate."""
 
-    users_check_seconds: float = 2.0
-    """How often the users file is looked at: an account is there as soon as one has walked over."""
+    bcrypt_cost: int = DEFAULT_COST
+    """The cost of a new hash, and what a stored one is raised to at a good login: each step doubles
+    what a guess costs a thief of the users file, and a login the server. 12: a quarter second."""
+
+    users_check_seconds: float = 0.5
+    """How often the users file is looked at: the session of a disabled or removed account ends
+    within a second, and an account is there as soon as one has walked over. A look is two calls of
+    `stat`."""
 
     vanished_seconds: float = 105.0
     """So soon a client is found that vanished without a word: within the two minutes of section 5.

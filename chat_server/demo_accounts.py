@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import bcrypt
 
+from chat_server.accounts import Accounts, cost_of
+from chat_server.config import HIGHEST_COST
 from chat_server.passwords import hash_password
-from chat_server.users import read_accounts
+from chat_server.users_file import read_accounts
 from chat_server.users_file_changes import make_accounts
 
 DEMO_NAMES: Final = ("DPS", "alice", "bob", "carol")
@@ -24,8 +26,8 @@ DEMO_PASSWORD: Final = "password123"
 def provide_demo_accounts(path: Path) -> tuple[str, ...]:
     """Make the users file with the demo accounts where there is none.
 
-    Returns the names that have the demo password in the file as it is then. Takes a hash a name,
-    side by side on as many cores as there are. Raises `UsersFileError`.
+    Returns the demo names that have the demo password in the file as it is then. Takes a hash a
+    name, side by side on as many cores as there are. Raises `UsersFileError`.
     """
     if not os.path.exists(path):
         with ThreadPoolExecutor(len(DEMO_NAMES)) as threads:
@@ -33,15 +35,31 @@ def provide_demo_accounts(path: Path) -> tuple[str, ...]:
             accounts = dict(zip(DEMO_NAMES, hashes, strict=True))
         if make_accounts(path, accounts):
             return DEMO_NAMES
-    return with_demo_password(read_accounts(path))
+    known = with_demo_password(read_accounts(path))
+    return tuple(name for name in DEMO_NAMES if name in known)
 
 
-def with_demo_password(accounts: Mapping[str, str]) -> tuple[str, ...]:
-    """The demo accounts in `accounts` that have the demo password. Takes a hash a name."""
+def with_demo_password(accounts: Accounts) -> tuple[str, ...]:
+    """The names that may log in with the demo password: of the demo accounts, and of their copies.
 
-    def has_it(name: str) -> bool:
-        return name in accounts and bcrypt.checkpw(DEMO_PASSWORD.encode(), accounts[name].encode())
-
+    A copy is an account with the same hash. Another account is not tried, which would take a hash
+    for each. Takes a hash, side by side on as many cores as there are, for each of the four
+    that was not judged before; none for one of more than `HIGHEST_COST`, which nobody made for a
+    demo. May be called from any thread; blocks for as long as a login does.
+    """
+    present = [name for name in DEMO_NAMES if name in accounts]
     with ThreadPoolExecutor(len(DEMO_NAMES)) as threads:
-        known = threads.map(has_it, DEMO_NAMES)
-        return tuple(name for name, right in zip(DEMO_NAMES, known, strict=True) if right)
+        hashes = [accounts[name] for name in present]
+        judged = zip(hashes, threads.map(_is_of_demo_password, hashes), strict=True)
+        known = {hashed for hashed, right in judged if right}
+    return tuple(
+        [name for name in present if accounts[name] in known]
+        + sorted(n for n, hashed in accounts.items() if hashed in known and n not in DEMO_NAMES)
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_of_demo_password(hashed: str) -> bool:
+    return cost_of(hashed) <= HIGHEST_COST and bcrypt.checkpw(
+        DEMO_PASSWORD.encode(), hashed.encode()
+    )

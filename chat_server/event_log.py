@@ -7,8 +7,8 @@ docs/operating.md tells what each event means.
 
 from __future__ import annotations
 
+import shlex
 import sys
-import threading
 import traceback
 from collections import Counter
 from collections.abc import Sequence
@@ -17,9 +17,6 @@ from typing import Final, TextIO
 from chat_server.log_format import Level
 from chat_server.log_writer import LogWriter
 from chat_server.printable import one_line, printable, quoted
-
-_MOST_REASONS: Final = 32
-"""Different reasons that are counted apart; all others are counted as `other`."""
 
 _MOST_NAMES: Final = 8
 """Names in one line; of a class behind one address that was banned, for example."""
@@ -34,23 +31,10 @@ class EventLog:
         """`stream`: standard error where it is None; `level` of `LEVELS`, `form` of `FORMATS`."""
         self._writer = LogWriter(sys.stderr if stream is None else stream, level, form)
         self._write = self._writer.write
-        self._count_lock = threading.Lock()
-        self._refusals: Counter[str] = Counter()
 
     def counts(self) -> Counter[str]:
         """How often each event has happened, by its name, whether or not its level is logged."""
         return self._writer.counts()
-
-    def count_refusal(self, why: str) -> None:
-        """A client was sent away at the door, whether or not a line will tell of it."""
-        with self._count_lock:
-            known = why in self._refusals or len(self._refusals) < _MOST_REASONS
-            self._refusals[why if known else "other"] += 1
-
-    def refusals(self) -> Counter[str]:
-        """How many connections were refused, by the reason."""
-        with self._count_lock:
-            return self._refusals.copy()
 
     def running(self, host: str, port: int, *, encrypted: bool) -> None:
         """The server listens."""
@@ -77,7 +61,10 @@ class EventLog:
     def certificate(self, fingerprint: str) -> None:
         """By which key clients know this server."""
         self._write(
-            "*", "key_fingerprint", f"Key fingerprint {fingerprint}", fingerprint=fingerprint
+            "*",
+            "key_fingerprint",
+            f"Key fingerprint {one_line(fingerprint)}",
+            fingerprint=fingerprint,
         )
 
     def certificate_expired(self, path: str) -> None:
@@ -91,7 +78,7 @@ class EventLog:
         self._write(
             "*",
             "certificate_reloaded",
-            f"Certificate read again: key fingerprint {fingerprint}",
+            f"Certificate read again: key fingerprint {one_line(fingerprint)}",
             fingerprint=fingerprint,
         )
 
@@ -206,6 +193,72 @@ class EventLog:
         """A session was ended because its account is gone from the users file."""
         self._write(
             "-", "account_removed", f"User {quoted(user)} logged out: account removed", user=user
+        )
+
+    def disabled(self, user: str) -> None:
+        """A session was ended because its account was disabled."""
+        self._write(
+            "-", "account_disabled", f"User {quoted(user)} logged out: account disabled", user=user
+        )
+
+    def password_changed(self, user: str) -> None:
+        """A user gave the own account another password."""
+        self._write("*", "password_changed", f"User {quoted(user)} changed the password", user=user)
+
+    def failed_password_change(self, user: str, host: str) -> None:
+        """The old password was wrong. `host`: where the client comes from, without the port."""
+        self._write(
+            "!",
+            "password_change_failed",
+            f"Failed password change for {quoted(user)} from {printable(host)}",
+            user=user,
+            host=host,
+        )
+
+    def throttled_password_change(self, user: str, host: str) -> None:
+        """A password change was refused unseen, after too many failures from its address."""
+        self._write(
+            "!",
+            "password_change_throttled",
+            f"Refused password change for {quoted(user)} from {printable(host)}: too many failures",
+            user=user,
+            host=host,
+        )
+
+    def password_not_stored(self, user: str, why: str) -> None:
+        """A password was not changed because the users file can't be written."""
+        self._write(
+            "!",
+            "password_not_stored",
+            f"Password of {quoted(user)} stays as it was: {one_line(why)}",
+            user=user,
+            why=why,
+            level=Level.ERROR,
+        )
+
+    def cost_raised(self, user: str, cost: int) -> None:
+        """The hash of a user who logged in was made anew at the configured cost."""
+        self._write(
+            "*",
+            "cost_raised",
+            f"Hash of {quoted(user)} raised to cost {cost}",
+            user=user,
+            cost=cost,
+        )
+
+    def cost_not_raised(self, why: str) -> None:
+        """The users file can't be written, so hashes keep their cost. Told once."""
+        self._write("!", "cost_not_raised", f"Hashes keep their cost: {one_line(why)}", why=why)
+
+    def users_exposed(self, path: str, mode: int) -> None:
+        """Others than its owner may read or write the users file, or its companion."""
+        self._write(
+            "!",
+            "users_exposed",
+            f"{one_line(path)} can be read or written by others (mode {mode:04o});"
+            f" make it private with: chmod 600 {one_line(shlex.quote(path))}",
+            path=path,
+            mode=f"{mode:04o}",
         )
 
     def users_reloaded(self, count: int) -> None:

@@ -46,15 +46,18 @@ class Hub(Generic[ReceiverT]):
         deliver: Callable[[tuple[ReceiverT, ...], bytes, bool], None],
         has_account: Callable[[str], bool],
         clock: Callable[[], datetime],
+        may_be_followed: Callable[[str], bool] | None = None,
         is_shut_out: Callable[[str, str], bool] = lambda user, host: False,
     ) -> None:
         """`deliver(receivers, data, last)` may do nothing but append; it is called under the lock.
 
-        `has_account`, `clock` (the server's local time) and `is_shut_out` are, too, and must not
-        block. `is_shut_out(user, host)`: whether an operator has banned one of the two.
+        So are the others, which must not block: `has_account`, whether somebody may log in;
+        `clock`, the server's local time; `may_be_followed`, `has_account` where it is None; and
+        `is_shut_out(user, host)`, whether an operator has banned one of the two.
         """
         self._deliver = deliver
         self._has_account = has_account
+        self._may_be_followed = may_be_followed or has_account
         self._is_shut_out = is_shut_out
         self._clock = clock
         self._lock = threading.Lock()
@@ -80,8 +83,8 @@ class Hub(Generic[ReceiverT]):
         """Begin a session in the lobby, ending the user's older one in the same step (section 2).
 
         `greeting` are the replies that come before anything else; `host`: the address that the
-        user comes from. Returns None where the account was removed or banned meanwhile, or the
-        address banned, and where the server is stopping, which it then says.
+        user comes from. Returns None where the account was removed, disabled or banned meanwhile,
+        or the address banned, and where the server is stopping, which it then says.
         """
         with self._lock:
             if self._shut_down:
@@ -111,25 +114,22 @@ class Hub(Generic[ReceiverT]):
 
         Returns those who were logged in.
         """
-        logged_out = []
+        users = tuple(users)
         with self._lock:
+            logged_out = self._end_sessions(users, replies.LOGGED_OUT_ACCOUNT_REMOVED)
             for user in users:
-                session = self._sessions.get(user)
-                if session is not None:
-                    self._end(session, replies.LOGGED_OUT_ACCOUNT_REMOVED)
-                    logged_out.append(user)
                 self._subscriptions.pop(user, None)
-        return logged_out
+            return logged_out
 
-    def expel(self, farewell: str, user: str) -> bool:
-        """End the session of the canonical `user`; False where that one is not logged in."""
+    def end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
+        """End the sessions of users, each with this last line; whom they follow is remembered.
+
+        Returns those who were logged in.
+        """
         with self._lock:
-            session = self._sessions.get(user)
-            if session is not None:
-                self._end(session, farewell)
-            return session is not None
+            return self._end_sessions(users, farewell)
 
-    def expel_from(self, farewell: str, is_there: Callable[[str], bool]) -> list[str]:
+    def end_sessions_from(self, is_there: Callable[[str], bool], farewell: str) -> list[str]:
         """End every session whose host `is_there`, and return whose they were.
 
         `is_there` is called under the lock and must not block.
@@ -271,7 +271,7 @@ class Hub(Generic[ReceiverT]):
             if session.ended.is_set():
                 return
             publisher = name if name == EVERYONE else canonical_name(name)
-            if publisher is None or not (publisher == EVERYONE or self._has_account(publisher)):
+            if publisher is None or not (publisher == EVERYONE or self._may_be_followed(publisher)):
                 self._fail(session, replies.no_such_user(name))
                 return
             session.follows.add(publisher)
@@ -370,6 +370,15 @@ class Hub(Generic[ReceiverT]):
         if opened:
             self._tell_watchers(replies.room_opened(name))
         self._tell_room(room, session, replies.person_joined(session.user, name))
+
+    def _end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
+        logged_out = []
+        for user in users:
+            session = self._sessions.get(user)
+            if session is not None:
+                self._end(session, farewell)
+                logged_out.append(user)
+        return logged_out
 
     def _end(self, session: Session[ReceiverT], farewell: str | None) -> None:
         room = session.room

@@ -11,7 +11,7 @@ import click
 
 from chat_server.addresses import Network, parse_network
 from chat_server.printable import quoted
-from chat_server.users import NAME_RULE
+from chat_server.users_file_form import NAME_RULE
 from chat_server.wire.protocol import canonical_name
 
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from chat_server.wire.protocol import canonical_name
 def kick(operator: Session[Outbox], shared: Shared, name: str, reason: str = "") -> None:
     """End the session of the user `name`, whoever that is; `reason` is cleaned."""
     user = canonical_name(name)
-    if user is None or not shared.hub.expel(replies.kicked(reason), user):
+    if user is None or not shared.hub.end_sessions([user], replies.kicked(reason)):
         shared.hub.fail(operator, replies.not_logged_in(user or name))
         return
     shared.log.kicked(operator.user, user, reason)
@@ -84,7 +84,7 @@ def _ban_account(operator: Session[Outbox], shared: Shared, user: str, minutes: 
     if not shared.bans.ban_account(user, _seconds(minutes)):
         shared.hub.fail(operator, replies.TOO_MANY_BANS)
         return
-    was_there = shared.hub.expel(_farewell("banned", minutes), user)
+    was_there = shared.hub.end_sessions([user], _farewell("banned", minutes))
     shared.log.banned(operator.user, user, minutes, [user] if was_there else [])
     shared.hub.reply(operator, [replies.ban_begun(user, minutes)])
 
@@ -108,7 +108,7 @@ def _ban_address(
         shared.hub.fail(operator, replies.TOO_MANY_BANS)
         return
     farewell = _farewell("your address is banned", minutes)
-    logged_out = shared.hub.expel_from(farewell, lambda host: block_of(host) == block)
+    logged_out = shared.hub.end_sessions_from(lambda host: block_of(host) == block, farewell)
     shared.log.banned(operator.user, shown, minutes, logged_out)
     shared.hub.reply(operator, [replies.ban_begun(shown, minutes)])
 

@@ -9,7 +9,13 @@ from typing import Any, Final
 
 import click
 
-from chat_server.config import MOST_CLIENTS, Config, room_for_clients
+from chat_server.config import (
+    HIGHEST_COST,
+    LOWEST_COST,
+    MOST_CLIENTS,
+    Config,
+    room_for_clients,
+)
 from chat_server.list_options import NAMES, NETWORKS, joined
 from chat_server.log_format import FORMATS
 from chat_server.log_writer import LEVELS
@@ -148,6 +154,13 @@ _OPTIONS: Final = (
         default=_DEFAULTS.login_failures,
         show_default=True,
         help="Failed logins that an address may have in 10 minutes; 0: no limit.",
+    ),
+    click.option(
+        "--bcrypt-cost",
+        type=click.IntRange(LOWEST_COST, HIGHEST_COST),
+        default=_DEFAULTS.bcrypt_cost,
+        show_default=True,
+        help="Cost of new password hashes; lower ones are raised to it at a good login.",
     ),
     click.option(
         "--outbox",

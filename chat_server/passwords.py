@@ -7,6 +7,7 @@ so that logins wait for each other and the chat waits for nobody.
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 import time
@@ -15,21 +16,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 import bcrypt
 
-from chat_server.users import DEFAULT_COST
+from chat_server.accounts import DEFAULT_COST
 from chat_server.wire.protocol import clean
 
+_ResultT = TypeVar("_ResultT")
+
 QUEUE_BOUND: Final = 256
-"""Most logins in the queue; further ones wait in their own threads for a place in it."""
+"""Most passwords in the queue; further ones wait in their own threads for a place in it."""
+
+SPARE_BOUND: Final = 32
+"""Most pieces of work that wait until nobody waits for a hash; further ones are dropped."""
 
 SHORTEST: Final = 8
 """Fewest bytes of a new password."""
 
 LONGEST: Final = 72
 """Most bytes of a password: what bcrypt looks at."""
+
+_CLEAR_SIGNS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+"""32 signs, five bits each, that nobody takes for one another: no l, o, 0 or 1."""
+_GROUP: Final = 5
+_GROUPS: Final = 4
 
 _NICENESS: Final = 19
 _CAN_BE_NICED: Final[bool] = sys.platform == "linux"  # one thread alone; elsewhere the process
@@ -54,7 +66,7 @@ class Answer:
     """Seconds until this address may try again, where the outcome is THROTTLED; else 0."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Login:
     password: str
     hashed: str | None
@@ -62,13 +74,21 @@ class _Login:
     admit: Callable[[], float]
     wanted: Callable[[], bool]
     on_wrong: Callable[[], float]
-    answer: Answer | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Task(Generic[_ResultT]):
+    """A piece of work that somebody waits for."""
+
+    work: Callable[[], _ResultT]
+    result: _ResultT
+    """What it gives where the pool stops first."""
     trouble: Exception | None = None
-    answered: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class PasswordPool:
-    """The threads that hash: begun by `start`, ended by `stop`. Any thread may call `check`."""
+    """The threads that hash: begun by `start`, ended by `stop`. Any thread may give them work."""
 
     def __init__(self, workers: int | None = None, queue_bound: int = QUEUE_BOUND) -> None:
         """`workers`: as many as `default_workers` says where it is None."""
@@ -76,8 +96,10 @@ class PasswordPool:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # a login came into the queue, or we stop
         self._room = threading.Condition(self._lock)  # a login left the queue, or we stop
-        self._queue: deque[_Login] = deque()
-        self._under_way: set[_Login] = set()
+        self._queue: deque[_Task[Any]] = deque()
+        self._under_way: set[_Task[Any]] = set()
+        self._spare: deque[Callable[[], None]] = deque()
+        self._spare_under_way = False
         self._stopped = False
         # Daemons: a second signal must end the process though a hash of cost 31 takes days.
         self._threads = [
@@ -125,18 +147,50 @@ class PasswordPool:
         bcrypt, is raised here.
         """
         login = _Login(password, hashed, cost, admit, wanted, on_wrong)
+        return self._do(_Task(lambda: _judge(login), Answer(Verdict.ABANDONED)))
+
+    def make(self, password: str, cost: int, *, wanted: Callable[[], bool]) -> str | None:
+        """A new hash of `password`; blocks the client's thread until it is there.
+
+        None where, when its turn has come, it is not `wanted` any more, and once the pool is
+        stopped.
+        """
+
+        def work() -> str | None:
+            return hash_password(password, cost) if wanted() else None
+
+        return self._do(_Task(work, None))
+
+    def when_idle(self, work: Callable[[], None]) -> bool:
+        """Do `work` when nobody waits for a hash, in a hashing thread; never two at a time.
+
+        Returns whether it was taken: no more than `SPARE_BOUND` wait, and all are dropped where the
+        pool stops. `work` raises nothing.
+        """
+        with self._lock:
+            if self._stopped or len(self._spare) >= SPARE_BOUND:
+                return False
+            self._spare.append(work)
+            self._work.notify()
+            return True
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    def _do(self, task: _Task[_ResultT]) -> _ResultT:
         with self._lock:
             while len(self._queue) >= self._queue_bound and not self._stopped:
                 self._room.wait()
             if self._stopped:
-                return Answer(Verdict.ABANDONED)
-            self._queue.append(login)
+                return task.result
+            self._queue.append(task)
             self._work.notify()
-        login.answered.wait()
-        if login.trouble is not None:
-            raise login.trouble
-        assert login.answer is not None
-        return login.answer
+        task.done.wait()
+        if task.trouble is not None:
+            raise task.trouble
+        return task.result
 
     def stop(self, timeout: float = 1.0) -> None:
         """Answer everything ABANDONED, hashes under way as well, and end the threads.
@@ -145,9 +199,10 @@ class PasswordPool:
         """
         with self._lock:
             self._stopped = True
-            for login in (*self._queue, *self._under_way):
-                self._settle(login, Answer(Verdict.ABANDONED))
+            for task in (*self._queue, *self._under_way):
+                task.done.set()
             self._queue.clear()
+            self._spare.clear()
             self._work.notify_all()
             self._room.notify_all()
         deadline = time.monotonic() + timeout
@@ -157,34 +212,43 @@ class PasswordPool:
 
     def _run(self) -> None:
         _lower_priority()
-        while (login := self._next()) is not None:
-            answer: Answer | None = None
-            trouble: Exception | None = None
-            try:
-                answer = _judge(login)
-            except Exception as error:
-                trouble = error
-            with self._lock:
-                self._under_way.discard(login)
-                self._settle(login, answer, trouble)
+        while (work := self._next()) is not None:
+            work()
 
-    def _next(self) -> _Login | None:
+    def _next(self) -> Callable[[], None] | None:
+        """What is to be done next; None where the pool has stopped."""
         with self._lock:
-            while not self._queue:
-                if self._stopped:
-                    return None
+            while not self._stopped:
+                if self._queue:
+                    task = self._queue.popleft()
+                    self._under_way.add(task)
+                    self._room.notify()
+                    return partial(self._do_waited_for, task)
+                if self._spare and not self._spare_under_way:
+                    self._spare_under_way = True
+                    return partial(self._do_spare, self._spare.popleft())
                 self._work.wait()
-            login = self._queue.popleft()
-            self._under_way.add(login)
-            self._room.notify()
-            return login
+            return None
 
-    @staticmethod
-    def _settle(login: _Login, answer: Answer | None, trouble: Exception | None = None) -> None:
-        """Requires holding the lock. The first answer counts."""
-        if not login.answered.is_set():
-            login.answer, login.trouble = answer, trouble
-            login.answered.set()
+    def _do_waited_for(self, task: _Task[_ResultT]) -> None:
+        result = task.result
+        trouble: Exception | None = None
+        try:
+            result = task.work()
+        except Exception as error:
+            trouble = error
+        with self._lock:
+            self._under_way.discard(task)
+            if not task.done.is_set():  # else the pool stopped first
+                task.result, task.trouble = result, trouble
+                task.done.set()
+
+    def _do_spare(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            with self._lock:
+                self._spare_under_way = False
 
 
 def default_workers() -> int:
@@ -198,6 +262,13 @@ def default_workers() -> int:
 def hash_password(password: str, cost: int = DEFAULT_COST) -> str:
     """A new bcrypt hash of a password that `password_problem` has nothing against."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
+
+
+def generate_password() -> str:
+    """A new password of 100 random bits, easy to read and to type: `k7wqh-3mzp4-x9dkc-7vbtn`."""
+    return "-".join(
+        "".join(secrets.choice(_CLEAR_SIGNS) for _ in range(_GROUP)) for _ in range(_GROUPS)
+    )
 
 
 def password_problem(password: str) -> str | None:

@@ -24,6 +24,7 @@ from chat_server.certificates import (
 )
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
+from chat_server.cost_raising import CostRaising
 from chat_server.delivery import Delivery
 from chat_server.endpoints import Endpoint, endpoints, listen
 from chat_server.event_log import EventLog
@@ -61,16 +62,22 @@ class ChatServer:
         self._delivery = Delivery(config)
         bans = Bans()
         self._hub: Hub[Outbox] = Hub(
-            self._delivery.deliver, accounts.has, LocalClock(), bans.shut_out
+            self._delivery.deliver,
+            accounts.has,
+            LocalClock(),
+            may_be_followed=accounts.knows,
+            is_shut_out=bans.shut_out,
         )
+        passwords = PasswordPool()
         self._shared = Shared(
             config=config,
             hub=self._hub,
             delivery=self._delivery,
             accounts=accounts,
-            passwords=PasswordPool(),
+            passwords=passwords,
             throttle=LoginThrottle(config.login_failures, config.login_failure_window),
             bans=bans,
+            cost_raising=CostRaising(config.bcrypt_cost, accounts, passwords, log),
             log=log,
         )
         self._admissions = Admissions(config, bans)
@@ -114,7 +121,7 @@ class ChatServer:
 
     def measure(self) -> Measurement:
         """The numbers of this moment. Any thread; waits for nothing that could hang for long."""
-        return measure(self._shared, self.client_count)
+        return measure(self._shared, self.client_count, self._refusal_log.counts())
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
         """Let `observe` be told how many seconds each fan-out took."""
@@ -149,6 +156,8 @@ class ChatServer:
             for listener in self._listeners:
                 listener.close()
             raise
+        for path, mode in self._accounts.exposed():
+            self._log.users_exposed(str(path), mode)
         for name in sorted(self._config.operators):
             if not self._accounts.has(name):
                 self._log.operator_without_account(name)
@@ -160,15 +169,21 @@ class ChatServer:
         self._acceptor.start()
 
     def look_at_users(self) -> None:
-        """Read the users file again if it changed; removed users' sessions end (section 2)."""
+        """Read the users file again if it changed; what became of accounts ends their sessions.
+
+        Those of removed and of disabled ones, each with its last line (section 2). Main thread.
+        """
         change = self._accounts.look()
         if change.error is not None:
             self._log.users_broken(change.error)
         if change.count is not None:
             self._log.users_reloaded(change.count)
-        if change.removed:
-            for user in self._hub.remove_users(change.removed):
-                self._log.removed(user)
+        # The accounts are in use by now: nobody who is logged out here comes in behind it.
+        for user in self._hub.remove_users(change.removed):
+            self._log.removed(user)
+        for user in self._hub.end_sessions(change.disabled, replies.LOGGED_OUT_ACCOUNT_DISABLED):
+            self._log.disabled(user)
+        if change.removed or change.disabled:
             self._delivery.drain()
 
     def reload_certificate(self) -> None:

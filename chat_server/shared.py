@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chat_server.address_limits import LoginThrottle
 from chat_server.bans import Bans
 from chat_server.config import Config
+from chat_server.cost_raising import CostRaising
 from chat_server.delivery import Delivery
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
@@ -26,4 +27,5 @@ class Shared:
     passwords: PasswordPool
     throttle: LoginThrottle
     bans: Bans
+    cost_raising: CostRaising
     log: EventLog

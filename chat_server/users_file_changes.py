@@ -1,52 +1,181 @@
-"""Changes of the users file: one at a time on this machine, each whole or not at all."""
+"""Changes of the users file: one at a time on this machine, each whole or not at all.
+
+What may be changed by hand, and why a change is safe at every moment between the writing of the two
+files, is told in `users_file`. Every function here reads the files under the lock of all who change
+them, so nobody's change is lost. Names are canonical. Where `UsersFileError` or another error is
+raised, nobody who could not log in can now, and nobody but one whose account was being disabled can
+no more.
+"""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
-import secrets
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from chat_server.printable import one_line
-from chat_server.users import UsersFileError, read_accounts
+from chat_server.accounts import Accounts
+from chat_server.look_alikes import look_alike
+from chat_server.users_file import (
+    Contents,
+    Fingerprints,
+    companion,
+    load,
+    load_if_any,
+)
+from chat_server.users_file_form import UsersFileError
+from chat_server.whole_files import alone_in_folder, delete_file, write_whole
 
 
 class AccountExistsError(Exception):
     """The name has an account already."""
 
 
+class LooksAlikeError(Exception):
+    """The name could be taken for that of an account, which is `account`."""
+
+    def __init__(self, name: str, account: str) -> None:
+        super().__init__(f"{name} looks like {account}")
+        self.name = name
+        self.account = account
+
+
 class NoSuchAccountError(Exception):
     """The name has no account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The files before and after a hash was replaced; the same where others changed them after."""
+
+    before: Fingerprints
+    after: Fingerprints
 
 
 def add_account(path: Path, name: str, hashed: str) -> None:
     """Add an account; makes the file where there is none.
 
-    `name` is canonical. Raises `AccountExistsError` or `UsersFileError`; nothing has
-    changed then.
+    Raises `AccountExistsError`, `LooksAlikeError` or `UsersFileError`.
     """
-    with _alone(path):
-        accounts = dict(read_accounts(path)) if os.path.exists(path) else {}
-        if name in accounts:
-            raise AccountExistsError(name)
-        write_accounts(path, accounts | {name: hashed})
+    with _changing(path, load_if_any) as change:
+        now = change.accounts
+        check_new_name(name, now)
+        made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        change.to({**now, name: hashed}, now.disabled, {**now.created, name: made})
+
+
+def check_new_name(name: str, accounts: Accounts, instead_of: str | None = None) -> None:
+    """Raise `AccountExistsError` or `LooksAlikeError` where `name` can't be a new account's.
+
+    `instead_of`: whose name it is to replace, and may resemble. Two that look alike and are there
+    already are let be: nobody is locked out.
+    """
+    everyone = accounts.everyone
+    if name in everyone:
+        raise AccountExistsError(name)
+    twin = look_alike(name, (other for other in everyone if other != instead_of))
+    if twin is not None:
+        raise LooksAlikeError(name, twin)
 
 
 def remove_account(path: Path, name: str) -> None:
-    """Remove the account of the canonical `name`.
+    """Remove an account, disabled or not. Raises `NoSuchAccountError` or `UsersFileError`."""
+    with _changing(path) as change:
+        now = change.accounts
+        _check_is_there(name, now)
+        change.to(_without(now, name), _without(now.disabled, name), _without(now.created, name))
 
-    Raises `NoSuchAccountError` or `UsersFileError`; nothing has changed then.
+
+def rename_account(path: Path, old: str, new: str) -> None:
+    """Give an account another name; it stays where it is in the file, and disabled where it is.
+
+    Raises `NoSuchAccountError`, `AccountExistsError`, `LooksAlikeError` or `UsersFileError`.
     """
-    with _alone(path):
-        accounts = dict(read_accounts(path))
-        if accounts.pop(name, None) is None:
-            raise NoSuchAccountError(name)
-        write_accounts(path, accounts)
+    with _changing(path) as change:
+        now = change.accounts
+        _check_is_there(old, now)
+        check_new_name(new, now, instead_of=old)
+
+        def renamed(table: Mapping[str, str]) -> dict[str, str]:
+            return {new if name == old else name: value for name, value in table.items()}
+
+        # Whoever made `new` once and left it to itself has nothing to do with this one.
+        created = _without(now.created, new)
+        change.to(renamed(now), renamed(now.disabled), renamed(created))
+
+
+def set_hash(path: Path, name: str, hashed: str) -> None:
+    """Give an account, disabled or not, another password's hash.
+
+    Raises `NoSuchAccountError` or `UsersFileError`.
+    """
+    with _changing(path) as change:
+        now = change.accounts
+        _check_is_there(name, now)
+        if name in now.disabled:
+            change.to(now, {**now.disabled, name: hashed}, now.created)
+        else:
+            change.to({**now, name: hashed}, now.disabled, now.created)
+
+
+def disable_account(path: Path, name: str) -> bool:
+    """Let an account log in no more; False where that is so already.
+
+    Raises `NoSuchAccountError` or `UsersFileError`.
+    """
+    with _changing(path) as change:
+        now = change.accounts
+        _check_is_there(name, now)
+        if name in now.disabled:
+            return False
+        change.to(_without(now, name), {**now.disabled, name: now[name]}, now.created)
+        return True
+
+
+def enable_account(path: Path, name: str) -> bool:
+    """Let a disabled account log in again; False where it may already.
+
+    Raises `NoSuchAccountError` or `UsersFileError`.
+    """
+    with _changing(path) as change:
+        now = change.accounts
+        _check_is_there(name, now)
+        if name not in now.disabled:
+            return False
+        change.to({**now, name: now.disabled[name]}, _without(now.disabled, name), now.created)
+        return True
+
+
+def replace_hash(
+    path: Path,
+    name: str,
+    checked: str,
+    new: str,
+    *,
+    wanted: Callable[[], bool],
+    patience: float,
+) -> Replaced | None:
+    """Give an account that may log in the hash `new` where it still has the hash `checked`.
+
+    `wanted` is asked right before the file is replaced. Returns None, and nothing has changed,
+    where the hash is another by now, where the account may not log in, or where it is not wanted.
+    Waits at most `patience` seconds for others who change the file. Raises `UsersFileError`.
+    """
+    with _changing(path, patience=patience) as change:
+        now = change.accounts
+        if now.get(name) != checked:
+            return None
+        listed = {**now, name: new}
+        if not change.to(listed, now.disabled, now.created, wanted):
+            return None
+        before = after = change.contents.fingerprints
+        with suppress(UsersFileError):
+            written = load(path)
+            if written.users == _as_json(listed):  # and not by hand changed again by now
+                after = written.fingerprints
+        return Replaced(before, after)
 
 
 def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
@@ -54,100 +183,81 @@ def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
 
     Raises `UsersFileError`.
     """
-    with _alone(path):
-        if os.path.exists(path):
+    with _changing(path, load_if_any) as change:
+        if change.contents.fingerprints[0] is not None:
             return False
-        write_accounts(path, accounts)
+        change.to(accounts, change.accounts.disabled, change.accounts.created)
         return True
 
 
-def write_accounts(path: Path, accounts: Mapping[str, str]) -> None:
-    """Write the file anew, so that a reader finds the old one or the new one and nothing between.
+@dataclass(slots=True)
+class _Changing:
+    """The files as they are, read under the lock, and the way to change them."""
 
-    A new file gets mode 0600; an old one's mode and owner stay. Raises `UsersFileError`. Whoever
-    has read the file to change it holds the lock that `add_account` takes.
-    """
-    data = (json.dumps(dict(accounts), indent=2, ensure_ascii=False) + "\n").encode()
-    target = Path(os.path.realpath(path))  # replacing a symlink would leave its target behind
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        file = os.open(
-            draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            with open(file, "wb") as stream:
-                _inherit(target, file)
-                stream.write(data)
-                stream.flush()
-                os.fsync(file)
-            os.replace(draft, target)
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink()
-            raise
-    except OSError as error:
-        raise UsersFileError(f"{one_line(str(path))}: not written: {_why(error)}") from None
-    _sync_folder(target.parent)
+    contents: Contents
+    accounts: Accounts
 
+    def to(
+        self,
+        listed: Mapping[str, str],
+        disabled: Mapping[str, str],
+        created: Mapping[str, str],
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> bool:
+        """Write what has changed, in the order that is safe at every moment in between.
 
-def _inherit(target: Path, file: int) -> None:
-    """Give the draft the owner and the mode of the file that it will replace, if there is one."""
-    try:
-        old = target.stat()
-    except FileNotFoundError:
-        return
-    new = os.fstat(file)
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.fchown(file, old.st_uid, old.st_gid)  # before the mode: chown takes bits away
-    os.fchmod(file, stat.S_IMODE(old.st_mode))
+        False, and nothing is written, where the users file was to change and is not `wanted`.
+        Raises `UsersFileError`.
+        """
+        now = self.accounts
+        if set(disabled) & set(now):
+            self._write_more(disabled, created)
+            return self._write_users(listed, wanted)
+        if not self._write_users(listed, wanted):
+            return False
+        # When an account was made is no reason to call a change failed that is in force.
+        with suppress(UsersFileError) if disabled == now.disabled else nullcontext():
+            self._write_more(disabled, created)
+        return True
 
+    def _write_users(self, listed: Mapping[str, str], wanted: Callable[[], bool]) -> bool:
+        contents, now = self.contents, self.accounts
+        before = contents.fingerprints[0]
+        unchanged = dict(listed) == dict(now) and not now.listed_though_disabled
+        if unchanged and before is not None:
+            return True
+        return write_whole(contents.path, _as_json(listed), before, wanted=wanted)
 
-def _sync_folder(folder: Path) -> None:
-    with suppress(OSError):  # the file is in place; some file systems can't sync a folder
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def _write_more(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
+        contents, now = self.contents, self.accounts
+        beside, before = companion(contents.path), contents.fingerprints[1]
+        if disabled == now.disabled and created == now.created and not now.listed_though_disabled:
+            return
+        tables = {"disabled": disabled, "created": created}
+        filled = {name: dict(table) for name, table in tables.items() if table}
+        if filled:
+            write_whole(beside, _as_json(filled), before, owned_as=contents.path)
+        elif before is not None:
+            delete_file(beside)
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock of all who change a users file in the folder of `path`.
-
-    The lock is on the folder itself: it leaves no file behind, and unlike the users file, the
-    folder is not replaced while somebody waits for its lock.
-    """
-    folder = Path(os.path.realpath(path)).parent
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise UsersFileError(f"{one_line(str(path))}: its folder: {_why(error)}") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:
-            raise UsersFileError(
-                f"{one_line(str(path))}: its folder can't be locked ({_why(error)});"
-                " keep the file on a local disk"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
+def _changing(
+    path: Path, read: Callable[[Path], Contents] = load, *, patience: float | None = None
+) -> Iterator[_Changing]:
+    with alone_in_folder(path, patience):
+        contents = read(path)
+        yield _Changing(contents, contents.accounts())
 
 
-def _why(error: OSError) -> str:
-    words = one_line(error.strerror or str(error))
-    cures = {
-        errno.EACCES: "run this as a user that may write there",
-        errno.EPERM: "run this as the file's owner",
-        errno.ENOENT: "make the folder first",
-        errno.EROFS: "name a file on a disk that can be written",
-        errno.ENOSPC: "make room on the disk",
-        errno.EDQUOT: "make room within your quota",
-        errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-        errno.EBUSY: "it is a mount of its own: mount its folder instead",
-        errno.ENOTDIR: "name a file in a folder",
-    }
-    cure = cures.get(error.errno or 0)
-    return f"{words}; {cure}" if cure else words
+def _check_is_there(name: str, accounts: Accounts) -> None:
+    if name not in accounts.everyone:
+        raise NoSuchAccountError(name)
+
+
+def _without(table: Mapping[str, str], name: str) -> dict[str, str]:
+    return {other: value for other, value in table.items() if other != name}
+
+
+def _as_json(table: Mapping[str, object]) -> bytes:
+    return (json.dumps(dict(table), indent=2, ensure_ascii=False) + "\n").encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chat_server.wire.protocol import canonical_name, published_form, words
@@ -19,6 +19,16 @@ class Account:
     port: int
     user: str
     password: str = field(repr=False)
+    before: str = field(default="", repr=False)
+    """What the password was, while it is not known whether a change of it was made; else empty."""
+
+    def with_password(self, new: str) -> Account:
+        """The same, whose password is known to be `new`."""
+        return replace(self, password=new, before="")
+
+    def in_doubt(self, new: str) -> Account:
+        """The same, whose password is `new` or still the one of now: the new one is tried first."""
+        return replace(self, password=new, before=self.password)
 
     @property
     def server(self) -> str:

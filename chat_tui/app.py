@@ -167,7 +167,7 @@ class ChatApp(HouseStyle):
         self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
         profile = self._own.configuration.profile(asked.profile)
         room = self._start.room or (profile.room if profile else None)
-        self.chat_mode.sign_in(asked, room)
+        self.chat_mode.sign_in(asked, room, profile.source if profile else "")
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:

@@ -102,7 +102,14 @@ class Attention:
         if self._settings.bell:
             self._terminal.ring()
         if self._settings.desktop_notification:
-            entry = call.entry
-            private = entry.kind is EntryKind.PRIVATE
-            who = entry.author if private else f"{entry.author} in {call.place}"
-            self._terminal.notify(f"{who}: {entry.text}")
+            self._terminal.notify(_words(call))
+
+
+def _words(call: Call) -> str:
+    entry = call.entry
+    match entry.kind:
+        case EntryKind.ANNOUNCEMENT:
+            return entry.text
+        case EntryKind.PRIVATE:
+            return f"{entry.author}: {entry.text}"
+    return f"{entry.author} in {call.place}: {entry.text}"

@@ -78,6 +78,7 @@ class ChatMode:
         self.attention.use(settings)
         self.screen = ChatScreen(self.session, self.attention, self.catch_up, self._sign_out)
         self._asked: LoginScreen.SignIn | None = None
+        self._password_source = ""
         self._was_in: tuple[str, int, str] | None = None  # host, port, user
         self._ousted = False  # somebody else took our place on the server
         self._collection = QuietCollection()
@@ -85,9 +86,13 @@ class ChatMode:
 
     # What the app tells
 
-    def sign_in(self, asked: LoginScreen.SignIn, room: str | None) -> None:
-        """Try it. `room`: where to go first, unless one was in another at the same server."""
+    def sign_in(self, asked: LoginScreen.SignIn, room: str | None, source: str = "") -> None:
+        """Try it. `room`: where to go first, unless one was in another at the same server.
+
+        `source`: from where the profile takes the password, in words; empty: somebody types it.
+        """
         self._asked = asked
+        self._password_source = source
         self._shelf.save()
         address, account = (asked.host, asked.port), (asked.user, asked.password)
         if self._was_in is not None:  # back to where one was, if one was there
@@ -193,11 +198,15 @@ class ChatMode:
             case events.SignedIn() if asked is not None:
                 self._signed_in(asked)
             case events.SignInRefused(reason, retry):
+                self.screen.close_password_form()
                 self._around.show_form(wording.refusal(reason), not retry)
             case events.SignedOut(reason, by_request):
                 self._ousted = not by_request
+                self.screen.close_password_form()
                 user = "" if asked is None else asked.user
                 self._around.show_form(wording.ending(reason, user, asked=by_request), True)
+            case events.PasswordChanged() | events.PasswordRefused() | events.PasswordUnknown():
+                self.screen.password_answered(notice, self._password_source)
             case events.TextReturned():
                 self.screen.take_back(notice)
 

@@ -6,7 +6,7 @@ Texts in here are as the server sent them; the model makes them safe for a termi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -67,8 +67,8 @@ class SignInRefused:
 class SignedOut:
     """The server ended the session and means it: never retried by itself.
 
-    `asked`: the person had typed `/quit`; else somebody signed in elsewhere, or the account is
-    gone.
+    `asked`: the person had typed `/quit`; else somebody signed in elsewhere, an operator ended it,
+    or the account is gone or disabled.
     """
 
     reason: str
@@ -208,6 +208,35 @@ class ServerLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """An operator said `text` to everyone on the server, wherever they are."""
+
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    """Our password is `new` from now on; no `repr` shows it."""
+
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRefused:
+    """Our password is what it was."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordUnknown:
+    """It was asked to be `new`, and no answer came: it may be the one or the other."""
+
+    new: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TextReturned:
     """What was typed could not be sent and goes back to the composer.
 
@@ -268,6 +297,10 @@ Event = (
     | OwnUnconfirmed
     | OwnRefused
     | ServerLine
+    | Announced
+    | PasswordChanged
+    | PasswordRefused
+    | PasswordUnknown
     | TextReturned
     | WordsWaiting
     | RoundTrip

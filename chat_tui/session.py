@@ -13,6 +13,7 @@ from chat_server.wire.protocol import EVERYONE, LOBBY, Oversize
 from chat_server.wire.stream import Stream
 from chat_tui import events
 from chat_tui.account import Account, account
+from chat_tui.changed_password import NOT_CHANGED, Outcome, after, old_one_is_left
 from chat_tui.connection.backoff import Backoff
 from chat_tui.connection.bell import Bell
 from chat_tui.connection.connection import Connection
@@ -180,6 +181,18 @@ class ChatSession:
             self._acted([asked] if asked else [])
             self._talk()
 
+    def change_password(self, old: str, new: str) -> None:
+        """Ask the server for another password; neither is kept but to come back with.
+
+        What comes of it is a `PasswordChanged`, `PasswordRefused` or `PasswordUnknown` in
+        `take_notices`.
+        """
+        if self._dialogue is None:
+            self._notices.append(events.PasswordRefused(NOT_CONNECTED))
+            return
+        self._dialogue.change_password(old, new, self._clock())
+        self._talk()
+
     def resend(self, entry_id: int) -> bool:
         """Send an unconfirmed message of the place in view again, as a new entry.
 
@@ -260,7 +273,9 @@ class ChatSession:
         `SignedIn`: the chat may be shown. `SignInRefused`: back to the form with the reason (also
         when the server refuses the password during a reconnect). `SignedOut`: it will not be
         retried; say why and offer to sign in again, or leave where it was `asked` for by /quit.
-        `TextReturned`: put it back into the composer and say why.
+        `TextReturned`: put it back into the composer and say why. `PasswordChanged`,
+        `PasswordRefused`, `PasswordUnknown`: what became of a change, also of one that was typed;
+        of the last, one of the others tells more once we are back.
         """
         taken, self._notices = self._notices, []
         return taken
@@ -342,12 +357,21 @@ class ChatSession:
                 self._away_since = self.model.now()
                 self._go_offline(event.reason)
                 self._notices.append(event)
+            case events.PasswordChanged() | events.PasswordRefused() | events.PasswordUnknown():
+                self._password_answered(event)
             case events.TextReturned():
                 self._notices.append(event)
             case _ if not self._in_session:
                 self._early.append(event)
             case _:
                 self.model.apply(event)
+
+    def _password_answered(self, outcome: Outcome) -> None:
+        if self._account is not None:
+            self._account, told = after(self._account, outcome)
+            if told is not None:
+                self.model.apply(told)
+        self._notices.append(outcome)
 
     def _signed_in(self, event: events.SignedIn) -> None:
         account = self._account
@@ -365,6 +389,8 @@ class ChatSession:
         self._in_session = True
         if not self._coming_back:
             self._notices.append(event)
+        elif account is not None and account.before:
+            self._password_answered(events.PasswordChanged(account.password))
         self._coming_back = True
         self._online_since = self._clock()
 
@@ -372,6 +398,9 @@ class ChatSession:
         """A try came to nothing: a session that was lost goes on trying, a first one does not."""
         if self._coming_back and refused.retry:
             self._wait(refused.reason, at_least=refused.after)
+        elif self._coming_back and self._account and old_one_is_left(self._account, refused):
+            self._password_answered(events.PasswordRefused(NOT_CHANGED))
+            self._dial(self._account, ConnectionState.RETRYING)
         else:
             self._go_offline(refused.reason)
             self._notices.append(refused)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks.bench import Part
-from benchmarks.parts import client, crowd, growth, latency, logins, stalled, storms, throughput
+from benchmarks.parts import (
+    client,
+    crowd,
+    growth,
+    latency,
+    logins,
+    stalled,
+    storms,
+    throughput,
+    tls,
+)
 
 PARTS: Final[tuple[Part, ...]] = (
     throughput.PART,
@@ -16,5 +26,6 @@ PARTS: Final[tuple[Part, ...]] = (
     growth.PART,
     storms.JOINS,
     storms.DEPARTURES,
+    tls.PART,
     client.PART,
 )

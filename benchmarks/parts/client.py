@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from benchmarks.bench import Bench, Part
 from benchmarks.client.talker import Talker
 from benchmarks.client.terminal import Terminal
 from benchmarks.errors import DeliveryError
-from benchmarks.machine import resident_bytes
+from benchmarks.machine import processor_seconds, resident_bytes
 from benchmarks.servers import LOBBY, PROJECT, Server
 
 EMPTY: Final = "empty app"
@@ -39,8 +38,6 @@ IDLE_SECONDS: Final = 4.0
 
 _LETTERS: Final = "бгджзилпфцчшщэюя"
 """Drawn for nothing else: neither messages nor the client's own words hold one."""
-
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 def _measure(bench: Bench) -> None:
@@ -130,20 +127,15 @@ def _type(bench: Bench, who: str, rate: int, terminal: Terminal) -> None:
 
 def _idle(bench: Bench, who: str, terminal: Terminal) -> None:
     """Note the share of a core that it takes while nothing happens."""
-    before = _processor_seconds(terminal.process)
+    before = processor_seconds(terminal.process)
     terminal.watch(IDLE_SECONDS)
-    used = _processor_seconds(terminal.process) - before
+    used = processor_seconds(terminal.process) - before
     bench.figures.add("client-idle", who, "percent", used / IDLE_SECONDS * 100)
 
 
 def _until_quiet(terminal: Terminal) -> None:
     """Let it draw all that has come."""
     terminal.watch(0.5)
-
-
-def _processor_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 PART: Final = Part("client", "The full-screen client", _measure, 1, 38)

@@ -13,7 +13,7 @@ RATE: Final = 2_500
 SECONDS: Final = 5.0
 """Four megabytes and more: what the kernel keeps for the one who never reads has to be full."""
 
-PEER_REPS: Final = 3
+PEER_REPS: Final = 2
 """They cut nobody in that time and take it all; more repetitions would tell nothing new."""
 
 QUIET: Final = 1.0
@@ -44,4 +44,4 @@ def _measure_server(bench: Bench, server: Server) -> None:
         bench.figures.add("stalled", server.kind.name, "late_episodes", result["late_episodes"])
 
 
-PART: Final = Part("stalled", "A receiver that never reads", _measure, 1, 15)
+PART: Final = Part("stalled", "A receiver that never reads", _measure, 1, 10)

@@ -31,6 +31,9 @@ INVALID_LOGIN_FORMAT: Final = "Invalid login format"
 AUTHENTICATION_FAILED: Final = "Authentication failed"
 WRONG_PASSWORD: Final = "Wrong password"
 """How `/passwd` refuses the old password; a new one that can't be is told by its rule."""
+DEMO_PASSWORD_REFUSED: Final = "Everybody knows the demo password; choose another"
+PASSWORD_NOT_STORED: Final = "Password not changed: the server can't write its users file"
+ACCOUNTS_BUSY: Final = "Password not changed: the accounts are being changed; try again"
 LOGIN_TIMED_OUT: Final = "Login timed out"
 TOO_MANY_CONNECTIONS: Final = "Too many connections from your address; try again later"
 SERVER_FULL: Final = "Server is full; try again later"
@@ -322,6 +325,8 @@ _ROOM_CLOSED: Final = _parser(r"Room '([^']+)' closed")
 _RETRY: Final = _parser(
     rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
 )
+_BANNED: Final = _parser(rf"({BANNED_ACCOUNT}|{BANNED_ADDRESS})(?:; .*)?")
+_KICKED_WITH_REASON: Final = _parser(rf"{_KICKED}: (.*)")
 _ANNOUNCEMENT: Final = _parser(r"Announcement from ([^ :]+): (.*)")
 
 
@@ -384,6 +389,21 @@ def parse_retry_after(text: str) -> int | None:
 def is_logged_out(text: str) -> bool:
     """Whether a reply ends the session for good: coming back by itself would be unwelcome."""
     return text.startswith(_LOGGED_OUT)
+
+
+def parse_kicked(text: str) -> str | None:
+    """The reason that an operator gave for ending a session, maybe none (""), or None."""
+    if text == _KICKED:
+        return ""
+    return _first_group(_KICKED_WITH_REASON, text)
+
+
+def parse_banned(text: str) -> str | None:
+    """Who is shut out, says an error: `BANNED_ACCOUNT`, `BANNED_ADDRESS`, or None.
+
+    For how long, `parse_retry_after` tells.
+    """
+    return _first_group(_BANNED, text)
 
 
 def parse_announcement(text: str) -> tuple[str, str] | None:

@@ -22,29 +22,31 @@ from chat_server.wire.protocol import (
 from chat_tui import events
 from chat_tui.dialogue.following import Following
 from chat_tui.dialogue.held import Deed, Held, Move, Wanted
+from chat_tui.dialogue.lookout import Lookout
 from chat_tui.dialogue.outbound import Outbound
 from chat_tui.dialogue.own_words import OwnWords
+from chat_tui.dialogue.password_change import PasswordChange
 from chat_tui.dialogue.private_words import Privately, PrivateWords
-from chat_tui.dialogue.pulse import Pulse
 from chat_tui.dialogue.requests import (
     Answer,
     Kind,
     Notice,
     Origin,
     Request,
+    is_shown,
     read_failure,
     read_notice,
     read_reply,
     request,
 )
 from chat_tui.dialogue.submission import lines_of
+from chat_tui.dialogue.unsaid import Unsaid
 from chat_tui.dialogue.wish import Wish
 from chat_tui.events import Event
+from chat_tui.secret_lines import masked
 from chat_tui.typed import CommandLine
 
 _Shown = Literal["reply", "error", "notice"]
-
-_SIGNS_OF_LIFE = ("/rooms", "/subs", "/who")
 
 
 class Conversation:
@@ -67,14 +69,14 @@ class Conversation:
         """`name` signed in just now. `tell` takes what is learned."""
         self._tell = tell
         self._room = LOBBY
-        self._presence = False
         self._held = Held()
+        self._unsaid = Unsaid(self._held, tell)
         self._following = Following(wish.follow)
-        self._pulse = Pulse(now)
         self._out = Outbound(commands, now)
+        self._lookout = Lookout(self._out, now)
         self._own = OwnWords(name, self._out, own_ids, tell)
         self._private = PrivateWords(self._out, own_ids, tell)
-        self._waiting: dict[str, str] = {}  # as it was told last
+        self._password = PasswordChange(self._out, tell)
         self.last_words = ""
         """What the server said about why it is going to hang up."""
         self.goodbye: events.SignedOut | None = None
@@ -158,19 +160,16 @@ class Conversation:
         request_made = self._out.ask(word, name, origin=Origin.CLICKED, now=now)
         return None if request_made is None else request_made.line
 
+    def change_password(self, old: str, new: str, now: float) -> None:
+        """Ask for another password; what comes of it is told."""
+        self._password.ask(old, new, now)
+
     def settle(self) -> None:
         """The connection is over: say what has become of all that was under way."""
         self._own.settle()
         self._private.settle()
-        returned, commands, private = self._held.take_all()
-        self._tell_what_waits()
-        lost = "The connection was lost: it was not sent"
-        if returned:
-            self._tell(events.TextReturned(returned, lost))
-        for wanted in private:
-            self._tell(wanted.returned(lost))
-        for line in commands:
-            self._show(f"Not sent: {line}", "error")
+        self._password.settle()
+        self._unsaid.settle(self._goal)
 
     @property
     def is_settled(self) -> bool:
@@ -209,18 +208,12 @@ class Conversation:
 
     def heard(self, now: float) -> None:
         """The newest bytes came then, if only part of a line."""
-        self._pulse.heard(now)
+        self._lookout.heard(now)
 
     def tick(self, now: float) -> bool:
         """Time has passed; False where the server is dead."""
-        if self._pulse.is_dead(now):
+        if not self._lookout.tick(now):
             return False
-        sign_of_life = next((word for word in _SIGNS_OF_LIFE if word in self._out.commands), None)
-        if sign_of_life is not None and self._pulse.heartbeat_due(now):
-            self._out.hurry()
-            self._out.ask_once(sign_of_life, now)
-        elif self._pulse.look_due(now):
-            self._look_around(now)
         for asked in self._out.give_up(now):
             self._unanswered(asked, now)
         self._go_on(now)
@@ -228,8 +221,11 @@ class Conversation:
 
     def _replied(self, text: str, now: float) -> None:
         notice = read_notice(text)
+        announced = replies.parse_announcement(text)
         if replies.is_logged_out(text):
             self.goodbye = events.SignedOut(text)
+        elif announced is not None:
+            self._announced(*announced, now)
         elif text == replies.SHUTTING_DOWN:
             self.last_words = text
             self._show(text, "notice")
@@ -238,11 +234,17 @@ class Conversation:
         else:
             self._answered(text, read_reply(text), "reply", now)
 
+    def _announced(self, author: str, text: str, now: float) -> None:
+        oldest = self._out.oldest
+        if oldest is not None and oldest.subject == "/announce" and author == self._own.name:
+            self._out.take_oldest(now)  # our own: it may be all that answers the command
+        self._tell(events.Announced(author, text))
+
     def _noticed(self, notice: Notice, now: float) -> None:
         oldest = self._out.oldest
         if oldest is not None and oldest.listed:
             oldest.notices.append(notice)
-        self._pulse.people_moved(now)
+        self._lookout.people_moved(now)
         if not (
             isinstance(notice, events.PersonJoined | events.PersonLeft)
             and notice.name == self._own.name
@@ -252,10 +254,11 @@ class Conversation:
     def _failed(self, text: str, now: float) -> None:
         answer = read_failure(text)
         oldest = self._out.oldest
-        if answer is None and oldest is not None and oldest.kind is Kind.JOIN:
-            # In words that are not known here. Were it none of the join's, then the room will
-            # follow its answer all the same, and what waits for it is safe in the composer.
-            answer = Answer(Kind.JOIN, None, failed=True)
+        if answer is None and oldest is not None and oldest.kind in (Kind.JOIN, Kind.PASSWORD):
+            # In words that are not known here, as the rules for passwords are. Were it none of the
+            # join's, then the room will follow its answer all the same, and what waits for it is
+            # safe in the composer.
+            answer = Answer(oldest.kind, None, failed=True)
         self._answered(text, answer, "error", now)
 
     def _answered(self, text: str, answer: Answer | None, kind: _Shown, now: float) -> None:
@@ -277,15 +280,9 @@ class Conversation:
                 self._refused(asked, text, now)
         if not answer.failed and not answer.more:
             self._learn(answer, asked, now)
-        if self._is_shown(answer, asked):  # last: what answers a /join stands in the new room
+        # Last: what answers a /join stands in the new room.
+        if not self._out.was_given_up(answer) if asked is None else is_shown(answer, asked):
             self._show(text, kind)
-
-    def _is_shown(self, answer: Answer, asked: Request | None) -> bool:
-        if asked is None:
-            return not self._out.was_given_up(answer)
-        if answer.failed:
-            return asked.origin is not Origin.OWN and asked.kind is not Kind.JOIN  # see JoinFailed
-        return asked.origin is Origin.TYPED and asked.kind is not Kind.QUIT  # see SignedOut
 
     def _learn(self, answer: Answer, asked: Request | None, now: float) -> None:
         subject = answer.subject or ""
@@ -301,9 +298,11 @@ class Conversation:
                 self._following.follows_not(subject)
                 self._tell(events.Unfollowed(subject))
             case Kind.PRESENCE:
-                self._presence = subject == "on"
+                self._lookout.presence = subject == "on"
             case Kind.PRIVATE:
                 self._private.delivered(asked)
+            case Kind.PASSWORD:
+                self._password.granted(asked)
             case Kind.QUIT if asked is not None:
                 self.goodbye = events.SignedOut(replies.GOODBYE, asked=True)
         if asked is None:
@@ -324,6 +323,8 @@ class Conversation:
             self._join_failed(asked, reason, now)
         elif asked.kind is Kind.PRIVATE:
             self._private.refused(asked, reason)
+        elif asked.kind is Kind.PASSWORD:
+            self._password.refused(asked, reason)
         elif asked.kind is Kind.SUBSCRIBE and not self._own.answered(asked, None):
             self._following.refused(asked.subject)
         elif asked.kind is Kind.SUBS:
@@ -332,27 +333,22 @@ class Conversation:
     def _unanswered(self, asked: Request, now: float) -> None:
         """A request has got no answer that could be understood, and will get none any more."""
         if asked.origin is Origin.TYPED and asked.kind not in (Kind.JOIN, Kind.OTHER):
-            self._show(f"No answer to {asked.line}", "error")
+            self._show(f"No answer to {masked(asked.line)}", "error")
         self._private.unanswered(asked)
+        self._password.unanswered(asked)
         self._refused(asked, "The server did not answer", now)
 
     def _join_failed(self, asked: Request, reason: str, now: float) -> None:
         if asked.origin is Origin.OWN:  # on the way back to where we were before: it ends here
             self._entered(self._room, now)
         self._tell(events.JoinFailed(asked.subject, reason))
-        returned, lost, others = self._held.take_until_move()
-        if returned:
-            self._tell(events.TextReturned(returned, reason))
-        for line in lost:
-            self._show(f"Not sent: {line}", "error")
-        for wanted in others:
+        for wanted in self._unsaid.move_failed(reason):
             self._perform(wanted, now)
 
     def _entered(self, room: str, now: float) -> None:
         self._room = room
         self._tell(events.Joined(room))
-        self._out.ask_once("/who", now)
-        self._look_around(now)
+        self._lookout.entered(now)
 
     # What goes out.
 
@@ -367,14 +363,7 @@ class Conversation:
         if refused:
             self._show(f"No longer following {', '.join(refused)}: the server refuses it", "error")
         self._out.advance(now)
-        self._tell_what_waits()
-
-    def _tell_what_waits(self) -> None:
-        """Whoever keeps what is typed on disk has to know of it, too."""
-        waiting = self._held.texts(self._goal) if self._held else {}
-        if waiting != self._waiting:
-            self._waiting = waiting
-            self._tell(events.WordsWaiting(waiting))
+        self._unsaid.tell_what_waits(self._goal)
 
     def _is_on_the_move(self) -> bool:
         return any(asked.kind is Kind.JOIN for asked in self._out.requests())
@@ -402,12 +391,7 @@ class Conversation:
             return
         self._out.send(asked, now)
         self._own.unsubscribed(asked, now)
-
-    def _look_around(self, now: float) -> None:
-        self._pulse.looked(now)
-        self._out.ask_once("/rooms", now)
-        if not self._presence:
-            self._out.ask_once("/who", now)
+        self._password.typed(asked, line.arguments)
 
     def _show(self, text: str, kind: _Shown) -> None:
         self._tell(events.ServerLine(text, kind))

@@ -107,6 +107,13 @@ class Dialogue:
             return self._conversation.toggle_follow(name, now)
         return None
 
+    def change_password(self, old: str, new: str, now: float) -> None:
+        """Ask for another password; what comes of it is told by an event."""
+        if self._conversation is None or self.ending is not None:
+            self._events.append(events.PasswordRefused(NOT_CONNECTED))
+        else:
+            self._conversation.change_password(old, new, now)
+
     # What comes from outside.
 
     def receive(self, line: str, now: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chat_server.wire.protocol import Text
 from chat_tui.dialogue.private_words import Privately
 from chat_tui.dialogue.requests import Kind, Origin, request
+from chat_tui.secret_lines import holds_secret
 from chat_tui.typed import CommandLine, composed, deed_line
 
 
@@ -117,7 +118,8 @@ class Held:
 def _returned(items: Iterable[Wanted]) -> tuple[str, list[str]]:
     """What goes back to the composer, and which lines can't.
 
-    Commands can't stand among several lines: there they would be said aloud.
+    Commands can't stand among several lines: there they would be said aloud. What holds a password
+    never goes back: it would be kept as a draft, and be there for all who look.
     """
     texts: list[str] = []
     commands: list[str] = []
@@ -128,6 +130,6 @@ def _returned(items: Iterable[Wanted]) -> tuple[str, list[str]]:
             commands.append(item.line)
         elif isinstance(item, Deed | Privately):
             commands.append(item.command.line)
-    if not texts and len(commands) == 1:
+    if not texts and len(commands) == 1 and not holds_secret(commands[0]):
         return commands[0], []
     return composed(texts), commands

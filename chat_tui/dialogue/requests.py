@@ -17,6 +17,7 @@ from typing import Final
 from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, canonical_name, echoed
 from chat_tui.events import PersonJoined, PersonLeft, RoomClosed, RoomOpened
+from chat_tui.secret_lines import PASSWD
 from chat_tui.typed import CommandLine
 
 UNANSWERED: Final = 30.0
@@ -42,6 +43,7 @@ class Kind(Enum):
     PRESENCE = auto()
     QUIT = auto()
     PRIVATE = auto()
+    PASSWORD = auto()
     OTHER = auto()
     """A command whose answers are not known here."""
 
@@ -57,6 +59,7 @@ _KINDS: Final = {
     "/presence": Kind.PRESENCE,
     "/quit": Kind.QUIT,
     "/msg": Kind.PRIVATE,
+    PASSWD: Kind.PASSWORD,
 }
 
 
@@ -87,7 +90,7 @@ class Answer:
 class Request:
     """A command on its way. `subject`: the room or name that it is about, "" where any fits."""
 
-    line: str
+    line: str = field(repr=False)
     kind: Kind
     subject: str
     origin: Origin
@@ -131,11 +134,20 @@ def request(asked: CommandLine, origin: Origin) -> Request:
     subject = asked.arguments[0] if len(asked.arguments) == 1 else ""
     if kind is Kind.PRIVATE and asked.arguments:
         subject = asked.arguments[0]
-    if asked.word == "/leave":
+    if kind is Kind.PASSWORD:
+        subject = ""
+    elif asked.word == "/leave":
         subject = "" if asked.arguments else LOBBY
     elif kind is Kind.OTHER:
         subject = asked.word
     return Request(asked.line, kind, subject, origin)
+
+
+def is_shown(answer: Answer, asked: Request) -> bool:
+    """Whether the log shows this answer to `asked`."""
+    if answer.failed:
+        return asked.origin is not Origin.OWN and asked.kind is not Kind.JOIN  # see JoinFailed
+    return asked.origin is Origin.TYPED and asked.kind is not Kind.QUIT  # see SignedOut
 
 
 def read_reply(text: str) -> Answer | None:
@@ -156,6 +168,8 @@ def read_reply(text: str) -> Answer | None:
     if members is not None:
         room, part = members
         return Answer(Kind.WHO, room, part.items, more=part.more)
+    if text == replies.PASSWORD_CHANGED:
+        return Answer(Kind.PASSWORD, None)
     if text in (replies.presence(True), replies.presence(False)):
         return Answer(Kind.PRESENCE, text.rsplit(" ", 1)[-1])
     return Answer(Kind.QUIT, None) if text == replies.GOODBYE else None
@@ -190,6 +204,8 @@ def read_failure(text: str) -> Answer | None:
             return Answer(kind, name, failed=True)
     if text == replies.CANNOT_SUBSCRIBE_OF_OLD:
         return Answer(Kind.SUBSCRIBE, None, failed=True)
+    if text == replies.WRONG_PASSWORD or replies.parse_retry_after(text) is not None:
+        return Answer(Kind.PASSWORD, None, failed=True)
     word = replies.parse_usage(text) or replies.parse_unknown_command(text)
     if word is None:
         return None

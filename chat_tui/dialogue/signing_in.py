@@ -17,8 +17,15 @@ ANSWER_WITHIN: Final = 60.0
 COMMANDS_WITHIN: Final = 5.0
 """Seconds after a successful login in which the list of commands has to come."""
 
-_NEVER_AGAIN: Final = frozenset({replies.AUTHENTICATION_FAILED, replies.INVALID_LOGIN_FORMAT})
-"""Refusals that another try with the same words will not change."""
+_NEVER_AGAIN: Final = frozenset(
+    {
+        replies.AUTHENTICATION_FAILED,
+        replies.INVALID_LOGIN_FORMAT,
+        replies.BANNED_ACCOUNT,
+        replies.BANNED_ADDRESS,
+    }
+)
+"""Refusals that another try with the same words will not change. A ban that ends says when."""
 
 
 class SigningIn:

@@ -12,7 +12,10 @@ _KEPT: Final = 16
 
 
 class Call(NamedTuple):
-    """Somebody addressed us just now, in this place: by name, or to us alone."""
+    """Somebody addressed us just now, in this place: by name, or to us alone.
+
+    An announcement is of no place: that is empty then.
+    """
 
     place: str
     entry: Entry

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from chat_server.wire import replies
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.calls import Call, Calls
 from chat_tui.model.conversations import Conversations, person_of, place_of
 from chat_tui.model.drafts import Drafts
-from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.entries import KINDS_OF_SERVER_LINES, Entry, EntryKind, EntryState
 from chat_tui.model.gaps import Elsewhere, from_to
 from chat_tui.model.history import History
 from chat_tui.model.mentions import Mentions
@@ -25,12 +26,6 @@ from chat_tui.model.unproved import UnprovedWords
 from chat_tui.model.unread import Unread
 from chat_tui.model.wire_record import WireRecord
 from chat_tui.typed import composed, deed_line, said_by
-
-_SERVER_LINE_KINDS = {
-    "reply": EntryKind.SERVER,
-    "error": EntryKind.ERROR,
-    "notice": EntryKind.NOTICE,
-}
 
 
 class Pane(Enum):
@@ -224,7 +219,9 @@ class ChatModel:
                 self._apply_to_subscriptions(event)
             case events.ServerLine(text, kind):
                 place = self.room if kind == "notice" else self.place
-                self._add(place, _SERVER_LINE_KINDS[kind], text)
+                self._add(place, KINDS_OF_SERVER_LINES[kind], text)
+            case events.Announced(author, text):
+                self._announced(safe_name(author), text)
             case events.JoinFailed(room, reason):
                 self._went_to(safe_name(room))
                 self._add(self.place, EntryKind.ERROR, reason)
@@ -234,7 +231,7 @@ class ChatModel:
                 self._gap(lost_at, back_at)
             case events.WordsWaiting(texts):
                 self.waiting = {safe_name(place): text for place, text in texts.items()}
-            case events.SignInRefused() | events.TextReturned():
+            case _:
                 pass  # for the screen: ChatSession.take_notices
 
     def _apply_to_rooms(
@@ -334,6 +331,12 @@ class ChatModel:
         if entry.kind is EntryKind.PRIVATE or self.mentions.are_in(entry.text):
             self._calls.add(place, entry)
 
+    def _announced(self, author: str, text: str) -> None:
+        entry = self._add(self.place, EntryKind.ANNOUNCEMENT, replies.announcement(author, text))
+        if author != self.user:
+            self.unread.add(self.place, "")
+            self._calls.add("", entry)  # of no place: also where the one in view is muted
+
     def _own_pending(self, said: events.OwnPending) -> None:
         place = safe_name(said.room)
         typed = deed_line(said.text).line if said.is_action else composed([said.text])
@@ -386,9 +389,9 @@ class ChatModel:
             if place == self.room or place.startswith("@"):  # those left before have gaps anyway
                 self._add(place, EntryKind.GAP, text)
 
-    def _add(self, room: str, kind: EntryKind, text: str) -> None:
-        self.log_of(room).append(kind, self.now(), safe_text(text))
+    def _add(self, room: str, kind: EntryKind, text: str) -> Entry:
         self._log_changed(room)
+        return self.log_of(room).append(kind, self.now(), safe_text(text))
 
     def _log_changed(self, room: str) -> None:
         if room == self.place:

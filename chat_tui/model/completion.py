@@ -91,7 +91,7 @@ def _command(word: str) -> Choice:
     known = KNOWN_COMMANDS.get(word)
     if known is None:
         return Choice(f"{word} ", word, "")
-    end = "" if known.argument is Argument.NONE else " "
+    end = "" if known.argument in (Argument.NONE, Argument.SECRET) else " "
     return Choice(word + end, known.form, known.does)
 
 

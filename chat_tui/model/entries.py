@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 
 class EntryKind(Enum):
@@ -15,11 +16,21 @@ class EntryKind(Enum):
     PRIVATE = "private"
     SERVER = "server"
     """An answer of the server to what was typed, or a line of its own accord."""
+    ANNOUNCEMENT = "announcement"
+    """What an operator said to everyone on the server: addressed to each, and no talk."""
     ERROR = "error"
     NOTICE = "notice"
     """Somebody came or went."""
     GAP = "gap"
     """We were away: what was said meanwhile is missing."""
+
+
+KINDS_OF_SERVER_LINES: Final = {
+    "reply": EntryKind.SERVER,
+    "error": EntryKind.ERROR,
+    "notice": EntryKind.NOTICE,
+}
+"""What a `ServerLine` becomes, by its kind."""
 
 
 class EntryState(Enum):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from chat_tui.secret_lines import holds_secret
+
 NEWEST_KEPT: Final = 500
 """Items that are kept."""
 
@@ -28,8 +30,11 @@ class History:
         self._keep = keep
 
     def add(self, text: str) -> None:
-        """Keep `text` as the newest; the same twice in a row is kept once, nothing is not."""
-        if not text.strip() or (self._items and self._items[-1] == text):
+        """Keep `text` as the newest; the same twice in a row is kept once, nothing is not.
+
+        What holds a password is not kept either: whoever presses Up shows it to the room.
+        """
+        if not text.strip() or holds_secret(text) or (self._items and self._items[-1] == text):
             return
         self._items.append(text)
         del self._items[:-NEWEST_KEPT]

@@ -17,6 +17,8 @@ class Argument(Enum):
     PERSON = auto()
     SWITCH = auto()
     """`on` or `off`."""
+    SECRET = auto()
+    """Passwords: nothing is offered for one."""
     WORDS = auto()
 
 
@@ -55,6 +57,9 @@ KNOWN_COMMANDS: Final = {
         "whether to be told who comes and goes",
         Argument.SWITCH,
         "/presence off",
+    ),
+    "/passwd": KnownCommand(
+        "/passwd", "change your password: a form asks for it", Argument.SECRET, "/passwd"
     ),
     "/help": KnownCommand(
         "/help", "what the server says about its commands", Argument.NONE, "/help"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -10,16 +9,13 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from chat_tui.model.text import safe_text
+from chat_tui.secret_lines import holds_secret, masked
 
 LINES_KEPT: Final = 2_000
 """The newest lines that are kept."""
 
 CHARACTERS_KEPT: Final = 1 << 20
 """The same for their length; the newest line is kept however long it is."""
-
-# What follows is never kept, so nothing that shows or copies a line can give it away.
-_SECRET: Final = re.compile(r"\s*(?:LOGIN\s+\S+|/passwd)(?=\s)\s*(.*)", re.DOTALL | re.IGNORECASE)
-_MASK: Final = "***"
 
 
 class Way(Enum):
@@ -48,6 +44,8 @@ class LastAction(NamedTuple):
 
 class WireRecord:
     """A bounded record of one client, over all its connections. The screen's thread calls it.
+
+    Passwords are never in it: so nothing that shows or copies a line can give one away.
 
     Lines are numbered from 0 on: `first` is the oldest that is kept, `end` one more than the
     newest.
@@ -80,7 +78,7 @@ class WireRecord:
 
     def acted(self, room: str, lines: Sequence[str]) -> None:
         """The person asked for this, in the form in which it goes over the wire."""
-        if lines and not any(map(_SECRET.match, lines)):
+        if lines and not any(map(holds_secret, lines)):
             self.last_action = LastAction(room, tuple(lines))
 
     def since(self, number: int) -> list[WireLine]:
@@ -97,9 +95,3 @@ class WireRecord:
             len(self._kept) > LINES_KEPT or self._characters > CHARACTERS_KEPT
         ):
             self._characters -= len(self._kept.popleft()[2])
-
-
-def masked(line: str) -> str:
-    """A line of ours without the password that is in it, if one is."""
-    secret = _SECRET.match(line)
-    return line if secret is None else line[: secret.start(1)] + _MASK

@@ -60,6 +60,7 @@ class Errand:
             everyone,
             configuration.settings.log_folder,
             lambda: state.signed_in(host, port, user, everyone, profile.name if profile else ""),
+            profile.source if profile else "",
         )
 
     @property

@@ -12,6 +12,7 @@ from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn
 from chat_tui.plain.seat import Seat
 from chat_tui.plain.talk import ON_THEIR_WAY
+from chat_tui.secret_lines import holds_secret, masked
 from chat_tui.typed import composed, sending_problem
 
 _LOST = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
@@ -19,6 +20,8 @@ _LOST = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 class Send:
     """Each line is said as it stands, also where it begins with "/"; empty ones are left out.
+
+    What looks like a password is not said: the whole room would read it.
 
     It comes back to no lost connection: whoever calls it knows best whether to try again.
     """
@@ -44,7 +47,7 @@ class Send:
             self._look_at_news()
             for notice in seat.session.take_notices():
                 if isinstance(notice, events.TextReturned):
-                    self._fail(f"{safe_text(notice.reason)}: {safe_text(notice.text)[:60]}")
+                    self._fail(f"{safe_text(notice.reason)}: {safe_text(masked(notice.text))[:60]}")
                 elif isinstance(notice, events.SignedOut) and notice.asked:
                     return self._result()
                 elif (code := seat.ending(notice, account)) is not None:
@@ -80,6 +83,8 @@ class Send:
         text = published_form(line) if line is not None else ""
         if line is None:
             self._fail(TOO_LONG)
+        elif holds_secret(line, self._account.user):
+            self._fail("Not sent: a line that looks like a password")
         elif problem := sending_problem(Text(text)):
             self._fail(f"{problem}: {safe_text(text)[:60]}…")
         elif text:

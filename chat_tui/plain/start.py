@@ -31,14 +31,17 @@ def talk(
     follow_everyone: bool,
     logs: Path | None,
     signed_in: Callable[[], None],
+    password_from: str = "",
 ) -> int:
     """`--plain`: lines from the standard input go out, what is said comes in.
 
-    `signed_in` is called once the server has taken the person in; `logs`: where to write to.
+    `signed_in` is called once the server has taken the person in; `logs`: where to write to;
+    `password_from`: where the password was found, in words.
     """
 
     def errand(seat: Seat) -> ExitCode:
-        talk = Talk(seat, account, LinesIn(_STDIN), LogFiles(seat.model, logs), signed_in)
+        typed, files = LinesIn(_STDIN), LogFiles(seat.model, logs)
+        talk = Talk(seat, account, typed, files, signed_in, password_from)
         return talk.run(room, follow_everyone=follow_everyone)
 
     return _seated(errand)

@@ -12,7 +12,8 @@ from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import said_line
 from chat_tui.plain.seat import Seat
 
-_PROBLEMS = frozenset({EntryKind.ERROR, EntryKind.GAP})
+_REMARKS = frozenset({EntryKind.ERROR, EntryKind.GAP, EntryKind.ANNOUNCEMENT})
+"""What is no talk of the room, and has to be known all the same."""
 
 
 class Tail:
@@ -56,7 +57,7 @@ class Tail:
 
     def _show(self, place: str, entry: Entry) -> None:
         said = said_line(entry)
-        if entry.kind in _PROBLEMS:
+        if entry.kind in _REMARKS:
             self._seat.remark(entry.text)
         elif said and place == self._room and (not self._authors or entry.author in self._authors):
             self._seat.say(said)

@@ -14,6 +14,7 @@ from chat_tui.model.text import safe_text
 from chat_tui.plain.exit_code import ExitCode
 from chat_tui.plain.lines import TOO_LONG, LinesIn, other_line, said_line
 from chat_tui.plain.seat import Seat
+from chat_tui.secret_lines import masked
 from chat_tui.slash_guard import held_back
 from chat_tui.storage.log_files import LogFiles
 
@@ -35,13 +36,18 @@ class Talk:
         typed: LinesIn,
         logs: LogFiles,
         signed_in: Callable[[], None] = lambda: None,
+        password_from: str = "",
     ) -> None:
+        """`password_from`: where the next sign-in finds the password, in words; empty: with who
+        types it.
+        """
         self._seat = seat
         self._account = account
         self._typed = typed
         self._at_terminal = os.isatty(typed.number)
         self._logs = logs
         self._signed_in = signed_in
+        self._password_from = password_from
         self._code = ExitCode.DONE
         self._shown: ConnectionState | None = None
         self._leaving = False
@@ -97,7 +103,7 @@ class Talk:
         elif held := held_back(line, model.commands, model.user):
             # Where keys are heard, Tab takes what is offered. The line may hold a password.
             why = held.why.partition(" Tab:")[0].removeprefix("Not sent: ")
-            instead = f" Did you mean {safe_text(held.instead)}" if held.instead else ""
+            instead = f" Did you mean {safe_text(masked(held.instead))}" if held.instead else ""
             self._not_sent(f"Not sent: {why}{instead}", "")
         else:
             self._seat.session.submit(line)
@@ -108,7 +114,7 @@ class Talk:
 
     def _not_sent(self, why: str, line: str) -> None:
         self._code = ExitCode.UNCONFIRMED
-        self._seat.remark(f"{why}: {safe_text(line)}" if line else why)
+        self._seat.remark(f"{why}: {safe_text(masked(line))}" if line else why)
 
     # What is told
 
@@ -118,6 +124,9 @@ class Talk:
             match notice:
                 case events.SignedIn():
                     self._signed_in()
+                case events.PasswordChanged() if self._password_from:
+                    where = self._password_from
+                    self._seat.remark(f"the password comes from {where}: change it there, too")
                 case events.SignedOut(asked=True):
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # there is nobody to say it to

@@ -13,6 +13,7 @@ from chat_tui.attention import Attention
 from chat_tui.events import ConnectionChanged, ConnectionState
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.conversations import place_of
+from chat_tui.screens.wording import duration
 from chat_tui.widgets.status_bar import Standing
 from chat_tui.widgets.subscriptions import Newly
 
@@ -90,4 +91,4 @@ def trouble(connection: ConnectionChanged, *, held_back: bool, retry_key: str) -
     if connection.state is not ConnectionState.WAITING:
         return Content(f"{what}, trying to come back…")
     seconds = max(1, round(connection.retry_in or 0))
-    return Content(f"{what}, next try in {seconds} s — {retry_key} now")
+    return Content(f"{what}, next try in {duration(seconds)} — {retry_key} now")

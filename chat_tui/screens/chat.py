@@ -19,6 +19,7 @@ from chat_tui.events import ConnectionState
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.conversations import person_of, place_of
 from chat_tui.model.text import safe_text
+from chat_tui.screens.change_password import ChangePasswordScreen
 from chat_tui.screens.chat_commands import ChatCommands, JumpTargets
 from chat_tui.screens.chat_panes import ChatPanes
 from chat_tui.screens.five_keys import five_keys
@@ -26,6 +27,7 @@ from chat_tui.screens.help import PANES
 from chat_tui.screens.log_pane import LogPane
 from chat_tui.screens.long_paste import ask_about_paste
 from chat_tui.screens.places import next_conversation, next_place, unread_conversation
+from chat_tui.secret_lines import PASSWD
 from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.typed import room_asked_for
 from chat_tui.widgets.completion_popup import CompletionPopup
@@ -107,6 +109,9 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
+        if event.text.strip() == PASSWD and PASSWD in self.session.model.commands:
+            self.action_change_password()
+            return
         room = room_asked_for(event.text)
         # It may be that another place is in view by now.
         person = person_of(event.place)
@@ -198,9 +203,27 @@ class ChatScreen(ChatPanes):
 
     def begin_command(self, word: str) -> None:
         """Put a command into the composer, to be gone on with; a draft there stays as it is."""
+        if word == PASSWD:
+            self.action_change_password()
+            return
         self.action_back_to_composer()
         if not self.query_one(Composer).give_back(f"{word} "):
             self.app.notify(f"Something is half written here: {word} has to wait.")
+
+    def action_change_password(self) -> None:
+        """Ask for the old and the new password."""
+        model = self.session.model
+        if PASSWD not in model.commands:
+            self.app.notify("This server lets nobody change a password.", severity="warning")
+        elif model.connection.state is not ConnectionState.ONLINE:
+            self.app.notify("Not connected: try it again once you are back.", severity="warning")
+        else:
+            self._password_form = ChangePasswordScreen(model.user, self._ask_for_password)
+            self.app.push_screen(self._password_form)
+
+    def _ask_for_password(self, old: str, new: str) -> None:
+        self.session.change_password(old, new)
+        self._caught_up()
 
     def action_private(self) -> None:
         """Go to the next private conversation; where something is unread, there first."""

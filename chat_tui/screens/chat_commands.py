@@ -11,6 +11,7 @@ from textual.content import Content
 
 from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.model.known_commands import KNOWN_COMMANDS
+from chat_tui.secret_lines import PASSWD
 from chat_tui.widgets.talk_log import TalkLog
 
 if TYPE_CHECKING:
@@ -99,6 +100,9 @@ class ChatCommands(_Offers):
         if chat.check_action("retry", ()):
             retry = key("connection.retry", "Ctrl+R")
             yield _Offer("Try to connect now", retry, chat.action_retry)
+        if PASSWD in chat.session.model.commands:
+            does = "A form asks for the old and the new one"
+            yield _Offer("Change your password", does, chat.action_change_password)
         yield _Offer("Sign out", "Back to the form", chat.action_sign_out)
 
 

@@ -11,11 +11,19 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from chat_tui.attention import Attention
-from chat_tui.events import ConnectionState, TextReturned
+from chat_tui.changed_password import Outcome
+from chat_tui.events import (
+    ConnectionState,
+    PasswordChanged,
+    PasswordRefused,
+    PasswordUnknown,
+    TextReturned,
+)
 from chat_tui.model.chat_model import Pane
 from chat_tui.model.completion import Offer, offer
 from chat_tui.model.conversations import person_of
 from chat_tui.model.text import safe_text
+from chat_tui.screens import wording
 from chat_tui.screens.captions import (
     header,
     newly,
@@ -24,8 +32,10 @@ from chat_tui.screens.captions import (
     trouble,
     unread_elsewhere,
 )
+from chat_tui.screens.change_password import ChangePasswordScreen
 from chat_tui.screens.half_written import HalfWritten
 from chat_tui.screens.log_pane import LogPane
+from chat_tui.secret_lines import holds_secret, masked
 from chat_tui.session import ChatSession
 from chat_tui.slash_guard import HeldBack, held_back
 from chat_tui.typed import put_back
@@ -63,6 +73,7 @@ class ChatPanes(Screen[None]):
         self._offered = (ConnectionState.OFFLINE, False)
         self._news: object = None  # what was drawn of what calls for attention
         self._half_written = HalfWritten(session.model)
+        self._password_form: ChangePasswordScreen | None = None  # the one that was opened last
         self._held_back = False  # somebody pressed Enter while the connection was lost
 
     def compose(self) -> ComposeResult:
@@ -150,8 +161,34 @@ class ChatPanes(Screen[None]):
             model.drafts.put(place, put_back(returned.text, model.drafts.of(place)))
             words += f"\nIt is kept in your conversation with {person_of(place)}."
         elif not self.query_one(Composer).give_back(returned.text):
-            words += f"\nPress Up for it: {safe_text(returned.text)[:60]}"
+            shown = safe_text(masked(returned.text))[:60]
+            kept = not holds_secret(returned.text)
+            words += f"\nPress Up for it: {shown}" if kept else f"\nType it again: {shown}"
         self.app.notify(words, severity="warning")
+
+    def password_answered(self, outcome: Outcome, source: str) -> None:
+        """Tell what became of a change of the password, also of one that was typed.
+
+        `source`: from where the profile takes the password; empty: somebody types it.
+        """
+        form = self._password_form
+        match outcome:
+            case PasswordChanged():
+                self.close_password_form()
+                self.app.notify(wording.password_changed(source), timeout=20 if source else None)
+            case PasswordRefused(reason) if form is not None and form.is_open:
+                form.refused(reason)
+            case PasswordRefused(reason) if form is not None and form.waits:
+                form.waits = False
+                self.app.notify(f"{safe_text(reason)}: nothing was changed.", severity="warning")
+            case PasswordUnknown() if form is not None:
+                form.unknown()
+
+    def close_password_form(self) -> None:
+        """Nobody has a use for it any more."""
+        if self._password_form is not None:
+            self._password_form.end()
+            self._password_form = None
 
     # What the panes ask
 

@@ -15,7 +15,7 @@ from textual.widgets import Label, Static
 
 from chat_tui.model.known_commands import KNOWN_COMMANDS
 from chat_tui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
-from chat_tui.widgets.log_rows import RESEND_KEY
+from chat_tui.widgets.log_rows import ANNOUNCEMENT_SIGN, RESEND_KEY
 from chat_tui.widgets.room_list import HERE, MUTED, WAITING
 from chat_tui.widgets.subscriptions import SPOKE
 
@@ -103,6 +103,7 @@ _SIGNS: Final = (
     ("!", "not confirmed: the connection broke first, and it may have arrived"),
     (CURSOR_SIGN, "the chosen message in the log"),
     (MENTION_SIGN, "in the margin: it is addressed to you"),
+    (ANNOUNCEMENT_SIGN, "an operator speaks to everyone on the server"),
     ("·", "a word of the server, or somebody came or went"),
 )
 

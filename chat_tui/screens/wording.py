@@ -26,10 +26,19 @@ _REFUSALS: Final = {
     replies.SHUTTING_DOWN: "The server is shutting down. Press Enter once it is back.",
 }
 
+_BANS: Final = {
+    replies.BANNED_ACCOUNT: "This account is banned from the server.",
+    replies.BANNED_ADDRESS: "Your address is banned from the server.",
+}
+
 _ENDINGS: Final = {
     replies.LOGGED_OUT_BY_NEW_LOGIN: (
         "Somebody signed in as {user} somewhere else, so you were signed out here. "
         "To come back, type the password and press Enter: that signs out the other."
+    ),
+    replies.LOGGED_OUT_ACCOUNT_DISABLED: (
+        "The account {user} was disabled on the server, so you were signed out. "
+        "Whoever runs it can enable it again; until then you can sign in as somebody else."
     ),
     replies.LOGGED_OUT_ACCOUNT_REMOVED: (
         "The account {user} was removed from the server, so you were signed out. "
@@ -41,10 +50,14 @@ _ENDINGS: Final = {
 def refusal(reason: str) -> str:
     """Why a sign-in came to nothing, and what to do about it."""
     seconds = replies.parse_retry_after(reason)
+    if (banned := replies.parse_banned(reason)) is not None:
+        if seconds is None:
+            return f"{_BANS[banned]} Ask whoever runs it; nothing here was lost."
+        return f"{_BANS[banned]} You can try again in {duration(seconds)}; nothing here was lost."
     if seconds is not None:
         return (
             "Too many wrong passwords came from your address. "
-            f"The server lets you try again in {_duration(seconds)}; nothing here was lost."
+            f"The server lets you try again in {duration(seconds)}; nothing here was lost."
         )
     if reason in _REFUSALS:
         return _REFUSALS[reason]
@@ -57,13 +70,31 @@ def ending(reason: str, user: str, *, asked: bool) -> str:
         return _ENDINGS[reason].format(user=user)
     if asked:
         return SIGNED_OUT
+    kicked = replies.parse_kicked(reason)
+    if kicked is not None:
+        why = f": {safe_text(kicked).rstrip('.')}" if kicked.strip() else ""
+        return (
+            f"An operator of the server signed you out{why}. "
+            "To come back, type the password and press Enter."
+        )
     return f"You were signed out: {safe_text(reason)}"
 
 
-def _duration(seconds: int) -> str:
+def password_changed(source: str) -> str:
+    """It is done. `source`: from where the profile takes the password; empty: somebody types it."""
+    if not source:
+        return "Your password is changed."
+    return f"Your password is changed. Your profile takes it from {source}: change it there, too."
+
+
+def duration(seconds: int) -> str:
+    """A time to wait, as a person says it: never less than it is."""
     if seconds < 90:
         return f"{seconds} s"
-    return f"{-(-seconds // 60)} minutes"
+    for most, unit, name in ((90, 60, "minutes"), (36, 3600, "hours")):
+        if seconds <= most * unit:
+            return f"{-(-seconds // unit)} {name}"
+    return f"{-(-seconds // 86400)} days"
 
 
 def about_local(port: int, accounts: Sequence[str], password: str, log: str, *, ours: bool) -> str:

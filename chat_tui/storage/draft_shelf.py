@@ -18,7 +18,7 @@ from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.conversations import person_of
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.text import safe_name
-from chat_tui.slash_guard import holds_secret
+from chat_tui.secret_lines import holds_secret
 from chat_tui.storage.private_files import file_stem, write_private
 from chat_tui.typed import put_back
 

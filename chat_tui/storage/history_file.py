@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from chat_tui.model.history import NEWEST_KEPT
-from chat_tui.slash_guard import holds_secret
+from chat_tui.secret_lines import holds_secret
 from chat_tui.storage.private_files import private_folder, write_private
 
 _FILE: Final = "sent.jsonl"

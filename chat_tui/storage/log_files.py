@@ -23,7 +23,13 @@ OLD_KEPT: Final = 9
 """Full files kept beside each; the oldest of them goes when another one is full."""
 
 _SAID: Final = frozenset(
-    {EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE, EntryKind.GAP},
+    {
+        EntryKind.MESSAGE,
+        EntryKind.ACTION,
+        EntryKind.PRIVATE,
+        EntryKind.ANNOUNCEMENT,
+        EntryKind.GAP,
+    },
 )
 
 _UNPROVED: Final = {
@@ -105,7 +111,7 @@ def log_line(place: str, entry: Entry) -> str:
     match entry.kind:
         case EntryKind.ACTION:
             return f"{head} * {entry.author} {entry.text}{unproved}"
-        case EntryKind.GAP:
+        case EntryKind.GAP | EntryKind.ANNOUNCEMENT:
             return f"{head} -- {entry.text}"
     return f"{head} <{entry.author}> {entry.text}{unproved}"
 

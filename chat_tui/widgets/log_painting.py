@@ -26,6 +26,7 @@ from chat_tui.widgets.log_search import Query
 
 STYLE_NAMES: Final = (
     *("time", "text", "own", "pending", "quiet", "server", "error", "action", "mention"),
+    "announcement",
     *("rule", "new", "gap", "hint", "mark", "below", "below-nothing", "empty"),
     *("link", "hit", "cursor", "sign"),
 )
@@ -37,6 +38,7 @@ _TEXT_STYLES: Final = {
     EntryKind.ACTION: "action",
     EntryKind.SERVER: "server",
     EntryKind.NOTICE: "quiet",
+    EntryKind.ANNOUNCEMENT: "announcement",
     EntryKind.ERROR: "error",
     EntryKind.GAP: "gap",
 }
@@ -160,6 +162,8 @@ class Painter:
         ]
 
     def _calls(self, entry: Entry) -> bool:
+        if entry.kind is EntryKind.ANNOUNCEMENT:
+            return True
         if entry.own or not entry.author or self._mention is None:
             return False
         return self._mention.search(entry.text) is not None

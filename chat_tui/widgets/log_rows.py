@@ -24,6 +24,9 @@ RESEND_KEY: Final = "Ctrl+G"
 
 UNCONFIRMED_HINT: Final = f"! not confirmed: it may have arrived. {RESEND_KEY} sends it again"
 
+ANNOUNCEMENT_SIGN: Final = "»"
+"""In the author's column: an operator speaks to everyone on the server."""
+
 _SAME_BREATH: Final = timedelta(minutes=2)
 """Within this time the author of the line before is not named again."""
 
@@ -123,6 +126,8 @@ def label_of(entry: Entry) -> str:
             return "*"
         case EntryKind.ERROR:
             return "!"
+        case EntryKind.ANNOUNCEMENT:
+            return ANNOUNCEMENT_SIGN
         case _:
             return "·"
 

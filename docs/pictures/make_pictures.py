@@ -122,7 +122,7 @@ def server_with_accounts(folder: Path) -> Iterator[int]:
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     users = folder / "users.json"
     users.write_text(json.dumps(dict.fromkeys(names, hashed)))
-    config = Config(port=0, users=users, rate=0)
+    config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
     server = ChatServer(config, UserStore(users), EventLog(io.StringIO()))
     server.start()
     try:

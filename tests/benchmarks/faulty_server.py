@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 
 from benchmarks.servers import LOBBY, Kind
+from chat_server.wire.stream import Stream, TlsStream
 
 Fault = Callable[[int, bytes], list[bytes]]
 """From the number of a message and its line to what the receiver is sent instead."""
@@ -16,8 +18,8 @@ VICTIM = "u00001"
 
 
 class _Client:
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
         self.name = ""
         self.rest = b""
 
@@ -27,8 +29,10 @@ class FaultyServer:
 
     kind: Kind = LOBBY
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, context: ssl.SSLContext | None = None) -> None:
+        """`context`: speak TLS."""
         self._fault = fault
+        self._context = context
         self._count = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -50,7 +54,7 @@ class FaultyServer:
         self._thread.join()
         self._selector.close()
         for client in self._clients:
-            client.connection.close()
+            client.stream.close()
         for channel in (self._listener, self._stop_here, self._stop_there):
             channel.close()
 
@@ -65,18 +69,22 @@ class FaultyServer:
                     self._read(key.data)
 
     def _admit(self, connection: socket.socket) -> None:
-        client = _Client(connection)
+        stream = Stream(connection)
+        if self._context is not None:
+            stream = TlsStream(connection, self._context, server_side=True)
+        stream.handshake(10.0)
+        client = _Client(stream)
         self._clients.append(client)
         self._selector.register(connection, selectors.EVENT_READ, client)
-        connection.sendall(b"[SERVER] Login using: LOGIN <username> <password>\n")
+        stream.send_all(b"[SERVER] Login using: LOGIN <username> <password>\n")
 
     def _read(self, client: _Client) -> None:
         try:
-            data = client.connection.recv(65536)
+            data = client.stream.recv()
         except ConnectionError:
             data = b""
         if not data:
-            self._selector.unregister(client.connection)
+            self._selector.unregister(client.stream)
             return
         *lines, client.rest = (client.rest + data).split(b"\n")
         for line in lines:
@@ -95,7 +103,7 @@ class FaultyServer:
             case _:
                 self._publish(client.name, line)
                 return
-        client.connection.sendall(answer + b"\n")
+        client.stream.send_all(answer + b"\n")
 
     def _publish(self, author: str, text: bytes) -> None:
         line = b"[12:00:00] %s: %s\n" % (author.encode(), text)
@@ -103,5 +111,5 @@ class FaultyServer:
             if client.name == author:
                 continue
             lines = self._fault(self._count, line) if client.name == VICTIM else [line]
-            client.connection.sendall(b"".join(lines))
+            client.stream.send_all(b"".join(lines))
         self._count += 1

@@ -1,21 +1,22 @@
-"""The load generator believes no server: whatever a receiver gets wrong ends the benchmark."""
+"""No load generator believes a server: whatever a receiver gets wrong ends the benchmark."""
 
 from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks.errors import BenchmarkError, DeliveryError, SetUpError
-from benchmarks.load import Clients, Load, Result
+from benchmarks.load import PYTHON_LOAD, Clients, Load, PythonClients, Result
 from benchmarks.native import Programs, compile_programs
 from benchmarks.servers import LOBBY
 from tests.benchmarks.faulty_server import Fault, FaultyServer
+from tests.certificates import server_context
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load generator needs epoll")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load generators need epoll")
 
 AT = 5
 """The message that something happens to."""
@@ -74,18 +75,15 @@ RunBeside = Callable[[Fault], Result]
 
 
 @pytest.fixture
-def run_beside(
-    require_program: Callable[[str], Path], compiled: Callable[[], Programs]
-) -> Iterator[RunBeside]:
-    """Give a function that runs one publisher and two receivers on a server with a fault."""
-    require_program("cc")
+def beside() -> Iterator[Callable[[Sequence[str], Clients | PythonClients, Fault], Result]]:
+    """Give a function that runs a load on a server with a fault."""
     servers: list[FaultyServer] = []
 
-    def run(fault: Fault) -> Result:
-        server = FaultyServer(fault)
+    def run(program: Sequence[str], clients: Clients | PythonClients, fault: Fault) -> Result:
+        encrypted = isinstance(clients, PythonClients) and clients.encrypted
+        server = FaultyServer(fault, server_context() if encrypted else None)
         servers.append(server)
-        clients = Clients(publishers=1, receivers=2)
-        with Load(compiled().load, server, clients, pinned=False) as load:
+        with Load(program, server, clients, pinned=False) as load:
             load.set_up()
             load.begin("run seconds=0.1 window=10 quiet=0.5")
             return load.result()
@@ -93,6 +91,37 @@ def run_beside(
     yield run
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(params=["C", "Python", "Python, TLS"])
+def run_beside(
+    request: pytest.FixtureRequest,
+    require_program: Callable[[str], Path],
+    compiled: Callable[[], Programs],
+    beside: Callable[[Sequence[str], Clients | PythonClients, Fault], Result],
+) -> RunBeside:
+    """Give a function that runs one publisher and two receivers on a server with a fault.
+
+    The first receiver, which the fault is done to, reads what it gets.
+    """
+    if request.param == "C":
+        require_program("cc")
+        program = [str(compiled().load)]
+        return lambda fault: beside(program, Clients(publishers=1, receivers=2), fault)
+    encrypted = int(request.param == "Python, TLS")
+    clients = PythonClients(encrypted=encrypted, publishers=1, receivers=2, verified=1)
+    return lambda fault: beside(PYTHON_LOAD, clients, fault)
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def run_counting_beside(
+    request: pytest.FixtureRequest,
+    beside: Callable[[Sequence[str], Clients | PythonClients, Fault], Result],
+) -> RunBeside:
+    """As `run_beside`, with receivers that only count."""
+    encrypted = int(request.param == "TLS")
+    clients = PythonClients(encrypted=encrypted, publishers=1, receivers=2)
+    return lambda fault: beside(PYTHON_LOAD, clients, fault)
 
 
 def test_a_server_that_does_everything_right_gets_its_figure(run_beside: RunBeside) -> None:
@@ -121,6 +150,28 @@ def test_one_wrong_line_among_many_is_an_error(
     assert told in str(caught.value)
 
 
+def test_who_only_counts_has_its_figure_too(run_counting_beside: RunBeside) -> None:
+    result = run_counting_beside(nothing_wrong)
+    assert result["delivered"] > 2 * AT
+    assert result["per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (twice, "repeats 1"),
+        (never, "missing 1"),
+        (cut, "malformed 1"),
+    ],
+)
+def test_who_only_counts_notices_what_is_too_much_or_too_little(
+    run_counting_beside: RunBeside, fault: Fault, told: str
+) -> None:
+    with pytest.raises(DeliveryError) as caught:
+        run_counting_beside(fault)
+    assert told in str(caught.value)
+
+
 def test_a_server_that_admits_nobody_is_an_error(
     require_program: Callable[[str], Path], compiled: Callable[[], Programs]
 ) -> None:
@@ -136,7 +187,7 @@ def test_a_server_that_admits_nobody_is_an_error(
                 return "it never started"
 
         with (
-            Load(compiled().load, Nobody(), Clients(idle=1), pinned=False) as load,
+            Load([str(compiled().load)], Nobody(), Clients(idle=1), pinned=False) as load,
             pytest.raises(SetUpError) as caught,
         ):
             load.set_up()

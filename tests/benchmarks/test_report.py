@@ -82,6 +82,31 @@ def test_prose_that_asks_for_what_there_is_not_is_an_error(figures: Figures) -> 
         page(figures, "${no_such_thing}")
 
 
+def test_tls_stands_beside_plain_text_with_their_ratio(figures: Figures) -> None:
+    for way, microseconds, each in (("plain", 5.0, 30.0), ("tls", 8.0, 66.0)):
+        figures.add("tls-one-to-100/1", way, "processor_us", microseconds)
+        figures.add("tls-memory", way, "kilobytes_each", each)
+    text = page(figures)
+    title = "processor time of the server for a delivery, µs, one in flight"
+    assert row(text, title)[1:] == ["5.00 [5.00-5.00]", "8.00 [8.00-8.00]", "1.60"]
+    title = "resident memory of an idle connection, KB"
+    assert row(text, title)[3] == "2.20"
+
+
+def test_what_tls_costs_is_held_to_a_bound(figures: Figures) -> None:
+    for window, inside in ((1, 12.0), (50, 10.0)):
+        for way, microseconds in (("plain", 5.0), ("tls", inside)):
+            figures.add(f"tls-one-to-100/{window}", way, "processor_us", microseconds)
+    text = page(figures)
+    title = "TLS: processor time a delivery over plain text, one in flight"
+    assert row(text, title)[1:] == ["2.40 x", "≤ 2.5 / 2 x", "least"]
+    assert row(text, "TLS: the same, window 50")[3] == "least"
+
+
+def test_the_prose_takes_a_ratio_of_any_two(figures: Figures) -> None:
+    assert page(figures, "${ratio one-to-100/50 per_second ngircd lobby}") == "0.20"
+
+
 def test_recorded_figures_make_the_same_page(figures: Figures, tmp_path: Path) -> None:
     figures.save(tmp_path / "figures.json")
     assert page(Figures.load(tmp_path / "figures.json")) == page(figures)

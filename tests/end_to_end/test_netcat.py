@@ -38,7 +38,10 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     with (
         (tmp_path / "server.log").open("w") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "chat_server", "--port", "0", "--users", str(users)],
+            [
+                *(sys.executable, "-m", "chat_server", "--port", "0"),
+                *("--users", str(users), "--bcrypt-cost", "4"),
+            ],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

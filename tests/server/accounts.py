@@ -20,4 +20,5 @@ def cheap_hash(password: str) -> str:
 def write_accounts_file(path: Path, people: Iterable[str] = PEOPLE) -> Path:
     """Write an accounts file and return its path."""
     path.write_text(json.dumps({name: cheap_hash(f"pw-of-{name}") for name in people}))
+    path.chmod(0o600)  # as the program makes it; another mode would be told
     return path

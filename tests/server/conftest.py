@@ -97,6 +97,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         state=tmp_path / "state",
         users=write_accounts_file(tmp_path / "users.json"),
         max_clients=2000,
+        bcrypt_cost=4,  # as the hashes of the tests: or each login would rewrite the file
     )
 
     def start(**settings: object) -> RunningServer:

@@ -41,7 +41,7 @@ class ServerProgram:
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "chat_server", *self._options),
+                    *(sys.executable, "-m", "chat_server", "--bcrypt-cost", "4", *self._options),
                     *("--port", str(self.port), "--users", str(self.users)),
                 ],
                 env=self._environment,

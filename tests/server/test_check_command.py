@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.certificates import own_certificate
 from chat_server.demo_accounts import DEMO_PASSWORD
+from tests.certificates import write_certificate
 from tests.server.accounts import cheap_hash, write_accounts_file
 
 COMMAND = (sys.executable, "-m", "chat_server")
@@ -55,7 +57,7 @@ def test_what_is_in_order(folder: Path) -> None:
     assert lines[:3] == [
         "ok port = 0, by chat.toml: line 1",
         "ok max-clients = 10, by option --max-clients",
-        "ok would listen on 127.0.0.1 port 0, any free port",
+        "ok would listen on 127.0.0.1 port 0, plain text, any free port",
     ]
     assert "ok users file users.json: 5 accounts" in lines
     assert any(line.startswith("ok 10 clients at once need 74 open files") for line in lines)
@@ -102,7 +104,8 @@ def test_a_port_in_use(folder: Path) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
 def test_an_address_that_is_not_ours(folder: Path, host: str) -> None:
-    lines = findings(folder, "check", "--host", host, "--port", "0", status=1)
+    options = ("--host", host, "--port", "0", "--insecure-plaintext", "--state", str(folder))
+    lines = findings(folder, "check", *options, status=1)
     assert lines[1].startswith("ok port = 0") or lines[0].startswith("ok host")
     assert any(line.startswith(f"error can't listen on {host} port 0: ") for line in lines)
 
@@ -204,3 +207,46 @@ def test_a_start_with_a_broken_file_is_refused_in_one_line(folder: Path) -> None
         "chat-server: chat.toml: line 2: unknown setting 'max-client';"
         " did you mean 'max-clients'?\n"
     )
+
+
+TLS = ("--port", "0", "--tls-port", "0", "--tls")
+
+
+def test_a_key_that_would_be_made(folder: Path) -> None:
+    state = folder / "state" / "chat-server"
+    lines = findings(folder, "check", *TLS, "--state", str(state))
+    assert "ok would listen on 127.0.0.1 port 0, TLS, any free port" in lines
+    assert f"ok would make a key and a certificate of its own in {state}" in lines
+    assert not (folder / "state").exists()
+
+
+def test_a_key_that_could_not_be_made(folder: Path) -> None:
+    state = folder / "users.json" / "state"
+    lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
+    assert any(line.startswith(f"error can't make a key of its own in {state}: ") for line in lines)
+
+
+def test_a_key_that_is_there_is_told_with_its_fingerprint(folder: Path) -> None:
+    fingerprint = own_certificate(folder, "127.0.0.1").fingerprint
+    lines = findings(folder, "check", *TLS, "--state", str(folder))
+    assert any(line.endswith(f", key {fingerprint}") for line in lines)
+    (folder / "tls-key.pem").chmod(0o644)
+    lines = findings(folder, "check", *TLS, "--state", str(folder))
+    assert any("open to other users of this machine (mode 0644)" in line for line in lines)
+
+
+def test_a_certificate_that_can_not_be_used(folder: Path) -> None:
+    certificate, key = write_certificate(folder)
+    certificate.write_text("none")
+    named = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    lines = findings(folder, "check", *TLS, *named, status=1)
+    assert any(line.startswith(f"error {certificate}: is no certificate") for line in lines)
+
+
+def test_where_others_can_reach_it(folder: Path) -> None:
+    public = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0", "--state", str(folder))
+    lines = findings(folder, "check", *public)
+    assert "ok would listen on 0.0.0.0 port 0, TLS, any free port" in lines
+    assert not any("plain text" in line for line in lines)
+    lines = findings(folder, "check", *public, "--insecure-plaintext")
+    assert any(line.startswith("warning plain text on an address") for line in lines)

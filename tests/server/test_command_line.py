@@ -155,6 +155,7 @@ def test_help_shows_every_option_with_its_default() -> None:
         ("--rate", "10"),
         ("--burst", "20"),
         ("--login-failures", "10"),
+        ("--bcrypt-cost", "12"),
         ("--outbox", "1048576"),
         ("--login-timeout", "30"),
         ("--log-level", "info"),

@@ -57,7 +57,10 @@ from tests.server.conftest import RunningServer
         ("/msg bob \x01\x02", "[ERROR] Usage: /msg <user> <text>"),
         ("/me", "[ERROR] Usage: /me <text>"),
         ("/me \x01", "[ERROR] Usage: /me <text>"),
-        ("/passwd old new", "[ERROR] Unknown command: /passwd (try /help)"),
+        ("/passwd", "[ERROR] Usage: /passwd <old> <new>"),
+        ("/passwd old", "[ERROR] Usage: /passwd <old> <new>"),
+        ("/passwd old new newer", "[ERROR] Usage: /passwd <old> <new>"),
+        ("/kick bob", "[ERROR] Only operators may use /kick"),
         ("/" + "x" * 100, "[ERROR] Unknown command: /" + "x" * 63 + " (try /help)"),
     ],
 )

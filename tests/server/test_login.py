@@ -16,7 +16,7 @@ from tests.server.wire_client import WireClient
 PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
 COMMANDS = (
     "[SERVER] Available commands: /join, /leave, /rooms, /subscribe, /unsubscribe, /subs, "
-    "/who, /presence, /msg, /me, /help, /quit"
+    "/who, /presence, /msg, /me, /passwd, /help, /quit"
 )
 
 

@@ -20,7 +20,7 @@ from chat_tui.app import ChatApp, Start
 from chat_tui.events import MessageArrived
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.storage.state import ClientState
-from tests.tui.fake_session import FakeSession, at
+from tests.tui.fake_session import COMMANDS, FakeSession, at
 
 PATIENCE = 10.0
 """Seconds within which everything that a test waits for has to happen."""
@@ -160,10 +160,11 @@ async def chat(
     *,
     here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
     follows: tuple[str, ...] = (),
+    commands: tuple[str, ...] = COMMANDS,
 ) -> AsyncIterator[Bench]:
     """The client as alice uses it: signed in, in the lobby."""
     app, session = app_with(folder, kind=SeatedApp)
-    session.be_online(here=here, follows=follows)
+    session.be_online(here=here, follows=follows, commands=commands)
     async with app.run_test(size=size, notifications=True) as pilot:
         bench = Bench(app, pilot, session)
         await bench.settle()

@@ -59,6 +59,9 @@ class FakeSession(ChatSession):
     def retry_now(self) -> None:
         self.told.append(("retry_now",))
 
+    def change_password(self, old: str, new: str) -> None:
+        self.told.append(("change_password", old, new))
+
     def resend(self, entry_id: int) -> bool:
         self.told.append(("resend", entry_id))
         return self.model.mark_resent(entry_id) is not None
@@ -91,11 +94,12 @@ class FakeSession(ChatSession):
         here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
         follows: tuple[str, ...] = (),
         rooms: tuple[tuple[str, int | None], ...] = (("lobby", 4), ("dev", 3)),
+        commands: tuple[str, ...] = COMMANDS,
     ) -> None:
         """A sign-in has worked."""
         self.model.begin("127.0.0.1:9000", user)
         self.tell(
-            SignedIn(user, COMMANDS),
+            SignedIn(user, commands),
             ConnectionChanged(ConnectionState.ONLINE),
             RoomsListed(rooms),
             MembersListed("lobby", here),

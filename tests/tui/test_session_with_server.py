@@ -35,7 +35,7 @@ class House:
     """A server that can be stopped and started again on its port, and its guests."""
 
     def __init__(self, users: Path) -> None:
-        self.config = Config(port=0, users=users, rate=0)
+        self.config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
         self._guests: list[WireClient] = []
         self._server: ChatServer | None = None
 

@@ -20,6 +20,8 @@ from chat_tui.session import ChatSession
 PATIENCE = 10.0
 """Seconds within which everything that a test waits for has to happen."""
 
+_FIRST_COMMANDS = ("/join", "/subscribe", "/unsubscribe", "/subs", "/help", "/quit")
+
 E = TypeVar("E", bound=Event)
 T = TypeVar("T")
 
@@ -103,11 +105,15 @@ class Desk:
         return [entry.text for entry in self.model.log.entries()]
 
     def sign_in(
-        self, server: ScriptedServer, room: str | None = None, follows: str = "alice"
+        self,
+        server: ScriptedServer,
+        room: str | None = None,
+        follows: str = "alice",
+        more: tuple[str, ...] = (),
     ) -> ScriptedClient:
-        """Sign alice in; the first questions are answered."""
+        """Sign alice in; the first questions are answered. `more`: what the server has, too."""
         self.session.sign_in("127.0.0.1", server.port, "alice", "secret", room=room)
-        client = self.during(lambda: server.let_in(room, follows))
+        client = self.during(lambda: server.let_in(room, follows, more=more))
         self.until_notice(SignedIn)
         self.until_state(ConnectionState.ONLINE)
         return client
@@ -145,10 +151,16 @@ class ScriptedServer:
         self._clients.append(client)
         return client
 
-    def let_in(self, room: str | None = None, follows: str = "alice") -> ScriptedClient:
+    def let_in(
+        self,
+        room: str | None = None,
+        follows: str = "alice",
+        password: str = "secret",
+        more: tuple[str, ...] = (),
+    ) -> ScriptedClient:
         """Wait for the next client, and let alice in."""
         client = self.accept()
-        client.let_in(room=room, follows=follows)
+        client.let_in(password=password, room=room, follows=follows, more=more)
         return client
 
     def close(self) -> None:
@@ -201,6 +213,7 @@ class ScriptedClient:
         *,
         room: str | None = None,
         follows: str = "alice",
+        more: tuple[str, ...] = (),
     ) -> None:
         """Play the login of a server of today, with its first commands only.
 
@@ -210,7 +223,7 @@ class ScriptedClient:
         self.expect(f"LOGIN {user} {password}")
         self.say(
             f"[SERVER] {replies.LOGIN_SUCCESSFUL}",
-            "[SERVER] Available commands: /join, /subscribe, /unsubscribe, /subs, /help, /quit",
+            f"[SERVER] Available commands: {', '.join((*_FIRST_COMMANDS, *more))}",
         )
         self.expect(f"/subscribe {user}")
         self.say(f"[SERVER] Subscribed to {user}")

@@ -12,8 +12,8 @@ from chat_server.event_log import EventLog
 FIRST_NUMBER = 4711
 """Stands for a number; the next one of the same event is one more."""
 
-_QUESTIONS = {"counts", "refusals"}
-"""Methods that tell nothing and are asked."""
+_NO_EVENTS = {"counts"}
+"""Methods that write nothing."""
 
 
 def every_event(form: str, text: str | None = None, level: str = "debug") -> dict[str, str]:
@@ -23,7 +23,7 @@ def every_event(form: str, text: str | None = None, level: str = "debug") -> dic
     """
     written = {}
     for name, method in inspect.getmembers(EventLog, inspect.isfunction):
-        if name.startswith("_") or name in _QUESTIONS:
+        if name.startswith("_") or name in _NO_EVENTS:
             continue
         stream = io.StringIO()
         parameters = list(inspect.signature(method).parameters.values())[1:]

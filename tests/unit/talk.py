@@ -85,11 +85,16 @@ class Talk:
 
 
 def online(
-    wish: Wish | None = None, *, room: str = "lobby", subs: str = "none", user: str = "alice"
+    wish: Wish | None = None,
+    *,
+    room: str = "lobby",
+    subs: str = "none",
+    user: str = "alice",
+    commands: str = ALL,
 ) -> Talk:
     """A session at a server of today, all questions of its start answered."""
     talk = Talk(wish, user=user)
-    talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
+    talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
     talk.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
     if room == "lobby":
         talk.server(f"[SERVER] In room 'lobby': {user}", "[SERVER] Active rooms: lobby (1)")

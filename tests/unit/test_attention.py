@@ -12,7 +12,14 @@ from rich.cells import cell_len
 from chat_server.wire.protocol import Message, Private
 from chat_tui.attention import Attention
 from chat_tui.configuration.settings import Settings
-from chat_tui.events import ConnectionChanged, ConnectionState, Joined, MessageArrived, SignedIn
+from chat_tui.events import (
+    Announced,
+    ConnectionChanged,
+    ConnectionState,
+    Joined,
+    MessageArrived,
+    SignedIn,
+)
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.storage.muted import Muted
 from chat_tui.terminal.calls import TerminalCalls
@@ -106,6 +113,28 @@ class TestANotification:
         window.attention.use(Settings(desktop_notification=True))
         passed_on = "\x1bPtmux;\x1b\x1b]9;Lobby: bob in lobby: alice?\x07\x1b\\"
         assert window.hear("alice?") == [BELL, passed_on]
+
+
+class TestAnAnnouncement:
+    """It is addressed to everybody, wherever they are."""
+
+    def test_rings_notifies_and_counts(self, window: Window) -> None:
+        window.attention.use(Settings(desktop_notification=True))
+        window.model.apply(Announced("dave", "back at noon\x1b]0;x\x07"))
+        note = "\x1b]9;Lobby: Announcement from dave: back at noon␛]0;x␇\x07"
+        assert window.hear() == [BELL, note]
+        assert window.title()[-1] == "\x1b]2;(1) lobby\x07"
+        window.hear(focused=True)
+        assert window.title()[-1] == "\x1b]2;lobby\x07"
+
+    def test_also_where_the_room_in_view_is_muted(self, window: Window) -> None:
+        window.attention.turn_muted()
+        window.model.apply(Announced("dave", "back at noon"))
+        assert window.hear() == [BELL]
+
+    def test_ones_own_calls_nobody(self, window: Window) -> None:
+        window.model.apply(Announced("alice", "back at noon"))
+        assert window.hear() == []
 
 
 class TestTheTitle:

@@ -62,6 +62,14 @@ def test_every_event_has_its_words() -> None:
     log.unbanned("alice", "bob")
     log.announced("alice", "x" * 65)
     log.banned_login("bob", "127.0.0.1:50122")
+    log.disabled("DPS")
+    log.password_changed("DPS")
+    log.failed_password_change("DPS", "127.0.0.1")
+    log.throttled_password_change("DPS", "127.0.0.1")
+    log.password_not_stored("DPS", "users.json: not written: no room")
+    log.cost_raised("DPS", 12)
+    log.cost_not_raised("users.json: not written: no room")
+    log.users_exposed("my users.json", 0o644)
     log.users_reloaded(1)
     log.users_reloaded(3)
     log.users_broken("users.json: is empty")
@@ -103,6 +111,15 @@ def test_every_event_has_its_words() -> None:
         "[*] Operator 'alice' unbanned 'bob'",
         "[*] Operator 'alice' announced '" + "x" * 64 + "...'",
         "[!] Refused login for 'bob' from 127.0.0.1:50122: banned",
+        "[-] User 'DPS' logged out: account disabled",
+        "[*] User 'DPS' changed the password",
+        "[!] Failed password change for 'DPS' from 127.0.0.1",
+        "[!] Refused password change for 'DPS' from 127.0.0.1: too many failures",
+        "[!] Password of 'DPS' stays as it was: users.json: not written: no room",
+        "[*] Hash of 'DPS' raised to cost 12",
+        "[!] Hashes keep their cost: users.json: not written: no room",
+        "[!] my users.json can be read or written by others (mode 0644);"
+        " make it private with: chmod 600 'my users.json'",
         "[*] Users file read again: 1 account",
         "[*] Users file read again: 3 accounts",
         "[!] Accounts stay as they were: users.json: is empty",

@@ -235,6 +235,38 @@ def test_removed_users_end_and_are_forgotten(house: House) -> None:
     assert heard(bob) == ["[SERVER] In room 'lobby': bob"]
 
 
+def test_sessions_that_are_ended_are_told_why_and_whom_they_follow_is_remembered(
+    house: House,
+) -> None:
+    alice, bob = house.log_in("alice", "bob", "alice"), house.log_in("bob", "alice")
+    house.accounts.discard("alice")
+    assert house.hub.end_sessions(["alice", "nobody"], "Logged out: why") == ["alice"]
+    assert heard(alice) == ["[SERVER] Logged out: why"]
+    assert alice.receiver.ended
+    assert house.hub.log_in("alice", Receiver(), []) is None
+    house.hub.list_subscriptions(bob)
+    assert heard(bob) == ["[SERVER] Subscriptions: alice"]
+    house.accounts.add("alice")
+    again = house.log_in("alice")
+    house.hub.list_subscriptions(again)
+    assert heard(again) == ["[SERVER] Subscriptions: bob"]
+
+
+def test_who_may_be_followed_may_be_more_than_who_may_log_in() -> None:
+    hub: Hub[Receiver] = Hub(
+        lambda receivers, data, last: None,
+        lambda name: name == "alice",
+        lambda: NOON,
+        lambda name: name in ("alice", "eve"),
+    )
+    alice = hub.log_in("alice", Receiver(), [])
+    assert alice is not None
+    hub.subscribe(alice, "eve")
+    hub.subscribe(alice, "nobody")
+    assert alice.follows == {"eve"}
+    assert hub.log_in("eve", Receiver(), []) is None
+
+
 def test_shutting_down_tells_everyone_and_admits_nobody(house: House) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob")
     house.hub.join(bob, "dev")

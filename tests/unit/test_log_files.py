@@ -193,3 +193,16 @@ def test_a_failure_is_told_once_and_made_good_later(model: ChatModel, tmp_path: 
     in_the_way.unlink()
     logs.write()
     assert [line[-1] for line in files(in_the_way)["lobby.log"].splitlines()] == ["0", "1", "2"]
+
+
+def test_an_announcement_is_written_as_what_nobody_can_say(
+    model: ChatModel, tmp_path: Path
+) -> None:
+    logs = LogFiles(model, tmp_path)
+    model.apply(events.Announced("dave", "back at noon"))
+    says(model, "bob", "-- Announcement from dave: not so")
+    logs.write()
+    assert files(tmp_path)["lobby.log"].splitlines() == [
+        "2026-11-22T12:00:00 lobby -- Announcement from dave: back at noon",
+        "2026-11-22T12:00:00 lobby <bob> -- Announcement from dave: not so",
+    ]

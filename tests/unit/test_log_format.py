@@ -12,6 +12,7 @@ import pytest
 from chat_server.event_log import EventLog
 from chat_server.log_format import LONGEST_FIELD, MOST_LINES, Event, Level, as_json
 from chat_server.log_writer import LEVELS
+from chat_server.refusal_log import RefusalLog
 from tests.unit.every_event import events, every_event
 
 EVIL = (
@@ -50,7 +51,7 @@ def test_an_event_is_one_object_with_its_fields() -> None:
 def test_numbers_stay_numbers() -> None:
     log = JsonLog()
     log.users_reloaded(3)
-    log.running("::1", 9000)
+    log.running("::1", 9000, encrypted=True)
     assert [told.get("count") for told in log.objects()] == [3, None]
     assert log.objects()[1]["port"] == 9000
     assert log.objects()[1]["host"] == "::1"
@@ -66,10 +67,10 @@ def test_the_names_of_events_and_fields_are_the_ones_that_programs_rely_on() -> 
         name: set(fields) - {"event", "level", "message", "time"} for name, fields in named.items()
     }
     expected = {
-        "listening": {"host", "port"},
+        "listening": {"host", "port", "encrypted"},
         "metrics_listening": {"port"},
         "connected": {"address"},
-        "refused": {"address", "why"},
+        "refused": {"address", "why", "unsaid", "elsewhere"},
         "authenticated": {"user"},
         "login_failed": {"user", "address"},
         "login_throttled": {"user", "address"},
@@ -83,11 +84,31 @@ def test_the_names_of_events_and_fields_are_the_ones_that_programs_rely_on() -> 
         "users_broken": {"why"},
         "accept_failed": {"why"},
         "thread_failed": {"why"},
+        "plaintext_public": set(),
+        "key_fingerprint": {"fingerprint"},
+        "certificate_reloaded": {"fingerprint"},
+        "certificate_broken": {"why"},
+        "certificate_expired": {"path"},
+        "handshake_failed": {"address", "why"},
+        "login_banned": {"user", "address"},
+        "account_disabled": {"user"},
+        "password_changed": {"user"},
+        "password_change_failed": {"user", "host"},
+        "password_change_throttled": {"user", "host"},
+        "password_not_stored": {"user", "why"},
+        "cost_raised": {"user", "cost"},
+        "cost_not_raised": {"why"},
+        "users_exposed": {"path", "mode"},
+        "operator_without_account": {"user"},
+        "kicked": {"operator", "user", "reason"},
+        "banned": {"operator", "what", "minutes", "logged_out"},
+        "unbanned": {"operator", "what"},
+        "announced": {"operator", "text"},
         "unexpected": {"error", "where"},
         "stopping": set(),
         "stopped": set(),
     }
-    assert {name: own.get(name) for name in expected} == expected
+    assert own == expected
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -182,12 +203,12 @@ def test_every_event_is_counted_whether_or_not_it_is_written() -> None:
 
 
 def test_refusals_are_counted_by_reason_and_reasons_are_bounded() -> None:
-    log = EventLog(io.StringIO())
-    log.refused("192.0.2.7:1", "the server is full")
-    log.refused("192.0.2.7:2", "the server is full")
+    refusals_told = RefusalLog(EventLog(io.StringIO()))
+    for port in range(1, 1000):  # most of them without a line of their own
+        refusals_told.refused("192.0.2.7", port, "the server is full")
     for minute in range(1000):
-        log.refused("192.0.2.7:3", f"banned for {minute} min")
-    refusals = log.refusals()
-    assert refusals["the server is full"] == 2
+        refusals_told.refused("192.0.2.8", 1, f"banned for {minute} min")
+    refusals = refusals_told.counts()
+    assert refusals["the server is full"] == 999
     assert len(refusals) < 40
-    assert refusals.total() == 1002
+    assert refusals.total() == 1999

@@ -11,10 +11,12 @@ import pytest
 
 from chat_server import passwords
 from chat_server.passwords import (
+    SPARE_BOUND,
     Answer,
     PasswordPool,
     Verdict,
     default_workers,
+    generate_password,
     hash_password,
     password_problem,
 )
@@ -326,3 +328,84 @@ def test_passwords_that_can_be(password: str) -> None:
 )
 def test_passwords_that_can_not_be(password: str, problem: str) -> None:
     assert problem in (password_problem(password) or "")
+
+
+# New hashes, and work for when nobody waits
+
+
+def test_a_new_hash_is_made_in_the_pool(pool: PasswordPool) -> None:
+    hashed = pool.make("password456", 4, wanted=lambda: True)
+    assert hashed is not None
+    assert hashed.startswith("$2b$04$")
+    assert check(pool, "password456", hashed).outcome is Verdict.RIGHT
+
+
+def test_a_new_hash_that_nobody_wants_is_not_made(
+    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(passwords, "bcrypt")
+    assert pool.make("password456", 4, wanted=lambda: False) is None
+
+
+def test_a_stopped_pool_makes_no_hash(pool: PasswordPool) -> None:
+    pool.stop()
+    assert pool.make("password456", 4, wanted=lambda: True) is None
+    assert not pool.when_idle(lambda: None)
+    assert pool.is_stopped
+
+
+def test_spare_work_waits_for_all_who_wait_and_one_thread_is_left_to_them() -> None:
+    pool = PasswordPool(workers=2)
+    pool.start()
+    gate = Gate(2)
+    threads, answers = in_threads(pool, gate, 2)
+    gate.wait_until_all_are_held()
+    order: list[str] = []
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        order.append("first")
+        begun.set()
+        go_on.wait(10)
+
+    def second() -> None:
+        order.append("second")
+        done.set()
+
+    assert pool.when_idle(first)
+    assert pool.when_idle(second)
+    assert order == []
+    gate.open()
+    for thread in threads:
+        thread.join(10)
+    assert len(answers) == 2
+    assert begun.wait(10)
+    assert check(pool, "password123").outcome is Verdict.RIGHT
+    assert order == ["first"], "the other thread is for those who wait"
+    go_on.set()
+    assert done.wait(10)
+    assert order == ["first", "second"]
+    pool.stop()
+
+
+def test_spare_work_is_bounded_and_dropped_at_a_stop() -> None:
+    pool = PasswordPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    threads, _ = in_threads(pool, gate, 1)
+    gate.wait_until_all_are_held()
+    done: list[int] = []
+    taken = [pool.when_idle(lambda: done.append(1)) for _ in range(SPARE_BOUND + 5)]
+    assert taken == [True] * SPARE_BOUND + [False] * 5
+    pool.stop(timeout=0)
+    gate.open()
+    pool.stop()
+    for thread in threads:
+        thread.join(10)
+    assert done == []
+
+
+def test_generated_passwords_fit_the_rules_and_differ() -> None:
+    made = {generate_password() for _ in range(100)}
+    assert len(made) == 100
+    assert all(password_problem(password) is None for password in made)

@@ -234,3 +234,68 @@ def test_a_tail_says_what_these_people_said_and_that_something_is_missing(
     ]
     assert "no connection from" in terminal.remarks
     assert "Logged out due to new login" in terminal.remarks
+
+
+def test_a_password_is_not_said_to_a_room(server: ScriptedServer, terminal: Terminal) -> None:
+    with terminal.doing(terminal.send("/passwd secret new-secret\nhello")) as result:
+        client = server.let_in("ops")
+        client.expect("hello", "/quit")
+        client.say(f"{ECHO}hello", "[SERVER] Goodbye")
+        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+    assert terminal.remarked == ["Not sent: a line that looks like a password"]
+
+
+def test_a_talk_changes_the_password_and_repeats_none(
+    server: ScriptedServer, terminal: Terminal
+) -> None:
+    keys, there = os.openpty()
+    typed = LinesIn(there)
+    talk = Talk(
+        terminal.seat,
+        terminal.account,
+        typed,
+        LogFiles(terminal.seat.model, None),
+        password_from="the keyring",
+    )
+    with terminal.doing(lambda: talk.run(None, follow_everyone=False)) as result:
+        client = server.let_in(more=("/passwd",))
+        terminal.until_remarked("connected to")
+        os.write(keys, b"/paswd secret new-secret\n")
+        terminal.until_remarked("Did you mean /passwd ***")
+        os.write(keys, b"/passwd secret new-secret\n")
+        client.expect("/passwd secret new-secret")
+        client.say("[SERVER] Password changed", "[SERVER] Announcement from dave: back at noon")
+        terminal.until_remarked("the password comes from the keyring: change it there, too")
+        client.reset()
+        again = server.let_in(password="new-secret", more=("/passwd",))
+        deadline = time.monotonic() + PATIENCE
+        while terminal.remarks.count("connected to") < 2:
+            assert time.monotonic() < deadline, terminal.remarks
+            threading.Event().wait(0.005)
+        assert "secret" not in terminal.remarks
+        terminal.remarked.clear()
+        again.close()
+        server.close()
+        terminal.until_remarked("trying again")
+        os.write(keys, b"/passwd new-secret other-secret\n")
+        terminal.until_remarked("Not connected: it was not sent: /passwd ***")
+        os.write(keys, b"\x04")  # Ctrl+D
+        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+    os.close(keys)
+    os.close(there)
+    assert "-- Password changed" in terminal.said
+    assert "-- Announcement from dave: back at noon" in terminal.said
+    assert "secret" not in terminal.remarks + "".join(terminal.said)
+
+
+def test_a_tail_remarks_on_an_announcement(server: ScriptedServer, terminal: Terminal) -> None:
+    tail = Tail(terminal.seat, terminal.account, "ops", ())
+    with terminal.doing(tail.run) as result:
+        client = server.accept()
+        client.let_in(room="ops", follows="*")
+        client.say("[SERVER] Announcement from dave: back at noon")
+        terminal.until_remarked("Announcement from dave: back at noon")
+        client.say("[SERVER] Logged out by an operator: enough")
+        assert result.result(PATIENCE) is ExitCode.REFUSED
+    assert terminal.said == []
+    assert terminal.remarks.endswith("Logged out by an operator: enough")

@@ -87,6 +87,16 @@ def test_every_last_line_that_ends_a_session_for_good_is_recognised_as_one() -> 
     assert not replies.is_logged_out(replies.SHUTTING_DOWN)
 
 
+def test_a_kick_and_a_ban_are_recognised() -> None:
+    assert replies.parse_kicked(replies.kicked("")) == ""
+    assert replies.parse_kicked(replies.kicked("too: loud")) == "too: loud"
+    assert replies.parse_kicked(replies.LOGGED_OUT_BY_NEW_LOGIN) is None
+    for what in (replies.BANNED_ACCOUNT, replies.BANNED_ADDRESS):
+        assert replies.parse_banned(replies.banned(what, None)) == what
+        assert replies.parse_banned(replies.banned(what, 60)) == what
+    assert replies.parse_banned(replies.too_many_failures(60)) is None
+
+
 def test_a_notice_is_no_answer() -> None:
     assert replies.parse_joined(replies.person_joined("al", "dev")) is None
     assert replies.parse_person_joined(replies.joined("dev")) is None

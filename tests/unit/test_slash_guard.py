@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.wire.protocol import Text
-from chat_tui.slash_guard import held_back, holds_secret
+from chat_tui.secret_lines import holds_secret
+from chat_tui.slash_guard import held_back
 from chat_tui.typed import typed_lines
 
 COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/who", "/help")

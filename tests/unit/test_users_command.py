@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from chat_server.__main__ import cli
 from chat_server.passwords import hash_password
-from chat_server.users import read_accounts
+from chat_server.users_file import read_accounts
 
 HASH = hash_password("password123", cost=4)
 PROGRAM = [sys.executable, "-m", "chat_server"]
@@ -65,14 +65,13 @@ def test_an_account_that_is_there_is_kept_and_the_way_to_a_new_password_told(fil
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: alice has an account already; for another password:"
-        f" chat-server users remove alice --users {file},"
-        f" then chat-server users add alice --users {file}\n"
+        f" chat-server users passwd alice --users {file}\n"
     )
     assert read_accounts(file)["alice"] == HASH
 
 
 @pytest.mark.parametrize("name", ["a b", "", "none", "x" * 33, "*", "a/b", "\x1b[31m"])
-@pytest.mark.parametrize("command", ["add", "remove"])
+@pytest.mark.parametrize("command", ["add", "remove", "passwd", "disable", "enable"])
 def test_an_impossible_name_is_refused(file: Path, command: str, name: str) -> None:
     put(file, "alice")
     done = run("users", command, "--users", file, "--", name)
@@ -119,16 +118,30 @@ def test_remove_takes_the_account_away(file: Path) -> None:
     assert list(read_accounts(file)) == ["bob"]
 
 
-def test_remove_of_who_has_no_account_is_an_error(file: Path) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [["remove", "bob"], ["passwd", "bob"], ["rename", "bob", "x"], ["disable", "bob"]],
+)
+def test_who_has_no_account_is_an_error(file: Path, command: list[str]) -> None:
     put(file, "alice")
-    done = run("users", "remove", "bob", "--users", file)
+    done = run("users", *command, "--users", file)
     assert done.exit_code == 1
     assert done.stderr == (
         f"Error: bob has no account; those who have: chat-server users list --users {file}\n"
     )
 
 
-@pytest.mark.parametrize("command", [["list"], ["remove", "alice"], ["add", "alice"]])
+COMMANDS = [
+    ["list"],
+    ["remove", "alice"],
+    ["passwd", "alice"],
+    ["rename", "alice", "alicia"],
+    ["disable", "alice"],
+    ["enable", "alice"],
+]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["add", "alice"]])
 def test_a_broken_file_is_told_before_anything_is_asked(file: Path, command: list[str]) -> None:
     file.write_text("{")
     done = run("users", *command, "--users", file)
@@ -137,7 +150,7 @@ def test_a_broken_file_is_told_before_anything_is_asked(file: Path, command: lis
     assert file.read_text() == "{"
 
 
-@pytest.mark.parametrize("command", [["list"], ["remove", "alice"]])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_no_file_is_told_with_the_command_that_makes_one(file: Path, command: list[str]) -> None:
     done = run("users", *command, "--users", file)
     assert done.exit_code == 2
@@ -198,7 +211,7 @@ def test_programs_that_add_at_the_same_time_lose_nothing(file: Path) -> None:
         program.stdin.close()
     assert [program.wait(30) for program in programs] == [0, 0, 0, 0]
     assert sorted(read_accounts(file)) == names
-    assert os.listdir(file.parent) == [file.name]
+    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
 
 
 class Terminal:

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from chat_server.passwords import hash_password
-from chat_server.users import UsersFileError, read_accounts
+from chat_server.users_file import companion, read_accounts
 from chat_server.users_file_changes import (
     AccountExistsError,
     NoSuchAccountError,
     add_account,
+    disable_account,
     make_accounts,
     remove_account,
-    write_accounts,
 )
+from chat_server.users_file_form import UsersFileError
 
 HASH = hash_password("password123", cost=4)
 
@@ -67,12 +68,17 @@ def test_an_account_is_neither_added_twice_nor_removed_twice(file: Path) -> None
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize("kept", [0o600, 0o400, 0o640, 0o664])
-def test_the_mode_of_an_existing_file_stays(file: Path, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o600, 0o600), (0o400, 0o400), (0o640, 0o600), (0o664, 0o600)]
+)
+def test_nobody_but_its_owner_reads_the_file_after_a_change(
+    file: Path, before: int, after: int
+) -> None:
     file.write_text("{}")
-    file.chmod(kept)
+    file.chmod(before)
     add_account(file, "alice", HASH)
-    assert mode(file) == kept
+    assert mode(file) == after
+    assert mode(companion(file)) == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -80,12 +86,15 @@ def test_the_owner_of_an_existing_file_stays(file: Path) -> None:
     file.write_text("{}")
     os.chown(file, 12345, 54321)
     add_account(file, "alice", HASH)
-    assert (file.stat().st_uid, file.stat().st_gid) == (12345, 54321)
-    assert mode(file) == 0o644
+    disable_account(file, "alice")
+    for each in (file, companion(file)):
+        assert (each.stat().st_uid, each.stat().st_gid) == (12345, 54321)
+        assert mode(each) == 0o600
 
 
 def test_nothing_else_is_left_in_the_folder(file: Path) -> None:
     add_account(file, "alice", HASH)
+    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
     remove_account(file, "alice")
     assert os.listdir(file.parent) == [file.name]
 
@@ -107,7 +116,7 @@ def test_a_symlink_stays_one_and_its_target_changes(file: Path, tmp_path: Path) 
     add_account(file, "bob", HASH)
     assert file.is_symlink()
     assert list(read_accounts(target)) == ["alice", "bob"]
-    assert os.listdir(target.parent) == ["accounts"]
+    assert sorted(os.listdir(target.parent)) == ["accounts", "accounts.more"]
 
 
 @pytest.mark.parametrize("where", ["missing/users.json", "file/users.json"])
@@ -154,7 +163,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
     with pytest.raises(UsersFileError, match=cure):
         add_account(file, "bob", HASH)
     assert list(read_accounts(file)) == ["alice"]
-    assert os.listdir(file.parent) == [file.name]
+    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_draft(
@@ -168,7 +177,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_draft(
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         add_account(file, "bob", HASH)
-    assert os.listdir(file.parent) == [file.name]
+    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
 
 
 def test_many_who_add_at_the_same_time_lose_nothing(file: Path) -> None:
@@ -189,6 +198,6 @@ def test_of_many_who_make_the_file_one_does(file: Path) -> None:
 
 def test_what_is_written_can_be_read(file: Path) -> None:
     accounts = {"DPS": HASH, "日本": HASH}
-    write_accounts(file, accounts)
+    make_accounts(file, accounts)
     assert json.loads(file.read_text("utf-8")) == accounts
     assert file.read_bytes().endswith(b"}\n")

@@ -13,9 +13,9 @@ from chat_tui.model.wire_record import (
     LastAction,
     Way,
     WireRecord,
-    masked,
 )
 from chat_tui.netcat import netcat_line
+from chat_tui.secret_lines import masked
 
 NOON = datetime(2026, 11, 22, 12)
 

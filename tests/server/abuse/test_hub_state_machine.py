@@ -142,6 +142,14 @@ class HubMachine(RuleBasedStateMachine):
         for user in users:
             self.model.follows[user] = set()
 
+    @rule(users=st.sets(st.sampled_from(PEOPLE), min_size=1, max_size=2))
+    def end_sessions(self, users: set[str]) -> None:
+        """Whom they follow is remembered, as where their accounts are disabled."""
+        ended = self.hub.end_sessions(sorted(users), "Logged out: why")
+        assert ended == sorted(users & self.here.keys())
+        for user in ended:
+            self.end(user, "Logged out: why")
+
     @rule()
     def get_accounts_back(self) -> None:
         self.model.accounts.update(PEOPLE)

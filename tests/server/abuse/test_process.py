@@ -13,7 +13,7 @@ from time import monotonic
 
 import pytest
 
-from chat_server.users import read_accounts
+from chat_server.users_file import read_accounts
 from tests.server.abuse.aftermath import check_log
 from tests.server.abuse.crowd import Crowd, Reader
 from tests.server.abuse.until import PATIENCE
@@ -90,7 +90,7 @@ match sys.argv.pop(1):
 
 from chat_server import __main__, users_command
 hashed = sys.argv.pop()
-users_command.hash_password = lambda _: hashed
+users_command.hash_password = lambda *_: hashed
 __main__.main()
 """
 

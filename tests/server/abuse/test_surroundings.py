@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.local_clock import LocalClock
-from chat_server.users import read_accounts
+from chat_server.users_file import read_accounts
 from tests.server.abuse.aftermath import check_log
 from tests.server.abuse.until import PATIENCE, until
 from tests.server.accounts import PEOPLE, write_accounts_file

@@ -1,0 +1,1 @@
+"""The load generator in Python: slower than the one in C, and it speaks TLS."""
