@@ -135,6 +135,13 @@ class Config:
 
     log_level: str = "info"
 
+    log_format: str = "text"
+    """For eyes; `json` for programs."""
+
+    metrics: int | None = None
+    """Port of 127.0.0.1 for numbers and health, to anyone on this machine; 0: any free port.
+    None: nothing listens, and nothing is timed."""
+
     stall_seconds: float = 5.0
     """A reader over a quarter of its outbox whose kernel took nothing for so long is cut."""
 

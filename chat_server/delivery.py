@@ -18,7 +18,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
@@ -63,6 +63,9 @@ class Delivery:
         self._relieved = threading.Condition(threading.Lock())
         self._wake_read = self._wake_write = -1
         self._stopping = False
+        self.bytes_out = 0
+        """Bytes handed to outboxes so far. Changed under the drain lock; read without it."""
+        self._round: Callable[[], None] = self._send_round
         self._flusher = threading.Thread(target=self._flush_forever, name="flusher", daemon=True)
 
     def start(self) -> None:
@@ -79,6 +82,31 @@ class Delivery:
         self._flusher.join()
         os.close(self._wake_read)
         os.close(self._wake_write)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the flusher runs."""
+        return self._flusher.is_alive()
+
+    def backlog(self) -> tuple[int, int]:
+        """Bytes that wait, in the queue and for lagging readers; and how many readers lag."""
+        with self._relieved:
+            waiting = [outbox.backlog for outbox in self._attended if outbox.backlog]
+        return self._queued_bytes + sum(waiting), len(waiting)
+
+    def time_fan_out(self, observe: Callable[[float], None]) -> None:
+        """Tell `observe`, from now on, how many seconds each round of sending took.
+
+        It is called under the drain lock and may take leaf locks only. Until then no round pays.
+        """
+
+        def timed_round() -> None:
+            if self._queue:  # under the drain lock nobody else takes from it
+                started = time.perf_counter()
+                self._send_round()
+                observe(time.perf_counter() - started)
+
+        self._round = timed_round
 
     def deliver(self, targets: tuple[Outbox, ...], data: bytes, last: bool = False) -> None:
         """Queue `data` for every one of `targets`; `last`: nothing follows for them.
@@ -100,7 +128,7 @@ class Delivery:
             if not self._queue or not self._drain_lock.acquire(blocking=False):
                 return
             try:
-                self._send_round()
+                self._round()
             finally:
                 self._drain_lock.release()
         if self._queue:
@@ -110,7 +138,7 @@ class Delivery:
         """Let a publisher wait where more is queued than the bound; it then drains, too."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
-                self._send_round()
+                self._round()
 
     def throttle(self, audiences: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
@@ -164,14 +192,14 @@ class Delivery:
         targets = batch[0].targets
         if all(item.targets is targets and not item.last for item in batch):
             data = b"".join([item.data for item in batch])
+            self.bytes_out += size * len(targets)
             lagging = [outbox for outbox in targets if outbox.send(data)]
         else:
             lagging = self._send_grouped(batch)
         if lagging:
             self._attend(lagging)
 
-    @staticmethod
-    def _send_grouped(batch: list[_Item]) -> list[Outbox]:
+    def _send_grouped(self, batch: list[_Item]) -> list[Outbox]:
         """Join what each receiver has in this batch; returns those the flusher must look after."""
         parts: dict[Outbox, list[bytes]] = {}
         finished: set[Outbox] = set()
@@ -187,10 +215,13 @@ class Delivery:
                 if last:
                     finished.add(outbox)
         lagging = []
+        bytes_out = 0
         for outbox, own in parts.items():
             joined = own[0] if len(own) == 1 else b"".join(own)
+            bytes_out += len(joined)
             if outbox.send_last(joined) if outbox in finished else outbox.send(joined):
                 lagging.append(outbox)
+        self.bytes_out += bytes_out
         return lagging
 
     def _attend(self, outboxes: list[Outbox]) -> None:

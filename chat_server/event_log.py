@@ -1,93 +1,116 @@
-"""What is logged, and in which words: one line an event, with its time.
+"""What is logged, and in which words: one method an event, and each event is counted.
 
 Everything that comes from outside is escaped, and no method takes a password. May be called from
 any thread, while holding no lock of the hub or of the delivery: writing may take a moment.
+docs/operating.md tells what each event means.
 """
 
 from __future__ import annotations
 
-import select
 import shlex
 import sys
-import threading
-import time
 import traceback
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from enum import IntEnum
 from typing import Final, TextIO
 
+from chat_server.log_format import Level
+from chat_server.log_writer import LogWriter
 from chat_server.printable import one_line, printable, quoted
-
-_PATIENCE_MS: Final = 50
-"""How long the first line waits for a log that takes nothing; the next ones do not."""
 
 _MOST_NAMES: Final = 8
 """Names in one line; of a class behind one address that was banned, for example."""
 
 
-class _Level(IntEnum):
-    DEBUG = 10
-    INFO = 20
-    WARNING = 30
-    ERROR = 40
-
-
-LEVELS: Final = tuple(level.name.lower() for level in _Level)
-"""The names of the levels, from the one that says most to the one that says least."""
-
-
 class EventLog:
     """The log of one server. An `address` is `host:port`; names are as they came from outside."""
 
-    def __init__(self, stream: TextIO | None = None, level: str = "info") -> None:
-        """`stream`: standard error where it is None; `level`: one of `LEVELS`."""
-        self._stream: TextIO | None = sys.stderr if stream is None else stream
-        self._level = _Level[level.upper()]
-        self._lock = threading.Lock()
-        self._lost = 0
-        """Lines that were not written since the last one that was."""
+    def __init__(
+        self, stream: TextIO | None = None, level: str = "info", form: str = "text"
+    ) -> None:
+        """`stream`: standard error where it is None; `level` of `LEVELS`, `form` of `FORMATS`."""
+        self._writer = LogWriter(sys.stderr if stream is None else stream, level, form)
+        self._write = self._writer.write
+
+    def counts(self) -> Counter[str]:
+        """How often each event has happened, by its name, whether or not its level is logged."""
+        return self._writer.counts()
 
     def running(self, host: str, port: int, *, encrypted: bool) -> None:
         """The server listens."""
         where = f"[{host}]" if ":" in host else host
         how = ", TLS" if encrypted else ""
-        self._write(_Level.INFO, "*", f"Listening on {printable(where)}:{port}{how}")
+        self._write(
+            "*",
+            "listening",
+            f"Listening on {printable(where)}:{port}{how}",
+            host=host,
+            port=port,
+            encrypted=encrypted,
+        )
 
     def plaintext_is_public(self) -> None:
         """Passwords and messages go over a network in plain text, as was asked for."""
         self._write(
-            _Level.WARNING,
             "!",
+            "plaintext_public",
             "Plain text on an address that others can reach: they can read every password and"
             " every message",
         )
 
     def certificate(self, fingerprint: str) -> None:
         """By which key clients know this server."""
-        self._write(_Level.INFO, "*", f"Key fingerprint {fingerprint}")
+        self._write(
+            "*",
+            "key_fingerprint",
+            f"Key fingerprint {one_line(fingerprint)}",
+            fingerprint=fingerprint,
+        )
 
     def certificate_expired(self, path: str) -> None:
         """Clients that look at its dates will refuse the certificate."""
-        self._write(_Level.WARNING, "!", f"The certificate {quoted(path)} has expired")
+        self._write(
+            "!", "certificate_expired", f"The certificate {quoted(path)} has expired", path=path
+        )
 
     def certificate_reloaded(self, fingerprint: str) -> None:
         """New connections get the certificate that was read again."""
-        self._write(_Level.INFO, "*", f"Certificate read again: key fingerprint {fingerprint}")
+        self._write(
+            "*",
+            "certificate_reloaded",
+            f"Certificate read again: key fingerprint {one_line(fingerprint)}",
+            fingerprint=fingerprint,
+        )
 
     def certificate_broken(self, why: str) -> None:
         """The certificate can't be used: new connections get the one from before."""
-        self._write(_Level.ERROR, "!", f"Certificate stays as it was: {one_line(why)}")
+        self._write(
+            "!",
+            "certificate_broken",
+            f"Certificate stays as it was: {one_line(why)}",
+            why=why,
+            level=Level.ERROR,
+        )
+
+    def metrics_running(self, port: int) -> None:
+        """The numbers can be asked for."""
+        self._write(
+            "*", "metrics_listening", f"Metrics on http://127.0.0.1:{port}/metrics", port=port
+        )
 
     def handshake_failed(self, address: str, why: str) -> None:
         """A client on the port for TLS did not come to terms with us."""
         self._write(
-            _Level.INFO, "-", f"No TLS handshake with {printable(address)}: {one_line(why)}"
+            "-",
+            "handshake_failed",
+            f"No TLS handshake with {printable(address)}: {one_line(why)}",
+            address=address,
+            why=why,
         )
 
     def connected(self, address: str) -> None:
         """A client connected."""
-        self._write(_Level.INFO, "+", f"New connection from {printable(address)}")
+        self._write("+", "connected", f"New connection from {printable(address)}", address=address)
 
     def refused(self, address: str, why: str, unsaid: int = 0, elsewhere: int = 0) -> None:
         """A client was sent away at the door: server full, too many of its address, banned.
@@ -97,124 +120,201 @@ class EventLog:
         """
         also = f" (and {unsaid} more from there)" if unsaid else ""
         also += f" (and {elsewhere} from other addresses)" if elsewhere else ""
-        self._write(_Level.WARNING, "!", f"Refused {printable(address)}: {one_line(why)}{also}")
+        self._write(
+            "!",
+            "refused",
+            f"Refused {printable(address)}: {one_line(why)}{also}",
+            address=address,
+            why=why,
+            unsaid=unsaid,
+            elsewhere=elsewhere,
+        )
 
     def authenticated(self, user: str) -> None:
         """A login succeeded."""
-        self._write(_Level.INFO, "+", f"User {quoted(user)} authenticated")
+        self._write("+", "authenticated", f"User {quoted(user)} authenticated", user=user)
 
     def failed_login(self, user: str, address: str) -> None:
         """Unknown user or wrong password."""
         self._write(
-            _Level.WARNING, "!", f"Failed login for {quoted(user)} from {printable(address)}"
+            "!",
+            "login_failed",
+            f"Failed login for {quoted(user)} from {printable(address)}",
+            user=user,
+            address=address,
         )
 
     def throttled_login(self, user: str, address: str) -> None:
         """A login was refused unseen, after too many failures from its address."""
         self._write(
-            _Level.WARNING,
             "!",
+            "login_throttled",
             f"Refused login for {quoted(user)} from {printable(address)}: too many failures",
+            user=user,
+            address=address,
         )
 
     def login_timed_out(self, address: str) -> None:
         """No whole line came in time."""
-        self._write(_Level.INFO, "-", f"Login timed out for {printable(address)}")
+        self._write(
+            "-", "login_timed_out", f"Login timed out for {printable(address)}", address=address
+        )
 
     def invalid_login(self, address: str) -> None:
         """The first line was no LOGIN. It is not shown: it may hold a password."""
-        self._write(_Level.INFO, "!", f"Invalid login format from {printable(address)}")
+        self._write(
+            "!",
+            "login_invalid",
+            f"Invalid login format from {printable(address)}",
+            address=address,
+            level=Level.INFO,
+        )
 
     def disconnected(self, user: str) -> None:
         """A session ended."""
-        self._write(_Level.INFO, "-", f"User {quoted(user)} disconnected")
+        self._write("-", "disconnected", f"User {quoted(user)} disconnected", user=user)
 
     def connection_closed(self, address: str) -> None:
         """A client went that had never logged in."""
-        self._write(_Level.INFO, "-", f"Connection from {printable(address)} closed before login")
+        self._write(
+            "-",
+            "closed_before_login",
+            f"Connection from {printable(address)} closed before login",
+            address=address,
+        )
 
     def cut_slow_reader(self, client: str) -> None:
         """A client was cut because it did not read. `client`: its user, or else its address."""
-        self._write(_Level.WARNING, "!", f"Cut {quoted(client)}: it reads too slowly")
+        self._write(
+            "!", "slow_reader_cut", f"Cut {quoted(client)}: it reads too slowly", client=client
+        )
 
     def removed(self, user: str) -> None:
         """A session was ended because its account is gone from the users file."""
-        self._write(_Level.INFO, "-", f"User {quoted(user)} logged out: account removed")
+        self._write(
+            "-", "account_removed", f"User {quoted(user)} logged out: account removed", user=user
+        )
 
     def disabled(self, user: str) -> None:
         """A session was ended because its account was disabled."""
-        self._write(_Level.INFO, "-", f"User {quoted(user)} logged out: account disabled")
+        self._write(
+            "-", "account_disabled", f"User {quoted(user)} logged out: account disabled", user=user
+        )
 
     def password_changed(self, user: str) -> None:
         """A user gave the own account another password."""
-        self._write(_Level.INFO, "*", f"User {quoted(user)} changed the password")
+        self._write("*", "password_changed", f"User {quoted(user)} changed the password", user=user)
 
     def failed_password_change(self, user: str, host: str) -> None:
         """The old password was wrong. `host`: where the client comes from, without the port."""
         self._write(
-            _Level.WARNING,
             "!",
+            "password_change_failed",
             f"Failed password change for {quoted(user)} from {printable(host)}",
+            user=user,
+            host=host,
         )
 
     def throttled_password_change(self, user: str, host: str) -> None:
         """A password change was refused unseen, after too many failures from its address."""
         self._write(
-            _Level.WARNING,
             "!",
+            "password_change_throttled",
             f"Refused password change for {quoted(user)} from {printable(host)}: too many failures",
+            user=user,
+            host=host,
         )
 
     def password_not_stored(self, user: str, why: str) -> None:
         """A password was not changed because the users file can't be written."""
         self._write(
-            _Level.ERROR, "!", f"Password of {quoted(user)} stays as it was: {one_line(why)}"
+            "!",
+            "password_not_stored",
+            f"Password of {quoted(user)} stays as it was: {one_line(why)}",
+            user=user,
+            why=why,
+            level=Level.ERROR,
         )
 
     def cost_raised(self, user: str, cost: int) -> None:
         """The hash of a user who logged in was made anew at the configured cost."""
-        self._write(_Level.INFO, "*", f"Hash of {quoted(user)} raised to cost {cost}")
+        self._write(
+            "*",
+            "cost_raised",
+            f"Hash of {quoted(user)} raised to cost {cost}",
+            user=user,
+            cost=cost,
+        )
 
     def cost_not_raised(self, why: str) -> None:
         """The users file can't be written, so hashes keep their cost. Told once."""
-        self._write(_Level.WARNING, "!", f"Hashes keep their cost: {one_line(why)}")
+        self._write("!", "cost_not_raised", f"Hashes keep their cost: {one_line(why)}", why=why)
 
     def users_exposed(self, path: str, mode: int) -> None:
         """Others than its owner may read or write the users file, or its companion."""
         self._write(
-            _Level.WARNING,
             "!",
+            "users_exposed",
             f"{one_line(path)} can be read or written by others (mode {mode:04o});"
             f" make it private with: chmod 600 {one_line(shlex.quote(path))}",
+            path=path,
+            mode=f"{mode:04o}",
         )
 
     def users_reloaded(self, count: int) -> None:
         """The users file had changed and was read again."""
         accounts = "1 account" if count == 1 else f"{count} accounts"
-        self._write(_Level.INFO, "*", f"Users file read again: {accounts}")
+        self._write("*", "users_reloaded", f"Users file read again: {accounts}", count=count)
 
     def users_broken(self, why: str) -> None:
         """The users file had changed and can't be used: the accounts stay as they were."""
-        self._write(_Level.ERROR, "!", f"Accounts stay as they were: {one_line(why)}")
+        self._write(
+            "!",
+            "users_broken",
+            f"Accounts stay as they were: {one_line(why)}",
+            why=why,
+            level=Level.ERROR,
+        )
 
     def accept_failed(self, why: str) -> None:
         """A connection could not be accepted: too many open files, for example."""
-        self._write(_Level.ERROR, "!", f"Can't accept a connection: {one_line(why)}")
+        self._write(
+            "!",
+            "accept_failed",
+            f"Can't accept a connection: {one_line(why)}",
+            why=why,
+            level=Level.ERROR,
+        )
 
     def thread_failed(self, why: str) -> None:
         """No thread could be started for a client."""
-        self._write(_Level.ERROR, "!", f"Can't start a thread for a client: {one_line(why)}")
+        self._write(
+            "!",
+            "thread_failed",
+            f"Can't start a thread for a client: {one_line(why)}",
+            why=why,
+            level=Level.ERROR,
+        )
 
     # Operators
 
     def operator_without_account(self, name: str) -> None:
         """An operator is named who has no account: misspelt, perhaps."""
-        self._write(_Level.WARNING, "!", f"Operator {quoted(name)} has no account")
+        self._write(
+            "!", "operator_without_account", f"Operator {quoted(name)} has no account", user=name
+        )
 
     def kicked(self, operator: str, user: str, reason: str) -> None:
         """An operator ended a session. `reason` may be empty."""
         why = f": {quoted(reason)}" if reason else ""
-        self._write(_Level.WARNING, "!", f"Operator {quoted(operator)} kicked {quoted(user)}{why}")
+        self._write(
+            "!",
+            "kicked",
+            f"Operator {quoted(operator)} kicked {quoted(user)}{why}",
+            operator=operator,
+            user=user,
+            reason=reason,
+        )
 
     def banned(
         self, operator: str, what: str, minutes: int | None, logged_out: Sequence[str]
@@ -229,73 +329,67 @@ class EventLog:
         ended = f"; logged out: {names}" if logged_out else ""
         ended += f" and {more} more" if more > 0 else ""
         self._write(
-            _Level.WARNING,
             "!",
+            "banned",
             f"Operator {quoted(operator)} banned {quoted(what)} {how_long}{ended}",
+            operator=operator,
+            what=what,
+            minutes=minutes,
+            logged_out=logged_out,
         )
 
     def unbanned(self, operator: str, what: str) -> None:
         """An operator let an account or an address in again."""
-        self._write(_Level.INFO, "*", f"Operator {quoted(operator)} unbanned {quoted(what)}")
+        self._write(
+            "*",
+            "unbanned",
+            f"Operator {quoted(operator)} unbanned {quoted(what)}",
+            operator=operator,
+            what=what,
+        )
 
     def announced(self, operator: str, text: str) -> None:
         """An operator said something to everyone."""
-        self._write(_Level.INFO, "*", f"Operator {quoted(operator)} announced {quoted(text)}")
+        self._write(
+            "*",
+            "announced",
+            f"Operator {quoted(operator)} announced {quoted(text)}",
+            operator=operator,
+            text=text,
+        )
 
     def banned_login(self, user: str, address: str) -> None:
         """A login was refused: the account, after its right password, or the address is banned."""
         self._write(
-            _Level.WARNING,
             "!",
+            "login_banned",
             f"Refused login for {quoted(user)} from {printable(address)}: banned",
+            user=user,
+            address=address,
         )
 
     def unexpected(self, error: BaseException, where: str) -> None:
         """Something that should not happen: one line, and the traceback at level debug."""
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        lines = [f"Unexpected in {printable(where)}: {one_line(what)}"]
-        if self._level <= _Level.DEBUG:
+        trace: list[str] = []
+        if self._writer.shows(Level.DEBUG):
             for chunk in traceback.format_exception(error):
-                lines += chunk.rstrip("\n").split("\n")
-        self._write(_Level.ERROR, "!", *lines)
+                trace += chunk.rstrip("\n").split("\n")
+        self._write(
+            "!",
+            "unexpected",
+            f"Unexpected in {printable(where)}: {one_line(what)}",
+            details=trace,
+            where=where,
+            error=what,
+            level=Level.ERROR,
+            **({"traceback": trace} if trace else {}),
+        )
 
     def stopping(self) -> None:
         """The server was asked to stop."""
-        self._write(_Level.INFO, "*", "Stopping")
+        self._write("*", "stopping", "Stopping")
 
     def stopped(self) -> None:
         """Everything is closed."""
-        self._write(_Level.INFO, "*", "Stopped")
-
-    def _write(self, level: _Level, mark: str, *lines: str) -> None:
-        if level < self._level or self._stream is None:
-            return
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        first, *rest = lines
-        texts = [f"{stamp} [{mark}] {first}\n", *(f"    {one_line(line)}\n" for line in rest)]
-        with self._lock:
-            if self._lost and self._takes_more():
-                texts.insert(0, f"{stamp} [!] {self._lost} log lines were lost: nobody took them\n")
-                self._lost = 0
-            for text in texts:
-                if not self._takes_more():
-                    self._lost += 1
-                    continue
-                # Closed, a full disk, an encoding that can't: the chat goes on.
-                with suppress(OSError, ValueError):
-                    self._stream.write(text)
-                    self._stream.flush()
-
-    def _takes_more(self) -> bool:
-        """Whether a line can be written without blocking the chat. Holds the lock.
-
-        A pipe that nobody reads, a terminal that was stopped: waited for once, and then no more
-        until it takes something again.
-        """
-        try:
-            number = self._stream.fileno() if self._stream else -1
-        except (OSError, ValueError):  # no file at all
-            return True
-        poller = select.poll()
-        poller.register(number, select.POLLOUT)
-        return bool(poller.poll(0 if self._lost else _PATIENCE_MS))
+        self._write("*", "stopped", "Stopped")

@@ -69,6 +69,11 @@ class Hub(Generic[ReceiverT]):
         self._subscriptions: dict[str, set[str]] = {}
         """By user, not by session: they hold until the server stops (section 4)."""
         self._shut_down = False
+        self.messages = self.deliveries = 0  # so far; read without the lock
+
+    def sizes(self) -> tuple[int, int]:
+        """How many sessions and rooms there are. Takes no lock: to be asked whatever hangs."""
+        return len(self._sessions), len(self._rooms)
 
     # Coming and going
 
@@ -188,6 +193,8 @@ class Hub(Generic[ReceiverT]):
             clock = self._clock().time().isoformat("seconds")
             line = encode_private(clock, session.user, recipient.user, text)
             receivers = (recipient.receiver,)
+            self.messages += 1
+            self.deliveries += 1
             self._deliver(receivers, line, False)
             self._reply(session, [replies.sent_to(recipient.user)])
             return receivers
@@ -319,7 +326,9 @@ class Hub(Generic[ReceiverT]):
             audience = room.audiences[author] = tuple(
                 member.receiver for member in room.members.values() if hears(member, author)
             )
+        self.messages += len(messages)
         if audience:
+            self.deliveries += len(messages) * len(audience)
             encode = encode_actions if messages[0].is_action else encode_live_messages
             for piece in by_second(messages):
                 clock = piece[0].at.time().isoformat("seconds")

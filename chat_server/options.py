@@ -16,8 +16,9 @@ from chat_server.config import (
     Config,
     room_for_clients,
 )
-from chat_server.event_log import LEVELS
 from chat_server.list_options import NAMES, NETWORKS, joined
+from chat_server.log_format import FORMATS
+from chat_server.log_writer import LEVELS
 
 _DEFAULTS: Final = Config(max_clients=1)
 
@@ -183,6 +184,21 @@ _OPTIONS: Final = (
         default=_DEFAULTS.log_level,
         show_default=True,
         help="What is logged to standard error.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default=_DEFAULTS.log_format,
+        show_default=True,
+        help="One line an event for eyes, or one JSON object a line for programs.",
+    ),
+    click.option(
+        "--metrics",
+        type=click.IntRange(0, 65535),
+        default=None,
+        show_default="off",
+        metavar="PORT",
+        help="Port of loopback for /metrics (Prometheus) and /healthz; 0: any free port.",
     ),
 )
 

@@ -112,6 +112,16 @@ class PasswordPool:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether all the threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """Logins in the queue, those not counted that wait for a place in it."""
+        return len(self._queue)
+
     def check(
         self,
         password: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,9 @@ _MOST: Final = 256
 """Addresses that are told apart at once, so most lines in any `_QUIET_SECONDS`. Beyond, refusals
 are counted together, and the next line that is written tells how many they were."""
 
+_MOST_REASONS: Final = 32
+"""Different reasons that are counted apart; all others are counted as `other`."""
+
 
 class RefusalLog:
     """Tells the log of connections that were refused. Any thread; its lock is a leaf."""
@@ -29,11 +33,19 @@ class RefusalLog:
         # When the last line about an address was written, and what was not; the newest is last.
         self._lines: dict[bytes | str, list[float]] = {}
         self._elsewhere = 0
+        self._counts: Counter[str] = Counter()
+
+    def counts(self) -> Counter[str]:
+        """How many connections were refused, by the reason, whether or not a line told of it."""
+        with self._lock:
+            return self._counts.copy()
 
     def refused(self, host: str, port: int, reason: str) -> None:
         """A connection from `host` was refused. Logs at most a line a minute for each address."""
         block = block_of(host)
         with self._lock:
+            known = reason in self._counts or len(self._counts) < _MOST_REASONS
+            self._counts[reason if known else "other"] += 1
             now = self._clock()
             line = self._lines.get(block)
             if line is not None and now - line[0] < _QUIET_SECONDS:

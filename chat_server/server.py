@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from math import inf
 from typing import Final
@@ -29,6 +30,7 @@ from chat_server.endpoints import Endpoint, endpoints, listen
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
 from chat_server.local_clock import LocalClock
+from chat_server.measurement import Measurement, measure
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
 from chat_server.refusal_log import RefusalLog
@@ -86,6 +88,7 @@ class ChatServer:
         self._clients: dict[ClientHandler, threading.Thread] = {}
         self._clients_lock = threading.Lock()
         self._wake_read = self._wake_write = -1
+        self._stopping = False
         self._acceptor = threading.Thread(target=self._accept_forever, name="acceptor", daemon=True)
 
     @property
@@ -115,6 +118,27 @@ class ChatServer:
         """Connections at this moment, logged in or not."""
         with self._clients_lock:
             return len(self._clients)
+
+    def measure(self) -> Measurement:
+        """The numbers of this moment. Any thread; waits for nothing that could hang for long."""
+        return measure(self._shared, self.client_count, self._refusal_log.counts())
+
+    def time_fan_out(self, observe: Callable[[float], None]) -> None:
+        """Let `observe` be told how many seconds each fan-out took."""
+        self._delivery.time_fan_out(observe)
+
+    def trouble(self) -> str | None:
+        """What keeps it from serving; None where nothing does. Any thread, never blocks."""
+        if self._stopping:
+            return "the server is stopping"
+        for part, is_alive in (
+            ("acceptor", self._acceptor.is_alive()),
+            ("flusher", self._delivery.is_alive),
+            ("hashing", self._shared.passwords.is_alive),
+        ):
+            if not is_alive:
+                return f"the thread '{part}' does not run"
+        return None
 
     def start(self) -> None:
         """Listen and serve, in threads of its own; returns when connections are accepted.
@@ -193,6 +217,7 @@ class ChatServer:
 
         Returns when every thread has ended, after `flush_seconds` and a little at the most.
         """
+        self._stopping = True
         until = time.monotonic() + self._config.flush_seconds
         os.write(self._wake_write, b"!")
         self._acceptor.join()

@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from chat_server.event_log import LEVELS, EventLog
+from chat_server.event_log import EventLog
+from chat_server.log_writer import LEVELS
 from chat_server.printable import printable, quoted
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")

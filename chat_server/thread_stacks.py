@@ -1,0 +1,46 @@
+"""Where every thread stands, on SIGUSR1: to see what a server does that hangs or is slow."""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from typing import Final
+
+_MOST_BY_FAULTHANDLER: Final = 100
+"""Threads that it shows, the youngest first: with as many clients, none that they all wait for."""
+
+
+def show_when_asked() -> None:
+    """Write the stacks to standard error on SIGUSR1, and on a crash. Main thread, at the start.
+
+    It is done in C at the moment of the signal, and so it works while everything hangs. The
+    signal also reaches the wake-up pipe of the main thread, which then calls `show_the_rest`.
+    """
+    with suppress(AttributeError, OSError, ValueError):  # no such signal; no standard error
+        file = sys.stderr.fileno()
+        faulthandler.enable(file)
+        signal.signal(signal.SIGUSR1, lambda *_: None)
+        faulthandler.register(signal.SIGUSR1, file, chain=True)
+
+
+def show_the_rest() -> None:
+    """Write all stacks, with the threads' names, where there are too many for faulthandler."""
+    frames = sys._current_frames()
+    if len(frames) <= _MOST_BY_FAULTHANDLER or sys.stderr is None:
+        return
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    lines = [f"All {len(frames)} threads by name:"]
+    for number, frame in frames.items():
+        lines.append(
+            f"\nThread {number:#018x} {names.get(number, '?')!a} (most recent call first):"
+        )
+        for caller, line in traceback.walk_stack(frame):
+            code = caller.f_code
+            lines.append(f'  File "{code.co_filename}", line {line} in {code.co_name}')
+    with suppress(OSError, ValueError):
+        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.flush()

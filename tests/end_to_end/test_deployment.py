@@ -1,0 +1,319 @@
+"""The files in deploy/: a unit that systemd takes, scripts that do what they say, an image.
+
+There is neither a running systemd nor a container engine where the tests run: what is started
+here is what these files start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chat_server.__main__ import cli
+from chat_server.config import MOST_CLIENTS, RESERVED_FILES, Config
+
+PROJECT = Path(__file__).parents[2]
+DEPLOY = PROJECT / "deploy"
+UNIT = DEPLOY / "lobby.service"
+EXPOSURE = 2.0
+"""Most that `systemd-analyze security` may give the unit; 10 is a service without any bounds."""
+
+RequireProgram = Callable[[str], Path]
+
+
+def settings_of(unit: Path) -> dict[str, list[str]]:
+    """Each setting of a unit with its values, in their order."""
+    settings: dict[str, list[str]] = {}
+    for line in unit.read_text().splitlines():
+        if line and line[0] not in "#[":
+            name, _, value = line.partition("=")
+            settings.setdefault(name, []).append(value)
+    return settings
+
+
+@pytest.fixture
+def startable_unit(tmp_path: Path) -> Path:
+    """The unit with programs that exist here: systemd-analyze looks for them."""
+    unit = tmp_path / "lobby.service"
+    text = re.sub(r"^(ExecStart|ExecReload)=\S+", r"\1=/bin/true", UNIT.read_text(), flags=re.M)
+    unit.write_text(text)
+    return unit
+
+
+def test_systemd_accepts_the_unit(startable_unit: Path, require_program: RequireProgram) -> None:
+    analyze = require_program("systemd-analyze")
+    done = subprocess.run(
+        [analyze, "verify", startable_unit], capture_output=True, text=True, timeout=50
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    broken = startable_unit.with_name("broken.service")
+    broken.write_text(startable_unit.read_text().replace("ProtectSystem", "ProtectSytem"))
+    done = subprocess.run([analyze, "verify", broken], capture_output=True, text=True, timeout=50)
+    assert "ProtectSytem" in done.stderr  # so that it would tell
+
+
+def test_the_unit_leaves_little_of_the_machine_in_reach(
+    startable_unit: Path, require_program: RequireProgram
+) -> None:
+    analyze = require_program("systemd-analyze")
+    version = subprocess.run([analyze, "--version"], capture_output=True, text=True).stdout
+    if int(version.split()[1]) < 250:
+        pytest.skip("this systemd can look at units only while it runs")
+    done = subprocess.run(
+        [
+            *(analyze, "security", "--no-pager", "--offline=true"),
+            *(f"--threshold={EXPOSURE * 10:.0f}", startable_unit),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Overall exposure level" in done.stdout
+
+
+def test_the_unit_is_what_the_server_needs() -> None:
+    unit = settings_of(UNIT)
+    assert unit["Type"] == ["notify"]
+    assert unit["DynamicUser"] == ["yes"]
+    assert unit["ProtectSystem"] == ["strict"]
+    assert unit["StateDirectory"] == ["lobby"]
+    assert int(unit["LimitNOFILE"][0]) >= MOST_CLIENTS + RESERVED_FILES
+    assert int(unit["TasksMax"][0]) >= MOST_CLIENTS + 100  # main, acceptor, flusher, hashing
+    config = Config(max_clients=1)
+    assert float(unit["TimeoutStopSec"][0]) >= config.flush_seconds + 5
+    assert float(unit["WatchdogSec"][0]) >= 10 * config.users_check_seconds
+    assert unit["ExecReload"][0].split()[1:] == ["-HUP", "$MAINPID"]
+    # A wrong configuration ends with 2 (click's usage errors), and would at the next try.
+    assert unit["RestartPreventExitStatus"] == ["2"]
+
+
+def test_system_calls_that_the_server_makes_are_not_taken_from_it(
+    require_program: RequireProgram,
+) -> None:
+    """Lowering its threads' priority, owning its files, and what every Python does."""
+    analyze = require_program("systemd-analyze")
+    allowed: set[str] = set()
+    for value in settings_of(UNIT)["SystemCallFilter"]:
+        takes_away = value.startswith("~")
+        for group in value.removeprefix("~").split():
+            calls = _calls_of(analyze, group)
+            allowed = allowed - calls if takes_away else allowed | calls
+    assert {"setpriority", "sched_getaffinity", "clone3", "accept4", "fchmod", "flock"} <= allowed
+    assert {"getrandom", "prlimit64", "poll", "sendto", "renameat", "fsync"} <= allowed
+    assert not {"mount", "ptrace", "reboot", "init_module", "setuid", "chown"} & allowed
+
+
+def _calls_of(analyze: Path, group: str) -> set[str]:
+    if not group.startswith("@"):
+        return {group}
+    told = subprocess.run(
+        [analyze, "syscall-filter", "--no-pager", group], capture_output=True, text=True, check=True
+    ).stdout
+    calls: set[str] = set()
+    for line in told.splitlines()[1:]:
+        name = line.split("#")[0].strip()
+        if name:
+            calls |= _calls_of(analyze, name)
+    return calls
+
+
+def test_the_sample_configuration_has_only_options_that_there_are() -> None:
+    text = (DEPLOY / "lobby.toml").read_text()
+    known = {name.lstrip("-") for parameter in cli.params for name in parameter.opts}
+    assert set(tomllib.loads(text)) <= known
+
+
+@pytest.fixture
+def fake_systemd(tmp_path: Path) -> dict[str, str]:
+    """An environment in which systemd's programs write down what they are asked.
+
+    `systemd-run` runs the command, with /var/lib/lobby in a folder of the test.
+    """
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (tmp_path / "var/lib/lobby").mkdir(parents=True)
+    for name, script in {
+        "systemd-run": f"""
+            while [ "${{1#--}}" != "$1" ]; do echo "$1" >> {tmp_path}/calls; shift; done
+            [ "$1" = /bin/sh ] || {{ echo "$@" >> {tmp_path}/calls; exit; }}
+            umask 077
+            exec "$1" "$2" "$3" "{tmp_path}$4"
+        """,
+        "systemctl": f'{{ ls {tmp_path}/var/lib/lobby; echo "$@"; }} >> {tmp_path}/calls',
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    return {"PATH": f"{programs}:{os.environ['PATH']}"}
+
+
+def test_the_hook_gives_certificate_and_key_and_only_then_reloads(
+    tmp_path: Path, fake_systemd: dict[str, str]
+) -> None:
+    lineage = tmp_path / "live"
+    lineage.mkdir()
+    (lineage / "privkey.pem").write_text("a key")
+    (lineage / "fullchain.pem").write_text("a chain")
+    environment = {**fake_systemd, "RENEWED_LINEAGE": str(lineage)}
+    subprocess.run([DEPLOY / "certbot-deploy-hook"], env=environment, check=True, timeout=30)
+    state = tmp_path / "var/lib/lobby"
+    assert (state / "certbot-key.pem").read_text() == "a key"
+    assert (state / "certbot-cert.pem").read_text() == "a chain"
+    assert (state / "certbot-key.pem").stat().st_mode & 0o777 == 0o600
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls[-3:] == [
+        "certbot-cert.pem",
+        "certbot-key.pem",
+        "try-reload-or-restart lobby.service",
+    ]
+    assert "--property=DynamicUser=yes" in calls
+    (lineage / "privkey.pem").unlink()
+    (tmp_path / "calls").unlink()
+    done = subprocess.run(
+        [DEPLOY / "certbot-deploy-hook"], env=environment, capture_output=True, timeout=30
+    )
+    assert done.returncode != 0
+    assert (state / "certbot-key.pem").read_text() == "a key"
+    assert not (tmp_path / "calls").exists()
+
+
+def test_accounts_are_changed_as_the_user_of_the_service(
+    tmp_path: Path, fake_systemd: dict[str, str]
+) -> None:
+    subprocess.run(
+        [DEPLOY / "lobby-users", "add", "alice"],
+        env=fake_systemd,
+        check=True,
+        timeout=30,
+        stdin=subprocess.DEVNULL,
+    )
+    calls = (tmp_path / "calls").read_text().splitlines()
+    program, *words = calls[-1].split()
+    assert program == settings_of(UNIT)["ExecStart"][0].split()[0]
+    users = tomllib.loads((DEPLOY / "lobby.toml").read_text())["users"]
+    assert words == ["users", "--users", users, "add", "alice"]
+    assert {"--property=User=lobby", "--property=DynamicUser=yes", "--pipe"} <= set(calls)
+
+
+def test_scripts_and_unit_mean_the_same_user_and_folder() -> None:
+    unit = settings_of(UNIT)
+    for name in ("lobby-users", "certbot-deploy-hook"):
+        text = (DEPLOY / name).read_text()
+        for setting in ("DynamicUser", "User", "UMask", "StateDirectory", "StateDirectoryMode"):
+            assert f"--property={setting}={unit[setting][0]} " in text
+
+
+# The image
+
+Instruction = tuple[str, str]
+
+
+def instructions() -> list[Instruction]:
+    """The Dockerfile's instructions and what follows each, lines joined."""
+    lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line[:1] != "#"]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in joined.splitlines() if line]
+
+
+def test_the_image_runs_as_nobody_in_particular_and_is_looked_after() -> None:
+    stages = " ".join(name for name, _ in instructions()).split("FROM")
+    assert len(stages) == 3
+    last = dict(instructions()[-len(stages[-1].split()) :])
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last["USER"])
+    assert last["EXPOSE"] == "9001"
+    assert last["STOPSIGNAL"] == "SIGTERM"
+    assert last["VOLUME"] == last["WORKDIR"] == "/var/lib/lobby"
+    assert json.loads(last["ENTRYPOINT"]) == ["chat-server"]
+    environment = dict(word.split("=", 1) for word in shlex.split(last["ENV"]))
+    assert environment["CHAT_SERVER_USERS"].startswith(last["VOLUME"])
+    assert f":{environment['CHAT_SERVER_METRICS']}/healthz" in last["HEALTHCHECK"]
+
+
+def test_what_the_image_copies_is_there_and_reaches_the_builder() -> None:
+    admitted = {
+        line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line[0] == "!"
+    }
+    sources = copied()
+    assert sources
+    for source in sources:
+        assert (PROJECT / source).exists()
+        assert source in admitted
+    assert admitted == set(sources)
+
+
+def copied() -> list[str]:
+    """What is copied from the checkout."""
+    return [
+        source
+        for name, words in instructions()
+        if name == "COPY" and not words.startswith("--from")
+        for source in words.split()[:-1]
+    ]
+
+
+@pytest.mark.timeout(300)
+def test_the_program_can_be_built_from_what_the_image_copies(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in copied():
+        if (PROJECT / name).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(PROJECT / name, source / name, ignore=ignore)
+        else:
+            shutil.copy(PROJECT / name, source)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    built = subprocess.run(
+        [*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, source],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    if built.returncode and os.environ.get("CI") != "true" and "setuptools" in built.stderr:
+        pytest.skip("the build tools can't be fetched here")
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=60)
+    python = tmp_path / "venv/bin/python"
+    subprocess.run(
+        [python, *pip[1:], "install", "--no-deps", "--no-index", wheel], check=True, timeout=60
+    )
+    # The libraries as they are here, without what makes this checkout importable.
+    libraries = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    Path(libraries, "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    for program in ("chat-server", "chat-tui"):
+        shown = subprocess.run(
+            [tmp_path / "venv/bin" / program, "--help"],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=60,
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert "Usage" in shown.stdout
+    found = subprocess.run(
+        [python, "-c", "import chat_tui; print(chat_tui.__path__[0])"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    ).stdout.strip()
+    assert found.startswith(str(tmp_path / "venv"))
+    assert {file.name for file in Path(found).glob("*.tcss")} == {
+        file.name for file in (PROJECT / "chat_tui").glob("*.tcss")
+    }
