@@ -16,16 +16,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Generic
 
-from chat_server.messages import Message, by_second
+from chat_server.messages import Message, encode_run
 from chat_server.rooms import ReceiverT, Room, Session, hears
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     EVERYONE,
     LOBBY,
     canonical_name,
-    encode_actions,
     encode_error,
-    encode_live_messages,
     encode_private,
     encode_replies,
 )
@@ -329,11 +327,8 @@ class Hub(Generic[ReceiverT]):
         self.messages += len(messages)
         if audience:
             self.deliveries += len(messages) * len(audience)
-            encode = encode_actions if messages[0].is_action else encode_live_messages
-            for piece in by_second(messages):
-                clock = piece[0].at.time().isoformat("seconds")
-                texts = [message.text for message in piece]
-                self._deliver(audience, encode(clock, author, texts), False)
+            for lines in encode_run(messages):
+                self._deliver(audience, lines, False)
         return audience
 
     def _enter(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:

@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
+from chat_server.wire.protocol import encode_actions, encode_live_messages
+
 
 class Message(NamedTuple):
     """What somebody published. `at` rises within a room, so it names the message there."""
@@ -19,8 +21,20 @@ class Message(NamedTuple):
     """What its author did, not said."""
 
 
-def by_second(messages: Sequence[Message]) -> Iterable[Sequence[Message]]:
-    """Messages in pieces that share a clock time. Between two of one run lies a microsecond."""
+def encode_run(messages: Sequence[Message]) -> Iterable[bytes]:
+    """What one author said in one room, as lines: in as few pieces as their seconds are.
+
+    They are all actions, or none is. Between two of one run lies a microsecond.
+    """
     if messages[0].at.second == messages[-1].at.second:
-        return (messages,)
-    return [tuple(piece) for _, piece in groupby(messages, lambda message: message.at.second)]
+        return (_encode(messages),)
+    seconds = groupby(messages, lambda message: message.at.second)
+    return [_encode(tuple(piece)) for _, piece in seconds]
+
+
+def _encode(messages: Sequence[Message]) -> bytes:
+    """The lines of messages that share a clock time."""
+    first = messages[0]
+    encode = encode_actions if first.is_action else encode_live_messages
+    clock = first.at.time().isoformat("seconds")
+    return encode(clock, first.author, [message.text for message in messages])
