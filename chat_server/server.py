@@ -88,6 +88,7 @@ class ChatServer:
         self._clients: dict[ClientHandler, threading.Thread] = {}
         self._clients_lock = threading.Lock()
         self._wake_read = self._wake_write = -1
+        self._selector: selectors.BaseSelector  # made by `start`, the acceptor's from then on
         self._stopping = False
         self._acceptor = threading.Thread(target=self._accept_forever, name="acceptor", daemon=True)
 
@@ -166,6 +167,7 @@ class ChatServer:
         self._shared.passwords.start()
         self._wake_read, self._wake_write = os.pipe()
         self._delivery.start()
+        self._selector = selectors.DefaultSelector()
         self._acceptor.start()
 
     def look_at_users(self) -> None:
@@ -242,7 +244,7 @@ class ChatServer:
     # The acceptor's thread
 
     def _accept_forever(self) -> None:
-        with selectors.DefaultSelector() as selector, ExitStack() as closing:
+        with self._selector as selector, ExitStack() as closing:
             for listener in self._listeners:
                 closing.enter_context(listener)
                 selector.register(listener, selectors.EVENT_READ)
