@@ -7,6 +7,7 @@ bytes). All but the histogram are read when somebody asks. docs/operating.md has
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
@@ -56,7 +57,7 @@ class Metrics:
         """`measure` gives the numbers of the moment; `most_clients`: the limit of connections."""
         self._registry = CollectorRegistry()
         self._registry.register(_Server(measure, most_clients))
-        ProcessCollector(registry=self._registry)
+        self._registry.register(ProcessNumbers(registry=None))
         fan_out = Histogram(
             "lobby_fanout_seconds",
             "Seconds that one round of sending took: all that was queued, to all its receivers.",
@@ -101,6 +102,19 @@ class _Server(Collector):
         )
         versions = {"version": version("lobby-chat"), "python": platform.python_version()}
         yield InfoMetricFamily("lobby_build", "What runs here.", versions)
+
+
+class ProcessNumbers(ProcessCollector):
+    """The library's `process_*`, also where /proc shows nothing but processes.
+
+    So it does in a service with `ProcSubset=pid`: the library looks for the time of the boot in
+    /proc/stat, and where it does not find that it tells nothing.
+    """
+
+    def _boot_time(self) -> float:
+        if sys.platform != "linux":
+            raise OSError("no /proc")
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _labelled(name: str, meaning: str, label: str, counts: Mapping[str, int]) -> Metric:

@@ -48,7 +48,7 @@ def _chosen_file(context: click.Context, _: click.Parameter, given: Path | None)
 _users_option: Final[_Decorator] = click.option(
     "--users",
     "users_file",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # whoever reads it knows the cure
     callback=_chosen_file,
     default=None,
     metavar="FILE",

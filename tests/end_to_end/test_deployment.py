@@ -91,6 +91,8 @@ def test_the_unit_is_what_the_server_needs() -> None:
     assert unit["StateDirectory"] == ["lobby"]
     assert int(unit["LimitNOFILE"][0]) >= MOST_CLIENTS + RESERVED_FILES
     assert int(unit["TasksMax"][0]) >= MOST_CLIENTS + 100  # main, acceptor, flusher, hashing
+    # The log is on standard error, which without a word goes where standard output goes.
+    assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
     config = Config(max_clients=1)
     assert float(unit["TimeoutStopSec"][0]) >= config.flush_seconds + 5
     assert float(unit["WatchdogSec"][0]) >= 10 * config.users_check_seconds
@@ -132,14 +134,19 @@ def _calls_of(analyze: Path, group: str) -> set[str]:
 def test_the_sample_configuration_has_only_options_that_there_are() -> None:
     text = (DEPLOY / "lobby.toml").read_text()
     known = {name.lstrip("-") for parameter in cli.params for name in parameter.opts}
-    assert set(tomllib.loads(text)) <= known
+    settings = tomllib.loads(text)
+    assert set(settings) <= known
+    # Also for root, who has `chat-server check` look at it without the environment of the service.
+    assert settings["state"] == f"/var/lib/{settings_of(UNIT)['StateDirectory'][0]}"
+    assert Path(settings["users"]).parent == Path(settings["state"])
 
 
 @pytest.fixture
 def fake_systemd(tmp_path: Path) -> dict[str, str]:
     """An environment in which systemd's programs write down what they are asked.
 
-    `systemd-run` runs the command, with /var/lib/lobby in a folder of the test.
+    `systemd-run` runs the command; what a shell writes into /var/lib/lobby goes into a folder of
+    the test.
     """
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -147,8 +154,8 @@ def fake_systemd(tmp_path: Path) -> dict[str, str]:
     for name, script in {
         "systemd-run": f"""
             while [ "${{1#--}}" != "$1" ]; do echo "$1" >> {tmp_path}/calls; shift; done
-            [ "$1" = /bin/sh ] || {{ echo "$@" >> {tmp_path}/calls; exit; }}
             umask 077
+            [ "$1" = /bin/sh ] || {{ echo "$@" >> {tmp_path}/calls; exec "$@"; }}
             exec "$1" "$2" "$3" "{tmp_path}$4"
         """,
         "systemctl": f'{{ ls {tmp_path}/var/lib/lobby; echo "$@"; }} >> {tmp_path}/calls',
@@ -191,19 +198,36 @@ def test_the_hook_gives_certificate_and_key_and_only_then_reloads(
 def test_accounts_are_changed_as_the_user_of_the_service(
     tmp_path: Path, fake_systemd: dict[str, str]
 ) -> None:
-    subprocess.run(
-        [DEPLOY / "lobby-users", "add", "alice"],
-        env=fake_systemd,
-        check=True,
-        timeout=30,
-        stdin=subprocess.DEVNULL,
-    )
-    calls = (tmp_path / "calls").read_text().splitlines()
-    program, *words = calls[-1].split()
-    assert program == settings_of(UNIT)["ExecStart"][0].split()[0]
-    users = tomllib.loads((DEPLOY / "lobby.toml").read_text())["users"]
-    assert words == ["users", "--users", users, "add", "alice"]
-    assert {"--property=User=lobby", "--property=DynamicUser=yes", "--pipe"} <= set(calls)
+    state = tmp_path / "var/lib/lobby"
+    config = tmp_path / "lobby.toml"
+    settings = (DEPLOY / "lobby.toml").read_text()
+    config.write_text(settings.replace('"/var/lib/lobby', f'"{state}'))
+    program, _, its_config = settings_of(UNIT)["ExecStart"][0].split()
+    script = tmp_path / "lobby-users"
+    text = (DEPLOY / "lobby-users").read_text()
+    assert f"{program} --config {its_config} " in text
+    text = text.replace(program, f"{shlex.quote(sys.executable)} -m chat_server")
+    script.write_text(text.replace(its_config, str(config)))
+    script.chmod(0o755)
+
+    def lobby_users(*words: str, typed: str = "") -> str:
+        done = subprocess.run(
+            [script, *words],
+            env={**fake_systemd, "PYTHONPATH": str(PROJECT)},
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    lobby_users("add", "alice", "--password-stdin", typed="pass-word-1\n")
+    assert lobby_users("list") == "alice\n"
+    assert (state / "users.json").stat().st_mode & 0o777 == 0o600
+    # With both of them, a terminal that only types gets what is printed on standard output alone.
+    asked = {"--property=User=lobby", "--property=DynamicUser=yes", "--pty", "--pipe", "--wait"}
+    assert asked <= set((tmp_path / "calls").read_text().splitlines())
 
 
 def test_scripts_and_unit_mean_the_same_user_and_folder() -> None:

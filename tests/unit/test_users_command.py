@@ -1,5 +1,6 @@
 """`chat-server users`, run in this process and, where that matters, as the real program."""
 
+import errno
 import json
 import os
 import pty
@@ -50,6 +51,30 @@ def test_add_makes_the_file_and_the_account(file: Path) -> None:
 def test_the_password_is_the_first_line_of_standard_input(file: Path, end: str) -> None:
     run("users", "add", "alice", "--users", file, "--password-stdin", typed=f"pässwörd{end}")
     assert bcrypt.checkpw("pässwörd".encode(), read_accounts(file)["alice"].encode())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["users", "list", "--users"], ["users", "remove", "alice", "--users"], ["--users"]],
+)
+def test_a_file_that_may_not_be_read_is_told_with_its_cure(
+    file: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    put(file, "alice")
+    real_open, real_access = os.open, os.access
+
+    def refuse(path: str | Path, *more: int, **others: int) -> int:
+        if str(path) == str(file):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real_open(path, *more, **others)
+
+    monkeypatch.setattr(
+        "os.access", lambda path, *more: path != str(file) and real_access(path, *more)
+    )
+    monkeypatch.setattr("os.open", refuse)
+    done = run(*arguments, file)
+    assert done.exit_code == 2
+    assert f"{file}: permission denied; make it readable for the user that runs" in done.stderr
 
 
 def test_a_name_is_brought_to_nfc(file: Path) -> None:
