@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 
 from chat_server.outbox import Outbox, Phase
+from chat_server.wire import stream as stream_module
 from chat_server.wire.fingerprint import key_fingerprint
 from chat_server.wire.stream import PlainTextAnswer, Stream, TlsStream
 from tests.certificates import server_context, trusting_context
@@ -197,6 +198,31 @@ def test_single_bytes_buy_no_time(sockets: Sockets) -> None:
     finally:
         over.set()
         dribbling.join()
+
+
+@pytest.fixture
+def never_dry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading takes a few bytes at a time: more of what was sent is always there."""
+    monkeypatch.setattr(stream_module, "READ_SIZE", 16)
+
+
+NO_GOOD = b"\x03\x03\x10\x00" + bytes(0x1000)
+"""A record but for its first byte. Whoever reads it to its end finds that it is none."""
+
+
+@pytest.mark.usefixtures("never_dry")
+def test_bytes_without_a_pause_buy_no_time_for_a_handshake(sockets: Sockets) -> None:
+    sockets[1].sendall(b"\x16" + NO_GOOD)
+    with pytest.raises(TimeoutError):
+        TlsStream(sockets[0], server_context(), server_side=True).handshake(0.0)
+
+
+@pytest.mark.usefixtures("never_dry")
+def test_bytes_without_a_pause_buy_no_time_for_a_line(sockets: Sockets) -> None:
+    server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+    sockets[1].sendall(b"\x17" + NO_GOOD)
+    with pytest.raises(TimeoutError):
+        server.recv(0.0)
 
 
 def test_plain_text_in_the_place_of_tls_is_given_back(sockets: Sockets) -> None:
