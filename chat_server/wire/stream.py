@@ -75,6 +75,11 @@ class Stream:
         """Whether the input ended without its sender saying so. Plain text can't tell."""
         return False
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait in the stream itself for the kernel: none, in plain text."""
+        return 0
+
     def fileno(self) -> int:
         """The file number, -1 once closed."""
         return self._socket.fileno()
@@ -199,6 +204,11 @@ class TlsStream(Stream):
     def cut_short(self) -> bool:
         """Whether the input ended without close_notify: whoever is in between can do that."""
         return self._cut_short
+
+    @property
+    def unsent(self) -> int:
+        """As `Stream.unsent`: a record that the kernel takes piece by piece. Under the lock."""
+        return len(self._unsent)
 
     def handshake(self, timeout: float) -> None:
         """Agree on keys, within `timeout` seconds in all, however the bytes trickle.

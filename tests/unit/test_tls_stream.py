@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -22,19 +22,26 @@ PATIENCE = 10.0
 Sockets = tuple[socket.socket, socket.socket]
 
 
+@contextmanager
+def connected(buffer: int) -> Iterator[Sockets]:
+    """Both ends of a TCP connection, the server's first, with buffers of so many bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        near = socket.socket()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        near.connect(listener.getsockname())
+        far, _ = listener.accept()
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    with near, far:
+        yield far, near
+
+
 @pytest.fixture
 def sockets() -> Iterator[Sockets]:
     """Both ends of a TCP connection, the server's first, with small buffers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        near = socket.socket()
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        near.connect(listener.getsockname())
-        far, _ = listener.accept()
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-    with near, far:
-        yield far, near
+    with connected(16384) as both:
+        yield both
 
 
 Pair = tuple[TlsStream, TlsStream]
@@ -304,3 +311,20 @@ def test_an_outbox_is_not_finished_before_the_goodbye_of_tls_is_out(
         outbox.flush()
     phases.append(outbox.phase)
     assert phases == [Phase.FINISHING, Phase.FINISHING, Phase.FINISHED]
+
+
+def test_a_reader_that_takes_part_of_a_record_takes_something() -> None:
+    """Else one on a slow line is cut as if it did not read (section 5)."""
+    with connected(2048) as sockets:
+        server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+        outbox = Outbox(server, 1 << 20, 1000)
+        outbox.send(bytes(500_000))
+        sockets[1].settimeout(PATIENCE)
+        records: set[int] = set()
+        progressed: set[float] = set()
+        while len(records) < 4:
+            sockets[1].recv(1000)
+            outbox.flush()
+            records.add(outbox.backlog)
+            progressed.add(outbox.progressed_at)
+    assert len(progressed) > 2 * len(records)
