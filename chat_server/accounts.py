@@ -51,6 +51,11 @@ class Accounts(Mapping[str, str]):
         """The same accounts, but with another hash for one that may log in."""
         return Accounts({**self._hashes, name: hashed}, self.disabled, self.created)
 
+    def still_in(self, newer: Accounts) -> Accounts:
+        """The same accounts, but for those that may log in no more, or are gone, in `newer`."""
+        hashes = {name: hashed for name, hashed in self._hashes.items() if name in newer}
+        return Accounts(hashes, newer.disabled, newer.created)
+
     @property
     def everyone(self) -> Mapping[str, str]:
         """All that have an account, disabled or not, with their hashes."""

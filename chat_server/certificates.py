@@ -9,10 +9,12 @@ import os
 import secrets
 import socket
 import ssl
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -48,6 +50,10 @@ class ServerCertificate:
     fingerprint: str
     """Of the key, as clients show it."""
     path: Path
+    key: Path
+    key_mode: int
+    """Who may read the key, or write it: the permission bits of its file."""
+    begins: datetime
     expires: datetime
 
     @property
@@ -55,16 +61,32 @@ class ServerCertificate:
         """Whether clients that look at the dates refuse it by now."""
         return self.expires <= datetime.now(UTC)
 
+    @property
+    def key_is_exposed(self) -> bool:
+        """Whether others than its owner may read or write the key."""
+        return bool(self.key_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+class Missing(Enum):
+    """What a server has still to make for itself."""
+
+    NOTHING = auto()
+    CERTIFICATE = auto()
+    """There is none, or it has expired; the key is there."""
+    BOTH = auto()
+
 
 def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
     """Read a certificate (with its chain) and its key, both PEM. Raises `CertificateError`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Clients do not resume sessions; a ticket is one thing more that can be stolen.
+    # Clients do not resume sessions; a ticket is one thing more that can be stolen. What remains is
+    # OpenSSL's own memory of TLS 1.2, by session id, which Python can't switch off: at most 20,480
+    # sessions, some 28 MB, each for two hours and as long as this context.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-    for path in (certificate, key):
-        _see_that_it_opens(path)
+    _see_that_it_opens(certificate)
+    key_mode = _see_that_it_opens(key)
     try:
         # Without a password given here, OpenSSL would ask for one at the terminal.
         context.load_cert_chain(certificate, key, password=lambda: "")
@@ -80,7 +102,15 @@ def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
         fingerprint = key_fingerprint(first.public_bytes(Encoding.DER))
     except (OSError, ValueError) as error:
         raise CertificateError(f"{_shown(certificate)}: {one_line(str(error))}") from None
-    return ServerCertificate(context, fingerprint, certificate, first.not_valid_after_utc)
+    return ServerCertificate(
+        context,
+        fingerprint,
+        certificate,
+        key,
+        key_mode,
+        first.not_valid_before_utc,
+        first.not_valid_after_utc,
+    )
 
 
 def own_certificate(folder: Path, host: str) -> ServerCertificate:
@@ -93,21 +123,47 @@ def own_certificate(folder: Path, host: str) -> ServerCertificate:
     certificate, key = folder / OWN_CERTIFICATE, folder / OWN_KEY
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not key.exists():
+        missing = missing_in(folder)
+        if missing is Missing.BOTH:
             _make_key(key)
-        if not certificate.exists():
+        if missing is not Missing.NOTHING:
             _make_certificate(certificate, key, host)
-        loaded = load_certificate(certificate, key)
-        if loaded.has_expired:
-            _make_certificate(certificate, key, host)
-            loaded = load_certificate(certificate, key)
+        return load_certificate(certificate, key)
     except OSError as error:
-        where = error.filename or folder
-        raise CertificateError(
-            f"{_shown(Path(str(where)))}: {error.strerror or error}; name a folder that can be"
-            " written with --state, or a certificate with --tls-cert and --tls-key"
-        ) from None
-    return loaded
+        raise _can_not_be_kept(folder, error) from None
+
+
+def missing_in(folder: Path) -> Missing:
+    """What `own_certificate` would make in `folder`; looks and makes nothing.
+
+    Raises `CertificateError` where what is there is not to be used or replaced.
+    """
+    certificate, key = folder / OWN_CERTIFICATE, folder / OWN_KEY
+    try:
+        # In this order: another start that comes in between makes the key first.
+        is_certified = certificate.exists()
+        if not key.exists():
+            if is_certified or key.is_symlink():
+                raise CertificateError(
+                    f"{_shown(key)}: the key is gone; restore it from a backup, or move what is"
+                    f" left in {_shown(folder)} away (clients will then be warned that the key has"
+                    " changed)"
+                )
+            return Missing.BOTH
+        if is_certified and not load_certificate(certificate, key).has_expired:
+            return Missing.NOTHING
+        _read_key(key)
+    except OSError as error:
+        raise _can_not_be_kept(folder, error) from None
+    return Missing.CERTIFICATE
+
+
+def _can_not_be_kept(folder: Path, error: OSError) -> CertificateError:
+    where = error.filename or folder
+    return CertificateError(
+        f"{_shown(Path(str(where)))}: {error.strerror or error}; name a folder that can be"
+        " written with --state, or a certificate with --tls-cert and --tls-key"
+    )
 
 
 def _make_key(path: Path) -> None:
@@ -161,6 +217,7 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+    _see_that_it_opens(path)
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except (ValueError, TypeError):
@@ -227,15 +284,28 @@ def _sync(folder: Path) -> None:
             os.close(handle)
 
 
-def _see_that_it_opens(path: Path) -> None:
+def _see_that_it_opens(path: Path) -> int:
+    """The mode of the file at `path`, which is a regular one that can be read.
+
+    OpenSSL would wait for whoever writes to a pipe, for ever, and with it the main thread.
+    """
     try:
-        with open(path, "rb"):
-            pass
+        # Without O_NONBLOCK, opening a FIFO would wait as well.
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            mode = os.fstat(file).st_mode
+        finally:
+            os.close(file)
     except OSError as error:
         raise CertificateError(
             f"{_shown(path)}: {error.strerror or error}; the user that runs the server must be"
             " able to read it"
         ) from None
+    if stat.S_ISDIR(mode):
+        raise CertificateError(f"{_shown(path)}: is a folder; name a file in it")
+    if not stat.S_ISREG(mode):
+        raise CertificateError(f"{_shown(path)}: is no regular file; name one")
+    return stat.S_IMODE(mode)
 
 
 def _why_not(certificate: Path, key: Path, error: ssl.SSLError) -> str:

@@ -10,6 +10,7 @@ import resource
 import shlex
 import stat
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,7 +21,9 @@ from chat_server.certificates import (
     OWN_CERTIFICATE,
     OWN_KEY,
     CertificateError,
+    Missing,
     load_certificate,
+    missing_in,
 )
 from chat_server.config import MOST_CLIENTS, RESERVED_FILES, Config
 from chat_server.demo_accounts import with_demo_password
@@ -93,49 +96,53 @@ def check_certificate(config: Config) -> Iterator[Finding]:
     """Whether there is a certificate that can be used, or one could be made."""
     if not _speaks_tls(config):
         return
-    if config.tls_cert is not None and config.tls_key is not None:
-        certificate, key = config.tls_cert, config.tls_key
-    else:
-        certificate, key = config.state / OWN_CERTIFICATE, config.state / OWN_KEY
-        if not key.exists():
-            yield from _check_state(config.state)
-            return
-        if not certificate.exists():
-            yield Finding(Level.OK, f"would make a certificate for the key {key}")
-            return
     try:
-        loaded = load_certificate(certificate, key)
-        mode = os.stat(key).st_mode
-    except (CertificateError, OSError) as error:
+        if config.tls_cert is not None and config.tls_key is not None:
+            loaded = load_certificate(config.tls_cert, config.tls_key)
+        elif (missing := missing_in(config.state)) is not Missing.NOTHING:
+            yield from _check_state(config.state, missing)
+            return
+        else:
+            loaded = load_certificate(config.state / OWN_CERTIFICATE, config.state / OWN_KEY)
+    except CertificateError as error:
         yield Finding(Level.ERROR, str(error))
         return
     until = loaded.expires.date().isoformat()
-    if not loaded.has_expired:
-        yield Finding(
-            Level.OK, f"certificate {certificate}: until {until}, key {loaded.fingerprint}"
-        )
-    elif config.tls_cert is None:
-        yield Finding(Level.OK, f"certificate {certificate} has expired: would make another")
-    else:
-        yield Finding(Level.WARNING, f"certificate {certificate} has expired on {until}; renew it")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if loaded.has_expired:
+        yield Finding(Level.WARNING, f"certificate {loaded.path} has expired on {until}; renew it")
+    elif loaded.begins > datetime.now(UTC):
+        begins = loaded.begins.date().isoformat()
         yield Finding(
             Level.WARNING,
-            f"key {key}: open to other users of this machine (mode {stat.S_IMODE(mode):04o})",
+            f"certificate {loaded.path} is not good before {begins}: clients will refuse it",
+        )
+    else:
+        yield Finding(
+            Level.OK, f"certificate {loaded.path}: until {until}, key {loaded.fingerprint}"
+        )
+    if loaded.key_is_exposed:
+        yield Finding(
+            Level.WARNING,
+            f"key {loaded.key}: open to other users of this machine (mode {loaded.key_mode:04o})",
         )
 
 
-def _check_state(folder: Path) -> Iterator[Finding]:
-    """Whether the server can make its own key there."""
+def _check_state(folder: Path, missing: Missing) -> Iterator[Finding]:
+    """Whether the server can make there what is missing."""
+    what = (
+        "a key and a certificate of its own in"
+        if missing is Missing.BOTH
+        else f"another certificate for the key {OWN_KEY} in"
+    )
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        yield Finding(Level.OK, f"would make a key and a certificate of its own in {folder}")
+        yield Finding(Level.OK, f"would make {what} {folder}")
     else:
         yield Finding(
             Level.ERROR,
-            f"can't make a key of its own in {folder}: {there} can't be written; name another"
+            f"can't make {what} {folder}: {there} can't be written; name another"
             " folder with --state, or a certificate with --tls-cert and --tls-key",
         )
 

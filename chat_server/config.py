@@ -35,8 +35,9 @@ def room_for_clients(most: int = MOST_CLIENTS) -> int:
     wanted = most + RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        # Some systems have a lower ceiling than they tell; then the soft limit stays what it was.
-        with suppress(OSError, ValueError):
+        # Some systems have a lower ceiling than they tell, and none counts as far as somebody may
+        # ask for; then the soft limit stays what it was.
+        with suppress(OSError, ValueError, OverflowError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if soft == resource.RLIM_INFINITY:

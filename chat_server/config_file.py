@@ -119,6 +119,8 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise _wrong(ConfigFile(path, {}), None, "nested too deeply for settings") from None
+    except ValueError:  # Python counts no further than to 4,300 digits
+        raise _wrong(ConfigFile(path, {}), None, "holds a number that is far too long") from None
     file = ConfigFile(path, _lines_of(text))
     settings = settings_of(context.command)
     found = {}
@@ -200,6 +202,8 @@ def _checked(
         if not isinstance(each, kind) or (isinstance(each, bool) and kind is not bool):
             a_list = ", or a list of them in [ ]," if option.multiple else ""
             raise _wrong(file, key, f"{key}: {_shown(each)} where {words}{a_list} belongs")
+        if isinstance(each, str) and "\0" in each:  # no path, and elsewhere nothing, can have one
+            raise _wrong(file, key, f"{key}: {_shown(each)} holds a NUL; take it out")
     if isinstance(option.type, click.Path):
         values = [_path_beside(file.path, str(each)) for each in values]
     for each in values:

@@ -51,9 +51,16 @@ def endpoints(config: Config) -> tuple[Endpoint, ...]:
         return Endpoint(config.host, address, family, port, encrypted)
 
     plain, tls = at(config.port, encrypted=False), at(config.tls_port, encrypted=True)
-    if not plain.is_public:
-        return (plain, tls) if config.tls else (plain,)
-    return (plain, tls) if config.insecure_plaintext else (tls,)
+    if plain.is_public and not config.insecure_plaintext:
+        return (tls,)
+    if not plain.is_public and not config.tls:
+        return (plain,)
+    if plain.port == tls.port != 0:
+        raise ListenError(
+            f"can't listen on port {tls.port} for plain text and for TLS; choose another with"
+            " --port or --tls-port"
+        )
+    return plain, tls
 
 
 def bind(endpoint: Endpoint) -> socket.socket:

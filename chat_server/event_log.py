@@ -98,6 +98,16 @@ class EventLog:
             "*", "metrics_listening", f"Metrics on http://127.0.0.1:{port}/metrics", port=port
         )
 
+    def key_exposed(self, path: str, mode: int) -> None:
+        """Others than its owner may read or write the key of the certificate."""
+        self._write(
+            _Level.WARNING,
+            "!",
+            f"{one_line(path)} can be read or written by others (mode {mode:04o}), and who has it"
+            f" can pass for this server; make it private with: chmod 600"
+            f" {one_line(shlex.quote(path))}",
+        )
+
     def handshake_failed(self, address: str, why: str) -> None:
         """A client on the port for TLS did not come to terms with us."""
         self._write(

@@ -30,7 +30,10 @@ class _Number(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """As `click.FloatRange`, whose bounds do not hold a NaN."""
-        number = float(super().convert(value, param, ctx))
+        try:
+            number = float(super().convert(value, param, ctx))
+        except OverflowError:  # a whole number of more than 308 digits
+            self.fail(f"{str(value)[:20]}... is too large", param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number", param, ctx)
         return number
@@ -143,7 +146,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--burst",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 10**9),
         default=_DEFAULTS.burst,
         show_default=True,
         help="Lines that a client may send at once.",
@@ -164,7 +167,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--outbox",
-        type=click.IntRange(16 * 1024),
+        type=click.IntRange(16 * 1024, 2**40),
         default=_DEFAULTS.outbox,
         show_default=True,
         metavar="BYTES",

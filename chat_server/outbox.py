@@ -118,10 +118,13 @@ class Outbox:
         with self._lock:
             while self._chunks:  # so the phase is OPEN or FINISHING: whatever ends them clears it
                 chunk = self._next_chunk()
+                unsent = self._stream.unsent
                 taken = self._offer(chunk)
                 if self.phase is Phase.CUT:
                     return
-                if taken:
+                # Of a TLS record no part counts as taken before all of it is: who reads slowly, but
+                # reads, would look as if it took nothing for as long as that lasts.
+                if taken or self._stream.unsent < unsent:
                     self.progressed_at = time.monotonic()
                     self.patience_spent = False
                 self.backlog -= taken

@@ -101,7 +101,7 @@ class PasswordPool:
         self._spare: deque[Callable[[], None]] = deque()
         self._spare_under_way = False
         self._stopped = False
-        # Daemons: a second signal must end the process though a hash of cost 31 takes days.
+        # Daemons: a second signal must end the process though a hash may take four seconds.
         self._threads = [
             threading.Thread(target=self._run, name=f"hashing-{number}", daemon=True)
             for number in range(default_workers() if workers is None else workers)

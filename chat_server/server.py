@@ -159,6 +159,8 @@ class ChatServer:
             raise
         for path, mode in self._accounts.exposed():
             self._log.users_exposed(str(path), mode)
+        if self._certificate is not None and self._certificate.key_is_exposed:
+            self._log.key_exposed(str(self._certificate.key), self._certificate.key_mode)
         for name in sorted(self._config.operators):
             if not self._accounts.has(name):
                 self._log.operator_without_account(name)

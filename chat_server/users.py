@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chat_server.accounts import Accounts
@@ -33,7 +33,8 @@ class Change:
     """The names whose account could log in before and can't now, though it is there."""
 
     error: str | None = None
-    """Why the file can't be used, told once; the accounts stay as they were."""
+    """Why the file can't be used, told once; the accounts stay as they were. Where it was in order
+    and yet not approved, those that are removed or disabled in it are so here as well."""
 
 
 class UserStore:
@@ -65,7 +66,9 @@ class UserStore:
         if not self.accounts:
             cure = how_to_enable(path) if self.accounts.disabled else how_to_add(path)
             raise UsersFileError(f"{shown(path)}: has no account that may log in; {cure}")
-        self._approve(self.accounts)
+        problem = self._problem(self.accounts)
+        if problem is not None:
+            raise UsersFileError(problem)
 
     @property
     def highest_cost(self) -> int:
@@ -92,7 +95,8 @@ class UserStore:
     def look(self) -> Change:
         """Read the files again if they have changed since the last look.
 
-        Files that can't be used leave the accounts as they are and are told once.
+        Files that can't be used leave the accounts as they are and are told once. From accounts
+        that are not approved of nobody is let in; but who is shut out by them is shut out.
         """
         swaps = self._swaps
         if fingerprints_at(self._path) == self._seen:
@@ -104,23 +108,27 @@ class UserStore:
             return self._tell_once(str(error))  # may pass by itself: looked at again next time
         try:
             accounts = contents.accounts()
-            self._approve(accounts)
         except UsersFileError as error:
             self._seen = contents.fingerprints
             return self._tell_once(str(error))
+        problem = self._problem(accounts)
         with self._lock:
             if self._swaps != swaps:
                 return Change()  # what we have read may be older than what was swapped in
-            before, self.accounts = self.accounts, accounts
+            before = self.accounts
+            if problem is not None:
+                accounts = before.still_in(accounts)
+            self.accounts = accounts
             self._seen = contents.fingerprints
             own_work = self._is_own_work(before, accounts)
-        self._told = None
-        if own_work:
-            return Change()
         gone = frozenset(before) - frozenset(accounts)
         disabled = gone & frozenset(accounts.disabled)
         forgotten = frozenset(before.disabled) - frozenset(accounts.everyone)
-        return Change(len(accounts), (gone - disabled) | forgotten, disabled)
+        removed = (gone - disabled) | forgotten
+        if problem is not None:
+            return replace(self._tell_once(problem), removed=removed, disabled=disabled)
+        self._told = None
+        return Change() if own_work else Change(len(accounts), removed, disabled)
 
     def change_hash(
         self,
@@ -172,10 +180,10 @@ class UserStore:
             and now.created == before.created
         )
 
-    def _approve(self, accounts: Accounts) -> None:
+    def _problem(self, accounts: Accounts) -> str | None:
+        """Why these accounts are not approved of, if so."""
         problem = self._vet(accounts) if self._vet is not None else None
-        if problem is not None:
-            raise UsersFileError(f"{shown(self._path)}: {problem}")
+        return None if problem is None else f"{shown(self._path)}: {problem}"
 
     def _tell_once(self, error: str) -> Change:
         if error == self._told:

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from chat_server.accounts import DEFAULT_COST, Accounts
-from chat_server.demo_accounts import provide_demo_accounts
+from chat_server.demo_accounts import DEMO_PASSWORD, provide_demo_accounts
 from chat_server.passwords import generate_password, hash_password, password_problem
 from chat_server.printable import one_line, quoted
 from chat_server.users_file import load_if_any, read_accounts
@@ -31,6 +31,7 @@ from chat_server.users_file_changes import (
     set_hash,
 )
 from chat_server.users_file_form import NAME_RULE, UsersFileError
+from chat_server.wire import replies
 from chat_server.wire.protocol import canonical_name
 
 _DEFAULT_FILE: Final = Path("users.json")
@@ -284,7 +285,9 @@ def _password_asked_for() -> str:
 
 
 def _acceptable(password: str) -> str:
-    problem = password_problem(password)
+    # At the start of a server that others can reach it is looked for under the demo names alone.
+    known = f"{replies.DEMO_PASSWORD_REFUSED}." if password == DEMO_PASSWORD else None
+    problem = known or password_problem(password)
     if problem is not None:
         raise click.UsageError(problem)
     return password

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from chat_server.accounts import cost_of
+from chat_server.config import HIGHEST_COST
 from chat_server.printable import one_line, quoted
 from chat_server.wire.protocol import NAME_LENGTH, canonical_name
 
@@ -26,6 +28,11 @@ _HASH: Final = re.compile(
 )
 
 _TYPES: Final = {bool: "true or false", int: "a number", float: "a number", type(None): "null"}
+
+_MOST_BRACKETS: Final = 100
+"""In a file that is none at all. One that is has three, for no name and no hash has any. The parser
+takes a level of the stack for each, of which a client's thread has little: Python 3.13 admits so
+many levels that the process ends."""
 
 _ACCOUNTS_FORM: Final = '{"name": "bcrypt hash"}'
 _MORE_FORM: Final = '{"disabled": {"name": "bcrypt hash"}, "created": {"name": "time"}}'
@@ -88,8 +95,14 @@ def _hashes(path: Path, pairs: _Pairs, cure: Callable[[str], str]) -> dict[str, 
             )
         if _HASH.fullmatch(value) is None:
             raise UsersFileError(
-                f"{place}: its value is no bcrypt hash ($2a$, $2b$ or $2y$, cost 04 to 31);"
-                f" {cure(name)}"
+                f"{place}: its value is no bcrypt hash ($2a$, $2b$ or $2y$, cost 04 to"
+                f" {HIGHEST_COST}); {cure(name)}"
+            )
+        # One login of an unknown user costs what the dearest hash here does.
+        if cost_of(value) > HIGHEST_COST:
+            raise UsersFileError(
+                f"{place}: its hash has cost {cost_of(value)}, and {HIGHEST_COST} is the most, lest"
+                f" one login keep all others waiting; {cure(name)}"
             )
         hashes[name] = value
     return hashes
@@ -155,6 +168,9 @@ def _parse_json(path: Path, data: bytes, form: str, if_empty: str) -> object:
         raise UsersFileError(
             f"{shown(path)}: line 1 column 1: a byte order mark; save the file as UTF-8 without it"
         )
+    no_object = UsersFileError(f"{shown(path)}: no object {form}; is it the right file?")
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        raise no_object
     try:
         parsed: object = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
@@ -162,8 +178,8 @@ def _parse_json(path: Path, data: bytes, form: str, if_empty: str) -> object:
             f"{shown(path)}: line {error.lineno} column {error.colno}: not JSON: {error.msg};"
             " correct that place"
         ) from None
-    except (RecursionError, ValueError):  # nested a thousand deep; a number of 5,000 digits
-        raise UsersFileError(f"{shown(path)}: no object {form}; is it the right file?") from None
+    except ValueError:  # a number of 5,000 digits
+        raise no_object from None
     return parsed
 
 

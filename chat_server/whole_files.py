@@ -18,7 +18,11 @@ from chat_server.users_file import Fingerprint, fingerprint
 from chat_server.users_file_form import FileBusyError, UsersFileError, shown
 
 _GLANCE_SECONDS: Final = 0.02
-"""While somebody else has the lock, and only so long is waited: how often it is tried again."""
+"""While somebody else has the lock: how often it is tried again."""
+
+_PATIENCE: Final = 30.0
+"""Many times what all who change the file may take. Whoever may look into the folder can hold its
+lock for ever, and a command that waits says nothing."""
 
 
 def write_whole(
@@ -84,7 +88,7 @@ def alone_in_folder(path: Path, patience: float | None = None) -> Iterator[None]
 
     The lock is on the folder itself: it leaves no file behind, and unlike the users file, the
     folder is not replaced while somebody waits for its lock. Threads exclude each other, too. Waits
-    `patience` seconds for it (then `FileBusyError`), without end where that is None. Raises
+    `patience` seconds for it (then `FileBusyError`), 30 where that is None. Raises
     `UsersFileError`.
     """
     folder = Path(os.path.realpath(path)).parent
@@ -111,10 +115,7 @@ def alone_in_folder(path: Path, patience: float | None = None) -> Iterator[None]
 
 def _lock(handle: int, patience: float | None) -> None:
     """Raises `TimeoutError` and `OSError`."""
-    if patience is None:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        return
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

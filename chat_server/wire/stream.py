@@ -75,6 +75,11 @@ class Stream:
         """Whether the input ended without its sender saying so. Plain text can't tell."""
         return False
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait in the stream itself for the kernel: none, in plain text."""
+        return 0
+
     def fileno(self) -> int:
         """The file number, -1 once closed."""
         return self._socket.fileno()
@@ -200,6 +205,11 @@ class TlsStream(Stream):
         """Whether the input ended without close_notify: whoever is in between can do that."""
         return self._cut_short
 
+    @property
+    def unsent(self) -> int:
+        """As `Stream.unsent`: a record that the kernel takes piece by piece. Under the lock."""
+        return len(self._unsent)
+
     def handshake(self, timeout: float) -> None:
         """Agree on keys, within `timeout` seconds in all, however the bytes trickle.
 
@@ -216,7 +226,9 @@ class TlsStream(Stream):
                     self._ready = True
                     return
             wanted = (0 if agreed else select.POLLIN) | (0 if flushed else select.POLLOUT)
-            ready = self._poll(wanted, deadline - time.monotonic())
+            left = deadline - time.monotonic()
+            # Asked apart: to whom never lets the socket run dry, a poll alone would never say no.
+            ready = self._poll(wanted, left) if left > 0 else 0
             if not ready:
                 raise TimeoutError
             if agreed or not ready & ~select.POLLOUT:
@@ -248,12 +260,16 @@ class TlsStream(Stream):
     def recv(self, timeout: float | None = None) -> bytes:
         """As `Stream.recv`. Raises `ssl.SSLError`, an `OSError`, where the records are no good."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        left = timeout
         while True:
             with self.lock:
                 data = None if self._plain or self._finishing else self._read()
             if data is not None:
                 return data
-            raw = super().recv(None if deadline is None else deadline - time.monotonic())
+            if left is not None and left < 0:  # records that hold nothing buy no time
+                raise TimeoutError
+            raw = super().recv(left)
+            left = None if deadline is None else deadline - time.monotonic()
             with self.lock:
                 if self._finishing and raw:
                     continue  # nothing that comes now counts, and close_notify was not waited for

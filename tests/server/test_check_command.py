@@ -7,13 +7,14 @@ import re
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from chat_server.certificates import own_certificate
 from chat_server.demo_accounts import DEMO_PASSWORD
-from tests.certificates import write_certificate
+from tests.certificates import authority, write_certificate
 from tests.server.accounts import cheap_hash, write_accounts_file
 
 COMMAND = (sys.executable, "-m", "chat_server")
@@ -100,6 +101,17 @@ def test_a_port_in_use(folder: Path) -> None:
             taken.accept()  # nobody tried it out
     assert any(re.match(rf"error can't listen on 127.0.0.1 port {port}: .*use", s) for s in lines)
     assert lines[-1] == "error a start would fail"
+
+
+def test_one_port_for_both(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    same = ("--tls", "--port", port, "--tls-port", port)
+    lines = findings(folder, "check", *same, status=1)
+    assert any(line.startswith(f"error can't listen on port {port} for plain") for line in lines)
+    assert run(folder, *same).stderr.startswith(f"chat-server: can't listen on port {port} for")
+    # Where only one of the two is listened on, nothing is wrong.
+    findings(folder, "check", "--port", port, "--tls-port", port)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
@@ -223,7 +235,10 @@ def test_a_key_that_would_be_made(folder: Path) -> None:
 def test_a_key_that_could_not_be_made(folder: Path) -> None:
     state = folder / "users.json" / "state"
     lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
-    assert any(line.startswith(f"error can't make a key of its own in {state}: ") for line in lines)
+    assert any(
+        line.startswith(f"error can't make a key and a certificate of its own in {state}: ")
+        for line in lines
+    )
 
 
 def test_a_key_that_is_there_is_told_with_its_fingerprint(folder: Path) -> None:
@@ -241,6 +256,46 @@ def test_a_certificate_that_can_not_be_used(folder: Path) -> None:
     named = ("--tls-cert", str(certificate), "--tls-key", str(key))
     lines = findings(folder, "check", *TLS, *named, status=1)
     assert any(line.startswith(f"error {certificate}: is no certificate") for line in lines)
+
+
+def test_an_own_key_of_which_no_certificate_can_be_made(folder: Path) -> None:
+    """As at a start, which makes one where there is none."""
+    write_certificate(folder)
+    (folder / "tls-key.pem").write_bytes((folder / "cert.pem").read_bytes())
+    options = (*TLS, "--state", str(folder))
+    (line,) = (s for s in findings(folder, "check", *options, status=1) if "tls-key.pem: " in s)
+    assert line.startswith(f"error {folder / 'tls-key.pem'}: is no key that this server made; ")
+    assert run(folder, *options).stderr == f"chat-server: {line.removeprefix('error ')}\n"
+
+
+def test_a_key_whose_certificate_is_lost(folder: Path) -> None:
+    own_certificate(folder, "127.0.0.1")
+    (folder / "tls-cert.pem").unlink()
+    lines = findings(folder, "check", *TLS, "--state", str(folder))
+    assert f"ok would make another certificate for the key tls-key.pem in {folder}" in lines
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_key_whose_certificate_is_lost_in_a_folder_that_can_not_be_written(folder: Path) -> None:
+    state = folder / "state"
+    own_certificate(state, "127.0.0.1")
+    (state / "tls-cert.pem").unlink()
+    state.chmod(0o500)
+    lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
+    assert any(line.startswith("error can't make another certificate for") for line in lines)
+
+
+def test_a_certificate_that_is_not_good_yet(folder: Path) -> None:
+    start = datetime.now(UTC) + timedelta(days=3)
+    leaf = authority().issue_cert(
+        "127.0.0.1", not_before=start, not_after=start + timedelta(days=1)
+    )
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    leaf.private_key_and_cert_chain_pem.write_to_path(certificate)
+    leaf.private_key_pem.write_to_path(key)
+    named = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    lines = findings(folder, "check", *TLS, *named)
+    assert any(f"{certificate} is not good before {start.date()}" in line for line in lines)
 
 
 def test_where_others_can_reach_it(folder: Path) -> None:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,32 @@ def test_a_demo_password_that_comes_later_is_not_taken_up(spawn: Spawn, tmp_path
         if "Accounts stay as they were" in line:
             break
     assert "is that of alice;" in line
+
+
+def test_a_demo_password_that_comes_later_keeps_nobody_in(spawn: Spawn, tmp_path: Path) -> None:
+    """Who is disabled or removed goes, be the rest of the file as it may; nobody else notices."""
+    users = tmp_path / "users.json"
+    process = spawn(*PUBLIC, "--insecure-plaintext", "--state", str(tmp_path))
+    port = port_of(process)
+    before = json.loads(users.read_text())
+    with ExitStack() as closing:
+        here = {}
+        for name in ("alice", "bob", "carol"):
+            here[name] = closing.enter_context(WireClient("127.0.0.1", port))
+            here[name].send(f"LOGIN {name} pw-of-{name}")
+            here[name].expect_match(r"\[SERVER\] Login using.*")
+            here[name].expect("[SERVER] Login successful")
+            here[name].expect_match(r"\[SERVER\] Available.*")
+        (tmp_path / "users.more.json").write_text(json.dumps({"disabled": {"bob": before["bob"]}}))
+        del before["bob"], before["carol"]
+        users.write_text(json.dumps({**before, "DPS": cheap_hash("password123")}))
+        here["bob"].expect("[SERVER] Logged out: this account was disabled")
+        here["carol"].expect("[SERVER] Logged out: this account was removed")
+        assert here["alice"].ask("/who") == "[SERVER] In room 'lobby': alice"
+    for name, password in (("bob", "pw-of-bob"), ("DPS", "password123")):
+        with WireClient("127.0.0.1", port) as again:
+            again.expect_match(r"\[SERVER\] Login using.*")
+            assert again.ask(f"LOGIN {name} {password}") == "[ERROR] Authentication failed"
 
 
 def test_a_hangup_reads_the_certificate_again(spawn: Spawn, tmp_path: Path) -> None:

@@ -287,6 +287,19 @@ def test_without_a_certificate_the_server_makes_its_own(
     server.log_in("bob", tls=known)
 
 
+def test_a_key_that_others_may_read_is_told_of_at_the_start(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    certificate, key = write_certificate(tmp_path)
+    key.chmod(0o600)
+    named = {"tls": True, "tls_cert": certificate, "tls_key": key}
+    assert str(key) not in start_server(**named).log.getvalue()
+    key.chmod(0o644)
+    assert f"{key} can be read or written by others (mode 0644)" in (
+        start_server(**named).log.getvalue()
+    )
+
+
 def test_a_client_that_does_not_trust_it_is_told_of_in_the_log(server: RunningServer) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         WireClient("127.0.0.1", server.server.tls_port, tls=ssl.create_default_context())

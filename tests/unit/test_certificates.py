@@ -125,6 +125,20 @@ def test_an_own_key_that_is_broken_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / OWN_KEY).read_text() == "no key"
 
 
+def test_a_lost_key_is_not_made_anew_behind_its_certificate(tmp_path: Path) -> None:
+    own_certificate(tmp_path, "127.0.0.1")
+    (tmp_path / OWN_KEY).unlink()
+    with pytest.raises(CertificateError, match="the key is gone; restore it from a backup"):
+        own_certificate(tmp_path, "127.0.0.1")
+    assert os.listdir(tmp_path) == [OWN_CERTIFICATE]
+
+
+def test_a_key_that_is_kept_elsewhere_and_gone_is_not_made_anew(tmp_path: Path) -> None:
+    (tmp_path / OWN_KEY).symlink_to(tmp_path / "not mounted" / OWN_KEY)
+    with pytest.raises(CertificateError, match="the key is gone; restore it from a backup"):
+        own_certificate(tmp_path, "127.0.0.1")
+
+
 def test_a_certificate_and_a_key_of_another(tmp_path: Path) -> None:
     certificate, _ = write_certificate(tmp_path)
     (tmp_path / "other").mkdir()
@@ -137,7 +151,17 @@ def test_what_is_no_certificate(tmp_path: Path) -> None:
     certificate.write_text("-----BEGIN CERTIFICATE-----\nnothing\n")
     assert f"{certificate}: is no certificate" in problem(certificate, key)
     assert "No such file" in problem(tmp_path / "missing", key)
-    assert "Is a directory" in problem(tmp_path, key)
+    assert "is a folder" in problem(tmp_path, key)
+
+
+@pytest.mark.parametrize("name", ["certificate", "key"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    """Where it waits at SIGHUP, no signal ends the server any more."""
+    certificate, key = write_certificate(tmp_path)
+    pipe = certificate if name == "certificate" else key
+    pipe.unlink()
+    os.mkfifo(pipe)
+    assert problem(certificate, key) == f"{pipe}: is no regular file; name one"
 
 
 def test_what_is_no_key(tmp_path: Path) -> None:

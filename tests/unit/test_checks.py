@@ -9,7 +9,7 @@ import pytest
 
 from chat_server import machine_limits
 from chat_server.checks import Finding, Level, check_memory, check_threads
-from chat_server.config import Config
+from chat_server.config import RESERVED_FILES, Config, room_for_clients
 from chat_server.machine_limits import Ceiling, memory_ceiling, thread_ceiling
 
 
@@ -72,3 +72,8 @@ def test_a_machine_that_tells_nothing_has_no_limit_that_is_known(
     monkeypatch.setattr("chat_server.checks.thread_ceiling", thread_ceiling)
     (finding,) = check_threads(Config(max_clients=10))
     assert "not known" in finding.text
+
+
+def test_more_clients_than_the_system_can_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
+    assert room_for_clients(10**30) == 1024 - RESERVED_FILES

@@ -52,8 +52,17 @@ def test_a_name_that_leads_to_the_network_is_public(monkeypatch: pytest.MonkeyPa
 def test_a_port_that_is_taken_is_told_with_the_option_for_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        plain, tls = endpoints(Config(max_clients=1, port=port, tls_port=port, tls=True))
+        (plain,) = endpoints(Config(max_clients=1, port=port))
+        _, tls = endpoints(Config(max_clients=1, tls_port=port, tls=True))
         with pytest.raises(ListenError, match="--host and --port"):
             listen(plain, 1)
         with pytest.raises(ListenError, match="--tls-port"):
             listen(tls, 1)
+
+
+def test_one_port_can_not_be_both() -> None:
+    with pytest.raises(ListenError, match="port 9000 for plain text and for TLS; choose another"):
+        endpoints(Config(max_clients=1, port=9000, tls_port=9000, tls=True))
+    assert listened_on(tls_port=9000) == [(9000, "plain")]
+    assert listened_on(host="0.0.0.0", tls_port=9000) == [(9000, "TLS")]
+    assert listened_on(port=0, tls_port=0, tls=True) == [(0, "plain"), (0, "TLS")]

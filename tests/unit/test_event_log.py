@@ -70,6 +70,7 @@ def test_every_event_has_its_words() -> None:
     log.cost_raised("DPS", 12)
     log.cost_not_raised("users.json: not written: no room")
     log.users_exposed("my users.json", 0o644)
+    log.key_exposed("my key.pem", 0o644)
     log.users_reloaded(1)
     log.users_reloaded(3)
     log.users_broken("users.json: is empty")
@@ -120,6 +121,8 @@ def test_every_event_has_its_words() -> None:
         "[!] Hashes keep their cost: users.json: not written: no room",
         "[!] my users.json can be read or written by others (mode 0644);"
         " make it private with: chmod 600 'my users.json'",
+        "[!] my key.pem can be read or written by others (mode 0644), and who has it can pass for"
+        " this server; make it private with: chmod 600 'my key.pem'",
         "[*] Users file read again: 1 account",
         "[*] Users file read again: 3 accounts",
         "[!] Accounts stay as they were: users.json: is empty",

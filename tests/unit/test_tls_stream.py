@@ -7,11 +7,12 @@ import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from chat_server.outbox import Outbox, Phase
+from chat_server.wire import stream as stream_module
 from chat_server.wire.fingerprint import key_fingerprint
 from chat_server.wire.stream import PlainTextAnswer, Stream, TlsStream
 from tests.certificates import server_context, trusting_context
@@ -21,19 +22,26 @@ PATIENCE = 10.0
 Sockets = tuple[socket.socket, socket.socket]
 
 
+@contextmanager
+def connected(buffer: int) -> Iterator[Sockets]:
+    """Both ends of a TCP connection, the server's first, with buffers of so many bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        near = socket.socket()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        near.connect(listener.getsockname())
+        far, _ = listener.accept()
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    with near, far:
+        yield far, near
+
+
 @pytest.fixture
 def sockets() -> Iterator[Sockets]:
     """Both ends of a TCP connection, the server's first, with small buffers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        near = socket.socket()
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        near.connect(listener.getsockname())
-        far, _ = listener.accept()
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-    with near, far:
-        yield far, near
+    with connected(16384) as both:
+        yield both
 
 
 Pair = tuple[TlsStream, TlsStream]
@@ -199,6 +207,31 @@ def test_single_bytes_buy_no_time(sockets: Sockets) -> None:
         dribbling.join()
 
 
+@pytest.fixture
+def never_dry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading takes a few bytes at a time: more of what was sent is always there."""
+    monkeypatch.setattr(stream_module, "READ_SIZE", 16)
+
+
+NO_GOOD = b"\x03\x03\x10\x00" + bytes(0x1000)
+"""A record but for its first byte. Whoever reads it to its end finds that it is none."""
+
+
+@pytest.mark.usefixtures("never_dry")
+def test_bytes_without_a_pause_buy_no_time_for_a_handshake(sockets: Sockets) -> None:
+    sockets[1].sendall(b"\x16" + NO_GOOD)
+    with pytest.raises(TimeoutError):
+        TlsStream(sockets[0], server_context(), server_side=True).handshake(0.0)
+
+
+@pytest.mark.usefixtures("never_dry")
+def test_bytes_without_a_pause_buy_no_time_for_a_line(sockets: Sockets) -> None:
+    server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+    sockets[1].sendall(b"\x17" + NO_GOOD)
+    with pytest.raises(TimeoutError):
+        server.recv(0.0)
+
+
 def test_plain_text_in_the_place_of_tls_is_given_back(sockets: Sockets) -> None:
     server = TlsStream(sockets[0], server_context(), server_side=True)
     sockets[1].sendall(b"LOGIN ali")
@@ -278,3 +311,20 @@ def test_an_outbox_is_not_finished_before_the_goodbye_of_tls_is_out(
         outbox.flush()
     phases.append(outbox.phase)
     assert phases == [Phase.FINISHING, Phase.FINISHING, Phase.FINISHED]
+
+
+def test_a_reader_that_takes_part_of_a_record_takes_something() -> None:
+    """Else one on a slow line is cut as if it did not read (section 5)."""
+    with connected(2048) as sockets:
+        server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+        outbox = Outbox(server, 1 << 20, 1000)
+        outbox.send(bytes(500_000))
+        sockets[1].settimeout(PATIENCE)
+        records: set[int] = set()
+        progressed: set[float] = set()
+        while len(records) < 4:
+            sockets[1].recv(1000)
+            outbox.flush()
+            records.add(outbox.backlog)
+            progressed.add(outbox.progressed_at)
+    assert len(progressed) > 2 * len(records)

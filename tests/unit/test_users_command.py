@@ -39,11 +39,13 @@ def put(file: Path, *names: str) -> None:
 
 
 def test_add_makes_the_file_and_the_account(file: Path) -> None:
-    done = run("users", "add", "alice", "--users", file, "--password-stdin", typed="password123\n")
+    done = run(
+        "users", "add", "alice", "--users", file, "--password-stdin", typed="horse-battery\n"
+    )
     assert (done.exit_code, done.stdout) == (0, f"Added alice to {file}\n")
     hashed = read_accounts(file)["alice"]
     assert hashed.startswith("$2b$12$")
-    assert bcrypt.checkpw(b"password123", hashed.encode())
+    assert bcrypt.checkpw(b"horse-battery", hashed.encode())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -115,6 +117,7 @@ def test_an_impossible_name_is_refused(file: Path, command: str, name: str) -> N
         (b"x" * 100_000, "at most 72 bytes"),
         (b"pass word\n", "no white space"),
         (b"password\xff\n", "the password on standard input is not UTF-8"),
+        (b"password123\n", "Everybody knows the demo password; choose another."),
     ],
 )
 def test_an_impossible_password_is_refused(file: Path, typed: bytes, why: str) -> None:
@@ -232,7 +235,7 @@ def test_programs_that_add_at_the_same_time_lose_nothing(file: Path) -> None:
     ]
     for program in programs:
         assert program.stdin is not None
-        program.stdin.write(b"password123\n")
+        program.stdin.write(b"horse-battery\n")
         program.stdin.close()
     assert [program.wait(30) for program in programs] == [0, 0, 0, 0]
     assert sorted(read_accounts(file)) == names
@@ -294,19 +297,19 @@ def terminal(file: Path) -> Iterator[Terminal]:
 
 def test_a_person_is_asked_twice_and_nothing_typed_is_shown(file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "short")
-    terminal.answer("Password: ", "password123")
+    terminal.answer("Password: ", "horse-battery")
     terminal.answer("The same password again: ", "password124")
-    terminal.answer("Password: ", "password123")
-    terminal.answer("The same password again: ", "password123")
+    terminal.answer("Password: ", "horse-battery")
+    terminal.answer("The same password again: ", "horse-battery")
     assert terminal.end() == 0
     assert "at least 8 bytes; this one has 5" in terminal.shown
     assert f"Added alice to {file}" in terminal.shown
     assert "password12" not in terminal.shown
-    assert bcrypt.checkpw(b"password123", read_accounts(file)["alice"].encode())
+    assert bcrypt.checkpw(b"horse-battery", read_accounts(file)["alice"].encode())
 
 
 def test_a_person_who_stops_leaves_nothing(file: Path, terminal: Terminal) -> None:
-    terminal.answer("Password: ", "password123")
+    terminal.answer("Password: ", "horse-battery")
     terminal.answer("The same password again: ", "\x04")
     assert terminal.end() == 130
     assert "Traceback" not in terminal.shown

@@ -58,7 +58,7 @@ def test_what_is_so_already_is_no_error(file: Path) -> None:
 def test_the_long_list_tells_state_and_beginning(file: Path) -> None:
     put(file, "bob", "eve")
     run("users", "disable", "eve", "--users", file)
-    run("users", "add", "alice", "--users", file, "--password-stdin", typed="password123")
+    run("users", "add", "alice", "--users", file, "--password-stdin", typed="horse-battery")
     first, *rest = run("users", "list", "--long", "--users", file).stdout.splitlines()
     name, state, made = first.split("\t")
     assert (name, state) == ("alice", "enabled")
@@ -126,7 +126,7 @@ def test_a_cost_out_of_bounds_is_refused(file: Path, cost: str) -> None:
 
 def test_rename_keeps_password_state_beginning_and_place(file: Path) -> None:
     for name in ("alice", "bob", "carol"):
-        run("users", "add", name, "--users", file, "--password-stdin", typed="password123")
+        run("users", "add", name, "--users", file, "--password-stdin", typed="horse-battery")
     before = read_accounts(file)
     done = run("users", "rename", "bob", "robert", "--users", file)
     assert (done.exit_code, done.stdout) == (0, "Renamed bob to robert\n")

@@ -128,6 +128,16 @@ def test_no_json_names_the_place(file: Path, data: bytes, place: str) -> None:
     assert complaint(file).startswith(place)
 
 
+@pytest.mark.parametrize("data", [b"[" * 5000, b'{"a":' * 5000])
+def test_what_is_nested_deeply_never_gets_to_the_parser(
+    file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a thread of 256 KiB, such as a client's, it ends the process with Python 3.13."""
+    monkeypatch.setattr(json, "loads", pytest.fail)
+    file.write_bytes(data)
+    assert complaint(file) == 'no object {"name": "bcrypt hash"}; is it the right file?'
+
+
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -192,7 +202,18 @@ def test_a_hash_that_is_none(file: Path, value: str) -> None:
     assert not value or value not in said, "a hash, or a password in its place, is nobody's affair"
 
 
-@pytest.mark.parametrize("prefix", ["$2a$04$", "$2b$31$", "$2y$10$"])
+@pytest.mark.parametrize("cost", [17, 31])
+def test_a_hash_that_would_keep_every_login_waiting(file: Path, cost: int) -> None:
+    """Of anybody: unknown users cost what the dearest hash does, and two of them fill two cores."""
+    file.write_text(json.dumps({"DPS": HASH, "alice": f"$2b${cost}$" + HASH[7:]}))
+    assert complaint(file) == (
+        f"account 'alice': its hash has cost {cost}, and 16 is the most, lest one login keep all"
+        " others waiting; take the account out of the file, then: chat-server users add alice"
+        f" --users {file}"
+    )
+
+
+@pytest.mark.parametrize("prefix", ["$2a$04$", "$2b$16$", "$2y$10$"])
 def test_hashes_of_other_programs(file: Path, prefix: str) -> None:
     file.write_text(json.dumps({"alice": prefix + HASH[7:]}))
     assert read_accounts(file)["alice"] == prefix + HASH[7:]

@@ -1,6 +1,7 @@
 """Changes of the users file: whole or not at all, one at a time, nothing widened, nothing left."""
 
 import errno
+import fcntl
 import json
 import os
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server import whole_files
 from chat_server.passwords import hash_password
 from chat_server.users_file import companion, read_accounts
 from chat_server.users_file_changes import (
@@ -19,7 +21,7 @@ from chat_server.users_file_changes import (
     make_accounts,
     remove_account,
 )
-from chat_server.users_file_form import UsersFileError
+from chat_server.users_file_form import FileBusyError, UsersFileError
 
 HASH = hash_password("password123", cost=4)
 
@@ -178,6 +180,23 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_draft(
     with pytest.raises(KeyboardInterrupt):
         add_account(file, "bob", HASH)
     assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
+
+
+def test_a_lock_that_somebody_keeps_is_told_of(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody may have it who may look into the folder."""
+    monkeypatch.setattr(whole_files, "_PATIENCE", 0.05)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with ThreadPoolExecutor(1) as other:
+            change = other.submit(add_account, file, "alice", HASH)
+            try:
+                with pytest.raises(FileBusyError, match="another program is changing the accounts"):
+                    change.result(10)
+            finally:
+                fcntl.flock(folder, fcntl.LOCK_UN)  # or the thread would wait as long as we do
+    finally:
+        os.close(folder)
 
 
 def test_many_who_add_at_the_same_time_lose_nothing(file: Path) -> None:

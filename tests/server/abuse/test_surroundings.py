@@ -49,7 +49,7 @@ def users_command(
     """Run `chat-server users` to its end; it has done its work, or told why not in one line."""
     done = subprocess.run(
         [*before, *CHAT_SERVER, "users", *arguments, "--users", str(users)],
-        input=b"password123\n",
+        input=b"horse-battery\n",
         capture_output=True,
         env={**os.environ, **(environment or {})},
         timeout=PATIENCE,
