@@ -213,9 +213,10 @@ class ChatMode:
         match notice:
             case events.SignedIn() if asked is not None:
                 self._signed_in(asked)
-            case events.SignInRefused(reason, retry):
+            case events.SignInRefused(reason, retry, untrusted=untrusted):
                 self.screen.close_password_form()
-                self._around.show_form(wording.refusal(reason), not retry)
+                words = wording.untrusted(reason) if untrusted else wording.refusal(reason)
+                self._around.show_form(words, not (retry or untrusted))
             case events.KeyUnknown():
                 self._around.ask(TrustScreen(notice), self._trust)
             case events.KeyChanged():

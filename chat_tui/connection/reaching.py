@@ -60,7 +60,7 @@ class Reaching:
                 return self._plainly(self._connecting.look_up())
             return self._encrypted()
         except KnownServersError as problem:
-            return NotReached(str(problem), retry=False)
+            return NotReached(f"Nothing was sent: {problem}", retry=False, untrusted=True)
         except NotConnectedError as problem:
             return NotReached(self._why_not(problem))
         except _AnswersInPlainText as answer:

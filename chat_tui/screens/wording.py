@@ -66,6 +66,11 @@ def refusal(reason: str) -> str:
     return f"{safe_text(reason).rstrip('.')}. Correct the form, or press Enter to try again."
 
 
+def untrusted(reason: str) -> str:
+    """It is not known to be the server, and it is not the form that has to be corrected."""
+    return f"{safe_text(reason).rstrip('.')}. Press Enter to try again."
+
+
 def key_changed(told: KeyChanged) -> str:
     """A server showed another key than the one that was trusted."""
     return (
