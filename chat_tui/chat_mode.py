@@ -220,6 +220,7 @@ class ChatMode:
             case events.KeyUnknown():
                 self._around.ask(TrustScreen(notice), self._trust)
             case events.KeyChanged():
+                self.screen.close_password_form()
                 self._around.show_form(wording.key_changed(notice), False)
                 self._around.ask(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
