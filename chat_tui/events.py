@@ -283,11 +283,13 @@ class TextReturned:
     `text` is what Enter in the composer would have to give again for the same effect; where a draft
     is there already, `typed.put_back` tells what should stand there. The screen says `reason`.
     `place`: the private conversation (`@bob`) that it was meant for and must not leave; else empty.
+    `is_told`: the log says the reason already.
     """
 
     text: str
     reason: str
     place: str = ""
+    is_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,18 +153,19 @@ class ChatPanes(Screen[None]):
         self._half_written.turn(self.query_one(Composer))
 
     def take_back(self, returned: TextReturned) -> None:
-        """Put into the composer what could not be sent, and say why."""
+        """Put into the composer what could not be sent; say why, and where else it is."""
         self.turn_to_draft()
         model, place = self.session.model, returned.place
-        words = safe_text(returned.reason)
+        words = [] if returned.is_told else [safe_text(returned.reason)]
         if place and place != model.writing_to:
             model.drafts.put(place, put_back(returned.text, model.drafts.of(place)))
-            words += f"\nIt is kept in your conversation with {person_of(place)}."
+            words.append(f"It is kept in your conversation with {person_of(place)}.")
         elif not self.query_one(Composer).give_back(returned.text):
             shown = safe_text(masked(returned.text))[:60]
             kept = not holds_secret(returned.text)
-            words += f"\nPress Up for it: {shown}" if kept else f"\nType it again: {shown}"
-        self.app.notify(words, severity="warning")
+            words.append(f"Press Up for it: {shown}" if kept else f"Type it again: {shown}")
+        if words:
+            self.app.notify("\n".join(words), severity="warning")
 
     def password_answered(self, outcome: Outcome, source: str) -> None:
         """Tell what became of a change of the password, also of one that was typed.
