@@ -88,9 +88,9 @@ def ending(reason: str, user: str, *, asked: bool) -> str:
     kicked = replies.parse_kicked(reason)
     if kicked is not None:
         why = f": {safe_text(kicked).rstrip('.')}" if kicked.strip() else ""
+        over = "Once that is over, type" if replies.is_ban(kicked) else "To come back, type"
         return (
-            f"An operator of the server signed you out{why}. "
-            "To come back, type the password and press Enter."
+            f"An operator of the server signed you out{why}. {over} the password and press Enter."
         )
     return f"You were signed out: {safe_text(reason)}"
 

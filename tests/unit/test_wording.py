@@ -16,6 +16,10 @@ from chat_tui.screens.wording import duration, ending, refusal
         (replies.kicked(""), "An operator of the server signed you out. To come back"),
         (replies.kicked("enough."), "An operator of the server signed you out: enough. To come"),
         (replies.kicked("\x1b]0;x\x07"), "signed you out: ␛]0;x␇. To come back"),
+        (replies.kicked("banned for 10 min"), "banned for 10 min. Once that is over, type the"),
+        (replies.kicked("banned until the server stops"), "server stops. Once that is over, type"),
+        (replies.kicked("your address is banned for 5 min"), "for 5 min. Once that is over, type"),
+        (replies.kicked("banned for 10 minstrels"), "To come back, type"),
         ("Logged out for lunch", "You were signed out: Logged out for lunch"),
     ],
 )
