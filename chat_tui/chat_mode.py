@@ -23,7 +23,7 @@ from chat_tui.by_hand import by_hand, guessed_by_hand
 from chat_tui.configuration.settings import Settings
 from chat_tui.events import Trust
 from chat_tui.local_server import LocalServer
-from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.chat_model import ChatModel, Pane
 from chat_tui.quiet_collection import QuietCollection
 from chat_tui.screens import wording
 from chat_tui.screens.chat import ChatScreen
@@ -121,6 +121,9 @@ class ChatMode:
         self.attention.use(settings)
         self._log_files.write()
         self._log_files.folder = settings.log_folder
+        self._draw(
+            partial(self.screen.draw, {Pane.ROOMS, Pane.LOG, Pane.COMPOSER})
+        )  # they name keys
 
     def cancel(self) -> None:
         """Give up what is under way, or sign out."""
