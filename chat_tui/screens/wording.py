@@ -22,7 +22,8 @@ _REFUSALS: Final = {
     ),
     replies.LOGIN_TIMED_OUT: "The server waited too long for the login. Press Enter to try again.",
     replies.TOO_MANY_CONNECTIONS: (
-        "Too many connections from your address are open. Close another window, then press Enter."
+        "Too many connections came from your address. Close another window, or wait some minutes; "
+        "then press Enter."
     ),
     replies.SERVER_FULL: "The server is full. Nothing was lost: press Enter to try again later.",
     replies.SHUTTING_DOWN: "The server is shutting down. Press Enter once it is back.",

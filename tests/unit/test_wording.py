@@ -34,6 +34,7 @@ def test_why_a_session_is_over(reason: str, words: str) -> None:
         (replies.banned(replies.BANNED_ADDRESS, None), "Your address is banned from the server."),
         (replies.banned(replies.BANNED_ACCOUNT, 600), "You can try again in 10 minutes"),
         (replies.banned(replies.BANNED_ADDRESS, 86_400), "You can try again in 24 hours"),
+        (replies.TOO_MANY_CONNECTIONS, "Close another window, or wait some minutes"),
         (replies.too_many_failures(40), "Too many wrong passwords came from your address"),
     ],
 )
