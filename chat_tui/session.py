@@ -283,7 +283,8 @@ class ChatSession:
         match outcome:
             case Reached() if account is not None:
                 self._connected(outcome, account)
-            case events.SignInRefused():
+            case events.SignInRefused(reason):
+                self.model.wire.note(reason)  # coming back goes on, and this may be a wall
                 self._not_in(outcome)
             case events.KeyUnknown():
                 self._notices.append(outcome)

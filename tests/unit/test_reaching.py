@@ -16,8 +16,11 @@ from chat_tui.connection.connecting import Connecting
 from chat_tui.connection.outcome import NotReached
 from chat_tui.connection.reaching import Reaching
 from chat_tui.events import (
+    ConnectionState,
+    KeyUnknown,
     SignedIn,
     SignInRefused,
+    Trust,
 )
 from chat_tui.storage.known_servers import KnownServers
 from tests.unit.desk import Desk, ScriptedServer
@@ -198,6 +201,21 @@ def test_elsewhere_plain_text_is_never_tried(
     plain._listener.settimeout(0.3)
     with pytest.raises(TimeoutError):
         plain.accept()  # there was no second try
+
+
+def test_why_there_is_no_coming_back_stands_in_the_record_of_the_wire(
+    desk: Desk, server: TlsServer, far_away: None
+) -> None:
+    dial(desk, server)
+    desk.during(server.refused)
+    desk.during(server.looked_at)
+    desk.until_notice(KeyUnknown)
+    desk.session.trust(Trust.ONCE)
+    let_in(desk, server).cut()
+    server._listener.close()
+    nobody = f"Nothing listens at 127.0.0.1 port {server.port}"
+    desk.until(lambda: nobody in [line.text for line in desk.model.wire.since(0)])
+    assert desk.model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING)
 
 
 def test_elsewhere_it_is_where_somebody_asks_for_it(desk: Desk, far_away: None) -> None:
