@@ -46,8 +46,8 @@ class Approach:
             return None
         self._dialling = None
         match outcome:
-            case NotReached(reason, retry):
-                return SignInRefused(reason, retry)
+            case NotReached(reason, retry, untrusted):
+                return SignInRefused(reason, retry, untrusted=untrusted)
             case UnknownKey(fingerprint, why):
                 self._unknown = fingerprint
                 return KeyUnknown(account.server, fingerprint, why)
@@ -71,9 +71,10 @@ class Approach:
                 self._known.trust_once(account.host, account.port, fingerprint)
             else:
                 words = "Nothing was sent: you did not say that this is the server's key"
-                return events.SignInRefused(words, retry=False)
+                return events.SignInRefused(words, retry=False, untrusted=True)
         except KnownServersError as problem:
-            return events.SignInRefused(f"Nothing was sent: {problem}", retry=False)
+            words = f"Nothing was sent: {problem}"
+            return events.SignInRefused(words, retry=False, untrusted=True)
         return self.dial(account)
 
     def cancel(self) -> None:

@@ -23,7 +23,7 @@ from chat_tui.by_hand import by_hand, guessed_by_hand
 from chat_tui.configuration.settings import Settings
 from chat_tui.events import Trust
 from chat_tui.local_server import LocalServer
-from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.chat_model import ChatModel, Pane
 from chat_tui.quiet_collection import QuietCollection
 from chat_tui.screens import wording
 from chat_tui.screens.chat import ChatScreen
@@ -121,6 +121,9 @@ class ChatMode:
         self.attention.use(settings)
         self._log_files.write()
         self._log_files.folder = settings.log_folder
+        self._draw(
+            partial(self.screen.draw, {Pane.ROOMS, Pane.LOG, Pane.COMPOSER})
+        )  # they name keys
 
     def cancel(self) -> None:
         """Give up what is under way, or sign out."""
@@ -213,12 +216,14 @@ class ChatMode:
         match notice:
             case events.SignedIn() if asked is not None:
                 self._signed_in(asked)
-            case events.SignInRefused(reason, retry):
+            case events.SignInRefused(reason, retry, untrusted=untrusted):
                 self.screen.close_password_form()
-                self._around.show_form(wording.refusal(reason), not retry)
+                words = wording.untrusted(reason) if untrusted else wording.refusal(reason)
+                self._around.show_form(words, not (retry or untrusted))
             case events.KeyUnknown():
                 self._around.ask(TrustScreen(notice), self._trust)
             case events.KeyChanged():
+                self.screen.close_password_form()
                 self._around.show_form(wording.key_changed(notice), False)
                 self._around.ask(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):

@@ -93,12 +93,14 @@ class SignInRefused:
     """A sign-in came to nothing: the server refused it, or there was no getting to one.
 
     `retry`: whether the same may work later, so that a lost session goes on trying; `after`:
-    seconds that the server asked to wait before that, 0.0 where it said nothing.
+    seconds that the server asked to wait before that, 0.0 where it said nothing. `untrusted`: it
+    is about whose key it is, and nothing was sent.
     """
 
     reason: str
     retry: bool
     after: float = 0.0
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +283,13 @@ class TextReturned:
     `text` is what Enter in the composer would have to give again for the same effect; where a draft
     is there already, `typed.put_back` tells what should stand there. The screen says `reason`.
     `place`: the private conversation (`@bob`) that it was meant for and must not leave; else empty.
+    `is_told`: the log says the reason already.
     """
 
     text: str
     reason: str
     place: str = ""
+    is_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

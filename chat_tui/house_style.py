@@ -100,7 +100,7 @@ class HouseStyle(App[None]):
 
     def action_help_quit(self) -> None:
         """Ctrl+C with nothing selected: somebody may want to leave."""
-        self.notify("Ctrl+Q quits. Ctrl+C copies what is selected.")
+        self.notify(f"{self.key_of('quit', 'Ctrl+Q')} quits. Ctrl+C copies what is selected.")
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys as they stand on the keyboard: F1, ^K, Tab."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Final
 
 from chat_tui.connection.backoff import Backoff
 from chat_tui.events import ConnectionChanged, ConnectionState
 from chat_tui.model.chat_model import ChatModel
+
+_ARRIVING: Final = 5.0
+"""Seconds after signing in at which we are there, though not all may be as it was before."""
 
 
 class Reconnecting:
@@ -28,9 +32,9 @@ class Reconnecting:
         return self._retry_at is not None
 
     @property
-    def online_for(self) -> float:
-        """Seconds since somebody was signed in last."""
-        return self._clock() - self._online_since
+    def is_overdue(self) -> bool:
+        """Whether whoever signed in last has to be there by now, if not all is as it was before."""
+        return self._clock() - self._online_since > _ARRIVING
 
     def begin(self) -> None:
         """Somebody wants to sign in."""
@@ -43,7 +47,7 @@ class Reconnecting:
 
     def lost(self, reason: str) -> None:
         """The connection broke: try again after a pause."""
-        self._backoff.session_ended(self.online_for)
+        self._backoff.session_ended(self._clock() - self._online_since)
         self.wait(reason)
 
     def wait(self, reason: str, at_least: float = 0.0) -> None:

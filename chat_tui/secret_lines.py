@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from chat_server.wire.protocol import clean, words
+from chat_tui.new_password import LEAST
 from chat_tui.spelling import BEFORE_IT, as_typed_plainly, distance
 
 PASSWD: Final = "/passwd"
@@ -66,21 +67,38 @@ def is_passwd(word: str) -> bool:
 
 def _holds_secret(line: str, user: str) -> bool:
     first, *rest = _words(line)
-    if first.casefold().replace("//", "/", 1) in _WITH_SECRETS or is_passwd(first):
+    word = first.casefold().replace("//", "/", 1)
+    if word in _WITH_SECRETS or is_passwd(first):
         return bool(rest)
+    if _is_glued(first):
+        return True
+    if word == PASSWD[1:]:  # "passwd is a file" is what people say
+        return len(rest) <= 2 and any(len(one.encode()) >= LEAST for one in rest)
     if first.casefold() != _LOGIN.casefold() or len(rest) < 2:
         return False
     # "login is broken" is what people say.
     return first == _LOGIN or (len(rest) == 2 and rest[0].casefold() == user.casefold())
 
 
+def _is_glued(word: str) -> bool:
+    """Whether a password stands right behind the command: "/passwdold new", "/passwd:old"."""
+    meant = word.casefold().replace("//", "/", 1)
+    return meant.startswith(PASSWD) and not is_passwd(word)
+
+
 def _masked(line: str, user: str) -> str:
     sent = _AS_SENT.match(line)
     if sent is not None:
         return line[: sent.start(1)] + MASK
-    return f"{_words(line)[0]} {MASK}" if _holds_secret(line, user) else line
+    if not _holds_secret(line, user):
+        return line
+    first = _words(line)[0]
+    return f"{PASSWD if _is_glued(first) else first} {MASK}"
 
 
 def _words(line: str) -> list[str]:
     """The words of a line as they are meant; one that is empty where there is none."""
-    return words(clean(BEFORE_IT.sub(" ", as_typed_plainly(line.strip())))) or [""]
+    found = words(clean(BEFORE_IT.sub(" ", as_typed_plainly(line.strip())))) or [""]
+    if found[0] == "/" and len(found) > 1:  # a space has slipped in
+        found[:2] = ["/" + found[1]]
+    return found

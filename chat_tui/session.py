@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from itertools import count
 from typing import Final
 
@@ -17,6 +16,7 @@ from chat_tui.connection.backoff import Backoff
 from chat_tui.connection.bell import Bell
 from chat_tui.connection.connection import Connection
 from chat_tui.connection.outcome import Reached
+from chat_tui.continuity import Continuity
 from chat_tui.dialogue import NOT_CONNECTED, Dialogue, Ending
 from chat_tui.dialogue.wish import Wish
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, Trust
@@ -29,9 +29,6 @@ from chat_tui.typed import typed_lines, wire_form
 _STOPPED: Final = 5.0
 """Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):
 the silence of that time says nothing about the server."""
-
-_ARRIVING: Final = 5.0
-"""Seconds after signing in at which we are there, though not all may be as it was before."""
 
 
 class ChatSession:
@@ -66,9 +63,9 @@ class ChatSession:
         self._clock = clock
         self._approach = Approach(known, self._bell.ring)
         self._reconnecting = Reconnecting(model, clock, backoff or Backoff())
+        self._continuity = Continuity(model)
         self._own_ids = count(1)
         self._notices: list[Event] = []
-        self._identity: tuple[str, str] | None = None  # whose model it is
         self._account: Account | None = None  # None: nothing is being tried
         self.connected_to: Account | None = None
         """Where the connection that is or was last really leads (`really`), and for whom."""
@@ -77,9 +74,6 @@ class ChatSession:
         self._wish = Wish()
         self._connection: Connection | None = None
         self._dialogue: Dialogue | None = None
-        self._in_session = False
-        self._early: list[Event] = []  # learned before the session began
-        self._away_since: datetime | None = None
         self._last_tick = clock()
 
     # Coming and going.
@@ -126,7 +120,7 @@ class ChatSession:
         """
         if self._dialogue is not None and self._dialogue.is_online:
             self._dialogue.lost("", self._clock())
-            self._away_since = self.model.now()
+            self._continuity.session_ended()
             for event in self._dialogue.take_events():
                 self._learn(event)
         self._drop()
@@ -216,10 +210,6 @@ class ChatSession:
         self._submit(text, self.model.private_with)
         return True
 
-    def resend_all(self) -> int:
-        """Send all unconfirmed messages of the place in view again, in their order; how many."""
-        return sum(self.resend(entry.id) for entry in self.model.unconfirmed)
-
     # What the screen asks for.
 
     def pump(self, max_events: int = 500, max_seconds: float = 0.008) -> bool:
@@ -293,7 +283,8 @@ class ChatSession:
         match outcome:
             case Reached() if account is not None:
                 self._connected(outcome, account)
-            case events.SignInRefused():
+            case events.SignInRefused(reason):
+                self.model.wire.note(reason)  # coming back goes on, and this may be a wall
                 self._not_in(outcome)
             case events.KeyUnknown():
                 self._notices.append(outcome)
@@ -310,8 +301,7 @@ class ChatSession:
         self.connected_to, self.fingerprint = really(account, reached), reached.fingerprint
         how = f"encrypted, key {reached.fingerprint}" if reached.fingerprint else "unencrypted"
         self.model.wire.note(f"Connected to {self.connected_to.server}, {how}")
-        self._in_session = False
-        self._early.clear()
+        self._continuity.connected()
         self._dialogue = Dialogue(
             account.user, account.password, self._wish, self._own_ids, self._clock()
         )
@@ -330,24 +320,19 @@ class ChatSession:
             self._drop()
         for event in learned:
             self._learn(event)
-        if self.model.connection.state is not ConnectionState.ONLINE and self._has_arrived(
-            dialogue
-        ):
+        arrived = dialogue.is_back or (dialogue.is_online and self._reconnecting.is_overdue)
+        if arrived and self.model.connection.state is not ConnectionState.ONLINE:
             encrypted = bool(self.fingerprint)
             self.model.apply(ConnectionChanged(ConnectionState.ONLINE, encrypted=encrypted))
         if dialogue.ending is Ending.LOST:
             self._wish = dialogue.wish
-            self._away_since = self.model.now()
+            self._continuity.session_ended()
             self._reconnecting.lost(dialogue.last_words)
 
     def _acted(self, lines: list[str]) -> None:
         """The person asks for this, in the room that we are in or on the way to."""
         if self._dialogue is not None:
             self.model.wire.acted(self._dialogue.wish.room or LOBBY, lines)
-
-    def _has_arrived(self, dialogue: Dialogue) -> bool:
-        late = self._reconnecting.online_for > _ARRIVING
-        return dialogue.is_back or (dialogue.is_online and late)
 
     def _learn(self, event: Event) -> None:
         match event:
@@ -357,17 +342,15 @@ class ChatSession:
                 self._not_in(event)
             case events.SignedOut():
                 self.model.apply(event)
-                self._away_since = self.model.now()
+                self._continuity.session_ended()
                 self._go_offline(event.reason)
                 self._notices.append(event)
             case events.PasswordChanged() | events.PasswordRefused() | events.PasswordUnknown():
                 self._password_answered(event)
             case events.TextReturned():
                 self._notices.append(event)
-            case _ if not self._in_session:
-                self._early.append(event)
             case _:
-                self.model.apply(event)
+                self._continuity.learned(event)
 
     def _password_answered(self, outcome: Outcome) -> None:
         if self._account is not None:
@@ -378,21 +361,12 @@ class ChatSession:
 
     def _signed_in(self, event: events.SignedIn) -> None:
         account = self._account
-        if account is not None and account.identity != self._identity:
-            self._identity = account.identity
-            self._away_since = None
-            self.model.begin((self.connected_to or account).server, account.user)
-            self.model.apply(ConnectionChanged(ConnectionState.CONNECTING))
-        self.model.apply(event)
-        if self._away_since is not None:
-            self.model.apply(events.Gap(self._away_since, self.model.now()))
-            self._away_since = None
-        for early in self._early:
-            self.model.apply(early)
-        self._in_session = True
+        if account is None:
+            return
+        self._continuity.signed_in(event, account, (self.connected_to or account).server)
         if not self._reconnecting.was_in:
             self._notices.append(event)
-        elif account is not None and account.before:
+        elif account.before:
             self._password_answered(events.PasswordChanged(account.password))
         self._reconnecting.signed_in()
 

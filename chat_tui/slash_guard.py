@@ -47,10 +47,8 @@ def held_back(text: str, commands: Collection[str], user: str = "") -> HeldBack 
     for number, line in enumerate(lines, 1):
         if holds_secret(line, user):
             offered = _change_of_password(line) if len(lines) == 1 and PASSWD in known else None
-            where = f"line {number}" if len(lines) > 1 else "this"
-            return offered or HeldBack(
-                f"Not sent: {where} looks like a password. If not, begin with another word"
-            )
+            where = f"line {number} " if len(lines) > 1 else ""
+            return offered or HeldBack(f"Not sent: {where}looks like a password; else reword it")
     if len(lines) == 1:
         return _one_line(lines[0], known)
     harmless = {""}
@@ -87,12 +85,31 @@ def nearest(word: str, commands: Iterable[str], *, with_words: bool = False) -> 
 
 def _change_of_password(line: str) -> HeldBack | None:
     """The way on from a line that was meant to change a password; None where it was not."""
-    meant = as_typed_plainly(BEFORE_IT.sub("", line, count=1) if BEFORE_IT.match(line) else line)
+    before = BEFORE_IT.match(line)
+    meant = as_typed_plainly(line[before.end() :] if before else line)
+    split = meant.startswith("/ ")
+    if split:
+        meant = f"/{meant[1:].lstrip()}"
     word, _, rest = meant.partition(" ")
-    if meant.startswith("//") or not is_passwd(word) or not rest.strip():
+    glued = word != PASSWD and word.startswith(PASSWD)  # where the old one begins nobody knows
+    if meant.startswith("//") or glued or not rest.strip():
+        return None
+    if word == PASSWD:
+        wrong = "a space within" if split else _what_is_before(is_space=before is not None)
+        wrong += f" {word}"
+    elif word == PASSWD[1:]:
+        wrong = f"no / before {word}"
+    elif is_passwd(word):
+        wrong = f"{_shown(word)} is no command"
+    else:
         return None
     instead = f"{PASSWD} {rest.lstrip()}"
-    return HeldBack(f"Not sent: {_shown(word)} is no command. Tab: {masked(instead)}", instead)
+    return HeldBack(f"Not sent: {wrong}. Tab: {masked(instead)}", instead)
+
+
+def _what_is_before(*, is_space: bool) -> str:
+    """What keeps a word that looks like a command from being one."""
+    return "a space before" if is_space else "other signs in"
 
 
 def _one_line(line: str, commands: Collection[str]) -> HeldBack | None:
@@ -112,7 +129,7 @@ def _one_line(line: str, commands: Collection[str]) -> HeldBack | None:
         return None
     instead = " ".join((near, *rest)) if near else ""
     offered = f" Tab: {_shown(instead)}" if instead else ""
-    wrong = "a space before" if before else "other signs in"
+    wrong = _what_is_before(is_space=before is not None)
     return HeldBack(f"Not sent: {wrong} {_shown(word)}.{offered}", instead)
 
 

@@ -110,8 +110,9 @@ def add(at: tuple[str, int | None], fingerprint: str | None) -> int:
     outcome = _reach(who, known)
     server = safe_text(who.server)
     match outcome:
-        case NotReached(reason):
-            return _complain(safe_text(reason), ExitCode.NO_CONNECTION)
+        case NotReached(reason, untrusted=untrusted):
+            code = ExitCode.UNTRUSTED if untrusted else ExitCode.NO_CONNECTION
+            return _complain(safe_text(reason), code)
         case ChangedKey(trusted, seen, pinned):
             changed = KeyChanged(who.server, trusted, seen, pinned)
             return _complain(safe_text(trust_words.changed(changed)), ExitCode.UNTRUSTED)

@@ -326,6 +326,7 @@ _RETRY: Final = _parser(
     rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
 )
 _BANNED: Final = _parser(rf"({BANNED_ACCOUNT}|{BANNED_ADDRESS})(?:; .*)?")
+_BAN: Final = _parser(r"(?:your address is )?banned (?:until the server stops|for \d+ min)")
 _KICKED_WITH_REASON: Final = _parser(rf"{_KICKED}: (.*)")
 _ANNOUNCEMENT: Final = _parser(r"Announcement from ([^ :]+): (.*)")
 
@@ -396,6 +397,11 @@ def parse_kicked(text: str) -> str | None:
     if text == _KICKED:
         return ""
     return _first_group(_KICKED_WITH_REASON, text)
+
+
+def is_ban(reason: str) -> bool:
+    """Whether the reason for ending a session is a ban that begins with it."""
+    return _BAN.fullmatch(reason) is not None
 
 
 def parse_banned(text: str) -> str | None:

@@ -20,13 +20,15 @@ _STEP: Final = 0.2
 
 
 class NotConnectedError(Exception):
-    """No address was reached; the text says why. `refused`: one of them said that nobody listens.
+    """No address was reached; the text says why. Without words where it is no longer wanted.
 
-    Without words where it is no longer wanted.
+    `silent`: one of them did not answer, and may be there. `refused`: none was silent, and one of
+    them said that nobody listens.
     """
 
-    def __init__(self, words: str, *, refused: bool = False) -> None:
+    def __init__(self, words: str, *, silent: bool = False, refused: bool = False) -> None:
         super().__init__(words)
+        self.silent = silent
         self.refused = refused
 
 
@@ -82,10 +84,7 @@ class Connecting:
                 self._at_work.shutdown()
 
     def work_on(self, stream: Stream | None) -> None:
-        """Whom a `cancel` wakes; None: nobody any more. Raises `NotConnectedError`.
-
-        The stream must not be closed before the None.
-        """
+        """Whom a `cancel` wakes; None: nobody any more. The stream must not be closed before."""
         with self._lock:
             self._at_work = stream
             if stream is not None and not self._wanted:
@@ -101,22 +100,27 @@ class Connecting:
         return list(dict.fromkeys(Address(family, tuple(at)) for family, _, _, _, at in found))
 
     def connect(self, addresses: Sequence[Address]) -> tuple[socket.socket, Address]:
-        """A blocking socket, connected to the first that answers. Raises `NotConnectedError`."""
-        problem = NotConnectedError(self.no_answer)
+        """A blocking socket, connected to the first that answers. Raises `NotConnectedError`.
+
+        What it raises is what tells most: a machine without IPv6 can't even try the second address
+        of `localhost`, and that says nothing about the server.
+        """
+        silent = NotConnectedError(self.no_answer, silent=True)
+        problems: list[NotConnectedError] = []
         for index, address in enumerate(addresses):
             # An address that does not answer must leave time for the others.
             share = self.left / (len(addresses) - index)
             try:
                 connected = self._connect(address, self._clock() + share)
             except OSError as error:
-                problem = self._problem(error, address)
+                problems.append(self._problem(error, address))
                 continue
             if connected is not None:
                 return connected, address
             if not self._wanted:
                 raise NotConnectedError("")
-            problem = NotConnectedError(self.no_answer)
-        raise problem
+            problems.append(silent)
+        raise max(problems, key=lambda one: (one.silent, one.refused), default=silent)
 
     def first_bytes(self, connected: socket.socket, within: float) -> bytes:
         """What the peer says first by itself, left where it is; empty: nothing, in this time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -88,6 +89,8 @@ class Connection:
         while True:
             try:
                 data = self._stream.recv()
+            except ssl.SSLError:
+                return "The connection broke: something came that the server can't have sent so"
             except OSError as problem:
                 return f"The connection broke: {problem.strerror or problem}"
             if not data and self._stream.cut_short:

@@ -57,7 +57,7 @@ class Dialling:
         with self._lock:
             if self._outcome is None and self._clock() >= self._deadline:
                 self._wanted = False
-                self._outcome = NotReached(self._connecting.no_answer)
+                self._outcome = NotReached(self._reaching.no_answer)
             outcome, wanted = self._outcome, self._wanted
             if isinstance(outcome, Reached):
                 self._outcome = _TAKEN

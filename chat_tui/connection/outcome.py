@@ -21,10 +21,14 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class NotReached:
-    """There is no getting to it. `retry`: the same may work later."""
+    """There is no getting to it. `retry`: the same may work later.
+
+    `untrusted`: nobody can tell whether its key is trusted.
+    """
 
     reason: str
     retry: bool = True
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

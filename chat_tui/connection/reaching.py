@@ -48,6 +48,10 @@ class Reaching:
         self._port = connecting.port
         self._known = known
         self._plaintext = plaintext
+        self.no_answer = connecting.no_answer
+        """What to say once the time is over. Any thread may read it."""
+        if not plaintext and self._port == TLS_PORT:
+            self.no_answer += tls_words.WITHOUT_ENCRYPTION
 
     def outcome(self) -> Outcome:
         """Look up, connect, and encrypt or not. Blocks, until the deadline at most."""
@@ -56,28 +60,37 @@ class Reaching:
                 return self._plainly(self._connecting.look_up())
             return self._encrypted()
         except KnownServersError as problem:
-            return NotReached(str(problem), retry=False)
+            return NotReached(f"Nothing was sent: {problem}", retry=False, untrusted=True)
         except NotConnectedError as problem:
-            return NotReached(str(problem))
+            return NotReached(self._why_not(problem))
         except _AnswersInPlainText as answer:
             refusal = tls_words.door_refusal(answer.data)
             return NotReached(refusal or tls_words.in_plain_text(self._host, self._port, TLS_PORT))
         except _BrokenHandshakeError as problem:
             return NotReached(str(problem))
 
+    def _why_not(self, problem: NotConnectedError) -> str:
+        if problem.silent:
+            return self.no_answer
+        if problem.refused and self._port == PORT:
+            return f"{problem}; {tls_words.encrypted_at(TLS_PORT)}"
+        return str(problem)
+
     def _encrypted(self) -> Outcome:
         trusted = self._known.trusted(self._host, self._port)
+        if trusted is not None:  # nobody is talked into plain text with a server that encrypts
+            self.no_answer = self._connecting.no_answer
         addresses = self._connecting.look_up()
         try:
             connected, address = self._connecting.connect(addresses)
         except NotConnectedError as problem:
             if self._port != TLS_PORT or not problem.refused:
                 raise
-            beside = [] if trusted else _on_this_machine(addresses)
-            if not beside:
-                words = tls_words.nobody_encrypts(self._host, self._port)
+            if trusted or not _on_this_machine(addresses):
+                known = trusted is not None
+                words = tls_words.nobody_encrypts(self._host, self._port, known=known)
                 raise NotConnectedError(words) from None
-            return self._plainly(beside)
+            return self._beside(addresses, tls_words.nobody_here(self._host, self._port, PORT))
         if trusted is not None:
             return self._with_key(connected, *trusted)
         if not address.is_loopback:
@@ -86,12 +99,13 @@ class Reaching:
             if self._is_ours(greeting):
                 return Reached(Stream(connected), self._port)
             connected.close()
-            return self._plainly(_on_this_machine(addresses))
+            return self._beside(addresses, tls_words.another_here(self._host, self._port, PORT))
         try:
             return self._with_any_key(connected, address)
         except _AnswersInPlainText as answer:
-            ours = self._is_ours(answer.data)
-            return self._plainly([address] if ours else _on_this_machine(addresses))
+            if self._is_ours(answer.data):
+                return self._plainly([address])
+            return self._beside(addresses, tls_words.another_here(self._host, self._port, PORT))
 
     def _is_ours(self, said: bytes) -> bool:
         """Whether this is the server that is meant, which talks plainly, as far as that shows.
@@ -100,6 +114,15 @@ class Reaching:
         the usual port for plain text.
         """
         return self._port != TLS_PORT or said.startswith((b"[SERVER]", b"[ERROR]"))
+
+    def _beside(self, addresses: Sequence[Address], nobody: str) -> Reached:
+        """At this machine's usual port for plain text. `nobody`: what to say if nobody is there."""
+        try:
+            return self._plainly(_on_this_machine(addresses))
+        except NotConnectedError as problem:
+            if not problem.refused:
+                raise
+            raise NotConnectedError(nobody) from None
 
     def _plainly(self, addresses: Sequence[Address]) -> Reached:
         connected, address = self._connecting.connect(addresses)
@@ -154,9 +177,7 @@ class Reaching:
         except OSError as error:
             stream.close()
             raise _BrokenHandshakeError(
-                tls_words.broken_handshake(
-                    error, self._host, self._port, self._connecting.no_answer
-                )
+                tls_words.broken_handshake(error, self._host, self._port, self.no_answer)
             ) from error
         except BaseException:
             stream.close()

@@ -22,6 +22,9 @@ _TOO_OLD: Final = frozenset(
     {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION"}
 )
 
+WITHOUT_ENCRYPTION: Final = "; --plaintext talks without encryption"
+"""The way on where a server does not encrypt, behind what is the matter."""
+
 _AT_THE_DOOR: Final = frozenset({replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS})
 """What a server says in plain text instead of shaking hands, as a whole line."""
 
@@ -52,18 +55,32 @@ def door_refusal(data: bytes) -> str | None:
 
 def in_plain_text(host: str, port: int, usual: int) -> str:
     """It is there, and does not encrypt. `usual`: the port at which servers do."""
-    elsewhere = "" if port == usual else f"; servers encrypt at port {usual}"
+    elsewhere = "" if port == usual else f"; {encrypted_at(usual)}"
     return (
-        f"{host} port {port} answers in plain text, not TLS{elsewhere}. Nothing was sent to it; "
-        "--plaintext talks without encryption"
+        f"{host} port {port} answers in plain text, not TLS{elsewhere}. Nothing was sent to it"
+        f"{WITHOUT_ENCRYPTION}"
     )
 
 
-def nobody_encrypts(host: str, port: int) -> str:
-    """There is nothing at the usual port."""
-    return (
-        f"No encrypted server answers at {host} port {port}; --plaintext talks without encryption"
-    )
+def encrypted_at(usual: int) -> str:
+    """Where else to look, behind what is the matter."""
+    return f"servers encrypt at port {usual}"
+
+
+def nobody_encrypts(host: str, port: int, *, known: bool) -> str:
+    """There is nothing at the usual port. `known`: a key is trusted for it."""
+    more = ", and its key is known: plain text is not tried" if known else WITHOUT_ENCRYPTION
+    return f"No encrypted server answers at {host} port {port}{more}"
+
+
+def nobody_here(host: str, port: int, plain: int) -> str:
+    """There is nothing at this machine's usual ports, for TLS and for plain text."""
+    return f"Nothing listens at {host}, neither at port {port} nor at port {plain}"
+
+
+def another_here(host: str, port: int, plain: int) -> str:
+    """At the one is something else, and nothing at the other."""
+    return f"No chat server answers at {host} port {port}, and nothing listens at port {plain}"
 
 
 def broken_handshake(error: OSError, host: str, port: int, no_answer: str) -> str:

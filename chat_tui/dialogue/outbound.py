@@ -8,7 +8,15 @@ from typing import Final
 
 from chat_server.wire.protocol import LineTooLong, encode_line, encode_message
 from chat_tui.dialogue.echoes import Echoes, Said
-from chat_tui.dialogue.requests import UNANSWERED, Answer, Origin, Outstanding, Request, request
+from chat_tui.dialogue.requests import (
+    UNANSWERED,
+    Answer,
+    Kind,
+    Origin,
+    Outstanding,
+    Request,
+    request,
+)
 from chat_tui.typed import command, deed_line
 
 SILENT_MESSAGE: Final = 0.2
@@ -87,7 +95,9 @@ class Outbound:
             self._in_flight, self._flight_ends = item, now + SILENT_MESSAGE
             if isinstance(item, Request):
                 item.asked_at = now
-                item.alone = not self._requests and not self._echoes
+                # What has to be hashed first says nothing about the way.
+                way = item.kind is not Kind.PASSWORD
+                item.alone = way and not self._requests and not self._echoes
                 self._requests.add(item)
             elif self.echoing:
                 self._echoes.expect(item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chat_tui import events
 from chat_tui.dialogue.outbound import Outbound
@@ -65,7 +65,7 @@ class PrivateWords:
         """It reached nobody."""
         for wanted, own_id in self._take(asked):
             self._tell(events.OwnRefused(own_id))
-            self._tell(wanted.returned(reason))
+            self._tell(replace(wanted.returned(reason), is_told=True))
 
     def unanswered(self, asked: Request) -> None:
         """What became of it will never be known."""

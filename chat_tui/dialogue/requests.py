@@ -96,7 +96,7 @@ class Request:
     origin: Origin
     asked_at: float = 0.0
     alone: bool = False
-    """Nothing else was on its way: the time to its answer is the round trip."""
+    """Nothing else was on its way, and it takes no time to answer: that time is the round trip."""
     listed: dict[str, int | None] = field(default_factory=dict)
     """What the lines of a list brought so far, and for rooms their numbers of members."""
     notices: list[Notice] = field(default_factory=list)

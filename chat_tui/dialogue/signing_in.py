@@ -17,6 +17,9 @@ ANSWER_WITHIN: Final = 60.0
 COMMANDS_WITHIN: Final = 5.0
 """Seconds after a successful login in which the list of commands has to come."""
 
+_IN_TLS: Final = "That port is for encryption alone: leave out --plaintext, or plaintext = true"
+"""What a server means whose words are for somebody at netcat."""
+
 _NEVER_AGAIN: Final = frozenset(
     {
         replies.AUTHENTICATION_FAILED,
@@ -50,7 +53,8 @@ class SigningIn:
         """
         if isinstance(line, Failure):
             after = replies.parse_retry_after(line.text)
-            self._refuse(line.text, retry=line.text not in _NEVER_AGAIN, after=after or 0.0)
+            reason = _IN_TLS if line.text == replies.SPEAKS_TLS else line.text
+            self._refuse(reason, retry=line.text not in _NEVER_AGAIN, after=after or 0.0)
             return None
         if not isinstance(line, Reply):
             if not self._asked:

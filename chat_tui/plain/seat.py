@@ -87,8 +87,10 @@ class Seat:
         None where it does not, or where the person wanted it so.
         """
         match notice:
-            case events.SignInRefused(reason, retry):
+            case events.SignInRefused(reason, retry, untrusted=untrusted):
                 self.remark(f"{account.user} can't sign in at {account.server}: {_plain(reason)}")
+                if untrusted:
+                    return ExitCode.UNTRUSTED
                 return ExitCode.NO_CONNECTION if retry else ExitCode.REFUSED
             case events.KeyUnknown():
                 self.session.cancel()

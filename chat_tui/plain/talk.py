@@ -135,6 +135,8 @@ class Talk:
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # there is nobody to say it to
                     ended = ExitCode.DONE
+                case events.TextReturned(text, is_told=True):
+                    self._not_sent("not delivered", text)
                 case events.TextReturned(text, reason):
                     self._not_sent(reason, text)
                 case _:

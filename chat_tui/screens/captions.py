@@ -38,16 +38,18 @@ def header(model: ChatModel, attention: Attention) -> Content:
     return Content.assemble((unread, "bold"), (where, "bold $accent"), (about, "$foreground 60%"))
 
 
-def silence(model: ChatModel) -> str:
-    """What stands in an empty log."""
+def silence(model: ChatModel, people_key: str) -> str:
+    """What stands in an empty log. `people_key`: what leads to the list of people."""
     if model.private_with:
         return f"What you write here reaches {model.private_with} alone, who has to follow you."
     people = model.people
     if people.follows_nobody_here:
-        return "You follow no one here, so you hear no one. Click on a name, or press F3."
+        press = f"Click on a name, or press {people_key}."
+        return f"You follow no one here, so you hear no one. {press}"
     if people.known and len(people.here()) == 1:
         return "You are alone here. What you say is heard by those who come and follow you."
-    return "No one has spoken since you came. Say hello, or follow someone on the right (F3)."
+    follow = f"Say hello, or follow someone on the right ({people_key})."
+    return f"No one has spoken since you came. {follow}"
 
 
 def standing(model: ChatModel) -> Standing:

@@ -91,9 +91,7 @@ class ChangePasswordScreen(ModalScreen[None]):
         seconds = replies.parse_retry_after(reason)
         if reason == replies.WRONG_PASSWORD:
             self._say("The old one is wrong. Nothing was changed: correct it and press Enter.")
-            old = self.query_one("#old", Field)
-            old.focus()
-            old.selection = Selection(0, len(old.value))
+            self._ask_again_for("old")
         elif seconds is not None:
             self._say(f"Too many wrong passwords came. Try again in {duration(seconds)}.")
         elif reason == NOT_CHANGED:
@@ -124,7 +122,7 @@ class ChangePasswordScreen(ModalScreen[None]):
         wrong = wrong_with(old, new, again)
         if wrong is not None:
             self._say(wrong.words)
-            self.query_one(f"#{wrong.field}").focus()
+            self._ask_again_for(wrong.field)
             return
         self._say(_WAITING, waits=True)
         self._ask(old, new)
@@ -133,6 +131,12 @@ class ChangePasswordScreen(ModalScreen[None]):
     def action_close(self) -> None:
         """Go away; what was asked is on its way, and its answer is told all the same."""
         self.dismiss()
+
+    def _ask_again_for(self, name: str) -> None:
+        """What is typed next replaces what can't be read anyway."""
+        field = self.query_one(f"#{name}", Field)
+        field.focus()
+        field.selection = Selection(0, len(field.value))
 
     def _say(self, words: str, *, waits: bool = False) -> None:
         self.waits = waits

@@ -42,6 +42,7 @@ from chat_tui.typed import put_back
 from chat_tui.widgets.caption import Caption
 from chat_tui.widgets.completion_popup import CompletionPopup
 from chat_tui.widgets.composer import Composer
+from chat_tui.widgets.log_rows import RESEND_KEY
 from chat_tui.widgets.room_list import RoomList
 from chat_tui.widgets.status_bar import StatusBar
 from chat_tui.widgets.subscriptions import Subscriptions
@@ -105,13 +106,15 @@ class ChatPanes(Screen[None]):
 
     def draw(self, changes: set[Pane]) -> None:
         """Draw these panes again, each once."""
-        model = self.session.model
+        model, key_of = self.session.model, cast("HouseStyle", self.app).key_of
         if Pane.ROOMS in changes:
             self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
             self.query_one("#room-header", Caption).update(header(model, self.attention))
         if changes & {Pane.LOG, Pane.PEOPLE}:
-            self.query_one(TalkLog).show(model.log, model.mentions.pattern, silence(model))
+            log = self.query_one(TalkLog)
+            log.name_resend_key(key_of("message.resend", RESEND_KEY))
+            log.show(model.log, model.mentions.pattern, silence(model, key_of("people", "F3")))
         if Pane.PEOPLE in changes:
             self._draw_people()
         if Pane.STATUS in changes:
@@ -127,7 +130,7 @@ class ChatPanes(Screen[None]):
             composer.speak_to(model.writing_to)
             if model.connection.state is ConnectionState.ONLINE:
                 self._held_back = False
-            key = cast("HouseStyle", self.app).key_of("connection.retry", "Ctrl+R")
+            key = key_of("connection.retry", "Ctrl+R")
             composer.say(trouble(model.connection, held_back=self._held_back, retry_key=key))
 
     @property
@@ -153,18 +156,19 @@ class ChatPanes(Screen[None]):
         self._half_written.turn(self.query_one(Composer))
 
     def take_back(self, returned: TextReturned) -> None:
-        """Put into the composer what could not be sent, and say why."""
+        """Put into the composer what could not be sent; say why, and where else it is."""
         self.turn_to_draft()
         model, place = self.session.model, returned.place
-        words = safe_text(returned.reason)
+        words = [] if returned.is_told else [safe_text(returned.reason)]
         if place and place != model.writing_to:
             model.drafts.put(place, put_back(returned.text, model.drafts.of(place)))
-            words += f"\nIt is kept in your conversation with {person_of(place)}."
+            words.append(f"It is kept in your conversation with {person_of(place)}.")
         elif not self.query_one(Composer).give_back(returned.text):
             shown = safe_text(masked(returned.text))[:60]
             kept = not holds_secret(returned.text)
-            words += f"\nPress Up for it: {shown}" if kept else f"\nType it again: {shown}"
-        self.app.notify(words, severity="warning")
+            words.append(f"Press Up for it: {shown}" if kept else f"Type it again: {shown}")
+        if words:
+            self.app.notify("\n".join(words), severity="warning")
 
     def password_answered(self, outcome: Outcome, source: str) -> None:
         """Tell what became of a change of the password, also of one that was typed.
@@ -206,6 +210,7 @@ class ChatPanes(Screen[None]):
         rooms = model.rooms.listed()
         people, unread = model.conversations.listed(), unread_elsewhere(model)
         rooms_list = self.query_one(RoomList)
+        rooms_list.name_open_key(cast("HouseStyle", self.app).key_of("room.open", "^O"))
         rooms_list.show(rooms, people, model.private_with, unread, self.attention.muted)
 
     def _draw_people(self) -> None:

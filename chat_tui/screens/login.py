@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from textual import on
@@ -58,7 +58,7 @@ class LoginScreen(Screen[None]):
         host: str
         port: int
         user: str
-        password: str
+        password: str = field(repr=False)
         follow_everyone: bool
         profile: str = ""
         """The name of the profile that they are from, where they are from one."""

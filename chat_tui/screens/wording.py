@@ -22,7 +22,8 @@ _REFUSALS: Final = {
     ),
     replies.LOGIN_TIMED_OUT: "The server waited too long for the login. Press Enter to try again.",
     replies.TOO_MANY_CONNECTIONS: (
-        "Too many connections from your address are open. Close another window, then press Enter."
+        "Too many connections came from your address. Close another window, or wait some minutes; "
+        "then press Enter."
     ),
     replies.SERVER_FULL: "The server is full. Nothing was lost: press Enter to try again later.",
     replies.SHUTTING_DOWN: "The server is shutting down. Press Enter once it is back.",
@@ -66,6 +67,11 @@ def refusal(reason: str) -> str:
     return f"{safe_text(reason).rstrip('.')}. Correct the form, or press Enter to try again."
 
 
+def untrusted(reason: str) -> str:
+    """It is not known to be the server, and it is not the form that has to be corrected."""
+    return f"{safe_text(reason).rstrip('.')}. Press Enter to try again."
+
+
 def key_changed(told: KeyChanged) -> str:
     """A server showed another key than the one that was trusted."""
     return (
@@ -83,9 +89,9 @@ def ending(reason: str, user: str, *, asked: bool) -> str:
     kicked = replies.parse_kicked(reason)
     if kicked is not None:
         why = f": {safe_text(kicked).rstrip('.')}" if kicked.strip() else ""
+        over = "Once that is over, type" if replies.is_ban(kicked) else "To come back, type"
         return (
-            f"An operator of the server signed you out{why}. "
-            "To come back, type the password and press Enter."
+            f"An operator of the server signed you out{why}. {over} the password and press Enter."
         )
     return f"You were signed out: {safe_text(reason)}"
 

@@ -156,8 +156,8 @@ class KnownServers:
         except (OSError, ValueError, RecursionError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise KnownServersError(
-                f"the keys of servers in {self.path} can't be read: {why}. Nothing was sent. "
-                "Mend the file, or move it away: then you are asked anew for each server"
+                f"the keys of servers in {self.path} can't be read: {why}. Mend the "
+                "file, or move it away: then you are asked anew for each server"
             ) from error
 
 

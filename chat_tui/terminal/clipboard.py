@@ -9,12 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from textual.app import App
 from textual.message import Message
 
 from chat_tui.storage.private_files import write_private
+
+if TYPE_CHECKING:
+    from chat_tui.house_style import HouseStyle
 
 _FILE: Final = "copied.txt"
 
@@ -49,7 +51,7 @@ def takes_osc_52(environment: Mapping[str, str]) -> bool:
 
 
 def copy_out(
-    app: App[None], request: CopyRequested, folder: Path, environment: Mapping[str, str]
+    app: HouseStyle, request: CopyRequested, folder: Path, environment: Mapping[str, str]
 ) -> None:
     """Send the text to the terminal, keep it in `folder` where that may fail, and say which."""
     app.copy_to_clipboard(request.text)
@@ -60,7 +62,8 @@ def copy_out(
         try:
             write_private(path, request.text + "\n")
         except OSError:
-            words += " If it is not there, press F7 and select with the terminal's own mouse."
+            key = app.key_of("mouse", "F7")
+            words += f" If it is not there, press {key} and select with the terminal's own mouse."
         else:
             words += f" Yours may not take it: it is in {_shown(path)}, too."
     app.notify(f"{words} {request.note}".strip())

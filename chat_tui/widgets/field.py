@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import events
+from textual.actions import SkipAction
 from textual.reactive import reactive
 from textual.widgets import Input
 
@@ -14,6 +15,18 @@ class Field(Input):
     """An `Input` whose pasted text is only text: a terminal would obey what it holds otherwise."""
 
     cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
+
+    def action_copy(self) -> None:
+        """Copy what is selected; a password is for nobody's clipboard."""
+        if self.password:
+            raise SkipAction
+        super().action_copy()
+
+    def action_cut(self) -> None:
+        """The same, and take it away."""
+        if self.password:
+            raise SkipAction
+        super().action_cut()
 
     async def on_key(self, event: events.Key) -> None:
         """Edit at once."""

@@ -16,6 +16,7 @@ from chat_tui.widgets.log_rows import (
     label_of,
     place_of,
     rows_of,
+    unconfirmed_hint,
 )
 
 
@@ -27,6 +28,8 @@ class LogLayout:
         self.rows: list[Row] = []
         """From the oldest to the newest, in the order of `place_of`."""
         self.columns = columns_for(80, 0)
+        self.hint = unconfirmed_hint()
+        """What is said under an unconfirmed message."""
         self.new_from: int | None = None
         """The id of the entry that has the rule "new" above it."""
         self.end = 0
@@ -51,6 +54,15 @@ class LogLayout:
         self._first = self.log.first
         self._lay_out_from(self._first)
 
+    def name_resend_key(self, key: str) -> bool:
+        """Lay out everything anew where another key sends again; whether that was so."""
+        hint = unconfirmed_hint(key)
+        if hint == self.hint:
+            return False
+        self.hint = hint
+        self.set_width(self.columns.width)
+        return True
+
     def take_in(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
         """Entries have changed, and `fresh` are those that came since `end`."""
         longest = _longest(fresh)
@@ -70,7 +82,8 @@ class LogLayout:
             return 0
         # The oldest one left has nobody above it any more: it names its day and its author again.
         before = len(self.rows)
-        head = rows_of(self.log[first], None, self.columns) if first < self.log.end else []
+        left = first < self.log.end
+        head = rows_of(self.log[first], None, self.columns, self.hint) if left else []
         self.rows[: self.first_row_of(first + 1)] = head
         self._first = first
         self.rewritten += 1
@@ -101,7 +114,7 @@ class LogLayout:
         del self.rows[self.first_row_of(start) :]
         previous = log[start - 1] if start > log.first else None
         for entry in log.entries(start):
-            rows = rows_of(entry, previous, self.columns)
+            rows = rows_of(entry, previous, self.columns, self.hint)
             if entry.id == self.new_from:
                 place = 1 if rows[0].kind is RowKind.DAY else 0
                 rows.insert(place, Row(entry.id, RowKind.NEW, 0, 0))

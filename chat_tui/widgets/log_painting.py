@@ -14,13 +14,13 @@ from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.model.links import links_in
 from chat_tui.theme import hue_of
 from chat_tui.widgets.log_rows import (
-    UNCONFIRMED_HINT,
     Columns,
     Row,
     RowKind,
     day_of,
     head_of,
     shown_text,
+    unconfirmed_hint,
 )
 from chat_tui.widgets.log_search import Query
 
@@ -94,6 +94,8 @@ class Painter:
         """The style of what is blank."""
         self.new_since: datetime | None = None
         """When somebody looked away before what is new came."""
+        self.hint = unconfirmed_hint()
+        """What is said under an unconfirmed message."""
         self.cursor: int | None = None
         """The id of the entry that the cursor is on."""
         self.query: Query | None = None
@@ -110,7 +112,7 @@ class Painter:
             case RowKind.GAP:
                 return self._rule(shown_text(entry), "gap", columns)
             case RowKind.HINT:
-                text = UNCONFIRMED_HINT[row.start : row.end]
+                text = self.hint[row.start : row.end]
                 return [(" " * columns.text, self.base), (text, self._styles["hint"])]
             case _:
                 return self._spoken(row, entry, columns)

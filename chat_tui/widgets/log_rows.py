@@ -20,9 +20,7 @@ SPOKEN: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVAT
 """The kinds that somebody said, as against what the server or the client says."""
 
 RESEND_KEY: Final = "Ctrl+G"
-"""The key that sends an unconfirmed message again: no terminal, shell or editor wants it here."""
-
-UNCONFIRMED_HINT: Final = f"! not confirmed: it may have arrived. {RESEND_KEY} sends it again"
+"""What usually sends an unconfirmed message again: no terminal, shell or editor wants it here."""
 
 ANNOUNCEMENT_SIGN: Final = "»"
 """In the author's column: an operator speaks to everyone on the server."""
@@ -153,13 +151,23 @@ def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, st
     return time, " " * (columns.author - cell_len(label)), label, gap
 
 
+def unconfirmed_hint(resend_key: str = RESEND_KEY) -> str:
+    """What is said under an unconfirmed message."""
+    return f"! not confirmed: it may have arrived. {resend_key} sends it again"
+
+
 def day_of(entry: Entry) -> str:
     """The day of an entry, as its rule names it."""
     return f"{entry.at:%A} {entry.at.day} {entry.at:%B}"
 
 
-def rows_of(entry: Entry, previous: Entry | None, columns: Columns) -> list[Row]:
-    """The rows of an entry that stands below `previous` (None: it is the first)."""
+def rows_of(
+    entry: Entry, previous: Entry | None, columns: Columns, hint: str = unconfirmed_hint()
+) -> list[Row]:
+    """The rows of an entry that stands below `previous` (None: it is the first).
+
+    `hint` is said under it if it is unconfirmed.
+    """
     rows: list[Row] = []
     same_day = previous is not None and previous.at.date() == entry.at.date()
     if not same_day:
@@ -176,8 +184,8 @@ def rows_of(entry: Entry, previous: Entry | None, columns: Columns) -> list[Row]
         rows.append(Row(entry.id, kind, start, end))
         kind = RowKind.REST
     if entry.state is EntryState.UNCONFIRMED:
-        hint = wrap(UNCONFIRMED_HINT, columns.text_width)
-        rows += [Row(entry.id, RowKind.HINT, start, end) for start, end in hint]
+        for start, end in wrap(hint, columns.text_width):
+            rows.append(Row(entry.id, RowKind.HINT, start, end))
     return rows
 
 

@@ -106,6 +106,13 @@ class MessageLog(ScrollView, can_focus=True):
         self._unselect()
         self._follow()
 
+    def name_resend_key(self, key: str) -> None:
+        """Say under each unconfirmed message that this key sends it again."""
+        anchor = self._anchor()
+        if self._log_layout.name_resend_key(key):
+            self._unselect()
+            self._settle(anchor)
+
     @property
     def following(self) -> bool:
         """Whether the newest entry is in view and will be when another comes."""
@@ -246,7 +253,7 @@ class MessageLog(ScrollView, can_focus=True):
         layout = self._log_layout
         row = layout.rows[number]
         painter = self._paint()
-        painter.new_since = layout.log.seen.since
+        painter.new_since, painter.hint = layout.log.seen.since, layout.hint
         pieces = painter.pieces(row, layout.log[row.entry], layout.columns)
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")

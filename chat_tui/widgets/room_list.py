@@ -30,6 +30,9 @@ HERE: Final = "▸"
 WAITING: Final = "•"
 """The room that we are in, while a conversation is in view."""
 
+_OPEN: Final = "+ open a room {}"
+"""What stands in the field for the name of a room, with the key that leads there."""
+
 _CONVERSATION: Final = "\n"
 """What the key of such a row begins with: no room has such a name, whatever a server says."""
 
@@ -70,7 +73,11 @@ class RoomList(Vertical):
         """The heading, the list, the field."""
         yield Caption("ROOMS", classes="heading")
         yield SideList(id="room-rows")
-        yield Field(placeholder="+ open a room ^O", compact=True, id="room-name")
+        yield Field(placeholder=_OPEN.format("^O"), compact=True, id="room-name")
+
+    def name_open_key(self, key: str) -> None:
+        """Say that this key leads to the field."""
+        self.query_one(Field).placeholder = _OPEN.format(key)
 
     def show(
         self,

@@ -43,7 +43,10 @@ class Standing:
 
 
 class StatusBar(Widget):
-    """One row. What has no room is left out, the least wanted first; nothing is cut in half."""
+    """One row. What has no room is left out, the least wanted first; nothing is cut in half.
+
+    Whether it is encrypted goes last: where one is, and as whom, stands elsewhere, too.
+    """
 
     ALLOW_SELECT = False
 
@@ -80,6 +83,7 @@ class StatusBar(Widget):
         standing = self._standing
         sign, words, color = _SIGNS[standing.state]
         state = Content.assemble((f" {sign} {words}", color))
+        sign_alone = Content.assemble((f" {sign}", color))
         where = Content(f"{standing.user}@{standing.server}") if standing.user else Content("")
         user, room = Content(standing.user), Content(standing.room)
         members = room
@@ -91,25 +95,29 @@ class StatusBar(Widget):
             clear = Content.assemble((words, "$foreground 60%"))
             if standing.round_trip is not None:
                 speed = Content.assemble((_milliseconds(standing.round_trip), "$foreground 60%"))
-        trouble = self._trouble()
+        unproved = self._unproved()
+        mouse = Content.assemble(("mouse off" if self._mouse_off else "", "$foreground 60%"))
+        trouble = _joined(*unproved, mouse)
         return [
             _joined(state, trouble, where, members, speed, clear),
             _joined(state, trouble, user, members, speed, clear),
             _joined(state, trouble, user, members, clear),
             _joined(state, trouble, user, room, clear),
             _joined(state, trouble, room, clear),
-            _joined(state, trouble, room),
-            _joined(state, trouble),
-            state,
+            _joined(state, trouble, clear),
+            _joined(state, *unproved, clear),
+            _joined(sign_alone, *unproved, clear),
+            _joined(sign_alone, *unproved[:1], clear),
+            _joined(state, clear),
+            _joined(sign_alone, clear),
         ]
 
-    def _trouble(self) -> Content:
+    def _unproved(self) -> list[Content]:
+        """What has become of our messages, where that calls for attention."""
         standing = self._standing
         counts = [(standing.unconfirmed, "! {} not confirmed"), (standing.sending, "… {} sending")]
-        words = [(words.format(count), "$text-warning") for count, words in counts if count]
-        if self._mouse_off:
-            words.append(("mouse off", "$foreground 60%"))
-        return _joined(*(Content.assemble(word) for word in words))
+        words = [words.format(count) for count, words in counts if count]
+        return [Content.assemble((word, "$text-warning")) for word in words]
 
 
 def _joined(*parts: Content) -> Content:

@@ -197,6 +197,7 @@ async def draw_chat(folder: Path, into: Path) -> None:
                 model.server = "127.0.0.1:9000"
                 model.apply(RoundTrip(0.003))
                 app.chat.draw(model.take_changes())
+                app.chat.draw_attention()  # else it may come with the next tick, or not
                 await pilot.pause()
                 save(app, into / "chat.svg")
                 app.theme = LIGHT.name

@@ -214,4 +214,5 @@ def test_a_talk_through_pipes(shell: Shell) -> None:
     ]
     assert "a space before /join" in done.stderr
     assert "/subscribe bob" in done.stderr
+    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # why, the talk has told
     assert done.returncode == 1  # not all that was typed was sent

@@ -131,6 +131,18 @@ def test_a_changed_key_stops_a_script_until_it_is_forgotten(town: Town) -> None:
     assert town.send().returncode == 0
 
 
+def test_a_broken_file_of_keys_is_no_wrong_password(town: Town, tmp_path: Path) -> None:
+    file = tmp_path / "state" / "lobby-chat" / "known-servers.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    for done in (town.send(), town.run("trust", "add", town.at), town.run("trust", "list")):
+        assert done.returncode == 5
+        assert done.stderr.count("\n") == 1
+        assert f"{file} can't be read" in done.stderr
+        assert "move it away" in done.stderr
+    assert "alice" not in town.server.log
+
+
 def test_what_does_not_encrypt_has_no_key(town: Town) -> None:
     plain = town.run("trust", "add", f"127.0.0.1:{town.server.port}")
     assert plain.returncode == 4
@@ -143,8 +155,8 @@ def test_what_does_not_encrypt_has_no_key(town: Town) -> None:
 @pytest.mark.parametrize(
     ("answers", "code", "kept"),
     [
-        ("no\n", 3, False),
-        ("y\nyes\na\n", 3, False),
+        ("no\n", 5, False),
+        ("y\nyes\na\n", 5, False),
         ("what\nonce\n", 0, False),
         ("ALWAYS\n", 0, True),
     ],

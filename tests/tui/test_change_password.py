@@ -12,7 +12,7 @@ from textual.widgets import Static
 from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.changed_password import NOT_CHANGED
-from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut
+from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut, SignInRefused
 from chat_tui.screens.change_password import ChangePasswordScreen
 from chat_tui.widgets.composer import Composer
 from chat_tui.widgets.field import Field
@@ -177,6 +177,15 @@ async def test_what_can_not_be_is_told_before_it_is_sent(
         assert bench.app.focused is bench.app.screen.query_one(f"#{field}")
 
 
+async def test_what_is_typed_again_replaces_what_can_not_be_read(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await bench.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
+        assert "Type it again" in said(bench)
+        await bench.press(*NEW, "enter")
+        assert bench.session.told == [ASKED]
+
+
 async def test_a_wrong_old_one_is_selected_and_nothing_is_lost(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
@@ -254,8 +263,16 @@ async def test_who_does_not_wait_is_told_all_the_same(tmp_path: Path) -> None:
         assert notices(bench).count("Wrong password") == 1, "of a typed one the log tells"
 
 
+CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", pinned=True)
+
+
+@pytest.mark.parametrize(
+    "end", [SignedOut(replies.kicked("enough")), CHANGED_KEY], ids=["signed out", "another key"]
+)
 @pytest.mark.parametrize("covered", [False, True])
-async def test_it_does_not_outlive_the_session(tmp_path: Path, covered: bool) -> None:
+async def test_it_does_not_outlive_the_session(
+    tmp_path: Path, covered: bool, end: events.Event
+) -> None:
     async with form(tmp_path) as bench:
         await bench.press(*OLD, "enter")
         bench.session.be_online(commands=HAS_IT)
@@ -267,11 +284,37 @@ async def test_it_does_not_outlive_the_session(tmp_path: Path, covered: bool) ->
         if covered:
             await bench.press("ctrl+p")
             await bench.until(lambda: isinstance(bench.app.screen, CommandPalette))
-        await hear(bench, SignedOut(replies.kicked("enough")))
+        await hear(bench, end)
+        if end is CHANGED_KEY:
+            await bench.press("enter")
         assert bench.app.screen is bench.app.login
         assert page not in bench.app.screen_stack
         await hear(bench, events.SignedIn("alice", HAS_IT))
         await bench.until(lambda: bench.app.screen is bench.app.chat)
+
+
+async def test_nor_a_question_about_the_key_that_got_a_no(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await hear(bench, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
+        await bench.press("escape")
+        assert bench.session.told == [("trust", events.Trust.NO)]
+        await hear(bench, SignInRefused("Nothing was sent", retry=False, untrusted=True))
+        assert bench.app.screen is bench.app.login
+        bench.app.switch_mode("chat")
+        await bench.settle()
+        assert not is_open(bench)
+        assert not bench.app.screen.is_modal
+
+
+async def test_no_password_gets_into_the_clipboard(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        await bench.press("ctrl+c", "ctrl+x")  # out of habit, to leave
+        assert bench.app.clipboard == ""
+        assert values(bench) == [OLD, NEW, NEW]
 
 
 async def test_without_a_connection_it_does_not_open(tmp_path: Path) -> None:

@@ -126,6 +126,15 @@ async def test_what_went_wrong_stays_and_the_nearest_command_is_a_key_away(tmp_p
         assert len(bench.model.history) == 2, "what was held back is not in it"
 
 
+async def test_why_a_line_with_a_password_stays_can_be_read_to_its_end(tmp_path: Path) -> None:
+    async with chat(tmp_path, (80, 24)) as bench:
+        composer = bench.app.chat.query_one(Composer)
+        for lines_before in (0, 1, 9):
+            composer.text = "see\n" * lines_before + "LOGIN alice secret"
+            await bench.press("enter")
+            assert "looks like a password; else reword it " in bench.shown(composer)
+
+
 async def test_another_line_is_made_by_a_key_that_every_terminal_has(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press("a", "ctrl+j", "b")

@@ -131,6 +131,13 @@ async def test_after_a_wrong_password_typing_replaces_it(tmp_path: Path) -> None
         assert bench.session.told[-1][4] == "right"
 
 
+async def test_no_repr_shows_the_password(tmp_path: Path) -> None:
+    async with form(tmp_path) as bench:
+        asked = bench.app.login.SignIn("127.0.0.1", 9000, "alice", "secret", True)
+        await bench.settle()
+        assert "secret" not in repr(asked)
+
+
 async def test_waiting_can_be_cancelled_by_key_and_by_button(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)

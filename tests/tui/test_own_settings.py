@@ -11,6 +11,7 @@ from chat_tui.configuration import load
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
+    Joined,
     OwnPending,
     OwnUnconfirmed,
     SignedIn,
@@ -22,7 +23,7 @@ from chat_tui.start import Start
 from chat_tui.storage.state import ClientState
 from chat_tui.widgets.field import Field
 from chat_tui.widgets.talk_log import TalkLog
-from tests.tui.bench import Bench, chat, form
+from tests.tui.bench import Bench, SeatedApp, app_with, chat, form
 from tests.tui.fake_session import COMMANDS
 from tests.tui.test_command_line import run
 
@@ -55,6 +56,10 @@ def start_with(folder: Path, text: str, profile: str | None = "work") -> Start:
 
 def toasts(bench: Bench) -> str:
     return "\n".join(toast.message for toast in bench.app._notifications)
+
+
+def in_the_log(bench: Bench) -> str:
+    return " ".join(bench.shown(bench.app.chat.query_one(TalkLog)).split())
 
 
 async def test_several_profiles_in_the_form(
@@ -202,8 +207,32 @@ async def test_the_palette_names_every_action_with_the_key_that_is_in_force(
         named = set(re.findall(r"F\d+", told))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
         assert f"{keys['connection.retry'].upper()} now" in bench.shown()
+        assert f"{keys['message.resend'].upper()} sends it again" in in_the_log(bench)
         app.action_help()
         await bench.until(lambda: keys["jump"].upper() in bench.shown())
+
+
+async def test_what_the_panes_say_about_keys_is_what_is_in_force(tmp_path: Path) -> None:
+    start = start_with(tmp_path, "", None)
+    app, session = app_with(tmp_path, start, SeatedApp)
+    session.be_online(here=("alice", "bob"))
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+        bench = Bench(app, pilot, session)
+        await bench.until(lambda: "+ open a room ^O" in bench.shown())
+        session.tell(OwnPending(1, "lobby", "x"), OwnUnconfirmed(1))
+        await bench.until(lambda: "Ctrl+G sends it again" in in_the_log(bench))
+        keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
+        settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
+        (tmp_path / "config.toml").write_text(f"[keys]\n{settings}\n")
+        await bench.press("f5")
+        app.clear_notifications()
+        await bench.until(lambda: "F9 sends it again" in in_the_log(bench))
+        assert "+ open a room ^Y" in bench.shown()
+        await bench.press("ctrl+c")
+        assert "F10 quits." in toasts(bench)
+        app.clear_notifications()
+        session.tell(Joined("dev"))
+        await bench.until(lambda: "F12" in in_the_log(bench))
 
 
 async def test_the_client_starts_whatever_is_wrong(tmp_path: Path) -> None:

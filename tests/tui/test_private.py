@@ -18,6 +18,7 @@ from chat_tui.events import (
     OwnRefused,
     OwnSent,
     OwnUnconfirmed,
+    ServerLine,
     SignedIn,
     TextReturned,
 )
@@ -75,6 +76,22 @@ async def test_a_conversation_from_its_first_word_to_its_end(tmp_path: Path) -> 
         await bench.click_on("bob", rooms)
         await bench.until(lambda: composer.text == "secret")
         assert bench.model.log[2].state is EntryState.REFUSED
+
+
+async def test_why_it_was_refused_is_said_once(tmp_path: Path) -> None:
+    refused = "Not delivered: bob is offline or not subscribed to you"
+    async with chat(tmp_path) as bench:
+        await know_private_messages(bench)
+        bench.session.tell(ServerLine(refused, "error"))
+        bench.session.notices.append(TextReturned("/msg bob hi", refused, is_told=True))
+        bench.session.wake()
+        await bench.until(lambda: bench.app.chat.query_one(Composer).text == "/msg bob hi")
+        assert [notice.message for notice in bench.app._notifications] == []
+        bench.session.notices.append(TextReturned("psst", refused, "@bob", is_told=True))
+        bench.session.wake()
+        await bench.until(lambda: len(bench.app._notifications))
+        words = [notice.message for notice in bench.app._notifications]
+        assert words == ["It is kept in your conversation with bob."]
 
 
 async def test_walking_by_keys_takes_what_is_typed_along(tmp_path: Path) -> None:

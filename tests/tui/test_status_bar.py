@@ -12,7 +12,7 @@ from chat_tui.events import (
     OwnUnconfirmed,
     RoundTrip,
 )
-from chat_tui.widgets.status_bar import StatusBar
+from chat_tui.widgets.status_bar import Standing, StatusBar
 from tests.tui.bench import chat
 from tests.tui.fake_session import at
 
@@ -62,9 +62,10 @@ async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
             await bench.pilot.resize_terminal(width, 24)
             await bench.settle()
             bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
-            assert bar.startswith(" ● connected"[:width])
+            assert bar.startswith(" ●")
             for part in bar.strip().split("   "):
                 assert part.strip() in {
+                    "●",
                     "● connected",
                     "! 1 not confirmed",
                     "alice@127.0.0.1:9000",
@@ -74,6 +75,51 @@ async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
                     "3 ms",
                     "unencrypted",
                 }
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("mouse", [False, True])
+@pytest.mark.parametrize("unconfirmed", [0, 1, 12])
+@pytest.mark.parametrize("sending", [0, 3])
+@pytest.mark.parametrize("room", ["dev", "a-room-whose-name-takes-32-signs"])
+async def test_whether_it_is_encrypted_is_said_in_the_smallest_window(
+    tmp_path: Path, *, encrypted: bool, mouse: bool, unconfirmed: int, sending: int, room: str
+) -> None:
+    bar = StatusBar()
+    bar._standing = Standing(
+        ConnectionState.ONLINE,
+        "alice",
+        "chat.example.org:9001",
+        room,
+        0.003,
+        encrypted,
+        4,
+        sending,
+        unconfirmed,
+    )
+    bar._mouse_off = not mouse
+    lines = [line.plain for line in bar._from_long_to_short()]
+    widths = [len(line) for line in lines]
+    assert min(widths) <= 16
+    for width in range(16, 121):
+        shown = next(line for line in lines if len(line) <= width)
+        assert shown.split("   ")[-1] == ("encrypted" if encrypted else "unencrypted")
+        if width >= 40 and unconfirmed:
+            assert f"! {unconfirmed} not confirmed" in shown
+
+
+async def test_while_the_connection_is_lost_what_was_said_goes_before_the_mouse(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path, (40, 12)) as bench:
+        bench.session.tell(
+            OwnPending(1, "lobby", "x"),
+            OwnUnconfirmed(1),
+            ConnectionChanged(ConnectionState.WAITING, "cut", 4.0),
+        )
+        await bench.press("f7")
+        bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+        assert bar.rstrip() == " ✕ connection lost   ! 1 not confirmed"
 
 
 async def test_what_the_server_takes_its_time_with_is_counted(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from chat_tui.events import (
     ConnectionState,
     KeyChanged,
     KeyUnknown,
+    SignInRefused,
     Trust,
 )
 from chat_tui.screens.trust import TrustScreen
 from chat_tui.start import Start
+from chat_tui.widgets.field import Field
 from chat_tui.widgets.status_bar import StatusBar
 from tests.tui.bench import Bench, chat, form
 
@@ -28,7 +30,7 @@ WHY = "Nobody vouches for this server: it made its certificate itself."
 SIZES = [(80, 24), (140, 40), (40, 12)]
 
 
-async def notice(bench: Bench, told: KeyUnknown | KeyChanged) -> None:
+async def notice(bench: Bench, told: KeyUnknown | KeyChanged | SignInRefused) -> None:
     """The session tells it."""
     bench.session.notices.append(told)
     bench.app.chat_mode.catch_up()
@@ -111,6 +113,18 @@ async def test_a_changed_key_during_a_talk_leads_to_the_form(tmp_path: Path) -> 
         await notice(bench, KeyChanged(SERVER, ONE, OTHER, pinned=True))
         await bench.press("escape")
         assert bench.app.current_mode == "login"
+
+
+async def test_where_it_is_about_the_key_nothing_in_the_form_has_to_be_corrected(
+    tmp_path: Path,
+) -> None:
+    async with form(tmp_path, Start("chat.example.org", 9001, "alice")) as bench:
+        await bench.press(*"secret")
+        refused = SignInRefused("Nothing was sent: no", retry=False, untrusted=True)
+        await notice(bench, refused)
+        assert "Nothing was sent: no. Press Enter to try again." in bench.shown()
+        await bench.press("x")
+        assert bench.app.login.query_one("#password", Field).value == "secretx"  # it is not wrong
 
 
 async def test_the_bar_says_which_it_is(tmp_path: Path) -> None:

@@ -119,6 +119,20 @@ def test_what_one_address_refuses_another_may_grant(
     stream.close()
 
 
+def test_what_can_not_even_be_tried_hides_no_better_reason(
+    silent: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        refusing = gone.getsockname()
+    unreachable = ("255.255.255.255", 9090)  # as an IPv6 address is to a machine that has none
+    looked_up(monkeypatch, refusing, unreachable)
+    nobody = f"Nothing listens at chat.example port {refusing[1]}"
+    assert Dialled("chat.example", 9090).outcome() == nobody
+    looked_up(monkeypatch, silent, refusing, unreachable)
+    no_answer = "chat.example port 9090 did not answer within 1 s"
+    assert Dialled("chat.example", 9090, within=0.6).outcome() == no_answer
+
+
 def test_a_lookup_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
 
@@ -191,4 +205,4 @@ def test_nobody_talks_to_himself(monkeypatch: pytest.MonkeyPatch) -> None:
         return code
 
     monkeypatch.setattr(socket.socket, "connect_ex", to_itself)
-    assert Dialled("127.0.0.1", 9000).outcome() == "Nothing listens at 127.0.0.1 port 9000"
+    assert Dialled("127.0.0.1", 9090).outcome() == "Nothing listens at 127.0.0.1 port 9090"

@@ -10,6 +10,7 @@ from chat_tui.events import (
     PasswordChanged,
     PasswordRefused,
     PasswordUnknown,
+    RoundTrip,
     ServerLine,
     TextReturned,
     WordsWaiting,
@@ -36,6 +37,13 @@ def test_the_form_sends_one_line_and_its_answer_is_not_in_the_log() -> None:
     talk = asks(seated())
     assert talk.sent() == ["/passwd secret correct-horse"]
     assert talk.server(CHANGED).events() == [PasswordChanged("correct-horse")]
+
+
+def test_the_time_that_the_server_takes_to_hash_is_no_round_trip() -> None:
+    talk = asks(seated())
+    talk.now += 0.6
+    talk.server(CHANGED)
+    assert talk.of(RoundTrip) == []
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,13 @@ def test_the_own_name_is_the_one_that_the_server_gives_it() -> None:
             replies.too_many_failures(12.3),
             events.SignInRefused("Too many failed logins; try again in 13 s", retry=True, after=13),
         ),
+        (
+            replies.SPEAKS_TLS,
+            events.SignInRefused(
+                "That port is for encryption alone: leave out --plaintext, or plaintext = true",
+                retry=True,
+            ),
+        ),
         ("Something new", events.SignInRefused("Something new", retry=True)),
     ],
 )

@@ -36,7 +36,7 @@ def test_each_of_several_lines_goes_to_the_one() -> None:
     assert talk.events() == [
         events.OwnSent(1),
         events.OwnRefused(2),
-        events.TextReturned("//join dev", REFUSED, "@bob"),
+        events.TextReturned("//join dev", REFUSED, "@bob", is_told=True),
         events.ServerLine(REFUSED, "error"),
         events.OwnSent(3),
     ]
@@ -49,7 +49,7 @@ def test_what_was_typed_as_a_command_comes_back_as_one() -> None:
     talk.server(f"[ERROR] {REFUSED}")
     assert talk.events() == [
         events.OwnRefused(1),
-        events.TextReturned("/msg bob two  spaces", REFUSED),
+        events.TextReturned("/msg bob two  spaces", REFUSED, is_told=True),
         events.ServerLine(REFUSED, "error"),
     ]
     talk.types("/msg bob hi").server("[SERVER] Sent to bob")

@@ -12,9 +12,15 @@ import pytest
 
 from chat_server.wire import replies
 from chat_tui.connection import connecting, reaching
+from chat_tui.connection.connecting import Connecting
+from chat_tui.connection.outcome import NotReached
+from chat_tui.connection.reaching import Reaching
 from chat_tui.events import (
+    ConnectionState,
+    KeyUnknown,
     SignedIn,
     SignInRefused,
+    Trust,
 )
 from chat_tui.storage.known_servers import KnownServers
 from tests.unit.desk import Desk, ScriptedServer
@@ -103,6 +109,71 @@ def test_and_also_where_something_else_is_at_the_usual_one(
         desk.until_notice(SignedIn)
 
 
+def test_and_so_it_does_where_one_of_the_addresses_can_not_be_tried(
+    desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, unused = usual_ports
+    addresses = [("127.0.0.1", unused), ("255.255.255.255", unused)]  # no IPv6, say
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    desk.session.sign_in("localhost", unused, "alice", "secret")
+    let_in(desk, plain)
+
+
+def test_where_nobody_is_at_either_port_both_are_named(
+    desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, unused = usual_ports
+    plain.close()
+    desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
+    assert desk.until_notice(SignInRefused).reason == (
+        f"Nothing listens at 127.0.0.1, neither at port {unused} nor at port {plain.port}"
+    )
+    with closing(ScriptedServer()) as other:
+        monkeypatch.setattr(reaching, "TLS_PORT", other.port)
+        dial(desk, other)
+        desk.during(lambda: other.accept().say("SSH-2.0-OpenSSH_9.2"))
+        assert desk.until_notice(SignInRefused).reason == (
+            f"No chat server answers at 127.0.0.1 port {other.port}, "
+            f"and nothing listens at port {plain.port}"
+        )
+
+
+def test_at_the_usual_port_for_plain_text_the_other_one_is_named(
+    desk: Desk, usual_ports: tuple[ScriptedServer, int]
+) -> None:
+    plain, unused = usual_ports
+    plain.close()
+    for plaintext in (False, True):
+        desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=plaintext)
+        assert desk.until_notice(SignInRefused).reason == (
+            f"Nothing listens at 127.0.0.1 port {plain.port}; servers encrypt at port {unused}"
+        )
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("while_connecting", [False, True])
+def test_where_the_usual_port_is_silent_the_way_on_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, known: bool, while_connecting: bool
+) -> None:
+    servers = KnownServers(tmp_path)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(reaching, "TLS_PORT", port)
+        if known:
+            servers.pin("127.0.0.1", port, fingerprint(certificate()))
+        waiting = [socket.socket() for _ in range(4 * while_connecting)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(silent.getsockname())
+        reached = Reaching(Connecting("127.0.0.1", port, 0.6), servers, plaintext=False)
+        assert reached.outcome() == NotReached(reached.no_answer)
+        for one in waiting:
+            one.close()
+    hint = "" if known else "; --plaintext talks without encryption"
+    assert reached.no_answer == f"127.0.0.1 port {port} did not answer within 1 s{hint}"
+
+
 def test_elsewhere_plain_text_is_never_tried(
     desk: Desk, usual_ports: tuple[ScriptedServer, int], far_away: None
 ) -> None:
@@ -132,6 +203,21 @@ def test_elsewhere_plain_text_is_never_tried(
         plain.accept()  # there was no second try
 
 
+def test_why_there_is_no_coming_back_stands_in_the_record_of_the_wire(
+    desk: Desk, server: TlsServer, far_away: None
+) -> None:
+    dial(desk, server)
+    desk.during(server.refused)
+    desk.during(server.looked_at)
+    desk.until_notice(KeyUnknown)
+    desk.session.trust(Trust.ONCE)
+    let_in(desk, server).cut()
+    server._listener.close()
+    nobody = f"Nothing listens at 127.0.0.1 port {server.port}"
+    desk.until(lambda: nobody in [line.text for line in desk.model.wire.since(0)])
+    assert desk.model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING)
+
+
 def test_elsewhere_it_is_where_somebody_asks_for_it(desk: Desk, far_away: None) -> None:
     with closing(ScriptedServer()) as plain:
         desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=True)
@@ -146,7 +232,10 @@ def test_a_server_that_is_known_to_encrypt_is_not_talked_to_in_plain_text_here_e
     for port in (unused, plain.port):
         known.pin("127.0.0.1", port, fingerprint(certificate()))
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert "No encrypted server" in desk.until_notice(SignInRefused).reason
+    assert desk.until_notice(SignInRefused).reason == (
+        f"No encrypted server answers at 127.0.0.1 port {unused}, and its key is known: "
+        "plain text is not tried"
+    )
     dial(desk, plain)
     desk.during(lambda: plain.accept().say("[SERVER] Login using: LOGIN <username> <password>"))
     assert "not TLS" in desk.until_notice(SignInRefused).reason

@@ -91,6 +91,10 @@ def test_a_kick_and_a_ban_are_recognised() -> None:
     assert replies.parse_kicked(replies.kicked("")) == ""
     assert replies.parse_kicked(replies.kicked("too: loud")) == "too: loud"
     assert replies.parse_kicked(replies.LOGGED_OUT_BY_NEW_LOGIN) is None
+    for minutes in (None, 5):
+        assert replies.is_ban(f"banned {replies.how_long(minutes)}")
+        assert replies.is_ban(f"your address is banned {replies.how_long(minutes)}")
+    assert not replies.is_ban("too loud")
     for what in (replies.BANNED_ACCOUNT, replies.BANNED_ADDRESS):
         assert replies.parse_banned(replies.banned(what, None)) == what
         assert replies.parse_banned(replies.banned(what, 60)) == what

@@ -33,6 +33,14 @@ SECRET = (
     "/passwd\u00a0old-one new-one",
     "/passwd\u200bold-one new-one",
     "/passwd\told-one",
+    "/ passwd old-one new-one",
+    "/ login alice old-one",
+    "/passwdold-one new-one",
+    "/passwd:old-one new-one",
+    "//passwdold-one new-one",
+    "passwd old-first-one new-one",
+    "Passwd old-one new-second-one",
+    "passwd old-first-one",
     "hello\n/passwd old-one new-one",
     "/login alice old-one",
     "LOGIN alice old-one",
@@ -48,6 +56,9 @@ HARMLESS = (
     "/play chess",
     "/past tense",
     "passwd is a file",
+    "passwd is broken",
+    "passwd",
+    "/ is the root",
     "/etc/passwd is a file",
     "/pizza for all",
     "login is broken",
@@ -122,6 +133,23 @@ def test_every_step_of_typing_it_leaves_nothing_on_disk(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("typed", "wrong"),
+    [
+        ("/paswd old-one new-one", "/paswd is no command"),
+        (" /passwd old-one new-one", "a space before /passwd"),
+        ("/ passwd old-one new-one", "a space within /passwd"),
+        ("\uff0fpasswd old-one new-one", "other signs in /passwd"),
+        ("passwd old-first-one new-one", "no / before passwd"),
+    ],
+)
+def test_what_is_wrong_with_it_is_said(typed: str, wrong: str) -> None:
+    held = held_back(typed, ("/join", "/passwd", "/help"))
+    assert held is not None
+    assert held.why == f"Not sent: {wrong}. Tab: /passwd ***"
+    assert held.instead == f"/passwd {typed.partition('wd ')[2]}"
+
+
 def test_a_slip_is_mended_where_the_server_has_the_command() -> None:
     listed = ("/join", "/passwd", "/help")
     for typed in ("/paswd old-one new-one", "/Passwd old-one new-one", " /passwd old-one new-one"):
@@ -130,7 +158,12 @@ def test_a_slip_is_mended_where_the_server_has_the_command() -> None:
         assert held.instead == "/passwd old-one new-one"
         assert "-one" not in held.why
         assert held_back(held.instead, listed) is None
-    for typed in ("//passwd old-one new-one", "hi\n/passwd old-one new-one"):
+    for typed in (
+        "//passwd old-one new-one",
+        "hi\n/passwd old-one new-one",
+        "/passwdold new-one",  # where the one ends and the other begins nobody knows
+        "/passwdold-one new-one",
+    ):
         held = held_back(typed, listed)
         assert held is not None
         assert held.instead == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -248,6 +249,18 @@ def test_a_key_that_can_not_be_kept_sends_nothing(
     refused = desk.until_notice(SignInRefused)
     assert refused.reason.startswith("Nothing was sent: ")
     assert "can't be written" in refused.reason
+
+
+def test_what_can_not_be_decrypted_is_told_in_words(
+    desk: Desk, server: TlsServer, trusted_authority: None
+) -> None:
+    dial(desk, server)
+    client = let_in(desk, server)
+    forged = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record of no key
+    os.write(client._socket.fileno(), forged)
+    desk.until_state(ConnectionState.WAITING)
+    reason = desk.model.connection.reason
+    assert reason == "The connection broke: something came that the server can't have sent so"
 
 
 def test_a_cut_is_no_orderly_end(desk: Desk, server: TlsServer, trusted_authority: None) -> None:

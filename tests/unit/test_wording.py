@@ -16,6 +16,10 @@ from chat_tui.screens.wording import duration, ending, refusal
         (replies.kicked(""), "An operator of the server signed you out. To come back"),
         (replies.kicked("enough."), "An operator of the server signed you out: enough. To come"),
         (replies.kicked("\x1b]0;x\x07"), "signed you out: ␛]0;x␇. To come back"),
+        (replies.kicked("banned for 10 min"), "banned for 10 min. Once that is over, type the"),
+        (replies.kicked("banned until the server stops"), "server stops. Once that is over, type"),
+        (replies.kicked("your address is banned for 5 min"), "for 5 min. Once that is over, type"),
+        (replies.kicked("banned for 10 minstrels"), "To come back, type"),
         ("Logged out for lunch", "You were signed out: Logged out for lunch"),
     ],
 )
@@ -30,6 +34,7 @@ def test_why_a_session_is_over(reason: str, words: str) -> None:
         (replies.banned(replies.BANNED_ADDRESS, None), "Your address is banned from the server."),
         (replies.banned(replies.BANNED_ACCOUNT, 600), "You can try again in 10 minutes"),
         (replies.banned(replies.BANNED_ADDRESS, 86_400), "You can try again in 24 hours"),
+        (replies.TOO_MANY_CONNECTIONS, "Close another window, or wait some minutes"),
         (replies.too_many_failures(40), "Too many wrong passwords came from your address"),
     ],
 )
