@@ -99,6 +99,7 @@ def test_the_names_of_events_and_fields_are_the_ones_that_programs_rely_on() -> 
         "cost_raised": {"user", "cost"},
         "cost_not_raised": {"why"},
         "users_exposed": {"path", "mode"},
+        "key_exposed": {"path", "mode"},
         "operator_without_account": {"user"},
         "kicked": {"operator", "user", "reason"},
         "banned": {"operator", "what", "minutes", "logged_out"},
