@@ -192,8 +192,8 @@ def check_users(config: Config) -> Iterator[Finding]:
     if demo:
         yield Finding(
             Level.ERROR if _is_public(config) else Level.WARNING,
-            f"users file {path}: {', '.join(demo)} have the demo password, which everybody knows;"
-            " a server that others can reach does not start with them",
+            f"users file {path}: the demo password, which everybody knows, is that of"
+            f" {', '.join(demo)}; a server that others can reach does not start with it",
         )
 
 

@@ -12,7 +12,7 @@ after `Joined room 'x'` it reads no message of another room.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Generic
 
@@ -107,12 +107,8 @@ class Hub(Generic[ReceiverT]):
             if not session.ended.is_set():
                 self._end(session, farewell)
 
-    def remove_users(self, users: Iterable[str]) -> list[str]:
-        """Forget users whose accounts were removed and end their sessions.
-
-        Returns those who were logged in.
-        """
-        users = tuple(users)
+    def remove_users(self, users: Collection[str]) -> list[str]:
+        """Forget users whose accounts were removed and end their sessions; returns whose."""
         with self._lock:
             logged_out = self._end_sessions(users, replies.LOGGED_OUT_ACCOUNT_REMOVED)
             for user in users:

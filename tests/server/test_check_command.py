@@ -148,7 +148,7 @@ def test_demo_accounts(folder: Path) -> None:
         f'{{"alice": "{cheap_hash(DEMO_PASSWORD)}", "bob": "{cheap_hash("another one")}"}}'
     )
     (line,) = (x for x in findings(folder, "check", "--port", "0") if x.startswith("warning"))
-    assert "alice have the demo password" in line
+    assert "the demo password, which everybody knows, is that of alice;" in line
     assert "bob" not in line
 
 

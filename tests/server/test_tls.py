@@ -180,6 +180,22 @@ def test_tls_1_1_is_refused_by_its_version(server: RunningServer) -> None:
     until_logged(server, "unsupported protocol")
 
 
+@pytest.mark.parametrize(
+    ("ciphers", "taken"),
+    [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES128-SHA256", False)],
+)
+def test_of_tls_1_2_only_what_is_still_good_is_spoken(
+    server: RunningServer, trusting: ssl.SSLContext, ciphers: str, taken: bool
+) -> None:
+    trusting.maximum_version = ssl.TLSVersion.TLSv1_2
+    trusting.set_ciphers(ciphers)
+    if taken:
+        server.log_in("alice", tls=trusting)
+        return
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        server.connect(trusting)
+
+
 def test_what_was_asked_before_an_end_that_nobody_announced_is_answered(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
