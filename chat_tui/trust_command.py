@@ -56,7 +56,7 @@ def trust(context: click.Context) -> None:
     A server that shows another key than the one that is kept here is not talked to.
     """
     if context.invoked_subcommand is None:
-        raise click.UsageError("trust what? Add list, add HOST or forget HOST")
+        raise click.UsageError("trust what? Say one of: list, add HOST, forget HOST")
 
 
 @trust.command("list")

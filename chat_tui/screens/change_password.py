@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, HorizontalGroup, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Label, Static
 from textual.widgets.input import Selection
 
@@ -19,6 +18,7 @@ from chat_server.wire import replies
 from chat_tui.changed_password import NOT_CHANGED
 from chat_tui.model.text import safe_text
 from chat_tui.new_password import RULES, wrong_with
+from chat_tui.screens.dialog import Dialog
 from chat_tui.screens.wording import duration
 from chat_tui.widgets.field import Field
 
@@ -35,7 +35,7 @@ _BY_HEIGHT: Final = [(0, "-short"), (16, "-tall")]
 """Rows from which the stylesheet's class holds: short does without what is blank."""
 
 
-class ChangePasswordScreen(ModalScreen[None]):
+class ChangePasswordScreen(Dialog[None]):
     """Closed by Esc, by the end of the session, and once the server has changed the password."""
 
     AUTO_FOCUS = "#old"

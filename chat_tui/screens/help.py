@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import HorizontalGroup, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from chat_tui.model.known_commands import KNOWN_COMMANDS
+from chat_tui.screens.dialog import Dialog
 from chat_tui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
 from chat_tui.widgets.log_rows import ANNOUNCEMENT_SIGN, RESEND_KEY
 from chat_tui.widgets.room_list import HERE, MUTED, WAITING
@@ -129,7 +129,7 @@ _BY_WIDTH: Final = [(0, "-narrow"), (60, "-wide")]
 """Columns from which the stylesheet's class holds: narrow puts what a key does below it."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """One page that scrolls."""
 
     HORIZONTAL_BREAKPOINTS = _BY_WIDTH

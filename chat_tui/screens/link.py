@@ -11,15 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from chat_tui.model.links import Link, host_of
+from chat_tui.screens.dialog import Dialog
 from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.terminal.web_browser import browser_command, open_in
 
 
-class LinkScreen(ModalScreen[None]):
+class LinkScreen(Dialog[None]):
     """The links of one message, one at a time. Opens nothing by itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

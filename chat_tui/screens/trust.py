@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from chat_tui import trust_words
 from chat_tui.events import KeyChanged, KeyUnknown, Trust
 from chat_tui.model.text import safe_text
+from chat_tui.screens.dialog import Dialog
 
 _WALK: list[BindingType] = [
     Binding("left", "app.focus_previous", show=False),
@@ -29,7 +29,7 @@ _SHORT: list[tuple[int, str]] = [(0, "-short"), (20, "-tall")]
 """Columns and rows from which the stylesheet's class holds: where there is little, no margins."""
 
 
-class TrustScreen(ModalScreen[Trust]):
+class TrustScreen(Dialog[Trust]):
     """Once, always or no. The safe answer has the focus, and Esc is that answer.
 
     No letter answers: it may come up while somebody types something else.
@@ -74,7 +74,7 @@ class TrustScreen(ModalScreen[Trust]):
         _scroll(self, how)
 
 
-class ChangedKeyScreen(ModalScreen[None]):
+class ChangedKeyScreen(Dialog[None]):
     """Both keys, and the only way on, which is not in here."""
 
     HORIZONTAL_BREAKPOINTS = _NARROW
@@ -114,5 +114,5 @@ class ChangedKeyScreen(ModalScreen[None]):
         _scroll(self, how)
 
 
-def _scroll(screen: ModalScreen[Trust] | ModalScreen[None], how: str) -> None:
+def _scroll(screen: Dialog[Trust] | Dialog[None], how: str) -> None:
     getattr(screen.query_one(VerticalScroll), f"scroll_{how}")(animate=False)

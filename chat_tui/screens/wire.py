@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.wire_record import LastAction
 from chat_tui.netcat import PASSWORD_VARIABLE, netcat_line
+from chat_tui.screens.dialog import Dialog
 from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.widgets.wire_lines import WireLines
 
@@ -36,7 +36,7 @@ class Server:
     """Of its key; empty: nothing is encrypted."""
 
 
-class WireScreen(ModalScreen[None]):
+class WireScreen(Dialog[None]):
     """Over whatever screen; it goes on while one looks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -141,6 +141,14 @@ class TestLeaving:
             assert ("close",) in bench.session.told
         assert bench.app.return_code == 0
 
+    @pytest.mark.parametrize("key", ["f1", "f6"])
+    async def test_one_leaves_from_a_page_over_it_too(self, tmp_path: Path, key: str) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.press(key)
+            await bench.until(lambda: bench.app.screen is not bench.app.chat)
+            await bench.press("ctrl+q")
+            await bench.until(lambda: ("close",) in bench.session.told)
+
     async def test_ctrl_c_does_not_leave_but_tells_how(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.press("ctrl+c")

@@ -84,6 +84,17 @@ async def test_what_somebody_is_typing_answers_nothing(tmp_path: Path) -> None:
         assert bench.session.told[-1] == ("trust", Trust.NO)
 
 
+@pytest.mark.parametrize(
+    "told", [KeyUnknown(SERVER, ONE, WHY), KeyChanged(SERVER, ONE, OTHER, True)]
+)
+async def test_one_may_also_leave(tmp_path: Path, told: KeyUnknown | KeyChanged) -> None:
+    async with form(tmp_path) as bench:
+        await notice(bench, told)
+        await bench.press("ctrl+q")
+        await bench.until(lambda: not bench.app.is_running)
+        assert not any(told[0] == "trust" for told in bench.session.told)
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_changed_key_tells_both_and_the_only_way_on(
     tmp_path: Path, size: tuple[int, int]
