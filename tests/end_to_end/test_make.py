@@ -70,7 +70,7 @@ def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> Machine:
 
 
 INSTALL = "python -m pip install --quiet --disable-pip-version-check --editable .[dev]"
-SUITE = "python -m pytest -n auto --maxprocesses=4 --dist worksteal"
+SUITE = "python -m pytest -n 4 --dist worksteal"
 
 
 def test_no_python_is_told_in_one_line(machine: Machine) -> None:
