@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from chat_server.printable import one_line
+from chat_server.whole_files import sync_folder
 from chat_server.wire.fingerprint import key_fingerprint
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _make_key(path: Path) -> None:
             os.link(draft, path)
     finally:
         draft.unlink()
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _make_certificate(path: Path, key_path: Path, host: str) -> None:
@@ -212,7 +213,7 @@ def _make_certificate(path: Path, key_path: Path, host: str) -> None:
         .sign(key, hashes.SHA256())
     )
     os.replace(_written_aside(path, built.public_bytes(Encoding.PEM), 0o644), path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _read_key(path: Path) -> EllipticCurvePrivateKey:
@@ -275,15 +276,6 @@ def _written_aside(path: Path, data: bytes, mode: int) -> Path:
         draft.unlink()
         raise
     return draft
-
-
-def _sync(folder: Path) -> None:
-    with suppress(OSError):  # some file systems can't sync a folder
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _see_that_it_opens(path: Path) -> int:

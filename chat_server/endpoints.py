@@ -75,8 +75,7 @@ def bind(endpoint: Endpoint) -> socket.socket:
         bound.bind((endpoint.address, endpoint.port))
     except OSError as error:
         bound.close()
-        option = "--tls-port" if endpoint.encrypted else "--port"
-        raise ListenError(_why_not(endpoint.host, endpoint.port, error, option)) from None
+        raise _refusal(endpoint, error) from None
     return bound
 
 
@@ -91,9 +90,13 @@ def listen(endpoint: Endpoint, backlog: int) -> socket.socket:
         listener.listen(backlog)
     except OSError as error:  # somebody else was faster
         listener.close()
-        option = "--tls-port" if endpoint.encrypted else "--port"
-        raise ListenError(_why_not(endpoint.host, endpoint.port, error, option)) from None
+        raise _refusal(endpoint, error) from None
     return listener
+
+
+def _refusal(endpoint: Endpoint, error: OSError) -> ListenError:
+    option = "--tls-port" if endpoint.encrypted else "--port"
+    return ListenError(_why_not(endpoint.host, endpoint.port, error, option))
 
 
 def _why_not(host: str, port: int, error: Exception, option: str = "--port") -> str:

@@ -69,7 +69,7 @@ def write_whole(
             raise
     except OSError as error:
         raise UsersFileError(f"{shown(path)}: not written: {_why(error)}") from None
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return True
 
 
@@ -79,7 +79,7 @@ def delete_file(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise UsersFileError(f"{shown(path)}: not deleted: {_why(error)}") from None
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -151,7 +151,8 @@ def _fingerprint(target: Path) -> Fingerprint | None:
         return None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring what was renamed or made in it to the disk, as far as its file system can."""
     with suppress(OSError):  # the file is in place; some file systems can't sync a folder
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
