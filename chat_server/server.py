@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from math import inf
 from typing import Final
@@ -141,13 +141,14 @@ class ChatServer:
                 return f"the thread '{part}' does not run"
         return None
 
-    def start(self) -> None:
+    def start(self, where: Sequence[Endpoint] | None = None) -> None:
         """Listen and serve, in threads of its own; returns when connections are accepted.
 
+        `where`: what `endpoints` gave, by whoever had to know it before; else it is asked here.
         Raises `ListenError` where an address can't be had, `CertificateError`, and `RuntimeError`
         where there can be no more threads.
         """
-        wanted = endpoints(self._config)
+        wanted = endpoints(self._config) if where is None else where
         if any(endpoint.encrypted for endpoint in wanted):
             self._certificate = self._load_certificate()
         try:

@@ -35,9 +35,11 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     thread_stacks.show_when_asked()
     log = EventLog(level=config.log_level, form=config.log_format)
     try:
-        public = any(endpoint.is_public for endpoint in endpoints(config))
+        # Looked up once: a name that led elsewhere at a second look would be listened on unvetted.
+        where = endpoints(config)
+        public = any(endpoint.is_public for endpoint in where)
         server = ChatServer(config, UserStore(config.users, _vetted if public else None), log)
-        server.start()
+        server.start(where)
     except (UsersFileError, CertificateError, ListenError) as error:
         raise click.UsageError(str(error)) from error
     except RuntimeError as error:
