@@ -5,10 +5,10 @@ PYTHON := .venv/bin/python
 STAMP  := .venv/.installed
 
 # The stamp holds the folder it was made in, and is written only after a full install. A .venv without one was
-# left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: made anew.
+# left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: recreated.
 SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
 
-.PHONY: run test soak check picture bench clean anew
+.PHONY: run test soak check coverage picture bench clean recreate
 
 run: $(STAMP)  ## the full-screen client, with a server of its own beside it
 	@$(PYTHON) -m chat_tui --local
@@ -19,11 +19,18 @@ test: $(STAMP)  ## the whole suite, four tests at a time: half of what they do i
 soak: $(STAMP)  ## ten minutes of 200 clients who come, talk, stall and vanish
 	@$(PYTHON) -m tests.server.abuse.soak
 
-check: $(STAMP)  ## format, lint, types, import contracts
+check: $(STAMP)  ## format, lint, types, import contracts, spelling
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+	.venv/bin/codespell . .ci .github
+
+coverage: $(STAMP)  ## branch coverage of the whole suite, in every process that it starts
+	$(PYTHON) -m coverage erase
+	$(PYTHON) -m coverage run -m pytest -n 4 --dist worksteal
+	$(PYTHON) -m coverage combine --quiet
+	$(PYTHON) -m coverage report
 
 picture: $(STAMP)  ## the README's pictures, drawn from the real client
 	$(PYTHON) docs/pictures/make_pictures.py
@@ -36,11 +43,11 @@ bench: $(STAMP)  ## the server beside others: writes docs/performance.md, in som
 
 clean:
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	rm -rf *.egg-info
+	rm -rf *.egg-info .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Every candidate is really run: a name on the PATH may be a shim for a version that is not there.
-$(STAMP): pyproject.toml $(if $(SOUND),,anew)
+$(STAMP): pyproject.toml $(if $(SOUND),,recreate)
 	@rm -f $(STAMP); \
 	if [ -z "$(SOUND)" ]; then \
 	    rm -rf .venv; chosen=; bare=; \
