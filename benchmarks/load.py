@@ -19,7 +19,7 @@ Result = dict[str, float]
 PYTHON_LOAD: Final = (sys.executable, "-m", "benchmarks.python_load")
 """The generator that speaks TLS; the other one is in C, see `native.py`."""
 
-FAULTS = ("missing", "repeats", "gaps", "malformed", "closed")
+FAULTS = ("missing", "duplicates", "gaps", "malformed", "closed")
 
 
 class Listening(Protocol):
@@ -65,7 +65,7 @@ class PythonClients:
     idle: int = 0
     first: int = 0
     """Number of the first user."""
-    at_once: int = 8
+    concurrency: int = 8
     """Connections that are being set up at a time."""
 
 
@@ -91,7 +91,7 @@ class Load:
         words = {
             "port": server.port if port is None else port,
             "protocol": server.kind.protocol,
-            "at_once": server.kind.at_once,
+            "concurrency": server.kind.concurrency,
             **asdict(clients),
         }
         command = [*program, *(f"{name}={value}" for name, value in words.items())]

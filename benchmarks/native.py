@@ -1,4 +1,4 @@
-"""The two programs in C: a Python one would be slower than the servers that it measures."""
+"""The two programs in C: in Python, they would be slower than the servers that they measure."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SOURCES: Final = Path(__file__).parent / "native"
 
 
 class Programs(NamedTuple):
-    """Where the compiled programs are."""
+    """The paths of the compiled programs."""
 
     load: Path
     ceiling: Path
 
 
 def compile_programs(folder: Path) -> Programs:
-    """Compile into `folder`. Raises `BenchmarkError` where there is no compiler, or it fails."""
+    """Compile into `folder`. Raise `BenchmarkError` without a compiler, or if it fails."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise BenchmarkError(
-            "the load generator is written in C, and there is no C compiler (cc); "
-            "on Debian or Ubuntu: sudo apt install gcc libc6-dev"
+            "cannot compile the load generator: no C compiler (cc). "
+            "On Debian or Ubuntu: sudo apt install gcc libc6-dev"
         )
     programs = Programs(folder / "load", folder / "ceiling")
     ceiling = SOURCES / "ceiling.c"
@@ -39,4 +39,4 @@ def _compile(compiler: str, sources: list[Path], program: Path) -> None:
     command = [compiler, "-O2", "-Wall", "-Wextra", "-o", str(program), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BenchmarkError(f"cc could not make {program.name}:\n{done.stderr.strip()}")
+        raise BenchmarkError(f"cc cannot compile {program.name}:\n{done.stderr.strip()}")

@@ -45,7 +45,7 @@ class Kind(NamedTuple):
     title: str
     protocol: str
     command: Callable[[Setting], list[str]]
-    at_once: int = 128
+    concurrency: int = 128
     """Connections that may be set up at a time."""
 
 
@@ -83,9 +83,9 @@ def _ceiling(setting: Setting) -> list[str]:
 
 LOBBY: Final = Kind("lobby", "Lobby", "chat", _lobby)
 # It listens with a backlog of 10, and connects beyond that wait for a second.
-NGIRCD: Final = Kind("ngircd", "ngIRCd", "irc", _ngircd, at_once=8)
+NGIRCD: Final = Kind("ngircd", "ngIRCd", "irc", _ngircd, concurrency=8)
 # It admits whoever waits only once a second.
-INSPIRCD: Final = Kind("inspircd", "InspIRCd", "irc", _inspircd, at_once=2000)
+INSPIRCD: Final = Kind("inspircd", "InspIRCd", "irc", _inspircd, concurrency=2000)
 ASYNCIO: Final = Kind("asyncio", "asyncio", "chat", _asyncio)
 CEILING: Final = Kind("ceiling", "ceiling", "raw", _ceiling)
 CHAT_SERVERS: Final = (LOBBY, NGIRCD, INSPIRCD, ASYNCIO)

@@ -1,12 +1,12 @@
-/* The ceiling: how fast one thread in C writes the same bytes to N sockets of loopback.
+/* The ceiling: how fast one thread in C writes the same bytes to N loopback sockets.
 
-   It reads nothing but the commands of its first client, and nothing at all while it writes. The
-   readers are the load generator's, with the same checks: so every line has its sequence number.
+   It reads only the commands of its first client, and nothing while it writes. The receivers belong to
+   the load generator and do the same checks as with any server, so every line has its sequence number.
 
-     receivers N first U size S   accepts N further connections
-     run NANOSECONDS BATCH        writes to each in turn, BATCH messages a send; 0: about 64 KiB
+     receivers N first U size S   accept N further connections
+     run NANOSECONDS BATCH        write to each in turn, BATCH messages in a send; 0: about 64 KiB
 
-   After a run it tells how many messages each receiver has got since the beginning: sent N. */
+   After a run it reports how many messages it has written to each receiver since the start: sent N. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 static const size_t PIPELINED = 64 * 1024;
-static const size_t SEQUENCE_AT = 27; /* behind "[HH:MM:SS] u00000: =@=0000 " */
+static const size_t SEQUENCE_AT = 27; /* after "[HH:MM:SS] u00000: =@=0000 " */
 
 static int *receivers, receiver_count;
 static char *batch, line[512];
@@ -33,7 +33,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static int take_connection(int listener) {
+static int accept_connection(int listener) {
     int on = 1, connection = accept(listener, NULL, NULL);
     if (connection < 0) exit(1);
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -43,7 +43,7 @@ static int take_connection(int listener) {
 static void accept_receivers(int listener, int count, int first, int size) {
     receiver_count = count;
     receivers = calloc((size_t)count + 1, sizeof *receivers);
-    for (int i = 0; i < count; i++) receivers[i] = take_connection(listener);
+    for (int i = 0; i < count; i++) receivers[i] = accept_connection(listener);
     line_length = (size_t)snprintf(line, sizeof line, "[12:00:00] u%05d: =@=0000 %08d %016d ", first, 0, 0);
     size_t end = 19 + (size_t)size;
     memset(line + line_length, 'x', end - line_length);
@@ -76,8 +76,8 @@ static void run(uint64_t nanoseconds, size_t count) {
     }
 }
 
-int main(int count, char **arguments) {
-    if (count != 2) return 2;
+int main(int argument_count, char **arguments) {
+    if (argument_count != 2) return 2;
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
@@ -90,15 +90,15 @@ int main(int count, char **arguments) {
         perror("ceiling");
         return 1;
     }
-    int first_client = take_connection(listener);
+    int first_client = accept_connection(listener);
     FILE *commands = fdopen(first_client, "r");
     char command[128];
     while (commands && fgets(command, sizeof command, commands)) {
-        int receivers_wanted, first, size;
+        int count, first, size;
         unsigned long long nanoseconds;
         unsigned messages;
-        if (sscanf(command, "receivers %d first %d size %d", &receivers_wanted, &first, &size) == 3) {
-            accept_receivers(listener, receivers_wanted, first, size);
+        if (sscanf(command, "receivers %d first %d size %d", &count, &first, &size) == 3) {
+            accept_receivers(listener, count, first, size);
         } else if (sscanf(command, "run %llu %u", &nanoseconds, &messages) == 2) {
             run(nanoseconds, messages);
             dprintf(first_client, "sent %u\n", sequence);

@@ -1,6 +1,6 @@
-/* Connecting, reading and writing. */
+/* Connect, read and write. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 static char buffer[256 * 1024]; /* small enough to stay in the cache between the kernel's copy and the check */
+static const struct handlers *handlers;
+
+void init_sockets(const struct handlers *chosen) { handlers = chosen; }
 
 static void watch(struct client *client, int operation) {
-    bool reads = client->stage != CONNECTING && !(client->role & STALLS && client->stage == READY);
+    bool reads = client->stage != CONNECTING && !(client->role & STALLED && client->stage == READY);
     uint32_t events = (reads ? EPOLLIN : 0) | (client->wants_write ? EPOLLOUT : 0);
     struct epoll_event event = {.events = events, .data.ptr = client};
     epoll_ctl(epoll, operation, client->fd, &event);
@@ -24,24 +27,24 @@ void open_client(struct client *client) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)settings.port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (client->fd < 0) fatal("no socket for client %d: %s", client->id, strerror(errno));
+    if (client->fd < 0) fatal("cannot make a socket for client %d: %s", client->id, strerror(errno));
     int on = 1, small = 4096;
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (client->role & STALLS) setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    if (client->role & STALLED) setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     if (connect(client->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS)
-        fatal("can't connect to port %d: %s", settings.port, strerror(errno));
+        fatal("cannot connect to port %d: %s", settings.port, strerror(errno));
     client->stage = CONNECTING;
     client->wants_write = true;
     watch(client, EPOLL_CTL_ADD);
 }
 
-static void close_client(struct client *client, const char *why) {
+static void close_client(struct client *client, const char *reason) {
     close(client->fd);
     client->fd = -1;
-    if (client->stage != READY) fatal("client %d was disconnected while it was set up (%s)", client->id, why);
+    if (client->stage != READY) fatal("client %d was disconnected during set-up (%s)", client->id, reason);
     client->stage = CLOSED;
     client->closed_at = now_ns();
-    if (!(client->role & STALLS)) tally.closed++;
+    if (!(client->role & STALLED)) tally.closed++;
 }
 
 static void flush(struct client *client) {
@@ -68,28 +71,28 @@ static void flush(struct client *client) {
     }
 }
 
-/* Where the next `length` bytes to be sent may be written; `wrote` sends them. */
-char *room_to_write(struct client *client, size_t length) {
-    if (client->out_length + length > client->out_room) {
-        client->out_room = client->out_length + length;
-        client->out = realloc(client->out, client->out_room);
+char *reserve_output(struct client *client, size_t length) {
+    if (client->out_length + length > client->out_capacity) {
+        client->out_capacity = client->out_length + length;
+        client->out = realloc(client->out, client->out_capacity);
         if (!client->out) fatal("out of memory");
     }
     return client->out + client->out_length;
 }
 
-void wrote(struct client *client, size_t length) {
+void commit_output(struct client *client, size_t length) {
     client->out_length += length;
     flush(client);
 }
 
-void say(struct client *client, const char *data, size_t length) {
+void send_bytes(struct client *client, const char *data, size_t length) {
     if (client->stage == CLOSED) return;
-    memcpy(room_to_write(client, length), data, length);
-    wrote(client, length);
+    memcpy(reserve_output(client, length), data, length);
+    commit_output(client, length);
 }
 
-/* A stalled receiver reads no more, once it is ready; its end is still told. */
+void send_text(struct client *client, const char *text) { send_bytes(client, text, strlen(text)); }
+
 void stop_reading(struct client *client) { watch(client, EPOLL_CTL_MOD); }
 
 static void read_client(struct client *client) {
@@ -102,7 +105,7 @@ static void read_client(struct client *client) {
         return;
     }
     char *end = buffer + kept + got;
-    char *rest = take_lines(client, buffer, end, now_ns());
+    char *rest = handlers->take_lines(client, buffer, end, now_ns());
     if (client->stage == CLOSED) return;
     size_t left = (size_t)(end - rest);
     if (left > sizeof buffer / 2) fatal("client %d got a line without an end", client->id);
@@ -120,11 +123,11 @@ void on_event(struct client *client, uint32_t events) {
         int error = 0;
         socklen_t size = sizeof error;
         getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-        if (error) fatal("can't connect to port %d: %s", settings.port, strerror(error));
+        if (error) fatal("cannot connect to port %d: %s", settings.port, strerror(error));
         client->wants_write = false;
         client->stage = GREETING;
         watch(client, EPOLL_CTL_MOD);
-        on_connected(client);
+        handlers->on_connected(client);
         return;
     }
     if (events & EPOLLIN) read_client(client);

@@ -16,7 +16,7 @@ SECONDS: Final = 5.0
 PEER_REPS: Final = 2
 """They cut nobody in that time and take it all; more repetitions would tell nothing new."""
 
-QUIET: Final = 1.0
+TIMEOUT: Final = 1.0
 """A room that was silent for so long has stopped."""
 
 
@@ -31,7 +31,7 @@ def _measure(bench: Bench) -> None:
 def _measure_server(bench: Bench, server: Server) -> None:
     with bench.load(server, CLIENTS) as load:
         load.set_up()
-        load.begin(f"pace seconds={SECONDS} rate={RATE} until_cut=1 quiet={QUIET}")
+        load.begin(f"pace seconds={SECONDS} rate={RATE} until_cut=1 timeout={TIMEOUT}")
         result = load.result(may_lose=True)
     # Whoever stops delivering has no worst delay: the others would wait for ever.
     stopped = result["missing"] > 0

@@ -29,7 +29,7 @@ IDLE: Final = 1_000
 FIRST_IDLE: Final = 50
 """Connected before memory is looked at: the first of all pay for what is shared."""
 
-AT_ONCE: Final = 32
+CONCURRENCY: Final = 32
 """Of these, so many are being set up at a time."""
 
 _FIRST_USER: Final = {PLAIN: 0, TLS: 1_000}
@@ -87,8 +87,8 @@ def _let_visit(bench: Bench, server: Server, way: str, room: Load) -> None:
 
 def _measure_memory(bench: Bench, way: str) -> None:
     encrypted = int(way == TLS)
-    first = PythonClients(encrypted=encrypted, idle=FIRST_IDLE, at_once=AT_ONCE)
-    rest = PythonClients(encrypted=encrypted, idle=IDLE, first=FIRST_IDLE, at_once=AT_ONCE)
+    first = PythonClients(encrypted=encrypted, idle=FIRST_IDLE, concurrency=CONCURRENCY)
+    rest = PythonClients(encrypted=encrypted, idle=IDLE, first=FIRST_IDLE, concurrency=CONCURRENCY)
     with bench.start(LOBBY, tls=True) as server, bench.python_load(server, first) as before:
         before.set_up()
         resident = resident_bytes(server.process.pid)

@@ -4,7 +4,7 @@ Started with name=value words, it connects everybody and sets them up once, prin
 and then takes commands from standard input and prints one line of JSON for each:
 
     run seconds=0.6 window=50      publish without a pause
-    visit seconds=0.4              strangers come, read the first line and go, `at_once` at a time
+    visit seconds=0.4              connect, read the first line and leave, `concurrency` at a time
 
 The end of standard input ends it. The words are those of the generator in C, and two more:
 `encrypted=1` is inside TLS, and `verified` receivers read what they get, where the others count it.
@@ -31,21 +31,21 @@ def _tell(result: dict[str, float] | dict[str, str]) -> None:
 
 def _serve(settings: dict[str, float]) -> None:
     door = Door(int(settings["port"]), encrypted=settings["encrypted"] > 0)
-    first, at_once = int(settings["first"]), int(settings["at_once"])
+    first, concurrency = int(settings["first"]), int(settings["concurrency"])
     publishers, receivers, idle = (
         int(settings[role]) for role in ("publishers", "receivers", "idle")
     )
-    entered = enter(door, publishers, receivers, idle, first=first, at_once=at_once)
+    entered = enter(door, publishers, receivers, idle, first=first, concurrency=concurrency)
     room = Room(entered, author=first, verified=int(settings["verified"]))
     _tell({"ready": publishers + receivers + idle, "seconds": entered.seconds})
     for line in sys.stdin:
         command, *words = line.split()
         numbers = _numbers(words)
         if command == "run":
-            quiet = numbers.get("quiet", 10)
-            _tell(room.run(numbers["seconds"], int(numbers["window"]), quiet))
+            timeout = numbers.get("timeout", 10)
+            _tell(room.run(numbers["seconds"], int(numbers["window"]), timeout))
         elif command == "visit":
-            _tell(visit(door, numbers["seconds"], at_once))
+            _tell(visit(door, numbers["seconds"], concurrency))
         else:
             _tell({"error": f"there is no command {command}"})
 

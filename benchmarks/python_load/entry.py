@@ -84,9 +84,9 @@ class Entered(NamedTuple):
 
 
 def enter(
-    door: Door, publishers: int, receivers: int, idle: int, *, first: int, at_once: int
+    door: Door, publishers: int, receivers: int, idle: int, *, first: int, concurrency: int
 ) -> Entered:
-    """Connect and log in everybody, `at_once` at a time; the receivers hear the first user.
+    """Connect and log in everybody, `concurrency` at a time; the receivers hear the first user.
 
     There is one publisher, or none. Raises `RefusedError` and `OSError`.
     """
@@ -102,7 +102,7 @@ def enter(
         client.expect(b"[SERVER] Subscribed to")
 
     begun = time.perf_counter()
-    with ThreadPoolExecutor(at_once) as threads:
+    with ThreadPoolExecutor(concurrency) as threads:
         numbers = range(first, first + publishers + receivers + idle)
         clients = list(threads.map(log_in, numbers))
         hearing = clients[publishers : publishers + receivers]
@@ -115,8 +115,8 @@ def enter(
     )
 
 
-def visit(door: Door, seconds: float, at_once: int) -> dict[str, float]:
-    """Come, read the first line and go, from `at_once` threads, over and over for so long."""
+def visit(door: Door, seconds: float, concurrency: int) -> dict[str, float]:
+    """Come, read the first line and go, from `concurrency` threads, over and over for so long."""
     begun = time.perf_counter()
 
     def come_and_go(_: int) -> int:
@@ -126,8 +126,8 @@ def visit(door: Door, seconds: float, at_once: int) -> dict[str, float]:
             visits += 1
         return visits
 
-    with ThreadPoolExecutor(at_once) as threads:
-        visits = sum(threads.map(come_and_go, range(at_once)))
+    with ThreadPoolExecutor(concurrency) as threads:
+        visits = sum(threads.map(come_and_go, range(concurrency)))
     elapsed = time.perf_counter() - begun
     return {"visits": visits, "seconds": elapsed, "per_second": visits / elapsed}
 

@@ -32,7 +32,7 @@ class Tally:
     """What came, and what was wrong with it, since the beginning. The names are the page's."""
 
     delivered: int = 0
-    repeats: int = 0
+    duplicates: int = 0
     gaps: int = 0
     malformed: int = 0
     closed: int = 0
@@ -88,7 +88,7 @@ class CountingReceiver(Receiver):
 
     def finish(self, sent: int) -> None:
         """A message that came twice, or something that is none."""
-        self._tally.repeats += max(0, self.expected - sent)
+        self._tally.duplicates += max(0, self.expected - sent)
         odd = self._bytes % self._length != 0
         self._tally.malformed += odd and not self._odd
         self._odd = odd
@@ -120,7 +120,7 @@ class VerifyingReceiver(Receiver):
         if sequence is None:
             self._tally.malformed += 1
         elif sequence < self.expected:
-            self._tally.repeats += 1
+            self._tally.duplicates += 1
         else:
             self._tally.gaps += sequence - self.expected
             self._tally.delivered += 1

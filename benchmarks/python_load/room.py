@@ -47,10 +47,10 @@ class Room:
         encrypted = isinstance(client.stream, TlsStream)
         return CountingReceiver(client.socket, author, self._tally, encrypted=encrypted)
 
-    def run(self, seconds: float, window: int, quiet: float) -> dict[str, float]:
+    def run(self, seconds: float, window: int, timeout: float) -> dict[str, float]:
         """Publish for so long, at most `window` messages ahead of the slowest receiver.
 
-        Ends when everything has come, or nothing has for `quiet` seconds.
+        Ends when everything has come, or nothing has for `timeout` seconds.
         """
         before = self._tally.delivered
         begun = progress_at = time.perf_counter()
@@ -59,7 +59,7 @@ class Room:
                 break
             if self._take(0.05):
                 progress_at = now
-            elif now > progress_at + quiet:
+            elif now > progress_at + timeout:
                 break
         elapsed = time.perf_counter() - begun
         delivered = self._tally.delivered - before

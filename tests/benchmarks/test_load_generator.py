@@ -85,7 +85,7 @@ def beside() -> Iterator[Callable[[Sequence[str], Clients | PythonClients, Fault
         servers.append(server)
         with Load(program, server, clients, pinned=False) as load:
             load.set_up()
-            load.begin("run seconds=0.1 window=10 quiet=0.5")
+            load.begin("run seconds=0.1 window=10 timeout=0.5")
             return load.result()
 
     yield run
@@ -133,7 +133,7 @@ def test_a_server_that_does_everything_right_gets_its_figure(run_beside: RunBesi
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (twice, "repeats 1"),
+        (twice, "duplicates 1"),
         (never, "missing 1, gaps 1"),
         (after_the_next, "gaps 1"),
         (cut, "malformed 1"),
@@ -159,7 +159,7 @@ def test_who_only_counts_has_its_figure_too(run_counting_beside: RunBeside) -> N
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (twice, "repeats 1"),
+        (twice, "duplicates 1"),
         (never, "missing 1"),
         (cut, "malformed 1"),
     ],

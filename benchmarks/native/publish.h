@@ -1,0 +1,17 @@
+/* Format messages, and limit how far a publisher may run ahead of its receivers. */
+#ifndef PUBLISH_H
+#define PUBLISH_H
+
+#include "state.h"
+
+void prepare_publishing(void);
+
+/* Writes `count` messages with the given intended time. */
+void publish(struct client *client, uint32_t count, uint64_t when);
+
+/* Lets every publisher write as far as `window` allows; 0 is pipelined. */
+void fill_windows(uint32_t window, uint64_t now);
+
+bool everything_received(void);
+
+#endif
