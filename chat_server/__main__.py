@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(args=arguments, prog_name="chat-server", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
         print(f"chat-server: {message}", file=sys.stderr)
@@ -63,7 +66,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         why = error.strerror or str(error)
         print(f"chat-server: can't write to standard output: {why}", file=sys.stderr)
         sys.exit(1)
+    finally:
+        _drop_unwritten_output()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _drop_unwritten_output() -> None:
+    """Drop what standard output or standard error does not accept.
+
+    Otherwise the interpreter fails to flush it at exit: it ends with a traceback and status 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 if __name__ == "__main__":
