@@ -1,9 +1,13 @@
-"""What every test has around it: the leak check, and programs that may be missing."""
+"""The environment of every test: known variables and signals, the leak check, short folders."""
 
+import atexit
 import gc
 import os
 import shutil
+import signal
+import site
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +15,52 @@ from pathlib import Path
 
 import pytest
 
-# The client takes other colours where the terminal has sixteen, or where nobody says what it has.
-os.environ["TERM"] = "xterm-256color"
+OWN_VARIABLES = {
+    "TERM": "xterm-256color",  # with fewer colours, the client uses other themes
+    "LC_ALL": "C.UTF-8",
+    "PYTHONUSERBASE": site.getuserbase(),  # or it would move along with HOME
+}
+"""Variables that have the same value in every run."""
+
+FOREIGN_VARIABLES = (
+    *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "CLICOLOR", "TTY_"),
+    *(
+        "LANG",
+        "LC_",
+        "TEXTUAL",
+        "TERM_PROGRAM",
+        "TMUX",
+        "STY",
+        "KITTY_",
+        "ALACRITTY_",
+        "WEZTERM_",
+        "WT_",
+    ),
+    *("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_", "XDG_", "LOBBY_", "CHAT_SERVER_"),
+    *("NOTIFY_SOCKET", "WATCHDOG_", "STATE_DIRECTORY"),
+    *("PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONCOERCECLOCALE"),
+    *("PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSAFEPATH", "PYTHONFAULTHANDLER"),
+)
+"""Beginnings of variables that a shell, a terminal or a CI system may set and a program under test
+would obey. No test sees them, unless it sets them itself."""
+
+
+def normalise_environment() -> None:
+    """Give this process, and so the programs that tests start, the same environment everywhere."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN_VARIABLES)]:
+        del os.environ[name]
+    os.environ.update(OWN_VARIABLES)
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has inherited the home of its controller
+        os.environ["HOME"] = home = tempfile.mkdtemp(prefix="lobby-home-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
+    # `nohup` and `&` in a script ignore signals, and child processes inherit that. They do not
+    # inherit a handler: this process still survives the signal, and they start with the default.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+normalise_environment()
 
 LEAK_PATIENCE = 5.0
 """Seconds that what a test started may take to end after it."""
@@ -77,3 +125,13 @@ def require_program() -> Callable[[str], Path]:
         pytest.skip(reason)
 
     return find
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Give an empty folder for Unix sockets, whose paths end at 104 bytes on macOS, 108 on Linux.
+
+    `tmp_path` can be longer than that: a temporary folder of macOS alone has 50 characters.
+    """
+    with tempfile.TemporaryDirectory(prefix="lobby-", dir="/tmp") as folder:
+        yield Path(folder)

@@ -24,8 +24,10 @@ PATIENCE = 20.0
 class Terminal:
     """A tmux server of its own with one window, in which a shell runs one command."""
 
-    def __init__(self, tmux: Path, folder: Path, command: list[str], size: tuple[int, int]) -> None:
-        self._tmux = [str(tmux), "-f", "/dev/null", "-S", str(folder / "tmux.socket")]
+    def __init__(
+        self, tmux: list[str], folder: Path, command: list[str], size: tuple[int, int]
+    ) -> None:
+        self._tmux = tmux
         width, height = size
         environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "TERM": "screen"}
         script = f"{shlex.join(command)}; echo exit status $?; cat"
@@ -66,8 +68,10 @@ OpenTerminal = Callable[..., Terminal]
 
 
 @pytest.fixture
-def open_terminal(tmp_path: Path, require_program: Callable[[str], Path]) -> Iterator[OpenTerminal]:
-    tmux = require_program("tmux")
+def open_terminal(
+    tmp_path: Path, short_folder: Path, require_program: Callable[[str], Path]
+) -> Iterator[OpenTerminal]:
+    tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(short_folder / "tmux")]
     opened: list[Terminal] = []
 
     def start(*arguments: str, size: tuple[int, int] = (100, 30)) -> Terminal:

@@ -48,11 +48,13 @@ TEXTS = (
 )
 
 
-def test_no_width_is_disputed(tmp_path: Path, require_program: Callable[[str], Path]) -> None:
+def test_no_width_is_disputed(
+    tmp_path: Path, short_folder: Path, require_program: Callable[[str], Path]
+) -> None:
     drawn = ["".join(piece for piece, _ in agreed(text)) for text in TEXTS]
     (tmp_path / "texts.json").write_text(json.dumps(drawn))
     (tmp_path / "probe.py").write_text(PROBE)
-    tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(tmp_path / "socket")]
+    tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(short_folder / "tmux")]
     command = [sys.executable, "probe.py"]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "screen"}
     subprocess.run(

@@ -38,12 +38,14 @@ class ServiceManager:
 
 
 @pytest.fixture(params=["file", "abstract"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[ServiceManager, str]]:
+def manager(
+    request: pytest.FixtureRequest, short_folder: Path
+) -> Iterator[tuple[ServiceManager, str]]:
     """A service manager and the NOTIFY_SOCKET that leads to it."""
     if request.param == "file":
-        shown = address = str(tmp_path / "notify")
+        shown = address = str(short_folder / "notify")
     elif sys.platform == "linux":
-        shown, address = f"@{tmp_path}", f"\0{tmp_path}"
+        shown, address = f"@{short_folder}", f"\0{short_folder}"
     else:
         pytest.skip("only Linux has sockets with names that are no files")
     listening = ServiceManager(address)
@@ -107,23 +109,25 @@ def test_who_does_not_start_is_never_ready(
         manager[0].told()
 
 
-def test_a_watchdog_is_fed_while_all_is_well(tmp_path: Path) -> None:
-    manager = ServiceManager(str(tmp_path / "notify"))
+def test_a_watchdog_is_fed_while_all_is_well(tmp_path: Path, short_folder: Path) -> None:
+    address = str(short_folder / "notify")
+    manager = ServiceManager(address)
     with manager.socket:
-        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "100000"}
+        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"}
         with ServerProgram(tmp_path / "users.json", environment=environment):
             assert [manager.told() for _ in range(4)] == ["READY=1"] + 3 * ["WATCHDOG=1"]
 
 
 def test_a_service_manager_that_does_not_listen_costs_a_moment_and_no_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manager = ServiceManager(str(tmp_path / "notify"))
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    address = str(short_folder / "notify")
+    manager = ServiceManager(address)
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
     monkeypatch.setattr(service_manager, "_PATIENCE", 0.3)
     with manager.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
         filling.setblocking(False)
-        filling.connect(str(tmp_path / "notify"))
+        filling.connect(address)
         with contextlib.suppress(BlockingIOError):
             while True:
                 filling.send(b"x")

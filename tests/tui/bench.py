@@ -13,6 +13,7 @@ from textual import events
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 import chat_tui.app
 from chat_server.wire.protocol import Message
@@ -90,6 +91,10 @@ class Bench:
     def shown(self, widget: Widget | None = None) -> str:
         """The same as one text."""
         return "\n".join(self.rows(widget))
+
+    def toasts(self) -> str:
+        """The text of the toasts on the screen, without the breaks that fit long paths in."""
+        return "\n".join(str(toast.render()) for toast in self.app.screen.query(Toast))
 
     async def click_on(self, words: str, widget: Widget | None = None, times: int = 1) -> None:
         """Click on the first place where these words stand."""

@@ -152,18 +152,18 @@ class TestCursor:
             assert chosen(bench) == "mine"
             await bench.press("r")
             resent: tuple[object, ...] = ("resend", bench.model.log.end - 1)
-            assert bench.session.told[-1] == resent
+            await bench.until(lambda: bench.session.told[-1:] == [resent])
             await bench.press("up", "c")
             await bench.until(lambda: bench.app.clipboard == long)
             copied = tmp_path / "copied.txt"
             await bench.until(copied.exists)
             assert copied.read_text() == long + "\n"
             assert copied.stat().st_mode & 0o777 == 0o600
-            await bench.until(lambda: "copied.txt" in bench.shown())
+            await bench.until(lambda: "copied.txt" in bench.toasts())
             (toast,) = bench.app._notifications
             assert "Yours may not take it" in toast.message
             await bench.press("f")
-            assert bench.session.told[-1] == ("toggle_follow", "carol")
+            await bench.until(lambda: bench.session.told[-1] == ("toggle_follow", "carol"))
             # What comes does not carry the message away that one is at.
             await bench.hear("bob", *(f"more {number}" for number in range(30)))
             assert chosen(bench).startswith("a long message")

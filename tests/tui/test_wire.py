@@ -72,7 +72,7 @@ async def test_the_last_action_is_copied_for_a_shell(tmp_path: Path) -> None:
         await bench.press("c")
         assert bench.app.clipboard.startswith("{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"")
         assert "'/join dev' 'it'\"'\"'s me'" in bench.app.clipboard
-        await bench.until(lambda: "ends your session here" in " ".join(bench.shown().split()))
+        await bench.until(lambda: "ends your session here" in bench.toasts())
 
 
 async def test_it_shows_a_sign_in_that_fails(tmp_path: Path) -> None:
