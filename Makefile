@@ -8,7 +8,7 @@ STAMP  := .venv/.installed
 # left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: recreated.
 SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
 
-.PHONY: run test soak check coverage picture bench clean recreate
+.PHONY: run test soak check coverage overview picture bench clean recreate
 
 run: $(STAMP)  ## the full-screen client, with a server of its own beside it
 	@$(PYTHON) -m chat_tui --local
@@ -31,6 +31,9 @@ coverage: $(STAMP)  ## branch coverage of the whole suite, in every process that
 	$(PYTHON) -m coverage run -m pytest -n 4 --dist worksteal
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report
+
+overview: $(STAMP)  ## docs/files.md, from the docstrings
+	$(PYTHON) docs/file_overview.py
 
 picture: $(STAMP)  ## the README's pictures, drawn from the real client
 	$(PYTHON) docs/pictures/make_pictures.py
