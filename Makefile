@@ -1,22 +1,26 @@
-# Each of these makes .venv first, so that one command is enough on a machine with Python and make.
+# Each target makes .venv first, so one command is enough on a machine with Python and make.
 # Written for GNU make 3.81 (macOS) and any POSIX shell.
 
 PYTHON := .venv/bin/python
 STAMP  := .venv/.installed
 
-# The stamp holds the folder it was made in, and is written only after a full install. A .venv without one was
-# left half-made; one from another folder was moved; one whose interpreter is gone outlived an upgrade: recreated.
+# The interpreters to try for .venv, the preferred one first: make test PYTHONS=python3.12
+PYTHONS ?= python3.14 python3.13 python3.12 python3.11 python3
+
+# The stamp holds the folder that .venv was made in. It is written after a complete install. .venv is recreated
+# if it has no stamp (an install failed), if the folder differs (the checkout was moved), or if its interpreter
+# does not start (Python was upgraded).
 SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
 
 .PHONY: run test soak check coverage overview picture bench clean recreate
 
-run: $(STAMP)  ## the full-screen client, with a server of its own beside it
+run: $(STAMP)  ## the full-screen client, with a local server
 	@$(PYTHON) -m chat_tui --local
 
-test: $(STAMP)  ## the whole suite, four tests at a time: half of what they do is wait
+test: $(STAMP)  ## the whole suite, four tests at a time: tests wait half of their time
 	$(PYTHON) -m pytest -n 4 --dist worksteal
 
-soak: $(STAMP)  ## ten minutes of 200 clients who come, talk, stall and vanish
+soak: $(STAMP)  ## ten minutes of 200 clients that connect, talk, stall and vanish
 	@$(PYTHON) -m tests.server.abuse.soak
 
 check: $(STAMP)  ## format, lint, types, import contracts, spelling
@@ -35,11 +39,11 @@ coverage: $(STAMP)  ## branch coverage of the whole suite, in every process that
 overview: $(STAMP)  ## docs/files.md, from the docstrings
 	$(PYTHON) docs/file_overview.py
 
-picture: $(STAMP)  ## the README's pictures, drawn from the real client
+picture: $(STAMP)  ## the pictures of the README, drawn from the real client
 	$(PYTHON) docs/pictures/make_pictures.py
 
-# What it needs beside Python, and nothing else here does: matplotlib, a C compiler, Linux.
-bench: $(STAMP)  ## the server beside others: writes docs/performance.md, in some ten minutes
+# Only this target needs matplotlib, a C compiler and Linux.
+bench: $(STAMP)  ## compare with other servers: writes docs/performance.md, takes about ten minutes
 	@$(PYTHON) -c "import matplotlib" 2>/dev/null || \
 	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(PYTHON) -m benchmarks
@@ -49,12 +53,12 @@ clean:
 	rm -rf *.egg-info .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Every candidate is really run: a name on the PATH may be a shim for a version that is not there.
+# Each candidate is run: a name on the PATH may be a shim for a version that is not installed.
 $(STAMP): pyproject.toml $(if $(SOUND),,recreate)
 	@rm -f $(STAMP); \
 	if [ -z "$(SOUND)" ]; then \
 	    rm -rf .venv; chosen=; bare=; \
-	    for candidate in python3.14 python3.13 python3.12 python3.11 python3; do \
+	    for candidate in $(PYTHONS); do \
 	        "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
 	        if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; \
 	        then chosen=$$candidate; break; else bare=$${bare:-$$candidate}; fi; \
@@ -64,7 +68,7 @@ $(STAMP): pyproject.toml $(if $(SOUND),,recreate)
 	             "On Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; \
 	    fi; \
 	    if [ -z "$$chosen" ]; then \
-	        echo "Lobby needs Python 3.11 or newer, and none of python3.14 ... python3.11, python3 is." >&2; exit 1; \
+	        echo "Lobby needs Python 3.11 or newer. None of these is: $(PYTHONS)." >&2; exit 1; \
 	    fi; \
 	    echo "Making .venv with $$chosen"; \
 	    "$$chosen" -m venv .venv || exit 1; \
