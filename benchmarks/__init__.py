@@ -1,1 +1,1 @@
-"""How fast the server is, beside other servers on the same machine: `python -m benchmarks`."""
+"""Performance of the server compared with other servers on one machine: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""The command line: which parts, how often; then the figures, the pictures and the page."""
+"""The command line: measure the chosen parts, then write the figures, pictures and page."""
 
 from __future__ import annotations
 
@@ -21,77 +21,82 @@ from benchmarks.native import compile_programs
 from benchmarks.parts import PARTS
 from benchmarks.progress import Progress
 from benchmarks.report import page, summary
-from benchmarks.servers import EVERYONE, INSPIRCD, NGIRCD, version
+from benchmarks.servers import ALL_SERVERS, INSPIRCD, NGIRCD, version
 
 PROJECT: Final = Path(__file__).parent.parent
-RECORD: Final = Path(__file__).parent / "figures.json"
+FIGURES_FILE: Final = Path(__file__).parent / "figures.json"
 PAGE: Final = PROJECT / "docs" / "performance.md"
 REPS: Final = 5
 QUICK: Final = ("throughput",)
-MOST_CLIENTS: Final = 12_000
+MAX_CLIENTS: Final = 12_000
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--reps", type=click.IntRange(1), default=REPS, show_default=True, help="Runs of each scenario."
+    "--reps",
+    type=click.IntRange(1),
+    default=REPS,
+    show_default=True,
+    help="Repetitions of each scenario.",
 )
 @click.option(
     "--only",
     type=click.Choice([part.name for part in PARTS]),
     multiple=True,
-    help="Only this part; may be given more than once. Writes no page.",
+    help="Measure only this part. Can be repeated. Does not write the page.",
 )
 @click.option(
     "--server",
     "servers",
-    type=click.Choice([kind.name for kind in EVERYONE]),
+    type=click.Choice([kind.name for kind in ALL_SERVERS]),
     multiple=True,
-    help="Compare only this server; may be given more than once. Writes no page.",
+    help="Compare only this server. Can be repeated. Does not write the page.",
 )
-@click.option("--quick", is_flag=True, help="Throughput alone, once. Writes no page.")
+@click.option(
+    "--quick", is_flag=True, help="Measure only throughput, once. Does not write the page."
+)
 @click.option(
     "--from",
-    "record",
+    "recorded",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Measure nothing: write the page from these figures.",
+    help="Write the page from these figures. Measures nothing.",
 )
 @click.option(
     "--record-to",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    show_default=f"{RECORD.relative_to(PROJECT)}, for a whole run",
-    help="Where to keep every figure.",
+    show_default=f"{FIGURES_FILE.relative_to(PROJECT)}, for a complete run",
+    help="File for all figures.",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    show_default=f"{PAGE.relative_to(PROJECT)}, for a whole run",
-    help="The page to write; its pictures go into pictures/ beside it.",
+    show_default=f"{PAGE.relative_to(PROJECT)}, for a complete run",
+    help="File for the page. Its pictures go into the folder pictures/ next to it.",
 )
 def cli(
     reps: int,
     only: tuple[str, ...],
     servers: tuple[str, ...],
     quick: bool,
-    record: Path | None,
+    recorded: Path | None,
     record_to: Path | None,
     output: Path | None,
 ) -> None:
-    """Measure the server beside others, all in one run, and write docs/performance.md.
+    """Compare the server with others in one run, and write docs/performance.md.
 
-    Fails where a message came twice, out of order, cut or not at all; a goal that is missed is
-    told on the page.
+    Fails if a message was duplicated, reordered, truncated or lost. The page shows missed goals.
     """
     names = QUICK if quick and not only else only
-    if record is None and not names and not servers:
-        record_to, output = record_to or RECORD, output or PAGE
-    if record is not None:
+    if recorded is None and not names and not servers:
+        record_to, output = record_to or FIGURES_FILE, output or PAGE
+    if recorded is not None:
         output = output or PAGE
     if output is not None:
-        _need_matplotlib()  # now, not after eight minutes
-    if record is not None:
-        figures = Figures.load(record)
+        _require_matplotlib()  # before the run: it takes ten minutes
+    if recorded is not None:
+        figures = Figures.load(recorded)
     else:
         figures = _measure(1 if quick else reps, names, servers)
     if record_to is not None:
@@ -106,27 +111,28 @@ def _write_page(figures: Figures, output: Path) -> None:
 
     output.write_text(page(figures), encoding="utf-8")
     draw_pictures(figures, output.parent / "pictures")
-    click.echo(f"written: {output}")
+    click.echo(f"Wrote {output}.")
 
 
-def _need_matplotlib() -> None:
+def _require_matplotlib() -> None:
     if importlib.util.find_spec("matplotlib") is None:
         raise BenchmarkError(
-            "the pictures need matplotlib: pip install -e '.[bench]', or run make bench"
+            "cannot draw the pictures: matplotlib is not installed. "
+            "Run make bench, or pip install -e '.[bench]'."
         )
 
 
 def _measure(reps: int, names: tuple[str, ...], servers: tuple[str, ...]) -> Figures:
     if platform.system() != "Linux":
-        raise BenchmarkError("the load generator needs Linux (epoll)")
+        raise BenchmarkError("cannot start the load generator: it needs Linux (epoll)")
     parts = [part for part in PARTS if not names or part.name in names]
     figures = Figures()
     expected = sum(part.set_up_seconds + part.rep_seconds * reps for part in parts)
     progress = Progress(expected)
-    most_clients = min(MOST_CLIENTS, raise_file_limit() - SPARE_FILES)
+    max_clients = min(MAX_CLIENTS, raise_file_limit() - SPARE_FILES)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # a peer that gives its rights away still has to read its settings
+        folder.chmod(0o755)  # a peer that drops its privileges must still read its configuration
         bench = Bench(
             programs=compile_programs(folder),
             accounts=write_accounts(folder),
@@ -134,8 +140,8 @@ def _measure(reps: int, names: tuple[str, ...], servers: tuple[str, ...]) -> Fig
             figures=figures,
             progress=progress,
             reps=reps,
-            wanted=servers or tuple(kind.name for kind in EVERYONE),
-            most_clients=most_clients,
+            compared=servers or tuple(kind.name for kind in ALL_SERVERS),
+            max_clients=max_clients,
         )
         for number, part in enumerate(parts, 1):
             progress.begin(number, len(parts), part.title)
@@ -153,11 +159,11 @@ def _measure(reps: int, names: tuple[str, ...], servers: tuple[str, ...]) -> Fig
 
 
 def main() -> None:
-    """Whatever is wrong is told without a traceback."""
+    """Run the command line. Print an error without a traceback."""
     try:
         cli.main(prog_name="python -m benchmarks", standalone_mode=False)
     except DeliveryError as error:
-        print(f"\nbenchmarks: NOT DELIVERED ONCE AND IN ORDER: {error}", file=sys.stderr)
+        print(f"\nbenchmarks: DELIVERY FAULT: {error}", file=sys.stderr)
         sys.exit(1)
     except BenchmarkError as error:
         print(f"\nbenchmarks: {error}", file=sys.stderr)

@@ -14,26 +14,26 @@ SLOW_USERS: Final = 2_000
 
 
 class Accounts(NamedTuple):
-    """Two users files: hashes of cost 4 throughout, or of cost 12 from a number on."""
+    """Two users files: `fast` has only hashes of cost 4, `slow` also has hashes of cost 12."""
 
     fast: Path
     slow: Path
 
 
 SLOW_FROM: Final = 1_000
-"""In the slow file, users from this number on cost 12; those who make up the room cost 4."""
+"""In the slow file, users from this number on have cost 12. The users in the room have cost 4."""
 
 
 def write_accounts(folder: Path) -> Accounts:
-    """Write both files. All names share a hash: making thousands would take minutes."""
-    cheap, dear = (bcrypt.hashpw(PASSWORD, bcrypt.gensalt(cost)).decode() for cost in (4, 12))
+    """Write both files. Users of one cost share a hash: thousands of hashes would take minutes."""
+    cost_4, cost_12 = (bcrypt.hashpw(PASSWORD, bcrypt.gensalt(cost)).decode() for cost in (4, 12))
     accounts = Accounts(folder / "users-fast.json", folder / "users-slow.json")
-    accounts.fast.write_text(json.dumps({name(n): cheap for n in range(USERS)}))
-    slow = {name(n): cheap if n < SLOW_FROM else dear for n in range(SLOW_USERS)}
+    accounts.fast.write_text(json.dumps({user_name(n): cost_4 for n in range(USERS)}))
+    slow = {user_name(n): cost_4 if n < SLOW_FROM else cost_12 for n in range(SLOW_USERS)}
     accounts.slow.write_text(json.dumps(slow))
     return accounts
 
 
-def name(number: int) -> str:
-    """The load generator's name for a user: all have the same length."""
+def user_name(number: int) -> str:
+    """Return the load generator's name for a user. All names have the same length."""
     return f"u{number:05d}"

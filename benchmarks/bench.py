@@ -1,4 +1,4 @@
-"""What every part of the benchmark works with: programs, accounts, figures, repetitions."""
+"""The context of a run that every part gets: programs, accounts, figures, repetitions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.figures import Figures
 from benchmarks.load import PYTHON_LOAD, Clients, Load, PythonClients
 from benchmarks.native import Programs
 from benchmarks.progress import Progress
-from benchmarks.servers import Kind, Server, start_server
+from benchmarks.servers import Server, ServerKind, start_server
 
 SPARE_FILES = 100
-"""Open files that a server needs beside its clients."""
+"""Open files that a server needs in addition to its clients."""
 
 
 @dataclass
@@ -30,33 +30,33 @@ class Bench:
     figures: Figures
     progress: Progress
     reps: int
-    wanted: tuple[str, ...]
-    """Names of the servers to compare; ours alone is measured in any case where it is alone."""
-    most_clients: int
+    compared: tuple[str, ...]
+    """Names of the servers to compare. A part that needs only Lobby ignores them."""
+    max_clients: int
     """Connections that the limit on open files leaves to a server."""
 
     def start(
-        self, kind: Kind, *, pinned: bool = True, slow_hashes: bool = False, tls: bool = False
+        self, kind: ServerKind, *, pinned: bool = True, slow_hashes: bool = False, tls: bool = False
     ) -> Server:
-        """Start a server. Raises `NotInstalledError` for a peer that this machine has not.
+        """Start a server. Raise `NotInstalledError` if a peer is not installed.
 
-        `tls`: it speaks TLS, too, which only ours can.
+        `tls`: also listen with TLS. Only Lobby can.
         """
         return start_server(
             kind,
             self.programs,
             self.accounts,
             self.folder,
-            clients=self.most_clients,
+            clients=self.max_clients,
             pinned=pinned,
             slow_hashes=slow_hashes,
             tls=tls,
         )
 
-    def start_installed(self, kinds: Iterable[Kind]) -> Iterator[Server]:
-        """Start those of the wanted servers that are installed, and note which are not."""
+    def start_installed(self, kinds: Iterable[ServerKind]) -> Iterator[Server]:
+        """Start the compared servers that are installed, and record which are not."""
         for kind in kinds:
-            if kind.name not in self.wanted:
+            if kind.name not in self.compared:
                 continue
             try:
                 yield self.start(kind)
@@ -64,31 +64,31 @@ class Bench:
                 self.figures.absent[kind.name] = "not installed"
 
     def load(self, server: Server, clients: Clients, *, pinned: bool = True) -> Load:
-        """Begin to connect clients; `Load.set_up` waits for them."""
+        """Start to connect clients; `Load.set_up` waits for them."""
         return Load([str(self.programs.load)], server, clients, pinned=pinned)
 
     def python_load(self, server: Server, clients: PythonClients) -> Load:
-        """As `load`, in plain text or inside TLS."""
+        """Start to connect clients of the generator in Python, in plain text or with TLS."""
         port = server.tls_port if clients.encrypted else server.port
         return Load(PYTHON_LOAD, server, clients, pinned=True, port=port)
 
     def repetitions(self) -> Iterator[int]:
-        """Count the repetitions, and tell the progress."""
+        """Yield the number of each repetition, and report the progress."""
         for rep in range(self.reps):
             self.progress.step(f"repetition {rep + 1} of {self.reps}")
             yield rep
 
     def warn(self, text: str) -> None:
-        """Tell something that the figures alone don't."""
+        """Print a warning that the figures do not show."""
         print(f"\n{text}", file=sys.stderr, flush=True)
 
 
 class Part(NamedTuple):
-    """A part of the benchmark that may be run alone."""
+    """A part of the benchmark that can be run alone."""
 
     name: str
     title: str
     measure: Callable[[Bench], None]
     set_up_seconds: float
     rep_seconds: float
-    """Both on two cores; they only serve to tell how long it will take."""
+    """Both on two cores, and used only to estimate the duration."""

@@ -1,19 +1,19 @@
-"""What can go wrong, and must not go unnoticed."""
+"""The errors of a benchmark run."""
 
 from __future__ import annotations
 
 
 class BenchmarkError(Exception):
-    """The benchmark can't go on; the text is for whoever started it."""
+    """The benchmark cannot continue. The text is for the user."""
 
 
 class NotInstalledError(BenchmarkError):
-    """A peer is not on this machine: its row says so, and the others go on."""
+    """A peer is not installed. Its row says so, and the other peers are still measured."""
 
 
 class SetUpError(BenchmarkError):
-    """A server did not admit everybody."""
+    """A server did not accept all clients."""
 
 
 class DeliveryError(BenchmarkError):
-    """A message came twice, out of order, cut, or not at all. No figure counts after this."""
+    """A message was duplicated, reordered, truncated or lost. No figure counts after this."""

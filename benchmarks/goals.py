@@ -1,4 +1,4 @@
-"""What the server is held to: ratios of medians in one run, ours over theirs, and bounds."""
+"""Goals for the server: the ratio of its median to another server's median in the same run."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from benchmarks.servers import ASYNCIO, CEILING, INSPIRCD, LOBBY, NGIRCD
 
 
 class Bound(NamedTuple):
-    """The least that must come out, and the goal. `at_most`: smaller is better."""
+    """A limit that a value must keep, and the goal. With `at_most`, smaller is better."""
 
-    least: float
+    limit: float
     goal: float
     at_most: bool = False
 
     def mark(self, value: float | None) -> str:
-        """Say how a value stands to it."""
+        """Return which of the two the value meets."""
         if value is None:
             return "not measured"
-        if self._holds(value, self.goal):
+        if self._meets(value, self.goal):
             return "goal"
-        return "least" if self._holds(value, self.least) else "**missed**"
+        return "pass" if self._meets(value, self.limit) else "**missed**"
 
-    def told(self) -> str:
-        """Give the two bounds as they are written: least / goal."""
+    def text(self) -> str:
+        """Return both as the page shows them: limit / goal."""
         sign = "≤ " if self.at_most else "≥ "
-        values = dict.fromkeys((self.least, self.goal))
+        values = dict.fromkeys((self.limit, self.goal))
         return sign + " / ".join(f"{value:,g}" for value in values)
 
-    def _holds(self, value: float, bound: float) -> bool:
+    def _meets(self, value: float, bound: float) -> bool:
         return value <= bound if self.at_most else value >= bound
 
 
-class Row(NamedTuple):
-    """A scenario with its bounds against each of the others."""
+class RatioGoal(NamedTuple):
+    """A scenario with its bounds against each of the other servers."""
 
     title: str
     scenario: str
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     bounds: dict[str, Bound]
 
     def ratio(self, figures: Figures, server: str) -> float | None:
-        """Ours over theirs."""
+        """Return Lobby's median over the server's median."""
         return figures.ratio(self.scenario, self.measure, LOBBY.name, server)
 
 
@@ -71,14 +71,14 @@ _ALL_TO_ALL: Final = _against((1.5, 2.5), (1.5, 2.5), (25, 40))
 _P50: Final = _against((1.3, 1), (1.3, 1), (1, 1), at_most=True)
 _P99: Final = _against((2, 1), (2, 1), (1, 1), at_most=True)
 
-RATIOS: Final = (
-    Row("one to 100, one in flight", "one-to-100/1", "per_second", _IN_FLIGHT),
-    Row("one to 1,000, one in flight", "one-to-1000/1", "per_second", _IN_FLIGHT),
-    Row("one to 100, window 50", "one-to-100/50", "per_second", _WINDOW),
-    Row("one to 1,000, window 50", "one-to-1000/50", "per_second", _WINDOW),
-    Row("one to 100, pipelined", "one-to-100/pipelined", "per_second", _PIPELINED),
-    Row("one to 1,000, pipelined", "one-to-1000/pipelined", "per_second", _PIPELINED),
-    Row("50 all-to-all, window 16", "all-to-all/16", "per_second", _ALL_TO_ALL),
-    Row("latency p50, 100 msg/s to 100", "paced", "p50_ms", _P50),
-    Row("latency p99, 100 msg/s to 100", "paced", "p99_ms", _P99),
+RATIO_GOALS: Final = (
+    RatioGoal("one to 100, one in flight", "one-to-100/1", "per_second", _IN_FLIGHT),
+    RatioGoal("one to 1,000, one in flight", "one-to-1000/1", "per_second", _IN_FLIGHT),
+    RatioGoal("one to 100, window 50", "one-to-100/50", "per_second", _WINDOW),
+    RatioGoal("one to 1,000, window 50", "one-to-1000/50", "per_second", _WINDOW),
+    RatioGoal("one to 100, pipelined", "one-to-100/pipelined", "per_second", _PIPELINED),
+    RatioGoal("one to 1,000, pipelined", "one-to-1000/pipelined", "per_second", _PIPELINED),
+    RatioGoal("50 all-to-all, window 16", "all-to-all/16", "per_second", _ALL_TO_ALL),
+    RatioGoal("latency p50, 100 msg/s to 100", "paced", "p50_ms", _P50),
+    RatioGoal("latency p99, 100 msg/s to 100", "paced", "p99_ms", _P99),
 )

@@ -1,4 +1,4 @@
-"""Drives the load generators: a process for each group of clients, set up once and used often."""
+"""Control of the load generators: one process for each group of clients, set up once."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from typing import Final, Protocol
 
 from benchmarks.errors import DeliveryError, SetUpError
 from benchmarks.machine import LOAD_CORE, pin
-from benchmarks.servers import PROJECT, Kind
+from benchmarks.servers import PROJECT, ServerKind
 
 Result = dict[str, float]
 
 PYTHON_LOAD: Final = (sys.executable, "-m", "benchmarks.python_load")
-"""The generator that speaks TLS; the other one is in C, see `native.py`."""
+"""The generator that speaks TLS. The other one is written in C, see `native.py`."""
 
-FAULTS = ("missing", "duplicates", "gaps", "malformed", "closed")
+FAULTS: Final = ("missing", "duplicates", "gaps", "malformed", "closed")
 
 
-class Listening(Protocol):
+class Target(Protocol):
     """A server to connect to."""
 
-    kind: Kind
+    kind: ServerKind
     port: int
 
-    def last_words(self) -> str:
-        """Give what it wrote last, for the case that it admits nobody."""
+    def log_tail(self) -> str:
+        """Return the end of the server's output, for an error message."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    """Who connects. The names of the fields are the load generator's."""
+    """How many clients of each role connect. The fields are the load generator's options."""
 
     publishers: int = 0
     receivers: int = 0
     mesh: int = 0
-    """1: the publishers hear each other, and there are no other receivers."""
+    """1: the publishers subscribe to each other, and there are no other receivers."""
     stalled: int = 0
     """Receivers that never read."""
     idle: int = 0
     idle_room: str = ""
-    """Where the idle ones go; empty: nowhere; %d stands for each one's number."""
+    """Room that the idle clients join; empty: none. %d is replaced by the client's number."""
     first: int = 0
     """Number of the first user."""
     size: int = 100
@@ -53,48 +53,48 @@ class Clients:
 
 @dataclass(frozen=True, kw_only=True)
 class PythonClients:
-    """Who connects by the generator in Python. The names of the fields are its own."""
+    """How many clients of the generator in Python connect. The fields are its options."""
 
     encrypted: int
-    """1: inside TLS."""
+    """1: with TLS."""
     publishers: int = 0
-    """At most one."""
+    """At most 1."""
     receivers: int = 0
     verified: int = 0
-    """So many of the receivers read every line; the others count."""
+    """So many of the receivers check every line. The others only count."""
     idle: int = 0
     first: int = 0
     """Number of the first user."""
     concurrency: int = 8
-    """Connections that are being set up at a time."""
+    """Connections that are set up at the same time."""
 
 
 class Load:
-    """Clients of one server. Every result is checked; `DeliveryError` says what went wrong."""
+    """Clients of one server. Every result is checked; `DeliveryError` names the fault."""
 
     def __init__(
         self,
         program: Sequence[str],
-        server: Listening,
+        server: Target,
         clients: Clients | PythonClients,
         *,
         pinned: bool,
         port: int | None = None,
     ) -> None:
-        """Start connecting; `set_up` waits until everybody is ready.
+        """Start to connect; `set_up` waits until all clients are ready.
 
-        `port`: where to connect, if not at the server's port for plain text.
+        `port`: connect to this port instead of the server's port for plain text.
         """
         self._server = server
         self._clients = clients
-        self._doing = "connecting"
-        words = {
+        self._activity = "connecting"
+        options = {
             "port": server.port if port is None else port,
             "protocol": server.kind.protocol,
             "concurrency": server.kind.concurrency,
             **asdict(clients),
         }
-        command = [*program, *(f"{name}={value}" for name, value in words.items())]
+        command = [*program, *(f"{name}={value}" for name, value in options.items())]
         self._process = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -118,17 +118,17 @@ class Load:
         self.close()
 
     def set_up(self) -> float:
-        """Wait until everybody is ready; returns the seconds that it took."""
+        """Wait until all clients are ready. Return the seconds that it took."""
         ready = self._read()
         if "error" in ready:
             self.close()
             raise SetUpError(
-                f"{self._server.kind.title}: {ready['error']} {self._server.last_words()}".strip()
+                f"{self._server.kind.title}: {ready['error']} {self._server.log_tail()}".strip()
             )
         return ready["seconds"]
 
     def run(self, seconds: float, window: int) -> Result:
-        """Publish without a pause; `window` 0: pipelined."""
+        """Publish without a pause. With a `window` of 0, publish pipelined."""
         self.begin(f"run seconds={seconds} window={window}")
         return self.result()
 
@@ -137,28 +137,29 @@ class Load:
         self.begin(f"pace seconds={seconds} rate={rate}")
         return self.result()
 
-    def visit(self, seconds: float) -> Result:
-        """Let strangers come, read the first line and go; the generator in Python alone."""
-        self.begin(f"visit seconds={seconds}")
+    def reconnect(self, seconds: float) -> Result:
+        """Connect, read the first line and disconnect, again and again. Python generator only."""
+        self.begin(f"reconnect seconds={seconds}")
         return self.result()
 
     def begin(self, command: str) -> None:
-        """Give a command without waiting for its result."""
+        """Send a command without waiting for its result."""
         assert self._process.stdin is not None
-        self._doing = f"{command}; {self._clients}"
+        self._activity = f"{command}; {self._clients}"
         self._process.stdin.write(f"{command}\n")
 
     def result(self, *, may_lose: bool = False) -> Result:
         """Wait for the result of the last command.
 
-        `may_lose`: what is under test is whether all came; twice or in disorder is still an error.
+        `may_lose`: lost messages are a result and not an error. Duplicates and a wrong order stay
+        errors.
         """
         result = self._read()
         checked = FAULTS[1:] if may_lose else FAULTS
         faults = {name: result.get(name, 0) for name in checked if result.get(name, 0)}
         if faults or "error" in result:
-            told = ", ".join(f"{name} {count:.0f}" for name, count in faults.items())
-            raise DeliveryError(f"{self._about()}: {result.get('error', told)}")
+            counts = ", ".join(f"{name} {count:.0f}" for name, count in faults.items())
+            raise DeliveryError(f"{self._context()}: {result.get('error', counts)}")
         return result
 
     def close(self) -> None:
@@ -166,13 +167,13 @@ class Load:
         self._process.kill()
         self._process.communicate()
 
-    def _about(self) -> str:
-        return f"{self._server.kind.title} ({self._doing}): {self._server.last_words()}"
+    def _context(self) -> str:
+        return f"{self._server.kind.title} ({self._activity}): {self._server.log_tail()}"
 
     def _read(self) -> Result:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise DeliveryError(f"{self._about()}: the load generator ended")
+            raise DeliveryError(f"{self._context()}: the load generator ended")
         answer: Result = json.loads(line)
         return answer

@@ -1,4 +1,4 @@
-"""The machine: its cores, how many files it lets a process open, and what it calls itself."""
+"""The machine: cores, pinning, the limit on open files, memory and CPU time of a process."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ LOAD_CORE: Final = 1
 
 
 def can_pin() -> bool:
-    """Whether servers and load get a core each."""
+    """Return True if the servers and the load generator can have a core each."""
     return sys.platform == "linux" and {SERVER_CORE, LOAD_CORE} <= os.sched_getaffinity(0)
 
 
 def pin(process: int, core: int) -> None:
-    """Hold a process on one core, before it starts threads; nothing on a machine with one."""
+    """Pin a process to a core before it starts threads. Do nothing on a machine with one core."""
     if sys.platform == "linux" and can_pin():
         os.sched_setaffinity(process, {core})
 
 
 def raise_file_limit() -> int:
-    """Raise the limit on open files as far as it goes, for the processes started from here.
+    """Raise the limit on open files as far as possible, also for child processes.
 
-    Returns the limit.
+    Return the limit.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -36,24 +36,24 @@ def raise_file_limit() -> int:
 
 
 def resident_bytes(process: int) -> int:
-    """Resident memory of a process."""
+    """Return the resident memory of a process."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
 
 
-def processor_seconds(process: int) -> float:
-    """Processor time that a process has taken, its own and the kernel's for it, in all threads.
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time of a process, user and system, in all threads.
 
-    What proc(5) calls utime and stime, but to the nanosecond, where that file counts hundredths of
-    a second. Linux numbers the clock of a process like this: see clock_getcpuclockid(3).
+    This is utime plus stime of proc(5), but in nanoseconds, where that file counts hundredths of a
+    second. For the clock id of a process on Linux, see clock_getcpuclockid(3).
     """
     return time.clock_gettime(~process << 3 | 2)
 
 
 def describe() -> str:
-    """Cores, processor, memory, kernel and Python, in one line."""
+    """Return cores, processor, memory, kernel and Python version in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {platform.system()} "

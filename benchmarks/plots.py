@@ -1,4 +1,4 @@
-"""The two pictures of the page, as SVG: the same bytes for the same figures."""
+"""The two pictures of the page, as SVG. The same figures give the same bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from benchmarks.figures import Figures
 from benchmarks.parts import throughput
 from benchmarks.parts.growth import DIMENSIONS, SIZES
-from benchmarks.servers import ASYNCIO, CEILING, EVERYONE, INSPIRCD, LOBBY, NGIRCD
+from benchmarks.servers import ALL_SERVERS, ASYNCIO, CEILING, INSPIRCD, LOBBY, NGIRCD
 
-# An opaque, light ground: legible on a dark page, too.
-PAPER: Final = "#fbfbf8"
-INK: Final = "#22272e"
+# An opaque, light background is legible on a dark page too.
+BACKGROUND: Final = "#fbfbf8"
+FOREGROUND: Final = "#22272e"
 GRID: Final = "#d9dce0"
 COLOURS: Final = {
     LOBBY.name: "#0a66c2",
@@ -29,20 +29,20 @@ STYLE: Final[dict[str, Any]] = {
     "svg.hashsalt": "lobby",
     "svg.fonttype": "path",
     "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": INK,
+    "text.color": FOREGROUND,
+    "axes.labelcolor": FOREGROUND,
     "axes.edgecolor": GRID,
-    "axes.facecolor": PAPER,
+    "axes.facecolor": BACKGROUND,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "xtick.color": INK,
-    "ytick.color": INK,
+    "xtick.color": FOREGROUND,
+    "ytick.color": FOREGROUND,
     "grid.color": GRID,
-    "figure.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
+    "figure.facecolor": BACKGROUND,
+    "savefig.facecolor": BACKGROUND,
 }
-BAR: Final = 0.17
+BAR_WIDTH: Final = 0.17
 MARKERS: Final = ("o", "s", "^", "D")
 
 
@@ -51,8 +51,8 @@ def draw_pictures(figures: Figures, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
         for name, figure in (("throughput", _throughput(figures)), ("growth", _growth(figures))):
-            nothing_that_changes = {"Date": None, "Creator": None}
-            figure.savefig(folder / f"{name}.svg", metadata=nothing_that_changes)
+            reproducible = {"Date": None, "Creator": None}
+            figure.savefig(folder / f"{name}.svg", metadata=reproducible)
 
 
 def _throughput(figures: Figures) -> Figure:
@@ -60,17 +60,17 @@ def _throughput(figures: Figures) -> Figure:
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     panels = figure.subplots(1, len(throughput.SHAPES), sharey=True)
     for panel, shape in zip(panels, throughput.SHAPES, strict=True):
-        for place, kind in enumerate(shape.servers):
-            shift = (place - (len(shape.servers) - 1) / 2) * BAR
+        for position, kind in enumerate(shape.servers):
+            shift = (position - (len(shape.servers) - 1) / 2) * BAR_WIDTH
             heights = [
                 figures.median(throughput.scenario(shape.name, window), kind.name, "per_second")
                 for window in shape.windows
             ]
-            drawn = [(n + shift, height) for n, height in enumerate(heights) if height]
+            points = [(n + shift, height) for n, height in enumerate(heights) if height]
             panel.bar(
-                [x for x, _ in drawn],
-                [height for _, height in drawn],
-                width=BAR * 0.92,
+                [x for x, _ in points],
+                [height for _, height in points],
+                width=BAR_WIDTH * 0.92,
                 color=COLOURS[kind.name],
             )
         panel.set_title(shape.title, fontsize=11)
@@ -82,22 +82,22 @@ def _throughput(figures: Figures) -> Figure:
         panel.yaxis.set_major_formatter(FuncFormatter(_short))
         panel.grid(axis="y")
     panels[0].set_ylim(bottom=5_000)
-    panels[0].set_ylabel("deliveries a second")
-    for kind in EVERYONE:
+    panels[0].set_ylabel("deliveries per second")
+    for kind in ALL_SERVERS:
         panels[0].bar([0], [0], color=COLOURS[kind.name], label=kind.title)
-    figure.legend(loc="outside lower center", ncols=len(EVERYONE), frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(ALL_SERVERS), frameon=False)
     return figure
 
 
 def _growth(figures: Figures) -> Figure:
-    """Draw a line for each thing that there may be more of, with the range of the runs."""
+    """Draw a line for each dimension, with the range of the runs."""
     figure = Figure(figsize=(7.5, 4.4), layout="constrained")
     axes = figure.subplots()
     colours = (COLOURS[kind.name] for kind in (LOBBY, NGIRCD, INSPIRCD, ASYNCIO))
     for dimension, colour, marker in zip(DIMENSIONS, colours, MARKERS, strict=True):
         scenario = f"growth-{dimension.name}"
-        sizes = [size for size in SIZES if figures.all_of(scenario, LOBBY.name, str(size))]
-        samples = [figures.all_of(scenario, LOBBY.name, str(size)) for size in sizes]
+        sizes = [size for size in SIZES if figures.samples_of(scenario, LOBBY.name, str(size))]
+        samples = [figures.samples_of(scenario, LOBBY.name, str(size)) for size in sizes]
         medians = [figures.median(scenario, LOBBY.name, str(size)) or 0 for size in sizes]
         axes.plot(sizes, medians, color=colour, marker=marker, label=dimension.title)
         axes.fill_between(
@@ -108,8 +108,8 @@ def _growth(figures: Figures) -> Figure:
     axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}"))
-    axes.set_xlabel("how many")
-    axes.set_ylabel("milliseconds until all have a message")
+    axes.set_xlabel("number")
+    axes.set_ylabel("milliseconds until all have received a message")
     axes.grid(which="major")
     axes.legend(frameon=False)
     return figure

@@ -1,4 +1,4 @@
-"""What is being measured, how long it has taken, and how long the rest will take."""
+"""The progress report: the current step, the elapsed time and the expected time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class Progress:
-    """Lines on standard error; on a terminal, one line that changes."""
+    """Lines on standard error. On a terminal, one line that is overwritten."""
 
     def __init__(self, expected_seconds: float) -> None:
         self._start = time.monotonic()
@@ -16,12 +16,12 @@ class Progress:
         self._on_terminal = sys.stderr.isatty()
 
     def begin(self, number: int, count: int, title: str) -> None:
-        """A part of the benchmark begins."""
+        """Begin a part of the benchmark."""
         self._part = f"[{number}/{count}] {title}"
         self.step("setting up")
 
     def step(self, what: str) -> None:
-        """Tell the step within the part."""
+        """Report a step within the part."""
         line = (
             f"{_clock(time.monotonic() - self._start)} of about {_clock(self._expected)}  "
             f"{self._part}: {what}"
@@ -33,7 +33,7 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
     def end(self) -> float:
-        """Finish the line; returns the seconds since the start."""
+        """Clear the line. Return the seconds since the start."""
         if self._on_terminal:
             sys.stderr.write("\r\x1b[2K")
         return time.monotonic() - self._start

@@ -1,4 +1,4 @@
-"""The page: the prose of `performance.md` with the figures of a run put in."""
+"""The page: the template `performance.md` filled with the figures of a run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from benchmarks.parts import tls
 from benchmarks.parts.throughput import RUN_SECONDS
 from benchmarks.servers import LOBBY
 
-PROSE: Final = Path(__file__).parent / "performance.md"
+TEMPLATE: Final = Path(__file__).parent / "performance.md"
 
 
-class _Prose(Template):
-    """The words may also take any median: `${median SCENARIO SERVER MEASURE}`, and any ratio of
-    medians, ours over theirs: `${ratio SCENARIO MEASURE SERVER}`, or of any two:
-    `${ratio SCENARIO MEASURE ONE OTHER}`."""
+class _PageTemplate(Template):
+    """A template that can also hold any median and any ratio of medians.
+
+    `${median SCENARIO SERVER MEASURE}` is a median, `${ratio SCENARIO MEASURE SERVER}` is Lobby's
+    median over a server's, and `${ratio SCENARIO MEASURE ONE OTHER}` is the ratio of any two.
+    """
 
     braceidpattern = r"(?a:[_a-z][^{}]*)"
 
 
-class _Facts(Mapping[str, str]):
+class _Values(Mapping[str, str]):
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
         about = figures.about
@@ -40,7 +42,7 @@ class _Facts(Mapping[str, str]):
             "client": tables.client_table(figures),
             "machine": about["machine"],
             "pinning": _pinning(about["pinned"] == "yes"),
-            "peers": f"ngIRCd ({about['ngircd']}), InspIRCd ({about['inspircd']})",
+            "peers": f"ngIRCd ({about['ngircd']}),\n  InspIRCd ({about['inspircd']})",
             "reps": about["reps"],
             "run_seconds": f"{RUN_SECONDS:g}",
             "verified": str(tls.VERIFIED),
@@ -67,17 +69,17 @@ class _Facts(Mapping[str, str]):
         return len(self._named)
 
 
-def page(figures: Figures, prose: str | None = None) -> str:
-    """Give the whole page. Raises `BenchmarkError` where the prose asks for what there is not."""
-    words = PROSE.read_text(encoding="utf-8") if prose is None else prose
+def page(figures: Figures, template: str | None = None) -> str:
+    """Return the whole page. Raise `BenchmarkError` if the template names an unknown value."""
+    text = TEMPLATE.read_text(encoding="utf-8") if template is None else template
     try:
-        return _Prose(words).substitute(_Facts(figures))
+        return _PageTemplate(text).substitute(_Values(figures))
     except (KeyError, ValueError) as error:
-        raise BenchmarkError(f"benchmarks/performance.md: {error}") from error
+        raise BenchmarkError(f"cannot fill benchmarks/performance.md: {error}") from error
 
 
 def summary(figures: Figures) -> str:
-    """Give what to look at first, for the terminal."""
+    """Return the most important tables, for the terminal."""
     parts = (tables.throughput_table, tables.ratio_table, tables.bounds_table)
     return "\n\n".join(part(figures) for part in parts)
 
@@ -85,7 +87,7 @@ def summary(figures: Figures) -> str:
 def _pinning(pinned: bool) -> str:
     if pinned:
         return (
-            "Each server was held on core 0, the load generator on core 1; nothing was held for "
-            "the logins at cost 12 and for the 10,000 connections."
+            "Each server was pinned to core 0 and the load generator to core 1.\n"
+            "  Nothing was pinned for the logins at cost 12 and for the 10,000 connections."
         )
-    return "With fewer than two cores to choose from, nothing was held on a core."
+    return "Nothing was pinned, because fewer than two cores were available."

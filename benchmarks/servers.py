@@ -1,4 +1,4 @@
-"""The servers that are measured: each a process of its own, on a free port of loopback."""
+"""The servers that are measured. Each is a process of its own on a free loopback port."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PROJECT: Final = Path(__file__).parent.parent
 START_SECONDS: Final = 20.0
 
 
-class Setting(NamedTuple):
-    """What a server may need to start."""
+class LaunchOptions(NamedTuple):
+    """Everything that the command of a server may depend on."""
 
     programs: Programs
     accounts: Accounts
@@ -35,61 +35,61 @@ class Setting(NamedTuple):
     clients: int
     slow_hashes: bool
     tls_port: int | None
-    """Where to speak TLS besides; None: nowhere."""
+    """Port of an additional TLS listener, or None."""
 
 
-class Kind(NamedTuple):
-    """A server program: how it is called, spoken to and started."""
+class ServerKind(NamedTuple):
+    """A server program: its name, its protocol and its command."""
 
     name: str
     title: str
     protocol: str
-    command: Callable[[Setting], list[str]]
+    command: Callable[[LaunchOptions], list[str]]
     concurrency: int = 128
-    """Connections that may be set up at a time."""
+    """Connections that may be set up at the same time."""
 
 
-def _lobby(setting: Setting) -> list[str]:
-    users = setting.accounts.slow if setting.slow_hashes else setting.accounts.fast
-    tls = ["--tls", "--tls-port", str(setting.tls_port), "--state", str(setting.folder)]
+def _lobby(options: LaunchOptions) -> list[str]:
+    users = options.accounts.slow if options.slow_hashes else options.accounts.fast
+    tls = ["--tls", "--tls-port", str(options.tls_port), "--state", str(options.folder)]
     return [
         *(sys.executable, "-m", "chat_server"),
-        *("--port", str(setting.port), "--users", str(users), "--rate", "0"),
-        *("--log-level", "error", "--max-clients", str(setting.clients)),
-        # Else it would make the cheap hashes dear ones, beside the measuring.
+        *("--port", str(options.port), "--users", str(users), "--rate", "0"),
+        *("--log-level", "error", "--max-clients", str(options.clients)),
+        # Otherwise Lobby would rehash at its usual cost during the measurement.
         *("--bcrypt-cost", "4"),
-        *(tls if setting.tls_port is not None else []),
+        *(tls if options.tls_port is not None else []),
     ]
 
 
-def _asyncio(setting: Setting) -> list[str]:
+def _asyncio(options: LaunchOptions) -> list[str]:
     program = str(PEERS / "asyncio_server.py")
-    return [sys.executable, program, str(setting.port), str(setting.accounts.fast)]
+    return [sys.executable, program, str(options.port), str(options.accounts.fast)]
 
 
-def _ngircd(setting: Setting) -> list[str]:
-    return [_installed("ngircd"), "--nodaemon", "--config", _settings_file("ngircd", setting)]
+def _ngircd(options: LaunchOptions) -> list[str]:
+    return [_installed("ngircd"), "--nodaemon", "--config", _settings_file("ngircd", options)]
 
 
-def _inspircd(setting: Setting) -> list[str]:
+def _inspircd(options: LaunchOptions) -> list[str]:
     as_root = ["--runasroot"] if os.geteuid() == 0 else []
-    config = f"--config={_settings_file('inspircd', setting)}"
+    config = f"--config={_settings_file('inspircd', options)}"
     return [_installed("inspircd"), "--nofork", config, *as_root]
 
 
-def _ceiling(setting: Setting) -> list[str]:
-    return [str(setting.programs.ceiling), str(setting.port)]
+def _ceiling(options: LaunchOptions) -> list[str]:
+    return [str(options.programs.ceiling), str(options.port)]
 
 
-LOBBY: Final = Kind("lobby", "Lobby", "chat", _lobby)
-# It listens with a backlog of 10, and connects beyond that wait for a second.
-NGIRCD: Final = Kind("ngircd", "ngIRCd", "irc", _ngircd, concurrency=8)
-# It admits whoever waits only once a second.
-INSPIRCD: Final = Kind("inspircd", "InspIRCd", "irc", _inspircd, concurrency=2000)
-ASYNCIO: Final = Kind("asyncio", "asyncio", "chat", _asyncio)
-CEILING: Final = Kind("ceiling", "ceiling", "raw", _ceiling)
+LOBBY: Final = ServerKind("lobby", "Lobby", "chat", _lobby)
+# ngIRCd listens with a backlog of 10. Further connections wait for a second.
+NGIRCD: Final = ServerKind("ngircd", "ngIRCd", "irc", _ngircd, concurrency=8)
+# InspIRCd accepts waiting connections only once a second.
+INSPIRCD: Final = ServerKind("inspircd", "InspIRCd", "irc", _inspircd, concurrency=2000)
+ASYNCIO: Final = ServerKind("asyncio", "asyncio", "chat", _asyncio)
+CEILING: Final = ServerKind("ceiling", "ceiling", "raw", _ceiling)
 CHAT_SERVERS: Final = (LOBBY, NGIRCD, INSPIRCD, ASYNCIO)
-EVERYONE: Final = (*CHAT_SERVERS, CEILING)
+ALL_SERVERS: Final = (*CHAT_SERVERS, CEILING)
 
 
 class Server:
@@ -97,7 +97,7 @@ class Server:
 
     def __init__(
         self,
-        kind: Kind,
+        kind: ServerKind,
         port: int,
         process: subprocess.Popen[bytes],
         log: Path,
@@ -121,31 +121,31 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """End it: nothing that it might still want to say is of interest."""
+        """Kill the process: its last output does not matter."""
         self.process.kill()
         self.process.wait()
 
-    def wait_until_it_listens(self) -> None:
-        """Raises `BenchmarkError` where it ends, or does not listen in time."""
-        # The ceiling's first client commands it: who tries the port would be that client.
-        until = time.monotonic() + START_SECONDS
-        while not all(_someone_listens(port) for port in self._ports()):
+    def wait_until_listening(self) -> None:
+        """Wait. Raise `BenchmarkError` if the process ends or does not listen in time."""
+        # A test connection is not possible: the ceiling takes its commands from its first client.
+        deadline = time.monotonic() + START_SECONDS
+        while not all(_is_listening(port) for port in self._ports()):
             if self.process.poll() is not None:
-                raise BenchmarkError(f"{self.kind.title} ended at once: {self.last_words()}")
-            if time.monotonic() > until:
-                raise BenchmarkError(f"{self.kind.title} does not listen: {self.last_words()}")
+                raise BenchmarkError(f"{self.kind.title} ended during start-up: {self.log_tail()}")
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"{self.kind.title} did not listen in time: {self.log_tail()}")
             time.sleep(0.02)
 
     def _ports(self) -> list[int]:
         return [self.port] if self.tls_port is None else [self.port, self.tls_port]
 
-    def last_words(self) -> str:
-        """The end of what it wrote to its standard streams."""
+    def log_tail(self) -> str:
+        """Return the end of the output of the process."""
         return self._log.read_text(errors="replace")[-500:].strip()
 
 
 def start_server(
-    kind: Kind,
+    kind: ServerKind,
     programs: Programs,
     accounts: Accounts,
     folder: Path,
@@ -155,18 +155,18 @@ def start_server(
     slow_hashes: bool = False,
     tls: bool = False,
 ) -> Server:
-    """Start a server on a free port, or one more for TLS, and wait until it listens.
+    """Start a server on a free port, and on another one for TLS. Wait until it listens.
 
-    Raises `NotInstalledError` where this machine has no such program.
+    Raise `NotInstalledError` if the program is not installed.
     """
-    port, spare = _free_ports()
-    tls_port = spare if tls else None
-    own_folder = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=folder))
-    own_folder.chmod(0o755)  # for a peer that gives its rights away
+    port, second_port = _free_ports()
+    tls_port = second_port if tls else None
+    server_folder = Path(tempfile.mkdtemp(prefix=f"{kind.name}-", dir=folder))
+    server_folder.chmod(0o755)  # for a peer that drops its privileges
     command = kind.command(
-        Setting(programs, accounts, own_folder, port, clients, slow_hashes, tls_port)
+        LaunchOptions(programs, accounts, server_folder, port, clients, slow_hashes, tls_port)
     )
-    log = own_folder / "output"
+    log = server_folder / "output"
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -175,15 +175,15 @@ def start_server(
     try:
         if pinned:
             pin(process.pid, SERVER_CORE)
-        server.wait_until_it_listens()
+        server.wait_until_listening()
     except BaseException:
         server.stop()
         raise
     return server
 
 
-def version(kind: Kind) -> str | None:
-    """What an installed peer calls itself; None where it is not installed."""
+def version(kind: ServerKind) -> str | None:
+    """Return the version line of a peer, or None if it is not installed."""
     try:
         program = _installed(kind.name)
     except NotInstalledError:
@@ -200,25 +200,25 @@ def _installed(program: str) -> str:
     return found
 
 
-def _settings_file(name: str, setting: Setting) -> str:
+def _settings_file(name: str, options: LaunchOptions) -> str:
     template = Template((PEERS / f"{name}.conf").read_text())
-    file = setting.folder / f"{name}.conf"
-    file.write_text(template.substitute(port=setting.port, folder=setting.folder))
+    file = options.folder / f"{name}.conf"
+    file.write_text(template.substitute(port=options.port, folder=options.folder))
     return str(file)
 
 
 def _free_ports() -> tuple[int, int]:
-    """Two, had at once: one that is free again may be given out a second time."""
+    """Return two free ports. Both are bound at once, so the kernel cannot return one twice."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        socket.create_server(("127.0.0.1", 0)) as another,
+        socket.create_server(("127.0.0.1", 0)) as second,
     ):
-        return listener.getsockname()[1], another.getsockname()[1]
+        return listener.getsockname()[1], second.getsockname()[1]
 
 
-def _someone_listens(port: int) -> bool:
-    """Look into the kernel's table instead of connecting."""
-    listening = "0A"
+def _is_listening(port: int) -> bool:
+    """Read the kernel's table of sockets instead of connecting."""
+    listening = "0A"  # TCP_LISTEN
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[3] == listening and int(fields[1].rpartition(":")[2], 16) == port:

@@ -1,1 +1,1 @@
-"""The full-screen client at a terminal of its own, met as a person meets it: keys and rows."""
+"""The full-screen client on a pseudo-terminal: keys go in, drawn text comes out."""

@@ -1,4 +1,4 @@
-"""The least that Textual can do: a word on the screen, and the letter of the last key."""
+"""The smallest Textual app: one word on the screen, replaced by the letter of the last key."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from textual.widgets import Static
 
 
 class EmptyApp(App[None]):
-    """What an app of ours is compared with: the library's own time, and the machine's noise."""
+    """A baseline: the time that the library takes, and the noise of the machine."""
 
     def compose(self) -> ComposeResult:
-        """One word."""
+        """Compose one word."""
         yield Static("ready")
 
     def on_key(self, event: events.Key) -> None:
-        """Show a letter as it was typed."""
+        """Show the typed letter."""
         if event.character is not None:
             self.query_one(Static).update(event.character)
 

@@ -1,4 +1,4 @@
-"""A pseudo-terminal with a full-screen program in it: keys in, bytes out, and when they came."""
+"""A pseudo-terminal that runs a full-screen program and records when output appears."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ from benchmarks.machine import SERVER_CORE, pin
 
 ROWS: Final = 40
 COLUMNS: Final = 140
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
+"""Seconds."""
+
 _KEPT: Final = 1 << 16
-"""Bytes of the output that are kept: words are looked for in what came last."""
+"""Bytes of the output that are kept. Only they are searched."""
 
 
 class Terminal:
-    """Runs `command` with `folder` as its home, on the core that servers are held on."""
+    """A terminal that runs `command` with `folder` as its home, pinned to the servers' core."""
 
     def __init__(self, command: Sequence[str], folder: Path, project: Path) -> None:
-        self._ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
             command,
             cwd=project,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
             env={**os.environ, **home, "TERM": "xterm-256color", "PYTHONPATH": str(project)},
             start_new_session=True,
         )
-        os.close(theirs)
+        os.close(slave)
         pin(self._process.pid, SERVER_CORE)
         self._drawn = b""
 
@@ -58,47 +60,47 @@ class Terminal:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        os.close(self._ours)
+        os.close(self._master)
 
     @property
     def process(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._process.pid
 
-    def press(self, keys: bytes) -> None:
-        """Type; what was drawn before is forgotten."""
+    def send_keys(self, keys: bytes) -> None:
+        """Send keys, and forget the output before them."""
         self._drawn = b""
-        os.write(self._ours, keys)
+        os.write(self._master, keys)
 
-    def until(self, words: bytes) -> float:
-        """Wait until these words were drawn; when they were. Raises `BenchmarkError` if never."""
-        patience = time.perf_counter() + _PATIENCE
-        while words not in self._drawn:
-            left = patience - time.perf_counter()
+    def wait_for(self, text: bytes) -> float:
+        """Wait until a text is drawn. Return the time. Raise `BenchmarkError` at a timeout."""
+        deadline = time.perf_counter() + _TIMEOUT
+        while text not in self._drawn:
+            left = deadline - time.perf_counter()
             if left <= 0 or not self._read(left):
-                raise BenchmarkError(f"the client never drew {words!r}: {self._drawn[-300:]!r}")
+                raise BenchmarkError(f"the client never drew {text!r}: {self._drawn[-300:]!r}")
         return time.perf_counter()
 
-    def watch(self, seconds: float) -> None:
-        """Let it draw for so long."""
-        until = time.perf_counter() + seconds
-        while (left := until - time.perf_counter()) > 0:
+    def read_for(self, seconds: float) -> None:
+        """Read the output for some seconds, so that the program can draw."""
+        deadline = time.perf_counter() + seconds
+        while (left := deadline - time.perf_counter()) > 0:
             self._read(left)
 
-    def wait(self) -> None:
-        """Wait until it has ended."""
-        while self._read(_PATIENCE):
+    def wait_for_exit(self) -> None:
+        """Wait until the program has ended."""
+        while self._read(_TIMEOUT):
             pass
-        self._process.wait(_PATIENCE)
+        self._process.wait(_TIMEOUT)
 
-    def _read(self, patience: float) -> bool:
-        """Take what was drawn; False where there will be nothing more."""
-        if not select.select([self._ours], [], [], patience)[0]:
+    def _read(self, timeout: float) -> bool:
+        """Read output if there is any. Return False at the end of the output."""
+        if not select.select([self._master], [], [], timeout)[0]:
             return True
         try:
-            drawn = os.read(self._ours, 1 << 16)
+            drawn = os.read(self._master, 1 << 16)
         except OSError as error:
-            if error.errno != errno.EIO:  # nobody is at the other end any more
+            if error.errno != errno.EIO:  # EIO: the program has closed the terminal
                 raise
             return False
         self._drawn = (self._drawn + drawn)[-_KEPT:]

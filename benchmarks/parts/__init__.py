@@ -1,4 +1,4 @@
-"""The parts of the benchmark, in the order in which they are measured."""
+"""The parts of the benchmark in the order of measurement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from benchmarks.bench import Part
 from benchmarks.parts import (
     client,
-    crowd,
+    connections,
     growth,
     latency,
     logins,
@@ -22,10 +22,10 @@ PARTS: Final[tuple[Part, ...]] = (
     latency.PART,
     stalled.PART,
     logins.PART,
-    crowd.PART,
+    connections.PART,
     growth.PART,
     storms.JOINS,
-    storms.DEPARTURES,
+    storms.DISCONNECTS,
     tls.PART,
     client.PART,
 )

@@ -1,4 +1,4 @@
-"""What a message costs, by subscribers, rooms, users in the room and idle connections."""
+"""Time per message by number of subscribers, rooms, users in the room and idle connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.servers import LOBBY
 
 SIZES: Final = (10, 30, 100, 300, 1000)
 SUBSCRIBERS: Final = 100
-"""Fixed, while something else grows."""
+"""Constant while another dimension grows."""
 
 RUN_SECONDS: Final = 0.25
 WARM_UP_SECONDS: Final = 0.05
@@ -19,24 +19,24 @@ FIRST: Final = 2_000
 
 
 class Dimension(NamedTuple):
-    """Something of which there may be more and more."""
+    """A number that grows."""
 
     name: str
     title: str
     idle_room: str | None
-    """Where those go who are added; None: they subscribe."""
+    """Room that the added clients join; None: they subscribe instead."""
 
 
 DIMENSIONS: Final = (
     Dimension("subscribers", "subscribers", None),
-    Dimension("rooms", "rooms, each with one person", "r%d"),
-    Dimension("users", "people in the room who do not subscribe", "bench"),
+    Dimension("rooms", "rooms, each with one user", "r%d"),
+    Dimension("users", "users in the room without a subscription", "bench"),
     Dimension("idle", "idle connections", ""),
 )
 
 
 def _measure(bench: Bench) -> None:
-    # A server for every size of every dimension: so that all can be interleaved.
+    # Each size of each dimension has its own server, so that all can be interleaved.
     with ExitStack() as stack:
         rooms: list[tuple[Dimension, int, Load]] = []
         for size in SIZES:
@@ -58,8 +58,8 @@ def _connect(bench: Bench, stack: ExitStack, dimension: Dimension, size: int) ->
     room = stack.enter_context(bench.load(server, clients))
     room.set_up()
     if dimension.idle_room is not None:
-        others = Clients(idle=size, first=FIRST, idle_room=dimension.idle_room)
-        stack.enter_context(bench.load(server, others)).set_up()
+        added = Clients(idle=size, first=FIRST, idle_room=dimension.idle_room)
+        stack.enter_context(bench.load(server, added)).set_up()
     room.run(WARM_UP_SECONDS, window=1)
     return room
 
@@ -68,4 +68,4 @@ def _subscribers(dimension: Dimension, size: int) -> int:
     return size if dimension.idle_room is None else SUBSCRIBERS
 
 
-PART: Final = Part("growth", "What a message costs", _measure, 17, 5.8)
+PART: Final = Part("growth", "Time per message", _measure, 17, 5.8)

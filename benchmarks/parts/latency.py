@@ -1,4 +1,4 @@
-"""Latency at a steady pace, alone and with thousands of idle connections beside."""
+"""Latency at a constant rate, alone and with thousands of idle connections."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ IDLE_FROM: Final = 1_000
 MEASURES: Final = ("p50_ms", "p99_ms", "max_ms")
 
 
-def note_latency(bench: Bench, scenario: str, server: str, result: Result) -> None:
-    """Note the measures of a paced run."""
+def record_latency(bench: Bench, scenario: str, server: str, result: Result) -> None:
+    """Record the measures of a paced run."""
     for measure in MEASURES:
         bench.figures.add(scenario, server, measure, result[measure])
 
@@ -34,8 +34,8 @@ def _measure(bench: Bench) -> None:
             ("paced", server.kind.name, _connect_room(bench, stack, server))
             for server in bench.start_installed(CHAT_SERVERS)
         ]
-        # Before the crowds are there: some servers look at each of their clients once a second,
-        # and others on the same core wait for that.
+        # Before the idle clients connect: some servers check each of their clients once a second,
+        # and the other servers on the same core wait for that.
         _pace(bench, rooms)
     with ExitStack() as stack:
         rooms = []
@@ -46,8 +46,8 @@ def _measure(bench: Bench) -> None:
             try:
                 idle.set_up()
             except SetUpError as error:
-                bench.warn(f"not with {IDLE:,} idle connections: {error}")
-                bench.figures.absent[f"paced-idle/{server.kind.name}"] = "did not admit them"
+                bench.warn(f"no figure with {IDLE:,} idle connections: {error}")
+                bench.figures.absent[f"paced-idle/{server.kind.name}"] = "did not accept them"
             else:
                 rooms.append(("paced-idle", server.kind.name, room))
         _pace(bench, rooms)
@@ -56,9 +56,9 @@ def _measure(bench: Bench) -> None:
 def _pace(bench: Bench, rooms: Sequence[tuple[str, str, Load]]) -> None:
     """Measure each room once a repetition."""
     for rep in bench.repetitions():
-        # Nobody comes always after the same neighbour, which left its traces in the caches.
+        # A random order: no server always runs after the same one, which has filled the caches.
         for scenario, server, load in Random(rep).sample(rooms, len(rooms)):
-            note_latency(bench, scenario, server, load.pace(SECONDS, RATE))
+            record_latency(bench, scenario, server, load.pace(SECONDS, RATE))
 
 
 def _connect_room(bench: Bench, stack: ExitStack, server: Server) -> Load:
@@ -68,4 +68,4 @@ def _connect_room(bench: Bench, stack: ExitStack, server: Server) -> Load:
     return load
 
 
-PART: Final = Part("latency", "Latency at 100 messages a second", _measure, 30, 27)
+PART: Final = Part("latency", "Latency at 100 messages per second", _measure, 30, 27)

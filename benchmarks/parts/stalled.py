@@ -1,4 +1,4 @@
-"""A receiver that never reads: how long it delays those who do."""
+"""A receiver that never reads: how long it delays the receivers that do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmarks.servers import CHAT_SERVERS, LOBBY, Server
 CLIENTS: Final = Clients(publishers=1, receivers=20, stalled=1, size=400)
 RATE: Final = 2_500
 SECONDS: Final = 5.0
-"""Four megabytes and more: what the kernel keeps for the one who never reads has to be full."""
+"""Over four megabytes: enough to fill the kernel's buffers of the stalled receiver."""
 
 PEER_REPS: Final = 2
-"""They cut nobody in that time and take it all; more repetitions would tell nothing new."""
+"""The peers never cut a receiver in that time. More repetitions would show nothing new."""
 
 TIMEOUT: Final = 1.0
-"""A room that was silent for so long has stopped."""
+"""Seconds without a delivery after which deliveries count as stopped."""
 
 
 def _measure(bench: Bench) -> None:
@@ -33,7 +33,7 @@ def _measure_server(bench: Bench, server: Server) -> None:
         load.set_up()
         load.begin(f"pace seconds={SECONDS} rate={RATE} until_cut=1 timeout={TIMEOUT}")
         result = load.result(may_lose=True)
-    # Whoever stops delivering has no worst delay: the others would wait for ever.
+    # If deliveries stopped, there is no worst delay: the others would wait forever.
     stopped = result["missing"] > 0
     bench.figures.add("stalled", server.kind.name, "stopped", stopped)
     bench.figures.add("stalled", server.kind.name, "cut", result["cut"])

@@ -1,4 +1,4 @@
-"""A thousand clients who do the same thing at once: all change the room, or all go."""
+"""A thousand clients that act at once: all change the room, or all disconnect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.bench import Bench, Part
 from benchmarks.load import Clients
-from benchmarks.parts.latency import note_latency
+from benchmarks.parts.latency import record_latency
 from benchmarks.servers import LOBBY
 
 CROWD: Final = 1_000
@@ -15,7 +15,8 @@ FIRST: Final = 2_000
 ROOM: Final = Clients(publishers=1, receivers=100)
 RATE: Final = 100
 SECONDS: Final = 1.5
-INTO_THE_RUN: Final = 0.4
+DISCONNECT_AFTER: Final = 0.4
+"""Seconds from the beginning of a run to the disconnects."""
 
 
 def _measure_joins(bench: Bench) -> None:
@@ -28,20 +29,22 @@ def _measure_joins(bench: Bench) -> None:
         crowd.result()
         for rep in bench.repetitions():
             crowd.begin(f"join room=storm{rep}")
-            note_latency(bench, "joins", LOBBY.name, crowd.result())
+            record_latency(bench, "joins", LOBBY.name, crowd.result())
 
 
-def _measure_departures(bench: Bench) -> None:
+def _measure_disconnects(bench: Bench) -> None:
     with bench.start(LOBBY) as server, bench.load(server, ROOM) as room:
         room.set_up()
         for _ in bench.repetitions():
-            note_latency(bench, "departures-without", LOBBY.name, room.pace(SECONDS, RATE))
+            record_latency(bench, "disconnects-baseline", LOBBY.name, room.pace(SECONDS, RATE))
             with bench.load(server, Clients(idle=CROWD, first=FIRST)) as crowd:
                 crowd.set_up()
                 room.begin(f"pace seconds={SECONDS} rate={RATE}")
-                time.sleep(INTO_THE_RUN)
-            note_latency(bench, "departures-beside", LOBBY.name, room.result())
+                time.sleep(DISCONNECT_AFTER)
+            record_latency(bench, "disconnects-loaded", LOBBY.name, room.result())
 
 
 JOINS: Final = Part("joins", "1,000 clients change the room at once", _measure_joins, 4, 2)
-DEPARTURES: Final = Part("departures", "1,000 clients go at once", _measure_departures, 1, 5)
+DISCONNECTS: Final = Part(
+    "disconnects", "1,000 clients disconnect at once", _measure_disconnects, 1, 5
+)

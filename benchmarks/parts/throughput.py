@@ -1,4 +1,4 @@
-"""Deliveries a second: one to many and many to many, by how much is under way at a time."""
+"""Deliveries per second: one to many and many to many, by number of messages in flight."""
 
 from __future__ import annotations
 
@@ -7,39 +7,45 @@ from typing import Final, NamedTuple
 
 from benchmarks.bench import Bench, Part
 from benchmarks.load import Clients, Load
-from benchmarks.servers import CEILING, CHAT_SERVERS, EVERYONE, Kind
+from benchmarks.servers import ALL_SERVERS, CEILING, CHAT_SERVERS, ServerKind
 
 RUN_SECONDS: Final = 0.4
 WARM_UP_SECONDS: Final = 0.1
 
 
 class Shape(NamedTuple):
-    """Who speaks to whom, and which windows are measured."""
+    """A number of publishers and receivers, and the windows to measure."""
 
     name: str
     title: str
     clients: Clients
     windows: tuple[int, ...]
-    servers: tuple[Kind, ...]
+    servers: tuple[ServerKind, ...]
 
 
 SHAPES: Final = (
-    Shape("one-to-100", "one to 100", Clients(publishers=1, receivers=100), (1, 50, 0), EVERYONE),
     Shape(
-        "one-to-1000", "one to 1,000", Clients(publishers=1, receivers=1000), (1, 50, 0), EVERYONE
+        "one-to-100", "one to 100", Clients(publishers=1, receivers=100), (1, 50, 0), ALL_SERVERS
     ),
-    # One thread that only writes has no publishers to hear: there is no ceiling of this shape.
+    Shape(
+        "one-to-1000",
+        "one to 1,000",
+        Clients(publishers=1, receivers=1000),
+        (1, 50, 0),
+        ALL_SERVERS,
+    ),
+    # The ceiling only writes and reads no publishers, so it cannot do this shape.
     Shape("all-to-all", "50 all-to-all", Clients(publishers=50, mesh=1), (1, 16, 0), CHAT_SERVERS),
 )
 
 
 def scenario(shape: str, window: int) -> str:
-    """The name under which a shape with a window is noted."""
+    """Return the scenario name of a shape with a window."""
     return f"{shape}/{window or 'pipelined'}"
 
 
 def window_title(window: int) -> str:
-    """How a window is called on the page."""
+    """Return the name of a window on the page."""
     return {0: "pipelined", 1: "one in flight"}.get(window, f"window {window}")
 
 
@@ -56,7 +62,7 @@ def _measure(bench: Bench) -> None:
         for rep in bench.repetitions():
             for shape in SHAPES:
                 for window in shape.windows:
-                    # Nobody comes always first, or always after the same neighbour.
+                    # Rotate the order: no server always runs first or after the same one.
                     turn = rep % len(shape.servers)
                     for kind in shape.servers[turn:] + shape.servers[:turn]:
                         if (shape.name, kind.name) in loads:
@@ -65,4 +71,4 @@ def _measure(bench: Bench) -> None:
                             bench.figures.add(name, kind.name, "per_second", result["per_second"])
 
 
-PART: Final = Part("throughput", "Deliveries a second", _measure, 12, 32)
+PART: Final = Part("throughput", "Deliveries per second", _measure, 12, 32)

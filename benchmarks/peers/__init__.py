@@ -1,1 +1,1 @@
-"""The other servers: a plain one of our protocol, and the settings of two IRC servers."""
+"""The peers: a naive server of Lobby's protocol, and configuration files of two IRC servers."""

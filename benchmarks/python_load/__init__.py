@@ -1,1 +1,1 @@
-"""The load generator in Python: slower than the one in C, and it speaks TLS."""
+"""The load generator in Python: slower than the one in C, but it speaks TLS."""

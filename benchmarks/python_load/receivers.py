@@ -1,4 +1,4 @@
-"""Receivers: one kind counts what comes without looking into it, the other reads every line."""
+"""Receivers: one kind counts bytes without reading them, the other checks every line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from benchmarks.accounts import name
-from benchmarks.python_load.records import Records
+from benchmarks.accounts import user_name
+from benchmarks.python_load.records import RecordCounter
 from chat_server.wire.stream import Stream
 
 _TEXT: Final = 100
@@ -23,13 +23,13 @@ _view: Final = memoryview(_buffer)
 
 
 def text_of(sequence: int) -> bytes:
-    """What the publisher says: a number, and filling as far as a sign that ends it."""
+    """Return the text of a message: its number, filler and an end mark."""
     return b"%08d " % sequence + b"x" * (_TEXT - 10) + b"$"
 
 
 @dataclass
 class Tally:
-    """What came, and what was wrong with it, since the beginning. The names are the page's."""
+    """Deliveries and faults since the start. The field names are those of the JSON result."""
 
     delivered: int = 0
     duplicates: int = 0
@@ -38,76 +38,76 @@ class Tally:
     closed: int = 0
 
     def faults(self) -> dict[str, int]:
-        """All but what was delivered."""
+        """Return all counts except the deliveries."""
         return {fault: n for fault, n in asdict(self).items() if fault != "delivered"}
 
 
 class Receiver(ABC):
-    """One of those who hear the publisher."""
+    """A subscriber of the publisher."""
 
     def __init__(self, author: int, tally: Tally) -> None:
-        self._head = b"] %s: " % name(author).encode()
+        self._head = b"] %s: " % user_name(author).encode()
         self._length = _STAMP_LENGTH + len(self._head) + _TEXT + 1
         self._tally = tally
         self.expected = 0
-        """Sequence number of the next message: this one's part of the stream is so long."""
+        """Sequence number of the next message."""
 
     @abstractmethod
-    def take(self) -> bool:
-        """Read what has come, never waiting. False at the end.
+    def receive(self) -> bool:
+        """Read what has arrived, without waiting. Return False at the end.
 
-        Raises `OSError` when broken, and `ValueError` where it is no TLS.
+        Raise `OSError` if the connection is broken, and `ValueError` if the data is not TLS.
         """
 
-    def finish(self, sent: int) -> None:  # noqa: B027  (nothing, for those who look at once)
-        """See what is wrong only as a whole, now that all of `sent` messages should be here."""
+    def finish(self, sent: int) -> None:  # noqa: B027  (a receiver that checks each line has done it)
+        """Count the faults that are visible only when all of `sent` messages have arrived."""
 
 
 class CountingReceiver(Receiver):
-    """Knows how many messages have come by their bytes alone. One more or one less is noticed."""
+    """A receiver that counts messages by their bytes. It notices one too many or too few."""
 
     def __init__(
         self, connected: socket.socket, author: int, tally: Tally, *, encrypted: bool
     ) -> None:
         super().__init__(author, tally)
         self._socket = connected
-        self._records = Records() if encrypted else None
+        self._records = RecordCounter() if encrypted else None
         self._bytes = 0
-        self._odd = False
+        self._has_partial_message = False
 
-    def take(self) -> bool:
-        """As `Receiver.take`."""
+    def receive(self) -> bool:
+        """See `Receiver.receive`."""
         size = self._socket.recv_into(_buffer)
         if not size:
             return False
-        self._bytes += size if self._records is None else self._records.take(_view[:size])
+        self._bytes += size if self._records is None else self._records.feed(_view[:size])
         messages = self._bytes // self._length
         self._tally.delivered += messages - self.expected
         self.expected = messages
         return True
 
     def finish(self, sent: int) -> None:
-        """A message that came twice, or something that is none."""
+        """Count messages beyond `sent` as duplicates, and a partial message as malformed."""
         self._tally.duplicates += max(0, self.expected - sent)
-        odd = self._bytes % self._length != 0
-        self._tally.malformed += odd and not self._odd
-        self._odd = odd
+        partial = self._bytes % self._length != 0
+        self._tally.malformed += partial and not self._has_partial_message
+        self._has_partial_message = partial
 
 
 class VerifyingReceiver(Receiver):
-    """Decrypts what comes, and sees that each line is whole, there once, and in order."""
+    """A receiver that decrypts the data and checks that each line is whole, once and in order."""
 
     def __init__(self, stream: Stream, author: int, tally: Tally) -> None:
         super().__init__(author, tally)
         self._stream = stream
         self._rest = b""
 
-    def take(self) -> bool:
-        """As `Receiver.take`."""
+    def receive(self) -> bool:
+        """See `Receiver.receive`."""
         while True:
             try:
                 data = self._stream.recv(0)
-            except TimeoutError:  # no whole record is there any more
+            except TimeoutError:  # no further whole record has arrived
                 return True
             if not data:
                 return False
@@ -127,7 +127,7 @@ class VerifyingReceiver(Receiver):
             self.expected = sequence + 1
 
     def _sequence(self, line: bytes) -> int | None:
-        """The number of a message; None for what is no message, to the last byte."""
+        """Return the number of a message, or None if any byte of the line is wrong."""
         text = line[_STAMP_LENGTH + len(self._head) :]
         try:
             sequence = int(text[:8])

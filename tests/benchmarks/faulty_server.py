@@ -1,4 +1,4 @@
-"""A chat server that does to one of its receivers what no server may do."""
+"""A chat server that delivers lines to one of its receivers with a fault."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from benchmarks.servers import LOBBY, Kind
+from benchmarks.servers import LOBBY, ServerKind
 from chat_server.wire.stream import Stream, TlsStream
 
 Fault = Callable[[int, bytes], list[bytes]]
-"""From the number of a message and its line to what the receiver is sent instead."""
+"""A function of a message's number and line. It returns the lines to send instead."""
 
 VICTIM = "u00001"
 
@@ -25,50 +25,50 @@ class _Client:
 
 
 class FaultyServer:
-    """Everybody is in one room and hears the first user."""
+    """A server with one room. Every client is subscribed to every publisher."""
 
-    kind: Kind = LOBBY
+    kind: ServerKind = LOBBY
 
     def __init__(self, fault: Fault, context: ssl.SSLContext | None = None) -> None:
-        """`context`: speak TLS."""
+        """`context`: the TLS context; None is plain text."""
         self._fault = fault
         self._context = context
         self._count = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._stop_here, self._stop_there = socket.socketpair()
+        self._stop_sender, self._stop_receiver = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._stop_there, selectors.EVENT_READ)
+        self._selector.register(self._stop_receiver, selectors.EVENT_READ)
         self._clients: list[_Client] = []
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
-    def last_words(self) -> str:
-        """Nothing: it has no log."""
+    def log_tail(self) -> str:
+        """Return nothing: this server has no log."""
         return ""
 
     def stop(self) -> None:
-        """End it, and everything that it has open."""
-        self._stop_here.send(b".")
+        """Stop the thread, and close every socket."""
+        self._stop_sender.send(b".")
         self._thread.join()
         self._selector.close()
         for client in self._clients:
             client.stream.close()
-        for channel in (self._listener, self._stop_here, self._stop_there):
+        for channel in (self._listener, self._stop_sender, self._stop_receiver):
             channel.close()
 
     def _serve(self) -> None:
         while True:
             for key, _ in self._selector.select():
-                if key.fileobj is self._stop_there:
+                if key.fileobj is self._stop_receiver:
                     return
                 if key.fileobj is self._listener:
-                    self._admit(self._listener.accept()[0])
+                    self._accept(self._listener.accept()[0])
                 else:
                     self._read(key.data)
 
-    def _admit(self, connection: socket.socket) -> None:
+    def _accept(self, connection: socket.socket) -> None:
         stream = Stream(connection)
         if self._context is not None:
             stream = TlsStream(connection, self._context, server_side=True)
@@ -88,22 +88,22 @@ class FaultyServer:
             return
         *lines, client.rest = (client.rest + data).split(b"\n")
         for line in lines:
-            self._take(client, line)
+            self._process_line(client, line)
 
-    def _take(self, client: _Client, line: bytes) -> None:
-        words = line.split()
-        match words:
+    def _process_line(self, client: _Client, line: bytes) -> None:
+        fields = line.split()
+        match fields:
             case [b"LOGIN", name, _]:
                 client.name = name.decode()
-                answer = b"[SERVER] Login successful"
+                reply = b"[SERVER] Login successful"
             case [b"/join", room]:
-                answer = b"[SERVER] Joined room '%s'" % room
+                reply = b"[SERVER] Joined room '%s'" % room
             case [b"/subscribe", name]:
-                answer = b"[SERVER] Subscribed to " + name
+                reply = b"[SERVER] Subscribed to " + name
             case _:
                 self._publish(client.name, line)
                 return
-        client.stream.send_all(answer + b"\n")
+        client.stream.send_all(reply + b"\n")
 
     def _publish(self, author: str, text: bytes) -> None:
         line = b"[12:00:00] %s: %s\n" % (author.encode(), text)

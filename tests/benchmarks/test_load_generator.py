@@ -1,4 +1,4 @@
-"""No load generator believes a server: whatever a receiver gets wrong ends the benchmark."""
+"""The load generators detect every fault in the deliveries of a server."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from tests.certificates import server_context
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load generators need epoll")
 
 AT = 5
-"""The message that something happens to."""
+"""Number of the message with the fault."""
 
-held_back: list[bytes] = []
+delayed: list[bytes] = []
 
 
-def nothing_wrong(_: int, line: bytes) -> list[bytes]:
+def no_fault(_: int, line: bytes) -> list[bytes]:
     return [line]
 
 
-def twice(number: int, line: bytes) -> list[bytes]:
+def duplicated(number: int, line: bytes) -> list[bytes]:
     return [line, line] if number == AT else [line]
 
 
-def never(number: int, line: bytes) -> list[bytes]:
+def lost(number: int, line: bytes) -> list[bytes]:
     return [] if number == AT else [line]
 
 
-def after_the_next(number: int, line: bytes) -> list[bytes]:
+def reordered(number: int, line: bytes) -> list[bytes]:
     if number == AT:
-        held_back.append(line)
+        delayed.append(line)
         return []
-    return [line, held_back.pop()] if held_back else [line]
+    return [line, delayed.pop()] if delayed else [line]
 
 
-def cut(number: int, line: bytes) -> list[bytes]:
+def truncated(number: int, line: bytes) -> list[bytes]:
     return [line[:-20], b"\n"] if number == AT else [line]
 
 
-def joined_to_the_next(number: int, line: bytes) -> list[bytes]:
+def without_line_feed(number: int, line: bytes) -> list[bytes]:
     return [line.rstrip()] if number == AT else [line]
 
 
-def with_another_letter(number: int, line: bytes) -> list[bytes]:
+def with_changed_letter(number: int, line: bytes) -> list[bytes]:
     return [line.replace(b"xxx$", b"xox$")] if number == AT else [line]
 
 
-def from_somebody_else(number: int, line: bytes) -> list[bytes]:
+def from_another_user(number: int, line: bytes) -> list[bytes]:
     return [line.replace(b"u00000", b"u00002")] if number == AT else [line]
 
 
@@ -71,12 +71,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Programs]
     return compile_once
 
 
-RunBeside = Callable[[Fault], Result]
+RunWithFault = Callable[[Fault], Result]
 
 
 @pytest.fixture
-def beside() -> Iterator[Callable[[Sequence[str], Clients | PythonClients, Fault], Result]]:
-    """Give a function that runs a load on a server with a fault."""
+def run_load() -> Iterator[Callable[[Sequence[str], Clients | PythonClients, Fault], Result]]:
+    """Return a function that runs a load on a server with a fault."""
     servers: list[FaultyServer] = []
 
     def run(program: Sequence[str], clients: Clients | PythonClients, fault: Fault) -> Result:
@@ -94,107 +94,107 @@ def beside() -> Iterator[Callable[[Sequence[str], Clients | PythonClients, Fault
 
 
 @pytest.fixture(params=["C", "Python", "Python, TLS"])
-def run_beside(
+def run_with_fault(
     request: pytest.FixtureRequest,
     require_program: Callable[[str], Path],
     compiled: Callable[[], Programs],
-    beside: Callable[[Sequence[str], Clients | PythonClients, Fault], Result],
-) -> RunBeside:
-    """Give a function that runs one publisher and two receivers on a server with a fault.
+    run_load: Callable[[Sequence[str], Clients | PythonClients, Fault], Result],
+) -> RunWithFault:
+    """Return a function that runs one publisher and two receivers on a server with a fault.
 
-    The first receiver, which the fault is done to, reads what it gets.
+    The first receiver, which gets the faulty lines, checks every line.
     """
     if request.param == "C":
         require_program("cc")
         program = [str(compiled().load)]
-        return lambda fault: beside(program, Clients(publishers=1, receivers=2), fault)
+        return lambda fault: run_load(program, Clients(publishers=1, receivers=2), fault)
     encrypted = int(request.param == "Python, TLS")
     clients = PythonClients(encrypted=encrypted, publishers=1, receivers=2, verified=1)
-    return lambda fault: beside(PYTHON_LOAD, clients, fault)
+    return lambda fault: run_load(PYTHON_LOAD, clients, fault)
 
 
 @pytest.fixture(params=["plain", "TLS"])
-def run_counting_beside(
+def run_counting_with_fault(
     request: pytest.FixtureRequest,
-    beside: Callable[[Sequence[str], Clients | PythonClients, Fault], Result],
-) -> RunBeside:
-    """As `run_beside`, with receivers that only count."""
+    run_load: Callable[[Sequence[str], Clients | PythonClients, Fault], Result],
+) -> RunWithFault:
+    """Return a function like `run_with_fault`, with receivers that only count."""
     encrypted = int(request.param == "TLS")
     clients = PythonClients(encrypted=encrypted, publishers=1, receivers=2)
-    return lambda fault: beside(PYTHON_LOAD, clients, fault)
+    return lambda fault: run_load(PYTHON_LOAD, clients, fault)
 
 
-def test_a_server_that_does_everything_right_gets_its_figure(run_beside: RunBeside) -> None:
-    result = run_beside(nothing_wrong)
+def test_load_generator_measures_a_correct_server(run_with_fault: RunWithFault) -> None:
+    result = run_with_fault(no_fault)
     assert result["delivered"] > 2 * AT
     assert result["per_second"] > 0
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
-        (twice, "duplicates 1"),
-        (never, "missing 1, gaps 1"),
-        (after_the_next, "gaps 1"),
-        (cut, "malformed 1"),
-        (joined_to_the_next, "malformed 1"),
-        (with_another_letter, "malformed 1"),
-        (from_somebody_else, "malformed 1"),
+        (duplicated, "duplicates 1"),
+        (lost, "missing 1, gaps 1"),
+        (reordered, "gaps 1"),
+        (truncated, "malformed 1"),
+        (without_line_feed, "malformed 1"),
+        (with_changed_letter, "malformed 1"),
+        (from_another_user, "malformed 1"),
     ],
 )
-def test_one_wrong_line_among_many_is_an_error(
-    run_beside: RunBeside, fault: Fault, told: str
+def test_load_generator_detects_one_faulty_line(
+    run_with_fault: RunWithFault, fault: Fault, expected: str
 ) -> None:
     with pytest.raises(DeliveryError) as caught:
-        run_beside(fault)
-    assert told in str(caught.value)
+        run_with_fault(fault)
+    assert expected in str(caught.value)
 
 
-def test_who_only_counts_has_its_figure_too(run_counting_beside: RunBeside) -> None:
-    result = run_counting_beside(nothing_wrong)
+def test_counting_receiver_measures_a_correct_server(run_counting_with_fault: RunWithFault) -> None:
+    result = run_counting_with_fault(no_fault)
     assert result["delivered"] > 2 * AT
     assert result["per_second"] > 0
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "expected"),
     [
-        (twice, "duplicates 1"),
-        (never, "missing 1"),
-        (cut, "malformed 1"),
+        (duplicated, "duplicates 1"),
+        (lost, "missing 1"),
+        (truncated, "malformed 1"),
     ],
 )
-def test_who_only_counts_notices_what_is_too_much_or_too_little(
-    run_counting_beside: RunBeside, fault: Fault, told: str
+def test_counting_receiver_detects_too_many_or_too_few_bytes(
+    run_counting_with_fault: RunWithFault, fault: Fault, expected: str
 ) -> None:
     with pytest.raises(DeliveryError) as caught:
-        run_counting_beside(fault)
-    assert told in str(caught.value)
+        run_counting_with_fault(fault)
+    assert expected in str(caught.value)
 
 
-def test_a_server_that_admits_nobody_is_an_error(
+def test_load_generator_reports_a_server_that_does_not_listen(
     require_program: Callable[[str], Path], compiled: Callable[[], Programs]
 ) -> None:
     require_program("cc")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and does not listen
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
 
-        class Nobody:
+        class NotListening:
             kind = LOBBY
-            port: int = taken.getsockname()[1]
+            port: int = bound.getsockname()[1]
 
-            def last_words(self) -> str:
-                return "it never started"
+            def log_tail(self) -> str:
+                return "it did not start"
 
         with (
-            Load([str(compiled().load)], Nobody(), Clients(idle=1), pinned=False) as load,
+            Load([str(compiled().load)], NotListening(), Clients(idle=1), pinned=False) as load,
             pytest.raises(SetUpError) as caught,
         ):
             load.set_up()
-    assert "it never started" in str(caught.value)
+    assert "it did not start" in str(caught.value)
 
 
-def test_without_a_compiler_it_says_so_in_one_line(
+def test_compile_programs_reports_a_missing_compiler_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

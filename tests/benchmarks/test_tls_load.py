@@ -1,4 +1,4 @@
-"""The load that speaks TLS at the real server: the same figures as in plain text, each whole."""
+"""The load generator in Python against the real server, in plain text and with TLS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.accounts import write_accounts
 from benchmarks.load import PYTHON_LOAD, Load, PythonClients
-from benchmarks.machine import processor_seconds
+from benchmarks.machine import cpu_seconds
 from benchmarks.native import Programs
 from benchmarks.servers import LOBBY, Server, start_server
 
@@ -19,9 +19,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load genera
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    none = Programs(folder, folder)
+    unused = Programs(folder, folder)
     accounts = write_accounts(folder)
-    with start_server(LOBBY, none, accounts, folder, clients=50, pinned=False, tls=True) as server:
+    with start_server(
+        LOBBY, unused, accounts, folder, clients=50, pinned=False, tls=True
+    ) as server:
         yield server
 
 
@@ -36,17 +38,15 @@ def load(request: pytest.FixtureRequest, server: Server) -> Iterator[Load]:
 
 
 @pytest.mark.parametrize("window", [1, 50])
-def test_what_is_published_comes_to_those_who_count_and_to_who_verifies(
-    load: Load, window: int
-) -> None:
-    for _ in range(2):  # one run goes on where the other ended
+def test_python_load_delivers_every_message_to_every_receiver(load: Load, window: int) -> None:
+    for _ in range(2):  # the second run continues where the first ended
         result = load.run(0.1, window)
         assert result["delivered"] > 5 * window
         assert result["delivered"] % 5 == 0
 
 
-def test_a_visit_takes_the_server_some_time(load: Load, server: Server) -> None:
-    before = processor_seconds(server.process.pid)
-    result = load.visit(0.1)
-    assert result["visits"] >= 8
-    assert processor_seconds(server.process.pid) - before > 0
+def test_python_load_reconnect_counts_connections(load: Load, server: Server) -> None:
+    before = cpu_seconds(server.process.pid)
+    result = load.reconnect(0.1)
+    assert result["connections"] >= 8
+    assert cpu_seconds(server.process.pid) - before > 0

@@ -1,4 +1,4 @@
-"""One publisher and its receivers: what is measured, and whether everything came."""
+"""One publisher and its receivers: measure deliveries, and check that every message arrives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import select
 import time
 from typing import Final
 
-from benchmarks.python_load.entry import Client, Entered
+from benchmarks.python_load.login import Client, LoggedIn
 from benchmarks.python_load.receivers import (
     CountingReceiver,
     Receiver,
@@ -16,30 +16,30 @@ from benchmarks.python_load.receivers import (
 )
 from chat_server.wire.stream import TlsStream
 
-_SETTLING: Final = 0.02
-"""Seconds in which nothing more may come when everything has come."""
+_SETTLE_SECONDS: Final = 0.02
+"""Time without data after all messages have arrived. More data would be a fault."""
 
 
-class Room:
-    """One thread that writes, and reads what has come to all of the receivers."""
+class FanOut:
+    """A single thread that publishes, and reads the data of all receivers."""
 
-    def __init__(self, entered: Entered, *, author: int, verified: int) -> None:
-        """`author`: the number of the publisher; the first `verified` receivers verify."""
-        self._publisher = entered.publisher
+    def __init__(self, logged_in: LoggedIn, *, author: int, verified: int) -> None:
+        """`author`: the number of the publisher. The first `verified` receivers check each line."""
+        self._publisher = logged_in.publisher
         self._tally = Tally()
         self._sent = 0
         self._received = 0
         """Every receiver has got so many messages."""
         self._poll = select.epoll()
         self._receivers: dict[int, Receiver] = {}
-        self._idle = entered.idle
-        for place, client in enumerate(entered.receivers):
+        self._idle = logged_in.idle
+        for index, client in enumerate(logged_in.receivers):
             self._poll.register(client.socket, select.EPOLLIN)
             file = client.socket.fileno()
-            self._receivers[file] = self._receiver(client, author, verify=place < verified)
+            self._receivers[file] = self._receiver(client, author, verify=index < verified)
         self._members = tuple(self._receivers.values())
-        self._at = {0: len(self._members)}
-        """So many receivers expect that message next."""
+        self._expecting = {0: len(self._members)}
+        """Number of receivers that expect a sequence number next."""
 
     def _receiver(self, client: Client, author: int, *, verify: bool) -> Receiver:
         if verify:
@@ -48,22 +48,22 @@ class Room:
         return CountingReceiver(client.socket, author, self._tally, encrypted=encrypted)
 
     def run(self, seconds: float, window: int, timeout: float) -> dict[str, float]:
-        """Publish for so long, at most `window` messages ahead of the slowest receiver.
+        """Publish for some seconds, at most `window` messages ahead of the slowest receiver.
 
-        Ends when everything has come, or nothing has for `timeout` seconds.
+        The run ends when all messages have arrived, or when none arrives for `timeout` seconds.
         """
         before = self._tally.delivered
         begun = progress_at = time.perf_counter()
         while (now := time.perf_counter()) < begun + seconds or self._received < self._sent:
             if now < begun + seconds and not self._publish(window):
                 break
-            if self._take(0.05):
+            if self._receive(0.05):
                 progress_at = now
             elif now > progress_at + timeout:
                 break
         elapsed = time.perf_counter() - begun
         delivered = self._tally.delivered - before
-        while self._take(_SETTLING):
+        while self._receive(_SETTLE_SECONDS):
             pass
         for receiver in self._members:
             receiver.finish(self._sent)
@@ -77,37 +77,37 @@ class Room:
         }
 
     def _publish(self, window: int) -> bool:
-        """Fill the window; False where the publisher was cut."""
+        """Fill the window. Return False if the server closed the publisher's connection."""
         assert self._publisher is not None
-        last = self._received + window
-        if self._sent < last:
-            texts = [text_of(number) for number in range(self._sent, last)]
+        end = self._received + window
+        if self._sent < end:
+            texts = [text_of(number) for number in range(self._sent, end)]
             try:
-                self._publisher.say(b"\n".join(texts))
+                self._publisher.send(b"\n".join(texts))
             except OSError:
                 self._tally.closed += 1
                 return False
-            self._sent = last
+            self._sent = end
         return True
 
-    def _take(self, patience: float) -> bool:
-        """Read what has come; False where nothing came in so many seconds."""
-        ready = self._poll.poll(patience)
-        at = self._at
+    def _receive(self, timeout: float) -> bool:
+        """Read what has arrived. Return False if nothing arrived within `timeout` seconds."""
+        ready = self._poll.poll(timeout)
+        expecting = self._expecting
         for file, _ in ready:
             receiver = self._receivers[file]
             before = receiver.expected
             try:
-                there = receiver.take()
-            except (OSError, ValueError):  # broken, or no TLS any more
-                there = False
-            if not there:
+                is_open = receiver.receive()
+            except (OSError, ValueError):  # the connection is broken, or the data is not TLS
+                is_open = False
+            if not is_open:
                 self._tally.closed += 1
                 self._poll.unregister(file)
             if receiver.expected != before:
-                at[before] -= 1
-                at[receiver.expected] = at.get(receiver.expected, 0) + 1
-        while self._received < self._sent and not at.get(self._received):
-            at.pop(self._received, None)
+                expecting[before] -= 1
+                expecting[receiver.expected] = expecting.get(receiver.expected, 0) + 1
+        while self._received < self._sent and not expecting.get(self._received):
+            expecting.pop(self._received, None)
             self._received += 1
         return bool(ready)

@@ -1,4 +1,4 @@
-"""Somebody who talks at a rate: numbered messages over a socket, from a thread."""
+"""A publisher that sends numbered messages at a rate, from a thread."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import time
 from types import TracebackType
 from typing import Final
 
-_TURN: Final = 0.01
-"""Seconds between two writes: at 5,000 a second, 50 messages each."""
+_WRITE_INTERVAL: Final = 0.01
+"""Seconds between two writes. At 5,000 messages per second, a write has 50 messages."""
 
-_FILLING: Final = (
+_FILLER: Final = (
     " and so on, as people talk, about this and that and the weather of tomorrow morning"
 )
 
 
-class Talker:
-    """Signed in from the beginning; says nothing but what `talk` asks for."""
+class Publisher:
+    """A client that is logged in and sends only the messages that the caller asks for."""
 
     def __init__(self, port: int, user: str, password: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
-        self._said = 0
+        self._sent = 0
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         with self._socket.makefile("rb") as lines:
@@ -29,7 +29,7 @@ class Talker:
             while b"Login successful" not in lines.readline():
                 pass
 
-    def __enter__(self) -> Talker:
+    def __enter__(self) -> Publisher:
         return self
 
     def __exit__(
@@ -42,32 +42,32 @@ class Talker:
         self._socket.close()
 
     @property
-    def said(self) -> int:
-        """How many messages were said."""
-        return self._said
+    def sent(self) -> int:
+        """The number of messages sent."""
+        return self._sent
 
-    def say(self, number: int) -> None:
-        """Say so many, as fast as they are taken."""
-        lines = (f"{n} {_FILLING}\n" for n in range(self._said, self._said + number))
+    def publish(self, number: int) -> None:
+        """Send `number` messages, as fast as the server accepts them."""
+        lines = (f"{n} {_FILLER}\n" for n in range(self._sent, self._sent + number))
         self._socket.sendall("".join(lines).encode())
-        self._said += number
+        self._sent += number
 
-    def talk(self, rate: int) -> None:
-        """Say `rate` messages a second until `stop`."""
+    def start(self, rate: int) -> None:
+        """Send `rate` messages per second until `stop`."""
         self._stopped.clear()
-        self._thread = threading.Thread(target=self._talk, args=(rate,))
+        self._thread = threading.Thread(target=self._send_at_rate, args=(rate,))
         self._thread.start()
 
     def stop(self) -> None:
-        """Say no more."""
+        """Stop sending."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
-    def _talk(self, rate: int) -> None:
-        begun, before = time.perf_counter(), self._said
-        while not self._stopped.wait(_TURN):
-            due = int((time.perf_counter() - begun) * rate) - (self._said - before)
+    def _send_at_rate(self, rate: int) -> None:
+        begun, before = time.perf_counter(), self._sent
+        while not self._stopped.wait(_WRITE_INTERVAL):
+            due = int((time.perf_counter() - begun) * rate) - (self._sent - before)
             if due > 0:
-                self.say(due)
+                self.publish(due)

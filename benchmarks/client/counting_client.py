@@ -1,7 +1,8 @@
-"""The client as it is, and at its end the number of messages that reached its model, in order.
+"""The unchanged client, which also counts the messages that reach its model.
 
-Called as `counted_client.py FILE ARGUMENTS OF THE CLIENT`. A text under test begins with its
-number; what comes twice, or not after its predecessor, is told as a fault.
+Usage: `counting_client.py FILE CLIENT_ARGUMENTS`. Each message text begins with its number. A
+message that is duplicated, or does not follow its predecessor, counts as a fault. At exit, the
+counts are written to FILE.
 """
 
 from __future__ import annotations
@@ -15,35 +16,37 @@ from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 
 
-class _Count:
+class _Counter:
+    """Number of messages, and of messages out of order."""
+
     def __init__(self) -> None:
         self.messages = 0
         self.faults = 0
 
-    def take(self, text: str) -> None:
+    def add(self, text: str) -> None:
         self.faults += int(text.split(" ", 1)[0]) != self.messages
         self.messages += 1
 
 
-def _counted(count: _Count) -> None:
+def _count_messages(counter: _Counter) -> None:
     apply = ChatModel.apply
 
     def counting(self: ChatModel, event: events.Event) -> None:
         apply(self, event)
         if isinstance(event, events.MessageArrived):
-            count.take(event.message.text)
+            counter.add(event.message.text)
 
     ChatModel.apply = counting  # type: ignore[method-assign]
 
 
 def main() -> None:
-    """Run until somebody leaves."""
-    count = _Count()
-    _counted(count)
+    """Run the client until the user quits it."""
+    counter = _Counter()
+    _count_messages(counter)
     try:
         program.main(sys.argv[2:])
     finally:
-        Path(sys.argv[1]).write_text(json.dumps(vars(count)))
+        Path(sys.argv[1]).write_text(json.dumps(vars(counter)))
 
 
 if __name__ == "__main__":
