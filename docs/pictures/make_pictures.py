@@ -1,8 +1,8 @@
-"""Draws the pictures of the README: the real client at a real server, with an evening's talk.
+"""Draw the pictures of the README from the real client, connected to a real server.
 
-`make picture` runs it. It writes login.svg, chat.svg, light.svg and narrow.svg beside itself.
-Names, times and the round trip are always the same, so that a picture only changes when the client
-does.
+`make picture` runs this script. It writes login.svg, chat.svg, light.svg and narrow.svg into its
+own folder. Names, times and the latency are constant, so that a picture changes only when the
+client changes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ IN_OTHER_ROOMS: Final = {"frank": "dev", "grace": "dev", "heidi": "dev", "ivan":
 IN_THE_LOBBY: Final = ("bob", "carol", "erin")
 FOLLOWED: Final = ("bob", "carol", "dan", "grace")
 
-TALK: Final = (
+SCRIPT: Final = (
     ("20:58:10", "carol", "good evening, everyone"),
     ("20:58:41", "alice", "hello carol! back from the trip?"),
     ("20:59:02", "carol", "an hour ago, and already at the keyboard"),
@@ -66,7 +66,7 @@ TALK: Final = (
         "that does not always come",
     ),
     ("21:04:31", "bob", "then let it wait for the event instead"),
-    ("21:05:00", "dan", ""),  # comes
+    ("21:05:00", "dan", ""),  # connects
     ("21:05:12", "dan", "hello from netcat!"),
     ("21:06:30", "alice", "hi dan"),
     ("21:07:15", "grace", "/msg alice lunch tomorrow?"),
@@ -75,50 +75,50 @@ TALK: Final = (
     ("21:09:37", "bob", "merged. alice, it is green again"),
     ("21:09:50", "alice", "thanks, both of you!"),
 )
-"""Time, author, text. What alice says last is still on its way."""
+"""Time, author, text. The last message of alice is still pending."""
 
 
-class Clock(datetime):
-    """The time of the picture, for the server and the client alike."""
+class PictureClock(datetime):
+    """The time of the picture, for the server and the client."""
 
     shown = "20:55:00"
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        """The evening of the picture, at the second that the talk has come to."""
+        """Return the time of the current message of the script."""
         return datetime.fromisoformat(f"2026-11-22 {cls.shown}")
 
 
-class Neighbour:
-    """Somebody else in the picture, at a plain socket."""
+class ScriptedUser:
+    """Another user in the picture, connected by a plain socket."""
 
     def __init__(self, port: int, name: str, room: str = "lobby") -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._lines = self._socket.makefile("r", encoding="utf-8", newline="\n")
-        self.say(f"LOGIN {name} {PASSWORD}")
-        self.hear("Available commands")
+        self.send(f"LOGIN {name} {PASSWORD}")
+        self.expect("Available commands")
         if room != "lobby":
-            self.say(f"/join {room}")
-            self.hear("Joined room")
+            self.send(f"/join {room}")
+            self.expect("Joined room")
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         """Send a line."""
         self._socket.sendall(f"{line}\n".encode())
 
-    def hear(self, words: str) -> None:
-        """Read on until a line holds `words`."""
-        while words not in (line := self._lines.readline()):
-            assert line, f"the server closed before it said {words!r}"
+    def expect(self, text: str) -> None:
+        """Read lines until one contains `text`."""
+        while text not in (line := self._lines.readline()):
+            assert line, f"the server closed the connection before it sent {text!r}"
 
     def close(self) -> None:
-        """Leave."""
+        """Disconnect."""
         self._lines.close()
         self._socket.close()
 
 
 @contextmanager
 def server_with_accounts(folder: Path) -> Iterator[int]:
-    """Run a server in this process, on a free port; give the port."""
+    """Run a server in this process on a free port. Yield the port."""
     names = ("alice", "dan", *IN_THE_LOBBY, *IN_OTHER_ROOMS)
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     users = folder / "users.json"
@@ -133,27 +133,27 @@ def server_with_accounts(folder: Path) -> Iterator[int]:
 
 
 def app_for(port: int, folder: Path) -> ChatApp:
-    """Make the client, with the clock of the picture."""
+    """Return a client with the clock of the picture."""
     return ChatApp(
         Start("127.0.0.1", port, "alice"),
         ClientState(folder),
         lambda _, start_reader, wake: ChatSession(
-            ChatModel(Clock.now), start_reader, wake, KnownServers(folder)
+            ChatModel(PictureClock.now), start_reader, wake, KnownServers(folder)
         ),
     )
 
 
 async def until(pilot: Pilot[None], what: str, true: Callable[[], bool]) -> None:
-    """Let the client work until `true()`."""
+    """Let the client run until `true()` holds."""
     deadline = time.monotonic() + 10
     while not true():
-        assert time.monotonic() < deadline, f"still waiting for: {what}"
+        assert time.monotonic() < deadline, f"timed out while waiting for {what}"
         await pilot.pause(0.01)
     await pilot.pause()
 
 
 async def draw_login(folder: Path, into: Path) -> None:
-    """The form as `--local` shows it, filled in."""
+    """Draw the login form as `--local` shows it, filled in."""
     app = app_for(9000, folder)
     async with app.run_test(size=(80, 24)) as pilot:
         app.login.hint(about_local(9000, DEMO_NAMES, PASSWORD, "", ours=True))
@@ -162,42 +162,42 @@ async def draw_login(folder: Path, into: Path) -> None:
 
 
 async def draw_chat(folder: Path, into: Path) -> None:
-    """A lively room, wide and narrow."""
-    with ExitStack() as evening:
-        evening.enter_context(patch.object(LocalClock, "__call__", lambda _: Clock.now()))
-        port = evening.enter_context(server_with_accounts(folder))
-        people: dict[str, Neighbour] = {}
+    """Draw a busy room on a wide and on a narrow terminal."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(LocalClock, "__call__", lambda _: PictureClock.now()))
+        port = stack.enter_context(server_with_accounts(folder))
+        users: dict[str, ScriptedUser] = {}
 
-        def comes(name: str) -> None:
-            people[name] = Neighbour(port, name, IN_OTHER_ROOMS.get(name, "lobby"))
-            evening.callback(people[name].close)
+        def connect(name: str) -> None:
+            users[name] = ScriptedUser(port, name, IN_OTHER_ROOMS.get(name, "lobby"))
+            stack.callback(users[name].close)
 
         for name in (*IN_OTHER_ROOMS, *IN_THE_LOBBY):
-            comes(name)
+            connect(name)
         app = app_for(port, folder)
         async with app.run_test(size=(104, 26)) as pilot:
             await sign_in(app, pilot)
             model = app.session.model
-            for Clock.shown, name, text in TALK[:-1]:
+            for PictureClock.shown, name, text in SCRIPT[:-1]:
                 log = model.log_of(place_of(name)) if text.startswith("/msg") else model.log
                 begun = log.end
                 if name == "alice":
                     await write(app, pilot, text)
                     await until(pilot, "the echo", lambda: not pending(model))
                 elif text:
-                    people[name].say(text)
+                    users[name].send(text)
                 else:
-                    comes(name)
+                    connect(name)
                 await until(pilot, text or name, partial(longer_than, log, begun))
-            # Nothing more is taken in: so what is said now stays without its echo.
+            # The session reads nothing more, so the next message stays without its echo.
             with patch.object(ChatSession, "pump", return_value=False):
-                Clock.shown, _, text = TALK[-1]
+                PictureClock.shown, _, text = SCRIPT[-1]
                 await write(app, pilot, text)
                 assert pending(model)
                 model.server = "127.0.0.1:9000"
                 model.apply(RoundTrip(0.003))
                 app.chat.draw(model.take_changes())
-                app.chat.draw_attention()  # else it may come with the next tick, or not
+                app.chat.draw_attention()  # otherwise the next tick may draw it or not
                 await pilot.pause()
                 save(app, into / "chat.svg")
                 app.theme = LIGHT.name
@@ -210,14 +210,14 @@ async def draw_chat(folder: Path, into: Path) -> None:
 
 
 async def sign_in(app: ChatApp, pilot: Pilot[None]) -> None:
-    """Sign in as alice and follow those whom she follows."""
+    """Sign in as alice, and follow the users of `FOLLOWED`."""
     model = app.session.model
     app.login.query_one(FollowTick).value = False
     await pilot.press(*PASSWORD, "enter")
-    await until(pilot, "the people here", lambda: len(model.people.here()) == 4)
+    await until(pilot, "the users in the room", lambda: len(model.people.here()) == 4)
     for name in FOLLOWED:
         app.session.toggle_follow(name)
-    await until(pilot, "following", lambda: all(map(model.people.follows, FOLLOWED)))
+    await until(pilot, "the subscriptions", lambda: all(map(model.people.follows, FOLLOWED)))
     await until(pilot, "the rooms", lambda: len(model.rooms.listed()) == 3)
 
 
@@ -228,26 +228,26 @@ async def write(app: ChatApp, pilot: Pilot[None], text: str) -> None:
 
 
 def longer_than(log: RoomLog, entries: int) -> bool:
-    """Whether something has been said since the log had so many entries."""
+    """Return True if the log has grown since it had `entries` entries."""
     return log.end > entries
 
 
 def pending(model: ChatModel) -> bool:
-    """Whether the newest line still waits for its echo."""
+    """Return True if the newest message still has no echo."""
     return model.log[model.log.end - 1].state is EntryState.PENDING
 
 
 def save(app: ChatApp, picture: Path) -> None:
-    """Write what the client shows."""
-    # Without this, some renderers drop the space that a text begins with.
+    """Write a screenshot of the client."""
+    # Without this attribute, some renderers drop leading spaces.
     drawn = app.export_screenshot(title="Lobby").replace("<svg ", '<svg xml:space="preserve" ', 1)
     picture.write_text(drawn, encoding="utf-8")
     print(picture.name)
 
 
 async def main(into: Path = HERE) -> None:
-    """Draw all of them, into a folder."""
-    os.environ["TERM"] = "xterm-256color"  # with fewer colours the client takes other themes
+    """Draw all pictures into a folder."""
+    os.environ["TERM"] = "xterm-256color"  # other terminals get other themes
     with TemporaryDirectory() as folder:
         await draw_login(Path(folder), into)
         await draw_chat(Path(folder), into)
