@@ -1,0 +1,40 @@
+"""Links between the Markdown pages of the project: each leads to a file, and to a heading in it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+PAGES = sorted(
+    page.relative_to(PROJECT).as_posix()
+    for folder in (".", "docs", "docs/decisions")
+    for page in (PROJECT / folder).glob("*.md")
+)
+
+
+def without_code(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings, as forges make them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_of_page_lead_to_files_and_headings(name: str) -> None:
+    page = PROJECT / name
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_code(page)):
+        if re.match(r"https?://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
