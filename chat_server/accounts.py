@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
-DEFAULT_COST: Final = 12
-"""The cost of a new hash, and of the hash for an unknown user where there is no account at all."""
+from chat_server.config import DEFAULT_COST
 
 
 class Accounts(Mapping[str, str]):

@@ -8,6 +8,7 @@ from collections import deque
 from typing import Final
 
 from chat_server import commands
+from chat_server.command_context import Asker
 from chat_server.outbox import Outbox
 from chat_server.passwords import Verdict
 from chat_server.printable import address
@@ -262,8 +263,8 @@ class ClientHandler:
             self._mind_own_backlog()
         return None
 
-    def _asker(self, session: Session[Outbox]) -> commands.Asker:
-        return commands.Asker(session, self._host, self._shared)
+    def _asker(self, session: Session[Outbox]) -> Asker:
+        return Asker(session, self._host, self._shared)
 
     def _publish(self, session: Session[Outbox], run: list[str]) -> None:
         """Hand a run of texts to the hub and empty it; remember who gets them."""

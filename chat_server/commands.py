@@ -10,30 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from chat_server import operators
+from chat_server.command_context import Asker
 from chat_server.outbox import Outbox
 from chat_server.password_change import change_password
-from chat_server.rooms import Session
-from chat_server.shared import Shared
 from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, Command, published_form
 
 _Audience = tuple[Outbox, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks for something, in the thread of its own client."""
-
-    session: Session[Outbox]
-    host: str
-    """The address that it comes from, without the port."""
-    shared: Shared
-    """What its server has."""
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether it may use the commands of operators."""
-        return self.session.user in self.shared.config.operators
 
 
 _Run = Callable[[Asker, tuple[str, ...]], _Audience | None]

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from chat_server.accounts import DEFAULT_COST
 from chat_server.addresses import Network
+
+DEFAULT_COST = 12
+"""The bcrypt cost of a new hash, and of the hash for an unknown user if there is no account."""
 
 LOWEST_COST = 4
 """Of a hash: what bcrypt has; for tests alone."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from chat_server.command_context import Asker
 from chat_server.demo_accounts import DEMO_PASSWORD
 from chat_server.passwords import Verdict, password_problem
 from chat_server.users_file_form import FileBusyError, UsersFileError
 from chat_server.wire import replies
-
-if TYPE_CHECKING:  # which has this in its table
-    from chat_server.commands import Asker
 
 _PATIENCE: Final = 2.0
 """Seconds to wait for whoever else changes the accounts."""

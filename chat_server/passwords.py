@@ -21,7 +21,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import bcrypt
 
-from chat_server.accounts import DEFAULT_COST
+from chat_server.config import DEFAULT_COST
 from chat_server.wire.protocol import clean
 
 _ResultT = TypeVar("_ResultT")

@@ -30,7 +30,7 @@ from chat_server.endpoints import Endpoint, endpoints, listen
 from chat_server.event_log import EventLog
 from chat_server.hub import Hub
 from chat_server.local_clock import LocalClock
-from chat_server.measurement import Measurement, measure
+from chat_server.measurement import Measurement
 from chat_server.outbox import Outbox
 from chat_server.passwords import PasswordPool
 from chat_server.refusal_log import RefusalLog
@@ -122,7 +122,23 @@ class ChatServer:
 
     def measure(self) -> Measurement:
         """The numbers of this moment. Any thread; waits for nothing that could hang for long."""
-        return measure(self._shared, self.client_count, self._refusal_log.counts())
+        shared = self._shared
+        sessions, rooms = shared.hub.sizes()
+        backlog, lagging = shared.delivery.backlog()
+        return Measurement(
+            sessions=sessions,
+            rooms=rooms,
+            connections=self.client_count,
+            threads=threading.active_count(),
+            messages=shared.hub.messages,
+            deliveries=shared.hub.deliveries,
+            bytes_out=shared.delivery.bytes_out,
+            backlog=backlog,
+            lagging=lagging,
+            hashing=shared.passwords.waiting,
+            events=shared.log.counts(),
+            refusals=self._refusal_log.counts(),
+        )
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
         """Let `observe` be told how many seconds each fan-out took."""

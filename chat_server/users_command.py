@@ -13,7 +13,8 @@ from typing import Final
 
 import click
 
-from chat_server.accounts import DEFAULT_COST, Accounts
+from chat_server.accounts import Accounts
+from chat_server.config import DEFAULT_COST
 from chat_server.demo_accounts import DEMO_PASSWORD, provide_demo_accounts
 from chat_server.passwords import generate_password, hash_password, password_problem
 from chat_server.printable import one_line, quoted

@@ -41,23 +41,13 @@ from chat_server.users_file_form import (
     parse_users,
     shown,
 )
+from chat_server.whole_files import Fingerprint, fingerprint
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Most bytes of a users file: room for 150,000 accounts, and what a wrong file may cost."""
 
 _READINGS: Final = 5
 """Most times that both files are read, where the first changes meanwhile: the next look is near."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What differs after a file was written, replaced or made readable."""
-
-    modified_ns: int
-    changed_ns: int  # a chmod that makes it readable changes nothing else
-    inode: int
-    size: int
-    mode: int
 
 
 Fingerprints = tuple[Fingerprint | None, Fingerprint | None]
@@ -136,13 +126,6 @@ def who_else_may_read(path: Path, found: Fingerprints) -> list[tuple[Path, int]]
         for file, seen in zip((path, companion(path)), found, strict=True)
         if seen is not None and seen.mode & (stat.S_IRWXG | stat.S_IRWXO) & ~0o011
     ]
-
-
-def fingerprint(status: os.stat_result) -> Fingerprint:
-    """The fingerprint of the file with this status."""
-    return Fingerprint(
-        status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode
-    )
 
 
 def _fingerprint_at(path: Path) -> Fingerprint | None:

@@ -26,7 +26,7 @@ from chat_server.users_file import (
     load_if_any,
 )
 from chat_server.users_file_form import UsersFileError
-from chat_server.whole_files import alone_in_folder, delete_file, write_whole
+from chat_server.users_file_writer import delete_users_file, users_file_lock, write_users_file
 
 
 class AccountExistsError(Exception):
@@ -226,7 +226,7 @@ class _Changing:
         unchanged = dict(listed) == dict(now) and not now.listed_though_disabled
         if unchanged and before is not None:
             return True
-        return write_whole(contents.path, _as_json(listed), before, wanted=wanted)
+        return write_users_file(contents.path, _as_json(listed), before, wanted=wanted)
 
     def _write_more(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
         contents, now = self.contents, self.accounts
@@ -236,16 +236,16 @@ class _Changing:
         tables = {"disabled": disabled, "created": created}
         filled = {name: dict(table) for name, table in tables.items() if table}
         if filled:
-            write_whole(beside, _as_json(filled), before, owned_as=contents.path)
+            write_users_file(beside, _as_json(filled), before, owned_as=contents.path)
         elif before is not None:
-            delete_file(beside)
+            delete_users_file(beside)
 
 
 @contextmanager
 def _changing(
     path: Path, read: Callable[[Path], Contents] = load, *, patience: float | None = None
 ) -> Iterator[_Changing]:
-    with alone_in_folder(path, patience):
+    with users_file_lock(path, patience):
         contents = read(path)
         yield _Changing(contents, contents.accounts())
 

@@ -1,8 +1,10 @@
-"""Files that are replaced whole: a reader finds the old one or the new one and nothing between."""
+"""Atomic file replacement and the folder lock. A reader sees the old file or the new one.
+
+Errors are plain `OSError`s and the classes below. The callers name the file and the cure.
+"""
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import secrets
@@ -10,12 +12,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from chat_server.printable import one_line
-from chat_server.users_file import Fingerprint, fingerprint
-from chat_server.users_file_form import FileBusyError, UsersFileError, shown
 
 _GLANCE_SECONDS: Final = 0.02
 """While somebody else has the lock: how often it is tried again."""
@@ -23,6 +22,36 @@ _GLANCE_SECONDS: Final = 0.02
 _PATIENCE: Final = 30.0
 """Many times what all who change the file may take. Whoever may look into the folder can hold its
 lock for ever, and a command that waits says nothing."""
+
+
+class FileChangedError(Exception):
+    """The file on disk is not the one that the caller has read."""
+
+
+class LockTimeoutError(Exception):
+    """Another thread or program held the lock of the folder for too long."""
+
+
+class LockUnsupportedError(Exception):
+    """The file system does not support locks. `__cause__` is the `OSError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Status fields; a write, a replacement or a chmod changes at least one of them."""
+
+    modified_ns: int
+    changed_ns: int  # a chmod that makes it readable changes nothing else
+    inode: int
+    size: int
+    mode: int
+
+
+def fingerprint(status: os.stat_result) -> Fingerprint:
+    """Return the fingerprint of the file with this status."""
+    return Fingerprint(
+        status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode
+    )
 
 
 def write_whole(
@@ -37,48 +66,39 @@ def write_whole(
 
     Nobody but its owner can read the new file: mode 0600, or less where the old one had less. Its
     owner is the old one's, or `owned_as`'s where there is no old one. `before` is the file that was
-    read (None: there was none); one that is another by now is not replaced (`FileBusyError`): by
+    read (None: there was none); one that is another by now is not replaced (`FileChangedError`): by
     hand people change it without the lock. `wanted` is asked last; False, with nothing done, where
-    it says so. Raises `UsersFileError`, with nothing done. Whoever has read the file to change it
+    it says so. Raises `OSError`, with nothing done. A caller that has read the file to change it
     holds the lock of `alone_in_folder`.
     """
     target = Path(os.path.realpath(path))  # replacing a symlink would leave its target behind
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    file = os.open(
+        draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )
     try:
-        file = os.open(
-            draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            with open(file, "wb") as stream:
-                _inherit(file, target, owned_as)
-                stream.write(data)
-                stream.flush()
-                os.fsync(file)
-            if _fingerprint(target) != before:
-                raise FileBusyError(
-                    f"{shown(path)}: not written: somebody else changed it at the same moment;"
-                    " try again"
-                )
-            if not wanted():
-                draft.unlink()
-                return False
-            os.replace(draft, target)
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink()
-            raise
-    except OSError as error:
-        raise UsersFileError(f"{shown(path)}: not written: {_why(error)}") from None
+        with open(file, "wb") as stream:
+            _inherit(file, target, owned_as)
+            stream.write(data)
+            stream.flush()
+            os.fsync(file)
+        if _fingerprint(target) != before:
+            raise FileChangedError
+        if not wanted():
+            draft.unlink()
+            return False
+        os.replace(draft, target)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
     sync_folder(target.parent)
     return True
 
 
 def delete_file(path: Path) -> None:
-    """Delete the file. Raises `UsersFileError`."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsersFileError(f"{shown(path)}: not deleted: {_why(error)}") from None
+    """Delete the file, if there is one. Raises `OSError`."""
+    path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
@@ -87,34 +107,24 @@ def alone_in_folder(path: Path, patience: float | None = None) -> Iterator[None]
     """Hold the lock of all who change a users file in the folder of `path`.
 
     The lock is on the folder itself: it leaves no file behind, and unlike the users file, the
-    folder is not replaced while somebody waits for its lock. Threads exclude each other, too. Waits
-    `patience` seconds for it (then `FileBusyError`), 30 where that is None. Raises
-    `UsersFileError`.
+    folder is not replaced while another process waits for its lock. Threads exclude each other,
+    too. Waits `patience` seconds for it, 30 if that is None; then raises `LockTimeoutError`. Raises
+    `OSError` if the folder cannot be opened, `LockUnsupportedError` if it cannot be locked.
     """
     folder = Path(os.path.realpath(path)).parent
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise UsersFileError(f"{shown(path)}: its folder: {_why(error)}") from None
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             _lock(handle, patience)
-        except TimeoutError:
-            raise FileBusyError(
-                f"{shown(path)}: not written: another program is changing the accounts; try again"
-            ) from None
         except OSError as error:
-            raise UsersFileError(
-                f"{shown(path)}: its folder can't be locked ({_why(error)});"
-                " keep the file on a local disk"
-            ) from None
+            raise LockUnsupportedError from error
         yield
     finally:
         os.close(handle)
 
 
 def _lock(handle: int, patience: float | None) -> None:
-    """Raises `TimeoutError` and `OSError`."""
+    """Raises `LockTimeoutError` and `OSError`."""
     deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
     while True:
         try:
@@ -122,7 +132,7 @@ def _lock(handle: int, patience: float | None) -> None:
         except BlockingIOError:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TimeoutError from None
+                raise LockTimeoutError from None
             time.sleep(min(left, _GLANCE_SECONDS))
         else:
             return
@@ -159,20 +169,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _why(error: OSError) -> str:
-    words = one_line(error.strerror or str(error))
-    cures = {
-        errno.EACCES: "run this as a user that may write there",
-        errno.EPERM: "run this as the file's owner",
-        errno.ENOENT: "make the folder first",
-        errno.EROFS: "name a file on a disk that can be written",
-        errno.ENOSPC: "make room on the disk",
-        errno.EDQUOT: "make room within your quota",
-        errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-        errno.EBUSY: "it is a mount of its own: mount its folder instead",
-        errno.ENOTDIR: "name a file in a folder",
-    }
-    cure = cures.get(error.errno or 0)
-    return f"{words}; {cure}" if cure else words

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import shlex
-from typing import Final
+from typing import Final, NamedTuple
 
 from chat_server.wire.protocol import LOBBY
 from chat_tui.account import Account
-from chat_tui.model.wire_record import LastAction
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"
 """What the shell has the password in: no line of ours ever holds one."""
@@ -17,6 +16,13 @@ _ELSEWHERE_TOO: Final = frozenset(
     {"/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/msg", "/help", "/quit"}
 )
 """Commands that do the same in whatever room they are given."""
+
+
+class LastAction(NamedTuple):
+    """The newest that the person asked for: the lines that do it, said in `room`."""
+
+    room: str
+    lines: tuple[str, ...]
 
 
 def netcat_line(

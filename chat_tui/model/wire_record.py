@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from chat_tui.model.text import safe_text
+from chat_tui.netcat import LastAction
 from chat_tui.secret_lines import holds_secret, masked
 
 LINES_KEPT: Final = 2_000
@@ -33,13 +34,6 @@ class WireLine(NamedTuple):
     at: datetime
     way: Way
     text: str
-
-
-class LastAction(NamedTuple):
-    """The newest that the person asked for: the lines that do it, said in `room`."""
-
-    room: str
-    lines: tuple[str, ...]
 
 
 class WireRecord:

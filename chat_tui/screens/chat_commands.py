@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -15,8 +15,86 @@ from chat_tui.secret_lines import PASSWD
 from chat_tui.widgets.talk_log import TalkLog
 
 if TYPE_CHECKING:
+    from chat_tui.attention import Attention
     from chat_tui.house_style import HouseStyle
-    from chat_tui.screens.chat import ChatScreen
+    from chat_tui.session import ChatSession
+
+
+class PaletteTarget(Protocol):
+    """The part of the chat screen that the palette uses."""
+
+    session: ChatSession
+    attention: Attention
+
+    @property
+    def modern(self) -> bool:
+        """Whether the server has subscriptions to everyone and private messages."""
+
+    def query_one(self, query_selector: type[TalkLog]) -> TalkLog:
+        """Return the message log."""
+
+    def join(self, room: str) -> None:
+        """Go to the room."""
+
+    def converse(self, person: str) -> None:
+        """Open the private conversation with `person`."""
+
+    def begin_command(self, word: str) -> None:
+        """Put the command into the composer."""
+
+    def follow(self, name: str) -> None:
+        """Follow `name`, or stop following."""
+
+    def get_selected_text(self) -> str | None:
+        """Return the text that is selected in the log."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether `action` is possible now."""
+
+    def action_jump(self) -> None:
+        """Open the palette of rooms and people."""
+
+    def action_private(self) -> None:
+        """Open the next private conversation."""
+
+    def action_walk(self, step: int) -> None:
+        """Go to the room or conversation `step` rows away."""
+
+    def action_open_room(self) -> None:
+        """Ask for the name of a room."""
+
+    def action_side(self, which: str) -> None:
+        """Focus or fold a sidebar."""
+
+    def action_follow_everyone(self) -> None:
+        """Follow everyone, or stop."""
+
+    def action_mute(self) -> None:
+        """Mute or unmute the place in view."""
+
+    def action_find(self) -> None:
+        """Search the log."""
+
+    def action_copy_text(self) -> None:
+        """Copy the selected text."""
+
+    def action_newest(self) -> None:
+        """Go to the newest message."""
+
+    def action_resend(self) -> None:
+        """Send the unconfirmed messages again."""
+
+    def action_let_go(self) -> None:
+        """Dismiss the unconfirmed messages."""
+
+    def action_retry(self) -> None:
+        """Connect now."""
+
+    def action_change_password(self) -> None:
+        """Open the form that changes the password."""
+
+    def action_sign_out(self) -> None:
+        """Return to the form."""
 
 
 class _Offer(NamedTuple):
@@ -33,9 +111,9 @@ class _Offers(Provider):
         raise NotImplementedError
 
     @property
-    def chat(self) -> ChatScreen:
-        """The screen that the palette lies over."""
-        return cast("ChatScreen", self.screen)
+    def chat(self) -> PaletteTarget:
+        """The chat screen below the palette."""
+        return cast("PaletteTarget", self.screen)
 
     def key(self, action: str, usual: str) -> str:
         """The key that does it; see `HouseStyle.key_of`."""
@@ -137,7 +215,7 @@ class JumpTargets(_Offers):
 
     def _commands(self) -> Iterator[_Offer]:
         chat = self.chat
-        for command in chat.app.get_system_commands(chat):
+        for command in self.app.get_system_commands(self.screen):
             yield _Offer(command.title, command.help, command.callback)
         for word in chat.session.model.commands:
             known = KNOWN_COMMANDS.get(word)
@@ -149,7 +227,7 @@ class JumpTargets(_Offers):
         async for hit in super().search(query):
             yield hit
         matcher = self.matcher(query)
-        for offer in (*ChatCommands(self.chat).offers(), *self._commands()):
+        for offer in (*ChatCommands(self.screen).offers(), *self._commands()):
             score = matcher.match(offer.words)
             if score > 0:
                 yield Hit(score / 2, Content(offer.words), offer.run, offer.words, offer.help)

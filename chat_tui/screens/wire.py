@@ -11,8 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Label, Static
 
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.wire_record import LastAction
-from chat_tui.netcat import PASSWORD_VARIABLE, netcat_line
+from chat_tui.netcat import PASSWORD_VARIABLE, LastAction, netcat_line
 from chat_tui.screens.dialog import Dialog
 from chat_tui.terminal.clipboard import CopyRequested
 from chat_tui.widgets.wire_lines import WireLines

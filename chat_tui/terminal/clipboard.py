@@ -9,14 +9,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from textual.message import Message
 
 from chat_tui.storage.private_files import write_private
-
-if TYPE_CHECKING:
-    from chat_tui.house_style import HouseStyle
 
 _FILE: Final = "copied.txt"
 
@@ -38,6 +35,19 @@ class CopyRequested(Message):
     """What they have to know about it, beside where it went."""
 
 
+class ClipboardApp(Protocol):
+    """The part of the app that copying needs."""
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Send `text` to the terminal with OSC 52."""
+
+    def key_of(self, action: str, usual: str) -> str:
+        """Return the key of `action` as it is shown."""
+
+    def notify(self, message: str) -> None:
+        """Show a notice."""
+
+
 def takes_osc_52(environment: Mapping[str, str]) -> bool:
     """Whether the terminal is one of those that take a clipboard text, as far as it tells.
 
@@ -51,7 +61,7 @@ def takes_osc_52(environment: Mapping[str, str]) -> bool:
 
 
 def copy_out(
-    app: HouseStyle, request: CopyRequested, folder: Path, environment: Mapping[str, str]
+    app: ClipboardApp, request: CopyRequested, folder: Path, environment: Mapping[str, str]
 ) -> None:
     """Send the text to the terminal, keep it in `folder` where that may fail, and say which."""
     app.copy_to_clipboard(request.text)

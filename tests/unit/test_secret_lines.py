@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.history import History
-from chat_tui.model.wire_record import LastAction, WireRecord
+from chat_tui.model.wire_record import WireRecord
+from chat_tui.netcat import LastAction
 from chat_tui.secret_lines import MASK, holds_secret, masked
 from chat_tui.slash_guard import held_back
 from chat_tui.storage.draft_shelf import DraftShelf

@@ -10,11 +10,10 @@ import pytest
 from chat_tui.model.wire_record import (
     CHARACTERS_KEPT,
     LINES_KEPT,
-    LastAction,
     Way,
     WireRecord,
 )
-from chat_tui.netcat import netcat_line
+from chat_tui.netcat import LastAction, netcat_line
 from chat_tui.secret_lines import masked
 
 NOON = datetime(2026, 11, 22, 12)
