@@ -11,15 +11,18 @@ import shlex
 import sys
 import traceback
 from collections import Counter
-from typing import TextIO
+from collections.abc import Sequence
+from typing import Final, TextIO
 
 from chat_server.log_format import Level
 from chat_server.log_writer import LogWriter
-from chat_server.operator_events import OperatorEvents
 from chat_server.printable import one_line, printable, quoted
 
+_MOST_NAMES: Final = 8
+"""Names in one line; of a class behind one address that was banned, for example."""
 
-class EventLog(OperatorEvents):
+
+class EventLog:
     """The log of one server. An `address` is `host:port`; names are as they came from outside."""
 
     def __init__(
@@ -27,7 +30,7 @@ class EventLog(OperatorEvents):
     ) -> None:
         """`stream`: standard error where it is None; `level` of `LEVELS`, `form` of `FORMATS`."""
         self._writer = LogWriter(sys.stderr if stream is None else stream, level, form)
-        super().__init__(self._writer)
+        self._write = self._writer.write
 
     def counts(self) -> Counter[str]:
         """How often each event has happened, by its name, whether or not its level is logged."""
@@ -332,3 +335,75 @@ class EventLog(OperatorEvents):
     def stopped(self) -> None:
         """Everything is closed."""
         self._write("*", "stopped", "Stopped")
+
+    # Operators
+
+    def operator_without_account(self, name: str) -> None:
+        """An operator is named who has no account: misspelt, perhaps."""
+        self._write(
+            "!", "operator_without_account", f"Operator {quoted(name)} has no account", user=name
+        )
+
+    def kicked(self, operator: str, user: str, reason: str) -> None:
+        """An operator ended a session. `reason` may be empty."""
+        why = f": {quoted(reason)}" if reason else ""
+        self._write(
+            "!",
+            "kicked",
+            f"Operator {quoted(operator)} kicked {quoted(user)}{why}",
+            operator=operator,
+            user=user,
+            reason=reason,
+        )
+
+    def banned(
+        self, operator: str, what: str, minutes: int | None, logged_out: Sequence[str]
+    ) -> None:
+        """An operator shut out an account or an address. `minutes`: None until the server stops.
+
+        `logged_out`: whose sessions that ended.
+        """
+        how_long = "until the server stops" if minutes is None else f"for {minutes} min"
+        names = ", ".join(map(quoted, logged_out[:_MOST_NAMES]))
+        more = len(logged_out) - _MOST_NAMES
+        ended = f"; logged out: {names}" if logged_out else ""
+        ended += f" and {more} more" if more > 0 else ""
+        self._write(
+            "!",
+            "banned",
+            f"Operator {quoted(operator)} banned {quoted(what)} {how_long}{ended}",
+            operator=operator,
+            what=what,
+            minutes=minutes,
+            logged_out=logged_out,
+        )
+
+    def unbanned(self, operator: str, what: str) -> None:
+        """An operator let an account or an address in again."""
+        self._write(
+            "*",
+            "unbanned",
+            f"Operator {quoted(operator)} unbanned {quoted(what)}",
+            operator=operator,
+            what=what,
+        )
+
+    def announced(self, operator: str, text: str) -> None:
+        """An operator said something to everyone."""
+        self._write(
+            "*",
+            "announced",
+            f"Operator {quoted(operator)} announced {quoted(text)}",
+            operator=operator,
+            text=text,
+        )
+
+    def banned_login(self, user: str, address: str) -> None:
+        """A login was refused: the account, after its right password, or the address is banned."""
+        self._write(
+            "!",
+            "login_banned",
+            f"Refused login for {quoted(user)} from {printable(address)}: banned",
+            user=user,
+            address=address,
+        )

@@ -14,7 +14,7 @@ import click
 
 from chat_server.wire.protocol import canonical_name
 from chat_tui.account import PORT, TLS_PORT, Account, address, usual_port
-from chat_tui.by_hand import guessed_by_hand
+from chat_tui.netcat import guessed_by_hand
 from chat_tui.whom import HOST, whom
 
 if TYPE_CHECKING:

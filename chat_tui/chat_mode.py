@@ -19,11 +19,11 @@ from textual.screen import Screen
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.attention import Attention
-from chat_tui.by_hand import by_hand, guessed_by_hand
 from chat_tui.configuration.settings import Settings
 from chat_tui.events import Trust
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel, Pane
+from chat_tui.netcat import by_hand, guessed_by_hand
 from chat_tui.quiet_collection import QuietCollection
 from chat_tui.screens import wording
 from chat_tui.screens.chat import ChatScreen

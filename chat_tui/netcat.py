@@ -7,7 +7,7 @@ import shlex
 from typing import Final, NamedTuple
 
 from chat_server.wire.protocol import LOBBY
-from chat_tui.account import Account
+from chat_tui.account import PORT, TLS_PORT, Account, stays_here
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"
 """What the shell has the password in: no line of ours ever holds one."""
@@ -52,6 +52,21 @@ def netcat_line(
         said = f"{login}; printf '%s\\n' {' '.join(map(_quoted, lines))}"
     carrier = _openssl(host, port, fingerprint) if fingerprint else f"nc -N {_quoted(host)} {port}"
     return f"{{ {said}; }} | {carrier}"
+
+
+def by_hand(at: Account) -> str:
+    """For a shell, and for somebody who types the lines."""
+    if at.plaintext:
+        return f"nc {shlex.quote(at.host)} {at.port}"
+    return f"openssl s_client -quiet -connect {shlex.quote(at.server)}"
+
+
+def guessed_by_hand(asked: Account) -> str:
+    """The same before anybody has connected: a server of this machine rarely encrypts."""
+    if asked.plaintext or not stays_here(asked.host):
+        return by_hand(asked)
+    port = PORT if asked.port == TLS_PORT else asked.port
+    return by_hand(Account(asked.host, port, asked.user, "", plaintext=True))
 
 
 def _openssl(host: str, port: int, fingerprint: str) -> str:
