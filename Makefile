@@ -21,7 +21,7 @@ test: $(STAMP)  ## the whole suite, four tests at a time: tests wait half of the
 	$(PYTHON) -m pytest -n 4 --dist worksteal
 
 soak: $(STAMP)  ## ten minutes of 200 clients that connect, talk, stall and vanish
-	@$(PYTHON) -m tests.server.abuse.soak
+	@$(PYTHON) -m tests.abuse.soak
 
 check: $(STAMP)  ## format, lint, types, import contracts, spelling
 	$(PYTHON) -m ruff format --check .

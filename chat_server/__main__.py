@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from chat_server.check_command import check
-from chat_server.config_file import config_option
-from chat_server.options import config_from, server_options
-from chat_server.serving import serve
-from chat_server.users_command import users
+from chat_server.cli.check import check
+from chat_server.cli.config_file import config_option
+from chat_server.cli.options import config_from, server_options
+from chat_server.cli.serve import serve
+from chat_server.cli.users import users
 
 
 @click.group(

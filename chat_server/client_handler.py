@@ -7,14 +7,14 @@ import time
 from collections import deque
 from typing import Final
 
-from chat_server import commands
-from chat_server.command_context import Asker
-from chat_server.outbox import Outbox
-from chat_server.passwords import Verdict
-from chat_server.printable import address
-from chat_server.rooms import Session
-from chat_server.shared import Shared
-from chat_server.token_bucket import TokenBucket
+from chat_server.access.token_bucket import TokenBucket
+from chat_server.accounts.hash_pool import Verdict
+from chat_server.commands import registry as commands
+from chat_server.commands.context import Asker
+from chat_server.core.rooms import Session
+from chat_server.delivery.outbox import Outbox
+from chat_server.escape import address
+from chat_server.services import Shared
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,

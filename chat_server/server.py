@@ -13,30 +13,30 @@ from contextlib import ExitStack
 from math import inf
 from typing import Final
 
-from chat_server.address_limits import LoginThrottle
-from chat_server.admissions import Admissions
-from chat_server.bans import Bans
-from chat_server.certificates import (
+from chat_server.access.admission import Admissions
+from chat_server.access.bans import Bans
+from chat_server.access.rate_limits import LoginThrottle
+from chat_server.accounts.hash_pool import PasswordPool
+from chat_server.accounts.rehash import CostRaising
+from chat_server.accounts.store import UserStore
+from chat_server.client_handler import ClientHandler
+from chat_server.config import Config
+from chat_server.core.clock import LocalClock
+from chat_server.core.hub import Hub
+from chat_server.delivery.dispatcher import Delivery
+from chat_server.delivery.outbox import Outbox
+from chat_server.net.certificates import (
     CertificateError,
     ServerCertificate,
     load_certificate,
     own_certificate,
 )
-from chat_server.client_handler import ClientHandler
-from chat_server.config import Config
-from chat_server.cost_raising import CostRaising
-from chat_server.delivery import Delivery
-from chat_server.endpoints import Endpoint, endpoints, listen
-from chat_server.event_log import EventLog
-from chat_server.hub import Hub
-from chat_server.local_clock import LocalClock
-from chat_server.measurement import Measurement
-from chat_server.outbox import Outbox
-from chat_server.passwords import PasswordPool
-from chat_server.refusal_log import RefusalLog
-from chat_server.refusals import Refusals
-from chat_server.shared import Shared
-from chat_server.users import UserStore
+from chat_server.net.endpoints import Endpoint, endpoints, listen
+from chat_server.net.lingering_close import Refusals
+from chat_server.observability.event_log import EventLog
+from chat_server.observability.rejection_log import RefusalLog
+from chat_server.observability.snapshot import Measurement
+from chat_server.services import Shared
 from chat_server.wire import replies
 from chat_server.wire.protocol import encode_replies
 from chat_server.wire.stream import Stream, TlsStream

@@ -14,11 +14,11 @@ import click
 
 from chat_server.wire.protocol import canonical_name
 from chat_tui.account import PORT, TLS_PORT, Account, address, usual_port
-from chat_tui.netcat import guessed_by_hand
-from chat_tui.whom import HOST, whom
+from chat_tui.config.target import HOST, whom
+from chat_tui.input.shell_commands import guessed_by_hand
 
 if TYPE_CHECKING:
-    from chat_tui.configuration import Configuration, Profile
+    from chat_tui.config import Configuration, Profile
     from chat_tui.storage.state import LastServer
 
 
@@ -126,7 +126,7 @@ def cli(
         raise click.UsageError("--plaintext is for a server that is named: add HOST[:PORT]")
     at = server and (server[0], server[1] or usual_port(plaintext=plaintext))
     if plain or send is not None or tail is not None:
-        from chat_tui.plain.errand import Errand
+        from chat_tui.headless.job import Errand
 
         return Errand(profile, at, user, room, send, text, tail, authors, plaintext).run(_who())
     if not _has_terminal():
@@ -170,11 +170,11 @@ def run(
 ) -> None:
     """Fill the terminal until somebody leaves. Main thread."""
     gc.disable()  # nothing is garbage yet; the app enables it once the form is drawn
-    from chat_tui.app import ChatApp
-    from chat_tui.configuration import load
-    from chat_tui.start import Start
+    from chat_tui.config import load
+    from chat_tui.launch import Start
     from chat_tui.storage.state import ClientState, state_folder
-    from chat_tui.terminal.watch import no_longer
+    from chat_tui.ui.app import ChatApp
+    from chat_tui.ui.terminal.hangup import no_longer
 
     folder = state_folder()
     state = ClientState(folder)
@@ -236,12 +236,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command: click.Command = cli
     name = "chat-tui"
     if arguments[:1] == ["config"]:  # a server of this name is config:9001
-        from chat_tui.config_command import config
+        from chat_tui.cli.config import config
 
         command, name = config, "chat-tui config"
         del arguments[0]
     elif arguments[:1] == ["trust"]:  # and so is trust:9001
-        from chat_tui.trust_command import trust
+        from chat_tui.cli.trust import trust
 
         command, name = trust, "chat-tui trust"
         del arguments[0]

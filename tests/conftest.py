@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+# Fixtures that start a server. By name: a plugin that is imported first is not rewritten.
+pytest_plugins = ["tests.support.running_server"]
+
 OWN_VARIABLES = {
     "TERM": "xterm-256color",  # with fewer colours, the client uses other themes
     "LC_ALL": "C.UTF-8",

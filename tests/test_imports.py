@@ -34,7 +34,7 @@ def test_the_server_is_the_plain_half() -> None:
 
 def test_the_wire_brings_no_server_and_no_socket() -> None:
     loaded = modules_after("import chat_server.wire.protocol, chat_server.wire.replies")
-    assert not loaded & {"socket", "ssl", "threading", "chat_server.server", "chat_server.hub"}
+    assert not loaded & {"socket", "ssl", "threading", "chat_server.server", "chat_server.core.hub"}
 
 
 @pytest.mark.parametrize("package", ["chat_server", "chat_tui"])
@@ -51,19 +51,19 @@ def test_the_client_answers_a_question_without_a_screen(option: str) -> None:
         "try:\n    chat_tui.__main__.main()\nexcept SystemExit as end:\n    assert not end.code"
     )
     assert "chat_tui.__main__" in loaded
-    assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.app"})
+    assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.ui.app"})
 
 
 @pytest.mark.parametrize(
     "part",
     [
         "chat_tui.model",
-        "chat_tui.dialogue",
-        "chat_tui.connection",
-        "chat_tui.session",
-        "chat_tui.plain.start",
+        "chat_tui.protocol",
+        "chat_tui.transport",
+        "chat_tui.session.session",
+        "chat_tui.headless.entry_points",
     ],
 )
 def test_the_client_below_the_screens_knows_no_screen(part: str) -> None:
     loaded = modules_after(f"import {part}")
-    assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.app"})
+    assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.ui.app"})

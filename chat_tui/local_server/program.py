@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from chat_server.wire import protocol
-from chat_tui.model.text import safe_text
+from chat_tui.sanitize import safe_text
 
 STARTING: Final = 15.0
 """Seconds within which a program has done its work, on a slow machine that just woke up, too."""

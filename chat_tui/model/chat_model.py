@@ -10,7 +10,8 @@ from chat_server.wire import replies
 from chat_server.wire.protocol import Action, Message, Private
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
-from chat_tui.model.calls import Call, Calls
+from chat_tui.input.parser import composed, deed_line, said_by
+from chat_tui.model.alerts import Call, Calls
 from chat_tui.model.conversations import Conversations, person_of, place_of
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import KINDS_OF_SERVER_LINES, Entry, EntryKind, EntryState
@@ -20,12 +21,11 @@ from chat_tui.model.mentions import Mentions
 from chat_tui.model.people import People
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import Rooms
-from chat_tui.model.text import safe_name, safe_text
-from chat_tui.model.time_said import time_said
-from chat_tui.model.unproved import UnprovedWords
+from chat_tui.model.timestamps import time_said
+from chat_tui.model.unconfirmed import UnprovedWords
 from chat_tui.model.unread import Unread
 from chat_tui.model.wire_record import WireRecord
-from chat_tui.typed import composed, deed_line, said_by
+from chat_tui.sanitize import safe_name, safe_text
 
 
 class Pane(Enum):

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Final
 
 from chat_server.wire.protocol import EVERYONE
+from chat_tui.input.command_guard import nearest
+from chat_tui.input.known_commands import KNOWN_COMMANDS, Argument
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.known_commands import KNOWN_COMMANDS, Argument
-from chat_tui.slash_guard import nearest
 
 CHOICES_KEPT: Final = 100
 """Most choices of one offer: who needs more types another letter."""

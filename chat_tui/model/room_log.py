@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.seen import Seen
+from chat_tui.model.read_marker import Seen
 
 NEWEST_KEPT: Final = 10_000
 """Entries that a log keeps."""

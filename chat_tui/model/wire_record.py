@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
-from chat_tui.model.text import safe_text
-from chat_tui.netcat import LastAction
-from chat_tui.secret_lines import holds_secret, masked
+from chat_tui.input.redaction import holds_secret, masked
+from chat_tui.input.shell_commands import LastAction
+from chat_tui.sanitize import safe_text
 
 LINES_KEPT: Final = 2_000
 """The newest lines that are kept."""

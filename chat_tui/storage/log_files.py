@@ -13,7 +13,7 @@ from typing import Final
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.settled import Settled
+from chat_tui.model.settled_feed import Settled
 from chat_tui.storage.private_files import file_stem, private_folder
 
 LARGEST: Final = 8 << 20

@@ -10,7 +10,7 @@ from typing import Final
 
 from platformdirs import user_state_path
 
-from chat_tui.storage.muted import Muted
+from chat_tui.storage.muted_store import Muted
 from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "client.json"

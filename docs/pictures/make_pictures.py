@@ -25,25 +25,25 @@ from unittest.mock import patch
 import bcrypt
 from textual.pilot import Pilot
 
+from chat_server.accounts.store import UserStore
 from chat_server.config import Config
-from chat_server.event_log import EventLog
-from chat_server.local_clock import LocalClock
+from chat_server.core.clock import LocalClock
+from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
-from chat_server.users import UserStore
-from chat_tui.app import ChatApp
 from chat_tui.events import RoundTrip
+from chat_tui.launch import Start
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.conversations import place_of
 from chat_tui.model.entries import EntryState
 from chat_tui.model.room_log import RoomLog
-from chat_tui.screens.login import FollowTick
-from chat_tui.screens.wording import about_local
-from chat_tui.session import ChatSession
-from chat_tui.start import Start
+from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.state import ClientState
-from chat_tui.theme import DARK, LIGHT
-from chat_tui.widgets.composer import Composer
+from chat_tui.ui.app import ChatApp
+from chat_tui.ui.screens.login import FollowTick
+from chat_tui.ui.screens.wording import about_local
+from chat_tui.ui.theme import DARK, LIGHT
+from chat_tui.ui.widgets.composer import Composer
 
 HERE: Final = Path(__file__).parent
 PASSWORD: Final = "password123"

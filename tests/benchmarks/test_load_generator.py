@@ -14,7 +14,7 @@ from benchmarks.load import PYTHON_LOAD, Clients, Load, PythonClients, Result
 from benchmarks.native import Programs, compile_programs
 from benchmarks.servers import LOBBY
 from tests.benchmarks.faulty_server import Fault, FaultyServer
-from tests.certificates import server_context
+from tests.support.certificates import server_context
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load generators need epoll")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.demo_accounts import DEMO_NAMES, DEMO_PASSWORD
-from tests.server.accounts import cheap_hash
-from tests.server.server_program import ServerProgram
+from chat_server.accounts.demo import DEMO_NAMES, DEMO_PASSWORD
+from tests.support.accounts import cheap_hash
+from tests.support.server_program import ServerProgram
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from chat_server.demo_accounts import DEMO_PASSWORD
-from chat_tui.app import ChatApp, Start
+from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from chat_tui.storage.state import ClientState
-from chat_tui.widgets.composer import Composer
-from chat_tui.widgets.side_list import SideList
-from tests.server.server_program import ServerProgram
-from tests.server.wire_client import WireClient
+from chat_tui.ui.app import ChatApp, Start
+from chat_tui.ui.widgets.composer import Composer
+from chat_tui.ui.widgets.side_list import SideList
+from tests.support.server_program import ServerProgram
+from tests.support.wire_client import WireClient
 
 
 class Alice:

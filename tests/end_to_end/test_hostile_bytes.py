@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.demo_accounts import DEMO_PASSWORD
+from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_server.wire import replies
-from tests.server.server_program import ServerProgram
-from tests.server.wire_client import WireClient
-from tests.tui.test_terminal import Terminal
-from tests.unit.desk import ScriptedClient, ScriptedServer
+from tests.client.ui.terminal.test_hangup import Terminal
+from tests.support.server_program import ServerProgram
+from tests.support.session_harness import ScriptedClient, ScriptedServer
+from tests.support.wire_client import WireClient
 
 ORDERS = (
     "\x1b]0;owned\x07 \x1b[2J \x1b[31m \x1b]52;c;b3duZWQ=\x07 \x9b2J \x9d0;owned\x9c \x07\x08\x0e"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.demo_accounts import DEMO_NAMES, DEMO_PASSWORD
-from tests.server.accounts import cheap_hash
-from tests.server.wire_client import WireClient
+from chat_server.accounts.demo import DEMO_NAMES, DEMO_PASSWORD
+from tests.support.accounts import cheap_hash
+from tests.support.wire_client import WireClient
 
 README = Path(__file__).parents[2] / "README.md"
 STAMPED = re.compile(r"\[\d\d:\d\d:\d\d\] (?P<author>\w+): (?P<text>.*)")

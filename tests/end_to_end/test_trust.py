@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from chat_tui.events import KeyUnknown, SignedIn, Trust
-from chat_tui.netcat import netcat_line
+from chat_tui.input.shell_commands import netcat_line
 from chat_tui.storage.known_servers import KnownServers
-from tests.server.server_program import ServerProgram
-from tests.unit.desk import Desk
+from tests.support.server_program import ServerProgram
+from tests.support.session_harness import Desk
 
 PATIENCE = 20.0
 

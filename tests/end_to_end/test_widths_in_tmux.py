@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-from chat_tui.terminal.agreed_widths import agreed
+from chat_tui.ui.terminal.width_filter import agreed
 
 PROBE = """
 import json, os, re, sys, termios, tty

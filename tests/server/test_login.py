@@ -9,9 +9,9 @@ from contextlib import suppress
 import pytest
 
 from chat_server.wire import replies
-from tests.server.accounts import write_accounts_file
-from tests.server.conftest import RunningServer, StartServer
-from tests.server.wire_client import WireClient
+from tests.support.accounts import write_accounts_file
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import WireClient
 
 PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
 COMMANDS = (

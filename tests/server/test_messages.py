@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 
-from tests.server.conftest import RunningServer, StartServer
-from tests.server.wire_client import WireClient
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import WireClient
 
 
 def test_only_subscribers_in_the_same_room_hear(server: RunningServer) -> None:

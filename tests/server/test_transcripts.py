@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.demo_accounts import DEMO_NAMES, DEMO_PASSWORD
-from tests.server.accounts import cheap_hash
-from tests.server.conftest import RunningServer, StartServer
-from tests.server.wire_client import WireClient
+from chat_server.accounts.demo import DEMO_NAMES, DEMO_PASSWORD
+from tests.support.accounts import cheap_hash
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import WireClient
 
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
 OPERATOR = re.compile(r"\((?P<name>\w+) is an operator\)")

@@ -1,0 +1,1 @@
+"""Admission control: connection limits, the login throttle and bans."""

@@ -1,0 +1,1 @@
+"""User accounts: the users file and its companion, passwords and hashes."""

@@ -1,0 +1,217 @@
+"""What may stand in the users file and in its companion, and what is wrong with what does not.
+
+Pure: bytes in, names and hashes out; a path is there to be named in errors. Errors are one line
+each: they name the file, the place in it and the cure. What the two files are for is told in
+`users_file`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from chat_server.accounts.accounts import cost_of
+from chat_server.config import HIGHEST_COST
+from chat_server.escape import one_line, quoted
+from chat_server.wire.protocol import NAME_LENGTH, canonical_name
+
+# 22 characters for the 128 bits of the salt, 31 for the 184 of the hash: the last of each has bits
+# to spare, which are 0. A salt where they are not is refused by bcrypt, such a hash fits nothing.
+_HASH: Final = re.compile(
+    r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$"
+    r"[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]"
+)
+
+_TYPES: Final = {bool: "true or false", int: "a number", float: "a number", type(None): "null"}
+
+_MOST_BRACKETS: Final = 100
+"""In a file that is none at all. One that is has three, for no name and no hash has any. The parser
+takes a level of the stack for each, of which a client's thread has little: Python 3.13 admits so
+many levels that the process ends."""
+
+_ACCOUNTS_FORM: Final = '{"name": "bcrypt hash"}'
+_MORE_FORM: Final = '{"disabled": {"name": "bcrypt hash"}, "created": {"name": "time"}}'
+
+
+class UsersFileError(Exception):
+    """The users file can't be used. The text is one line: the file, the place, the cure."""
+
+
+class FileBusyError(UsersFileError):
+    """Somebody else is changing the users file at this moment."""
+
+
+def parse_users(path: Path, data: bytes) -> dict[str, str]:
+    """The names and hashes in a users file. Raises `UsersFileError`."""
+    pairs = _object(path, data, _ACCOUNTS_FORM, f"delete it, then {how_to_add(path)}")
+    return _hashes(path, pairs, lambda name: _how_to_redo(path, name))
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object as it was written, with its duplicate keys."""
+
+
+def _object(path: Path, data: bytes, form: str, if_empty: str) -> _Pairs:
+    pairs = _parse_json(path, data, form, if_empty)
+    if not isinstance(pairs, _Pairs):
+        raise UsersFileError(
+            f"{shown(path)}: line 1 column 1: {_kind(pairs)} where an object {form} belongs"
+        )
+    return pairs
+
+
+def _names(path: Path, pairs: _Pairs) -> Iterator[tuple[str, str, object]]:
+    """Each pair with its canonical name, the place for an error, and its value."""
+    written: dict[str, str] = {}
+    for key, value in pairs:
+        name = canonical_name(key)
+        place = f"{shown(path)}: account {quoted(key)}"
+        if name is None:
+            raise UsersFileError(f"{place}: {NAME_RULE}; rename or remove it")
+        if name in written:
+            twin = (
+                "is there twice"
+                if written[name] == key
+                else (
+                    f"is the same name as another in Unicode's composed form (NFC), {quoted(name)}"
+                )
+            )
+            raise UsersFileError(f"{place}: {twin}; remove one of the two")
+        written[name] = key
+        yield name, place, value
+
+
+def _hashes(path: Path, pairs: _Pairs, cure: Callable[[str], str]) -> dict[str, str]:
+    hashes: dict[str, str] = {}
+    for name, place, value in _names(path, pairs):
+        if not isinstance(value, str):
+            raise UsersFileError(
+                f"{place}: {_kind(value)} where its bcrypt hash belongs; {cure(name)}"
+            )
+        if _HASH.fullmatch(value) is None:
+            raise UsersFileError(
+                f"{place}: its value is no bcrypt hash ($2a$, $2b$ or $2y$, cost 04 to"
+                f" {HIGHEST_COST}); {cure(name)}"
+            )
+        # One login of an unknown user costs what the dearest hash here does.
+        if cost_of(value) > HIGHEST_COST:
+            raise UsersFileError(
+                f"{place}: its hash has cost {cost_of(value)}, and {HIGHEST_COST} is the most, lest"
+                f" one login keep all others waiting; {cure(name)}"
+            )
+        hashes[name] = value
+    return hashes
+
+
+def parse_more(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """The hashes of the disabled accounts, and when which account was made.
+
+    Raises `UsersFileError`.
+    """
+    disabled: dict[str, str] = {}
+    created: dict[str, str] = {}
+    seen: set[str] = set()
+    for key, value in _object(path, data, _MORE_FORM, "delete it"):
+        place = f"{shown(path)}: {quoted(key)}"
+        if key not in ("disabled", "created") or key in seen:
+            what = "is there twice" if key in seen else 'is neither "disabled" nor "created"'
+            raise UsersFileError(f"{place}: {what}; remove it")
+        seen.add(key)
+        if not isinstance(value, _Pairs):
+            raise UsersFileError(f"{place}: {_kind(value)} where an object belongs; correct it")
+        if key == "disabled":
+            disabled = _hashes(path, value, lambda _: "correct or remove that line")
+        else:
+            created = _times(path, value)
+    return disabled, created
+
+
+def _times(path: Path, pairs: _Pairs) -> dict[str, str]:
+    times: dict[str, str] = {}
+    for name, place, value in _names(path, pairs):
+        try:
+            if not isinstance(value, str) or not value.isascii():
+                raise ValueError
+            datetime.fromisoformat(value)
+        except ValueError:
+            raise UsersFileError(
+                f'{place}: no time such as "2026-11-26T09:30:00Z"; correct or remove that line'
+            ) from None
+        times[name] = value
+    return times
+
+
+NAME_RULE: Final = (
+    f"a name is 1 to {NAME_LENGTH} letters, marks, digits, '_', '-' or '.', and not"
+    " 'none', 'server' or 'error'"
+)
+"""The rule of names, as errors say it."""
+
+
+def _parse_json(path: Path, data: bytes, form: str, if_empty: str) -> object:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise UsersFileError(
+            f"{shown(path)}: line {line}, byte {column}: not UTF-8; save the file as UTF-8"
+        ) from None
+    if not text.strip():
+        raise UsersFileError(f"{shown(path)}: is empty; {if_empty}")
+    if text.startswith("\ufeff"):
+        raise UsersFileError(
+            f"{shown(path)}: line 1 column 1: a byte order mark; save the file as UTF-8 without it"
+        )
+    no_object = UsersFileError(f"{shown(path)}: no object {form}; is it the right file?")
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        raise no_object
+    try:
+        parsed: object = json.loads(text, object_pairs_hook=_Pairs)
+    except json.JSONDecodeError as error:
+        raise UsersFileError(
+            f"{shown(path)}: line {error.lineno} column {error.colno}: not JSON: {error.msg};"
+            " correct that place"
+        ) from None
+    except ValueError:  # a number of 5,000 digits
+        raise no_object from None
+    return parsed
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, _Pairs):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return _TYPES.get(type(value), "a text")
+
+
+def shown(path: Path) -> str:
+    """A path as it may stand in a line of ours."""
+    return one_line(str(path))
+
+
+def how_to_add(path: Path) -> str:
+    """The cure where there is no account."""
+    return f"make an account with: chat-server users add NAME --users {_argument(path)}"
+
+
+def how_to_enable(path: Path) -> str:
+    """The cure where all accounts are disabled."""
+    return f"enable an account with: chat-server users enable NAME --users {_argument(path)}"
+
+
+def _how_to_redo(path: Path, name: str) -> str:
+    return (
+        f"take the account out of the file, then: chat-server users add {name}"
+        f" --users {_argument(path)}"
+    )
+
+
+def _argument(path: Path) -> str:
+    return one_line(shlex.quote(str(path)))

@@ -1,0 +1,94 @@
+"""Writes of the users file and its companion; every failure is a `UsersFileError` with a cure.
+
+The generic part is in `whole_files`. Here its errors get the name of the file and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from chat_server import files as whole_files
+from chat_server.accounts.file_format import FileBusyError, UsersFileError, shown
+from chat_server.escape import one_line
+from chat_server.files import (
+    FileChangedError,
+    Fingerprint,
+    LockTimeoutError,
+    LockUnsupportedError,
+)
+
+
+def write_users_file(
+    path: Path,
+    data: bytes,
+    before: Fingerprint | None,
+    *,
+    owned_as: Path | None = None,
+    wanted: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Replace the file atomically; see `whole_files.write_whole`.
+
+    Raises `FileBusyError` if the file has changed since it was read, `UsersFileError` if it cannot
+    be written.
+    """
+    try:
+        return whole_files.write_whole(path, data, before, owned_as=owned_as, wanted=wanted)
+    except FileChangedError:
+        raise FileBusyError(
+            f"{shown(path)}: not written: somebody else changed it at the same moment; try again"
+        ) from None
+    except OSError as error:
+        raise UsersFileError(f"{shown(path)}: not written: {_why(error)}") from None
+
+
+def delete_users_file(path: Path) -> None:
+    """Delete the file, if there is one. Raises `UsersFileError`."""
+    try:
+        whole_files.delete_file(path)
+    except OSError as error:
+        raise UsersFileError(f"{shown(path)}: not deleted: {_why(error)}") from None
+
+
+@contextmanager
+def users_file_lock(path: Path, patience: float | None = None) -> Iterator[None]:
+    """Hold the lock of the folder of `path`; see `whole_files.alone_in_folder`.
+
+    Waits `patience` seconds for it, then raises `FileBusyError`. Raises `UsersFileError` if the
+    folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(whole_files.alone_in_folder(path, patience))
+        except LockTimeoutError:
+            raise FileBusyError(
+                f"{shown(path)}: not written: another program is changing the accounts; try again"
+            ) from None
+        except LockUnsupportedError as error:
+            cause = error.__cause__
+            why = _why(cause) if isinstance(cause, OSError) else str(cause)
+            raise UsersFileError(
+                f"{shown(path)}: its folder can't be locked ({why}); keep the file on a local disk"
+            ) from None
+        except OSError as error:
+            raise UsersFileError(f"{shown(path)}: its folder: {_why(error)}") from None
+        yield
+
+
+def _why(error: OSError) -> str:
+    words = one_line(error.strerror or str(error))
+    cures = {
+        errno.EACCES: "run this as a user that may write there",
+        errno.EPERM: "run this as the file's owner",
+        errno.ENOENT: "make the folder first",
+        errno.EROFS: "name a file on a disk that can be written",
+        errno.ENOSPC: "make room on the disk",
+        errno.EDQUOT: "make room within your quota",
+        errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+        errno.EBUSY: "it is a mount of its own: mount its folder instead",
+        errno.ENOTDIR: "name a file in a folder",
+    }
+    cure = cures.get(error.errno or 0)
+    return f"{words}; {cure}" if cure else words

@@ -1,0 +1,88 @@
+"""`chat-server check`: what a start with these settings would do, without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from chat_server.cli.config_example import config_example
+from chat_server.cli.config_file import config_option, origin_of, settings_of
+from chat_server.cli.options import config_from, server_options
+from chat_server.cli.preflight import CHECKS, Finding, Level
+from chat_server.escape import one_line
+
+
+def _print_example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(config_example(context.command), nl=False)
+        context.exit()
+
+
+# The same variables as the server itself: CHAT_SERVER_PORT, not CHAT_SERVER_CHECK_PORT.
+@click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
+@config_option
+@server_options
+@click.option(
+    "--example",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_example,
+    help="Print a configuration file with every setting, commented out, and exit.",
+)
+@click.pass_context
+def check(context: click.Context, /, **chosen: Any) -> None:
+    """Tell what a start with these settings would do, and what is wrong with them.
+
+    Prints one finding a line, which begins with ok, warning or error. The exit status is 0 where
+    a start would work, else 1; 2 where the options or the file can't be understood. Nothing is
+    started, made or changed.
+    """
+    level = Level.OK
+    for finding in _findings(context, chosen):
+        click.echo(finding)
+        if finding.level is Level.ERROR:
+            level = Level.ERROR
+    if level is Level.ERROR:
+        click.echo(Finding(Level.ERROR, "a start would fail"))
+        context.exit(1)
+    click.echo(Finding(Level.OK, "a start would work"))
+
+
+def _findings(context: click.Context, chosen: dict[str, Any]) -> Iterator[Finding]:
+    above = context.parent
+    origins = {}
+    for key, option in settings_of(context.command).items():
+        assert option.name is not None
+        source: click.Context = context
+        # As in `chat-server --port 9001 check`.
+        if (
+            above is not None
+            and above.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+            and context.get_parameter_source(option.name) is not ParameterSource.COMMANDLINE
+        ):
+            source = above
+            chosen[option.name] = above.params[option.name]
+        origin = origin_of(source, option)
+        if origin is not None:
+            origins[key] = f"{key} = {_shown(chosen[option.name])}, by {origin}"
+    for text in origins.values():
+        yield Finding(Level.OK, text)
+    if not origins:
+        yield Finding(Level.OK, "every setting has its default")
+    try:
+        config = config_from(chosen)
+    except click.UsageError as error:
+        yield Finding(Level.ERROR, error.format_message())
+        return
+    for look in CHECKS:
+        yield from look(config)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return one_line(str(value))

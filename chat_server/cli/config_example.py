@@ -1,0 +1,51 @@
+"""A configuration file to begin with, made from the options themselves: so it is never stale."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Final
+
+import click
+
+from chat_server.cli.config_file import settings_of
+
+_HEAD: Final = """\
+# Settings of chat-server. A line is in force once the # before it is gone. An option of the command
+# line beats an environment variable (CHAT_SERVER_PORT for port), and that beats this file. A
+# relative path counts from the folder of this file. `chat-server check --config FILE` tells what
+# a start would do.
+"""
+
+
+def config_example(command: click.Command) -> str:
+    """Every setting of `command` with what it does and its default, all of it commented out."""
+    parts = [_HEAD]
+    for key, option in settings_of(command).items():
+        about = [option.help or ""]
+        if isinstance(option.show_default, str):
+            about.append(f"Default: {option.show_default}.")
+        if isinstance(option.type, click.Choice):
+            about.append(f"One of: {', '.join(map(str, option.type.choices))}.")
+        comment = textwrap.fill(" ".join(about), 98, initial_indent="# ", subsequent_indent="# ")
+        parts.append(f"{comment}\n#{key} = {_value(option)}\n")
+    return "\n".join(parts)
+
+
+def _value(option: click.Option) -> str:
+    """The default as TOML; where that is none that could be written, something of its kind."""
+    default = option.default
+    if option.multiple:
+        return "[]"
+    if option.is_flag:
+        return "true" if default is True else "false"
+    if isinstance(default, int | float):
+        return str(default)
+    if isinstance(default, str | Path):
+        return json.dumps(str(default), ensure_ascii=False)
+    if isinstance(option.type, click.types.IntParamType | click.types.FloatParamType):
+        number = re.search(r"\d+", str(option.show_default))
+        return number[0] if number else "1"
+    return json.dumps(option.metavar or "", ensure_ascii=False)

@@ -1,0 +1,245 @@
+"""The configuration file: TOML, in which every option of the server is a key, `max-clients = 500`.
+
+An option beats an environment variable, a variable beats the file, the file beats the default: that
+is what click makes of `Context.default_map`, which is filled here. Whatever is wrong is one line
+that names the file, the line in it, the key and the rule. A relative path in the file counts from
+the folder of the file, and `~` is a home folder, as no shell is there to say so.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from chat_server.escape import one_line, quoted
+
+SIZE_LIMIT: Final = 64 * 1024
+"""Most bytes of a file that somebody wrote by hand; what is larger is something else."""
+
+_META: Final = "chat_server.cli.config_file"
+_PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+_CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file that was read: where it is, and on which line it says what."""
+
+    path: Path
+    lines: Mapping[str, int]
+
+    def place(self, key: str | None = None) -> str:
+        """The file, and the line of `key` in it, as errors and `chat-server check` name them."""
+        shown = one_line(str(self.path))
+        line = None if key is None else self.lines.get(key)
+        return shown if line is None else f"{shown}: line {line}"
+
+
+def config_option(command: _CommandT) -> _CommandT:
+    """Give a command the option `--config`, to be read before all others."""
+    option = click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        is_eager=True,
+        expose_value=False,
+        callback=_load,
+        metavar="FILE",
+        help="A TOML file with any of these settings, as in: max-clients = 500. chat-server check"
+        " --example prints one.",
+    )
+    return option(command)
+
+
+def settings_of(command: click.Command) -> dict[str, click.Option]:
+    """The options that a file may set, by key, in the order of `--help`."""
+    return {
+        key_of(option): option
+        for option in command.params
+        if isinstance(option, click.Option) and not (option.is_eager or option.hidden)
+    }
+
+
+def key_of(option: click.Option) -> str:
+    """The key of an option: its long name without the dashes before it."""
+    return max(option.opts, key=len).lstrip("-")
+
+
+def origin_of(context: click.Context, option: click.Option) -> str | None:
+    """Where the value of an option came from, for a person; None where it is the default."""
+    assert option.name is not None
+    match context.get_parameter_source(option.name):
+        case ParameterSource.COMMANDLINE:
+            return f"option --{key_of(option)}"
+        case ParameterSource.ENVIRONMENT:
+            return f"environment {context.auto_envvar_prefix}_{option.name.upper()}"
+        case ParameterSource.DEFAULT_MAP:
+            file = context.meta[_META]
+            assert isinstance(file, ConfigFile)
+            return file.place(key_of(option))
+        case _:
+            return None
+
+
+def _load(context: click.Context, option: click.Parameter, path: Path | None) -> None:
+    assert option.name is not None
+    above = context.parent
+    given = context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+    if above is not None and not given:
+        # As in `chat-server --config FILE check`; it has looked into the environment, too.
+        context.default_map = above.default_map
+    elif path is not None:
+        context.default_map = _read(context, path)
+
+
+def _read(context: click.Context, path: Path) -> dict[str, Any]:
+    """The values by the options' names, and what was read, in `context.meta`.
+
+    Raises `click.UsageError`.
+    """
+    text = _text_of(path)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        words = str(error)
+        place = _PLACE.search(words)
+        where = f"line {place[1]} column {place[2]}" if place and place[1] else "at its end"
+        raise _wrong(
+            ConfigFile(path, {}),
+            None,
+            f"{where}: not TOML: {_PLACE.sub('', words)}; a line is like: port = 9000",
+        ) from None
+    except RecursionError:
+        raise _wrong(ConfigFile(path, {}), None, "nested too deeply for settings") from None
+    except ValueError:  # Python counts no further than to 4,300 digits
+        raise _wrong(ConfigFile(path, {}), None, "holds a number that is far too long") from None
+    file = ConfigFile(path, _lines_of(text))
+    settings = settings_of(context.command)
+    found = {}
+    for key, value in values.items():
+        option = settings.get(key)
+        if option is None:
+            raise _wrong(file, key, _unknown(key, settings))
+        assert option.name is not None
+        found[option.name] = _checked(context, file, key, option, value)
+    context.meta[_META] = file
+    return found
+
+
+def _text_of(path: Path) -> str:
+    file = ConfigFile(path, {})
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        raise _wrong(file, None, "no such file; name another with --config") from None
+    except IsADirectoryError:
+        raise _wrong(file, None, "is a folder; name a file in it with --config") from None
+    except (OSError, ValueError) as error:  # a NUL in its name
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise _wrong(file, None, f"can't be read: {one_line(why)}") from None
+    if len(data) > SIZE_LIMIT:
+        raise _wrong(
+            file,
+            None,
+            f"larger than {SIZE_LIMIT >> 10} KiB, which no settings are; is it the right file?",
+        )
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _wrong(file, None, f"line {line}: not UTF-8; save the file as UTF-8") from None
+
+
+def _lines_of(text: str) -> dict[str, int]:
+    """On which line each name of the top level begins, in a text that is TOML.
+
+    The parser tells no lines, but it tells where a statement ends: at the first line up to which
+    the lines since the last statement can be parsed alone.
+    """
+    found: dict[str, int] = {}
+    in_table = False
+    waiting: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        waiting.append(line)
+        try:
+            statement = tomllib.loads("\n".join(waiting))
+        except tomllib.TOMLDecodeError:
+            continue
+        is_header = waiting[0].lstrip().startswith("[")
+        in_table = in_table or is_header
+        if is_header or not in_table:
+            for name in statement:
+                found.setdefault(name, number - len(waiting) + 1)
+        waiting.clear()
+    return found
+
+
+def _unknown(key: str, settings: Mapping[str, click.Option]) -> str:
+    if key == "config":
+        return "'config' can't be set here: a file names no other file"
+    plain = key.lower().replace("_", "-")
+    near = difflib.get_close_matches(plain, settings, 1, 0.5)
+    cure = f"did you mean '{near[0]}'?" if near else "chat-server check --example shows all"
+    return f"unknown setting {quoted(key)}; {cure}"
+
+
+def _checked(
+    context: click.Context, file: ConfigFile, key: str, option: click.Option, value: object
+) -> object:
+    """The value as click takes it. Raises `click.UsageError` where it breaks the option's rule."""
+    values = value if option.multiple and isinstance(value, list) else [value]
+    kind, words = _kind_of(option)
+    for each in values:
+        if not isinstance(each, kind) or (isinstance(each, bool) and kind is not bool):
+            a_list = ", or a list of them in [ ]," if option.multiple else ""
+            raise _wrong(file, key, f"{key}: {_shown(each)} where {words}{a_list} belongs")
+        if isinstance(each, str) and "\0" in each:  # no path, and elsewhere nothing, can have one
+            raise _wrong(file, key, f"{key}: {_shown(each)} holds a NUL; take it out")
+    if isinstance(option.type, click.Path):
+        values = [_path_beside(file.path, str(each)) for each in values]
+    for each in values:
+        try:
+            option.type.convert(each, option, context)
+        except click.BadParameter as error:
+            raise _wrong(file, key, f"{key}: {error.message.removesuffix('.')}") from None
+    return values if option.multiple else values[0]
+
+
+def _kind_of(option: click.Option) -> tuple[type | tuple[type, ...], str]:
+    """What a value is in TOML, and how that is called."""
+    if option.is_flag:
+        return bool, "true or false"
+    if isinstance(option.type, click.types.IntParamType):
+        return int, "a whole number"
+    if isinstance(option.type, click.types.FloatParamType):
+        return (int, float), "a number"
+    return str, "a text in quotes"
+
+
+def _path_beside(file: Path, written: str) -> str:
+    try:
+        return str(file.parent / Path(written).expanduser())
+    except RuntimeError:  # nobody's home
+        return str(file.parent / written)
+
+
+def _shown(value: object) -> str:
+    """A value as a person wrote it, cut short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a table"
+    return quoted(value) if isinstance(value, str) else one_line(str(value)[:40])
+
+
+def _wrong(file: ConfigFile, key: str | None, words: str) -> click.UsageError:
+    return click.UsageError(f"{file.place(key)}: {words}")

@@ -1,0 +1,249 @@
+"""The options of the server: each is one field of `Config`, and also an environment variable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from chat_server.cli.option_types import NAMES, NETWORKS, joined
+from chat_server.config import (
+    HIGHEST_COST,
+    LOWEST_COST,
+    MOST_CLIENTS,
+    Config,
+    room_for_clients,
+)
+from chat_server.observability.log_format import FORMATS
+from chat_server.observability.log_writer import LEVELS
+
+_DEFAULTS: Final = Config(max_clients=1)
+
+
+class _Number(click.FloatRange):
+    """A number within bounds; what is called "not a number" is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """As `click.FloatRange`, whose bounds do not hold a NaN."""
+        try:
+            number = float(super().convert(value, param, ctx))
+        except OverflowError:  # a whole number of more than 308 digits
+            self.fail(f"{str(value)[:20]}... is too large", param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+_OPTIONS: Final = (
+    click.option("--host", default=_DEFAULTS.host, show_default=True, help="Address to listen on."),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=_DEFAULTS.port,
+        show_default=True,
+        help="Port for plain text; 0: any free port.",
+    ),
+    click.option(
+        "--tls",
+        is_flag=True,
+        help="Speak TLS as well, on a port of its own. Not needed for an address that others can"
+        " reach: there, TLS alone is spoken.",
+    ),
+    click.option(
+        "--tls-port",
+        type=click.IntRange(0, 65535),
+        default=_DEFAULTS.tls_port,
+        show_default=True,
+        help="Port for TLS; 0: any free port.",
+    ),
+    click.option(
+        "--tls-cert",
+        type=click.Path(path_type=Path, readable=False),
+        show_default="one that the server makes for itself",
+        metavar="FILE",
+        help="A certificate with its chain, in PEM form.",
+    ),
+    click.option(
+        "--tls-key",
+        type=click.Path(path_type=Path, readable=False),
+        metavar="FILE",
+        help="The key of --tls-cert, in PEM form, without a password.",
+    ),
+    click.option(
+        "--insecure-plaintext",
+        is_flag=True,
+        help="Speak plain text also on an address that others can reach, and read along.",
+    ),
+    click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=_DEFAULTS.state,
+        show_default=True,
+        metavar="FOLDER",
+        help="Where the server keeps its own key and certificate.",
+    ),
+    click.option(
+        "--users",
+        "users",
+        envvar="CHAT_SERVER_USERS",
+        type=click.Path(path_type=Path, readable=False),
+        default=_DEFAULTS.users,
+        show_default="users.json in the working directory",
+        metavar="FILE",
+        help="The accounts.",
+    ),
+    click.option(
+        "--max-clients",
+        type=click.IntRange(1),
+        default=None,
+        show_default=f"{MOST_CLIENTS}, or what the open-file limit admits",
+        help="Connections at once.",
+    ),
+    click.option(
+        "--max-connections-per-ip",
+        type=click.IntRange(0),
+        default=None,
+        show_default=f"{_DEFAULTS.max_connections_per_ip}, loopback exempt unless given",
+        help="Connections at once from one address; 0: no limit.",
+    ),
+    click.option(
+        "--connections-without-login",
+        type=click.IntRange(0),
+        default=None,
+        show_default=f"{_DEFAULTS.connections_without_login}, loopback exempt unless given",
+        help="Connections of one address that may end without a login in 10 minutes; 0: no limit.",
+    ),
+    click.option(
+        "--trusted",
+        type=NETWORKS,
+        multiple=True,
+        callback=joined,
+        show_default="loopback alone",
+        metavar="NETWORK",
+        help="A network, as in 10.1.0.0/16, that these two limits leave alone. May be given"
+        " several times.",
+    ),
+    click.option(
+        "--operators",
+        type=NAMES,
+        multiple=True,
+        callback=joined,
+        show_default="none",
+        metavar="USER,...",
+        help="Accounts that may /kick, /ban and /announce.",
+    ),
+    click.option(
+        "--rate",
+        type=_Number(0, max=1e9),
+        default=_DEFAULTS.rate,
+        show_default=True,
+        help="Lines a second that a client may send; 0: no limit.",
+    ),
+    click.option(
+        "--burst",
+        type=click.IntRange(1, 10**9),
+        default=_DEFAULTS.burst,
+        show_default=True,
+        help="Lines that a client may send at once.",
+    ),
+    click.option(
+        "--login-failures",
+        type=click.IntRange(0),
+        default=_DEFAULTS.login_failures,
+        show_default=True,
+        help="Failed logins that an address may have in 10 minutes; 0: no limit.",
+    ),
+    click.option(
+        "--bcrypt-cost",
+        type=click.IntRange(LOWEST_COST, HIGHEST_COST),
+        default=_DEFAULTS.bcrypt_cost,
+        show_default=True,
+        help="Cost of new password hashes; lower ones are raised to it at a good login.",
+    ),
+    click.option(
+        "--outbox",
+        type=click.IntRange(16 * 1024, 2**40),
+        default=_DEFAULTS.outbox,
+        show_default=True,
+        metavar="BYTES",
+        help="Backlog that a slow reader may have.",
+    ),
+    click.option(
+        "--login-timeout",
+        type=_Number(0, min_open=True, max=86400),
+        default=_DEFAULTS.login_timeout,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time to send the LOGIN line.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(LEVELS),
+        default=_DEFAULTS.log_level,
+        show_default=True,
+        help="What is logged to standard error.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(FORMATS),
+        default=_DEFAULTS.log_format,
+        show_default=True,
+        help="One line an event for eyes, or one JSON object a line for programs.",
+    ),
+    click.option(
+        "--metrics",
+        type=click.IntRange(0, 65535),
+        default=None,
+        show_default="off",
+        metavar="PORT",
+        help="Port of loopback for /metrics (Prometheus) and /healthz; 0: any free port.",
+    ),
+)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of the server, in the order in which `--help` shows them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def config_from(chosen: Mapping[str, Any]) -> Config:
+    """The configuration that the options ask for: `chosen` are their values by name.
+
+    Raises `click.UsageError` where this machine does not admit it.
+    """
+    if (chosen["tls_cert"] is None) != (chosen["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")
+    most = chosen["max_connections_per_ip"]
+    idle = chosen["connections_without_login"]
+    return Config(
+        **{
+            **chosen,
+            "max_clients": _clients(chosen["max_clients"]),
+            "max_connections_per_ip": _DEFAULTS.max_connections_per_ip if most is None else most,
+            "limit_loopback": most is not None,
+            "connections_without_login": (
+                _DEFAULTS.connections_without_login if idle is None else idle
+            ),
+            "limit_loopback_without_login": idle is not None,
+            "operators": frozenset(chosen["operators"]),
+        }
+    )
+
+
+def _clients(wanted: int | None) -> int:
+    if wanted is None:
+        return room_for_clients()
+    possible = room_for_clients(wanted)
+    if possible < wanted:
+        raise click.UsageError(
+            f"--max-clients {wanted}: the open-file limit admits {possible}; "
+            "raise it with ulimit -n, or ask for fewer"
+        )
+    return wanted

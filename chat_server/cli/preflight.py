@@ -1,0 +1,303 @@
+"""What could keep a server with a given configuration from starting or from serving well.
+
+Nothing here starts a server, makes a file or keeps a port.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shlex
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.demo import with_demo_password
+from chat_server.accounts.file_format import UsersFileError
+from chat_server.accounts.file_reader import read_accounts
+from chat_server.accounts.hash_pool import default_workers
+from chat_server.addresses import LOOPBACK
+from chat_server.cli.host_limits import memory_ceiling, thread_ceiling
+from chat_server.config import MOST_CLIENTS, RESERVED_FILES, Config
+from chat_server.escape import one_line, quoted
+from chat_server.net.certificates import (
+    OWN_CERTIFICATE,
+    OWN_KEY,
+    CertificateError,
+    Missing,
+    load_certificate,
+    missing_in,
+)
+from chat_server.net.endpoints import ListenError, bind, endpoints
+
+_OWN_THREADS: Final = 4
+"""Beside clients and hashing: main, acceptor, flusher, and one to spare."""
+
+_BASE_BYTES: Final = 45 * 2**20
+"""Of a server without a client."""
+
+_CLIENT_BYTES: Final = 90 * 2**10
+"""Of one that is quiet: 30 KB in the process, 60 KB in the kernel (docs/performance.md)."""
+
+_WIDE: Final = {4: 8, 6: 32}
+"""A trusted network whose prefix is shorter than this holds a good part of the internet."""
+
+
+class Level(Enum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """A start would work, but somebody should know."""
+    ERROR = "error"
+    """A start would fail."""
+
+
+class Finding(NamedTuple):
+    """One line of what was found."""
+
+    level: Level
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.level.value:<8} {one_line(self.text)}"
+
+
+def check_listening(config: Config) -> Iterator[Finding]:
+    """Whether the addresses are ones of this machine, and their ports free."""
+    try:
+        wanted = endpoints(config)
+    except ListenError as error:
+        yield Finding(Level.ERROR, str(error))
+        return
+    for endpoint in wanted:
+        how = "TLS" if endpoint.encrypted else "plain text"
+        where = f"{config.host} port {endpoint.port}"
+        try:
+            bind(endpoint).close()
+        except ListenError as error:
+            yield Finding(Level.ERROR, str(error))
+            continue
+        free = "any free port" if endpoint.port == 0 else "which is free"
+        yield Finding(Level.OK, f"would listen on {where}, {how}, {free}")
+        if endpoint.is_public and not endpoint.encrypted:
+            yield Finding(
+                Level.WARNING,
+                "plain text on an address that others can reach: they can read every password and"
+                " every message",
+            )
+
+
+def check_certificate(config: Config) -> Iterator[Finding]:
+    """Whether there is a certificate that can be used, or one could be made."""
+    if not _speaks_tls(config):
+        return
+    try:
+        if config.tls_cert is not None and config.tls_key is not None:
+            loaded = load_certificate(config.tls_cert, config.tls_key)
+        elif (missing := missing_in(config.state)) is not Missing.NOTHING:
+            yield from _check_state(config.state, missing)
+            return
+        else:
+            loaded = load_certificate(config.state / OWN_CERTIFICATE, config.state / OWN_KEY)
+    except CertificateError as error:
+        yield Finding(Level.ERROR, str(error))
+        return
+    until = loaded.expires.date().isoformat()
+    if loaded.has_expired:
+        yield Finding(Level.WARNING, f"certificate {loaded.path} has expired on {until}; renew it")
+    elif loaded.begins > datetime.now(UTC):
+        begins = loaded.begins.date().isoformat()
+        yield Finding(
+            Level.WARNING,
+            f"certificate {loaded.path} is not good before {begins}: clients will refuse it",
+        )
+    else:
+        yield Finding(
+            Level.OK, f"certificate {loaded.path}: until {until}, key {loaded.fingerprint}"
+        )
+    if loaded.key_is_exposed:
+        yield Finding(
+            Level.WARNING,
+            f"key {loaded.key}: open to other users of this machine (mode {loaded.key_mode:04o})",
+        )
+
+
+def _check_state(folder: Path, missing: Missing) -> Iterator[Finding]:
+    """Whether the server can make there what is missing."""
+    what = (
+        "a key and a certificate of its own in"
+        if missing is Missing.BOTH
+        else f"another certificate for the key {OWN_KEY} in"
+    )
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Finding(Level.OK, f"would make {what} {folder}")
+    else:
+        yield Finding(
+            Level.ERROR,
+            f"can't make {what} {folder}: {there} can't be written; name another"
+            " folder with --state, or a certificate with --tls-cert and --tls-key",
+        )
+
+
+def _speaks_tls(config: Config) -> bool:
+    try:
+        return any(endpoint.encrypted for endpoint in endpoints(config))
+    except ListenError:
+        return False  # said already
+
+
+def _is_public(config: Config) -> bool:
+    try:
+        return any(endpoint.is_public for endpoint in endpoints(config))
+    except ListenError:
+        return False
+
+
+def check_users(config: Config) -> Iterator[Finding]:
+    """Whether the users file can be used, and who else can."""
+    path = one_line(str(config.users))
+    try:
+        accounts = read_accounts(config.users)
+        mode = os.stat(config.users).st_mode
+    except UsersFileError as error:
+        yield Finding(Level.ERROR, f"users file {error}")
+        return
+    except OSError as error:
+        yield Finding(Level.ERROR, f"users file {path}: {error.strerror}")
+        return
+    if not accounts:
+        yield Finding(
+            Level.ERROR,
+            f"users file {path}: has no account; make one with: chat-server users add NAME"
+            f" --users {shlex.quote(str(config.users))}",
+        )
+        return
+    count = "1 account" if len(accounts) == 1 else f"{len(accounts)} accounts"
+    yield Finding(Level.OK, f"users file {path}: {count}")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding(
+            Level.WARNING,
+            f"users file {path}: open to other users of this machine (mode"
+            f" {stat.S_IMODE(mode):04o}); chmod 600 {shlex.quote(str(config.users))}",
+        )
+    demo = with_demo_password(accounts)
+    if demo:
+        yield Finding(
+            Level.ERROR if _is_public(config) else Level.WARNING,
+            f"users file {path}: the demo password, which everybody knows, is that of"
+            f" {', '.join(demo)}; a server that others can reach does not start with it",
+        )
+
+
+def check_operators(config: Config) -> Iterator[Finding]:
+    """Whether every operator has an account."""
+    try:
+        accounts: Accounts = read_accounts(config.users)
+    except UsersFileError:
+        return  # said already
+    for name in sorted(config.operators):
+        if name not in accounts:
+            yield Finding(Level.WARNING, f"operator {quoted(name)} has no account")
+    known = sorted(config.operators.intersection(accounts))
+    if known:
+        yield Finding(Level.OK, f"operators: {', '.join(known)}")
+
+
+def check_trusted(config: Config) -> Iterator[Finding]:
+    """What the limits by address do, and whom they spare."""
+    spared = [str(network) for network in config.trusted]
+    limits = (
+        (config.max_connections_per_ip, "connections at once", config.limit_loopback),
+        (
+            config.connections_without_login,
+            "connections without a login in 10 minutes",
+            config.limit_loopback_without_login,
+        ),
+    )
+    for most, what, counts_loopback in limits:
+        if most == 0:
+            yield Finding(Level.OK, f"each address may have any number of {what}")
+            continue
+        exempt = ", ".join([*spared, *([] if counts_loopback else ["loopback"])])
+        yield Finding(
+            Level.OK, f"each address may have {most} {what}{exempt and f'; exempt: {exempt}'}"
+        )
+    for network in config.trusted:
+        if network.prefixlen < _WIDE[network.version] and network not in LOOPBACK:
+            yield Finding(
+                Level.WARNING,
+                f"trusted network {network} holds a good part of the internet:"
+                " no limit on connections is left for it",
+            )
+
+
+def check_open_files(config: Config) -> Iterator[Finding]:
+    """Whether the limit on open files admits the clients."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    admits = "any number" if soft == resource.RLIM_INFINITY else str(soft)
+    needed = config.max_clients + RESERVED_FILES
+    text = f"{config.max_clients} clients at once need {needed} open files; the limit is {admits}"
+    if soft != resource.RLIM_INFINITY and needed >= soft and config.max_clients < MOST_CLIENTS:
+        text += " (ulimit -n, LimitNOFILE= in systemd)"
+    yield Finding(Level.OK, text)
+
+
+def check_threads(config: Config) -> Iterator[Finding]:
+    """Whether there can be a thread for each client."""
+    ceiling = thread_ceiling()
+    needed = config.max_clients + default_workers() + _OWN_THREADS
+    if ceiling is None or needed <= ceiling.most:
+        limit = "not known" if ceiling is None else f"{ceiling.most}, by {ceiling.what}"
+        yield Finding(Level.OK, f"{needed} threads at most; the limit is {limit}")
+        return
+    yield Finding(
+        Level.WARNING,
+        f"{config.max_clients} clients need {needed} threads, but {ceiling.what} admits"
+        f" {ceiling.most}: those beyond are told that the server is full; raise it, or lower"
+        " --max-clients",
+    )
+
+
+def check_memory(config: Config) -> Iterator[Finding]:
+    """About how much memory it takes when everybody is there, and at worst."""
+    quiet = _BASE_BYTES + config.max_clients * _CLIENT_BYTES
+    worst = quiet + config.max_clients * config.outbox
+    text = (
+        f"memory: about {_megabytes(quiet)} with {config.max_clients} clients,"
+        f" {_megabytes(worst)} if all of them were stuck"
+    )
+    ceiling = memory_ceiling()
+    if ceiling is None:
+        yield Finding(Level.OK, text)
+    elif quiet > ceiling.most:
+        yield Finding(
+            Level.WARNING,
+            f"{text}, but {ceiling.what} has {_megabytes(ceiling.most)}; lower --max-clients",
+        )
+    else:
+        yield Finding(Level.OK, f"{text}; {ceiling.what} has {_megabytes(ceiling.most)}")
+
+
+CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
+    check_listening,
+    check_certificate,
+    check_users,
+    check_operators,
+    check_trusted,
+    check_open_files,
+    check_threads,
+    check_memory,
+)
+"""All of them, in the order in which they are told."""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

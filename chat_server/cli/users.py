@@ -1,0 +1,304 @@
+"""`chat-server users`: the accounts, from the command line."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.demo import DEMO_PASSWORD, provide_demo_accounts
+from chat_server.accounts.file_editor import (
+    AccountExistsError,
+    LooksAlikeError,
+    NoSuchAccountError,
+    add_account,
+    check_new_name,
+    disable_account,
+    enable_account,
+    remove_account,
+    rename_account,
+    set_hash,
+)
+from chat_server.accounts.file_format import NAME_RULE, UsersFileError
+from chat_server.accounts.file_reader import load_if_any, read_accounts
+from chat_server.accounts.hash_pool import generate_password, hash_password, password_problem
+from chat_server.config import DEFAULT_COST
+from chat_server.escape import one_line, quoted
+from chat_server.wire import replies
+from chat_server.wire.protocol import canonical_name
+
+_DEFAULT_FILE: Final = Path("users.json")
+_LONGEST_LINE: Final = 4096
+
+_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+def _chosen_file(context: click.Context, _: click.Parameter, given: Path | None) -> Path:
+    """The file named here or, as in `chat-server --users FILE users list`, before."""
+    before = context.find_root().params.get("users")
+    return given or (before if isinstance(before, Path) else _DEFAULT_FILE)
+
+
+_users_option: Final[_Decorator] = click.option(
+    "--users",
+    "users_file",
+    type=click.Path(path_type=Path, readable=False),  # whoever reads it knows the cure
+    callback=_chosen_file,
+    default=None,
+    metavar="FILE",
+    help="The accounts; users.json in the working directory where no other is named.",
+)
+
+_stdin_option: Final[_Decorator] = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Take the password from the first line of standard input instead of asking for it.",
+)
+
+_generate_option: Final[_Decorator] = click.option(
+    "--generate",
+    is_flag=True,
+    help="Make a strong password and print it, once and alone, on standard output.",
+)
+
+
+# A map of its own: click would look for it in the file's settings, under "users", which is a path.
+@click.group(context_settings={"default_map": {}})
+def users() -> None:
+    """Add, list, change and remove accounts. A running server notices within a second."""
+
+
+@users.command()
+@click.argument("name")
+@_users_option
+@_stdin_option
+@_generate_option
+def add(name: str, users_file: Path, password_stdin: bool, generate: bool) -> None:
+    """Add the account NAME, with a password of 8 to 72 bytes without white space.
+
+    Makes the users file where there is none. A name that could be taken for another account's is
+    refused.
+    """
+    user = _canonical(name)
+    with _told_in_one_line(users_file):
+        # Before anybody has typed a password.
+        check_new_name(user, load_if_any(users_file).accounts())
+        password = _new_password(password_stdin, generate)
+        add_account(users_file, user, hash_password(password, _cost()))
+    _tell_done(f"Added {user} to {_shown(users_file)}", password if generate else None)
+
+
+@users.command()
+@click.argument("name")
+@_users_option
+@_stdin_option
+@_generate_option
+def passwd(name: str, users_file: Path, password_stdin: bool, generate: bool) -> None:
+    """Give the account NAME another password, of 8 to 72 bytes without white space.
+
+    A session that it has goes on; the next login needs the new one.
+    """
+    user = _canonical(name)
+    with _told_in_one_line(users_file):
+        if user not in read_accounts(users_file).everyone:
+            raise NoSuchAccountError(user)
+        password = _new_password(password_stdin, generate)
+        set_hash(users_file, user, hash_password(password, _cost()))
+    _tell_done(f"Changed the password of {user}", password if generate else None)
+
+
+@users.command("list")
+@_users_option
+@click.option(
+    "--long",
+    is_flag=True,
+    help="For every account also whether it is enabled, and since when it is there, after tabs.",
+)
+def list_names(users_file: Path, long: bool) -> None:
+    """Print the names that have an account, one a line.
+
+    After a disabled one stands a tab and the word disabled.
+    """
+    with _told_in_one_line(users_file):
+        accounts: Accounts = read_accounts(users_file)
+    for name in sorted(accounts.everyone):
+        state = "disabled" if name in accounts.disabled else "enabled"
+        if long:
+            click.echo(f"{name}\t{state}\t{accounts.created.get(name, '-')}")
+        else:
+            click.echo(name if name in accounts else f"{name}\t{state}")
+
+
+@users.command()
+@click.argument("name")
+@_users_option
+def remove(name: str, users_file: Path) -> None:
+    """Remove the account NAME. Its session, if there is one, ends."""
+    user = _canonical(name)
+    with _told_in_one_line(users_file):
+        remove_account(users_file, user)
+    click.echo(f"Removed {user} from {_shown(users_file)}")
+
+
+@users.command()
+@click.argument("old")
+@click.argument("new")
+@_users_option
+def rename(old: str, new: str, users_file: Path) -> None:
+    """Give the account OLD the name NEW; its password stays.
+
+    A session of OLD ends. A name that could be taken for another account's is refused.
+    """
+    old_name, new_name = _canonical(old), _canonical(new)
+    with _told_in_one_line(users_file):
+        rename_account(users_file, old_name, new_name)
+    click.echo(f"Renamed {old_name} to {new_name}")
+
+
+@users.command()
+@click.argument("name")
+@_users_option
+def disable(name: str, users_file: Path) -> None:
+    """Let the account NAME log in no more, until it is enabled. Its session ends."""
+    user = _canonical(name)
+    with _told_in_one_line(users_file):
+        done = disable_account(users_file, user)
+    click.echo(f"Disabled {user}" if done else f"{user} was disabled already")
+
+
+@users.command()
+@click.argument("name")
+@_users_option
+def enable(name: str, users_file: Path) -> None:
+    """Let the disabled account NAME log in again, with the password that it had."""
+    user = _canonical(name)
+    with _told_in_one_line(users_file):
+        done = enable_account(users_file, user)
+    click.echo(f"Enabled {user}" if done else f"{user} was enabled already")
+
+
+@users.command(hidden=True)
+@_users_option
+def demo(users_file: Path) -> None:
+    """Make the users file with the demo accounts where there is none.
+
+    Prints the demo accounts that have the demo password in it, one a line.
+    """
+    with _told_in_one_line(users_file):
+        names = provide_demo_accounts(users_file)
+    for name in names:
+        click.echo(name)
+
+
+def _canonical(name: str) -> str:
+    with suppress(UnicodeError):  # in a locale that is not UTF-8 Python left its bytes escaped
+        name = os.fsencode(name).decode()
+    user = canonical_name(name)
+    if user is None:
+        raise click.UsageError(f"{quoted(name)} can't be an account: {NAME_RULE}")
+    return user
+
+
+def _cost() -> int:
+    """The cost asked for, as in `chat-server --bcrypt-cost 13 users add NAME`."""
+    chosen = click.get_current_context().find_root().params.get("bcrypt_cost")
+    return chosen if isinstance(chosen, int) else DEFAULT_COST
+
+
+def _shown(users_file: Path) -> str:
+    return one_line(str(users_file))
+
+
+def _tell_done(what: str, password: str | None) -> None:
+    """Say what was done; a generated password stands alone on standard output, for scripts."""
+    click.echo(what, err=password is not None)
+    if password is not None:
+        click.echo("Its password, which is shown only now:", err=True)
+        click.echo(password)
+
+
+@contextmanager
+def _told_in_one_line(users_file: Path) -> Iterator[None]:
+    option = one_line(f"--users {shlex.quote(str(users_file))}")
+    mode = _mode(users_file)
+    try:
+        yield
+    except UsersFileError as error:
+        raise click.UsageError(str(error)) from error
+    except AccountExistsError as error:
+        raise click.ClickException(
+            f"{error} has an account already; for another password: chat-server users passwd"
+            f" {error} {option}"
+        ) from error
+    except LooksAlikeError as error:
+        raise click.ClickException(
+            f"{error.name} could be taken for {error.account}, which has an account;"
+            " choose another name"
+        ) from error
+    except NoSuchAccountError as error:
+        raise click.ClickException(
+            f"{error} has no account; those who have: chat-server users list {option}"
+        ) from error
+    if mode & 0o077 and not _mode(users_file) & 0o077:
+        click.echo(
+            f"{_shown(users_file)} had mode {mode:04o}: now only its owner may read it,"
+            " and a server has to run as that user",
+            err=True,
+        )
+
+
+def _mode(users_file: Path) -> int:
+    try:
+        return stat.S_IMODE(users_file.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _new_password(from_stdin: bool, generate: bool) -> str:
+    if generate and from_stdin:
+        raise click.UsageError("--generate and --password-stdin exclude each other; name one")
+    if generate:
+        return generate_password()
+    return _password_from_stdin() if from_stdin else _password_asked_for()
+
+
+def _password_asked_for() -> str:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(
+            "no terminal to ask for the password on; use --password-stdin or --generate"
+        )
+    password: str = click.prompt(
+        "Password",
+        hide_input=True,
+        confirmation_prompt="The same password again",
+        value_proc=_acceptable,
+        err=True,
+    )
+    return password
+
+
+def _acceptable(password: str) -> str:
+    # At the start of a server that others can reach it is looked for under the demo names alone.
+    known = f"{replies.DEMO_PASSWORD_REFUSED}." if password == DEMO_PASSWORD else None
+    problem = known or password_problem(password)
+    if problem is not None:
+        raise click.UsageError(problem)
+    return password
+
+
+def _password_from_stdin() -> str:
+    line = b"" if sys.stdin is None else sys.stdin.buffer.readline(_LONGEST_LINE)
+    if not line:
+        raise click.UsageError("no password on standard input")
+    try:
+        return _acceptable(line.removesuffix(b"\n").removesuffix(b"\r").decode())
+    except UnicodeDecodeError:
+        raise click.UsageError("the password on standard input is not UTF-8") from None

@@ -1,0 +1,1 @@
+"""The commands of the protocol: their table, their context and their handlers."""

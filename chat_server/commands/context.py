@@ -1,0 +1,25 @@
+"""The context of a command: the session that sent it and the services of its server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chat_server.core.rooms import Session
+from chat_server.delivery.outbox import Outbox
+from chat_server.services import Shared
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something, in the thread of its own client."""
+
+    session: Session[Outbox]
+    host: str
+    """The address that it comes from, without the port."""
+    shared: Shared
+    """What its server has."""
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it may use the commands of operators."""
+        return self.session.user in self.shared.config.operators

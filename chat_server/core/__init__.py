@@ -1,0 +1,1 @@
+"""The hub: sessions, rooms and subscriptions, and the messages that it routes."""

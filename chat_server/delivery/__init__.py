@@ -1,0 +1,1 @@
+"""Delivery of bytes to clients: the queue, the drain lock and the outboxes."""

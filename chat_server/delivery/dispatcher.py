@@ -1,0 +1,337 @@
+"""Delivery: the one queue, who drains it, and the flusher for readers that lag behind.
+
+Model. Whoever decides something for others (the hub, under its lock) only appends to the queue.
+After letting the hub go, whichever client thread gets the drain lock *without waiting* sends what
+everybody queued: grouped by receiver, joined, one non-blocking send each. The others go straight
+back to their sockets. So a quiet server wakes nobody to deliver a line, and under load many
+messages share a system call. What a kernel buffer does not take stays in the receiver's outbox,
+and the flusher thread empties it as the socket becomes writable.
+
+Order. Appends of one publisher are in order, only one thread drains at a time, and each receiver
+has one outbox: so each reader gets one publisher's lines in the order in which they were sent.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from math import inf
+from typing import Final, NamedTuple
+
+from chat_server.config import Config
+from chat_server.delivery.outbox import Outbox, Phase
+
+_ROUND_BYTES: Final = 256 * 1024
+"""Queued bytes sent in one round: more would overfill outboxes in one go."""
+
+_QUEUE_BYTES: Final = 1024 * 1024
+"""Above this a publisher waits for the drain lock, and drains: the queue stays bounded."""
+
+_ROUNDS: Final = 16
+"""Rounds that one client's thread sends for others before the flusher takes over from it."""
+
+_OFFER_SECONDS: Final = 0.02
+"""How often a lagging reader's kernel buffer is offered more. Linux calls a socket writable only
+when a third of its buffer is free, a megabyte and more: waiting for that alone, a reader that
+takes 200 KB a second looked for five seconds as if it took nothing."""
+
+_GLANCE_SECONDS: Final = 0.5
+"""How often any other outbox in the flusher's table is looked at."""
+
+
+class _Item(NamedTuple):
+    targets: tuple[Outbox, ...]
+    data: bytes
+    last: bool
+
+
+class Delivery:
+    """Brings bytes to outboxes, in the order in which they were handed in."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._queue: deque[_Item] = deque()
+        self._queued_bytes = 0
+        self._queue_lock = threading.Lock()
+        self._drain_lock = threading.Lock()
+        self._attended: set[Outbox] = set()
+        self._relieved = threading.Condition(threading.Lock())
+        self._wake_read = self._wake_write = -1
+        self._stopping = False
+        self.bytes_out = 0
+        """Bytes handed to outboxes so far. Changed under the drain lock; read without it."""
+        self._round: Callable[[], None] = self._send_round
+        self._flusher = threading.Thread(target=self._flush_forever, name="flusher", daemon=True)
+
+    def start(self) -> None:
+        """Start the flusher. Raises `RuntimeError` where no thread can be had."""
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._flusher.start()
+
+    def stop(self) -> None:
+        """Stop the flusher; once, after every client's thread has ended."""
+        self._stopping = True
+        self._wake_flusher()
+        self._flusher.join()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the flusher runs."""
+        return self._flusher.is_alive()
+
+    def backlog(self) -> tuple[int, int]:
+        """Bytes that wait, in the queue and for lagging readers; and how many readers lag."""
+        with self._relieved:
+            waiting = [outbox.backlog for outbox in self._attended if outbox.backlog]
+        return self._queued_bytes + sum(waiting), len(waiting)
+
+    def time_fan_out(self, observe: Callable[[float], None]) -> None:
+        """Tell `observe`, from now on, how many seconds each round of sending took.
+
+        It is called under the drain lock and may take leaf locks only. Until then no round pays.
+        """
+
+        def timed_round() -> None:
+            if self._queue:  # under the drain lock nobody else takes from it
+                started = time.perf_counter()
+                self._send_round()
+                observe(time.perf_counter() - started)
+
+        self._round = timed_round
+
+    def deliver(self, targets: tuple[Outbox, ...], data: bytes, last: bool = False) -> None:
+        """Queue `data` for every one of `targets`; `last`: nothing follows for them.
+
+        Does nothing but append, so that it may be called under the hub's lock. The caller drains
+        once it holds no lock any more.
+        """
+        with self._queue_lock:
+            self._queue.append(_Item(targets, data, last))
+            self._queued_bytes += len(data)
+
+    def drain(self) -> None:
+        """Send what is queued, by anyone, unless another thread is doing so. Holds no lock before.
+
+        Looking at the queue again after letting go of the drain lock is what makes this safe: who
+        appended while another was draining and did not get the lock is seen by that other.
+        """
+        for _ in range(_ROUNDS):
+            if not self._queue or not self._drain_lock.acquire(blocking=False):
+                return
+            try:
+                self._round()
+            finally:
+                self._drain_lock.release()
+        if self._queue:
+            self._wake_flusher()
+
+    def relieve(self) -> None:
+        """Let a publisher wait where more is queued than the bound; it then drains, too."""
+        while self._queued_bytes > _QUEUE_BYTES:
+            with self._drain_lock:
+                self._round()
+
+    def throttle(self, audiences: Iterable[tuple[Outbox, ...]]) -> None:
+        """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
+
+        Waits at most `throttle_seconds` in all, and only for those in `audiences` that are over
+        the mark, took something within `throttle_recency`, and were not waited for in vain since.
+        """
+        if not self._attended:
+            return
+        start = time.monotonic()
+        recent = start - self._config.throttle_recency
+        slow = [
+            outbox
+            for outbox in set().union(*audiences)
+            if outbox.backlog > outbox.mark
+            and not outbox.patience_spent
+            and outbox.progressed_at > recent
+        ]
+        until = start + self._config.throttle_seconds
+        while slow and (left := until - time.monotonic()) > 0:
+            with self._relieved:
+                self._relieved.wait(min(left, _OFFER_SECONDS))
+            for outbox in slow:
+                outbox.flush()
+            slow = [outbox for outbox in slow if outbox.backlog > outbox.mark]
+        for outbox in slow:
+            if outbox.progressed_at < start:
+                outbox.patience_spent = True
+
+    def settle(self, outbox: Outbox) -> None:
+        """Wait until the last line of `outbox` is out or the flusher has given it up.
+
+        Its own thread only; bounded by `longest_flush_seconds`. While another thread has still to
+        send what is queued, that last line included, the outbox is open.
+        """
+        with self._relieved:
+            self._relieved.wait_for(lambda: outbox.phase not in (Phase.OPEN, Phase.FINISHING))
+
+    def _send_round(self) -> None:
+        """Send some of the queue, one send a receiver. Holds the drain lock."""
+        batch: list[_Item] = []
+        size = 0
+        with self._queue_lock:
+            while self._queue and size < _ROUND_BYTES:
+                item = self._queue.popleft()
+                size += len(item.data)
+                batch.append(item)
+            self._queued_bytes -= size
+        if not batch:
+            return
+        targets = batch[0].targets
+        if all(item.targets is targets and not item.last for item in batch):
+            data = b"".join([item.data for item in batch])
+            self.bytes_out += size * len(targets)
+            lagging = [outbox for outbox in targets if outbox.send(data)]
+        else:
+            lagging = self._send_grouped(batch)
+        if lagging:
+            self._attend(lagging)
+
+    def _send_grouped(self, batch: list[_Item]) -> list[Outbox]:
+        """Join what each receiver has in this batch; returns those the flusher must look after."""
+        parts: dict[Outbox, list[bytes]] = {}
+        finished: set[Outbox] = set()
+        for targets, data, last in batch:
+            for outbox in targets:
+                if outbox in finished:
+                    continue
+                own = parts.get(outbox)
+                if own is None:
+                    parts[outbox] = [data]
+                else:
+                    own.append(data)
+                if last:
+                    finished.add(outbox)
+        lagging = []
+        bytes_out = 0
+        for outbox, own in parts.items():
+            joined = own[0] if len(own) == 1 else b"".join(own)
+            bytes_out += len(joined)
+            if outbox.send_last(joined) if outbox in finished else outbox.send(joined):
+                lagging.append(outbox)
+        self.bytes_out += bytes_out
+        return lagging
+
+    def _attend(self, outboxes: list[Outbox]) -> None:
+        with self._relieved:
+            known = len(self._attended)
+            self._attended.update(outboxes)
+            grown = len(self._attended) > known
+        if grown:
+            self._wake_flusher()
+
+    def _wake_flusher(self) -> None:
+        # full: it is being woken already; closed: it has ended
+        with suppress(OSError):
+            os.write(self._wake_write, b"!")
+
+    def _flush_forever(self) -> None:
+        while not self._stopping:
+            with self._relieved:
+                attended = list(self._attended)
+            writable = self._wait(attended)
+            if self._queue:
+                self.drain()
+            for outbox in attended:
+                if outbox.is_pressing or outbox in writable:
+                    outbox.flush()
+            now = time.monotonic()
+            for outbox in attended:
+                if self._due(outbox) <= now:
+                    self._end(outbox)
+            with self._relieved:
+                # Who sends appends first and asks for attention afterwards: an outbox that is
+                # found empty here and filled right after this comes back through _attend.
+                self._attended.difference_update([o for o in attended if not self._lags(o)])
+                self._relieved.notify_all()
+
+    def _wait(self, attended: list[Outbox]) -> set[Outbox]:
+        """Block until an outbox can be flushed, one is due, or somebody wakes the flusher."""
+        poller = select.poll()
+        poller.register(self._wake_read, select.POLLIN)
+        by_file: dict[int, Outbox] = {}
+        due = inf
+        for outbox in attended:
+            # Emptied or closed by another thread since it was attended: as long as it is in the
+            # table nobody would wake us when it fills again.
+            if not self._lags(outbox):
+                due = 0.0
+            due = min(due, self._due(outbox), self._look_again(outbox))
+            file = outbox.fileno()
+            if outbox.backlog and file >= 0:
+                by_file[file] = outbox
+                poller.register(file, select.POLLOUT)
+        timeout = None if due == inf else max(0.0, due - time.monotonic()) * 1000 + 1
+        writable = set()
+        for file, _ in poller.poll(timeout):
+            if file == self._wake_read:
+                self._swallow_wakes()
+            else:
+                writable.add(by_file[file])
+        return writable
+
+    def _swallow_wakes(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+
+    @staticmethod
+    def _lags(outbox: Outbox) -> bool:
+        """Whether the flusher has still to look after `outbox`."""
+        match outbox.phase:
+            case Phase.OPEN:
+                return outbox.backlog > 0
+            case Phase.FINISHING | Phase.FINISHED:
+                return True
+            case _:
+                return False
+
+    @staticmethod
+    def _look_again(outbox: Outbox) -> float:
+        """When to look at an attended outbox again whatever the kernel says of it.
+
+        Always some time: nobody wakes the flusher when a small backlog passes the mark, nor when
+        another thread empties the outbox or closes it.
+        """
+        wait = _OFFER_SECONDS if outbox.is_pressing else _GLANCE_SECONDS
+        return time.monotonic() + wait
+
+    def _due(self, outbox: Outbox) -> float:
+        """When patience with this outbox ends, on the monotonic clock."""
+        config = self._config
+        match outbox.phase:
+            case Phase.OPEN if outbox.backlog > outbox.mark:
+                return max(outbox.progressed_at, outbox.lagging_since) + config.stall_seconds
+            case Phase.FINISHING:
+                return min(
+                    max(outbox.progressed_at, outbox.finished_at) + config.flush_seconds,
+                    outbox.finished_at + config.longest_flush_seconds,
+                )
+            case Phase.FINISHED:
+                return outbox.finished_at + config.linger_seconds
+            case _:
+                return inf
+
+    def _end(self, outbox: Outbox) -> None:
+        match outbox.phase:
+            case Phase.OPEN:
+                outbox.cut(too_slow=True)
+            case Phase.FINISHING:
+                outbox.cut()
+            case Phase.FINISHED:
+                outbox.wake()
+                with self._relieved:
+                    self._attended.discard(outbox)
+            case _:
+                pass

@@ -1,0 +1,1 @@
+"""Listening sockets: endpoints, TLS certificates and the lingering close."""

@@ -1,0 +1,100 @@
+"""Writing the log: each event counted, whole, in one form, and never waited for by the chat."""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, TextIO
+
+from chat_server.observability.log_format import Event, FieldValue, Level, as_json, as_text
+
+_PATIENCE_MS: Final = 50
+"""How long the first line waits for a log that takes nothing; the next ones do not."""
+
+LEVELS: Final = tuple(level.name.lower() for level in Level)
+"""The names of the levels, from the one that says most to the one that says least."""
+
+
+class LogWriter:
+    """Writes events to one stream. Any thread; its locks are leaves."""
+
+    def __init__(self, stream: TextIO | None, level: str, form: str) -> None:
+        """`stream`: None for no log at all; `level`: one of `LEVELS`; `form`: one of `FORMATS`."""
+        self._stream = stream
+        self._level = Level[level.upper()]
+        self._lines_of = as_json if form == "json" else as_text
+        self._lock = threading.Lock()
+        self._lost = 0
+        """Lines that were not written since the last one that was."""
+        self._count_lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def shows(self, level: Level) -> bool:
+        """Whether events of this level are written."""
+        return level >= self._level
+
+    def counts(self) -> Counter[str]:
+        """How often each event has happened, by its name, whether or not it was written."""
+        with self._count_lock:
+            return self._counts.copy()
+
+    def write(
+        self,
+        mark: str,
+        name: str,
+        message: str,
+        /,
+        *,
+        level: Level | None = None,
+        details: Sequence[str] = (),
+        **fields: FieldValue,
+    ) -> None:
+        """Count an event and write it: the one place where text and JSON come from.
+
+        `name`: stable, in snake_case. `message`: the sentence, with all from outside escaped;
+        `fields`: what it was made of, as it came. `level`: where None, warning for the mark `!`
+        and info for any other. `details`: lines below a text line.
+        """
+        if level is None:
+            level = Level.WARNING if mark == "!" else Level.INFO
+        with self._count_lock:
+            self._counts[name] += 1
+        if self._stream is None or not self.shows(level):
+            return
+        now = datetime.now().astimezone()
+        texts = self._lines_of(Event(now, level, mark, name, message, fields, details))
+        with self._lock:
+            if self._lost and self._takes_more():
+                texts = self._lines_of(_lost(now, self._lost)) + texts
+                self._lost = 0
+            for text in texts:
+                if not self._takes_more():
+                    self._lost += 1
+                    continue
+                # Closed, a full disk, an encoding that can't: the chat goes on.
+                with suppress(OSError, ValueError):
+                    self._stream.write(text)
+                    self._stream.flush()
+
+    def _takes_more(self) -> bool:
+        """Whether a line can be written without blocking the chat. Holds the lock.
+
+        A pipe that nobody reads, a terminal that was stopped: waited for once, and then no more
+        until it takes something again.
+        """
+        try:
+            number = self._stream.fileno() if self._stream else -1
+        except (OSError, ValueError):  # no file at all
+            return True
+        poller = select.poll()
+        poller.register(number, select.POLLOUT)
+        return bool(poller.poll(0 if self._lost else _PATIENCE_MS))
+
+
+def _lost(now: datetime, count: int) -> Event:
+    message = f"{count} log lines were lost: nobody took them"
+    return Event(now, Level.WARNING, "!", "log_lines_lost", message, {"count": count})

@@ -1,0 +1,7 @@
+"""What a person set for themselves: the file, its profiles, its mistakes. Knows no screen."""
+
+from chat_tui.config.loader import Configuration, configuration_path, load
+from chat_tui.config.profile import PasswordError, Profile
+from chat_tui.config.toml_lines import Problem
+
+__all__ = ["Configuration", "PasswordError", "Problem", "Profile", "configuration_path", "load"]

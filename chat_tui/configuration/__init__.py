@@ -1,7 +1,0 @@
-"""What a person set for themselves: the file, its profiles, its mistakes. Knows no screen."""
-
-from chat_tui.configuration.profile import PasswordError, Profile
-from chat_tui.configuration.reading import Configuration, configuration_path, load
-from chat_tui.configuration.statements import Problem
-
-__all__ = ["Configuration", "PasswordError", "Problem", "Profile", "configuration_path", "load"]

@@ -1,0 +1,126 @@
+"""How the client without a screen begins and ends: its streams, signals and exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import stat
+import sys
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from chat_tui.account import Account
+from chat_tui.headless.exit_code import ExitCode
+from chat_tui.headless.interactive import Talk
+from chat_tui.headless.line_io import LinesIn
+from chat_tui.headless.runner import Seat
+from chat_tui.headless.send import Send
+from chat_tui.headless.tail import Tail
+from chat_tui.storage.known_servers import KnownServers
+from chat_tui.storage.log_files import LogFiles
+
+_STDIN, _STDOUT = 0, 1
+
+
+def talk(
+    account: Account,
+    known: KnownServers,
+    room: str | None,
+    follow_everyone: bool,
+    logs: Path | None,
+    signed_in: Callable[[], None],
+    password_from: str = "",
+) -> int:
+    """`--plain`: lines from the standard input go out, what is said comes in.
+
+    `known`: the servers whose keys are trusted. `signed_in` is called once the server has taken
+    the person in; `logs`: where to write to; `password_from`: where the password was found, in
+    words.
+    """
+
+    def errand(seat: Seat) -> ExitCode:
+        typed, files = LinesIn(_STDIN), LogFiles(seat.model, logs)
+        talk = Talk(seat, account, typed, files, signed_in, password_from)
+        return talk.run(room, follow_everyone=follow_everyone)
+
+    return _seated(known, errand)
+
+
+def send(account: Account, known: KnownServers, room: str, text: str | None) -> int:
+    """`--send`: `text`, or what comes on the standard input, is said in `room`."""
+    lines = LinesIn(_STDIN) if text is None else LinesIn.of(text)
+    return _seated(known, lambda seat: Send(seat, account, room, lines).run())
+
+
+def tail(account: Account, known: KnownServers, room: str, authors: Collection[str]) -> int:
+    """`--tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
+    return _seated(known, lambda seat: Tail(seat, account, room, authors).run())
+
+
+def _seated(known: KnownServers, errand: Callable[[Seat], ExitCode]) -> int:
+    """Run an errand to its end, whatever ends it, and give what the shell is to learn."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: no text may end a talk
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _ended_by)
+    _open_what_is_closed()
+    seat = Seat(_say, _remark, known, _nobody_reads)
+    try:
+        return errand(seat)
+    except BrokenPipeError:  # who reads has had enough, as `head` has
+        _say_no_more()
+        return ExitCode.DONE
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        seat.close()
+
+
+def _ended_by(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _say(line: str) -> None:
+    try:
+        print(line)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:  # a full disk
+        _say_no_more()
+        _remark(f"nothing can be written any more: {problem.strerror}")
+        sys.exit(ExitCode.UNCONFIRMED)
+
+
+def _remark(line: str) -> None:
+    with suppress(OSError):
+        print(f"chat-tui: {line}", file=sys.stderr)
+
+
+def _say_no_more() -> None:
+    """What is still to be written goes nowhere: at the end of the process it would fail again."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+
+
+def _open_what_is_closed() -> None:
+    """No stream of ours is ever something else, which got its number because that was free."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
+def _nobody_reads() -> bool:
+    """Whether the standard output is a pipe whose other end is gone: known without writing."""
+    if not stat.S_ISFIFO(os.fstat(_STDOUT).st_mode):
+        return False
+    poll = select.poll()
+    poll.register(_STDOUT, 0)
+    return any(what & (select.POLLERR | select.POLLHUP) for _, what in poll.poll(0))

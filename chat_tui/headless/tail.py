@@ -1,0 +1,64 @@
+"""`chat-tui --tail`: what is said in a room, line by line, until nobody reads it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from chat_tui.account import Account
+from chat_tui.events import ConnectionState
+from chat_tui.headless.exit_code import ExitCode
+from chat_tui.headless.line_io import said_line
+from chat_tui.headless.runner import Seat
+from chat_tui.model.entries import Entry, EntryKind
+from chat_tui.sanitize import safe_text
+
+_REMARKS = frozenset({EntryKind.ERROR, EntryKind.GAP, EntryKind.ANNOUNCEMENT})
+"""What is no talk of the room, and has to be known all the same."""
+
+
+class Tail:
+    """Comes back after a lost connection, and remarks when something may be missing."""
+
+    def __init__(self, seat: Seat, account: Account, room: str, authors: Collection[str]) -> None:
+        """`authors`: whom to hear; empty: everyone."""
+        self._seat = seat
+        self._account = account
+        self._room = room
+        self._authors = frozenset(authors)
+
+    def run(self) -> ExitCode:
+        """Listen until the session ends; the caller ends it where nobody reads any more."""
+        seat, account = self._seat, self._account
+        seat.session.sign_in(
+            account.host,
+            account.port,
+            account.user,
+            account.password,
+            room=self._room,
+            follow_everyone=not self._authors,
+            follow=self._authors,
+            plaintext=account.plaintext,
+        )
+        was = ConnectionState.CONNECTING
+        while True:
+            seat.turn()
+            for place, entry in seat.news():
+                self._show(place, entry)
+            for notice in seat.session.take_notices():
+                if (code := seat.ending(notice, account)) is not None:
+                    return code
+            if seat.session.is_settled and seat.model.room != self._room:
+                return ExitCode.UNCONFIRMED  # why, the news have told
+            now = seat.model.connection.state
+            if now is not was and now is ConnectionState.WAITING:
+                why = safe_text(seat.model.connection.reason).rstrip(".")
+                seat.remark(f"{why}; trying again until it works")
+            if now is not ConnectionState.RETRYING:
+                was = now
+
+    def _show(self, place: str, entry: Entry) -> None:
+        said = said_line(entry)
+        if entry.kind in _REMARKS:
+            self._seat.remark(entry.text)
+        elif said and place == self._room and (not self._authors or entry.author in self._authors):
+            self._seat.say(said)

@@ -1,0 +1,1 @@
+"""Rules on typed text: parsing, command checks and redaction. Pure."""

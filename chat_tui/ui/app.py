@@ -1,0 +1,261 @@
+"""ChatApp: which screen is shown, in which colours, and who is told what."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual import on
+from textual.app import SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+
+from chat_tui.launch import Start as Start
+from chat_tui.storage.state import ClientState
+from chat_tui.ui.base_app import HouseStyle
+from chat_tui.ui.screens.local_server_task import LocalServerUp, log_path_of
+from chat_tui.ui.screens.login import LoginScreen
+from chat_tui.ui.settings_manager import OwnSettings
+from chat_tui.ui.terminal.clipboard import CopyRequested, copy_out
+from chat_tui.ui.terminal.hangup import end_with_the_terminal
+
+if TYPE_CHECKING:
+    from chat_tui.config.settings import Settings
+    from chat_tui.local_server import LocalServer
+    from chat_tui.session.session import ChatSession
+    from chat_tui.ui.controller import ChatMode, MakeSession
+    from chat_tui.ui.screens.chat import ChatScreen
+
+_TICK: Final = 0.25
+"""Seconds between two looks at the clock: countdowns, heartbeats."""
+
+_BREATH: Final = 1 / 60
+"""Seconds between two turns of taking in a flood, in which keys are heard and rows are drawn."""
+
+
+class ChatApp(HouseStyle):
+    """The full-screen client. It owns the session; nothing in a screen has to be ended."""
+
+    TITLE = "Lobby"
+    CSS_PATH = "chat.tcss"
+    DEFAULT_MODE = "login"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", id="help"),
+        Binding("f5", "read_settings", "Settings", show=False, priority=True, id="settings"),
+        Binding("f6", "wire", "Wire", show=False, priority=True, id="wire"),
+        Binding("ctrl+q", "quit", "Quit", id="quit"),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
+    ]
+
+    class Woken(Message):
+        """The session has something for us. Posted from its threads."""
+
+    def __init__(
+        self, start: Start, state: ClientState, make_session: MakeSession | None = None
+    ) -> None:
+        """`make_session`: tests bring a session without a server."""
+        super().__init__()
+        self._start = start
+        self._state = state
+        self._make_session = make_session
+        self._chat_mode: ChatMode | None = None
+        self.local_server: LocalServer | None = None
+        """The server of `--local` once it is up; whoever ran the app stops it."""
+        self.login = LoginScreen(start, state.follows_everyone)
+        self._own = OwnSettings(self, start.configuration)
+        self.set_reactive(HouseStyle.mouse_on, start.settings.mouse)
+        self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
+        self.add_mode("chat", lambda: self.chat)
+
+    def get_default_screen(self) -> LoginScreen:
+        """The form, of the mode that the app begins in.
+
+        Not by `add_mode`: from Python 3.12 on, a mode's screen is composed before it is on the
+        stack, and its inputs look for it there; the default screen is put on the stack first.
+        """
+        return self.login
+
+    def on_mount(self) -> None:
+        """The clock, and the end of the terminal."""
+        self.add_mode("login", self.get_default_screen)
+        self.set_interval(_TICK, self._tick)
+        if not self.is_headless and sys.__stdin__ is not None:
+            end_with_the_terminal(sys.__stdin__.fileno(), self._leave)
+            self.call_after_refresh(_form_is_drawn)
+        self.call_after_refresh(self._own.check)
+
+    def on_unmount(self) -> None:
+        """Whatever ended the app."""
+        if self._chat_mode is not None:
+            self._chat_mode.end()
+
+    def write_to_terminal(self, sequence: str) -> None:
+        """Send the terminal what is no part of the picture; not where that is a web page."""
+        if self._driver is not None and not self.is_web:
+            self._driver.write(sequence)
+
+    # What is made when it is needed first
+
+    @property
+    def chat_mode(self) -> ChatMode:
+        """All but the form."""
+        if self._chat_mode is None:
+            from chat_tui.ui.controller import ChatMode, Surroundings
+
+            surroundings = Surroundings(
+                self._start_reader,
+                self._wake,
+                self.write_to_terminal,
+                lambda: self.app_focus,
+                self._show_chat,
+                self._show_form,
+                self._ask,
+            )
+            self._chat_mode = ChatMode(surroundings, self._state, self.settings, self._make_session)
+        return self._chat_mode
+
+    @property
+    def settings(self) -> Settings:
+        """What a person set for themselves, as it is in force."""
+        return self._own.configuration.settings
+
+    @property
+    def session(self) -> ChatSession:
+        """The person at the server."""
+        return self.chat_mode.session
+
+    @property
+    def chat(self) -> ChatScreen:
+        """The screen of the chat."""
+        return self.chat_mode.screen
+
+    def _start_reader(self, read: Callable[[], None]) -> None:
+        self.run_worker(read, "reader", "connection", exit_on_error=False, thread=True)
+
+    def _wake(self) -> None:
+        self.post_message(self.Woken())
+
+    @on(Woken)
+    def _take_in(self) -> None:
+        if self.chat_mode.take_in():
+            self.set_timer(_BREATH, self._take_in)
+
+    def _tick(self) -> None:
+        if self._chat_mode is not None:
+            self._chat_mode.tick(whole_process=not self.is_headless)
+
+    # The form
+
+    def _show_form(self, words: str, ask_again: bool) -> None:
+        if self.current_mode != "login":
+            self.switch_mode("login")
+        self.login.say(words, ask_again=ask_again)
+
+    def _ask(self, screen: Screen[Any], answered: Callable[[Any], None]) -> None:
+        self.push_screen(screen, answered)
+
+    def _show_chat(self) -> None:
+        self.login.forget_password()
+        self.switch_mode("chat")
+
+    @on(LoginScreen.SignIn)
+    def _sign_in(self, asked: LoginScreen.SignIn) -> None:
+        self._asked = asked
+        self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
+        profile = self._own.configuration.profile(asked.profile)
+        room = self._start.room or (profile.room if profile else None)
+        self.chat_mode.sign_in(asked, room, profile.source if profile else "")
+
+    @on(LoginScreen.Cancelled)
+    def _cancel(self) -> None:
+        self.chat_mode.cancel()
+
+    @on(LocalServerUp)
+    def _local_server_up(self, event: LocalServerUp) -> None:
+        self.local_server = event.server
+
+    @on(CopyRequested)
+    def _copy(self, request: CopyRequested) -> None:
+        copy_out(self, request, self._state.folder, os.environ)
+
+    # Keys and the palette
+
+    def action_help(self) -> None:
+        """All keys and signs."""
+        log = log_path_of(self.local_server)
+        self.push_screen(self.chat_mode.help(self._asked.account, log))
+
+    def action_read_settings(self) -> None:
+        """Read the file of one's own again."""
+        mouse = self.settings.mouse
+        self._own.read_again()
+        if self.settings.mouse is not mouse:  # else F7 may have said otherwise
+            self.mouse_on = self.settings.mouse
+        self.login.offer(self._own.configuration)
+        if self._chat_mode is not None:
+            self._chat_mode.use(self.settings)
+
+    def action_wire(self) -> None:
+        """What really goes over the wire."""
+        from chat_tui.ui.screens.wire import WireScreen
+
+        if isinstance(self.screen, WireScreen):
+            self.screen.dismiss()
+        elif not isinstance(self.screen, ModalScreen):
+            self.push_screen(self.chat_mode.wire(self._asked.account))
+
+    async def action_quit(self) -> None:
+        """Leave at once; with a server of our own, not before those on it were thought of."""
+        if self.local_server is not None and self.chat_mode.others_are_on(self.local_server):
+            from chat_tui.ui.screens.confirm import ConfirmScreen
+
+            question = "Others are on the server of this window. Quitting ends it for them, too."
+            self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)
+        else:
+            self._leave()
+
+    def _quit_if(self, yes: bool | None) -> None:
+        if yes:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._chat_mode is not None:
+            self._chat_mode.leave()
+        self.exit()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What the palette offers everywhere."""
+        yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
+        yield SystemCommand(
+            "Read the settings again",
+            f"{self.key_of('settings', 'F5')}: {self._own.configuration.path}",
+            self.action_read_settings,
+        )
+        yield SystemCommand(
+            "The wire", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
+        )
+        words = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
+        yield SystemCommand(
+            words, f"{self.key_of('mouse', 'F7')}: select text as in any program", self.action_mouse
+        )
+        yield SystemCommand(
+            "Help", f"{self.key_of('help', 'F1')}: all keys and signs", self.action_help
+        )
+        yield SystemCommand("Quit", self.key_of("quit", "Ctrl+Q"), self.action_quit)
+
+
+def _form_is_drawn() -> None:
+    """What need not be done before: the rest of the program is imported in a thread.
+
+    Signing in finds it there, or waits for it.
+    """
+    gc.enable()
+    module = "chat_tui.ui.controller"
+    threading.Thread(target=import_module, args=(module,), name=module, daemon=True).start()

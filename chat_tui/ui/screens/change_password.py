@@ -1,0 +1,146 @@
+"""ChangePasswordScreen: the form for another password. What is typed stays until it is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual import on
+from textual.actions import SkipAction
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, HorizontalGroup, Vertical
+from textual.content import Content
+from textual.widgets import Button, Label, Static
+from textual.widgets.input import Selection
+
+from chat_server.wire import replies
+from chat_tui.input.password_rules import RULES, wrong_with
+from chat_tui.sanitize import safe_text
+from chat_tui.session.credentials import NOT_CHANGED
+from chat_tui.ui.screens.dialog import Dialog
+from chat_tui.ui.screens.wording import duration
+from chat_tui.ui.widgets.text_input import Field
+
+_FIELDS: Final = (("old", "Old"), ("new", "New"), ("again", "New again"))
+
+_WAITING: Final = "Waiting for the server… Esc closes; you will be told."
+
+_UNKNOWN: Final = (
+    "No answer came: it may be changed or not. Lobby tries both to come back; "
+    "if you have to sign in, try the new one first."
+)
+
+_BY_HEIGHT: Final = [(0, "-short"), (16, "-tall")]
+"""Rows from which the stylesheet's class holds: short does without what is blank."""
+
+
+class ChangePasswordScreen(Dialog[None]):
+    """Closed by Esc, by the end of the session, and once the server has changed the password."""
+
+    AUTO_FOCUS = "#old"
+    VERTICAL_BREAKPOINTS = _BY_HEIGHT
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority: what is typed right behind it, a password, is for the next field.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("enter", "next_field", show=False, priority=True),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("escape", "close", "Cancel", show=False),
+    ]
+
+    def __init__(self, user: str, ask: Callable[[str, str], None]) -> None:
+        """`ask` brings the old and the new password to the server; the screen hears what came."""
+        super().__init__()
+        self._user = user
+        self._ask = ask
+        self.waits = False
+        """Whether the server was asked and has not answered."""
+
+    def compose(self) -> ComposeResult:
+        """Three fields, a line about them, two buttons."""
+        with Vertical(classes="dialog", id="password-form") as page:
+            page.border_title = Content(f"Change the password of {self._user}")
+            for name, words in _FIELDS:
+                with HorizontalGroup():
+                    yield Label(words, classes="what")
+                    yield Field(id=name, compact=True, password=True)
+            yield Static(RULES, id="password-said", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Change ⏎", id="change", variant="primary", compact=True)
+
+    # What the screen below tells
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody may see it."""
+        return self in self.app.screen_stack
+
+    def end(self) -> None:
+        """Nobody needs it any more, nor what was opened over it."""
+        if self.is_open:
+            while self.app.screen is not self:
+                self.app.screen.dismiss()
+            self.dismiss()
+
+    def refused(self, reason: str) -> None:
+        """It was not done: say why, and let it be corrected."""
+        seconds = replies.parse_retry_after(reason)
+        if reason == replies.WRONG_PASSWORD:
+            self._say("The old one is wrong. Nothing was changed: correct it and press Enter.")
+            self._ask_again_for("old")
+        elif seconds is not None:
+            self._say(f"Too many wrong passwords came. Try again in {duration(seconds)}.")
+        elif reason == NOT_CHANGED:
+            self._say(f"{reason}. Press Enter to try again.")
+        else:
+            self._say(f"{safe_text(reason).rstrip('.')}. Nothing was changed.")
+
+    def unknown(self) -> None:
+        """No answer will come on this connection."""
+        self.waits = False
+        if self.is_open:
+            self._say(_UNKNOWN)
+
+    # Keys and clicks
+
+    def action_next_field(self) -> None:
+        """From the last field on, Enter is for what has the focus."""
+        if self.focused is None or self.focused.id not in ("old", "new"):
+            raise SkipAction
+        self.focus_next()
+
+    @on(Field.Submitted)
+    @on(Button.Pressed, "#change")
+    def _submit(self) -> None:
+        if self.waits:
+            return
+        old, new, again = (self.query_one(f"#{name}", Field).value for name, _ in _FIELDS)
+        wrong = wrong_with(old, new, again)
+        if wrong is not None:
+            self._say(wrong.words)
+            self._ask_again_for(wrong.field)
+            return
+        self._say(_WAITING, waits=True)
+        self._ask(old, new)
+
+    @on(Button.Pressed, "#cancel")
+    def action_close(self) -> None:
+        """Go away; what was asked is on its way, and its answer is told all the same."""
+        self.dismiss()
+
+    def _ask_again_for(self, name: str) -> None:
+        """What is typed next replaces what can't be read anyway."""
+        field = self.query_one(f"#{name}", Field)
+        field.focus()
+        field.selection = Selection(0, len(field.value))
+
+    def _say(self, words: str, *, waits: bool = False) -> None:
+        self.waits = waits
+        said = self.query_one("#password-said", Static)
+        said.update(words)
+        said.set_class(not waits, "-trouble")
+        self.query_one("#change", Button).variant = "default" if waits else "primary"

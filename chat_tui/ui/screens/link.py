@@ -1,0 +1,118 @@
+"""LinkScreen: where a link leads, whole, before anything is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from chat_tui.model.links import Link, host_of
+from chat_tui.ui.screens.dialog import Dialog
+from chat_tui.ui.terminal.clipboard import CopyRequested
+from chat_tui.ui.terminal.web_browser import browser_command, open_in
+
+
+class LinkScreen(Dialog[None]):
+    """The links of one message, one at a time. Opens nothing by itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "Close", show=False, id="link.close"),
+        Binding("o", "open", "Open", show=False, id="link.open"),
+        Binding("c,y", "copy", "Copy", show=False, id="link.copy"),
+        Binding("n,down", "step(1)", "Next link", show=False, id="link.next"),
+        Binding("p,up", "step(-1)", "Previous link", show=False, id="link.previous"),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, links: Sequence[Link], author: str, chosen: int = 0) -> None:
+        """`author`: who said it, empty where nobody did."""
+        super().__init__()
+        self._links = links
+        self._author = author
+        self._chosen = chosen
+        self._command = browser_command(os.environ)
+
+    def compose(self) -> ComposeResult:
+        """The whole target, the machine that it leads to, and what can be done."""
+        with Vertical(classes="dialog", id="link-page") as page:
+            page.border_title = Content(f"A link from {self._author}" if self._author else "A link")
+            with VerticalScroll(id="link-target"):
+                yield Static(markup=False)
+            yield Static(markup=False, id="link-host")
+            with Horizontal(classes="buttons"):
+                yield Button("Close", id="close", compact=True)
+                if len(self._links) > 1:
+                    yield Button("Next", id="next", compact=True)
+                yield Button("Copy", id="copy", compact=True)
+                yield Button(
+                    "Open", id="open", variant="primary", compact=True, disabled=not self.can_open
+                )
+
+    def on_mount(self) -> None:
+        """The first of them; Enter does what is most wanted."""
+        self._draw()
+        self.query_one("#open" if self.can_open else "#copy").focus()
+
+    @property
+    def can_open(self) -> bool:
+        """Whether there is a browser that does not need this terminal."""
+        return self._command is not None or self.app.is_web
+
+    @property
+    def _target(self) -> str:
+        return self._links[self._chosen].target
+
+    def action_open(self) -> None:
+        """Open what is shown."""
+        if self.app.is_web:
+            self.app.open_url(self._target)
+        elif self._command is None:
+            return
+        else:
+            try:
+                open_in(self._command, self._target)
+            except OSError as error:
+                self.app.notify(f"Not opened: {error.strerror or error}", severity="error")
+                return
+        self.dismiss()
+
+    def action_copy(self) -> None:
+        """Copy what is shown."""
+        self.app.post_message(CopyRequested(self._target))
+        self.dismiss()
+
+    def action_step(self, by: int) -> None:
+        """To another link of the same message."""
+        self._chosen = (self._chosen + by) % len(self._links)
+        self._draw()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "open":
+                self.action_open()
+            case "copy":
+                self.action_copy()
+            case "next":
+                self.action_step(1)
+            case _:
+                self.dismiss()
+
+    def _draw(self) -> None:
+        self.query_one("#link-target Static", Static).update(Content(self._target))
+        about = f"leads to {host_of(self._target)}"
+        if not self._target.lower().startswith("https"):
+            about += " · unencrypted"
+        if len(self._links) > 1:
+            about += f" · {self._chosen + 1} of {len(self._links)}, N next"
+        if not self.can_open:
+            about += "\nNo browser can be opened from here: copy it."
+        self.query_one("#link-host", Static).update(Content(about))

@@ -1,0 +1,110 @@
+"""LogPane: the log, and below it what is searched in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from chat_tui.ui.screens.link import LinkScreen
+from chat_tui.ui.widgets.log_reader import TalkLog
+from chat_tui.ui.widgets.search_bar import SearchBar
+
+
+class LogPane(Vertical):
+    """The two meet here; what the log says beside is for the screen."""
+
+    # Here, not in the bar, and at once: what is typed next goes where the key leads.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "end_search('stay')", "Stay here", id="search.stay", priority=True),
+        Binding("escape", "end_search('back')", "Back", id="search.back", priority=True),
+    ]
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        """`now` gives the local time without zone."""
+        super().__init__()
+        self._now = now
+        self._came_from: Widget | None = None  # what had the focus before the search
+
+    def compose(self) -> ComposeResult:
+        """The bar is there only while somebody searches."""
+        yield TalkLog(self._now, id="log")
+        yield SearchBar()
+
+    @property
+    def _log(self) -> TalkLog:
+        return self.query_one(TalkLog)
+
+    @property
+    def _bar(self) -> SearchBar:
+        return self.query_one(SearchBar)
+
+    def find(self) -> None:
+        """Begin to search; for who does so already: the next older hit."""
+        if self._bar.has_focus_within:
+            self._log.step(-1)
+            return
+        if not self._bar.is_open:
+            self._came_from = self.screen.focused
+            self._log.begin_search()
+        self._bar.open()
+
+    def stop_searching(self) -> None:
+        """Back to where one was before, if one searched."""
+        if self._bar.is_open:
+            self._end(back=True)
+
+    def action_end_search(self, how: Literal["back", "stay"]) -> None:
+        """Back to where one was, or stay with what was found."""
+        self._end(back=how == "back")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys that end a search do so from its field only."""
+        focused = any(bar.has_focus_within for bar in self.query(SearchBar))
+        return action != "end_search" or focused
+
+    def _end(self, *, back: bool) -> None:
+        self._log.end_search(back=back)
+        self._bar.close()
+        if not back:
+            self.screen.set_focus(self._log)
+        elif self._came_from is not None and self._came_from.is_attached:
+            self.screen.set_focus(self._came_from)
+
+    @on(SearchBar.Changed)
+    def _search(self) -> None:
+        self._log.search(self._bar.text)
+
+    @on(SearchBar.Stepped)
+    def _step(self, event: SearchBar.Stepped) -> None:
+        self._search()
+        self._log.step(event.by)
+
+    @on(SearchBar.Closed)
+    def _clicked_away(self) -> None:
+        self._end(back=True)
+
+    @on(TalkLog.Searched)
+    def _searched(self, event: TalkLog.Searched) -> None:
+        self._bar.show(event.number, event.hits)
+
+    @on(TalkLog.SearchOver)
+    def _search_over(self) -> None:
+        if self._bar.is_open:
+            if self._bar.has_focus_within and self._came_from is not None:
+                self._came_from.focus()
+            self._bar.close()
+
+    @on(TalkLog.LinkChosen)
+    def _link_chosen(self, event: TalkLog.LinkChosen) -> None:
+        self.app.push_screen(LinkScreen(event.links, event.author, event.chosen))
+
+    @on(TalkLog.NothingThere)
+    def _nothing_there(self, event: TalkLog.NothingThere) -> None:
+        self.app.notify(event.why)

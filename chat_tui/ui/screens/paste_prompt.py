@@ -1,0 +1,35 @@
+"""What becomes of a long paste: a slip of the mouse is not said to a whole room."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from chat_tui.ui.screens.confirm import ConfirmScreen
+from chat_tui.ui.widgets.composer import PASTE_LIMIT, Composer
+
+
+def ask_about_paste(app: App[None], held: Composer.PasteHeld, composer: Composer) -> None:
+    """Put it into the composer once somebody says yes; refuse what is too long for any room."""
+    text = held.text
+    if text is None:
+        app.notify(
+            f"Not pasted: more than {PASTE_LIMIT // 1024} KB. "
+            "To send a file:  chat-tui --send ROOM < FILE",
+            severity="warning",
+        )
+        return
+
+    def answered(yes: bool | None) -> None:
+        if yes:
+            composer.put_in(text)
+
+    app.push_screen(ConfirmScreen(_question(held), "Paste", "Leave it"), answered)
+
+
+def _question(held: Composer.PasteHeld) -> str:
+    if held.lines == 1:
+        return f"Paste a line of {held.size:,} bytes? It stays in the composer until Enter."
+    return (
+        f"Paste {held.lines:,} lines, {held.size:,} bytes? They stay in the composer until Enter; "
+        "each is then a message of its own."
+    )

@@ -1,0 +1,118 @@
+"""TrustScreen and ChangedKeyScreen: whose key it is, whole, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from chat_tui.events import KeyChanged, KeyUnknown, Trust
+from chat_tui.sanitize import safe_text
+from chat_tui.session import trust_text as trust_words
+from chat_tui.ui.screens.dialog import Dialog
+
+_WALK: list[BindingType] = [
+    Binding("left", "app.focus_previous", show=False),
+    Binding("right", "app.focus_next", show=False),
+    Binding("up", "scroll('up')", show=False),
+    Binding("down", "scroll('down')", show=False),
+    Binding("pageup", "scroll('page_up')", show=False),
+    Binding("pagedown", "scroll('page_down')", show=False),
+]
+
+_NARROW: list[tuple[int, str]] = [(0, "-narrow"), (60, "-wide")]
+_SHORT: list[tuple[int, str]] = [(0, "-short"), (20, "-tall")]
+"""Columns and rows from which the stylesheet's class holds: where there is little, no margins."""
+
+
+class TrustScreen(Dialog[Trust]):
+    """Once, always or no. The safe answer has the focus, and Esc is that answer.
+
+    No letter answers: it may come up while somebody types something else.
+    """
+
+    HORIZONTAL_BREAKPOINTS = _NARROW
+    VERTICAL_BREAKPOINTS = _SHORT
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "no", "No", show=False),
+        *_WALK,
+    ]
+
+    def __init__(self, asked: KeyUnknown) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def compose(self) -> ComposeResult:
+        """Who, why it is asked, the key, how to compare it, and the answers."""
+        with Vertical(classes="dialog key-page") as page:
+            page.border_title = Content(f"Is this {safe_text(self._asked.server)}?")
+            with VerticalScroll(can_focus=False):
+                yield Static(self._asked.why, markup=False)
+                yield Static(self._asked.fingerprint, markup=False, classes="fingerprint")
+                words = f"{trust_words.COMPARE} Nothing of your login was sent so far."
+                yield Static(words, markup=False, classes="advice")
+            with Horizontal(classes="buttons"):
+                yield Button("No", id="no", variant="primary", compact=True)
+                yield Button("Once", id="once", compact=True)
+                yield Button("Always", id="always", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The answer was given."""
+        self.dismiss(Trust(event.button.id))
+
+    def action_no(self) -> None:
+        """Nothing is to be sent."""
+        self.dismiss(Trust.NO)
+
+    def action_scroll(self, how: str) -> None:
+        """Read what has no room."""
+        _scroll(self, how)
+
+
+class ChangedKeyScreen(Dialog[None]):
+    """Both keys, and the only way on, which is not in here."""
+
+    HORIZONTAL_BREAKPOINTS = _NARROW
+    VERTICAL_BREAKPOINTS = _SHORT
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Close", show=False),
+        *_WALK,
+    ]
+
+    def __init__(self, told: KeyChanged) -> None:
+        super().__init__()
+        self._told = told
+
+    def compose(self) -> ComposeResult:
+        """Whose, both keys, what it may be, and the command."""
+        told = self._told
+        with Vertical(classes="dialog key-page -changed") as page:
+            page.border_title = Content(f"Not the key of {safe_text(told.server)}")
+            with VerticalScroll(can_focus=False):
+                yield Static("Nothing was sent. The key that you trusted:", markup=False)
+                yield Static(told.trusted, markup=False, classes="fingerprint")
+                yield Static("The key that it shows now:", markup=False)
+                yield Static(told.seen, markup=False, classes="fingerprint")
+                yield Static(trust_words.CHANGED, markup=False)
+                words = trust_words.cure(told)
+                yield Static(safe_text(words), markup=False, classes="advice")
+            with Horizontal(classes="buttons"):
+                yield Button("Close", id="close", variant="primary", compact=True)
+
+    def on_button_pressed(self) -> None:
+        """It was read."""
+        self.dismiss()
+
+    def action_scroll(self, how: str) -> None:
+        """Read what has no room."""
+        _scroll(self, how)
+
+
+def _scroll(screen: Dialog[Trust] | Dialog[None], how: str) -> None:
+    getattr(screen.query_one(VerticalScroll), f"scroll_{how}")(animate=False)

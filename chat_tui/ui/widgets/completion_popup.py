@@ -1,0 +1,90 @@
+"""CompletionPopup: what fits what was begun, listed right above it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from chat_tui.model.completion import Choice
+from chat_tui.ui.terminal.cells import cut, padded
+
+_MOST_ROWS: Final = 8
+
+_CHOSEN: Final = "▸ "
+
+
+class CompletionPopup(Widget):
+    """Lies over the log and never has the focus: keys are the business of whoever writes."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "completion-popup--chosen",
+        "completion-popup--hint",
+    }
+
+    @dataclass
+    class Clicked(Message):
+        """Somebody wants the choice of this number."""
+
+        index: int
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.display = False
+        self._choices: tuple[Choice, ...] = ()
+        self._chosen: int | None = None
+        self._first = 0  # the choice in the first row
+
+    def show(self, choices: tuple[Choice, ...], chosen: int | None, room: int) -> None:
+        """List these, at most `room` rows of them; without any: away with it."""
+        rows = min(len(choices), _MOST_ROWS, room)
+        self.display = rows > 0
+        if rows <= 0:
+            return
+        self._choices, self._chosen = choices, chosen
+        last = len(choices) - rows
+        if chosen is None:
+            self._first = 0
+        else:
+            self._first = min(max(self._first, chosen - rows + 1), chosen, last)
+        self.styles.height = rows
+        self.styles.offset = (0, -rows)
+        self.refresh()
+
+    def render(self) -> Content:
+        """A row a choice: its mark, itself, what it is."""
+        chosen = self.get_visual_style("completion-popup--chosen")
+        hint = self.get_visual_style("completion-popup--hint")
+        wide = self.content_size.width
+        shown = self._choices[self._first : self._first + self.content_size.height]
+        column = min(max((cell_len(choice.shown) for choice in shown), default=0) + 2, wide // 2)
+        last = self._first + len(shown) - 1
+        rows = []
+        for index, choice in enumerate(shown, self._first):
+            is_chosen = index == self._chosen
+            name = padded(cut(choice.shown, column), column)
+            left = wide - len(_CHOSEN) - column
+            row = Content.assemble(
+                _CHOSEN if is_chosen else "  ",
+                name,
+                (self._hint(index, index == last, left), "" if is_chosen else hint),
+            )
+            rows.append(row.stylize(chosen) if is_chosen else row)
+        return Content("\n").join(rows)
+
+    def on_click(self, event: events.Click) -> None:
+        """The row is the choice."""
+        index = self._first + event.y
+        if index < len(self._choices):
+            self.post_message(self.Clicked(index))
+
+    def _hint(self, index: int, is_last: bool, cells: int) -> str:
+        """What a choice is; in the last row also how many there are, where not all are listed."""
+        number = len(self._choices)
+        rest = f" {index + 1} of {number}" if is_last and number > self.content_size.height else ""
+        return padded(self._choices[index].hint, cells - len(rest)) + rest

@@ -1,0 +1,127 @@
+"""LogLayout: the rows of a whole log at one width, kept in step with the log. No widget."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+
+from chat_tui.model.entries import Entry
+from chat_tui.model.room_log import RoomLog
+from chat_tui.ui.widgets.log_rows import (
+    Row,
+    RowKind,
+    columns_for,
+    label_of,
+    place_of,
+    rows_of,
+    unconfirmed_hint,
+)
+
+
+class LogLayout:
+    """Rows of a `RoomLog`, as numbers and offsets: entries and their text stay in the log."""
+
+    def __init__(self) -> None:
+        self.log = RoomLog()
+        self.rows: list[Row] = []
+        """From the oldest to the newest, in the order of `place_of`."""
+        self.columns = columns_for(80, 0)
+        self.hint = unconfirmed_hint()
+        """What is said under an unconfirmed message."""
+        self.new_from: int | None = None
+        """The id of the entry that has the rule "new" above it."""
+        self.end = 0
+        """The id up to which there are rows."""
+        self.rewritten = 0
+        """Grows whenever a row that was there has become another or has another number."""
+        self._first = 0  # the oldest id that has rows
+        self._longest_label = 0
+
+    def start(self, log: RoomLog) -> None:
+        """Lay out another log."""
+        self.log = log
+        self.new_from = log.seen.new_from
+        self._longest_label = _longest(log.entries())
+        self.set_width(self.columns.width)
+
+    def set_width(self, width: int) -> None:
+        """Lay out everything for this width, in cells."""
+        self.columns = columns_for(width, self._longest_label)
+        self.rewritten += 1
+        self.rows.clear()
+        self._first = self.log.first
+        self._lay_out_from(self._first)
+
+    def name_resend_key(self, key: str) -> bool:
+        """Lay out everything anew where another key sends again; whether that was so."""
+        hint = unconfirmed_hint(key)
+        if hint == self.hint:
+            return False
+        self.hint = hint
+        self.set_width(self.columns.width)
+        return True
+
+    def take_in(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
+        """Entries have changed, and `fresh` are those that came since `end`."""
+        longest = _longest(fresh)
+        if longest > self._longest_label:
+            self._longest_label = longest
+            if columns_for(self.columns.width, longest) != self.columns:
+                self.set_width(self.columns.width)
+                return
+        start = min(changed, default=self.end)
+        self.rewritten += start < self.end
+        self._lay_out_from(start)
+
+    def trim(self) -> int:
+        """Drop the rows of entries that the log has forgotten; how many less there are now."""
+        first = self.log.first
+        if first <= self._first:
+            return 0
+        # The oldest one left has nobody above it any more: it names its day and its author again.
+        before = len(self.rows)
+        left = first < self.log.end
+        head = rows_of(self.log[first], None, self.columns, self.hint) if left else []
+        self.rows[: self.first_row_of(first + 1)] = head
+        self._first = first
+        self.rewritten += 1
+        return before - len(self.rows)
+
+    def move_new_rule(self, entry_id: int | None) -> None:
+        """Take the rule "new" away from where it is; have it above `entry_id` once that comes."""
+        if self.new_from is not None:
+            place = place_of(Row(self.new_from, RowKind.NEW, 0, 0))
+            number = bisect_left(self.rows, place, key=place_of)
+            if number < len(self.rows) and self.rows[number].kind is RowKind.NEW:
+                del self.rows[number]
+                self.rewritten += 1
+        self.new_from = entry_id
+
+    def first_row_of(self, entry_id: int) -> int:
+        """The number of the first row of this entry, or of the one that comes after it."""
+        return bisect_left(self.rows, entry_id, key=lambda row: row.entry)
+
+    def row_like(self, row: Row) -> int:
+        """The number of the row that shows, at this width, what `row` began with at another."""
+        return max(0, bisect_right(self.rows, place_of(row), key=place_of) - 1)
+
+    def _lay_out_from(self, start: int) -> None:
+        """Make the rows of entry `start` and of all after it anew."""
+        log = self.log
+        start = max(start, log.first)
+        del self.rows[self.first_row_of(start) :]
+        previous = log[start - 1] if start > log.first else None
+        for entry in log.entries(start):
+            rows = rows_of(entry, previous, self.columns, self.hint)
+            if entry.id == self.new_from:
+                place = 1 if rows[0].kind is RowKind.DAY else 0
+                rows.insert(place, Row(entry.id, RowKind.NEW, 0, 0))
+            self.rows += rows
+            previous = entry
+        self.end = log.end
+
+
+def _longest(entries: Iterable[Entry]) -> int:
+    return max((cell_len(label_of(entry)) for entry in entries), default=0)

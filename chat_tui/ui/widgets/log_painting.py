@@ -1,0 +1,212 @@
+"""How a row of the log looks: which words stand in it, and in which style. No widget."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.links import links_in
+from chat_tui.ui.theme import hue_of
+from chat_tui.ui.widgets.log_rows import (
+    Columns,
+    Row,
+    RowKind,
+    day_of,
+    head_of,
+    shown_text,
+    unconfirmed_hint,
+)
+from chat_tui.ui.widgets.log_search import Query
+
+STYLE_NAMES: Final = (
+    *("time", "text", "own", "pending", "quiet", "server", "error", "action", "mention"),
+    "announcement",
+    *("rule", "new", "gap", "hint", "mark", "below", "below-nothing", "empty"),
+    *("link", "hit", "cursor", "sign"),
+)
+"""What the stylesheet calls the parts of a row, each after `message-log--`."""
+
+_TEXT_STYLES: Final = {
+    EntryKind.MESSAGE: "text",
+    EntryKind.PRIVATE: "text",
+    EntryKind.ACTION: "action",
+    EntryKind.SERVER: "server",
+    EntryKind.NOTICE: "quiet",
+    EntryKind.ANNOUNCEMENT: "announcement",
+    EntryKind.ERROR: "error",
+    EntryKind.GAP: "gap",
+}
+
+_MARKS: Final = {
+    EntryState.PENDING: ("sending…", "…"),
+    EntryState.RESENT: ("sent again", "↻"),
+    EntryState.LET_GO: ("not confirmed", "!"),
+    EntryState.REFUSED: ("not delivered", "✗"),
+}
+"""What stands behind an own message that is in this state: in words, and where there is no room."""
+
+CURSOR_SIGN: Final = "▌"
+"""In the margin of every row of the entry that the cursor is on."""
+
+MENTION_SIGN: Final = "@"
+"""In the margin of an entry that is addressed to who reads it."""
+
+Piece = tuple[str, Style]
+
+
+def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) -> list[Piece]:
+    """The pieces with `style` over the characters of `span` (an end of -1: to the last)."""
+    start, end = span
+    painted: list[Piece] = []
+    position = 0
+    for text, own in pieces:
+        low = min(max(0, start - position), len(text))
+        high = len(text) if end == -1 else max(low, min(end - position, len(text)))
+        parts = ((text[:low], own), (text[low:high], own + style), (text[high:], own))
+        painted += [(part, look) for part, look in parts if part]
+        position += len(text)
+    return painted
+
+
+class Painter:
+    """Turns rows into pieces of styled text, for one theme and one user."""
+
+    def __init__(
+        self,
+        styles: Mapping[str, Style],
+        hues: Sequence[Style],
+        base: Style,
+        mention: re.Pattern[str] | None,
+    ) -> None:
+        """`styles` by the names of `STYLE_NAMES`; `hues` of authors.
+
+        `mention` finds what is addressed to who reads it.
+        """
+        self._styles = styles
+        self._hues = hues
+        self.base = base
+        """The style of what is blank."""
+        self.new_since: datetime | None = None
+        """When somebody looked away before what is new came."""
+        self.hint = unconfirmed_hint()
+        """What is said under an unconfirmed message."""
+        self.cursor: int | None = None
+        """The id of the entry that the cursor is on."""
+        self.query: Query | None = None
+        """What somebody searches for."""
+        self._mention = mention
+
+    def pieces(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
+        """What stands in a row, from its left edge on; never wider than the log."""
+        match row.kind:
+            case RowKind.DAY:
+                return self._rule(day_of(entry), "rule", columns)
+            case RowKind.NEW:
+                return self._rule(self._words_of_new(entry), "new", columns)
+            case RowKind.GAP:
+                return self._rule(shown_text(entry), "gap", columns)
+            case RowKind.HINT:
+                text = self.hint[row.start : row.end]
+                return [(" " * columns.text, self.base), (text, self._styles["hint"])]
+            case _:
+                return self._spoken(row, entry, columns)
+
+    def _words_of_new(self, entry: Entry) -> str:
+        if self.new_since is None:
+            return "new"
+        day = "" if self.new_since.date() == entry.at.date() else f"{self.new_since:%A} "
+        return f"new since {day}{self.new_since:%H:%M}"
+
+    def _spoken(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
+        text = shown_text(entry)
+        said = text[row.start : row.end]
+        pieces = self._head(row, entry, columns)
+        pieces += self._said(row, entry)
+        if row.end == len(text) and entry.state in _MARKS:
+            words, sign = _MARKS[entry.state]
+            space = columns.width - columns.text - cell_len(said) - 1
+            mark = words if cell_len(words) + 2 <= space else sign
+            pieces.append((" " * (space - cell_len(mark)), self.base))
+            pieces.append((mark, self._styles["mark"]))
+        return self._with_cursor(pieces, columns) if entry.id == self.cursor else pieces
+
+    def _with_cursor(self, pieces: list[Piece], columns: Columns) -> list[Piece]:
+        blank = columns.width - sum(cell_len(text) for text, _ in pieces)
+        first, style = pieces[0]
+        ground = Style(bgcolor=self._styles["cursor"].bgcolor)
+        under = [
+            # What is marked for another reason stays so.
+            (text, look + ground if look.bgcolor == self.base.bgcolor else look)
+            for text, look in [(first[1:], style), *pieces[1:], (" " * blank, self.base)]
+        ]
+        return [(CURSOR_SIGN, self._styles["sign"]), *under]
+
+    def _head(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
+        time, space, label, gap = head_of(row, entry, columns)
+        sign: Piece = (time[:1], self.base)
+        if row.kind is not RowKind.REST and self._calls(entry):
+            sign = (MENTION_SIGN, self._styles["sign"])
+        look = self._label_style(entry)
+        if self.query is not None and self.query.authors and self.query.finds(entry):
+            look += self._styles["hit"]
+        return [
+            sign,
+            (time[1:], self._styles["time"]),
+            (space, self.base),
+            (label, look),
+            (gap, self.base),
+        ]
+
+    def _calls(self, entry: Entry) -> bool:
+        if entry.kind is EntryKind.ANNOUNCEMENT:
+            return True
+        if entry.own or not entry.author or self._mention is None:
+            return False
+        return self._mention.search(entry.text) is not None
+
+    def _label_style(self, entry: Entry) -> Style:
+        if entry.own and entry.state is EntryState.PENDING:
+            return self._styles["pending"]
+        if entry.own:
+            return self._styles["own"]
+        if entry.author:
+            return self._hues[hue_of(entry.author)]
+        return self._styles[_TEXT_STYLES[entry.kind]]
+
+    def _said(self, row: Row, entry: Entry) -> list[Piece]:
+        text = shown_text(entry)
+        pending = entry.state is EntryState.PENDING
+        style = self._styles["pending" if pending else _TEXT_STYLES[entry.kind]]
+        pieces = [(text[row.start : row.end], style)]
+        for (start, end), look in self._marked(text, entry):
+            low, high = max(start, row.start) - row.start, min(end, row.end) - row.start
+            if low < high:
+                pieces = highlighted(pieces, (low, high), look)
+        return pieces
+
+    def _marked(self, text: str, entry: Entry) -> Iterator[tuple[tuple[int, int], Style]]:
+        """What stands out in the text of an entry: also what is broken over two rows."""
+        for link in links_in(text):
+            yield (link.start, link.end), self._styles["link"]
+        if self._mention is not None and entry.author and not entry.own:
+            # The author of an action is no mention: what was said begins behind the name.
+            begin = len(text) - len(entry.text)
+            for match in self._mention.finditer(text, begin):
+                yield match.span(), self._styles["mention"]
+        if self.query is not None and self.query.finds(entry):
+            for span in self.query.spans(text):
+                yield span, self._styles["hit"]
+
+    def _rule(self, words: str, style: str, columns: Columns) -> list[Piece]:
+        look = self._styles[style]
+        dashes = columns.width - 2 - cell_len(words) - 2
+        left = max(0, dashes // 2)
+        right = max(0, dashes - left)
+        text = f" {'─' * left} {words} {'─' * right}"
+        return [(text, look)]

@@ -1,0 +1,254 @@
+"""How entries of a log become rows of a screen: columns, wrapping, rules. Pure.
+
+A row is a stretch of one entry's text, told by character offsets. Widths are cells of a terminal:
+a CJK character takes two, a combining mark none.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import Enum
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len, split_graphemes
+
+from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.ui.terminal.cells import cut
+
+SPOKEN: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE})
+"""The kinds that somebody said, as against what the server or the client says."""
+
+RESEND_KEY: Final = "Ctrl+G"
+"""What usually sends an unconfirmed message again: no terminal, shell or editor wants it here."""
+
+ANNOUNCEMENT_SIGN: Final = "»"
+"""In the author's column: an operator speaks to everyone on the server."""
+
+_SAME_BREATH: Final = timedelta(minutes=2)
+"""Within this time the author of the line before is not named again."""
+
+_MARGIN: Final = 2
+"""Cells kept free at the right edge: a gap, and a sign where a mark does not fit."""
+
+_NARROWEST_TEXT: Final = 4
+
+# Latin, Greek and Cyrillic without marks: twenty times as fast to wrap as what has to be measured.
+_ONE_CELL_EACH: Final = re.compile("[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482]*").fullmatch
+
+
+class RowKind(Enum):
+    """What a row shows."""
+
+    HEAD = "head"
+    """The first row of an entry, with its time and author."""
+    SAME_AUTHOR = "same author"
+    """The first row of an entry whose author has just spoken: with its time alone."""
+    SAME_MINUTE = "same minute"
+    """The same, in the same minute: with neither."""
+    REST = "rest"
+    """A further row of an entry."""
+    HINT = "hint"
+    """A row of what is said under an unconfirmed message."""
+    DAY = "day"
+    """The rule above the first entry of a day."""
+    NEW = "new"
+    """The rule above the first entry that was not seen."""
+    GAP = "gap"
+    """The rule that says when the connection was lost."""
+
+
+TEXT_ROWS: Final = frozenset({RowKind.HEAD, RowKind.SAME_AUTHOR, RowKind.SAME_MINUTE, RowKind.REST})
+"""The kinds of row that show an entry's text."""
+
+_ORDER: Final = {RowKind.DAY: 0, RowKind.NEW: 1, RowKind.HINT: 3}
+
+
+class Row(NamedTuple):
+    """One row: of the entry with this id, characters `start` to `end` of what it shows."""
+
+    entry: int
+    kind: RowKind
+    start: int
+    end: int
+
+
+def place_of(row: Row) -> tuple[int, int, int]:
+    """Where a row stands among all others: the rows of a log are in this order at any width."""
+    return (row.entry, _ORDER.get(row.kind, 2), row.start)
+
+
+class Columns(NamedTuple):
+    """Where things stand in a log of `width` cells. `time` and `author` are widths, 0: left out."""
+
+    width: int
+    time: int
+    author: int
+    gap: int
+
+    @property
+    def text(self) -> int:
+        """The cell at which text begins."""
+        before = 1 + self.author + self.gap
+        return before + self.time + self.gap if self.time else before
+
+    @property
+    def text_width(self) -> int:
+        """Cells that a row of text may take."""
+        return max(_NARROWEST_TEXT, self.width - self.text - _MARGIN)
+
+
+def columns_for(width: int, longest_label: int) -> Columns:
+    """The columns of a log of `width` cells whose longest label takes `longest_label`.
+
+    There is room for most names from the start: a longer one moves all text to the right.
+    """
+    if width >= 72:
+        return Columns(width, 5, max(8, min(longest_label, 14)), 2)
+    if width >= 56:
+        return Columns(width, 5, max(6, min(longest_label, 12)), 2)
+    if width >= 32:
+        return Columns(width, 5, max(5, min(longest_label, 8)), 1)
+    return Columns(width, 0, max(3, min(longest_label, 6)), 1)
+
+
+def label_of(entry: Entry) -> str:
+    """What stands in the author's column."""
+    match entry.kind:
+        case EntryKind.MESSAGE | EntryKind.PRIVATE:
+            if entry.own:
+                return "you"
+            # Somebody may be called "you"; a name can't hold quotes, so nobody looks like oneself.
+            return f'"{entry.author}"' if entry.author.casefold() == "you" else entry.author
+        case EntryKind.ACTION:
+            return "*"
+        case EntryKind.ERROR:
+            return "!"
+        case EntryKind.ANNOUNCEMENT:
+            return ANNOUNCEMENT_SIGN
+        case _:
+            return "·"
+
+
+def shown_text(entry: Entry) -> str:
+    """What stands in the column of the text."""
+    match entry.kind:
+        case EntryKind.ACTION:
+            return f"{entry.author} {entry.text}"
+        case _:
+            return entry.text
+
+
+def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, str]:
+    """What stands before the text of a row: the time, space, the label, space; all may be blank."""
+    clock = label = ""
+    if row.kind in (RowKind.HEAD, RowKind.SAME_AUTHOR):
+        clock = f"{entry.at:%H:%M}"
+    if row.kind is RowKind.HEAD:
+        label = cut(label_of(entry), columns.author)
+    gap = " " * columns.gap
+    time = f" {clock:{columns.time}}{gap}" if columns.time else " "
+    return time, " " * (columns.author - cell_len(label)), label, gap
+
+
+def unconfirmed_hint(resend_key: str = RESEND_KEY) -> str:
+    """What is said under an unconfirmed message."""
+    return f"! not confirmed: it may have arrived. {resend_key} sends it again"
+
+
+def day_of(entry: Entry) -> str:
+    """The day of an entry, as its rule names it."""
+    return f"{entry.at:%A} {entry.at.day} {entry.at:%B}"
+
+
+def rows_of(
+    entry: Entry, previous: Entry | None, columns: Columns, hint: str = unconfirmed_hint()
+) -> list[Row]:
+    """The rows of an entry that stands below `previous` (None: it is the first).
+
+    `hint` is said under it if it is unconfirmed.
+    """
+    rows: list[Row] = []
+    same_day = previous is not None and previous.at.date() == entry.at.date()
+    if not same_day:
+        rows.append(Row(entry.id, RowKind.DAY, 0, 0))
+    text = shown_text(entry)
+    if entry.kind is EntryKind.GAP and cell_len(text) + 6 <= columns.width:
+        rows.append(Row(entry.id, RowKind.GAP, 0, len(text)))
+        return rows
+    kind = RowKind.HEAD
+    if same_day and previous is not None and _same_breath(previous, entry):
+        same_minute = (previous.at.hour, previous.at.minute) == (entry.at.hour, entry.at.minute)
+        kind = RowKind.SAME_MINUTE if same_minute else RowKind.SAME_AUTHOR
+    for start, end in wrap(text, columns.text_width):
+        rows.append(Row(entry.id, kind, start, end))
+        kind = RowKind.REST
+    if entry.state is EntryState.UNCONFIRMED:
+        for start, end in wrap(hint, columns.text_width):
+            rows.append(Row(entry.id, RowKind.HINT, start, end))
+    return rows
+
+
+def _same_breath(previous: Entry, entry: Entry) -> bool:
+    return (
+        previous.kind is entry.kind
+        and entry.kind in (EntryKind.MESSAGE, EntryKind.PRIVATE)
+        and previous.author == entry.author
+        and previous.own == entry.own
+        and previous.state is not EntryState.UNCONFIRMED
+        and abs(entry.at - previous.at) <= _SAME_BREATH
+    )
+
+
+def wrap(text: str, width: int) -> list[tuple[int, int]]:
+    """Offsets of the rows that show `text` in `width` cells each; at least one row.
+
+    Broken at spaces, which are not shown there, and before wide characters; a word that is too long
+    is cut, but never within a character that is made of several code points.
+    """
+    if _ONE_CELL_EACH(text) is None:
+        return _wrap_graphemes(text, width)
+    return [(0, len(text))] if len(text) <= width else _wrap_plain(text, width)
+
+
+def _wrap_plain(text: str, width: int) -> list[tuple[int, int]]:
+    rows: list[tuple[int, int]] = []
+    start, length = 0, len(text)
+    while length - start > width:
+        limit = start + width
+        cut = text.rfind(" ", start, limit + 1)
+        if cut <= start or text[start:cut].isspace():
+            rows.append((start, limit))
+            start = limit
+        else:
+            rows.append((start, cut))
+            start = cut + 1
+    if start < length or not rows:
+        rows.append((start, length))
+    return rows
+
+
+def _wrap_graphemes(text: str, width: int) -> list[tuple[int, int]]:
+    spans, total = split_graphemes(text)
+    if total <= width:
+        return [(0, len(text))]
+    rows: list[tuple[int, int]] = []
+    row_start = used = 0
+    # Where the row may end, where the next would begin, and the cells used up to there.
+    chance: tuple[int, int, int] | None = None
+    for start, end, cells in spans:
+        is_space = text[start:end] == " "
+        if is_space:
+            chance = (start, end, used + cells)
+        elif cells > 1 and start > row_start:
+            chance = (start, start, used)
+        while used and used + cells > width:
+            if chance is None or not text[row_start : chance[0]].strip(" "):
+                chance = (start, start, used)
+            row_end, next_start, used_there = chance
+            rows.append((row_start, row_end))
+            row_start, used, chance = next_start, used - used_there, None
+        used += cells
+    if row_start < len(text) or not rows:
+        rows.append((row_start, len(text)))
+    return rows

@@ -1,0 +1,143 @@
+"""Subscriptions: who is here, and whom we follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+
+from chat_server.wire.protocol import EVERYONE
+from chat_tui.model.people import People, Person
+from chat_tui.ui.terminal.cells import cut, padded
+from chat_tui.ui.widgets.caption import Caption
+from chat_tui.ui.widgets.side_list import SideList, SideRow
+
+FOLLOWED: Final = "●"
+"""Followed by name."""
+
+THROUGH_EVERYONE: Final = "◉"
+"""Heard because everyone is followed; also the mark of that row."""
+
+NOT_FOLLOWED: Final = "○"
+"""Not heard."""
+
+
+SPOKE: Final = "‹"
+"""Said something within the last minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newly:
+    """What is new about people: how much of each is unread, and who just spoke."""
+
+    unread: Mapping[str, int] = field(default_factory=dict)
+    spoke: frozenset[str] = frozenset()
+
+
+class Subscriptions(Vertical):
+    """The right sidebar. A click or Enter on a name follows, or no longer follows."""
+
+    @dataclass
+    class Toggled(Message):
+        """Somebody wants to follow this name ("*": everyone), or no longer."""
+
+        name: str
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._people = People()
+        self._newly = Newly()
+        self._everyone_offered = True
+
+    def compose(self) -> ComposeResult:
+        """The heading, the list, a word where one hears nobody."""
+        yield Caption("FOLLOWING", classes="heading")
+        yield SideList(id="people-rows")
+        yield Caption(id="people-advice")
+
+    def show(self, people: People, newly: Newly, *, everyone_offered: bool) -> None:
+        """Draw these people. `everyone_offered`: the server knows how to follow everyone."""
+        self._people = people
+        self._newly = newly
+        self._everyone_offered = everyone_offered
+        rows = self.query_one(SideList)
+        rows.show(self._rows(rows.row_width))
+        advice = self.query_one("#people-advice", Caption)
+        advice.update(self._advice())
+
+    def focus_list(self) -> None:
+        """Let keys go to the list."""
+        rows = self.query_one(SideList)
+        if rows.highlighted is None:
+            rows.action_first()
+        rows.focus()
+
+    def on_resize(self) -> None:
+        """Names are cut where the sidebar ends."""
+        self.show(self._people, self._newly, everyone_offered=self._everyone_offered)
+
+    @on(SideList.OptionSelected)
+    def _toggled(self, event: SideList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id is not None:
+            self.post_message(self.Toggled(event.option_id))
+
+    def _rows(self, width: int) -> list[SideRow]:
+        people = self._people
+        rows: list[SideRow] = []
+        if self._everyone_offered:
+            mark = THROUGH_EVERYONE if people.everyone else NOT_FOLLOWED
+            rows.append(SideRow(EVERYONE, _marked(mark, "everyone", width)))
+        here, elsewhere = people.here(), people.elsewhere(also=self._newly.unread.keys() - {""})
+        if here:
+            rows += [_blank(), _heading("HERE")]
+            rows += [self._person(person, width) for person in here]
+        if elsewhere:
+            rows += [_blank(), _heading("ELSEWHERE" if people.known else "FOLLOWED")]
+            rows += [self._person(person, width) for person in elsewhere]
+        return rows[1:] if rows and rows[0] == _blank() else rows
+
+    def _person(self, person: Person, width: int) -> SideRow:
+        if person.own:
+            return SideRow(None, Content(f"· {cut(person.name, width - 8)} (you)"))
+        mark = NOT_FOLLOWED
+        if person.followed:
+            mark = FOLLOWED
+        elif self._people.everyone:
+            mark = THROUGH_EVERYONE
+        unread = self._newly.unread.get(person.name, 0)
+        spoke = person.name in self._newly.spoke
+        return SideRow(person.name, _marked(mark, person.name, width, unread, spoke=spoke))
+
+    def _advice(self) -> str:
+        people = self._people
+        if people.follows_nobody_here:
+            choice = "a name, or everyone," if self._everyone_offered else "a name"
+            return f"You follow no one here, so you hear no one. Click {choice} to change that."
+        if not people.known and not self._everyone_offered:
+            return "This server does not say who is here. Follow with /subscribe NAME."
+        return ""
+
+
+def _marked(mark: str, name: str, width: int, unread: int = 0, *, spoke: bool = False) -> Content:
+    style = "$foreground 70%" if mark == NOT_FOLLOWED else "$foreground"
+    sign = f" {SPOKE}" if spoke else ""
+    number = f" {unread}" if unread else ""
+    name = padded(cut(name, width - 2 - len(sign) - len(number)) + sign, width - 2 - len(number))
+    return Content.assemble(
+        (f"{mark} ", style), (name, f"{style} bold" if spoke else style), (number, "bold")
+    )
+
+
+def _heading(words: str) -> SideRow:
+    return SideRow(None, Content(words))
+
+
+def _blank() -> SideRow:
+    return SideRow(None, Content(" "))

@@ -1,0 +1,61 @@
+"""ProfilePick: which of several profiles signs in, on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+
+from chat_tui.sanitize import safe_name
+
+
+class ProfilePick(Widget, can_focus=True):
+    """`‹ work ›  2 of 3`. The arrows and a click walk; Enter is left to the form."""
+
+    ALLOW_SELECT = False
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.sign_in", "Sign in"),
+        Binding("left,up", "walk(-1)", "Previous", show=False),
+        Binding("right,down,space", "walk(1)", "Next profile"),
+    ]
+
+    @dataclass
+    class Picked(Message):
+        """Another one is to sign in."""
+
+        index: int
+
+    def __init__(self, names: Sequence[str], index: int, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._names = names
+        self._index = index
+
+    def offer(self, names: Sequence[str], index: int) -> None:
+        """There are others now."""
+        self._names, self._index = names, index
+        self.refresh()
+
+    def render(self) -> Content:
+        """Called by Textual."""
+        if not self._names:
+            return Content("")
+        name = safe_name(self._names[self._index])
+        return Content(f"‹ {name} ›  {self._index + 1} of {len(self._names)}")
+
+    def action_walk(self, steps: int) -> None:
+        """To the next or the previous one, around the end."""
+        self._index = (self._index + steps) % len(self._names)
+        self.refresh()
+        self.post_message(self.Picked(self._index))
+
+    def on_click(self, event: events.Click) -> None:
+        """The left arrow goes back, everything else on."""
+        event.stop()
+        self.action_walk(-1 if event.x < 2 else 1)

@@ -1,0 +1,168 @@
+"""RoomList: the rooms, how many are in each, and the private conversations; which is in view."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+
+from chat_tui.model.conversations import place_of
+from chat_tui.model.rooms import Room
+from chat_tui.ui.terminal.cells import cut
+from chat_tui.ui.widgets.caption import Caption
+from chat_tui.ui.widgets.side_list import SideList, SideRow
+from chat_tui.ui.widgets.text_input import Field
+
+MUTED: Final = "⊘"
+"""Calls nobody: no bell, nothing in the title."""
+
+
+HERE: Final = "▸"
+"""The place in view."""
+
+WAITING: Final = "•"
+"""The room that we are in, while a conversation is in view."""
+
+_OPEN: Final = "+ open a room {}"
+"""What stands in the field for the name of a room, with the key that leads there."""
+
+_CONVERSATION: Final = "\n"
+"""What the key of such a row begins with: no room has such a name, whatever a server says."""
+
+
+class RoomList(Vertical):
+    """The left sidebar. A click or Enter on a room goes there; the field below opens any other.
+
+    Below the rooms stand the private conversations.
+    """
+
+    @dataclass
+    class RoomChosen(Message):
+        """Somebody wants to go to this room of the list."""
+
+        room: str
+
+    @dataclass
+    class ConversationChosen(Message):
+        """Somebody wants to see the conversation with this person."""
+
+        person: str
+
+    @dataclass
+    class RoomNamed(Message):
+        """Somebody typed the name of a room to go to; whether it is a name is not known."""
+
+        name: str
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._rooms: Sequence[Room] = ()
+        self._people: Sequence[str] = ()
+        self._private_with = ""
+        self._unread: Mapping[str, int] = {}
+        self._muted: Container[str] = ()
+
+    def compose(self) -> ComposeResult:
+        """The heading, the list, the field."""
+        yield Caption("ROOMS", classes="heading")
+        yield SideList(id="room-rows")
+        yield Field(placeholder=_OPEN.format("^O"), compact=True, id="room-name")
+
+    def name_open_key(self, key: str) -> None:
+        """Say that this key leads to the field."""
+        self.query_one(Field).placeholder = _OPEN.format(key)
+
+    def show(
+        self,
+        rooms: Sequence[Room],
+        people: Sequence[str],
+        private_with: str,
+        unread: Mapping[str, int],
+        muted: Container[str],
+    ) -> None:
+        """Draw these rooms and the conversations with these people.
+
+        `private_with`: whose is in view, "" where a room is. `unread`: how much is, by place; the
+        places of `muted` call nobody.
+        """
+        self._rooms, self._unread, self._muted = rooms, unread, muted
+        self._people, self._private_with = people, private_with
+        self._draw()
+
+    def _draw(self) -> None:
+        rows = self.query_one(SideList)
+        width = rows.row_width
+        shown = [self._room_row(room, width) for room in self._rooms]
+        if self._people:
+            shown += [SideRow(None, Content("")), SideRow(None, Content("PRIVATE"))]
+            shown += [self._person_row(person, width) for person in self._people]
+        rows.show(shown)
+
+    def focus_list(self) -> None:
+        """Let keys go to the list, with the place in view highlighted."""
+        rows = self.query_one(SideList)
+        current = [index for index, room in enumerate(self._rooms) if room.current]
+        if self._private_with in self._people:
+            current = [rows.get_option_index(_CONVERSATION + self._private_with)]
+        if current:
+            rows.highlighted = current[0]
+        rows.focus()
+
+    def focus_field(self) -> None:
+        """Let keys go to the field that opens a room by its name."""
+        self.query_one(Field).focus()
+
+    def on_resize(self) -> None:
+        """Numbers stand at the right edge, wherever that is."""
+        self._draw()
+
+    @on(SideList.OptionSelected)
+    def _chosen(self, event: SideList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id is None:
+            return
+        if event.option_id.startswith(_CONVERSATION):
+            self.post_message(self.ConversationChosen(event.option_id[len(_CONVERSATION) :]))
+        else:
+            self.post_message(self.RoomChosen(event.option_id))
+
+    @on(Field.Submitted)
+    def _named(self, event: Field.Submitted) -> None:
+        event.stop()
+        if event.value.strip():
+            self.post_message(self.RoomNamed(event.value.strip()))
+
+    def clear_field(self) -> None:
+        """The name was taken."""
+        self.query_one(Field).value = ""
+
+    def _room_row(self, room: Room, width: int) -> SideRow:
+        number = "" if room.members is None else f" {room.members}"
+        mark = " "
+        if room.current:
+            mark = WAITING if self._private_with else HERE
+        return SideRow(room.name, self._row(mark, room.name, room.name, number, width))
+
+    def _person_row(self, person: str, width: int) -> SideRow:
+        mark = HERE if person == self._private_with else " "
+        row = self._row(mark, person, place_of(person), "", width)
+        return SideRow(_CONVERSATION + person, row)
+
+    def _row(self, mark: str, words: str, place: str, number: str, width: int) -> Content:
+        sign = f" {MUTED}" if place in self._muted else ""
+        unread = f" ({self._unread[place]})" if place in self._unread else ""
+        left = width - len(mark) - 1 - len(unread) - len(sign) - len(number)
+        name = cut(words, left)
+        gap = " " * max(0, left - cell_len(name))
+        look = "$accent bold" if mark == HERE else ""
+        quiet = "$foreground 60%"
+        return Content.assemble(
+            (f"{mark} {name}", look), (unread, "bold"), gap, (sign + number, quiet)
+        )

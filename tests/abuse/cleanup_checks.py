@@ -1,0 +1,52 @@
+"""What every abuse must leave behind: an empty server and a log that may be read aloud."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+
+from tests.support.running_server import RunningServer
+from tests.support.wait_until import until
+from tests.support.wire_client import PATIENCE
+
+
+def check_log(log: str) -> None:
+    """Fail at an error that nobody expected, a password, or a raw control byte."""
+    assert "Unexpected" not in log, log
+    assert "Traceback" not in log, log
+    assert "pw-of-" not in log, "a password is in the log"
+    raw = {character for character in log if unicodedata.category(character) == "Cc"} - {"\n"}
+    assert not raw, f"control characters are in the log: {raw!r}"
+
+
+def check_server(server: RunningServer) -> None:
+    """Fail where something is left of a client though all of `server`'s clients are gone.
+
+    Of one that still runs, as well as of one that was stopped. Threads and sockets are counted
+    after every test anyway.
+    """
+    until(
+        lambda: not _leftovers(server),
+        "nothing is left over, but",
+        lambda: ", ".join(_leftovers(server)),
+        patience=PATIENCE,
+    )
+    check_log(server.log.getvalue())
+
+
+def _leftovers(server: RunningServer) -> list[str]:
+    chat = server.server
+    hub, delivery = chat._hub, chat._delivery
+    tables: dict[str, Collection[object]] = {
+        "clients": chat._clients,
+        "connections of an address": chat._admissions._connections._connections,
+        "sessions": hub._sessions,
+        "rooms": hub._rooms.keys() - {"lobby"},
+        "members of the lobby": hub._lobby.members,
+        "audiences that keep a session alive": [a for a in hub._lobby.audiences.values() if a],
+        "sessions with presence on": hub._watchers,
+        "lines to deliver": delivery._queue,
+        "outboxes that lag": delivery._attended,
+        "logins to check": chat._shared.passwords._queue,
+    }
+    return [f"{len(table)} {name}" for name, table in tables.items() if table]

@@ -1,0 +1,98 @@
+"""A second machine, as far as TCP can tell: a network namespace at the end of a virtual cable."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.wire_client import WireClient
+
+_CLONE_NEWNET = 0x40000000
+_NOBODYS_HARDWARE = "02:00:00:00:00:01"
+
+
+class NotPossibleError(Exception):
+    """No such machine can be made here: a privilege or a part of the kernel is missing."""
+
+
+class FarMachine:
+    """Clients on it reach this machine at `near` until the cable is cut."""
+
+    def __init__(self, ip: Path) -> None:
+        self._ip = ip
+        number = os.getpid()
+        self._name = f"lobby-test-{number}"
+        self._near_end, self._far_end = f"lobby{number}n", f"lobby{number}f"
+        subnet = f"10.203.{number % 256}.{number // 256 % 64 * 4}"
+        first_three, last = subnet.rsplit(".", 1)
+        self.near = f"{first_three}.{int(last) + 1}"
+        self._far = f"{first_three}.{int(last) + 2}"
+
+    def set_up(self) -> None:
+        """Make it. Raises `NotPossibleError`."""
+        near, far = self._near_end, self._far_end
+        for step in (
+            ("netns", "add", self._name),
+            ("link", "add", near, "type", "veth", "peer", far, "netns", self._name),
+        ):
+            done = self._run(*step, check=False)
+            if done.returncode:
+                raise NotPossibleError(done.stderr.strip())
+        self._run("addr", "add", f"{self.near}/30", "dev", near)
+        self._run("link", "set", near, "up")
+        self._run("-n", self._name, "addr", "add", f"{self._far}/30", "dev", far)
+        self._run("-n", self._name, "link", "set", far, "up")
+
+    def tear_down(self) -> None:
+        """Leave nothing of it, however far it was made."""
+        self._run("link", "del", self._near_end, check=False)
+        self._run("netns", "del", self._name, check=False)
+
+    def connect(self, port: int, *, receive_buffer: int | None = None) -> WireClient:
+        """A client on it, connected to this machine."""
+
+        def dial() -> WireClient:
+            # A thread moves alone, and what it opens there stays there after it has ended.
+            libc = ctypes.CDLL(None, use_errno=True)
+            with Path("/run/netns", self._name).open() as namespace:
+                if libc.setns(namespace.fileno(), _CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            return WireClient(self.near, port, receive_buffer=receive_buffer)
+
+        with ThreadPoolExecutor(1) as there:
+            return there.submit(dial).result()
+
+    def cut_the_cable(self) -> None:
+        """From now on packets vanish in both directions, and neither side is told."""
+        wrong = ("lladdr", _NOBODYS_HARDWARE, "nud", "permanent")
+        self._run("neigh", "replace", self._far, *wrong, "dev", self._near_end)
+        far_side = ("-n", self._name, "neigh", "replace", self.near)
+        self._run(*far_side, *wrong, "dev", self._far_end)
+
+    def _run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [self._ip, *arguments], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert not check or done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
+        return done
+
+
+@contextmanager
+def far_machine(require_program: Callable[[str], Path]) -> Iterator[FarMachine]:
+    """A far machine that is gone afterwards; skips the test where there can be none."""
+    machine = FarMachine(require_program("ip"))
+    try:
+        try:
+            machine.set_up()
+        except NotPossibleError as error:
+            pytest.skip(f"no network namespace can be made here: {error}")
+        yield machine
+    finally:
+        machine.tear_down()

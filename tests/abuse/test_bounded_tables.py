@@ -1,0 +1,129 @@
+"""Whatever a hundred thousand names are good for: no table of the server grows with them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address
+
+from chat_server.access.rate_limits import (
+    REMEMBERED_ADDRESSES,
+    ConnectionsPerAddress,
+    LoginThrottle,
+)
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
+
+NAMES = 100_000
+BATCH = 500
+"""Lines sent before their answers are read: fewer bytes than an outbox holds."""
+
+FEW = 32
+"""Most entries that any table may have while a handful of people is there."""
+
+
+def tables_of(owner: object) -> dict[str, int]:
+    """The length of every container that belongs to `owner`, by the shortest way to it."""
+    found: dict[str, int] = {}
+    seen: set[int] = set()
+    left: deque[tuple[str, object]] = deque([(type(owner).__name__, owner)])
+    while left:
+        path, value = left.popleft()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Mapping):
+            found[path] = len(value)
+            left += [(f"{path}[]", entry) for entry in (*value, *value.values())]
+        elif isinstance(value, set | list | tuple | deque):
+            found[path] = len(value)
+            left += [(f"{path}[]", entry) for entry in value]
+        elif type(value).__module__.startswith("chat_server"):
+            left += [(f"{path}.{name}", part) for name, part in _parts_of(value)]
+    return found
+
+
+def _parts_of(value: object) -> Iterator[tuple[str, object]]:
+    names = {name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())}
+    for name in sorted(names.union(getattr(value, "__dict__", ()))):
+        if hasattr(value, name):
+            yield name, getattr(value, name)
+
+
+def assert_small(server: RunningServer) -> None:
+    tables = tables_of(server.server)
+    # The search finds what there is:
+    assert tables["ChatServer._clients"] == server.server.client_count
+    assert "ChatServer._hub._subscriptions[]" in tables
+    assert {path: size for path, size in tables.items() if size > FEW} == {}
+
+
+def exchange(client: WireClient, lines: list[str], answers: list[str]) -> None:
+    """Send lines and read exactly these answers, some at a time."""
+    for start in range(0, len(lines), BATCH):
+        client.send(*lines[start : start + BATCH])
+        client.expect(*answers[start : start + BATCH])
+
+
+def test_rooms_opened_and_closed_leave_nothing(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    names = [f"room-{number}" for number in range(NAMES)]
+    # Something is said in each: a room keeps who hears whom.
+    lines = [f"/join {name}\nhello {name}" for name in names]
+    exchange(alice, lines, [f"[SERVER] Joined room '{name}'" for name in names])
+    assert alice.ask("/rooms") == f"[SERVER] Active rooms: lobby (0), {names[-1]} (1)"
+    assert_small(server)
+
+
+def test_names_of_nobody_leave_nothing(server: RunningServer) -> None:
+    alice = server.log_in("alice", subscribe="alice")
+    names = [f"nobody-{number}" for number in range(NAMES // 4)]
+    for command, answer in (
+        ("/unsubscribe", "[SERVER] Unsubscribed from"),
+        ("/subscribe", "[ERROR] No such user:"),
+        ("/who", "[ERROR] No such room:"),
+    ):
+        exchange(
+            alice, [f"{command} {name}" for name in names], [f"{answer} {name}" for name in names]
+        )
+    exchange(
+        alice,
+        [f"/{name}" for name in names],
+        [f"[ERROR] Unknown command: /{name} (try /help)" for name in names],
+    )
+    assert alice.ask("/subs") == "[SERVER] Subscriptions: alice"
+    assert_small(server)
+
+
+def test_logins_of_unknown_names_leave_nothing(start_server: StartServer) -> None:
+    server = start_server(login_failures=0, linger_seconds=0.2)
+    alice = server.log_in("alice")
+    for number in range(150):
+        with WireClient("127.0.0.1", server.port) as stranger:
+            stranger.send(f"LOGIN nobody-{number} pw-of-alice")
+            stranger.expect_match(r"\[SERVER\] Login using: .*")
+            stranger.expect("[ERROR] Authentication failed")
+    until(lambda: server.server.client_count == 1, "the strangers are gone")
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert_small(server)
+
+
+def test_failed_logins_from_everywhere_fill_a_bounded_table() -> None:
+    throttle = LoginThrottle(10, 600)
+    for number in range(NAMES):
+        throttle.failed(str(IPv4Address(number)))
+    for number in range(NAMES // 10):
+        throttle.retry_after(str(IPv6Address(number << 64)))  # asking alone leaves nothing
+    assert tables_of(throttle)["LoginThrottle._failures._times"] == REMEMBERED_ADDRESSES
+
+
+def test_connections_from_everywhere_are_forgotten_when_they_end() -> None:
+    admissions = ConnectionsPerAddress(16, ())
+    addresses = [str(IPv4Address(1 << 24 | number)) for number in range(NAMES // 10)]
+    for address in addresses:
+        assert admissions.admit(address)
+    assert tables_of(admissions)["ConnectionsPerAddress._connections"] == len(addresses)
+    for address in addresses:
+        admissions.release(address)
+    assert tables_of(admissions)["ConnectionsPerAddress._connections"] == 0

@@ -1,0 +1,88 @@
+"""Clients that send or take one byte at a time: a second between two bytes, here much less."""
+
+from __future__ import annotations
+
+import selectors
+import threading
+import time
+
+from tests.abuse.scenario import Stage, outbox_of
+from tests.support.running_server import StartServer
+from tests.support.wait_until import PATIENCE
+from tests.support.wire_client import WireClient
+
+PACE = 0.05
+"""Seconds between two bytes of one client."""
+
+
+def test_single_bytes_buy_no_time_before_login(start_server: StartServer) -> None:
+    server = start_server(rate=0, login_timeout=0.6)
+    listener, talker = server.log_in("bob", subscribe="*"), server.log_in("alice")
+    line = b"LOGIN dave " + b"x" * 4000
+    give_up = time.monotonic() + PATIENCE
+    with selectors.DefaultSelector() as waiting:
+        for _ in range(50):
+            stranger = server.connect()
+            stranger.expect_match(r"\[SERVER\] Login using: .*")
+            waiting.register(stranger.socket, selectors.EVENT_READ, stranger)
+        while waiting.get_map():
+            assert time.monotonic() < give_up, "single bytes keep strangers alive"
+            for stranger in _clients(waiting):
+                stranger.send_raw(line[:1])
+            line = line[1:]
+            talker.send("beside them")
+            listener.expect_message("alice", "beside them")
+            for key, _ in waiting.select(PACE):
+                stranger = key.data
+                stranger.expect("[ERROR] Login timed out")
+                stranger.expect_end()
+                waiting.unregister(stranger.socket)
+                stranger.close()
+
+
+def _clients(waiting: selectors.BaseSelector) -> list[WireClient]:
+    return [key.data for key in waiting.get_map().values()]
+
+
+def test_lines_that_come_byte_by_byte_are_published_whole(start_server: StartServer) -> None:
+    server = start_server(rate=0)
+    people = [f"user-{number}" for number in range(30)]
+    server.add_people(people)
+    listener = server.log_in("bob", subscribe="*")
+    typists = {name: server.log_in(name) for name in people}
+    for number, byte in enumerate("hé, 日本 ½\n//half\n".encode()):
+        for client in typists.values():
+            client.send_raw(bytes([byte]))
+        threading.Event().wait(PACE / 5 if number % 5 == 0 else 0)
+    heard: dict[str, list[str]] = {name: [] for name in people}
+    for _ in range(2 * len(people)):
+        match = listener.expect_match(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (.*)")
+        heard[match[1]].append(match[2])
+    assert heard == {name: ["hé, 日本 ½", "/half"] for name in people}
+
+
+def test_who_takes_single_bytes_gets_everything_in_order(start_server: StartServer) -> None:
+    stage = Stage(start_server(rate=0, outbox=256 * 1024))
+    alice = stage.lazy_alice()
+    outbox = outbox_of(stage.server, alice)
+    stage.talker.send(*map(str, range(1000)))
+    for number in range(1000):
+        stage.listener.expect_message("bob", str(number))
+    assert outbox.backlog > outbox.mark
+    stage.talker.send("the end")
+    stage.listener.expect_message("bob", "the end")
+    texts = [line.split("bob: ")[1] for line in _byte_by_byte(alice, "the end")]
+    long_ones = texts[:-1001]
+    assert set(long_ones) == {"x" * 4000}
+    assert texts[-1001:] == [*map(str, range(1000)), "the end"]
+    stage.clear()
+
+
+def _byte_by_byte(client: WireClient, last: str) -> list[str]:
+    """The lines up to the one that ends in `last`."""
+    taken = bytearray()
+    while not taken.endswith(f"{last}\n".encode()):
+        byte = client.socket.recv(1)
+        assert byte, "the stream ends before its last line"
+        taken += byte
+    return taken.decode().splitlines()

@@ -1,0 +1,164 @@
+"""Clients that go away without a word, in every state of their life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chat_server.delivery.outbox import Phase
+from tests.abuse.scenario import HashGate, Stage, outbox_of
+from tests.support.running_server import StartServer
+from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
+
+EnterState = Callable[[Stage, HashGate], WireClient]
+
+
+def before_it_read_anything(stage: Stage, gate: HashGate) -> WireClient:
+    return stage.server.connect()
+
+
+def greeted(stage: Stage, gate: HashGate) -> WireClient:
+    client = stage.server.connect()
+    client.expect_match(r"\[SERVER\] Login using: .*")
+    return client
+
+
+def within_its_login_line(stage: Stage, gate: HashGate) -> WireClient:
+    client = greeted(stage, gate)
+    client.send_raw(b"LOGIN alice pw-")
+    return client
+
+
+def while_its_password_waits_its_turn(stage: Stage, gate: HashGate) -> WireClient:
+    client = greeted(stage, gate)
+    gate.occupy(stage)
+    client.send("LOGIN alice pw-of-alice")
+    until(lambda: stage.server.server._shared.passwords._queue, "the login is in the queue")
+    return client
+
+
+def while_its_password_is_hashed(stage: Stage, gate: HashGate) -> WireClient:
+    client = greeted(stage, gate)
+    gate.close()
+    client.send("LOGIN alice pw-of-alice")
+    gate.until_one_is_held()
+    return client
+
+
+def logged_in(stage: Stage, gate: HashGate) -> WireClient:
+    return stage.server.log_in("alice")
+
+
+def within_a_line(stage: Stage, gate: HashGate) -> WireClient:
+    alice = logged_in(stage, gate)
+    alice.send_raw(b"a line without an end")
+    stage.said.append("a line without an end")
+    return alice
+
+
+def while_publishing(stage: Stage, gate: HashGate) -> WireClient:
+    alice = logged_in(stage, gate)
+    stage.say(alice, *(f"{number} {'x' * 500}" for number in range(400)))
+    return alice
+
+
+def over_its_rate(stage: Stage, gate: HashGate) -> WireClient:
+    alice = logged_in(stage, gate)
+    stage.say(alice, *map(str, range(8)))
+    return alice
+
+
+def with_a_full_outbox(stage: Stage, gate: HashGate) -> WireClient:
+    return stage.lazy_alice()
+
+
+def before_its_last_line_is_out(stage: Stage, gate: HashGate) -> WireClient:
+    alice = stage.lazy_alice()
+    outbox = outbox_of(stage.server, alice)
+    alice.send("/quit")
+    until(lambda: outbox.phase is Phase.FINISHING, "alice is leaving")
+    return alice
+
+
+def after_its_last_line(stage: Stage, gate: HashGate) -> WireClient:
+    alice = logged_in(stage, gate)
+    assert alice.ask("/quit") == "[SERVER] Goodbye"
+    return alice
+
+
+def after_a_forced_logout(stage: Stage, gate: HashGate) -> WireClient:
+    older = logged_in(stage, gate)
+    stage.bystanders.append(logged_in(stage, gate))
+    return older
+
+
+def with_a_full_outbox_after_a_forced_logout(stage: Stage, gate: HashGate) -> WireClient:
+    older = stage.lazy_alice()
+    stage.bystanders.append(logged_in(stage, gate))
+    return older
+
+
+def refused_at_the_door(stage: Stage, gate: HashGate) -> WireClient:
+    client = stage.server.connect()
+    client.expect("[ERROR] Server is full; try again later")
+    return client
+
+
+SETTINGS: dict[EnterState, dict[str, object]] = {
+    over_its_rate: {"rate": 20, "burst": 2},
+    refused_at_the_door: {"max_clients": 2},
+}
+
+STATES: tuple[EnterState, ...] = (
+    before_it_read_anything,
+    greeted,
+    within_its_login_line,
+    while_its_password_waits_its_turn,
+    while_its_password_is_hashed,
+    logged_in,
+    within_a_line,
+    while_publishing,
+    over_its_rate,
+    with_a_full_outbox,
+    before_its_last_line_is_out,
+    after_its_last_line,
+    after_a_forced_logout,
+    with_a_full_outbox_after_a_forced_logout,
+    refused_at_the_door,
+)
+
+
+def in_state(
+    enter: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Stage, HashGate, WireClient]:
+    """Bring a client of a new server into a state."""
+    settings = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3, "linger_seconds": 0.3}
+    gate = HashGate(monkeypatch)
+    stage = Stage(start_server(**settings | SETTINGS.get(enter, {})))
+    return stage, gate, enter(stage, gate)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_reset_is_the_end_of_that_client_alone(
+    state: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, gate, client = in_state(state, start_server, monkeypatch)
+    client.reset()
+    gate.open()
+    heard = stage.clear()
+    assert heard == stage.said[: len(heard)]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_after_a_fin_alone_everything_sent_is_taken_and_the_client_ends(
+    state: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage, gate, client = in_state(state, start_server, monkeypatch)
+    stage.bystanders = [other for other in stage.bystanders if other is not client]
+    client.finish()
+    gate.open()
+    # It neither reads nor closes: the server alone brings this to its end.
+    assert stage.clear() == stage.said
+    client.close()

@@ -1,0 +1,24 @@
+"""What a client asked before it closed its half is answered, whoever is sending meanwhile."""
+
+from __future__ import annotations
+
+from tests.support.running_server import RunningServer
+from tests.support.wait_until import until
+
+
+def test_a_half_closed_client_is_answered_though_another_thread_is_sending(
+    server: RunningServer,
+) -> None:
+    chat = server.server
+    delivery = chat._delivery
+    alice = server.log_in("alice")
+    with delivery._drain_lock:  # as a thread that sends what others said
+        alice.send("/who")
+        alice.finish()
+        until(
+            lambda: vars(delivery._relieved)["_waiters"] or chat.client_count == 0,
+            "its own thread waits for the last line to go out, or does not",
+        )
+    delivery.drain()  # what that thread does next
+    alice.expect("[SERVER] In room 'lobby': alice")
+    alice.expect_end()

@@ -1,0 +1,166 @@
+"""Half-open connections: a peer that is gone without FIN or RST, as after a cut cable."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from fcntl import ioctl
+from pathlib import Path
+
+import pytest
+
+from chat_server.delivery.outbox import Outbox
+from tests.abuse.remote_host import FarMachine, far_machine
+from tests.abuse.scenario import outbox_of
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
+
+REACHABLE_FROM_FAR = "0.0.0.0"
+
+
+@pytest.fixture
+def far(require_program: Callable[[str], Path]) -> Iterator[FarMachine]:
+    with far_machine(require_program) as machine:
+        yield machine
+
+
+def log_in_from(far: FarMachine, server: RunningServer, user: str) -> WireClient:
+    """A client on the far machine that follows everybody."""
+    client = far.connect(server.port, receive_buffer=4096)
+    client.send(f"LOGIN {user} pw-of-{user}", "/subscribe *")
+    while client.read_line() != "[SERVER] Subscribed to *":
+        pass
+    return client
+
+
+def test_a_peer_that_vanished_is_found_in_every_state(
+    far: FarMachine, start_server: StartServer
+) -> None:
+    server = start_server(
+        host=REACHABLE_FROM_FAR,
+        insecure_plaintext=True,
+        vanished_seconds=1.0,
+        login_timeout=1.0,
+        linger_seconds=0.2,
+        rate=0.001,
+        burst=4,
+    )
+    server.add_people(["idle", "listening", "overdrawn", "leaving"])
+    alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob")
+
+    vanished = [log_in_from(far, server, user) for user in ("idle", "listening", "overdrawn")]
+    idle, _, overdrawn = vanished
+    idle.send("/join elsewhere")  # where nothing is said
+    idle.expect("[SERVER] Joined room 'elsewhere'")
+    overdrawn.send(*"12345")
+    for text in "123":
+        alice.expect_message("overdrawn", text)
+    leaving = log_in_from(far, server, "leaving")
+    stranger, interrupted = far.connect(server.port), far.connect(server.port)
+    for silent in (stranger, interrupted):
+        silent.expect_match(r"\[SERVER\] Login using: .*")
+    interrupted.send_raw(b"LOGIN idle ")
+    leaving.send("/quit")
+    leaving.expect("[SERVER] Goodbye")
+
+    idle_outbox = outbox_of(server, idle)
+    until(lambda: _unacknowledged(idle_outbox) == 0, "only a keepalive can find the idle one")
+    far.cut_the_cable()
+    bob.send("to nobody's ear")
+    alice.expect_message("bob", "to nobody's ear")
+    until(lambda: server.server.client_count == 2, "everyone who vanished is found")
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert not server.server._admissions._connections._connections
+    for client in (*vanished, leaving, stranger, interrupted):
+        client.close()
+
+
+def test_a_peer_that_vanishes_is_found_within_two_minutes_by_default(
+    server: RunningServer,
+) -> None:
+    file = os.dup(outbox_of(server, server.log_in("alice")).fileno())
+    with socket.socket(fileno=file) as connected:
+
+        def option(name: int) -> int:
+            return connected.getsockopt(socket.IPPROTO_TCP, name)
+
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        probing = option(socket.TCP_KEEPINTVL) * option(socket.TCP_KEEPCNT)
+        assert option(socket.TCP_KEEPIDLE) + probing <= 120
+        assert 0 < option(socket.TCP_USER_TIMEOUT) <= 120_000
+
+
+def _unacknowledged(outbox: Outbox) -> int:
+    """Bytes that the kernel holds, sent or not, because the peer has not confirmed them."""
+    return int.from_bytes(ioctl(outbox.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+
+def test_a_peer_that_vanished_holds_nobody_up_before_it_is_found(
+    far: FarMachine, start_server: StartServer
+) -> None:
+    server = start_server(
+        host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, linger_seconds=0.2
+    )
+    alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
+    vanished = [log_in_from(far, server, user) for user in ("carol", "dave")]
+    far.cut_the_cable()
+    for number in range(500):
+        alice.send(f"ping {number}")
+        bob.expect_message("alice", f"ping {number}")
+        bob.send(f"pong {number}")
+        alice.expect_message("bob", f"pong {number}")
+    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol, dave"
+    server.stop()  # which alone ends the two now
+    for client in vanished:
+        client.close()
+
+
+def test_a_peer_that_vanished_is_cut_once_its_outbox_is_full(
+    far: FarMachine, start_server: StartServer
+) -> None:
+    server = start_server(
+        host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, outbox=64 * 1024
+    )
+    alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
+    vanished = log_in_from(far, server, "carol")
+    far.cut_the_cable()
+    until(lambda: _says(alice, bob) and server.server.client_count == 2, "carol is cut")
+    assert "[!] Cut 'carol'" in server.log.getvalue()
+    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    vanished.close()
+
+
+def _says(publisher: WireClient, subscriber: WireClient) -> bool:
+    texts = [str(number) * 1000 for number in range(9)]
+    publisher.send(*texts)
+    for text in texts:
+        subscriber.expect_message("alice", text)
+    return True
+
+
+def test_stopping_does_not_wait_for_peers_that_vanished(
+    far: FarMachine, start_server: StartServer
+) -> None:
+    server = start_server(
+        host=REACHABLE_FROM_FAR,
+        insecure_plaintext=True,
+        rate=0,
+        flush_seconds=0.3,
+        linger_seconds=0.2,
+    )
+    alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="*")
+    behind = log_in_from(far, server, "carol")
+    vanished = [behind, log_in_from(far, server, "dave"), far.connect(server.port)]
+    outbox = outbox_of(server, behind)
+    far.cut_the_cable()
+    until(lambda: _says(alice, bob) and outbox.backlog, "something waits for carol")
+    server.stop()
+    assert server.server.client_count == 0
+    for client in vanished:
+        client.close()

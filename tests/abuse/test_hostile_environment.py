@@ -1,0 +1,241 @@
+"""A machine that is not as one would wish: its clock, its locale, its disk, its terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.file_reader import read_accounts
+from chat_server.core.clock import LocalClock
+from tests.abuse.cleanup_checks import check_log
+from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.running_server import StartServer
+from tests.support.server_program import ServerProgram
+from tests.support.wait_until import PATIENCE, until
+from tests.support.wire_client import WireClient
+
+DISK_SIZE = 65536
+
+CHAT_SERVER = (sys.executable, "-m", "chat_server")
+
+FULL = Path("/dev/full")
+needs_dev_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+
+not_utf_8 = pytest.mark.parametrize(
+    "surroundings",
+    [
+        pytest.param(
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="POSIX locale"
+        ),
+        pytest.param({"PYTHONIOENCODING": "latin-1"}, id="Latin-1 terminal"),
+        pytest.param({"PYTHONIOENCODING": "ascii"}, id="ASCII terminal"),
+    ],
+)
+
+
+def users_command(
+    users: Path,
+    *arguments: str,
+    before: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `chat-server users` to its end; it has done its work, or told why not in one line."""
+    done = subprocess.run(
+        [*before, *CHAT_SERVER, "users", *arguments, "--users", str(users)],
+        input=b"horse-battery\n",
+        capture_output=True,
+        env={**os.environ, **(environment or {})},
+        timeout=PATIENCE,
+    )
+    if done.returncode == 0:
+        assert done.stderr == b""
+    else:
+        assert is_one_line(done.stderr), done.stderr.decode(errors="replace")
+    return done
+
+
+def is_one_line(errors: bytes) -> bool:
+    """Whether a program told what is wrong as it should: without a traceback."""
+    return errors.startswith(b"chat-server: ") and errors.count(b"\n") == 1
+
+
+# The clock
+
+
+class WallClock:
+    """A clock that somebody sets."""
+
+    def __init__(self) -> None:
+        self.shown = datetime(2026, 3, 1, 12)
+
+    def __call__(self) -> float:
+        return self.shown.timestamp()
+
+
+def test_a_clock_that_is_set_back_repeats_stamps_and_does_nothing_else(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = WallClock()
+    monkeypatch.setattr("chat_server.server.LocalClock", partial(LocalClock, clock))
+    monkeypatch.setattr("time.time", clock)
+    server = start_server(rate=100, burst=1, login_failures=1)
+    stranger = server.connect()
+    stranger.expect_match(r"\[SERVER\] Login using: .*")
+    bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
+
+    def stamps_of(*texts: str) -> set[str]:
+        """The stamps with which bob reads what alice says, in the order in which she says it."""
+        alice.send(*texts)  # every one waits for its allowance
+        return {bob.expect_match(rf"\[(\S+)\] alice: {text}")[1] for text in texts}
+
+    assert stamps_of("one", "two", "three") == {"12:00:00"}
+    for shown, stamp in ((-3, "12:00:00"), (-30, "12:00:00"), (2, "14:00:00"), (1, "14:00:00")):
+        clock.shown = datetime(2026, 3, 1, 12) + timedelta(hours=shown)
+        assert stamps_of("four", "five", "six") == {stamp}
+    for client in (alice, bob):
+        client.send("/join dev")
+        client.expect("[SERVER] Joined room 'dev'")
+    assert stamps_of("seven") == {"13:00:00"}
+    stranger.send("LOGIN carol wrong")  # the time to log in goes by another clock
+    stranger.expect("[ERROR] Authentication failed")
+    clock.shown = datetime(2026, 3, 2, 12)
+    again = server.connect()  # and so do the ten minutes
+    again.send("LOGIN carol pw-of-carol")
+    again.expect_match(r"\[SERVER\] Login using: .*")
+    again.expect_match(r"\[ERROR\] Too many failed logins; try again in (600|599|598) s")
+
+
+# What cannot be written
+
+
+@needs_dev_full
+def test_a_log_on_a_full_disk_stops_nothing(tmp_path: Path) -> None:
+    with (
+        ServerProgram(tmp_path / "users.json", "--log-level", "debug", log=FULL) as program,
+        program.log_in("alice") as alice,
+        program.log_in("bob") as bob,
+        WireClient("127.0.0.1", program.port) as mistaken,
+    ):
+        mistaken.send("LOGIN carol wrong")
+        mistaken.expect_match(r"\[SERVER\] Login using: .*")
+        mistaken.expect("[ERROR] Authentication failed")
+        with program.log_in("bob"):
+            bob.expect("[SERVER] Logged out due to new login")
+            assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+
+
+@needs_dev_full
+@pytest.mark.parametrize("arguments", [["users", "list"], ["--help"], ["--version"]])
+def test_an_answer_that_cannot_be_written_is_told_in_one_line(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    write_accounts_file(tmp_path / "users.json")
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [*CHAT_SERVER, *arguments],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE,
+        )
+    assert done.returncode != 0
+    assert is_one_line(done.stderr)
+
+
+# The locale
+
+
+@not_utf_8
+def test_a_server_in_another_locale_speaks_every_script(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    folder = tmp_path / "größe"
+    folder.mkdir()
+    users = write_accounts_file(folder / "users.json", ["zoë", "жора"])
+    with (
+        ServerProgram(users, environment=surroundings) as program,
+        program.log_in("zoë") as zoe,
+        program.log_in("жора") as zhora,
+    ):
+        for client in (zoe, zhora):
+            client.send("/subscribe *", "/join größe")
+            client.expect("[SERVER] Subscribed to *", "[SERVER] Joined room 'größe'")
+        zhora.send("привет, zoë")
+        zoe.expect_message("жора", "привет, zoë")
+        assert zoe.ask("/who") == "[SERVER] In room 'größe': zoë, жора"
+    assert program.log.count(" authenticated\n") == 2
+    check_log(program.log)
+
+
+@not_utf_8
+def test_the_users_command_in_another_locale_works_or_says_why_not(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    users = write_accounts_file(tmp_path / "users.json", ["жора"])
+    users_command(users, "list", environment=surroundings)
+    for change, is_there in (("add", True), ("remove", False)):
+        for name in ("zoë", "жора"):
+            before = set(read_accounts(users))
+            done = users_command(
+                users,
+                *(change, name, *(["--password-stdin"] if change == "add" else [])),
+                environment=surroundings,
+            )
+            after = {*before, name} if is_there else before - {name}
+            assert set(read_accounts(users)) == (after if done.returncode == 0 else before)
+
+
+# The disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a disk of its own, of `DISK_SIZE`."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if sys.platform != "linux":
+        pytest.skip("no small disk can be had: this system has no tmpfs")
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be had: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_on_a_full_disk_the_accounts_stay_as_they_are(small_disk: Path, tmp_path: Path) -> None:
+    users = write_accounts_file(small_disk / "users.json")
+    accounts = users.read_bytes()
+    add_erin = ("add", "erin", "--password-stdin")
+    with ServerProgram(users, log=tmp_path / "server.log") as program:
+        filler = small_disk / "filler"
+        with filler.open("wb", 0) as file:
+            assert file.write(bytes(2 * DISK_SIZE)) < DISK_SIZE
+        done = users_command(users, *add_erin)
+        assert done.returncode == 2
+        assert b"No space left on device; make room on the disk" in done.stderr
+        assert users.read_bytes() == accounts
+        assert sorted(os.listdir(small_disk)) == ["filler", "users.json"]
+        with program.log_in("alice") as alice:
+            filler.unlink()
+            assert users_command(users, *add_erin).returncode == 0
+            until(lambda: "Users file read again: 6 accounts" in program.log, "erin is noticed")
+            assert alice.ask("/subscribe erin") == "[SERVER] Subscribed to erin"
+    assert "Accounts stay as they were" not in program.log
+    check_log(program.log)
+
+
+def test_where_no_file_may_grow_the_accounts_stay_as_they_are(tmp_path: Path) -> None:
+    users = write_accounts_file(tmp_path / "users.json")
+    no_growth = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh")
+    done = users_command(users, "add", "erin", "--password-stdin", before=no_growth)
+    assert done.returncode == 2
+    assert set(read_accounts(users)) == set(PEOPLE)
+    assert os.listdir(tmp_path) == ["users.json"]

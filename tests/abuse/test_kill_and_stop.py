@@ -1,0 +1,243 @@
+"""A server that is killed, or asked to stop, in the middle of its life."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from chat_server.accounts.file_reader import read_accounts
+from tests.abuse.cleanup_checks import check_log
+from tests.abuse.client_pool import Crowd, Reader
+from tests.support.accounts import PEOPLE, cheap_hash, write_accounts_file
+from tests.support.server_program import ServerProgram
+from tests.support.wait_until import PATIENCE
+
+EXIT_SECONDS = 6.0
+"""The contract's figure for a server that was asked to stop."""
+
+PADDING = b"x" * 100
+"""So that what a sleeper does not read is soon more than its kernel buffer holds."""
+
+SHUTTING_DOWN = "[SERVER] Server is shutting down"
+PUBLISHERS = [f"publisher{number}" for number in range(4)]
+SUBSCRIBERS = [f"subscriber{number}" for number in range(30)]
+SLEEPERS = [f"sleeper{number}" for number in range(3)]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[ServerProgram]:
+    """A server that has room for a sleeper's backlog, and for every line that is sent to it."""
+    users = write_accounts_file(
+        tmp_path / "users.json", [*PEOPLE, *PUBLISHERS, *SUBSCRIBERS, *SLEEPERS]
+    )
+    with ServerProgram(users, "--rate", "0", "--outbox", str(8 * 1024 * 1024)) as program:
+        yield program
+    check_log(program.log)
+
+
+def test_killed_among_its_clients_it_is_back_on_its_port_at_once(program: ServerProgram) -> None:
+    accounts = program.users.read_bytes()
+    with Crowd() as crowd:
+        clients = [Reader(program.port, name, "/subscribe *", *["hello"] * 100) for name in PEOPLE]
+        clients.append(Reader(program.port))
+        for client in clients:
+            crowd.add(client)
+        crowd.turn_until(lambda: all(client.lines for client in clients), "all are greeted")
+        program.kill()
+        program.start()
+        crowd.turn_until(lambda: all(client.has_ended for client in clients), "all know it")
+    assert program.users.read_bytes() == accounts
+    with program.log_in("alice") as alice:
+        assert alice.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+        assert alice.ask("/subs") == "[SERVER] Subscriptions: none"
+
+
+# Killed while it adds an account
+
+ADD_AND_DIE = """
+import os, resource, secrets, signal, sys
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def die_after(function):
+    def do_and_die(*arguments):
+        function(*arguments)
+        die()
+    return do_and_die
+
+match sys.argv.pop(1):
+    case "before the draft is there":
+        secrets.token_hex = die
+    case "in the middle of the draft":
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    case "before the draft is on the disk":
+        os.fsync = die
+    case "before the draft takes its place":
+        os.replace = die
+    case "after the draft took its place":
+        os.replace = die_after(os.replace)
+
+from chat_server import __main__
+from chat_server.cli import users as users_command
+hashed = sys.argv.pop()
+users_command.hash_password = lambda *_: hashed
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_there"),
+    [
+        ("before the draft is there", False),
+        ("in the middle of the draft", False),
+        ("before the draft is on the disk", False),
+        ("before the draft takes its place", False),
+        ("after the draft took its place", True),
+    ],
+)
+def test_an_account_that_dies_while_it_is_added_is_there_or_not(
+    tmp_path: Path, moment: str, is_there: bool
+) -> None:
+    users = write_accounts_file(tmp_path / "users.json")
+    before = dict(read_accounts(users))
+    new = {"erin": cheap_hash("pw-of-erin")}
+    dying = subprocess.run(
+        [
+            *(sys.executable, "-c", ADD_AND_DIE, moment),
+            *("users", "add", "erin", "--users", str(users), "--password-stdin", new["erin"]),
+        ],
+        input=b"pw-of-erin",
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert dying.returncode < 0, dying.stderr
+    assert dict(read_accounts(users)) == (before | new if is_there else before)
+
+
+ADD_FOR_EVER = """
+import sys
+from itertools import count
+from pathlib import Path
+from chat_server.accounts.file_editor import add_account
+
+users, hashed, first = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+for number in count(first):
+    add_account(users, f"added{number}", hashed)
+    print(number, flush=True)
+"""
+
+
+def test_killed_at_any_moment_an_endless_adding_leaves_every_account_it_told(
+    tmp_path: Path,
+) -> None:
+    users = write_accounts_file(tmp_path / "users.json")
+    chance = random.Random(3)
+    known = len(PEOPLE)
+    for _ in range(8):
+        first = known - len(PEOPLE)
+        with subprocess.Popen(
+            [sys.executable, "-c", ADD_FOR_EVER, users, cheap_hash("password"), str(first)],
+            stdout=subprocess.PIPE,
+        ) as adding:
+            assert adding.stdout is not None
+            told = [adding.stdout.readline() for _ in range(chance.randint(1, 60))]
+            for _ in range(chance.randint(0, 3)):
+                read_accounts(users)  # raises where the file is not whole
+            adding.kill()
+            told += adding.stdout.readlines()
+        known = len(read_accounts(users))
+        assert known - len(PEOPLE) - first in (len(told), len(told) + 1)
+
+
+# Asked to stop under full load
+
+
+class Publisher(Reader):
+    """Talks as fast as it may and follows itself: an echo is a line that the server took."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self._numbers = count()
+        self._speaks = False
+        super().__init__(port, name, f"/subscribe {name}")
+
+    def heard(self, line: str) -> None:
+        super().heard(line)
+        if line.startswith("[SERVER] Subscribed"):
+            self._speaks = True
+            self.send()
+
+    def wants_to_say(self) -> bytes:
+        if not self._speaks or self.has_ended:
+            return b""
+        return b"".join(b"%d %s\n" % (next(self._numbers), PADDING) for _ in range(50))
+
+
+def by_author(lines: list[str]) -> dict[str, list[int]]:
+    """The numbers of each publisher, in the order in which they were read."""
+    numbers = defaultdict(list)
+    for line in lines:
+        if not line.startswith("[SERVER] "):
+            _, author, number, _ = line.split()
+            numbers[author.removesuffix(":")].append(int(number))
+    return dict(numbers)
+
+
+def test_stopped_under_full_load_it_delivers_what_it_took_and_tells_everyone(
+    program: ServerProgram,
+) -> None:
+    with Crowd() as crowd:
+        sleepers = [Reader(program.port, name, "/subscribe *", narrow=True) for name in SLEEPERS]
+        subscribers = [Reader(program.port, name, "/subscribe *") for name in SUBSCRIBERS]
+        strangers = [Reader(program.port) for _ in range(5)]
+        for client in [*sleepers, *subscribers, *strangers]:
+            crowd.add(client)
+        crowd.turn_until(
+            lambda: all(len(client.lines) == 4 for client in [*sleepers, *subscribers]),
+            "everyone is there",
+        )
+        for sleeper in sleepers:
+            sleeper.listens = False
+        publishers = [Publisher(program.port, name) for name in PUBLISHERS]
+        for publisher in publishers:
+            crowd.add(publisher)
+        crowd.turn_until(
+            lambda: all(len(client.lines) > 500 for client in [*publishers, *subscribers]),
+            "the load is full",
+        )
+        asked_at = monotonic()
+        program.ask_to_stop()
+        readers: list[Reader] = [*publishers, *subscribers, *strangers]
+        crowd.turn_until(lambda: all(client.has_ended for client in readers), "everyone is told")
+        assert program.process.wait(EXIT_SECONDS - (monotonic() - asked_at)) == 0
+
+        for sleeper in sleepers:
+            sleeper.listens = True
+        crowd.turn_until(lambda: all(sleeper.has_ended for sleeper in sleepers), "it is gone")
+        assert all(sleeper.was_reset for sleeper in sleepers)
+        assert "it reads too slowly" not in program.log, "a sleeper was cut before the stop"
+
+        for client in readers:
+            assert client.lines[-1] == SHUTTING_DOWN
+            assert client.lines.count(SHUTTING_DOWN) == 1
+            assert client.unfinished_line == b""
+        for client in [*subscribers, *strangers]:
+            assert not client.was_reset
+        taken: dict[str, list[int]] = {}
+        for publisher in publishers:
+            taken |= by_author(publisher.lines)
+        assert sorted(taken) == PUBLISHERS
+        for numbers in taken.values():
+            assert numbers == list(range(len(numbers)))
+        for subscriber in subscribers:
+            assert by_author(subscriber.lines) == taken

@@ -1,0 +1,75 @@
+"""Everybody goes at once and comes back at once, as after a power cut or a broken switch."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.abuse.file_limits import room_for_connections
+from tests.support.accounts import cheap_hash
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
+
+CROWD = 1000
+PASSWORD = "pw-of-everybody"
+PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def enough_files() -> Iterator[None]:
+    with room_for_connections(2 * CROWD):
+        yield
+
+
+def write_accounts(path: Path) -> list[str]:
+    """A users file in which all have one password, because a thousand hashes take a while."""
+    names = [f"user-{number}" for number in range(CROWD)]
+    path.write_text(json.dumps(dict.fromkeys(names, cheap_hash(PASSWORD))))
+    return names
+
+
+def all_log_in(server: RunningServer, names: list[str]) -> list[WireClient]:
+    """Everybody connects and logs in before anybody reads the answer."""
+    clients = []
+    for name in names:
+        client = server.connect()
+        client.send(f"LOGIN {name} {PASSWORD}", "/subscribe *")
+        clients.append(client)
+    for client in clients:
+        client.expect_match(r"\[SERVER\] Login using: .*")
+        assert client.read_line(PATIENCE) == "[SERVER] Login successful"
+        client.expect_match(r"\[SERVER\] Available commands: .*")
+        client.expect("[SERVER] Subscribed to *")
+    return clients
+
+
+@pytest.mark.timeout(3 * PATIENCE)
+def test_a_thousand_clients_are_reset_at_once_and_come_back_at_once(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "crowd.json"
+    names = write_accounts(path)
+    server = start_server(rate=0, users=path, max_clients=2 * CROWD)
+    before = threading.active_count()
+    for client in all_log_in(server, names):
+        client.reset()
+    back = all_log_in(server, names)
+    until(
+        lambda: server.server.client_count == CROWD,
+        "those who were reset are gone",
+        patience=PATIENCE,
+    )
+    speaker, *hearers = back
+    speaker.send("we are back")
+    for hearer in hearers:
+        hearer.expect_message(names[0], "we are back")
+    assert speaker.ask("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
+    for client in back:
+        client.reset()
+    until(lambda: server.server.client_count == 0, "everybody is gone", patience=PATIENCE)
+    until(lambda: threading.active_count() <= before, "every client's thread has ended")

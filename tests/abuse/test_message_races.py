@@ -1,0 +1,221 @@
+"""Fifty threads that come, go, follow and talk at random, while threads switch all the time."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+
+from chat_server.core.hub import Hub
+from chat_server.delivery.outbox import Outbox
+from tests.abuse.thread_switching import HASTE, hasty_threads
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import PATIENCE
+from tests.support.wire_client import WireClient
+
+CROWD = [f"user{number}" for number in range(50)]
+ROOMS = ("lobby", "dev", "ops")
+DEEDS = 250
+LAST_WORDS = 3
+MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (\d+) in (\w+)")
+AT_THE_END = "[ERROR] No such room: the-end"
+
+
+@pytest.fixture(autouse=True)
+def haste() -> Iterator[None]:
+    with hasty_threads():
+        yield
+
+
+class Talker:
+    """A client that does random things, and everything that it reads meanwhile."""
+
+    def __init__(self, server: RunningServer, name: str, seed: int) -> None:
+        self.name = name
+        self.wire: WireClient = server.connect()
+        self.transcript: list[str] = []
+        self.rooms: list[str] = []
+        """Of each message: the room that it is said in."""
+        self.own: list[str] = []
+        """Its own lines as they have to come back: replies, and echoes without their time."""
+        self._random = Random(seed)
+        self._room = "lobby"
+
+    def live(self, all_are_here: threading.Barrier) -> None:
+        """All of it, in a thread of its own."""
+        self.wire.send(f"LOGIN {self.name} pw-of-{self.name}")
+        while not self.read().startswith("[SERVER] Available commands"):
+            pass
+        self.transcript.clear()
+        all_are_here.wait(PATIENCE)
+        # Its own words come back, so that they can be put in order with the replies.
+        deeds = [self.subscribe(self.name), *(self.deed() for _ in range(DEEDS))]
+        sent = 0
+        while sent < len(deeds):
+            batch = deeds[sent : sent + self._random.randint(1, 8)]
+            self.wire.send(*batch)
+            sent += len(batch)
+            while len(self.transcript) < sent and self._random.random() < 0.5:
+                self.read()
+        self.wire.send(self.join("lobby"), self.subscribe("*"), "/who the-end")
+        self.read_until(AT_THE_END)
+        all_are_here.wait(PATIENCE)
+        self.wire.send(*(self.say() for _ in range(LAST_WORDS)), "/who the-end")
+        self.read_until(AT_THE_END)
+        all_are_here.wait(PATIENCE)
+        self.wire.finish()
+        while (line := self.wire.read_line()) is not None:
+            self.transcript.append(line)
+
+    def read(self) -> str:
+        line = self.wire.read_line()
+        assert line is not None
+        self.transcript.append(line)
+        return line
+
+    def read_until(self, last: str) -> None:
+        while self.read() != last:
+            pass
+
+    def deed(self) -> str:
+        choice = self._random.random()
+        if choice < 0.4:
+            return self.say()
+        if choice < 0.7:
+            return self.join(self._random.choice(ROOMS))
+        publisher = self._random.choice(["*", *(name for name in CROWD if name != self.name)])
+        if choice < 0.92:
+            return self.subscribe(publisher)
+        self.own.append(f"[SERVER] Unsubscribed from {publisher}")
+        return f"/unsubscribe {publisher}"
+
+    def say(self) -> str:
+        text = f"{len(self.rooms)} in {self._room}"
+        self.rooms.append(self._room)
+        self.own.append(text)
+        return text
+
+    def join(self, room: str) -> str:
+        moves = room != self._room
+        self._room = room
+        self.own.append(f"[SERVER] {'Joined' if moves else 'You are already in'} room '{room}'")
+        return "/leave" if room == "lobby" else f"/join {room}"
+
+    def subscribe(self, publisher: str) -> str:
+        self.own.append(f"[SERVER] Subscribed to {publisher}")
+        return f"/subscribe {publisher}"
+
+
+def check(reader: Talker, crowd: dict[str, Talker]) -> None:
+    """What one client read, against what everybody said and where.
+
+    Where it was and whom it followed is told by the replies in between: they go one way with the
+    messages, in the order in which the server decided both.
+    """
+    room = "lobby"
+    follows: set[str] = set()
+    latest = dict.fromkeys(crowd, -1)
+    """Of each author: the number of the message that was read last."""
+    unbroken: set[str] = set()
+    """Authors of whom nothing said in this room since `latest` may be missing."""
+    own: list[str] = []
+
+    def hears(author: str) -> bool:
+        return author in follows or ("*" in follows and author != reader.name)
+
+    for line in reader.transcript:
+        if message := MESSAGE.fullmatch(line):
+            author, number, where = message[1], int(message[2]), message[3]
+            assert where == room == crowd[author].rooms[number], f"{line!r} was read in {room}"
+            assert hears(author), f"{line!r} was read by who follows {follows}"
+            assert latest[author] < number, f"{line!r} came after number {latest[author]}"
+            if author in unbroken:
+                missed = crowd[author].rooms[latest[author] + 1 : number].count(room)
+                assert not missed, f"before {line!r} {missed} are missing"
+            latest[author] = number
+            unbroken.add(author)
+            if author == reader.name:
+                own.append(f"{number} in {where}")
+            continue
+        match line.removeprefix("[SERVER] ").split(" "):
+            case ["Joined", "room", name]:
+                room = name.strip("'")
+                unbroken.clear()
+            case ["Subscribed", "to", name]:
+                follows.add(name)
+            case ["Unsubscribed", "from", name]:
+                follows.discard(name)
+                unbroken = {author for author in unbroken if hears(author)}
+        if line != AT_THE_END:
+            own.append(line)
+    assert own == reader.own
+    for author, talker in crowd.items():
+        assert latest[author] == len(talker.rooms) - 1, f"the last words of {author} are missing"
+        assert author in unbroken
+
+
+class Decisions:
+    """What the hub decided while its lock was held, in that order: the truth about any moment."""
+
+    def __init__(self, hub: Hub[Outbox]) -> None:
+        self._hub = hub
+        self._taken: list[tuple[tuple[Outbox, ...], bytes]] = []
+        self._names: dict[Outbox, str] = {}
+        self._really_deliver = hub._deliver
+        hub._deliver = self._deliver
+
+    def all_are_here(self) -> None:
+        """From now on nobody comes until all are going."""
+        if not self._names:
+            self._names = {each.receiver: user for user, each in self._hub._sessions.items()}
+            self._taken.clear()
+
+    def _deliver(self, receivers: tuple[Outbox, ...], data: bytes, last: bool) -> None:
+        self._taken.append((receivers, data))
+        self._really_deliver(receivers, data, last)
+
+    def check(self) -> None:
+        """Each message went to exactly those who, at that moment, were to hear it."""
+        room = dict.fromkeys(self._names.values(), "lobby")
+        follows: dict[str, set[str]] = {user: set() for user in room}
+        for receivers, data in self._taken:
+            readers = [self._names[receiver] for receiver in receivers]
+            first = data.decode().splitlines()[0]
+            if message := MESSAGE.fullmatch(first):
+                author = message[1]
+                assert sorted(readers) == sorted(
+                    user
+                    for user in room
+                    if room[user] == room[author]
+                    and (author in follows[user] or ("*" in follows[user] and user != author))
+                )
+                continue
+            (user,) = readers
+            match first.removeprefix("[SERVER] ").split(" "):
+                case ["Joined", "room", name]:
+                    room[user] = name.strip("'")
+                case ["Subscribed", "to", name]:
+                    follows[user].add(name)
+                case ["Unsubscribed", "from", name]:
+                    follows[user].discard(name)
+
+
+def test_everyone_reads_exactly_what_was_said_where_they_were_by_whom_they_follow(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=0, **HASTE)
+    server.add_people(CROWD)
+    crowd = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
+    decisions = Decisions(server.server._hub)
+    all_are_here = threading.Barrier(len(crowd), decisions.all_are_here)
+    with ThreadPoolExecutor(len(crowd)) as threads:
+        lives = [threads.submit(talker.live, all_are_here) for talker in crowd.values()]
+    for life in lives:
+        life.result()
+    for talker in crowd.values():
+        check(talker, crowd)
+    decisions.check()

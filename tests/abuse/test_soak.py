@@ -1,0 +1,21 @@
+"""Some seconds of the soak; `make soak` gives it ten minutes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.abuse.soak import Soak
+
+SECONDS = 30.0 if os.environ.get("CI") == "true" else 5.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process is measured by its /proc")
+@pytest.mark.timeout(SECONDS + 120)
+def test_a_mixed_life_ends_without_a_trace(tmp_path: Path) -> None:
+    soak = Soak(tmp_path, clients=200, seed=1, tell=print)
+    soak.run(SECONDS)
+    assert not soak.faults

@@ -1,0 +1,103 @@
+"""Connections of people who never log in, many of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.abuse.file_limits import room_for_connections
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import PATIENCE, until
+from tests.support.wire_client import WireClient
+
+CROWD = 1000
+SPRAYED = 2000
+
+
+@pytest.fixture(autouse=True)
+def enough_files() -> Iterator[None]:
+    with room_for_connections(2 * CROWD):
+        yield
+
+
+@contextmanager
+def people_talking(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
+    """alice and bob answer each other line by line all the while, at least once."""
+    alice, bob = server.log_in("alice", subscribe="bob"), server.log_in("bob", subscribe="alice")
+    over = threading.Event()
+    failures: list[BaseException] = []
+
+    def talk() -> None:
+        try:
+            number = 0
+            while not over.is_set() or number == 0:
+                for speaker, hearer, name in ((alice, bob, "alice"), (bob, alice, "bob")):
+                    speaker.send(f"line {number}")
+                    hearer.expect_message(name, f"line {number}")
+                number += 1
+                over.wait(0.002)  # the others are to have the processor, too
+        except BaseException as failure:
+            failures.append(failure)
+
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        yield alice, bob
+    finally:
+        over.set()
+        talking.join(PATIENCE)
+    assert not talking.is_alive()
+    assert not failures, f"the talk broke off: {failures}"
+
+
+def test_a_thousand_silent_strangers_hold_nothing_up_and_all_time_out(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=0, login_timeout=1.0)
+    before = threading.active_count()
+    strangers = [server.connect() for _ in range(CROWD)]
+    with people_talking(server):
+        for stranger in strangers:
+            stranger.expect("[SERVER] Login using: LOGIN <username> <password>")
+            stranger.expect("[ERROR] Login timed out")
+            stranger.expect_end()
+            stranger.close()
+        until(lambda: server.server.client_count == 2, "every stranger has gone")
+        until(lambda: threading.active_count() <= before + 3, "every stranger's thread has ended")
+    assert server.log.getvalue().count("[-] Login timed out for 127.0.0.1:") == CROWD
+
+
+def spray(server: RunningServer) -> None:
+    """Connect and go again, as fast as one can, by turns with FIN and RST."""
+    for number in range(SPRAYED):
+        stranger = WireClient("127.0.0.1", server.port)
+        if number % 2:
+            stranger.reset()
+        stranger.close()
+
+
+def test_a_spray_of_connections_passes_by_those_who_talk(start_server: StartServer) -> None:
+    server = start_server(rate=0)
+    before = threading.active_count()
+    with people_talking(server):
+        spray(server)
+    carol = server.log_in("carol")  # its turn comes after all of them
+    until(lambda: server.server.client_count == 3, "every stranger has gone")
+    until(lambda: threading.active_count() <= before + 3, "every stranger's thread has ended")
+    assert carol.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
+
+
+def test_a_spray_on_a_full_server_passes_by_those_who_talk(start_server: StartServer) -> None:
+    server = start_server(rate=0, max_clients=2)
+    with people_talking(server) as people:
+        spray(server)
+    late = server.connect()
+    late.expect("[ERROR] Server is full; try again later")
+    late.expect_end()
+    for client in people:
+        client.close()
+    until(lambda: server.server.client_count == 0, "alice and bob have gone")
+    assert server.log_in("carol").ask("/who") == "[SERVER] In room 'lobby': carol"

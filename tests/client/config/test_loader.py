@@ -1,0 +1,269 @@
+"""The file of one's own: what it says is in force, and each mistake names line and cure."""
+
+import os
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from chat_tui.config import Configuration, PasswordError, Profile, load
+from chat_tui.config.example import EXAMPLE
+from chat_tui.config.settings import Settings
+
+GOOD = """\
+theme = "night"
+mention_words = [
+    "deploy",
+    "red build",
+]
+bell = false
+log_folder = "/var/chat"
+
+[keys]
+jump = "ctrl+y"
+room.open = "f9,ctrl+n"
+
+[profiles.work]
+server = "chat.example.org:7777"
+user = "alice"
+room = "dev"
+password_command = "echo secret"
+
+[profiles."at home"]
+server = "[::1]"
+user = "bob"
+
+[themes.night]
+base = "lobby-light"
+accent = "#FA0"
+"""
+
+
+def read(folder: Path, text: str) -> Configuration:
+    path = folder / "config.toml"
+    path.write_text(text)
+    return load(path)
+
+
+def told(folder: Path, text: str) -> list[str]:
+    return [str(problem).removeprefix(f"{folder}/") for problem in read(folder, text).problems]
+
+
+def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
+    read_in = read(tmp_path, GOOD)
+    assert read_in.problems == ()
+    assert read_in.settings == Settings(
+        theme="night",
+        mention_words=("deploy", "red build"),
+        bell=False,
+        log_folder=Path("/var/chat"),
+        keys={"jump": "ctrl+y", "room.open": "f9,ctrl+n"},
+    )
+    work, home = read_in.profiles
+    assert (work.name, work.host, work.port, work.user, work.room) == (
+        *("work", "chat.example.org", 7777, "alice", "dev"),
+    )
+    assert (home.name, home.host, home.port, home.asks) == ("at home", "::1", 9001, True)
+    assert read_in.profile("work") is work
+    assert work.password() == "secret"
+    assert read_in.profile("nobody") is None
+    assert read_in.profile_for("Chat.Example.org", 7777, "alice") is work
+    assert read_in.profile_for("::1", 9002, "bob") is None
+    (theme,) = read_in.themes
+    assert (theme.name, theme.base, theme.colours) == (
+        "night",
+        "lobby-light",
+        {"accent": "#ffaa00"},
+    )
+    assert read_in.lines["mention_words",] == 2
+    assert read_in.lines["keys", "room", "open"] == 11
+    assert read_in.lines["profiles", "at home", "user"] == 21
+
+
+def test_without_a_file_all_is_as_it_comes(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    assert load(path) == Configuration(path)
+    path.mkdir()
+    assert "not readable" in str(load(path).problems[0])
+    assert load(path).settings == Settings()
+
+
+def test_the_example_is_right_and_changes_nothing(tmp_path: Path) -> None:
+    shown = read(tmp_path, EXAMPLE)
+    assert shown.problems == ()
+    assert (shown.settings, shown.profiles) == (Settings(), ())
+    used = "\n".join(
+        line.removeprefix("#") if line.startswith("#") and not line.startswith("# ") else line
+        for line in EXAMPLE.splitlines()
+    )
+    shown = read(tmp_path, used)
+    assert shown.problems == ()
+    assert len(shown.profiles) == 2
+    assert len(shown.themes) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('\nthemes = "x"', ["line 2", "themes is not a table", "[themes]"]),
+        ("# x\nbell = 'yes'", ["line 2", 'bell can\'t be "yes"', "true or false"]),
+        ("mention_words = 'x'", ["line 1", 'Write mention_words = ["deploy"']),
+        ("log_folder = 'logs'", ["line 1", "whole path"]),
+        ("bel = true", ["line 1", "'bel' means nothing here", "Did you mean bell"]),
+        ("bell = true\n\ntheme = lobby-light\n", ["line 3", "no TOML", "in quotes"]),
+        ("bell = ", ["line 1", "no TOML"]),
+        ("[keys]\njump = 3", ["line 2", "jump can't be 3", 'jump = "ctrl+y"']),
+        ("[profiles]\nwork = 1", ["line 2", "[profiles.work]"]),
+        ("[profiles.w]\nuser = 'al'", ["line 1", "the profile w has no server"]),
+        ("[profiles.w]\nuser='al'\nserver='h:x'", ["line 3", 'server can\'t be "h:x"']),
+        ("[profiles.w]\nuser='a b'\nserver='h'", ["line 2", 'user can\'t be "a b"']),
+        ("[profiles.w]\nuser='a'\nserver='h'\nroon='x'", ["line 4", "Did you mean room"]),
+        ("[themes.w]\naccent='red'", ["line 2", 'accent = "#e9b25f"']),
+        ("[themes.lobby-dark]\n", ["line 1", "Give yours another name"]),
+        ("[themes.w]\nbase='w'", ["line 2", "lobby-light"]),
+        ("[themes.w]\nacent='#fff'", ["line 2", "There are: base, accent"]),
+    ],
+)
+def test_a_mistake_names_line_and_cure(tmp_path: Path, text: str, words: list[str]) -> None:
+    (problem,) = told(tmp_path, text)
+    assert problem.startswith("config.toml, line ")
+    assert all(word in problem for word in words), problem
+
+
+def test_one_mistake_leaves_the_rest_in_force(tmp_path: Path) -> None:
+    shown = read(tmp_path, "bell = false\nmouse = 3\n[profiles.w]\nuser='a'\nserver='h'\nx=1")
+    assert len(shown.problems) == 2
+    assert (shown.settings.bell, shown.settings.mouse) == (False, True)
+    assert shown.profiles == (Profile("w", "h", 9001, "a"),)
+
+
+def test_a_profile_may_want_no_encryption(tmp_path: Path) -> None:
+    text = "[profiles.{}]\nuser='a'\nserver='{}'\nplaintext=true\n"
+    shown = read(tmp_path, text.format("w", "h") + text.format("v", "h:9100"))
+    assert shown.profiles == (
+        Profile("w", "h", 9000, "a", plaintext=True),
+        Profile("v", "h", 9100, "a", plaintext=True),
+    )
+
+
+def test_a_password_in_the_file_is_not_read_and_not_shown(tmp_path: Path) -> None:
+    text = "[profiles.w]\nuser='a'\nserver='h'\npassword = 'hunter2'"
+    shown = read(tmp_path, text)
+    assert "does not belong into a file" in str(shown.problems[0])
+    assert "line 4" in str(shown.problems[0])
+    assert "hunter2" not in repr(shown)
+    both = told(tmp_path, "[profiles.w]\nuser='a'\nserver='h'\nkeyring=true\npassword_env='X'")
+    assert "Keep one of them" in both[0]
+
+
+def test_what_is_no_text_or_no_end_is_a_mistake_too(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    for data, words in (
+        (b"\nbell = '\xff'", "line 2: this is not UTF-8"),
+        (b"x = " + b"[" * 20_000, "Nested too deeply"),
+        (b"#" * (1 << 20) + b"##", "Larger than 1 MiB"),
+    ):
+        path.write_bytes(data)
+        assert words in str(load(path).problems[0])
+    path.write_bytes(b"\xef\xbb\xbfbell = false\r\n")
+    assert load(path).settings.bell is False
+
+
+def sh(line: str) -> tuple[str, ...]:
+    """As the file's `password_command = "line"` is read."""
+    return ("/bin/sh", "-c", line)
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs; one that nobody waited for does not."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{process}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return Path("/proc/self").exists() is False
+
+
+class TestPassword:
+    """Each source, and in words what is wrong where it has none."""
+
+    def profile(self, **source: object) -> Profile:
+        return Profile("work", "h", 9000, "alice", **source)  # type: ignore[arg-type]
+
+    def test_without_a_source_a_person_is_asked(self) -> None:
+        assert self.profile().password() is None
+        assert self.profile().asks
+
+    def test_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        profile = self.profile(password_env="CHAT_SECRET")
+        monkeypatch.setenv("CHAT_SECRET", "hunter2")
+        assert profile.password() == "hunter2"
+        monkeypatch.delenv("CHAT_SECRET")
+        with pytest.raises(PasswordError, match="the environment has no CHAT_SECRET"):
+            profile.password()
+
+    def test_from_a_command(self, tmp_path: Path) -> None:
+        assert self.profile(password_command=sh("printf 'a%s\\nlogin: x' b")).password() == "ab"
+        assert self.profile(password_command=("echo", "$HOME")).password() == "$HOME"
+
+    @pytest.mark.parametrize(
+        ("command", "words"),
+        [
+            (sh("echo oops >&2; exit 3"), "failed: oops"),
+            (sh("exit 3"), "failed: exit code 3"),
+            (sh("true"), "printed nothing"),
+            (("/nowhere/at/all",), "can't be run: No such file"),
+        ],
+    )
+    def test_a_command_that_fails_says_why(self, command: tuple[str, ...], words: str) -> None:
+        with pytest.raises(PasswordError, match=words):
+            self.profile(password_command=command).password()
+
+    def test_a_command_reads_nothing_and_does_not_stay(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        ours, (there, here) = os.dup(0), os.pipe()
+        os.write(here, b"what is to be sent\n")
+        os.close(here)
+        os.dup2(there, 0)
+        try:
+            assert self.profile(password_command=sh("cat; echo end")).password() == "end"
+        finally:
+            os.dup2(ours, 0)
+            os.close(ours)
+            os.close(there)
+        mark = tmp_path / "pid"
+        for limit in (0.2, 1.0, 5.0):  # until the command had the time to begin
+            monkeypatch.setattr("chat_tui.config.profile._COMMAND_SECONDS", limit)
+            with pytest.raises(PasswordError, match="gave nothing within"):
+                self.profile(password_command=sh(f"sleep 50 & echo $! > {mark}; wait")).password()
+            if mark.exists() and mark.read_text().endswith("\n"):
+                break
+        started = int(mark.read_text())
+        deadline = time.monotonic() + 10
+        while is_alive(started):
+            assert time.monotonic() < deadline, "what the command started is still there"
+            threading.Event().wait(0.01)
+
+    def test_from_the_keyring(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = {("lobby-chat", "alice@h:9000"): "hunter2"}
+        ring = types.ModuleType("keyring")
+        ring.get_password = lambda service, name: kept.get((service, name))  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "keyring", ring)
+        profile = self.profile(keyring=True)
+        assert profile.password() == "hunter2"
+        kept.clear()
+        with pytest.raises(PasswordError, match="keyring set lobby-chat alice@h:9000"):
+            profile.password()
+        ring.get_password = lambda service, name: 1 / 0  # type: ignore[attr-defined]
+        with pytest.raises(PasswordError, match="the keyring failed: division by zero"):
+            profile.password()
+        monkeypatch.setitem(sys.modules, "keyring", None)
+        with pytest.raises(PasswordError, match=r"pip install 'lobby-chat\[keyring\]'"):
+            profile.password()

@@ -1,0 +1,429 @@
+"""`--local`: the real server as a program of its own, and everything that may stand in its way."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.hash_pool import hash_password
+from chat_tui.local_server import LocalServer, LocalServerError
+from chat_tui.local_server.port_probe import PortHolder, who_has
+
+HASH = hash_password("password123", cost=4)
+LOGIN_LINE = b"[SERVER] Login using: LOGIN <username> <password>\n"
+WELCOME = b"[SERVER] Welcome to the chat server\n"
+
+CLIENT = """
+import sys
+from pathlib import Path
+from chat_tui.local_server import LocalServer
+server = LocalServer.start(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+print(server.port, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "lobby-chat"
+
+
+@pytest.fixture
+def working(tmp_path: Path) -> Path:
+    """A working folder with accounts, for the tests that are not about who makes them."""
+    working = tmp_path / "working"
+    working.mkdir()
+    (working / "users.json").write_text(json.dumps({"alice": HASH, "dave": HASH}))
+    return working
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody had a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number: int = listener.getsockname()[1]
+    return number
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Path, Path, int], LocalServer]]:
+    started: list[LocalServer] = []
+
+    def start(state: Path, working: Path, port: int) -> LocalServer:
+        started.append(LocalServer.start(state, working, port))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+Start = Callable[[Path, Path, int], LocalServer]
+
+
+@contextmanager
+def somebody(*said: bytes, closes: bool = False) -> Iterator[int]:
+    """Somebody else's server: says this to everyone who comes, and then closes or keeps silent."""
+    callers: list[socket.socket] = []
+    over = threading.Event()
+
+    def serve() -> None:
+        while True:
+            caller, _ = listener.accept()
+            callers.append(caller)
+            if over.is_set():
+                return
+            with suppress(OSError):  # who has heard enough hangs up
+                for data in said:
+                    caller.sendall(data)
+            if closes:
+                caller.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            socket.create_connection(listener.getsockname()).close()
+            thread.join()
+            for caller in callers:
+                caller.close()
+
+
+def wait_until(predicate: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not predicate():
+        assert time.monotonic() < deadline, "it never came"
+        threading.Event().wait(0.01)
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def log_in(port: int, user: str, password: str = "password123") -> str:
+    """The first line that answers a LOGIN."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as client,
+        client.makefile("rw", encoding="utf-8") as lines,
+    ):
+        assert lines.readline().encode() == LOGIN_LINE
+        lines.write(f"LOGIN {user} {password}\n")
+        lines.flush()
+        return lines.readline().rstrip()
+
+
+# Who has the port
+
+
+def test_nobody_has_a_free_port(port: int) -> None:
+    assert who_has(port) is PortHolder.NOBODY
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [LOGIN_LINE],
+        [WELCOME, LOGIN_LINE],
+        [LOGIN_LINE.replace(b"\n", b"\r\n")],
+        [LOGIN_LINE[:10], LOGIN_LINE[10:]],
+        [b"\xff\xfe\n", LOGIN_LINE],
+    ],
+)
+def test_a_chat_server_is_known_by_its_login_line(said: list[bytes]) -> None:
+    with somebody(*said) as port:
+        assert who_has(port) is PortHolder.CHAT_SERVER
+
+
+@pytest.mark.parametrize(
+    ("said", "closes"),
+    [
+        ([], False),
+        ([], True),
+        ([b"SSH-2.0-OpenSSH_9.2p1\r\n"], False),
+        ([b"HTTP/1.1 400 Bad Request\r\n\r\n"], True),
+        ([LOGIN_LINE[:-1]], False),
+        ([LOGIN_LINE[:-1]], True),
+        ([WELCOME], True),
+        ([b"x" * 100_000 + b"\n", LOGIN_LINE], True),
+    ],
+)
+def test_anything_else_is_something_else_within_a_second(said: list[bytes], closes: bool) -> None:
+    with somebody(*said, closes=closes) as port:
+        before = time.monotonic()
+        assert who_has(port) is PortHolder.SOMETHING_ELSE
+        assert time.monotonic() - before < 1.5
+
+
+# Starting
+
+
+def test_the_first_start_makes_the_demo_accounts(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    server = start(state, tmp_path, port)
+    assert (server.host, server.port, server.joined_existing) == ("127.0.0.1", port, False)
+    assert server.demo_accounts == ("DPS", "alice", "bob", "carol")
+    assert stat.S_IMODE((state / "users.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert not (tmp_path / "users.json").exists()
+    assert log_in(server.port, "alice") == "[SERVER] Login successful"
+
+
+def test_the_second_start_keeps_the_accounts(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    state.mkdir(parents=True)
+    (state / "users.json").write_text(json.dumps({"bob": HASH, "erin": HASH}))
+    server = start(state, tmp_path, port)
+    assert server.demo_accounts == ("bob",)
+    assert log_in(server.port, "erin") == "[SERVER] Login successful"
+
+
+def test_the_accounts_of_the_working_folder_come_first(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    other = hash_password("password456", cost=4)
+    (working / "users.json").write_text(json.dumps({"alice": other, "bob": HASH, "dave": HASH}))
+    server = start(state, working, port)
+    assert server.demo_accounts == ("bob",), "alice has another password, dave is no demo account"
+    assert log_in(server.port, "dave") == "[SERVER] Login successful"
+    assert not (state / "users.json").exists()
+
+
+def test_the_log_is_the_servers_and_for_nobody_else(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    server = start(state, working, port)
+    log_in(server.port, "alice")
+    server.stop()
+    assert server.log_path == state / "local-server.log"
+    assert stat.S_IMODE(server.log_path.stat().st_mode) == 0o600
+    log = server.log_path.read_text()
+    assert "[+] User 'alice' authenticated" in log
+    assert log.endswith("[*] Stopped\n")
+
+
+def test_a_log_grown_large_is_put_aside(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    state.mkdir(parents=True)
+    (state / "local-server.log").write_bytes(b"old\n" * 300_000)
+    start(state, working, port)
+    assert (state / "local-server.log").stat().st_size < 1000
+    assert (state / "local-server.old.log").stat().st_size == 1_200_000
+
+
+def test_nothing_of_the_folder_one_is_in_gets_imported(
+    state: Path, working: Path, port: int, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (working / "click.py").write_text("raise RuntimeError('a stranger')")
+    monkeypatch.chdir(working)
+    assert start(state, Path(), port).port == port
+
+
+def test_neither_textual_nor_asyncio_is_needed() -> None:
+    program = (
+        "import sys, chat_tui.local_server\n"
+        "sys.exit(' '.join({'textual', 'rich', 'asyncio', 'chat_server.server'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.stderr.strip() == b""
+
+
+# Others on the port
+
+
+def test_a_second_window_joins_and_knows_the_demo_accounts(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    first = start(state, working, port)
+    second = start(state, working.parent, port)
+    assert (second.host, second.port, second.joined_existing) == ("127.0.0.1", port, True)
+    assert second.log_path is None
+    assert second.demo_accounts == first.demo_accounts == ("alice",)
+    second.stop()
+    assert is_listening(port), "it is not the second window's to stop"
+
+
+def test_of_a_strangers_chat_server_no_demo_accounts_are_known(
+    state: Path, working: Path, start: Start
+) -> None:
+    with somebody(WELCOME, LOGIN_LINE) as port:
+        server = start(state, working, port)
+        assert server.joined_existing
+        assert server.demo_accounts == ()
+    assert not (state / "local-server.log").exists()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "[]",
+        "{" * 10_000,
+        '{"port": PORT, "process": 0, "demo_accounts": ["alice"]}',
+        '{"port": PORT, "process": -1, "demo_accounts": ["alice"]}',
+        '{"port": PORT, "process": ENDED, "demo_accounts": ["alice"]}',
+        '{"port": PORT, "process": 99999999999999999999, "demo_accounts": ["alice"]}',
+        '{"port": PORT, "process": RUNNING, "demo_accounts": [1]}',
+        '{"port": PORT, "process": RUNNING, "demo_accounts": "alice"}',
+        '{"port": 1, "process": RUNNING, "demo_accounts": ["alice"]}',
+    ],
+)
+def test_a_note_of_another_server_tells_nothing(
+    state: Path, working: Path, start: Start, note: str
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    state.mkdir(parents=True)
+    with somebody(LOGIN_LINE) as port:
+        for word, number in (("PORT", port), ("ENDED", ended.pid), ("RUNNING", os.getpid())):
+            note = note.replace(word, str(number))
+        (state / "local-server.json").write_text(note)
+        assert start(state, working, port).demo_accounts == ()
+
+
+def test_something_silent_on_the_port_is_left_alone(
+    state: Path, working: Path, start: Start
+) -> None:
+    with somebody() as port:
+        server = start(state, working, port)
+        assert not server.joined_existing
+        assert server.port != port
+        assert log_in(server.port, "alice") == "[SERVER] Login successful"
+        assert not (state / "local-server.json").exists(), "the next window would not look there"
+
+
+def test_a_port_that_is_taken_but_does_not_answer_is_left_alone(
+    state: Path, working: Path, start: Start
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        server = start(state, working, port)
+        assert not server.joined_existing
+        assert server.port != port
+
+
+def test_of_windows_opened_at_the_same_moment_one_starts_the_server(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        servers = list(threads.map(lambda _: start(state, tmp_path, port), range(3)))
+    assert [server.port for server in servers] == [port] * 3
+    assert sorted(server.joined_existing for server in servers) == [False, True, True]
+    assert log_in(port, "carol") == "[SERVER] Login successful"
+
+
+# What can't be
+
+
+def test_a_broken_users_file_is_told_in_the_servers_words(
+    state: Path, working: Path, port: int
+) -> None:
+    (working / "users.json").write_text("{")
+    with pytest.raises(LocalServerError) as caught:
+        LocalServer.start(state, working, port)
+    assert str(caught.value).startswith(f"{working / 'users.json'}: line 1 column 2: not JSON")
+    assert str(caught.value).isprintable()
+    assert not is_listening(port)
+
+
+def test_a_broken_users_file_in_the_state_folder_is_not_made_anew(
+    state: Path, tmp_path: Path, port: int
+) -> None:
+    state.mkdir(parents=True)
+    (state / "users.json").write_text("")
+    with pytest.raises(LocalServerError, match="is empty; delete it"):
+        LocalServer.start(state, tmp_path, port)
+
+
+def test_a_state_folder_that_can_not_be_is_told(tmp_path: Path, port: int) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(LocalServerError) as caught:
+        LocalServer.start(tmp_path / "state" / "lobby-chat", tmp_path, port)
+    assert str(tmp_path / "state") in str(caught.value)
+
+
+# Ending
+
+
+def test_a_stop_ends_the_server_and_its_note(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    server = start(state, working, port)
+    note = state / "local-server.json"
+    assert json.loads(note.read_text())["port"] == port
+    server.stop()
+    assert not is_listening(port)
+    assert not note.exists()
+    server.stop()
+
+
+def test_a_stop_says_goodbye_to_who_is_there(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    server = start(state, working, port)
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as client,
+        client.makefile("r", encoding="utf-8") as lines,
+    ):
+        assert lines.readline().encode() == LOGIN_LINE
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert lines.readlines() == ["[SERVER] Server is shutting down\n"]
+        stopping.join()
+
+
+def test_a_server_that_does_not_stop_is_killed(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    server = start(state, working, port)
+    process = json.loads((state / "local-server.json").read_text())["process"]
+    os.kill(process, signal.SIGSTOP)
+    server.stop(timeout=0.1)
+    assert not is_listening(port)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
+def test_the_server_never_outlives_the_client(
+    state: Path, working: Path, port: int, how: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", CLIENT, str(state), str(working), str(port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == f"{port}\n".encode()
+        assert is_listening(port)
+        client.send_signal(how)
+        client.wait(10)
+    wait_until(lambda: (state / "local-server.log").read_text().endswith("[*] Stopped\n"))
+    assert not is_listening(port)
+
+
+def test_an_interrupt_of_the_client_is_not_the_servers(
+    state: Path, working: Path, port: int, start: Start
+) -> None:
+    start(state, working, port)
+    process = json.loads((state / "local-server.json").read_text())["process"]
+    assert os.getsid(process) == process, "Ctrl+C goes to everyone in the terminal's session"

@@ -1,0 +1,112 @@
+"""What a half-typed command, room or name is offered to become."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import pytest
+
+from chat_server.commands.registry import greeting
+from chat_server.wire.protocol import Message
+from chat_tui import events
+from chat_tui.input.known_commands import KNOWN_COMMANDS
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.completion import CHOICES_KEPT, offer
+
+COMMANDS = (
+    "/join /leave /rooms /subscribe /unsubscribe /subs /who /msg /me /presence /help /quit /deploy "
+    "/kick /ban /announce /passwd"
+)
+
+
+@pytest.fixture
+def model() -> ChatModel:
+    model = ChatModel(lambda: datetime(2026, 11, 22, 21))
+    model.begin("127.0.0.1:9000", "dora")
+    for event in (
+        events.SignedIn("dora", tuple(COMMANDS.split())),
+        events.RoomsListed((("lobby", 4), ("dev", 3), ("Deploys", None))),
+        events.MembersListed("lobby", ("alice", "Albert", "bob", "dora")),
+        events.SubscriptionsListed(("alice", "alba")),
+    ):
+        model.apply(event)
+    return model
+
+
+def texts(model: ChatModel, before: str, *, alone: bool = True, asked: bool = True) -> list[str]:
+    found = offer(model, before, alone=alone, asked=asked)
+    if found is None:
+        return []
+    return [before[: len(before) - found.length] + choice.text for choice in found.choices]
+
+
+@pytest.mark.parametrize(
+    ("before", "becomes"),
+    [
+        ("/sub", ["/subscribe ", "/subs"]),
+        ("/subs", ["/subs", "/subscribe "]),
+        ("/SUB", ["/subscribe ", "/subs"]),
+        ("/l", ["/leave"]),
+        ("/dep", ["/deploy "]),
+        ("/subscrbe", ["/subscribe "]),
+        ("/jion", ["/join "]),
+        ("/xyz", []),
+        ("/join ", ["/join lobby ", "/join Deploys ", "/join dev "]),
+        ("/join d", ["/join Deploys ", "/join dev "]),
+        ("/who DE", ["/who Deploys ", "/who dev "]),
+        ("/join dev x", []),
+        ("/subscribe al", ["/subscribe Albert "]),
+        ("/subscribe ", ["/subscribe Albert ", "/subscribe bob ", "/subscribe * "]),
+        ("/unsubscribe a", ["/unsubscribe alice ", "/unsubscribe alba "]),
+        ("/msg b", ["/msg bob "]),
+        ("/msg bob see @al", [f"/msg bob see @{name} " for name in ("Albert", "alice", "alba")]),
+        ("/me waves at @b", ["/me waves at @bob "]),
+        ("/kick b", ["/kick bob "]),
+        ("/ban b", ["/ban bob "]),
+        ("/announce to @b", ["/announce to @bob "]),
+        ("/passwd al", []),
+        ("/passwd alice al", []),
+        ("/passw", ["/passwd"]),
+        ("/presence o", ["/presence on", "/presence off"]),
+        ("/nonsense al", []),
+        ("hello @al", [f"hello @{name} " for name in ("Albert", "alice", "alba")]),
+        ("hello al", [f"hello {name} " for name in ("Albert", "alice", "alba")]),
+        ("@do", []),
+        ("hello ", []),
+        ("", []),
+        ("//sub", []),
+    ],
+)
+def test_what_is_offered(model: ChatModel, before: str, becomes: list[str]) -> None:
+    assert texts(model, before) == becomes
+
+
+def test_every_command_of_our_server_is_known_with_what_it_does() -> None:
+    listed = re.findall("/[a-z]+", " ".join(greeting(operator=True)))
+    assert set(listed) <= KNOWN_COMMANDS.keys()
+
+
+def test_of_several_lines_none_is_a_command(model: ChatModel) -> None:
+    assert texts(model, "/sub", alone=False) == []
+    assert texts(model, "@bo", alone=False) == ["@bob "]
+
+
+def test_nothing_is_offered_unasked_for_a_bare_word_or_for_what_is_complete(
+    model: ChatModel,
+) -> None:
+    assert texts(model, "hello al", asked=False) == []
+    assert texts(model, "/leave", asked=False) == []
+    assert texts(model, "/le", asked=False) == ["/leave"]
+    assert texts(model, "hello @bo", asked=False) == ["hello @bob "]
+
+
+def test_who_just_spoke_comes_first(model: ChatModel) -> None:
+    model.apply(events.MessageArrived("lobby", Message("21:00:00", "bob", "hi")))
+    assert texts(model, "@")[0] == "@bob "
+
+
+def test_an_offer_is_not_endless(model: ChatModel) -> None:
+    model.apply(events.MembersListed("lobby", tuple(f"user{n}" for n in range(5000))))
+    assert len(texts(model, "@")) == CHOICES_KEPT
+    assert texts(model, "x " * 1_000_000 + "@user12 "[:-1])[0].endswith("@user12 ")

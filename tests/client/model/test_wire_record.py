@@ -1,0 +1,147 @@
+"""The record of the wire: bounded, without passwords; and the last action as a shell line."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime
+
+import pytest
+
+from chat_tui.input.redaction import masked
+from chat_tui.input.shell_commands import LastAction, netcat_line
+from chat_tui.model.wire_record import (
+    CHARACTERS_KEPT,
+    LINES_KEPT,
+    Way,
+    WireRecord,
+)
+
+NOON = datetime(2026, 11, 22, 12)
+
+
+def record() -> WireRecord:
+    return WireRecord(lambda: NOON)
+
+
+class TestTheRecord:
+    def test_both_ways_in_order_with_the_time(self) -> None:
+        wire = record()
+        wire.note("Connected to x:9000")
+        wire.received("[SERVER] Login using: LOGIN <username> <password>")
+        wire.sent([b"/who\n", b"hello\n"])
+        assert [(line.at, line.way, line.text) for line in wire.since(0)] == [
+            (NOON, Way.NOTE, "Connected to x:9000"),
+            (NOON, Way.RECEIVED, "[SERVER] Login using: LOGIN <username> <password>"),
+            (NOON, Way.SENT, "/who"),
+            (NOON, Way.SENT, "hello"),
+        ]
+        assert [line.text for line in wire.since(3)] == ["hello"]
+        assert wire.since(4) == []
+
+    @pytest.mark.parametrize(
+        ("line", "shown"),
+        [
+            ("LOGIN alice secret", "LOGIN alice ***"),
+            ("LOGIN alice a secret of three", "LOGIN alice ***"),
+            ("  login alice secret", "  login alice ***"),
+            ("LOGIN  alice  secret", "LOGIN  alice  ***"),
+            ("/passwd old new", "/passwd ***"),
+            ("LOGIN", "LOGIN"),
+            ("LOGIN alice", "LOGIN alice"),
+            ("/login", "/login"),
+            ("I cannot LOGIN any more", "I cannot LOGIN any more"),
+            ("", ""),
+        ],
+    )
+    def test_passwords_are_never_kept(self, line: str, shown: str) -> None:
+        assert masked(line) == shown
+        wire = record()
+        wire.sent([f"{line}\n".encode()])
+        assert [kept.text for kept in wire.since(0)] == [shown]
+        assert "secret" not in repr(wire._kept)
+
+    def test_what_a_terminal_would_obey_is_shown(self) -> None:
+        wire = record()
+        wire.received("\x1b]0;owned\x07\x9b2J")
+        assert wire.since(0)[0].text == "␛]0;owned␇\N{REPLACEMENT CHARACTER}2J"
+
+    def test_it_is_bounded_in_lines(self) -> None:
+        wire = record()
+        for number in range(LINES_KEPT + 500):
+            wire.received(str(number))
+        assert (wire.first, wire.end) == (500, LINES_KEPT + 500)
+        assert [line.text for line in wire.since(0)][:1] == ["500"]
+        assert [line.text for line in wire.since(wire.end - 2)] == ["2498", "2499"]
+
+    def test_and_in_characters(self) -> None:
+        wire = record()
+        for _ in range(40):
+            wire.received("x" * 65_536)
+        assert sum(len(line.text) for line in wire.since(0)) <= CHARACTERS_KEPT
+        wire.received("y" * (CHARACTERS_KEPT + 1))
+        assert [line.text[0] for line in wire.since(0)] == ["y"]
+
+    def test_an_action_that_holds_a_password_is_none(self) -> None:
+        wire = record()
+        wire.acted("lobby", ["hello"])
+        wire.acted("lobby", ["/passwd old new"])
+        wire.acted("lobby", [])
+        assert wire.last_action == LastAction("lobby", ("hello",))
+
+
+def line_for(room: str, *lines: str, user: str = "alice", of_old: bool = False) -> str:
+    action = LastAction(room, lines)
+    return netcat_line("127.0.0.1", 9000, user, action, one_at_a_time=of_old)
+
+
+LOGIN = "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"; "
+
+
+class TestAsNetcat:
+    @pytest.mark.parametrize(
+        ("room", "lines", "said"),
+        [
+            ("lobby", ["hello"], "hello"),
+            ("dev", ["hello", "it's me"], "'/join dev' hello 'it'\"'\"'s me'"),
+            ("dev", ["/join ops"], "'/join ops'"),
+            ("dev", ["/subscribe *"], "'/subscribe *'"),
+            ("dev", ["/msg bob psst"], "'/msg bob psst'"),
+            ("dev", ["/me waves"], "'/join dev' '/me waves'"),
+            ("dev", ["/who"], "'/join dev' /who"),
+            ("dev", ["/who ops"], "'/who ops'"),
+            ("lobby", ["//slash"], "//slash"),
+            ("lobby", ["a\tb"], "a\"$(printf '\\t')\"b"),
+            ("lobby", ["\t"], "\"$(printf '\\t')\""),
+        ],
+    )
+    def test_what_was_done_where_it_was_done(self, room: str, lines: list[str], said: str) -> None:
+        assert line_for(room, *lines) == (
+            f"{LOGIN}printf '%s\\n' {said}; }} | nc -N 127.0.0.1 9000"
+        )
+
+    def test_nothing_in_it_is_read_by_the_shell(self) -> None:
+        text = "$(id) `id` \"x\" 'y' \\ !! ; | & > * ~ # %s \\n -e"
+        assert text in shlex.split(line_for("lobby", text).replace("; }", " }"))
+        assert "'a'\"'\"'b'" in line_for("lobby", "x", user="a'b")
+
+    def test_the_first_servers_get_one_line_at_a_time(self) -> None:
+        assert line_for("dev", "hello", of_old=True) == (
+            f"{LOGIN}sleep 1; printf '%s\\n' '/join dev'; sleep 1; "
+            "printf '%s\\n' hello; sleep 1; }"
+            " | nc -N 127.0.0.1 9000"
+        )
+
+    def test_inside_tls_only_the_server_with_this_key_gets_it(self) -> None:
+        line = netcat_line(
+            "::1",
+            9001,
+            "alice",
+            LastAction("lobby", ("hello",)),
+            one_at_a_time=False,
+            fingerprint="SHA256:" + "A" * 43,
+        )
+        assert line == (
+            f"{LOGIN}printf '%s\\n' hello /quit; }} | openssl s_client -quiet "
+            "-verify_return_error -dane_tlsa_domain ::1 -dane_ee_no_namechecks "
+            f"-dane_tlsa_rrdata '3 1 1 {'00' * 32}' -connect '[::1]:9001'"
+        )

@@ -1,0 +1,335 @@
+"""Which line answers what, sans I/O: what is shown, what is learned, what is given up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.wire import replies
+from chat_tui import events
+from chat_tui.protocol import Ending
+from tests.support.protocol_harness import Talk, online
+
+
+def shown(talk: Talk) -> list[str]:
+    """The server lines that were shown since the last look."""
+    return [line.text for line in talk.of(events.ServerLine)]
+
+
+def test_own_questions_are_never_shown() -> None:
+    talk = online().after(16)
+    assert talk.sent() == ["/rooms"]
+    talk.server("[SERVER] Active rooms: lobby (2), dev (3)")
+    learned = talk.events()
+    assert events.RoomsListed((("lobby", 2), ("dev", 3))) in learned
+    assert not [event for event in learned if isinstance(event, events.ServerLine)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("/rooms", "Active rooms: lobby (1)"),
+        ("/subs", "Subscriptions: none"),
+        ("/who", "In room 'lobby': alice"),
+        ("/who dev", "In room 'dev': none"),
+        ("/presence off", "Presence off"),
+        ("/subscribe bob", "Subscribed to bob"),
+        ("/unsubscribe bob", "Unsubscribed from bob"),
+        ("/help", "/join <room> - move to a room"),
+        ("/new thing", "A new thing"),
+    ],
+)
+def test_answers_to_what_was_typed_are_shown(typed: str, answer: str) -> None:
+    talk = online().types(typed)
+    assert talk.sent() == [typed]
+    assert shown(talk.server(f"[SERVER] {answer}")) == [answer]
+
+
+@pytest.mark.parametrize(
+    ("typed", "error"),
+    [
+        ("/who nowhere", "No such room: nowhere"),
+        ("/who a b", "Usage: /who [room]"),
+        ("/subscribe nobody", "No such user: nobody"),
+        ("/presence maybe", "Usage: /presence on|off"),
+        ("/dance", "Unknown command: /dance (try /help)"),
+        ("/", "Unknown command: / (try /help)"),
+    ],
+)
+def test_errors_to_what_was_typed_are_shown(typed: str, error: str) -> None:
+    talk = online().types(typed).server(f"[ERROR] {error}")
+    assert talk.of(events.ServerLine) == [events.ServerLine(error, "error")]
+
+
+def test_a_command_goes_out_as_it_was_typed() -> None:
+    assert online().types("/ban bob  two  spaces ").sent() == ["/ban bob  two  spaces"]
+
+
+def test_typed_and_own_questions_of_one_kind_are_told_apart_by_their_order() -> None:
+    talk = online().after(16).types("/rooms")
+    assert talk.sent() == ["/rooms", "/rooms"]
+    assert shown(talk.server("[SERVER] Active rooms: lobby (1)")) == []
+    assert shown(talk.server("[SERVER] Active rooms: lobby (2)")) == ["Active rooms: lobby (2)"]
+
+
+def test_a_click_shows_only_its_refusal() -> None:
+    talk = online().toggles("bob").server("[SERVER] Subscribed to bob")
+    assert talk.sent() == ["/subscribe bob"]
+    assert talk.events() == [events.Followed("bob")]
+    talk.toggles("gone").server("[ERROR] No such user: gone")
+    assert talk.of(events.ServerLine) == [events.ServerLine("No such user: gone", "error")]
+
+
+def test_following_is_toggled_from_what_was_last_wanted() -> None:
+    talk = online(subs="*, bob").toggles("bob").toggles("bob").toggles("bob").toggles("*")
+    assert talk.sent() == [
+        "/unsubscribe bob",
+        "/subscribe bob",
+        "/unsubscribe bob",
+        "/unsubscribe *",
+    ]
+    assert talk.dialogue.wish.follow == frozenset()
+    talk.server("[SERVER] Unsubscribed from bob", "[SERVER] Subscribed to bob")
+    talk.server("[SERVER] Unsubscribed from bob", "[SERVER] Unsubscribed from *")
+    talk.fresh().toggles("bob")
+    assert talk.sent() == ["/subscribe bob"]
+
+
+def test_nobody_follows_themselves() -> None:
+    assert online().toggles("alice").sent() == []
+
+
+def test_the_own_name_is_never_listed_as_followed() -> None:
+    talk = online().types("/subs").server("[SERVER] Subscriptions: *, alice, bob")
+    assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", "bob"))]
+
+
+def test_lines_that_nobody_knows_are_shown_as_they_are() -> None:
+    talk = online().server(
+        "[SERVER] The moon is full", "[ERROR] You are muted", "*** hello ***", "[12:00] odd", ""
+    )
+    assert talk.of(events.ServerLine) == [
+        events.ServerLine("The moon is full", "reply"),
+        events.ServerLine("You are muted", "error"),
+        events.ServerLine("*** hello ***", "reply"),
+        events.ServerLine("[12:00] odd", "reply"),
+    ]
+
+
+def test_an_error_that_answers_nothing_takes_no_answer_away() -> None:
+    talk = online().after(16)
+    assert shown(talk.server("[ERROR] You are muted")) == ["You are muted"]
+    talk.server("[SERVER] Active rooms: lobby (7)")
+    assert talk.of(events.RoomsListed) == [events.RoomsListed((("lobby", 7),))]
+
+
+def test_a_long_list_comes_over_many_lines() -> None:
+    names = [f"user-{n:04}" for n in range(5000)]
+    talk = online().types("/who").fresh()
+    lines = replies.members("lobby", names)
+    assert len(lines) > 40
+    for line in lines:
+        talk.server(f"[SERVER] {line}")
+    learned = talk.events()
+    assert [e for e in learned if isinstance(e, events.MembersListed)] == [
+        events.MembersListed("lobby", tuple(names))
+    ]
+    assert len([e for e in learned if isinstance(e, events.ServerLine)]) == len(lines)
+
+
+def test_a_long_list_of_rooms_and_of_subscriptions() -> None:
+    counted = [("lobby", 0), *((f"room-{n:03}", n) for n in range(500))]
+    talk = online().after(16).types("/subs").fresh()
+    for line in replies.active_rooms(counted):
+        talk.server(f"[SERVER] {line}")
+    assert talk.of(events.RoomsListed) == [events.RoomsListed(tuple(counted))]
+    names = [f"user-{n:03}" for n in range(500)]
+    for line in replies.subscriptions(["*", *names]):
+        talk.server(f"[SERVER] {line}")
+    assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", *names))]
+
+
+def test_notices_between_the_lines_of_a_list_are_newer_than_all_of_it() -> None:
+    talk = online().types("/who").fresh()
+    talk.server(
+        "[SERVER] In room 'lobby': alice, bob,",
+        "[SERVER] zed joined room 'lobby'",
+        "[SERVER] bob left room 'lobby'",
+        "[SERVER] dave left room 'lobby'",
+        "[SERVER] elsa joined room 'dev'",
+        "[12:00:00] carol: in between",
+        "[SERVER] In room 'lobby': carol, dave",
+    )
+    learned = talk.events()
+    assert [e for e in learned if isinstance(e, events.MembersListed)] == [
+        events.MembersListed("lobby", ("alice", "carol", "zed"))
+    ]
+    assert events.PersonJoined("zed", "lobby") in learned
+    assert len([e for e in learned if isinstance(e, events.MessageArrived)]) == 1
+
+
+def test_rooms_that_open_and_close_between_the_lines_of_a_list() -> None:
+    talk = online().after(16).fresh()
+    talk.server(
+        "[SERVER] Active rooms: lobby (1), a (1),",
+        "[SERVER] Room 'a' closed",
+        "[SERVER] Room 'b' opened",
+        "[SERVER] Active rooms: z (2)",
+    )
+    assert talk.of(events.RoomsListed) == [
+        events.RoomsListed((("lobby", 1), ("z", 2), ("b", None)))
+    ]
+
+
+def test_a_list_that_breaks_off_is_given_up_when_the_next_answer_comes() -> None:
+    talk = online().after(16).types("/subs").fresh()
+    talk.server("[SERVER] Active rooms: lobby (1),", "[SERVER] Subscriptions: none")
+    learned = talk.events()
+    assert events.SubscriptionsListed(()) in learned
+    assert not [event for event in learned if isinstance(event, events.RoomsListed)]
+
+
+def test_a_request_that_is_never_answered_is_given_up() -> None:
+    talk = online().types("/who").types("/subs").fresh()
+    talk.server("[SERVER] Subscriptions: none")
+    assert shown(talk) == ["No answer to /who", "Subscriptions: none"]
+
+
+def test_a_request_that_nothing_follows_is_given_up_after_a_while() -> None:
+    talk = online().types("/who").fresh()
+    for _ in range(6):
+        talk.after(5).server("[12:00:00] bob: still here")
+    assert shown(talk) == []
+    assert shown(talk.after(1)) == ["No answer to /who"]
+
+
+def test_a_late_answer_to_an_own_question_is_still_not_shown() -> None:
+    talk = online().after(16)
+    assert talk.sent() == ["/rooms"]
+    for _ in range(7):
+        talk.after(5).server("[12:00:00] bob: still here")
+    talk.fresh().server("[SERVER] Active rooms: lobby (1),", "[SERVER] Active rooms: dev (1)")
+    assert shown(talk) == []
+
+
+def test_the_round_trip_is_measured_on_an_answer_that_nothing_delayed() -> None:
+    talk = online().after(16)
+    talk.now += 0.025
+    talk.server("[SERVER] Active rooms: lobby (1)")
+    (trip,) = talk.of(events.RoundTrip)
+    assert trip.seconds == pytest.approx(0.025)
+    talk.types("hello").types("/subs")
+    talk.server("[12:00:00] alice: hello", "[SERVER] Subscriptions: none")
+    assert talk.of(events.RoundTrip) == []
+
+
+def test_the_numbers_are_looked_at_again_when_people_move_but_not_all_the_time() -> None:
+    talk = online().after(3)
+    for n in range(100):
+        talk.server(f"[SERVER] user{n} joined room 'lobby'").after(0.01)
+    assert talk.sent() == ["/rooms"]
+    talk.server("[SERVER] Active rooms: lobby (101)", "[SERVER] Room 'dev' opened")
+    assert talk.after(1).sent() == []
+    assert talk.after(1).sent() == ["/rooms"]
+
+
+def test_presence_tells_who_comes_and_goes() -> None:
+    talk = online().server(
+        "[SERVER] bob joined room 'lobby'",
+        "[SERVER] bob left room 'lobby'",
+        "[SERVER] Room 'dev' opened",
+        "[SERVER] Room 'dev' closed",
+        "[SERVER] alice joined room 'lobby'",
+    )
+    assert talk.events() == [
+        events.PersonJoined("bob", "lobby"),
+        events.PersonLeft("bob", "lobby"),
+        events.RoomOpened("dev"),
+        events.RoomClosed("dev"),
+    ]
+
+
+def test_without_presence_the_members_are_asked_for_now_and_then() -> None:
+    talk = online().types("/presence off").server("[SERVER] Presence off").fresh()
+    assert talk.after(16).sent() == ["/rooms", "/who"]
+
+
+def test_a_silent_server_is_asked_for_a_sign_of_life_and_then_dead() -> None:
+    talk = online().after(16)
+    assert talk.sent() == ["/rooms"]
+    talk.after(4)
+    assert talk.sent() == []  # the question of before is one
+    talk.after(9.9)
+    assert talk.ending() is None
+    talk.after(0.2)
+    assert talk.ending() is Ending.LOST
+    assert talk.dialogue.last_words == "The server does not answer any more"
+
+
+def test_any_byte_is_a_sign_of_life() -> None:
+    talk = online()
+    for _ in range(20):
+        talk.after(19)
+        talk.dialogue.heard(talk.now)
+    assert talk.ending() is None
+
+
+def test_quitting_by_hand_is_no_loss() -> None:
+    talk = online().types("/quit")
+    assert talk.sent() == ["/quit"]
+    talk.server("[SERVER] Goodbye")
+    assert talk.events() == [events.SignedOut("Goodbye", asked=True)]
+    assert talk.ending() is Ending.SIGNED_OUT
+    assert talk.breaks().events() == []
+
+
+def test_a_goodbye_that_never_comes_is_one_all_the_same() -> None:
+    talk = online().types("last words").types("/quit").fresh()
+    talk.breaks()
+    assert talk.events() == [events.OwnUnconfirmed(1), events.SignedOut("Goodbye", asked=True)]
+
+
+def test_a_goodbye_that_nobody_asked_for_is_a_line() -> None:
+    talk = online().server("[SERVER] Goodbye")
+    assert shown(talk) == ["Goodbye"]
+    assert talk.ending() is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        replies.LOGGED_OUT_BY_NEW_LOGIN,
+        replies.LOGGED_OUT_ACCOUNT_REMOVED,
+        "Logged out: kicked by bob",
+    ],
+)
+def test_forced_out(line: str) -> None:
+    talk = online().server(f"[SERVER] {line}", "[12:00:00] bob: too late")
+    assert talk.events() == [events.SignedOut(line)]
+    assert talk.ending() is Ending.SIGNED_OUT
+    assert talk.breaks().events() == []
+
+
+def test_a_server_that_stops_says_why_the_connection_is_lost() -> None:
+    talk = online().server("[SERVER] Server is shutting down")
+    assert talk.events() == [events.ServerLine("Server is shutting down", "notice")]
+    talk.breaks("the server closed the connection")
+    assert talk.ending() is Ending.LOST
+    assert talk.dialogue.last_words == "Server is shutting down"
+
+
+def test_a_line_too_long_for_anyone() -> None:
+    talk = online()
+    talk.dialogue.receive_oversize(talk.now)
+    (line,) = talk.of(events.ServerLine)
+    assert line.kind == "error"
+
+
+@given(st.lists(st.text(max_size=80), max_size=30))
+def test_nothing_that_a_server_says_breaks_a_dialogue(lines: list[str]) -> None:
+    for talk in (Talk(), online().types("/who").clicks("dev").types("x")):
+        for line in lines:
+            talk.server(line, f"[SERVER] {line}", f"[ERROR] {line}", f"[12:00:00] {line}")
+        talk.after(40).breaks()
+        assert talk.ending() is not None

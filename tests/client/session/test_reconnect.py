@@ -1,0 +1,165 @@
+"""The session and the clock: silence, pauses, the countdown, a program that stood still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from chat_tui import events
+from chat_tui.events import ConnectionState
+from tests.support.session_harness import Desk, ScriptedServer
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def desk(clock: Clock) -> Iterator[Desk]:
+    desk = Desk(clock=clock)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    server = ScriptedServer()
+    yield server
+    server.close()
+
+
+def pass_time(desk: Desk, clock: Clock, seconds: float) -> None:
+    """Let time pass as it does while the program runs: in small steps, with a look at each."""
+    end = clock.now + seconds
+    while clock.now < end:
+        clock.now = min(end, clock.now + 1.0)
+        desk.session.tick()
+    desk.notices += desk.session.take_notices()
+
+
+def test_a_silent_server_is_asked_given_time_and_left(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    client = desk.sign_in(server)
+    pass_time(desk, clock, 19)
+    pass_time(desk, clock, 2)
+    client.expect("/subs")
+    pass_time(desk, clock, 8)
+    assert desk.model.connection.state is ConnectionState.ONLINE
+    pass_time(desk, clock, 3)
+    desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
+    assert desk.model.connection.reason == "The server does not answer any more"
+    assert client.line() == ""
+
+
+def test_half_a_line_is_a_sign_of_life(desk: Desk, clock: Clock, server: ScriptedServer) -> None:
+    client = desk.sign_in(server)
+    for _ in range(5):
+        pass_time(desk, clock, 18)
+        connection = desk.session._connection
+        assert connection is not None
+        before = connection.heard_at
+        client.say_bytes(b"x")
+        desk.until(lambda connection=connection, before=before: connection.heard_at > before)  # type: ignore[misc]
+    assert desk.model.connection.state is ConnectionState.ONLINE
+
+
+def test_standing_still_says_nothing_about_the_server(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    client = desk.sign_in(server)
+    pass_time(desk, clock, 21)
+    client.expect("/subs")
+    clock.now += 600  # Ctrl+Z, and ten minutes later fg
+    desk.session.tick()
+    assert desk.model.connection.state is ConnectionState.ONLINE
+    client.say("[SERVER] Subscriptions: alice, bob")
+    desk.until(desk.model.people.elsewhere)
+    pass_time(desk, clock, 15)
+    assert desk.model.connection.state is ConnectionState.ONLINE
+
+
+def test_the_countdown_moves_by_whole_seconds(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    desk.sign_in(server).close()
+    server.close()
+    desk.until_state(ConnectionState.WAITING)
+    assert desk.model.connection.retry_in == 1.0
+    for expected in (30.0, 29.0, 28.0):
+        if expected == 30.0:
+            desk.session._reconnecting._retry_at = clock.now + 30.0
+        desk.session.tick()
+        assert desk.model.connection.retry_in == expected
+        clock.now += 1.0
+
+
+def test_pauses_grow_until_a_session_was_good(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    pauses: list[float] = []
+    client = desk.sign_in(server)
+    for lasts in (1.0, 30.0, 59.0, 61.0, 1.0):
+        desk.until_state(ConnectionState.ONLINE)
+        for _ in range(int(lasts)):
+            pass_time(desk, clock, 1.0)
+            heard = desk.model.log.end
+            client.say("[12:00:00] bob: still here")
+            desk.until(lambda heard=heard: desk.model.log.end > heard)  # type: ignore[misc]
+        client.close()
+        desk.until_state(ConnectionState.WAITING)
+        assert desk.session._reconnecting._retry_at is not None
+        pauses.append(round((desk.session._reconnecting._retry_at - clock.now) / 0.05, 3))
+        clock.now += 3.0
+        client = desk.during(server.let_in)
+    assert pauses == [1.0, 2.0, 4.0, 1.0, 2.0]
+
+
+def test_signing_in_by_hand_begins_the_pauses_anew(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    for _ in range(3):
+        client = desk.sign_in(server)
+        client.close()
+        desk.until_state(ConnectionState.WAITING)
+        assert desk.session._reconnecting._retry_at is not None
+        assert desk.session._reconnecting._retry_at - clock.now == pytest.approx(0.05)
+
+
+def test_nobody_says_a_word_after_the_connection(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
+    client = desk.during(server.accept)
+    desk.until(lambda: desk.session._dialogue is not None)
+    pass_time(desk, clock, 9)
+    assert desk.notices == []
+    pass_time(desk, clock, 2)
+    assert "No chat server" in desk.until_notice(events.SignInRefused).reason
+    assert client.line() == ""
+
+
+def test_where_not_all_comes_back_one_is_there_after_a_while(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
+    desk.sign_in(server, follows="alice, bob").close()
+    desk.until_state(ConnectionState.WAITING)
+    clock.now += 1.0
+    client = desk.during(server.let_in)
+    desk.during(lambda: client.expect("/subscribe bob"))  # and no answer
+    pass_time(desk, clock, 5)
+    assert desk.model.connection.state is ConnectionState.RETRYING
+    pass_time(desk, clock, 1)
+    desk.until_state(ConnectionState.ONLINE)

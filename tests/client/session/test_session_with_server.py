@@ -1,0 +1,325 @@
+"""The session and the real server, over real sockets, without a screen."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.store import UserStore
+from chat_server.config import Config
+from chat_server.observability.event_log import EventLog
+from chat_server.server import ChatServer
+from chat_server.wire import replies
+from chat_tui import events
+from chat_tui.events import ConnectionState
+from chat_tui.model.entries import EntryKind, EntryState
+from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.session_harness import Desk
+from tests.support.wire_client import WireClient
+
+
+def texts_until(guest: WireClient, start: str) -> list[str]:
+    """What a guest hears before a line that starts so: the texts of messages, other lines whole."""
+    heard: list[str] = []
+    while (line := guest.read_line()) is not None and not line.startswith(start):
+        heard.append(line.split(": ", 1)[-1])
+    return heard
+
+
+class House:
+    """A server that can be stopped and started again on its port, and its guests."""
+
+    def __init__(self, users: Path) -> None:
+        self.config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
+        self._guests: list[WireClient] = []
+        self._server: ChatServer | None = None
+
+    def start(self, **settings: object) -> House:
+        self.config = replace(self.config, **settings)  # type: ignore[arg-type]
+        self._server = ChatServer(
+            self.config, UserStore(self.config.users), EventLog(io.StringIO(), "debug")
+        )
+        self._server.start()
+        self.config = replace(self.config, port=self._server.port)
+        return self
+
+    @property
+    def port(self) -> int:
+        return self.config.port
+
+    def guest(self, name: str, *lines: str) -> WireClient:
+        """Somebody at netcat who follows everyone, and says these lines first."""
+        guest = WireClient("127.0.0.1", self.port)
+        self._guests.append(guest)
+        for line in (f"LOGIN {name} pw-of-{name}", "/subscribe *", *lines, "/subs"):
+            guest.send(line)
+        texts_until(guest, "[SERVER] Subscriptions: ")
+        return guest
+
+    def remove(self, name: str) -> None:
+        assert self._server is not None
+        kept = json.loads(self.config.users.read_text())
+        del kept[name]
+        self.config.users.write_text(json.dumps(kept))
+        self._server.look_at_users()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def close(self) -> None:
+        for guest in self._guests:
+            guest.close()
+        self.stop()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(write_accounts_file(tmp_path / "users.json"))
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+def come_in(
+    desk: Desk, house: House, *, room: str | None = None, follow_everyone: bool = True
+) -> None:
+    """Sign alice in, and wait until all that is asked at first is answered."""
+    desk.session.sign_in(
+        "127.0.0.1",
+        house.port,
+        "alice",
+        "pw-of-alice",
+        room=room,
+        follow_everyone=follow_everyone,
+    )
+    desk.until_notice(events.SignedIn)
+    desk.until_state(ConnectionState.ONLINE)
+    desk.until(lambda: desk.model.people.known)
+    desk.until(lambda: desk.model.rooms.members_of(room or "lobby") is not None)
+
+
+def test_a_first_look_around(desk: Desk, house: House) -> None:
+    house.start().guest("bob")
+    house.guest("carol", "/join dev")
+    come_in(desk, house)
+    assert [person.name for person in desk.model.people.here()] == ["alice", "bob"]
+    assert [(room.name, room.members) for room in desk.model.rooms.listed()] == [
+        ("lobby", 2),
+        ("dev", 1),
+    ]
+    assert "/who" in desk.model.commands
+    assert desk.texts() == []
+    assert desk.model.round_trip is not None
+    assert 0 < desk.model.round_trip < 5
+
+
+def test_talking_with_somebody_at_netcat(desk: Desk, house: House) -> None:
+    bob = house.start().guest("bob")
+    come_in(desk, house)
+    desk.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
+    assert {entry.state for entry in desk.model.log} == {EntryState.PENDING}
+    desk.until(lambda: {entry.state for entry in desk.model.log} == {EntryState.SENT})
+    for text in ("hello \U0001f600 [red]", "/two", "  three"):
+        bob.expect_message("alice", text)
+    bob.send("hi alice")
+    assert not desk.until_text("hi alice").own
+
+
+def test_coming_and_going_is_seen(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house)
+    bob = house.guest("bob")
+    desk.until_text("bob joined")
+    assert desk.model.rooms.members_of("lobby") == 2
+    bob.send("/join dev")
+    desk.until_text("bob left")
+    desk.until(lambda: desk.model.rooms.members_of("dev") == 1)
+    bob.close()
+    desk.until(lambda: "dev" not in desk.model.rooms)
+
+
+def test_nothing_typed_after_a_click_lands_in_the_old_room(desk: Desk, house: House) -> None:
+    bob = house.start().guest("bob")
+    carol = house.guest("carol", "/join dev")
+    come_in(desk, house)
+    desk.session.submit("for the lobby")
+    desk.session.join("dev")
+    desk.session.submit("for dev")
+    desk.session.join("lobby")
+    desk.session.submit("for the lobby again")
+    desk.until(lambda: desk.texts()[-1:] == ["for the lobby again"])
+    desk.until(lambda: desk.model.log.entries()[-1].state is EntryState.SENT)
+    bob.send("/rooms")
+    heard = texts_until(bob, "[SERVER] Active rooms")
+    assert heard == ["for the lobby", "for the lobby again"]
+    carol.expect_message("alice", "for dev")
+
+
+def test_what_is_typed_is_answered(desk: Desk, house: House) -> None:
+    house.start().guest("bob")
+    come_in(desk, house)
+    for typed in ("/help", "/dance", "/who nowhere", "/subs", "/unsubscribe alice", "/who"):
+        desk.session.submit(typed)
+    desk.session.submit("heard by myself")
+    desk.until(lambda: desk.model.log.entries()[-1].state is EntryState.SENT)
+    desk.until_text("In room 'lobby': alice, bob")
+    own, *answers = desk.texts()
+    assert own == "heard by myself"
+    assert [answer.split(" - ")[0] for answer in answers[:3]] == [
+        "/join <room>",
+        "/leave",
+        "/rooms",
+    ]
+    assert answers[len(desk.model.commands) :] == [
+        "Unknown command: /dance (try /help)",
+        "No such room: nowhere",
+        "Subscriptions: *, alice",
+        "Unsubscribed from alice",
+        "In room 'lobby': alice, bob",
+    ]
+
+
+def test_following_one_and_no_longer(desk: Desk, house: House) -> None:
+    bob = house.start().guest("bob")
+    come_in(desk, house, follow_everyone=False)
+    assert desk.model.people.follows_nobody_here
+    desk.session.toggle_follow("bob")
+    desk.until(lambda: desk.model.people.follows("bob"))
+    bob.send("one")
+    desk.until_text("one")
+    desk.session.toggle_follow("bob")
+    desk.until(lambda: not desk.model.people.follows("bob"))
+    bob.send("two")
+    bob.send("/rooms")
+    texts_until(bob, "[SERVER] Active rooms")
+    desk.session.submit("three")
+    desk.until_text("three")
+    desk.until(lambda: desk.model.log.entries()[-1].state is EntryState.SENT)
+    assert "two" not in desk.texts()
+
+
+def test_the_server_restarts_and_all_is_as_it_was(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house, room="dev")
+    desk.session.toggle_follow("bob")
+    desk.until(lambda: [person.name for person in desk.model.people.elsewhere()] == ["bob"])
+    desk.session.submit("before")
+    desk.until(lambda: desk.model.log[0].state is EntryState.SENT)
+    house.stop()
+    desk.until_state(ConnectionState.WAITING)
+    assert desk.texts() == ["before", replies.SHUTTING_DOWN]
+    desk.session.submit("typed meanwhile")
+    assert desk.until_notice(events.TextReturned).text == "typed meanwhile"
+    house.start()
+    desk.until_state(ConnectionState.ONLINE)
+    bob = house.guest("bob", "/join dev")
+    bob.send("after")
+    desk.until_text("after")
+    assert desk.model.room == "dev"
+    desk.session.submit("/subs")
+    desk.until_text("Subscriptions: *, alice, bob")
+    kinds = [entry.kind for entry in desk.model.log]
+    assert kinds.count(EntryKind.GAP) == 1
+
+
+def test_a_mere_cut_costs_nothing(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house, room="dev")
+    connection = desk.session._connection
+    assert connection is not None
+    connection._stream.shutdown()
+    desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
+    desk.until_state(ConnectionState.ONLINE)
+    desk.session.submit("/subs")
+    desk.until_text("Subscriptions: *, alice")
+    desk.session.submit("/who")
+    desk.until_text("In room 'dev': alice")
+    assert desk.model.room == "dev"
+    assert desk.notices == []
+
+
+def test_many_subscriptions_survive_a_restart(desk: Desk, house: House) -> None:
+    names = [f"somebody-with-a-long-name-{n:03}" for n in range(120)]
+    write_accounts_file(house.config.users, [*PEOPLE, *names])
+    house.start()
+    come_in(desk, house)
+    for name in names:
+        desk.session.toggle_follow(name)
+    desk.until(lambda: len(desk.model.people.elsewhere()) == 120)
+    house.stop()
+    desk.until_state(ConnectionState.WAITING)
+    house.start()
+    desk.until_state(ConnectionState.ONLINE)
+    desk.until(lambda: len(desk.model.people.elsewhere()) == 120)
+    desk.session.submit("/subs")
+    desk.until(lambda: len([text for text in desk.texts() if "Subscriptions:" in text]) > 3)
+
+
+def test_somebody_signs_in_with_the_same_name(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house)
+    house.guest("alice")
+    assert desk.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_BY_NEW_LOGIN
+    assert desk.model.connection.state is ConnectionState.OFFLINE
+
+
+def test_the_account_is_removed(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house)
+    house.remove("alice")
+    assert desk.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_ACCOUNT_REMOVED
+
+
+def test_the_account_is_removed_while_the_connection_is_lost(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house)
+    house.stop()
+    desk.until_state(ConnectionState.WAITING)
+    house.start()
+    house.remove("alice")
+    seen = (events.SignInRefused, events.SignedOut)  # it may have been back in for a moment
+    desk.until(lambda: any(isinstance(notice, seen) for notice in desk.notices))
+    assert desk.model.connection.state is ConnectionState.OFFLINE
+
+
+def test_a_wrong_password(desk: Desk, house: House) -> None:
+    house.start()
+    desk.session.sign_in("127.0.0.1", house.port, "alice", "guess")
+    refused = desk.until_notice(events.SignInRefused)
+    assert refused == events.SignInRefused("Authentication failed", retry=False)
+
+
+def test_faster_than_the_server_allows(desk: Desk, house: House) -> None:
+    """Nothing is lost, nothing is given up, and a change of room stays where it belongs."""
+    bob = house.start(rate=100, burst=10).guest("bob")
+    come_in(desk, house)
+    desk.session.submit("\n".join(f"line {n}" for n in range(100)))
+    desk.session.join("dev")
+    desk.session.submit("in dev")
+    entry = desk.until_text("in dev")
+    desk.until(lambda: desk.model.log[entry.id].state is EntryState.SENT)
+    assert desk.model.room == "dev"
+    lobby = desk.model.log_of("lobby")
+    assert {entry.state for entry in lobby if entry.own} == {EntryState.SENT}
+    for n in range(100):
+        bob.expect_message("alice", f"line {n}")
+
+
+def test_quitting(desk: Desk, house: House) -> None:
+    house.start()
+    come_in(desk, house)
+    desk.session.submit("/quit")
+    assert desk.until_notice(events.SignedOut) == events.SignedOut("Goodbye", asked=True)

@@ -1,0 +1,224 @@
+"""What is half written, and what may not have arrived, is there again at the next time."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chat_tui import events
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.drafts import Drafts
+from chat_tui.model.entries import EntryState
+from chat_tui.storage.draft_store import DraftShelf
+
+NOW = datetime(2026, 11, 22, 21, 3, 7)
+ODD_PLACES = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)
+
+
+def opened(
+    folder: Path, user: str = "alice", host: str = "127.0.0.1"
+) -> tuple[ChatModel, DraftShelf]:
+    model = ChatModel(lambda: NOW)
+    shelf = DraftShelf(folder, model)
+    model.begin(f"{host}:9000", user)
+    shelf.open(host, 9000, user)
+    return model, shelf
+
+
+def begun(folder: Path, user: str = "alice", host: str = "127.0.0.1") -> ChatModel:
+    """A model into which `user` has just signed in: what they left is back."""
+    return opened(folder, user, host)[0]
+
+
+def rest(shelf: DraftShelf) -> None:
+    """Nothing is typed for a moment."""
+    shelf.tick()
+    shelf.tick()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_draft_of_each_place_is_back_whatever_the_place_is_called(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    for place in ODD_PLACES:
+        model.drafts.put(place, f"half a line for {place}")
+    rest(shelf)
+    assert len(files(tmp_path)) == len(ODD_PLACES)
+    assert {path.parent.parent for path in files(tmp_path)} == {tmp_path / "drafts"}
+    for path in files(tmp_path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    again, _ = opened(tmp_path)
+    assert again.drafts.all() == {place: f"half a line for {place}" for place in ODD_PLACES}
+    assert again.conversations.listed() == ["bob"]
+
+
+def test_it_is_told_where_else_something_is_half_written(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    for place in ("lobby", "ops", "dev"):
+        model.drafts.put(place, "…")
+    shelf.save()
+    model = ChatModel(lambda: NOW)
+    shelf = DraftShelf(tmp_path, model)
+    model.begin("127.0.0.1:9000", "alice")
+    assert shelf.open("127.0.0.1", 9000, "alice") == ["dev", "ops"]
+    assert shelf.open("127.0.0.1", 9000, "alice") == []  # nobody else signed in meanwhile
+
+
+def test_nobody_gets_the_draft_of_another_or_of_another_server(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("lobby", "for alice on this machine")
+    shelf.save()
+    for user, host in (("Alice", "127.0.0.1"), ("bob", "127.0.0.1"), ("alice", "chat.example.org")):
+        other = begun(tmp_path, user, host)
+        assert other.drafts.all() == {}
+    model.begin("127.0.0.1:9000", "bob")  # in the same client
+    shelf.open("127.0.0.1", 9000, "bob")
+    assert model.drafts.all() == {}
+    model.drafts.put("lobby", "for bob")
+    rest(shelf)
+    assert begun(tmp_path).drafts.of("lobby") == "for alice on this machine"
+
+
+def test_what_is_done_with_leaves_no_file(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("lobby", "half")
+    rest(shelf)
+    model.drafts.put("lobby", "")
+    rest(shelf)
+    assert files(tmp_path) == []
+
+
+def test_it_is_written_once_typing_stops_and_now_and_then_while_it_does_not(
+    tmp_path: Path,
+) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("lobby", "a")
+    shelf.tick()
+    assert files(tmp_path) == []
+    shelf.tick()
+    assert begun(tmp_path).drafts.of("lobby") == "a"
+    for number in range(20):
+        model.drafts.put("lobby", "a" * number)
+        shelf.tick()
+    assert len(begun(tmp_path).drafts.of("lobby")) > 10
+
+
+@pytest.mark.parametrize(
+    "secret", ["/login alice pw", " LOGIN alice pw", "one\nlogin alice pw", "/passwd old new"]
+)
+def test_a_password_is_never_written(tmp_path: Path, secret: str) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("lobby", secret)
+    shelf.save()
+    assert files(tmp_path) == []
+    model.drafts.put("lobby", "login is broken")
+    shelf.save()
+    assert len(files(tmp_path)) == 1
+
+
+def test_what_may_not_have_arrived_is_back_and_can_be_sent_again(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    for own_id, text in enumerate(("arrived", "maybe\tthis", "or this")):
+        model.apply(events.OwnPending(own_id, "lobby", text))
+    model.apply(events.OwnSent(0))
+    model.apply(events.OwnUnconfirmed(1))
+    shelf.save()  # the third is still on its way
+    assert b"arrived" not in files(tmp_path)[0].read_bytes()
+    again, shelf = opened(tmp_path)
+    first, second = again.unconfirmed
+    assert (first.text, first.at, first.own) == ("maybe    this", NOW, True)
+    assert first.state is second.state is EntryState.UNCONFIRMED
+    assert again.mark_resent(first.id) == "maybe\tthis"
+    again.let_go()
+    assert again.log[second.id].state is EntryState.LET_GO
+    rest(shelf)
+    assert files(tmp_path) == []
+    assert begun(tmp_path).unconfirmed == []
+
+
+def test_messages_that_were_proved_cost_no_file(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    rest(shelf)
+    model.apply(events.OwnPending(1, "lobby", "hi"))
+    shelf.tick()
+    model.apply(events.OwnSent(1))
+    rest(shelf)
+    assert not (tmp_path / "drafts").exists()
+
+
+def test_a_broken_file_costs_the_others_nothing(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    for place in ("lobby", "dev"):
+        model.drafts.put(place, f"half for {place}")
+    shelf.save()
+    folder = files(tmp_path)[0].parent
+    good = json.loads(next(p for p in files(tmp_path) if p.name.startswith("dev")).read_text())
+    broken: tuple[object, ...] = (
+        [],
+        "x",
+        {**good, "draft": 3},
+        {**good, "unconfirmed": [{"at": "never", "text": "x"}]},
+        {**good, "unconfirmed": [{"at": f"{NOW}+01:00", "text": "x"}]},
+        {**good, "unconfirmed": [3]},
+        {"place": "x"},
+    )
+    for number, content in enumerate(broken):
+        (folder / f"broken-{number}.json").write_text(json.dumps(content))
+    (folder / "broken.json").write_bytes(b"\xff{")
+    (folder / "folder.json").mkdir()
+    assert begun(tmp_path).drafts.all() == {
+        "lobby": "half for lobby",
+        "dev": "half for dev",
+    }
+
+
+def test_a_full_disk_is_no_reason_to_fail_and_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("lobby", "half")
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", fail)
+        rest(shelf)
+    shelf.tick()
+    assert begun(tmp_path).drafts.of("lobby") == "half"
+
+
+def test_a_text_from_long_ago_stands_with_its_own_day(tmp_path: Path) -> None:
+    model = ChatModel(lambda: NOW - timedelta(days=2))
+    shelf = DraftShelf(tmp_path, model)
+    model.begin("127.0.0.1:9000", "alice")
+    shelf.open("127.0.0.1", 9000, "alice")
+    model.apply(events.OwnPending(1, "lobby", "hi"))
+    shelf.save()
+    assert begun(tmp_path).unconfirmed[0].at == NOW - timedelta(days=2)
+
+
+def test_drafts_themselves() -> None:
+    drafts = Drafts({"lobby": "x"})
+    drafts.put("dev", "y")
+    drafts.put("lobby", "")
+    assert (drafts.of("lobby"), drafts.of("dev"), drafts.all()) == ("", "y", {"dev": "y"})
+
+
+def test_what_waits_to_be_said_is_kept_in_front_of_the_draft(tmp_path: Path) -> None:
+    model, shelf = opened(tmp_path)
+    model.drafts.put("dev", "half")
+    model.apply(events.WordsWaiting({"dev": "whole", "ops": "another"}))
+    rest(shelf)
+    assert begun(tmp_path).drafts.all() == {"dev": "whole\nhalf", "ops": "another"}
+    model.apply(events.WordsWaiting({}))
+    rest(shelf)
+    assert begun(tmp_path).drafts.all() == {"dev": "half"}

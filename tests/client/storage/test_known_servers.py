@@ -1,0 +1,79 @@
+"""The file of keys that are trusted for good."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from chat_tui.storage.known_servers import KnownServers
+from tests.support.tls_server import certificate, fingerprint
+
+
+def test_two_windows_at_once_lose_nothing(tmp_path: Path) -> None:
+    keys = [fingerprint(certificate()) for _ in range(2)]
+    start = threading.Barrier(8)
+
+    def pin(number: int) -> None:
+        known = KnownServers(tmp_path)
+        start.wait()
+        for port in range(1, 11):
+            known.pin(f"host{number}", port, keys[number % 2])
+
+    with ThreadPoolExecutor(8) as windows:
+        list(windows.map(pin, range(8)))
+    assert len(KnownServers(tmp_path).listed()) == 80
+
+
+def test_a_server_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    known = KnownServers(tmp_path)
+    key = fingerprint(certificate())
+    known.pin("Chat.Example.org", 9001, key)
+    known.pin("::1", 9001, key)
+    assert known.trusted("chat.example.ORG.", 9001) == (key, True)
+    assert known.trusted("0:0:0:0:0:0:0:1", 9001) == (key, True)
+    assert known.trusted("chat.example.org", 9002) is None
+    assert [one.server for one in known.forget("CHAT.example.org", 9002)] == []
+    assert [one.server for one in known.forget("CHAT.example.org", None)] == [
+        "chat.example.org:9001"
+    ]
+    assert [one.server for one in known.forget("0::1", 9001)] == ["[::1]:9001"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"h:1": {}}',
+        '{"h:1": {"key": "SHA256:short", "since": "x"}}',
+        '{"h": {"key": "SHA256:%s", "since": "x"}}' % ("A" * 43),
+        '{"h:1": {"key": "SHA256:%s", "since": "x"}, "h:1": {}}' % ("A" * 43),
+        "[" * 100_000,
+        " " * (1 << 20) + "{}",
+    ],
+    ids=range(8),
+)
+def test_a_file_that_is_none_of_ours_is_told_and_kept(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "known-servers.json"
+    file.write_text(text)
+    known = KnownServers(tmp_path)
+    for use in (
+        lambda: known.trusted("h", 1),
+        lambda: known.pin("h", 1, fingerprint(certificate())),
+        lambda: known.forget("h", 1),
+        known.listed,
+    ):
+        with pytest.raises(Exception, match="move it away"):
+            use()
+    assert file.read_text() == text
+
+
+def test_a_pinned_key_is_not_replaced_by_another(tmp_path: Path) -> None:
+    one, other = fingerprint(certificate()), fingerprint(certificate())
+    KnownServers(tmp_path).pin("h", 1, one)
+    with pytest.raises(Exception, match="chat-tui trust forget h:1"):
+        KnownServers(tmp_path).pin("h", 1, other)
+    assert KnownServers(tmp_path).trusted("h", 1) == (one, True)

@@ -1,0 +1,34 @@
+"""An announcement on the screen: it stands out, and is nobody's message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chat_tui.events import Announced
+from chat_tui.ui.widgets.log_reader import TalkLog
+from tests.support.app_harness import HOSTILE, chat
+
+SAID = "Announcement from dave: back at noon"
+
+
+async def test_it_stands_out_and_chat_that_looks_like_it_does_not(tmp_path: Path) -> None:
+    async with chat(tmp_path, (120, 24)) as bench:
+        bench.session.tell(Announced("dave", "back at noon"))
+        await bench.hear("mallory", SAID)
+        log = bench.app.chat.query_one(TalkLog)
+        real, fake = (row for row in bench.rows(log) if SAID in row)
+        assert real.split()[:2] == ["@21:00", "»"]
+        assert "mallory" not in real
+        assert fake.split()[:2] == ["21:03", "mallory"]
+        await bench.click_on("»", log)
+        await bench.click_on("Announcement from dave", log)
+        assert bench.session.told == [], "there is no author to follow"
+
+
+async def test_it_is_shown_where_one_looks_and_is_never_obeyed(tmp_path: Path) -> None:
+    async with chat(tmp_path, (140, 24)) as bench:
+        bench.model.view("@bob")
+        bench.session.tell(Announced("dave", HOSTILE))
+        await bench.settle()
+        assert "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]" in bench.shown()
+        assert "\x1b" not in bench.shown()

@@ -1,0 +1,361 @@
+"""The form for another password: its rules, its answers, and that nothing typed in it is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+from textual.events import Key
+from textual.widgets import Static
+
+from chat_server.wire import replies
+from chat_tui import events
+from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut, SignInRefused
+from chat_tui.session.credentials import NOT_CHANGED
+from chat_tui.ui.screens.change_password import ChangePasswordScreen
+from chat_tui.ui.widgets.composer import Composer
+from chat_tui.ui.widgets.text_input import Field
+from tests.support.app_harness import HOSTILE, Bench, chat, form
+from tests.support.fake_session import COMMANDS
+
+HAS_IT = (*COMMANDS, "/passwd")
+OLD, NEW = "secret", "correct-horse"
+ASKED = ("change_password", OLD, NEW)
+
+
+def is_open(bench: Bench) -> bool:
+    return isinstance(bench.app.screen, ChangePasswordScreen)
+
+
+def said(bench: Bench) -> str:
+    return " ".join(bench.shown(bench.app.screen.query_one("#password-said", Static)).split())
+
+
+def values(bench: Bench) -> list[str]:
+    return [field.value for field in bench.app.screen.query(Field)]
+
+
+def notices(bench: Bench) -> str:
+    return "\n".join(notice.message for notice in bench.app._notifications)
+
+
+async def open_form(bench: Bench) -> None:
+    await bench.press(*"/passwd", "enter")
+    await bench.until(lambda: is_open(bench))
+
+
+async def fill_in(bench: Bench, old: str = OLD, new: str = NEW, again: str = NEW) -> None:
+    for name, text in (("old", old), ("new", new), ("again", again)):
+        bench.app.screen.query_one(f"#{name}", Field).value = text
+    bench.app.screen.query_one("#again").focus()
+    await bench.press("enter")
+
+
+async def hear(bench: Bench, *told: events.Event) -> None:
+    bench.session.notices.extend(told)
+    bench.session.wake()
+    await bench.settle()
+
+
+async def test_typed_alone_the_command_opens_it_and_sends_nothing(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        assert bench.session.told == []
+        assert "Change the password of alice" in bench.shown()
+        assert "8 to 72 bytes, no white space, no control characters" in said(bench)
+        await bench.press("escape")
+        assert not is_open(bench)
+        assert bench.app.chat.query_one(Composer).text == ""
+
+
+async def test_typed_out_it_is_sent_as_the_command(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await bench.press(*"/passwd secret other-one", "enter")
+        assert bench.session.told == [("submit", "/passwd secret other-one")]
+        assert not is_open(bench)
+        await bench.press("up")
+        assert bench.app.chat.query_one(Composer).text == ""
+        await bench.press("ctrl+z")
+        assert bench.app.chat.query_one(Composer).text == ""
+
+
+async def test_a_slip_is_mended_by_tab(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await bench.press(*"/paswd secret other-one", "enter")
+        assert bench.session.told == []
+        assert "Tab: /passwd ***" in bench.shown()
+        await bench.press("tab", "enter")
+        assert bench.session.told == [("submit", "/passwd secret other-one")]
+
+
+async def test_where_the_server_does_not_have_it_nothing_offers_it(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.press(*"/passwd", "enter")
+        assert not is_open(bench)
+        await bench.press(*" secret other-one", "enter")
+        assert "looks like a password" in bench.shown()
+        assert bench.session.told == []
+        bench.app.chat.query_one(Composer).text = ""
+        await bench.press("f1")
+        assert "/passwd" not in "\n".join(_texts(bench))
+
+
+def _texts(bench: Bench) -> list[str]:
+    return [str(widget.render()) for widget in bench.app.screen.query(Static)]
+
+
+@pytest.mark.parametrize("key", ["ctrl+p", "ctrl+k"])
+async def test_the_palette_opens_it(tmp_path: Path, key: str) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await bench.press(key)
+        await bench.press(*"change your pass")
+        await bench.until(lambda: "Change your password" in bench.shown())
+        await bench.press("enter")
+        await bench.until(lambda: is_open(bench))
+
+
+async def test_help_and_jump_name_the_command(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await bench.press("f1")
+        assert "/passwd" in _texts(bench)
+        await bench.press("escape", "ctrl+k")
+        await bench.press(*"/passwd")
+        await bench.until(lambda: "a form asks for it" in bench.shown())
+        await bench.press("enter")
+        await bench.until(lambda: is_open(bench))
+
+
+async def test_enter_leads_from_field_to_field_and_asks(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await bench.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
+        assert bench.session.told == [ASKED]
+        assert values(bench) == [OLD, NEW, NEW]
+        assert "Waiting for the server" in said(bench)
+        assert OLD not in bench.shown()
+        assert NEW not in bench.shown()
+        await bench.press("enter")
+        assert bench.session.told == [ASKED], "it waits"
+
+
+async def test_keys_that_come_at_once_go_where_they_are_meant_for(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        keys = [*OLD, "tab", *NEW, "enter", *NEW, "enter"]
+        for key in keys:
+            name = {"-": "minus"}.get(key, key)
+            bench.app.post_message(Key(name, key if len(key) == 1 else None))
+        await bench.until(lambda: bench.session.told == [ASKED])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again", "field", "words"),
+    [
+        ("", NEW, NEW, "old", "Type the password that you have now"),
+        ("a b", NEW, NEW, "old", "not the old one"),
+        (OLD, "", "", "new", "Type the password that you want"),
+        (OLD, "shorter", "shorter", "new", "at least 8 bytes; the new one has 7"),
+        (OLD, "x" * 73, "x" * 73, "new", "at most 72 bytes; the new one has 73"),
+        (OLD, "é" * 37, "é" * 37, "new", "the new one has 74"),
+        (OLD, "white space", "white space", "new", "No white space"),
+        (OLD, "white\u00a0space", "white\u00a0space", "new", "No white space"),
+        (OLD, "control\x07x", "control\x07x", "new", "no control characters"),
+        (OLD * 2, OLD * 2, OLD * 2, "new", "the same as the old one"),
+        (OLD, NEW, f"{NEW}!", "again", "not the same both times"),
+    ],
+)
+async def test_what_can_not_be_is_told_before_it_is_sent(
+    tmp_path: Path, old: str, new: str, again: str, field: str, words: str
+) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench, old, new, again)
+        assert words in said(bench)
+        assert bench.session.told == []
+        assert values(bench) == [old, new, again]
+        assert bench.app.focused is bench.app.screen.query_one(f"#{field}")
+
+
+async def test_what_is_typed_again_replaces_what_can_not_be_read(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await bench.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
+        assert "Type it again" in said(bench)
+        await bench.press(*NEW, "enter")
+        assert bench.session.told == [ASKED]
+
+
+async def test_a_wrong_old_one_is_selected_and_nothing_is_lost(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        assert "The old one is wrong. Nothing was changed" in said(bench)
+        assert values(bench) == [OLD, NEW, NEW]
+        old = bench.app.screen.query_one("#old", Field)
+        assert bench.app.focused is old
+        assert old.selected_text == OLD
+        await bench.press(*"right1", "tab", "tab", "enter")
+        assert bench.session.told == [ASKED, ("change_password", "right1", NEW)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("A password has at least 9 bytes; this one has 8.", "at least 9 bytes; this one has 8."),
+        (replies.too_many_failures(421), "Too many wrong passwords came. Try again in 8 minutes."),
+        ("Not connected: it was not sent", "Not connected: it was not sent. Nothing was changed."),
+        (NOT_CHANGED, "was not changed"),
+        (HOSTILE, "[/] [red]x[/red] [@click=app.quit]press[/]"),
+    ],
+)
+async def test_other_refusals_stand_in_it_too(tmp_path: Path, reason: str, words: str) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await hear(bench, events.PasswordRefused(reason))
+        assert words in said(bench)
+        assert values(bench) == [OLD, NEW, NEW]
+        await bench.press("enter")
+        assert bench.session.told == [ASKED, ASKED]
+
+
+async def test_done_it_closes_and_says_so(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await hear(bench, events.PasswordChanged(NEW))
+        assert not is_open(bench)
+        assert notices(bench) == "Your password is changed."
+        assert isinstance(bench.app.focused, Composer)
+
+
+async def test_whose_profile_fetches_it_is_told_to_change_it_there(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        bench.app.chat.password_answered(events.PasswordChanged(NEW), "the keyring")
+        await bench.settle()
+        assert "Your profile takes it from the keyring: change it there, too." in notices(bench)
+
+
+async def test_a_lost_connection_leaves_it_open_with_what_is_known(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
+        await hear(bench, events.PasswordUnknown(NEW))
+        assert "it may be changed or not" in said(bench)
+        assert "try the new one first" in said(bench)
+        assert values(bench) == [OLD, NEW, NEW]
+        await hear(bench, events.PasswordChanged(NEW))
+        assert not is_open(bench)
+
+
+async def test_who_does_not_wait_is_told_all_the_same(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await bench.press("escape")
+        assert not is_open(bench)
+        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        assert notices(bench) == "Wrong password: nothing was changed."
+        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        assert notices(bench).count("Wrong password") == 1, "of a typed one the log tells"
+
+
+CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", pinned=True)
+
+
+@pytest.mark.parametrize(
+    "end", [SignedOut(replies.kicked("enough")), CHANGED_KEY], ids=["signed out", "another key"]
+)
+@pytest.mark.parametrize("covered", [False, True])
+async def test_it_does_not_outlive_the_session(
+    tmp_path: Path, covered: bool, end: events.Event
+) -> None:
+    async with form(tmp_path) as bench:
+        await bench.press(*OLD, "enter")
+        bench.session.be_online(commands=HAS_IT)
+        await hear(bench, events.SignedIn("alice", HAS_IT))
+        await bench.until(lambda: isinstance(bench.app.focused, Composer))
+        await open_form(bench)
+        await fill_in(bench)
+        page = bench.app.screen
+        if covered:
+            await bench.press("ctrl+p")
+            await bench.until(lambda: isinstance(bench.app.screen, CommandPalette))
+        await hear(bench, end)
+        if end is CHANGED_KEY:
+            await bench.press("enter")
+        assert bench.app.screen is bench.app.login
+        assert page not in bench.app.screen_stack
+        await hear(bench, events.SignedIn("alice", HAS_IT))
+        await bench.until(lambda: bench.app.screen is bench.app.chat)
+
+
+async def test_nor_a_question_about_the_key_that_got_a_no(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await hear(bench, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
+        await bench.press("escape")
+        assert bench.session.told == [("trust", events.Trust.NO)]
+        await hear(bench, SignInRefused("Nothing was sent", retry=False, untrusted=True))
+        assert bench.app.screen is bench.app.login
+        bench.app.switch_mode("chat")
+        await bench.settle()
+        assert not is_open(bench)
+        assert not bench.app.screen.is_modal
+
+
+async def test_no_password_gets_into_the_clipboard(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        await bench.press("ctrl+c", "ctrl+x")  # out of habit, to leave
+        assert bench.app.clipboard == ""
+        assert values(bench) == [OLD, NEW, NEW]
+
+
+async def test_without_a_connection_it_does_not_open(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
+        bench.app.chat.action_change_password()
+        await bench.settle()
+        assert not is_open(bench)
+        assert "Not connected" in notices(bench)
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (140, 40)])
+async def test_it_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with chat(tmp_path, size, commands=HAS_IT) as bench:
+        await open_form(bench)
+        await fill_in(bench)
+        await hear(bench, events.PasswordUnknown(NEW))
+        shown = bench.shown()
+        for words in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
+            assert words in shown
+        assert said(bench).endswith("try the new one first.")
+
+
+async def test_nothing_typed_in_it_or_half_typed_for_it_is_on_disk(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=HAS_IT) as bench:
+        bench.app.chat_mode._shelf.open("127.0.0.1", 9000, "alice")
+        bench.app.chat.turn_to_draft()
+        for key in "/passwd old-one ne":
+            await bench.press(key)
+            bench.app.chat_mode._shelf.save()
+            assert "old" not in _on_disk(tmp_path)
+        bench.app.chat.query_one(Composer).text = ""
+        await open_form(bench)
+        await fill_in(bench)
+        bench.app.chat_mode._shelf.save()
+        assert OLD not in _on_disk(tmp_path)
+        assert NEW not in _on_disk(tmp_path)
+        bench.app.screen.dismiss()
+        await bench.press(*"kept", "enter")
+        assert "kept" in _on_disk(tmp_path)
+
+
+def _on_disk(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.rglob("*") if path.is_file())

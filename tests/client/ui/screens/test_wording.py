@@ -1,0 +1,57 @@
+"""What a server says in few words, in words that help."""
+
+from __future__ import annotations
+
+import pytest
+
+from chat_server.wire import replies
+from chat_tui.ui.screens.wording import duration, ending, refusal
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (replies.LOGGED_OUT_ACCOUNT_DISABLED, "The account alice was disabled on the server"),
+        (replies.LOGGED_OUT_ACCOUNT_REMOVED, "The account alice was removed from the server"),
+        (replies.kicked(""), "An operator of the server signed you out. To come back"),
+        (replies.kicked("enough."), "An operator of the server signed you out: enough. To come"),
+        (replies.kicked("\x1b]0;x\x07"), "signed you out: ␛]0;x␇. To come back"),
+        (replies.kicked("banned for 10 min"), "banned for 10 min. Once that is over, type the"),
+        (replies.kicked("banned until the server stops"), "server stops. Once that is over, type"),
+        (replies.kicked("your address is banned for 5 min"), "for 5 min. Once that is over, type"),
+        (replies.kicked("banned for 10 minstrels"), "To come back, type"),
+        ("Logged out for lunch", "You were signed out: Logged out for lunch"),
+    ],
+)
+def test_why_a_session_is_over(reason: str, words: str) -> None:
+    assert words in ending(reason, "alice", asked=False)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (replies.banned(replies.BANNED_ACCOUNT, None), "This account is banned from the server."),
+        (replies.banned(replies.BANNED_ADDRESS, None), "Your address is banned from the server."),
+        (replies.banned(replies.BANNED_ACCOUNT, 600), "You can try again in 10 minutes"),
+        (replies.banned(replies.BANNED_ADDRESS, 86_400), "You can try again in 24 hours"),
+        (replies.TOO_MANY_CONNECTIONS, "Close another window, or wait some minutes"),
+        (replies.too_many_failures(40), "Too many wrong passwords came from your address"),
+    ],
+)
+def test_why_nobody_was_let_in(reason: str, words: str) -> None:
+    said = refusal(reason)
+    assert words in said
+    assert ("wrong passwords" in said) == ("failed logins" in reason)
+
+
+def test_a_time_to_wait_is_never_said_shorter_than_it_is() -> None:
+    assert [duration(seconds) for seconds in (1, 89, 90, 121, 5400, 5401, 129_600, 129_601)] == [
+        "1 s",
+        "89 s",
+        "2 minutes",
+        "3 minutes",
+        "90 minutes",
+        "2 hours",
+        "36 hours",
+        "2 days",
+    ]

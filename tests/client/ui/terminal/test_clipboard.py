@@ -1,0 +1,23 @@
+"""Which terminals are known to take what is copied."""
+
+import pytest
+
+from chat_tui.ui.terminal.clipboard import takes_osc_52
+
+
+@pytest.mark.parametrize(
+    ("environment", "takes"),
+    [
+        ({"TERM": "xterm-kitty"}, True),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, True),
+        ({"TERM": "xterm-256color", "WT_SESSION": "1"}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, False),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, False),
+        ({"TERM": "tmux-256color", "KITTY_WINDOW_ID": "1"}, False),
+        ({"TERM": "xterm-kitty", "TMUX": "/tmp/x,1,0"}, False),
+        ({}, False),
+    ],
+)
+def test_only_what_a_terminal_says_of_itself(environment: dict[str, str], takes: bool) -> None:
+    assert takes_osc_52(environment) is takes

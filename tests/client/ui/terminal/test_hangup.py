@@ -1,0 +1,195 @@
+"""At a real terminal: however the client ends, the terminal is as it was."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CLIENT = [sys.executable, "-m", "chat_tui", "127.0.0.1:1", "--user", "alice"]
+
+BROKEN = """
+import sys
+from chat_tui.ui.screens.chat import ChatScreen
+from chat_tui.ui.screens.login import LoginScreen
+
+def fail(self, *_):
+    raise ZeroDivisionError("a mistake of ours")
+
+LoginScreen.action_cancel = fail
+LoginScreen.check_action = lambda *_: True
+from chat_tui.__main__ import main
+main(["127.0.0.1:1", "--user", "alice"])
+"""
+
+BUSY = """
+from chat_tui.ui.app import ChatApp
+from chat_tui.ui.screens.login import LoginScreen
+LoginScreen.on_screen_resume = lambda self: self.set_interval(1 / 200, self.refresh)
+from chat_tui.__main__ import main
+main(["127.0.0.1:1", "--user", "alice"])
+"""
+
+RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
+"""Out of the second screen, the cursor shown, the mouse left alone, pastes plain again."""
+
+
+class Terminal:
+    """A pseudo-terminal with the client in it."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self.ours, theirs = os.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(theirs)
+        self._theirs = theirs
+        environment = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "XDG_STATE_HOME": str(folder),
+            "HOME": str(folder),
+        }
+        self.process = subprocess.Popen(
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
+        )
+        self.written = b""
+
+    def until(self, words: bytes, patience: float = 20.0) -> None:
+        """Read what the client draws until these words are there."""
+        deadline = time.monotonic() + patience
+        while words not in self.written:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{words!r} never came: {self.written[-2000:]!r}"
+            self.read(left)
+
+    def press(self, keys: bytes) -> None:
+        os.write(self.ours, keys)
+
+    def wait(self, patience: float = 10.0) -> int:
+        """Its exit status; what it wrote till then is read."""
+        deadline = time.monotonic() + patience
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, "it does not end"
+            self.read(0.05)
+        self.read(0.05)
+        return self.process.returncode
+
+    def hang_up(self) -> None:
+        """The window is closed."""
+        os.close(self._theirs)
+        os.close(self.ours)
+        self._theirs = self.ours = -1
+
+    def is_as_it_was(self) -> bool:
+        modes = termios.tcgetattr(self._theirs)[:4] == self.before[:4]
+        return modes and all(sequence in self.written for sequence in RESTORED)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.ours >= 0:
+            self.hang_up()
+
+    def read(self, patience: float) -> None:
+        if select.select([self.ours], [], [], patience)[0]:
+            try:
+                self.written += os.read(self.ours, 65536)
+            except OSError as error:
+                if error.errno != errno.EIO:  # nobody is at the other end any more
+                    raise
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(CLIENT, tmp_path)
+    opened.until(b"Password")
+    yield opened
+    opened.close()
+
+
+def test_leaving_by_key(terminal: Terminal) -> None:
+    terminal.press(b"\x11")
+    assert terminal.wait() == 0
+    assert terminal.is_as_it_was()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_leaving_by_a_signal(terminal: Terminal, number: signal.Signals) -> None:
+    terminal.process.send_signal(number)
+    assert terminal.wait() == 0
+    assert terminal.is_as_it_was()
+
+
+def test_leaving_while_a_host_is_looked_for(terminal: Terminal) -> None:
+    terminal.press(b"secret\r")
+    terminal.until(b"Nothing listens at")
+    begun = time.monotonic()
+    terminal.press(b"\r\x11")
+    assert terminal.wait() == 0
+    assert time.monotonic() - begun < 5
+    assert terminal.is_as_it_was()
+
+
+def test_a_paste_is_no_keys_and_leaves_the_keyboard_alive(terminal: Terminal) -> None:
+    text = b"secret \x1b and\rmore text, longer than any key could be"
+    terminal.press(b"\x1b[200~" + text)  # its end never comes
+    terminal.until("•".encode())
+    assert b"Nothing listens at" not in terminal.written, "what was pasted pressed Enter"
+    terminal.press(b"\x11")
+    assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("signalled", [True, False])
+def test_a_window_that_is_closed_ends_it(terminal: Terminal, signalled: bool) -> None:
+    terminal.hang_up()
+    if signalled:
+        terminal.process.send_signal(signal.SIGHUP)
+    terminal.process.wait(timeout=10)
+
+
+def test_a_window_that_is_closed_while_much_is_drawn_ends_it(tmp_path: Path) -> None:
+    terminal = Terminal([sys.executable, "-c", BUSY], tmp_path)
+    try:
+        terminal.until(b"Password")
+        terminal.hang_up()
+        terminal.process.wait(timeout=10)
+    finally:
+        terminal.close()
+
+
+def test_an_exception_leaves_the_terminal_clean_and_tells_what_it_was(tmp_path: Path) -> None:
+    terminal = Terminal([sys.executable, "-c", BROKEN], tmp_path)
+    try:
+        terminal.until(b"Password")
+        terminal.press(b"\x1b")
+        terminal.until(b"a mistake of ours")
+        assert terminal.wait() == 1
+        assert terminal.is_as_it_was()
+        assert terminal.written.rindex(b"\x1b[?1049l") < terminal.written.rindex(b"a mistake")
+    finally:
+        terminal.close()
+
+
+def test_a_dumb_terminal_is_none(tmp_path: Path) -> None:
+    terminal = Terminal(["env", "TERM=dumb", *CLIENT], tmp_path)
+    try:
+        terminal.until(b"nc 127.0.0.1 1")
+        assert terminal.wait() == 2
+    finally:
+        terminal.close()

@@ -1,0 +1,74 @@
+"""Pastes as they were meant: text, whatever is in it, whole, and over at some time."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+
+from chat_tui.ui.terminal.input import PASTE_ENDS, PASTE_KEPT, PasteReader
+
+START, END = "\x1b[200~", "\x1b[201~"
+
+
+class Keyboard:
+    """A reader, and a clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._reader = PasteReader(clock=lambda: self.now)
+
+    def sends(self, *chunks: str) -> list[str]:
+        """What is read: keys by their names, pastes in quotes."""
+        return [_name(message) for chunk in chunks for message in self._reader.feed(chunk)]
+
+    def after(self, seconds: float) -> list[str]:
+        self.now += seconds
+        return [_name(message) for message in self._reader.tick()]
+
+
+def _name(message: object) -> str:
+    if isinstance(message, events.Paste):
+        return repr(message.text)
+    assert isinstance(message, events.Key)
+    return message.key
+
+
+@pytest.mark.parametrize("hostile", ["\x1b", "\x1b[A", "\x1b]0;x\x07", "\x1b[200~", "\x1bOP"])
+def test_nothing_in_a_paste_is_a_key(hostile: str) -> None:
+    text = f"hello {hostile} and then\rmore text, longer than any key could be\r/quit\r"
+    assert Keyboard().sends(f"a{START}{text}{END}b") == ["a", repr(text), "b"]
+
+
+def test_a_paste_is_whole_wherever_it_was_cut() -> None:
+    whole = f"a{START}one\rtwo{END}b{START}{END}c"
+    expected = ["a", repr("one\rtwo"), "b", "''", "c"]
+    for first in range(1, len(whole)):
+        assert Keyboard().sends(whole[:first], whole[first:]) == expected, first
+    assert Keyboard().sends(*whole) == expected
+
+
+def test_keys_are_read_as_ever() -> None:
+    keyboard = Keyboard()
+    assert keyboard.sends("a", "\x1b[A", "é", "\r", "\x1bOP") == ["a", "up", "é", "enter", "f1"]
+    assert keyboard.sends("\x1b[", "B") == ["down"]
+
+
+def test_a_paste_without_an_end_is_over_after_a_while() -> None:
+    keyboard = Keyboard()
+    assert keyboard.sends(START + "some text that was pasted\r") == []
+    assert keyboard.after(PASTE_ENDS / 2) == []
+    assert keyboard.sends("?") == [], "somebody wonders"
+    assert keyboard.after(PASTE_ENDS / 2) == [repr("some text that was pasted\r?")]
+    assert keyboard.sends("x", "\r") == ["x", "enter"]
+    keyboard.sends(START + "some text that was pasted ")
+    assert keyboard.after(PASTE_ENDS) == [repr("some text that was pasted ")]
+    late = "and came late\rover a slow line\r"
+    assert keyboard.sends(late, END, "x") == [repr(late), "x"], "no key either"
+
+
+def test_a_huge_paste_takes_bounded_memory() -> None:
+    keyboard = Keyboard()
+    piece = "x" * 60_000
+    assert keyboard.sends(START, *[piece] * 200) == []
+    (pasted,) = keyboard.sends(END)
+    assert len(pasted) <= PASTE_KEPT + 10

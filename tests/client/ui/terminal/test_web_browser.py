@@ -1,0 +1,48 @@
+"""A link is opened outside the terminal or not at all."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chat_tui.ui.terminal.web_browser import browser_command, open_in
+
+
+def which(name: str) -> str | None:
+    return f"/usr/bin/{name}" if name in ("xdg-open", "wslview", "lynx", "w3m") else None
+
+
+def test_without_a_desktop_there_is_none() -> None:
+    assert browser_command({"TERM": "xterm"}, "linux", which) is None
+    assert browser_command({"BROWSER": "lynx"}, "linux", which) is None
+    assert browser_command({"DISPLAY": ":0"}, "linux", lambda name: None) is None
+    assert browser_command({"DISPLAY": ":0"}, "linux", which) == ["/usr/bin/xdg-open"]
+    assert browser_command({"WAYLAND_DISPLAY": "w"}, "linux", which) == ["/usr/bin/xdg-open"]
+    assert browser_command({"WSL_DISTRO_NAME": "x"}, "linux", which) == ["/usr/bin/wslview"]
+    assert browser_command({}, "darwin", which) == ["open"]
+
+
+def test_it_gets_the_link_as_it_is_and_its_words_reach_no_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "got"
+    code = (
+        "import sys, os; print('noise'); print('noise', file=sys.stderr); "
+        f"open({str(place)!r} + '~', 'w').write(sys.argv[1]); "
+        f"os.rename({str(place)!r} + '~', {str(place)!r})"
+    )
+    target = "https://a.example/?a=1&b=$(touch x);'\""
+    open_in([sys.executable, "-c", code], target)
+    deadline = time.monotonic() + 20
+    while not place.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert place.read_text() == target
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "-a", "javascript:x", "ssh://x"])
+def test_nothing_else_is_opened(target: str) -> None:
+    with pytest.raises(OSError, match="not a link"):
+        open_in([sys.executable, "-c", "raise SystemExit"], target)

@@ -1,0 +1,103 @@
+"""What is drawn is as wide in every terminal as it was measured; what is surely so stays itself."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from chat_tui.ui.terminal.width_filter import MARKS_SHOWN, AgreedWidths, agreed
+
+
+def drawn(text: str) -> str:
+    return "".join(piece for piece, _ in agreed(text))
+
+
+def stands_in(text: str) -> list[str]:
+    return [piece for piece, is_itself in agreed(text) if not is_itself]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain words",
+        "Grüße, Привет, Γειά σου, Việt Nam",
+        "日本語、한국어！",
+        "e\u0301 n\u0303 o\u0302\u0323",
+        "😀👍⌚ ❤ ☎ → … ✓ ─│┌",
+        "שָׁלוֹם",
+        "بّ",
+        "ที่นี่",
+    ],
+)
+def test_what_all_agree_about_is_drawn_as_it_is(text: str) -> None:
+    assert drawn(text) == unicodedata.normalize("NFC", text)
+    assert stands_in(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "stand_in"),
+    [
+        ("👨‍👩‍👧", "👨"),
+        ("👩‍💻", "👩"),
+        ("❤️", "❤ "),
+        ("❤️‍🔥", "❤ "),
+        ("🏳️‍🌈", "🏳 "),
+        ("1️⃣", "1 "),
+        ("🇩🇪", "DE"),
+        ("👍🏽", "👍"),
+        ("a" + "\u0300\u0301\u0302\u0303\u0304" * 40, "à\u0301\u0302\u0303"),
+        ("नी", "न"),
+        ("a\u200db", "▯"),  # no letter is hidden behind another
+        ("👨\u200db", "▯▯"),
+        ("\U0001fae9", "▯▯"),  # of Unicode 16
+        ("☰", "▯▯"),
+        ("\ue0b0", "▯"),
+        ("\u0600", "▯"),
+        ("\U0001f9d1\U0001f3fb\u200d\U0001f91d", "🧑"),
+        ("\u00ad", "-"),
+    ],
+)
+def test_what_they_disagree_about_has_a_stand_in(text: str, stand_in: str) -> None:
+    assert (drawn(text), stands_in(text)) == (stand_in, [stand_in])
+    assert cell_len(stand_in) == cell_len(text)
+
+
+def test_what_has_no_width_is_not_drawn() -> None:
+    assert drawn("a\u200bb\u2060c\ufeff" + "\u200b" * 4_000) == "abc"
+    assert drawn("\u0301x\U0001f3fd") == "x"
+    assert drawn("a\x1b]0;x\x07\x9b\x00\u202eb") == "a]0;xb"
+
+
+def test_letters_of_jamo_are_put_together() -> None:
+    assert drawn("\u1112\u1161\u11ab") == "\ud55c"
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("\u200d\ufe0f🏽👩🇩\u0301न\u093fa")))
+def test_it_is_as_wide_as_it_was_measured_with_nothing_that_joins_or_controls(text: str) -> None:
+    shown = drawn(text)
+    assert cell_len(shown) == cell_len(text)
+    letters = [c for c in shown if unicodedata.category(c) != "Mn"]
+    assert sum(map(get_character_cell_size, letters)) == cell_len(text)
+    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn", "Co", "Mc") for c in shown)
+    assert "M" * (MARKS_SHOWN + 1) not in "".join(
+        "M" if unicodedata.category(c) == "Mn" else "-" for c in shown
+    )
+
+
+def test_a_stand_in_is_told_by_more_than_its_looks() -> None:
+    style = Style(color="red", meta={"offset": (3, 4)})
+    line = [Segment("│ "), Segment("a ❤️ b", style), Segment("│")]
+    result = AgreedWidths().apply(line, Color(0, 0, 0))
+    assert [segment.text for segment in result] == ["│ ", "a ", "❤ ", " b", "│"]
+    assert [bool(segment.style and segment.style.underline) for segment in result] == [
+        *(False, False, True),
+        *(False, False),
+    ]
+    assert sum(segment.cell_length for segment in result) == sum(s.cell_length for s in line)

@@ -1,0 +1,184 @@
+"""The whole client on a screen in memory, at the real server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from chat_tui.events import ConnectionState
+from chat_tui.launch import Start
+from chat_tui.model.entries import EntryState
+from chat_tui.session.session import ChatSession
+from chat_tui.storage.known_servers import KnownServers
+from chat_tui.storage.state import ClientState
+from chat_tui.transport.backoff import Backoff
+from chat_tui.ui.app import ChatApp
+from chat_tui.ui.widgets.message_log import MessageLog
+from chat_tui.ui.widgets.room_list import RoomList
+from tests.client.session.test_session_with_server import House
+from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.app_harness import press_keys, screen_rows, wait_until
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
+    yield house
+    house.close()
+
+
+class Window:
+    """A client in front of which a test sits."""
+
+    def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def until(self, *words: str, on: Widget | None = None) -> None:
+        """Wait until all these words are on the screen."""
+        await wait_until(
+            self.pilot, lambda: all(word in self.shown(on) for word in words), f"{words}"
+        )
+
+    def shown(self, widget: Widget | None = None) -> str:
+        return "\n".join(screen_rows(self.app, widget))
+
+    async def type(self, text: str) -> None:
+        """Type a line and press Enter."""
+        await press_keys(self.pilot, *text, "enter")
+
+
+@asynccontextmanager
+async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIterator[Window]:
+    app = ChatApp(
+        Start("127.0.0.1", house.port, "alice"),
+        ClientState(folder),
+        lambda model, reader, wake: ChatSession(
+            model, reader, wake, KnownServers(folder), backoff=Backoff(lambda: -0.9)
+        ),
+    )
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+        opened = Window(app, pilot)
+        await pilot.pause()
+        if sign_in:
+            await opened.type("pw-of-alice")
+            await opened.until("● connected", "lobby · 1 here", "◉ everyone")
+        yield opened
+
+
+async def test_a_talk_with_somebody_at_netcat(house: House, tmp_path: Path) -> None:
+    async with window(house, tmp_path) as alice:
+        bob = house.guest("bob")
+        await alice.until("bob joined", "lobby · 2 here", "◉ bob")
+        bob.send("hello from netcat")
+        await alice.until("bob  hello from netcat")
+        await alice.type("hello from the screen")
+        assert bob.read_line().endswith("alice: hello from the screen")  # type: ignore[union-attr]
+        await wait_until(
+            alice.pilot,
+            lambda: [e.state for e in alice.app.session.model.log if e.own] == [EntryState.SENT],
+        )
+        await alice.type("/subs")
+        await alice.until("·  Subscriptions: *")
+        await alice.type("/who nowhere")
+        await alice.until("!  No such room: nowhere")
+        await alice.type("/subscrbe bob")
+        await alice.until("/subscrbe is no command. Tab: /subscribe bob")
+
+
+async def test_what_is_typed_after_a_click_on_a_room_is_said_there(
+    house: House, tmp_path: Path
+) -> None:
+    async with window(house, tmp_path) as alice:
+        here, there = house.guest("bob"), house.guest("carol", "/join dev")
+        await alice.until("dev")
+        rooms = alice.app.chat.query_one(RoomList)
+        row = next(n for n, text in enumerate(screen_rows(alice.app, rooms)) if "dev" in text)
+        await alice.pilot.click(offset=(rooms.region.x + 5, rooms.region.y + row))
+        await alice.type("said in dev")
+        await alice.until("▸ dev", "dev · 2 here")
+        assert there.read_line().endswith("alice: said in dev")  # type: ignore[union-attr]
+        here.send("/subs")
+        assert here.read_line() == "[SERVER] Subscriptions: *"
+
+
+async def test_the_server_goes_and_comes_back(house: House, tmp_path: Path) -> None:
+    async with window(house, tmp_path) as alice:
+        await alice.type("/join dev")
+        await alice.until("▸ dev")
+        await alice.type("before")
+        await alice.until("you  before")
+        house.stop()
+        await alice.until("✕ connection lost")
+        assert "you  before" in alice.shown()
+        await alice.type("kept")
+        await alice.until("kept", on=alice.app.chat.query_one("#composer"))
+        house.start()
+        await press_keys(alice.pilot, "ctrl+r")
+        await alice.until("● connected", "▸ dev", "◉ everyone")
+        await press_keys(alice.pilot, "enter")
+        await alice.until("you  kept")
+        assert "no connection from" in alice.shown()
+
+
+async def test_a_login_elsewhere_ends_it_and_one_can_come_back(
+    house: House, tmp_path: Path
+) -> None:
+    async with window(house, tmp_path) as alice:
+        house.guest("alice")
+        await alice.until("Somebody signed in as alice somewhere else", "Sign in")
+        await alice.type("pw-of-alice")
+        await alice.until("● connected")
+
+
+async def test_a_wrong_password_and_then_the_right_one(house: House, tmp_path: Path) -> None:
+    async with window(house, tmp_path, sign_in=False) as alice:
+        await alice.type("wrong")
+        await alice.until("Wrong user or password. Nothing was lost")
+        await alice.type("pw-of-alice")
+        await alice.until("● connected")
+
+
+async def test_a_host_that_does_not_answer_can_be_given_up(house: House, tmp_path: Path) -> None:
+    house.stop()
+    async with window(house, tmp_path, sign_in=False) as alice:
+        await alice.type("pw-of-alice")
+        await alice.until("Nothing listens at 127.0.0.1")
+
+
+async def test_a_flood_leaves_time_for_keys(house: House, tmp_path: Path) -> None:
+    lines = 5_000
+    async with window(house, tmp_path) as alice:
+        bob = house.guest("bob")
+        await alice.until("bob joined")
+        bob.send_raw(
+            "".join(f"line {number} {'words ' * 15}\n" for number in range(lines)).encode()
+        )
+        slowest = 0.0
+        model = alice.app.session.model
+        log = alice.app.chat.query_one(MessageLog)
+        while f"line {lines - 1} " not in alice.shown(log):
+            begun = time.perf_counter()
+            await press_keys(alice.pilot, "x")
+            slowest = max(slowest, time.perf_counter() - begun)
+        said = [entry.text.split()[1] for entry in model.log if entry.author == "bob"]
+        assert said == [str(number) for number in range(lines)]
+        assert slowest < 2.0  # measured: 0.2 s, on a machine that runs the server as well
+        assert model.connection.state is ConnectionState.ONLINE
+
+
+async def test_leaving_ends_every_thread(house: House, tmp_path: Path) -> None:
+    async with window(house, tmp_path) as alice:
+        bob = house.guest("bob")
+        await alice.until("bob joined")
+        bob.send("/presence on")
+        bob.expect("[SERVER] Presence on")
+        await press_keys(alice.pilot, "ctrl+q")
+    assert alice.app.return_code == 0
+    bob.expect("[SERVER] alice left room 'lobby'")  # nothing_left_behind looks for the threads

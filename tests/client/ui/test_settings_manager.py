@@ -1,0 +1,295 @@
+"""Profiles in the form; themes and keys from the file, read again by a key; mistakes that help."""
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from chat_server.accounts.demo import DEMO_PASSWORD
+from chat_tui.config import load
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    Joined,
+    OwnPending,
+    OwnUnconfirmed,
+    SignedIn,
+)
+from chat_tui.launch import Start
+from chat_tui.storage.state import ClientState
+from chat_tui.ui.screens.palette import ChatCommands
+from chat_tui.ui.screens.password_task import PasswordFetched
+from chat_tui.ui.screens.wire import WireScreen
+from chat_tui.ui.widgets.log_reader import TalkLog
+from chat_tui.ui.widgets.text_input import Field
+from tests.client.cli.test_main import run
+from tests.support.app_harness import Bench, SeatedApp, app_with, chat, form
+from tests.support.fake_session import COMMANDS
+
+PROFILES = """\
+[profiles.work]
+server = "chat.example.org:7777"
+user = "alice"
+room = "dev"
+password_env = "WORK_SECRET"
+
+[profiles.home]
+server = "127.0.0.1"
+user = "bob"
+password_command = "echo oops >&2; exit 1"
+
+[profiles.asked]
+server = "127.0.0.1"
+user = "carol"
+"""
+
+
+def start_with(folder: Path, text: str, profile: str | None = "work") -> Start:
+    path = folder / "config.toml"
+    path.write_text(text)
+    configuration = load(path)
+    first = configuration.profile(profile or "")
+    host, port, user = (first.host, first.port, first.user) if first else ("::1", 9000, "al")
+    return Start(host, port, user, configuration=configuration, profile=profile)
+
+
+def toasts(bench: Bench) -> str:
+    return "\n".join(toast.message for toast in bench.app._notifications)
+
+
+def in_the_log(bench: Bench) -> str:
+    return " ".join(bench.shown(bench.app.chat.query_one(TalkLog)).split())
+
+
+async def test_several_profiles_in_the_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORK_SECRET", "hunter2")
+    async with form(tmp_path, start_with(tmp_path, PROFILES)) as bench:
+        said = bench.app.login.query_one("#said", Static)
+        password = bench.app.login.query_one("#password", Field)
+        assert "‹ work ›  1 of 3" in bench.shown()
+        assert "from the variable WORK_SECRET" in bench.shown()
+        await bench.press("enter")  # the one key of the second start
+        await bench.until(lambda: bench.session.told)
+        asked = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
+        assert bench.session.told == [asked]
+        assert password.value == ""
+        assert "hunter2" not in bench.shown()
+        await bench.press("escape")
+        bench.app.login.query_one("#profile").focus()
+        await bench.press("right")
+        assert "‹ home ›  2 of 3" in bench.shown()
+        assert "127.0.0.1" in bench.shown()
+        told = len(bench.session.told)
+        await bench.press("enter")
+        await bench.until(lambda: "failed: oops" in bench.shown(said), "why there is no password")
+        assert bench.app.focused is password
+        await bench.click_on("› ")
+        assert "‹ asked ›  3 of 3" in bench.shown()
+        await bench.press("enter")
+        assert "Type your password" in bench.shown(said)
+        assert len(bench.session.told) == told
+        await bench.press(*DEMO_PASSWORD, "enter")
+        assert bench.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
+
+
+async def test_fetching_a_password_can_be_cancelled(tmp_path: Path) -> None:
+    text = PROFILES.replace('password_env = "WORK_SECRET"', 'password_command = "echo secret"')
+    async with form(tmp_path, start_with(tmp_path, text)) as bench:
+        login = bench.app.login
+        login.query_one("#password").focus()
+        login.action_sign_in()
+        login.action_cancel()
+        late = login.query_one("#password", Field)
+        login.post_message(PasswordFetched(1 << 30, "late"))
+        await bench.settle()
+        assert bench.session.told in ([], [("cancel",)])
+        assert late.value == ""
+
+
+async def test_a_profile_is_known_by_its_user_and_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORK_SECRET", "hunter2")
+    text = PROFILES.split("[profiles.home]")[0]
+    async with form(tmp_path, start_with(tmp_path, text)) as bench:
+        assert "Profile" not in bench.shown(), "there is nothing to choose"
+        user = bench.app.login.query_one("#user", Field)
+        user.value = "eve"
+        await bench.settle()
+        assert "from the variable" not in bench.shown()
+        await bench.press("enter")
+        assert bench.session.told == [], "her password is not alice's"
+
+
+async def test_of_two_profiles_of_the_same_user_the_chosen_one_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORK_SECRET", "hunter2")
+    monkeypatch.setenv("OTHER_SECRET", "other")
+    work = PROFILES.split("[profiles.home]")[0]
+    other = work.replace("work", "on-call").replace("dev", "ops").replace("WORK_", "OTHER_")
+    async with form(tmp_path, start_with(tmp_path, work + other)) as bench:
+        bench.app.login.query_one("#profile").focus()
+        await bench.press("right")
+        assert "‹ on-call ›  2 of 2" in bench.shown()
+        assert "from the variable OTHER_SECRET" in bench.shown()
+        await bench.press("f5")
+        assert "‹ on-call ›  2 of 2" in bench.shown()
+        await bench.press("enter")
+        await bench.until(lambda: bench.session.told)
+        asked = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
+        assert bench.session.told == [asked]
+        bench.session.notices.append(SignedIn("alice", COMMANDS))
+        await bench.until(lambda: ClientState(tmp_path).last, "who was signed in is remembered")
+        last = ClientState(tmp_path).last
+        assert last is not None
+        assert last.profile == "on-call", "the next start begins with it"
+
+
+async def test_colours_and_keys_are_read_again_by_a_key(tmp_path: Path) -> None:
+    start = start_with(tmp_path, 'theme = "lobby-light"', None)
+    async with form(tmp_path, start) as bench:
+        app, path = bench.app, tmp_path / "config.toml"
+        assert app.theme == "lobby-light"
+        path.write_text(
+            'theme = "night"\nbell = false\n[keys]\nwire = "f12"\n[themes.night]\naccent = "#6cf"'
+        )
+        await bench.press("f5")
+        assert app.theme == "night"
+        assert app.theme_variables["accent"].lower() == "#66ccff"
+        assert app.theme_variables["footer-key-foreground"].lower() == "#66ccff"
+        assert app.settings.bell is False
+        await bench.press("f6")
+        assert not isinstance(app.screen, WireScreen)
+        await bench.press("f12")
+        assert isinstance(app.screen, WireScreen)
+        await bench.press("escape")
+        path.write_text(path.read_text().replace("#6cf", "#fff"))
+        await bench.press("f5")
+        assert app.theme_variables["accent"].lower() == "#ffffff"
+        path.write_text("theme = night\n")
+        await bench.press("f5")
+        assert f"{path}, line 1: this is no TOML" in toasts(bench)
+        assert "Nothing was changed" in toasts(bench)
+        assert app.theme == "night"
+        path.unlink()
+        await bench.press("f5")
+        assert app.theme == "lobby-dark"
+        assert app.theme == "lobby-dark"
+        await bench.press("f6")
+        assert isinstance(app.screen, WireScreen)
+
+
+TYPING = {"composer", "log.older", "log.newer"}
+"""What is no matter of choosing: where one writes, and the arrows."""
+
+
+async def test_the_palette_names_every_action_with_the_key_that_is_in_force(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path) as bench:
+        app, screen = bench.app, bench.app.chat
+        maps = (node._bindings for node in (app, screen, screen.query_one(TalkLog)))
+        ids = {b.id for known in maps for bs in known.key_to_bindings.values() for b in bs if b.id}
+        keys = {action: f"f{number}" for number, action in enumerate(sorted(ids - TYPING), 13)}
+        app.set_keymap(keys)
+        bench.session.tell(
+            OwnPending(1, "lobby", "x"),
+            OwnUnconfirmed(1),
+            ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
+        )
+        await bench.settle()
+        told = " ".join(offer.help for offer in ChatCommands(screen).offers())
+        told += " ".join(command.help for command in app.get_system_commands(app.screen))
+        named = set(re.findall(r"F\d+", told))
+        assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
+        assert f"{keys['connection.retry'].upper()} now" in bench.shown()
+        assert f"{keys['message.resend'].upper()} sends it again" in in_the_log(bench)
+        app.action_help()
+        await bench.until(lambda: keys["jump"].upper() in bench.shown())
+
+
+async def test_what_the_panes_say_about_keys_is_what_is_in_force(tmp_path: Path) -> None:
+    start = start_with(tmp_path, "", None)
+    app, session = app_with(tmp_path, start, SeatedApp)
+    session.be_online(here=("alice", "bob"))
+    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+        bench = Bench(app, pilot, session)
+        await bench.until(lambda: "+ open a room ^O" in bench.shown())
+        session.tell(OwnPending(1, "lobby", "x"), OwnUnconfirmed(1))
+        await bench.until(lambda: "Ctrl+G sends it again" in in_the_log(bench))
+        keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
+        settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
+        (tmp_path / "config.toml").write_text(f"[keys]\n{settings}\n")
+        await bench.press("f5")
+        app.clear_notifications()
+        await bench.until(lambda: "F9 sends it again" in in_the_log(bench))
+        assert "+ open a room ^Y" in bench.shown()
+        await bench.press("ctrl+c")
+        assert "F10 quits." in toasts(bench)
+        app.clear_notifications()
+        session.tell(Joined("dev"))
+        await bench.until(lambda: "F12" in in_the_log(bench))
+
+
+async def test_the_client_starts_whatever_is_wrong(tmp_path: Path) -> None:
+    text = """\
+theme = "lobby-lihgt"
+mouse = [1]
+[keys]
+jmp = "ctrl+y"
+mute = "[/red]"
+help = "x"
+wire = "Ctrl+Q"
+rooms = "F12"
+"""
+    async with form(tmp_path, start_with(tmp_path, text, None)) as bench:
+        await bench.until(lambda: "more" in toasts(bench), "the mistakes")
+        told = toasts(bench)
+        assert "line 2: mouse can't be [1]. Write mouse = true or false" in told
+        assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in told
+        assert "line 4: no action is called 'jmp'. Did you mean jump" in told
+        assert "And 3 more" in told
+        assert "Sign in" in bench.shown()
+
+
+def test_config_prints_what_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    from chat_tui.config import configuration_path
+
+    path = configuration_path()
+    none = run("config")
+    assert none.returncode == 0
+    assert f"# There is no {path}" in none.stdout
+    path.parent.mkdir(parents=True)
+    path.write_text(run("config", "--example").stdout)
+    assert run("config").stderr == ""
+    text = f'bell = false\n[keys]\nmute = "f11"\nhelp = "x"\nwire = "Ctrl+Q"\n{PROFILES}'
+    path.write_text(text + '[themes.night]\naccent = "#6cf"\n')
+    wrong = run("config")
+    assert wrong.returncode == 1
+    assert f"{path}, line 4: 'x' alone could not be written" in wrong.stderr
+    assert f"{path}, line 5: ctrl+q is the key of quit already" in wrong.stderr
+    printed = {" ".join(line.split()) for line in wrong.stdout.splitlines()}
+    assert {
+        "bell = false # line 1",
+        "mouse = true # default",
+        'mute = "f11" # line 3: Mute',
+        'wire = "f6" # default: Wire',
+        'server = "chat.example.org:7777" # line 7',
+        "# password_command = … # line 15",
+        'accent = "#66ccff" # line 21',
+    } <= printed
+    assert "oops" not in wrong.stdout, "what a command is may be a secret itself"
+    again = tmp_path / "again.toml"
+    again.write_text(wrong.stdout)
+    read = load(again)
+    assert read.problems == ()
+    assert (read.settings.bell, len(read.profiles)) == (False, 3)
+    unknown = run("--profile", "nope", "--send", "lobby", "hi")
+    assert unknown.returncode == 2
+    assert "work, home, asked" in unknown.stderr

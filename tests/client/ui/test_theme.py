@@ -1,0 +1,149 @@
+"""Colours: readable in every theme, and never the only signal."""
+
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
+
+from chat_server.wire.protocol import Message
+from chat_tui.config import Configuration
+from chat_tui.config.settings import Settings
+from chat_tui.events import MessageArrived, OwnPending
+from chat_tui.launch import Start
+from chat_tui.ui.theme import DARK, HUES, LIGHT, author_variables, hue_of
+from chat_tui.ui.widgets.message_log import MessageLog
+from tests.support.app_harness import app_with, chat
+
+THEMES = [DARK, LIGHT, *BUILTIN_THEMES.values()]
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The contrast of WCAG 2: 4.5 is what text of usual size wants."""
+
+    def luminance(color: Color) -> float:
+        parts = [part / 255 for part in (color.r, color.g, color.b)]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", [t for t in THEMES if not t.ansi], ids=lambda theme: theme.name)
+def test_authors_are_readable_in_every_theme(theme: Theme) -> None:
+    colors = theme.to_color_system().generate()
+    background = Color.parse(colors["background"])
+    for hue in author_variables(theme).values():
+        assert contrast(Color.parse(hue), background) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
+def test_our_themes_are_readable(theme: Theme) -> None:
+    colors = theme.to_color_system().generate()
+    for ground in ("background", "panel", "surface"):
+        for text in ("foreground", "accent", "error", "warning", "success"):
+            found = contrast(Color.parse(colors[text]), Color.parse(colors[ground]))
+            assert found >= 4.5, (text, ground, found)
+
+
+def test_an_author_has_the_same_hue_everywhere_and_all_hues_are_used() -> None:
+    assert [hue_of(name) for name in ("alice", "bob", "carol")] == [
+        hue_of(n) for n in ("alice", "bob", "carol")
+    ]
+    assert {hue_of(f"user{number}") for number in range(100)} == set(range(HUES))
+
+
+async def test_every_theme_draws_the_chat(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.hear("bob", "hello")
+        for theme in THEMES:
+            bench.app.theme = theme.name
+            await bench.settle()
+            assert "hello" in bench.shown()
+
+
+async def test_the_form_comes_up_in_our_colours(tmp_path: Path) -> None:
+    app, _ = app_with(tmp_path)
+    async with app.run_test():
+        assert app.screen.styles.background == Color.parse(DARK.background)
+
+
+async def test_another_theme_changes_what_is_on_the_screen_already(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        await bench.hear("bob", "hello")
+        log = bench.app.chat.query_one(MessageLog)
+        for theme in (LIGHT, DARK):
+            bench.app.theme = theme.name
+            await bench.settle()
+            style = next(part.style for part in log.render_line(1) if part.text == "bob")
+            hue = author_variables(theme)[f"author-{hue_of('bob')}"]
+            assert style
+            assert style.color
+            assert style.color.get_truecolor().hex == hue
+
+
+async def test_without_colour_every_signal_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with chat(tmp_path, follows=("bob",)) as bench:
+        assert bench.app.no_color
+        bench.session.tell(
+            MessageArrived("lobby", Message("21:03:00", "bob", "hello")),
+            OwnPending(1, "lobby", "hi"),
+        )
+        await bench.settle()
+        shown = bench.shown()
+        for words in ("▸ lobby", "● bob", "○ carol", "sending…", "● connected", "(you)"):
+            assert words in shown
+        colors = {
+            color
+            for strip in bench.app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style
+            for color in (segment.style.color, segment.style.bgcolor)
+            if color and color.triplet
+        }
+        grey = [color for color in colors if color.triplet and len(set(color.triplet)) > 1]
+        assert grey == []
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_sixteen_colours_are_the_terminals_own_and_show_where_one_is(
+    tmp_path: Path, theme: str
+) -> None:
+    async with chat(tmp_path, follows=("bob",)) as bench:
+        bench.app.theme = theme
+        await bench.hear("bob", "hello")
+        await bench.press("f2")
+        strips = bench.app.screen._compositor.render_strips()
+        styles = [segment.style for strip in strips for segment in strip if segment.text.strip()]
+        colors = [c for style in styles if style for c in (style.color, style.bgcolor) if c]
+        assert colors
+        assert all(color.number is None or color.number < 16 for color in colors)
+        assert not any(color.triplet for color in colors)
+        here = next(
+            segment.style
+            for strip in strips
+            for segment in strip
+            if segment.text.startswith("▸ lobby")
+        )
+        assert here
+        assert here.bgcolor
+        assert not here.bgcolor.is_default
+
+
+@pytest.mark.parametrize(
+    ("wanted", "drawn"),
+    [("lobby-dark", "ansi-dark"), ("lobby-light", "ansi-light"), ("nord", "nord")],
+)
+async def test_a_terminal_of_sixteen_colours_gets_themes_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, drawn: str
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    own = Configuration(tmp_path / "config.toml", settings=Settings(theme=wanted))
+    app, _ = app_with(tmp_path, Start("127.0.0.1", 9000, "alice", configuration=own))
+    async with app.run_test():
+        assert app.theme == drawn

@@ -1,0 +1,75 @@
+"""What a search finds in a log, by id, while the log grows and forgets."""
+
+from datetime import datetime
+
+from chat_tui.model.entries import EntryKind
+from chat_tui.model.room_log import RoomLog
+from chat_tui.ui.widgets.log_search import LogSearch, Query
+
+NINE = datetime(2026, 11, 22, 21, 3, 5)
+
+
+def say(log: RoomLog, author: str, *texts: str, kind: EntryKind = EntryKind.MESSAGE) -> None:
+    for text in texts:
+        log.append(kind, NINE, text, author=author)
+
+
+def found(log: RoomLog, text: str) -> list[str]:
+    query = Query(text)
+    return [f"{entry.author} {entry.text}" for entry in log if query.finds(entry)]
+
+
+def test_words_in_any_case_and_who_said_them() -> None:
+    log = RoomLog()
+    say(log, "Alice", "The Build is red", "lunch?")
+    say(log, "bob", "which build", "red b[a.*b")
+    assert found(log, "build") == ["Alice The Build is red", "bob which build"]
+    assert found(log, "from:alice") == ["Alice The Build is red", "Alice lunch?"]
+    assert found(log, "red  from:ALICE") == ["Alice The Build is red"]
+    assert found(log, "from:alice from:bob red") == [
+        "Alice The Build is red",
+        "bob red b[a.*b",
+    ]
+    assert found(log, "build is") == ["Alice The Build is red"]
+    assert found(log, "a.*b") == ["bob red b[a.*b"]  # as it stands
+    assert found(log, "") == found(log, "  ") == found(log, "from:") == found(log, "from:x") == []
+    say(log, "carol", "waves", kind=EntryKind.ACTION)
+    assert found(log, "carol wav") == ["carol waves"]
+    assert list(Query("ed from:bob").spans("red, need")) == [(1, 3), (7, 9)]
+
+
+def test_it_goes_round_and_keeps_its_place_while_others_talk() -> None:
+    log = RoomLog()
+    say(log, "bob", *(f"{number} {'hit' if number % 3 == 0 else ''}" for number in range(10)))
+    search = LogSearch(log, Query("hit"))
+    search.go_near(8)
+    assert (search.current, search.number, len(search)) == (6, 3, 4)
+    say(log, "bob", "hit", "miss")
+    search.take_in()
+    assert (search.current, search.number, len(search)) == (6, 3, 5)
+    visited = []
+    for _ in range(6):
+        search.step(1)
+        visited.append(search.current)
+    assert visited == [9, 10, 0, 3, 6, 9]
+    search.step(-1)
+    assert search.current == 6
+    search.go_near(-1)
+    assert search.current == 0
+
+
+def test_what_the_log_has_forgotten_is_no_hit() -> None:
+    log = RoomLog(newest_kept=100)
+    say(log, "bob", *(["hit"] * 100))
+    search = LogSearch(log, Query("hit"))
+    search.go_near(0)
+    for _ in range(1500):
+        say(log, "bob", "hit", "miss")
+        search.take_in()
+        assert search.current is not None
+        assert search.current >= log.first
+    assert (search.number, len(search)) == (1, 50)
+    say(log, "bob", *(["miss"] * 1200))
+    search.take_in()
+    search.step(1)
+    assert (search.current, search.number, len(search)) == (None, 0, 0)

@@ -1,0 +1,406 @@
+"""The log: following, keeping its place, marks, selection, many messages."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from textual.geometry import Offset
+
+from chat_server.wire.protocol import Action, Message
+from chat_tui.events import (
+    Gap,
+    Joined,
+    MessageArrived,
+    OwnPending,
+    OwnSent,
+    OwnUnconfirmed,
+    PersonJoined,
+    ServerLine,
+)
+from chat_tui.model.entries import EntryKind
+from chat_tui.model.room_log import NEWEST_KEPT, RoomLog
+from chat_tui.ui.widgets.composer import Composer
+from chat_tui.ui.widgets.message_log import MessageLog
+from tests.support.app_harness import Bench, chat
+from tests.support.fake_session import at
+
+
+def log_of(bench: Bench) -> MessageLog:
+    return bench.app.chat.query_one(MessageLog)
+
+
+async def fill(bench: Bench, lines: int) -> None:
+    await bench.hear("bob", *(f"line {number}" for number in range(lines)))
+    await bench.until(lambda: f"line {lines - 1}" in bench.shown(log_of(bench)), "the last line")
+
+
+class TestLooks:
+    async def test_time_author_and_text_stand_in_columns(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "did anyone see the build?")
+            await bench.hear("carol", "looking now " * 6, clock="21:04:00")
+            rows = bench.rows(log_of(bench))
+            assert "Sunday 22 November" in rows[0]
+            assert rows[1].rstrip() == " 21:03     bob  did anyone see the build?"
+            assert rows[2].startswith(" 21:04   carol  looking now looking now")
+            assert rows[3].startswith("                looking now")
+
+    async def test_an_empty_log_says_what_to_do(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, follows=("*",)) as bench:
+            assert "No one has spoken" in bench.shown(log_of(bench))
+        async with chat(tmp_path) as bench:
+            assert "You follow no one here" in bench.shown(log_of(bench))
+        async with chat(tmp_path, here=("alice",)) as bench:
+            assert "You are alone here" in bench.shown(log_of(bench))
+
+    async def test_server_lines_notices_and_errors_are_told_apart_without_colour(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as bench:
+            bench.session.tell(
+                ServerLine("Subscriptions: none", "reply"),
+                ServerLine("No such user: x", "error"),
+                PersonJoined("erin", "lobby"),
+                MessageArrived("lobby", Action("21:03:00", "bob", "waves")),
+                Gap(at("21:00:00"), at("21:02:00")),
+            )
+            await bench.settle()
+            shown = bench.shown(log_of(bench))
+            for row in (
+                "·  Subscriptions: none",
+                "!  No such user: x",
+                "·  erin joined",
+                "*  bob waves",
+                "no connection from 21:00 to 21:02",
+            ):
+                assert row in shown
+
+    async def test_wide_and_combining_characters_keep_the_edge_straight(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear(
+                "日本語", "こんにちは、みなさん。" * 6, "e\u0301\u0302" * 80, "👨‍👩‍👧" * 40
+            )
+            widget = log_of(bench)
+            for y in range(widget.size.height):
+                assert widget.render_line(y).cell_length == widget.scrollable_content_region.width
+
+    async def test_an_author_has_one_colour_and_a_mention_stands_out(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "one", "hey Alice, look", "malice is no mention")
+            widget = log_of(bench)
+            mention = widget.get_component_rich_style("message-log--mention")
+            found = [
+                segment.text
+                for y in range(4)
+                for segment in widget.render_line(y)
+                if segment.style and segment.style.color == mention.color and segment.style.bold
+            ]
+            assert found == ["@", "Alice"]
+
+
+class TestOwnMessages:
+    async def test_they_wait_for_their_echo_in_words(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            bench.session.tell(OwnPending(1, "lobby", "thanks"))
+            await bench.settle()
+            row = bench.rows(log_of(bench))[1]
+            assert row.startswith(" 21:00     you  thanks")
+            assert row.rstrip().endswith("sending…")
+            bench.session.tell(OwnSent(1, "21:00:01"))
+            await bench.settle()
+            assert "sending" not in bench.shown(log_of(bench))
+
+    async def test_the_mark_never_moves_a_row(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            width = log_of(bench).scrollable_content_region.width
+            for length in range(width - 28, width, 3):
+                bench.session.tell(OwnPending(length, "lobby", "x" * length))
+                await bench.settle()
+                before = log_of(bench).virtual_size
+                assert "…" in bench.shown(log_of(bench))
+                bench.session.tell(OwnSent(length))
+                await bench.settle()
+                assert log_of(bench).virtual_size == before
+                assert "…" not in bench.shown(log_of(bench))
+
+    async def test_what_was_not_confirmed_says_so_and_is_sent_again_by_key_and_by_click(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as bench:
+            bench.session.tell(
+                OwnPending(1, "lobby", "one"),
+                OwnPending(2, "lobby", "two"),
+                OwnUnconfirmed(1),
+                OwnUnconfirmed(2),
+            )
+            await bench.settle()
+            shown = bench.shown(log_of(bench))
+            assert shown.count("! not confirmed: it may have arrived.") == 2
+            assert "Ctrl+G" in shown
+            await bench.press("ctrl+g")
+            assert bench.session.told[-1] == ("resend", 0)
+            assert "sent again" in bench.shown(log_of(bench))
+            await bench.click_on("! not confirmed", log_of(bench))
+            assert bench.session.told[-1] == ("resend", 1)
+            await bench.press("ctrl+g")  # nothing is left
+            assert bench.session.told[-1] == ("resend", 1)
+
+
+class TestFollowing:
+    async def test_the_newest_is_in_view(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 100)
+            assert log_of(bench).following
+            assert "line 99" in bench.rows(log_of(bench))[-1]
+
+    async def test_scrolling_up_stops_it_and_counts_what_comes(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 100)
+            await bench.press("pageup")
+            before = [row[:-1] for row in bench.rows(log_of(bench))[:-1]]
+            await bench.hear("carol", "one", "two", "three")
+            assert [row[:-1] for row in bench.rows(log_of(bench))[:-1]] == before
+            assert "3 new below" in bench.rows(log_of(bench))[-1]
+            bench.session.tell(PersonJoined("erin", "lobby"))
+            await bench.settle()
+            assert log_of(bench).new_below == 3
+            await bench.press("end")
+            assert log_of(bench).following
+            assert "new below" not in bench.shown(log_of(bench))
+
+    async def test_a_rule_stands_above_what_was_not_seen(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 30)
+            await bench.press("pageup")
+            await bench.hear("carol", "unseen", "also unseen")
+            await bench.press("end")
+            rows = bench.rows(log_of(bench))
+            assert sum("─ new since 21:00 ─" in row for row in rows) == 1
+            assert "─ new since 21:00 ─" in rows[-3]
+            bench.session.tell(OwnPending(1, "lobby", "seen"))
+            await bench.settle()
+            assert "─ new since 21:00 ─" not in bench.shown(log_of(bench))
+
+    async def test_a_rule_stands_above_what_came_while_the_window_was_behind(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("carol", "seen")
+            bench.app.app_focus = False
+            await bench.hear("carol", "unseen")
+            assert "─ new since 21:00 ─" in bench.shown(log_of(bench))
+
+    async def test_the_rule_moves_on_each_time_one_looks_away(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            widget = log_of(bench)
+            for text in ("first", "second"):
+                bench.app.app_focus = False
+                await bench.hear("carol", text)
+                bench.app.app_focus = True
+                await bench.settle()
+                await bench.hear("carol", "seen")
+                rows = bench.rows(widget)
+                (rule,) = (row for row in range(len(rows)) if "─ new since 21:00 ─" in rows[row])
+                assert text in rows[rule + 1]
+
+    async def test_the_rule_stands_above_what_came_to_a_place_that_one_had_left(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("carol", "seen")
+            bench.session.tell(Joined("dev"))
+            await bench.settle()
+            bench.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "unseen")))
+            bench.session.tell(Joined("lobby"))
+            await bench.settle()
+            rows = bench.rows(log_of(bench))
+            assert "seen" in rows[1]
+            assert "─ new since 21:00 ─" in rows[2]
+            assert "unseen" in rows[3]
+            assert "you were elsewhere from 21:00 to 21:00" in rows[4]
+
+    async def test_a_click_on_the_label_goes_back(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 100)
+            await bench.press("pageup")
+            await bench.hear("carol", "one")
+            await bench.click_on("1 new below", log_of(bench))
+            assert log_of(bench).following
+
+    async def test_what_one_says_oneself_is_always_seen(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 100)
+            await bench.press("pageup", "h", "i", "enter")
+            assert log_of(bench).following
+
+    async def test_another_size_keeps_the_top_message(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(120, 24)) as bench:
+            await bench.hear("bob", *(f"{number} " + "words " * 40 for number in range(300)))
+            widget = log_of(bench)
+            await bench.press(*["pageup"] * 20)
+            top = widget.top_entry
+            assert top is not None
+            for size in ((70, 24), (40, 12), (300, 100), (58, 20), (120, 24)):
+                await bench.pilot.resize_terminal(*size)
+                await bench.settle()
+                assert widget.top_entry == top
+
+    async def test_another_size_keeps_following(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 100)
+            for size in ((58, 20), (140, 40), (40, 11), (100, 24)):
+                await bench.pilot.resize_terminal(*size)
+                await bench.settle()
+                assert "line 99" in bench.rows(log_of(bench))[-1]
+            composer = bench.app.chat.query_one(Composer)
+            composer.text = "a\nb\nc\nd"
+            await bench.settle()
+            assert "line 99" in bench.rows(log_of(bench))[-1]
+
+    async def test_an_hour_of_others_names_does_not_move_the_view(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await fill(bench, 60)
+            await bench.press("pageup")
+            top = log_of(bench).top_entry
+            await bench.hear("a-much-longer-name", "hello")
+            assert log_of(bench).top_entry == top
+
+
+class TestManyMessages:
+    async def test_the_newest_ten_thousand_are_kept(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            widget = log_of(bench)
+            log = bench.model.log
+            for number in range(NEWEST_KEPT + 1500):
+                log.append(EntryKind.MESSAGE, at("21:00:00"), f"line {number}", author="bob")
+                if number % 500 == 0:
+                    widget.show(log, None, "")
+            widget.show(log, None, "")
+            await bench.until(lambda: "line 11499" in bench.shown(widget))
+            assert widget.virtual_size.height == NEWEST_KEPT + 1  # and the rule of the day
+            widget.scroll_home(animate=False)
+            await bench.until(lambda: "line 1500" in bench.shown(widget))
+
+    async def test_forgetting_the_oldest_does_not_move_what_is_read(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            widget = log_of(bench)
+            log = RoomLog(newest_kept=200)
+
+            def say(count: int) -> None:
+                for _ in range(count):
+                    text = f"line {log.end}"
+                    log.append(EntryKind.MESSAGE, at("21:00:00"), text, author="bob")
+                widget.show(log, None, "")
+
+            say(200)
+            await bench.settle()
+            await bench.press("pageup", "pageup")
+            top = widget.top_entry
+            assert top is not None
+            selected = await select_row(bench, 3)
+            for _ in range(10):
+                say(10)
+                await bench.settle()
+            assert widget.top_entry == top
+            assert bench.app.chat.get_selected_text() == selected
+            say(100)  # and now that message itself is gone
+            await bench.settle()
+            assert widget.top_entry == log.first
+            assert not bench.app.chat.get_selected_text()
+
+    async def test_a_flood_is_taken_in_quickly(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            widget = log_of(bench)
+            log = bench.model.log
+            begun = time.perf_counter()
+            for batch in range(100):
+                for number in range(100):
+                    text = f"{batch} {number} " + "words " * 15
+                    when = at("21:00:00") + timedelta(seconds=batch)
+                    log.append(EntryKind.MESSAGE, when, text, author="bob")
+                widget.show(log, None, "")
+            assert time.perf_counter() - begun < 5.0  # measured: 0.35 s
+
+
+async def select_row(bench: Bench, row: int) -> str | None:
+    """Drag over the text of a row; what is selected then."""
+    region = log_of(bench).region
+    await bench.pilot.mouse_down(offset=Offset(region.x + 15, region.y + row))
+    await bench.pilot.hover(offset=Offset(region.x + 50, region.y + row))
+    await bench.pilot.mouse_up(offset=Offset(region.x + 50, region.y + row))
+    await bench.settle()
+    return bench.app.chat.get_selected_text()
+
+
+class TestSelection:
+    async def test_a_drag_over_wrapped_rows_gives_the_message_as_it_was(
+        self, tmp_path: Path
+    ) -> None:
+        text = "the flaky test is back, the one with the clock that nobody wants to touch"
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", text)
+            region = log_of(bench).region
+            await bench.pilot.mouse_down(offset=Offset(region.x + 15, region.y + 1))
+            await bench.pilot.hover(offset=Offset(region.x + 55, region.y + 2))
+            await bench.pilot.mouse_up(offset=Offset(region.x + 55, region.y + 2))
+            await bench.settle()
+            selected = bench.app.chat.get_selected_text()
+            assert selected is not None
+            assert selected in text
+            assert len(selected) > 50
+
+    async def test_several_messages_come_with_who_said_them(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "one", "two")
+            await bench.hear("carol", "three", clock="21:04:00")
+            region = log_of(bench).region
+            await bench.pilot.mouse_down(offset=Offset(region.x + 1, region.y + 1))
+            await bench.pilot.hover(offset=Offset(region.x + 50, region.y + 3))
+            await bench.pilot.mouse_up(offset=Offset(region.x + 50, region.y + 3))
+            await bench.settle()
+            assert bench.app.chat.get_selected_text() == (
+                "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
+            )
+            await bench.press("ctrl+c")
+            assert bench.app.clipboard == "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
+
+    async def test_a_drag_out_of_the_log_takes_nothing_from_beside_it(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", *(f"line {number}" for number in range(100)))
+            region = log_of(bench).region
+            await bench.pilot.mouse_down(offset=Offset(region.x + 1, region.bottom - 3))
+            await bench.pilot.hover(offset=Offset(region.right + 8, region.bottom - 2))
+            await bench.pilot.mouse_up(offset=Offset(region.right + 8, region.bottom - 2))
+            await bench.settle()
+            expected = [f"21:03 bob: line {number}" for number in (97, 98, 99)]
+            assert bench.app.chat.get_selected_text() == "\n".join(expected)
+            await bench.hear("bob", "one more")
+            assert bench.app.chat.get_selected_text() == "\n".join(expected)
+
+    async def test_what_is_selected_can_be_read(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "one and only")
+            widget = log_of(bench)
+            usual = {segment.text.strip(): segment.style for segment in widget.render_line(1)}
+            await bench.click_on("only", widget, times=2)
+            style = next(s.style for s in widget.render_line(1) if s.text == "one and only")
+            before = usual["one and only"]
+            assert style
+            assert before
+            assert style.color == before.color
+            assert style.bgcolor != before.bgcolor
+
+    async def test_a_double_click_takes_one_message(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "one and only", "two")
+            await bench.click_on("only", log_of(bench), times=2)
+            assert bench.app.chat.get_selected_text() == "one and only"
+
+    async def test_typing_goes_to_the_composer_after_a_selection(self, tmp_path: Path) -> None:
+        async with chat(tmp_path) as bench:
+            await bench.hear("bob", "one and only")
+            await bench.click_on("only", log_of(bench))
+            await bench.press("h", "i")
+            assert bench.app.chat.query_one(Composer).text == "hi"

@@ -1,0 +1,136 @@
+"""The status bar: words for every state, and what is left out first."""
+
+from pathlib import Path
+
+import pytest
+
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    OwnPending,
+    OwnSent,
+    OwnUnconfirmed,
+    RoundTrip,
+)
+from chat_tui.ui.widgets.status_bar import Standing, StatusBar
+from tests.support.app_harness import chat
+from tests.support.fake_session import at
+
+
+async def test_it_tells_state_user_server_room_members_round_trip_and_that_all_can_read_it(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(RoundTrip(0.0031))
+        await bench.settle()
+        bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+        assert bar.rstrip().split("   ") == [
+            " ● connected",
+            "alice@127.0.0.1:9000",
+            "lobby, 4 here",
+            "3 ms",
+            "unencrypted",
+        ]
+        bench.session.tell(RoundTrip(0.0003))
+        await bench.settle()
+        assert "<1 ms" in bench.shown()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (ConnectionState.OFFLINE, "○ signed out"),
+        (ConnectionState.CONNECTING, "◌ connecting"),
+        (ConnectionState.ONLINE, "● connected"),
+        (ConnectionState.WAITING, "✕ connection lost"),
+        (ConnectionState.RETRYING, "◌ reconnecting"),
+    ],
+)
+async def test_every_state_has_a_word_and_a_sign(
+    tmp_path: Path, state: ConnectionState, words: str
+) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(ConnectionChanged(state))
+        await bench.settle()
+        assert words in bench.shown(bench.app.chat.query_one(StatusBar))
+
+
+async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bench.session.tell(RoundTrip(0.003), OwnPending(1, "lobby", "x"), OwnUnconfirmed(1))
+        for width in range(100, 12, -7):
+            await bench.pilot.resize_terminal(width, 24)
+            await bench.settle()
+            bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+            assert bar.startswith(" ●")
+            for part in bar.strip().split("   "):
+                assert part.strip() in {
+                    "●",
+                    "● connected",
+                    "! 1 not confirmed",
+                    "alice@127.0.0.1:9000",
+                    "alice",
+                    "lobby",
+                    "lobby, 4 here",
+                    "3 ms",
+                    "unencrypted",
+                }
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("mouse", [False, True])
+@pytest.mark.parametrize("unconfirmed", [0, 1, 12])
+@pytest.mark.parametrize("sending", [0, 3])
+@pytest.mark.parametrize("room", ["dev", "a-room-whose-name-takes-32-signs"])
+async def test_whether_it_is_encrypted_is_said_in_the_smallest_window(
+    tmp_path: Path, *, encrypted: bool, mouse: bool, unconfirmed: int, sending: int, room: str
+) -> None:
+    bar = StatusBar()
+    bar._standing = Standing(
+        ConnectionState.ONLINE,
+        "alice",
+        "chat.example.org:9001",
+        room,
+        0.003,
+        encrypted,
+        4,
+        sending,
+        unconfirmed,
+    )
+    bar._mouse_off = not mouse
+    lines = [line.plain for line in bar._from_long_to_short()]
+    widths = [len(line) for line in lines]
+    assert min(widths) <= 16
+    for width in range(16, 121):
+        shown = next(line for line in lines if len(line) <= width)
+        assert shown.split("   ")[-1] == ("encrypted" if encrypted else "unencrypted")
+        if width >= 40 and unconfirmed:
+            assert f"! {unconfirmed} not confirmed" in shown
+
+
+async def test_while_the_connection_is_lost_what_was_said_goes_before_the_mouse(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path, (40, 12)) as bench:
+        bench.session.tell(
+            OwnPending(1, "lobby", "x"),
+            OwnUnconfirmed(1),
+            ConnectionChanged(ConnectionState.WAITING, "cut", 4.0),
+        )
+        await bench.press("f7")
+        bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+        assert bar.rstrip() == " ✕ connection lost   ! 1 not confirmed"
+
+
+async def test_what_the_server_takes_its_time_with_is_counted(tmp_path: Path) -> None:
+    async with chat(tmp_path) as bench:
+        bar = bench.app.chat.query_one(StatusBar)
+        clock = [at("21:00:00")]
+        bench.model.now = lambda: clock[0]
+        bench.session.tell(OwnPending(1, "lobby", "x"), OwnPending(2, "dev", "y"))
+        await bench.settle()
+        assert "sending" not in bench.shown(bar)
+        clock[0] = at("21:00:01")
+        await bench.until(lambda: "… 2 sending" in bench.shown(bar))
+        bench.session.tell(OwnSent(1), OwnUnconfirmed(2))
+        await bench.until(lambda: "sending" not in bench.shown(bar))

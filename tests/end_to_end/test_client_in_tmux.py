@@ -1,0 +1,141 @@
+"""The client in a real terminal: tmux shows what a person would see."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.demo import DEMO_PASSWORD
+from tests.support.server_program import ServerProgram
+from tests.support.wire_client import WireClient
+
+PATIENCE = 20.0
+
+
+class Terminal:
+    """A tmux server of its own with one window, in which a shell runs one command."""
+
+    def __init__(
+        self, tmux: list[str], folder: Path, command: list[str], size: tuple[int, int]
+    ) -> None:
+        self._tmux = tmux
+        width, height = size
+        environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "TERM": "screen"}
+        script = f"{shlex.join(command)}; echo exit status $?; cat"
+        subprocess.run(
+            [
+                *(*self._tmux, "new-session", "-d", "-x", str(width), "-y", str(height)),
+                *("/bin/sh", "-c", script),
+            ],
+            check=True,
+            cwd=folder,
+            env=environment,
+        )
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, or type words, as tmux understands them."""
+        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
+
+    def screen(self) -> str:
+        """What is on the screen."""
+        shown = subprocess.run(
+            [*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
+        )
+        return shown.stdout
+
+    def until(self, pattern: str) -> str:
+        """Wait for the screen to show something; give the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, screen := self.screen()):
+            assert time.monotonic() < deadline, f"never saw {pattern!r} on\n{screen}"
+            threading.Event().wait(0.05)
+        return screen
+
+    def close(self) -> None:
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
+
+
+OpenTerminal = Callable[..., Terminal]
+
+
+@pytest.fixture
+def open_terminal(
+    tmp_path: Path, short_folder: Path, require_program: Callable[[str], Path]
+) -> Iterator[OpenTerminal]:
+    tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(short_folder / "tmux")]
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, size: tuple[int, int] = (100, 30)) -> Terminal:
+        command = [sys.executable, "-m", "chat_tui", *arguments]
+        opened.append(Terminal(tmux, tmp_path, command, size))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)])
+def test_sign_in_talk_and_leave_a_clean_terminal(
+    server_program: ServerProgram, open_terminal: OpenTerminal, size: tuple[int, int]
+) -> None:
+    terminal = open_terminal(f"127.0.0.1:{server_program.port}", "--user", "alice", size=size)
+    terminal.until("Follow everyone here")
+    terminal.keys(DEMO_PASSWORD, "Enter")
+    terminal.until(r"● connected")
+    with WireClient("127.0.0.1", server_program.port) as bob:
+        bob.send(f"LOGIN bob {DEMO_PASSWORD}", "/subscribe *", "did anyone see the build?")
+        terminal.until(r"bob +did anyone see the build\?")
+        terminal.keys("yes, it is red again", "Enter")
+        while (line := bob.read_line()) is not None and "alice: yes, it is red again" not in line:
+            pass
+        terminal.until(r"you +yes, it is red again")
+        terminal.keys("C-q")
+        shown = terminal.until("exit status 0")
+        assert "connected" not in shown
+        assert DEMO_PASSWORD not in shown
+
+
+def test_the_server_dies_and_the_client_comes_back(
+    server_program: ServerProgram, open_terminal: OpenTerminal
+) -> None:
+    terminal = open_terminal(f"127.0.0.1:{server_program.port}", "--user", "alice")
+    terminal.until("Follow everyone here")
+    terminal.keys(DEMO_PASSWORD, "Enter")
+    terminal.until(r"● connected")
+    server_program.kill()
+    terminal.until(r"next try in \d+ s")
+    server_program.start()
+    terminal.keys("C-r")
+    terminal.until(r"● connected")
+    terminal.keys("C-q")
+    terminal.until("exit status 0")
+
+
+def test_hostile_text_does_not_reach_the_terminal(
+    server_program: ServerProgram, open_terminal: OpenTerminal
+) -> None:
+    terminal = open_terminal(f"127.0.0.1:{server_program.port}", "--user", "alice")
+    terminal.until("Follow everyone here")
+    terminal.keys(DEMO_PASSWORD, "Enter")
+    terminal.until(r"● connected")
+    with WireClient("127.0.0.1", server_program.port) as bob:
+        bob.send(
+            f"LOGIN bob {DEMO_PASSWORD}",
+            "[@click=app.quit]click[/] [/] [red]red \x1b[2J\x1b]0;owned\x07 \x9b2J end",
+            "still here",
+        )
+        shown = terminal.until("still here")
+        assert "[@click=app.quit]click[/] [/] [red]red" in shown
+        assert "● connected" in shown
+        terminal.keys("C-q")
+        terminal.until("exit status 0")

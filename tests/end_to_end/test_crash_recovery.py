@@ -1,0 +1,105 @@
+"""The server dies, the client dies: what was typed is there, and is sent when somebody says so."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.demo import DEMO_PASSWORD
+from tests.client.ui.terminal.test_hangup import Terminal
+from tests.support.server_program import ServerProgram
+from tests.support.wire_client import WireClient
+
+OpenTerminal = Callable[[], Terminal]
+
+
+@pytest.fixture
+def sign_in(server_program: ServerProgram, tmp_path: Path) -> Iterator[OpenTerminal]:
+    opened: list[Terminal] = []
+
+    def start() -> Terminal:
+        address = f"127.0.0.1:{server_program.port}"
+        command = [sys.executable, "-m", "chat_tui", address, "--user", "alice"]
+        terminal = Terminal(command, tmp_path)
+        opened.append(terminal)
+        terminal.until(b"Follow everyone here")
+        terminal.press(DEMO_PASSWORD.encode() + b"\r")
+        terminal.until("● connected".encode())
+        return terminal
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+def until(condition: Callable[[], object], terminal: Terminal) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        terminal.read(0.02)
+
+
+def kept_in(folder: Path) -> str:
+    """What the client has written for the lobby."""
+    return "".join(path.read_text() for path in folder.rglob("lobby-*.json"))
+
+
+def test_a_client_that_is_killed_has_kept_the_draft(sign_in: OpenTerminal, tmp_path: Path) -> None:
+    terminal = sign_in()
+    terminal.press(b"half a line")
+    until(lambda: "half a line" in kept_in(tmp_path), terminal)
+    terminal.press(b", and more")
+    terminal.process.kill()
+    terminal.close()
+    again = sign_in()
+    again.until(b"half a line")
+    again.press(b" in the last moment\x11")  # leaving at once
+    assert again.wait() == 0
+    once_more = sign_in()
+    once_more.until(b"half a line in the last moment")
+
+
+def test_what_was_said_to_a_server_that_died_is_sent_again_by_a_key_only(
+    server_program: ServerProgram, sign_in: OpenTerminal, tmp_path: Path
+) -> None:
+    terminal = sign_in()
+    server_program.process.send_signal(signal.SIGSTOP)
+    terminal.press(b"maybe\r")
+    terminal.until("sending…".encode())
+    server_program.kill()
+    terminal.until(b"next try in")
+    terminal.press(b"typed while away\r")
+    terminal.until(b"your text stays here")
+    terminal.until(b"not confirmed")
+    until(lambda: "maybe" in (kept := kept_in(tmp_path)) and "while away" in kept, terminal)
+    terminal.process.kill()
+    terminal.close()
+    server_program.start()
+
+    again = sign_in()
+    again.until(b"typed while away")
+    again.until(b"may have arrived")
+    with WireClient("127.0.0.1", server_program.port) as bob:
+        bob.send(f"LOGIN bob {DEMO_PASSWORD}", "/subscribe *", "/rooms")
+        heard: list[str] = []
+
+        def read_until(words: str) -> None:
+            while words not in (heard or [""])[-1]:
+                line = bob.read_line()
+                assert line is not None
+                heard.append(line)
+
+        read_until("Active rooms")
+        again.press(b"\x07")  # Ctrl+G
+        reading = threading.Thread(target=read_until, args=("alice: maybe",))
+        reading.start()
+        until(lambda: not reading.is_alive(), again)
+        again.press(b"\r")
+        read_until("alice: typed while away")
+    assert sum("alice: " in line for line in heard) == 2

@@ -1,0 +1,218 @@
+"""The client without a screen as a shell sees it: streams, signals, exit codes, a real server."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from chat_server.accounts.demo import DEMO_PASSWORD
+from chat_tui.storage.state import ClientState
+from tests.support.server_program import ServerProgram
+
+PATIENCE = 20.0
+
+
+class Shell:
+    """Starts the client as a script does, with a home of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home
+        self.port = port
+        self._environment = {
+            **os.environ,
+            "HOME": str(home),
+            "XDG_STATE_HOME": str(home / "state"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "LOBBY_PASSWORD": DEMO_PASSWORD,
+        }
+
+    def run(
+        self,
+        user: str,
+        *arguments: str,
+        typed: str = "",
+        before: Sequence[str] = (),
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end; `before` are words before its own."""
+        return subprocess.run(
+            [*before, *self._command(user, *arguments)],
+            env={**self._environment, **environment},
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    @contextmanager
+    def running(self, user: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """While it runs."""
+        with subprocess.Popen(
+            self._command(user, *arguments),
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def _command(self, user: str, *arguments: str) -> list[str]:
+        """`user`: empty where the arguments say who signs in, and where."""
+        who = ["--server", f"127.0.0.1:{self.port}", "--user", user] if user else []
+        return [sys.executable, "-m", "chat_tui", *who, *arguments]
+
+
+@pytest.fixture
+def shell(tmp_path: Path, server_program: ServerProgram) -> Shell:
+    return Shell(tmp_path, server_program.port)
+
+
+def line_of(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline()
+
+
+def said(stream: IO[str] | None) -> str:
+    """The next line, without its time."""
+    return line_of(stream).partition("] ")[2].rstrip("\n")
+
+
+def test_scripts_talk_to_each_other(shell: Shell, server_program: ServerProgram) -> None:
+    with shell.running("bob", "--tail", "ops", "--from", "alice", "--from", "carol") as tail:
+        assert tail.stdout is not None
+        # Nobody is told when bob's subscriptions stand: say it until it is heard.
+        for _ in range(20):
+            assert shell.run("alice", "--send", "ops", "are you there?").returncode == 0
+            if select.select([tail.stdout.fileno()], [], [], 0.2)[0]:
+                break
+        first = line_of(tail.stdout)
+        assert first.endswith("] alice: are you there?\n")
+        assert shell.run("DPS", "--send", "ops", "not for bob").returncode == 0
+        several = shell.run("carol", "--send", "ops", typed="one\n\n/join nowhere\n  three")
+        assert (several.returncode, several.stdout, several.stderr) == (0, "", "")
+        heard = [said(tail.stdout)]
+        while heard[-1] != "carol:   three":
+            heard.append(said(tail.stdout))
+        assert [line for line in heard if not line.startswith("alice")] == [
+            "carol: one",
+            "carol: /join nowhere",
+            "carol:   three",
+        ]
+        tail.send_signal(signal.SIGINT)
+        assert tail.wait(PATIENCE) == 130
+        assert "Traceback" not in line_of(tail.stderr)
+
+
+def test_a_tail_ends_when_nobody_reads_it_any_more(shell: Shell) -> None:
+    with shell.running("bob", "--tail", "ops") as tail:
+        assert tail.stdout is not None
+        tail.stdout.close()
+        assert tail.wait(PATIENCE) == 0
+        assert line_of(tail.stderr) == ""
+
+
+def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
+    refused = shell.run("alice", "--send", "ops", "hello", LOBBY_PASSWORD="wrong")
+    assert refused.returncode == 3
+    assert "Authentication failed" in refused.stderr
+    assert "wrong" not in refused.stderr
+    nobody = Shell(shell.home, 1).run("alice", "--send", "ops", "hello")
+    assert nobody.returncode == 4
+    assert nobody.stderr.count("\n") == 1
+    assert nobody.stdout == ""
+
+
+@pytest.mark.parametrize("errand", ["--send", "--tail"])
+def test_a_script_that_names_no_server_takes_its_password_nowhere(
+    shell: Shell, errand: str
+) -> None:
+    state = shell.home / "state" / "lobby-chat"
+    ClientState(state).signed_in("127.0.0.1", shell.port, "alice", True)
+    asked = shell.run("", errand, "ops")
+    assert asked.returncode == 2
+    assert asked.stderr.startswith("chat-tui: which server? Add --server HOST[:PORT], or --prof")
+
+
+def test_a_script_names_a_profile_and_holds_no_password(shell: Shell) -> None:
+    file = shell.home / "config" / "lobby-chat" / "config.toml"
+    file.parent.mkdir(parents=True)
+    work = f'server = "127.0.0.1:{shell.port}"\nuser = "alice"\npassword_env = "BOT_PASSWORD"\n'
+    file.write_text(f'log_folder = "{shell.home}/logs"\n[profiles.work]\n{work}')
+    secret = {"BOT_PASSWORD": DEMO_PASSWORD, "LOBBY_PASSWORD": "wrong"}
+    sent = shell.run("", "--profile", "work", "--send", "ops", "hello", **secret)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    talked = shell.run("", "--plain", typed="hello", **secret)  # the only one there is
+    assert talked.returncode == 0
+    assert [log.read_text()[20:] for log in shell.home.glob("logs/*/*")] == [
+        "lobby <alice> hello\n"
+    ]
+    with file.open("a") as more:
+        more.write(f"[profiles.home]\n{work}")
+    for arguments, words in [
+        (["--send", "ops", "hello"], "which profile? Add --profile and one of: work, home"),
+        (["--profile", "wrok", "--send", "ops", "hello"], "there are: work, home"),
+        (["--profile", "work", "--user", "bob", "--plain"], "--profile names server and user"),
+        (["--profile", "work", "--plain"], "the environment has no BOT_PASSWORD"),
+    ]:
+        done = shell.run("", *arguments)
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
+@pytest.mark.parametrize(("redirected", "code"), [("<&-", 0), (">&-", 0), (">/dev/full", 1)])
+def test_streams_that_are_closed_or_full(shell: Shell, redirected: str, code: int) -> None:
+    again = ["sh", "-c", f'exec "$0" "$@" {redirected}']
+    done = shell.run("alice", "--plain", typed="hello\n", before=again)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--send", "a/b", "text"],
+        ["--send", "ops", "two", "texts"],
+        ["--plain", "--tail", "ops"],
+        ["--from", "alice"],
+        ["--send", "ops", "--room", "dev", "text"],
+    ],
+    ids=" ".join,
+)
+def test_what_can_not_be_is_told_in_one_line(arguments: list[str], tmp_path: Path) -> None:
+    done = Shell(tmp_path, 1).run("alice", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("chat-tui: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_talk_through_pipes(shell: Shell) -> None:
+    typed = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
+    typed += "/join dev\nin dev now\n"
+    done = shell.run("alice", "--plain", typed=typed)
+    lines = [line.partition("] ")[2] or line for line in done.stdout.splitlines()]
+    assert lines == [
+        "alice (you): hello",
+        "-- In room 'lobby': alice",
+        "* alice (you) waves",
+        "!! Not delivered: carol is offline or not subscribed to you",
+        "-- Joined room 'dev'",
+        "alice (you): in dev now",
+        "-- Goodbye",
+    ]
+    assert "a space before /join" in done.stderr
+    assert "/subscribe bob" in done.stderr
+    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # why, the talk has told
+    assert done.returncode == 1  # not all that was typed was sent

@@ -1,0 +1,103 @@
+"""Section 2 of the contract: who is let in at the door."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from chat_server.addresses import parse_network
+from chat_server.wire import replies
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
+from tests.support.wire_client import PATIENCE, WireClient
+
+PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
+REFUSED = "[ERROR] Too many connections from your address; try again later"
+
+
+def knock(server: RunningServer, times: int) -> None:
+    """Connect and hang up without a login; returns when the server has noticed."""
+    before = server.server.client_count
+    for _ in range(times):
+        client = server.connect()
+        client.expect(PROMPT)
+        client.close()
+    until(lambda: server.server.client_count == before, "they are gone")
+
+
+def test_who_connects_and_never_logs_in_is_shut_out_and_sessions_are_untouched(
+    start_server: StartServer,
+) -> None:
+    server = start_server(limit_loopback_without_login=True)
+    alice = server.log_in("alice")
+    knock(server, 32)
+    refused = server.connect()
+    refused.send("LOGIN bob pw-of-bob")  # unread by the server: must not reset the line away
+    refused.expect(REFUSED)
+    refused.expect_end()
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+
+
+def test_the_default_is_thirty_two(start_server: StartServer) -> None:
+    server = start_server(limit_loopback_without_login=True)
+    knock(server, 31)
+    server.log_in("alice")
+
+
+def test_a_class_behind_one_address_comes_back_as_often_as_it_likes(
+    start_server: StartServer,
+) -> None:
+    server = start_server(limit_loopback_without_login=True, connections_without_login=2)
+    for _ in range(6):
+        # All are there at once before the first of them logs in, as after a restart.
+        clients = {name: server.connect() for name in ("alice", "bob", "carol", "dave", "DPS")}
+        for client in clients.values():
+            client.expect(PROMPT)
+        for name, client in clients.items():
+            client.send(f"LOGIN {name} pw-of-{name}")
+            client.expect("[SERVER] Login successful")
+        for client in clients.values():
+            client.close()
+    server.log_in("alice")
+
+
+def test_a_refused_connection_does_not_count(start_server: StartServer) -> None:
+    server = start_server(
+        limit_loopback_without_login=True,
+        connections_without_login=1,
+        connections_without_login_window=0.5,
+    )
+    knock(server, 1)
+    refused = 0
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with WireClient("127.0.0.1", server.port) as client:
+            if client.read_line() == PROMPT:
+                break
+            refused += 1
+        assert time.monotonic() < deadline, "who knocks again and again is never let in"
+    assert refused
+    # However many they were, the log has one line of them.
+    assert server.log.getvalue().count("[!] Refused ") == 1
+    assert "did not log in" in server.log.getvalue()
+
+
+@pytest.mark.parametrize("settings", [{}, {"trusted": (parse_network("127.0.0.0/8"),)}])
+def test_loopback_and_trusted_networks_are_exempt_but_not_from_the_throttle(
+    start_server: StartServer, settings: dict[str, object]
+) -> None:
+    if settings:
+        settings = {**settings, "limit_loopback": True, "limit_loopback_without_login": True}
+    server = start_server(
+        connections_without_login=1, max_connections_per_ip=1, login_failures=2, **settings
+    )
+    knock(server, 3)
+    for _ in range(2):
+        client = server.connect()
+        client.send("LOGIN alice wrong")
+        client.expect(PROMPT, "[ERROR] Authentication failed")
+    client = server.connect()
+    client.send("LOGIN alice pw-of-alice")
+    client.expect(PROMPT)
+    client.expect_match(r"\[ERROR\] Too many failed logins; try again in \d+ s")

@@ -1,0 +1,41 @@
+"""The allowance of lines, with a clock that the test moves."""
+
+import pytest
+
+from chat_server.access.token_bucket import TokenBucket
+from tests.support.fake_clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_bucket_is_full_at_the_start_and_then_makes_wait(clock: Clock) -> None:
+    bucket = TokenBucket(10, 3, clock)
+    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert bucket.take() == pytest.approx(0.1)
+
+
+def test_bucket_takes_the_token_in_any_case(clock: Clock) -> None:
+    bucket = TokenBucket(10, 1, clock)
+    bucket.take()
+    assert [bucket.take() for _ in range(3)] == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_bucket_lets_through_exactly_its_rate_to_one_who_waits(clock: Clock) -> None:
+    bucket = TokenBucket(10, 20, clock)
+    for _ in range(120):
+        clock.now += bucket.take()
+    assert clock.now == pytest.approx(1000 + (120 - 20) / 10)
+
+
+def test_bucket_never_holds_more_than_its_burst(clock: Clock) -> None:
+    bucket = TokenBucket(10, 2, clock)
+    clock.now += 3600
+    assert [bucket.take() for _ in range(3)] == pytest.approx([0.0, 0.0, 0.1])
+
+
+def test_bucket_of_rate_zero_has_no_limit(clock: Clock) -> None:
+    bucket = TokenBucket(0, 1, clock)
+    assert {bucket.take() for _ in range(1000)} == {0.0}

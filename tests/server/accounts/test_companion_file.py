@@ -1,0 +1,256 @@
+"""The companion of the users file: what it says, and what earlier servers make of the two."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat_server.accounts import file_reader as users_file
+from chat_server.accounts.file_editor import (
+    add_account,
+    disable_account,
+    enable_account,
+    remove_account,
+    rename_account,
+    set_hash,
+)
+from chat_server.accounts.file_format import UsersFileError
+from chat_server.accounts.file_reader import companion, read_accounts
+from chat_server.accounts.hash_pool import hash_password
+from chat_server.wire.protocol import canonical_name
+
+HASH = hash_password("password123", cost=4)
+OTHER = hash_password("password456", cost=5)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "users.json"
+
+
+def put(file: Path, accounts: dict[str, str], **tables: object) -> None:
+    file.write_text(json.dumps(accounts))
+    if tables:
+        companion(file).write_text(json.dumps(tables))
+
+
+def as_earlier_servers_read(file: Path) -> dict[str, str]:
+    """The accounts that may log in, by the rule of the servers that knew the users file alone."""
+    parsed = json.loads(file.read_text("utf-8"))
+    assert isinstance(parsed, dict)
+    for name, hashed in parsed.items():
+        assert canonical_name(name) == name
+        assert isinstance(hashed, str)
+        assert re.fullmatch(
+            r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$"
+            r"[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]",
+            hashed,
+        )
+    return parsed
+
+
+def complaint(file: Path) -> str:
+    with pytest.raises(UsersFileError) as caught:
+        read_accounts(file)
+    text = str(caught.value)
+    assert text.isprintable()
+    assert text.startswith(f"{companion(file)}: ")
+    return text.removeprefix(f"{companion(file)}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("users.json", "users.more.json"),
+        ("accounts", "accounts.more"),
+        ("a.b.json", "a.b.more.json"),
+    ],
+)
+def test_it_stands_beside_the_users_file(tmp_path: Path, name: str, beside: str) -> None:
+    assert companion(tmp_path / name) == tmp_path / beside
+
+
+def test_it_stands_beside_what_a_symlink_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "users.json").symlink_to(tmp_path / "elsewhere" / "accounts.json")
+    assert companion(tmp_path / "users.json") == tmp_path / "elsewhere" / "accounts.more.json"
+
+
+def test_disabled_accounts_stand_apart(file: Path) -> None:
+    put(
+        file,
+        {"alice": HASH},
+        disabled={"e\u0301ric": OTHER},
+        created={"alice": "2026-11-26T09:30:00Z"},
+    )
+    accounts = read_accounts(file)
+    assert dict(accounts) == {"alice": HASH}
+    assert accounts.disabled == {"\u00e9ric": OTHER}
+    assert accounts.created == {"alice": "2026-11-26T09:30:00Z"}
+    assert dict(accounts.everyone) == {"alice": HASH, "\u00e9ric": OTHER}
+    assert accounts.highest_cost == 5, "a disabled one costs what an unknown one does"
+
+
+def test_a_line_in_both_files_is_disabled_and_the_users_file_has_its_hash(file: Path) -> None:
+    put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
+    accounts = read_accounts(file)
+    assert dict(accounts) == {"alice": HASH}
+    assert accounts.disabled == {"eve": OTHER}
+
+
+def test_the_next_change_takes_such_a_line_out_of_the_users_file(file: Path) -> None:
+    put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
+    add_account(file, "bob", HASH)
+    assert as_earlier_servers_read(file) == {"alice": HASH, "bob": HASH}
+    assert read_accounts(file).disabled == {"eve": OTHER}
+
+
+def test_without_its_companion_a_disabled_account_is_a_removed_one(file: Path) -> None:
+    put(file, {"alice": HASH}, disabled={"eve": HASH})
+    companion(file).unlink()
+    assert dict(read_accounts(file).everyone) == {"alice": HASH}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty; delete it"),
+        ("[]", "line 1 column 1: a list where an object {"),
+        ("{", "line 1 column 2: not JSON"),
+        ('{"enabled": {}}', '\'enabled\': is neither "disabled" nor "created"; remove it'),
+        ('{"created": {}, "created": {}}', "'created': is there twice; remove it"),
+        ('{"disabled": ["eve"]}', "'disabled': a list where an object belongs; correct it"),
+        (
+            '{"disabled": {"eve": true}}',
+            "account 'eve': true or false where its bcrypt hash belongs; correct or remove that",
+        ),
+        ('{"disabled": {"a b": "x"}}', "account 'a b': a name is 1 to 32 letters"),
+        ('{"disabled": {"eve": "x"}}', "account 'eve': its value is no bcrypt hash"),
+        ('{"created": {"eve": "yesterday"}}', "account 'eve': no time such as"),
+        ('{"created": {"eve": 2026}}', "account 'eve': no time such as"),
+    ],
+)
+def test_a_broken_one_names_the_place_and_nobody_gets_in(file: Path, text: str, said: str) -> None:
+    put(file, {"alice": HASH})
+    companion(file).write_text(text)
+    assert complaint(file).startswith(said)
+
+
+Step = Callable[[Path], object]
+STEPS: dict[str, Step] = {
+    "add": lambda file: add_account(file, "erin", HASH),
+    "disable": lambda file: disable_account(file, "bob"),
+    "enable": lambda file: enable_account(file, "eve"),
+    "rename": lambda file: rename_account(file, "bob", "robert"),
+    "rename a disabled one": lambda file: rename_account(file, "eve", "evelyn"),
+    "passwd": lambda file: set_hash(file, "bob", OTHER),
+    "passwd of a disabled one": lambda file: set_hash(file, "eve", OTHER),
+    "remove": lambda file: remove_account(file, "bob"),
+    "remove a disabled one": lambda file: remove_account(file, "eve"),
+}
+
+
+@pytest.mark.parametrize("listed_too", [False, True], ids=["disabled", "in both files"])
+@pytest.mark.parametrize("writes", [0, 1])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_between_the_two_writes_lets_nobody_in_who_was_not(
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, writes: int, listed_too: bool
+) -> None:
+    accounts = {"alice": HASH, "bob": HASH} | ({"eve": HASH} if listed_too else {})
+    put(file, accounts, disabled={"eve": HASH}, created={"bob": "2026-11-26T09:30:00Z"})
+    before = as_earlier_servers_read(file)
+    replace, unlink = os.replace, Path.unlink
+    left = writes
+
+    def die_after(change: Callable[..., object]) -> Callable[..., None]:
+        def changed(*arguments: object, **named: object) -> None:
+            nonlocal left
+            if not left:
+                raise KeyboardInterrupt
+            left -= 1
+            change(*arguments, **named)
+
+        return changed
+
+    monkeypatch.setattr(os, "replace", die_after(replace))
+    monkeypatch.setattr(Path, "unlink", die_after(unlink))
+    with suppress(KeyboardInterrupt):
+        STEPS[step](file)
+    monkeypatch.undo()
+    now = read_accounts(file)
+    assert "eve" not in now
+    assert "evelyn" not in now
+    assert set(now) <= {"alice", "bob", "erin", "robert"}
+    if step != "enable":
+        assert set(as_earlier_servers_read(file)) <= {*before, "erin", "robert"}
+    assert "alice" in now
+    if "disabled one" in step or step in ("add", "enable"):
+        assert now["bob"] == HASH, "nobody else is touched"
+
+
+NAMES = ("ann", "ben", "cleo")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "disable", "enable", "remove", "passwd", "rename"]),
+            st.sampled_from(NAMES),
+            st.sampled_from(NAMES),
+        ),
+        max_size=12,
+    )
+)
+def test_after_any_changes_earlier_servers_admit_exactly_the_enabled(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
+) -> None:
+    file = tmp_path_factory.mktemp("any") / "users.json"
+    add_account(file, "alice", HASH)
+    enabled, disabled = {"alice": HASH}, dict[str, str]()
+    for step, name, other in steps:
+        home = enabled if name in enabled else disabled if name in disabled else None
+        if step == "add" and home is None:
+            add_account(file, name, HASH)
+            enabled[name] = HASH
+        elif home is None:
+            continue
+        elif step == "disable" and disable_account(file, name):
+            disabled[name] = enabled.pop(name)
+        elif step == "enable" and enable_account(file, name):
+            enabled[name] = disabled.pop(name)
+        elif step == "remove":
+            remove_account(file, name)
+            del home[name]
+        elif step == "passwd":
+            set_hash(file, name, OTHER)
+            home[name] = OTHER
+        elif step == "rename" and other not in enabled | disabled:
+            rename_account(file, name, other)
+            home[other] = home.pop(name)
+        accounts = read_accounts(file)
+        assert dict(accounts) == as_earlier_servers_read(file) == enabled
+        assert accounts.disabled == disabled
+        assert set(accounts.created) == set(enabled | disabled)
+
+
+def test_whoever_is_enabled_while_the_files_are_read_is_not_lost(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(file, {"alice": HASH}, disabled={"eve": HASH})
+    read = users_file._read
+
+    def read_then_enable(path: Path) -> object:
+        found = read(path)
+        if path == file:
+            monkeypatch.undo()
+            enable_account(file, "eve")
+        return found
+
+    monkeypatch.setattr(users_file, "_read", read_then_enable)
+    assert dict(read_accounts(file)) == {"alice": HASH, "eve": HASH}

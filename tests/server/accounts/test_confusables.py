@@ -1,0 +1,52 @@
+"""Names that a reader may take for each other."""
+
+import pytest
+
+from chat_server.accounts.confusables import look_alike
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("Alice", "alice"),
+        ("STRASSE", "straße"),
+        ("ａｌｉｃｅ", "alice"),
+        ("ﬁnn", "finn"),
+        ("user①", "user1"),
+        ("аlice", "alice"),  # Cyrillic а
+        ("АLICE", "alice"),
+        ("ΑLICE", "alice"),  # Greek Α
+        ("соре", "cope"),  # Cyrillic throughout
+        ("bοb", "bob"),  # Greek ο
+        ("alıce", "alice"),
+        ("alice\ufe0f", "alice"),
+        ("al\u034fice", "alice"),
+        ("\u3164alice", "alice"),
+        ("biII", "bill"),
+        ("bi1l", "bill"),
+        ("B0B", "BOB"),
+        ("user1", "userl"),
+        ("alice", "alice"),
+    ],
+)
+def test_these_are_alike_either_way(name: str, other: str) -> None:
+    assert look_alike(name, ["somebody", other]) == other
+    assert look_alike(other, [name]) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("alice", "alicia"),
+        ("Ian", "Lan"),
+        ("mai", "mal"),
+        ("user1", "user2"),
+        ("josé", "jose"),
+        ("Нина", "Hanna"),
+        ("а.б", "a.b"),
+        ("日本", "日木"),
+    ],
+)
+def test_these_are_not(name: str, other: str) -> None:
+    assert look_alike(name, [other]) is None
+    assert look_alike(other, [name]) is None

@@ -1,0 +1,66 @@
+"""Who has the demo password: told in a bounded number of hashes."""
+
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from chat_server.accounts import demo as demo_accounts
+from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.demo import with_demo_password
+from chat_server.accounts.hash_pool import hash_password
+
+
+def demo_hash() -> str:
+    return hash_password("password123", cost=4)
+
+
+@pytest.fixture
+def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The hashes that were tried."""
+    tried: list[bytes] = []
+
+    class Counting:
+        @staticmethod
+        def checkpw(secret: bytes, hashed: bytes) -> bool:
+            tried.append(hashed)
+            return bcrypt.checkpw(secret, hashed)
+
+    monkeypatch.setattr(demo_accounts, "bcrypt", Counting)
+    return tried
+
+
+def test_the_demo_accounts_that_have_it_are_named_and_their_copies() -> None:
+    copied, other = demo_hash(), hash_password("password456", cost=4)
+    accounts = Accounts(
+        {"zoe": copied, "carol": demo_hash(), "alice": other, "DPS": copied, "dave": demo_hash()}
+    )
+    assert with_demo_password(accounts) == ("DPS", "carol", "zoe")
+
+
+def test_disabled_ones_are_not() -> None:
+    assert with_demo_password(Accounts({"bob": demo_hash()}, {"alice": demo_hash()})) == ("bob",)
+
+
+def test_a_hash_is_judged_once(hashes: list[bytes]) -> None:
+    accounts = Accounts({"alice": demo_hash(), "bob": hash_password("password456", cost=4)})
+    for _ in range(3):
+        assert with_demo_password(accounts) == ("alice",)
+    assert len(hashes) == 2
+
+
+def test_others_cost_nothing(hashes: list[bytes]) -> None:
+    accounts = Accounts({f"user{number}": demo_hash() for number in range(5)})
+    assert with_demo_password(accounts) == ()
+    assert hashes == []
+
+
+def test_no_accounts() -> None:
+    assert with_demo_password(Accounts({})) == ()
+
+
+def test_only_demo_names_are_given_to_who_makes_the_file(tmp_path: Path) -> None:
+    copied = demo_hash()
+    file = tmp_path / "users.json"
+    file.write_text(f'{{"zoe": "{copied}", "bob": "{copied}"}}')
+    assert demo_accounts.provide_demo_accounts(file) == ("bob",)

@@ -1,0 +1,261 @@
+"""The users file: what is a good one, and what each broken one says."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.file_reader import SIZE_LIMIT, read_accounts
+from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.store import UsersFileError
+
+HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"
+HASH_5 = hash_password("password123", cost=5)
+OTHER = hash_password("password456", cost=4)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "users.json"
+
+
+def complaint(file: Path) -> str:
+    """What the reading says, without the file's name at its start."""
+    with pytest.raises(UsersFileError) as caught:
+        read_accounts(file)
+    text = str(caught.value)
+    assert text.isprintable(), "it has to be one harmless line"
+    assert text.startswith(f"{file}: ")
+    return text.removeprefix(f"{file}: ")
+
+
+def test_a_good_file_is_a_mapping_of_names_to_hashes(file: Path) -> None:
+    file.write_text(json.dumps({"DPS": HASH, "alice": HASH_5}))
+    accounts = read_accounts(file)
+    assert dict(accounts) == {"DPS": HASH, "alice": HASH_5}
+    assert accounts.highest_cost == 5
+
+
+def test_without_accounts_an_unknown_user_costs_what_a_new_hash_costs() -> None:
+    assert Accounts({}).highest_cost == 12
+
+
+def test_names_are_brought_to_nfc(file: Path) -> None:
+    file.write_text(json.dumps({"e\u0301ric": HASH}), "utf-8")
+    assert list(read_accounts(file)) == ["\u00e9ric"]
+
+
+def test_no_file_says_how_to_make_one(file: Path) -> None:
+    assert complaint(file) == (
+        f"no such file; make an account with: chat-server users add NAME --users {file}"
+    )
+
+
+def test_the_command_that_helps_can_be_pasted(tmp_path: Path) -> None:
+    assert f"--users '{tmp_path}/my users.json'" in complaint(tmp_path / "my users.json")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    assert complaint(tmp_path) == "is a folder; name a file in it"
+
+
+def test_a_pipe_does_not_hang(file: Path) -> None:
+    os.mkfifo(file)
+    assert complaint(file) == "is no regular file; name one"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file(file: Path) -> None:
+    file.write_text(json.dumps({"DPS": HASH}))
+    file.chmod(0)
+    assert complaint(file).startswith("permission denied; make it readable")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "permission denied; make it readable for the user that runs this program"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_an_error_of_the_disk_is_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    file.write_text("{}")
+    monkeypatch.setattr(os, "read", fail)
+    assert complaint(file) == words
+
+
+def test_a_file_in_what_is_no_folder(file: Path) -> None:
+    file.write_text("{}")
+    assert complaint(file / "users.json") == "Not a directory"
+
+
+def test_a_file_too_large(file: Path) -> None:
+    with file.open("wb") as stream:
+        stream.truncate(SIZE_LIMIT + 1)
+    assert complaint(file).startswith(f"larger than {SIZE_LIMIT} bytes")
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \r\n\t"])
+def test_an_empty_file(file: Path, text: str) -> None:
+    file.write_text(text)
+    assert complaint(file).startswith("is empty; delete it, then make an account with: chat-server")
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        (b'{"DPS": \n "\xff"}', "line 2, byte 3: not UTF-8; save the file as UTF-8"),
+        (b"\x80", "line 1, byte 1: not UTF-8; save the file as UTF-8"),
+        (b"\xef\xbb\xbf{}", "line 1 column 1: a byte order mark; save the file as UTF-8 without"),
+        (b'{"DPS": \n  oops}', "line 2 column 3: not JSON: Expecting value"),
+        (b'{"DPS": "x",}', "line 1 column 1"),
+        (b"{", "line 1 column 2: not JSON: Expecting property name"),
+        (b"{} {}", "line 1 column 4: not JSON: Extra data"),
+        (b"[" * 100_000, 'no object {"name": "bcrypt hash"}; is it the right file?'),
+        (b"9" * 5000, 'no object {"name": "bcrypt hash"}; is it the right file?'),
+    ],
+)
+def test_no_json_names_the_place(file: Path, data: bytes, place: str) -> None:
+    file.write_bytes(data)
+    assert complaint(file).startswith(place)
+
+
+@pytest.mark.parametrize("data", [b"[" * 5000, b'{"a":' * 5000])
+def test_what_is_nested_deeply_never_gets_to_the_parser(
+    file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a thread of 256 KiB, such as a client's, it ends the process with Python 3.13."""
+    monkeypatch.setattr(json, "loads", pytest.fail)
+    file.write_bytes(data)
+    assert complaint(file) == 'no object {"name": "bcrypt hash"}; is it the right file?'
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("[]", "a list"),
+        ('"DPS"', "a text"),
+        ("1", "a number"),
+        ("NaN", "a number"),
+        ("true", "true or false"),
+        ("null", "null"),
+    ],
+)
+def test_no_object_at_the_top(file: Path, text: str, kind: str) -> None:
+    file.write_text(text)
+    assert complaint(file) == (
+        f'line 1 column 1: {kind} where an object {{"name": "bcrypt hash"}} belongs'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("1", "a number"),
+        ("1.5", "a number"),
+        ("false", "true or false"),
+        ("null", "null"),
+        ("[]", "a list"),
+        ('{"hash": "x"}', "an object"),
+    ],
+)
+def test_no_text_where_a_hash_belongs(file: Path, value: str, kind: str) -> None:
+    file.write_text(f'{{"DPS": "{HASH}", "alice": {value}}}')
+    assert complaint(file) == (
+        f"account 'alice': {kind} where its bcrypt hash belongs; take the account out of the file,"
+        f" then: chat-server users add alice --users {file}"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "password123",
+        HASH[:-1],
+        HASH + "a",
+        HASH + "\n",
+        "$2x$" + HASH[4:],
+        "$2$" + HASH[4:],
+        "$2b$03$" + HASH[7:],
+        "$2b$32$" + HASH[7:],
+        "$2b$4$" + HASH[7:],
+        HASH[:-1] + "z",  # bits to spare that are not 0
+        HASH[:28] + "z" + HASH[29:],
+        HASH[:-1] + "é",
+        "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
+    ],
+)
+def test_a_hash_that_is_none(file: Path, value: str) -> None:
+    file.write_text(json.dumps({"alice": value}))
+    said = complaint(file)
+    assert said.startswith("account 'alice': its value is no bcrypt hash")
+    assert "chat-server users add alice" in said
+    assert not value or value not in said, "a hash, or a password in its place, is nobody's affair"
+
+
+@pytest.mark.parametrize("cost", [17, 31])
+def test_a_hash_that_would_keep_every_login_waiting(file: Path, cost: int) -> None:
+    """Of anybody: unknown users cost what the dearest hash does, and two of them fill two cores."""
+    file.write_text(json.dumps({"DPS": HASH, "alice": f"$2b${cost}$" + HASH[7:]}))
+    assert complaint(file) == (
+        f"account 'alice': its hash has cost {cost}, and 16 is the most, lest one login keep all"
+        " others waiting; take the account out of the file, then: chat-server users add alice"
+        f" --users {file}"
+    )
+
+
+@pytest.mark.parametrize("prefix", ["$2a$04$", "$2b$16$", "$2y$10$"])
+def test_hashes_of_other_programs(file: Path, prefix: str) -> None:
+    file.write_text(json.dumps({"alice": prefix + HASH[7:]}))
+    assert read_accounts(file)["alice"] == prefix + HASH[7:]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", "''"),
+        ("a b", "'a b'"),
+        ("x" * 33, f"'{'x' * 33}'"),
+        ("none", "'none'"),
+        ("SERVER", "'SERVER'"),
+        ("Error", "'Error'"),
+        ("*", "'*'"),
+        ("esc\x1b[31m", "'esc\\x1b[31m'"),
+        ("it's", "'it\\'s'"),
+        ("\ud800", "'\\ud800'"),
+        ("x" * 5000, f"'{'x' * 64}...'"),
+    ],
+)
+def test_an_impossible_name(file: Path, name: str, shown: str) -> None:
+    file.write_text(json.dumps({"alice": HASH, name: HASH}))
+    said = complaint(file)
+    assert said.startswith(f"account {shown}: a name is 1 to 32 letters, marks, digits")
+    assert said.endswith("; rename or remove it")
+
+
+def test_a_key_that_is_there_twice(file: Path) -> None:
+    file.write_text(f'{{"alice": "{HASH}", "bob": "{HASH}", "alice": "{HASH_5}"}}')
+    assert complaint(file) == "account 'alice': is there twice; remove one of the two"
+
+
+def test_keys_that_become_equal_in_nfc(file: Path) -> None:
+    file.write_text(json.dumps({"\u00e9ric": HASH, "e\u0301ric": HASH}))
+    assert complaint(file) == (
+        "account 'e\u0301ric': is the same name as another in Unicode's composed form (NFC),"
+        " '\u00e9ric'; remove one of the two"
+    )
+
+
+def test_a_file_name_that_would_colour_the_terminal_is_escaped(tmp_path: Path) -> None:
+    with pytest.raises(UsersFileError) as caught:
+        read_accounts(tmp_path / "\x1b[31mred\n")
+    assert str(caught.value).isprintable()

@@ -1,0 +1,411 @@
+"""The pool that hashes: verdicts, equal time, turns, and that it always answers."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import bcrypt
+import pytest
+
+from chat_server.accounts import hash_pool as passwords
+from chat_server.accounts.hash_pool import (
+    SPARE_BOUND,
+    Answer,
+    PasswordPool,
+    Verdict,
+    default_workers,
+    generate_password,
+    hash_password,
+    password_problem,
+)
+
+RIGHT = hash_password("password123", cost=4)
+
+
+class Asked:
+    """The callbacks of one login, with what they answer and how often they were asked."""
+
+    def __init__(self, *, admit: float = 0.0, wanted: bool = True, on_wrong: float = 0.0) -> None:
+        self._answers = {"admit": admit, "on_wrong": on_wrong}
+        self._wanted = wanted
+        self.calls: list[str] = []
+
+    def admit(self) -> float:
+        self.calls.append("admit")
+        return self._answers["admit"]
+
+    def wanted(self) -> bool:
+        self.calls.append("wanted")
+        return self._wanted
+
+    def on_wrong(self) -> float:
+        self.calls.append("on_wrong")
+        return self._answers["on_wrong"]
+
+
+@pytest.fixture
+def pool() -> Iterator[PasswordPool]:
+    pool = PasswordPool(workers=2)
+    pool.start()
+    yield pool
+    pool.stop()
+
+
+def check(
+    pool: PasswordPool,
+    password: str,
+    hashed: str | None = RIGHT,
+    asked: Asked | None = None,
+    cost: int = 4,
+) -> Answer:
+    asked = asked or Asked()
+    return pool.check(
+        password, hashed, cost, admit=asked.admit, wanted=asked.wanted, on_wrong=asked.on_wrong
+    )
+
+
+def test_a_right_password(pool: PasswordPool) -> None:
+    asked = Asked()
+    assert check(pool, "password123", asked=asked) == Answer(Verdict.RIGHT)
+    assert asked.calls == ["wanted", "admit"]
+
+
+def test_a_wrong_password_is_counted_after_its_hash(pool: PasswordPool) -> None:
+    asked = Asked()
+    assert check(pool, "password124", asked=asked) == Answer(Verdict.WRONG)
+    assert asked.calls == ["wanted", "admit", "on_wrong"]
+
+
+@pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$"])
+def test_hashes_of_other_programs_are_understood(pool: PasswordPool, prefix: str) -> None:
+    assert check(pool, "password123", prefix + RIGHT[4:]).outcome is Verdict.RIGHT
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", "x" * 73, "é" * 37, "nul\0nul\0", "esc\x1b[31m", "bidi\u202ebidi", "lone\ud800", "日本"],
+)
+@pytest.mark.parametrize("hashed", [None, RIGHT], ids=["unknown", "known"])
+def test_impossible_passwords_are_just_wrong(
+    pool: PasswordPool, password: str, hashed: str | None
+) -> None:
+    assert check(pool, password, hashed).outcome is Verdict.WRONG
+
+
+def test_a_password_with_a_control_character_is_wrong_though_its_hash_exists(
+    pool: PasswordPool,
+) -> None:
+    hashed = bcrypt.hashpw(b"pass\x1bword", bcrypt.gensalt(4)).decode()
+    assert check(pool, "pass\x1bword", hashed).outcome is Verdict.WRONG
+
+
+@pytest.mark.parametrize(
+    ("password", "hashed"),
+    [
+        ("password123", None),
+        ("x" * 73, RIGHT),
+        ("nul\0nul\0", RIGHT),
+        ("password124", RIGHT),
+        ("password124", hash_password("password123", cost=6)),
+        ("password124", hash_password("password123", cost=7)),
+    ],
+    # Salts differ from run to run; names of tests may not.
+    ids=["unknown", "too long", "NUL", "wrong", "wrong at cost 6", "wrong at cost 7"],
+)
+def test_every_wrong_login_costs_a_hash_of_the_highest_cost(
+    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch, password: str, hashed: str | None
+) -> None:
+    rounds = 0
+
+    class Counting:
+        @staticmethod
+        def checkpw(secret: bytes, hashed: bytes) -> bool:
+            nonlocal rounds
+            rounds += 2 ** int(hashed[4:6])
+            return bcrypt.checkpw(secret, hashed)
+
+        @staticmethod
+        def hashpw(secret: bytes, salt: bytes) -> bytes:
+            nonlocal rounds
+            rounds += 2 ** int(salt[4:6])
+            return bcrypt.hashpw(secret, salt)
+
+    monkeypatch.setattr(passwords, "bcrypt", Counting)
+    assert check(pool, password, hashed, cost=7).outcome is Verdict.WRONG
+    assert rounds == 2**7
+
+
+def test_a_throttled_login_costs_no_hash(
+    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(passwords, "bcrypt")
+    asked = Asked(admit=12.5)
+    assert check(pool, "password123", asked=asked) == Answer(Verdict.THROTTLED, 12.5)
+    assert asked.calls == ["wanted", "admit"]
+
+
+def test_a_login_nobody_waits_for_costs_no_hash(
+    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(passwords, "bcrypt")
+    asked = Asked(wanted=False)
+    assert check(pool, "password123", asked=asked) == Answer(Verdict.ABANDONED)
+    assert asked.calls == ["wanted"]
+
+
+def test_a_failure_that_came_too_late_to_be_let_through_is_throttled(pool: PasswordPool) -> None:
+    assert check(pool, "wrong", asked=Asked(on_wrong=7.0)) == Answer(Verdict.THROTTLED, 7.0)
+
+
+def test_an_error_is_raised_where_the_login_waits_and_the_pool_goes_on(pool: PasswordPool) -> None:
+    for _ in range(5):  # more often than there are threads
+        with pytest.raises(ValueError, match="salt"):
+            check(pool, "password123", "no hash at all")
+    assert check(pool, "password123").outcome is Verdict.RIGHT
+
+
+class Gate:
+    """Holds the hashing threads at their first question until it is opened."""
+
+    def __init__(self, workers: int) -> None:
+        self._held = threading.Semaphore(0)
+        self._open = threading.Event()
+        self._workers = workers
+
+    def admit(self) -> float:
+        self._held.release()
+        self._open.wait()
+        return 0.0
+
+    def wait_until_all_are_held(self) -> None:
+        for _ in range(self._workers):
+            assert self._held.acquire(timeout=10)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+def in_threads(
+    pool: PasswordPool, gate: Gate, number: int
+) -> tuple[list[threading.Thread], list[Answer]]:
+    answers: list[Answer] = []
+
+    def log_in() -> None:
+        answers.append(
+            pool.check(
+                "password123",
+                RIGHT,
+                4,
+                admit=gate.admit,
+                wanted=lambda: True,
+                on_wrong=lambda: 0.0,
+            )
+        )
+
+    threads = [threading.Thread(target=log_in) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def test_more_logins_than_the_queue_holds_are_all_answered() -> None:
+    pool = PasswordPool(workers=2, queue_bound=3)
+    pool.start()
+    gate = Gate(2)
+    threads, answers = in_threads(pool, gate, 20)
+    gate.wait_until_all_are_held()
+    gate.open()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [Answer(Verdict.RIGHT)] * 20
+    pool.stop()
+
+
+def test_a_stop_answers_everyone_at_once_also_those_being_hashed() -> None:
+    pool = PasswordPool(workers=2, queue_bound=3)
+    pool.start()
+    gate = Gate(2)
+    threads, answers = in_threads(pool, gate, 20)
+    gate.wait_until_all_are_held()
+    pool.stop(timeout=0)
+    for thread in threads:
+        thread.join(10)
+    assert answers == [Answer(Verdict.ABANDONED)] * 20
+    gate.open()
+    pool.stop()
+    assert check(pool, "password123") == Answer(Verdict.ABANDONED)
+
+
+def test_a_pool_that_was_never_started_can_be_stopped() -> None:
+    PasswordPool(workers=2).stop()
+
+
+def test_turns_come_in_the_order_of_the_queue() -> None:
+    pool = PasswordPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    first, _ = in_threads(pool, gate, 1)
+    gate.wait_until_all_are_held()
+    order: list[int] = []
+
+    def log_in(number: int) -> None:
+        def admit() -> float:
+            order.append(number)
+            return 0.0
+
+        pool.check("x", RIGHT, 4, admit=admit, wanted=lambda: True, on_wrong=lambda: 0.0)
+
+    threads = [threading.Thread(target=log_in, args=(number,)) for number in range(5)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        wait_for_queue(pool, number + 1)
+    gate.open()
+    for thread in (*first, *threads):
+        thread.join(10)
+    assert order == [0, 1, 2, 3, 4]
+    pool.stop()
+
+
+def wait_for_queue(pool: PasswordPool, length: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(pool._queue) != length:
+        assert time.monotonic() < deadline, "the login never came into the queue"
+        threading.Event().wait(0.001)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_hashing_threads_are_nice_and_the_others_are_not(pool: PasswordPool) -> None:
+    niceness: list[int] = []
+
+    def admit() -> float:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return 0.0
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    pool.check("x", RIGHT, 4, admit=admit, wanted=lambda: True, on_wrong=lambda: 0.0)
+    assert niceness == [19]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_workers_elsewhere_leave_a_core_to_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_workers() >= 1
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(passwords, "_CAN_BE_NICED", False)
+    for cores, workers in ((8, 7), (1, 1), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert default_workers() == workers
+
+
+def test_a_new_hash_has_cost_12() -> None:
+    hashed = hash_password("password123")
+    assert hashed.startswith("$2b$12$")
+    assert bcrypt.checkpw(b"password123", hashed.encode())
+
+
+@pytest.mark.parametrize("password", ["password", "x" * 72, "é" * 36, "日本語", "p@ss/word'\"\\"])
+def test_passwords_that_can_be(password: str) -> None:
+    assert password_problem(password) is None
+
+
+@pytest.mark.parametrize(
+    ("password", "problem"),
+    [
+        ("", "at least 8 bytes; this one has 0"),
+        ("1234567", "at least 8 bytes; this one has 7"),
+        ("x" * 73, "at most 72 bytes; this one has 73"),
+        ("é" * 37, "at most 72 bytes; this one has 74"),
+        ("pass word", "no white space"),
+        ("password\t", "no white space"),
+        ("password\u00a0", "no white space"),
+        ("password\n", "no white space"),
+        ("password\0", "no control characters"),
+        ("password\x1b", "no control characters"),
+        ("password\u202e", "no control characters"),
+        ("password\ud800", "no control characters"),
+    ],
+)
+def test_passwords_that_can_not_be(password: str, problem: str) -> None:
+    assert problem in (password_problem(password) or "")
+
+
+# New hashes, and work for when nobody waits
+
+
+def test_a_new_hash_is_made_in_the_pool(pool: PasswordPool) -> None:
+    hashed = pool.make("password456", 4, wanted=lambda: True)
+    assert hashed is not None
+    assert hashed.startswith("$2b$04$")
+    assert check(pool, "password456", hashed).outcome is Verdict.RIGHT
+
+
+def test_a_new_hash_that_nobody_wants_is_not_made(
+    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(passwords, "bcrypt")
+    assert pool.make("password456", 4, wanted=lambda: False) is None
+
+
+def test_a_stopped_pool_makes_no_hash(pool: PasswordPool) -> None:
+    pool.stop()
+    assert pool.make("password456", 4, wanted=lambda: True) is None
+    assert not pool.when_idle(lambda: None)
+    assert pool.is_stopped
+
+
+def test_spare_work_waits_for_all_who_wait_and_one_thread_is_left_to_them() -> None:
+    pool = PasswordPool(workers=2)
+    pool.start()
+    gate = Gate(2)
+    threads, answers = in_threads(pool, gate, 2)
+    gate.wait_until_all_are_held()
+    order: list[str] = []
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        order.append("first")
+        begun.set()
+        go_on.wait(10)
+
+    def second() -> None:
+        order.append("second")
+        done.set()
+
+    assert pool.when_idle(first)
+    assert pool.when_idle(second)
+    assert order == []
+    gate.open()
+    for thread in threads:
+        thread.join(10)
+    assert len(answers) == 2
+    assert begun.wait(10)
+    assert check(pool, "password123").outcome is Verdict.RIGHT
+    assert order == ["first"], "the other thread is for those who wait"
+    go_on.set()
+    assert done.wait(10)
+    assert order == ["first", "second"]
+    pool.stop()
+
+
+def test_spare_work_is_bounded_and_dropped_at_a_stop() -> None:
+    pool = PasswordPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    threads, _ = in_threads(pool, gate, 1)
+    gate.wait_until_all_are_held()
+    done: list[int] = []
+    taken = [pool.when_idle(lambda: done.append(1)) for _ in range(SPARE_BOUND + 5)]
+    assert taken == [True] * SPARE_BOUND + [False] * 5
+    pool.stop(timeout=0)
+    gate.open()
+    pool.stop()
+    for thread in threads:
+        thread.join(10)
+    assert done == []
+
+
+def test_generated_passwords_fit_the_rules_and_differ() -> None:
+    made = {generate_password() for _ in range(100)}
+    assert len(made) == 100
+    assert all(password_problem(password) is None for password in made)

@@ -1,0 +1,217 @@
+"""The cost of stored hashes is raised at good logins, behind the client's back."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+import bcrypt
+import pytest
+
+from chat_server import files as whole_files
+from chat_server.accounts import rehash as cost_raising
+from chat_server.accounts.accounts import cost_of
+from chat_server.accounts.file_editor import set_hash
+from chat_server.accounts.file_reader import read_accounts
+from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.rehash import CostRaising
+from chat_server.files import alone_in_folder
+from tests.support.accounts import cheap_hash
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
+
+
+def costs(server: RunningServer) -> dict[str, int]:
+    accounts = read_accounts(server.config.users)
+    return {name: cost_of(hashed) for name, hashed in accounts.items()}
+
+
+def raised(server: RunningServer, user: str, cost: int = 5) -> None:
+    until(
+        lambda: f"Hash of '{user}' raised to cost {cost}" in server.log.getvalue(),
+        f"the hash of {user} is raised",
+        server.log.getvalue,
+    )
+
+
+def test_a_good_login_raises_the_cost_of_that_hash_alone(start_server: StartServer) -> None:
+    server = start_server(bcrypt_cost=5)
+    alice = server.log_in("alice")
+    raised(server, "alice")
+    assert costs(server) == {"alice": 5, "bob": 4, "carol": 4, "dave": 4, "DPS": 4}
+    assert bcrypt.checkpw(b"pw-of-alice", read_accounts(server.config.users)["alice"].encode())
+    server.server.look_at_users()
+    alice.expect_silence()
+    server.log_in("alice")
+    assert "Users file read again" not in server.log.getvalue()
+    assert server.log.getvalue().count("raised to cost") == 1
+
+
+def test_a_failed_login_raises_nothing(start_server: StartServer) -> None:
+    server = start_server(bcrypt_cost=5)
+    client = server.connect()
+    client.send("LOGIN alice wrong")
+    client.expect_match(r"\[SERVER\] Login using.*")
+    client.expect("[ERROR] Authentication failed")
+    server.log_in("bob")
+    raised(server, "bob")
+    assert costs(server)["alice"] == 4
+
+
+def test_a_higher_cost_stays(start_server: StartServer, tmp_path: Path) -> None:
+    users = tmp_path / "mixed.json"
+    high = bcrypt.hashpw(b"pw-of-alice", bcrypt.gensalt(6)).decode()
+    users.write_text(json.dumps({"alice": high, "bob": cheap_hash("pw-of-bob")}))
+    server = start_server(bcrypt_cost=5, users=users)
+    server.log_in("alice")
+    server.log_in("bob")
+    raised(server, "bob")
+    assert read_accounts(users)["alice"] == high
+
+
+class HeldHash:
+    """Holds the raising at its hash."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self._go_on = threading.Event(), threading.Event()
+
+        def hold(password: str, cost: int) -> str:
+            self.reached.set()
+            self._go_on.wait(10)
+            return hash_password(password, cost)
+
+        monkeypatch.setattr(cost_raising, "hash_password", hold)
+
+    def go_on(self) -> None:
+        self._go_on.set()
+
+
+def test_the_client_is_let_in_first(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldHash(monkeypatch)
+    server = start_server(bcrypt_cost=5)
+    alice = server.log_in("alice")
+    assert held.reached.wait(10)
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    held.go_on()
+    raised(server, "alice")
+
+
+def test_a_password_that_was_changed_meanwhile_stays(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldHash(monkeypatch)
+    server = start_server(bcrypt_cost=5)
+    server.log_in("alice")
+    assert held.reached.wait(10)
+    another = cheap_hash("another password")
+    set_hash(server.config.users, "alice", another)
+    held.go_on()
+    server.log_in("bob")
+    raised(server, "bob")  # they come one after the other
+    assert read_accounts(server.config.users)["alice"] == another
+
+
+def test_a_stop_does_not_wait_for_it_and_nothing_is_written_after(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = HeldHash(monkeypatch)
+    server = start_server(bcrypt_cost=5)
+    server.log_in("alice")
+    assert held.reached.wait(10)
+    server.stop()
+    held.go_on()
+    for thread in threading.enumerate():
+        if thread.name.startswith("hashing-"):
+            thread.join(10)
+    assert costs(server)["alice"] == 4
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose hashes were tried to be raised, once that is over."""
+    over: list[str] = []
+    attempt = CostRaising._raise
+
+    def attempt_and_tell(self: CostRaising, user: str, password: str, checked: str) -> None:
+        attempt(self, user, password, checked)
+        over.append(user)
+
+    monkeypatch.setattr(CostRaising, "_raise", attempt_and_tell)
+    return over
+
+
+def test_a_file_that_can_not_be_written_is_told_once_and_nobody_notices(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, attempts: list[str]
+) -> None:
+    server = start_server(bcrypt_cost=5)
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", fail)
+    monkeypatch.setattr(cost_raising, "_REST_SECONDS", 0)
+    alice = server.log_in("alice")
+    until(lambda: attempts == ["alice"], "it is tried")
+    server.log_in("bob")
+    until(lambda: attempts == ["alice", "bob"], "it is tried again")
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    log = server.log.getvalue()
+    (line,) = (line for line in log.splitlines() if "Hashes keep their cost" in line)
+    assert line.endswith(
+        f"[!] Hashes keep their cost: {server.config.users}: not written:"
+        " Read-only file system; name a file on a disk that can be written"
+    )
+    assert costs(server)["alice"] == 4
+
+
+def test_after_a_file_that_could_not_be_written_no_hash_is_spent_for_a_while(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_server(bcrypt_cost=5)
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "replace", fail)
+    server.log_in("alice")
+    until(lambda: "Hashes keep their cost: " in server.log.getvalue(), "it is told")
+    monkeypatch.delattr(cost_raising, "hash_password")
+    server.log_in("bob")
+    server.stop()
+    assert "Unexpected" not in server.log.getvalue()
+
+
+def test_whoever_changes_the_file_is_not_waited_for(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, attempts: list[str]
+) -> None:
+    monkeypatch.delattr(whole_files, "_GLANCE_SECONDS")  # whoever waits needs it
+    server = start_server(bcrypt_cost=5)
+    with alone_in_folder(server.config.users):
+        server.log_in("alice")
+        until(lambda: attempts, "it is given up")
+    assert costs(server)["alice"] == 4
+    assert "Hashes keep" not in server.log.getvalue()
+    assert "Unexpected" not in server.log.getvalue()
+    server.log_in("alice")
+    raised(server, "alice")
+
+
+def test_a_defect_harms_nobody_and_tells_no_password(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(password: str, _: int) -> NoReturn:
+        raise ValueError(f"can't take {password}")
+
+    monkeypatch.setattr(cost_raising, "hash_password", defect)
+    server = start_server(bcrypt_cost=5)
+    server.log_in("alice")
+    until(lambda: "Unexpected" in server.log.getvalue(), "it is told")
+    server.log_in("bob")
+    assert "Unexpected in the raising of a cost: RuntimeError: ValueError" in server.log.getvalue()
+    assert "pw-of" not in server.log.getvalue()

@@ -1,0 +1,307 @@
+"""`chat-server check`, and `--config` for the other commands: real processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.demo import DEMO_PASSWORD
+from chat_server.net.certificates import own_certificate
+from tests.support.accounts import cheap_hash, write_accounts_file
+from tests.support.certificates import authority, write_certificate
+
+COMMAND = (sys.executable, "-m", "chat_server")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a users file in order and a configuration file that asks for nothing."""
+    write_accounts_file(tmp_path / "users.json").chmod(0o600)
+    (tmp_path / "chat.toml").write_text("port = 0\n")
+    return tmp_path
+
+
+def run(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    before = sorted(folder.iterdir())
+    done = subprocess.run(
+        [*COMMAND, *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert sorted(folder.iterdir()) == before
+    return done
+
+
+def findings(folder: Path, *options: str, status: int = 0, **environment: str) -> list[str]:
+    """The lines of a check, each as its level and its text."""
+    done = run(folder, *options, **environment)
+    assert (done.returncode, done.stderr) == (status, "")
+    lines = done.stdout.splitlines()
+    for line in lines:
+        assert re.match(r"(ok      |warning |error   ) \S", line), line
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_what_is_in_order(folder: Path) -> None:
+    lines = findings(folder, "check", "--config", "chat.toml", "--max-clients", "10")
+    assert lines[:3] == [
+        "ok port = 0, by chat.toml: line 1",
+        "ok max-clients = 10, by option --max-clients",
+        "ok would listen on 127.0.0.1 port 0, plain text, any free port",
+    ]
+    assert "ok users file users.json: 5 accounts" in lines
+    assert any(line.startswith("ok 10 clients at once need 74 open files") for line in lines)
+    assert any("threads at most" in line for line in lines)
+    assert any("memory: about" in line for line in lines)
+    assert lines[-1] == "ok a start would work"
+
+
+def test_where_each_setting_came_from(folder: Path) -> None:
+    (folder / "chat.toml").write_text("burst = 5\nrate = 5\nport = 0\n")
+    lines = findings(
+        folder,
+        *("--config", "chat.toml", "--rate", "7", "--outbox", "20000"),
+        *("check", "--outbox", "30000"),
+        CHAT_SERVER_BURST="6",
+        CHAT_SERVER_OPERATORS="alice bob",
+    )
+    assert [line for line in lines if ", by " in line and " = " in line] == [
+        "ok port = 0, by chat.toml: line 3",
+        "ok operators = alice, bob, by environment CHAT_SERVER_OPERATORS",
+        "ok rate = 7.0, by option --rate",
+        "ok burst = 6, by environment CHAT_SERVER_BURST",
+        "ok outbox = 30000, by option --outbox",
+    ]
+
+
+def test_a_file_named_before_the_command_beats_one_in_the_environment(folder: Path) -> None:
+    (folder / "other.toml").write_text("burst = 5\n")
+    lines = findings(folder, "--config", "chat.toml", "check", CHAT_SERVER_CONFIG="other.toml")
+    assert "ok port = 0, by chat.toml: line 1" in lines
+    assert not any("burst" in line for line in lines)
+
+
+def test_a_port_in_use(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        lines = findings(folder, "check", "--port", str(port), status=1)
+        taken.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            taken.accept()  # nobody tried it out
+    assert any(re.match(rf"error can't listen on 127.0.0.1 port {port}: .*use", s) for s in lines)
+    assert lines[-1] == "error a start would fail"
+
+
+def test_one_port_for_both(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    same = ("--tls", "--port", port, "--tls-port", port)
+    lines = findings(folder, "check", *same, status=1)
+    assert any(line.startswith(f"error can't listen on port {port} for plain") for line in lines)
+    assert run(folder, *same).stderr.startswith(f"chat-server: can't listen on port {port} for")
+    # Where only one of the two is listened on, nothing is wrong.
+    findings(folder, "check", "--port", port, "--tls-port", port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
+def test_an_address_that_is_not_ours(folder: Path, host: str) -> None:
+    options = ("--host", host, "--port", "0", "--insecure-plaintext", "--state", str(folder))
+    lines = findings(folder, "check", *options, status=1)
+    assert lines[1].startswith("ok port = 0") or lines[0].startswith("ok host")
+    assert any(line.startswith(f"error can't listen on {host} port 0: ") for line in lines)
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '{"alice": 5}', None])
+def test_a_users_file_that_can_not_be_used(folder: Path, content: str | None) -> None:
+    users = folder / "users.json"
+    if content is None:
+        users.unlink()
+    else:
+        users.write_text(content)
+    lines = findings(folder, "check", "--port", "0", "--operators", "alice", status=1)
+    assert sum(line.startswith("error users file users.json: ") for line in lines) == 1
+
+
+def test_a_users_file_that_others_may_read(folder: Path) -> None:
+    (folder / "users.json").chmod(0o644)
+    (line,) = (x for x in findings(folder, "check", "--port", "0") if x.startswith("warning"))
+    assert line == (
+        "warning users file users.json: open to other users of this machine (mode 0644);"
+        " chmod 600 users.json"
+    )
+
+
+def test_demo_accounts(folder: Path) -> None:
+    users = folder / "users.json"
+    users.write_text(
+        f'{{"alice": "{cheap_hash(DEMO_PASSWORD)}", "bob": "{cheap_hash("another one")}"}}'
+    )
+    (line,) = (x for x in findings(folder, "check", "--port", "0") if x.startswith("warning"))
+    assert "the demo password, which everybody knows, is that of alice;" in line
+    assert "bob" not in line
+
+
+def test_operators_and_trusted_networks(folder: Path) -> None:
+    lines = findings(
+        folder,
+        *("check", "--port", "0", "--operators", "alice,alcie"),
+        *("--trusted", "0.0.0.0/0", "--trusted", "10.0.0.0/8"),
+        *("--connections-without-login", "5", "--max-connections-per-ip", "0"),
+    )
+    assert "warning operator 'alcie' has no account" in lines
+    assert "ok operators: alice" in lines
+    assert any(line.startswith("warning trusted network 0.0.0.0/0 holds") for line in lines)
+    assert not any(line.startswith("warning trusted network 10.") for line in lines)
+    assert "ok each address may have any number of connections at once" in lines
+    assert (
+        "ok each address may have 5 connections without a login in 10 minutes;"
+        " exempt: 0.0.0.0/0, 10.0.0.0/8"
+    ) in lines
+
+
+def test_more_clients_than_the_limits_admit(folder: Path) -> None:
+    lines = findings(folder, "check", "--port", "0", "--max-clients", "99999999", status=1)
+    assert any(line.startswith("error --max-clients 99999999: the open-file") for line in lines)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("check", "--port", "x"), ("check", "--config", "none.toml"), ("check", "--nonsense")],
+)
+def test_what_can_not_be_understood_is_one_line_as_at_a_start(
+    folder: Path, options: tuple[str, ...]
+) -> None:
+    done = run(folder, *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("chat-server: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_example_is_a_file_to_begin_with(folder: Path) -> None:
+    done = run(folder, "check", "--example")
+    assert done.returncode == 0
+    (folder / "chat.toml").write_text(done.stdout.replace("#port = 9000", "port = 0"))
+    lines = findings(folder, "check", "--config", "chat.toml")
+    assert lines[0].startswith("ok port = 0, by chat.toml: line ")
+    assert not lines[1].startswith("ok users =")
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_the_users_command_takes_the_users_file_of_the_configuration(folder: Path, by: str) -> None:
+    (folder / "people").mkdir()
+    write_accounts_file(folder / "people" / "users.json", ["erin"])
+    (folder / "people" / "chat.toml").write_text('users = "users.json"\nport = 0\n')
+    config = "people/chat.toml"
+    options, environment = (
+        (("--config", config), {}) if by == "option" else ((), {"CHAT_SERVER_CONFIG": config})
+    )
+    assert run(folder, *options, "users", "list", **environment).stdout == "erin\n"
+    named = run(folder, *options, "users", "list", "--users", "users.json", **environment)
+    assert "alice\n" in named.stdout
+
+
+def test_a_start_with_a_broken_file_is_refused_in_one_line(folder: Path) -> None:
+    (folder / "chat.toml").write_text("port = 0\nmax-client = 5\n")
+    done = run(folder, "--config", "chat.toml")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "chat-server: chat.toml: line 2: unknown setting 'max-client';"
+        " did you mean 'max-clients'?\n"
+    )
+
+
+TLS = ("--port", "0", "--tls-port", "0", "--tls")
+
+
+def test_a_key_that_would_be_made(folder: Path) -> None:
+    state = folder / "state" / "chat-server"
+    lines = findings(folder, "check", *TLS, "--state", str(state))
+    assert "ok would listen on 127.0.0.1 port 0, TLS, any free port" in lines
+    assert f"ok would make a key and a certificate of its own in {state}" in lines
+    assert not (folder / "state").exists()
+
+
+def test_a_key_that_could_not_be_made(folder: Path) -> None:
+    state = folder / "users.json" / "state"
+    lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
+    assert any(
+        line.startswith(f"error can't make a key and a certificate of its own in {state}: ")
+        for line in lines
+    )
+
+
+def test_a_key_that_is_there_is_told_with_its_fingerprint(folder: Path) -> None:
+    fingerprint = own_certificate(folder, "127.0.0.1").fingerprint
+    lines = findings(folder, "check", *TLS, "--state", str(folder))
+    assert any(line.endswith(f", key {fingerprint}") for line in lines)
+    (folder / "tls-key.pem").chmod(0o644)
+    lines = findings(folder, "check", *TLS, "--state", str(folder))
+    assert any("open to other users of this machine (mode 0644)" in line for line in lines)
+
+
+def test_a_certificate_that_can_not_be_used(folder: Path) -> None:
+    certificate, key = write_certificate(folder)
+    certificate.write_text("none")
+    named = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    lines = findings(folder, "check", *TLS, *named, status=1)
+    assert any(line.startswith(f"error {certificate}: is no certificate") for line in lines)
+
+
+def test_an_own_key_of_which_no_certificate_can_be_made(folder: Path) -> None:
+    """As at a start, which makes one where there is none."""
+    write_certificate(folder)
+    (folder / "tls-key.pem").write_bytes((folder / "cert.pem").read_bytes())
+    options = (*TLS, "--state", str(folder))
+    (line,) = (s for s in findings(folder, "check", *options, status=1) if "tls-key.pem: " in s)
+    assert line.startswith(f"error {folder / 'tls-key.pem'}: is no key that this server made; ")
+    assert run(folder, *options).stderr == f"chat-server: {line.removeprefix('error ')}\n"
+
+
+def test_a_key_whose_certificate_is_lost(folder: Path) -> None:
+    own_certificate(folder, "127.0.0.1")
+    (folder / "tls-cert.pem").unlink()
+    lines = findings(folder, "check", *TLS, "--state", str(folder))
+    assert f"ok would make another certificate for the key tls-key.pem in {folder}" in lines
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_key_whose_certificate_is_lost_in_a_folder_that_can_not_be_written(folder: Path) -> None:
+    state = folder / "state"
+    own_certificate(state, "127.0.0.1")
+    (state / "tls-cert.pem").unlink()
+    state.chmod(0o500)
+    lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
+    assert any(line.startswith("error can't make another certificate for") for line in lines)
+
+
+def test_a_certificate_that_is_not_good_yet(folder: Path) -> None:
+    start = datetime.now(UTC) + timedelta(days=3)
+    leaf = authority().issue_cert(
+        "127.0.0.1", not_before=start, not_after=start + timedelta(days=1)
+    )
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    leaf.private_key_and_cert_chain_pem.write_to_path(certificate)
+    leaf.private_key_pem.write_to_path(key)
+    named = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    lines = findings(folder, "check", *TLS, *named)
+    assert any(f"{certificate} is not good before {start.date()}" in line for line in lines)
+
+
+def test_where_others_can_reach_it(folder: Path) -> None:
+    public = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0", "--state", str(folder))
+    lines = findings(folder, "check", *public)
+    assert "ok would listen on 0.0.0.0 port 0, TLS, any free port" in lines
+    assert not any("plain text" in line for line in lines)
+    lines = findings(folder, "check", *public, "--insecure-plaintext")
+    assert any(line.startswith("warning plain text on an address") for line in lines)

@@ -1,0 +1,212 @@
+"""The configuration file: what beats what, and every mistake in one line that names its place."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from chat_server.cli.check import check
+from chat_server.cli.config_example import config_example
+from chat_server.cli.config_file import config_option, settings_of
+from chat_server.cli.options import config_from, server_options
+
+
+@click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
+@config_option
+@server_options
+def asked(**chosen: Any) -> Mapping[str, Any]:
+    """Give back what was chosen."""
+    return chosen
+
+
+def chosen(*arguments: str) -> Mapping[str, Any]:
+    result: Mapping[str, Any] = asked.main(list(arguments), standalone_mode=False)
+    return result
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "chat.toml"
+
+
+def load(file: Path, text: str, *arguments: str) -> Mapping[str, Any]:
+    file.write_text(text, encoding="utf-8")
+    return chosen("--config", str(file), *arguments)
+
+
+def refused(file: Path, text: str) -> str:
+    """What is said of a file, without its own name."""
+    with pytest.raises(click.UsageError) as raised:
+        load(file, text)
+    said = raised.value.format_message()
+    assert said.startswith(f"{file}: ")
+    assert said.isprintable()
+    return said.removeprefix(f"{file}: ")
+
+
+def test_the_file_beats_the_default_a_variable_the_file_and_an_option_both(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "port = 1\nburst = 1\nrate = 1\n"
+    monkeypatch.setenv("CHAT_SERVER_BURST", "2")
+    monkeypatch.setenv("CHAT_SERVER_RATE", "2")
+    settings = load(file, text, "--rate", "3")
+    assert (settings["port"], settings["burst"], settings["rate"]) == (1, 2, 3)
+    assert settings["outbox"] == 1024 * 1024
+
+
+def test_a_variable_names_the_file_and_an_option_another(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("port = 1\n")
+    monkeypatch.setenv("CHAT_SERVER_CONFIG", str(file))
+    assert chosen()["port"] == 1
+    other = tmp_path / "other.toml"
+    other.write_text("port = 2\n")
+    assert chosen("--config", str(other))["port"] == 2
+
+
+def test_an_empty_file_and_one_with_comments_alone_change_nothing(file: Path) -> None:
+    assert load(file, "") == chosen()
+    assert load(file, "\ufeff# nothing\r\n\r\n") == chosen()
+
+
+def test_every_setting_may_stand_in_the_file(file: Path) -> None:
+    values: dict[str, str] = {}
+    for key, option in settings_of(asked).items():
+        if isinstance(option.type, click.Choice):
+            values[key] = f'"{option.type.choices[0]}"'
+        elif isinstance(option.type, click.IntRange):
+            values[key] = str((option.type.min or 0) + 1)
+        elif isinstance(option.type, click.types.FloatParamType):
+            values[key] = "1.5"
+        elif option.is_flag:
+            values[key] = "true"
+        else:
+            values[key] = '"127.0.0.1"' if key in ("host", "trusted") else '"alice"'
+    settings = load(file, "".join(f"{key} = {value}\n" for key, value in values.items()))
+    defaults = chosen()
+    assert len(settings) == len(defaults) == len(values) > 10
+    for name, value in settings.items():
+        if name not in ("host", "log_level", "log_format"):
+            assert value != defaults[name], name
+
+
+@pytest.mark.parametrize("text", ['"alice, bob"', '["alice", "bob"]', '["alice,bob", "alice"]'])
+def test_lists_are_written_as_one_likes(file: Path, text: str) -> None:
+    assert load(file, f"operators = {text}\n")["operators"] == ("alice", "bob")
+
+
+def test_an_option_or_a_variable_replaces_a_list_whole(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'operators = ["alice"]\ntrusted = ["10.0.0.0/8"]\n'
+    monkeypatch.setenv("CHAT_SERVER_TRUSTED", "192.0.2.1, 2001:db8::/32")
+    settings = load(file, text, "--operators", "bob,carol", "--operators", "dave")
+    assert settings["operators"] == ("bob", "carol", "dave")
+    assert [str(network) for network in settings["trusted"]] == ["192.0.2.1/32", "2001:db8::/32"]
+    assert load(file, text, "--operators", "")["operators"] == ()
+
+
+def test_names_are_brought_to_their_canonical_form() -> None:
+    config = config_from(chosen("--operators", "cafe\u0301", "--max-clients", "1"))
+    assert config.operators == {"caf\u00e9"}
+
+
+def test_a_relative_path_counts_from_the_folder_of_the_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(file, 'users = "people/users.json"\n')["users"] == tmp_path / "people/users.json"
+    assert load(file, 'users = "/etc/users.json"\n')["users"] == Path("/etc/users.json")
+    monkeypatch.setenv("HOME", "/home/nobody")
+    assert load(file, 'users = "~/users.json"\n')["users"] == Path("/home/nobody/users.json")
+    assert load(file, "", "--users", "users.json")["users"] == Path("users.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "line 1: unknown setting 'prot'; did you mean 'port'?"),
+        ("\n# x\nmax_clients = 5", "line 3: unknown setting 'max_clients'; did you mean"),
+        ("Port = 1", "line 1: unknown setting 'Port'; did you mean 'port'?"),
+        ("[server]\nport = 1", "line 1: unknown setting 'server'; did you mean 'users'?"),
+        ("port = 1\nxyzzyx = 1", "line 2: unknown setting 'xyzzyx'; chat-server check --example"),
+        ('"a\\u001b[2J" = 1', r"line 1: unknown setting 'a\x1b[2J'; "),
+        ("config = 'x.toml'", "line 1: 'config' can't be set here"),
+        ("help = true", "line 1: unknown setting 'help'"),
+        ("stop-on-stdin-eof = true", "line 1: unknown setting 'stop-on-stdin-eof'"),
+        ("port = '9000'", "line 1: port: '9000' where a whole number belongs"),
+        ("port = 9000.5", "line 1: port: 9000.5 where a whole number belongs"),
+        ("port = true", "line 1: port: true where a whole number belongs"),
+        ("port = [1]", "line 1: port: [1] where a whole number belongs"),
+        ("port.x = 1", "line 1: port: a table where a whole number belongs"),
+        ("rate = 'fast'", "line 1: rate: 'fast' where a number belongs"),
+        ("users = 5", "line 1: users: 5 where a text in quotes belongs"),
+        ("trusted = [5]", "line 1: trusted: 5 where a text in quotes, or a list of them in [ ],"),
+        ("a = 1\nport = 70000", "line 1: unknown setting 'a'"),
+        ("burst = 5\nport = 70000", "line 2: port: 70000 is not in the range 0<=x<=65535"),
+        ("rate = nan", "line 1: rate: nan is not a number"),
+        (f"rate = 1{'0' * 400}", "line 1: rate: 10000000000000000000... is too large"),
+        (f"rate = 1{'0' * 5000}", "holds a number that is far too long"),
+        (f"burst = 1{'0' * 400}", "line 1: burst: 10"),
+        (f"outbox = 1{'0' * 400}", "line 1: outbox: 10"),
+        ('users = "a\\u0000b"', r"line 1: users: 'a\x00b' holds a NUL; take it out"),
+        ('host = "\\u0000"', r"line 1: host: '\x00' holds a NUL; take it out"),
+        ("max-clients = 0", "line 1: max-clients: 0 is not in the range x>=1"),
+        ("log-level = 'loud'", "line 1: log-level: 'loud' is not one of 'debug', "),
+        ('operators = [\n"alice",\n"a b/c"]', "line 1: operators: 'b/c' can't be an account: "),
+        ("trusted = ['10.0.0.1/8']", "line 1: trusted: '10.0.0.1/8' has bits behind its prefix; "),
+        ("port = \n", "line 1 column 8: not TOML: "),
+        ("burst = 1\nport 9000", "line 2 column 6: not TOML: "),
+        ("port = 1\nport = 2\n", "line 2 column 9: not TOML: "),
+        ('users = """', "at its end: not TOML: "),
+        ("x = " + "[" * 5000, "nested too deeply"),
+        ("#" * 70_000, "larger than 64 KiB"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_its_place_and_the_rule(
+    file: Path, text: str, said: str
+) -> None:
+    assert refused(file, text).startswith(said)
+
+
+def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes(b"port = 1\n# \xe9\n")
+    for path, said in (
+        (tmp_path / "none.toml", "no such file"),
+        (tmp_path, "is a folder"),
+        (latin, "line 2: not UTF-8"),
+        (latin / "below", "can't be read: Not a directory"),
+    ):
+        with pytest.raises(click.UsageError) as raised:
+            chosen("--config", str(path))
+        assert raised.value.format_message().startswith(f"{path}: {said}")
+
+
+def test_the_example_has_every_setting_and_each_line_of_it_can_be_put_in_force(
+    file: Path,
+) -> None:
+    example = config_example(check)
+    assert load(file, example) == chosen()
+    lines = [
+        line[1:]
+        for line in example.splitlines()
+        if line.startswith("#") and not line.startswith("# ")
+    ]
+    assert list(tomllib.loads("\n".join(lines))) == list(settings_of(asked))
+    defaults = {**chosen(), "users": file.parent / "users.json"}
+    settings = load(file, "\n".join(lines))
+    for name, value in settings.items():
+        # Some have no default that could be written: what is shown is what it comes to.
+        assert value == defaults[name] or defaults[name] is None, name
+    assert max(map(len, example.splitlines())) <= 100
+
+
+def test_the_example_tells_the_choices_of_a_setting() -> None:
+    assert "debug, info, warning, error" in config_example(check)

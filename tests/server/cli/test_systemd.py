@@ -1,0 +1,237 @@
+"""What one has who runs a server: a log for programs, stacks on a signal, a service manager."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chat_server.cli import systemd as service_manager
+from tests.support.accounts import write_accounts_file
+from tests.support.server_program import ServerProgram
+from tests.support.wire_client import PATIENCE, WireClient
+
+SIGNALLED = r"Thread 0x[0-9a-f]+.* \(most recent call first\):"
+
+
+class ServiceManager:
+    """A socket on which a program tells how it is, as systemd has one."""
+
+    def __init__(self, address: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address)
+        self.socket.settimeout(PATIENCE)
+
+    def told(self) -> str:
+        """What it is told next."""
+        return self.socket.recv(4096).decode()
+
+
+@pytest.fixture(params=["file", "abstract"])
+def manager(
+    request: pytest.FixtureRequest, short_folder: Path
+) -> Iterator[tuple[ServiceManager, str]]:
+    """A service manager and the NOTIFY_SOCKET that leads to it."""
+    if request.param == "file":
+        shown = address = str(short_folder / "notify")
+    elif sys.platform == "linux":
+        shown, address = f"@{short_folder}", f"\0{short_folder}"
+    else:
+        pytest.skip("only Linux has sockets with names that are no files")
+    listening = ServiceManager(address)
+    yield listening, shown
+    listening.socket.close()
+
+
+def test_the_service_manager_hears_ready_once_the_port_accepts(
+    manager: tuple[ServiceManager, str], tmp_path: Path
+) -> None:
+    told, address = manager[0].told, manager[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    users = write_accounts_file(tmp_path / "users.json")
+    program = subprocess.Popen(
+        [sys.executable, "-m", "chat_server", "--port", str(port), "--users", str(users)],
+        env={"NOTIFY_SOCKET": address},
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert told() == "READY=1"
+        with WireClient("127.0.0.1", port) as client:
+            client.expect_match(r"\[SERVER\] Login using.*")
+            program.terminate()
+            client.expect("[SERVER] Server is shutting down")
+            assert told() == "STOPPING=1"
+        assert program.wait(PATIENCE) == 0
+        manager[0].socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            told()
+    finally:
+        program.kill()
+        program.wait()
+
+
+@pytest.mark.parametrize("broken", ["port", "users", "metrics"])
+def test_who_does_not_start_is_never_ready(
+    manager: tuple[ServiceManager, str], tmp_path: Path, broken: str
+) -> None:
+    users = write_accounts_file(tmp_path / "users.json")
+    if broken == "users":
+        users.write_text("{")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        options = {"port": ["--port", port], "metrics": ["--port", "0", "--metrics", port]}
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "chat_server", "--users", str(users)),
+                *options.get(broken, ["--port", "0"]),
+            ],
+            env={"NOTIFY_SOCKET": manager[1]},
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            timeout=30,
+        )
+    assert done.returncode == 2
+    manager[0].socket.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager[0].told()
+
+
+def test_a_watchdog_is_fed_while_all_is_well(tmp_path: Path, short_folder: Path) -> None:
+    address = str(short_folder / "notify")
+    manager = ServiceManager(address)
+    with manager.socket:
+        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"}
+        with ServerProgram(tmp_path / "users.json", environment=environment):
+            assert [manager.told() for _ in range(4)] == ["READY=1"] + 3 * ["WATCHDOG=1"]
+
+
+def test_a_service_manager_that_does_not_listen_costs_a_moment_and_no_work(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = str(short_folder / "notify")
+    manager = ServiceManager(address)
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    monkeypatch.setattr(service_manager, "_PATIENCE", 0.3)
+    with manager.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
+        filling.setblocking(False)
+        filling.connect(address)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filling.send(b"x")
+        work = time.thread_time()
+        service_manager.tell(service_manager.ALIVE)
+        assert time.thread_time() - work < 0.02
+
+
+@pytest.mark.parametrize("address", ["", "vsock:2:1234", "/nowhere/at/all", "@" + "x" * 500])
+def test_a_service_manager_that_is_not_there_harms_nobody(tmp_path: Path, address: str) -> None:
+    with ServerProgram(tmp_path / "users.json", environment={"NOTIFY_SOCKET": address}) as program:
+        program.log_in("alice").close()
+
+
+def test_sigusr1_shows_where_every_thread_stands_and_nothing_ends(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path / "users.json") as program, program.log_in("alice") as alice:
+        assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+        program.process.send_signal(signal.SIGUSR1)
+        shown = log_with(program, "in serve\n")
+        for function in ("_accept_forever", "_flush_forever", "_next", "_converse", "serve"):
+            assert re.search(rf'File ".*", line \d+ in {function}\n', shown), function
+        assert "threads by name" not in shown
+        assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+        seen = shown.count("in _accept_forever\n")
+        program.process.send_signal(signal.SIGUSR1)
+        while program.log.count("in _accept_forever\n") == seen:
+            threading.Event().wait(0.01)
+
+
+def test_with_more_threads_than_faulthandler_shows_they_are_shown_by_name(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path / "users.json") as program:
+        crowd = [WireClient("127.0.0.1", program.port) for _ in range(120)]
+        for client in crowd:
+            client.expect_match(r"\[SERVER\] Login using.*")
+        program.process.send_signal(signal.SIGUSR1)
+        shown = log_with(program, "threads by name", "'MainThread'")
+        tail = log_with(program, "in show_the_rest\n")
+        assert len(re.findall(SIGNALLED, shown)) > 100
+        for name in ("acceptor", "flusher", "hashing-0"):
+            assert f"'{name}' (most recent call first):" in tail
+        assert tail.count("'client 127.0.0.1:") == 120
+        for client in crowd:
+            client.close()
+
+
+def test_a_server_that_hangs_shows_where(tmp_path: Path) -> None:
+    users = write_accounts_file(tmp_path / "users.json")
+    hangs = (
+        "import threading\n"
+        "from chat_server.__main__ import main\n"
+        "from chat_server.server import ChatServer\n"
+        "def hang(self):\n"
+        "    with self._hub._lock:\n"
+        "        print('hanging', flush=True)\n"
+        "        threading.Event().wait()\n"
+        "ChatServer.look_at_users = hang\n"
+        f"main(['--port', '0', '--users', {str(users)!r}])\n"
+    )
+    program = subprocess.Popen(
+        [sys.executable, "-c", hangs],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        while program.stdout.readline() != "hanging\n":
+            pass
+        program.send_signal(signal.SIGUSR1)
+        for line in program.stderr:
+            if line.endswith("in hang\n"):
+                break
+        else:
+            pytest.fail("it ended without showing where it hangs")
+    finally:
+        program.kill()
+        program.communicate()
+
+
+def log_with(program: ServerProgram, *words: str) -> str:
+    """The log, once it has these words."""
+    waited = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        log = program.log
+        if all(word in log for word in words):
+            return log
+        waited.wait(0.01)
+    raise AssertionError(f"never came: {words}\n{program.log}")
+
+
+def test_the_whole_log_in_json_is_objects(tmp_path: Path) -> None:
+    with ServerProgram(tmp_path / "users.json", "--log-format", "json") as program:
+        program.log_in("alice").close()
+        with WireClient("127.0.0.1", program.port) as stranger:
+            stranger.send("LOGIN \x1b[31m\x7f\u202e[+]\r wrong-wrong")
+            stranger.expect_match(r"\[SERVER\] Login using.*")
+            stranger.expect("[ERROR] Authentication failed")
+    lines = program.log.splitlines()
+    told = [json.loads(line) for line in lines]
+    assert all(line.isascii() and line.isprintable() for line in lines)
+    (listening,) = [event for event in told if event["event"] == "listening"]
+    assert listening["port"] == program.port
+    assert told[-1]["event"] == "stopped"
+    (failed,) = [event for event in told if event["event"] == "login_failed"]
+    assert failed["user"] == "\x1b[31m\x7f\u202e[+]\r"

@@ -1,0 +1,124 @@
+"""Section 4 of the contract: `/msg`, from one to one in whatever room, and `/me`, for the room."""
+
+from __future__ import annotations
+
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import WireClient
+
+
+def expect_private(client: WireClient, author: str, recipient: str, text: str) -> None:
+    """Read one private message."""
+    match = client.expect_match(r"\[\d\d:\d\d:\d\d\] ([^ :]+) -> ([^ :]+): (.*)")
+    assert match.groups() == (author, recipient, text)
+
+
+def expect_action(client: WireClient, author: str, deed: str) -> None:
+    """Read one action."""
+    match = client.expect_match(r"\[\d\d:\d\d:\d\d\] \* ([^ :]+) (.*)")
+    assert match.groups() == (author, deed)
+
+
+def test_a_private_message_reaches_one_subscriber_in_whatever_room(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    bob = server.log_in("bob", subscribe="alice")
+    carol = server.log_in("carol", subscribe="*")
+    assert bob.ask("/join dev") == "[SERVER] Joined room 'dev'"
+    assert alice.ask("/msg bob  two  spaces ") == "[SERVER] Sent to bob"
+    expect_private(bob, "alice", "bob", "two  spaces")
+    assert alice.ask("/msg carol by the star") == "[SERVER] Sent to carol"
+    expect_private(carol, "alice", "carol", "by the star")
+    for client in (alice, bob, carol):
+        client.expect_silence()
+
+
+def test_one_text_for_who_is_not_there_and_who_does_not_follow(server: RunningServer) -> None:
+    alice = server.log_in("alice", subscribe="alice")
+    bob = server.log_in("bob", subscribe="carol")
+    refused = "[ERROR] Not delivered: {} is offline or not subscribed to you"
+    for name in ("bob", "carol", "nobody", "*"):
+        assert alice.ask(f"/msg {name} psst") == refused.format(name)
+    # To oneself neither, though the echo is on.
+    assert alice.ask("/msg alice psst") == refused.format("alice")
+    bob.expect_silence()
+    assert bob.ask("/subscribe alice") == "[SERVER] Subscribed to alice"
+    assert alice.ask("/msg bob psst") == "[SERVER] Sent to bob"
+    expect_private(bob, "alice", "bob", "psst")
+    bob.send("/quit")
+    bob.expect("[SERVER] Goodbye")
+    bob.expect_end()
+    assert alice.ask("/msg bob psst") == refused.format("bob")
+
+
+def test_the_name_is_brought_to_its_one_form_and_an_echoed_one_is_cut(
+    server: RunningServer,
+) -> None:
+    server.add_people(["café"])
+    cafe = server.log_in("café", subscribe="*")
+    alice = server.log_in("alice")
+    assert alice.ask("/msg cafe\u0301 hi") == "[SERVER] Sent to café"
+    expect_private(cafe, "alice", "café", "hi")
+    long = "x" * 65
+    answer = f"[ERROR] Not delivered: {'x' * 64} is offline or not subscribed to you"
+    assert alice.ask(f"/msg {long} hi") == answer
+
+
+def test_an_action_is_delivered_like_a_message(server: RunningServer) -> None:
+    alice = server.log_in("alice", subscribe="alice")
+    bob = server.log_in("bob", subscribe="alice")
+    carol = server.log_in("carol")
+    dave = server.log_in("dave", subscribe="*")
+    assert dave.ask("/join dev") == "[SERVER] Joined room 'dev'"
+    alice.send("/me  waves  twice")
+    for client in (alice, bob):
+        expect_action(client, "alice", "waves  twice")
+    for client in (alice, bob, carol, dave):
+        client.expect_silence()
+
+
+def test_all_kinds_come_in_the_order_in_which_they_were_sent(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    bob = server.log_in("bob", subscribe="alice")
+    alice.send("one", "/me two", "/msg bob three", "four", "/msg bob five", "/me six")
+    bob.expect_message("alice", "one")
+    expect_action(bob, "alice", "two")
+    expect_private(bob, "alice", "bob", "three")
+    bob.expect_message("alice", "four")
+    expect_private(bob, "alice", "bob", "five")
+    expect_action(bob, "alice", "six")
+
+
+def test_control_characters_are_dropped_from_both(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    bob = server.log_in("bob", subscribe="alice")
+    alice.send("/me \x1b[2Jdanc\x07es\u202e", "/msg bob \x1b]0;x\x07hi\x85there\t\u2066!")
+    expect_action(bob, "alice", "[2Jdances")
+    expect_private(bob, "alice", "bob", "]0;xhithere\t!")
+
+
+def test_the_longest_line_of_either_arrives_whole(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    bob = server.log_in("bob", subscribe="alice")
+    for head in ("/msg bob ", "/me "):
+        text = "x" * (4095 - len(head))
+        alice.send(head + text)
+        if head == "/me ":
+            expect_action(bob, "alice", text)
+        else:
+            expect_private(bob, "alice", "bob", text)
+            alice.expect("[SERVER] Sent to bob")
+        assert alice.ask(head + text + "x") == "[ERROR] Line too long (limit 4096 bytes)"
+    bob.expect_silence()
+
+
+def test_they_cost_as_much_as_messages(start_server: StartServer) -> None:
+    server = start_server(rate=0.001, burst=5)
+    bob = server.log_in("bob", subscribe="alice")
+    alice = server.log_in("alice")
+    alice.send("/me 1", "/msg bob 2", "/me 3", "/msg bob 4", "/me 5", "/me 6", "/msg bob 7")
+    expect_action(bob, "alice", "1")
+    expect_private(bob, "alice", "bob", "2")
+    expect_action(bob, "alice", "3")
+    expect_private(bob, "alice", "bob", "4")
+    expect_action(bob, "alice", "5")
+    alice.expect("[SERVER] Sent to bob", "[SERVER] Sent to bob")
+    bob.expect_silence()

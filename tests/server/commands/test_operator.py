@@ -1,0 +1,390 @@
+"""What operators may do, and nobody else: kick, ban, unban, announce."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from chat_server.access.bans import Bans
+from chat_server.addresses import parse_network
+from chat_server.core.rooms import Session
+from chat_server.delivery.outbox import Outbox
+from chat_server.wire import replies
+from chat_server.wire.protocol import CLIENT_LINE_LIMIT, SERVER_LINE_LIMIT
+from tests.support.accounts import cheap_hash
+from tests.support.fake_clock import Clock
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import PATIENCE, WireClient
+
+PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
+WORDS = ("/kick", "/ban", "/unban", "/announce")
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> RunningServer:
+    """A server whose operators are alice and dave."""
+    return start_server(rate=0, operators=frozenset({"alice", "dave"}))
+
+
+def try_to_log_in(server: RunningServer, name: str, source: str | None = None) -> WireClient:
+    """A client that has sent its LOGIN line and read the first line of the server."""
+    client = server.connect(source=source)
+    client.expect(PROMPT)
+    client.send(f"LOGIN {name} pw-of-{name}")
+    return client
+
+
+# Who may
+
+
+def test_an_operator_is_told_of_more_commands_than_others(server: RunningServer) -> None:
+    for name, is_operator in (("alice", True), ("bob", False)):
+        client = try_to_log_in(server, name)
+        client.expect("[SERVER] Login successful")
+        listed = client.expect_match(r"\[SERVER\] Available commands: (.*)")[1].split(", ")
+        assert set(WORDS).issubset(listed) == is_operator
+        assert set(WORDS).isdisjoint(listed) != is_operator
+        client.send("/help", "/who")
+        for word in listed:
+            client.expect_match(rf"\[SERVER\] {word}( .*)? - .+")
+        client.expect_match(r"\[SERVER\] In room 'lobby': .*")
+
+
+@pytest.mark.parametrize(
+    "line", ["/kick alice", "/kick", "/ban alice 1", "/unban alice", "/announce x", "/announce"]
+)
+def test_nobody_else_may(server: RunningServer, line: str) -> None:
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    assert bob.ask(line) == f"[ERROR] Only operators may use {line.split()[0]}"
+    alice.expect_silence()
+    assert "Operator" not in server.log.getvalue()
+
+
+def test_without_operators_nobody_may(start_server: StartServer) -> None:
+    alice = start_server().log_in("alice")
+    assert alice.ask("/kick alice") == "[ERROR] Only operators may use /kick"
+
+
+def test_an_operator_without_an_account_is_warned_of_at_the_start(
+    start_server: StartServer,
+) -> None:
+    server = start_server(operators=frozenset({"alice", "alcie", "a\u0301b"}))
+    log = server.log.getvalue()
+    assert "[!] Operator 'alcie' has no account\n" in log
+    assert "'alice'" not in log
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/kick", "[ERROR] Usage: /kick <user> [reason]"),
+        ("/kick nobody", "[ERROR] Not logged in: nobody"),
+        ("/kick bob", "[ERROR] Not logged in: bob"),
+        ("/kick a/b go", "[ERROR] Not logged in: a/b"),
+        ("/ban", "[ERROR] Usage: /ban <user|address> [minutes]"),
+        ("/ban bob 5 flooding", "[ERROR] Usage: /ban <user|address> [minutes]"),
+        ("/ban nobody", "[ERROR] No such user: nobody"),
+        ("/ban a/b", "[ERROR] No such user: a/b"),
+        ("/ban 10.0.0.0/8", "[ERROR] No such user: 10.0.0.0/8"),
+        ("/ban dave", "[ERROR] Can't ban dave: an operator"),
+        ("/ban alice 5", "[ERROR] Can't ban alice: an operator"),
+        ("/ban 127.0.0.1", "[ERROR] Can't ban 127.0.0.1: your own address"),
+        ("/ban 127.0.0.9", "[ERROR] Can't ban 127.0.0.9: this machine"),
+        ("/ban ::1", "[ERROR] Can't ban ::/64: this machine"),
+        ("/ban 192.0.2.1", "[SERVER] Banned 192.0.2.1 until the server stops"),
+        ("/ban 2001:db8::1 5", "[SERVER] Banned 2001:db8::/64 for 5 min"),
+        ("/ban ::ffff:192.0.2.1 1", "[SERVER] Banned 192.0.2.1 for 1 min"),
+        ("/ban bob", "[SERVER] Banned bob until the server stops"),
+        ("/ban bob 525600", "[SERVER] Banned bob for 525600 min"),
+        ("/unban bob", "[ERROR] Not banned: bob"),
+        ("/unban 192.0.2.1", "[ERROR] Not banned: 192.0.2.1"),
+        ("/unban a/b", "[ERROR] Not banned: a/b"),
+        ("/unban", "[ERROR] Usage: /unban <user|address>"),
+        ("/announce", "[ERROR] Usage: /announce <text>"),
+        ("/announce \x01\x02", "[ERROR] Usage: /announce <text>"),
+        ("/announce Back at noon", "[SERVER] Announcement from alice: Back at noon"),
+    ],
+)
+def test_one_command(server: RunningServer, line: str, answer: str) -> None:
+    assert server.log_in("alice").ask(line) == answer
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "1.5", "525601", "9" * 400, "two", "٣", "+5"])
+def test_minutes_that_are_none(server: RunningServer, minutes: str) -> None:
+    alice = server.log_in("alice")
+    assert alice.ask(f"/ban bob {minutes}") == (
+        "[ERROR] Minutes are a whole number from 1 to 525600"
+    )
+    server.log_in("bob")
+
+
+def test_trusted_networks_can_not_be_banned(start_server: StartServer) -> None:
+    server = start_server(
+        operators=frozenset({"alice"}),
+        trusted=(parse_network("10.1.0.0/16"), parse_network("2001:db8::5")),
+    )
+    alice = server.log_in("alice")
+    assert alice.ask("/ban 10.1.2.3") == "[ERROR] Can't ban 10.1.2.3: a trusted network"
+    assert alice.ask("/ban 2001:db8::9") == "[ERROR] Can't ban 2001:db8::/64: a trusted network"
+    assert alice.ask("/ban 10.2.0.1 5") == "[SERVER] Banned 10.2.0.1 for 5 min"
+
+
+# Kick
+
+
+def test_a_kick_ends_the_session_with_the_reason_as_its_last_line(server: RunningServer) -> None:
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    assert alice.ask("/presence on") == "[SERVER] Presence on"
+    alice.send("/kick bob   too loud,\x1b[31m Bob  ")
+    bob.expect("[SERVER] Logged out by an operator: too loud,[31m Bob")
+    bob.expect_end()
+    alice.expect("[SERVER] bob left room 'lobby'", "[SERVER] Kicked bob")
+    server.log_in("bob")  # who may come back
+    log = server.log.getvalue()
+    assert "[!] Operator 'alice' kicked 'bob': 'too loud,[31m Bob'\n" in log
+
+
+def test_a_kick_without_a_reason(server: RunningServer) -> None:
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    assert alice.ask("/kick bob") == "[SERVER] Kicked bob"
+    bob.expect("[SERVER] Logged out by an operator")
+    bob.expect_end()
+
+
+def test_an_operator_may_kick_an_operator_and_oneself(server: RunningServer) -> None:
+    alice, dave = server.log_in("alice"), server.log_in("dave")
+    assert alice.ask("/kick dave") == "[SERVER] Kicked dave"
+    dave.expect("[SERVER] Logged out by an operator")
+    alice.send("/kick alice good night")
+    alice.expect("[SERVER] Logged out by an operator: good night")
+    alice.expect_end()
+
+
+def test_nothing_is_published_that_who_was_kicked_had_still_sent(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=1, burst=2, operators=frozenset({"alice"}))
+    bob = server.log_in("bob")
+    carol = server.log_in("carol", subscribe="bob")
+    alice = server.log_in("alice")
+    bob.send("one", "two", "three")
+    carol.expect_message("bob", "one")
+    carol.expect_message("bob", "two")
+    assert alice.ask("/kick bob") == "[SERVER] Kicked bob"
+    bob.expect("[SERVER] Logged out by an operator")
+    carol.expect_silence()
+
+
+# Bans of accounts
+
+
+def test_a_ban_ends_the_session_and_refuses_the_right_password(server: RunningServer) -> None:
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    assert alice.ask("/ban bob 2") == "[SERVER] Banned bob for 2 min"
+    bob.expect("[SERVER] Logged out by an operator: banned for 2 min")
+    bob.expect_end()
+    again = try_to_log_in(server, "bob")
+    match = again.expect_match(r"\[ERROR\] This account is banned; try again in (\d+) s")
+    assert 110 <= int(match[1]) <= 120
+    again.expect_end()
+    log = server.log.getvalue()
+    assert "[!] Operator 'alice' banned 'bob' for 2 min; logged out: 'bob'\n" in log
+    assert "[!] Refused login for 'bob' from 127.0.0.1:" in log
+    assert alice.ask("/unban bob") == "[SERVER] Unbanned bob"
+    assert "[*] Operator 'alice' unbanned 'bob'\n" in server.log.getvalue()
+    server.log_in("bob")
+
+
+def test_a_ban_without_a_time_names_none(server: RunningServer) -> None:
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    assert alice.ask("/ban bob") == "[SERVER] Banned bob until the server stops"
+    bob.expect("[SERVER] Logged out by an operator: banned until the server stops")
+    try_to_log_in(server, "bob").expect("[ERROR] This account is banned")
+
+
+def test_a_ban_is_over_after_its_time(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(server.server._shared.bans, "_clock", clock)
+    alice = server.log_in("alice")
+    assert alice.ask("/ban bob 1") == "[SERVER] Banned bob for 1 min"
+    clock.now += 59.5
+    try_to_log_in(server, "bob").expect("[ERROR] This account is banned; try again in 1 s")
+    clock.now += 0.5
+    server.log_in("bob")
+
+
+def test_nobody_learns_of_a_ban_by_guessing_and_a_right_password_is_no_failure(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=0, operators=frozenset({"alice"}), login_failures=1)
+    alice = server.log_in("alice")
+    assert alice.ask("/ban bob") == "[SERVER] Banned bob until the server stops"
+    for _ in range(3):
+        try_to_log_in(server, "bob").expect("[ERROR] This account is banned")
+    client = server.connect()
+    client.expect(PROMPT)
+    client.send("LOGIN bob guess")
+    client.expect("[ERROR] Authentication failed")
+
+
+def test_a_name_that_has_an_account_is_no_address(server: RunningServer) -> None:
+    server.add_people(["192.0.2.7"])
+    alice, seven = server.log_in("alice"), server.log_in("192.0.2.7")
+    assert alice.ask("/ban 192.0.2.7 5") == "[SERVER] Banned 192.0.2.7 for 5 min"
+    seven.expect("[SERVER] Logged out by an operator: banned for 5 min")
+    bans: Bans = server.server._shared.bans
+    assert bans.of_account("192.0.2.7") is not None
+    assert bans.of_address("192.0.2.7") is None
+
+
+def test_too_many_bans(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.server._shared.bans, "_most", 1)
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    assert alice.ask("/ban carol") == "[SERVER] Banned carol until the server stops"
+    assert alice.ask("/ban bob") == "[ERROR] Too many bans; end some with /unban"
+    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+
+
+class HeldLogin:
+    """Logins of `user` stop between the right hash and the hub, until they are let go."""
+
+    def __init__(self, server: RunningServer, user: str) -> None:
+        self.has_come, self._go = threading.Event(), threading.Event()
+        really_log_in = server.server._hub.log_in
+
+        def log_in(
+            name: str, receiver: Outbox, greeting: Sequence[str], host: str
+        ) -> Session[Outbox] | None:
+            if name == user:
+                self.has_come.set()
+                assert self._go.wait(PATIENCE)
+            return really_log_in(name, receiver, greeting, host)
+
+        server.server._hub.log_in = log_in  # type: ignore[method-assign, assignment]
+
+    def wait(self) -> None:
+        assert self.has_come.wait(PATIENCE)
+
+    def go(self) -> None:
+        self._go.set()
+
+
+def test_a_login_that_is_under_way_while_its_user_is_banned_does_not_slip_in(
+    server: RunningServer,
+) -> None:
+    alice = server.log_in("alice")
+    held = HeldLogin(server, "bob")
+    bob = try_to_log_in(server, "bob")
+    held.wait()
+    assert alice.ask("/ban bob 5") == "[SERVER] Banned bob for 5 min"
+    held.go()
+    bob.expect_match(r"\[ERROR\] This account is banned; try again in \d+ s")
+    bob.expect_end()
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+
+
+# Bans of addresses
+
+
+@pytest.fixture
+def other_addresses(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two addresses of this machine, neither of them the operator's, that may be banned."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux has all of 127.0.0.0/8")
+    monkeypatch.setattr("chat_server.commands.operator.LOOPBACK", ())
+    return "127.0.0.2", "127.0.0.3"
+
+
+def test_a_ban_of_an_address_ends_its_sessions_and_shuts_the_door(
+    server: RunningServer, other_addresses: tuple[str, str]
+) -> None:
+    there, elsewhere = other_addresses
+    alice = server.log_in("alice")
+    bob, carol = server.log_in("bob", source=there), server.log_in("carol", source=there)
+    dps = server.log_in("DPS", source=elsewhere)
+    knocking = server.connect(source=there)
+    knocking.expect(PROMPT)
+
+    assert alice.ask(f"/ban {there} 3") == f"[SERVER] Banned {there} for 3 min"
+    for client in (bob, carol):
+        client.expect("[SERVER] Logged out by an operator: your address is banned for 3 min")
+        client.expect_end()
+    refused = server.connect(source=there)
+    match = refused.expect_match(r"\[ERROR\] Your address is banned; try again in (\d+) s")
+    assert 170 <= int(match[1]) <= 180
+    refused.expect_end()
+    # Who was let in before, and is only now about to log in:
+    knocking.send("LOGIN bob guess")  # no hash is spent on it
+    knocking.expect_match(r"\[ERROR\] Your address is banned; try again in \d+ s")
+    knocking.expect_end()
+
+    assert dps.ask("/who") == "[SERVER] In room 'lobby': DPS, alice"
+    server.log_in("bob", source=elsewhere)  # it is not bob who is banned
+    log = server.log.getvalue()
+    assert f"banned '{there}' for 3 min; logged out: 'bob', 'carol'\n" in log
+    assert f"[!] Refused {there}:" in log
+    assert "its address is banned" in log
+    assert alice.ask(f"/unban {there}") == f"[SERVER] Unbanned {there}"
+    server.log_in("carol", source=there)
+
+
+def test_a_login_that_is_under_way_while_its_address_is_banned_does_not_slip_in(
+    server: RunningServer, other_addresses: tuple[str, str]
+) -> None:
+    there, _ = other_addresses
+    alice = server.log_in("alice")
+    held = HeldLogin(server, "bob")
+    bob = try_to_log_in(server, "bob", there)
+    held.wait()
+    assert alice.ask(f"/ban {there}") == f"[SERVER] Banned {there} until the server stops"
+    held.go()
+    bob.expect("[ERROR] Your address is banned")
+    bob.expect_end()
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+
+
+def test_an_address_is_unbanned_as_it_was_shown(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    alice.ask("/ban 2001:db8::1")
+    assert alice.ask("/unban 2001:db8::/64") == "[SERVER] Unbanned 2001:db8::/64"
+    assert alice.ask("/unban 2001:db8::1") == "[ERROR] Not banned: 2001:db8::1"
+
+
+# Announcements
+
+
+def test_an_announcement_reaches_everyone_whatever_room_and_whomever_they_follow(
+    server: RunningServer,
+) -> None:
+    alice, bob, carol = (server.log_in(name) for name in ("alice", "bob", "carol"))
+    assert carol.ask("/join dev") == "[SERVER] Joined room 'dev'"
+    alice.send("/announce   Down at\x1b[2J noon;  back at one  ")
+    for client in (alice, bob, carol):
+        client.expect("[SERVER] Announcement from alice: Down at[2J noon;  back at one")
+    assert (
+        "[*] Operator 'alice' announced 'Down at[2J noon;  back at one'\n" in server.log.getvalue()
+    )
+
+
+def test_the_longest_announcement_of_the_longest_name_fits_in_a_line(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    name = "\U0001d4b3" * 32
+    users = tmp_path / "long.json"
+    users.write_text(json.dumps({name: cheap_hash("password")}))
+    server = start_server(operators=frozenset({name}), users=users)
+    operator = server.connect()
+    operator.send(f"LOGIN {name} password")
+    operator.expect(PROMPT, "[SERVER] Login successful")
+    operator.expect_match(r"\[SERVER\] Available commands: .*")
+    text = "x" * (CLIENT_LINE_LIMIT - len("/announce \n"))
+    line = operator.ask(f"/announce {text}")
+    assert line == f"[SERVER] Announcement from {name}: {text}"
+    assert len(line.encode()) + 1 <= SERVER_LINE_LIMIT

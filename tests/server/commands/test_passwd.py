@@ -1,0 +1,315 @@
+"""`/passwd` over a real socket: what it answers, what it changes, and what nobody gets to see."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+import bcrypt
+import pytest
+
+from chat_server.accounts import hash_pool as passwords
+from chat_server.accounts.file_editor import disable_account, remove_account, set_hash
+from chat_server.accounts.file_reader import companion, read_accounts
+from chat_server.accounts.hash_pool import PasswordPool
+from chat_server.files import alone_in_folder
+from chat_server.wire import replies
+from tests.support.accounts import cheap_hash
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import WireClient
+
+PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
+NOT_STORED = "[ERROR] Password not changed: the server can't write its users file"
+BUSY = "[ERROR] Password not changed: the accounts are being changed; try again"
+
+
+def answer_to(server: RunningServer, user: str, password: str) -> str | None:
+    """What a login is answered with."""
+    client = server.connect()
+    client.expect(PROMPT)
+    client.send(f"LOGIN {user} {password}")
+    return client.read_line()
+
+
+def stored(server: RunningServer, user: str) -> str:
+    return read_accounts(server.config.users)[user]
+
+
+@pytest.fixture
+def held_write(monkeypatch: pytest.MonkeyPatch) -> HeldWrite:
+    return HeldWrite(monkeypatch)
+
+
+class HeldWrite:
+    """Holds whoever has written a draft of the users file, before it takes its place."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached, self._go_on = threading.Event(), threading.Event()
+        fsync = os.fsync
+
+        def hold(handle: int) -> None:
+            fsync(handle)
+            self.reached.set()
+            self._go_on.wait(10)
+
+        monkeypatch.setattr(os, "fsync", hold)
+
+    def go_on(self) -> None:
+        self._go_on.set()
+
+
+def test_the_new_password_works_at_once_and_the_old_no_more(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    alice.send("/join dev")
+    alice.expect("[SERVER] Joined room 'dev'")
+    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    assert alice.ask("/who") == "[SERVER] In room 'dev': alice", "the session goes on"
+    assert answer_to(server, "alice", "pw-of-alice") == "[ERROR] Authentication failed"
+    assert answer_to(server, "alice", "correct-horse") == "[SERVER] Login successful"
+    assert bcrypt.checkpw(b"correct-horse", stored(server, "alice").encode())
+    assert "[*] User 'alice' changed the password" in server.log.getvalue()
+
+
+def test_the_new_hash_has_the_configured_cost(start_server: StartServer) -> None:
+    server = start_server(bcrypt_cost=5)
+    alice = server.log_in("alice")
+    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    assert stored(server, "alice").startswith("$2b$05$")
+
+
+def test_the_server_takes_its_own_change_for_no_news(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    server.server.look_at_users()
+    assert "Users file read again" not in server.log.getvalue()
+    alice.expect_silence()
+
+
+@pytest.mark.parametrize(
+    ("new", "rule"),
+    [
+        ("short", "A password has at least 8 bytes; this one has 5."),
+        ("x" * 73, "A password has at most 72 bytes; this one has 73."),
+        ("no\u00a0white-space", "A password has no white space and no control characters."),
+        ("esc\x1b[31mape", "A password has no white space and no control characters."),
+        ("nul\0nul\0nul", "A password has no white space and no control characters."),
+        ("password123", "Everybody knows the demo password; choose another"),
+    ],
+)
+def test_the_rule_comes_before_the_hash(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch, new: str, rule: str
+) -> None:
+    server = start_server(login_failures=1)
+    alice = server.log_in("alice")
+    monkeypatch.delattr(passwords, "bcrypt")
+    assert alice.ask(f"/passwd wrong {new}") == f"[ERROR] {rule}"
+    assert alice.ask(f"/passwd pw-of-alice {new}") == f"[ERROR] {rule}"
+
+
+@pytest.mark.parametrize("old", ["wrong", "x" * 73, "pw-of-alice\x1b", "\0", "PW-OF-ALICE"])
+def test_a_wrong_old_password_changes_nothing(server: RunningServer, old: str) -> None:
+    before = stored(server, "alice")
+    assert server.log_in("alice").ask(f"/passwd {old} correct-horse") == "[ERROR] Wrong password"
+    assert stored(server, "alice") == before
+    assert "[!] Failed password change for 'alice' from 127.0.0.1\n" in server.log.getvalue()
+
+
+def test_wrong_passwords_count_as_failed_logins_do(start_server: StartServer) -> None:
+    server = start_server(login_failures=3)
+    alice = server.log_in("alice")
+    for _ in range(2):
+        assert alice.ask("/passwd wrong correct-horse") == "[ERROR] Wrong password"
+    assert answer_to(server, "bob", "wrong") == "[ERROR] Authentication failed"
+    refused = r"\[ERROR\] Too many failed logins; try again in (\d+) s"
+    alice.send("/passwd pw-of-alice correct-horse")
+    assert 590 <= int(alice.expect_match(refused)[1]) <= 600
+    client = server.connect()
+    client.expect(PROMPT)
+    client.send("LOGIN bob pw-of-bob")
+    client.expect_match(refused)
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert "Refused password change for 'alice' from 127.0.0.1: too many" in server.log.getvalue()
+
+
+def test_answers_come_in_the_order_of_the_lines(server: RunningServer) -> None:
+    bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
+    alice.send("before", "/passwd pw-of-alice correct-horse", "/who", "after")
+    alice.expect("[SERVER] Password changed", "[SERVER] In room 'lobby': alice, bob")
+    bob.expect_message("alice", "before")
+    bob.expect_message("alice", "after")
+
+
+def test_what_was_said_before_does_not_wait_for_the_hash(
+    server: RunningServer, held_write: HeldWrite
+) -> None:
+    bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
+    alice.send("before", "/passwd pw-of-alice correct-horse")
+    bob.expect_message("alice", "before")
+    assert held_write.reached.wait(10)
+    bob.expect_silence()
+    held_write.go_on()
+    alice.expect("[SERVER] Password changed")
+
+
+def test_a_session_that_ended_meanwhile_changes_nothing(
+    server: RunningServer, held_write: HeldWrite
+) -> None:
+    older = server.log_in("alice")
+    before = stored(server, "alice")
+    older.send("/passwd pw-of-alice correct-horse")
+    assert held_write.reached.wait(10)
+    newer = server.log_in("alice")
+    held_write.go_on()
+    older.expect("[SERVER] Logged out due to new login")
+    older.expect_end()
+    server.stop()  # its thread has ended by then
+    assert stored(server, "alice") == before
+    assert sorted(os.listdir(server.config.users.parent)) == ["users.json"]
+    assert "changed the password" not in server.log.getvalue()
+    newer.expect("[SERVER] Server is shutting down")
+
+
+@pytest.mark.parametrize(
+    ("change", "farewell"),
+    [
+        (disable_account, replies.LOGGED_OUT_ACCOUNT_DISABLED),
+        (remove_account, replies.LOGGED_OUT_ACCOUNT_REMOVED),
+    ],
+)
+def test_an_account_that_was_taken_away_meanwhile_stays_away(
+    server: RunningServer, change: Callable[..., object], farewell: str
+) -> None:
+    alice = server.log_in("alice")
+    change(server.config.users, "alice")
+    assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY  # not looked at yet
+    server.server.look_at_users()
+    alice.expect(f"[SERVER] {farewell}")
+    assert "alice" not in read_accounts(server.config.users)
+    assert answer_to(server, "alice", "correct-horse") == "[ERROR] Authentication failed"
+
+
+def test_another_password_set_by_hand_meanwhile_stays(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    set_hash(server.config.users, "alice", cheap_hash("from above"))
+    assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
+    server.server.look_at_users()
+    assert alice.ask("/passwd pw-of-alice correct-horse") == "[ERROR] Wrong password"
+    assert stored(server, "alice") == cheap_hash("from above")
+
+
+def test_a_hash_that_is_made_anew_meanwhile_does_not_matter(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the cost is raised right after the login."""
+    alice = server.log_in("alice")
+    make = PasswordPool.make
+
+    def make_and_change(pool: PasswordPool, *arguments: str, **named: object) -> str | None:
+        accounts = server.server._accounts
+        again = bcrypt.hashpw(b"pw-of-alice", bcrypt.gensalt(4)).decode()
+        accounts.change_hash(
+            "alice", accounts.accounts["alice"], again, wanted=lambda: True, patience=5
+        )
+        return make(pool, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PasswordPool, "make", make_and_change)
+    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+
+
+def test_a_file_that_can_not_be_written_is_told_and_nothing_changes(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = server.log_in("alice")
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        assert alice.ask("/passwd pw-of-alice correct-horse") == NOT_STORED
+    log = server.log.getvalue()
+    assert f"[!] Password of 'alice' stays as it was: {server.config.users}: not written: " in log
+    assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
+
+
+def test_a_file_that_others_change_is_waited_for_in_vain_only_so_long(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = server.log_in("alice")
+    monkeypatch.setattr("chat_server.commands.passwd._PATIENCE", 0.05)
+    with alone_in_folder(server.config.users):
+        assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
+    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+
+
+def test_no_password_gets_into_the_log_or_an_answer_whatever_goes_wrong(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = server.log_in("alice")
+    lines: list[str] = []
+
+    def ask(line: str) -> None:
+        lines.append(alice.ask(line))
+
+    ask("/passwd wrong-secret new-secret")
+    ask("/passwd pw-of-alice secret")
+    ask("/passwd pw-of-alice secret secret secret")
+
+    class Defect:
+        @staticmethod
+        def hashpw(password: bytes, _: bytes) -> bytes:
+            raise ValueError(f"can't take {password!r}")
+
+        checkpw = staticmethod(bcrypt.checkpw)
+        gensalt = staticmethod(bcrypt.gensalt)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "bcrypt", Defect)
+        ask("/passwd pw-of-alice new-secret")
+    assert lines[-1] == NOT_STORED
+    log = server.log.getvalue()
+    assert "Unexpected in the password change of alice: RuntimeError: ValueError" in log
+    for text in (log, *lines):
+        assert "secret" not in text
+        assert "pw-of-alice" not in text
+
+
+def test_with_a_space_before_it_it_is_a_message(server: RunningServer) -> None:
+    alice = server.log_in("alice", subscribe="alice")
+    alice.send(" /passwd pw-of-alice correct-horse")
+    alice.expect_message("alice", " /passwd pw-of-alice correct-horse")
+    assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
+
+
+def test_two_who_change_at_the_same_time_both_do(server: RunningServer) -> None:
+    clients = {name: server.log_in(name) for name in ("alice", "bob", "carol", "dave")}
+    for name, client in clients.items():
+        client.send(f"/passwd pw-of-{name} correct-{name}")
+    for client in clients.values():
+        client.expect("[SERVER] Password changed")
+    accounts = read_accounts(server.config.users)
+    for name in clients:
+        assert bcrypt.checkpw(f"correct-{name}".encode(), accounts[name].encode())
+        assert answer_to(server, name, f"correct-{name}") == "[SERVER] Login successful"
+    assert "DPS" in accounts
+    assert not companion(server.config.users).exists()
+
+
+def test_a_stop_in_the_midst_ends_it(server: RunningServer, held_write: HeldWrite) -> None:
+    alice = server.log_in("alice")
+    before = stored(server, "alice")
+    alice.send("/passwd pw-of-alice correct-horse")
+    assert held_write.reached.wait(10)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    _expect_end(alice)
+    held_write.go_on()
+    stopping.join(10)
+    assert stored(server, "alice") == before
+
+
+def _expect_end(client: WireClient) -> None:
+    client.expect("[SERVER] Server is shutting down")

@@ -1,0 +1,127 @@
+"""Section 3 of the contract: every command, its reply and its errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.running_server import RunningServer
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("/join dev", "[SERVER] Joined room 'dev'"),
+        ("/join lobby", "[SERVER] You are already in room 'lobby'"),
+        ("/join a/b", "[ERROR] Invalid room name: a/b"),
+        ("/join none", "[ERROR] Invalid room name: none"),
+        ("/join " + "x" * 33, "[ERROR] Invalid room name: " + "x" * 33),
+        ("/join cafe\u0301", "[SERVER] Joined room 'café'"),
+        ("/join", "[ERROR] Usage: /join <room>"),
+        ("/join a b", "[ERROR] Usage: /join <room>"),
+        ("/leave", "[SERVER] You are already in room 'lobby'"),
+        ("/leave now", "[ERROR] Usage: /leave"),
+        ("/rooms", "[SERVER] Active rooms: lobby (1)"),
+        ("/rooms x", "[ERROR] Usage: /rooms"),
+        ("/subscribe bob", "[SERVER] Subscribed to bob"),
+        ("/subscribe *", "[SERVER] Subscribed to *"),
+        ("/subscribe alice", "[SERVER] Subscribed to alice"),
+        ("/subscribe nobody", "[ERROR] No such user: nobody"),
+        ("/subscribe a/b", "[ERROR] No such user: a/b"),
+        ("/subscribe", "[ERROR] Usage: /subscribe <user>"),
+        ("/unsubscribe bob", "[SERVER] Unsubscribed from bob"),
+        ("/unsubscribe *", "[SERVER] Unsubscribed from *"),
+        ("/unsubscribe a/b", "[SERVER] Unsubscribed from a/b"),
+        ("/unsubscribe", "[ERROR] Usage: /unsubscribe <user>"),
+        ("/subs", "[SERVER] Subscriptions: none"),
+        ("/subs x", "[ERROR] Usage: /subs"),
+        ("/who", "[SERVER] In room 'lobby': alice"),
+        ("/who lobby", "[SERVER] In room 'lobby': alice"),
+        ("/who dev", "[ERROR] No such room: dev"),
+        ("/who a/b", "[ERROR] No such room: a/b"),
+        ("/who a b", "[ERROR] Usage: /who [room]"),
+        ("/presence on", "[SERVER] Presence on"),
+        ("/presence off", "[SERVER] Presence off"),
+        ("/presence", "[ERROR] Usage: /presence on|off"),
+        ("/presence maybe", "[ERROR] Usage: /presence on|off"),
+        ("/presence on off", "[ERROR] Usage: /presence on|off"),
+        ("/help me", "[ERROR] Usage: /help"),
+        ("/quit now", "[ERROR] Usage: /quit"),
+        ("/", "[ERROR] Unknown command: / (try /help)"),
+        ("/JOIN dev", "[ERROR] Unknown command: /JOIN (try /help)"),
+        ("/msg bob hello", "[ERROR] Not delivered: bob is offline or not subscribed to you"),
+        ("/msg alice hello", "[ERROR] Not delivered: alice is offline or not subscribed to you"),
+        ("/msg nobody hello", "[ERROR] Not delivered: nobody is offline or not subscribed to you"),
+        ("/msg a/b hello", "[ERROR] Not delivered: a/b is offline or not subscribed to you"),
+        ("/msg", "[ERROR] Usage: /msg <user> <text>"),
+        ("/msg bob", "[ERROR] Usage: /msg <user> <text>"),
+        ("/msg bob \x01\x02", "[ERROR] Usage: /msg <user> <text>"),
+        ("/me", "[ERROR] Usage: /me <text>"),
+        ("/me \x01", "[ERROR] Usage: /me <text>"),
+        ("/passwd", "[ERROR] Usage: /passwd <old> <new>"),
+        ("/passwd old", "[ERROR] Usage: /passwd <old> <new>"),
+        ("/passwd old new newer", "[ERROR] Usage: /passwd <old> <new>"),
+        ("/kick bob", "[ERROR] Only operators may use /kick"),
+        ("/" + "x" * 100, "[ERROR] Unknown command: /" + "x" * 63 + " (try /help)"),
+    ],
+)
+def test_one_command(server: RunningServer, line: str, answer: str) -> None:
+    assert server.log_in("alice").ask(line) == answer
+
+
+def test_help_has_one_line_a_command_in_the_order_of_the_list(server: RunningServer) -> None:
+    client = server.connect()
+    client.send("LOGIN alice pw-of-alice", "/help", "/who")
+    client.expect_match(r"\[SERVER\] Login using.*")
+    client.expect("[SERVER] Login successful")
+    listed = client.expect_match(r"\[SERVER\] Available commands: (.*)")[1].split(", ")
+    for command in listed:
+        client.expect_match(r"\[SERVER\] " + command + r"(( <\w+>)*| \[\w+\]| on\|off) - .+")
+    client.expect("[SERVER] In room 'lobby': alice")
+
+
+def test_quit_says_goodbye_and_nothing_after_it_counts(server: RunningServer) -> None:
+    bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
+    alice.send("before", "/quit", "after")
+    alice.expect("[SERVER] Goodbye")
+    alice.expect_end()
+    bob.expect_message("alice", "before")
+    bob.expect_silence()
+    assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
+
+
+def test_an_unknown_command_is_never_published(server: RunningServer) -> None:
+    bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
+    assert alice.ask("/mgs bob secret") == "[ERROR] Unknown command: /mgs (try /help)"
+    alice.send("//mgs bob", "//")
+    bob.expect_message("alice", "/mgs bob")
+    bob.expect_message("alice", "/")
+
+
+def test_a_long_list_goes_on_over_several_lines(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    people = [f"{'x' * 26}{number:03}" for number in range(60)]
+    server.add_people(people)
+    for name in people:
+        assert alice.ask(f"/subscribe {name}") == f"[SERVER] Subscribed to {name}"
+    alice.send("/subscribe *", "/subs")
+    alice.expect("[SERVER] Subscribed to *")
+    names: list[str] = []
+    more = True
+    while more:
+        line = alice.expect_match(r"\[SERVER\] Subscriptions: (.*)")
+        assert len(line[0].encode()) <= 1000
+        more = line[1].endswith(",")
+        names += line[1].rstrip(",").split(", ")
+    assert names == ["*", *people]
+
+
+def test_presence_over_the_wire(server: RunningServer) -> None:
+    alice = server.log_in("alice")
+    assert alice.ask("/presence on") == "[SERVER] Presence on"
+    bob = server.log_in("bob")
+    alice.expect("[SERVER] bob joined room 'lobby'")
+    bob.send("/join dev")
+    bob.expect("[SERVER] Joined room 'dev'")
+    alice.expect("[SERVER] bob left room 'lobby'", "[SERVER] Room 'dev' opened")
+    bob.reset()
+    alice.expect("[SERVER] Room 'dev' closed")

@@ -1,0 +1,288 @@
+"""Who hears what: the hub without sockets. A receiver here is a list of the lines it got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chat_server.core.hub import Hub
+from chat_server.core.messages import Message
+from chat_server.core.rooms import Session
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+class Receiver:
+    """What one client would read, and whether it has had its last line."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.ended = False
+
+    def take(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
+
+class House:
+    """A hub, its people and its clock."""
+
+    def __init__(self) -> None:
+        self.accounts = {"alice", "bob", "carol", "dave"}
+        self.now = NOON
+        self.hub: Hub[Receiver] = Hub(self._deliver, self.accounts.__contains__, lambda: self.now)
+
+    @staticmethod
+    def _deliver(receivers: tuple[Receiver, ...], data: bytes, last: bool) -> None:
+        for receiver in receivers:
+            if not receiver.ended:
+                receiver.lines += data.decode().splitlines()
+                receiver.ended = last
+
+    def log_in(self, user: str, *commands: str) -> Session[Receiver]:
+        session = self.hub.log_in(user, Receiver(), ["Login successful"])
+        assert session is not None
+        for follow in commands:
+            self.hub.subscribe(session, follow)
+        session.receiver.take()
+        return session
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House()
+    yield house
+    for room in house.hub._rooms.values():
+        for user, member in room.members.items():
+            assert house.hub._sessions[user] is member, "a ghost is left in a room"
+            assert member.room is room
+    assert sum(len(room.members) for room in house.hub._rooms.values()) == len(house.hub._sessions)
+
+
+def heard(session: Session[Receiver]) -> list[str]:
+    return session.receiver.take()
+
+
+def test_a_message_reaches_who_is_in_the_room_and_subscribed(house: House) -> None:
+    alice = house.log_in("alice")
+    bob, carol = house.log_in("bob", "alice"), house.log_in("carol", "bob")
+    dave = house.log_in("dave", "*")
+    house.hub.join(dave, "dev")
+    heard(dave)
+    audience = house.hub.publish(alice, ["hi"])
+    assert audience == (bob.receiver,)
+    assert heard(bob) == ["[12:00:00] alice: hi"]
+    assert heard(carol) == heard(dave) == heard(alice) == []
+
+
+def test_everyone_is_everyone_but_oneself(house: House) -> None:
+    alice, bob = house.log_in("alice", "*"), house.log_in("bob", "*")
+    house.hub.publish(alice, ["hi"])
+    assert heard(alice) == []
+    assert heard(bob) == ["[12:00:00] alice: hi"]
+    house.hub.subscribe(alice, "alice")
+    heard(alice)
+    house.hub.publish(alice, ["echo"])
+    assert heard(alice) == ["[12:00:00] alice: echo"]
+
+
+def test_unsubscribing_from_everyone_keeps_the_names(house: House) -> None:
+    alice, bob = house.log_in("alice"), house.log_in("bob", "*", "alice")
+    house.hub.unsubscribe(bob, "*")
+    house.hub.list_subscriptions(bob)
+    assert heard(bob) == ["[SERVER] Unsubscribed from *", "[SERVER] Subscriptions: alice"]
+    house.hub.publish(alice, ["hi"])
+    assert heard(bob) == ["[12:00:00] alice: hi"]
+    house.hub.unsubscribe(bob, "alice")
+    house.hub.publish(alice, ["more"])
+    assert heard(bob) == ["[SERVER] Unsubscribed from alice"]
+
+
+def test_subscriptions_outlive_the_session_but_the_one_to_oneself(house: House) -> None:
+    bob = house.log_in("bob", "*", "alice", "bob")
+    house.hub.log_out(bob)
+    again = house.log_in("bob")
+    house.hub.list_subscriptions(again)
+    assert heard(again) == ["[SERVER] Subscriptions: *, alice"]
+
+
+def test_subscriptions_hold_across_rooms(house: House) -> None:
+    alice, bob = house.log_in("alice"), house.log_in("bob", "alice")
+    house.hub.join(alice, "dev")
+    house.hub.join(bob, "dev")
+    heard(bob)
+    house.hub.publish(alice, ["here"])
+    assert heard(bob) == ["[12:00:00] alice: here"]
+    house.hub.join(alice, "ops")
+    house.hub.publish(alice, ["gone"])
+    assert heard(bob) == []
+
+
+def test_subscribing_needs_an_account(house: House) -> None:
+    bob = house.log_in("bob")
+    house.hub.subscribe(bob, "nobody")
+    house.hub.subscribe(bob, "a b\x1b")
+    assert heard(bob) == ["[ERROR] No such user: nobody", "[ERROR] No such user: a b"]
+
+
+def test_times_rise_within_a_room_whatever_the_clock_does(house: House) -> None:
+    bob = house.log_in("bob", "alice")
+    alice = house.log_in("alice")
+    house.hub.publish(alice, ["one", "two"])
+    house.now = NOON - timedelta(hours=1)
+    house.hub.publish(alice, ["three"])
+    assert heard(bob) == [f"[12:00:00] alice: {text}" for text in ("one", "two", "three")]
+    assert alice.room.last_at == NOON + timedelta(microseconds=2)
+
+
+def test_a_run_across_a_second_shows_both(house: House) -> None:
+    bob, alice = house.log_in("bob", "alice"), house.log_in("alice")
+    house.now = NOON + timedelta(microseconds=999_999)
+    house.hub.publish(alice, ["one", "two"])
+    assert heard(bob) == ["[12:00:00] alice: one", "[12:00:01] alice: two"]
+
+
+def test_a_message_from_elsewhere_goes_through_the_same_door(house: House) -> None:
+    bob = house.log_in("bob", "carol")
+    house.hub.deliver(Message("lobby", "carol", "from another node", NOON))
+    house.hub.deliver(Message("nowhere", "carol", "lost", NOON))
+    assert heard(bob) == ["[12:00:00] carol: from another node"]
+
+
+def test_rooms_open_and_close_with_their_members(house: House) -> None:
+    alice, bob = house.log_in("alice"), house.log_in("bob")
+    house.hub.join(alice, "Zoo")
+    house.hub.join(bob, "dev")
+    heard(alice)
+    house.hub.list_rooms(alice)
+    assert heard(alice) == ["[SERVER] Active rooms: lobby (0), Zoo (1), dev (1)"]
+    house.hub.join(bob, "lobby")
+    house.hub.list_rooms(alice)
+    assert heard(alice) == ["[SERVER] Active rooms: lobby (1), Zoo (1)"]
+    house.hub.list_members(alice, "dev")
+    house.hub.list_members(alice, "no\x1bne")
+    house.hub.list_members(alice, "lobby")
+    assert heard(alice) == [
+        "[ERROR] No such room: dev",
+        "[ERROR] No such room: none",
+        "[SERVER] In room 'lobby': bob",
+    ]
+
+
+def test_presence_tells_a_move_in_order(house: House) -> None:
+    watcher, mover = house.log_in("alice"), house.log_in("bob")
+    house.hub.set_presence(watcher, True)
+    house.hub.set_presence(mover, True)
+    heard(watcher), heard(mover)
+    house.hub.join(mover, "dev")
+    assert heard(mover) == ["[SERVER] Joined room 'dev'", "[SERVER] Room 'dev' opened"]
+    assert heard(watcher) == ["[SERVER] bob left room 'lobby'", "[SERVER] Room 'dev' opened"]
+    house.hub.join(mover, "ops")
+    assert heard(mover) == [
+        "[SERVER] Joined room 'ops'",
+        "[SERVER] Room 'dev' closed",
+        "[SERVER] Room 'ops' opened",
+    ]
+    heard(watcher)
+    house.hub.join(mover, "lobby")
+    assert heard(mover) == ["[SERVER] Joined room 'lobby'", "[SERVER] Room 'ops' closed"]
+    assert heard(watcher) == ["[SERVER] Room 'ops' closed", "[SERVER] bob joined room 'lobby'"]
+    house.hub.set_presence(watcher, False)
+    house.hub.join(mover, "dev")
+    assert heard(watcher) == ["[SERVER] Presence off"]
+
+
+def test_presence_of_logins(house: House) -> None:
+    watcher = house.log_in("alice")
+    house.hub.set_presence(watcher, True)
+    heard(watcher)
+    bob = house.log_in("bob")
+    assert heard(watcher) == ["[SERVER] bob joined room 'lobby'"]
+    newer = house.log_in("bob")
+    assert heard(watcher) == ["[SERVER] bob left room 'lobby'", "[SERVER] bob joined room 'lobby'"]
+    assert bob.ended.is_set()
+    assert heard(bob) == ["[SERVER] Logged out due to new login"]
+    house.hub.log_out(bob)  # its thread comes to its end only now
+    assert heard(watcher) == []
+    house.hub.log_out(newer)
+    assert heard(watcher) == ["[SERVER] bob left room 'lobby'"]
+
+
+def test_an_ended_session_does_nothing_any_more(house: House) -> None:
+    listener, older = house.log_in("alice", "*"), house.log_in("bob")
+    newer = house.log_in("bob")
+    assert house.hub.publish(older, ["ghost"]) == ()
+    house.hub.join(older, "dev")
+    house.hub.subscribe(older, "carol")
+    house.hub.set_presence(older, True)
+    house.hub.unsubscribe(older, "*")
+    assert heard(listener) == []
+    house.hub.list_subscriptions(newer)
+    house.hub.list_rooms(newer)
+    assert heard(newer) == ["[SERVER] Subscriptions: none", "[SERVER] Active rooms: lobby (2)"]
+
+
+def test_removed_users_end_and_are_forgotten(house: House) -> None:
+    alice, bob = house.log_in("alice", "*"), house.log_in("bob", "*")
+    house.accounts.discard("alice")
+    assert house.hub.remove_users(["alice", "nobody"]) == ["alice"]
+    assert heard(alice) == ["[SERVER] Logged out: this account was removed"]
+    assert alice.receiver.ended
+    assert house.hub.log_in("alice", Receiver(), []) is None
+    house.hub.list_members(bob)
+    assert heard(bob) == ["[SERVER] In room 'lobby': bob"]
+
+
+def test_sessions_that_are_ended_are_told_why_and_whom_they_follow_is_remembered(
+    house: House,
+) -> None:
+    alice, bob = house.log_in("alice", "bob", "alice"), house.log_in("bob", "alice")
+    house.accounts.discard("alice")
+    assert house.hub.end_sessions(["alice", "nobody"], "Logged out: why") == ["alice"]
+    assert heard(alice) == ["[SERVER] Logged out: why"]
+    assert alice.receiver.ended
+    assert house.hub.log_in("alice", Receiver(), []) is None
+    house.hub.list_subscriptions(bob)
+    assert heard(bob) == ["[SERVER] Subscriptions: alice"]
+    house.accounts.add("alice")
+    again = house.log_in("alice")
+    house.hub.list_subscriptions(again)
+    assert heard(again) == ["[SERVER] Subscriptions: bob"]
+
+
+def test_who_may_be_followed_may_be_more_than_who_may_log_in() -> None:
+    hub: Hub[Receiver] = Hub(
+        lambda receivers, data, last: None,
+        lambda name: name == "alice",
+        lambda: NOON,
+        lambda name: name in ("alice", "eve"),
+    )
+    alice = hub.log_in("alice", Receiver(), [])
+    assert alice is not None
+    hub.subscribe(alice, "eve")
+    hub.subscribe(alice, "nobody")
+    assert alice.follows == {"eve"}
+    assert hub.log_in("eve", Receiver(), []) is None
+
+
+def test_shutting_down_tells_everyone_and_admits_nobody(house: House) -> None:
+    alice, bob = house.log_in("alice"), house.log_in("bob")
+    house.hub.join(bob, "dev")
+    heard(bob)
+    house.hub.shut_down()
+    assert heard(alice) == heard(bob) == ["[SERVER] Server is shutting down"]
+    assert house.hub.log_in("carol", Receiver(), []) is None
+    assert alice.ended.is_set()
+
+
+def test_tables_do_not_grow_with_what_is_asked(house: House) -> None:
+    alice = house.log_in("alice")
+    for number in range(1000):
+        house.hub.join(alice, f"room{number}")
+        house.hub.subscribe(alice, f"nobody{number}")
+        house.hub.unsubscribe(alice, f"nobody{number}")
+        house.hub.list_members(alice, f"other{number}")
+    assert len(house.hub._rooms) == 2
+    assert alice.follows == set()

@@ -1,0 +1,195 @@
+"""Section 5 of the contract: too fast, too slow, gone."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wire_client import WireClient
+
+
+def test_a_fast_sender_is_slowed_and_loses_nothing(start_server: StartServer) -> None:
+    server = start_server(rate=50, burst=5)
+    bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
+    started = time.monotonic()
+    alice.send(*(str(number) for number in range(25)))
+    for number in range(25):
+        bob.expect_message("alice", str(number))
+    assert time.monotonic() - started >= 0.39  # 20 lines over the burst at 50 a second
+
+
+def test_every_line_costs_one(start_server: StartServer) -> None:
+    server = start_server(rate=50, burst=2)
+    alice = server.log_in("alice")
+    started = time.monotonic()
+    alice.send("", "/nonsense", "/who", "text", "/subs")
+    alice.expect("[ERROR] Unknown command: /nonsense (try /help)")
+    alice.expect("[SERVER] In room 'lobby': alice", "[SERVER] Subscriptions: none")
+    assert time.monotonic() - started >= 0.059
+
+
+def test_the_wait_for_the_allowance_ends_at_a_forced_logout(start_server: StartServer) -> None:
+    server = start_server(rate=0.01, burst=1)
+    first = server.log_in("alice")
+    first.send("one", "two")
+    server.log_in("alice")
+    first.expect("[SERVER] Logged out due to new login")
+    first.expect_end()
+
+
+def test_the_wait_for_the_allowance_ends_at_a_reset(start_server: StartServer) -> None:
+    server = start_server(rate=0.01, burst=1)
+    bob, alice = server.log_in("bob"), server.log_in("alice")
+    alice.send("one", "two")
+    alice.reset()
+    _until_gone(bob, "alice", server)
+
+
+def _until_gone(observer: WireClient, name: str, server: RunningServer) -> None:
+    deadline = time.monotonic() + 10
+    while f"User '{name}' disconnected" not in server.log.getvalue():
+        assert time.monotonic() < deadline, "the session never ended"
+        threading.Event().wait(0.01)
+
+
+def test_after_an_orderly_close_lines_are_taken_for_a_bounded_time(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=10, burst=1, half_closed_seconds=0.5)
+    bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
+    bob.send("/presence on")
+    bob.expect("[SERVER] Presence on")
+    alice.send(*(str(number) for number in range(100)))
+    alice.finish()
+    heard = 0
+    while (line := bob.read_line()) != "[SERVER] alice left room 'lobby'":
+        assert line is not None
+        assert line.endswith(f"alice: {heard}")
+        heard += 1
+    assert 3 <= heard < 30
+
+
+def test_a_reader_that_never_reads_is_cut_and_the_others_get_everything(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=0, outbox=64 * 1024)
+    server.add_people(["stuck"])
+    stuck = WireClient("127.0.0.1", server.port, receive_buffer=4096)
+    stuck.send("LOGIN stuck pw-of-stuck", "/subscribe *")
+    while stuck.read_line() != "[SERVER] Subscribed to *":
+        pass
+    good, alice = server.log_in("bob", subscribe="*"), server.log_in("alice", subscribe="alice")
+    sent = 0
+    while "[!] Cut 'stuck'" not in server.log.getvalue():
+        alice.send(*["x" * 4000] * 10)
+        for _ in range(10):
+            good.expect_message("alice", "x" * 4000)
+            alice.expect_message("alice", "x" * 4000)
+        sent += 10
+        assert sent * 4000 < 200_000_000
+    assert good.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    stuck.close()
+
+
+def test_a_reader_over_a_quarter_that_takes_nothing_is_cut_in_time(
+    start_server: StartServer,
+) -> None:
+    server = start_server(rate=0, outbox=64 * 1024 * 1024, stall_seconds=0.3)
+    server.add_people(["stuck"])
+    stuck = WireClient("127.0.0.1", server.port, receive_buffer=4096)
+    stuck.send("LOGIN stuck pw-of-stuck", "/subscribe *")
+    while stuck.read_line() != "[SERVER] Subscribed to *":
+        pass
+    alice = server.log_in("alice")
+    for _ in range(650):
+        alice.send(*["x" * 4000] * 10)
+    assert "In room" in alice.ask("/who")
+    _until_gone(alice, "stuck", server)
+    assert "[!] Cut 'stuck'" in server.log.getvalue()
+    stuck.close()
+
+
+def test_a_reader_that_reads_slowly_is_waited_for(start_server: StartServer) -> None:
+    server = start_server(rate=0, outbox=256 * 1024)
+    slow = WireClient("127.0.0.1", server.port, receive_buffer=16384)
+    slow.send("LOGIN bob pw-of-bob", "/subscribe *")
+    while slow.read_line() != "[SERVER] Subscribed to *":
+        pass
+    alice = server.log_in("alice")
+    batches = 500
+
+    def read() -> None:
+        for _ in range(batches * 4):
+            slow.expect_match(r"\[..:..:..\] alice: x{4000}")
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    for _ in range(batches):
+        alice.send(*["x" * 4000] * 4, "/who")  # the command must not make the readers forgotten
+        alice.expect("[SERVER] In room 'lobby': alice, bob")
+    reading.join(30)
+    assert not reading.is_alive()
+    slow.send("/quit")
+    slow.expect("[SERVER] Goodbye")
+    slow.expect_end()
+    slow.close()
+
+
+def test_last_lines_wait_for_a_reader_that_reads(start_server: StartServer) -> None:
+    server = start_server(rate=0, outbox=8 * 1024 * 1024, flush_seconds=0.5)
+    slow = WireClient("127.0.0.1", server.port, receive_buffer=16384)
+    slow.send("LOGIN bob pw-of-bob", "/subscribe *")
+    while slow.read_line() != "[SERVER] Subscribed to *":
+        pass
+    alice = server.log_in("alice")
+    for _ in range(150):
+        alice.send(*["x" * 4000] * 10)
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    slow.send("/quit")
+    started = time.monotonic()
+    lines = 0
+    while (line := slow.read_line()) != "[SERVER] Goodbye":
+        assert line is not None
+        lines += 1
+        if lines % 100 == 0:
+            threading.Event().wait(0.08)  # takes more than flush_seconds in all, never at once
+    assert lines == 1500
+    assert time.monotonic() - started > 1.0
+    slow.expect_end()
+    slow.close()
+
+
+def test_a_thousand_connections_leak_no_thread(server: RunningServer) -> None:
+    before = threading.active_count()
+    for number in range(1000):
+        client = WireClient("127.0.0.1", server.port)
+        if number % 3 == 0:
+            client.reset()
+        elif number % 3 == 1:
+            client.send_raw(b"LOGIN al")
+        client.close()
+    deadline = time.monotonic() + 30
+    while server.log.getvalue().count("New connection") < 1000 or server.server.client_count:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def test_resets_in_every_state(server: RunningServer) -> None:
+    observer = server.log_in("bob")
+    server.connect().reset()
+    half = server.connect()
+    half.send_raw(b"LOGIN alice")
+    half.reset()
+    hashing = server.connect()
+    hashing.send("LOGIN alice pw-of-alice")
+    hashing.reset()
+    chatting = server.log_in("alice")
+    chatting.send_raw(b"half a li")
+    chatting.reset()
+    _until_gone(observer, "alice", server)
+    assert observer.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert "Unexpected" not in server.log.getvalue()

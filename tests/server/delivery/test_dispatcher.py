@@ -1,0 +1,170 @@
+"""Delivery to real sockets: order, last lines, backlogs, and who waits for whom."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from chat_server.config import Config
+from chat_server.delivery.dispatcher import Delivery
+from chat_server.delivery.outbox import Outbox, Phase
+from chat_server.wire.stream import Stream
+
+CONFIG = Config(max_clients=1, outbox=256 * 1024, linger_seconds=0.1, flush_seconds=0.3)
+MORE_THAN_BUFFERS_TAKE = b"x" * 65535 + b"\n"
+
+
+@dataclass
+class Line:
+    """A connection: the server's end as an outbox, the client's end as a socket."""
+
+    outbox: Outbox
+    client: socket.socket
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            chunk = self.client.recv(size - len(data))
+            if not chunk:
+                break
+            data += chunk
+        return data
+
+
+@pytest.fixture
+def delivery() -> Iterator[Delivery]:
+    delivery = Delivery(CONFIG)
+    delivery.start()
+    yield delivery
+    delivery.stop()
+
+
+@pytest.fixture
+def connect(delivery: Delivery) -> Iterator[Callable[[], Line]]:
+    lines: list[Line] = []
+
+    def make() -> Line:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(10)
+            client.connect(listener.getsockname())
+            accepted, _ = listener.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        lines.append(Line(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.throttle_mark), client))
+        return lines[-1]
+
+    yield make
+    for line in lines:
+        line.outbox.close()
+        line.client.close()
+
+
+def test_what_is_queued_by_many_arrives_in_each_publishers_order(
+    delivery: Delivery, connect: Callable[[], Line]
+) -> None:
+    lines = [connect() for _ in range(3)]
+    targets = tuple(line.outbox for line in lines)
+
+    def publish(name: int) -> None:
+        for number in range(300):
+            delivery.deliver(targets[: 1 + number % 3], f"{name} {number}\n".encode())
+            delivery.drain()
+
+    threads = [threading.Thread(target=publish, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    delivery.deliver(targets, b"end\n", last=True)
+    delivery.drain()
+    for index, line in enumerate(lines):
+        with line.client.makefile() as read:
+            received = list(read)
+        assert received.pop() == "end\n"
+        for name in range(4):
+            numbers = [int(text.split()[1]) for text in received if text.startswith(f"{name} ")]
+            assert numbers == [number for number in range(300) if number % 3 >= index]
+
+
+def test_nothing_follows_a_last_line(delivery: Delivery, connect: Callable[[], Line]) -> None:
+    line, other = connect(), connect()
+    delivery.deliver((line.outbox, other.outbox), b"one\n")
+    delivery.deliver((line.outbox,), b"last\n", last=True)
+    delivery.deliver((line.outbox, other.outbox), b"after\n")
+    delivery.drain()
+    assert line.read(100) == b"one\nlast\n"
+    assert other.read(10) == b"one\nafter\n"
+    assert line.outbox.phase is Phase.FINISHED
+
+
+def test_the_flusher_sends_what_the_kernel_did_not_take(
+    delivery: Delivery, connect: Callable[[], Line]
+) -> None:
+    line = connect()
+    for number in range(10):
+        delivery.deliver((line.outbox,), b"%d" % number * 20_000)
+        delivery.drain()
+    assert line.outbox.backlog
+    delivery.deliver((line.outbox,), b"end", last=True)
+    delivery.drain()
+    assert line.read(1_000_000) == b"".join(b"%d" % n * 20_000 for n in range(10)) + b"end"
+
+
+def test_a_full_outbox_cuts_its_reader_with_a_reset(
+    delivery: Delivery, connect: Callable[[], Line]
+) -> None:
+    line = connect()
+    while line.outbox.phase is Phase.OPEN:
+        delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE)
+        delivery.drain()
+    assert line.outbox.was_too_slow
+    line.outbox.close()
+    with pytest.raises(ConnectionResetError):
+        line.read(10_000_000)
+
+
+def test_a_publisher_waits_once_for_a_reader_that_takes_nothing(
+    delivery: Delivery, connect: Callable[[], Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, good = connect(), connect()
+    targets = (stuck.outbox, good.outbox)
+    while stuck.outbox.backlog <= CONFIG.throttle_mark:
+        delivery.deliver((stuck.outbox,), MORE_THAN_BUFFERS_TAKE)
+        delivery.drain()
+    waits: list[float] = []
+    wait = delivery._relieved.wait
+
+    def counted_wait(timeout: float) -> bool:
+        waits.append(timeout)
+        return wait(timeout)
+
+    monkeypatch.setattr(delivery._relieved, "wait", counted_wait)
+    for _ in range(50):  # until the kernel's own buffers have stopped growing
+        delivery.throttle([targets])
+        if stuck.outbox.patience_spent:
+            break
+    assert waits
+    assert max(waits) <= CONFIG.throttle_seconds
+    assert stuck.outbox.patience_spent
+    waits.clear()
+    delivery.throttle([targets])
+    assert not waits
+    stuck.read(CONFIG.throttle_mark)
+    while stuck.outbox.patience_spent:
+        stuck.read(1000)
+
+
+def test_settling_gives_up_on_a_reader_that_takes_nothing(
+    delivery: Delivery, connect: Callable[[], Line]
+) -> None:
+    line = connect()
+    delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE * 3, last=True)
+    delivery.drain()
+    assert line.outbox.backlog
+    delivery.settle(line.outbox)
+    assert line.outbox.phase is Phase.CUT

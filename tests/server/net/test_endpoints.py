@@ -1,0 +1,68 @@
+"""Where a server listens: plain text never where others can reach it, unless asked for by name."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from chat_server.config import Config
+from chat_server.net.endpoints import ListenError, endpoints, listen
+
+
+def listened_on(**settings: Any) -> list[tuple[int, str]]:
+    return [
+        (endpoint.port, "TLS" if endpoint.encrypted else "plain")
+        for endpoint in endpoints(Config(max_clients=1, **settings))
+    ]
+
+
+LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "localhost"]
+PUBLIC = ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"]
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_loopback_is_plain_text(host: str) -> None:
+    assert listened_on(host=host) == [(9000, "plain")]
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_loopback_with_tls_is_both(host: str) -> None:
+    assert listened_on(host=host, tls=True) == [(9000, "plain"), (9001, "TLS")]
+
+
+@pytest.mark.parametrize("host", PUBLIC)
+@pytest.mark.parametrize("tls", [True, False])
+def test_where_others_can_reach_it_tls_alone_is_spoken(host: str, tls: bool) -> None:
+    assert listened_on(host=host, tls=tls) == [(9001, "TLS")]
+
+
+@pytest.mark.parametrize("host", PUBLIC)
+def test_plain_text_for_others_has_to_be_asked_for_and_is_beside_tls(host: str) -> None:
+    assert listened_on(host=host, insecure_plaintext=True) == [(9000, "plain"), (9001, "TLS")]
+
+
+def test_a_name_that_leads_to_the_network_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert listened_on(host="localhost") == [(9001, "TLS")]
+
+
+def test_a_port_that_is_taken_is_told_with_the_option_for_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (plain,) = endpoints(Config(max_clients=1, port=port))
+        _, tls = endpoints(Config(max_clients=1, tls_port=port, tls=True))
+        with pytest.raises(ListenError, match="--host and --port"):
+            listen(plain, 1)
+        with pytest.raises(ListenError, match="--tls-port"):
+            listen(tls, 1)
+
+
+def test_one_port_can_not_be_both() -> None:
+    with pytest.raises(ListenError, match="port 9000 for plain text and for TLS; choose another"):
+        endpoints(Config(max_clients=1, port=9000, tls_port=9000, tls=True))
+    assert listened_on(tls_port=9000) == [(9000, "plain")]
+    assert listened_on(host="0.0.0.0", tls_port=9000) == [(9000, "TLS")]
+    assert listened_on(port=0, tls_port=0, tls=True) == [(0, "plain"), (0, "TLS")]

@@ -1,0 +1,340 @@
+"""The port for TLS: the same chat, and clients that do not speak it as they should."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import struct
+from pathlib import Path
+
+import pytest
+
+from chat_server.wire.fingerprint import key_fingerprint
+from chat_server.wire.stream import TlsStream
+from tests.support.certificates import trusting_context, write_certificate
+from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
+from tests.support.wire_client import PATIENCE, WireClient
+
+SPEAKS_TLS = (
+    "[ERROR] This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"
+)
+SPEAKS_PLAIN_TEXT = "[ERROR] This port speaks plain text: TLS has a port of its own"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, object]:
+    certificate, key = write_certificate(tmp_path)
+    return {"tls": True, "tls_cert": certificate, "tls_key": key, "rate": 0}
+
+
+@pytest.fixture
+def server(start_server: StartServer, settings: dict[str, object]) -> RunningServer:
+    return start_server(**settings)
+
+
+@pytest.fixture
+def trusting() -> ssl.SSLContext:
+    return trusting_context()
+
+
+def open_stream(server: RunningServer) -> TlsStream:
+    """A client's end that can say goodbye as TLS wants it."""
+    connected = socket.create_connection(("127.0.0.1", server.server.tls_port))
+    stream = TlsStream(connected, trusting_context(), host="127.0.0.1")
+    stream.handshake(PATIENCE)
+    return stream
+
+
+def until_logged(server: RunningServer, words: str) -> None:
+    until(lambda: words in server.log.getvalue(), words, server.log.getvalue)
+
+
+def rest_of(stream: TlsStream) -> bytes:
+    read = b""
+    while data := stream.recv(PATIENCE):
+        read += data
+    return read
+
+
+def test_both_ports_lead_into_the_same_chat(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    alice = server.log_in("alice", subscribe="*", tls=trusting)
+    bob = server.log_in("bob", subscribe="*")
+    bob.send("hello from netcat")
+    alice.expect_message("bob", "hello from netcat")
+    alice.send("héllo, encrypted ✓")
+    bob.expect_message("alice", "héllo, encrypted ✓")
+    assert alice.ask("/rooms") == "[SERVER] Active rooms: lobby (2)"
+
+
+def test_many_lines_both_ways_arrive_in_order(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    alice = server.log_in("alice", subscribe="*", tls=trusting)
+    bob = server.log_in("bob", subscribe="*", tls=trusting)
+    texts = [f"{number} {'x' * 200}" for number in range(3000)]
+    for start in range(0, 3000, 100):
+        alice.send(*texts[start : start + 100])
+        bob.send(*texts[start : start + 100])
+    for text in texts:
+        alice.expect_message("bob", text)
+    for text in texts:
+        bob.expect_message("alice", text)
+
+
+def test_the_newest_login_wins_across_the_ports(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    plain = server.log_in("alice")
+    encrypted = server.log_in("alice", tls=trusting)
+    plain.expect("[SERVER] Logged out due to new login")
+    plain.expect_end()
+    assert encrypted.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+    server.log_in("alice")
+    encrypted.expect("[SERVER] Logged out due to new login")
+    encrypted.expect_end()
+
+
+def test_a_stop_says_goodbye_inside_tls(server: RunningServer) -> None:
+    stream = open_stream(server)
+    assert stream.recv(PATIENCE).startswith(b"[SERVER] Login using")
+    server.stop()
+    assert rest_of(stream) == b"[SERVER] Server is shutting down\n"
+    assert not stream.cut_short
+    stream.close()
+
+
+def test_plain_text_on_the_port_for_tls_is_told_what_to_do(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    alice = server.log_in("alice", tls=trusting)
+    with WireClient("127.0.0.1", server.server.tls_port) as lost:
+        lost.send("LOGIN bob pw-of-bob", "/rooms")
+        lost.expect(SPEAKS_TLS)
+        lost.expect_end()
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    until_logged(server, "plain text")
+    assert "pw-of-bob" not in server.log.getvalue()
+
+
+def test_silence_on_the_port_for_tls_ends_after_the_time_for_a_handshake(
+    start_server: StartServer, settings: dict[str, object]
+) -> None:
+    server = start_server(**settings, tls_handshake_seconds=0.1)
+    with WireClient("127.0.0.1", server.server.tls_port) as silent:
+        silent.expect(SPEAKS_TLS)
+        silent.expect_end()
+    until_logged(server, "No TLS handshake")
+
+
+def test_a_hello_that_trickles_in_buys_no_time(
+    start_server: StartServer, settings: dict[str, object], trusting: ssl.SSLContext
+) -> None:
+    server = start_server(**settings, tls_handshake_seconds=0.3)
+    out = ssl.MemoryBIO()
+    hello = trusting.wrap_bio(ssl.MemoryBIO(), out, server_hostname="127.0.0.1")
+    with pytest.raises(ssl.SSLWantReadError):
+        hello.do_handshake()
+    with WireClient("127.0.0.1", server.server.tls_port) as dribbling:
+        dribbling.socket.settimeout(0.01)
+        for byte in out.read()[:-1]:
+            dribbling.send_raw(bytes([byte]))
+            try:
+                answer = dribbling.socket.recv(4096)
+                break
+            except TimeoutError:
+                continue
+        else:
+            pytest.fail("all of it was waited for")
+        assert answer.decode().startswith("[ERROR] ")
+    until(lambda: server.server.client_count == 0, "all are gone")
+    assert server.log_in("alice", tls=trusting).ask("/rooms").endswith("lobby (1)")
+
+
+def test_a_client_hello_on_the_port_for_plain_text_is_told_so(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    with WireClient("127.0.0.1", server.port) as lost:
+        lost.expect("[SERVER] Login using: LOGIN <username> <password>")
+        out = ssl.MemoryBIO()
+        hello = trusting.wrap_bio(ssl.MemoryBIO(), out, server_hostname="127.0.0.1")
+        with pytest.raises(ssl.SSLWantReadError):
+            hello.do_handshake()
+        lost.send_raw(out.read())
+        lost.expect(SPEAKS_PLAIN_TEXT)
+        lost.expect_end()
+
+
+def test_tls_1_1_is_refused_by_its_version(server: RunningServer) -> None:
+    suites = bytes.fromhex("c013c014002f0035")
+    body = b"\x03\x02" + bytes(32) + b"\0" + struct.pack(">H", len(suites)) + suites + b"\1\0"
+    hello = b"\x01" + struct.pack(">I", len(body))[1:] + body
+    with WireClient("127.0.0.1", server.server.tls_port) as old:
+        old.send_raw(b"\x16\x03\x01" + struct.pack(">H", len(hello)) + hello)
+        answer = old.socket.recv(100)
+    # An alert (21), fatal (2): protocol_version (70).
+    assert (answer[0], answer[5:7]) == (21, bytes([2, 70]))
+    until_logged(server, "unsupported protocol")
+
+
+@pytest.mark.parametrize(
+    ("ciphers", "taken"),
+    [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES128-SHA256", False)],
+)
+def test_of_tls_1_2_only_what_is_still_good_is_spoken(
+    server: RunningServer, trusting: ssl.SSLContext, ciphers: str, taken: bool
+) -> None:
+    trusting.maximum_version = ssl.TLSVersion.TLSv1_2
+    trusting.set_ciphers(ciphers)
+    if taken:
+        server.log_in("alice", tls=trusting)
+        return
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        server.connect(trusting)
+
+
+def test_what_was_asked_before_an_end_that_nobody_announced_is_answered(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    bob = server.log_in("bob", subscribe="*")
+    stream = open_stream(server)
+    stream.send_all(b"LOGIN alice pw-of-alice\nwhole\n/who\nhalf a li")
+    stream._socket.shutdown(socket.SHUT_WR)
+    *_, answer, complaint = rest_of(stream).decode().splitlines()
+    stream.close()
+    assert answer == "[SERVER] In room 'lobby': alice, bob"
+    assert complaint == "[ERROR] Last line was cut short, and not taken: end a line with LF"
+    bob.expect_message("alice", "whole")
+    # Whoever sits in between can cut a line in two: half of one is not published.
+    bob.expect_silence()
+
+
+def test_what_came_after_the_last_line_end_counts_where_the_end_was_announced(
+    server: RunningServer,
+) -> None:
+    bob = server.log_in("bob", subscribe="*")
+    stream = open_stream(server)
+    stream.send_all(b"LOGIN alice pw-of-alice\nwhole\nlast without an end")
+    with stream.lock:
+        assert stream.finish()
+    bob.expect_message("alice", "whole")
+    bob.expect_message("alice", "last without an end")
+    stream.close()
+
+
+def test_a_record_that_was_changed_ends_that_client_alone(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    bob = server.log_in("bob", subscribe="*", tls=trusting)
+    alice = server.log_in("alice", tls=trusting)
+    raw = socket.socket(fileno=socket.dup(alice.socket.fileno()))
+    with raw:
+        raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+    until(lambda: server.server.client_count == 1, "one is gone")
+    assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert "Unexpected" not in server.log.getvalue()
+
+
+@pytest.mark.parametrize("way", ["reset", "close"])
+def test_a_client_that_goes_within_its_handshake_leaves_nothing(
+    server: RunningServer, way: str
+) -> None:
+    for part in (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"):
+        client = WireClient("127.0.0.1", server.server.tls_port)
+        if part:
+            client.send_raw(part)
+        client.reset() if way == "reset" else client.close()
+    until(lambda: server.server.client_count == 0, "all are gone")
+    assert "Unexpected" not in server.log.getvalue()
+
+
+def test_a_renewed_certificate_is_for_new_connections(
+    server: RunningServer, tmp_path: Path, trusting: ssl.SSLContext
+) -> None:
+    old = server.log_in("alice", tls=trusting)
+    (tmp_path / "new").mkdir()
+    for renewed in write_certificate(tmp_path / "new", "127.0.0.1", "new.example"):
+        shutil.copy(renewed, tmp_path)
+    server.server.reload_certificate()
+    new = server.log_in("bob", tls=trusting)
+    assert fingerprint_of(new) != fingerprint_of(old)
+    assert f"Certificate read again: key fingerprint {fingerprint_of(new)}" in server.log.getvalue()
+    assert old.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+
+
+def test_a_broken_certificate_changes_nothing_and_is_told(
+    server: RunningServer, tmp_path: Path, trusting: ssl.SSLContext
+) -> None:
+    before = fingerprint_of(server.log_in("alice", tls=trusting))
+    (tmp_path / "cert.pem").write_text("broken")
+    server.server.reload_certificate()
+    assert fingerprint_of(server.log_in("bob", tls=trusting)) == before
+    assert "Certificate stays as it was: " in server.log.getvalue()
+
+
+def test_the_fingerprint_is_the_hash_of_the_public_key(
+    server: RunningServer, trusting: ssl.SSLContext
+) -> None:
+    certificate = server.server.certificate
+    assert certificate is not None
+    assert fingerprint_of(server.connect(trusting)) == certificate.fingerprint
+
+
+def fingerprint_of(client: WireClient) -> str:
+    assert isinstance(client.socket, ssl.SSLSocket)
+    shown = client.socket.getpeercert(binary_form=True)
+    assert shown is not None
+    return key_fingerprint(shown)
+
+
+def test_without_a_certificate_the_server_makes_its_own(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server(tls=True)
+    assert (tmp_path / "state" / "tls-key.pem").exists()
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    assert server.log_in("alice", tls=anyone).ask("/rooms").endswith("lobby (1)")
+    # One can trust it by hand as well: it is for the address that it is reached at.
+    known = ssl.create_default_context(cafile=str(tmp_path / "state" / "tls-cert.pem"))
+    server.log_in("bob", tls=known)
+
+
+def test_a_key_that_others_may_read_is_told_of_at_the_start(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    certificate, key = write_certificate(tmp_path)
+    key.chmod(0o600)
+    named = {"tls": True, "tls_cert": certificate, "tls_key": key}
+    assert str(key) not in start_server(**named).log.getvalue()
+    key.chmod(0o644)
+    assert f"{key} can be read or written by others (mode 0644)" in (
+        start_server(**named).log.getvalue()
+    )
+
+
+def test_a_client_that_does_not_trust_it_is_told_of_in_the_log(server: RunningServer) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        WireClient("127.0.0.1", server.server.tls_port, tls=ssl.create_default_context())
+    until_logged(server, "No TLS handshake with 127.0.0.1:")
+
+
+def test_a_reader_that_does_not_read_is_cut_and_nobody_else(
+    start_server: StartServer, settings: dict[str, object], trusting: ssl.SSLContext
+) -> None:
+    server = start_server(**settings, outbox=64 * 1024)
+    bob = server.log_in("bob", tls=trusting)
+    alice = server.log_in("alice", subscribe="bob", tls=trusting)
+    stuck = server.log_in("carol", subscribe="bob", tls=trusting)
+    line = "x" * 4000
+    sent = 0
+    while "Cut 'carol'" not in server.log.getvalue():
+        bob.send(line)
+        alice.expect_message("bob", line)
+        sent += 1
+        assert sent < 5000, "20 MB, and still not cut"
+    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    stuck.close()

@@ -1,0 +1,47 @@
+"""The `process_*` of /metrics, where /proc shows nothing but processes (`ProcSubset=pid`)."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from prometheus_client import ProcessCollector
+from prometheus_client.parser import text_string_to_metric_families
+
+from chat_server.observability.metrics import Metrics
+from chat_server.observability.snapshot import Measurement
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+
+
+def test_the_process_is_measured_where_nothing_is_told_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = {
+        sample.name: sample.value
+        for family in ProcessCollector(registry=None).collect()
+        for sample in family.samples
+    }
+    assert len(wanted) >= 6
+    real_open = builtins.open
+
+    def open_without_the_machine(file: Any, *more: Any, **others: Any) -> Any:
+        if file == "/proc/stat":
+            raise FileNotFoundError
+        return real_open(file, *more, **others)
+
+    monkeypatch.setattr("builtins.open", open_without_the_machine)
+    assert not list(ProcessCollector(registry=None).collect())
+    values: dict[str, Any] = {field.name: 1 for field in fields(Measurement)}
+    now = Measurement(**values | {"events": {}, "refusals": {}})
+    told = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(Metrics(lambda: now, 10).text().decode())
+        for sample in family.samples
+    }
+    assert wanted.keys() <= told.keys()
+    start = "process_start_time_seconds"
+    assert told[start] == pytest.approx(wanted[start], abs=1.5)

@@ -1,0 +1,85 @@
+"""Refusals in the log, with a clock that the test moves: a flood of them does not fill it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from chat_server.observability.event_log import EventLog
+from chat_server.observability.rejection_log import RefusalLog
+from tests.support.fake_clock import Clock
+
+WHY = "too many connections from this address"
+
+
+class Door:
+    """Refusals, and the lines that they left."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._stream = io.StringIO()
+        self._log = RefusalLog(EventLog(self._stream), self.clock)
+
+    def refuse(self, host: str, times: int = 1) -> None:
+        for port in range(times):
+            self._log.refused(host, port, WHY)
+
+    def lines(self) -> list[str]:
+        """What was logged since the last call, without the time."""
+        lines = [line.split("] ", 1)[1] for line in self._stream.getvalue().splitlines()]
+        self._stream.seek(0)
+        self._stream.truncate()
+        return lines
+
+
+@pytest.fixture
+def door() -> Door:
+    return Door()
+
+
+def test_the_first_is_logged_at_once_and_then_one_a_minute(door: Door) -> None:
+    door.refuse("192.0.2.1", 100)
+    assert door.lines() == [f"Refused 192.0.2.1:0: {WHY}"]
+    door.clock.now += 59
+    door.refuse("192.0.2.1")
+    assert door.lines() == []
+    door.clock.now += 1
+    door.refuse("192.0.2.1", 5)
+    assert door.lines() == [f"Refused 192.0.2.1:0: {WHY} (and 100 more from there)"]
+    door.clock.now += 60
+    door.refuse("192.0.2.1")
+    assert door.lines() == [f"Refused 192.0.2.1:0: {WHY} (and 4 more from there)"]
+
+
+def test_addresses_are_told_apart_and_ipv6_by_64(door: Door) -> None:
+    for host in ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"):
+        door.refuse(host)
+    assert [line.split(": ")[0] for line in door.lines()] == [
+        "Refused 192.0.2.1:0",
+        "Refused 192.0.2.2:0",
+        "Refused [2001:db8::1]:0",
+    ]
+
+
+def test_a_spray_of_a_million_addresses_is_a_few_lines_and_a_small_table(door: Door) -> None:
+    for number in range(1_000_000):
+        door.refuse(f"2001:db8:{number // 65536:x}:{number % 65536:x}::1")
+    assert len(door.lines()) == len(door._log._lines) == 256
+    door.clock.now += 60
+    door.refuse("192.0.2.1")
+    (line,) = door.lines()
+    assert line == f"Refused 192.0.2.1:0: {WHY} (and {1_000_000 - 256} from other addresses)"
+    for number in range(1000):
+        door.refuse(f"192.0.2.{number % 256}")
+    assert len(door._log._lines) <= 256
+
+
+def test_what_was_not_said_of_an_address_that_is_forgotten_is_said_later(door: Door) -> None:
+    door.refuse("192.0.2.1", 10)
+    for number in range(255):
+        door.refuse(f"198.51.100.{number}")
+    door.lines()
+    door.clock.now += 60
+    door.refuse("203.0.113.1")
+    assert door.lines() == [f"Refused 203.0.113.1:0: {WHY} (and 9 from other addresses)"]

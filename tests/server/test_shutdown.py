@@ -1,0 +1,72 @@
+"""How a server stops, and what it survives: section 5 of the contract."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.support.running_server import RunningServer, StartServer
+
+
+def test_stopping_tells_everyone_also_before_login(start_server: StartServer) -> None:
+    server = start_server()
+    stranger, alice = server.connect(), server.log_in("alice")
+    stranger.expect_match(r"\[SERVER\] Login using: .*")
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    for client in (stranger, alice):
+        client.expect("[SERVER] Server is shutting down")
+        client.expect_end()
+        client.close()
+    stopping.join(10)
+    assert not stopping.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
+
+
+def test_stopping_delivers_what_was_taken(start_server: StartServer) -> None:
+    server = start_server(rate=0)
+    bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
+    alice.send(*(str(number) for number in range(5000)), "/who")
+    alice.expect_match(r"\[SERVER\] In room .*")
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    for number in range(5000):
+        bob.expect_message("alice", str(number))
+    bob.expect("[SERVER] Server is shutting down")
+    bob.close()
+    alice.close()
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
+def test_stopping_ends_a_wait_for_the_allowance(start_server: StartServer) -> None:
+    server = start_server(rate=0.01, burst=1)
+    alice = server.log_in("alice")
+    alice.send("one", "two", "three")
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    alice.expect("[SERVER] Server is shutting down")
+    alice.expect_end()
+    alice.close()
+    stopping.join(10)
+    assert not stopping.is_alive()
+
+
+def test_a_thread_that_cannot_start_is_a_refusal_and_no_end(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = server.log_in("alice")
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        refused = server.connect()
+        refused.expect("[ERROR] Server is full; try again later")
+        refused.expect_end()
+    assert "[!] Can't start a thread for a client: can't start new thread" in server.log.getvalue()
+    server.log_in("bob")
+    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"

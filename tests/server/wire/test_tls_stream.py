@@ -1,0 +1,330 @@
+"""A stream inside TLS: two threads on one connection, and peers that do not play along."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from chat_server.delivery.outbox import Outbox, Phase
+from chat_server.wire import stream as stream_module
+from chat_server.wire.fingerprint import key_fingerprint
+from chat_server.wire.stream import PlainTextAnswer, Stream, TlsStream
+from tests.support.certificates import server_context, trusting_context
+
+PATIENCE = 10.0
+
+Sockets = tuple[socket.socket, socket.socket]
+
+
+@contextmanager
+def connected(buffer: int) -> Iterator[Sockets]:
+    """Both ends of a TCP connection, the server's first, with buffers of so many bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        near = socket.socket()
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        near.connect(listener.getsockname())
+        far, _ = listener.accept()
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    with near, far:
+        yield far, near
+
+
+@pytest.fixture
+def sockets() -> Iterator[Sockets]:
+    """Both ends of a TCP connection, the server's first, with small buffers."""
+    with connected(16384) as both:
+        yield both
+
+
+Pair = tuple[TlsStream, TlsStream]
+
+
+def pair_over(sockets: Sockets, version: ssl.TLSVersion) -> Pair:
+    theirs, ours = server_context(), trusting_context()
+    ours.maximum_version = version
+    server = TlsStream(sockets[0], theirs, server_side=True)
+    client = TlsStream(sockets[1], ours, host="127.0.0.1")
+    with ThreadPoolExecutor(1) as other:
+        shaken = other.submit(server.handshake, PATIENCE)
+        client.handshake(PATIENCE)
+        shaken.result()
+    return server, client
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2], ids=["1.3", "1.2"])
+def pair(sockets: Sockets, request: pytest.FixtureRequest) -> Pair:
+    """Server and client, agreed."""
+    return pair_over(sockets, request.param)
+
+
+def read_all(stream: Stream) -> bytes:
+    read = b""
+    while data := stream.recv(PATIENCE):
+        read += data
+    return read
+
+
+def send_some(stream: Stream, data: bytes | memoryview) -> int:
+    with stream.lock:
+        return stream.send_some(data)
+
+
+def finish(stream: Stream) -> bool:
+    with stream.lock:
+        return stream.finish()
+
+
+def numbered(count: int) -> bytes:
+    return b"".join(b"%d of them, with something behind to fill a line\n" % n for n in range(count))
+
+
+def test_both_sides_send_and_read_at_once_and_everything_arrives_in_order(pair: Pair) -> None:
+    sent = numbered(40_000)
+
+    def read(stream: Stream) -> bytes:
+        read = b""
+        while len(read) < len(sent):
+            read += stream.recv(PATIENCE)
+        return read
+
+    with ThreadPoolExecutor(4) as threads:
+        arrived = [threads.submit(read, stream) for stream in pair]
+        gone = [threads.submit(stream.send_all, sent) for stream in pair]
+        assert all(future.result() is None for future in gone)
+        assert all(future.result() == sent for future in arrived)
+
+
+def test_what_is_offered_again_is_not_sent_twice(pair: Pair) -> None:
+    server, client = pair
+    sent = memoryview(numbered(20_000))
+    rest = sent
+    while taken := send_some(server, rest):
+        rest = rest[taken:]
+    assert rest, "all of it went into buffers: nothing was offered twice"
+    assert send_some(server, rest) == 0
+    read = b""
+    while rest:
+        read += client.recv(PATIENCE)
+        rest = rest[send_some(server, rest) :]
+    while not finish(server):
+        read += client.recv(PATIENCE)
+    assert read + read_all(client) == bytes(sent)
+
+
+def test_the_end_waits_for_what_was_sent_before(pair: Pair) -> None:
+    server, client = pair
+    sent = memoryview(numbered(20_000))
+    taken = total = 0
+    while taken := send_some(server, sent[total:]):
+        total += taken
+    assert not finish(server)
+    read = b""
+    while not finish(server):
+        read += client.recv(PATIENCE)
+    read += read_all(client)
+    assert read.startswith(bytes(sent[:total]))
+    assert bytes(sent).startswith(read)
+    assert not client.cut_short
+
+
+def test_an_end_that_nobody_announced_is_told_from_one_that_was(
+    sockets: Sockets, pair: Pair
+) -> None:
+    server, client = pair
+    client.send_all(b"half a li")
+    sockets[1].shutdown(socket.SHUT_WR)
+    assert server.recv(PATIENCE) == b"half a li"
+    assert server.recv(PATIENCE) == b""
+    assert server.cut_short
+    assert send_some(server, b"still heard\n") == 12
+    assert client.recv(PATIENCE) == b"still heard\n"
+
+
+def test_an_announced_end_leaves_the_other_way_open(pair: Pair) -> None:
+    server, client = pair
+    client.send_all(b"goodbye\n")
+    assert finish(client)
+    assert read_all(server) == b"goodbye\n"
+    assert not server.cut_short
+    assert send_some(server, b"more\n") == 5
+
+
+def test_what_comes_after_the_own_end_is_read_away_up_to_the_end(pair: Pair) -> None:
+    server, client = pair
+    assert finish(server)
+    client.send_all(b"too late\n")
+    client.shutdown()
+    assert server.recv(PATIENCE) == b""
+
+
+def test_nothing_is_read_of_a_record_that_was_changed_on_its_way(sockets: Sockets) -> None:
+    server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+    sockets[1].sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+    with pytest.raises(ssl.SSLError):
+        server.recv(PATIENCE)
+
+
+@pytest.mark.parametrize("server_side", [True, False])
+def test_a_silent_peer_is_not_waited_for_longer_than_was_said(
+    sockets: Sockets, server_side: bool
+) -> None:
+    context = server_context() if server_side else trusting_context()
+    host = None if server_side else "127.0.0.1"
+    stream = TlsStream(sockets[0], context, server_side=server_side, host=host)
+    with pytest.raises(TimeoutError):
+        stream.handshake(0.05)
+
+
+def test_single_bytes_buy_no_time(sockets: Sockets) -> None:
+    outgoing = ssl.MemoryBIO()
+    client = trusting_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="127.0.0.1")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = outgoing.read()
+    over = threading.Event()
+
+    def dribble() -> None:
+        for byte in hello[:-1]:
+            if over.wait(0.01):
+                return
+            sockets[1].sendall(bytes([byte]))
+
+    dribbling = threading.Thread(target=dribble)
+    dribbling.start()
+    try:
+        with pytest.raises(TimeoutError):
+            TlsStream(sockets[0], server_context(), server_side=True).handshake(0.2)
+    finally:
+        over.set()
+        dribbling.join()
+
+
+@pytest.fixture
+def never_dry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading takes a few bytes at a time: more of what was sent is always there."""
+    monkeypatch.setattr(stream_module, "READ_SIZE", 16)
+
+
+NO_GOOD = b"\x03\x03\x10\x00" + bytes(0x1000)
+"""A record but for its first byte. Whoever reads it to its end finds that it is none."""
+
+
+@pytest.mark.usefixtures("never_dry")
+def test_bytes_without_a_pause_buy_no_time_for_a_handshake(sockets: Sockets) -> None:
+    sockets[1].sendall(b"\x16" + NO_GOOD)
+    with pytest.raises(TimeoutError):
+        TlsStream(sockets[0], server_context(), server_side=True).handshake(0.0)
+
+
+@pytest.mark.usefixtures("never_dry")
+def test_bytes_without_a_pause_buy_no_time_for_a_line(sockets: Sockets) -> None:
+    server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+    sockets[1].sendall(b"\x17" + NO_GOOD)
+    with pytest.raises(TimeoutError):
+        server.recv(0.0)
+
+
+def test_plain_text_in_the_place_of_tls_is_given_back(sockets: Sockets) -> None:
+    server = TlsStream(sockets[0], server_context(), server_side=True)
+    sockets[1].sendall(b"LOGIN ali")
+    sockets[1].sendall(b"ce secret\n")
+    with pytest.raises(PlainTextAnswer) as said:
+        server.handshake(PATIENCE)
+    assert said.value.data.startswith(b"LOGIN ali")
+    server.speak_plainly()
+    assert send_some(server, b"[ERROR] no\n") == 11
+    assert sockets[1].recv(100) == b"[ERROR] no\n"
+    assert finish(server)
+    assert sockets[1].recv(100) == b""
+
+
+def test_a_server_that_answers_in_plain_text_is_told_from_one_with_tls(sockets: Sockets) -> None:
+    sockets[0].sendall(b"[SERVER] Login using: LOGIN <username> <password>\n")
+    with pytest.raises(PlainTextAnswer) as said:
+        TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(PATIENCE)
+    assert said.value.data == b"[SERVER] Login using: LOGIN <username> <password>\n"
+
+
+def test_plain_text_without_an_end_is_kept_in_part_only(sockets: Sockets) -> None:
+    with ThreadPoolExecutor(1) as other:
+        sending = other.submit(sockets[0].sendall, b"x" * 5000)
+        with pytest.raises(PlainTextAnswer) as said:
+            TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(PATIENCE)
+        assert len(said.value.data) <= 1024
+        sending.result()
+
+
+def test_the_peer_ends_during_the_handshake(sockets: Sockets) -> None:
+    sockets[1].shutdown(socket.SHUT_WR)
+    with pytest.raises(ConnectionResetError):
+        TlsStream(sockets[0], server_context(), server_side=True).handshake(PATIENCE)
+
+
+def test_nothing_is_sent_before_there_are_keys(sockets: Sockets) -> None:
+    stream = TlsStream(sockets[0], server_context(), server_side=True)
+    with pytest.raises(OSError, match="no keys"):
+        send_some(stream, b"a secret")
+
+
+def test_the_fingerprint_is_that_of_the_key(pair: Pair) -> None:
+    _, client = pair
+    certificate = client.peer_certificate()
+    assert certificate is not None
+    assert key_fingerprint(certificate).startswith("SHA256:")
+    assert len(key_fingerprint(certificate)) == len("SHA256:") + 43
+
+
+def test_a_peer_that_takes_no_answers_of_tls_is_not_listened_to_for_ever(pair: Pair) -> None:
+    server, client = pair
+    while send_some(server, b"x" * 65536):
+        pass  # now the kernel takes nothing more of the server
+    server._outgoing.write(bytes(100_000))  # as OpenSSL does to answer key updates
+    client.send_all(b"listen\n")
+    with pytest.raises(OSError, match="buffer space"):
+        server.recv(PATIENCE)
+
+
+def test_an_outbox_is_not_finished_before_the_goodbye_of_tls_is_out(
+    sockets: Sockets, pair: Pair
+) -> None:
+    outbox = Outbox(pair[0], 1000, 100)
+    sockets[0].setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            sockets[0].send(bytes(65536))
+    phases = []
+    outbox.send_last(b"")
+    phases.append(outbox.phase)
+    outbox.flush()
+    phases.append(outbox.phase)
+    sockets[1].settimeout(PATIENCE)
+    while outbox.phase is Phase.FINISHING:
+        sockets[1].recv(65536)
+        outbox.flush()
+    phases.append(outbox.phase)
+    assert phases == [Phase.FINISHING, Phase.FINISHING, Phase.FINISHED]
+
+
+def test_a_reader_that_takes_part_of_a_record_takes_something() -> None:
+    """Else one on a slow line is cut as if it did not read (section 5)."""
+    with connected(2048) as sockets:
+        server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
+        outbox = Outbox(server, 1 << 20, 1000)
+        outbox.send(bytes(500_000))
+        sockets[1].settimeout(PATIENCE)
+        records: set[int] = set()
+        progressed: set[float] = set()
+        while len(records) < 4:
+            sockets[1].recv(1000)
+            outbox.flush()
+            records.add(outbox.backlog)
+            progressed.add(outbox.progressed_at)
+    assert len(progressed) > 2 * len(records)

@@ -1,0 +1,176 @@
+"""The client on a screen in memory, with a session that a test plays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.cells import split_graphemes
+from textual import events
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets._toast import Toast
+
+import chat_tui.ui.app
+from chat_server.wire.protocol import Message
+from chat_tui.events import MessageArrived
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.storage.state import ClientState
+from chat_tui.ui.app import ChatApp, Start
+from tests.support.fake_session import COMMANDS, FakeSession, at
+
+PATIENCE = 10.0
+"""Seconds within which everything that a test waits for has to happen."""
+
+HOSTILE = "[/] [red]x[/red] [@click=app.quit]press[/] \x1b]0;owned\x07 \x1b[2J \x9b31m \u202eabc"
+"""What must be shown as text and do nothing."""
+
+
+async def wait_until(pilot: Pilot[None], condition: Callable[[], object], what: str = "") -> None:
+    """Let the app work until the condition holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"still waiting: {what or condition}"
+        await pilot.pause()
+
+
+async def press_keys(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys and let the app work; letters come as fast as somebody types who types well.
+
+    `Pilot.press` waits three times for every key, which is most of the time of a test.
+    """
+    for key in keys:
+        letter = key if len(key) == 1 else None
+        pilot.app.post_message(events.Key(_NAMES.get(key, key), letter))
+        if letter is None:
+            await pilot.pause()
+    await pilot.pause()
+
+
+_NAMES = {" ": "space", "/": "slash", "*": "asterisk", ".": "full_stop"}
+
+
+@dataclass
+class Bench:
+    """An app that runs, and both ends of it."""
+
+    app: ChatApp
+    pilot: Pilot[None]
+    session: FakeSession
+
+    @property
+    def model(self) -> ChatModel:
+        return self.session.model
+
+    async def settle(self) -> None:
+        """Let everything that was posted be done."""
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, as `press_keys`."""
+        await press_keys(self.pilot, *keys)
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        """Let the app work until the condition holds."""
+        await wait_until(self.pilot, condition, what)
+
+    async def hear(self, author: str, *texts: str, clock: str = "21:03:00") -> None:
+        """Somebody says something in the current room."""
+        room = self.model.room
+        self.session.tell(*(MessageArrived(room, Message(clock, author, t)) for t in texts))
+        await self.settle()
+
+    def rows(self, widget: Widget | None = None) -> list[str]:
+        """What is on the screen, or on a widget's part of it, row by row."""
+        return screen_rows(self.app, widget)
+
+    def shown(self, widget: Widget | None = None) -> str:
+        """The same as one text."""
+        return "\n".join(self.rows(widget))
+
+    def toasts(self) -> str:
+        """The text of the toasts on the screen, without the breaks that fit long paths in."""
+        return "\n".join(str(toast.render()) for toast in self.app.screen.query(Toast))
+
+    async def click_on(self, words: str, widget: Widget | None = None, times: int = 1) -> None:
+        """Click on the first place where these words stand."""
+        region = (widget or self.app.screen).region
+        for number, row in enumerate(self.rows(widget)):
+            if words in row:
+                x = region.x + row.index(words)
+                await self.pilot.click(offset=Offset(x, region.y + number), times=times)
+                await self.settle()
+                return
+        raise AssertionError(f"{words!r} is not on the screen:\n{self.shown(widget)}")
+
+
+def screen_rows(app: ChatApp, widget: Widget | None = None) -> list[str]:
+    """What an app shows, or a widget's part of it, row by row."""
+    region = (widget or app.screen).region
+    lines = [strip.text for strip in app.screen._compositor.render_strips()]
+    return [_cells(line, region.x, region.right) for line in lines[region.y : region.bottom]]
+
+
+def _cells(line: str, start: int, end: int) -> str:
+    """The part of a line between two columns; a character of two cells counts in the first."""
+    column, part = 0, ""
+    for first, last, cells in split_graphemes(line)[0]:
+        if start <= column < end:
+            part += line[first:last]
+        column += cells
+    return part
+
+
+class SeatedApp(ChatApp):
+    """The client with the chat in front from the start: half the time for a test."""
+
+    DEFAULT_MODE = "chat"
+    CSS_PATH = str(Path(chat_tui.ui.app.__file__).with_name("chat.tcss"))
+
+
+def app_with(
+    folder: Path, start: Start | None = None, kind: type[ChatApp] = ChatApp
+) -> tuple[ChatApp, FakeSession]:
+    """A client that does not run yet, and its session."""
+
+    def make(model: ChatModel, start_reader: object, wake: Callable[[], None]) -> FakeSession:
+        return FakeSession(ChatModel(lambda: at("21:00:00")), wake)
+
+    app = kind(start or Start("127.0.0.1", 9000, "alice"), ClientState(folder), make)
+    session = app.session
+    assert isinstance(session, FakeSession)
+    return app, session
+
+
+@asynccontextmanager
+async def form(
+    folder: Path, start: Start | None = None, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[Bench]:
+    """The client as it comes up: with the form."""
+    app, session = app_with(folder, start)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        bench = Bench(app, pilot, session)
+        await bench.settle()
+        yield bench
+
+
+@asynccontextmanager
+async def chat(
+    folder: Path,
+    size: tuple[int, int] = (100, 24),
+    *,
+    here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
+    follows: tuple[str, ...] = (),
+    commands: tuple[str, ...] = COMMANDS,
+) -> AsyncIterator[Bench]:
+    """The client as alice uses it: signed in, in the lobby."""
+    app, session = app_with(folder, kind=SeatedApp)
+    session.be_online(here=here, follows=follows, commands=commands)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        bench = Bench(app, pilot, session)
+        await bench.settle()
+        yield bench

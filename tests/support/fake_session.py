@@ -1,0 +1,120 @@
+"""A session without a server: it writes down what it is told, and tests tell its model the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    Event,
+    MembersListed,
+    RoomsListed,
+    SignedIn,
+    SubscriptionsListed,
+    Trust,
+)
+from chat_tui.model.chat_model import ChatModel
+from chat_tui.session.session import ChatSession
+
+COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/who", "/help")
+
+
+class FakeSession(ChatSession):
+    """Does nothing by itself; `told` holds what it was told, in order."""
+
+    def __init__(self, model: ChatModel, wake: Callable[[], None]) -> None:
+        self.model = model
+        self.told: list[tuple[object, ...]] = []
+        self.notices: list[Event] = []
+        self.wake = wake
+        self.connected_to = None
+        self.fingerprint = ""
+        self._next_id = 0
+
+    def sign_in(
+        self,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        *,
+        room: str | None = None,
+        follow_everyone: bool = False,
+        follow: Iterable[str] = (),
+        plaintext: bool = False,
+    ) -> None:
+        clear = ("plaintext",) if plaintext else ()
+        self.told.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
+
+    def trust(self, answer: Trust) -> None:
+        self.told.append(("trust", answer))
+
+    def cancel(self) -> None:
+        self.told.append(("cancel",))
+
+    def submit(self, text: str, to: str = "") -> None:
+        self.told.append(("submit", text, to) if to else ("submit", text))
+        self.model.history.add(text)
+
+    def join(self, room: str) -> None:
+        self.told.append(("join", room))
+
+    def toggle_follow(self, name: str) -> None:
+        self.told.append(("toggle_follow", name))
+
+    def retry_now(self) -> None:
+        self.told.append(("retry_now",))
+
+    def change_password(self, old: str, new: str) -> None:
+        self.told.append(("change_password", old, new))
+
+    def resend(self, entry_id: int) -> bool:
+        self.told.append(("resend", entry_id))
+        return self.model.mark_resent(entry_id) is not None
+
+    def close(self) -> None:
+        self.told.append(("close",))
+
+    def pump(self, max_events: int = 500, max_seconds: float = 0.008) -> bool:
+        return False
+
+    def tick(self) -> None:
+        pass
+
+    def take_notices(self) -> list[Event]:
+        notices, self.notices = self.notices, []
+        return notices
+
+    # What a test lets happen
+
+    def tell(self, *events: Event) -> None:
+        """The server, or the connection, has news."""
+        for event in events:
+            self.model.apply(event)
+        self.wake()
+
+    def be_online(
+        self,
+        user: str = "alice",
+        *,
+        here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
+        follows: tuple[str, ...] = (),
+        rooms: tuple[tuple[str, int | None], ...] = (("lobby", 4), ("dev", 3)),
+        commands: tuple[str, ...] = COMMANDS,
+    ) -> None:
+        """A sign-in has worked."""
+        self.model.begin("127.0.0.1:9000", user)
+        self.tell(
+            SignedIn(user, commands),
+            ConnectionChanged(ConnectionState.ONLINE),
+            RoomsListed(rooms),
+            MembersListed("lobby", here),
+            SubscriptionsListed(follows),
+        )
+
+
+def at(clock: str) -> datetime:
+    """A time of the day on which the tests play."""
+    return datetime.fromisoformat(f"2026-11-22T{clock}")

@@ -1,0 +1,116 @@
+"""A Dialogue and a server played by the test: what was sent, what was learned, time by hand."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TypeVar
+
+from chat_server.wire import replies
+from chat_tui.events import Event, RoundTrip, WordsWaiting
+from chat_tui.protocol import Dialogue, Ending
+from chat_tui.protocol.restore_target import Wish
+
+PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
+ACCEPTED = f"[SERVER] {replies.LOGIN_SUCCESSFUL}"
+ALL = (
+    "/join, /leave, /rooms, /subscribe, /unsubscribe, /subs, /who, /presence, "
+    "/msg, /me, /help, /quit"
+)
+SIX = "/join, /leave, /rooms, /subscribe, /unsubscribe, /subs"
+
+E = TypeVar("E", bound=Event)
+
+
+class Talk:
+    """One connection of alice's, seen from both ends."""
+
+    def __init__(self, wish: Wish | None = None, *, user: str = "alice") -> None:
+        self.now = 1000.0
+        self.dialogue = Dialogue(user, "secret", wish or Wish(), count(1), self.now)
+
+    def server(self, *lines: str) -> Talk:
+        """The server says these lines."""
+        for line in lines:
+            self.dialogue.receive(line, self.now)
+        return self
+
+    def after(self, seconds: float) -> Talk:
+        """Time passes."""
+        self.now += seconds
+        self.dialogue.tick(self.now)
+        return self
+
+    def types(self, text: str) -> Talk:
+        """The person gives this with Enter."""
+        self.dialogue.submit(text, self.now)
+        return self
+
+    def clicks(self, room: str) -> Talk:
+        """The person chooses a room."""
+        self.dialogue.join(room, self.now)
+        return self
+
+    def toggles(self, name: str) -> Talk:
+        """The person follows somebody, or no longer."""
+        self.dialogue.toggle_follow(name, self.now)
+        return self
+
+    def breaks(self, reason: str = "cut") -> Talk:
+        """The connection breaks."""
+        self.dialogue.lost(reason, self.now)
+        return self
+
+    def sent(self) -> list[str]:
+        """The lines that were sent since the last call."""
+        return [line.decode().removesuffix("\n") for line in self.dialogue.take_lines()]
+
+    def events(self) -> list[Event]:
+        """What was learned since the last call, but for what comes with any answer or any wait."""
+        learned = self.dialogue.take_events()
+        return [event for event in learned if not isinstance(event, RoundTrip | WordsWaiting)]
+
+    def of(self, kind: type[E]) -> list[E]:
+        """What was learned since the last call, of one kind; the rest is forgotten."""
+        return [event for event in self.dialogue.take_events() if isinstance(event, kind)]
+
+    def ending(self) -> Ending | None:
+        """Why the connection has to be closed, if it has to."""
+        return self.dialogue.ending
+
+    def fresh(self) -> Talk:
+        """Forget what was sent and learned so far."""
+        self.sent()
+        self.events()
+        return self
+
+
+def online(
+    wish: Wish | None = None,
+    *,
+    room: str = "lobby",
+    subs: str = "none",
+    user: str = "alice",
+    commands: str = ALL,
+) -> Talk:
+    """A session at a server of today, all questions of its start answered."""
+    talk = Talk(wish, user=user)
+    talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
+    talk.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
+    if room == "lobby":
+        talk.server(f"[SERVER] In room 'lobby': {user}", "[SERVER] Active rooms: lobby (1)")
+        talk.server(f"[SERVER] Subscriptions: {subs}")
+    else:
+        talk.server(f"[SERVER] Joined room '{room}'", f"[SERVER] Subscriptions: {subs}")
+        talk.server(f"[SERVER] In room '{room}': {user}")
+        talk.server(f"[SERVER] Active rooms: lobby (0), {room} (1)")
+    return talk.fresh()
+
+
+def online_of_old(wish: Wish | None = None) -> Talk:
+    """A session at one of the first servers, all questions of its start answered."""
+    talk = Talk(wish)
+    talk.server("[SERVER] Welcome to the chat server", PROMPT)
+    talk.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
+    talk.server("[SERVER] Subscribed to alice", "[SERVER] Active rooms: lobby")
+    talk.server("[SERVER] Subscriptions: alice")
+    return talk.fresh()

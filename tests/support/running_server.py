@@ -1,0 +1,116 @@
+"""A real server in this process, and clients that speak to it as netcat would."""
+
+from __future__ import annotations
+
+import io
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.store import UserStore
+from chat_server.config import Config
+from chat_server.observability.event_log import EventLog
+from chat_server.server import ChatServer
+from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.wire_client import WireClient
+
+
+class RunningServer:
+    """A server on a free port of loopback, its log, and the clients opened on it."""
+
+    def __init__(self, config: Config) -> None:
+        self.log = io.StringIO()
+        self.config = config
+        self.server = ChatServer(config, UserStore(config.users), EventLog(self.log, "debug"))
+        self.server.start()
+        self.port = self.server.port
+        self._clients: list[WireClient] = []
+        self._stopped = False
+
+    def connect(
+        self, tls: ssl.SSLContext | None = None, *, source: str | None = None
+    ) -> WireClient:
+        """A connection that has not logged in; its first line is still to be read.
+
+        `tls`: what to trust, to connect to the port for TLS. `source`: an address of this machine
+        to come from.
+        """
+        port = self.port if tls is None else self.server.tls_port
+        client = WireClient("127.0.0.1", port, tls=tls, source=source)
+        self._clients.append(client)
+        return client
+
+    def log_in(
+        self,
+        user: str,
+        *,
+        subscribe: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        source: str | None = None,
+    ) -> WireClient:
+        """A logged-in client whose greeting has been read."""
+        client = self.connect(tls, source=source)
+        client.expect("[SERVER] Login using: LOGIN <username> <password>")
+        client.send(f"LOGIN {user} pw-of-{user}")
+        client.expect("[SERVER] Login successful")
+        client.expect_match(r"\[SERVER\] Available commands: .*")
+        if subscribe is not None:
+            client.send(f"/subscribe {subscribe}")
+            client.expect(f"[SERVER] Subscribed to {subscribe}")
+        return client
+
+    def add_people(self, names: list[str]) -> None:
+        """Add accounts to the users file, and let the server look at it."""
+        write_accounts_file(self.config.users, [*PEOPLE, *names])
+        self.server.look_at_users()
+
+    def stop(self) -> None:
+        """Stop the server; once, however often it is called."""
+        if not self._stopped:
+            self._stopped = True
+            self.server.stop()
+
+    def close_clients(self) -> None:
+        """Close every client that was opened here."""
+        for client in self._clients:
+            client.close()
+
+    def close(self) -> None:
+        """Close every client, then stop the server."""
+        self.close_clients()
+        self.stop()
+
+
+StartServer = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Give a function that starts a server with the given settings; all are stopped afterwards."""
+    running: list[RunningServer] = []
+    base = Config(
+        port=0,
+        tls_port=0,
+        state=tmp_path / "state",
+        users=write_accounts_file(tmp_path / "users.json"),
+        max_clients=2000,
+        bcrypt_cost=4,  # as the hashes of the tests: or each login would rewrite the file
+    )
+
+    def start(**settings: object) -> RunningServer:
+        server = RunningServer(replace(base, **settings))  # type: ignore[arg-type]
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.close()
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> RunningServer:
+    """A server without a limit on the rate, so that a test may say what it has to say."""
+    return start_server(rate=0)

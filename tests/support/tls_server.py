@@ -1,0 +1,83 @@
+"""A server that encrypts, and says what a test tells it to."""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from collections.abc import Iterator
+
+import trustme
+
+from chat_server.wire.fingerprint import key_fingerprint
+from chat_tui.events import ConnectionState
+from tests.support.certificates import authority
+from tests.support.session_harness import PATIENCE, Desk, ScriptedClient, ScriptedServer
+
+
+def certificate(*names: str, **more: object) -> trustme.LeafCert:
+    """Another one at each call, for these names, 127.0.0.1 if there are none."""
+    kind = trustme.KeyType.ECDSA
+    return authority().issue_cert(*(names or ("127.0.0.1",)), key_type=kind, **more)  # type: ignore[arg-type]
+
+
+def fingerprint(leaf: trustme.LeafCert) -> str:
+    """Of the key in a certificate."""
+    return key_fingerprint(ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode()))
+
+
+class TlsServer(ScriptedServer):
+    """Shows the certificate of the moment; `certificate` may be changed between connections."""
+
+    def __init__(self, leaf: trustme.LeafCert | None = None) -> None:
+        super().__init__()
+        self.certificate = leaf or certificate()
+        self.oldest_and_newest: tuple[ssl.TLSVersion, ssl.TLSVersion] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its key of the moment."""
+        return fingerprint(self.certificate)
+
+    def accept(self) -> ScriptedClient:
+        """Wait for the next client that finishes its handshake."""
+        return next(client for client in self._handshakes() if client is not None)
+
+    def refused(self) -> None:
+        """Wait for the next client, which does not finish its handshake."""
+        assert next(self._handshakes()) is None
+
+    def looked_at(self) -> None:
+        """Wait for a client that looks at the certificate, sends nothing and leaves."""
+        assert self.accept().line() == ""
+
+    def _handshakes(self) -> Iterator[ScriptedClient | None]:
+        while True:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.certificate.configure_cert(context)
+            if self.oldest_and_newest is not None:
+                context.set_ciphers("DEFAULT:@SECLEVEL=0")
+                with warnings.catch_warnings(action="ignore"):  # old ones are what it is about
+                    context.minimum_version, context.maximum_version = self.oldest_and_newest
+            connected, _ = self._listener.accept()
+            connected.settimeout(PATIENCE)
+            try:
+                inside = context.wrap_socket(connected, server_side=True)
+            except OSError:
+                connected.close()
+                yield None
+                continue
+            client = ScriptedClient(inside)
+            self._clients.append(client)
+            yield client
+
+
+def dial(desk: Desk, server: ScriptedServer, host: str = "127.0.0.1") -> None:
+    """Let alice sign in, without saying how."""
+    desk.session.sign_in(host, server.port, "alice", "secret")
+
+
+def let_in(desk: Desk, server: ScriptedServer) -> ScriptedClient:
+    """Take the next connection, and alice in."""
+    client = desk.during(server.let_in)
+    desk.until_state(ConnectionState.ONLINE)
+    return client
