@@ -27,18 +27,8 @@ OWN_VARIABLES = {
 
 FOREIGN_VARIABLES = (
     *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM", "CLICOLOR", "TTY_"),
-    *(
-        "LANG",
-        "LC_",
-        "TEXTUAL",
-        "TERM_PROGRAM",
-        "TMUX",
-        "STY",
-        "KITTY_",
-        "ALACRITTY_",
-        "WEZTERM_",
-        "WT_",
-    ),
+    *("LANG", "LC_", "TEXTUAL", "TERM_PROGRAM", "TMUX", "STY", "WT_"),
+    *("KITTY_", "ALACRITTY_", "WEZTERM_", "VTE_"),
     *("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_", "XDG_", "LOBBY_", "CHAT_SERVER_"),
     *("NOTIFY_SOCKET", "WATCHDOG_", "STATE_DIRECTORY"),
     *("PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONCOERCECLOCALE"),
@@ -54,7 +44,8 @@ def normalise_environment() -> None:
         del os.environ[name]
     os.environ.update(OWN_VARIABLES)
     if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has inherited the home of its controller
-        os.environ["HOME"] = home = tempfile.mkdtemp(prefix="lobby-home-")
+        # Short, as home folders are: texts that name a file in it fit in their lines.
+        os.environ["HOME"] = home = tempfile.mkdtemp(prefix="lobby-home-", dir="/tmp")
         atexit.register(shutil.rmtree, home, ignore_errors=True)
     # `nohup` and `&` in a script ignore signals, and child processes inherit that. They do not
     # inherit a handler: this process still survives the signal, and they start with the default.

@@ -45,11 +45,11 @@ async def test_each_room_has_its_own_log(tmp_path: Path) -> None:
 class TestFooter:
     async def test_it_names_the_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 24)) as bench:
-            footer = bench.shown(bench.app.chat.query_one(Footer))
+            footer = bench.app.chat.query_one(Footer)
             words = ("F1 Help", "F2 Rooms", "F3 People", "^K Jump", "^Q Quit")
-            assert all(key in footer for key in words)
-            assert "Again" not in footer
-            assert "Retry" not in footer
+            await bench.until(lambda: all(key in bench.shown(footer) for key in words))
+            assert "Again" not in bench.shown(footer)
+            assert "Retry" not in bench.shown(footer)
 
     async def test_it_offers_what_is_possible_now(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 24)) as bench:
