@@ -3,8 +3,13 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
+from types import ModuleType
 
 import pytest
+
+import chat_server
+import chat_tui
 
 SCREEN = {"textual", "rich"}
 """What only the screens may load; it costs a quarter of a second."""
@@ -41,6 +46,11 @@ def test_the_wire_brings_no_server_and_no_socket() -> None:
 def test_a_package_imports_nothing(package: str) -> None:
     nothing = modules_after("pass")
     assert modules_after(f"import {package}") - nothing == {package}
+
+
+@pytest.mark.parametrize("package", [chat_server, chat_tui])
+def test_package_version_is_that_of_distribution(package: ModuleType) -> None:
+    assert package.__version__ == version("lobby-chat")
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
