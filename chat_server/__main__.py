@@ -12,7 +12,7 @@ import click
 
 from chat_server.cli.check import check
 from chat_server.cli.config_file import config_option
-from chat_server.cli.options import config_from, server_options
+from chat_server.cli.options import build_config, server_options
 from chat_server.cli.serve import serve
 from chat_server.cli.users import users
 
@@ -38,7 +38,7 @@ def cli(context: click.Context, /, stop_on_stdin_eof: bool, **chosen: Any) -> No
     the file that --config names, as the key port. An option beats a variable, and that the file.
     """
     if context.invoked_subcommand is None:
-        serve(config_from(chosen), until_stdin_ends=stop_on_stdin_eof)
+        serve(build_config(chosen), until_stdin_ends=stop_on_stdin_eof)
 
 
 cli.add_command(users)

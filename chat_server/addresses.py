@@ -12,7 +12,7 @@ from typing import Final
 
 Network = IPv4Network | IPv6Network
 
-_MAPPED: Final = bytes(10) + b"\xff\xff"
+_IPV4_MAPPED_PREFIX: Final = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins that comes over an IPv6 socket."""
 
 _BLOCK_BYTES: Final = 8
@@ -22,7 +22,7 @@ LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network(
 """This machine talking to itself."""
 
 
-def block_of(address: str) -> bytes | str:
+def rate_limit_key(address: str) -> bytes | str:
     """What `address` counts as in every table by address: itself, or its /64 in IPv6.
 
     Four bytes, eight bytes, or the text as it is where it is no address. This is the quick way,
@@ -34,7 +34,7 @@ def block_of(address: str) -> bytes | str:
     return packed[:_BLOCK_BYTES] if len(packed) == 16 else packed
 
 
-def shown_block(address: str) -> str | None:
+def format_block(address: str) -> str | None:
     """The block of `address` as a person writes it: `192.0.2.1`, `2001:db8::/64`.
 
     None where `address` is none. A `/64` behind an IPv6 address is taken as well, so that what
@@ -49,7 +49,7 @@ def shown_block(address: str) -> str | None:
 
 
 def overlaps(block: str, networks: tuple[Network, ...]) -> bool:
-    """Whether any address of `block`, which `shown_block` gave, is in one of `networks`."""
+    """Whether any address of `block`, which `format_block` gave, is in one of `networks`."""
     shown = ip_network(block)
     return any(
         (
@@ -109,4 +109,4 @@ def _packed(address: str) -> bytes | None:
         packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
     except (OSError, ValueError):  # no address; a NUL in it
         return None
-    return packed[12:] if packed.startswith(_MAPPED) else packed
+    return packed[12:] if packed.startswith(_IPV4_MAPPED_PREFIX) else packed

@@ -8,30 +8,30 @@ from collections import deque
 from typing import Final
 
 from chat_server.access.token_bucket import TokenBucket
-from chat_server.accounts.hash_pool import Verdict
+from chat_server.accounts.hash_pool import AuthStatus
 from chat_server.commands import registry as commands
-from chat_server.commands.context import Asker
+from chat_server.commands.context import CommandContext
 from chat_server.core.rooms import Session
 from chat_server.delivery.outbox import Outbox
-from chat_server.escape import address
-from chat_server.services import Shared
+from chat_server.escape import format_address
+from chat_server.services import Services
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,
     LineBuffer,
-    Oversize,
-    Text,
+    OversizeLine,
+    TextLine,
     canonical_name,
     decode_line,
     encode_error,
     encode_replies,
     parse_client_line,
     published_form,
-    words,
+    split_words,
 )
-from chat_server.wire.stream import PlainTextAnswer, Stream
+from chat_server.wire.stream import PlaintextPeerError, Stream
 
-_GLANCE_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 """While a client waits for its allowance: how often its thread looks whether it is still there."""
 
 _CLIENT_HELLO: Final = b"\x16\x03"
@@ -41,37 +41,37 @@ _CLIENT_HELLO: Final = b"\x16\x03"
 class ClientHandler:
     """One client, from its first line to its last. All methods but `outbox` run in its thread."""
 
-    def __init__(self, stream: Stream, host: str, port: int, shared: Shared) -> None:
+    def __init__(self, stream: Stream, host: str, port: int, services: Services) -> None:
         """`host` and `port`: where the client comes from. Owns `stream` from now on."""
         self._stream = stream
         self._host = host
-        self._address = address(host, port)
-        self._shared = shared
+        self._address = format_address(host, port)
+        self._services = services
         self._buffer = LineBuffer(CLIENT_LINE_LIMIT)
-        self._lines: deque[bytes | Oversize] = deque()
+        self._lines: deque[bytes | OversizeLine] = deque()
         self._input_ended = False
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
-        self._audiences: list[tuple[Outbox, ...]] = []
+        self._recipients: list[tuple[Outbox, ...]] = []
         """Who got something of the batch at hand, as the hub said it."""
-        self.was_in_session = False
+        self.has_logged_in = False
         """Whether it has ever logged in. Of meaning to others once `run` has returned."""
-        self._login_deadline = time.monotonic() + shared.config.login_timeout
-        self.outbox = Outbox(stream, shared.config.outbox, shared.config.throttle_mark)
+        self._login_deadline = time.monotonic() + services.config.login_timeout
+        self.outbox = Outbox(stream, services.config.outbox, services.config.lag_threshold)
 
     def run(self) -> None:
         """Tell the whole life. Never raises; the stream is closed at the end."""
-        log = self._shared.log
+        log = self._services.log
         log.connected(self._address)
         try:
-            if self._shake_hands():
-                self._say(encode_replies([replies.LOGIN_PROMPT]))
+            if self._tls_handshake():
+                self._send(encode_replies([replies.LOGIN_PROMPT]))
                 self._session = self._log_in()
             if self._session is not None:
-                self.was_in_session = True
+                self.has_logged_in = True
                 log.authenticated(self._session.user)
                 self._converse(self._session)
-            self._part()
+            self._close_gracefully()
         except OSError:
             pass  # reset in whatever state it was: the end of this client and of nobody else
         except Exception as error:  # a defect here must not take the others along
@@ -79,57 +79,57 @@ class ClientHandler:
         finally:
             self._end_session()
             self.outbox.close()
-            if not self.was_in_session:
-                log.connection_closed(self._address)
+            if not self.has_logged_in:
+                log.closed_before_login(self._address)
 
     # Login
 
-    def _shake_hands(self) -> bool:
+    def _tls_handshake(self) -> bool:
         """Agree on keys, where that has to be; False where the client can only be told why not.
 
         Raises `OSError` where it can't even be told.
         """
-        log, stream = self._shared.log, self._stream
+        log, stream = self._services.log, self._stream
         try:
-            stream.handshake(self._shared.config.tls_handshake_seconds)
-        except (PlainTextAnswer, TimeoutError) as error:
+            stream.handshake(self._services.config.tls_handshake_seconds)
+        except (PlaintextPeerError, TimeoutError) as error:
             late = isinstance(error, TimeoutError)
             log.handshake_failed(self._address, "timed out" if late else "plain text")
-            stream.speak_plainly()
-            self._refuse(replies.SPEAKS_TLS)
+            stream.fall_back_to_plaintext()
+            self._reject(replies.TLS_ONLY)
             return False
         except OSError as error:
-            log.handshake_failed(self._address, _why(error))
+            log.handshake_failed(self._address, _describe_error(error))
             raise
         return True
 
     def _log_in(self) -> Session[Outbox] | None:
         """Take the LOGIN line and begin a session; None where it was refused, and said why."""
-        shared = self._shared
+        shared = self._services
         line = self._login_line()
         if line is None:
             return None
-        match words(line):
+        match split_words(line):
             case ["LOGIN", name, password]:
                 pass
             case _:
-                shared.log.invalid_login(self._address)
-                self._refuse(replies.INVALID_LOGIN_FORMAT)
+                shared.log.login_invalid(self._address)
+                self._reject(replies.INVALID_LOGIN_FORMAT)
                 return None
         if self._is_banned_address(name):
             return None
         user = canonical_name(name)
         hashed = None if user is None else shared.accounts.hash_of(user)
-        answer = shared.passwords.check(
+        answer = shared.hash_pool.check(
             password,
             hashed,
             shared.accounts.highest_cost,
             admit=lambda: shared.throttle.retry_after(self._host),
-            wanted=lambda: not self._stream.peer_is_gone(),
-            on_wrong=lambda: shared.throttle.failed(self._host),
+            still_wanted=lambda: not self._stream.peer_is_gone(),
+            on_wrong=lambda: shared.throttle.record_failure(self._host),
         )
-        match answer.outcome:
-            case Verdict.RIGHT if user is not None and hashed is not None:
+        match answer.status:
+            case AuthStatus.RIGHT if user is not None and hashed is not None:
                 greeting = commands.greeting(user in shared.config.operators)
                 session = shared.hub.log_in(user, self.outbox, greeting, self._host)
                 shared.delivery.drain()
@@ -139,36 +139,36 @@ class ClientHandler:
                     # The account went, or was disabled, while its hash was computed. (Where the
                     # server is stopping, the hub has said so, and this line is dropped behind that
                     # last one.)
-                    self._refuse(replies.AUTHENTICATION_FAILED)
+                    self._reject(replies.AUTHENTICATION_FAILED)
                     return None
-                shared.cost_raising.offer(user, password, hashed)
+                shared.rehasher.offer(user, password, hashed)
                 return session
-            case Verdict.THROTTLED:
-                shared.log.throttled_login(name, self._address)
-                self._refuse(replies.too_many_failures(answer.retry_after))
-            case Verdict.WRONG:
-                shared.log.failed_login(name, self._address)
-                self._refuse(replies.AUTHENTICATION_FAILED)
+            case AuthStatus.THROTTLED:
+                shared.log.login_throttled(name, self._address)
+                self._reject(replies.too_many_failures(answer.retry_after))
+            case AuthStatus.WRONG:
+                shared.log.login_failed(name, self._address)
+                self._reject(replies.AUTHENTICATION_FAILED)
             case _:
                 pass  # nobody waits for it any more
         return None
 
     def _is_banned(self, user: str) -> bool:
         """Whether `user`, who has given the right password, is shut out; then that is said."""
-        ban = self._shared.bans.of_account(user)
+        ban = self._services.bans.account_ban(user)
         if ban is None:
             return self._is_banned_address(user)
-        self._shared.log.banned_login(user, self._address)
-        self._refuse(replies.banned(replies.BANNED_ACCOUNT, ban.seconds))
+        self._services.log.login_banned(user, self._address)
+        self._reject(replies.banned(replies.BANNED_ACCOUNT, ban.seconds))
         return True
 
     def _is_banned_address(self, name: str) -> bool:
         """Whether the address was banned since it was let in; then that is said."""
-        ban = self._shared.bans.of_address(self._host)
+        ban = self._services.bans.address_ban(self._host)
         if ban is None:
             return False
-        self._shared.log.banned_login(name, self._address)
-        self._refuse(replies.banned(replies.BANNED_ADDRESS, ban.seconds))
+        self._services.log.login_banned(name, self._address)
+        self._reject(replies.banned(replies.BANNED_ADDRESS, ban.seconds))
         return True
 
     def _login_line(self) -> str | None:
@@ -176,13 +176,13 @@ class ClientHandler:
         while True:
             while self._lines:
                 raw = self._lines.popleft()
-                if isinstance(raw, Oversize):
-                    self._refuse(replies.LINE_TOO_LONG)
+                if isinstance(raw, OversizeLine):
+                    self._reject(replies.LINE_TOO_LONG)
                     return None
                 try:
                     line = decode_line(raw)
                 except UnicodeDecodeError:
-                    self._refuse(replies.LINE_NOT_UTF8)
+                    self._reject(replies.LINE_NOT_UTF8)
                     return None
                 if line:
                     return line
@@ -194,36 +194,36 @@ class ClientHandler:
                 if left <= 0:
                     raise TimeoutError
                 if self._read(left).startswith(_CLIENT_HELLO):
-                    self._shared.log.invalid_login(self._address)
-                    self._refuse(replies.SPEAKS_PLAIN_TEXT)
+                    self._services.log.login_invalid(self._address)
+                    self._reject(replies.PLAINTEXT_ONLY)
                     return None
             except TimeoutError:
-                self._shared.log.login_timed_out(self._address)
-                self._refuse(replies.LOGIN_TIMED_OUT)
+                self._services.log.login_timed_out(self._address)
+                self._reject(replies.LOGIN_TIMED_OUT)
                 return None
 
-    def _refuse(self, why: str) -> None:
-        self._say(encode_error(why), last=True)
+    def _reject(self, reason: str) -> None:
+        self._send(encode_error(reason), last=True)
 
     # Conversation
 
     def _converse(self, session: Session[Outbox]) -> None:
         """Take line after line, as the allowance admits, until the session or the input ends."""
-        config = self._shared.config
+        config = self._services.config
         allowance = TokenBucket(config.rate, config.burst)
         while self._take_lines(session, allowance) and not self._input_ended:
             self._read()
         if self._buffer.finish():  # half of something, which may mean something else
-            self._shared.hub.fail(session, replies.LINE_CUT_SHORT)
+            self._services.hub.reply_error(session, replies.LINE_CUT_SHORT)
 
     def _take_lines(self, session: Session[Outbox], allowance: TokenBucket) -> bool:
         """Everything that has come: runs of messages share one look at the hub and one fan-out.
 
         Returns whether the conversation goes on.
         """
-        delivery = self._shared.delivery
+        delivery = self._services.delivery
         run: list[str] = []
-        self._audiences = [(self.outbox,)]
+        self._recipients = [(self.outbox,)]
         while self._lines and not session.ended.is_set():
             wait = allowance.take()
             if wait:
@@ -231,58 +231,58 @@ class ClientHandler:
                 delivery.drain()
                 if not self._wait_for_allowance(session, wait):
                     return False
-            text = self._text_of(session, self._lines.popleft(), run)
+            text = self._process_line(session, self._lines.popleft(), run)
             if text:
                 run.append(text)
         self._publish(session, run)
         delivery.drain()
-        delivery.throttle(self._audiences)
+        delivery.throttle(self._recipients)
         return not session.ended.is_set()
 
-    def _text_of(
-        self, session: Session[Outbox], raw: bytes | Oversize, run: list[str]
+    def _process_line(
+        self, session: Session[Outbox], raw: bytes | OversizeLine, run: list[str]
     ) -> str | None:
         """What a line publishes. Anything else is answered, after the run that came before it."""
-        hub = self._shared.hub
-        if isinstance(raw, Oversize):
+        hub = self._services.hub
+        if isinstance(raw, OversizeLine):
             self._publish(session, run)
-            hub.fail(session, replies.LINE_TOO_LONG)
+            hub.reply_error(session, replies.LINE_TOO_LONG)
             return None
         try:
             line = decode_line(raw)
         except UnicodeDecodeError:
             self._publish(session, run)
-            hub.fail(session, replies.LINE_NOT_UTF8)
+            hub.reply_error(session, replies.LINE_NOT_UTF8)
             return None
         parsed = parse_client_line(line)
-        if isinstance(parsed, Text):
+        if isinstance(parsed, TextLine):
             return published_form(parsed.text)
         if parsed is not None:
             self._publish(session, run)
-            self._went_to(commands.execute(self._asker(session), parsed))
-            self._mind_own_backlog()
+            self._record_recipients(commands.execute(self._command_context(session), parsed))
+            self._throttle_own_replies()
         return None
 
-    def _asker(self, session: Session[Outbox]) -> Asker:
-        return Asker(session, self._host, self._shared)
+    def _command_context(self, session: Session[Outbox]) -> CommandContext:
+        return CommandContext(session, self._host, self._services)
 
     def _publish(self, session: Session[Outbox], run: list[str]) -> None:
         """Hand a run of texts to the hub and empty it; remember who gets them."""
         if run:
-            self._went_to(self._shared.hub.publish(session, run))
+            self._record_recipients(self._services.hub.publish(session, run))
             run.clear()
-            self._shared.delivery.relieve()
+            self._services.delivery.apply_backpressure()
 
-    def _went_to(self, audience: tuple[Outbox, ...] | None) -> None:
+    def _record_recipients(self, recipients: tuple[Outbox, ...] | None) -> None:
         """Remember who gets something of this batch."""
-        if audience and audience is not self._audiences[-1]:
-            self._audiences.append(audience)
+        if recipients and recipients is not self._recipients[-1]:
+            self._recipients.append(recipients)
 
-    def _mind_own_backlog(self) -> None:
+    def _throttle_own_replies(self) -> None:
         """One read may ask for more answers than an outbox holds: give its reader time to read."""
-        delivery = self._shared.delivery
-        delivery.relieve()
-        if self.outbox.is_pressing:
+        delivery = self._services.delivery
+        delivery.apply_backpressure()
+        if self.outbox.needs_attention:
             delivery.drain()
             delivery.throttle([(self.outbox,)])
 
@@ -294,37 +294,37 @@ class ClientHandler:
         """
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if session.ended.wait(min(left, _GLANCE_SECONDS)) or self._stream.peer_is_gone():
+            if session.ended.wait(min(left, _POLL_SECONDS)) or self._stream.peer_is_gone():
                 return False
             if self._stream.peer_has_finished():
                 now = time.monotonic()
                 if self._half_closed_at is None:
                     self._half_closed_at = now
-                if now - self._half_closed_at > self._shared.config.half_closed_seconds:
+                if now - self._half_closed_at > self._services.config.half_closed_seconds:
                     return False
         return True
 
     # Parting
 
-    def _part(self) -> None:
+    def _close_gracefully(self) -> None:
         """End the session, get its last lines out, and close without resetting them away."""
         self._end_session()
-        self._say(b"", last=True)
+        self._send(b"", last=True)
         if not self._input_ended:
             # The flusher ends this wait `linger_seconds` after the last line went out.
             while self._stream.recv():
                 pass
-        self._shared.delivery.settle(self.outbox)
+        self._services.delivery.wait_flushed(self.outbox)
 
     def _end_session(self) -> None:
         session, self._session = self._session, None
         if session is None:
             return
-        self._shared.hub.log_out(session)
-        self._shared.delivery.drain()
+        self._services.hub.log_out(session)
+        self._services.delivery.drain()
         if self.outbox.was_too_slow:
-            self._shared.log.cut_slow_reader(session.user)
-        self._shared.log.disconnected(session.user)
+            self._services.log.slow_reader_cut(session.user)
+        self._services.log.disconnected(session.user)
 
     # Lines in, lines out
 
@@ -339,13 +339,13 @@ class ClientHandler:
                 self._lines.extend(self._buffer.finish())
         return data
 
-    def _say(self, data: bytes, *, last: bool = False) -> None:
+    def _send(self, data: bytes, *, last: bool = False) -> None:
         """Send outside a session: before login, and at the very end."""
-        self._shared.delivery.deliver((self.outbox,), data, last)
-        self._shared.delivery.drain()
+        self._services.delivery.deliver((self.outbox,), data, last)
+        self._services.delivery.drain()
 
 
-def _why(error: OSError) -> str:
+def _describe_error(error: OSError) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     return error.strerror or str(error)

@@ -24,27 +24,27 @@ HIGHEST_COST = 16
 RESERVED_FILES = 64
 """Open files kept back from clients: for the log, the users file, pipes, the listener."""
 
-MOST_CLIENTS = 10_000
+MAX_CLIENTS = 10_000
 """Beyond this many threads nobody has measured the server."""
 
 
-def room_for_clients(most: int = MOST_CLIENTS) -> int:
+def clients_within_file_limit(max_clients: int = MAX_CLIENTS) -> int:
     """How many clients the limit on open files admits, after raising the soft limit as needed.
 
     At least 1, at most `most`. Changes the limit of this process.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = most + RESERVED_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = max_clients + RESERVED_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         # Some systems have a lower ceiling than they tell, and none counts as far as somebody may
         # ask for; then the soft limit stays what it was.
         with suppress(OSError, ValueError, OverflowError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if soft == resource.RLIM_INFINITY:
-        return most
-    return max(1, min(most, soft - RESERVED_FILES))
+        return max_clients
+    return max(1, min(max_clients, soft - RESERVED_FILES))
 
 
 def state_folder() -> Path:
@@ -90,7 +90,7 @@ class Config:
     users: Path = Path("users.json")
     """The accounts; in the working directory."""
 
-    max_clients: int = field(default_factory=room_for_clients)
+    max_clients: int = field(default_factory=clients_within_file_limit)
     """Connections at once; a connection over it is told so and closed."""
 
     max_connections_per_ip: int = 16
@@ -196,6 +196,6 @@ class Config:
     asked every 0.5 ms, and the server did nothing else for 4 to 10 s; at 10 ms it took 0.1 s."""
 
     @property
-    def throttle_mark(self) -> int:
+    def lag_threshold(self) -> int:
         """Backlog in bytes above which a reader is slow: publishers wait and stalling counts."""
         return self.outbox // 4

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SHOWN_LENGTH: Final = 64
+MAX_ESCAPED_LENGTH: Final = 64
 """A name from outside is cut after this many characters."""
 
 
@@ -26,11 +26,11 @@ def printable(text: str) -> str:
 
     The doubled backslash tells what was escaped from what was there.
     """
-    shown = one_line(text[:SHOWN_LENGTH].replace("\\", "\\\\"))
-    return shown if len(text) <= SHOWN_LENGTH else shown + "..."
+    shown = one_line(text[:MAX_ESCAPED_LENGTH].replace("\\", "\\\\"))
+    return shown if len(text) <= MAX_ESCAPED_LENGTH else shown + "..."
 
 
-def address(host: str, port: int) -> str:
+def format_address(host: str, port: int) -> str:
     """Host and port in one word; an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

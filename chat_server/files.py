@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_GLANCE_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.02
 """While somebody else has the lock: how often it is tried again."""
 
-_PATIENCE: Final = 30.0
+_LOCK_TIMEOUT: Final = 30.0
 """Many times what all who change the file may take. Whoever may look into the folder can hold its
 lock for ever, and a command that waits says nothing."""
 
@@ -37,7 +37,7 @@ class LockUnsupportedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
+class FileVersion:
     """Status fields; a write, a replacement or a chmod changes at least one of them."""
 
     modified_ns: int
@@ -47,20 +47,20 @@ class Fingerprint:
     mode: int
 
 
-def fingerprint(status: os.stat_result) -> Fingerprint:
+def file_version(status: os.stat_result) -> FileVersion:
     """Return the fingerprint of the file with this status."""
-    return Fingerprint(
+    return FileVersion(
         status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode
     )
 
 
-def write_whole(
+def write_atomic(
     path: Path,
     data: bytes,
-    before: Fingerprint | None,
+    expected_version: FileVersion | None,
     *,
-    owned_as: Path | None = None,
-    wanted: Callable[[], bool] = lambda: True,
+    owner_like: Path | None = None,
+    still_wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Replace the file, or make it where there is none; on the disk when this returns.
 
@@ -69,7 +69,7 @@ def write_whole(
     read (None: there was none); one that is another by now is not replaced (`FileChangedError`): by
     hand people change it without the lock. `wanted` is asked last; False, with nothing done, where
     it says so. Raises `OSError`, with nothing done. A caller that has read the file to change it
-    holds the lock of `alone_in_folder`.
+    holds the lock of `lock_folder`.
     """
     target = Path(os.path.realpath(path))  # replacing a symlink would leave its target behind
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
@@ -78,13 +78,13 @@ def write_whole(
     )
     try:
         with open(file, "wb") as stream:
-            _inherit(file, target, owned_as)
+            _copy_owner_and_mode(file, target, owner_like)
             stream.write(data)
             stream.flush()
             os.fsync(file)
-        if _fingerprint(target) != before:
+        if _file_version(target) != expected_version:
             raise FileChangedError
-        if not wanted():
+        if not still_wanted():
             draft.unlink()
             return False
         os.replace(draft, target)
@@ -103,7 +103,7 @@ def delete_file(path: Path) -> None:
 
 
 @contextmanager
-def alone_in_folder(path: Path, patience: float | None = None) -> Iterator[None]:
+def lock_folder(path: Path, timeout: float | None = None) -> Iterator[None]:
     """Hold the lock of all who change a users file in the folder of `path`.
 
     The lock is on the folder itself: it leaves no file behind, and unlike the users file, the
@@ -115,7 +115,7 @@ def alone_in_folder(path: Path, patience: float | None = None) -> Iterator[None]
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
-            _lock(handle, patience)
+            _lock(handle, timeout)
         except OSError as error:
             raise LockUnsupportedError from error
         yield
@@ -123,9 +123,9 @@ def alone_in_folder(path: Path, patience: float | None = None) -> Iterator[None]
         os.close(handle)
 
 
-def _lock(handle: int, patience: float | None) -> None:
+def _lock(handle: int, timeout: float | None) -> None:
     """Raises `LockTimeoutError` and `OSError`."""
-    deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
+    deadline = time.monotonic() + (_LOCK_TIMEOUT if timeout is None else timeout)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,30 +133,30 @@ def _lock(handle: int, patience: float | None) -> None:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise LockTimeoutError from None
-            time.sleep(min(left, _GLANCE_SECONDS))
+            time.sleep(min(left, _POLL_SECONDS))
         else:
             return
 
 
-def _inherit(file: int, target: Path, owned_as: Path | None) -> None:
+def _copy_owner_and_mode(file: int, target: Path, owner_like: Path | None) -> None:
     """Give the draft the owner that it is to have, and no more mode than 0600."""
     mode = 0o600
     try:
         old = target.stat()
         mode &= stat.S_IMODE(old.st_mode)
     except FileNotFoundError:
-        if owned_as is None or not owned_as.exists():
+        if owner_like is None or not owner_like.exists():
             return
-        old = owned_as.stat()
+        old = owner_like.stat()
     new = os.fstat(file)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         os.fchown(file, old.st_uid, old.st_gid)  # before the mode: chown takes bits away
     os.fchmod(file, mode)
 
 
-def _fingerprint(target: Path) -> Fingerprint | None:
+def _file_version(target: Path) -> FileVersion | None:
     try:
-        return fingerprint(target.stat())
+        return file_version(target.stat())
     except FileNotFoundError:
         return None
 

@@ -13,75 +13,75 @@ from contextlib import ExitStack
 from math import inf
 from typing import Final
 
-from chat_server.access.admission import Admissions
-from chat_server.access.bans import Bans
+from chat_server.access.admission import AdmissionControl
+from chat_server.access.bans import BanList
 from chat_server.access.rate_limits import LoginThrottle
-from chat_server.accounts.hash_pool import PasswordPool
-from chat_server.accounts.rehash import CostRaising
-from chat_server.accounts.store import UserStore
+from chat_server.accounts.hash_pool import HashPool
+from chat_server.accounts.rehash import Rehasher
+from chat_server.accounts.store import AccountStore
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
 from chat_server.core.clock import LocalClock
 from chat_server.core.hub import Hub
-from chat_server.delivery.dispatcher import Delivery
+from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox
 from chat_server.net.certificates import (
     CertificateError,
     ServerCertificate,
     load_certificate,
-    own_certificate,
+    self_signed_certificate,
 )
 from chat_server.net.endpoints import Endpoint, endpoints, listen
-from chat_server.net.lingering_close import Refusals
+from chat_server.net.lingering_close import LingeringCloser
 from chat_server.observability.event_log import EventLog
-from chat_server.observability.rejection_log import RefusalLog
-from chat_server.observability.snapshot import Measurement
-from chat_server.services import Shared
+from chat_server.observability.rejection_log import RejectionLog
+from chat_server.observability.snapshot import MetricsSnapshot
+from chat_server.services import Services
 from chat_server.wire import replies
 from chat_server.wire.protocol import encode_replies
 from chat_server.wire.stream import Stream, TlsStream
 
-_FIRST_PAUSE: Final = 0.005
-_LONGEST_PAUSE: Final = 1.0
+_MIN_ACCEPT_BACKOFF: Final = 0.005
+_MAX_ACCEPT_BACKOFF: Final = 1.0
 """Between two tries to accept when there are no files left: at once would be a spin."""
 
 _JOIN_SECONDS: Final = 1.0
 """For threads to end once their sockets are shut down: they have nothing left to wait for."""
 
-_PROBES: Final = 4
+_KEEPALIVE_PROBES: Final = 4
 """Keepalive probes that go unanswered before a client counts as vanished."""
 
 
 class ChatServer:
     """A server and its listeners. `start` and `stop` are called once each, by one thread."""
 
-    def __init__(self, config: Config, accounts: UserStore, log: EventLog) -> None:
+    def __init__(self, config: Config, accounts: AccountStore, log: EventLog) -> None:
         self._config = config
         self._accounts = accounts
         self._log = log
-        self._delivery = Delivery(config)
-        bans = Bans()
+        self._delivery = Dispatcher(config)
+        bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             self._delivery.deliver,
-            accounts.has,
+            accounts.is_active,
             LocalClock(),
-            may_be_followed=accounts.knows,
-            is_shut_out=bans.shut_out,
+            may_be_followed=accounts.exists,
+            is_banned=bans.is_banned,
         )
-        passwords = PasswordPool()
-        self._shared = Shared(
+        passwords = HashPool()
+        self._services = Services(
             config=config,
             hub=self._hub,
             delivery=self._delivery,
             accounts=accounts,
-            passwords=passwords,
+            hash_pool=passwords,
             throttle=LoginThrottle(config.login_failures, config.login_failure_window),
             bans=bans,
-            cost_raising=CostRaising(config.bcrypt_cost, accounts, passwords, log),
+            rehasher=Rehasher(config.bcrypt_cost, accounts, passwords, log),
             log=log,
         )
-        self._admissions = Admissions(config, bans)
-        self._refusal_log = RefusalLog(log)
+        self._admission = AdmissionControl(config, bans)
+        self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._certificate: ServerCertificate | None = None
         """One reference that is swapped whole: the acceptor reads it without a lock."""
@@ -120,12 +120,12 @@ class ChatServer:
         with self._clients_lock:
             return len(self._clients)
 
-    def measure(self) -> Measurement:
+    def measure(self) -> MetricsSnapshot:
         """The numbers of this moment. Any thread; waits for nothing that could hang for long."""
-        shared = self._shared
+        shared = self._services
         sessions, rooms = shared.hub.sizes()
         backlog, lagging = shared.delivery.backlog()
-        return Measurement(
+        return MetricsSnapshot(
             sessions=sessions,
             rooms=rooms,
             connections=self.client_count,
@@ -135,23 +135,23 @@ class ChatServer:
             bytes_out=shared.delivery.bytes_out,
             backlog=backlog,
             lagging=lagging,
-            hashing=shared.passwords.waiting,
+            hashing=shared.hash_pool.waiting,
             events=shared.log.counts(),
-            refusals=self._refusal_log.counts(),
+            rejections=self._rejection_log.counts(),
         )
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
         """Let `observe` be told how many seconds each fan-out took."""
         self._delivery.time_fan_out(observe)
 
-    def trouble(self) -> str | None:
+    def health_problem(self) -> str | None:
         """What keeps it from serving; None where nothing does. Any thread, never blocks."""
         if self._stopping:
             return "the server is stopping"
         for part, is_alive in (
             ("acceptor", self._acceptor.is_alive()),
             ("flusher", self._delivery.is_alive),
-            ("hashing", self._shared.passwords.is_alive),
+            ("hashing", self._services.hash_pool.is_alive),
         ):
             if not is_alive:
                 return f"the thread '{part}' does not run"
@@ -164,46 +164,46 @@ class ChatServer:
         Raises `ListenError` where an address can't be had, `CertificateError`, and `RuntimeError`
         where there can be no more threads.
         """
-        wanted = endpoints(self._config) if where is None else where
-        if any(endpoint.encrypted for endpoint in wanted):
+        targets = endpoints(self._config) if where is None else where
+        if any(endpoint.encrypted for endpoint in targets):
             self._certificate = self._load_certificate()
         try:
-            for endpoint in wanted:
+            for endpoint in targets:
                 self._listeners[listen(endpoint, self._config.listen_backlog)] = endpoint
         except BaseException:
             for listener in self._listeners:
                 listener.close()
             raise
-        for path, mode in self._accounts.exposed():
+        for path, mode in self._accounts.insecure_files():
             self._log.users_exposed(str(path), mode)
         if self._certificate is not None and self._certificate.key_is_exposed:
             self._log.key_exposed(str(self._certificate.key), self._certificate.key_mode)
         for name in sorted(self._config.operators):
-            if not self._accounts.has(name):
+            if not self._accounts.is_active(name):
                 self._log.operator_without_account(name)
-        self._pace_switches(0)
+        self._update_switch_interval(0)
         threading.stack_size(self._config.stack_size)
-        self._shared.passwords.start()
+        self._services.hash_pool.start()
         self._wake_read, self._wake_write = os.pipe()
         self._delivery.start()
         self._selector = selectors.DefaultSelector()
         self._acceptor.start()
 
-    def look_at_users(self) -> None:
+    def reload_accounts(self) -> None:
         """Read the users file again if it changed; what became of accounts ends their sessions.
 
         Those of removed and of disabled ones, each with its last line (section 2). Main thread.
         """
-        change = self._accounts.look()
+        change = self._accounts.reload_if_changed()
         if change.error is not None:
             self._log.users_broken(change.error)
         if change.count is not None:
             self._log.users_reloaded(change.count)
         # The accounts are in use by now: nobody who is logged out here comes in behind it.
         for user in self._hub.remove_users(change.removed):
-            self._log.removed(user)
+            self._log.account_removed(user)
         for user in self._hub.end_sessions(change.disabled, replies.LOGGED_OUT_ACCOUNT_DISABLED):
-            self._log.disabled(user)
+            self._log.account_disabled(user)
         if change.removed or change.disabled:
             self._delivery.drain()
 
@@ -220,9 +220,9 @@ class ChatServer:
             self._log.certificate_broken(str(error))
         else:
             self._log.certificate_reloaded(self._certificate.fingerprint)
-            self.look_at_certificate()
+            self.check_certificate_expiry()
 
-    def look_at_certificate(self) -> None:
+    def check_certificate_expiry(self) -> None:
         """Warn of a certificate that clients may refuse. Main thread."""
         if self._certificate is not None and self._certificate.has_expired:
             self._log.certificate_expired(str(self._certificate.path))
@@ -231,7 +231,7 @@ class ChatServer:
         config = self._config
         if config.tls_cert is not None and config.tls_key is not None:
             return load_certificate(config.tls_cert, config.tls_key)
-        return own_certificate(config.state, config.host)
+        return self_signed_certificate(config.state, config.host)
 
     def stop(self) -> None:
         """Stop as section 5 says: no new connection, a last line to everyone, flush, close.
@@ -248,7 +248,7 @@ class ChatServer:
         everyone = tuple(handler.outbox for handler in clients)
         self._delivery.deliver(everyone, encode_replies([replies.SHUTTING_DOWN]), True)
         self._delivery.drain()
-        self._shared.passwords.stop()
+        self._services.hash_pool.stop()
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))
         for handler in clients:
@@ -268,9 +268,9 @@ class ChatServer:
                 closing.enter_context(listener)
                 selector.register(listener, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            refusals = Refusals(selector, self._config.linger_seconds)
+            refusals = LingeringCloser(selector, self._config.linger_seconds)
             set_aside: list[socket.socket] = []  # listeners that had no files left to accept with
-            pause = _FIRST_PAUSE
+            pause = _MIN_ACCEPT_BACKOFF
             resume_at = inf
             while True:
                 wait = min(refusals.seconds_left(), max(0.0, resume_at - time.monotonic()))
@@ -280,24 +280,24 @@ class ChatServer:
                         refusals.close_all()
                         return
                     if ready not in self._listeners:
-                        refusals.read_away(ready)
+                        refusals.discard_input(ready)
                         continue
                     try:
                         self._accept(ready, refusals)
-                        pause = _FIRST_PAUSE
+                        pause = _MIN_ACCEPT_BACKOFF
                     except OSError as error:
                         self._log.accept_failed(error.strerror or str(error))
                         selector.unregister(ready)
                         set_aside.append(ready)
                         resume_at = time.monotonic() + pause
-                        pause = min(2 * pause, _LONGEST_PAUSE)
+                        pause = min(2 * pause, _MAX_ACCEPT_BACKOFF)
                 refusals.close_overdue()
                 if resume_at <= time.monotonic():
                     resume_at = inf
                     while set_aside:
                         selector.register(set_aside.pop(), selectors.EVENT_READ)
 
-    def _accept(self, listener: socket.socket, refusals: Refusals) -> None:
+    def _accept(self, listener: socket.socket, closer: LingeringCloser) -> None:
         """Take one connection. Raises `OSError` where the system has no more to give."""
         try:
             connected, (host, port, *_) = listener.accept()
@@ -305,43 +305,48 @@ class ChatServer:
             return  # it went away again
         host = host.removeprefix("::ffff:")
         if self.client_count >= self._config.max_clients:
-            self._refusal_log.refused(host, port, "the server is full")
-            refusals.refuse(connected, replies.SERVER_FULL)
-        elif (refusal := self._admissions.admit(host)) is not None:
-            self._refusal_log.refused(host, port, refusal.reason)
-            refusals.refuse(connected, refusal.words)
+            self._rejection_log.record(host, port, "the server is full")
+            closer.reject(connected, replies.SERVER_FULL)
+        elif (refusal := self._admission.admit(host)) is not None:
+            self._rejection_log.record(host, port, refusal.reason)
+            closer.reject(connected, refusal.text)
         else:
             encrypted = self._listeners[listener].encrypted
-            self._serve(connected, host, port, encrypted, refusals)
+            self._serve(connected, host, port, encrypted, closer)
 
     def _serve(
-        self, connected: socket.socket, host: str, port: int, encrypted: bool, refusals: Refusals
+        self,
+        connected: socket.socket,
+        host: str,
+        port: int,
+        encrypted: bool,
+        closer: LingeringCloser,
     ) -> None:
         """Start the thread of an admitted client."""
         try:
-            _watch_over(connected, self._config.vanished_seconds)
+            _enable_keepalive(connected, self._config.vanished_seconds)
             stream = self._stream(connected, encrypted)
-            handler = ClientHandler(stream, host, port, self._shared)
+            handler = ClientHandler(stream, host, port, self._services)
         except OSError:
             connected.close()  # reset before we looked at it
-            self._admissions.release(host)
+            self._admission.release(host)
             return
         thread = threading.Thread(
-            target=self._live, args=(handler, host), name=f"client {host}:{port}", daemon=True
+            target=self._run_client, args=(handler, host), name=f"client {host}:{port}", daemon=True
         )
         # Registered before it starts: its end, which takes it out again, may come at once.
         with self._clients_lock:
             self._clients[handler] = thread
-            self._pace_switches(len(self._clients))
+            self._update_switch_interval(len(self._clients))
         try:
             thread.start()
         except RuntimeError as error:
             with self._clients_lock:
                 del self._clients[handler]
-                self._pace_switches(len(self._clients))
-            self._admissions.release(host)
+                self._update_switch_interval(len(self._clients))
+            self._admission.release(host)
             self._log.thread_failed(str(error))
-            refusals.refuse(connected, replies.SERVER_FULL)
+            closer.reject(connected, replies.SERVER_FULL)
 
     def _stream(self, connected: socket.socket, encrypted: bool) -> Stream:
         if not encrypted:
@@ -350,16 +355,16 @@ class ChatServer:
         assert certificate is not None
         return TlsStream(connected, certificate.context, server_side=True)
 
-    def _live(self, handler: ClientHandler, host: str) -> None:
+    def _run_client(self, handler: ClientHandler, host: str) -> None:
         try:
             handler.run()
         finally:
             with self._clients_lock:
                 del self._clients[handler]
-                self._pace_switches(len(self._clients))
-            self._admissions.release(host, without_login=not handler.was_in_session)
+                self._update_switch_interval(len(self._clients))
+            self._admission.release(host, unauthenticated=not handler.has_logged_in)
 
-    def _pace_switches(self, clients: int) -> None:
+    def _update_switch_interval(self, clients: int) -> None:
         """Let threads ask for the interpreter less often the more of them there may be."""
         config = self._config
         sys.setswitchinterval(
@@ -367,14 +372,14 @@ class ChatServer:
         )
 
 
-def _watch_over(connected: socket.socket, seconds: float) -> None:
+def _enable_keepalive(connected: socket.socket, seconds: float) -> None:
     """Let the kernel find, in so many seconds, a client that vanished without a word."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    interval = max(1, round(seconds / (_PROBES + 3)))
+    interval = max(1, round(seconds / (_KEEPALIVE_PROBES + 3)))
     for name, value in (
         ("TCP_KEEPIDLE", 3 * interval),
         ("TCP_KEEPINTVL", interval),
-        ("TCP_KEEPCNT", _PROBES),
+        ("TCP_KEEPCNT", _KEEPALIVE_PROBES),
         # With data on its way keepalive does not act.
         ("TCP_USER_TIMEOUT", round(seconds * 1000)),
     ):

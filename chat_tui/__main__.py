@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from chat_server.wire.protocol import canonical_name
-from chat_tui.account import PORT, TLS_PORT, Account, address, usual_port
-from chat_tui.config.target import HOST, whom
-from chat_tui.input.shell_commands import guessed_by_hand
+from chat_tui.account import PORT, TLS_PORT, Account, address, default_port
+from chat_tui.config.target import DEFAULT_HOST, sign_in_target
+from chat_tui.input.shell_commands import guessed_netcat_command
 
 if TYPE_CHECKING:
     from chat_tui.config import Configuration, Profile
@@ -124,23 +124,25 @@ def cli(
         raise click.UsageError("--local brings its own server; leave HOST away")
     if plaintext and server is None:
         raise click.UsageError("--plaintext is for a server that is named: add HOST[:PORT]")
-    at = server and (server[0], server[1] or usual_port(plaintext=plaintext))
+    at = server and (server[0], server[1] or default_port(plaintext=plaintext))
     if plain or send is not None or tail is not None:
-        from chat_tui.headless.job import Errand
+        from chat_tui.headless.job import HeadlessJob
 
-        return Errand(profile, at, user, room, send, text, tail, authors, plaintext).run(_who())
+        return HeadlessJob(profile, at, user, room, send, text, tail, authors, plaintext).run(
+            _os_user()
+        )
     if not _has_terminal():
-        host, port = at or (HOST, TLS_PORT)
+        host, port = at or (DEFAULT_HOST, TLS_PORT)
         asked = Account(host, port, "", "", plaintext=plaintext)
         raise click.UsageError(
             "this needs a terminal; without one use --plain, --send or --tail, or talk to the "
-            f"server with: {guessed_by_hand(asked)}"
+            f"server with: {guessed_netcat_command(asked)}"
         )
     run(at, profile, user, room, local=local, plaintext=plaintext)
     return 0
 
 
-def _chosen(configuration: Configuration, name: str | None) -> Profile | None:
+def _require_profile(configuration: Configuration, name: str | None) -> Profile | None:
     """The profile of that name. Raises `UsageError` where there is none."""
     profile = None if name is None else configuration.profile(name)
     if name is not None and profile is None:
@@ -149,12 +151,12 @@ def _chosen(configuration: Configuration, name: str | None) -> Profile | None:
     return profile
 
 
-def _begun_with(
+def _initial_profile(
     configuration: Configuration, last: LastServer | None, name: str | None
 ) -> Profile | None:
     """The profile of that name; where none is named, the one used last, else the first."""
     if name is not None:
-        return _chosen(configuration, name)
+        return _require_profile(configuration, name)
     used = last and configuration.profile_for(last.host, last.port, last.user, last.profile)
     return used or next(iter(configuration.profiles), None)
 
@@ -171,10 +173,10 @@ def run(
     """Fill the terminal until somebody leaves. Main thread."""
     gc.disable()  # nothing is garbage yet; the app enables it once the form is drawn
     from chat_tui.config import load
-    from chat_tui.launch import Start
+    from chat_tui.launch import LaunchOptions
     from chat_tui.storage.state import ClientState, state_folder
     from chat_tui.ui.app import ChatApp
-    from chat_tui.ui.terminal.hangup import no_longer
+    from chat_tui.ui.terminal.hangup import cancel_exit_alarm
 
     folder = state_folder()
     state = ClientState(folder)
@@ -182,8 +184,8 @@ def run(
     if local:
         from chat_tui.local_server import LocalServer
 
-        start = Start(
-            HOST,
+        start = LaunchOptions(
+            DEFAULT_HOST,
             PORT,
             user or "alice",
             room,
@@ -193,9 +195,9 @@ def run(
         )
     else:
         named = server is not None or user is not None
-        profile = None if named else _begun_with(configuration, state.last, profile_name)
-        who = whom(profile, server, user, state.last, _who(), plaintext=plaintext)
-        start = Start(
+        profile = None if named else _initial_profile(configuration, state.last, profile_name)
+        who = sign_in_target(profile, server, user, state.last, _os_user(), plaintext=plaintext)
+        start = LaunchOptions(
             who.host,
             who.port,
             who.user,
@@ -208,14 +210,14 @@ def run(
     try:
         app.run()
     finally:
-        no_longer()
+        cancel_exit_alarm()
         if app.local_server is not None:
             app.local_server.stop()
     if app.return_code:
         sys.exit(app.return_code)
 
 
-def _who() -> str:
+def _os_user() -> str:
     """The user of this machine, where that can be a user of a chat; else nobody."""
     try:
         return canonical_name(getpass.getuser()) or ""

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from chat_server.wire.protocol import canonical_name, published_form, words
+from chat_server.wire.protocol import canonical_name, published_form, split_words
 
 PORT: Final = 9000
 """Where a server listens that does not encrypt, unless somebody chose another port."""
@@ -26,16 +26,16 @@ class Account:
     plaintext: bool = False
     """Whether nothing is to be encrypted, wherever the server is. Without it, plain text goes to
     this machine alone, where a server does not encrypt."""
-    before: str = field(default="", repr=False)
+    previous_password: str = field(default="", repr=False)
     """What the password was, while it is not known whether a change of it was made; else empty."""
 
     def with_password(self, new: str) -> Account:
         """The same, whose password is known to be `new`."""
-        return replace(self, password=new, before="")
+        return replace(self, password=new, previous_password="")
 
     def in_doubt(self, new: str) -> Account:
         """The same, whose password is `new` or still the one of now: the new one is tried first."""
-        return replace(self, password=new, before=self.password)
+        return replace(self, password=new, previous_password=self.password)
 
     @property
     def server(self) -> str:
@@ -63,7 +63,7 @@ class Account:
         if not self.password:
             return "The password is empty"
         for what, word in (("user name", self.user), ("password", self.password)):
-            if words(word) != [word] or published_form(word) != word:
+            if split_words(word) != [word] or published_form(word) != word:
                 return f"A {what} has no spaces and no control characters"
         return None
 
@@ -76,7 +76,7 @@ def account(host: str, port: int, user: str, password: str, *, plaintext: bool =
     return Account(host, port, user, password, plaintext)
 
 
-def usual_port(*, plaintext: bool) -> int:
+def default_port(*, plaintext: bool) -> int:
     """The port of a server where nobody named one."""
     return PORT if plaintext else TLS_PORT
 
@@ -109,7 +109,7 @@ def is_loopback(address: str) -> bool:
     return (mapped or found).is_loopback
 
 
-def stays_here(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
     """Whether a host is this machine, as far as its name says without a look-up."""
     return host.casefold().rstrip(".") == "localhost" or is_loopback(host)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message, PrivateMessage
 
 
 class ConnectionState(Enum):
@@ -44,10 +44,10 @@ class ConnectionChanged:
     """Only while ONLINE."""
 
 
-class Trust(Enum):
+class TrustDecision(Enum):
     """What somebody says to the key of a server that is not known."""
 
-    NO = "no"
+    REJECT = "no"
     """It is not trusted: nothing is sent to it."""
     ONCE = "once"
     """As long as the client runs."""
@@ -89,7 +89,7 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class SignInRefused:
+class SignInFailed:
     """A sign-in came to nothing: the server refused it, or there was no getting to one.
 
     `retry`: whether the same may work later, so that a lost session goes on trying; `after`:
@@ -107,12 +107,13 @@ class SignInRefused:
 class SignedOut:
     """The server ended the session and means it: never retried by itself.
 
-    `asked`: the person had typed `/quit`; else somebody signed in elsewhere, an operator ended it,
+    `requested`: the person had typed `/quit`; else somebody signed in elsewhere, an operator ended
+    it,
     or the account is gone or disabled.
     """
 
     reason: str
-    asked: bool = False
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +202,11 @@ class MessageArrived:
     """Somebody said something in `room`, or to us alone (Private)."""
 
     room: str
-    message: Message | Action | Private
+    message: Message | Action | PrivateMessage
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPending:
+class MessagePending:
     """We said `text` in `room`, or to one alone (`@bob`); whether it was taken is not known yet.
 
     `is_action`: it is what we do.
@@ -218,7 +219,7 @@ class OwnPending:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSent:
+class MessageSent:
     """The server took our message `id`; `time` is when, in its own clock (None: it can't tell)."""
 
     id: int
@@ -226,21 +227,21 @@ class OwnSent:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnUnconfirmed:
+class MessageUnconfirmed:
     """Whether the server took our message `id` will never be known: it may have arrived."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRefused:
+class MessageRejected:
     """Our message `id` reached nobody, says the server; its text comes back as `TextReturned`."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
-class ServerLine:
+class LogNotice:
     """A line for the log: an answer to what was typed, or one that answers nothing we asked."""
 
     text: str
@@ -248,7 +249,7 @@ class ServerLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class AnnouncementReceived:
     """An operator said `text` to everyone on the server, wherever they are."""
 
     author: str
@@ -263,14 +264,14 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordRefused:
+class PasswordChangeFailed:
     """Our password is what it was."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordUnknown:
+class PasswordChangeUncertain:
     """It was asked to be `new`, and no answer came: it may be the one or the other."""
 
     new: str = field(repr=False)
@@ -283,17 +284,17 @@ class TextReturned:
     `text` is what Enter in the composer would have to give again for the same effect; where a draft
     is there already, `typed.put_back` tells what should stand there. The screen says `reason`.
     `place`: the private conversation (`@bob`) that it was meant for and must not leave; else empty.
-    `is_told`: the log says the reason already.
+    `is_reported`: the log says the reason already.
     """
 
     text: str
     reason: str
     place: str = ""
-    is_told: bool = False
+    is_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class WordsWaiting:
+class QueuedTextChanged:
     """What was typed and waits for an answer that leads to where it is meant for, by place.
 
     Each as it would have to stand in the composer. It will be said, or comes as `TextReturned`.
@@ -303,18 +304,18 @@ class WordsWaiting:
 
 
 @dataclass(frozen=True, slots=True)
-class RoundTrip:
+class LatencyMeasured:
     """The time between a request and its answer, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
-    """We were away from `lost_at` to `back_at` (local time): what was said then is not here."""
+class HistoryGap:
+    """We were away from `lost_at` to `restored_at` (local time): what was said then is not here."""
 
     lost_at: datetime
-    back_at: datetime
+    restored_at: datetime
 
 
 Event = (
@@ -322,7 +323,7 @@ Event = (
     | KeyUnknown
     | KeyChanged
     | SignedIn
-    | SignInRefused
+    | SignInFailed
     | SignedOut
     | Joined
     | JoinFailed
@@ -336,18 +337,18 @@ Event = (
     | Followed
     | Unfollowed
     | MessageArrived
-    | OwnPending
-    | OwnSent
-    | OwnUnconfirmed
-    | OwnRefused
-    | ServerLine
-    | Announced
+    | MessagePending
+    | MessageSent
+    | MessageUnconfirmed
+    | MessageRejected
+    | LogNotice
+    | AnnouncementReceived
     | PasswordChanged
-    | PasswordRefused
-    | PasswordUnknown
+    | PasswordChangeFailed
+    | PasswordChangeUncertain
     | TextReturned
-    | WordsWaiting
-    | RoundTrip
-    | Gap
+    | QueuedTextChanged
+    | LatencyMeasured
+    | HistoryGap
 )
 """Everything that `ChatModel.apply` takes."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class LaunchOptions:
     """What the command line and the settings of the person asked for."""
 
     host: str

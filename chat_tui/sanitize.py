@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-NAME_SHOWN: Final = 64
+MAX_NAME_SHOWN: Final = 64
 """Most characters of a name that are kept: other servers may have other limits than ours."""
 
 _TAB: Final = "    "
@@ -31,15 +31,15 @@ def safe_text(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _UNSAFE.sub(_shown, text)
+    return _UNSAFE.sub(_escape, text)
 
 
 def safe_name(name: str) -> str:
     """A name of a user or a room, safe and not endless."""
-    return safe_text(name[: NAME_SHOWN + 1])[:NAME_SHOWN]
+    return safe_text(name[: MAX_NAME_SHOWN + 1])[:MAX_NAME_SHOWN]
 
 
-def _shown(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     character = match[0]
     code = ord(character)
     if character == "\t":

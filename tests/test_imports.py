@@ -31,19 +31,19 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.rpartition("--\n")[2].split())
 
 
-def test_the_server_is_the_plain_half() -> None:
+def test_server_imports_no_client_and_no_asyncio() -> None:
     loaded = modules_after("import chat_server.__main__, chat_server.server")
     assert "chat_server.client_handler" in loaded
     assert not loaded & (SCREEN | {"asyncio", "chat_tui"})
 
 
-def test_the_wire_brings_no_server_and_no_socket() -> None:
+def test_wire_package_imports_no_server_and_no_socket() -> None:
     loaded = modules_after("import chat_server.wire.protocol, chat_server.wire.replies")
     assert not loaded & {"socket", "ssl", "threading", "chat_server.server", "chat_server.core.hub"}
 
 
 @pytest.mark.parametrize("package", ["chat_server", "chat_tui"])
-def test_a_package_imports_nothing(package: str) -> None:
+def test_importing_package_loads_no_other_module(package: str) -> None:
     nothing = modules_after("pass")
     assert modules_after(f"import {package}") - nothing == {package}
 
@@ -54,7 +54,7 @@ def test_package_version_is_that_of_distribution(package: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_the_client_answers_a_question_without_a_screen(option: str) -> None:
+def test_client_help_and_version_import_no_textual(option: str) -> None:
     loaded = modules_after(
         "import chat_tui.__main__\n"
         f"sys.argv = ['chat-tui', {option!r}]\n"
@@ -74,6 +74,6 @@ def test_the_client_answers_a_question_without_a_screen(option: str) -> None:
         "chat_tui.headless.entry_points",
     ],
 )
-def test_the_client_below_the_screens_knows_no_screen(part: str) -> None:
+def test_client_core_packages_import_no_textual(part: str) -> None:
     loaded = modules_after(f"import {part}")
     assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.ui.app"})

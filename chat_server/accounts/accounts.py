@@ -42,20 +42,20 @@ class Accounts(Mapping[str, str]):
         self.created = dict(created or {})
         self.listed_though_disabled = frozenset(self.disabled) & frozenset(hashes)
         self._hashes = {n: hashed for n, hashed in hashes.items() if n not in self.disabled}
-        costs = [cost_of(hashed) for hashed in (*self._hashes.values(), *self.disabled.values())]
+        costs = [hash_cost(hashed) for hashed in (*self._hashes.values(), *self.disabled.values())]
         self.highest_cost = max(costs, default=DEFAULT_COST)
 
     def with_hash(self, name: str, hashed: str) -> Accounts:
         """The same accounts, but with another hash for one that may log in."""
         return Accounts({**self._hashes, name: hashed}, self.disabled, self.created)
 
-    def still_in(self, newer: Accounts) -> Accounts:
+    def restricted_to(self, newer: Accounts) -> Accounts:
         """The same accounts, but for those that may log in no more, or are gone, in `newer`."""
         hashes = {name: hashed for name, hashed in self._hashes.items() if name in newer}
         return Accounts(hashes, newer.disabled, newer.created)
 
     @property
-    def everyone(self) -> Mapping[str, str]:
+    def all_hashes(self) -> Mapping[str, str]:
         """All that have an account, disabled or not, with their hashes."""
         return {**self._hashes, **self.disabled}
 
@@ -69,6 +69,6 @@ class Accounts(Mapping[str, str]):
         return len(self._hashes)
 
 
-def cost_of(hashed: str) -> int:
+def hash_cost(hashed: str) -> int:
     """The cost of a bcrypt hash."""
     return int(hashed[4:6])

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from typing import Final
 
 # Those that a name may hold: letters and marks that are drawn as nothing.
-_UNSEEN: Final = re.compile(
+_INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
 
@@ -31,24 +31,24 @@ _LATIN: Final = str.maketrans(
     "ABESIJKMHOPCTYXQWYIaesijkopcyxdhqwylABEZHIKMNOPTYXaikvopuxyiag",
 )
 
-_SAME_SHAPE: Final = str.maketrans("I10O", "lloo")
+_CONFUSABLES: Final = str.maketrans("I10O", "lloo")
 
 
-def look_alike(name: str, others: Iterable[str]) -> str | None:
+def find_confusable(name: str, others: Iterable[str]) -> str | None:
     """The first of `others` that `name` could be taken for, itself included; or None."""
-    shapes = _shapes(name)
+    shapes = _skeletons(name)
     for other in others:
-        if any(one == another for one, another in zip(shapes, _shapes(other), strict=True)):
+        if any(one == another for one, another in zip(shapes, _skeletons(other), strict=True)):
             return other
     return None
 
 
-def _shapes(name: str) -> tuple[str, str, str]:
+def _skeletons(name: str) -> tuple[str, str, str]:
     """What of a name is compared: two that agree in any of the three look alike."""
     compatible = unicodedata.normalize("NFKC", name)
-    latin = _UNSEEN.sub("", compatible).translate(_LATIN)
-    return _folded(compatible), _folded(latin), latin.translate(_SAME_SHAPE)
+    latin = _INVISIBLE.sub("", compatible).translate(_LATIN)
+    return _fold(compatible), _fold(latin), latin.translate(_CONFUSABLES)
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text.casefold())

@@ -22,7 +22,7 @@ DEMO_PASSWORD: Final = "password123"
 """The password of each."""
 
 
-def provide_demo_accounts(path: Path) -> tuple[str, ...]:
+def create_demo_accounts(path: Path) -> tuple[str, ...]:
     """Make the users file with the demo accounts where there is none.
 
     Returns the demo names that have the demo password in the file as it is then. Takes a hash a
@@ -34,11 +34,11 @@ def provide_demo_accounts(path: Path) -> tuple[str, ...]:
             accounts = dict(zip(DEMO_NAMES, hashes, strict=True))
         if make_accounts(path, accounts):
             return DEMO_NAMES
-    known = with_demo_password(read_accounts(path))
+    known = accounts_with_demo_password(read_accounts(path))
     return tuple(name for name in DEMO_NAMES if name in known)
 
 
-def with_demo_password(accounts: Accounts) -> tuple[str, ...]:
+def accounts_with_demo_password(accounts: Accounts) -> tuple[str, ...]:
     """The names that may log in with the demo password: of the demo accounts, and of their copies.
 
     A copy is an account with the same hash. Another account is not tried, which would take a hash
@@ -48,7 +48,7 @@ def with_demo_password(accounts: Accounts) -> tuple[str, ...]:
     present = [name for name in DEMO_NAMES if name in accounts]
     with ThreadPoolExecutor(len(DEMO_NAMES)) as threads:
         hashes = [accounts[name] for name in present]
-        judged = zip(hashes, threads.map(_is_of_demo_password, hashes), strict=True)
+        judged = zip(hashes, threads.map(_is_demo_hash, hashes), strict=True)
         known = {hashed for hashed, right in judged if right}
     return tuple(
         [name for name in present if accounts[name] in known]
@@ -57,5 +57,5 @@ def with_demo_password(accounts: Accounts) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _is_of_demo_password(hashed: str) -> bool:
+def _is_demo_hash(hashed: str) -> bool:
     return bcrypt.checkpw(DEMO_PASSWORD.encode(), hashed.encode())

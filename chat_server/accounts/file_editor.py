@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.confusables import look_alike
+from chat_server.accounts.confusables import find_confusable
 from chat_server.accounts.file_format import UsersFileError
 from chat_server.accounts.file_reader import (
-    Contents,
-    Fingerprints,
-    companion,
+    FileVersions,
+    UsersFiles,
+    companion_path,
     load,
-    load_if_any,
+    load_or_empty,
 )
 from chat_server.accounts.file_writer import delete_users_file, users_file_lock, write_users_file
 
@@ -33,7 +33,7 @@ class AccountExistsError(Exception):
     """The name has an account already."""
 
 
-class LooksAlikeError(Exception):
+class ConfusableNameError(Exception):
     """The name could be taken for that of an account, which is `account`."""
 
     def __init__(self, name: str, account: str) -> None:
@@ -47,63 +47,65 @@ class NoSuchAccountError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
+class HashReplaced:
     """The files before and after a hash was replaced; the same where others changed them after."""
 
-    before: Fingerprints
-    after: Fingerprints
+    before: FileVersions
+    after: FileVersions
 
 
 def add_account(path: Path, name: str, hashed: str) -> None:
     """Add an account; makes the file where there is none.
 
-    Raises `AccountExistsError`, `LooksAlikeError` or `UsersFileError`.
+    Raises `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
-    with _changing(path, load_if_any) as change:
+    with _transaction(path, load_or_empty) as change:
         now = change.accounts
         check_new_name(name, now)
         made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        change.to({**now, name: hashed}, now.disabled, {**now.created, name: made})
+        change.commit({**now, name: hashed}, now.disabled, {**now.created, name: made})
 
 
-def check_new_name(name: str, accounts: Accounts, instead_of: str | None = None) -> None:
-    """Raise `AccountExistsError` or `LooksAlikeError` where `name` can't be a new account's.
+def check_new_name(name: str, accounts: Accounts, renamed_from: str | None = None) -> None:
+    """Raise `AccountExistsError` or `ConfusableNameError` where `name` can't be a new account's.
 
     `instead_of`: whose name it is to replace, and may resemble. Two that look alike and are there
     already are let be: nobody is locked out.
     """
-    everyone = accounts.everyone
+    everyone = accounts.all_hashes
     if name in everyone:
         raise AccountExistsError(name)
-    twin = look_alike(name, (other for other in everyone if other != instead_of))
+    twin = find_confusable(name, (other for other in everyone if other != renamed_from))
     if twin is not None:
-        raise LooksAlikeError(name, twin)
+        raise ConfusableNameError(name, twin)
 
 
 def remove_account(path: Path, name: str) -> None:
     """Remove an account, disabled or not. Raises `NoSuchAccountError` or `UsersFileError`."""
-    with _changing(path) as change:
+    with _transaction(path) as change:
         now = change.accounts
-        _check_is_there(name, now)
-        change.to(_without(now, name), _without(now.disabled, name), _without(now.created, name))
+        _require_account(name, now)
+        change.commit(
+            _without(now, name), _without(now.disabled, name), _without(now.created, name)
+        )
 
 
 def rename_account(path: Path, old: str, new: str) -> None:
     """Give an account another name; it stays where it is in the file, and disabled where it is.
 
-    Raises `NoSuchAccountError`, `AccountExistsError`, `LooksAlikeError` or `UsersFileError`.
+    Raises `NoSuchAccountError`, `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
-    with _changing(path) as change:
+    with _transaction(path) as change:
         now = change.accounts
-        _check_is_there(old, now)
-        check_new_name(new, now, instead_of=old)
+        _require_account(old, now)
+        check_new_name(new, now, renamed_from=old)
 
         def renamed(table: Mapping[str, str]) -> dict[str, str]:
             return {new if name == old else name: value for name, value in table.items()}
 
         # Whoever made `new` once and left it to itself has nothing to do with this one.
         created = _without(now.created, new)
-        change.to(renamed(now), renamed(now.disabled), renamed(created))
+        change.commit(renamed(now), renamed(now.disabled), renamed(created))
 
 
 def set_hash(path: Path, name: str, hashed: str) -> None:
@@ -111,13 +113,13 @@ def set_hash(path: Path, name: str, hashed: str) -> None:
 
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
-    with _changing(path) as change:
+    with _transaction(path) as change:
         now = change.accounts
-        _check_is_there(name, now)
+        _require_account(name, now)
         if name in now.disabled:
-            change.to(now, {**now.disabled, name: hashed}, now.created)
+            change.commit(now, {**now.disabled, name: hashed}, now.created)
         else:
-            change.to({**now, name: hashed}, now.disabled, now.created)
+            change.commit({**now, name: hashed}, now.disabled, now.created)
 
 
 def disable_account(path: Path, name: str) -> bool:
@@ -125,12 +127,12 @@ def disable_account(path: Path, name: str) -> bool:
 
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
-    with _changing(path) as change:
+    with _transaction(path) as change:
         now = change.accounts
-        _check_is_there(name, now)
+        _require_account(name, now)
         if name in now.disabled:
             return False
-        change.to(_without(now, name), {**now.disabled, name: now[name]}, now.created)
+        change.commit(_without(now, name), {**now.disabled, name: now[name]}, now.created)
         return True
 
 
@@ -139,43 +141,43 @@ def enable_account(path: Path, name: str) -> bool:
 
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
-    with _changing(path) as change:
+    with _transaction(path) as change:
         now = change.accounts
-        _check_is_there(name, now)
+        _require_account(name, now)
         if name not in now.disabled:
             return False
-        change.to({**now, name: now.disabled[name]}, _without(now.disabled, name), now.created)
+        change.commit({**now, name: now.disabled[name]}, _without(now.disabled, name), now.created)
         return True
 
 
 def replace_hash(
     path: Path,
     name: str,
-    checked: str,
+    expected: str,
     new: str,
     *,
-    wanted: Callable[[], bool],
-    patience: float,
-) -> Replaced | None:
+    still_wanted: Callable[[], bool],
+    lock_timeout: float,
+) -> HashReplaced | None:
     """Give an account that may log in the hash `new` where it still has the hash `checked`.
 
     `wanted` is asked right before the file is replaced. Returns None, and nothing has changed,
     where the hash is another by now, where the account may not log in, or where it is not wanted.
     Waits at most `patience` seconds for others who change the file. Raises `UsersFileError`.
     """
-    with _changing(path, patience=patience) as change:
+    with _transaction(path, lock_timeout=lock_timeout) as change:
         now = change.accounts
-        if now.get(name) != checked:
+        if now.get(name) != expected:
             return None
         listed = {**now, name: new}
-        if not change.to(listed, now.disabled, now.created, wanted):
+        if not change.commit(listed, now.disabled, now.created, still_wanted):
             return None
-        before = after = change.contents.fingerprints
+        before = after = change.contents.versions
         with suppress(UsersFileError):
             written = load(path)
-            if written.users == _as_json(listed):  # and not by hand changed again by now
-                after = written.fingerprints
-        return Replaced(before, after)
+            if written.users == _encode_json(listed):  # and not by hand changed again by now
+                after = written.versions
+        return HashReplaced(before, after)
 
 
 def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
@@ -183,26 +185,26 @@ def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
 
     Raises `UsersFileError`.
     """
-    with _changing(path, load_if_any) as change:
-        if change.contents.fingerprints[0] is not None:
+    with _transaction(path, load_or_empty) as change:
+        if change.contents.versions[0] is not None:
             return False
-        change.to(accounts, change.accounts.disabled, change.accounts.created)
+        change.commit(accounts, change.accounts.disabled, change.accounts.created)
         return True
 
 
 @dataclass(slots=True)
-class _Changing:
+class _FileTransaction:
     """The files as they are, read under the lock, and the way to change them."""
 
-    contents: Contents
+    contents: UsersFiles
     accounts: Accounts
 
-    def to(
+    def commit(
         self,
         listed: Mapping[str, str],
         disabled: Mapping[str, str],
         created: Mapping[str, str],
-        wanted: Callable[[], bool] = lambda: True,
+        still_wanted: Callable[[], bool] = lambda: True,
     ) -> bool:
         """Write what has changed, in the order that is safe at every moment in between.
 
@@ -211,47 +213,47 @@ class _Changing:
         """
         now = self.accounts
         if set(disabled) & set(now):
-            self._write_more(disabled, created)
-            return self._write_users(listed, wanted)
-        if not self._write_users(listed, wanted):
+            self._write_companion(disabled, created)
+            return self._write_users(listed, still_wanted)
+        if not self._write_users(listed, still_wanted):
             return False
         # When an account was made is no reason to call a change failed that is in force.
         with suppress(UsersFileError) if disabled == now.disabled else nullcontext():
-            self._write_more(disabled, created)
+            self._write_companion(disabled, created)
         return True
 
-    def _write_users(self, listed: Mapping[str, str], wanted: Callable[[], bool]) -> bool:
+    def _write_users(self, listed: Mapping[str, str], still_wanted: Callable[[], bool]) -> bool:
         contents, now = self.contents, self.accounts
-        before = contents.fingerprints[0]
+        before = contents.versions[0]
         unchanged = dict(listed) == dict(now) and not now.listed_though_disabled
         if unchanged and before is not None:
             return True
-        return write_users_file(contents.path, _as_json(listed), before, wanted=wanted)
+        return write_users_file(contents.path, _encode_json(listed), before, wanted=still_wanted)
 
-    def _write_more(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
+    def _write_companion(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
         contents, now = self.contents, self.accounts
-        beside, before = companion(contents.path), contents.fingerprints[1]
+        beside, before = companion_path(contents.path), contents.versions[1]
         if disabled == now.disabled and created == now.created and not now.listed_though_disabled:
             return
         tables = {"disabled": disabled, "created": created}
         filled = {name: dict(table) for name, table in tables.items() if table}
         if filled:
-            write_users_file(beside, _as_json(filled), before, owned_as=contents.path)
+            write_users_file(beside, _encode_json(filled), before, owned_as=contents.path)
         elif before is not None:
             delete_users_file(beside)
 
 
 @contextmanager
-def _changing(
-    path: Path, read: Callable[[Path], Contents] = load, *, patience: float | None = None
-) -> Iterator[_Changing]:
-    with users_file_lock(path, patience):
+def _transaction(
+    path: Path, read: Callable[[Path], UsersFiles] = load, *, lock_timeout: float | None = None
+) -> Iterator[_FileTransaction]:
+    with users_file_lock(path, lock_timeout):
         contents = read(path)
-        yield _Changing(contents, contents.accounts())
+        yield _FileTransaction(contents, contents.accounts())
 
 
-def _check_is_there(name: str, accounts: Accounts) -> None:
-    if name not in accounts.everyone:
+def _require_account(name: str, accounts: Accounts) -> None:
+    if name not in accounts.all_hashes:
         raise NoSuchAccountError(name)
 
 
@@ -259,5 +261,5 @@ def _without(table: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: value for other, value in table.items() if other != name}
 
 
-def _as_json(table: Mapping[str, object]) -> bytes:
+def _encode_json(table: Mapping[str, object]) -> bytes:
     return (json.dumps(dict(table), indent=2, ensure_ascii=False) + "\n").encode()

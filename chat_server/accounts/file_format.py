@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from chat_server.accounts.accounts import cost_of
+from chat_server.accounts.accounts import hash_cost
 from chat_server.config import HIGHEST_COST
 from chat_server.escape import one_line, quoted
-from chat_server.wire.protocol import NAME_LENGTH, canonical_name
+from chat_server.wire.protocol import MAX_NAME_LENGTH, canonical_name
 
 # 22 characters for the 128 bits of the salt, 31 for the 184 of the hash: the last of each has bits
 # to spare, which are 0. A salt where they are not is refused by bcrypt, such a hash fits nothing.
@@ -29,48 +29,49 @@ _HASH: Final = re.compile(
 
 _TYPES: Final = {bool: "true or false", int: "a number", float: "a number", type(None): "null"}
 
-_MOST_BRACKETS: Final = 100
+_MAX_BRACKETS: Final = 100
 """In a file that is none at all. One that is has three, for no name and no hash has any. The parser
 takes a level of the stack for each, of which a client's thread has little: Python 3.13 admits so
 many levels that the process ends."""
 
-_ACCOUNTS_FORM: Final = '{"name": "bcrypt hash"}'
-_MORE_FORM: Final = '{"disabled": {"name": "bcrypt hash"}, "created": {"name": "time"}}'
+_USERS_FORMAT: Final = '{"name": "bcrypt hash"}'
+_COMPANION_FORMAT: Final = '{"disabled": {"name": "bcrypt hash"}, "created": {"name": "time"}}'
 
 
 class UsersFileError(Exception):
     """The users file can't be used. The text is one line: the file, the place, the cure."""
 
 
-class FileBusyError(UsersFileError):
+class UsersFileConflictError(UsersFileError):
     """Somebody else is changing the users file at this moment."""
 
 
 def parse_users(path: Path, data: bytes) -> dict[str, str]:
     """The names and hashes in a users file. Raises `UsersFileError`."""
-    pairs = _object(path, data, _ACCOUNTS_FORM, f"delete it, then {how_to_add(path)}")
-    return _hashes(path, pairs, lambda name: _how_to_redo(path, name))
+    pairs = _object(path, data, _USERS_FORMAT, f"delete it, then {add_hint(path)}")
+    return _hashes(path, pairs, lambda name: _reset_hint(path, name))
 
 
-class _Pairs(list[tuple[str, object]]):
+class _JsonPairs(list[tuple[str, object]]):
     """A JSON object as it was written, with its duplicate keys."""
 
 
-def _object(path: Path, data: bytes, form: str, if_empty: str) -> _Pairs:
+def _object(path: Path, data: bytes, form: str, if_empty: str) -> _JsonPairs:
     pairs = _parse_json(path, data, form, if_empty)
-    if not isinstance(pairs, _Pairs):
+    if not isinstance(pairs, _JsonPairs):
         raise UsersFileError(
-            f"{shown(path)}: line 1 column 1: {_kind(pairs)} where an object {form} belongs"
+            f"{format_path(path)}: line 1 column 1: {_json_type(pairs)} where an object {form}"
+            " belongs"
         )
     return pairs
 
 
-def _names(path: Path, pairs: _Pairs) -> Iterator[tuple[str, str, object]]:
+def _names(path: Path, pairs: _JsonPairs) -> Iterator[tuple[str, str, object]]:
     """Each pair with its canonical name, the place for an error, and its value."""
     written: dict[str, str] = {}
     for key, value in pairs:
         name = canonical_name(key)
-        place = f"{shown(path)}: account {quoted(key)}"
+        place = f"{format_path(path)}: account {quoted(key)}"
         if name is None:
             raise UsersFileError(f"{place}: {NAME_RULE}; rename or remove it")
         if name in written:
@@ -86,29 +87,30 @@ def _names(path: Path, pairs: _Pairs) -> Iterator[tuple[str, str, object]]:
         yield name, place, value
 
 
-def _hashes(path: Path, pairs: _Pairs, cure: Callable[[str], str]) -> dict[str, str]:
+def _hashes(path: Path, pairs: _JsonPairs, hint: Callable[[str], str]) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for name, place, value in _names(path, pairs):
         if not isinstance(value, str):
             raise UsersFileError(
-                f"{place}: {_kind(value)} where its bcrypt hash belongs; {cure(name)}"
+                f"{place}: {_json_type(value)} where its bcrypt hash belongs; {hint(name)}"
             )
         if _HASH.fullmatch(value) is None:
             raise UsersFileError(
                 f"{place}: its value is no bcrypt hash ($2a$, $2b$ or $2y$, cost 04 to"
-                f" {HIGHEST_COST}); {cure(name)}"
+                f" {HIGHEST_COST}); {hint(name)}"
             )
         # One login of an unknown user costs what the dearest hash here does.
-        if cost_of(value) > HIGHEST_COST:
+        if hash_cost(value) > HIGHEST_COST:
             raise UsersFileError(
-                f"{place}: its hash has cost {cost_of(value)}, and {HIGHEST_COST} is the most, lest"
-                f" one login keep all others waiting; {cure(name)}"
+                f"{place}: its hash has cost {hash_cost(value)}, and {HIGHEST_COST} is the most,"
+                " lest"
+                f" one login keep all others waiting; {hint(name)}"
             )
         hashes[name] = value
     return hashes
 
 
-def parse_more(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, str]]:
+def parse_companion(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, str]]:
     """The hashes of the disabled accounts, and when which account was made.
 
     Raises `UsersFileError`.
@@ -116,22 +118,24 @@ def parse_more(path: Path, data: bytes) -> tuple[dict[str, str], dict[str, str]]
     disabled: dict[str, str] = {}
     created: dict[str, str] = {}
     seen: set[str] = set()
-    for key, value in _object(path, data, _MORE_FORM, "delete it"):
-        place = f"{shown(path)}: {quoted(key)}"
+    for key, value in _object(path, data, _COMPANION_FORMAT, "delete it"):
+        place = f"{format_path(path)}: {quoted(key)}"
         if key not in ("disabled", "created") or key in seen:
             what = "is there twice" if key in seen else 'is neither "disabled" nor "created"'
             raise UsersFileError(f"{place}: {what}; remove it")
         seen.add(key)
-        if not isinstance(value, _Pairs):
-            raise UsersFileError(f"{place}: {_kind(value)} where an object belongs; correct it")
+        if not isinstance(value, _JsonPairs):
+            raise UsersFileError(
+                f"{place}: {_json_type(value)} where an object belongs; correct it"
+            )
         if key == "disabled":
             disabled = _hashes(path, value, lambda _: "correct or remove that line")
         else:
-            created = _times(path, value)
+            created = _creation_times(path, value)
     return disabled, created
 
 
-def _times(path: Path, pairs: _Pairs) -> dict[str, str]:
+def _creation_times(path: Path, pairs: _JsonPairs) -> dict[str, str]:
     times: dict[str, str] = {}
     for name, place, value in _names(path, pairs):
         try:
@@ -147,7 +151,7 @@ def _times(path: Path, pairs: _Pairs) -> dict[str, str]:
 
 
 NAME_RULE: Final = (
-    f"a name is 1 to {NAME_LENGTH} letters, marks, digits, '_', '-' or '.', and not"
+    f"a name is 1 to {MAX_NAME_LENGTH} letters, marks, digits, '_', '-' or '.', and not"
     " 'none', 'server' or 'error'"
 )
 """The rule of names, as errors say it."""
@@ -160,22 +164,23 @@ def _parse_json(path: Path, data: bytes, form: str, if_empty: str) -> object:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         raise UsersFileError(
-            f"{shown(path)}: line {line}, byte {column}: not UTF-8; save the file as UTF-8"
+            f"{format_path(path)}: line {line}, byte {column}: not UTF-8; save the file as UTF-8"
         ) from None
     if not text.strip():
-        raise UsersFileError(f"{shown(path)}: is empty; {if_empty}")
+        raise UsersFileError(f"{format_path(path)}: is empty; {if_empty}")
     if text.startswith("\ufeff"):
         raise UsersFileError(
-            f"{shown(path)}: line 1 column 1: a byte order mark; save the file as UTF-8 without it"
+            f"{format_path(path)}: line 1 column 1: a byte order mark; save the file as UTF-8"
+            " without it"
         )
-    no_object = UsersFileError(f"{shown(path)}: no object {form}; is it the right file?")
-    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+    no_object = UsersFileError(f"{format_path(path)}: no object {form}; is it the right file?")
+    if text.count("[") + text.count("{") > _MAX_BRACKETS:
         raise no_object
     try:
-        parsed: object = json.loads(text, object_pairs_hook=_Pairs)
+        parsed: object = json.loads(text, object_pairs_hook=_JsonPairs)
     except json.JSONDecodeError as error:
         raise UsersFileError(
-            f"{shown(path)}: line {error.lineno} column {error.colno}: not JSON: {error.msg};"
+            f"{format_path(path)}: line {error.lineno} column {error.colno}: not JSON: {error.msg};"
             " correct that place"
         ) from None
     except ValueError:  # a number of 5,000 digits
@@ -183,35 +188,35 @@ def _parse_json(path: Path, data: bytes, form: str, if_empty: str) -> object:
     return parsed
 
 
-def _kind(value: object) -> str:
-    if isinstance(value, _Pairs):
+def _json_type(value: object) -> str:
+    if isinstance(value, _JsonPairs):
         return "an object"
     if isinstance(value, list):
         return "a list"
     return _TYPES.get(type(value), "a text")
 
 
-def shown(path: Path) -> str:
+def format_path(path: Path) -> str:
     """A path as it may stand in a line of ours."""
     return one_line(str(path))
 
 
-def how_to_add(path: Path) -> str:
+def add_hint(path: Path) -> str:
     """The cure where there is no account."""
-    return f"make an account with: chat-server users add NAME --users {_argument(path)}"
+    return f"make an account with: chat-server users add NAME --users {_shell_argument(path)}"
 
 
-def how_to_enable(path: Path) -> str:
+def enable_hint(path: Path) -> str:
     """The cure where all accounts are disabled."""
-    return f"enable an account with: chat-server users enable NAME --users {_argument(path)}"
+    return f"enable an account with: chat-server users enable NAME --users {_shell_argument(path)}"
 
 
-def _how_to_redo(path: Path, name: str) -> str:
+def _reset_hint(path: Path, name: str) -> str:
     return (
         f"take the account out of the file, then: chat-server users add {name}"
-        f" --users {_argument(path)}"
+        f" --users {_shell_argument(path)}"
     )
 
 
-def _argument(path: Path) -> str:
+def _shell_argument(path: Path) -> str:
     return one_line(shlex.quote(str(path)))

@@ -35,83 +35,83 @@ from typing import Final
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.file_format import (
     UsersFileError,
-    how_to_add,
-    parse_more,
+    add_hint,
+    format_path,
+    parse_companion,
     parse_users,
-    shown,
 )
 from chat_server.escape import one_line
-from chat_server.files import Fingerprint, fingerprint
+from chat_server.files import FileVersion, file_version
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Most bytes of a users file: room for 150,000 accounts, and what a wrong file may cost."""
 
-_READINGS: Final = 5
+_MAX_READS: Final = 5
 """Most times that both files are read, where the first changes meanwhile: the next look is near."""
 
 
-Fingerprints = tuple[Fingerprint | None, Fingerprint | None]
+FileVersions = tuple[FileVersion | None, FileVersion | None]
 """Of the users file and of its companion; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class UsersFiles:
     """Both files as they were at one moment, not yet checked."""
 
     path: Path
     users: bytes
-    more: bytes | None
-    fingerprints: Fingerprints
+    companion: bytes | None
+    versions: FileVersions
 
     def accounts(self) -> Accounts:
         """What they say. Raises `UsersFileError`."""
         listed = parse_users(self.path, self.users)
-        if self.more is None:
+        if self.companion is None:
             return Accounts(listed)
-        disabled, created = parse_more(companion(self.path), self.more)
+        disabled, created = parse_companion(companion_path(self.path), self.companion)
         for name in listed.keys() & disabled.keys():
             disabled[name] = listed[name]  # an earlier server's `users add` may have made it anew
         return Accounts(listed, disabled, created)
 
 
-def companion(path: Path) -> Path:
+def companion_path(path: Path) -> Path:
     """Where the companion of the users file at `path` is: beside what a symlink there leads to."""
     target = Path(os.path.realpath(path))
     return target.parent / f"{target.stem}.more{target.suffix}"
 
 
-def fingerprints_at(path: Path) -> Fingerprints:
+def file_versions(path: Path) -> FileVersions:
     """Of what is at `path` now, and beside it. Never raises: what can't be seen is not there."""
-    return _fingerprint_at(path), _fingerprint_at(companion(path))
+    return _version_at(path), _version_at(companion_path(path))
 
 
-def load(path: Path) -> Contents:
+def load(path: Path) -> UsersFiles:
     """Read both files. Raises `UsersFileError` where they can't be read."""
-    beside = companion(path)
-    tries = _READINGS
+    beside = companion_path(path)
+    tries = _MAX_READS
     while True:
         found = _read(path)
         if found is None:
-            raise UsersFileError(f"{shown(path)}: no such file; {how_to_add(path)}")
+            raise UsersFileError(f"{format_path(path)}: no such file; {add_hint(path)}")
         more = _read(beside)
         tries -= 1
         # Enabling writes the users file first. Old accounts with a new companion would have lost
         # whoever was enabled in between.
-        if _fingerprint_at(path) == found[0] or not tries:
+        if _version_at(path) == found[0] or not tries:
             break
     if more is None:
-        return Contents(path, found[1], None, (found[0], None))
-    return Contents(path, found[1], more[1], (found[0], more[0]))
+        return UsersFiles(path, found[1], None, (found[0], None))
+    return UsersFiles(path, found[1], more[1], (found[0], more[0]))
 
 
-def load_if_any(path: Path) -> Contents:
+def load_or_empty(path: Path) -> UsersFiles:
     """As `load`; where there is no users file yet, as if it were an empty object."""
     if os.path.exists(path):
         return load(path)
-    more = _read(companion(path))
+    more = _read(companion_path(path))
     if more is None:
-        return Contents(path, b"{}", None, (None, None))
-    return Contents(path, b"{}", more[1], (None, more[0]))
+        return UsersFiles(path, b"{}", None, (None, None))
+    return UsersFiles(path, b"{}", more[1], (None, more[0]))
 
 
 def read_accounts(path: Path) -> Accounts:
@@ -119,23 +119,23 @@ def read_accounts(path: Path) -> Accounts:
     return load(path).accounts()
 
 
-def who_else_may_read(path: Path, found: Fingerprints) -> list[tuple[Path, int]]:
+def insecure_files(path: Path, versions: FileVersions) -> list[tuple[Path, int]]:
     """Those of both files that others than their owner may read or write, with their modes."""
     return [
         (file, stat.S_IMODE(seen.mode))
-        for file, seen in zip((path, companion(path)), found, strict=True)
+        for file, seen in zip((path, companion_path(path)), versions, strict=True)
         if seen is not None and seen.mode & (stat.S_IRWXG | stat.S_IRWXO) & ~0o011
     ]
 
 
-def _fingerprint_at(path: Path) -> Fingerprint | None:
+def _version_at(path: Path) -> FileVersion | None:
     try:
-        return fingerprint(os.stat(path))
+        return file_version(os.stat(path))
     except OSError:
         return None
 
 
-def _read(path: Path) -> tuple[Fingerprint, bytes] | None:
+def _read(path: Path) -> tuple[FileVersion, bytes] | None:
     """One file, and its fingerprint from before the reading; None where there is no file."""
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for a writer.
@@ -143,25 +143,25 @@ def _read(path: Path) -> tuple[Fingerprint, bytes] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsersFileError(f"{shown(path)}: {_why(error)}") from None
+        raise UsersFileError(f"{format_path(path)}: {_describe_error(error)}") from None
     try:
         # Before reading: what is written while we read shows as a change at the next look.
         status = os.fstat(file)
         if stat.S_ISDIR(status.st_mode):
-            raise UsersFileError(f"{shown(path)}: is a folder; name a file in it")
+            raise UsersFileError(f"{format_path(path)}: is a folder; name a file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise UsersFileError(f"{shown(path)}: is no regular file; name one")
+            raise UsersFileError(f"{format_path(path)}: is no regular file; name one")
         data = _read_at_most(file, SIZE_LIMIT + 1)
     except OSError as error:
-        raise UsersFileError(f"{shown(path)}: {_why(error)}") from None
+        raise UsersFileError(f"{format_path(path)}: {_describe_error(error)}") from None
     finally:
         os.close(file)
     if len(data) > SIZE_LIMIT:
         raise UsersFileError(
-            f"{shown(path)}: larger than {SIZE_LIMIT} bytes, which no users file is;"
+            f"{format_path(path)}: larger than {SIZE_LIMIT} bytes, which no users file is;"
             " is it the right file?"
         )
-    return fingerprint(status), data
+    return file_version(status), data
 
 
 def _read_at_most(file: int, size: int) -> bytes:
@@ -172,7 +172,7 @@ def _read_at_most(file: int, size: int) -> bytes:
     return b"".join(chunks)
 
 
-def _why(error: OSError) -> str:
+def _describe_error(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
         return "permission denied; make it readable for the user that runs this program"
     return one_line(error.strerror or str(error))

@@ -11,11 +11,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chat_server import files as whole_files
-from chat_server.accounts.file_format import FileBusyError, UsersFileError, shown
+from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError, format_path
 from chat_server.escape import one_line
 from chat_server.files import (
     FileChangedError,
-    Fingerprint,
+    FileVersion,
     LockTimeoutError,
     LockUnsupportedError,
 )
@@ -24,24 +24,30 @@ from chat_server.files import (
 def write_users_file(
     path: Path,
     data: bytes,
-    before: Fingerprint | None,
+    before: FileVersion | None,
     *,
     owned_as: Path | None = None,
     wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Replace the file atomically; see `whole_files.write_whole`.
 
-    Raises `FileBusyError` if the file has changed since it was read, `UsersFileError` if it cannot
+    Raises `UsersFileConflictError` if the file has changed since it was read, `UsersFileError` if
+    it cannot
     be written.
     """
     try:
-        return whole_files.write_whole(path, data, before, owned_as=owned_as, wanted=wanted)
+        return whole_files.write_atomic(
+            path, data, before, owner_like=owned_as, still_wanted=wanted
+        )
     except FileChangedError:
-        raise FileBusyError(
-            f"{shown(path)}: not written: somebody else changed it at the same moment; try again"
+        raise UsersFileConflictError(
+            f"{format_path(path)}: not written: somebody else changed it at the same moment; try"
+            " again"
         ) from None
     except OSError as error:
-        raise UsersFileError(f"{shown(path)}: not written: {_why(error)}") from None
+        raise UsersFileError(
+            f"{format_path(path)}: not written: {_describe_error(error)}"
+        ) from None
 
 
 def delete_users_file(path: Path) -> None:
@@ -49,35 +55,42 @@ def delete_users_file(path: Path) -> None:
     try:
         whole_files.delete_file(path)
     except OSError as error:
-        raise UsersFileError(f"{shown(path)}: not deleted: {_why(error)}") from None
+        raise UsersFileError(
+            f"{format_path(path)}: not deleted: {_describe_error(error)}"
+        ) from None
 
 
 @contextmanager
 def users_file_lock(path: Path, patience: float | None = None) -> Iterator[None]:
     """Hold the lock of the folder of `path`; see `whole_files.alone_in_folder`.
 
-    Waits `patience` seconds for it, then raises `FileBusyError`. Raises `UsersFileError` if the
+    Waits `patience` seconds for it, then raises `UsersFileConflictError`. Raises `UsersFileError`
+    if the
     folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(whole_files.alone_in_folder(path, patience))
+            stack.enter_context(whole_files.lock_folder(path, patience))
         except LockTimeoutError:
-            raise FileBusyError(
-                f"{shown(path)}: not written: another program is changing the accounts; try again"
+            raise UsersFileConflictError(
+                f"{format_path(path)}: not written: another program is changing the accounts;"
+                " try again"
             ) from None
         except LockUnsupportedError as error:
             cause = error.__cause__
-            why = _why(cause) if isinstance(cause, OSError) else str(cause)
+            why = _describe_error(cause) if isinstance(cause, OSError) else str(cause)
             raise UsersFileError(
-                f"{shown(path)}: its folder can't be locked ({why}); keep the file on a local disk"
+                f"{format_path(path)}: its folder can't be locked ({why}); keep the file on a"
+                " local disk"
             ) from None
         except OSError as error:
-            raise UsersFileError(f"{shown(path)}: its folder: {_why(error)}") from None
+            raise UsersFileError(
+                f"{format_path(path)}: its folder: {_describe_error(error)}"
+            ) from None
         yield
 
 
-def _why(error: OSError) -> str:
+def _describe_error(error: OSError) -> str:
     words = one_line(error.strerror or str(error))
     cures = {
         errno.EACCES: "run this as a user that may write there",

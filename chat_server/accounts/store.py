@@ -13,14 +13,14 @@ from pathlib import Path
 
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.file_editor import replace_hash
-from chat_server.accounts.file_format import UsersFileError, how_to_add, how_to_enable, shown
-from chat_server.accounts.file_reader import fingerprints_at, load, who_else_may_read
+from chat_server.accounts.file_format import UsersFileError, add_hint, enable_hint, format_path
+from chat_server.accounts.file_reader import file_versions, insecure_files, load
 
-__all__ = ["Change", "UserStore", "UsersFileError"]
+__all__ = ["AccountStore", "ReloadResult", "UsersFileError"]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReloadResult:
     """What one look at the users file found."""
 
     count: int | None = None
@@ -37,35 +37,38 @@ class Change:
     and yet not approved, those that are removed or disabled in it are so here as well."""
 
 
-class UserStore:
+class AccountStore:
     """The accounts in use, kept up with their files.
 
     `accounts` is one reference that is swapped whole: any thread may read it without a lock.
-    `look` belongs to one thread; `change_hash` may be called from any other. The lock is a leaf,
+    `reload_if_changed` belongs to one thread; `change_hash` may be called from any other. The lock
+    is a leaf,
     held for a few steps in memory: never over a file.
     """
 
-    def __init__(self, path: Path, vet: Callable[[Accounts], str | None] | None = None) -> None:
+    def __init__(
+        self, path: Path, find_problem: Callable[[Accounts], str | None] | None = None
+    ) -> None:
         """Read the accounts for the first time. Raises `UsersFileError`, also where there are none.
 
         `vet` is asked about all accounts here and whenever they were read again, in the thread
         that looks: what it returns, a sentence, is why they can't be used.
         """
         self._path = path
-        self._vet = vet
+        self._find_problem = find_problem
         contents = load(path)
-        self._seen = contents.fingerprints
-        self._told: str | None = None
+        self._versions = contents.versions
+        self._last_reported: str | None = None
         self._lock = threading.Lock()
-        self._own: set[tuple[str, str]] = set()
+        self._own_writes: set[tuple[str, str]] = set()
         """Names and hashes that this server is writing itself: no news to whoever looks."""
         self._swaps = 0
         """How often a hash was swapped here: what was read before a swap is old."""
         self.accounts = contents.accounts()
         """The accounts of the last files that were in order."""
         if not self.accounts:
-            cure = how_to_enable(path) if self.accounts.disabled else how_to_add(path)
-            raise UsersFileError(f"{shown(path)}: has no account that may log in; {cure}")
+            cure = enable_hint(path) if self.accounts.disabled else add_hint(path)
+            raise UsersFileError(f"{format_path(path)}: has no account that may log in; {cure}")
         problem = self._problem(self.accounts)
         if problem is not None:
             raise UsersFileError(problem)
@@ -75,11 +78,11 @@ class UserStore:
         """The highest cost of any account's hash."""
         return self.accounts.highest_cost
 
-    def has(self, name: str) -> bool:
+    def is_active(self, name: str) -> bool:
         """Whether the canonical `name` has an account that may log in."""
         return name in self.accounts
 
-    def knows(self, name: str) -> bool:
+    def exists(self, name: str) -> bool:
         """Whether the canonical `name` has an account, be it a disabled one."""
         accounts = self.accounts
         return name in accounts or name in accounts.disabled
@@ -88,56 +91,56 @@ class UserStore:
         """The bcrypt hash of the canonical `name`, or None where it may not log in."""
         return self.accounts.get(name)
 
-    def exposed(self) -> list[tuple[Path, int]]:
+    def insecure_files(self) -> list[tuple[Path, int]]:
         """The files that others than their owner may read or write, with their modes."""
-        return who_else_may_read(self._path, self._seen)
+        return insecure_files(self._path, self._versions)
 
-    def look(self) -> Change:
+    def reload_if_changed(self) -> ReloadResult:
         """Read the files again if they have changed since the last look.
 
         Files that can't be used leave the accounts as they are and are told once. From accounts
         that are not approved of nobody is let in; but who is shut out by them is shut out.
         """
         swaps = self._swaps
-        if fingerprints_at(self._path) == self._seen:
-            self._told = None  # the next trouble is a new one, even in the same words
-            return Change()
+        if file_versions(self._path) == self._versions:
+            self._last_reported = None  # the next trouble is a new one, even in the same words
+            return ReloadResult()
         try:
             contents = load(self._path)
         except UsersFileError as error:
-            return self._tell_once(str(error))  # may pass by itself: looked at again next time
+            return self._report_once(str(error))  # may pass by itself: looked at again next time
         try:
             accounts = contents.accounts()
         except UsersFileError as error:
-            self._seen = contents.fingerprints
-            return self._tell_once(str(error))
+            self._versions = contents.versions
+            return self._report_once(str(error))
         problem = self._problem(accounts)
         with self._lock:
             if self._swaps != swaps:
-                return Change()  # what we have read may be older than what was swapped in
+                return ReloadResult()  # what we have read may be older than what was swapped in
             before = self.accounts
             if problem is not None:
-                accounts = before.still_in(accounts)
+                accounts = before.restricted_to(accounts)
             self.accounts = accounts
-            self._seen = contents.fingerprints
-            own_work = self._is_own_work(before, accounts)
+            self._versions = contents.versions
+            own_work = self._is_own_write(before, accounts)
         gone = frozenset(before) - frozenset(accounts)
         disabled = gone & frozenset(accounts.disabled)
-        forgotten = frozenset(before.disabled) - frozenset(accounts.everyone)
+        forgotten = frozenset(before.disabled) - frozenset(accounts.all_hashes)
         removed = (gone - disabled) | forgotten
         if problem is not None:
-            return replace(self._tell_once(problem), removed=removed, disabled=disabled)
-        self._told = None
-        return Change() if own_work else Change(len(accounts), removed, disabled)
+            return replace(self._report_once(problem), removed=removed, disabled=disabled)
+        self._last_reported = None
+        return ReloadResult() if own_work else ReloadResult(len(accounts), removed, disabled)
 
     def change_hash(
         self,
         name: str,
-        checked: str,
+        expected: str,
         new: str,
         *,
-        wanted: Callable[[], bool],
-        patience: float,
+        still_wanted: Callable[[], bool],
+        lock_timeout: float,
     ) -> bool:
         """Give the canonical `name` the hash `new` in the file, and from then on here.
 
@@ -148,33 +151,38 @@ class UserStore:
         """
         with self._writing(name, new):
             replaced = replace_hash(
-                self._path, name, checked, new, wanted=wanted, patience=patience
+                self._path,
+                name,
+                expected,
+                new,
+                still_wanted=still_wanted,
+                lock_timeout=lock_timeout,
             )
             if replaced is None:
                 return False
             with self._lock:
                 self._swaps += 1
-                if self.accounts.get(name) == checked:  # else a look has found it already
+                if self.accounts.get(name) == expected:  # else a look has found it already
                     self.accounts = self.accounts.with_hash(name, new)
-                    if replaced.before == self._seen:  # else others' change is still unread
-                        self._seen = replaced.after
+                    if replaced.before == self._versions:  # else others' change is still unread
+                        self._versions = replaced.after
         return True
 
     @contextmanager
     def _writing(self, name: str, new: str) -> Iterator[None]:
         with self._lock:
-            self._own.add((name, new))
+            self._own_writes.add((name, new))
         try:
             yield
         finally:
             with self._lock:
-                self._own.discard((name, new))
+                self._own_writes.discard((name, new))
 
-    def _is_own_work(self, before: Accounts, now: Accounts) -> bool:
+    def _is_own_write(self, before: Accounts, now: Accounts) -> bool:
         """Requires holding the lock."""
         changed = now.items() - before.items()
         return bool(changed) and (
-            changed <= self._own
+            changed <= self._own_writes
             and now.keys() == before.keys()
             and now.disabled == before.disabled
             and now.created == before.created
@@ -182,11 +190,11 @@ class UserStore:
 
     def _problem(self, accounts: Accounts) -> str | None:
         """Why these accounts are not approved of, if so."""
-        problem = self._vet(accounts) if self._vet is not None else None
-        return None if problem is None else f"{shown(self._path)}: {problem}"
+        problem = self._find_problem(accounts) if self._find_problem is not None else None
+        return None if problem is None else f"{format_path(self._path)}: {problem}"
 
-    def _tell_once(self, error: str) -> Change:
-        if error == self._told:
-            return Change()
-        self._told = error
-        return Change(error=error)
+    def _report_once(self, error: str) -> ReloadResult:
+        if error == self._last_reported:
+            return ReloadResult()
+        self._last_reported = error
+        return ReloadResult(error=error)

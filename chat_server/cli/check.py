@@ -9,14 +9,14 @@ import click
 from click.core import ParameterSource
 
 from chat_server.cli.config_example import config_example
-from chat_server.cli.config_file import config_option, origin_of, settings_of
-from chat_server.cli.options import config_from, server_options
-from chat_server.cli.preflight import CHECKS, Finding, Level
+from chat_server.cli.config_file import config_option, option_origin, settings_by_key
+from chat_server.cli.options import build_config, server_options
+from chat_server.cli.preflight import CHECKS, Finding, Severity
 from chat_server.escape import one_line
 
 
-def _print_example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def _print_example(context: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested:
         click.echo(config_example(context.command), nl=False)
         context.exit()
 
@@ -41,21 +41,21 @@ def check(context: click.Context, /, **chosen: Any) -> None:
     a start would work, else 1; 2 where the options or the file can't be understood. Nothing is
     started, made or changed.
     """
-    level = Level.OK
+    level = Severity.OK
     for finding in _findings(context, chosen):
         click.echo(finding)
-        if finding.level is Level.ERROR:
-            level = Level.ERROR
-    if level is Level.ERROR:
-        click.echo(Finding(Level.ERROR, "a start would fail"))
+        if finding.severity is Severity.ERROR:
+            level = Severity.ERROR
+    if level is Severity.ERROR:
+        click.echo(Finding(Severity.ERROR, "a start would fail"))
         context.exit(1)
-    click.echo(Finding(Level.OK, "a start would work"))
+    click.echo(Finding(Severity.OK, "a start would work"))
 
 
 def _findings(context: click.Context, chosen: dict[str, Any]) -> Iterator[Finding]:
     above = context.parent
     origins = {}
-    for key, option in settings_of(context.command).items():
+    for key, option in settings_by_key(context.command).items():
         assert option.name is not None
         source: click.Context = context
         # As in `chat-server --port 9001 check`.
@@ -66,23 +66,23 @@ def _findings(context: click.Context, chosen: dict[str, Any]) -> Iterator[Findin
         ):
             source = above
             chosen[option.name] = above.params[option.name]
-        origin = origin_of(source, option)
+        origin = option_origin(source, option)
         if origin is not None:
-            origins[key] = f"{key} = {_shown(chosen[option.name])}, by {origin}"
+            origins[key] = f"{key} = {_format_value(chosen[option.name])}, by {origin}"
     for text in origins.values():
-        yield Finding(Level.OK, text)
+        yield Finding(Severity.OK, text)
     if not origins:
-        yield Finding(Level.OK, "every setting has its default")
+        yield Finding(Severity.OK, "every setting has its default")
     try:
-        config = config_from(chosen)
+        config = build_config(chosen)
     except click.UsageError as error:
-        yield Finding(Level.ERROR, error.format_message())
+        yield Finding(Severity.ERROR, error.format_message())
         return
     for look in CHECKS:
         yield from look(config)
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return one_line(str(value))

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from chat_server.cli.config_file import settings_of
+from chat_server.cli.config_file import settings_by_key
 
 _HEAD: Final = """\
 # Settings of chat-server. A line is in force once the # before it is gone. An option of the command
@@ -23,7 +23,7 @@ _HEAD: Final = """\
 def config_example(command: click.Command) -> str:
     """Every setting of `command` with what it does and its default, all of it commented out."""
     parts = [_HEAD]
-    for key, option in settings_of(command).items():
+    for key, option in settings_by_key(command).items():
         about = [option.help or ""]
         if isinstance(option.show_default, str):
             about.append(f"Default: {option.show_default}.")

@@ -25,7 +25,7 @@ SIZE_LIMIT: Final = 64 * 1024
 """Most bytes of a file that somebody wrote by hand; what is larger is something else."""
 
 _META: Final = "chat_server.cli.config_file"
-_PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+_TOML_POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 
@@ -37,7 +37,7 @@ class ConfigFile:
     path: Path
     lines: Mapping[str, int]
 
-    def place(self, key: str | None = None) -> str:
+    def location(self, key: str | None = None) -> str:
         """The file, and the line of `key` in it, as errors and `chat-server check` name them."""
         shown = one_line(str(self.path))
         line = None if key is None else self.lines.get(key)
@@ -59,32 +59,32 @@ def config_option(command: _CommandT) -> _CommandT:
     return option(command)
 
 
-def settings_of(command: click.Command) -> dict[str, click.Option]:
+def settings_by_key(command: click.Command) -> dict[str, click.Option]:
     """The options that a file may set, by key, in the order of `--help`."""
     return {
-        key_of(option): option
+        option_key(option): option
         for option in command.params
         if isinstance(option, click.Option) and not (option.is_eager or option.hidden)
     }
 
 
-def key_of(option: click.Option) -> str:
+def option_key(option: click.Option) -> str:
     """The key of an option: its long name without the dashes before it."""
     return max(option.opts, key=len).lstrip("-")
 
 
-def origin_of(context: click.Context, option: click.Option) -> str | None:
+def option_origin(context: click.Context, option: click.Option) -> str | None:
     """Where the value of an option came from, for a person; None where it is the default."""
     assert option.name is not None
     match context.get_parameter_source(option.name):
         case ParameterSource.COMMANDLINE:
-            return f"option --{key_of(option)}"
+            return f"option --{option_key(option)}"
         case ParameterSource.ENVIRONMENT:
             return f"environment {context.auto_envvar_prefix}_{option.name.upper()}"
         case ParameterSource.DEFAULT_MAP:
             file = context.meta[_META]
             assert isinstance(file, ConfigFile)
-            return file.place(key_of(option))
+            return file.location(option_key(option))
         case _:
             return None
 
@@ -105,49 +105,51 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
 
     Raises `click.UsageError`.
     """
-    text = _text_of(path)
+    text = _read_text(path)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         words = str(error)
-        place = _PLACE.search(words)
+        place = _TOML_POSITION.search(words)
         where = f"line {place[1]} column {place[2]}" if place and place[1] else "at its end"
-        raise _wrong(
+        raise _config_error(
             ConfigFile(path, {}),
             None,
-            f"{where}: not TOML: {_PLACE.sub('', words)}; a line is like: port = 9000",
+            f"{where}: not TOML: {_TOML_POSITION.sub('', words)}; a line is like: port = 9000",
         ) from None
     except RecursionError:
-        raise _wrong(ConfigFile(path, {}), None, "nested too deeply for settings") from None
+        raise _config_error(ConfigFile(path, {}), None, "nested too deeply for settings") from None
     except ValueError:  # Python counts no further than to 4,300 digits
-        raise _wrong(ConfigFile(path, {}), None, "holds a number that is far too long") from None
-    file = ConfigFile(path, _lines_of(text))
-    settings = settings_of(context.command)
+        raise _config_error(
+            ConfigFile(path, {}), None, "holds a number that is far too long"
+        ) from None
+    file = ConfigFile(path, _line_numbers(text))
+    settings = settings_by_key(context.command)
     found = {}
     for key, value in values.items():
         option = settings.get(key)
         if option is None:
-            raise _wrong(file, key, _unknown(key, settings))
+            raise _config_error(file, key, _describe_unknown_key(key, settings))
         assert option.name is not None
-        found[option.name] = _checked(context, file, key, option, value)
+        found[option.name] = _convert(context, file, key, option, value)
     context.meta[_META] = file
     return found
 
 
-def _text_of(path: Path) -> str:
+def _read_text(path: Path) -> str:
     file = ConfigFile(path, {})
     try:
         with path.open("rb") as opened:
             data = opened.read(SIZE_LIMIT + 1)
     except FileNotFoundError:
-        raise _wrong(file, None, "no such file; name another with --config") from None
+        raise _config_error(file, None, "no such file; name another with --config") from None
     except IsADirectoryError:
-        raise _wrong(file, None, "is a folder; name a file in it with --config") from None
+        raise _config_error(file, None, "is a folder; name a file in it with --config") from None
     except (OSError, ValueError) as error:  # a NUL in its name
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise _wrong(file, None, f"can't be read: {one_line(why)}") from None
+        raise _config_error(file, None, f"can't be read: {one_line(why)}") from None
     if len(data) > SIZE_LIMIT:
-        raise _wrong(
+        raise _config_error(
             file,
             None,
             f"larger than {SIZE_LIMIT >> 10} KiB, which no settings are; is it the right file?",
@@ -156,10 +158,10 @@ def _text_of(path: Path) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise _wrong(file, None, f"line {line}: not UTF-8; save the file as UTF-8") from None
+        raise _config_error(file, None, f"line {line}: not UTF-8; save the file as UTF-8") from None
 
 
-def _lines_of(text: str) -> dict[str, int]:
+def _line_numbers(text: str) -> dict[str, int]:
     """On which line each name of the top level begins, in a text that is TOML.
 
     The parser tells no lines, but it tells where a statement ends: at the first line up to which
@@ -183,7 +185,7 @@ def _lines_of(text: str) -> dict[str, int]:
     return found
 
 
-def _unknown(key: str, settings: Mapping[str, click.Option]) -> str:
+def _describe_unknown_key(key: str, settings: Mapping[str, click.Option]) -> str:
     if key == "config":
         return "'config' can't be set here: a file names no other file"
     plain = key.lower().replace("_", "-")
@@ -192,29 +194,31 @@ def _unknown(key: str, settings: Mapping[str, click.Option]) -> str:
     return f"unknown setting {quoted(key)}; {cure}"
 
 
-def _checked(
+def _convert(
     context: click.Context, file: ConfigFile, key: str, option: click.Option, value: object
 ) -> object:
     """The value as click takes it. Raises `click.UsageError` where it breaks the option's rule."""
     values = value if option.multiple and isinstance(value, list) else [value]
-    kind, words = _kind_of(option)
+    kind, words = _toml_type(option)
     for each in values:
         if not isinstance(each, kind) or (isinstance(each, bool) and kind is not bool):
             a_list = ", or a list of them in [ ]," if option.multiple else ""
-            raise _wrong(file, key, f"{key}: {_shown(each)} where {words}{a_list} belongs")
+            raise _config_error(
+                file, key, f"{key}: {_format_value(each)} where {words}{a_list} belongs"
+            )
         if isinstance(each, str) and "\0" in each:  # no path, and elsewhere nothing, can have one
-            raise _wrong(file, key, f"{key}: {_shown(each)} holds a NUL; take it out")
+            raise _config_error(file, key, f"{key}: {_format_value(each)} holds a NUL; take it out")
     if isinstance(option.type, click.Path):
-        values = [_path_beside(file.path, str(each)) for each in values]
+        values = [_resolve_path(file.path, str(each)) for each in values]
     for each in values:
         try:
             option.type.convert(each, option, context)
         except click.BadParameter as error:
-            raise _wrong(file, key, f"{key}: {error.message.removesuffix('.')}") from None
+            raise _config_error(file, key, f"{key}: {error.message.removesuffix('.')}") from None
     return values if option.multiple else values[0]
 
 
-def _kind_of(option: click.Option) -> tuple[type | tuple[type, ...], str]:
+def _toml_type(option: click.Option) -> tuple[type | tuple[type, ...], str]:
     """What a value is in TOML, and how that is called."""
     if option.is_flag:
         return bool, "true or false"
@@ -225,14 +229,14 @@ def _kind_of(option: click.Option) -> tuple[type | tuple[type, ...], str]:
     return str, "a text in quotes"
 
 
-def _path_beside(file: Path, written: str) -> str:
+def _resolve_path(file: Path, written: str) -> str:
     try:
         return str(file.parent / Path(written).expanduser())
     except RuntimeError:  # nobody's home
         return str(file.parent / written)
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     """A value as a person wrote it, cut short."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -241,5 +245,5 @@ def _shown(value: object) -> str:
     return quoted(value) if isinstance(value, str) else one_line(str(value)[:40])
 
 
-def _wrong(file: ConfigFile, key: str | None, words: str) -> click.UsageError:
-    return click.UsageError(f"{file.place(key)}: {words}")
+def _config_error(file: ConfigFile, key: str | None, message: str) -> click.UsageError:
+    return click.UsageError(f"{file.location(key)}: {message}")

@@ -16,14 +16,14 @@ from chat_server.wire.protocol import canonical_name
 
 _T = TypeVar("_T")
 
-_BETWEEN: Final = re.compile(r"[,\s]+")
+_SEPARATORS: Final = re.compile(r"[,\s]+")
 
 
-class _Several(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  # generic from 8.5 on
+class _CommaSeparated(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  # generic from 8.5 on
     """One use of the option: any number of values between commas or spaces."""
 
     @abstractmethod
-    def parse(self, word: str) -> _T:
+    def parse(self, text: str) -> _T:
         """One value. Raises `ValueError` with what is wrong and the cure."""
 
     def convert(
@@ -33,7 +33,7 @@ class _Several(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  # gener
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(self.parse(word) for word in _BETWEEN.split(value) if word)
+            return tuple(self.parse(word) for word in _SEPARATORS.split(value) if word)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -42,31 +42,31 @@ class _Several(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  # gener
         return [rv]
 
 
-class _Names(_Several[str]):
+class _AccountList(_CommaSeparated[str]):
     name = "names"
 
-    def parse(self, word: str) -> str:
-        canonical = canonical_name(word)
+    def parse(self, text: str) -> str:
+        canonical = canonical_name(text)
         if canonical is None:
-            raise ValueError(f"{quoted(word)} can't be an account: {NAME_RULE}")
+            raise ValueError(f"{quoted(text)} can't be an account: {NAME_RULE}")
         return canonical
 
 
-class _Networks(_Several[Network]):
+class _NetworkList(_CommaSeparated[Network]):
     name = "networks"
 
-    def parse(self, word: str) -> Network:
-        return parse_network(word)
+    def parse(self, text: str) -> Network:
+        return parse_network(text)
 
 
-NAMES: Final = _Names()
+ACCOUNT_LIST: Final = _AccountList()
 """Names of accounts, in their canonical form."""
 
-NETWORKS: Final = _Networks()
+NETWORK_LIST: Final = _NetworkList()
 """Networks, as `addresses.parse_network` takes them."""
 
 
-def joined(
+def merge_uses(
     _: click.Context, __: click.Parameter, uses: Iterable[tuple[object, ...]]
 ) -> tuple[object, ...]:
     """All values of all uses, each once, in the order in which they were given."""

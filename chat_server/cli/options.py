@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import click
 
-from chat_server.cli.option_types import NAMES, NETWORKS, joined
+from chat_server.cli.option_types import ACCOUNT_LIST, NETWORK_LIST, merge_uses
 from chat_server.config import (
     HIGHEST_COST,
     LOWEST_COST,
-    MOST_CLIENTS,
+    MAX_CLIENTS,
     Config,
-    room_for_clients,
+    clients_within_file_limit,
 )
 from chat_server.observability.log_format import FORMATS
 from chat_server.observability.log_writer import LEVELS
@@ -23,7 +23,7 @@ from chat_server.observability.log_writer import LEVELS
 _DEFAULTS: Final = Config(max_clients=1)
 
 
-class _Number(click.FloatRange):
+class _FiniteFloatRange(click.FloatRange):
     """A number within bounds; what is called "not a number" is none."""
 
     def convert(
@@ -101,7 +101,7 @@ _OPTIONS: Final = (
         "--max-clients",
         type=click.IntRange(1),
         default=None,
-        show_default=f"{MOST_CLIENTS}, or what the open-file limit admits",
+        show_default=f"{MAX_CLIENTS}, or what the open-file limit admits",
         help="Connections at once.",
     ),
     click.option(
@@ -120,9 +120,9 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--trusted",
-        type=NETWORKS,
+        type=NETWORK_LIST,
         multiple=True,
-        callback=joined,
+        callback=merge_uses,
         show_default="loopback alone",
         metavar="NETWORK",
         help="A network, as in 10.1.0.0/16, that these two limits leave alone. May be given"
@@ -130,16 +130,16 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--operators",
-        type=NAMES,
+        type=ACCOUNT_LIST,
         multiple=True,
-        callback=joined,
+        callback=merge_uses,
         show_default="none",
         metavar="USER,...",
         help="Accounts that may /kick, /ban and /announce.",
     ),
     click.option(
         "--rate",
-        type=_Number(0, max=1e9),
+        type=_FiniteFloatRange(0, max=1e9),
         default=_DEFAULTS.rate,
         show_default=True,
         help="Lines a second that a client may send; 0: no limit.",
@@ -175,7 +175,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--login-timeout",
-        type=_Number(0, min_open=True, max=86400),
+        type=_FiniteFloatRange(0, min_open=True, max=86400),
         default=_DEFAULTS.login_timeout,
         show_default=True,
         metavar="SECONDS",
@@ -213,37 +213,37 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def config_from(chosen: Mapping[str, Any]) -> Config:
+def build_config(values: Mapping[str, Any]) -> Config:
     """The configuration that the options ask for: `chosen` are their values by name.
 
     Raises `click.UsageError` where this machine does not admit it.
     """
-    if (chosen["tls_cert"] is None) != (chosen["tls_key"] is None):
+    if (values["tls_cert"] is None) != (values["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")
-    most = chosen["max_connections_per_ip"]
-    idle = chosen["connections_without_login"]
+    most = values["max_connections_per_ip"]
+    idle = values["connections_without_login"]
     return Config(
         **{
-            **chosen,
-            "max_clients": _clients(chosen["max_clients"]),
+            **values,
+            "max_clients": _max_clients(values["max_clients"]),
             "max_connections_per_ip": _DEFAULTS.max_connections_per_ip if most is None else most,
             "limit_loopback": most is not None,
             "connections_without_login": (
                 _DEFAULTS.connections_without_login if idle is None else idle
             ),
             "limit_loopback_without_login": idle is not None,
-            "operators": frozenset(chosen["operators"]),
+            "operators": frozenset(values["operators"]),
         }
     )
 
 
-def _clients(wanted: int | None) -> int:
-    if wanted is None:
-        return room_for_clients()
-    possible = room_for_clients(wanted)
-    if possible < wanted:
+def _max_clients(requested: int | None) -> int:
+    if requested is None:
+        return clients_within_file_limit()
+    possible = clients_within_file_limit(requested)
+    if possible < requested:
         raise click.UsageError(
-            f"--max-clients {wanted}: the open-file limit admits {possible}; "
+            f"--max-clients {requested}: the open-file limit admits {possible}; "
             "raise it with ulimit -n, or ask for fewer"
         )
-    return wanted
+    return requested

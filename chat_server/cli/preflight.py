@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import with_demo_password
+from chat_server.accounts.demo import accounts_with_demo_password
 from chat_server.accounts.file_format import UsersFileError
 from chat_server.accounts.file_reader import read_accounts
 from chat_server.accounts.hash_pool import default_workers
 from chat_server.addresses import LOOPBACK
-from chat_server.cli.host_limits import memory_ceiling, thread_ceiling
-from chat_server.config import MOST_CLIENTS, RESERVED_FILES, Config
+from chat_server.cli.host_limits import memory_limit, thread_limit
+from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 from chat_server.escape import one_line, quoted
 from chat_server.net.certificates import (
-    OWN_CERTIFICATE,
-    OWN_KEY,
+    SELF_SIGNED_CERTIFICATE,
+    SELF_SIGNED_KEY,
     CertificateError,
-    Missing,
+    MissingFiles,
     load_certificate,
-    missing_in,
+    missing_files,
 )
 from chat_server.net.endpoints import ListenError, bind, endpoints
 
-_OWN_THREADS: Final = 4
+_BASE_THREADS: Final = 4
 """Beside clients and hashing: main, acceptor, flusher, and one to spare."""
 
 _BASE_BYTES: Final = 45 * 2**20
@@ -43,11 +43,11 @@ _BASE_BYTES: Final = 45 * 2**20
 _CLIENT_BYTES: Final = 90 * 2**10
 """Of one that is quiet: 30 KB in the process, 60 KB in the kernel (docs/performance.md)."""
 
-_WIDE: Final = {4: 8, 6: 32}
+_WIDE_PREFIX_LENGTH: Final = {4: 8, 6: 32}
 """A trusted network whose prefix is shorter than this holds a good part of the internet."""
 
 
-class Level(Enum):
+class Severity(Enum):
     """How bad a finding is."""
 
     OK = "ok"
@@ -60,33 +60,33 @@ class Level(Enum):
 class Finding(NamedTuple):
     """One line of what was found."""
 
-    level: Level
+    severity: Severity
     text: str
 
     def __str__(self) -> str:
-        return f"{self.level.value:<8} {one_line(self.text)}"
+        return f"{self.severity.value:<8} {one_line(self.text)}"
 
 
 def check_listening(config: Config) -> Iterator[Finding]:
     """Whether the addresses are ones of this machine, and their ports free."""
     try:
-        wanted = endpoints(config)
+        targets = endpoints(config)
     except ListenError as error:
-        yield Finding(Level.ERROR, str(error))
+        yield Finding(Severity.ERROR, str(error))
         return
-    for endpoint in wanted:
+    for endpoint in targets:
         how = "TLS" if endpoint.encrypted else "plain text"
         where = f"{config.host} port {endpoint.port}"
         try:
             bind(endpoint).close()
         except ListenError as error:
-            yield Finding(Level.ERROR, str(error))
+            yield Finding(Severity.ERROR, str(error))
             continue
         free = "any free port" if endpoint.port == 0 else "which is free"
-        yield Finding(Level.OK, f"would listen on {where}, {how}, {free}")
+        yield Finding(Severity.OK, f"would listen on {where}, {how}, {free}")
         if endpoint.is_public and not endpoint.encrypted:
             yield Finding(
-                Level.WARNING,
+                Severity.WARNING,
                 "plain text on an address that others can reach: they can read every password and"
                 " every message",
             )
@@ -94,60 +94,64 @@ def check_listening(config: Config) -> Iterator[Finding]:
 
 def check_certificate(config: Config) -> Iterator[Finding]:
     """Whether there is a certificate that can be used, or one could be made."""
-    if not _speaks_tls(config):
+    if not _uses_tls(config):
         return
     try:
         if config.tls_cert is not None and config.tls_key is not None:
             loaded = load_certificate(config.tls_cert, config.tls_key)
-        elif (missing := missing_in(config.state)) is not Missing.NOTHING:
+        elif (missing := missing_files(config.state)) is not MissingFiles.NOTHING:
             yield from _check_state(config.state, missing)
             return
         else:
-            loaded = load_certificate(config.state / OWN_CERTIFICATE, config.state / OWN_KEY)
+            loaded = load_certificate(
+                config.state / SELF_SIGNED_CERTIFICATE, config.state / SELF_SIGNED_KEY
+            )
     except CertificateError as error:
-        yield Finding(Level.ERROR, str(error))
+        yield Finding(Severity.ERROR, str(error))
         return
-    until = loaded.expires.date().isoformat()
+    until = loaded.not_after.date().isoformat()
     if loaded.has_expired:
-        yield Finding(Level.WARNING, f"certificate {loaded.path} has expired on {until}; renew it")
-    elif loaded.begins > datetime.now(UTC):
-        begins = loaded.begins.date().isoformat()
         yield Finding(
-            Level.WARNING,
+            Severity.WARNING, f"certificate {loaded.path} has expired on {until}; renew it"
+        )
+    elif loaded.not_before > datetime.now(UTC):
+        begins = loaded.not_before.date().isoformat()
+        yield Finding(
+            Severity.WARNING,
             f"certificate {loaded.path} is not good before {begins}: clients will refuse it",
         )
     else:
         yield Finding(
-            Level.OK, f"certificate {loaded.path}: until {until}, key {loaded.fingerprint}"
+            Severity.OK, f"certificate {loaded.path}: until {until}, key {loaded.fingerprint}"
         )
     if loaded.key_is_exposed:
         yield Finding(
-            Level.WARNING,
+            Severity.WARNING,
             f"key {loaded.key}: open to other users of this machine (mode {loaded.key_mode:04o})",
         )
 
 
-def _check_state(folder: Path, missing: Missing) -> Iterator[Finding]:
+def _check_state(folder: Path, missing: MissingFiles) -> Iterator[Finding]:
     """Whether the server can make there what is missing."""
     what = (
         "a key and a certificate of its own in"
-        if missing is Missing.BOTH
-        else f"another certificate for the key {OWN_KEY} in"
+        if missing is MissingFiles.BOTH
+        else f"another certificate for the key {SELF_SIGNED_KEY} in"
     )
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        yield Finding(Level.OK, f"would make {what} {folder}")
+        yield Finding(Severity.OK, f"would make {what} {folder}")
     else:
         yield Finding(
-            Level.ERROR,
+            Severity.ERROR,
             f"can't make {what} {folder}: {there} can't be written; name another"
             " folder with --state, or a certificate with --tls-cert and --tls-key",
         )
 
 
-def _speaks_tls(config: Config) -> bool:
+def _uses_tls(config: Config) -> bool:
     try:
         return any(endpoint.encrypted for endpoint in endpoints(config))
     except ListenError:
@@ -168,30 +172,30 @@ def check_users(config: Config) -> Iterator[Finding]:
         accounts = read_accounts(config.users)
         mode = os.stat(config.users).st_mode
     except UsersFileError as error:
-        yield Finding(Level.ERROR, f"users file {error}")
+        yield Finding(Severity.ERROR, f"users file {error}")
         return
     except OSError as error:
-        yield Finding(Level.ERROR, f"users file {path}: {error.strerror}")
+        yield Finding(Severity.ERROR, f"users file {path}: {error.strerror}")
         return
     if not accounts:
         yield Finding(
-            Level.ERROR,
+            Severity.ERROR,
             f"users file {path}: has no account; make one with: chat-server users add NAME"
             f" --users {shlex.quote(str(config.users))}",
         )
         return
     count = "1 account" if len(accounts) == 1 else f"{len(accounts)} accounts"
-    yield Finding(Level.OK, f"users file {path}: {count}")
+    yield Finding(Severity.OK, f"users file {path}: {count}")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield Finding(
-            Level.WARNING,
+            Severity.WARNING,
             f"users file {path}: open to other users of this machine (mode"
             f" {stat.S_IMODE(mode):04o}); chmod 600 {shlex.quote(str(config.users))}",
         )
-    demo = with_demo_password(accounts)
+    demo = accounts_with_demo_password(accounts)
     if demo:
         yield Finding(
-            Level.ERROR if _is_public(config) else Level.WARNING,
+            Severity.ERROR if _is_public(config) else Severity.WARNING,
             f"users file {path}: the demo password, which everybody knows, is that of"
             f" {', '.join(demo)}; a server that others can reach does not start with it",
         )
@@ -205,10 +209,10 @@ def check_operators(config: Config) -> Iterator[Finding]:
         return  # said already
     for name in sorted(config.operators):
         if name not in accounts:
-            yield Finding(Level.WARNING, f"operator {quoted(name)} has no account")
+            yield Finding(Severity.WARNING, f"operator {quoted(name)} has no account")
     known = sorted(config.operators.intersection(accounts))
     if known:
-        yield Finding(Level.OK, f"operators: {', '.join(known)}")
+        yield Finding(Severity.OK, f"operators: {', '.join(known)}")
 
 
 def check_trusted(config: Config) -> Iterator[Finding]:
@@ -224,16 +228,16 @@ def check_trusted(config: Config) -> Iterator[Finding]:
     )
     for most, what, counts_loopback in limits:
         if most == 0:
-            yield Finding(Level.OK, f"each address may have any number of {what}")
+            yield Finding(Severity.OK, f"each address may have any number of {what}")
             continue
         exempt = ", ".join([*spared, *([] if counts_loopback else ["loopback"])])
         yield Finding(
-            Level.OK, f"each address may have {most} {what}{exempt and f'; exempt: {exempt}'}"
+            Severity.OK, f"each address may have {most} {what}{exempt and f'; exempt: {exempt}'}"
         )
     for network in config.trusted:
-        if network.prefixlen < _WIDE[network.version] and network not in LOOPBACK:
+        if network.prefixlen < _WIDE_PREFIX_LENGTH[network.version] and network not in LOOPBACK:
             yield Finding(
-                Level.WARNING,
+                Severity.WARNING,
                 f"trusted network {network} holds a good part of the internet:"
                 " no limit on connections is left for it",
             )
@@ -245,23 +249,23 @@ def check_open_files(config: Config) -> Iterator[Finding]:
     admits = "any number" if soft == resource.RLIM_INFINITY else str(soft)
     needed = config.max_clients + RESERVED_FILES
     text = f"{config.max_clients} clients at once need {needed} open files; the limit is {admits}"
-    if soft != resource.RLIM_INFINITY and needed >= soft and config.max_clients < MOST_CLIENTS:
+    if soft != resource.RLIM_INFINITY and needed >= soft and config.max_clients < MAX_CLIENTS:
         text += " (ulimit -n, LimitNOFILE= in systemd)"
-    yield Finding(Level.OK, text)
+    yield Finding(Severity.OK, text)
 
 
 def check_threads(config: Config) -> Iterator[Finding]:
     """Whether there can be a thread for each client."""
-    ceiling = thread_ceiling()
-    needed = config.max_clients + default_workers() + _OWN_THREADS
-    if ceiling is None or needed <= ceiling.most:
-        limit = "not known" if ceiling is None else f"{ceiling.most}, by {ceiling.what}"
-        yield Finding(Level.OK, f"{needed} threads at most; the limit is {limit}")
+    ceiling = thread_limit()
+    needed = config.max_clients + default_workers() + _BASE_THREADS
+    if ceiling is None or needed <= ceiling.value:
+        limit = "not known" if ceiling is None else f"{ceiling.value}, by {ceiling.source}"
+        yield Finding(Severity.OK, f"{needed} threads at most; the limit is {limit}")
         return
     yield Finding(
-        Level.WARNING,
-        f"{config.max_clients} clients need {needed} threads, but {ceiling.what} admits"
-        f" {ceiling.most}: those beyond are told that the server is full; raise it, or lower"
+        Severity.WARNING,
+        f"{config.max_clients} clients need {needed} threads, but {ceiling.source} admits"
+        f" {ceiling.value}: those beyond are told that the server is full; raise it, or lower"
         " --max-clients",
     )
 
@@ -271,19 +275,19 @@ def check_memory(config: Config) -> Iterator[Finding]:
     quiet = _BASE_BYTES + config.max_clients * _CLIENT_BYTES
     worst = quiet + config.max_clients * config.outbox
     text = (
-        f"memory: about {_megabytes(quiet)} with {config.max_clients} clients,"
-        f" {_megabytes(worst)} if all of them were stuck"
+        f"memory: about {_format_megabytes(quiet)} with {config.max_clients} clients,"
+        f" {_format_megabytes(worst)} if all of them were stuck"
     )
-    ceiling = memory_ceiling()
-    if ceiling is None:
-        yield Finding(Level.OK, text)
-    elif quiet > ceiling.most:
+    limit = memory_limit()
+    if limit is None:
+        yield Finding(Severity.OK, text)
+    elif quiet > limit.value:
         yield Finding(
-            Level.WARNING,
-            f"{text}, but {ceiling.what} has {_megabytes(ceiling.most)}; lower --max-clients",
+            Severity.WARNING,
+            f"{text}, but {limit.source} has {_format_megabytes(limit.value)}; lower --max-clients",
         )
     else:
-        yield Finding(Level.OK, f"{text}; {ceiling.what} has {_megabytes(ceiling.most)}")
+        yield Finding(Severity.OK, f"{text}; {limit.source} has {_format_megabytes(limit.value)}")
 
 
 CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
@@ -299,5 +303,5 @@ CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
 """All of them, in the order in which they are told."""
 
 
-def _megabytes(size: int) -> str:
+def _format_megabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import with_demo_password
-from chat_server.accounts.store import UsersFileError, UserStore
+from chat_server.accounts.demo import accounts_with_demo_password
+from chat_server.accounts.store import AccountStore, UsersFileError
 from chat_server.cli import systemd as service_manager
 from chat_server.cli import thread_dump as thread_stacks
 from chat_server.config import Config
@@ -33,13 +33,15 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
 
     Raises `click.UsageError` where the users file, the certificate or the address can't be used.
     """
-    thread_stacks.show_when_asked()
+    thread_stacks.dump_on_signal()
     log = EventLog(level=config.log_level, form=config.log_format)
     try:
         # Looked up once: a name that led elsewhere at a second look would be listened on unvetted.
         where = endpoints(config)
         public = any(endpoint.is_public for endpoint in where)
-        server = ChatServer(config, UserStore(config.users, _vetted if public else None), log)
+        server = ChatServer(
+            config, AccountStore(config.users, _demo_password_problem if public else None), log
+        )
         server.start(where)
     except (UsersFileError, CertificateError, ListenError) as error:
         raise click.UsageError(str(error)) from error
@@ -54,17 +56,17 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
         signal.signal(number, lambda *_: None)
     at_terminal = sys.stderr is not None and sys.stderr.isatty()
     try:
-        _announce(server)
+        _print_startup(server)
     except OSError as error:
         server.stop()
         if metrics is not None:
             metrics.stop()
         why = error.strerror or str(error)
         raise click.UsageError(f"can't write to standard output: {why}") from error
-    _log_the_start(server, log)
+    _log_startup(server, log)
     if metrics is not None:
-        log.metrics_running(metrics.port)
-    service_manager.tell(service_manager.READY)
+        log.metrics_listening(metrics.port)
+    service_manager.notify(service_manager.READY)
     watchdog = service_manager.watchdog_seconds()
     # Half of its patience, so that one turn that takes long is no death.
     pause = min(config.users_check_seconds, watchdog / 2 if watchdog else math.inf)
@@ -77,17 +79,17 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
             if any(number in numbers for number in _STOP) or terminal_is_gone:
                 break
             if signal.SIGUSR1 in numbers:
-                thread_stacks.show_the_rest()
+                thread_stacks.dump_remaining()
             if signal.SIGHUP in numbers:
                 server.reload_certificate()
         elif ready and not os.read(ready[0], 4096):
             break
-        server.look_at_users()
-        if watchdog and server.trouble() is None:
-            service_manager.tell(service_manager.ALIVE)
+        server.reload_accounts()
+        if watchdog and server.health_problem() is None:
+            service_manager.notify(service_manager.ALIVE)
     for number in (*_STOP, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-    service_manager.tell(service_manager.STOPPING)
+    service_manager.notify(service_manager.STOPPING)
     log.stopping()
     server.stop()
     if metrics is not None:
@@ -95,9 +97,9 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     log.stopped()
 
 
-def _vetted(accounts: Accounts) -> str | None:
+def _demo_password_problem(accounts: Accounts) -> str | None:
     """Why these accounts can't be those of a server that others can reach, if so."""
-    names = with_demo_password(accounts)
+    names = accounts_with_demo_password(accounts)
     if not names:
         return None
     return (
@@ -116,7 +118,7 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
 
     numbers = Metrics(server.measure, config.max_clients)
     try:
-        metrics = MetricsServer(config.metrics, numbers.text, server.trouble, log)
+        metrics = MetricsServer(config.metrics, numbers.text, server.health_problem, log)
         metrics.start()
     except (OSError, RuntimeError) as error:
         server.stop()
@@ -129,7 +131,7 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
     return metrics
 
 
-def _announce(server: ChatServer) -> None:
+def _print_startup(server: ChatServer) -> None:
     """Tell on standard output what a person, or the program that started this, waits for."""
     lines = [
         f"[*] Chat server running on port {port}{' (TLS)' if endpoint.encrypted else ''}\n"
@@ -141,11 +143,11 @@ def _announce(server: ChatServer) -> None:
     print("".join(lines), end="", flush=True)
 
 
-def _log_the_start(server: ChatServer, log: EventLog) -> None:
+def _log_startup(server: ChatServer, log: EventLog) -> None:
     for endpoint, port in server.listening:
-        log.running(endpoint.host, port, encrypted=endpoint.encrypted)
+        log.listening(endpoint.host, port, encrypted=endpoint.encrypted)
         if endpoint.is_public and not endpoint.encrypted:
-            log.plaintext_is_public()
+            log.plaintext_public()
     if server.certificate is not None:
-        log.certificate(server.certificate.fingerprint)
-        server.look_at_certificate()
+        log.key_fingerprint(server.certificate.fingerprint)
+        server.check_certificate_expiry()

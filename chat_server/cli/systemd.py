@@ -14,11 +14,11 @@ READY: Final = "READY=1"
 STOPPING: Final = "STOPPING=1"
 ALIVE: Final = "WATCHDOG=1"
 
-_PATIENCE: Final = 1.0
+_SEND_TIMEOUT: Final = 1.0
 """Seconds that a service manager may take to have room for a datagram."""
 
 
-def tell(state: str) -> None:
+def notify(state: str) -> None:
     """Say `state`, one of the above, to the service manager. Blocks for a moment at most."""
     path = os.environ.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):  # a vsock, for one: not of a service on this machine
@@ -26,7 +26,7 @@ def tell(state: str) -> None:
     # Linux has names of sockets that are no files; systemd writes them with an @.
     address = "\0" + path[1:] if path.startswith("@") else path
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.settimeout(_PATIENCE)
+        channel.settimeout(_SEND_TIMEOUT)
         # Connected, it can be waited for room on the other side; sendto would try without end.
         channel.connect(address)
         channel.send(state.encode())

@@ -10,15 +10,15 @@ import traceback
 from contextlib import suppress
 from typing import Final
 
-_MOST_BY_FAULTHANDLER: Final = 100
+_MAX_FAULTHANDLER_THREADS: Final = 100
 """Threads that it shows, the youngest first: with as many clients, none that they all wait for."""
 
 
-def show_when_asked() -> None:
+def dump_on_signal() -> None:
     """Write the stacks to standard error on SIGUSR1, and on a crash. Main thread, at the start.
 
     It is done in C at the moment of the signal, and so it works while everything hangs. The
-    signal also reaches the wake-up pipe of the main thread, which then calls `show_the_rest`.
+    signal also reaches the wake-up pipe of the main thread, which then calls `dump_remaining`.
     """
     with suppress(AttributeError, OSError, ValueError):  # no such signal; no standard error
         file = sys.stderr.fileno()
@@ -27,10 +27,10 @@ def show_when_asked() -> None:
         faulthandler.register(signal.SIGUSR1, file, chain=True)
 
 
-def show_the_rest() -> None:
+def dump_remaining() -> None:
     """Write all stacks, with the threads' names, where there are too many for faulthandler."""
     frames = sys._current_frames()
-    if len(frames) <= _MOST_BY_FAULTHANDLER or sys.stderr is None:
+    if len(frames) <= _MAX_FAULTHANDLER_THREADS or sys.stderr is None:
         return
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     lines = [f"All {len(frames)} threads by name:"]

@@ -14,10 +14,10 @@ from typing import Final
 import click
 
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import DEMO_PASSWORD, provide_demo_accounts
+from chat_server.accounts.demo import DEMO_PASSWORD, create_demo_accounts
 from chat_server.accounts.file_editor import (
     AccountExistsError,
-    LooksAlikeError,
+    ConfusableNameError,
     NoSuchAccountError,
     add_account,
     check_new_name,
@@ -28,7 +28,7 @@ from chat_server.accounts.file_editor import (
     set_hash,
 )
 from chat_server.accounts.file_format import NAME_RULE, UsersFileError
-from chat_server.accounts.file_reader import load_if_any, read_accounts
+from chat_server.accounts.file_reader import load_or_empty, read_accounts
 from chat_server.accounts.hash_pool import generate_password, hash_password, password_problem
 from chat_server.config import DEFAULT_COST
 from chat_server.escape import one_line, quoted
@@ -36,22 +36,22 @@ from chat_server.wire import replies
 from chat_server.wire.protocol import canonical_name
 
 _DEFAULT_FILE: Final = Path("users.json")
-_LONGEST_LINE: Final = 4096
+_MAX_LINE_BYTES: Final = 4096
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
-def _chosen_file(context: click.Context, _: click.Parameter, given: Path | None) -> Path:
+def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
     """The file named here or, as in `chat-server --users FILE users list`, before."""
     before = context.find_root().params.get("users")
-    return given or (before if isinstance(before, Path) else _DEFAULT_FILE)
+    return value or (before if isinstance(before, Path) else _DEFAULT_FILE)
 
 
 _users_option: Final[_Decorator] = click.option(
     "--users",
     "users_file",
     type=click.Path(path_type=Path, readable=False),  # whoever reads it knows the cure
-    callback=_chosen_file,
+    callback=_resolve_users_file,
     default=None,
     metavar="FILE",
     help="The accounts; users.json in the working directory where no other is named.",
@@ -88,12 +88,12 @@ def add(name: str, users_file: Path, password_stdin: bool, generate: bool) -> No
     refused.
     """
     user = _canonical(name)
-    with _told_in_one_line(users_file):
+    with _one_line_errors(users_file):
         # Before anybody has typed a password.
-        check_new_name(user, load_if_any(users_file).accounts())
+        check_new_name(user, load_or_empty(users_file).accounts())
         password = _new_password(password_stdin, generate)
-        add_account(users_file, user, hash_password(password, _cost()))
-    _tell_done(f"Added {user} to {_shown(users_file)}", password if generate else None)
+        add_account(users_file, user, hash_password(password, _bcrypt_cost()))
+    _report_done(f"Added {user} to {_format_path(users_file)}", password if generate else None)
 
 
 @users.command()
@@ -107,12 +107,12 @@ def passwd(name: str, users_file: Path, password_stdin: bool, generate: bool) ->
     A session that it has goes on; the next login needs the new one.
     """
     user = _canonical(name)
-    with _told_in_one_line(users_file):
-        if user not in read_accounts(users_file).everyone:
+    with _one_line_errors(users_file):
+        if user not in read_accounts(users_file).all_hashes:
             raise NoSuchAccountError(user)
         password = _new_password(password_stdin, generate)
-        set_hash(users_file, user, hash_password(password, _cost()))
-    _tell_done(f"Changed the password of {user}", password if generate else None)
+        set_hash(users_file, user, hash_password(password, _bcrypt_cost()))
+    _report_done(f"Changed the password of {user}", password if generate else None)
 
 
 @users.command("list")
@@ -127,9 +127,9 @@ def list_names(users_file: Path, long: bool) -> None:
 
     After a disabled one stands a tab and the word disabled.
     """
-    with _told_in_one_line(users_file):
+    with _one_line_errors(users_file):
         accounts: Accounts = read_accounts(users_file)
-    for name in sorted(accounts.everyone):
+    for name in sorted(accounts.all_hashes):
         state = "disabled" if name in accounts.disabled else "enabled"
         if long:
             click.echo(f"{name}\t{state}\t{accounts.created.get(name, '-')}")
@@ -143,9 +143,9 @@ def list_names(users_file: Path, long: bool) -> None:
 def remove(name: str, users_file: Path) -> None:
     """Remove the account NAME. Its session, if there is one, ends."""
     user = _canonical(name)
-    with _told_in_one_line(users_file):
+    with _one_line_errors(users_file):
         remove_account(users_file, user)
-    click.echo(f"Removed {user} from {_shown(users_file)}")
+    click.echo(f"Removed {user} from {_format_path(users_file)}")
 
 
 @users.command()
@@ -158,7 +158,7 @@ def rename(old: str, new: str, users_file: Path) -> None:
     A session of OLD ends. A name that could be taken for another account's is refused.
     """
     old_name, new_name = _canonical(old), _canonical(new)
-    with _told_in_one_line(users_file):
+    with _one_line_errors(users_file):
         rename_account(users_file, old_name, new_name)
     click.echo(f"Renamed {old_name} to {new_name}")
 
@@ -169,7 +169,7 @@ def rename(old: str, new: str, users_file: Path) -> None:
 def disable(name: str, users_file: Path) -> None:
     """Let the account NAME log in no more, until it is enabled. Its session ends."""
     user = _canonical(name)
-    with _told_in_one_line(users_file):
+    with _one_line_errors(users_file):
         done = disable_account(users_file, user)
     click.echo(f"Disabled {user}" if done else f"{user} was disabled already")
 
@@ -180,7 +180,7 @@ def disable(name: str, users_file: Path) -> None:
 def enable(name: str, users_file: Path) -> None:
     """Let the disabled account NAME log in again, with the password that it had."""
     user = _canonical(name)
-    with _told_in_one_line(users_file):
+    with _one_line_errors(users_file):
         done = enable_account(users_file, user)
     click.echo(f"Enabled {user}" if done else f"{user} was enabled already")
 
@@ -192,8 +192,8 @@ def demo(users_file: Path) -> None:
 
     Prints the demo accounts that have the demo password in it, one a line.
     """
-    with _told_in_one_line(users_file):
-        names = provide_demo_accounts(users_file)
+    with _one_line_errors(users_file):
+        names = create_demo_accounts(users_file)
     for name in names:
         click.echo(name)
 
@@ -207,26 +207,26 @@ def _canonical(name: str) -> str:
     return user
 
 
-def _cost() -> int:
+def _bcrypt_cost() -> int:
     """The cost asked for, as in `chat-server --bcrypt-cost 13 users add NAME`."""
     chosen = click.get_current_context().find_root().params.get("bcrypt_cost")
     return chosen if isinstance(chosen, int) else DEFAULT_COST
 
 
-def _shown(users_file: Path) -> str:
+def _format_path(users_file: Path) -> str:
     return one_line(str(users_file))
 
 
-def _tell_done(what: str, password: str | None) -> None:
+def _report_done(message: str, password: str | None) -> None:
     """Say what was done; a generated password stands alone on standard output, for scripts."""
-    click.echo(what, err=password is not None)
+    click.echo(message, err=password is not None)
     if password is not None:
         click.echo("Its password, which is shown only now:", err=True)
         click.echo(password)
 
 
 @contextmanager
-def _told_in_one_line(users_file: Path) -> Iterator[None]:
+def _one_line_errors(users_file: Path) -> Iterator[None]:
     option = one_line(f"--users {shlex.quote(str(users_file))}")
     mode = _mode(users_file)
     try:
@@ -238,7 +238,7 @@ def _told_in_one_line(users_file: Path) -> Iterator[None]:
             f"{error} has an account already; for another password: chat-server users passwd"
             f" {error} {option}"
         ) from error
-    except LooksAlikeError as error:
+    except ConfusableNameError as error:
         raise click.ClickException(
             f"{error.name} could be taken for {error.account}, which has an account;"
             " choose another name"
@@ -249,7 +249,7 @@ def _told_in_one_line(users_file: Path) -> Iterator[None]:
         ) from error
     if mode & 0o077 and not _mode(users_file) & 0o077:
         click.echo(
-            f"{_shown(users_file)} had mode {mode:04o}: now only its owner may read it,"
+            f"{_format_path(users_file)} had mode {mode:04o}: now only its owner may read it,"
             " and a server has to run as that user",
             err=True,
         )
@@ -267,10 +267,10 @@ def _new_password(from_stdin: bool, generate: bool) -> str:
         raise click.UsageError("--generate and --password-stdin exclude each other; name one")
     if generate:
         return generate_password()
-    return _password_from_stdin() if from_stdin else _password_asked_for()
+    return _password_from_stdin() if from_stdin else _prompt_for_password()
 
 
-def _password_asked_for() -> str:
+def _prompt_for_password() -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
             "no terminal to ask for the password on; use --password-stdin or --generate"
@@ -279,13 +279,13 @@ def _password_asked_for() -> str:
         "Password",
         hide_input=True,
         confirmation_prompt="The same password again",
-        value_proc=_acceptable,
+        value_proc=_validate_password,
         err=True,
     )
     return password
 
 
-def _acceptable(password: str) -> str:
+def _validate_password(password: str) -> str:
     # At the start of a server that others can reach it is looked for under the demo names alone.
     known = f"{replies.DEMO_PASSWORD_REFUSED}." if password == DEMO_PASSWORD else None
     problem = known or password_problem(password)
@@ -295,10 +295,10 @@ def _acceptable(password: str) -> str:
 
 
 def _password_from_stdin() -> str:
-    line = b"" if sys.stdin is None else sys.stdin.buffer.readline(_LONGEST_LINE)
+    line = b"" if sys.stdin is None else sys.stdin.buffer.readline(_MAX_LINE_BYTES)
     if not line:
         raise click.UsageError("no password on standard input")
     try:
-        return _acceptable(line.removesuffix(b"\n").removesuffix(b"\r").decode())
+        return _validate_password(line.removesuffix(b"\n").removesuffix(b"\r").decode())
     except UnicodeDecodeError:
         raise click.UsageError("the password on standard input is not UTF-8") from None

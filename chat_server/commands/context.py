@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from chat_server.core.rooms import Session
 from chat_server.delivery.outbox import Outbox
-from chat_server.services import Shared
+from chat_server.services import Services
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class CommandContext:
     """Who asks for something, in the thread of its own client."""
 
     session: Session[Outbox]
     host: str
     """The address that it comes from, without the port."""
-    shared: Shared
+    services: Services
     """What its server has."""
 
     @property
     def is_operator(self) -> bool:
         """Whether it may use the commands of operators."""
-        return self.session.user in self.shared.config.operators
+        return self.session.user in self.services.config.operators

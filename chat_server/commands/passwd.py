@@ -5,90 +5,92 @@ from __future__ import annotations
 from typing import Final
 
 from chat_server.accounts.demo import DEMO_PASSWORD
-from chat_server.accounts.file_format import FileBusyError, UsersFileError
-from chat_server.accounts.hash_pool import Verdict, password_problem
-from chat_server.commands.context import Asker
+from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
+from chat_server.accounts.hash_pool import AuthStatus, password_problem
+from chat_server.commands.context import CommandContext
 from chat_server.wire import replies
 
-_PATIENCE: Final = 2.0
+_LOCK_TIMEOUT: Final = 2.0
 """Seconds to wait for whoever else changes the accounts."""
 
-_TRIES: Final = 3
+_MAX_ATTEMPTS: Final = 3
 """The stored hash may be another by the time it is to be replaced: its cost was raised after the
 login, or somebody changed the account. Then the old password is checked once more."""
 
 
-def change_password(asker: Asker, words: tuple[str, ...]) -> None:
+def change_password(context: CommandContext, arguments: tuple[str, ...]) -> None:
     """Run the command in its client's own thread; `words` are the old password and the new one.
 
     Blocks for two hashes and a write. Neither word gets into an answer or into the log, whatever
     goes wrong.
     """
     # What was said before must not wait in the queue for our hashes.
-    asker.shared.delivery.drain()
-    old, new = words
+    context.services.delivery.drain()
+    old, new = arguments
     try:
-        problem = _problem(new) or _change(asker, old, new)
+        problem = _new_password_problem(new) or _change(context, old, new)
     except Exception as error:
         # Not its own words: they might hold what it was given.
         named = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
-        asker.shared.log.unexpected(named, f"the password change of {asker.session.user}")
+        context.services.log.unexpected(named, f"the password change of {context.session.user}")
         problem = replies.PASSWORD_NOT_STORED
     if problem is not None:
-        asker.shared.hub.fail(asker.session, problem)
+        context.services.hub.reply_error(context.session, problem)
 
 
-def _problem(new: str) -> str | None:
+def _new_password_problem(new: str) -> str | None:
     if new == DEMO_PASSWORD:
         return replies.DEMO_PASSWORD_REFUSED
     return password_problem(new)
 
 
-def _change(asker: Asker, old: str, new: str) -> str | None:
+def _change(context: CommandContext, old: str, new: str) -> str | None:
     """Change it and say so. Returns why it can't be done, if somebody waits for an answer."""
-    shared, user, host = asker.shared, asker.session.user, asker.host
+    shared, user, host = context.services, context.session.user, context.host
     new_hash: str | None = None
 
-    def wanted() -> bool:
-        return not asker.session.ended.is_set()
+    def still_wanted() -> bool:
+        return not context.session.ended.is_set()
 
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         checked = shared.accounts.hash_of(user)
         if checked is None:  # disabled or removed: this session is about to end
             return None
-        answer = shared.passwords.check(
+        answer = shared.hash_pool.check(
             old,
             checked,
             shared.accounts.highest_cost,
             admit=lambda: shared.throttle.retry_after(host),
-            wanted=wanted,
-            on_wrong=lambda: shared.throttle.failed(host),
+            still_wanted=still_wanted,
+            on_wrong=lambda: shared.throttle.record_failure(host),
         )
-        match answer.outcome:
-            case Verdict.THROTTLED:
-                shared.log.throttled_password_change(user, host)
+        match answer.status:
+            case AuthStatus.THROTTLED:
+                shared.log.password_change_throttled(user, host)
                 return replies.too_many_failures(answer.retry_after)
-            case Verdict.WRONG:
-                shared.log.failed_password_change(user, host)
+            case AuthStatus.WRONG:
+                shared.log.password_change_failed(user, host)
                 return replies.WRONG_PASSWORD
-            case Verdict.ABANDONED:
+            case AuthStatus.ABANDONED:
                 return None
         if new_hash is None:
-            new_hash = shared.passwords.make(new, shared.config.bcrypt_cost, wanted=wanted)
+            new_hash = shared.hash_pool.hash_new(
+                new, shared.config.bcrypt_cost, still_wanted=still_wanted
+            )
         if new_hash is None:
             return None
         try:
             if shared.accounts.change_hash(
-                user, checked, new_hash, wanted=wanted, patience=_PATIENCE
+                user, checked, new_hash, still_wanted=still_wanted, lock_timeout=_LOCK_TIMEOUT
             ):
                 shared.log.password_changed(user)
-                shared.hub.reply(asker.session, [replies.PASSWORD_CHANGED])
+                shared.hub.reply(context.session, [replies.PASSWORD_CHANGED])
                 return None
-        except FileBusyError:
+        except UsersFileConflictError:
             return replies.ACCOUNTS_BUSY
         except UsersFileError as error:
             shared.log.password_not_stored(user, str(error))
             return replies.PASSWORD_NOT_STORED
-        if not wanted():
+        if not still_wanted():
             return None
     return replies.ACCOUNTS_BUSY

@@ -10,29 +10,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from chat_server.commands import operator as operators
-from chat_server.commands.context import Asker
+from chat_server.commands.context import CommandContext
 from chat_server.commands.passwd import change_password
 from chat_server.delivery.outbox import Outbox
 from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, Command, published_form
 
-_Audience = tuple[Outbox, ...]
+_Recipients = tuple[Outbox, ...]
 
 
-_Run = Callable[[Asker, tuple[str, ...]], _Audience | None]
+_Handler = Callable[[CommandContext, tuple[str, ...]], _Recipients | None]
 
 
 @dataclass(frozen=True, slots=True)
-class CommandRow:
+class CommandSpec:
     """One command: how it is written, what it does in a few words, and what runs it."""
 
-    form: str
+    syntax: str
     help: str
-    run: _Run
+    handler: _Handler
     """Gives back who was sent somebody's words by it, if anybody was."""
-    fewest: int = 0
+    min_arguments: int = 0
     """Words after the command that it needs."""
-    most: int = 0
+    max_arguments: int = 0
     """Words after the command that it takes."""
     ends_in_text: bool = False
     """Its last word is all the rest of the line, in the form in which it is published."""
@@ -44,140 +44,142 @@ class CommandRow:
     @property
     def word(self) -> str:
         """The command with its slash."""
-        return self.form.split(" ", 1)[0]
+        return self.syntax.split(" ", 1)[0]
 
-    def admits(self, arguments: tuple[str, ...]) -> bool:
+    def accepts(self, arguments: tuple[str, ...]) -> bool:
         """Whether the words after the command are as its form says."""
         return (
-            self.fewest <= len(arguments) <= self.most
+            self.min_arguments <= len(arguments) <= self.max_arguments
             and all(arguments)
             and (self.choices is None or self.choices.issuperset(arguments))
         )
 
     def arguments_of(self, command: Command) -> tuple[str, ...]:
         """The words after the command; the last is empty where a text is and nothing is left."""
-        if not self.ends_in_text or len(command.arguments) < self.most:
+        if not self.ends_in_text or len(command.arguments) < self.max_arguments:
             return command.arguments
-        text = published_form(command.text_after(self.most))
-        return (*command.arguments[: self.most - 1], text)
+        text = published_form(command.text_after(self.max_arguments))
+        return (*command.arguments[: self.max_arguments - 1], text)
 
 
-def _help(asker: Asker, _: tuple[str, ...]) -> None:
-    rows = _rows_for(asker.is_operator)
-    asker.shared.hub.reply(asker.session, [replies.help_line(row.form, row.help) for row in rows])
+def _help(context: CommandContext, _: tuple[str, ...]) -> None:
+    rows = _specs_for(context.is_operator)
+    context.services.hub.reply(
+        context.session, [replies.help_line(row.syntax, row.help) for row in rows]
+    )
 
 
 _TABLE: Final = (
-    CommandRow(
+    CommandSpec(
         "/join <room>",
         "move to a room; it opens if there is none of that name",
-        lambda asker, words: asker.shared.hub.join(asker.session, words[0]),
-        fewest=1,
-        most=1,
+        lambda asker, words: asker.services.hub.join(asker.session, words[0]),
+        min_arguments=1,
+        max_arguments=1,
     ),
-    CommandRow(
+    CommandSpec(
         "/leave",
         f"go back to the {LOBBY}",
-        lambda asker, words: asker.shared.hub.join(asker.session, LOBBY),
+        lambda asker, words: asker.services.hub.join(asker.session, LOBBY),
     ),
-    CommandRow(
+    CommandSpec(
         "/rooms",
         "list the rooms and how many are in each",
-        lambda asker, words: asker.shared.hub.list_rooms(asker.session),
+        lambda asker, words: asker.services.hub.list_rooms(asker.session),
     ),
-    CommandRow(
+    CommandSpec(
         "/subscribe <user>",
         "hear what a user says in the room you are in; * is everyone",
-        lambda asker, words: asker.shared.hub.subscribe(asker.session, words[0]),
-        fewest=1,
-        most=1,
+        lambda asker, words: asker.services.hub.subscribe(asker.session, words[0]),
+        min_arguments=1,
+        max_arguments=1,
     ),
-    CommandRow(
+    CommandSpec(
         "/unsubscribe <user>",
         "hear a user no more; * ends only the subscription to everyone",
-        lambda asker, words: asker.shared.hub.unsubscribe(asker.session, words[0]),
-        fewest=1,
-        most=1,
+        lambda asker, words: asker.services.hub.unsubscribe(asker.session, words[0]),
+        min_arguments=1,
+        max_arguments=1,
     ),
-    CommandRow(
+    CommandSpec(
         "/subs",
         "list whom you are subscribed to",
-        lambda asker, words: asker.shared.hub.list_subscriptions(asker.session),
+        lambda asker, words: asker.services.hub.list_subscriptions(asker.session),
     ),
-    CommandRow(
+    CommandSpec(
         "/who [room]",
         "list who is in a room, this one if you name none",
-        lambda asker, words: asker.shared.hub.list_members(asker.session, *words),
-        most=1,
+        lambda asker, words: asker.services.hub.list_members(asker.session, *words),
+        max_arguments=1,
     ),
-    CommandRow(
+    CommandSpec(
         "/presence on|off",
         "be told who comes and goes, or not",
-        lambda asker, words: asker.shared.hub.set_presence(asker.session, words[0] == "on"),
-        fewest=1,
-        most=1,
+        lambda asker, words: asker.services.hub.set_presence(asker.session, words[0] == "on"),
+        min_arguments=1,
+        max_arguments=1,
         choices=frozenset({"on", "off"}),
     ),
-    CommandRow(
+    CommandSpec(
         "/msg <user> <text>",
         "say something to one user alone, in whatever room, who is subscribed to you",
-        lambda asker, words: asker.shared.hub.send_private(asker.session, words[0], words[1]),
-        fewest=2,
-        most=2,
+        lambda asker, words: asker.services.hub.send_private(asker.session, words[0], words[1]),
+        min_arguments=2,
+        max_arguments=2,
         ends_in_text=True,
     ),
-    CommandRow(
+    CommandSpec(
         "/me <text>",
         "tell what you do, as in: * alice waves",
-        lambda asker, words: asker.shared.hub.publish(asker.session, words, actions=True),
-        fewest=1,
-        most=1,
+        lambda asker, words: asker.services.hub.publish(asker.session, words, actions=True),
+        min_arguments=1,
+        max_arguments=1,
         ends_in_text=True,
     ),
-    CommandRow(
+    CommandSpec(
         "/passwd <old> <new>",
         "give your account another password, of 8 to 72 bytes",
         change_password,
-        fewest=2,
-        most=2,
+        min_arguments=2,
+        max_arguments=2,
     ),
-    CommandRow("/help", "list the commands", _help),
-    CommandRow(
+    CommandSpec("/help", "list the commands", _help),
+    CommandSpec(
         "/quit",
         "say goodbye and close the connection",
-        lambda asker, words: asker.shared.hub.log_out(asker.session, replies.GOODBYE),
+        lambda asker, words: asker.services.hub.log_out(asker.session, replies.GOODBYE),
     ),
-    CommandRow(
+    CommandSpec(
         "/kick <user> [reason]",
         "end a user's session",
-        lambda asker, words: operators.kick(asker.session, asker.shared, *words),
-        fewest=1,
-        most=2,
+        lambda asker, words: operators.kick(asker.session, asker.services, *words),
+        min_arguments=1,
+        max_arguments=2,
         ends_in_text=True,
         operators_only=True,
     ),
-    CommandRow(
+    CommandSpec(
         "/ban <user|address> [minutes]",
         "shut a user or an address out, until the server stops if you name no time",
-        lambda asker, words: operators.ban(asker.session, asker.shared, *words),
-        fewest=1,
-        most=2,
+        lambda asker, words: operators.ban(asker.session, asker.services, *words),
+        min_arguments=1,
+        max_arguments=2,
         operators_only=True,
     ),
-    CommandRow(
+    CommandSpec(
         "/unban <user|address>",
         "let a banned user or address in again",
-        lambda asker, words: operators.unban(asker.session, asker.shared, *words),
-        fewest=1,
-        most=1,
+        lambda asker, words: operators.unban(asker.session, asker.services, *words),
+        min_arguments=1,
+        max_arguments=1,
         operators_only=True,
     ),
-    CommandRow(
+    CommandSpec(
         "/announce <text>",
         "say something to everyone on the server",
-        lambda asker, words: operators.announce(asker.session, asker.shared, *words),
-        fewest=1,
-        most=1,
+        lambda asker, words: operators.announce(asker.session, asker.services, *words),
+        min_arguments=1,
+        max_arguments=1,
         ends_in_text=True,
         operators_only=True,
     ),
@@ -186,7 +188,7 @@ _TABLE: Final = (
 _BY_WORD: Final = {row.word: row for row in _TABLE}
 
 
-def _rows_for(operator: bool) -> list[CommandRow]:
+def _specs_for(operator: bool) -> list[CommandSpec]:
     return [row for row in _TABLE if operator or not row.operators_only]
 
 
@@ -198,26 +200,26 @@ def greeting(operator: bool = False) -> tuple[str, ...]:
 _GREETINGS: Final = {
     operator: (
         replies.LOGIN_SUCCESSFUL,
-        *replies.available_commands(row.word for row in _rows_for(operator)),
+        *replies.available_commands(row.word for row in _specs_for(operator)),
     )
     for operator in (False, True)
 }
 
 
-def execute(asker: Asker, command: Command) -> _Audience | None:
+def execute(context: CommandContext, command: Command) -> _Recipients | None:
     """Run one command, in the thread of who asks; bad ones are answered with an error.
 
     Gives back who was sent somebody's words by it, if anybody was.
     """
     row = _BY_WORD.get(command.word)
     if row is None:
-        asker.shared.hub.fail(asker.session, replies.unknown_command(command.word))
+        context.services.hub.reply_error(context.session, replies.unknown_command(command.word))
         return None
-    if row.operators_only and not asker.is_operator:
-        asker.shared.hub.fail(asker.session, replies.for_operators(row.word))
+    if row.operators_only and not context.is_operator:
+        context.services.hub.reply_error(context.session, replies.operators_only(row.word))
         return None
     arguments = row.arguments_of(command)
-    if not row.admits(arguments):
-        asker.shared.hub.fail(asker.session, replies.usage(row.form))
+    if not row.accepts(arguments):
+        context.services.hub.reply_error(context.session, replies.usage(row.syntax))
         return None
-    return row.run(asker, arguments)
+    return row.handler(context, arguments)

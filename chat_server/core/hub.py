@@ -16,8 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Generic
 
-from chat_server.core.messages import Message, encode_run
-from chat_server.core.rooms import ReceiverT, Room, Session, hears
+from chat_server.core.messages import PublishedMessage, encode_run
+from chat_server.core.rooms import ReceiverT, Room, Session, is_subscribed_to
 from chat_server.wire import replies
 from chat_server.wire.protocol import (
     EVERYONE,
@@ -45,7 +45,7 @@ class Hub(Generic[ReceiverT]):
         has_account: Callable[[str], bool],
         clock: Callable[[], datetime],
         may_be_followed: Callable[[str], bool] | None = None,
-        is_shut_out: Callable[[str, str], bool] = lambda user, host: False,
+        is_banned: Callable[[str, str], bool] = lambda user, host: False,
     ) -> None:
         """`deliver(receivers, data, last)` may do nothing but append; it is called under the lock.
 
@@ -56,7 +56,7 @@ class Hub(Generic[ReceiverT]):
         self._deliver = deliver
         self._has_account = has_account
         self._may_be_followed = may_be_followed or has_account
-        self._is_shut_out = is_shut_out
+        self._is_banned = is_banned
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[str, Session[ReceiverT]] = {}
@@ -88,7 +88,7 @@ class Hub(Generic[ReceiverT]):
             if self._shut_down:
                 self._deliver((receiver,), encode_replies([replies.SHUTTING_DOWN]), True)
                 return None
-            if not self._has_account(user) or self._is_shut_out(user, host):
+            if not self._has_account(user) or self._is_banned(user, host):
                 return None
             older = self._sessions.get(user)
             if older is not None:
@@ -97,8 +97,8 @@ class Hub(Generic[ReceiverT]):
             session = Session(user, receiver, self._lobby, follows, host)
             self._sessions[user] = session
             self._reply(session, greeting)
-            self._enter(session, self._lobby)
-            self._tell_room(self._lobby, session, replies.person_joined(user, LOBBY))
+            self._enter_room(session, self._lobby)
+            self._notify_room(self._lobby, session, replies.person_joined(user, LOBBY))
             return session
 
     def log_out(self, session: Session[ReceiverT], farewell: str | None = None) -> None:
@@ -123,10 +123,10 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             return self._end_sessions(users, farewell)
 
-    def end_sessions_from(self, is_there: Callable[[str], bool], farewell: str) -> list[str]:
+    def end_sessions_from(self, matches_host: Callable[[str], bool], farewell: str) -> list[str]:
         """End every session whose host `is_there`, which must not block; returns whose it was."""
         with self._lock:
-            found = [session for session in self._sessions.values() if is_there(session.host)]
+            found = [session for session in self._sessions.values() if matches_host(session.host)]
             for session in found:
                 self._end(session, farewell)
             return [session.user for session in found]
@@ -143,7 +143,7 @@ class Hub(Generic[ReceiverT]):
             self._sessions.clear()
             self._watchers.clear()
             self._lobby.members.clear()
-            self._lobby.audiences.clear()
+            self._lobby.recipients_by_author.clear()
             self._rooms = {LOBBY: self._lobby}
 
     # Speaking
@@ -161,11 +161,11 @@ class Hub(Generic[ReceiverT]):
                 return ()
             room = session.room
             at = self._clock()
-            if room.last_at is not None and at <= room.last_at:
-                at = room.last_at + _TICK
+            if room.last_stamp is not None and at <= room.last_stamp:
+                at = room.last_stamp + _TICK
             messages = []
             for text in texts:
-                messages.append(Message(room.name, session.user, text, at, actions))
+                messages.append(PublishedMessage(room.name, session.user, text, at, actions))
                 at += _TICK
             return self._deliver_messages(messages)
 
@@ -181,8 +181,12 @@ class Hub(Generic[ReceiverT]):
             if session.ended.is_set():
                 return ()
             recipient = self._sessions.get(canonical_name(name) or "")
-            if recipient is None or recipient is session or not hears(recipient, session.user):
-                self._fail(session, replies.not_delivered(canonical_name(name) or name))
+            if (
+                recipient is None
+                or recipient is session
+                or not is_subscribed_to(recipient, session.user)
+            ):
+                self._reply_error(session, replies.not_delivered(canonical_name(name) or name))
                 return ()
             clock = self._clock().time().isoformat("seconds")
             line = encode_private(clock, session.user, recipient.user, text)
@@ -203,7 +207,7 @@ class Hub(Generic[ReceiverT]):
             self._deliver(receivers, line, False)
             return receivers
 
-    def deliver(self, message: Message) -> None:
+    def deliver(self, message: PublishedMessage) -> None:
         """The one door for a message, whoever decided it: to exactly those who are to hear it."""
         with self._lock:
             self._deliver_messages([message])
@@ -217,7 +221,7 @@ class Hub(Generic[ReceiverT]):
                 return
             canonical = canonical_name(name)
             if canonical is None:
-                self._fail(session, replies.invalid_room(name))
+                self._reply_error(session, replies.invalid_room(name))
                 return
             if canonical == session.room.name:
                 self._reply(session, [replies.already_in(canonical)])
@@ -238,7 +242,7 @@ class Hub(Generic[ReceiverT]):
             if name is not None:
                 room = self._rooms.get(canonical_name(name) or "")
             if room is None:
-                self._fail(session, replies.no_such_room(name or ""))
+                self._reply_error(session, replies.no_such_room(name or ""))
             else:
                 self._reply(session, replies.members(room.name, sorted(room.members)))
 
@@ -263,10 +267,10 @@ class Hub(Generic[ReceiverT]):
                 return
             publisher = name if name == EVERYONE else canonical_name(name)
             if publisher is None or not (publisher == EVERYONE or self._may_be_followed(publisher)):
-                self._fail(session, replies.no_such_user(name))
+                self._reply_error(session, replies.no_such_user(name))
                 return
-            session.follows.add(publisher)
-            session.room.audiences.clear()
+            session.subscriptions.add(publisher)
+            session.room.recipients_by_author.clear()
             self._reply(session, [replies.subscribed(publisher)])
 
     def unsubscribe(self, session: Session[ReceiverT], name: str) -> None:
@@ -275,14 +279,14 @@ class Hub(Generic[ReceiverT]):
             if session.ended.is_set():
                 return
             publisher = canonical_name(name) or name
-            session.follows.discard(publisher)
-            session.room.audiences.clear()
+            session.subscriptions.discard(publisher)
+            session.room.recipients_by_author.clear()
             self._reply(session, [replies.unsubscribed(publisher)])
 
     def list_subscriptions(self, session: Session[ReceiverT]) -> None:
         """Answer `/subs`: `*` first (it is below every letter), then by name."""
         with self._lock:
-            names = sorted(session.follows, key=lambda name: (name != EVERYONE, name))
+            names = sorted(session.subscriptions, key=lambda name: (name != EVERYONE, name))
             self._reply(session, replies.subscriptions(names))
 
     # Answers that are not the hub's to find, but go the same way
@@ -292,20 +296,20 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             self._reply(session, texts)
 
-    def fail(self, session: Session[ReceiverT], text: str) -> None:
+    def reply_error(self, session: Session[ReceiverT], text: str) -> None:
         """Answer a session with an error."""
         with self._lock:
-            self._fail(session, text)
+            self._reply_error(session, text)
 
     # What follows holds the lock.
 
     def _reply(self, session: Session[ReceiverT], texts: Sequence[str]) -> None:
         self._deliver((session.receiver,), encode_replies(texts), False)
 
-    def _fail(self, session: Session[ReceiverT], text: str) -> None:
+    def _reply_error(self, session: Session[ReceiverT], text: str) -> None:
         self._deliver((session.receiver,), encode_error(text), False)
 
-    def _deliver_messages(self, messages: Sequence[Message]) -> tuple[ReceiverT, ...]:
+    def _deliver_messages(self, messages: Sequence[PublishedMessage]) -> tuple[ReceiverT, ...]:
         """Deliver messages of one author in one room, in as few pieces as their seconds are.
 
         They are all actions, or none is.
@@ -313,12 +317,14 @@ class Hub(Generic[ReceiverT]):
         room = self._rooms.get(messages[0].room) if messages else None
         if room is None:
             return ()
-        room.last_at = messages[-1].at
+        room.last_stamp = messages[-1].stamp
         author = messages[0].author
-        audience = room.audiences.get(author)
+        audience = room.recipients_by_author.get(author)
         if audience is None:
-            audience = room.audiences[author] = tuple(
-                member.receiver for member in room.members.values() if hears(member, author)
+            audience = room.recipients_by_author[author] = tuple(
+                member.receiver
+                for member in room.members.values()
+                if is_subscribed_to(member, author)
             )
         self.messages += len(messages)
         if audience:
@@ -327,16 +333,16 @@ class Hub(Generic[ReceiverT]):
                 self._deliver(audience, lines, False)
         return audience
 
-    def _enter(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
+    def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
         session.room = room
         room.members[session.user] = session
-        room.audiences.clear()
+        room.recipients_by_author.clear()
 
-    def _depart(self, session: Session[ReceiverT]) -> bool:
+    def _leave_room(self, session: Session[ReceiverT]) -> bool:
         """Take a session out of its room; returns whether that closed the room."""
         room = session.room
         del room.members[session.user]
-        room.audiences.clear()
+        room.recipients_by_author.clear()
         if room.members or room is self._lobby:
             return False
         del self._rooms[room.name]
@@ -345,19 +351,19 @@ class Hub(Generic[ReceiverT]):
     def _move(self, session: Session[ReceiverT], name: str) -> None:
         """Told in the order of section 3: the mover's reply, then left, closed, opened, joined."""
         old = session.room
-        closed = self._depart(session)
+        closed = self._leave_room(session)
         room = self._rooms.get(name)
         opened = room is None
         if room is None:
             room = self._rooms[name] = Room(name)
-        self._enter(session, room)
+        self._enter_room(session, room)
         self._reply(session, [replies.joined(name)])
-        self._tell_room(old, session, replies.person_left(session.user, old.name))
+        self._notify_room(old, session, replies.person_left(session.user, old.name))
         if closed:
-            self._tell_watchers(replies.room_closed(old.name))
+            self._notify_watchers(replies.room_closed(old.name))
         if opened:
-            self._tell_watchers(replies.room_opened(name))
-        self._tell_room(room, session, replies.person_joined(session.user, name))
+            self._notify_watchers(replies.room_opened(name))
+        self._notify_room(room, session, replies.person_joined(session.user, name))
 
     def _end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
         logged_out = []
@@ -370,19 +376,19 @@ class Hub(Generic[ReceiverT]):
 
     def _end(self, session: Session[ReceiverT], farewell: str | None) -> None:
         room = session.room
-        closed = self._depart(session)
+        closed = self._leave_room(session)
         del self._sessions[session.user]
         self._watchers.pop(session.user, None)
         # So that a client's echo does not surprise the same person at netcat (section 4).
-        session.follows.discard(session.user)
+        session.subscriptions.discard(session.user)
         session.ended.set()
         if farewell is not None:
             self._deliver((session.receiver,), encode_replies([farewell]), True)
-        self._tell_room(room, session, replies.person_left(session.user, room.name))
+        self._notify_room(room, session, replies.person_left(session.user, room.name))
         if closed:
-            self._tell_watchers(replies.room_closed(room.name))
+            self._notify_watchers(replies.room_closed(room.name))
 
-    def _tell_room(self, room: Room[ReceiverT], about: Session[ReceiverT], notice: str) -> None:
+    def _notify_room(self, room: Room[ReceiverT], about: Session[ReceiverT], notice: str) -> None:
         if not self._watchers:
             return
         receivers = tuple(
@@ -393,7 +399,7 @@ class Hub(Generic[ReceiverT]):
         if receivers:
             self._deliver(receivers, encode_replies([notice]), False)
 
-    def _tell_watchers(self, notice: str) -> None:
+    def _notify_watchers(self, notice: str) -> None:
         receivers = tuple(session.receiver for session in self._watchers.values())
         if receivers:
             self._deliver(receivers, encode_replies([notice]), False)

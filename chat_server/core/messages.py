@@ -10,31 +10,31 @@ from typing import NamedTuple
 from chat_server.wire.protocol import encode_actions, encode_live_messages
 
 
-class Message(NamedTuple):
-    """What somebody published. `at` rises within a room, so it names the message there."""
+class PublishedMessage(NamedTuple):
+    """What somebody published. `stamp` rises within a room, so it names the message there."""
 
     room: str
     author: str
     text: str
-    at: datetime
+    stamp: datetime
     is_action: bool = False
     """What its author did, not said."""
 
 
-def encode_run(messages: Sequence[Message]) -> Iterable[bytes]:
+def encode_run(messages: Sequence[PublishedMessage]) -> Iterable[bytes]:
     """What one author said in one room, as lines: in as few pieces as their seconds are.
 
     They are all actions, or none is. Between two of one run lies a microsecond.
     """
-    if messages[0].at.second == messages[-1].at.second:
+    if messages[0].stamp.second == messages[-1].stamp.second:
         return (_encode(messages),)
-    seconds = groupby(messages, lambda message: message.at.second)
+    seconds = groupby(messages, lambda message: message.stamp.second)
     return [_encode(tuple(piece)) for _, piece in seconds]
 
 
-def _encode(messages: Sequence[Message]) -> bytes:
+def _encode(messages: Sequence[PublishedMessage]) -> bytes:
     """The lines of messages that share a clock time."""
     first = messages[0]
     encode = encode_actions if first.is_action else encode_live_messages
-    clock = first.at.time().isoformat("seconds")
+    clock = first.stamp.time().isoformat("seconds")
     return encode(clock, first.author, [message.text for message in messages])

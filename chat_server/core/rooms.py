@@ -14,14 +14,14 @@ ReceiverT = TypeVar("ReceiverT")
 class Session(Generic[ReceiverT]):
     """A logged-in user. All but `ended` is the hub's, and changes under the hub's lock alone."""
 
-    __slots__ = ("ended", "follows", "host", "presence", "receiver", "room", "user")
+    __slots__ = ("ended", "host", "presence", "receiver", "room", "subscriptions", "user")
 
     def __init__(
         self,
         user: str,
         receiver: ReceiverT,
         room: Room[ReceiverT],
-        follows: set[str],
+        subscriptions: set[str],
         host: str = "",
     ) -> None:
         self.user = user
@@ -29,7 +29,7 @@ class Session(Generic[ReceiverT]):
         """The address that the user comes from, without the port."""
         self.receiver = receiver
         self.room = room
-        self.follows = follows
+        self.subscriptions = subscriptions
         self.presence = False
         self.ended = threading.Event()
         """Set under the hub's lock when the session is over; its own thread waits on it."""
@@ -38,17 +38,17 @@ class Session(Generic[ReceiverT]):
 class Room(Generic[ReceiverT]):
     """Who is in a room, and for each author the receivers of what that author says in it."""
 
-    __slots__ = ("audiences", "last_at", "members", "name")
+    __slots__ = ("last_stamp", "members", "name", "recipients_by_author")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.members: dict[str, Session[ReceiverT]] = {}
-        self.audiences: dict[str, tuple[ReceiverT, ...]] = {}
+        self.recipients_by_author: dict[str, tuple[ReceiverT, ...]] = {}
         """Thrown away whole whenever a member or a subscription of a member changes."""
-        self.last_at: datetime | None = None
+        self.last_stamp: datetime | None = None
 
 
-def hears(session: Session[ReceiverT], author: str) -> bool:
+def is_subscribed_to(session: Session[ReceiverT], author: str) -> bool:
     """Whether the session's user is subscribed to `author`; to oneself only by name."""
-    follows = session.follows
+    follows = session.subscriptions
     return author in follows or (EVERYONE in follows and session.user != author)

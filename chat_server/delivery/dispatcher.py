@@ -24,7 +24,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from chat_server.config import Config
-from chat_server.delivery.outbox import Outbox, Phase
+from chat_server.delivery.outbox import Outbox, OutboxState
 
 _ROUND_BYTES: Final = 256 * 1024
 """Queued bytes sent in one round: more would overfill outboxes in one go."""
@@ -35,32 +35,32 @@ _QUEUE_BYTES: Final = 1024 * 1024
 _ROUNDS: Final = 16
 """Rounds that one client's thread sends for others before the flusher takes over from it."""
 
-_OFFER_SECONDS: Final = 0.02
+_RESEND_SECONDS: Final = 0.02
 """How often a lagging reader's kernel buffer is offered more. Linux calls a socket writable only
 when a third of its buffer is free, a megabyte and more: waiting for that alone, a reader that
 takes 200 KB a second looked for five seconds as if it took nothing."""
 
-_GLANCE_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 """How often any other outbox in the flusher's table is looked at."""
 
 
-class _Item(NamedTuple):
+class _QueuedWrite(NamedTuple):
     targets: tuple[Outbox, ...]
     data: bytes
     last: bool
 
 
-class Delivery:
+class Dispatcher:
     """Brings bytes to outboxes, in the order in which they were handed in."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._queue: deque[_Item] = deque()
+        self._queue: deque[_QueuedWrite] = deque()
         self._queued_bytes = 0
         self._queue_lock = threading.Lock()
         self._drain_lock = threading.Lock()
-        self._attended: set[Outbox] = set()
-        self._relieved = threading.Condition(threading.Lock())
+        self._lagging: set[Outbox] = set()
+        self._below_limit = threading.Condition(threading.Lock())
         self._wake_read = self._wake_write = -1
         self._stopping = False
         self.bytes_out = 0
@@ -90,8 +90,8 @@ class Delivery:
 
     def backlog(self) -> tuple[int, int]:
         """Bytes that wait, in the queue and for lagging readers; and how many readers lag."""
-        with self._relieved:
-            waiting = [outbox.backlog for outbox in self._attended if outbox.backlog]
+        with self._below_limit:
+            waiting = [outbox.backlog for outbox in self._lagging if outbox.backlog]
         return self._queued_bytes + sum(waiting), len(waiting)
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
@@ -115,7 +115,7 @@ class Delivery:
         once it holds no lock any more.
         """
         with self._queue_lock:
-            self._queue.append(_Item(targets, data, last))
+            self._queue.append(_QueuedWrite(targets, data, last))
             self._queued_bytes += len(data)
 
     def drain(self) -> None:
@@ -134,52 +134,54 @@ class Delivery:
         if self._queue:
             self._wake_flusher()
 
-    def relieve(self) -> None:
+    def apply_backpressure(self) -> None:
         """Let a publisher wait where more is queued than the bound; it then drains, too."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
                 self._round()
 
-    def throttle(self, audiences: Iterable[tuple[Outbox, ...]]) -> None:
+    def throttle(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
 
         Waits at most `throttle_seconds` in all, and only for those in `audiences` that are over
         the mark, took something within `throttle_recency`, and were not waited for in vain since.
         """
-        if not self._attended:
+        if not self._lagging:
             return
         start = time.monotonic()
         recent = start - self._config.throttle_recency
         slow = [
             outbox
-            for outbox in set().union(*audiences)
-            if outbox.backlog > outbox.mark
-            and not outbox.patience_spent
+            for outbox in set().union(*recipients)
+            if outbox.backlog > outbox.lag_threshold
+            and not outbox.throttle_exhausted
             and outbox.progressed_at > recent
         ]
         until = start + self._config.throttle_seconds
         while slow and (left := until - time.monotonic()) > 0:
-            with self._relieved:
-                self._relieved.wait(min(left, _OFFER_SECONDS))
+            with self._below_limit:
+                self._below_limit.wait(min(left, _RESEND_SECONDS))
             for outbox in slow:
                 outbox.flush()
-            slow = [outbox for outbox in slow if outbox.backlog > outbox.mark]
+            slow = [outbox for outbox in slow if outbox.backlog > outbox.lag_threshold]
         for outbox in slow:
             if outbox.progressed_at < start:
-                outbox.patience_spent = True
+                outbox.throttle_exhausted = True
 
-    def settle(self, outbox: Outbox) -> None:
+    def wait_flushed(self, outbox: Outbox) -> None:
         """Wait until the last line of `outbox` is out or the flusher has given it up.
 
         Its own thread only; bounded by `longest_flush_seconds`. While another thread has still to
         send what is queued, that last line included, the outbox is open.
         """
-        with self._relieved:
-            self._relieved.wait_for(lambda: outbox.phase not in (Phase.OPEN, Phase.FINISHING))
+        with self._below_limit:
+            self._below_limit.wait_for(
+                lambda: outbox.state not in (OutboxState.OPEN, OutboxState.FINISHING)
+            )
 
     def _send_round(self) -> None:
         """Send some of the queue, one send a receiver. Holds the drain lock."""
-        batch: list[_Item] = []
+        batch: list[_QueuedWrite] = []
         size = 0
         with self._queue_lock:
             while self._queue and size < _ROUND_BYTES:
@@ -197,9 +199,9 @@ class Delivery:
         else:
             lagging = self._send_grouped(batch)
         if lagging:
-            self._attend(lagging)
+            self._track_lagging(lagging)
 
-    def _send_grouped(self, batch: list[_Item]) -> list[Outbox]:
+    def _send_grouped(self, batch: list[_QueuedWrite]) -> list[Outbox]:
         """Join what each receiver has in this batch; returns those the flusher must look after."""
         parts: dict[Outbox, list[bytes]] = {}
         finished: set[Outbox] = set()
@@ -224,11 +226,11 @@ class Delivery:
         self.bytes_out += bytes_out
         return lagging
 
-    def _attend(self, outboxes: list[Outbox]) -> None:
-        with self._relieved:
-            known = len(self._attended)
-            self._attended.update(outboxes)
-            grown = len(self._attended) > known
+    def _track_lagging(self, outboxes: list[Outbox]) -> None:
+        with self._below_limit:
+            known = len(self._lagging)
+            self._lagging.update(outboxes)
+            grown = len(self._lagging) > known
         if grown:
             self._wake_flusher()
 
@@ -239,36 +241,36 @@ class Delivery:
 
     def _flush_forever(self) -> None:
         while not self._stopping:
-            with self._relieved:
-                attended = list(self._attended)
+            with self._below_limit:
+                attended = list(self._lagging)
             writable = self._wait(attended)
             if self._queue:
                 self.drain()
             for outbox in attended:
-                if outbox.is_pressing or outbox in writable:
+                if outbox.needs_attention or outbox in writable:
                     outbox.flush()
             now = time.monotonic()
             for outbox in attended:
-                if self._due(outbox) <= now:
-                    self._end(outbox)
-            with self._relieved:
+                if self._deadline(outbox) <= now:
+                    self._give_up(outbox)
+            with self._below_limit:
                 # Who sends appends first and asks for attention afterwards: an outbox that is
                 # found empty here and filled right after this comes back through _attend.
-                self._attended.difference_update([o for o in attended if not self._lags(o)])
-                self._relieved.notify_all()
+                self._lagging.difference_update([o for o in attended if not self._needs_flusher(o)])
+                self._below_limit.notify_all()
 
-    def _wait(self, attended: list[Outbox]) -> set[Outbox]:
+    def _wait(self, lagging: list[Outbox]) -> set[Outbox]:
         """Block until an outbox can be flushed, one is due, or somebody wakes the flusher."""
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         by_file: dict[int, Outbox] = {}
         due = inf
-        for outbox in attended:
+        for outbox in lagging:
             # Emptied or closed by another thread since it was attended: as long as it is in the
             # table nobody would wake us when it fills again.
-            if not self._lags(outbox):
+            if not self._needs_flusher(outbox):
                 due = 0.0
-            due = min(due, self._due(outbox), self._look_again(outbox))
+            due = min(due, self._deadline(outbox), self._next_check(outbox))
             file = outbox.fileno()
             if outbox.backlog and file >= 0:
                 by_file[file] = outbox
@@ -277,61 +279,61 @@ class Delivery:
         writable = set()
         for file, _ in poller.poll(timeout):
             if file == self._wake_read:
-                self._swallow_wakes()
+                self._drain_wakeups()
             else:
                 writable.add(by_file[file])
         return writable
 
-    def _swallow_wakes(self) -> None:
+    def _drain_wakeups(self) -> None:
         with suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
 
     @staticmethod
-    def _lags(outbox: Outbox) -> bool:
+    def _needs_flusher(outbox: Outbox) -> bool:
         """Whether the flusher has still to look after `outbox`."""
-        match outbox.phase:
-            case Phase.OPEN:
+        match outbox.state:
+            case OutboxState.OPEN:
                 return outbox.backlog > 0
-            case Phase.FINISHING | Phase.FINISHED:
+            case OutboxState.FINISHING | OutboxState.FINISHED:
                 return True
             case _:
                 return False
 
     @staticmethod
-    def _look_again(outbox: Outbox) -> float:
+    def _next_check(outbox: Outbox) -> float:
         """When to look at an attended outbox again whatever the kernel says of it.
 
         Always some time: nobody wakes the flusher when a small backlog passes the mark, nor when
         another thread empties the outbox or closes it.
         """
-        wait = _OFFER_SECONDS if outbox.is_pressing else _GLANCE_SECONDS
+        wait = _RESEND_SECONDS if outbox.needs_attention else _POLL_SECONDS
         return time.monotonic() + wait
 
-    def _due(self, outbox: Outbox) -> float:
+    def _deadline(self, outbox: Outbox) -> float:
         """When patience with this outbox ends, on the monotonic clock."""
         config = self._config
-        match outbox.phase:
-            case Phase.OPEN if outbox.backlog > outbox.mark:
+        match outbox.state:
+            case OutboxState.OPEN if outbox.backlog > outbox.lag_threshold:
                 return max(outbox.progressed_at, outbox.lagging_since) + config.stall_seconds
-            case Phase.FINISHING:
+            case OutboxState.FINISHING:
                 return min(
                     max(outbox.progressed_at, outbox.finished_at) + config.flush_seconds,
                     outbox.finished_at + config.longest_flush_seconds,
                 )
-            case Phase.FINISHED:
+            case OutboxState.FINISHED:
                 return outbox.finished_at + config.linger_seconds
             case _:
                 return inf
 
-    def _end(self, outbox: Outbox) -> None:
-        match outbox.phase:
-            case Phase.OPEN:
+    def _give_up(self, outbox: Outbox) -> None:
+        match outbox.state:
+            case OutboxState.OPEN:
                 outbox.cut(too_slow=True)
-            case Phase.FINISHING:
+            case OutboxState.FINISHING:
                 outbox.cut()
-            case Phase.FINISHED:
+            case OutboxState.FINISHED:
                 outbox.wake()
-                with self._relieved:
-                    self._attended.discard(outbox)
+                with self._below_limit:
+                    self._lagging.discard(outbox)
             case _:
                 pass

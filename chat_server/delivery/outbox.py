@@ -13,7 +13,7 @@ _FLUSH_SIZE: Final = 256 * 1024
 """Bytes joined for one send: what a kernel buffer takes at once, roughly."""
 
 
-class Phase(Enum):
+class OutboxState(Enum):
     """The life of an outbox; it only ever moves downwards."""
 
     OPEN = auto()
@@ -28,8 +28,9 @@ class Phase(Enum):
     """The file number is free; nothing may touch the stream again."""
 
 
-_OPEN: Final = Phase.OPEN
-"""Read for every line of every receiver: in Python 3.11, `Phase.OPEN` takes three times as long."""
+_OPEN: Final = OutboxState.OPEN
+"""Read for every line of every receiver: in Python 3.11, `OutboxState.OPEN` takes three times"
+" as long."""
 
 
 class Outbox:
@@ -48,29 +49,30 @@ class Outbox:
         "_stream",
         "backlog",
         "finished_at",
+        "lag_threshold",
         "lagging_since",
-        "mark",
-        "patience_spent",
-        "phase",
         "progressed_at",
+        "state",
+        "throttle_exhausted",
         "was_too_slow",
     )
 
-    def __init__(self, stream: Stream, limit: int, mark: int) -> None:
-        """`limit`: most bytes of backlog. `mark`: the backlog above which a reader lags."""
+    def __init__(self, stream: Stream, limit: int, lag_threshold: int) -> None:
+        """`limit`: most bytes of backlog. `lag_threshold`: the backlog above which a reader"
+        " lags."""
         self._stream = stream
         self._limit = limit
-        self.mark = mark
+        self.lag_threshold = lag_threshold
         self._lock = stream.lock  # one lock for both: a TLS stream's reader takes it, too
         self._chunks: deque[bytes | memoryview] = deque()
         self.backlog = 0
         """Bytes not yet taken by the kernel. Read without the lock, as a hint."""
-        self.phase = Phase.OPEN
+        self.state = OutboxState.OPEN
         self.progressed_at = time.monotonic()
         """When the kernel last took something of this client's."""
         self.lagging_since = 0.0
         """When the backlog last passed the mark; of no meaning below it."""
-        self.patience_spent = False
+        self.throttle_exhausted = False
         """A publisher has waited for this reader in vain; nobody does again until it takes more."""
         self.finished_at = 0.0
         """When the last line was decided (FINISHING) or sent with its FIN (FINISHED)."""
@@ -88,7 +90,7 @@ class Outbox:
         limit cuts the client.
         """
         with self._lock:
-            if self.phase is not _OPEN:
+            if self.state is not _OPEN:
                 return False
             try:
                 taken = 0 if self.backlog else self._stream.send_some(data)
@@ -97,19 +99,19 @@ class Outbox:
                 return False
             if taken == len(data):
                 return False
-            self._keep(data, taken)
+            self._queue_remainder(data, taken)
             return True
 
     def send_last(self, data: bytes) -> bool:
         """As `send`, but nothing after it is taken any more, and FIN follows once all is out."""
         with self._lock:
-            if self.phase is not _OPEN:
+            if self.state is not _OPEN:
                 return False
-            self.phase = Phase.FINISHING
+            self.state = OutboxState.FINISHING
             self.finished_at = time.monotonic()
-            taken = 0 if self.backlog else self._offer(data)
+            taken = 0 if self.backlog else self._try_send(data)
             if taken < len(data):
-                self._keep(data, taken)
+                self._queue_remainder(data, taken)
             self._finish_when_empty()
             return True
 
@@ -119,14 +121,14 @@ class Outbox:
             while self._chunks:  # so the phase is OPEN or FINISHING: whatever ends them clears it
                 chunk = self._next_chunk()
                 unsent = self._stream.unsent
-                taken = self._offer(chunk)
-                if self.phase is Phase.CUT:
+                taken = self._try_send(chunk)
+                if self.state is OutboxState.CUT:
                     return
                 # Of a TLS record no part counts as taken before all of it is: who reads slowly, but
                 # reads, would look as if it took nothing for as long as that lasts.
                 if taken or self._stream.unsent < unsent:
                     self.progressed_at = time.monotonic()
-                    self.patience_spent = False
+                    self.throttle_exhausted = False
                 self.backlog -= taken
                 if taken < len(chunk):
                     self._chunks.appendleft(memoryview(chunk)[taken:])
@@ -139,25 +141,25 @@ class Outbox:
             self._cut(too_slow=too_slow)
 
     @property
-    def is_pressing(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether time runs against this reader: it lags, or its last line is still to go out."""
-        return self.phase is Phase.FINISHING or self.backlog > self.mark
+        return self.state is OutboxState.FINISHING or self.backlog > self.lag_threshold
 
     def wake(self) -> None:
         """End both directions so that the client's own thread comes out of its read. Any thread."""
         with self._lock:
-            if self.phase is not Phase.CLOSED:
+            if self.state is not OutboxState.CLOSED:
                 self._stream.shutdown()
 
     def close(self) -> None:
         """Free the file number; only the client's own thread. Nothing is sent afterwards."""
         with self._lock:
-            self.phase = Phase.CLOSED
+            self.state = OutboxState.CLOSED
             self._chunks.clear()
             self.backlog = 0
             self._stream.close()
 
-    def _offer(self, data: bytes | memoryview) -> int:
+    def _try_send(self, data: bytes | memoryview) -> int:
         """One non-blocking send. Returns how many bytes need no more care.
 
         Those are what the kernel took; and all, where the connection broke and was cut.
@@ -168,12 +170,12 @@ class Outbox:
             self._cut(too_slow=False)
             return len(data)
 
-    def _keep(self, data: bytes, taken: int) -> None:
+    def _queue_remainder(self, data: bytes, sent: int) -> None:
         """Put what the kernel did not take behind the backlog; over the limit, cut."""
-        rest = memoryview(data)[taken:] if taken else data
+        rest = memoryview(data)[sent:] if sent else data
         if not self.backlog:
             self.progressed_at = time.monotonic()
-        if self.backlog <= self.mark < self.backlog + len(rest):
+        if self.backlog <= self.lag_threshold < self.backlog + len(rest):
             self.lagging_since = time.monotonic()
         self._chunks.append(rest)
         self.backlog += len(rest)
@@ -193,14 +195,14 @@ class Outbox:
         return b"".join(parts)
 
     def _finish_when_empty(self) -> None:
-        if self.phase is Phase.FINISHING and not self._chunks and self._stream.finish():
-            self.phase = Phase.FINISHED
+        if self.state is OutboxState.FINISHING and not self._chunks and self._stream.finish():
+            self.state = OutboxState.FINISHED
             self.finished_at = time.monotonic()
 
     def _cut(self, *, too_slow: bool) -> None:
-        if self.phase in (Phase.CUT, Phase.CLOSED):
+        if self.state in (OutboxState.CUT, OutboxState.CLOSED):
             return
-        self.phase = Phase.CUT
+        self.state = OutboxState.CUT
         self.was_too_slow = too_slow
         self._chunks.clear()
         self.backlog = 0

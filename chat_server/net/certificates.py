@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import GeneralName
 
-OWN_CERTIFICATE: Final = "tls-cert.pem"
-OWN_KEY: Final = "tls-key.pem"
+SELF_SIGNED_CERTIFICATE: Final = "tls-cert.pem"
+SELF_SIGNED_KEY: Final = "tls-key.pem"
 """What the server makes for itself in its state folder, where no other certificate is named."""
 
-_LIFE: Final = timedelta(days=3650)
+_VALIDITY: Final = timedelta(days=3650)
 """Of an own certificate. Clients hold on to its key, not to its dates."""
 
-_SLACK: Final = timedelta(days=1)
+_CLOCK_SKEW: Final = timedelta(days=1)
 """It begins to be good so long ago: other clocks are wrong, too."""
 
 
@@ -54,13 +54,13 @@ class ServerCertificate:
     key: Path
     key_mode: int
     """Who may read the key, or write it: the permission bits of its file."""
-    begins: datetime
-    expires: datetime
+    not_before: datetime
+    not_after: datetime
 
     @property
     def has_expired(self) -> bool:
         """Whether clients that look at the dates refuse it by now."""
-        return self.expires <= datetime.now(UTC)
+        return self.not_after <= datetime.now(UTC)
 
     @property
     def key_is_exposed(self) -> bool:
@@ -68,7 +68,7 @@ class ServerCertificate:
         return bool(self.key_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
-class Missing(Enum):
+class MissingFiles(Enum):
     """What a server has still to make for itself."""
 
     NOTHING = auto()
@@ -88,15 +88,15 @@ def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
     # sessions, some 28 MB, each for two hours and as long as this context.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
-    _see_that_it_opens(certificate)
-    key_mode = _see_that_it_opens(key)
+    _check_readable(certificate)
+    key_mode = _check_readable(key)
     try:
         # Without a password given here, OpenSSL would ask for one at the terminal.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
-        raise CertificateError(_why_not(certificate, key, error)) from None
+        raise CertificateError(_describe_load_failure(certificate, key, error)) from None
     except (OSError, ValueError) as error:
-        raise CertificateError(f"{_shown(key)}: {one_line(str(error))}") from None
+        raise CertificateError(f"{_format_path(key)}: {one_line(str(error))}") from None
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -104,7 +104,7 @@ def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
         first = x509.load_pem_x509_certificate(certificate.read_bytes())
         fingerprint = key_fingerprint(first.public_bytes(Encoding.DER))
     except (OSError, ValueError) as error:
-        raise CertificateError(f"{_shown(certificate)}: {one_line(str(error))}") from None
+        raise CertificateError(f"{_format_path(certificate)}: {one_line(str(error))}") from None
     return ServerCertificate(
         context,
         fingerprint,
@@ -116,55 +116,57 @@ def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
     )
 
 
-def own_certificate(folder: Path, host: str) -> ServerCertificate:
+def self_signed_certificate(folder: Path, host: str) -> ServerCertificate:
     """The certificate that the server makes for itself, in `folder`; made where there is none.
 
     The key is what clients know the server by: it is made once, and a certificate that is missing
     or has expired is made anew for the same key. `host`: the address that is listened on.
     Raises `CertificateError`. Main thread; blocks for a moment.
     """
-    certificate, key = folder / OWN_CERTIFICATE, folder / OWN_KEY
+    certificate, key = folder / SELF_SIGNED_CERTIFICATE, folder / SELF_SIGNED_KEY
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        missing = missing_in(folder)
-        if missing is Missing.BOTH:
+        missing = missing_files(folder)
+        if missing is MissingFiles.BOTH:
             _make_key(key)
-        if missing is not Missing.NOTHING:
+        if missing is not MissingFiles.NOTHING:
             _make_certificate(certificate, key, host)
         return load_certificate(certificate, key)
     except OSError as error:
-        raise _can_not_be_kept(folder, error) from None
+        raise _not_writable_error(folder, error) from None
 
 
-def missing_in(folder: Path) -> Missing:
-    """What `own_certificate` would make in `folder`; looks and makes nothing.
+def missing_files(folder: Path) -> MissingFiles:
+    """What `self_signed_certificate` would make in `folder`; looks and makes nothing.
 
     Raises `CertificateError` where what is there is not to be used or replaced.
     """
-    certificate, key = folder / OWN_CERTIFICATE, folder / OWN_KEY
+    certificate, key = folder / SELF_SIGNED_CERTIFICATE, folder / SELF_SIGNED_KEY
     try:
         # In this order: another start that comes in between makes the key first.
         is_certified = certificate.exists()
         if not key.exists():
             if is_certified or key.is_symlink():
                 raise CertificateError(
-                    f"{_shown(key)}: the key is gone; restore it from a backup, or move what is"
-                    f" left in {_shown(folder)} away (clients will then be warned that the key has"
+                    f"{_format_path(key)}: the key is gone; restore it from a backup, or move"
+                    " what is"
+                    f" left in {_format_path(folder)} away (clients will then be warned that the"
+                    " key has"
                     " changed)"
                 )
-            return Missing.BOTH
+            return MissingFiles.BOTH
         if is_certified and not load_certificate(certificate, key).has_expired:
-            return Missing.NOTHING
+            return MissingFiles.NOTHING
         _read_key(key)
     except OSError as error:
-        raise _can_not_be_kept(folder, error) from None
-    return Missing.CERTIFICATE
+        raise _not_writable_error(folder, error) from None
+    return MissingFiles.CERTIFICATE
 
 
-def _can_not_be_kept(folder: Path, error: OSError) -> CertificateError:
+def _not_writable_error(folder: Path, error: OSError) -> CertificateError:
     where = error.filename or folder
     return CertificateError(
-        f"{_shown(Path(str(where)))}: {error.strerror or error}; name a folder that can be"
+        f"{_format_path(Path(str(where)))}: {error.strerror or error}; name a folder that can be"
         " written with --state, or a certificate with --tls-cert and --tls-key"
     )
 
@@ -179,7 +181,7 @@ def _make_key(path: Path) -> None:
 
     key = ec.generate_private_key(ec.SECP256R1())
     data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    draft = _written_aside(path, data, 0o600)
+    draft = _write_temporary(path, data, 0o600)
     try:
         # Unlike a rename it never replaces a key that another start has made meanwhile.
         with suppress(FileExistsError):
@@ -203,16 +205,18 @@ def _make_certificate(path: Path, key_path: Path, host: str) -> None:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SLACK)
-        .not_valid_after(now + _LIFE)
-        .add_extension(x509.SubjectAlternativeName(list(_names(host))), critical=False)
+        .not_valid_before(now - _CLOCK_SKEW)
+        .not_valid_after(now + _VALIDITY)
+        .add_extension(
+            x509.SubjectAlternativeName(list(_subject_alternative_names(host))), critical=False
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
         )
         .sign(key, hashes.SHA256())
     )
-    os.replace(_written_aside(path, built.public_bytes(Encoding.PEM), 0o644), path)
+    os.replace(_write_temporary(path, built.public_bytes(Encoding.PEM), 0o644), path)
     sync_folder(path.parent)
 
 
@@ -220,20 +224,20 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    _see_that_it_opens(path)
+    _check_readable(path)
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, EllipticCurvePrivateKey):
         raise CertificateError(
-            f"{_shown(path)}: is no key that this server made; restore it from a backup, or"
+            f"{_format_path(path)}: is no key that this server made; restore it from a backup, or"
             " move it away (clients will then be warned that the key has changed)"
         )
     return key
 
 
-def _names(host: str) -> Iterator[GeneralName]:
+def _subject_alternative_names(host: str) -> Iterator[GeneralName]:
     """Under which names and addresses this machine may be reached, as far as it knows."""
     from cryptography import x509
 
@@ -263,7 +267,7 @@ def _own_addresses() -> list[str]:
     return [str(address[0]).partition("%")[0] for *_, address in found]
 
 
-def _written_aside(path: Path, data: bytes, mode: int) -> Path:
+def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
     """Write `data` into a new file beside `path`, down to the disk, and return its path."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -278,7 +282,7 @@ def _written_aside(path: Path, data: bytes, mode: int) -> Path:
     return draft
 
 
-def _see_that_it_opens(path: Path) -> int:
+def _check_readable(path: Path) -> int:
     """The mode of the file at `path`, which is a regular one that can be read.
 
     OpenSSL would wait for whoever writes to a pipe, for ever, and with it the main thread.
@@ -292,34 +296,39 @@ def _see_that_it_opens(path: Path) -> int:
             os.close(file)
     except OSError as error:
         raise CertificateError(
-            f"{_shown(path)}: {error.strerror or error}; the user that runs the server must be"
+            f"{_format_path(path)}: {error.strerror or error}; the user that runs the server"
+            " must be"
             " able to read it"
         ) from None
     if stat.S_ISDIR(mode):
-        raise CertificateError(f"{_shown(path)}: is a folder; name a file in it")
+        raise CertificateError(f"{_format_path(path)}: is a folder; name a file in it")
     if not stat.S_ISREG(mode):
-        raise CertificateError(f"{_shown(path)}: is no regular file; name one")
+        raise CertificateError(f"{_format_path(path)}: is no regular file; name one")
     return stat.S_IMODE(mode)
 
 
-def _why_not(certificate: Path, key: Path, error: ssl.SSLError) -> str:
+def _describe_load_failure(certificate: Path, key: Path, error: ssl.SSLError) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
-        return f"{_shown(key)}: is not the key of {_shown(certificate)}; name the two that belong"
+        return (
+            f"{_format_path(key)}: is not the key of {_format_path(certificate)};"
+            " name the two that belong"
+        )
     from cryptography import x509
 
     try:
         x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError):
-        return f"{_shown(certificate)}: is no certificate in PEM form; is it the right file?"
+        return f"{_format_path(certificate)}: is no certificate in PEM form; is it the right file?"
     return (
-        f"{_shown(key)}: can't be used with {_shown(certificate)}: is it the key, in PEM form and"
-        f" without a password? ({_words(error)})"
+        f"{_format_path(key)}: can't be used with {_format_path(certificate)}: is it the key, in"
+        " PEM form and"
+        f" without a password? ({_describe_ssl_error(error)})"
     )
 
 
-def _words(error: ssl.SSLError) -> str:
+def _describe_ssl_error(error: ssl.SSLError) -> str:
     return one_line((error.reason or str(error)).lower().replace("_", " "))
 
 
-def _shown(path: Path) -> str:
+def _format_path(path: Path) -> str:
     return one_line(str(path))

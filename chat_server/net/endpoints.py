@@ -44,13 +44,16 @@ def endpoints(config: Config) -> tuple[Endpoint, ...]:
             config.host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:  # a host name can be too odd even to be looked up
-        raise ListenError(_why_not(config.host, config.port, error)) from None
+        raise ListenError(_describe_failure(config.host, config.port, error)) from None
     address = str(where[0])
 
-    def at(port: int, *, encrypted: bool) -> Endpoint:
+    def make_endpoint(port: int, *, encrypted: bool) -> Endpoint:
         return Endpoint(config.host, address, family, port, encrypted)
 
-    plain, tls = at(config.port, encrypted=False), at(config.tls_port, encrypted=True)
+    plain, tls = (
+        make_endpoint(config.port, encrypted=False),
+        make_endpoint(config.tls_port, encrypted=True),
+    )
     if plain.is_public and not config.insecure_plaintext:
         return (tls,)
     if not plain.is_public and not config.tls:
@@ -75,7 +78,7 @@ def bind(endpoint: Endpoint) -> socket.socket:
         bound.bind((endpoint.address, endpoint.port))
     except OSError as error:
         bound.close()
-        raise _refusal(endpoint, error) from None
+        raise _listen_error(endpoint, error) from None
     return bound
 
 
@@ -90,16 +93,16 @@ def listen(endpoint: Endpoint, backlog: int) -> socket.socket:
         listener.listen(backlog)
     except OSError as error:  # somebody else was faster
         listener.close()
-        raise _refusal(endpoint, error) from None
+        raise _listen_error(endpoint, error) from None
     return listener
 
 
-def _refusal(endpoint: Endpoint, error: OSError) -> ListenError:
+def _listen_error(endpoint: Endpoint, error: OSError) -> ListenError:
     option = "--tls-port" if endpoint.encrypted else "--port"
-    return ListenError(_why_not(endpoint.host, endpoint.port, error, option))
+    return ListenError(_describe_failure(endpoint.host, endpoint.port, error, option))
 
 
-def _why_not(host: str, port: int, error: Exception, option: str = "--port") -> str:
+def _describe_failure(host: str, port: int, error: Exception, option: str = "--port") -> str:
     number = error.errno if isinstance(error, OSError) else None
     why = os.strerror(number) if number and number > 0 else str(error)
     return one_line(

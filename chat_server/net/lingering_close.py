@@ -11,63 +11,65 @@ from typing import Final
 from chat_server.wire.protocol import encode_error
 from chat_server.wire.stream import READ_SIZE
 
-_MOST: Final = 32
+_MAX_LINGERING: Final = 32
 """Refused connections that may linger at once, out of the files kept back from clients; beyond,
 one is closed as it is."""
 
 
-class Refusals:
+class LingeringCloser:
     """Refused connections that linger. They have no thread: the acceptor's alone calls this."""
 
     def __init__(self, selector: selectors.BaseSelector, linger_seconds: float) -> None:
         """`selector`: the acceptor's own, in which the refused sockets wait, too."""
         self._selector = selector
         self._linger_seconds = linger_seconds
-        self._until: dict[socket.socket, float] = {}
+        self._deadlines: dict[socket.socket, float] = {}
 
-    def refuse(self, connected: socket.socket, why: str) -> None:
+    def reject(self, connected: socket.socket, text: str) -> None:
         """Say why, as an error line, and let the connection end."""
         connected.setblocking(False)
         try:
             # A fresh socket's buffer takes one line whole.
-            connected.send(encode_error(why))
+            connected.send(encode_error(text))
             connected.shutdown(socket.SHUT_WR)
         except OSError:
             connected.close()
             return
-        if len(self._until) >= _MOST:
+        if len(self._deadlines) >= _MAX_LINGERING:
             connected.close()
             return
-        self._until[connected] = time.monotonic() + self._linger_seconds
+        self._deadlines[connected] = time.monotonic() + self._linger_seconds
         self._selector.register(connected, selectors.EVENT_READ)
 
-    def read_away(self, refused: socket.socket) -> None:
+    def discard_input(self, rejected: socket.socket) -> None:
         """Throw away what a refused client sent: unread, it would turn the close into a reset."""
         try:
-            if refused.recv(READ_SIZE):
+            if rejected.recv(READ_SIZE):
                 return
         except BlockingIOError:
             return
         except OSError:
             pass
-        self._close(refused)
+        self._close(rejected)
 
     def seconds_left(self) -> float:
         """Until the next one has lingered long enough; infinite where there is none."""
-        return max(0.0, min(self._until.values()) - time.monotonic()) if self._until else inf
+        return (
+            max(0.0, min(self._deadlines.values()) - time.monotonic()) if self._deadlines else inf
+        )
 
     def close_overdue(self) -> None:
         """Close those that have lingered long enough."""
         now = time.monotonic()
-        for refused in [held for held, until in self._until.items() if until <= now]:
+        for refused in [held for held, until in self._deadlines.items() if until <= now]:
             self._close(refused)
 
     def close_all(self) -> None:
         """Close every one that is left."""
-        for refused in list(self._until):
+        for refused in list(self._deadlines):
             self._close(refused)
 
-    def _close(self, refused: socket.socket) -> None:
-        del self._until[refused]
-        self._selector.unregister(refused)
-        refused.close()
+    def _close(self, rejected: socket.socket) -> None:
+        del self._deadlines[rejected]
+        self._selector.unregister(rejected)
+        rejected.close()

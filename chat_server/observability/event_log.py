@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from typing import Final, TextIO
 
 from chat_server.escape import one_line, printable, quoted
-from chat_server.observability.log_format import Level
+from chat_server.observability.log_format import LogLevel
 from chat_server.observability.log_writer import LogWriter
 
-_MOST_NAMES: Final = 8
+_MAX_NAMES: Final = 8
 """Names in one line; of a class behind one address that was banned, for example."""
 
 
@@ -36,7 +36,7 @@ class EventLog:
         """How often each event has happened, by its name, whether or not its level is logged."""
         return self._writer.counts()
 
-    def running(self, host: str, port: int, *, encrypted: bool) -> None:
+    def listening(self, host: str, port: int, *, encrypted: bool) -> None:
         """The server listens."""
         where = f"[{host}]" if ":" in host else host
         how = ", TLS" if encrypted else ""
@@ -49,7 +49,7 @@ class EventLog:
             encrypted=encrypted,
         )
 
-    def plaintext_is_public(self) -> None:
+    def plaintext_public(self) -> None:
         """Passwords and messages go over a network in plain text, as was asked for."""
         self._write(
             "!",
@@ -58,7 +58,7 @@ class EventLog:
             " every message",
         )
 
-    def certificate(self, fingerprint: str) -> None:
+    def key_fingerprint(self, fingerprint: str) -> None:
         """By which key clients know this server."""
         self._write(
             "*",
@@ -89,10 +89,10 @@ class EventLog:
             "certificate_broken",
             f"Certificate stays as it was: {one_line(why)}",
             why=why,
-            level=Level.ERROR,
+            level=LogLevel.ERROR,
         )
 
-    def metrics_running(self, port: int) -> None:
+    def metrics_listening(self, port: int) -> None:
         """The numbers can be asked for."""
         self._write(
             "*", "metrics_listening", f"Metrics on http://127.0.0.1:{port}/metrics", port=port
@@ -146,7 +146,7 @@ class EventLog:
         """A login succeeded."""
         self._write("+", "authenticated", f"User {quoted(user)} authenticated", user=user)
 
-    def failed_login(self, user: str, address: str) -> None:
+    def login_failed(self, user: str, address: str) -> None:
         """Unknown user or wrong password."""
         self._write(
             "!",
@@ -156,7 +156,7 @@ class EventLog:
             address=address,
         )
 
-    def throttled_login(self, user: str, address: str) -> None:
+    def login_throttled(self, user: str, address: str) -> None:
         """A login was refused unseen, after too many failures from its address."""
         self._write(
             "!",
@@ -172,21 +172,21 @@ class EventLog:
             "-", "login_timed_out", f"Login timed out for {printable(address)}", address=address
         )
 
-    def invalid_login(self, address: str) -> None:
+    def login_invalid(self, address: str) -> None:
         """The first line was no LOGIN. It is not shown: it may hold a password."""
         self._write(
             "!",
             "login_invalid",
             f"Invalid login format from {printable(address)}",
             address=address,
-            level=Level.INFO,
+            level=LogLevel.INFO,
         )
 
     def disconnected(self, user: str) -> None:
         """A session ended."""
         self._write("-", "disconnected", f"User {quoted(user)} disconnected", user=user)
 
-    def connection_closed(self, address: str) -> None:
+    def closed_before_login(self, address: str) -> None:
         """A client went that had never logged in."""
         self._write(
             "-",
@@ -195,19 +195,19 @@ class EventLog:
             address=address,
         )
 
-    def cut_slow_reader(self, client: str) -> None:
+    def slow_reader_cut(self, client: str) -> None:
         """A client was cut because it did not read. `client`: its user, or else its address."""
         self._write(
             "!", "slow_reader_cut", f"Cut {quoted(client)}: it reads too slowly", client=client
         )
 
-    def removed(self, user: str) -> None:
+    def account_removed(self, user: str) -> None:
         """A session was ended because its account is gone from the users file."""
         self._write(
             "-", "account_removed", f"User {quoted(user)} logged out: account removed", user=user
         )
 
-    def disabled(self, user: str) -> None:
+    def account_disabled(self, user: str) -> None:
         """A session was ended because its account was disabled."""
         self._write(
             "-", "account_disabled", f"User {quoted(user)} logged out: account disabled", user=user
@@ -217,7 +217,7 @@ class EventLog:
         """A user gave the own account another password."""
         self._write("*", "password_changed", f"User {quoted(user)} changed the password", user=user)
 
-    def failed_password_change(self, user: str, host: str) -> None:
+    def password_change_failed(self, user: str, host: str) -> None:
         """The old password was wrong. `host`: where the client comes from, without the port."""
         self._write(
             "!",
@@ -227,7 +227,7 @@ class EventLog:
             host=host,
         )
 
-    def throttled_password_change(self, user: str, host: str) -> None:
+    def password_change_throttled(self, user: str, host: str) -> None:
         """A password change was refused unseen, after too many failures from its address."""
         self._write(
             "!",
@@ -245,7 +245,7 @@ class EventLog:
             f"Password of {quoted(user)} stays as it was: {one_line(why)}",
             user=user,
             why=why,
-            level=Level.ERROR,
+            level=LogLevel.ERROR,
         )
 
     def cost_raised(self, user: str, cost: int) -> None:
@@ -285,7 +285,7 @@ class EventLog:
             "users_broken",
             f"Accounts stay as they were: {one_line(why)}",
             why=why,
-            level=Level.ERROR,
+            level=LogLevel.ERROR,
         )
 
     def accept_failed(self, why: str) -> None:
@@ -295,7 +295,7 @@ class EventLog:
             "accept_failed",
             f"Can't accept a connection: {one_line(why)}",
             why=why,
-            level=Level.ERROR,
+            level=LogLevel.ERROR,
         )
 
     def thread_failed(self, why: str) -> None:
@@ -305,7 +305,7 @@ class EventLog:
             "thread_failed",
             f"Can't start a thread for a client: {one_line(why)}",
             why=why,
-            level=Level.ERROR,
+            level=LogLevel.ERROR,
         )
 
     # Operators
@@ -314,7 +314,7 @@ class EventLog:
         """Something that should not happen: one line, and the traceback at level debug."""
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         trace: list[str] = []
-        if self._writer.shows(Level.DEBUG):
+        if self._writer.is_enabled(LogLevel.DEBUG):
             for chunk in traceback.format_exception(error):
                 trace += chunk.rstrip("\n").split("\n")
         self._write(
@@ -324,7 +324,7 @@ class EventLog:
             details=trace,
             where=where,
             error=what,
-            level=Level.ERROR,
+            level=LogLevel.ERROR,
             **({"traceback": trace} if trace else {}),
         )
 
@@ -364,8 +364,8 @@ class EventLog:
         `logged_out`: whose sessions that ended.
         """
         how_long = "until the server stops" if minutes is None else f"for {minutes} min"
-        names = ", ".join(map(quoted, logged_out[:_MOST_NAMES]))
-        more = len(logged_out) - _MOST_NAMES
+        names = ", ".join(map(quoted, logged_out[:_MAX_NAMES]))
+        more = len(logged_out) - _MAX_NAMES
         ended = f"; logged out: {names}" if logged_out else ""
         ended += f" and {more} more" if more > 0 else ""
         self._write(
@@ -398,7 +398,7 @@ class EventLog:
             text=text,
         )
 
-    def banned_login(self, user: str, address: str) -> None:
+    def login_banned(self, user: str, address: str) -> None:
         """A login was refused: the account, after its right password, or the address is banned."""
         self._write(
             "!",

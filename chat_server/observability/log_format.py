@@ -18,19 +18,19 @@ from chat_server.escape import one_line
 FORMATS: Final = ("text", "json")
 """The names of the forms."""
 
-LONGEST_FIELD: Final = 256
+MAX_FIELD_LENGTH: Final = 256
 """A text in a field of a JSON line is cut after so many characters; `...` marks the cut."""
 
-LONGEST_MESSAGE: Final = 1024
+MAX_MESSAGE_LENGTH: Final = 1024
 """The same for the sentence of a JSON line, where every character may take six."""
 
-MOST_LINES: Final = 256
+MAX_DETAIL_LINES: Final = 256
 """A list in a field keeps so many texts, the last ones: those of a traceback that matter most."""
 
 FieldValue = str | int | float | Sequence[str] | None
 
 
-class Level(IntEnum):
+class LogLevel(IntEnum):
     """How much an event matters, as in `logging`."""
 
     DEBUG = 10
@@ -40,12 +40,12 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LogEvent:
     """Something that happened, ready to be written in either form."""
 
-    at: datetime
+    timestamp: datetime
     """With its offset from UTC."""
-    level: Level
+    level: LogLevel
     mark: str
     """One character that the eye finds in a text line: `*`, `+`, `-` or `!`."""
     name: str
@@ -58,35 +58,35 @@ class Event:
     """Further lines below the text line, a traceback for example."""
 
 
-def as_text(event: Event) -> list[str]:
+def as_text(event: LogEvent) -> list[str]:
     """The lines of an event for eyes, each with its LF: the first, and indented details."""
-    stamp = event.at.strftime("%Y-%m-%d %H:%M:%S")
+    stamp = event.timestamp.strftime("%Y-%m-%d %H:%M:%S")
     return [
         f"{stamp} [{event.mark}] {event.message}\n",
         *(f"    {one_line(line)}\n" for line in event.details),
     ]
 
 
-def as_json(event: Event) -> list[str]:
+def as_json(event: LogEvent) -> list[str]:
     """The one line of an event for programs, with its LF: an object, the same names first."""
     held: dict[str, FieldValue] = {
-        "time": event.at.isoformat(timespec="milliseconds"),
+        "time": event.timestamp.isoformat(timespec="milliseconds"),
         "level": event.level.name.lower(),
         "event": event.name,
-        "message": _cut(event.message, LONGEST_MESSAGE),
+        "message": _truncate_value(event.message, MAX_MESSAGE_LENGTH),
     }
-    held.update((name, _cut(value)) for name, value in event.fields.items())
+    held.update((name, _truncate_value(value)) for name, value in event.fields.items())
     # JSON leaves DEL as it is, and a terminal obeys that one, too.
     return [json.dumps(held).replace("\x7f", "\\u007f") + "\n"]
 
 
-def _cut(value: FieldValue, longest: int = LONGEST_FIELD) -> FieldValue:
+def _truncate_value(value: FieldValue, max_length: int = MAX_FIELD_LENGTH) -> FieldValue:
     if isinstance(value, str):
-        return _shortened(value, longest)
+        return _truncate(value, max_length)
     if isinstance(value, Sequence):
-        return [_shortened(line, longest) for line in value[-MOST_LINES:]]
+        return [_truncate(line, max_length) for line in value[-MAX_DETAIL_LINES:]]
     return value
 
 
-def _shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[:longest] + "..."
+def _truncate(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else text[:max_length] + "..."

@@ -10,12 +10,12 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, TextIO
 
-from chat_server.observability.log_format import Event, FieldValue, Level, as_json, as_text
+from chat_server.observability.log_format import FieldValue, LogEvent, LogLevel, as_json, as_text
 
-_PATIENCE_MS: Final = 50
+_WRITE_TIMEOUT_MS: Final = 50
 """How long the first line waits for a log that takes nothing; the next ones do not."""
 
-LEVELS: Final = tuple(level.name.lower() for level in Level)
+LEVELS: Final = tuple(level.name.lower() for level in LogLevel)
 """The names of the levels, from the one that says most to the one that says least."""
 
 
@@ -25,15 +25,15 @@ class LogWriter:
     def __init__(self, stream: TextIO | None, level: str, form: str) -> None:
         """`stream`: None for no log at all; `level`: one of `LEVELS`; `form`: one of `FORMATS`."""
         self._stream = stream
-        self._level = Level[level.upper()]
-        self._lines_of = as_json if form == "json" else as_text
+        self._level = LogLevel[level.upper()]
+        self._format = as_json if form == "json" else as_text
         self._lock = threading.Lock()
-        self._lost = 0
+        self._lost_lines = 0
         """Lines that were not written since the last one that was."""
         self._count_lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
-    def shows(self, level: Level) -> bool:
+    def is_enabled(self, level: LogLevel) -> bool:
         """Whether events of this level are written."""
         return level >= self._level
 
@@ -49,7 +49,7 @@ class LogWriter:
         message: str,
         /,
         *,
-        level: Level | None = None,
+        level: LogLevel | None = None,
         details: Sequence[str] = (),
         **fields: FieldValue,
     ) -> None:
@@ -60,27 +60,27 @@ class LogWriter:
         and info for any other. `details`: lines below a text line.
         """
         if level is None:
-            level = Level.WARNING if mark == "!" else Level.INFO
+            level = LogLevel.WARNING if mark == "!" else LogLevel.INFO
         with self._count_lock:
             self._counts[name] += 1
-        if self._stream is None or not self.shows(level):
+        if self._stream is None or not self.is_enabled(level):
             return
         now = datetime.now().astimezone()
-        texts = self._lines_of(Event(now, level, mark, name, message, fields, details))
+        texts = self._format(LogEvent(now, level, mark, name, message, fields, details))
         with self._lock:
-            if self._lost and self._takes_more():
-                texts = self._lines_of(_lost(now, self._lost)) + texts
-                self._lost = 0
+            if self._lost_lines and self._is_writable():
+                texts = self._format(_lines_lost_event(now, self._lost_lines)) + texts
+                self._lost_lines = 0
             for text in texts:
-                if not self._takes_more():
-                    self._lost += 1
+                if not self._is_writable():
+                    self._lost_lines += 1
                     continue
                 # Closed, a full disk, an encoding that can't: the chat goes on.
                 with suppress(OSError, ValueError):
                     self._stream.write(text)
                     self._stream.flush()
 
-    def _takes_more(self) -> bool:
+    def _is_writable(self) -> bool:
         """Whether a line can be written without blocking the chat. Holds the lock.
 
         A pipe that nobody reads, a terminal that was stopped: waited for once, and then no more
@@ -92,9 +92,9 @@ class LogWriter:
             return True
         poller = select.poll()
         poller.register(number, select.POLLOUT)
-        return bool(poller.poll(0 if self._lost else _PATIENCE_MS))
+        return bool(poller.poll(0 if self._lost_lines else _WRITE_TIMEOUT_MS))
 
 
-def _lost(now: datetime, count: int) -> Event:
+def _lines_lost_event(now: datetime, count: int) -> LogEvent:
     message = f"{count} log lines were lost: nobody took them"
-    return Event(now, Level.WARNING, "!", "log_lines_lost", message, {"count": count})
+    return LogEvent(now, LogLevel.WARNING, "!", "log_lines_lost", message, {"count": count})

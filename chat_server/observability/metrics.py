@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, ge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from chat_server.observability.snapshot import Measurement
+from chat_server.observability.snapshot import MetricsSnapshot
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """What `Metrics.text` is: the form that every version of Prometheus reads."""
@@ -53,11 +53,11 @@ _EVENTS: Final = {
 class Metrics:
     """The registry of one server. `text` may be called from any thread."""
 
-    def __init__(self, measure: Callable[[], Measurement], most_clients: int) -> None:
+    def __init__(self, measure: Callable[[], MetricsSnapshot], max_clients: int) -> None:
         """`measure` gives the numbers of the moment; `most_clients`: the limit of connections."""
         self._registry = CollectorRegistry()
-        self._registry.register(_Server(measure, most_clients))
-        self._registry.register(ProcessNumbers(registry=None))
+        self._registry.register(_ServerCollector(measure, max_clients))
+        self._registry.register(ProcessMetrics(registry=None))
         fan_out = Histogram(
             "lobby_fanout_seconds",
             "Seconds that one round of sending took: all that was queued, to all its receivers.",
@@ -71,12 +71,12 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Server(Collector):
+class _ServerCollector(Collector):
     """Reads the server when the registry asks."""
 
-    def __init__(self, measure: Callable[[], Measurement], most_clients: int) -> None:
+    def __init__(self, measure: Callable[[], MetricsSnapshot], max_clients: int) -> None:
         self._measure = measure
-        self._most_clients = most_clients
+        self._max_clients = max_clients
         self._started = time.time()
 
     def collect(self) -> Iterator[Metric]:
@@ -89,13 +89,13 @@ class _Server(Collector):
         for name, (event, meaning) in _EVENTS.items():
             yield CounterMetricFamily(name, meaning, now.events.get(event, 0))
         yield _labelled(
-            "lobby_connections_refused_total", "Sent away at the door.", "reason", now.refusals
+            "lobby_connections_refused_total", "Sent away at the door.", "reason", now.rejections
         )
         yield _labelled(
             "lobby_events_total", "Events, also those that were not logged.", "event", now.events
         )
         yield GaugeMetricFamily(
-            "lobby_connections_limit", "Connections at most.", self._most_clients
+            "lobby_connections_limit", "Connections at most.", self._max_clients
         )
         yield GaugeMetricFamily(
             "lobby_start_time_seconds", "When it started, since the epoch.", self._started
@@ -104,7 +104,7 @@ class _Server(Collector):
         yield InfoMetricFamily("lobby_build", "What runs here.", versions)
 
 
-class ProcessNumbers(ProcessCollector):
+class ProcessMetrics(ProcessCollector):
     """The library's `process_*`, also where /proc shows nothing but processes.
 
     So it does in a service with `ProcSubset=pid`: the library looks for the time of the boot in

@@ -23,16 +23,16 @@ from chat_server.observability.metrics import CONTENT_TYPE
 HOST: Final = "127.0.0.1"
 """The numbers tell who is busy and when: they are not for the network."""
 
-_MOST_REQUESTS: Final = 8
+_MAX_REQUESTS: Final = 8
 """At once; more are closed unread. Prometheus and a health check need two."""
 
-_SECONDS: Final = 10.0
+_REQUEST_TIMEOUT: Final = 10.0
 """For a request in all, from its connection to its last byte."""
 
 _POLL_SECONDS: Final = 0.5
 """How often overdue requests are looked for; and the longest wait of `stop`."""
 
-_OWN_NAMES: Final = {HOST, "localhost", "[::1]"}
+_ALLOWED_HOSTS: Final = {HOST, "localhost", "[::1]"}
 """Hosts that a request may name. A web page that has its own name point at this machine, to read
 the numbers through somebody's browser, names another (DNS rebinding)."""
 
@@ -44,16 +44,16 @@ class MetricsServer:
         self,
         port: int,
         text: Callable[[], bytes],
-        trouble: Callable[[], str | None],
+        health_problem: Callable[[], str | None],
         log: EventLog,
     ) -> None:
-        """Take the port; 0: any. `text` and `trouble` are asked in the requests' threads.
+        """Take the port; 0: any. `text` and `health_problem` are asked in the requests' threads.
 
         Raises `OSError` where the port can't be had.
         """
-        self._server = _Server((HOST, port), _Request)
+        self._server = _HttpServer((HOST, port), _RequestHandler)
         self._server.text = text
-        self._server.trouble = trouble
+        self._server.health_problem = health_problem
         self._server.log = log
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="metrics", daemon=True
@@ -74,18 +74,18 @@ class MetricsServer:
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
-        self._server.break_off(age=0.0)
+        self._server.close_older_than(age=0.0)
         self._server.server_close()
 
 
-class _Server(ThreadingMixIn, TCPServer):
+class _HttpServer(ThreadingMixIn, TCPServer):
     """Not `http.server.HTTPServer`: that asks the resolver for a name, which may take its time."""
 
     allow_reuse_address = True
     daemon_threads = False  # so that server_close waits for them
     request_queue_size = 16
     text: Callable[[], bytes]
-    trouble: Callable[[], str | None]
+    health_problem: Callable[[], str | None]
     log: EventLog
 
     def __init__(self, *arguments: Any) -> None:
@@ -96,7 +96,7 @@ class _Server(ThreadingMixIn, TCPServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         with self._open_lock:
-            return len(self._open) < _MOST_REQUESTS
+            return len(self._open) < _MAX_REQUESTS
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:
@@ -111,9 +111,9 @@ class _Server(ThreadingMixIn, TCPServer):
     def service_actions(self) -> None:
         """Called by `serve_forever` after each request and every `_POLL_SECONDS`."""
         super().service_actions()
-        self.break_off(age=_SECONDS)
+        self.close_older_than(age=_REQUEST_TIMEOUT)
 
-    def break_off(self, age: float) -> None:
+    def close_older_than(self, age: float) -> None:
         """End the connections that are as old as `age` in seconds; their threads then end."""
         now = time.monotonic()
         with self._open_lock:  # held: a request is closed only after it was taken out
@@ -129,9 +129,9 @@ class _Server(ThreadingMixIn, TCPServer):
             self.log.unexpected(error, "the metrics")
 
 
-class _Request(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = _SECONDS
+class _RequestHandler(BaseHTTPRequestHandler):
+    server: _HttpServer
+    timeout = _REQUEST_TIMEOUT
     server_version = "Lobby"
     sys_version = ""
     error_content_type = "text/plain; charset=utf-8"
@@ -140,17 +140,17 @@ class _Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one of the two paths."""
         host = self.headers.get("Host", HOST)
-        if host.rpartition(":")[0] not in _OWN_NAMES and host not in _OWN_NAMES:
+        if host.rpartition(":")[0] not in _ALLOWED_HOSTS and host not in _ALLOWED_HOSTS:
             self.send_error(HTTPStatus.FORBIDDEN, "Ask for 127.0.0.1 or localhost")
             return
         match self.path.partition("?")[0]:
             case "/metrics":
-                self._answer(HTTPStatus.OK, CONTENT_TYPE, self.server.text())
+                self._respond(HTTPStatus.OK, CONTENT_TYPE, self.server.text())
             case "/healthz":
-                trouble = self.server.trouble()
+                trouble = self.server.health_problem()
                 status = HTTPStatus.OK if trouble is None else HTTPStatus.SERVICE_UNAVAILABLE
                 body = f"{trouble or 'ok'}\n".encode()
-                self._answer(status, "text/plain; charset=utf-8", body)
+                self._respond(status, "text/plain; charset=utf-8", body)
             case _:
                 self.send_error(HTTPStatus.NOT_FOUND, "There are /metrics and /healthz")
 
@@ -159,7 +159,7 @@ class _Request(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:
         """Nothing: a look every few seconds would drown what matters."""
 
-    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+    def _respond(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

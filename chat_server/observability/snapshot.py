@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class MetricsSnapshot:
     """The numbers of one moment. Those that count something have counted since the start."""
 
     sessions: int
@@ -27,5 +27,5 @@ class Measurement:
     """Logins that wait for their turn to be hashed."""
     events: Mapping[str, int]
     """How often each event of the log happened, by its name."""
-    refusals: Mapping[str, int]
+    rejections: Mapping[str, int]
     """Connections sent away at the door, by the reason."""

@@ -18,16 +18,16 @@ CLIENT_LINE_LIMIT: Final = 4096
 SERVER_LINE_LIMIT: Final = 4352
 """Longest line a server sends, in bytes with its LF: a client's line, a time and a name."""
 
-CLIENT_ACCEPTS: Final = 65536
+CLIENT_RECEIVE_LIMIT: Final = 65536
 """Longest line a client takes from any server, in bytes with its LF."""
 
 LIST_LINE_LIMIT: Final = 1000
 """A list goes on over another line above this many bytes, without the LF."""
 
-NAME_LENGTH: Final = 32
+MAX_NAME_LENGTH: Final = 32
 """Most code points in a name of a user or a room, after NFC (section 3)."""
 
-ECHO_LENGTH: Final = 64
+MAX_ECHO_LENGTH: Final = 64
 """A name or command word that is echoed is cut after this many characters."""
 
 EVERYONE: Final = "*"
@@ -51,11 +51,11 @@ _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-_NO_ONES_NAMES: Final = frozenset({"none", "server", "error"})
+_RESERVED_NAMES: Final = frozenset({"none", "server", "error"})
 
 _CLOCK = r"\d\d:\d\d:\d\d"
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
-_SPOKEN: Final = re.compile(
+_MESSAGE_PATTERN: Final = re.compile(
     rf"\[(?:(?P<clock>{_CLOCK})|(?P<instant>{_INSTANT}))\] "
     r"(?:\* (?P<actor>[^ ]+) (?P<deed>.*)"
     r"|(?P<sender>[^ :]+) -> (?P<recipient>[^ :]+): (?P<secret>.*)"
@@ -64,7 +64,7 @@ _SPOKEN: Final = re.compile(
 )
 
 
-class LineTooLong(ValueError):  # noqa: N818  (it names the line, and whose fault it is)
+class LineTooLongError(ValueError):
     """A line that `CLIENT_LINE_LIMIT` does not admit; `size` is its length in bytes with the LF."""
 
     def __init__(self, size: int) -> None:
@@ -72,11 +72,11 @@ class LineTooLong(ValueError):  # noqa: N818  (it names the line, and whose faul
         self.size = size
 
 
-class Oversize:
+class OversizeLine:
     """The type of `OVERSIZE`, which stands in the place of a line that was too long."""
 
 
-OVERSIZE: Final = Oversize()
+OVERSIZE: Final = OversizeLine()
 
 
 class LineBuffer:
@@ -85,15 +85,15 @@ class LineBuffer:
     Holds at most `limit` bytes between two calls. Used by the one thread that reads the stream.
     """
 
-    __slots__ = ("_longest", "_partial", "_skipping")
+    __slots__ = ("_limit", "_partial", "_skipping")
 
     def __init__(self, limit: int) -> None:
         """`limit`: the longest line in bytes, with its LF."""
-        self._longest = limit - 1
+        self._limit = limit - 1
         self._partial = b""
         self._skipping = False
 
-    def feed(self, data: bytes) -> list[bytes | Oversize]:
+    def feed(self, data: bytes) -> list[bytes | OversizeLine]:
         """Take what came and return the lines that it completes, without their LF.
 
         `OVERSIZE` stands for a line over the limit: once a line, as soon as the limit is passed;
@@ -105,11 +105,11 @@ class LineBuffer:
                 return []
             data = data[end + 1 :]
             self._skipping = False
-        lines: list[bytes | Oversize] = []
+        lines: list[bytes | OversizeLine] = []
         lines += (self._partial + data).split(b"\n")
         rest = lines.pop()
         assert isinstance(rest, bytes)
-        longest = self._longest
+        longest = self._limit
         for index, line in enumerate(lines):
             if len(line) > longest:  # type: ignore[arg-type]  # only bytes so far
                 lines[index] = OVERSIZE
@@ -153,7 +153,7 @@ def published_form(text: str) -> str:
 
 def echoed(word: str) -> str:
     """A name or command word as it may stand in an answer: cleaned, cut after 64 characters."""
-    return clean(word)[:ECHO_LENGTH]
+    return clean(word)[:MAX_ECHO_LENGTH]
 
 
 def canonical_name(text: str) -> str | None:
@@ -162,17 +162,19 @@ def canonical_name(text: str) -> str | None:
     A name is 1 to 32 letters, marks, digits, `_`, `-` or `.` of any script; `none`, `server` and
     `error` are nobody's in any case (section 3).
     """
-    if len(text) > 8 * NAME_LENGTH:  # no 33 code points of NFC come from so many: spare the work
+    if (
+        len(text) > 8 * MAX_NAME_LENGTH
+    ):  # no 33 code points of NFC come from so many: spare the work
         return None
     name = unicodedata.normalize("NFC", text)
-    if not 1 <= len(name) <= NAME_LENGTH or name.casefold() in _NO_ONES_NAMES:
+    if not 1 <= len(name) <= MAX_NAME_LENGTH or name.casefold() in _RESERVED_NAMES:
         return None
     if name.isascii() and name.isalnum():
         return name
-    return name if all(map(_may_stand_in_a_name, name)) else None
+    return name if all(map(_is_name_character, name)) else None
 
 
-def _may_stand_in_a_name(character: str) -> bool:
+def _is_name_character(character: str) -> bool:
     if character in "_-.":
         return True
     category = unicodedata.category(character)
@@ -197,18 +199,18 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextLine:
     """A line that its sender wants published, before cleaning."""
 
     text: str
 
 
-def words(line: str) -> list[str]:
+def split_words(line: str) -> list[str]:
     """The words of a line: separated by spaces (U+0020) alone, however many."""
     return [word for word in line.split(" ") if word]
 
 
-def parse_client_line(line: str) -> Command | Text | None:
+def parse_client_line(line: str) -> Command | TextLine | None:
     """What a decoded line asks for; None for a line of nothing but white space.
 
     Only a `/` as the very first character makes a command; `//text` is the text `/text`.
@@ -216,25 +218,25 @@ def parse_client_line(line: str) -> Command | Text | None:
     if not line:
         return None
     if line[0] != "/":
-        return Text(line)
+        return TextLine(line)
     if line.startswith("//"):
-        return Text(line[1:])
-    first, *rest = words(line)
+        return TextLine(line[1:])
+    first, *rest = split_words(line)
     return Command(first, tuple(rest), line)
 
 
 def encode_line(line: str) -> bytes:
-    """A client's line with its LF. Raises `LineTooLong` above `CLIENT_LINE_LIMIT` bytes."""
+    """A client's line with its LF. Raises `LineTooLongError` above `CLIENT_LINE_LIMIT` bytes."""
     data = line.encode("utf-8", "replace") + b"\n"
     if len(data) > CLIENT_LINE_LIMIT:
-        raise LineTooLong(len(data))
+        raise LineTooLongError(len(data))
     return data
 
 
 def encode_message(text: str) -> bytes:
     """The client's line that publishes `text`: a `/` at its start is doubled.
 
-    Raises `LineTooLong` above `CLIENT_LINE_LIMIT` bytes.
+    Raises `LineTooLongError` above `CLIENT_LINE_LIMIT` bytes.
     """
     return encode_line("/" + text if text.startswith("/") else text)
 
@@ -258,10 +260,10 @@ def encode_live_messages(clock: str, author: str, texts: Sequence[str]) -> bytes
     return (head + f"\n{head}".join(texts) + "\n").encode()
 
 
-def encode_actions(clock: str, author: str, deeds: Sequence[str]) -> bytes:
+def encode_actions(clock: str, author: str, actions: Sequence[str]) -> bytes:
     """The lines of what one author did within one second; see `encode_live_messages`."""
     head = f"[{clock}] * {author} "
-    return (head + f"\n{head}".join(deeds) + "\n").encode()
+    return (head + f"\n{head}".join(actions) + "\n").encode()
 
 
 def encode_private(clock: str, author: str, recipient: str, text: str) -> bytes:
@@ -277,7 +279,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ErrorReply:
     """`[ERROR] <text>`."""
 
     text: str
@@ -304,7 +306,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Private:
+class PrivateMessage:
     """Words from one to one (section 4): `<author> -> <recipient>: <text>`."""
 
     time: str
@@ -315,13 +317,13 @@ class Private:
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownLine:
     """A line of no kind that this page knows; shown as it is."""
 
     text: str
 
 
-ServerLine = Reply | Failure | Message | Action | Private | Unknown
+ServerLine = Reply | ErrorReply | Message | Action | PrivateMessage | UnknownLine
 
 
 def parse_server_line(line: str) -> ServerLine:
@@ -329,14 +331,14 @@ def parse_server_line(line: str) -> ServerLine:
     if line.startswith(REPLY_MARK):
         return Reply(line[len(REPLY_MARK) :])
     if line.startswith(ERROR_MARK):
-        return Failure(line[len(ERROR_MARK) :])
-    match = _SPOKEN.fullmatch(line)
+        return ErrorReply(line[len(ERROR_MARK) :])
+    match = _MESSAGE_PATTERN.fullmatch(line)
     if match is None:
-        return Unknown(line)
+        return UnknownLine(line)
     past = match["instant"] is not None
     time = match["instant"] if past else match["clock"]
     if match["actor"] is not None:
         return Action(time, match["actor"], match["deed"], past)
     if match["sender"] is not None:
-        return Private(time, match["sender"], match["recipient"], match["secret"], past)
+        return PrivateMessage(time, match["sender"], match["recipient"], match["secret"], past)
     return Message(time, match["author"], match["text"], past)

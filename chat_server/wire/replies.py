@@ -23,7 +23,7 @@ LOGGED_OUT_ACCOUNT_DISABLED: Final = "Logged out: this account was disabled"
 PASSWORD_CHANGED: Final = "Password changed"
 SHUTTING_DOWN: Final = "Server is shutting down"
 GOODBYE: Final = "Goodbye"
-WELCOME_OF_OLD: Final = "Welcome to the chat server"
+LEGACY_WELCOME: Final = "Welcome to the chat server"
 """What the first servers say before the login prompt (section 6)."""
 
 # Errors: after "[ERROR] ".
@@ -37,20 +37,20 @@ ACCOUNTS_BUSY: Final = "Password not changed: the accounts are being changed; tr
 LOGIN_TIMED_OUT: Final = "Login timed out"
 TOO_MANY_CONNECTIONS: Final = "Too many connections from your address; try again later"
 SERVER_FULL: Final = "Server is full; try again later"
-SPEAKS_TLS: Final = "This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"
-SPEAKS_PLAIN_TEXT: Final = "This port speaks plain text: TLS has a port of its own"
+TLS_ONLY: Final = "This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"
+PLAINTEXT_ONLY: Final = "This port speaks plain text: TLS has a port of its own"
 LINE_TOO_LONG: Final = f"Line too long (limit {CLIENT_LINE_LIMIT} bytes)"
 LINE_CUT_SHORT: Final = "Last line was cut short, and not taken: end a line with LF"
 """Inside TLS an end that nobody announced may be somebody else's doing."""
 LINE_NOT_UTF8: Final = "Line is not valid UTF-8"
-CANNOT_SUBSCRIBE_OF_OLD: Final = "Cannot subscribe (user offline or different room)"
+LEGACY_CANNOT_SUBSCRIBE: Final = "Cannot subscribe (user offline or different room)"
 """How the first servers refuse a subscription (section 6)."""
 
 BANNED_ACCOUNT: Final = "This account is banned"
 BANNED_ADDRESS: Final = "Your address is banned"
-LONGEST_BAN: Final = 525_600
+MAX_BAN_MINUTES: Final = 525_600
 """Most minutes of a `/ban`: a year."""
-BAD_MINUTES: Final = f"Minutes are a whole number from 1 to {LONGEST_BAN}"
+BAD_MINUTES: Final = f"Minutes are a whole number from 1 to {MAX_BAN_MINUTES}"
 TOO_MANY_BANS: Final = "Too many bans; end some with /unban"
 
 _KICKED: Final = "Logged out by an operator"
@@ -87,10 +87,10 @@ def kicked_out(name: str) -> str:
 
 def ban_begun(name: str, minutes: int | None) -> str:
     """The answer to `/ban`; `minutes` is None where the ban ends with the server."""
-    return f"Banned {name} {how_long(minutes)}"
+    return f"Banned {name} {ban_duration(minutes)}"
 
 
-def how_long(minutes: int | None) -> str:
+def ban_duration(minutes: int | None) -> str:
     """For how long somebody is banned, as it is said to both sides."""
     return "until the server stops" if minutes is None else f"for {minutes} min"
 
@@ -110,12 +110,12 @@ def not_banned(name: str) -> str:
     return f"Not banned: {echoed(name)}"
 
 
-def cannot_ban(name: str, why: str) -> str:
+def cannot_ban(name: str, reason: str) -> str:
     """The error for a `/ban` of whom no operator may ban."""
-    return f"Can't ban {echoed(name)}: {why}"
+    return f"Can't ban {echoed(name)}: {reason}"
 
 
-def for_operators(word: str) -> str:
+def operators_only(word: str) -> str:
     """The error for an operator's command from anybody else."""
     return f"Only operators may use {word}"
 
@@ -175,14 +175,14 @@ def presence(on: bool) -> str:
     return f"Presence {'on' if on else 'off'}"
 
 
-def help_line(form: str, help_text: str) -> str:
+def help_line(syntax: str, help_text: str) -> str:
     """One line of the answer to `/help`."""
-    return f"{form} - {help_text}"
+    return f"{syntax} - {help_text}"
 
 
-def usage(form: str) -> str:
+def usage(syntax: str) -> str:
     """The error for a command with a word too few or too many."""
-    return f"Usage: {form}"
+    return f"Usage: {syntax}"
 
 
 def unknown_command(word: str) -> str:

@@ -28,27 +28,27 @@ from typing import Final
 READ_SIZE: Final = 65536
 """Most bytes taken by one read: many lines share one system call and one look at the hub."""
 
-_RECORD: Final = 16384
+_MAX_RECORD: Final = 16384
 """Most bytes of plain text in one TLS record (RFC 8446, section 5.1)."""
 
-_MOST_UNSENT: Final = 64 * 1024
+_MAX_UNSENT: Final = 64 * 1024
 """Bytes that TLS itself may have to say to a peer that reads nothing: answers to new keys, above
 all. Beyond them the peer wants our memory, not our answers."""
 
 _HANDSHAKE, _ALERT = 0x16, 0x15
 """The first byte of what a peer sends that begins with TLS (RFC 8446, section 5.1)."""
 
-_PLAIN_SIZE: Final = 1024
+_MAX_PLAINTEXT: Final = 1024
 """Most bytes that are kept of a plain-text answer to a handshake."""
 
 _DONT_WAIT: Final = socket.MSG_DONTWAIT
 
-_HANG_UP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_HANGUP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _PEER_FINISHED: Final = getattr(select, "POLLRDHUP", select.POLLHUP)
 _LINGER_RESET: Final = struct.pack("ii", 1, 0)
 
 
-class PlainTextAnswer(OSError):  # noqa: N818  (it names what came)
+class PlaintextPeerError(OSError):
     """The peer did not begin with TLS but with `data`, which is all that came, or its start."""
 
     def __init__(self, data: bytes) -> None:
@@ -87,7 +87,7 @@ class Stream:
     def handshake(self, timeout: float) -> None:
         """Make ready what has to be agreed on before the first byte: nothing, in plain text."""
 
-    def speak_plainly(self) -> None:
+    def fall_back_to_plaintext(self) -> None:
         """Go on in plain text, as here in any case."""
 
     def recv(self, timeout: float | None = None) -> bytes:
@@ -116,7 +116,7 @@ class Stream:
 
     def peer_is_gone(self) -> bool:
         """Whether the connection was reset or shut down on both sides; never blocks."""
-        return bool(self._poll(0, 0.0) & _HANG_UP)
+        return bool(self._poll(0, 0.0) & _HANGUP)
 
     def peer_has_finished(self) -> bool:
         """Whether the peer has closed its sending half, or is gone; never blocks."""
@@ -213,22 +213,23 @@ class TlsStream(Stream):
     def handshake(self, timeout: float) -> None:
         """Agree on keys, within `timeout` seconds in all, however the bytes trickle.
 
-        The owning thread, once. Raises `TimeoutError`, `PlainTextAnswer` where the peer speaks no
+        The owning thread, once. Raises `TimeoutError`, `PlaintextPeerError` where the peer speaks
+        no
         TLS, `ssl.SSLError` where the two do not come together, and any other `OSError`.
         """
         deadline = time.monotonic() + timeout
         first = True
         while True:
             with self.lock:
-                agreed = self._shake()
+                agreed = self._step_handshake()
                 flushed = self._flush()
                 if agreed and flushed:
                     self._ready = True
                     return
-            wanted = (0 if agreed else select.POLLIN) | (0 if flushed else select.POLLOUT)
+            events = (0 if agreed else select.POLLIN) | (0 if flushed else select.POLLOUT)
             left = deadline - time.monotonic()
             # Asked apart: to whom never lets the socket run dry, a poll alone would never say no.
-            ready = self._poll(wanted, left) if left > 0 else 0
+            ready = self._poll(events, left) if left > 0 else 0
             if not ready:
                 raise TimeoutError
             if agreed or not ready & ~select.POLLOUT:
@@ -236,7 +237,7 @@ class TlsStream(Stream):
             raw = self._socket.recv(READ_SIZE)
             if first and raw:
                 first = False
-                self._see_that_it_is_tls(raw, deadline)
+                self._check_tls_start(raw, deadline)
             if not raw:
                 raise ConnectionResetError(errno.ECONNRESET, "the peer ended the handshake")
             with self.lock:
@@ -247,7 +248,7 @@ class TlsStream(Stream):
         with self.lock:
             return self._object.getpeercert(binary_form=True)
 
-    def speak_plainly(self) -> None:
+    def fall_back_to_plaintext(self) -> None:
         """Go on without TLS, to tell a peer that speaks none why nothing comes of it.
 
         Only after a handshake that came to nothing; never to say what is not for everybody.
@@ -291,7 +292,7 @@ class TlsStream(Stream):
         taken, self._sealed = self._sealed, 0
         view = memoryview(data)
         while taken < len(view):
-            piece = view[taken : taken + _RECORD]
+            piece = view[taken : taken + _MAX_RECORD]
             self._object.write(piece)
             if not self._flush():
                 self._sealed = len(piece)
@@ -323,7 +324,7 @@ class TlsStream(Stream):
 
     # What follows holds the lock.
 
-    def _shake(self) -> bool:
+    def _step_handshake(self) -> bool:
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
@@ -358,7 +359,7 @@ class TlsStream(Stream):
             # come in still counts; but a peer that takes no answers is not listened to for ever.
             with suppress(OSError):
                 self._flush()
-            if len(self._unsent) > _MOST_UNSENT + _RECORD:
+            if len(self._unsent) > _MAX_UNSENT + _MAX_RECORD:
                 raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
         return b"".join(parts) if parts or ended else None
 
@@ -371,16 +372,16 @@ class TlsStream(Stream):
         self._unsent = self._unsent[super().send_some(self._unsent) :]
         return not self._unsent
 
-    def _see_that_it_is_tls(self, raw: bytes, deadline: float) -> None:
-        """Raise `PlainTextAnswer` with the first line where these first bytes are no TLS."""
+    def _check_tls_start(self, raw: bytes, deadline: float) -> None:
+        """Raise `PlaintextPeerError` with the first line where these first bytes are no TLS."""
         if raw[0] == _HANDSHAKE or (raw[0] == _ALERT and not self._is_server):
             return
-        while b"\n" not in raw and len(raw) < _PLAIN_SIZE:
+        while b"\n" not in raw and len(raw) < _MAX_PLAINTEXT:
             left = min(1.0, deadline - time.monotonic())
             if not self._poll(select.POLLIN, left):
                 break
-            more = self._socket.recv(_PLAIN_SIZE)
+            more = self._socket.recv(_MAX_PLAINTEXT)
             if not more:
                 break
             raw += more
-        raise PlainTextAnswer(raw[:_PLAIN_SIZE])
+        raise PlaintextPeerError(raw[:_MAX_PLAINTEXT])

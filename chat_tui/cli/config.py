@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from chat_tui.config import Configuration, Problem, configuration_path, load
+from chat_tui.config import ConfigProblem, Configuration, configuration_path, load
 from chat_tui.config.example import EXAMPLE
 from chat_tui.config.settings import Settings
 from chat_tui.sanitize import safe_text
@@ -28,8 +28,12 @@ def config(example: bool) -> int:
         print(EXAMPLE, end="")
         return 0
     configuration = load()
-    keys, problems = _judged(configuration)
-    for line in (*_settings(configuration), *_keys(configuration, keys), *_rest(configuration)):
+    keys, problems = _validated(configuration)
+    for line in (
+        *_settings(configuration),
+        *_keys(configuration, keys),
+        *_unknown_entries(configuration),
+    ):
         print(line)
     sys.stdout.flush()
     for problem in problems:
@@ -37,15 +41,15 @@ def config(example: bool) -> int:
     return 1 if problems else 0
 
 
-def _judged(configuration: Configuration) -> tuple[dict[str, str], list[Problem]]:
+def _validated(configuration: Configuration) -> tuple[dict[str, str], list[ConfigProblem]]:
     """The keys that can be used, and all mistakes, those included that only the screens see."""
     from textual.theme import BUILTIN_THEMES
 
     from chat_tui.config.custom_theme import BASES
-    from chat_tui.ui.keymap import usable
+    from chat_tui.ui.keymap import usable_keys
     from chat_tui.ui.settings_manager import theme_problem
 
-    keys, wrong = usable(configuration)
+    keys, wrong = usable_keys(configuration)
     own = [theme.name for theme in configuration.themes]
     themes = theme_problem(configuration, [*BASES, *BUILTIN_THEMES, *own])
     return keys, [*configuration.problems, *themes, *wrong]
@@ -72,17 +76,17 @@ def _settings(configuration: Configuration) -> Iterator[str]:
 
 
 def _keys(configuration: Configuration, good: dict[str, str]) -> Iterator[str]:
-    from chat_tui.ui.keymap import in_force
+    from chat_tui.ui.keymap import effective_keys
 
     yield ""
     yield "[keys]"
-    for name, keys, words in in_force(good):
+    for name, keys, words in effective_keys(good):
         where = _origin(configuration, *configuration.key_path(name)) if name in good else "default"
         quoted = _toml(name) if "." in name else name
         yield _line(f"{quoted} = {_toml(keys)}", f"{where}: {words}" if words else where)
 
 
-def _rest(configuration: Configuration) -> Iterator[str]:
+def _unknown_entries(configuration: Configuration) -> Iterator[str]:
     for profile in configuration.profiles:
         path = ("profiles", profile.name)
         yield ""
@@ -99,7 +103,7 @@ def _rest(configuration: Configuration) -> Iterator[str]:
             yield _line("plaintext = true", _origin(configuration, *path, "plaintext"))
         if profile.keyring:
             yield _line("keyring = true", _origin(configuration, *path, "keyring"))
-        if profile.asks:
+        if profile.needs_prompt:
             yield "# the password: you are asked"
     for theme in configuration.themes:
         path = ("themes", theme.name)
@@ -110,8 +114,8 @@ def _rest(configuration: Configuration) -> Iterator[str]:
             yield _line(f"{name} = {_toml(colour)}", _origin(configuration, *path, name))
 
 
-def _line(said: str, where: str) -> str:
-    return f"{said:<40}  # {where}"
+def _line(text: str, origin: str) -> str:
+    return f"{text:<40}  # {origin}"
 
 
 def _origin(configuration: Configuration, *path: str) -> str:

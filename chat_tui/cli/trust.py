@@ -8,18 +8,18 @@ from typing import Final
 
 import click
 
-from chat_tui.account import Account, account, address, usual_port
-from chat_tui.events import KeyChanged, KeyUnknown, Trust
+from chat_tui.account import Account, account, address, default_port
+from chat_tui.events import KeyChanged, KeyUnknown, TrustDecision
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.prompt import ask_about_key, somebody_is_there
+from chat_tui.headless.prompt import ask_trust, has_terminal
 from chat_tui.sanitize import safe_text
 from chat_tui.session import trust_text as trust_words
 from chat_tui.storage.known_servers import FINGERPRINT, KnownServers, KnownServersError
 from chat_tui.storage.state import state_folder
-from chat_tui.transport.dialer import WITHIN, Dialling
-from chat_tui.transport.outcome import ChangedKey, NotReached, Outcome, Reached
+from chat_tui.transport.dialer import CONNECT_TIMEOUT, Dialer
+from chat_tui.transport.outcome import ChangedKey, Connected, ConnectFailed, Outcome
 
-_LATE: Final = 1.0
+_GRACE_SECONDS: Final = 1.0
 """Seconds that a dialling may be late."""
 
 
@@ -66,7 +66,7 @@ def list_() -> int:
     try:
         servers = known.listed()
     except KnownServersError as problem:
-        return _complain(str(problem), ExitCode.UNTRUSTED)
+        return _fail(str(problem), ExitCode.UNTRUSTED)
     for one in servers:
         print(safe_text(f"{one.server}  {one.fingerprint}  {one.since}"))
     sys.stdout.flush()
@@ -86,13 +86,13 @@ def forget(at: tuple[str, int | None]) -> int:
     try:
         gone = KnownServers(state_folder()).forget(host, port)
     except KnownServersError as problem:
-        return _complain(str(problem), ExitCode.UNTRUSTED)
+        return _fail(str(problem), ExitCode.UNTRUSTED)
     for one in gone:
         print(safe_text(f"forgotten: {one.server}  {one.fingerprint}"))
     if not gone:
         name = host if port is None else Account(host, port, "", "").server
         words = f"no key of {safe_text(name)} is kept; see: chat-tui trust list"
-        return _complain(words, ExitCode.UNCONFIRMED)
+        return _fail(words, ExitCode.UNCONFIRMED)
     return ExitCode.DONE
 
 
@@ -105,54 +105,54 @@ def add(at: tuple[str, int | None], fingerprint: str | None) -> int:
     With a FINGERPRINT, which its operator told you, only that one is kept and nothing is asked.
     """
     host, port = at
-    who = Account(host, port or usual_port(plaintext=False), "", "")
+    who = Account(host, port or default_port(plaintext=False), "", "")
     known = KnownServers(state_folder())
-    outcome = _reach(who, known)
+    outcome = _dial(who, known)
     server = safe_text(who.server)
     match outcome:
-        case NotReached(reason, untrusted=untrusted):
+        case ConnectFailed(reason, untrusted=untrusted):
             code = ExitCode.UNTRUSTED if untrusted else ExitCode.NO_CONNECTION
-            return _complain(safe_text(reason), code)
+            return _fail(safe_text(reason), code)
         case ChangedKey(trusted, seen, pinned):
             changed = KeyChanged(who.server, trusted, seen, pinned)
-            return _complain(safe_text(trust_words.changed(changed)), ExitCode.UNTRUSTED)
-        case Reached(fingerprint=""):
+            return _fail(safe_text(trust_words.changed_key_text(changed)), ExitCode.UNTRUSTED)
+        case Connected(fingerprint=""):
             words = f"{server} does not encrypt: there is no key to keep"
-            return _complain(words, ExitCode.NO_CONNECTION)
+            return _fail(words, ExitCode.NO_CONNECTION)
     seen = outcome.fingerprint
     if fingerprint is not None and seen != fingerprint:
         words = f"{server} has another key: {seen}. Nothing was kept"
-        return _complain(words, ExitCode.UNTRUSTED)
+        return _fail(words, ExitCode.UNTRUSTED)
     try:
         if known.trusted(who.host, who.port) is None:
             if fingerprint is None:
-                if isinstance(outcome, Reached):
+                if isinstance(outcome, Connected):
                     print(f"{server} needs no key here: this machine knows who vouches for it")
                     return ExitCode.DONE
-                asked = KeyUnknown(who.server, seen, outcome.why)
-                if not somebody_is_there():
-                    return _complain(safe_text(trust_words.unknown(asked)), ExitCode.UNTRUSTED)
-                if ask_about_key(asked, only_for_good=True) is not Trust.ALWAYS:
-                    return _complain("nothing was kept", ExitCode.UNTRUSTED)
+                event = KeyUnknown(who.server, seen, outcome.why)
+                if not has_terminal():
+                    return _fail(safe_text(trust_words.unknown_key_text(event)), ExitCode.UNTRUSTED)
+                if ask_trust(event, only_permanent=True) is not TrustDecision.ALWAYS:
+                    return _fail("nothing was kept", ExitCode.UNTRUSTED)
             known.pin(who.host, who.port, seen)
     except KnownServersError as problem:
-        return _complain(str(problem), ExitCode.UNTRUSTED)
+        return _fail(str(problem), ExitCode.UNTRUSTED)
     print(f"kept: {server}  {seen}")
     return ExitCode.DONE
 
 
-def _reach(who: Account, known: KnownServers) -> Outcome:
+def _dial(account: Account, known: KnownServers) -> Outcome:
     """Connect, look, and hang up. Blocks."""
     done = threading.Event()
-    dialling = Dialling(who.host, who.port, done.set, known)
-    done.wait(WITHIN + _LATE)
+    dialling = Dialer(account.host, account.port, done.set, known)
+    done.wait(CONNECT_TIMEOUT + _GRACE_SECONDS)
     outcome = dialling.outcome()
     assert outcome is not None  # the deadline is over
-    if isinstance(outcome, Reached):
+    if isinstance(outcome, Connected):
         outcome.stream.close()
     return outcome
 
 
-def _complain(words: str, code: ExitCode) -> int:
-    print(f"chat-tui: {words}", file=sys.stderr)
+def _fail(message: str, code: ExitCode) -> int:
+    print(f"chat-tui: {message}", file=sys.stderr)
     return code

@@ -2,6 +2,13 @@
 
 from chat_tui.config.loader import Configuration, configuration_path, load
 from chat_tui.config.profile import PasswordError, Profile
-from chat_tui.config.toml_lines import Problem
+from chat_tui.config.toml_lines import ConfigProblem
 
-__all__ = ["Configuration", "PasswordError", "Problem", "Profile", "configuration_path", "load"]
+__all__ = [
+    "ConfigProblem",
+    "Configuration",
+    "PasswordError",
+    "Profile",
+    "configuration_path",
+    "load",
+]

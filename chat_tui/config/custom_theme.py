@@ -20,7 +20,7 @@ _COLOUR: Final = re.compile("#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 
 @dataclass(frozen=True, slots=True)
-class OwnTheme:
+class CustomTheme:
     """What is not in `colours` is as in `base`."""
 
     name: str
@@ -30,15 +30,15 @@ class OwnTheme:
 
 
 def read_theme(
-    name: str, table: object, wrong: Callable[[KeyPath, str, str], None]
-) -> OwnTheme | None:
+    name: str, table: object, report: Callable[[KeyPath, str, str], None]
+) -> CustomTheme | None:
     """The theme of a table `[themes.name]`; `wrong` is told what is left out of it, and why."""
     path = ("themes", name)
     if not isinstance(table, dict):
-        wrong(path, f"{name} is no table", f"Write [themes.{name}] above its lines")
+        report(path, f"{name} is no table", f"Write [themes.{name}] above its lines")
         return None
     if name in BASES:
-        wrong(path, f"{name} is a theme of the house", "Give yours another name")
+        report(path, f"{name} is a theme of the house", "Give yours another name")
         return None
     base, colours = BASES[0], {}
     for key, value in table.items():
@@ -46,16 +46,16 @@ def read_theme(
             if value in BASES:
                 base = value
             else:
-                wrong((*path, key), "a base is one of the house's", f"Write one of {BASES}")
+                report((*path, key), "a base is one of the house's", f"Write one of {BASES}")
         elif key not in COLOURS:
             there = ", ".join(("base", *COLOURS))
-            wrong((*path, key), f"{key!r} is no colour of a theme", f"There are: {there}")
+            report((*path, key), f"{key!r} is no colour of a theme", f"There are: {there}")
         elif isinstance(value, str) and _COLOUR.fullmatch(value):
-            colours[key] = _long(value.lower())
+            colours[key] = _expand_colour(value.lower())
         else:
-            wrong((*path, key), f"{key} is no colour", f'Write it like {key} = "#e9b25f"')
-    return OwnTheme(name, base, colours)
+            report((*path, key), f"{key} is no colour", f'Write it like {key} = "#e9b25f"')
+    return CustomTheme(name, base, colours)
 
 
-def _long(colour: str) -> str:
+def _expand_colour(colour: str) -> str:
     return colour if len(colour) == 7 else "#" + "".join(part * 2 for part in colour[1:])

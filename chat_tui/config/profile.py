@@ -39,7 +39,7 @@ class Profile:
     """Whether nothing is encrypted there, wherever it is."""
 
     @property
-    def asks(self) -> bool:
+    def needs_prompt(self) -> bool:
         """Whether a person has to type the password."""
         return not self.source
 
@@ -53,7 +53,7 @@ class Profile:
         return "the keyring" if self.keyring else ""
 
     @property
-    def entry(self) -> str:
+    def keyring_entry(self) -> str:
         """The name that the keyring has for it: user@host:port."""
         return f"{self.user}@{self.account('').server}"
 
@@ -61,25 +61,25 @@ class Profile:
         """Who signs in, with a password."""
         return account(self.host, self.port, self.user, password)
 
-    def is_for(self, host: str, port: int, user: str) -> bool:
+    def matches(self, host: str, port: int, user: str) -> bool:
         """Whether this is the profile of that user at that server."""
         return self.account("").identity == account(host, port, user, "").identity
 
     def password(self) -> str | None:
         """Fetch it; None where a person is to be asked. Blocks. Raises `PasswordError`."""
         if self.password_env is not None:
-            return self._from_environment(self.password_env)
+            return self._password_from_environment(self.password_env)
         if self.password_command is not None:
-            return self._from_command(self.password_command)
-        return self._from_keyring() if self.keyring else None
+            return self._password_from_command(self.password_command)
+        return self._password_from_keyring() if self.keyring else None
 
-    def _from_environment(self, variable: str) -> str:
+    def _password_from_environment(self, variable: str) -> str:
         found = os.environ.get(variable)
         if not found:
             raise PasswordError(f"the environment has no {variable}")
         return found
 
-    def _from_command(self, command: tuple[str, ...]) -> str:
+    def _password_from_command(self, command: tuple[str, ...]) -> str:
         """The first line that the command prints.
 
         It reads nothing: what stands on the standard input may be what is to be sent. It has a
@@ -117,17 +117,17 @@ class Profile:
             raise PasswordError("password_command printed nothing")
         return found[0]
 
-    def _from_keyring(self) -> str:
+    def _password_from_keyring(self) -> str:
         try:
             import keyring
         except ImportError as error:
             cure = "pip install 'lobby-chat[keyring]'"
             raise PasswordError(f"the library for the keyring is not there: {cure}") from error
         try:
-            found: str | None = keyring.get_password(SERVICE, self.entry)
+            found: str | None = keyring.get_password(SERVICE, self.keyring_entry)
         except Exception as error:  # each backend has errors of its own
             raise PasswordError(f"the keyring failed: {error or type(error).__name__}") from error
         if not found:
-            cure = f"keyring set {SERVICE} {self.entry}"
+            cure = f"keyring set {SERVICE} {self.keyring_entry}"
             raise PasswordError(f"the keyring has no password for it; put it there with: {cure}")
         return found

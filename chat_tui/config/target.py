@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from chat_tui.config import Profile
     from chat_tui.storage.state import LastServer
 
-HOST: Final = "127.0.0.1"
+DEFAULT_HOST: Final = "127.0.0.1"
 """Where a server is looked for, where nothing says where."""
 
 
-class Whom(NamedTuple):
+class SignInTarget(NamedTuple):
     """A user at a server. `plaintext`: nothing is to be encrypted, wherever that is."""
 
     host: str
@@ -23,20 +23,20 @@ class Whom(NamedTuple):
     plaintext: bool
 
 
-def whom(
+def sign_in_target(
     profile: Profile | None,
     server: tuple[str, int] | None,
     user: str | None,
     last: LastServer | None,
-    user_here: str,
+    os_user: str,
     *,
     plaintext: bool,
-) -> Whom:
+) -> SignInTarget:
     """Those of the profile, else as asked, else as last time, else a guess.
 
     `plaintext` was asked for, for `server`: it is never remembered from the last time.
     """
     if profile is not None:
-        return Whom(profile.host, profile.port, profile.user, profile.plaintext)
-    host, port = server or ((last.host, last.port) if last else (HOST, TLS_PORT))
-    return Whom(host, port, user or (last.user if last else user_here), plaintext)
+        return SignInTarget(profile.host, profile.port, profile.user, profile.plaintext)
+    host, port = server or ((last.host, last.port) if last else (DEFAULT_HOST, TLS_PORT))
+    return SignInTarget(host, port, user or (last.user if last else os_user), plaintext)

@@ -15,18 +15,18 @@ from types import FrameType
 
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.interactive import Talk
-from chat_tui.headless.line_io import LinesIn
-from chat_tui.headless.runner import Seat
-from chat_tui.headless.send import Send
-from chat_tui.headless.tail import Tail
+from chat_tui.headless.interactive import InteractiveJob
+from chat_tui.headless.line_io import LineReader
+from chat_tui.headless.runner import HeadlessRunner
+from chat_tui.headless.send import SendJob
+from chat_tui.headless.tail import TailJob
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 
 _STDIN, _STDOUT = 0, 1
 
 
-def talk(
+def run_interactive(
     account: Account,
     known: KnownServers,
     room: str | None,
@@ -42,73 +42,73 @@ def talk(
     words.
     """
 
-    def errand(seat: Seat) -> ExitCode:
-        typed, files = LinesIn(_STDIN), LogFiles(seat.model, logs)
-        talk = Talk(seat, account, typed, files, signed_in, password_from)
+    def start_job(seat: HeadlessRunner) -> ExitCode:
+        typed, files = LineReader(_STDIN), LogFiles(seat.model, logs)
+        talk = InteractiveJob(seat, account, typed, files, signed_in, password_from)
         return talk.run(room, follow_everyone=follow_everyone)
 
-    return _seated(known, errand)
+    return _run_job(known, start_job)
 
 
-def send(account: Account, known: KnownServers, room: str, text: str | None) -> int:
-    """`--send`: `text`, or what comes on the standard input, is said in `room`."""
-    lines = LinesIn(_STDIN) if text is None else LinesIn.of(text)
-    return _seated(known, lambda seat: Send(seat, account, room, lines).run())
+def run_send(account: Account, known: KnownServers, room: str, text: str | None) -> int:
+    """`--run_send`: `text`, or what comes on the standard input, is said in `room`."""
+    lines = LineReader(_STDIN) if text is None else LineReader.from_text(text)
+    return _run_job(known, lambda seat: SendJob(seat, account, room, lines).run())
 
 
-def tail(account: Account, known: KnownServers, room: str, authors: Collection[str]) -> int:
-    """`--tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
-    return _seated(known, lambda seat: Tail(seat, account, room, authors).run())
+def run_tail(account: Account, known: KnownServers, room: str, authors: Collection[str]) -> int:
+    """`--run_tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
+    return _run_job(known, lambda seat: TailJob(seat, account, room, authors).run())
 
 
-def _seated(known: KnownServers, errand: Callable[[Seat], ExitCode]) -> int:
+def _run_job(known: KnownServers, start_job: Callable[[HeadlessRunner], ExitCode]) -> int:
     """Run an errand to its end, whatever ends it, and give what the shell is to learn."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # whatever the locale: no text may end a talk
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _ended_by)
-    _open_what_is_closed()
-    seat = Seat(_say, _remark, known, _nobody_reads)
+            signal.signal(number, _exit_on_signal)
+    _open_closed_streams()
+    runner = HeadlessRunner(_write_line, _write_log, known, _output_closed)
     try:
-        return errand(seat)
+        return start_job(runner)
     except BrokenPipeError:  # who reads has had enough, as `head` has
-        _say_no_more()
+        _discard_output()
         return ExitCode.DONE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     finally:
-        seat.close()
+        runner.close()
 
 
-def _ended_by(number: int, frame: FrameType | None) -> None:
+def _exit_on_signal(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _say(line: str) -> None:
+def _write_line(line: str) -> None:
     try:
         print(line)
     except BrokenPipeError:
         raise
     except OSError as problem:  # a full disk
-        _say_no_more()
-        _remark(f"nothing can be written any more: {problem.strerror}")
+        _discard_output()
+        _write_log(f"nothing can be written any more: {problem.strerror}")
         sys.exit(ExitCode.UNCONFIRMED)
 
 
-def _remark(line: str) -> None:
+def _write_log(line: str) -> None:
     with suppress(OSError):
         print(f"chat-tui: {line}", file=sys.stderr)
 
 
-def _say_no_more() -> None:
+def _discard_output() -> None:
     """What is still to be written goes nowhere: at the end of the process it would fail again."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
 
 
-def _open_what_is_closed() -> None:
+def _open_closed_streams() -> None:
     """No stream of ours is ever something else, which got its number because that was free."""
     for number in range(3):
         try:
@@ -117,7 +117,7 @@ def _open_what_is_closed() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
-def _nobody_reads() -> bool:
+def _output_closed() -> bool:
     """Whether the standard output is a pipe whose other end is gone: known without writing."""
     if not stat.S_ISFIFO(os.fstat(_STDOUT).st_mode):
         return False

@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     """Something was not sent, or may not have arrived."""
     USAGE = 2
     """The command line asks for what can't be."""
-    REFUSED = 3
+    REJECTED = 3
     """The server does not take this user and password, or ended the session for good."""
     NO_CONNECTION = 4
     """No server was reached, or it takes in nobody now: the same may work later."""

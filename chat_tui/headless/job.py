@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from chat_tui.account import Account
 from chat_tui.config import load
-from chat_tui.config.target import whom
+from chat_tui.config.target import sign_in_target
 from chat_tui.headless import entry_points as start
-from chat_tui.headless.credentials import NobodyToSignInError, chosen_profile, with_password
+from chat_tui.headless.credentials import SignInConfigError, account_with_password, select_profile
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.state import ClientState, state_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class HeadlessJob:
     """The options, as they were given; names and addresses are possible ones."""
 
     profile: str | None = None
@@ -34,34 +34,34 @@ class Errand:
     plaintext: bool = False
     """Nothing is to be encrypted; only beside `server`."""
 
-    def run(self, user_here: str) -> int:
+    def run(self, os_user: str) -> int:
         """Do it; the exit code. `user_here`: who signs in where nothing says who."""
         configuration, state = load(), ClientState(state_folder())
         for problem in configuration.problems:
             print(f"chat-tui: {problem}", file=sys.stderr)
         try:
-            profile = chosen_profile(
-                configuration, self.profile, or_only=not (self.server or self.user)
+            profile = select_profile(
+                configuration, self.profile, default_to_only=not (self.server or self.user)
             )
-            if profile is None and self.server is None and not self._is_talk:
-                raise NobodyToSignInError(
+            if profile is None and self.server is None and not self._is_interactive:
+                raise SignInConfigError(
                     "which server? Add --server HOST[:PORT], or --profile and one that "
                     f"{configuration.path} has"
                 )
-            asked = whom(
-                profile, self.server, self.user, state.last, user_here, plaintext=self.plaintext
+            asked = sign_in_target(
+                profile, self.server, self.user, state.last, os_user, plaintext=self.plaintext
             )
-            who = with_password(configuration, profile, asked)
-        except NobodyToSignInError as error:
+            who = account_with_password(configuration, profile, asked)
+        except SignInConfigError as error:
             print(f"chat-tui: {error}", file=sys.stderr)
             return ExitCode.USAGE
         known = KnownServers(state.folder)
-        if not self._is_talk:
-            return self._in_a_room(who, known)
+        if not self._is_interactive:
+            return self._run_in_room(who, known)
         everyone = state.follows_everyone(who.host, who.port)
         name = profile.name if profile else ""
         room = self.room or (profile.room if profile else None)
-        return start.talk(
+        return start.run_interactive(
             who,
             known,
             room,
@@ -72,11 +72,11 @@ class Errand:
         )
 
     @property
-    def _is_talk(self) -> bool:
+    def _is_interactive(self) -> bool:
         """Whether somebody is there who sees whom they speak as; else it is a script's errand."""
         return self.send is None and self.tail is None
 
-    def _in_a_room(self, who: Account, known: KnownServers) -> int:
+    def _run_in_room(self, account: Account, known: KnownServers) -> int:
         if self.send is not None:
-            return start.send(who, known, self.send, self.text)
-        return start.tail(who, known, self.tail or "", self.authors)
+            return start.run_send(account, known, self.send, self.text)
+        return start.run_tail(account, known, self.tail or "", self.authors)

@@ -6,20 +6,20 @@ import os
 from collections import deque
 from typing import Final
 
-from chat_server.wire.protocol import CLIENT_ACCEPTS, LineBuffer, Oversize
+from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
 from chat_tui.model.entries import Entry, EntryKind
 
-TOO_LONG: Final = f"Not sent: a line of more than {CLIENT_ACCEPTS} bytes"
+TOO_LONG: Final = f"Not sent: a line of more than {CLIENT_RECEIVE_LIMIT} bytes"
 
 
-def said_line(entry: Entry) -> str | None:
+def message_line(entry: Entry) -> str | None:
     """What somebody said, as a server sends it, with a mark where we said it; else None.
 
     `[21:03:04] alice: text`, `[21:03:04] bob (you): text`, `[21:03:04] * alice waves`,
     `[21:03:04] alice -> bob: text`.
     """
     author = f"{entry.author} (you)" if entry.own else entry.author
-    clock = f"[{entry.at:%H:%M:%S}]"
+    clock = f"[{entry.timestamp:%H:%M:%S}]"
     match entry.kind:
         case EntryKind.MESSAGE:
             return f"{clock} {author}: {entry.text}"
@@ -30,12 +30,12 @@ def said_line(entry: Entry) -> str | None:
     return None
 
 
-def other_line(entry: Entry) -> str:
+def status_line(entry: Entry) -> str:
     """What a log holds beside what was said: `!!` before what went wrong, `--` before the rest."""
     return f"{'!!' if entry.kind is EntryKind.ERROR else '--'} {entry.text}"
 
 
-class LinesIn:
+class LineReader:
     """The lines of a file, a pipe or a terminal. It never reads more than somebody asked for."""
 
     def __init__(self, number: int) -> None:
@@ -43,16 +43,16 @@ class LinesIn:
         self.number = number
         self.ended = False
         """Whether nothing more will come; lines may still be waiting."""
-        self.waiting: deque[str | None] = deque()
+        self.lines: deque[str | None] = deque()
         """Lines without their ends; None for one that is longer than any that could be sent."""
-        self._buffer = LineBuffer(CLIENT_ACCEPTS)
+        self._buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
 
     @classmethod
-    def of(cls, text: str) -> LinesIn:
+    def from_text(cls, text: str) -> LineReader:
         """The lines of a text that is there already."""
         lines = cls(-1)
         lines.ended = True
-        lines.waiting.extend(text.split("\n"))
+        lines.lines.extend(text.split("\n"))
         return lines
 
     def read(self) -> None:
@@ -64,5 +64,5 @@ class LinesIn:
         lines = self._buffer.feed(data) if data else self._buffer.finish()
         self.ended = not data
         for line in lines:
-            text = None if isinstance(line, Oversize) else line.decode("utf-8", "replace")
-            self.waiting.append(text)
+            text = None if isinstance(line, OversizeLine) else line.decode("utf-8", "replace")
+            self.lines.append(text)

@@ -15,7 +15,7 @@ from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry
-from chat_tui.model.settled_feed import Settled
+from chat_tui.model.settled_feed import SettledFeed
 from chat_tui.sanitize import safe_text
 from chat_tui.session import trust_text as trust_words
 from chat_tui.session.session import ChatSession
@@ -26,7 +26,7 @@ _TICK: Final = 0.25
 """Seconds between two looks at the clock: heartbeats, retries."""
 
 
-class Seat:
+class HeadlessRunner:
     """What a screen is for the full client: it pumps and ticks, and takes what is new.
 
     One thread calls it. It takes one line of the server at a turn, so that what stands in several
@@ -35,37 +35,37 @@ class Seat:
 
     def __init__(
         self,
-        say: Callable[[str], None],
-        remark: Callable[[str], None],
+        write_line: Callable[[str], None],
+        log: Callable[[str], None],
         known: KnownServers,
-        nobody_reads: Callable[[], bool] = lambda: False,
+        output_closed: Callable[[], bool] = lambda: False,
         backoff: Backoff | None = None,
     ) -> None:
-        """`say` takes a line of talk, `remark` one about the client itself. Both may block.
+        """`write_line` takes a line of talk, `log` one about the client itself. Both may block.
 
         `known`: the servers whose keys are trusted. `nobody_reads`: whether it makes no sense any
         more to say something.
         """
-        self.say = say
-        self.remark = remark
-        self._nobody_reads = nobody_reads
+        self.write_line = write_line
+        self.log = log
+        self._output_closed = output_closed
         self.model = ChatModel()
         self.session = ChatSession(self.model, _start_reader, self._wake, known, backoff=backoff)
-        self.settled = Settled(self.model)
+        self.settled_feed = SettledFeed(self.model)
         self._woken, self._wakes = os.pipe()
         os.set_blocking(self._wakes, False)
-        self._is_open = threading.Lock()  # held while the pipe is written to or closed; leaf
+        self._wake_lock = threading.Lock()  # held while the pipe is written to or closed; leaf
         self._closed = False
         self._more = False  # lines of the server wait to be taken
         self._next_tick = 0.0
 
-    def turn(self, hears: int | None = None) -> bool:
+    def run_once(self, input_fd: int | None = None) -> bool:
         """Wait a moment for something to happen, and take in a part of it.
 
         True where the file with the number `hears` can be read without waiting. Raises
         `BrokenPipeError` where nobody reads what is said.
         """
-        watched = [self._woken] if hears is None else [self._woken, hears]
+        watched = [self._woken] if input_fd is None else [self._woken, input_fd]
         pause = 0.0 if self._more else _TICK
         readable, _, _ = select.select(watched, [], [], pause)
         if self._woken in readable:
@@ -74,53 +74,53 @@ class Seat:
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + _TICK
             self.session.tick()
-            if self._nobody_reads():
+            if self._output_closed():
                 raise BrokenPipeError
-        return hears in readable
+        return input_fd in readable
 
-    def news(self) -> list[tuple[str, Entry]]:
+    def take_new_entries(self) -> list[tuple[str, Entry]]:
         """What is new since the last call, and the place that it stands in."""
-        return self.settled.take()
+        return self.settled_feed.take()
 
-    def ending(self, notice: events.Event, account: Account) -> ExitCode | None:
+    def exit_code_for(self, notice: events.Event, account: Account) -> ExitCode | None:
         """What it means if the session comes to its end with this notice; it is told.
 
         None where it does not, or where the person wanted it so.
         """
         match notice:
-            case events.SignInRefused(reason, retry, untrusted=untrusted):
-                self.remark(f"{account.user} can't sign in at {account.server}: {_plain(reason)}")
+            case events.SignInFailed(reason, retry, untrusted=untrusted):
+                self.log(f"{account.user} can't sign in at {account.server}: {_one_line(reason)}")
                 if untrusted:
                     return ExitCode.UNTRUSTED
-                return ExitCode.NO_CONNECTION if retry else ExitCode.REFUSED
+                return ExitCode.NO_CONNECTION if retry else ExitCode.REJECTED
             case events.KeyUnknown():
                 self.session.cancel()
-                self.remark(trust_words.unknown(notice))
+                self.log(trust_words.unknown_key_text(notice))
                 return ExitCode.UNTRUSTED
             case events.KeyChanged():
-                self.remark(trust_words.changed(notice))
+                self.log(trust_words.changed_key_text(notice))
                 return ExitCode.UNTRUSTED
-            case events.SignedOut(reason, asked=False):
-                self.remark(_plain(reason))
-                return ExitCode.REFUSED
+            case events.SignedOut(reason, requested=False):
+                self.log(_one_line(reason))
+                return ExitCode.REJECTED
         return None
 
     def close(self) -> None:
         """Leave the server; every thread ends soon."""
         self.session.close()
-        with self._is_open:
+        with self._wake_lock:
             if not self._closed:
                 self._closed = True
                 os.close(self._wakes)
                 os.close(self._woken)
 
     def _wake(self) -> None:
-        with self._is_open, suppress(BlockingIOError):
+        with self._wake_lock, suppress(BlockingIOError):
             if not self._closed:
                 os.write(self._wakes, b"!")
 
 
-def _plain(reason: str) -> str:
+def _one_line(reason: str) -> str:
     return safe_text(reason).rstrip(".")
 
 

@@ -7,29 +7,31 @@ from collections.abc import Collection
 from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.line_io import said_line
-from chat_tui.headless.runner import Seat
+from chat_tui.headless.line_io import message_line
+from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.model.entries import Entry, EntryKind
 from chat_tui.sanitize import safe_text
 
-_REMARKS = frozenset({EntryKind.ERROR, EntryKind.GAP, EntryKind.ANNOUNCEMENT})
+_LOGGED_KINDS = frozenset({EntryKind.ERROR, EntryKind.GAP, EntryKind.ANNOUNCEMENT})
 """What is no talk of the room, and has to be known all the same."""
 
 
-class Tail:
+class TailJob:
     """Comes back after a lost connection, and remarks when something may be missing."""
 
-    def __init__(self, seat: Seat, account: Account, room: str, authors: Collection[str]) -> None:
+    def __init__(
+        self, runner: HeadlessRunner, account: Account, room: str, authors: Collection[str]
+    ) -> None:
         """`authors`: whom to hear; empty: everyone."""
-        self._seat = seat
+        self._runner = runner
         self._account = account
         self._room = room
         self._authors = frozenset(authors)
 
     def run(self) -> ExitCode:
         """Listen until the session ends; the caller ends it where nobody reads any more."""
-        seat, account = self._seat, self._account
-        seat.session.sign_in(
+        runner, account = self._runner, self._account
+        runner.session.sign_in(
             account.host,
             account.port,
             account.user,
@@ -41,24 +43,24 @@ class Tail:
         )
         was = ConnectionState.CONNECTING
         while True:
-            seat.turn()
-            for place, entry in seat.news():
+            runner.run_once()
+            for place, entry in runner.take_new_entries():
                 self._show(place, entry)
-            for notice in seat.session.take_notices():
-                if (code := seat.ending(notice, account)) is not None:
+            for notice in runner.session.take_notices():
+                if (code := runner.exit_code_for(notice, account)) is not None:
                     return code
-            if seat.session.is_settled and seat.model.room != self._room:
+            if runner.session.is_in_room and runner.model.room != self._room:
                 return ExitCode.UNCONFIRMED  # why, the news have told
-            now = seat.model.connection.state
+            now = runner.model.connection.state
             if now is not was and now is ConnectionState.WAITING:
-                why = safe_text(seat.model.connection.reason).rstrip(".")
-                seat.remark(f"{why}; trying again until it works")
+                why = safe_text(runner.model.connection.reason).rstrip(".")
+                runner.log(f"{why}; trying again until it works")
             if now is not ConnectionState.RETRYING:
                 was = now
 
     def _show(self, place: str, entry: Entry) -> None:
-        said = said_line(entry)
-        if entry.kind in _REMARKS:
-            self._seat.remark(entry.text)
+        said = message_line(entry)
+        if entry.kind in _LOGGED_KINDS:
+            self._runner.log(entry.text)
         elif said and place == self._room and (not self._authors or entry.author in self._authors):
-            self._seat.say(said)
+            self._runner.write_line(said)

@@ -8,7 +8,7 @@ from unicodedata import normalize
 
 # Also what has no width, and what is taken out before it is sent: a line that looks as if it began
 # with "/" was meant to.
-BEFORE_IT: Final = re.compile(
+IGNORED_PREFIX: Final = re.compile(
     r"[\s\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+"
 )
 """What may stand before the first word of a line, unseen."""
@@ -17,7 +17,7 @@ _SLASHES: Final = str.maketrans("\uff0f\u2044\u2215\u29f8", "////")
 """What looks like a slash: an input method for Chinese or Japanese gives the first."""
 
 
-def as_typed_plainly(line: str) -> str:
+def normalize_command(line: str) -> str:
     """The line with its first word as a keyboard of ASCII gives it."""
     if line[:1].translate(_SLASHES) != "/":
         return line
@@ -25,7 +25,7 @@ def as_typed_plainly(line: str) -> str:
     return " ".join((normalize("NFKC", word.translate(_SLASHES)), *rest))
 
 
-def distance(one: str, other: str) -> int:
+def edit_distance(one: str, other: str) -> int:
     """Letters to leave out, put in, change or swap with the next, to get from one to the other."""
     before: list[int] = []
     row = list(range(len(other) + 1))

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 
-class Argument(Enum):
+class ArgumentKind(Enum):
     """What stands behind a command's word."""
 
     NONE = auto()
@@ -19,65 +19,72 @@ class Argument(Enum):
     """`on` or `off`."""
     SECRET = auto()
     """Passwords: nothing is offered for one."""
-    WORDS = auto()
+    TEXT = auto()
 
 
 class KnownCommand(NamedTuple):
     """One command."""
 
-    form: str
-    does: str
-    argument: Argument
+    syntax: str
+    description: str
+    argument: ArgumentKind
     example: str
 
 
 KNOWN_COMMANDS: Final = {
     "/join": KnownCommand(
-        "/join ROOM", "go to a room; it opens if it is not there", Argument.ROOM, "/join dev"
+        "/join ROOM", "go to a room; it opens if it is not there", ArgumentKind.ROOM, "/join dev"
     ),
-    "/leave": KnownCommand("/leave", "back to the lobby", Argument.NONE, "/leave"),
-    "/rooms": KnownCommand("/rooms", "the rooms and how many are in each", Argument.NONE, "/rooms"),
+    "/leave": KnownCommand("/leave", "back to the lobby", ArgumentKind.NONE, "/leave"),
+    "/rooms": KnownCommand(
+        "/rooms", "the rooms and how many are in each", ArgumentKind.NONE, "/rooms"
+    ),
     "/subscribe": KnownCommand(
         "/subscribe NAME",
         "follow somebody (* for everyone)",
-        Argument.NOT_FOLLOWED,
+        ArgumentKind.NOT_FOLLOWED,
         "/subscribe bob",
     ),
     "/unsubscribe": KnownCommand(
-        "/unsubscribe NAME", "follow no longer", Argument.FOLLOWED, "/unsubscribe bob"
+        "/unsubscribe NAME", "follow no longer", ArgumentKind.FOLLOWED, "/unsubscribe bob"
     ),
-    "/subs": KnownCommand("/subs", "whom you follow", Argument.NONE, "/subs"),
-    "/who": KnownCommand("/who [ROOM]", "who is in a room", Argument.ROOM, "/who dev"),
+    "/subs": KnownCommand("/subs", "whom you follow", ArgumentKind.NONE, "/subs"),
+    "/who": KnownCommand("/who [ROOM]", "who is in a room", ArgumentKind.ROOM, "/who dev"),
     "/msg": KnownCommand(
-        "/msg NAME TEXT", "say something to one person alone", Argument.PERSON, "/msg bob lunch?"
+        "/msg NAME TEXT",
+        "say something to one person alone",
+        ArgumentKind.PERSON,
+        "/msg bob lunch?",
     ),
-    "/me": KnownCommand("/me TEXT", "tell what you do: * alice waves", Argument.WORDS, "/me waves"),
+    "/me": KnownCommand(
+        "/me TEXT", "tell what you do: * alice waves", ArgumentKind.TEXT, "/me waves"
+    ),
     "/presence": KnownCommand(
         "/presence on|off",
         "whether to be told who comes and goes",
-        Argument.SWITCH,
+        ArgumentKind.SWITCH,
         "/presence off",
     ),
     "/passwd": KnownCommand(
-        "/passwd", "change your password: a form asks for it", Argument.SECRET, "/passwd"
+        "/passwd", "change your password: a form asks for it", ArgumentKind.SECRET, "/passwd"
     ),
     "/help": KnownCommand(
-        "/help", "what the server says about its commands", Argument.NONE, "/help"
+        "/help", "what the server says about its commands", ArgumentKind.NONE, "/help"
     ),
-    "/quit": KnownCommand("/quit", "sign out", Argument.NONE, "/quit"),
+    "/quit": KnownCommand("/quit", "sign out", ArgumentKind.NONE, "/quit"),
     "/kick": KnownCommand(
-        "/kick NAME [REASON]", "end somebody's session", Argument.PERSON, "/kick bob flooding"
+        "/kick NAME [REASON]", "end somebody's session", ArgumentKind.PERSON, "/kick bob flooding"
     ),
     "/ban": KnownCommand(
-        "/ban NAME|ADDRESS [MINUTES]", "shut somebody out", Argument.PERSON, "/ban bob 10"
+        "/ban NAME|ADDRESS [MINUTES]", "shut somebody out", ArgumentKind.PERSON, "/ban bob 10"
     ),
     "/unban": KnownCommand(
-        "/unban NAME|ADDRESS", "let somebody in again", Argument.WORDS, "/unban bob"
+        "/unban NAME|ADDRESS", "let somebody in again", ArgumentKind.TEXT, "/unban bob"
     ),
     "/announce": KnownCommand(
         "/announce TEXT",
         "say something to everyone on the server",
-        Argument.WORDS,
+        ArgumentKind.TEXT,
         "/announce back at noon",
     ),
 }

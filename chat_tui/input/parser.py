@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from chat_server.wire.protocol import (
     LOBBY,
     Command,
-    LineTooLong,
-    Text,
+    LineTooLongError,
+    TextLine,
     canonical_name,
     encode_line,
     encode_message,
@@ -22,7 +22,7 @@ _LINE_END = re.compile("\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class CommandLine:
+class CommandInput:
     """A command as it goes over the wire, and what it is made of."""
 
     line: str
@@ -31,28 +31,28 @@ class CommandLine:
     arguments: tuple[str, ...]
 
 
-def private_line(name: str, text: str) -> CommandLine:
+def private_command(name: str, text: str) -> CommandInput:
     """What says `text` to one person alone."""
-    return command("/msg", name, text)
+    return make_command("/msg", name, text)
 
 
-def deed_line(text: str) -> CommandLine:
+def action_command(text: str) -> CommandInput:
     """What tells the room what one does."""
-    return command("/me", text)
+    return make_command("/me", text)
 
 
-def text_behind(line: CommandLine, count: int) -> str:
+def text_after(line: CommandInput, count: int) -> str:
     """The text that a command ends in, behind its first `count` words, in the server's form."""
     parsed = parse_client_line(line.line)
     return published_form(parsed.text_after(count)) if isinstance(parsed, Command) else ""
 
 
-def command(word: str, *arguments: str) -> CommandLine:
+def make_command(word: str, *arguments: str) -> CommandInput:
     """A command made of its words."""
-    return CommandLine(" ".join((word, *arguments)), word, arguments)
+    return CommandInput(" ".join((word, *arguments)), word, arguments)
 
 
-def typed_lines(text: str) -> list[CommandLine | Text]:
+def parse_input(text: str) -> list[CommandInput | TextLine]:
     """What `text` asks for; empty where it asks for nothing.
 
     A single line that begins with "/" is a command, "//text" is the text "/text". Of several lines
@@ -61,63 +61,64 @@ def typed_lines(text: str) -> list[CommandLine | Text]:
     """
     lines = _LINE_END.split(text.rstrip("\r\n"))
     if len(lines) > 1:
-        return [Text(said) for said in map(published_form, lines) if said]
+        return [TextLine(said) for said in map(published_form, lines) if said]
     line = lines[0].rstrip()
-    asked = parse_client_line(line)
-    if isinstance(asked, Command):
-        return [CommandLine(line, asked.word, asked.arguments)]
-    said = published_form(asked.text) if asked else ""
-    return [Text(said)] if said else []
+    parsed = parse_client_line(line)
+    if isinstance(parsed, Command):
+        return [CommandInput(line, parsed.word, parsed.arguments)]
+    said = published_form(parsed.text) if parsed else ""
+    return [TextLine(said)] if said else []
 
 
-def wire_form(line: CommandLine | Text, to: str = "") -> str:
+def wire_form(line: CommandInput | TextLine, recipient: str = "") -> str:
     """The line that asks a server for this, without its end; a text is for `to` alone, if given."""
-    if isinstance(line, CommandLine):
+    if isinstance(line, CommandInput):
         return line.line
-    if to:
-        return private_line(to, line.text).line
+    if recipient:
+        return private_command(recipient, line.text).line
     return "/" + line.text if line.text.startswith("/") else line.text
 
 
-def room_asked_for(text: str) -> str | None:
+def requested_room(text: str) -> str | None:
     """The room into which `text`, if Enter gives it, asks to go; None where it asks for none."""
-    match typed_lines(text):
-        case [CommandLine(word="/join", arguments=(room,))]:
+    match parse_input(text):
+        case [CommandInput(word="/join", arguments=(room,))]:
             return canonical_name(room)
-        case [CommandLine(word="/leave", arguments=())]:
+        case [CommandInput(word="/leave", arguments=())]:
             return LOBBY
     return None
 
 
-def said_by(typed: str) -> tuple[str, bool]:
-    """The text that Enter says, given one line of `composed` or a deed; and whether it is a deed.
+def parse_outgoing(typed: str) -> tuple[str, bool]:
+    """The text that Enter says, given one line of `to_composer_text` or a deed; and whether it is
+    a deed.
 
     For what was kept from an earlier session and is none of both: as it stands.
     """
-    match typed_lines(typed):
-        case [Text(text)]:
+    match parse_input(typed):
+        case [TextLine(text)]:
             return text, False
-        case [CommandLine(word="/me") as line]:
-            return text_behind(line, 1), True
+        case [CommandInput(word="/me") as line]:
+            return text_after(line, 1), True
     return typed, False
 
 
-def sending_problem(line: CommandLine | Text) -> str | None:
+def sending_problem(line: CommandInput | TextLine) -> str | None:
     """Why no server takes this line, or None where it can be sent."""
     try:
-        _ = encode_message(line.text) if isinstance(line, Text) else encode_line(line.line)
-    except LineTooLong as problem:
+        _ = encode_message(line.text) if isinstance(line, TextLine) else encode_line(line.line)
+    except LineTooLongError as problem:
         return f"Not sent: a {problem}"
     return None
 
 
-def problem_of_old(line: CommandLine | Text, commands: Collection[str]) -> str | None:
+def legacy_problem(line: CommandInput | TextLine, commands: Collection[str]) -> str | None:
     """Why the first servers must not be sent this line, or None: they know no "//".
 
     They take a text for a command once they have trimmed it, and say aloud what is no command of
     theirs.
     """
-    if isinstance(line, Text):
+    if isinstance(line, TextLine):
         if line.text.lstrip().startswith("/"):
             return "Not sent: this server takes any text that begins with / for a command"
     elif line.word not in commands and line.word != "/quit":
@@ -125,14 +126,14 @@ def problem_of_old(line: CommandLine | Text, commands: Collection[str]) -> str |
     return None
 
 
-def composed(texts: Sequence[str]) -> str:
+def to_composer_text(texts: Sequence[str]) -> str:
     """What has to stand in the composer so that Enter gives these texts."""
     if len(texts) == 1 and texts[0].startswith("/"):
         return "/" + texts[0]
     return "\n".join(texts)
 
 
-def put_back(returned: str, draft: str) -> str:
+def merge_into_draft(returned: str, draft: str) -> str:
     """What should stand in the composer where `returned` comes back to it and `draft` is there.
 
     What came back was typed first and stands first. A command can't be one of several lines (it
@@ -142,13 +143,13 @@ def put_back(returned: str, draft: str) -> str:
         return returned
     if not returned.strip() or _is_command(returned) or _is_command(draft):
         return draft
-    return f"{_as_one_of_several(returned)}\n{_as_one_of_several(draft)}"
+    return f"{_escape_in_multiline(returned)}\n{_escape_in_multiline(draft)}"
 
 
 def _is_command(text: str) -> bool:
-    return any(isinstance(line, CommandLine) for line in typed_lines(text))
+    return any(isinstance(line, CommandInput) for line in parse_input(text))
 
 
-def _as_one_of_several(text: str) -> str:
+def _escape_in_multiline(text: str) -> str:
     escaped = text.startswith("//") and not _LINE_END.search(text)
     return text[1:] if escaped else text

@@ -6,45 +6,50 @@ from typing import Final, NamedTuple
 
 from chat_server.wire.protocol import clean
 
-LEAST: Final = 8
+MIN_BYTES: Final = 8
 """Bytes in UTF-8 that a password has at least."""
 
-MOST: Final = 72
+MAX_BYTES: Final = 72
 """Bytes that it has at most: what bcrypt, which keeps it, looks at."""
 
 RULES: Final = (
-    f"The new one: {LEAST} to {MOST} bytes, no white space, no control characters, not the old one."
+    f"The new one: {MIN_BYTES} to {MAX_BYTES} bytes, no white space,"
+    " no control characters, not the old one."
 )
 """In one line."""
 
 
-class Wrong(NamedTuple):
+class FieldError(NamedTuple):
     """Why a change can't be asked for, and what has to be corrected."""
 
     field: str
     """`old`, `new` or `again`."""
-    words: str
+    message: str
 
 
-def wrong_with(old: str, new: str, again: str) -> Wrong | None:
+def validate(old: str, new: str, confirmation: str) -> FieldError | None:
     """What is wrong with a form filled in so; None: it can be sent."""
     if not old:
-        return Wrong("old", "Type the password that you have now.")
+        return FieldError("old", "Type the password that you have now.")
     if _has_space(old):
-        return Wrong("old", "There is no white space in a password: this is not the old one.")
+        return FieldError("old", "There is no white space in a password: this is not the old one.")
     if not new:
-        return Wrong("new", "Type the password that you want.")
+        return FieldError("new", "Type the password that you want.")
     if _has_space(new):
-        return Wrong("new", "No white space and no control characters in the new one, please.")
+        return FieldError("new", "No white space and no control characters in the new one, please.")
     size = len(new.encode())
-    if size < LEAST:
-        return Wrong("new", f"A password has at least {LEAST} bytes; the new one has {size}.")
-    if size > MOST:
-        return Wrong("new", f"A password has at most {MOST} bytes; the new one has {size}.")
+    if size < MIN_BYTES:
+        return FieldError(
+            "new", f"A password has at least {MIN_BYTES} bytes; the new one has {size}."
+        )
+    if size > MAX_BYTES:
+        return FieldError(
+            "new", f"A password has at most {MAX_BYTES} bytes; the new one has {size}."
+        )
     if new == old:
-        return Wrong("new", "The new one is the same as the old one.")
-    if again != new:
-        return Wrong("again", "The new one is not the same both times. Type it again.")
+        return FieldError("new", "The new one is the same as the old one.")
+    if confirmation != new:
+        return FieldError("again", "The new one is not the same both times. Type it again.")
     return None
 
 

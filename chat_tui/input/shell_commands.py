@@ -7,12 +7,12 @@ import shlex
 from typing import Final, NamedTuple
 
 from chat_server.wire.protocol import LOBBY
-from chat_tui.account import PORT, TLS_PORT, Account, stays_here
+from chat_tui.account import PORT, TLS_PORT, Account, is_this_machine
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"
 """What the shell has the password in: no line of ours ever holds one."""
 
-_ELSEWHERE_TOO: Final = frozenset(
+_ROOM_INDEPENDENT: Final = frozenset(
     {"/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/msg", "/help", "/quit"}
 )
 """Commands that do the same in whatever room they are given."""
@@ -40,7 +40,7 @@ def netcat_line(
     `fingerprint`: of the key that the server has to have; empty: nothing is encrypted.
     """
     lines = list(action.lines)
-    if action.room != LOBBY and not all(map(_is_the_same_anywhere, lines)):
+    if action.room != LOBBY and not all(map(_is_room_independent, lines)):
         lines.insert(0, f"/join {action.room}")
     if fingerprint and lines[-1:] != ["/quit"]:
         lines.append("/quit")  # openssl waits for the server's end, not for that of its input
@@ -54,19 +54,19 @@ def netcat_line(
     return f"{{ {said}; }} | {carrier}"
 
 
-def by_hand(at: Account) -> str:
+def netcat_command(account: Account) -> str:
     """For a shell, and for somebody who types the lines."""
-    if at.plaintext:
-        return f"nc {shlex.quote(at.host)} {at.port}"
-    return f"openssl s_client -quiet -connect {shlex.quote(at.server)}"
+    if account.plaintext:
+        return f"nc {shlex.quote(account.host)} {account.port}"
+    return f"openssl s_client -quiet -connect {shlex.quote(account.server)}"
 
 
-def guessed_by_hand(asked: Account) -> str:
+def guessed_netcat_command(account: Account) -> str:
     """The same before anybody has connected: a server of this machine rarely encrypts."""
-    if asked.plaintext or not stays_here(asked.host):
-        return by_hand(asked)
-    port = PORT if asked.port == TLS_PORT else asked.port
-    return by_hand(Account(asked.host, port, asked.user, "", plaintext=True))
+    if account.plaintext or not is_this_machine(account.host):
+        return netcat_command(account)
+    port = PORT if account.port == TLS_PORT else account.port
+    return netcat_command(Account(account.host, port, account.user, "", plaintext=True))
 
 
 def _openssl(host: str, port: int, fingerprint: str) -> str:
@@ -82,9 +82,9 @@ def _openssl(host: str, port: int, fingerprint: str) -> str:
     )
 
 
-def _is_the_same_anywhere(line: str) -> bool:
+def _is_room_independent(line: str) -> bool:
     word, _, rest = line.partition(" ")
-    return word in _ELSEWHERE_TOO or (word == "/who" and bool(rest.strip()))
+    return word in _ROOM_INDEPENDENT or (word == "/who" and bool(rest.strip()))
 
 
 def _quoted(text: str) -> str:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chat_tui.local_server.note import LocalServerNote, demo_accounts_on
-from chat_tui.local_server.port_probe import LOOPBACK, PortHolder, who_has
-from chat_tui.local_server.program import DemoAccountsProgram, ProgramError, ServerProgram
+from chat_tui.local_server.note import LocalServerRecord, demo_accounts_on
+from chat_tui.local_server.port_probe import LOOPBACK, PortOwner, port_owner
+from chat_tui.local_server.program import DemoAccountsProcess, ServerProcess, ServerProcessError
 
 PREFERRED_PORT: Final = 9000
 """The port of every chat server, where nothing else has it."""
@@ -21,10 +21,10 @@ PREFERRED_PORT: Final = 9000
 DEMO_PASSWORD: Final = "password123"
 """The password of the demo accounts."""
 
-STOPPING: Final = 8.0
+STOP_TIMEOUT: Final = 8.0
 """Seconds within which a server has stopped: it flushes for 5 and closes."""
 
-_CHECKING: Final = 2.0
+_DEMO_CHECK_TIMEOUT: Final = 2.0
 """Seconds more that a start may take only to learn which demo accounts there are."""
 
 
@@ -47,13 +47,13 @@ class LocalServer:
         self.log_path = log_path
         """Where the server's log goes, or None where it was not started here."""
         self._state_folder = state_folder
-        self._program: ServerProgram | None = None
-        self._note: LocalServerNote | None = None
+        self._process: ServerProcess | None = None
+        self._record: LocalServerRecord | None = None
 
     @property
     def joined_existing(self) -> bool:
         """Whether the server was there before, so that it stays when the client goes."""
-        return self._program is None
+        return self._process is None
 
     @classmethod
     def start(
@@ -68,15 +68,15 @@ class LocalServer:
         try:
             state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             state_folder = state_folder.resolve()
-            holder = who_has(preferred_port)
-            if holder is PortHolder.CHAT_SERVER:
+            holder = port_owner(preferred_port)
+            if holder is PortOwner.CHAT_SERVER:
                 return cls._join(state_folder, preferred_port)
             users = working_folder.resolve() / "users.json"
             if not os.path.lexists(users):
                 users = state_folder / "users.json"
-            free = holder is PortHolder.NOBODY
+            free = holder is PortOwner.NOBODY
             return cls._start(state_folder, users, preferred_port if free else 0, preferred_port)
-        except ProgramError as error:
+        except ServerProcessError as error:
             raise LocalServerError(str(error)) from error
         except OSError as error:
             where = "" if error.filename is None else f"{error.filename}: "
@@ -89,36 +89,38 @@ class LocalServer:
     @classmethod
     def _start(cls, state_folder: Path, users: Path, port: int, preferred_port: int) -> LocalServer:
         log_path = state_folder / "local-server.log"
-        demo = DemoAccountsProgram(users)
+        demo = DemoAccountsProcess(users)
         try:
             if not os.path.lexists(users):
                 demo.names()  # which makes the file that the server is about to read
             try:
-                program = ServerProgram.run(LOOPBACK, port, users, log_path)
-            except ProgramError:
+                program = ServerProcess.start(LOOPBACK, port, users, log_path)
+            except ServerProcessError:
                 if port == 0:
                     raise
                 # Another window was faster, or something has the port without listening on it.
-                if who_has(preferred_port) is PortHolder.CHAT_SERVER:
+                if port_owner(preferred_port) is PortOwner.CHAT_SERVER:
                     return cls._join(state_folder, preferred_port)
-                program = ServerProgram.run(LOOPBACK, 0, users, log_path)
+                program = ServerProcess.start(LOOPBACK, 0, users, log_path)
             server = cls(state_folder, program.port, (), log_path)
-            server._program = program
-            with suppress(ProgramError):  # the server runs; only the hint in the form is less
-                server.demo_accounts = demo.names(_CHECKING)
+            server._process = program
+            with suppress(ServerProcessError):  # the server runs; only the hint in the form is less
+                server.demo_accounts = demo.names(_DEMO_CHECK_TIMEOUT)
         finally:
             demo.close()
         if program.port == preferred_port:  # where the next window looks
-            server._note = LocalServerNote(program.port, program.process_id, server.demo_accounts)
-            server._note.leave(state_folder)
+            server._record = LocalServerRecord(
+                program.port, program.process_id, server.demo_accounts
+            )
+            server._record.write(state_folder)
         return server
 
-    def stop(self, timeout: float = STOPPING) -> None:
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """Stop the server that was started here: in an orderly way, killed after `timeout` seconds.
 
         Does nothing to a server that was there before. May be called twice, from any thread.
         """
-        if self._note is not None:
-            self._note.take_back(self._state_folder)
-        if self._program is not None:
-            self._program.stop(timeout)
+        if self._record is not None:
+            self._record.remove(self._state_folder)
+        if self._process is not None:
+            self._process.stop(timeout)

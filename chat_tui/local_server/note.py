@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-_NAME: Final = "local-server.json"
+_FILE_NAME: Final = "local-server.json"
 
 
 @dataclass(frozen=True, slots=True)
-class LocalServerNote:
+class LocalServerRecord:
     """A server that a window has started."""
 
     port: int
@@ -26,17 +26,17 @@ class LocalServerNote:
 
     demo_accounts: tuple[str, ...]
 
-    def leave(self, folder: Path) -> None:
+    def write(self, folder: Path) -> None:
         """Write the note, whole or not at all. Where that fails the next window knows less."""
-        draft = folder / f".{_NAME}.{self.process}"
+        draft = folder / f".{_FILE_NAME}.{self.process}"
         with suppress(OSError):
             draft.write_text(json.dumps(asdict(self)), "utf-8")
-            draft.replace(folder / _NAME)
+            draft.replace(folder / _FILE_NAME)
 
-    def take_back(self, folder: Path) -> None:
+    def remove(self, folder: Path) -> None:
         """Remove the note, unless another server's is there by now."""
         if _read(folder) == self:
-            (folder / _NAME).unlink(missing_ok=True)
+            (folder / _FILE_NAME).unlink(missing_ok=True)
 
 
 def demo_accounts_on(port: int, folder: Path) -> tuple[str, ...]:
@@ -47,13 +47,13 @@ def demo_accounts_on(port: int, folder: Path) -> tuple[str, ...]:
     return note.demo_accounts
 
 
-def _read(folder: Path) -> LocalServerNote | None:
+def _read(folder: Path) -> LocalServerRecord | None:
     try:
-        match json.loads((folder / _NAME).read_text("utf-8")):
+        match json.loads((folder / _FILE_NAME).read_text("utf-8")):
             case {"port": int(port), "process": int(process), "demo_accounts": [*names]} if all(
                 isinstance(name, str) for name in names
             ):
-                return LocalServerNote(port, process, tuple(names))
+                return LocalServerRecord(port, process, tuple(names))
     except (OSError, ValueError, RecursionError):
         pass
     return None

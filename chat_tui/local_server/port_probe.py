@@ -7,16 +7,16 @@ import time
 from enum import Enum
 from typing import Final
 
-from chat_server.wire.protocol import CLIENT_ACCEPTS, LineBuffer, Reply, parse_server_line
+from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, LineBuffer, Reply, parse_server_line
 from chat_server.wire.replies import LOGIN_PROMPT
 
 LOOPBACK: Final = "127.0.0.1"
 
-_PATIENCE: Final = 1.0
+_GREETING_TIMEOUT: Final = 1.0
 """Seconds in which a chat server has sent its login line."""
 
 
-class PortHolder(Enum):
+class PortOwner(Enum):
     """Who answers on a port."""
 
     NOBODY = "nobody"
@@ -24,27 +24,27 @@ class PortHolder(Enum):
     SOMETHING_ELSE = "something else"
 
 
-def who_has(port: int) -> PortHolder:
+def port_owner(port: int) -> PortOwner:
     """Ask on loopback; takes a second where something has the port and keeps silent."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _GREETING_TIMEOUT
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=_PATIENCE) as asked:
-            if asked.getsockname() == asked.getpeername():
-                return PortHolder.NOBODY  # TCP met itself, as it may on a port nobody listens on
-            greeted = _is_greeted(asked, deadline)
-            return PortHolder.CHAT_SERVER if greeted else PortHolder.SOMETHING_ELSE
+        with socket.create_connection((LOOPBACK, port), timeout=_GREETING_TIMEOUT) as connected:
+            if connected.getsockname() == connected.getpeername():
+                return PortOwner.NOBODY  # TCP met itself, as it may on a port nobody listens on
+            greeted = _sends_login_prompt(connected, deadline)
+            return PortOwner.CHAT_SERVER if greeted else PortOwner.SOMETHING_ELSE
     except ConnectionRefusedError:
-        return PortHolder.NOBODY
+        return PortOwner.NOBODY
     except OSError:
-        return PortHolder.SOMETHING_ELSE
+        return PortOwner.SOMETHING_ELSE
 
 
-def _is_greeted(asked: socket.socket, deadline: float) -> bool:
+def _sends_login_prompt(connected: socket.socket, deadline: float) -> bool:
     """Whether the login line comes in time; the first servers say something else before it."""
-    buffer = LineBuffer(CLIENT_ACCEPTS)
+    buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
     while (left := deadline - time.monotonic()) > 0:
-        asked.settimeout(left)
-        data = asked.recv(CLIENT_ACCEPTS)
+        connected.settimeout(left)
+        data = connected.recv(CLIENT_RECEIVE_LIMIT)
         if not data:
             return False
         for line in buffer.feed(data):

@@ -18,10 +18,10 @@ from typing import Final
 from chat_server.wire import protocol
 from chat_tui.sanitize import safe_text
 
-STARTING: Final = 15.0
+START_TIMEOUT: Final = 15.0
 """Seconds within which a program has done its work, on a slow machine that just woke up, too."""
 
-_LOG_KEPT: Final = 1 << 20
+_MAX_LOG_BYTES: Final = 1 << 20
 """Bytes of log above which a new file is begun; the one before is kept beside it."""
 
 _READY: Final = re.compile(rb"\[\*\] Chat server running on port (\d+)")
@@ -32,11 +32,11 @@ _COMPLAINT: Final = "chat-server: "
 _PROGRAM_FOLDER: Final = Path(protocol.__file__).resolve().parents[2]
 
 
-class ProgramError(Exception):
+class ServerProcessError(Exception):
     """The program could not do its work; the text is one line that says why."""
 
 
-class ServerProgram:
+class ServerProcess:
     """A running server that stops when the pipe to its standard input closes.
 
     The only other end of that pipe is here, so the kernel closes it however this process ends, and
@@ -44,7 +44,7 @@ class ServerProgram:
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        """`run` makes it."""
+        """`start` makes it."""
         self._process = process
         self.port = port
         """Where it listens."""
@@ -55,16 +55,17 @@ class ServerProgram:
         return self._process.pid
 
     @classmethod
-    def run(cls, host: str, port: int, users: Path, log_path: Path) -> ServerProgram:
-        """Start a server and wait until it is ready, at most `STARTING` seconds.
+    def start(cls, host: str, port: int, users: Path, log_path: Path) -> ServerProcess:
+        """Start a server and wait until it is ready, at most `START_TIMEOUT` seconds.
 
-        `port` may be 0 for any free one. Raises `ProgramError`, and `OSError` where the log can't
+        `port` may be 0 for any free one. Raises `ServerProcessError`, and `OSError` where the log
+        can't
         be written.
         """
         with suppress(FileNotFoundError):
-            if log_path.stat().st_size > _LOG_KEPT:
+            if log_path.stat().st_size > _MAX_LOG_BYTES:
                 log_path.replace(log_path.with_suffix(".old.log"))
-        with open(log_path, "ab", opener=_open_for_me_alone) as log:
+        with open(log_path, "ab", opener=_open_private) as log:
             told_before = os.fstat(log.fileno()).st_size
             options = ["--host", host, "--port", str(port), "--users", str(users)]
             process = subprocess.Popen(
@@ -78,24 +79,26 @@ class ServerProgram:
         try:
             match = _READY.match(_first_line(process))
         except BaseException:
-            _end(process, 0)
+            _terminate(process, 0)
             raise
         if match is not None:
             return cls(process, int(match[1]))
-        _end(process, STARTING)
-        with open(log_path, "rb") as told:
-            told.seek(told_before)
-            raise ProgramError(_reason(told.read(_LOG_KEPT), process.returncode))
+        _terminate(process, START_TIMEOUT)
+        with open(log_path, "rb") as output:
+            output.seek(told_before)
+            raise ServerProcessError(
+                _failure_reason(output.read(_MAX_LOG_BYTES), process.returncode)
+            )
 
     def stop(self, timeout: float) -> None:
         """Tell the server to stop and wait until it has; kill it after `timeout` seconds.
 
         May be called twice.
         """
-        _end(self._process, timeout)
+        _terminate(self._process, timeout)
 
 
-class DemoAccountsProgram:
+class DemoAccountsProcess:
     """Makes a users file with the demo accounts where there is none, and finds out which it has.
 
     Runs by itself from the start; to be closed by whoever made it.
@@ -112,43 +115,44 @@ class DemoAccountsProgram:
         )
         self._names: tuple[str, ...] | None = None
 
-    def names(self, timeout: float = STARTING) -> tuple[str, ...]:
+    def names(self, timeout: float = START_TIMEOUT) -> tuple[str, ...]:
         """Wait for its end: whose password is the demo password.
 
-        Raises `ProgramError` where the file can't be used or made, or the time is over.
+        Raises `ServerProcessError` where the file can't be used or made, or the time is over.
         """
         if self._names is None:
             try:
-                printed, told = self._process.communicate(timeout=timeout)
+                printed, output = self._process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
-                raise ProgramError("the demo accounts took too long") from None
+                raise ServerProcessError("the demo accounts took too long") from None
             if self._process.returncode != 0:
-                raise ProgramError(_reason(told, self._process.returncode))
+                raise ServerProcessError(_failure_reason(output, self._process.returncode))
             self._names = tuple(printed.decode().split())
         return self._names
 
     def close(self) -> None:
         """End it if it is not done."""
-        _end(self._process, 0)
+        _terminate(self._process, 0)
 
 
 def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "chat_server", *arguments]
 
 
-def _open_for_me_alone(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    """What the program prints first; incomplete where it ended before. Raises `ProgramError`."""
+    """What the program prints first; incomplete where it ended before. Raises"
+    " `ServerProcessError`."""
     assert process.stdout is not None
-    deadline = time.monotonic() + STARTING
+    deadline = time.monotonic() + START_TIMEOUT
     printed = b""
     while b"\n" not in printed:
         left = max(0.0, deadline - time.monotonic())
         if not select.select([process.stdout], [], [], left)[0]:
-            raise ProgramError(f"the server was not ready within {STARTING:.0f} s")
+            raise ServerProcessError(f"the server was not ready within {START_TIMEOUT:.0f} s")
         data = os.read(process.stdout.fileno(), 4096)
         if not data:
             break
@@ -156,7 +160,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
     return printed
 
 
-def _end(process: subprocess.Popen[bytes], timeout: float) -> None:
+def _terminate(process: subprocess.Popen[bytes], timeout: float) -> None:
     if process.stdin is not None:
         process.stdin.close()
     try:
@@ -169,9 +173,9 @@ def _end(process: subprocess.Popen[bytes], timeout: float) -> None:
             pipe.close()
 
 
-def _reason(told: bytes, status: int) -> str:
+def _failure_reason(output: bytes, status: int) -> str:
     """The program's one line of complaint, among others that the log may hold."""
-    lines = [line for line in told.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
     if not lines:
         return f"the server ended with status {status}"
     complaints = [line for line in lines if line.startswith(_COMPLAINT)]

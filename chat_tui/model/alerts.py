@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from chat_tui.model.entries import Entry
 
-_KEPT: Final = 16
+_MAX_ALERTS: Final = 16
 """Calls that wait for somebody who asks for them: more at once would be no more than noise."""
 
 
-class Call(NamedTuple):
+class Alert(NamedTuple):
     """Somebody addressed us just now, in this place: by name, or to us alone.
 
     An announcement is of no place: that is empty then.
@@ -21,17 +21,17 @@ class Call(NamedTuple):
     entry: Entry
 
 
-class Calls:
+class AlertQueue:
     """The newest ones."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Call] = deque(maxlen=_KEPT)
+        self._waiting: deque[Alert] = deque(maxlen=_MAX_ALERTS)
 
     def add(self, place: str, entry: Entry) -> None:
         """This addresses us."""
-        self._waiting.append(Call(place, entry))
+        self._waiting.append(Alert(place, entry))
 
-    def take(self) -> list[Call]:
+    def take(self) -> list[Alert]:
         """Those since the last time."""
         calls = list(self._waiting)
         self._waiting.clear()

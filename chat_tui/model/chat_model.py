@@ -7,24 +7,24 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from chat_server.wire import replies
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
-from chat_tui.input.parser import composed, deed_line, said_by
-from chat_tui.model.alerts import Call, Calls
-from chat_tui.model.conversations import Conversations, person_of, place_of
+from chat_tui.input.parser import action_command, parse_outgoing, to_composer_text
+from chat_tui.model.alerts import Alert, AlertQueue
+from chat_tui.model.conversations import Conversations, conversation_partner, conversation_place
 from chat_tui.model.drafts import Drafts
-from chat_tui.model.entries import KINDS_OF_SERVER_LINES, Entry, EntryKind, EntryState
-from chat_tui.model.gaps import Elsewhere, from_to
-from chat_tui.model.history import History
+from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState
+from chat_tui.model.gaps import AbsenceTracker, format_time_range
+from chat_tui.model.history import InputHistory
 from chat_tui.model.mentions import Mentions
-from chat_tui.model.people import People
+from chat_tui.model.people import Roster
 from chat_tui.model.room_log import RoomLog
-from chat_tui.model.rooms import Rooms
-from chat_tui.model.timestamps import time_said
-from chat_tui.model.unconfirmed import UnprovedWords
+from chat_tui.model.rooms import RoomDirectory
+from chat_tui.model.timestamps import message_time
+from chat_tui.model.unconfirmed import UnconfirmedMessages
 from chat_tui.model.unread import Unread
-from chat_tui.model.wire_record import WireRecord
+from chat_tui.model.wire_record import WireLog
 from chat_tui.sanitize import safe_name, safe_text
 
 
@@ -48,10 +48,10 @@ class ChatModel:
         """`now` gives the local time without zone; tests give their own."""
         self.now = now
         self._changes: set[Pane] = set()
-        self.history = History()
+        self.history = InputHistory()
         """What was sent from the composer, in every session."""
         self.mentions = Mentions()
-        self.wire = WireRecord(lambda: self.now())
+        self.wire = WireLog(lambda: self.now())
         """What went over the wire, in every session."""
         self.begin("", "")
 
@@ -65,16 +65,16 @@ class ChatModel:
         self.connection = ConnectionChanged(ConnectionState.OFFLINE)
         self.round_trip: float | None = None
         """Seconds between a request and its answer, the newest measured."""
-        self.rooms = Rooms()
-        self.people = People()
+        self.rooms = RoomDirectory()
+        self.people = Roster()
         self.people.user = self.user
-        self.mentions.look_for(user=self.user)
+        self.mentions.configure(user=self.user)
         self.unread = Unread()
         """What came; whoever shows a place clears it while somebody looks there."""
-        self._calls = Calls()
+        self._calls = AlertQueue()
         self._logs: dict[str, RoomLog] = {}
-        self._own = UnprovedWords(self.log_of)
-        self._elsewhere = Elsewhere()
+        self._own = UnconfirmedMessages(self.log_of)
+        self._elsewhere = AbsenceTracker()
         self.conversations = Conversations()
         self.drafts = Drafts()
         self.waiting: Mapping[str, str] = {}
@@ -90,7 +90,7 @@ class ChatModel:
     @property
     def place(self) -> str:
         """What is in view and written to: the current room, or `@bob`, private with bob."""
-        return place_of(self.private_with) if self.private_with else self.room
+        return conversation_place(self.private_with) if self.private_with else self.room
 
     @property
     def private_with(self) -> str:
@@ -103,17 +103,17 @@ class ChatModel:
         Of a way to another room that is still to come, the answer shows nothing else then.
         """
         self._going_to = None
-        self.conversations.viewed = person_of(place)
+        self.conversations.viewed = conversation_partner(place)
         if self.private_with:
             self.conversations.begin(self.private_with)
         self._changes |= set(Pane)
 
     @property
-    def writing_to(self) -> str:
+    def compose_target(self) -> str:
         """The place that the next letter is meant for: while one goes to a room, already that."""
         return self.place if self._going_to is None else self._going_to
 
-    def go_to(self, room: str) -> None:
+    def room_requested(self, room: str) -> None:
         """A way into `room` was asked for; its answer is still to come."""
         self._going_to = safe_name(room)
         self._changes.add(Pane.COMPOSER)
@@ -135,11 +135,11 @@ class ChatModel:
     @property
     def unconfirmed(self) -> list[Entry]:
         """Own messages of the place in view that may not have arrived, oldest first."""
-        return self._own.unconfirmed(self.place)
+        return self._own.entries(self.place)
 
-    def pending(self, longer_than: timedelta) -> int:
+    def pending(self, min_age: timedelta) -> int:
         """How many own messages, in all rooms, the server has not taken within that time."""
-        return self._own.pending(self.now() - longer_than)
+        return self._own.count_pending(self.now() - min_age)
 
     def mark_resent(self, entry_id: int) -> str | None:
         """An unconfirmed message of the place in view is being sent again.
@@ -154,27 +154,27 @@ class ChatModel:
             self._changes |= {Pane.LOG, Pane.STATUS}
         return text
 
-    def unproved(self) -> dict[str, list[tuple[datetime, str]]]:
+    def unconfirmed_by_place(self) -> dict[str, list[tuple[datetime, str]]]:
         """By place, oldest first: when what was said that is not known to have arrived.
 
         Each as it has to stand in the composer.
         """
-        return self._own.all(self.now())
+        return self._own.by_place(self.now())
 
-    def restore_unproved(self, place: str, at: datetime, typed: str) -> None:
+    def restore_unconfirmed(self, place: str, timestamp: datetime, typed: str) -> None:
         """This was said in an earlier session, and it may have arrived or not."""
-        entry = self._own_entry(place, at, typed, EntryState.UNCONFIRMED)
-        self._own.unconfirm(place, entry.id, typed)
+        entry = self._own_entry(place, timestamp, typed, EntryState.UNCONFIRMED)
+        self._own.add_unconfirmed(place, entry.id, typed)
         self._changes.add(Pane.STATUS)
 
-    def let_go(self) -> None:
+    def dismiss_unconfirmed(self) -> None:
         """Nobody wants to send the unconfirmed messages of the place in view again."""
         for entry in self.unconfirmed:
-            self.log.set_state(entry.id, EntryState.LET_GO)
-        self._own.let_go(self.place)
+            self.log.set_state(entry.id, EntryState.DISMISSED)
+        self._own.dismiss(self.place)
         self._changes |= {Pane.LOG, Pane.STATUS}
 
-    def take_calls(self) -> list[Call]:
+    def take_alerts(self) -> list[Alert]:
         """Who addressed us since the last call: never ourselves, nor what was said long ago."""
         return self._calls.take()
 
@@ -188,15 +188,15 @@ class ChatModel:
         match event:
             case events.MessageArrived(room, message):
                 self._message_arrived(safe_name(room), message)
-            case events.OwnPending():
+            case events.MessagePending():
                 self._own_pending(event)
-            case events.OwnSent(own_id, said_at):
+            case events.MessageSent(own_id, said_at):
                 self._own_settled(own_id, EntryState.SENT, said_at)
-            case events.OwnUnconfirmed(own_id):
+            case events.MessageUnconfirmed(own_id):
                 self._own_settled(own_id, EntryState.UNCONFIRMED, None)
-            case events.OwnRefused(own_id):
-                self._own_settled(own_id, EntryState.REFUSED, None)
-            case events.RoundTrip(seconds):
+            case events.MessageRejected(own_id):
+                self._own_settled(own_id, EntryState.REJECTED, None)
+            case events.LatencyMeasured(seconds):
                 self.round_trip = seconds
                 self._changes.add(Pane.STATUS)
             case events.ConnectionChanged():
@@ -206,7 +206,7 @@ class ChatModel:
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
                 self.user = self.people.user = safe_name(user)
-                self.mentions.look_for(user=self.user)
+                self.mentions.configure(user=self.user)
                 self.commands = commands
                 self._changes |= set(Pane)
             case events.Joined(room):
@@ -217,19 +217,19 @@ class ChatModel:
                 self._apply_to_members(event)
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
                 self._apply_to_subscriptions(event)
-            case events.ServerLine(text, kind):
+            case events.LogNotice(text, kind):
                 place = self.room if kind == "notice" else self.place
-                self._add(place, KINDS_OF_SERVER_LINES[kind], text)
-            case events.Announced(author, text):
-                self._announced(safe_name(author), text)
+                self._add(place, LOG_NOTICE_KINDS[kind], text)
+            case events.AnnouncementReceived(author, text):
+                self._announcement_received(safe_name(author), text)
             case events.JoinFailed(room, reason):
-                self._went_to(safe_name(room))
+                self._room_change_ended(safe_name(room))
                 self._add(self.place, EntryKind.ERROR, reason)
             case events.SignedOut(reason):
                 self._add(self.place, EntryKind.SERVER, reason)
-            case events.Gap(lost_at, back_at):
+            case events.HistoryGap(lost_at, back_at):
                 self._gap(lost_at, back_at)
-            case events.WordsWaiting(texts):
+            case events.QueuedTextChanged(texts):
                 self.waiting = {safe_name(place): text for place, text in texts.items()}
             case _:
                 pass  # for the screen: ChatSession.take_notices
@@ -260,13 +260,13 @@ class ChatModel:
             case events.MembersListed(_, names):
                 members = self.people.members_listed(map(safe_name, names))
             case events.PersonJoined(name, _):
-                members = self.people.came(safe_name(name))
+                members = self.people.person_joined(safe_name(name))
                 self._add(room, EntryKind.NOTICE, f"{safe_name(name)} joined")
             case events.PersonLeft(name, _):
-                members = self.people.left(safe_name(name))
+                members = self.people.person_left(safe_name(name))
                 self._add(room, EntryKind.NOTICE, f"{safe_name(name)} left")
         if members is not None:
-            self.rooms.count(room, members)
+            self.rooms.set_member_count(room, members)
         self._changes |= {Pane.PEOPLE, Pane.ROOMS, Pane.STATUS}
 
     def _apply_to_subscriptions(
@@ -285,74 +285,76 @@ class ChatModel:
         if room != self.room:
             self.people.forget_here()
             self._elsewhere.left(self.room, self.now())
-            self._elsewhere.back(room, self.log_of(room), self.now())
+            self._elsewhere.returned(room, self.log_of(room), self.now())
         self.rooms.enter(room)
         if room == self._going_to:
             self.conversations.viewed = ""
-        self._went_to(room)
+        self._room_change_ended(room)
         self._changes |= set(Pane)
 
-    def _went_to(self, room: str) -> None:
+    def _room_change_ended(self, room: str) -> None:
         """The way into `room` has come to its end, there or not."""
         if room == self._going_to:
             self._going_to = None
             self._changes.add(Pane.COMPOSER)
 
-    def _message_arrived(self, room: str, message: Message | Action | Private) -> None:
+    def _message_arrived(self, room: str, message: Message | Action | PrivateMessage) -> None:
         author = safe_name(message.author)
         recipient = ""
         kind = EntryKind.MESSAGE
         if isinstance(message, Action):
             kind = EntryKind.ACTION
-        elif isinstance(message, Private):
+        elif isinstance(message, PrivateMessage):
             kind = EntryKind.PRIVATE
             recipient = safe_name(message.recipient)
             other = recipient if author == self.user else author
             self.conversations.begin(other)
-            room = place_of(other)
+            room = conversation_place(other)
             self._changes.add(Pane.ROOMS)
         entry = self.log_of(room).append(
             kind,
-            time_said(message.time, self.now()),
+            message_time(message.time, self.now()),
             safe_text(message.text),
             author=author,
             recipient=recipient,
             own=author == self.user,
         )
         if not entry.own:
-            self._others_spoke(room, entry, past=message.past)
+            self._other_message_added(room, entry, past=message.past)
         self._log_changed(room)
 
-    def _others_spoke(self, place: str, entry: Entry, *, past: bool) -> None:
+    def _other_message_added(self, place: str, entry: Entry, *, past: bool) -> None:
         self.unread.add(place, entry.author)
         if past:
             return
         self.people.spoke(entry.author, self.now())
-        if entry.kind is EntryKind.PRIVATE or self.mentions.are_in(entry.text):
+        if entry.kind is EntryKind.PRIVATE or self.mentions.matches(entry.text):
             self._calls.add(place, entry)
 
-    def _announced(self, author: str, text: str) -> None:
+    def _announcement_received(self, author: str, text: str) -> None:
         entry = self._add(self.place, EntryKind.ANNOUNCEMENT, replies.announcement(author, text))
         if author != self.user:
             self.unread.add(self.place, "")
             self._calls.add("", entry)  # of no place: also where the one in view is muted
 
-    def _own_pending(self, said: events.OwnPending) -> None:
-        place = safe_name(said.room)
-        typed = deed_line(said.text).line if said.is_action else composed([said.text])
+    def _own_pending(self, event: events.MessagePending) -> None:
+        place = safe_name(event.room)
+        typed = (
+            action_command(event.text).line if event.is_action else to_composer_text([event.text])
+        )
         entry = self._own_entry(place, self.now(), typed, EntryState.PENDING)
-        self._own.said(said.id, place, entry.id, typed)
+        self._own.add_pending(event.id, place, entry.id, typed)
 
-    def _own_entry(self, place: str, at: datetime, typed: str, state: EntryState) -> Entry:
-        other = person_of(place)
-        text, is_action = said_by(typed)
+    def _own_entry(self, place: str, timestamp: datetime, typed: str, state: EntryState) -> Entry:
+        other = conversation_partner(place)
+        text, is_action = parse_outgoing(typed)
         kind = EntryKind.PRIVATE if other else EntryKind.MESSAGE
         if other:
             self.conversations.begin(other)
             self._changes.add(Pane.ROOMS)
         entry = self.log_of(place).append(
             EntryKind.ACTION if is_action else kind,
-            at,
+            timestamp,
             safe_text(text),
             author=self.user,
             recipient=other,
@@ -366,25 +368,25 @@ class ChatModel:
         said = self._own.settle(own_id)
         if said is None:
             return
-        at = None if said_at is None else time_said(said_at, self.now())
-        self.log_of(said.place).set_state(said.entry, state, at)
+        at = None if said_at is None else message_time(said_at, self.now())
+        self.log_of(said.place).set_state(said.entry_id, state, at)
         if state is EntryState.UNCONFIRMED:
-            self._own.unconfirm(said.place, said.entry, said.typed)
+            self._own.add_unconfirmed(said.place, said.entry_id, said.typed)
             self._changes.add(Pane.STATUS)
-        if state is EntryState.REFUSED:
-            self._never_reached(said.place)
+        if state is EntryState.REJECTED:
+            self._drop_empty_conversation(said.place)
         self._log_changed(said.place)
 
-    def _never_reached(self, place: str) -> None:
+    def _drop_empty_conversation(self, place: str) -> None:
         """A conversation of which no word arrived is none, unless somebody is writing there."""
-        if place in (self.place, self.writing_to) or self.drafts.of(place):
+        if place in (self.place, self.compose_target) or self.drafts.of(place):
             return
-        if all(entry.state is EntryState.REFUSED for entry in self.log_of(place)):
-            self.conversations.end(person_of(place))
+        if all(entry.state is EntryState.REJECTED for entry in self.log_of(place)):
+            self.conversations.end(conversation_partner(place))
             self._changes.add(Pane.ROOMS)
 
     def _gap(self, lost_at: datetime, back_at: datetime) -> None:
-        text = f"no connection {from_to(lost_at, back_at)}; messages may be missing"
+        text = f"no connection {format_time_range(lost_at, back_at)}; messages may be missing"
         for place in self._logs.keys() | {self.room}:
             if place == self.room or place.startswith("@"):  # those left before have gaps anyway
                 self._add(place, EntryKind.GAP, text)

@@ -8,19 +8,19 @@ from itertools import islice
 from typing import Final
 
 from chat_server.wire.protocol import EVERYONE
-from chat_tui.input.command_guard import nearest
-from chat_tui.input.known_commands import KNOWN_COMMANDS, Argument
+from chat_tui.input.command_guard import nearest_command
+from chat_tui.input.known_commands import KNOWN_COMMANDS, ArgumentKind
 from chat_tui.model.chat_model import ChatModel
 
-CHOICES_KEPT: Final = 100
+MAX_COMPLETIONS: Final = 100
 """Most choices of one offer: who needs more types another letter."""
 
-_LOOKED_AT: Final = 256
+_CONTEXT_CHARACTERS: Final = 256
 """Characters before the cursor that are looked at: in a long text the start is of no matter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Completion:
     """One way to go on."""
 
     text: str
@@ -31,102 +31,112 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class CompletionList:
     """The ways to go on from one place."""
 
     length: int
     """Characters before the cursor that a choice takes the place of."""
 
-    choices: tuple[Choice, ...]
+    completions: tuple[Completion, ...]
     """At least one."""
 
 
-def offer(model: ChatModel, before: str, *, alone: bool, asked: bool) -> Offer | None:
+def complete(
+    model: ChatModel, before: str, *, is_only_line: bool, explicit: bool
+) -> CompletionList | None:
     """What may be meant by `before`, the part of a line before the cursor.
 
     `alone`: it is the only line, so that it can be a command. `asked`: somebody asked for it; of
     itself nothing is offered for a bare word, nor where all is typed already.
     """
-    if alone and before.startswith("/") and not before.startswith("//"):
-        first, *between = before[:_LOOKED_AT].split(" ")
+    if is_only_line and before.startswith("/") and not before.startswith("//"):
+        first, *between = before[:_CONTEXT_CHARACTERS].split(" ")
         if not between:
-            return _offer(first, _commands(model), asked) or _nearest(model, first)
+            return _completion_list(first, _commands(model), explicit) or _nearest_command(
+                model, first
+            )
         known = KNOWN_COMMANDS.get(first)
         if known is None or first not in model.commands:
             return None
-        if known.argument is not Argument.WORDS and not any(between[:-1]):
-            return _offer(between[-1], _arguments(model, known.argument), asked)
-        if known.argument not in (Argument.WORDS, Argument.PERSON):
+        if known.argument is not ArgumentKind.TEXT and not any(between[:-1]):
+            return _completion_list(between[-1], _arguments(model, known.argument), explicit)
+        if known.argument not in (ArgumentKind.TEXT, ArgumentKind.PERSON):
             return None
-    word = before[-_LOOKED_AT:].rpartition(" ")[2]
+    word = before[-_CONTEXT_CHARACTERS:].rpartition(" ")[2]
     if word.startswith("@"):
-        return _offer(word, _people(model, "@"), asked)
-    return _offer(word, _people(model), asked) if word and asked else None
+        return _completion_list(word, _people(model, "@"), explicit)
+    return _completion_list(word, _people(model), explicit) if word and explicit else None
 
 
-def _offer(typed: str, choices: Iterable[Choice], asked: bool) -> Offer | None:
+def _completion_list(
+    typed: str, completions: Iterable[Completion], explicit: bool
+) -> CompletionList | None:
     begun = typed.casefold()
-    fit = (choice for choice in choices if choice.text.casefold().startswith(begun))
-    kept = tuple(islice(fit, CHOICES_KEPT))
-    if not kept or (not asked and all(choice.text.rstrip(" ") == typed for choice in kept)):
+    fit = (choice for choice in completions if choice.text.casefold().startswith(begun))
+    kept = tuple(islice(fit, MAX_COMPLETIONS))
+    if not kept or (not explicit and all(choice.text.rstrip(" ") == typed for choice in kept)):
         return None
     # What is typed already comes first, though others begin with it, too.
-    return Offer(len(typed), tuple(sorted(kept, key=lambda c: c.text.rstrip(" ") != typed)))
+    return CompletionList(
+        len(typed), tuple(sorted(kept, key=lambda c: c.text.rstrip(" ") != typed))
+    )
 
 
-def _nearest(model: ChatModel, typed: str) -> Offer | None:
+def _nearest_command(model: ChatModel, typed: str) -> CompletionList | None:
     listed = {*model.commands, "/quit"}
-    near = nearest(typed, listed) if len(typed) > 2 and typed not in listed else None
-    return Offer(len(typed), (_command(near),)) if near else None
+    near = nearest_command(typed, listed) if len(typed) > 2 and typed not in listed else None
+    return CompletionList(len(typed), (_command(near),)) if near else None
 
 
-def _commands(model: ChatModel) -> list[Choice]:
+def _commands(model: ChatModel) -> list[Completion]:
     listed = {*model.commands, "/quit"}
     words = [word for word in KNOWN_COMMANDS if word in listed]
     words += sorted(listed - KNOWN_COMMANDS.keys())
     return [_command(word) for word in words]
 
 
-def _command(word: str) -> Choice:
+def _command(word: str) -> Completion:
     known = KNOWN_COMMANDS.get(word)
     if known is None:
-        return Choice(f"{word} ", word, "")
-    end = "" if known.argument in (Argument.NONE, Argument.SECRET) else " "
-    return Choice(word + end, known.form, known.does)
+        return Completion(f"{word} ", word, "")
+    end = "" if known.argument in (ArgumentKind.NONE, ArgumentKind.SECRET) else " "
+    return Completion(word + end, known.syntax, known.description)
 
 
-def _arguments(model: ChatModel, argument: Argument) -> Iterator[Choice]:
+def _arguments(model: ChatModel, argument: ArgumentKind) -> Iterator[Completion]:
     people = model.people
     match argument:
-        case Argument.ROOM:
+        case ArgumentKind.ROOM:
             for room in model.rooms.listed():
                 number = "" if room.members is None else f"{room.members} there"
                 hint = "you are here" if room.current else number
-                yield Choice(f"{room.name} ", room.name, hint)
-        case Argument.PERSON:
+                yield Completion(f"{room.name} ", room.name, hint)
+        case ArgumentKind.PERSON:
             yield from _people(model)
-        case Argument.NOT_FOLLOWED:
+        case ArgumentKind.NOT_FOLLOWED:
             yield from _people(model, followed=False)
             if not people.everyone:
-                yield Choice(f"{EVERYONE} ", EVERYONE, "everyone")
-        case Argument.FOLLOWED:
+                yield Completion(f"{EVERYONE} ", EVERYONE, "everyone")
+        case ArgumentKind.FOLLOWED:
             yield from _people(model, followed=True)
             if people.everyone:
-                yield Choice(f"{EVERYONE} ", EVERYONE, "everyone")
-        case Argument.SWITCH:
-            yield from (Choice(word, word, "") for word in ("on", "off"))
+                yield Completion(f"{EVERYONE} ", EVERYONE, "everyone")
+        case ArgumentKind.SWITCH:
+            yield from (Completion(word, word, "") for word in ("on", "off"))
 
 
-def _people(model: ChatModel, mark: str = "", *, followed: bool | None = None) -> Iterator[Choice]:
+def _people(
+    model: ChatModel, mark: str = "", *, followed: bool | None = None
+) -> Iterator[Completion]:
     """Others: those who just spoke, those who are here, those whom we follow elsewhere.
 
     `followed`: only those whom we follow by name, or do not.
     """
     people = model.people
-    spoke = people.just_spoke(model.now())
+    spoke = people.recent_speakers(model.now())
     here = sorted(people.here(), key=lambda person: person.name not in spoke)
     for known, where in ((here, "here"), (people.elsewhere(), "elsewhere")):
         for person in known:
             if not person.own and followed in (None, person.followed):
                 hint = "just spoke" if person.name in spoke else where
-                yield Choice(f"{mark}{person.name} ", mark + person.name, hint)
+                yield Completion(f"{mark}{person.name} ", mark + person.name, hint)

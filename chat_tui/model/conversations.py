@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-MARK: Final = "@"
+PRIVATE_PREFIX: Final = "@"
 """What the place of a private conversation begins with: no name of a room can."""
 
 
-def place_of(name: str) -> str:
+def conversation_place(name: str) -> str:
     """The place of the conversation with somebody."""
-    return MARK + name
+    return PRIVATE_PREFIX + name
 
 
-def person_of(place: str) -> str:
+def conversation_partner(place: str) -> str:
     """With whom alone one talks there; empty where the place is a room."""
-    return place[len(MARK) :] if place.startswith(MARK) else ""
+    return place[len(PRIVATE_PREFIX) :] if place.startswith(PRIVATE_PREFIX) else ""
 
 
 class Conversations:

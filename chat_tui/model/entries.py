@@ -25,7 +25,7 @@ class EntryKind(Enum):
     """We were away: what was said meanwhile is missing."""
 
 
-KINDS_OF_SERVER_LINES: Final = {
+LOG_NOTICE_KINDS: Final = {
     "reply": EntryKind.SERVER,
     "error": EntryKind.ERROR,
     "notice": EntryKind.NOTICE,
@@ -43,9 +43,9 @@ class EntryState(Enum):
     """The connection broke first: it may have arrived. Can be sent again, by a key only."""
     RESENT = "resent"
     """Was unconfirmed, and was sent again as a newer entry."""
-    LET_GO = "let go"
+    DISMISSED = "let go"
     """Was unconfirmed, and nobody wants to send it again."""
-    REFUSED = "refused"
+    REJECTED = "refused"
     """The server said that it reached nobody."""
 
 
@@ -53,13 +53,13 @@ class EntryState(Enum):
 class Entry:
     """One line of talk. All text is safe for a terminal.
 
-    `id` is unique and rises by one within a room's log. `at` is local time without zone.
+    `id` is unique and rises by one within a room's log. `timestamp` is local time without zone.
     `author` and `recipient` are empty where there is none; `own`: we said it.
     """
 
     id: int
     kind: EntryKind
-    at: datetime
+    timestamp: datetime
     author: str
     text: str
     own: bool = False

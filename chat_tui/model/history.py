@@ -7,16 +7,16 @@ from typing import Final
 
 from chat_tui.input.redaction import holds_secret
 
-NEWEST_KEPT: Final = 500
+MAX_ITEMS: Final = 500
 """Items that are kept."""
 
 
-class History:
+class InputHistory:
     """What was given with Enter, oldest first. Where one stands in it is the composer's matter."""
 
     def __init__(self) -> None:
         self._items: list[str] = []
-        self._keep: Callable[[str], None] | None = None
+        self._store: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -24,10 +24,10 @@ class History:
     def __getitem__(self, index: int) -> str:
         return self._items[index]
 
-    def go_on_from(self, earlier: Iterable[str], keep: Callable[[str], None]) -> None:
+    def load(self, earlier: Iterable[str], store: Callable[[str], None]) -> None:
         """Begin with what was sent in `earlier` sessions; `keep` is told what comes from now on."""
-        self._items = [*earlier][-NEWEST_KEPT:]
-        self._keep = keep
+        self._items = [*earlier][-MAX_ITEMS:]
+        self._store = store
 
     def add(self, text: str) -> None:
         """Keep `text` as the newest; the same twice in a row is kept once, nothing is not.
@@ -37,11 +37,11 @@ class History:
         if not text.strip() or holds_secret(text) or (self._items and self._items[-1] == text):
             return
         self._items.append(text)
-        del self._items[:-NEWEST_KEPT]
-        if self._keep is not None:
-            self._keep(text)
+        del self._items[:-MAX_ITEMS]
+        if self._store is not None:
+            self._store(text)
 
-    def beside(self, place: int, step: int, fits: Callable[[str], bool]) -> int | None:
+    def find_next(self, place: int, step: int, matches: Callable[[str], bool]) -> int | None:
         """The next place that fits from `place` on, backwards (-1) or forwards (1), or None."""
         ahead = range(place + step, -1 if step < 0 else len(self), step)
-        return next((index for index in ahead if fits(self._items[index])), None)
+        return next((index for index in ahead if matches(self._items[index])), None)

@@ -13,7 +13,7 @@ _LINK: Final = re.compile(
     "\u2060-\u206f\u2400-\u2426\u3000-\u3003\u3008-\u3011\ufe00-\ufe0f\ufeff\ufffd]+",
     re.IGNORECASE,
 )
-_NOT_AT_THE_END: Final = ".,;:!?'*_~…。、！？）"
+_TRAILING_PUNCTUATION: Final = ".,;:!?'*_~…。、！？）"
 _PAIRS: Final = {")": "(", "]": "["}
 
 
@@ -25,19 +25,19 @@ class Link(NamedTuple):
     target: str
 
 
-def links_in(text: str) -> list[Link]:
+def find_links(text: str) -> list[Link]:
     """Every http and https address in `text`, from left to right; nothing else is a link."""
     if "://" not in text:
         return []
     found = []
     for match in _LINK.finditer(text):
-        target = _without_what_follows(match[0])
+        target = _trim_trailing(match[0])
         if _host(target):
             found.append(Link(match.start(), match.start() + len(target), target))
     return found
 
 
-def host_of(target: str) -> str:
+def link_host(target: str) -> str:
     """The machine that a link leads to, as the network knows it.
 
     Letters that are not ASCII are told as `xn--…`: some of them look like others.
@@ -58,13 +58,13 @@ def _host(target: str) -> str:
         return ""
 
 
-def _without_what_follows(found: str) -> str:
+def _trim_trailing(found: str) -> str:
     """The address alone: a full stop ends the sentence, and a bracket was opened before it."""
     while found:
         last = found[-1]
         opened = _PAIRS.get(last)
         is_extra = opened is not None and found.count(last) > found.count(opened)
-        if last not in _NOT_AT_THE_END and not is_extra:
+        if last not in _TRAILING_PUNCTUATION and not is_extra:
             break
         found = found[:-1]
     return found

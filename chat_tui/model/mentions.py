@@ -11,21 +11,21 @@ class Mentions:
 
     def __init__(self) -> None:
         self.user = ""
-        self.words: tuple[str, ...] = ()
+        self.keywords: tuple[str, ...] = ()
         self.pattern: re.Pattern[str] | None = None
         """Finds each of them in a text; None where there is nothing to look for."""
 
-    def look_for(self, *, user: str | None = None, words: Sequence[str] | None = None) -> None:
+    def configure(self, *, user: str | None = None, keywords: Sequence[str] | None = None) -> None:
         """Another name, or other words; what is not given stays."""
         if user is not None:
             self.user = user
-        if words is not None:
-            self.words = tuple(words)
+        if keywords is not None:
+            self.keywords = tuple(keywords)
         # The longest first: of "build" and "build red" the latter is found whole.
-        sought = sorted({self.user, *map(str.strip, self.words)} - {""}, key=len, reverse=True)
+        sought = sorted({self.user, *map(str.strip, self.keywords)} - {""}, key=len, reverse=True)
         found = "|".join(map(re.escape, sought))
         self.pattern = re.compile(rf"(?<!\w)(?:{found})(?!\w)", re.IGNORECASE) if sought else None
 
-    def are_in(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Whether `text` is addressed to the person."""
         return self.pattern is not None and self.pattern.search(text) is not None

@@ -9,10 +9,10 @@ from typing import Final
 
 from chat_server.wire.protocol import EVERYONE
 
-JUST_NOW: Final = timedelta(minutes=1)
+RECENT_SPEAKER_AGE: Final = timedelta(minutes=1)
 """How long somebody counts as having just spoken."""
 
-_SPEAKERS_KEPT: Final = 500
+_MAX_SPEAKERS: Final = 500
 """Names that are remembered for that, the newest: a server may make up names without end."""
 
 
@@ -25,7 +25,7 @@ class Person:
     own: bool
 
 
-class People:
+class Roster:
     """The members of the current room and our subscriptions."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class People:
         """Whether we follow everyone."""
         self._followed: set[str] = set()
         self._here: set[str] | None = None
-        self._spoke: dict[str, datetime] = {}  # name -> when; the newest last
+        self._last_spoke: dict[str, datetime] = {}  # name -> when; the newest last
 
     @property
     def known(self) -> bool:
@@ -46,23 +46,27 @@ class People:
         """The members of the current room by name, ourselves among them; empty if not known."""
         return [self._person(name) for name in sorted(self._here or ())]
 
-    def elsewhere(self, also: Iterable[str] = ()) -> list[Person]:
+    def elsewhere(self, extra: Iterable[str] = ()) -> list[Person]:
         """Those whom we follow by name, and `also`, as far as they are not known to be here."""
-        names = (self._followed | {*also}) - (self._here or set())
+        names = (self._followed | {*extra}) - (self._here or set())
         return [self._person(name) for name in sorted(names)]
 
-    def spoke(self, name: str, at: datetime) -> None:
+    def spoke(self, name: str, timestamp: datetime) -> None:
         """We heard `name` say something; `at` by our own clock."""
-        self._spoke.pop(name, None)
-        self._spoke[name] = at
-        if len(self._spoke) > _SPEAKERS_KEPT:
-            del self._spoke[next(iter(self._spoke))]
+        self._last_spoke.pop(name, None)
+        self._last_spoke[name] = timestamp
+        if len(self._last_spoke) > _MAX_SPEAKERS:
+            del self._last_spoke[next(iter(self._last_spoke))]
 
-    def just_spoke(self, now: datetime) -> frozenset[str]:
+    def recent_speakers(self, now: datetime) -> frozenset[str]:
         """Those whom we heard within the last minute."""
         # A clock that was set back makes nobody speak for hours.
-        recent = {name for name, at in self._spoke.items() if timedelta() <= now - at < JUST_NOW}
-        self._spoke = {name: at for name, at in self._spoke.items() if name in recent}
+        recent = {
+            name
+            for name, at in self._last_spoke.items()
+            if timedelta() <= now - at < RECENT_SPEAKER_AGE
+        }
+        self._last_spoke = {name: at for name, at in self._last_spoke.items() if name in recent}
         return frozenset(recent)
 
     def follows(self, name: str) -> bool:
@@ -84,14 +88,14 @@ class People:
         self._here = set(names)
         return len(self._here)
 
-    def came(self, name: str) -> int | None:
+    def person_joined(self, name: str) -> int | None:
         """Somebody came into the room; how many there are now, None where it is not known."""
         if self._here is None:
             return None
         self._here.add(name)
         return len(self._here)
 
-    def left(self, name: str) -> int | None:
+    def person_left(self, name: str) -> int | None:
         """Somebody left the room; how many there are now, None where it is not known."""
         if self._here is None:
             return None

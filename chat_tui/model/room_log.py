@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.read_marker import Seen
+from chat_tui.model.read_marker import ReadMarker
 
-NEWEST_KEPT: Final = 10_000
+MAX_ENTRIES: Final = 10_000
 """Entries that a log keeps."""
 
-_SLACK: Final = 1_000
+_TRIM_BATCH: Final = 1_000
 """Entries forgotten in one go: deleting the head of a list one by one would copy it each time."""
 
 
@@ -24,18 +24,18 @@ class RoomLog:
     to can be kept as one number. `version` grows with every change.
     """
 
-    def __init__(self, newest_kept: int = NEWEST_KEPT) -> None:
-        self._kept = newest_kept
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
         self._entries: list[Entry] = []
         self._base = 0  # the id of self._entries[0]
         self._changed: set[int] = set()
         self.version = 0
-        self.seen = Seen()
+        self.read_marker = ReadMarker()
 
     @property
     def first(self) -> int:
         """The id of the oldest entry kept (`end` where there is none)."""
-        return max(self._base, self.end - self._kept)
+        return max(self._base, self.end - self._max_entries)
 
     @property
     def end(self) -> int:
@@ -62,7 +62,7 @@ class RoomLog:
     def append(
         self,
         kind: EntryKind,
-        at: datetime,
+        timestamp: datetime,
         text: str,
         *,
         author: str = "",
@@ -71,18 +71,20 @@ class RoomLog:
         state: EntryState = EntryState.SENT,
     ) -> Entry:
         """Add an entry, whose texts are safe already, and forget the oldest above the bound."""
-        entry = Entry(self.end, kind, at, author, text, own, state, recipient)
+        entry = Entry(self.end, kind, timestamp, author, text, own, state, recipient)
         self._entries.append(entry)
-        self.seen.came(entry)
-        if len(self._entries) >= self._kept + _SLACK:
-            surplus = len(self._entries) - self._kept
+        self.read_marker.entry_added(entry)
+        if len(self._entries) >= self._max_entries + _TRIM_BATCH:
+            surplus = len(self._entries) - self._max_entries
             del self._entries[:surplus]
             self._base += surplus
             self._changed = {changed for changed in self._changed if changed >= self._base}
         self.version += 1
         return entry
 
-    def set_state(self, entry_id: int, state: EntryState, at: datetime | None = None) -> None:
+    def set_state(
+        self, entry_id: int, state: EntryState, timestamp: datetime | None = None
+    ) -> None:
         """Give an entry another state, and another time where one is given.
 
         An entry that is no longer kept is passed over: it was drawn once and is forgotten.
@@ -90,7 +92,9 @@ class RoomLog:
         if not self.first <= entry_id < self.end:
             return
         entry = self[entry_id]
-        changed = replace(entry, state=state, at=entry.at if at is None else at)
+        changed = replace(
+            entry, state=state, timestamp=entry.timestamp if timestamp is None else timestamp
+        )
         self._entries[entry_id - self._base] = changed
         self._changed.add(entry_id)
         self.version += 1

@@ -9,7 +9,7 @@ from chat_server.wire.protocol import LOBBY
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class RoomInfo:
     """One row of the room list; `members` is None where it is not known."""
 
     name: str
@@ -17,7 +17,7 @@ class Room:
     current: bool
 
 
-class Rooms:
+class RoomDirectory:
     """The active rooms. The current one and the lobby are always among them."""
 
     def __init__(self) -> None:
@@ -27,10 +27,10 @@ class Rooms:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
-    def listed(self) -> list[Room]:
+    def listed(self) -> list[RoomInfo]:
         """All rooms: the lobby first, then by name."""
         names = sorted(self._members, key=lambda name: (name != LOBBY, name))
-        return [Room(name, self._members[name], name == self.current) for name in names]
+        return [RoomInfo(name, self._members[name], name == self.current) for name in names]
 
     def members_of(self, name: str) -> int | None:
         """The number of members of a room, None where it is not known."""
@@ -56,7 +56,7 @@ class Rooms:
         if name not in (LOBBY, self.current):
             self._members.pop(name, None)
 
-    def count(self, name: str, members: int) -> None:
+    def set_member_count(self, name: str, members: int) -> None:
         """The number of members of a room is known from elsewhere than `/rooms`."""
         if name in self._members:
             self._members[name] = members

@@ -10,15 +10,15 @@ from chat_tui.model.room_log import RoomLog
 
 
 @dataclass(slots=True)
-class _Reading:
+class _LogPosition:
     """How far one log was read, and which own messages before that are still on their way."""
 
     log: RoomLog
-    upto: int = 0
-    awaited: list[int] = field(default_factory=list)
+    read_to: int = 0
+    pending: list[int] = field(default_factory=list)
 
 
-class Settled:
+class SettledFeed:
     """Reads on in every log of a model, also after somebody else has signed in.
 
     Each entry comes once. An own message comes when it is known whether the server took it: among
@@ -28,31 +28,31 @@ class Settled:
     def __init__(self, model: ChatModel) -> None:
         """What `model` holds already counts as new."""
         self._model = model
-        self._readings: dict[str, _Reading] = {}
+        self._positions: dict[str, _LogPosition] = {}
 
     @property
-    def awaited(self) -> int:
+    def pending(self) -> int:
         """How many own messages, of those seen so far, are still on their way."""
-        return sum(len(reading.awaited) for reading in self._readings.values())
+        return sum(len(reading.pending) for reading in self._positions.values())
 
     def take(self) -> list[tuple[str, Entry]]:
         """The new entries of each place, and the place; the oldest of a place first."""
         found: list[tuple[str, Entry]] = []
         for place in self._model.places:
             log = self._model.log_of(place)
-            reading = self._readings.get(place)
+            reading = self._positions.get(place)
             if reading is None or reading.log is not log:
-                reading = self._readings[place] = _Reading(log)
+                reading = self._positions[place] = _LogPosition(log)
             found += [(place, entry) for entry in self._new(reading)]
         return found
 
     @staticmethod
-    def _new(reading: _Reading) -> list[Entry]:
-        log, seen = reading.log, reading.upto
-        if not reading.awaited and seen == log.end:
+    def _new(reading: _LogPosition) -> list[Entry]:
+        log, seen = reading.log, reading.read_to
+        if not reading.pending and seen == log.end:
             return []
-        sought = [number for number in reading.awaited if number >= log.first]
+        sought = [number for number in reading.pending if number >= log.first]
         entries = [log[number] for number in sought] + log.entries(seen)
-        reading.upto = log.end
-        reading.awaited = [one.id for one in entries if one.state is EntryState.PENDING]
+        reading.read_to = log.end
+        reading.pending = [one.id for one in entries if one.state is EntryState.PENDING]
         return [entry for entry in entries if entry.state is not EntryState.PENDING]

@@ -10,32 +10,32 @@ from chat_tui.model.entries import Entry
 from chat_tui.model.room_log import RoomLog
 
 
-class Said(NamedTuple):
+class UnconfirmedMessage(NamedTuple):
     """Where it stands. `typed`: what stood in the composer; the entry may show it otherwise."""
 
     place: str
-    entry: int
+    entry_id: int
     typed: str
 
 
-class UnprovedWords:
+class UnconfirmedMessages:
     """Those of one person at one server, in all places."""
 
     def __init__(self, log_of: Callable[[str], RoomLog]) -> None:
         """`log_of` gives the log of a place."""
         self._log_of = log_of
-        self._pending: dict[int, Said] = {}
+        self._pending: dict[int, UnconfirmedMessage] = {}
         self._unconfirmed: dict[str, dict[int, str]] = {}  # place -> entry -> typed, oldest first
 
-    def said(self, own_id: int, place: str, entry: int, typed: str) -> None:
+    def add_pending(self, own_id: int, place: str, entry: int, typed: str) -> None:
         """It is on its way."""
-        self._pending[own_id] = Said(place, entry, typed)
+        self._pending[own_id] = UnconfirmedMessage(place, entry, typed)
 
-    def settle(self, own_id: int) -> Said | None:
+    def settle(self, own_id: int) -> UnconfirmedMessage | None:
         """It is on its way no longer; None where it was not."""
         return self._pending.pop(own_id, None)
 
-    def unconfirm(self, place: str, entry: int, typed: str) -> None:
+    def add_unconfirmed(self, place: str, entry: int, typed: str) -> None:
         """It may have arrived or not, and nobody will tell."""
         self._unconfirmed.setdefault(place, {})[entry] = typed
 
@@ -43,31 +43,31 @@ class UnprovedWords:
         """What was typed for it, which counts no longer; None where it is not unconfirmed."""
         return self._unconfirmed.get(place, {}).pop(entry, None)
 
-    def let_go(self, place: str) -> None:
+    def dismiss(self, place: str) -> None:
         """The unconfirmed ones of this place count no longer."""
         self._unconfirmed.pop(place, None)
 
-    def unconfirmed(self, place: str) -> list[Entry]:
+    def entries(self, place: str) -> list[Entry]:
         """The entries of those that its log still keeps, oldest first."""
         log = self._log_of(place)
         return [log[entry] for entry in self._unconfirmed.get(place, {}) if entry >= log.first]
 
-    def pending(self, since: datetime) -> int:
+    def count_pending(self, since: datetime) -> int:
         """How many have been on their way since then, or longer."""
-        waiting = ((self._log_of(said.place), said.entry) for said in self._pending.values())
-        return sum(entry >= log.first and log[entry].at <= since for log, entry in waiting)
+        waiting = ((self._log_of(said.place), said.entry_id) for said in self._pending.values())
+        return sum(entry >= log.first and log[entry].timestamp <= since for log, entry in waiting)
 
-    def all(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
+    def by_place(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
         """By place, oldest first: when it was said, and what was typed.
 
         `now` stands for when, where the log keeps it no longer.
         """
         own = list(self._pending.values())
         for place, texts in self._unconfirmed.items():
-            own += [Said(place, entry, typed) for entry, typed in texts.items()]
+            own += [UnconfirmedMessage(place, entry, typed) for entry, typed in texts.items()]
         found: dict[str, list[tuple[datetime, str]]] = {}
         for place, entry, typed in sorted(own):
             log = self._log_of(place)
-            at = log[entry].at if entry >= log.first else now
+            at = log[entry].timestamp if entry >= log.first else now
             found.setdefault(place, []).append((at, typed))
         return found

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Container, Mapping
 from typing import Final
 
-_AUTHORS_KEPT: Final = 500
+_MAX_AUTHORS: Final = 500
 """Authors of a place that are counted one by one: a server may make up names without end."""
 
-_OTHERS: Final = ""
+_OTHER_AUTHORS: Final = ""
 """Whom the rest is counted for."""
 
 
@@ -22,14 +22,14 @@ class Unread:
     def add(self, place: str, author: str) -> None:
         """`author` said something there."""
         counts = self._places.setdefault(place, Counter())
-        known = author in counts or len(counts) < _AUTHORS_KEPT
-        counts[author if known else _OTHERS] += 1
+        known = author in counts or len(counts) < _MAX_AUTHORS
+        counts[author if known else _OTHER_AUTHORS] += 1
 
     def clear(self, place: str) -> None:
         """Somebody looks at the newest of it."""
         self._places.pop(place, None)
 
-    def of(self, place: str) -> int:
+    def count(self, place: str) -> int:
         """How much is unread there."""
         return self._places[place].total() if place in self._places else 0
 
@@ -37,6 +37,6 @@ class Unread:
         """The same for each author; a copy."""
         return Counter(self._places.get(place, ()))
 
-    def total(self, without: Container[str] = ()) -> int:
+    def total(self, excluding: Container[str] = ()) -> int:
         """How much is unread in all places but those of `without`."""
-        return sum(self.of(place) for place in self._places if place not in without)
+        return sum(self.count(place) for place in self._places if place not in excluding)

@@ -8,18 +8,18 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
-from chat_tui.input.redaction import holds_secret, masked
+from chat_tui.input.redaction import holds_secret, redact
 from chat_tui.input.shell_commands import LastAction
 from chat_tui.sanitize import safe_text
 
-LINES_KEPT: Final = 2_000
+MAX_LINES: Final = 2_000
 """The newest lines that are kept."""
 
-CHARACTERS_KEPT: Final = 1 << 20
+MAX_CHARACTERS: Final = 1 << 20
 """The same for their length; the newest line is kept however long it is."""
 
 
-class Way(Enum):
+class Direction(Enum):
     """Where a line went."""
 
     SENT = ">"
@@ -29,14 +29,14 @@ class Way(Enum):
 
 
 class WireLine(NamedTuple):
-    """One line, safe for a terminal. `at` is local time without zone."""
+    """One line, safe for a terminal. `timestamp` is local time without zone."""
 
-    at: datetime
-    way: Way
+    timestamp: datetime
+    direction: Direction
     text: str
 
 
-class WireRecord:
+class WireLog:
     """A bounded record of one client, over all its connections. The screen's thread calls it.
 
     Passwords are never in it: so nothing that shows or copies a line can give one away.
@@ -47,7 +47,7 @@ class WireRecord:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._kept: deque[tuple[datetime, Way, str]] = deque()
+        self._kept: deque[tuple[datetime, Direction, str]] = deque()
         self._characters = 0
         self.end = 0
         self.last_action: LastAction | None = None
@@ -60,17 +60,17 @@ class WireRecord:
     def sent(self, lines: Sequence[bytes]) -> None:
         """These lines go to the server."""
         for line in lines:
-            self._keep(Way.SENT, masked(line.decode("utf-8", "replace").rstrip("\r\n")))
+            self._append(Direction.SENT, redact(line.decode("utf-8", "replace").rstrip("\r\n")))
 
     def received(self, line: str) -> None:
         """The server sent this line."""
-        self._keep(Way.RECEIVED, line)
+        self._append(Direction.RECEIVED, line)
 
-    def note(self, words: str) -> None:
+    def note(self, text: str) -> None:
         """Something happened to the connection."""
-        self._keep(Way.NOTE, words)
+        self._append(Direction.NOTE, text)
 
-    def acted(self, room: str, lines: Sequence[str]) -> None:
+    def record_action(self, room: str, lines: Sequence[str]) -> None:
         """The person asked for this, in the form in which it goes over the wire."""
         if lines and not any(map(holds_secret, lines)):
             self.last_action = LastAction(room, tuple(lines))
@@ -81,11 +81,11 @@ class WireRecord:
         kept = [self._kept[index] for index in range(-newest, 0)]
         return [WireLine(at, way, safe_text(text)) for at, way, text in kept]
 
-    def _keep(self, way: Way, text: str) -> None:
-        self._kept.append((self._now(), way, text))
+    def _append(self, direction: Direction, text: str) -> None:
+        self._kept.append((self._now(), direction, text))
         self._characters += len(text)
         self.end += 1
         while len(self._kept) > 1 and (
-            len(self._kept) > LINES_KEPT or self._characters > CHARACTERS_KEPT
+            len(self._kept) > MAX_LINES or self._characters > MAX_CHARACTERS
         ):
             self._characters -= len(self._kept.popleft()[2])

@@ -6,36 +6,36 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chat_server.wire.protocol import Text
-from chat_tui.input.parser import CommandLine, composed, deed_line
+from chat_server.wire.protocol import TextLine
+from chat_tui.input.parser import CommandInput, action_command, to_composer_text
 from chat_tui.input.redaction import holds_secret
-from chat_tui.protocol.pending_requests import Kind, Origin, request
-from chat_tui.protocol.private_messages import Privately
+from chat_tui.protocol.pending_requests import RequestKind, RequestOrigin, make_request
+from chat_tui.protocol.private_messages import PrivateIntent
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class JoinIntent:
     """A room was chosen, other than by typing."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ActionIntent:
     """What we do, to be told in the room, in the server's form."""
 
     text: str
 
     @property
-    def command(self) -> CommandLine:
+    def command(self) -> CommandInput:
         """The command that tells it."""
-        return deed_line(self.text)
+        return action_command(self.text)
 
 
-Wanted = Move | CommandLine | Text | Deed | Privately
+Intent = JoinIntent | CommandInput | TextLine | ActionIntent | PrivateIntent
 
 
-class Held:
+class IntentQueue:
     """What is wanted and has to wait: nothing may overtake a change of room.
 
     A text is meant for the room to which the last change before it leads. Where that fails, the
@@ -43,79 +43,85 @@ class Held:
     """
 
     def __init__(self) -> None:
-        self._items: deque[Wanted] = deque()
+        self._items: deque[Intent] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._items)
 
-    def add(self, items: Iterable[Wanted]) -> None:
+    def add(self, items: Iterable[Intent]) -> None:
         """More is wanted. Of rooms chosen in a row only the last one counts."""
         for item in items:
-            if isinstance(item, Move) and self._items and isinstance(self._items[-1], Move):
+            if (
+                isinstance(item, JoinIntent)
+                and self._items
+                and isinstance(self._items[-1], JoinIntent)
+            ):
                 self._items.pop()
             self._items.append(item)
 
-    def take(self) -> Wanted:
+    def take(self) -> Intent:
         """What is to be done next. Raises `IndexError` where nothing is wanted."""
         return self._items.popleft()
 
-    def take_until_move(self) -> tuple[str, list[str], list[CommandLine | Privately]]:
+    def take_until_join(self) -> tuple[str, list[str], list[CommandInput | PrivateIntent]]:
         """What was to be done before the next change of room, which is the one that failed.
 
         What goes back to the composer, which lines can't, and what can be done in any room.
         """
-        for_the_room: list[Text | Deed] = []
-        for_any: list[CommandLine | Privately] = []
+        for_the_room: list[TextLine | ActionIntent] = []
+        for_any: list[CommandInput | PrivateIntent] = []
         while self._items and self._room_of(self._items[0]) is None:
             item = self._items.popleft()
-            if isinstance(item, Text | Deed):
+            if isinstance(item, TextLine | ActionIntent):
                 for_the_room.append(item)
-            elif isinstance(item, CommandLine | Privately):
+            elif isinstance(item, CommandInput | PrivateIntent):
                 for_any.append(item)
-        return *_returned(for_the_room), for_any
+        return *_to_composer(for_the_room), for_any
 
-    def take_all(self) -> tuple[str, list[str], list[Privately]]:
+    def take_all(self) -> tuple[str, list[str], list[PrivateIntent]]:
         """Nothing can be done any more: what goes back to the composer, and which lines can't.
 
         And what goes back to private conversations.
         """
-        private = [item for item in self._items if isinstance(item, Privately) and not item.typed]
+        private = [
+            item for item in self._items if isinstance(item, PrivateIntent) and not item.typed
+        ]
         rest = [item for item in self._items if item not in private]
         self._items.clear()
-        return *_returned(rest), private
+        return *_to_composer(rest), private
 
-    def texts(self, room: str) -> dict[str, str]:
+    def texts_by_place(self, room: str) -> dict[str, str]:
         """What is to be said, by place, as it would have to stand in the composer.
 
         `room`: where that is said which waits for no other change of room.
         """
-        waiting: dict[str, list[Wanted]] = {}
+        waiting: dict[str, list[Intent]] = {}
         for item in self._items:
             goal = self._room_of(item)
             if goal is not None:
                 room = goal
-            elif isinstance(item, Privately) and not item.typed:
-                waiting.setdefault(item.place, []).append(Text(item.text))
+            elif isinstance(item, PrivateIntent) and not item.typed:
+                waiting.setdefault(item.place, []).append(TextLine(item.text))
             else:
                 waiting.setdefault(room, []).append(item)
-        return {place: text for place, items in waiting.items() if (text := _returned(items)[0])}
+        return {place: text for place, items in waiting.items() if (text := _to_composer(items)[0])}
 
-    def rooms(self) -> list[str]:
+    def target_rooms(self) -> list[str]:
         """The rooms that are to be gone to, in order."""
         rooms = [self._room_of(item) for item in self._items]
         return [room for room in rooms if room is not None]
 
     @staticmethod
-    def _room_of(item: Wanted) -> str | None:
-        if isinstance(item, Move):
+    def _room_of(item: Intent) -> str | None:
+        if isinstance(item, JoinIntent):
             return item.room
-        if isinstance(item, CommandLine):
-            asked = request(item, Origin.TYPED)
-            return asked.subject if asked.kind is Kind.JOIN else None
+        if isinstance(item, CommandInput):
+            request = make_request(item, RequestOrigin.TYPED)
+            return request.subject if request.kind is RequestKind.JOIN else None
         return None
 
 
-def _returned(items: Iterable[Wanted]) -> tuple[str, list[str]]:
+def _to_composer(items: Iterable[Intent]) -> tuple[str, list[str]]:
     """What goes back to the composer, and which lines can't.
 
     Commands can't stand among several lines: there they would be said aloud. What holds a password
@@ -124,12 +130,12 @@ def _returned(items: Iterable[Wanted]) -> tuple[str, list[str]]:
     texts: list[str] = []
     commands: list[str] = []
     for item in items:
-        if isinstance(item, Text):
+        if isinstance(item, TextLine):
             texts.append(item.text)
-        elif isinstance(item, CommandLine):
+        elif isinstance(item, CommandInput):
             commands.append(item.line)
-        elif isinstance(item, Deed | Privately):
+        elif isinstance(item, ActionIntent | PrivateIntent):
             commands.append(item.command.line)
     if not texts and len(commands) == 1 and not holds_secret(commands[0]):
         return commands[0], []
-    return composed(texts), commands
+    return to_composer_text(texts), commands

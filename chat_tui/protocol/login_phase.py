@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from chat_server.wire import replies
-from chat_server.wire.protocol import Failure, LineTooLong, Reply, ServerLine, encode_line
+from chat_server.wire.protocol import ErrorReply, LineTooLongError, Reply, ServerLine, encode_line
 from chat_tui import events
 
-PROMPT_WITHIN: Final = 10.0
+PROMPT_TIMEOUT: Final = 10.0
 """Seconds in which a chat server says its first line."""
 
-ANSWER_WITHIN: Final = 60.0
+LOGIN_TIMEOUT: Final = 60.0
 """Seconds that a login may take: passwords are hashed one after the other, and slowly."""
 
-COMMANDS_WITHIN: Final = 5.0
+COMMANDS_TIMEOUT: Final = 5.0
 """Seconds after a successful login in which the list of commands has to come."""
 
 _IN_TLS: Final = "That port is for encryption alone: leave out --plaintext, or plaintext = true"
 """What a server means whose words are for somebody at netcat."""
 
-_NEVER_AGAIN: Final = frozenset(
+_PERMANENT_REJECTIONS: Final = frozenset(
     {
         replies.AUTHENTICATION_FAILED,
         replies.INVALID_LOGIN_FORMAT,
@@ -31,7 +31,7 @@ _NEVER_AGAIN: Final = frozenset(
 """Refusals that another try with the same words will not change. A ban that ends says when."""
 
 
-class SigningIn:
+class LoginPhase:
     """Signing in on one connection: takes the server's lines, gives ours and the outcome.
 
     `outcome` is None as long as it is open; then the commands that the server listed, or why it
@@ -39,39 +39,39 @@ class SigningIn:
     """
 
     def __init__(self, user: str, password: str, now: float) -> None:
-        self._login = f"LOGIN {user} {password}"
-        self._deadline = now + PROMPT_WITHIN
-        self._asked = False
+        self._login_line = f"LOGIN {user} {password}"
+        self._deadline = now + PROMPT_TIMEOUT
+        self._prompted = False
         self._accepted = False
         self._commands: list[str] = []
-        self.outcome: tuple[str, ...] | events.SignInRefused | None = None
+        self.outcome: tuple[str, ...] | events.SignInFailed | None = None
 
-    def receive(self, line: ServerLine, now: float) -> bytes | events.ServerLine | None:
+    def receive(self, line: ServerLine, now: float) -> bytes | events.LogNotice | None:
         """Take a line; what has to be sent because of it, or shown.
 
         A line that is no part of signing in (the first servers say welcome) is shown as it is.
         """
-        if isinstance(line, Failure):
+        if isinstance(line, ErrorReply):
             after = replies.parse_retry_after(line.text)
-            reason = _IN_TLS if line.text == replies.SPEAKS_TLS else line.text
-            self._refuse(reason, retry=line.text not in _NEVER_AGAIN, after=after or 0.0)
+            reason = _IN_TLS if line.text == replies.TLS_ONLY else line.text
+            self._reject(reason, retry=line.text not in _PERMANENT_REJECTIONS, after=after or 0.0)
             return None
         if not isinstance(line, Reply):
-            if not self._asked:
-                self._refuse("No chat server answers there", retry=True)
+            if not self._prompted:
+                self._reject("No chat server answers there", retry=True)
             return None
         text = line.text
         if text == replies.SHUTTING_DOWN:
-            self._refuse(text, retry=True)
-        elif not self._asked and text.startswith("Login using:"):
+            self._reject(text, retry=True)
+        elif not self._prompted and text.startswith("Login using:"):
             return self._log_in(now)
-        elif self._asked and not self._accepted and text == replies.LOGIN_SUCCESSFUL:
+        elif self._prompted and not self._accepted and text == replies.LOGIN_SUCCESSFUL:
             self._accepted = True
-            self._deadline = now + COMMANDS_WITHIN
+            self._deadline = now + COMMANDS_TIMEOUT
         elif self._accepted and self._take_commands(text):
             pass
         else:
-            return events.ServerLine(text, "reply")
+            return events.LogNotice(text, "reply")
         return None
 
     def tick(self, now: float) -> None:
@@ -80,24 +80,24 @@ class SigningIn:
             return
         if self._accepted:
             self.outcome = tuple(self._commands)
-        elif self._asked:
-            self._refuse("The server does not answer the login", retry=True)
+        elif self._prompted:
+            self._reject("The server does not answer the login", retry=True)
         else:
-            self._refuse("No chat server answers there", retry=True)
+            self._reject("No chat server answers there", retry=True)
 
-    def lost(self, reason: str) -> None:
+    def connection_lost(self, reason: str) -> None:
         """The connection ended."""
-        if not self._asked:
+        if not self._prompted:
             reason = f"{reason} before it asked for a login"
-        self._refuse(reason, retry=True)
+        self._reject(reason, retry=True)
 
     def _log_in(self, now: float) -> bytes | None:
-        self._asked = True
-        self._deadline = now + ANSWER_WITHIN
+        self._prompted = True
+        self._deadline = now + LOGIN_TIMEOUT
         try:
-            return encode_line(self._login)
-        except LineTooLong:
-            self._refuse("This name and password are too long for a line", retry=False)
+            return encode_line(self._login_line)
+        except LineTooLongError:
+            self._reject("This name and password are too long for a line", retry=False)
             return None
 
     def _take_commands(self, text: str) -> bool:
@@ -109,6 +109,6 @@ class SigningIn:
             self.outcome = tuple(self._commands)
         return True
 
-    def _refuse(self, reason: str, *, retry: bool, after: float = 0.0) -> None:
+    def _reject(self, reason: str, *, retry: bool, after: float = 0.0) -> None:
         if self.outcome is None:
-            self.outcome = events.SignInRefused(reason, retry, after)
+            self.outcome = events.SignInFailed(reason, retry, after)

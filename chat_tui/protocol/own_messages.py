@@ -4,88 +4,92 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.protocol.echo_matcher import Said
-from chat_tui.protocol.pending_requests import Kind, Request
-from chat_tui.protocol.send_queue import Outbound
+from chat_tui.protocol.echo_matcher import SentMessage
+from chat_tui.protocol.pending_requests import Request, RequestKind
+from chat_tui.protocol.send_queue import SendQueue
 
 
-class OwnWords:
+class OwnMessages:
     """Keeps us subscribed to ourselves, and matches what comes back with what was said.
 
     Where the server does not let us hear ourselves, what was said counts as sent once it is out.
     """
 
     def __init__(
-        self, name: str, out: Outbound, own_ids: Iterator[int], tell: Callable[[Event], None]
+        self, name: str, sender: SendQueue, own_ids: Iterator[int], emit: Callable[[Event], None]
     ) -> None:
         self.name = name
         """Our own name, as the server writes it."""
-        self.may_speak = False
+        self.ready = False
         """Whether it is known that our words come back, or that they do not."""
-        self._out = out
+        self._sender = sender
         self._own_ids = own_ids
-        self._tell = tell
-        self._to_myself: Request | None = None
+        self._emit = emit
+        self._self_subscription: Request | None = None
 
-    def listen(self, now: float) -> None:
+    def subscribe_to_self(self, now: float) -> None:
         """Subscribe to ourselves."""
-        self._to_myself = self._out.ask("/subscribe", self.name, now=now)
-        if self._to_myself is None:
-            self._do_not_return()
+        self._self_subscription = self._sender.ask("/subscribe", self.name, now=now)
+        if self._self_subscription is None:
+            self._echo_unavailable()
 
-    def unsubscribed(self, asked: Request, now: float) -> None:
+    def unsubscribed(self, request: Request, now: float) -> None:
         """A command was sent that may unsubscribe us from ourselves.
 
         What is sent right behind it makes up for that: no word of ours goes between the two.
         """
-        if asked.kind is Kind.UNSUBSCRIBE and asked.subject and asked.is_about(self.name):
-            self.listen(now)
+        if (
+            request.kind is RequestKind.UNSUBSCRIBE
+            and request.subject
+            and request.is_about(self.name)
+        ):
+            self.subscribe_to_self(now)
 
-    def answered(self, asked: Request | None, name: str | None) -> bool:
+    def answered(self, request: Request | None, name: str | None) -> bool:
         """Whether this request was ours to hear ourselves; it was granted to `name`, or refused."""
-        if asked is None or asked is not self._to_myself:
+        if request is None or request is not self._self_subscription:
             return False
-        self._to_myself = None
+        self._self_subscription = None
         if name is None:
-            self._do_not_return()
+            self._echo_unavailable()
         else:
             self.name = name
-            self._out.echoing = self.may_speak = True
+            self._sender.echoing = self.ready = True
         return True
 
-    def say(self, text: str, room: str, now: float, *, is_action: bool = False) -> None:
+    def send(self, text: str, room: str, now: float, *, is_action: bool = False) -> None:
         """Say a text, in the server's form and not too long, in the room that we are in.
 
         `is_action`: tell that we do it.
         """
-        said = Said(next(self._own_ids), text, is_action)
-        self._tell(events.OwnPending(said.id, room, text, is_action))
-        self._out.say(said, now)
-        if not self._out.echoing:
-            self._tell(events.OwnSent(said.id))
+        said = SentMessage(next(self._own_ids), text, is_action)
+        self._emit(events.MessagePending(said.id, room, text, is_action))
+        self._sender.send_message(said, now)
+        if not self._sender.echoing:
+            self._emit(events.MessageSent(said.id))
 
-    def heard(self, message: Message | Action | Private, now: float) -> bool:
+    def match_echo(self, message: Message | Action | PrivateMessage, now: float) -> bool:
         """Whether this is the echo of something that we said here."""
-        if isinstance(message, Private) or message.author != self.name or message.past:
+        if isinstance(message, PrivateMessage) or message.author != self.name or message.past:
             return False
         done = isinstance(message, Action)
-        said, passed = self._out.heard_myself(message.text, now, is_action=done)
+        said, passed = self._sender.match_echo(message.text, now, is_action=done)
         for unproved in passed:
-            self._tell(events.OwnUnconfirmed(unproved.id))
+            self._emit(events.MessageUnconfirmed(unproved.id))
         if said is not None:
-            self._tell(events.OwnSent(said.id, message.time))
+            self._emit(events.MessageSent(said.id, message.time))
         return said is not None
 
     def settle(self) -> None:
         """The connection is over: what did not come back may have arrived or not."""
-        for said in self._out.take_said():
-            self._tell(events.OwnUnconfirmed(said.id))
+        for said in self._sender.take_unconfirmed():
+            self._emit(events.MessageUnconfirmed(said.id))
 
-    def _do_not_return(self) -> None:
-        self.may_speak = True
-        self._out.echoing = False
-        for said in self._out.take_said():
-            self._tell(events.OwnSent(said.id))
+    def _echo_unavailable(self) -> None:
+        self.ready = True
+        self._sender.echoing = False
+        for said in self._sender.take_unconfirmed():
+            self._emit(events.MessageSent(said.id))

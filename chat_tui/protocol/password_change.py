@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chat_server.wire.protocol import LineTooLong
+from chat_server.wire.protocol import LineTooLongError
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input.parser import command
+from chat_tui.input.parser import make_command
 from chat_tui.input.redaction import PASSWD
-from chat_tui.protocol.pending_requests import Kind, Origin, Request, request
-from chat_tui.protocol.send_queue import Outbound
+from chat_tui.protocol.pending_requests import Request, RequestKind, RequestOrigin, make_request
+from chat_tui.protocol.send_queue import SendQueue
 
-_NOT_HERE = "This server lets nobody change a password"
+_UNSUPPORTED = "This server lets nobody change a password"
 
 
 class PasswordChange:
@@ -22,54 +22,54 @@ class PasswordChange:
     counts like what was asked for in the form.
     """
 
-    def __init__(self, out: Outbound, tell: Callable[[Event], None]) -> None:
-        self._out = out
-        self._tell = tell
-        self._asked: list[tuple[Request, str]] = []  # and the new password
+    def __init__(self, sender: SendQueue, emit: Callable[[Event], None]) -> None:
+        self._sender = sender
+        self._emit = emit
+        self._pending: list[tuple[Request, str]] = []  # and the new password
         self._unanswered: list[str] = []  # the new passwords whose answers may still come
 
-    def ask(self, old: str, new: str, now: float) -> None:
+    def request(self, old: str, new: str, now: float) -> None:
         """Ask for it; both are words of a line. The answer comes as an event."""
-        if PASSWD not in self._out.commands:
-            self._tell(events.PasswordRefused(_NOT_HERE))
+        if PASSWD not in self._sender.commands:
+            self._emit(events.PasswordChangeFailed(_UNSUPPORTED))
             return
-        asked = request(command(PASSWD, old, new), Origin.OWN)
+        request = make_request(make_command(PASSWD, old, new), RequestOrigin.INTERNAL)
         try:
-            self._out.send(asked, now)
-        except LineTooLong as problem:
-            self._tell(events.PasswordRefused(f"Not sent: a {problem}"))
+            self._sender.send(request, now)
+        except LineTooLongError as problem:
+            self._emit(events.PasswordChangeFailed(f"Not sent: a {problem}"))
             return
-        self._asked.append((asked, new))
+        self._pending.append((request, new))
 
-    def typed(self, asked: Request, arguments: tuple[str, ...]) -> None:
+    def command_sent(self, request: Request, arguments: tuple[str, ...]) -> None:
         """A command was sent; it may be the one that does it."""
-        if asked.kind is Kind.PASSWORD and len(arguments) == 2:
-            self._asked.append((asked, arguments[1]))
+        if request.kind is RequestKind.PASSWORD and len(arguments) == 2:
+            self._pending.append((request, arguments[1]))
 
-    def granted(self, asked: Request | None) -> None:
+    def succeeded(self, request: Request | None) -> None:
         """The server says that it changed a password: for this request, or for one given up."""
-        new = self._take(asked) or (self._unanswered.pop(0) if self._unanswered else None)
+        new = self._take(request) or (self._unanswered.pop(0) if self._unanswered else None)
         if new is not None:
-            self._tell(events.PasswordChanged(new))
+            self._emit(events.PasswordChanged(new))
 
-    def refused(self, asked: Request, reason: str) -> None:
+    def rejected(self, request: Request, reason: str) -> None:
         """The server says that it did not."""
-        if self._take(asked) is not None:
-            self._tell(events.PasswordRefused(reason))
+        if self._take(request) is not None:
+            self._emit(events.PasswordChangeFailed(reason))
 
-    def unanswered(self, asked: Request) -> None:
+    def unanswered(self, request: Request) -> None:
         """No answer came in time."""
-        new = self._take(asked)
+        new = self._take(request)
         if new is not None:
             self._unanswered.append(new)
-            self._tell(events.PasswordUnknown(new))
+            self._emit(events.PasswordChangeUncertain(new))
 
     def settle(self) -> None:
         """The connection is over."""
-        for asked, _ in list(self._asked):
-            self.unanswered(asked)
+        for request, _ in list(self._pending):
+            self.unanswered(request)
 
-    def _take(self, asked: Request | None) -> str | None:
-        found = next((new for other, new in self._asked if other is asked), None)
-        self._asked = [known for known in self._asked if known[0] is not asked]
+    def _take(self, request: Request | None) -> str | None:
+        found = next((new for other, new in self._pending if other is request), None)
+        self._pending = [known for known in self._pending if known[0] is not request]
         return found

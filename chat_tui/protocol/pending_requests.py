@@ -17,13 +17,13 @@ from typing import Final
 from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, canonical_name, echoed
 from chat_tui.events import PersonJoined, PersonLeft, RoomClosed, RoomOpened
-from chat_tui.input.parser import CommandLine
+from chat_tui.input.parser import CommandInput
 from chat_tui.input.redaction import PASSWD
 
-UNANSWERED: Final = 30.0
+REQUEST_TIMEOUT: Final = 30.0
 """Seconds without any progress after which a request is given up."""
 
-_LATE_KEPT: Final = 50
+_MAX_LATE: Final = 50
 """Given-up requests of our own whose late answers would still be kept from the log."""
 
 
@@ -31,7 +31,7 @@ Notice = PersonJoined | PersonLeft | RoomOpened | RoomClosed
 """What a list that is being read may be out of date about."""
 
 
-class Kind(Enum):
+class RequestKind(Enum):
     """What a request asks for: which answers fit it."""
 
     JOIN = auto()
@@ -49,36 +49,36 @@ class Kind(Enum):
 
 
 _KINDS: Final = {
-    "/join": Kind.JOIN,
-    "/leave": Kind.JOIN,
-    "/rooms": Kind.ROOMS,
-    "/subscribe": Kind.SUBSCRIBE,
-    "/unsubscribe": Kind.UNSUBSCRIBE,
-    "/subs": Kind.SUBS,
-    "/who": Kind.WHO,
-    "/presence": Kind.PRESENCE,
-    "/quit": Kind.QUIT,
-    "/msg": Kind.PRIVATE,
-    PASSWD: Kind.PASSWORD,
+    "/join": RequestKind.JOIN,
+    "/leave": RequestKind.JOIN,
+    "/rooms": RequestKind.ROOMS,
+    "/subscribe": RequestKind.SUBSCRIBE,
+    "/unsubscribe": RequestKind.UNSUBSCRIBE,
+    "/subs": RequestKind.SUBS,
+    "/who": RequestKind.WHO,
+    "/presence": RequestKind.PRESENCE,
+    "/quit": RequestKind.QUIT,
+    "/msg": RequestKind.PRIVATE,
+    PASSWD: RequestKind.PASSWORD,
 }
 
 
-class Origin(Enum):
+class RequestOrigin(Enum):
     """Who wanted it: how much of the answer is shown."""
 
     TYPED = auto()
     """The person typed the command: the answer is shown."""
-    CLICKED = auto()
+    UI = auto()
     """The person asked for it by other means: only a refusal is shown."""
-    OWN = auto()
+    INTERNAL = auto()
     """The client wants to know: nothing is shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ParsedReply:
     """A line that answers a request of some kind; `subject` is None where it does not tell."""
 
-    kind: Kind
+    kind: RequestKind
     subject: str | None
     items: tuple[str, ...] = ()
     counts: tuple[int | None, ...] = ()
@@ -91,10 +91,10 @@ class Request:
     """A command on its way. `subject`: the room or name that it is about, "" where any fits."""
 
     line: str = field(repr=False)
-    kind: Kind
+    kind: RequestKind
     subject: str
-    origin: Origin
-    asked_at: float = 0.0
+    origin: RequestOrigin
+    sent_at: float = 0.0
     alone: bool = False
     """Nothing else was on its way, and it takes no time to answer: that time is the round trip."""
     listed: dict[str, int | None] = field(default_factory=dict)
@@ -102,21 +102,25 @@ class Request:
     notices: list[Notice] = field(default_factory=list)
     """What came between the lines of the list: newer than what any of them says."""
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: ParsedReply) -> None:
         """A line of its list has come."""
         self.listed.update(zip(answer.items, answer.counts or repeat(None), strict=False))
 
-    def result(self, answer: Answer) -> dict[str, int | None]:
+    def result(self, answer: ParsedReply) -> dict[str, int | None]:
         """The whole list, as it is once its last line, `answer`, has come."""
         for notice in self.notices:
             match notice:
-                case PersonJoined(name, room) if self.kind is Kind.WHO and room == answer.subject:
+                case PersonJoined(name, room) if (
+                    self.kind is RequestKind.WHO and room == answer.subject
+                ):
                     self.listed.setdefault(name, None)
-                case PersonLeft(name, room) if self.kind is Kind.WHO and room == answer.subject:
+                case PersonLeft(name, room) if (
+                    self.kind is RequestKind.WHO and room == answer.subject
+                ):
                     self.listed.pop(name, None)
-                case RoomOpened(room) if self.kind is Kind.ROOMS:
+                case RoomOpened(room) if self.kind is RequestKind.ROOMS:
                     self.listed.setdefault(room, None)
-                case RoomClosed(room) if self.kind is Kind.ROOMS:
+                case RoomClosed(room) if self.kind is RequestKind.ROOMS:
                     self.listed.pop(room, None)
         return self.listed
 
@@ -128,62 +132,68 @@ class Request:
         return name in (self.subject, canonical, echoed(self.subject), echoed(canonical))
 
 
-def request(asked: CommandLine, origin: Origin) -> Request:
+def make_request(command: CommandInput, origin: RequestOrigin) -> Request:
     """The request that a command makes."""
-    kind = _KINDS.get(asked.word, Kind.OTHER)
-    subject = asked.arguments[0] if len(asked.arguments) == 1 else ""
-    if kind is Kind.PRIVATE and asked.arguments:
-        subject = asked.arguments[0]
-    if kind is Kind.PASSWORD:
+    kind = _KINDS.get(command.word, RequestKind.OTHER)
+    subject = command.arguments[0] if len(command.arguments) == 1 else ""
+    if kind is RequestKind.PRIVATE and command.arguments:
+        subject = command.arguments[0]
+    if kind is RequestKind.PASSWORD:
         subject = ""
-    elif asked.word == "/leave":
-        subject = "" if asked.arguments else LOBBY
-    elif kind is Kind.OTHER:
-        subject = asked.word
-    return Request(asked.line, kind, subject, origin)
+    elif command.word == "/leave":
+        subject = "" if command.arguments else LOBBY
+    elif kind is RequestKind.OTHER:
+        subject = command.word
+    return Request(command.line, kind, subject, origin)
 
 
-def is_shown(answer: Answer, asked: Request) -> bool:
+def is_shown(answer: ParsedReply, request: Request) -> bool:
     """Whether the log shows this answer to `asked`."""
     if answer.failed:
-        return asked.origin is not Origin.OWN and asked.kind is not Kind.JOIN  # see JoinFailed
-    return asked.origin is Origin.TYPED and asked.kind is not Kind.QUIT  # see SignedOut
+        return (
+            request.origin is not RequestOrigin.INTERNAL and request.kind is not RequestKind.JOIN
+        )  # see JoinFailed
+    return (
+        request.origin is RequestOrigin.TYPED and request.kind is not RequestKind.QUIT
+    )  # see SignedOut
 
 
-def read_reply(text: str) -> Answer | None:
+def parse_reply(text: str) -> ParsedReply | None:
     """Which kind of request the text of a `[SERVER]` line answers, or None."""
-    for kind, parse in _ANSWERS_WITH_A_NAME:
+    for kind, parse in _NAMED_REPLIES:
         name = parse(text)
         if name is not None:
-            return Answer(kind, name)
+            return ParsedReply(kind, name)
     rooms = replies.parse_active_rooms(text)
     if rooms is not None:
         listed, more = rooms
         names = tuple(name for name, _ in listed)
-        return Answer(Kind.ROOMS, None, names, tuple(count for _, count in listed), more)
+        return ParsedReply(
+            RequestKind.ROOMS, None, names, tuple(count for _, count in listed), more
+        )
     followed = replies.parse_subscriptions(text)
     if followed is not None:
-        return Answer(Kind.SUBS, None, followed.items, more=followed.more)
+        return ParsedReply(RequestKind.SUBS, None, followed.items, more=followed.more)
     members = replies.parse_members(text)
     if members is not None:
         room, part = members
-        return Answer(Kind.WHO, room, part.items, more=part.more)
+        return ParsedReply(RequestKind.WHO, room, part.items, more=part.more)
     if text == replies.PASSWORD_CHANGED:
-        return Answer(Kind.PASSWORD, None)
+        return ParsedReply(RequestKind.PASSWORD, None)
     if text in (replies.presence(True), replies.presence(False)):
-        return Answer(Kind.PRESENCE, text.rsplit(" ", 1)[-1])
-    return Answer(Kind.QUIT, None) if text == replies.GOODBYE else None
+        return ParsedReply(RequestKind.PRESENCE, text.rsplit(" ", 1)[-1])
+    return ParsedReply(RequestKind.QUIT, None) if text == replies.GOODBYE else None
 
 
-_ANSWERS_WITH_A_NAME: Final[tuple[tuple[Kind, Callable[[str], str | None]], ...]] = (
-    (Kind.JOIN, replies.parse_joined),
-    (Kind.SUBSCRIBE, replies.parse_subscribed),
-    (Kind.UNSUBSCRIBE, replies.parse_unsubscribed),
-    (Kind.PRIVATE, replies.parse_sent_to),
+_NAMED_REPLIES: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...]] = (
+    (RequestKind.JOIN, replies.parse_joined),
+    (RequestKind.SUBSCRIBE, replies.parse_subscribed),
+    (RequestKind.UNSUBSCRIBE, replies.parse_unsubscribed),
+    (RequestKind.PRIVATE, replies.parse_sent_to),
 )
 
 
-def read_notice(text: str) -> Notice | None:
+def parse_notice(text: str) -> Notice | None:
     """The presence notice that the text of a `[SERVER]` line is, or None. No answer is one."""
     if (pair := replies.parse_person_joined(text)) is not None:
         return PersonJoined(*pair)
@@ -196,37 +206,37 @@ def read_notice(text: str) -> Notice | None:
     return None
 
 
-def read_failure(text: str) -> Answer | None:
+def parse_error(text: str) -> ParsedReply | None:
     """Which kind of request the text of an `[ERROR]` line refuses, or None."""
-    for kind, parse in _REFUSALS_WITH_A_NAME:
+    for kind, parse in _NAMED_ERRORS:
         name = parse(text)
         if name is not None:
-            return Answer(kind, name, failed=True)
-    if text == replies.CANNOT_SUBSCRIBE_OF_OLD:
-        return Answer(Kind.SUBSCRIBE, None, failed=True)
+            return ParsedReply(kind, name, failed=True)
+    if text == replies.LEGACY_CANNOT_SUBSCRIBE:
+        return ParsedReply(RequestKind.SUBSCRIBE, None, failed=True)
     if text == replies.WRONG_PASSWORD or replies.parse_retry_after(text) is not None:
-        return Answer(Kind.PASSWORD, None, failed=True)
+        return ParsedReply(RequestKind.PASSWORD, None, failed=True)
     word = replies.parse_usage(text) or replies.parse_unknown_command(text)
     if word is None:
         return None
-    kind = _KINDS.get(word, Kind.OTHER)
-    return Answer(kind, word if kind is Kind.OTHER else None, failed=True)
+    kind = _KINDS.get(word, RequestKind.OTHER)
+    return ParsedReply(kind, word if kind is RequestKind.OTHER else None, failed=True)
 
 
-_REFUSALS_WITH_A_NAME: Final[tuple[tuple[Kind, Callable[[str], str | None]], ...]] = (
-    (Kind.JOIN, replies.parse_invalid_room),
-    (Kind.WHO, replies.parse_no_such_room),
-    (Kind.SUBSCRIBE, replies.parse_no_such_user),
-    (Kind.PRIVATE, replies.parse_not_delivered),
+_NAMED_ERRORS: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...]] = (
+    (RequestKind.JOIN, replies.parse_invalid_room),
+    (RequestKind.WHO, replies.parse_no_such_room),
+    (RequestKind.SUBSCRIBE, replies.parse_no_such_user),
+    (RequestKind.PRIVATE, replies.parse_not_delivered),
 )
 
 
-class Outstanding:
+class PendingRequests:
     """The requests that were sent and not answered yet, oldest first."""
 
     def __init__(self) -> None:
         self._requests: deque[Request] = deque()
-        self._late: deque[Request] = deque(maxlen=_LATE_KEPT)
+        self._late: deque[Request] = deque(maxlen=_MAX_LATE)
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -243,7 +253,7 @@ class Outstanding:
         """A request goes out."""
         self._requests.append(request)
 
-    def match(self, answer: Answer) -> tuple[Request | None, list[Request]]:
+    def match(self, answer: ParsedReply) -> tuple[Request | None, list[Request]]:
         """The request that `answer` answers, and those that it shows to be given up.
 
         None where it answers nothing that was asked. The request is taken out unless its list
@@ -263,24 +273,24 @@ class Outstanding:
         """The oldest request has got an answer, in words that are not known here."""
         return self._requests.popleft() if self._requests else None
 
-    def give_up(self, since: float) -> list[Request]:
+    def expire(self, since: float) -> list[Request]:
         """Give up the oldest requests that were asked at `since` or before."""
         given_up = []
-        while self._requests and self._requests[0].asked_at <= since:
+        while self._requests and self._requests[0].sent_at <= since:
             given_up.append(self._requests.popleft())
         self._late.extend(given_up)
         return given_up
 
-    def was_given_up(self, answer: Answer) -> bool:
+    def was_expired(self, answer: ParsedReply) -> bool:
         """Whether this is the late answer to a given-up request of the client's own."""
         for late in self._late:
-            if late.kind is answer.kind and late.origin is Origin.OWN:
+            if late.kind is answer.kind and late.origin is RequestOrigin.INTERNAL:
                 if not answer.more:
                     self._late.remove(late)
                 return True
         return False
 
-    def _index_of(self, answer: Answer) -> int | None:
+    def _index_of(self, answer: ParsedReply) -> int | None:
         of_its_kind = None
         for index, request in enumerate(self._requests):
             if request.kind is answer.kind:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input.parser import CommandLine, composed, private_line
-from chat_tui.protocol.pending_requests import Origin, Request, request
-from chat_tui.protocol.send_queue import Outbound
+from chat_tui.input.parser import CommandInput, private_command, to_composer_text
+from chat_tui.protocol.pending_requests import Request, RequestOrigin, make_request
+from chat_tui.protocol.send_queue import SendQueue
 
 
 @dataclass(frozen=True, slots=True)
-class Privately:
+class PrivateIntent:
     """A text in the server's form for one person; `typed`: as a command, wherever one was."""
 
     name: str
@@ -26,58 +26,58 @@ class Privately:
         return f"@{self.name}"
 
     @property
-    def command(self) -> CommandLine:
+    def command(self) -> CommandInput:
         """The command that says it."""
-        return private_line(self.name, self.text)
+        return private_command(self.name, self.text)
 
     def returned(self, reason: str) -> events.TextReturned:
         """It goes back to where it was typed."""
         if self.typed:  # a command says by itself whom it is meant for
             return events.TextReturned(self.command.line, reason)
-        return events.TextReturned(composed([self.text]), reason, self.place)
+        return events.TextReturned(to_composer_text([self.text]), reason, self.place)
 
 
-class PrivateWords:
+class PrivateMessages:
     """The server's answer is the proof; what has none when the connection ends may have arrived."""
 
     def __init__(
-        self, out: Outbound, own_ids: Iterator[int], tell: Callable[[Event], None]
+        self, sender: SendQueue, own_ids: Iterator[int], emit: Callable[[Event], None]
     ) -> None:
-        self._out = out
+        self._sender = sender
         self._own_ids = own_ids
-        self._tell = tell
-        self._asked: list[tuple[Request, Privately, int]] = []
+        self._emit = emit
+        self._pending: list[tuple[Request, PrivateIntent, int]] = []
 
-    def say(self, wanted: Privately, now: float) -> None:
-        """Say it. Raises `LineTooLong`."""
-        origin = Origin.TYPED if wanted.typed else Origin.CLICKED
-        asked, own_id = request(wanted.command, origin), next(self._own_ids)
-        self._tell(events.OwnPending(own_id, wanted.place, wanted.text))
-        self._asked.append((asked, wanted, own_id))
-        self._out.send(asked, now)
+    def send(self, intent: PrivateIntent, now: float) -> None:
+        """Say it. Raises `LineTooLongError`."""
+        origin = RequestOrigin.TYPED if intent.typed else RequestOrigin.UI
+        request, own_id = make_request(intent.command, origin), next(self._own_ids)
+        self._emit(events.MessagePending(own_id, intent.place, intent.text))
+        self._pending.append((request, intent, own_id))
+        self._sender.send(request, now)
 
-    def delivered(self, asked: Request | None) -> None:
+    def delivered(self, request: Request | None) -> None:
         """The server says that it sent it."""
-        for _, own_id in self._take(asked):
-            self._tell(events.OwnSent(own_id))
+        for _, own_id in self._take(request):
+            self._emit(events.MessageSent(own_id))
 
-    def refused(self, asked: Request, reason: str) -> None:
+    def rejected(self, request: Request, reason: str) -> None:
         """It reached nobody."""
-        for wanted, own_id in self._take(asked):
-            self._tell(events.OwnRefused(own_id))
-            self._tell(replace(wanted.returned(reason), is_told=True))
+        for intent, own_id in self._take(request):
+            self._emit(events.MessageRejected(own_id))
+            self._emit(replace(intent.returned(reason), is_reported=True))
 
-    def unanswered(self, asked: Request) -> None:
+    def unanswered(self, request: Request) -> None:
         """What became of it will never be known."""
-        for _, own_id in self._take(asked):
-            self._tell(events.OwnUnconfirmed(own_id))
+        for _, own_id in self._take(request):
+            self._emit(events.MessageUnconfirmed(own_id))
 
     def settle(self) -> None:
         """The connection is over."""
-        for asked in [asked for asked, _, _ in self._asked]:
-            self.unanswered(asked)
+        for request in [request for request, _, _ in self._pending]:
+            self.unanswered(request)
 
-    def _take(self, asked: Request | None) -> list[tuple[Privately, int]]:
-        found = [(wanted, own_id) for other, wanted, own_id in self._asked if other is asked]
-        self._asked = [known for known in self._asked if known[0] is not asked]
+    def _take(self, request: Request | None) -> list[tuple[PrivateIntent, int]]:
+        found = [(intent, own_id) for other, intent, own_id in self._pending if other is request]
+        self._pending = [known for known in self._pending if known[0] is not request]
         return found

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RestoreTarget:
     """Where a person wants to be once signed in, and whom they want to follow.
 
-    `again`: they were there before, and it was the connection that was lost.
+    `is_reconnect`: they were there before, and it was the connection that was lost.
     """
 
     room: str | None = None
-    follow: frozenset[str] = frozenset()
-    again: bool = False
+    subscriptions: frozenset[str] = frozenset()
+    is_reconnect: bool = False

@@ -8,9 +8,9 @@ from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.account import Account
 
-Outcome = events.PasswordChanged | events.PasswordRefused | events.PasswordUnknown
+Outcome = events.PasswordChanged | events.PasswordChangeFailed | events.PasswordChangeUncertain
 
-UNKNOWN: Final = (
+UNCERTAIN: Final = (
     "No answer came: your password may be the new one or the old. If you have to sign in, "
     "try the new one first"
 )
@@ -23,19 +23,27 @@ CHANGED_AFTER_ALL: Final = "Your password was changed: the server takes the new 
 """How it ends where it is not."""
 
 
-def after(account: Account, outcome: Outcome) -> tuple[Account, events.ServerLine | None]:
+def credentials_after(
+    account: Account, outcome: Outcome
+) -> tuple[Account, events.LogNotice | None]:
     """Who comes back from now on, and what the log has to tell: only what no answer told."""
     match outcome:
-        case events.PasswordUnknown(new):
-            return account.in_doubt(new), events.ServerLine(UNKNOWN, "error")
+        case events.PasswordChangeUncertain(new):
+            return account.in_doubt(new), events.LogNotice(UNCERTAIN, "error")
         case events.PasswordChanged(new):
-            told = events.ServerLine(CHANGED_AFTER_ALL, "reply") if account.before else None
+            told = (
+                events.LogNotice(CHANGED_AFTER_ALL, "reply") if account.previous_password else None
+            )
             return account.with_password(new), told
-        case events.PasswordRefused(reason) if account.before and reason == NOT_CHANGED:
-            return account.with_password(account.before), events.ServerLine(reason, "error")
+        case events.PasswordChangeFailed(reason) if (
+            account.previous_password and reason == NOT_CHANGED
+        ):
+            return account.with_password(account.previous_password), events.LogNotice(
+                reason, "error"
+            )
     return account, None
 
 
-def old_one_is_left(account: Account, refused: events.SignInRefused) -> bool:
+def should_retry_old_password(account: Account, refused: events.SignInFailed) -> bool:
     """Whether this refusal only means that the new password does not hold: the old one may."""
-    return bool(account.before) and refused.reason == replies.AUTHENTICATION_FAILED
+    return bool(account.previous_password) and refused.reason == replies.AUTHENTICATION_FAILED

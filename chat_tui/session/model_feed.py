@@ -10,7 +10,7 @@ from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.model.chat_model import ChatModel
 
 
-class Continuity:
+class ModelFeed:
     """The same user who comes back to the same server goes on in the same log, behind a gap.
 
     Anybody else gets an empty one. The screen's thread calls it.
@@ -20,36 +20,36 @@ class Continuity:
         self._model = model
         self._identity: tuple[str, str] | None = None  # whose model it is
         self._in_session = False
-        self._early: list[Event] = []  # learned before the session began
-        self._away_since: datetime | None = None
+        self._queued: list[Event] = []  # learned before the session began
+        self._disconnected_at: datetime | None = None
 
     def connected(self) -> None:
         """There is a connection. What is learned belongs to no session so far."""
         self._in_session = False
-        self._early.clear()
+        self._queued.clear()
 
-    def learned(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Take it into the model, as soon as it is known whose model that is."""
         if self._in_session:
             self._model.apply(event)
         else:
-            self._early.append(event)
+            self._queued.append(event)
 
     def signed_in(self, event: events.SignedIn, account: Account, server: str) -> None:
         """A session began, for this account; `server`: where that really is."""
         if account.identity != self._identity:
             self._identity = account.identity
-            self._away_since = None
+            self._disconnected_at = None
             self._model.begin(server, account.user)
             self._model.apply(ConnectionChanged(ConnectionState.CONNECTING))
         self._model.apply(event)
-        if self._away_since is not None:
-            self._model.apply(events.Gap(self._away_since, self._model.now()))
-            self._away_since = None
-        for early in self._early:
+        if self._disconnected_at is not None:
+            self._model.apply(events.HistoryGap(self._disconnected_at, self._model.now()))
+            self._disconnected_at = None
+        for early in self._queued:
             self._model.apply(early)
         self._in_session = True
 
     def session_ended(self) -> None:
         """From now on nothing is heard."""
-        self._away_since = self._model.now()
+        self._disconnected_at = self._model.now()

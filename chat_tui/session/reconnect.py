@@ -10,11 +10,11 @@ from chat_tui.events import ConnectionChanged, ConnectionState
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.transport.backoff import Backoff
 
-_ARRIVING: Final = 5.0
+_RESTORE_SECONDS: Final = 5.0
 """Seconds after signing in at which we are there, though not all may be as it was before."""
 
 
-class Reconnecting:
+class Reconnector:
     """The pauses of one session, and its countdown in the model. The screen's thread calls it."""
 
     def __init__(self, model: ChatModel, clock: Callable[[], float], backoff: Backoff) -> None:
@@ -23,7 +23,7 @@ class Reconnecting:
         self._backoff = backoff
         self._retry_at: float | None = None
         self._online_since = 0.0
-        self.was_in = False
+        self.was_online = False
         """Whether a session was lost that is to come back: what is tried is tried on."""
 
     @property
@@ -32,9 +32,9 @@ class Reconnecting:
         return self._retry_at is not None
 
     @property
-    def is_overdue(self) -> bool:
+    def is_restore_overdue(self) -> bool:
         """Whether whoever signed in last has to be there by now, if not all is as it was before."""
-        return self._clock() - self._online_since > _ARRIVING
+        return self._clock() - self._online_since > _RESTORE_SECONDS
 
     def begin(self) -> None:
         """Somebody wants to sign in."""
@@ -42,17 +42,17 @@ class Reconnecting:
 
     def signed_in(self) -> None:
         """It worked."""
-        self.was_in = True
+        self.was_online = True
         self._online_since = self._clock()
 
     def lost(self, reason: str) -> None:
         """The connection broke: try again after a pause."""
         self._backoff.session_ended(self._clock() - self._online_since)
-        self.wait(reason)
+        self.schedule_retry(reason)
 
-    def wait(self, reason: str, at_least: float = 0.0) -> None:
+    def schedule_retry(self, reason: str, min_delay: float = 0.0) -> None:
         """A try came to nothing, too: the next pause is longer, `at_least` so many seconds."""
-        pause = max(self._backoff.next_pause(), at_least)
+        pause = max(self._backoff.next_delay(), min_delay)
         self._retry_at = self._clock() + pause
         self._model.apply(
             ConnectionChanged(ConnectionState.WAITING, reason, float(math.ceil(pause)))
@@ -68,11 +68,11 @@ class Reconnecting:
             self._model.apply(ConnectionChanged(shown.state, shown.reason, seconds))
         return False
 
-    def end_pause(self) -> None:
+    def stop_waiting(self) -> None:
         """Something is tried now."""
         self._retry_at = None
 
     def give_up(self) -> None:
         """Nothing is to come back."""
         self._retry_at = None
-        self.was_in = False
+        self.was_online = False

@@ -17,25 +17,25 @@ CHANGED: Final = (
 )
 
 
-def unknown(asked: KeyUnknown) -> str:
+def unknown_key_text(event: KeyUnknown) -> str:
     """One line for a script that nobody watches."""
-    add = f"chat-tui trust add {shlex.quote(asked.server)} {asked.fingerprint}"
+    add = f"chat-tui trust add {shlex.quote(event.server)} {event.fingerprint}"
     return (
-        f"the key of {asked.server} is not known, so nothing was sent. {asked.why} Its "
-        f"fingerprint is {asked.fingerprint}. If whoever runs the server says the same: {add}"
+        f"the key of {event.server} is not known, so nothing was sent. {event.why} Its "
+        f"fingerprint is {event.fingerprint}. If whoever runs the server says the same: {add}"
     )
 
 
-def changed(told: KeyChanged) -> str:
+def changed_key_text(event: KeyChanged) -> str:
     """The same where it is another than the trusted one."""
     return (
-        f"the key of {told.server} has changed, so nothing was sent. Trusted: {told.trusted}. "
-        f"Now: {told.seen}. {CHANGED} {cure(told)}"
+        f"the key of {event.server} has changed, so nothing was sent. Trusted: {event.trusted}. "
+        f"Now: {event.seen}. {CHANGED} {changed_key_hint(event)}"
     )
 
 
-def cure(told: KeyChanged) -> str:
+def changed_key_hint(event: KeyChanged) -> str:
     """The only way on."""
-    if told.pinned:
-        return f"If whoever runs it says so: chat-tui trust forget {shlex.quote(told.server)}"
+    if event.pinned:
+        return f"If whoever runs it says so: chat-tui trust forget {shlex.quote(event.server)}"
     return "The other was trusted for this run alone: to be asked anew, quit and start again."

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from chat_tui.input.redaction import holds_secret
-from chat_tui.model.history import NEWEST_KEPT
+from chat_tui.model.history import MAX_ITEMS
 from chat_tui.storage.private_files import private_folder, write_private
 
 _FILE: Final = "sent.jsonl"
 
-_ITEM: Final = 4096
+_MAX_ITEM: Final = 4096
 """Longest item that is kept, in characters: what was pasted is found where it came from."""
 
-_READ: Final = 4 * 1024 * 1024
+_MAX_READ_BYTES: Final = 4 * 1024 * 1024
 """Bytes of the file that are looked at, the last ones."""
 
 
@@ -26,7 +26,7 @@ class HistoryFile:
     """One line of JSON an item, the newest last; for nobody else's eyes.
 
     Lines are appended, one write each, so several windows may share the file; it is cut to
-    `NEWEST_KEPT` items when it is read. What looks like a password is never written. A file that
+    `MAX_ENTRIES` items when it is read. What looks like a password is never written. A file that
     can't be read or written costs the history and nothing else.
     """
 
@@ -39,21 +39,21 @@ class HistoryFile:
         try:
             with open(self._path, "rb") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - _READ))
+                file.seek(max(0, size - _MAX_READ_BYTES))
                 data = file.read()
         except OSError:
             return []
         lines = data.split(b"\n")
         items = [item for item in map(_read_item, lines) if item is not None]
         # Also what was cut off while it was written: the next line would be glued to it.
-        if size > _READ or len(items) > 2 * NEWEST_KEPT or lines[-1]:
+        if size > _MAX_READ_BYTES or len(items) > 2 * MAX_ITEMS or lines[-1]:
             with suppress(OSError):
-                write_private(self._path, _as_lines(items[-NEWEST_KEPT:]))
-        return items[-NEWEST_KEPT:]
+                write_private(self._path, _as_lines(items[-MAX_ITEMS:]))
+        return items[-MAX_ITEMS:]
 
-    def keep(self, text: str) -> None:
+    def append(self, text: str) -> None:
         """Add what was sent just now."""
-        if len(text) > _ITEM or holds_secret(text):
+        if len(text) > _MAX_ITEM or holds_secret(text):
             return
         with suppress(OSError):
             private_folder(self._path.parent)

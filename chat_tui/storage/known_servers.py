@@ -23,7 +23,7 @@ _FILE: Final = "known-servers.json"
 _LOCK: Final = "known-servers.lock"
 """Held while the file is read, changed and written: two clients at once lose nothing."""
 
-_LARGEST: Final = 1 << 20
+_MAX_BYTES: Final = 1 << 20
 """Bytes of a file that is ours: some thousand servers."""
 
 FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -62,8 +62,8 @@ class KnownServers:
         """`folder`: the state folder of the client; it may not be there yet."""
         self._folder = folder
         self.path = folder / _FILE
-        self._once: dict[str, str] = {}
-        self._lock = threading.Lock()  # guards `_once`; leaf
+        self._session_keys: dict[str, str] = {}
+        self._lock = threading.Lock()  # guards `_session_keys`; leaf
 
     def trusted(self, host: str, port: int) -> tuple[str, bool] | None:
         """The fingerprint that this server has to have, and whether it is pinned in the file.
@@ -75,13 +75,13 @@ class KnownServers:
         if pinned is not None:
             return pinned.fingerprint, True
         with self._lock:
-            once = self._once.get(server)
+            once = self._session_keys.get(server)
         return None if once is None else (once, False)
 
     def trust_once(self, host: str, port: int, fingerprint: str) -> None:
         """It is this key as long as the client runs."""
         with self._lock:
-            self._once[server_name(host, port)] = fingerprint
+            self._session_keys[server_name(host, port)] = fingerprint
 
     def pin(self, host: str, port: int, fingerprint: str) -> None:
         """It is this key until somebody says otherwise.
@@ -90,7 +90,7 @@ class KnownServers:
         can't be written.
         """
         server = server_name(host, port)
-        with self._changing() as known:
+        with self._transaction() as known:
             there = known.get(server)
             if there is not None and there.fingerprint != fingerprint:
                 raise KnownServersError(
@@ -104,7 +104,7 @@ class KnownServers:
 
         Returns what was let go of. Raises `KnownServersError`.
         """
-        with self._changing() as known:
+        with self._transaction() as known:
             gone = [
                 one
                 for one in known.values()
@@ -120,10 +120,10 @@ class KnownServers:
         return sorted(self._read().values(), key=lambda one: one.server)
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, KnownServer]]:
+    def _transaction(self) -> Iterator[dict[str, KnownServer]]:
         """What the file holds, to be changed; written at the end, if it was."""
         try:
-            with self._alone():
+            with self._locked():
                 before = self._read()
                 after = dict(before)
                 yield after
@@ -135,7 +135,7 @@ class KnownServers:
             ) from error
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         private_folder(self._folder)
         number = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -147,10 +147,10 @@ class KnownServers:
     def _read(self) -> dict[str, KnownServer]:
         try:
             with self.path.open("rb") as file:
-                data = file.read(_LARGEST + 1)
-            if len(data) > _LARGEST:
-                raise ValueError(f"larger than {_LARGEST >> 20} MiB")
-            return _from_json(json.loads(data, object_pairs_hook=_without_doubles))
+                data = file.read(_MAX_BYTES + 1)
+            if len(data) > _MAX_BYTES:
+                raise ValueError(f"larger than {_MAX_BYTES >> 20} MiB")
+            return _from_json(json.loads(data, object_pairs_hook=_reject_duplicates))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
@@ -174,7 +174,7 @@ def _as_json(known: Mapping[str, KnownServer]) -> str:
     return json.dumps(kept, indent=1, sort_keys=True)
 
 
-def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("it says something twice")

@@ -13,13 +13,13 @@ from typing import Final
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.settled_feed import Settled
+from chat_tui.model.settled_feed import SettledFeed
 from chat_tui.storage.private_files import file_stem, private_folder
 
-LARGEST: Final = 8 << 20
+MAX_BYTES: Final = 8 << 20
 """Bytes that a file may have before a new one is begun; the last batch may exceed it."""
 
-OLD_KEPT: Final = 9
+MAX_ROTATED: Final = 9
 """Full files kept beside each; the oldest of them goes when another one is full."""
 
 _SAID: Final = frozenset(
@@ -32,9 +32,9 @@ _SAID: Final = frozenset(
     },
 )
 
-_UNPROVED: Final = {
+_UNCONFIRMED: Final = {
     EntryState.UNCONFIRMED: " (not confirmed)",
-    EntryState.REFUSED: " (not delivered)",
+    EntryState.REJECTED: " (not delivered)",
 }
 
 _PLAIN_NAME: Final = re.compile(
@@ -51,52 +51,56 @@ class LogFiles:
     in the log of the room in view.
     """
 
-    def __init__(self, model: ChatModel, folder: Path | None, *, largest: int = LARGEST) -> None:
+    def __init__(
+        self, model: ChatModel, folder: Path | None, *, max_bytes: int = MAX_BYTES
+    ) -> None:
         """`folder`: None for no files; it may change at any time, and holds from then on."""
         self.folder = folder
         self._model = model
-        self._largest = largest
-        self._settled = Settled(model)
+        self._max_bytes = max_bytes
+        self._feed = SettledFeed(model)
         self._since = model.now()
         self._account = ""
-        self._left: list[tuple[str, Entry]] = []  # of that account: what could not be written yet
-        self._told = False
+        self._unwritten: list[
+            tuple[str, Entry]
+        ] = []  # of that account: what could not be written yet
+        self._reported = False
 
     def write(self) -> None:
         """Write what is new. Called a few times a second, and before the end."""
-        new = [(place, entry) for place, entry in self._settled.take() if self._belongs(entry)]
+        new = [(place, entry) for place, entry in self._feed.take() if self._belongs(entry)]
         account = f"{self._model.server.casefold()} {self._model.user}"
         if self.folder is None or account != self._account:
             self._account = account
-            self._left.clear()
+            self._unwritten.clear()
         if self.folder is None:
             return
         # As many as a log keeps: what waits for a full disk must not fill the memory.
-        waiting = (self._left + new)[-10_000:]
-        self._left = []
+        waiting = (self._unwritten + new)[-10_000:]
+        self._unwritten = []
         for place, entries in _by_place(waiting):
             try:
                 self._append(self.folder / file_stem(account), place, entries)
             except OSError as problem:
-                self._left += entries
-                self._tell(problem)
+                self._unwritten += entries
+                self._report(problem)
 
     def _belongs(self, entry: Entry) -> bool:
         """What was unconfirmed before this session was written by an earlier one."""
-        old = entry.state is EntryState.UNCONFIRMED and entry.at < self._since
+        old = entry.state is EntryState.UNCONFIRMED and entry.timestamp < self._since
         return entry.kind in _SAID and not old
 
     def _append(self, folder: Path, place: str, entries: list[tuple[str, Entry]]) -> None:
         path = private_folder(folder) / f"{log_name(place)}.log"
-        _rotate(path, self._largest)
+        _rotate(path, self._max_bytes)
         text = "".join(f"{log_line(place, entry)}\n" for _, entry in entries)
         _append_all(path, text.encode("utf-8", "surrogatepass"))
 
-    def _tell(self, problem: OSError) -> None:
-        if not self._told:
-            self._told = True
+    def _report(self, problem: OSError) -> None:
+        if not self._reported:
+            self._reported = True
             words = f"Not written to {self.folder}: {problem.strerror}. The chat goes on without."
-            self._model.apply(events.ServerLine(words, "error"))
+            self._model.apply(events.LogNotice(words, "error"))
 
 
 def log_name(place: str) -> str:
@@ -106,8 +110,8 @@ def log_name(place: str) -> str:
 
 def log_line(place: str, entry: Entry) -> str:
     """An entry as it stands in a file: when, where, who, what; one line."""
-    head = f"{entry.at:%Y-%m-%dT%H:%M:%S} {place}"
-    unproved = _UNPROVED.get(entry.state, "")
+    head = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S} {place}"
+    unproved = _UNCONFIRMED.get(entry.state, "")
     match entry.kind:
         case EntryKind.ACTION:
             return f"{head} * {entry.author} {entry.text}{unproved}"
@@ -125,14 +129,14 @@ def _by_place(
         yield place, list(group)
 
 
-def _rotate(path: Path, largest: int) -> None:
+def _rotate(path: Path, max_bytes: int) -> None:
     """Put a full file aside: `room.log` becomes `room.1.log`, that `room.2.log`, and so on."""
     try:
-        if path.stat().st_size < largest:
+        if path.stat().st_size < max_bytes:
             return
     except FileNotFoundError:
         return
-    steps = [path.with_name(f"{path.stem}.{number}.log") for number in range(OLD_KEPT, 0, -1)]
+    steps = [path.with_name(f"{path.stem}.{number}.log") for number in range(MAX_ROTATED, 0, -1)]
     for older, newer in zip(steps, [*steps[1:], path], strict=True):
         with suppress(FileNotFoundError):
             newer.replace(older)

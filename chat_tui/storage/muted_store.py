@@ -11,11 +11,11 @@ from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "muted.json"
 
-_SESSIONS_KEPT: Final = 200
+_MAX_SESSIONS: Final = 200
 """Users at servers whose places are remembered, the last changed ones."""
 
 
-class Muted:
+class MuteStore:
     """The muted places of each user at each server, and the file that holds them.
 
     Nothing here is worth a crash: a file that is missing or broken mutes nothing, and one that
@@ -24,25 +24,25 @@ class Muted:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _FILE
-        self._kept = self._read()
+        self._places = self._read()
 
     def places(self, server: str, user: str) -> frozenset[str]:
         """What `user` muted at `server` (`host:port`)."""
-        return frozenset(self._kept.get(_key(server, user), ()))
+        return frozenset(self._places.get(_key(server, user), ()))
 
-    def turn(self, server: str, user: str, place: str) -> bool:
+    def toggle(self, server: str, user: str, place: str) -> bool:
         """Mute a place, or no longer; whether it is muted now."""
         # Another window of the same person may have written since.
-        self._kept = self._read() or self._kept
+        self._places = self._read() or self._places
         key = _key(server, user)
-        places = set(self._kept.pop(key, ()))
+        places = set(self._places.pop(key, ()))
         places ^= {place}
         if places:
-            self._kept[key] = sorted(places)
-        for oldest in list(self._kept)[:-_SESSIONS_KEPT]:
-            del self._kept[oldest]
+            self._places[key] = sorted(places)
+        for oldest in list(self._places)[:-_MAX_SESSIONS]:
+            del self._places[oldest]
         with suppress(OSError):
-            write_private(self._path, json.dumps(self._kept, indent=1))
+            write_private(self._path, json.dumps(self._places, indent=1))
         return place in places
 
     def _read(self) -> dict[str, list[str]]:

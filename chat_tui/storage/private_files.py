@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_READABLE: Final = 32
+_MAX_READABLE: Final = 32
 """Most characters of a name that are recognisable in the name of its file."""
 
 
@@ -21,7 +21,7 @@ def file_stem(name: str) -> str:
     compositions apart, and none is hidden, too long, a device (`CON`) or a way out (`..`): a part
     that can be read, and one that tells it from all others.
     """
-    readable = re.sub("[^a-z0-9]+", "-", name.lower())[:_READABLE].strip("-")
+    readable = re.sub("[^a-z0-9]+", "-", name.lower())[:_MAX_READABLE].strip("-")
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{readable}-{digest}" if readable else digest
 

@@ -10,12 +10,12 @@ from typing import Final
 
 from platformdirs import user_state_path
 
-from chat_tui.storage.muted_store import Muted
+from chat_tui.storage.muted_store import MuteStore
 from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "client.json"
 
-_SERVERS_KEPT: Final = 200
+_MAX_SERVERS: Final = 200
 """Servers whose tick is remembered, the last used ones."""
 
 
@@ -48,10 +48,10 @@ class ClientState:
         self._path = folder / _FILE
         self.last: LastServer | None = None
         """The last successful sign-in; None at the first time."""
-        self.muted = Muted(folder)
+        self.muted = MuteStore(folder)
         self._follow: dict[str, bool] = {}
         with suppress(OSError, ValueError, RecursionError):
-            self._take(json.loads(self._path.read_bytes()))
+            self._load(json.loads(self._path.read_bytes()))
 
     def follows_everyone(self, host: str, port: int) -> bool:
         """Whether "follow everyone here" was ticked for this server; it is at the first visit."""
@@ -65,23 +65,23 @@ class ClientState:
         key = _key(host, port)
         self._follow.pop(key, None)
         self._follow[key] = follow_everyone
-        for oldest in list(self._follow)[:-_SERVERS_KEPT]:
+        for oldest in list(self._follow)[:-_MAX_SERVERS]:
             del self._follow[oldest]
         with suppress(OSError):
             self._save()
 
-    def _take(self, kept: object) -> None:
+    def _load(self, data: object) -> None:
         """Take over what the file says, as far as it is what it should be."""
-        if not isinstance(kept, dict):
+        if not isinstance(data, dict):
             return
-        last = kept.get("last")
+        last = data.get("last")
         if isinstance(last, dict):
             host, port, user = last.get("host"), last.get("port"), last.get("user")
             if isinstance(host, str) and isinstance(user, str) and type(port) is int:
                 profile = last.get("profile")
                 name = profile if isinstance(profile, str) else ""
                 self.last = LastServer(host, port, user, name)
-        follow = kept.get("follow_everyone")
+        follow = data.get("follow_everyone")
         if isinstance(follow, dict):
             self._follow = {key: tick for key, tick in follow.items() if isinstance(tick, bool)}
 

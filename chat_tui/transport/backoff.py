@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-FIRST: Final = 1.0
+INITIAL_SECONDS: Final = 1.0
 """Seconds before the first try."""
 
-LONGEST: Final = 30.0
+MAX_SECONDS: Final = 30.0
 """Seconds that no pause exceeds."""
 
-GOOD_SESSION: Final = 60.0
+RESET_AFTER_SECONDS: Final = 60.0
 """Seconds of a session after which the pauses begin anew. A server that takes us in and drops us
 at once, again and again, must not be asked every second."""
 
@@ -23,22 +23,22 @@ class Backoff:
     A thousand clients that lost the same server must not all come back in the same moment.
     """
 
-    def __init__(self, draw: Callable[[], float] = random.random) -> None:
+    def __init__(self, random_fraction: Callable[[], float] = random.random) -> None:
         """`draw` gives numbers from 0 to 1."""
-        self._draw = draw
-        self._length = FIRST
+        self._random = random_fraction
+        self._length = INITIAL_SECONDS
 
-    def next_pause(self) -> float:
+    def next_delay(self) -> float:
         """Seconds to wait before the next try."""
-        pause = self._length * (0.5 + 0.5 * self._draw())
-        self._length = min(self._length * 2, LONGEST)
+        pause = self._length * (0.5 + 0.5 * self._random())
+        self._length = min(self._length * 2, MAX_SECONDS)
         return pause
 
     def session_ended(self, lasted: float) -> None:
         """A session is over that lasted so many seconds."""
-        if lasted >= GOOD_SESSION:
+        if lasted >= RESET_AFTER_SECONDS:
             self.reset()
 
     def reset(self) -> None:
         """Begin anew."""
-        self._length = FIRST
+        self._length = INITIAL_SECONDS

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from chat_server.wire.protocol import CLIENT_ACCEPTS, LineBuffer, Oversize
+from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
 from chat_server.wire.stream import Stream
 from chat_tui.transport.inbox import Inbox
-from chat_tui.transport.wakeup import Bell
+from chat_tui.transport.wakeup import Wakeup
 
 
 class Connection:
@@ -22,15 +22,15 @@ class Connection:
     """
 
     def __init__(
-        self, stream: Stream, bell: Bell, clock: Callable[[], float] = time.monotonic
+        self, stream: Stream, wakeup: Wakeup, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Takes over `stream`. Raises `RuntimeError` where no thread can be started."""
-        self.inbox = Inbox(bell)
+        self.inbox = Inbox(wakeup)
         self.heard_at = clock()
         """When the last byte came. Written by the reader alone."""
         self._stream = stream
         self._clock = clock
-        self._buffer = LineBuffer(CLIENT_ACCEPTS)
+        self._buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
         self._state = threading.Condition()  # guards what follows; leaf
         self._outgoing = bytearray()
         self._writing = False
@@ -60,13 +60,13 @@ class Connection:
                 return
             self._closing = True
             if not self._writing and self._outgoing:
-                self._send_what_goes()
+                self._flush()
             with self._stream.lock:
                 self._stream.finish()  # an end that is announced is no cut
             self._stream.shutdown()
             self._state.notify()
             if not self._reader_came:
-                self._leave()
+                self._release()
 
     def read(self) -> None:
         """Read until the end: lines go to the inbox, and at last why it ended."""
@@ -82,7 +82,7 @@ class Connection:
                 self._closing = True
                 self._stream.shutdown()
                 self._state.notify()
-                self._leave()
+                self._release()
             self.inbox.end(reason)
 
     def _read_lines(self) -> str:
@@ -97,10 +97,10 @@ class Connection:
                 # Whoever is in between can do that; half a line is no line.
                 return "The connection was cut"
             if not data:
-                self.inbox.put([_text(line) for line in self._buffer.finish()])
+                self.inbox.put([_decode(line) for line in self._buffer.finish()])
                 return "The server closed the connection"
             self.heard_at = self._clock()
-            lines = [_text(line) for line in self._buffer.feed(data)]
+            lines = [_decode(line) for line in self._buffer.feed(data)]
             if lines and not self.inbox.put(lines):
                 return "The connection was closed here"
 
@@ -111,7 +111,7 @@ class Connection:
                 while not self._outgoing and not self._closing:
                     self._state.wait()
                 if self._closing:
-                    self._leave()
+                    self._release()
                     return
                 data = bytes(self._outgoing)
                 self._outgoing.clear()
@@ -121,17 +121,17 @@ class Connection:
             except OSError:
                 self._stream.shutdown()  # the reader finds the end, and says so
 
-    def _send_what_goes(self) -> None:
+    def _flush(self) -> None:
         with suppress(OSError), self._stream.lock:
             self._stream.send_some(bytes(self._outgoing))
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         """One of the two has ended. Holds the lock, as `shutdown` does: nobody hits a stranger."""
         self._users -= 1
         if self._users == 0:
             self._stream.close()
 
 
-def _text(line: bytes | Oversize) -> str | Oversize:
+def _decode(line: bytes | OversizeLine) -> str | OversizeLine:
     """A line of whatever server: bytes that are no UTF-8 are shown as such, CR LF is a line end."""
-    return line if isinstance(line, Oversize) else line.decode("utf-8", "replace").rstrip()
+    return line if isinstance(line, OversizeLine) else line.decode("utf-8", "replace").rstrip()

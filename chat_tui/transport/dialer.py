@@ -8,17 +8,17 @@ from collections.abc import Callable
 from typing import Final
 
 from chat_tui.storage.known_servers import KnownServers
-from chat_tui.transport.outcome import NotReached, Outcome, Reached
-from chat_tui.transport.tcp_connect import Connecting
-from chat_tui.transport.tls_connect import Reaching
+from chat_tui.transport.outcome import Connected, ConnectFailed, Outcome
+from chat_tui.transport.tcp_connect import TcpConnector
+from chat_tui.transport.tls_connect import TlsConnector
 
-WITHIN: Final = 10.0
+CONNECT_TIMEOUT: Final = 10.0
 """Seconds for looking up, for all addresses together, and for agreeing on an encryption."""
 
-_TAKEN: Final = NotReached("It was taken, or is no longer wanted")
+_TAKEN: Final = ConnectFailed("It was taken, or is no longer wanted")
 
 
-class Dialling:
+class Dialer:
     """One try to reach a server. All methods are the screen's thread's.
 
     The thread is a daemon: a look-up can't be interrupted, and must not hold up the exit. What it
@@ -33,7 +33,7 @@ class Dialling:
         known: KnownServers,
         *,
         plaintext: bool = False,
-        within: float = WITHIN,
+        timeout: float = CONNECT_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin at once; `done` is called from the thread when there is an outcome.
@@ -44,11 +44,11 @@ class Dialling:
         self._host = host
         self._done = done
         self._clock = clock
-        self._connecting = Connecting(host, port, within, clock)
-        self._reaching = Reaching(self._connecting, known, plaintext=plaintext)
-        self._deadline = clock() + within
+        self._tcp_connector = TcpConnector(host, port, timeout, clock)
+        self._tls_connector = TlsConnector(self._tcp_connector, known, plaintext=plaintext)
+        self._deadline = clock() + timeout
         self._lock = threading.Lock()  # guards what follows; leaf
-        self._wanted = True
+        self._active = True
         self._outcome: Outcome | None = None
         threading.Thread(target=self._run, name="dialling", daemon=True).start()
 
@@ -56,34 +56,34 @@ class Dialling:
         """What came of it: a connection is given once. None while it is open."""
         with self._lock:
             if self._outcome is None and self._clock() >= self._deadline:
-                self._wanted = False
-                self._outcome = NotReached(self._reaching.no_answer)
-            outcome, wanted = self._outcome, self._wanted
-            if isinstance(outcome, Reached):
+                self._active = False
+                self._outcome = ConnectFailed(self._tls_connector.timeout_message)
+            outcome, wanted = self._outcome, self._active
+            if isinstance(outcome, Connected):
                 self._outcome = _TAKEN
         if not wanted:
-            self._connecting.cancel()
+            self._tcp_connector.cancel()
         return outcome
 
     def cancel(self) -> None:
         """It is no longer wanted. The thread ends soon, or when its look-up does."""
         with self._lock:
-            self._wanted = False
+            self._active = False
             late, self._outcome = self._outcome, _TAKEN
-        self._connecting.cancel()
-        if isinstance(late, Reached):
+        self._tcp_connector.cancel()
+        if isinstance(late, Connected):
             late.stream.close()
 
     def _run(self) -> None:
         try:
-            outcome = self._reaching.outcome()
+            outcome = self._tls_connector.outcome()
         except Exception as problem:  # nothing that a name may do can leave the form waiting
-            outcome = NotReached(f"{self._host} can't be reached: {problem}")
+            outcome = ConnectFailed(f"{self._host} can't be reached: {problem}")
         with self._lock:
-            wanted = self._wanted
+            wanted = self._active
             if wanted:
                 self._outcome = outcome
         if wanted:
             self._done()
-        elif isinstance(outcome, Reached):
+        elif isinstance(outcome, Connected):
             outcome.stream.close()

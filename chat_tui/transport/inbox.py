@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from chat_server.wire.protocol import Oversize
-from chat_tui.transport.wakeup import Bell
+from chat_server.wire.protocol import OversizeLine
+from chat_tui.transport.wakeup import Wakeup
 
-MOST_LINES: Final = 4096
+MAX_LINES: Final = 4096
 """Lines above which the reader waits; TCP then slows the server, and nothing is dropped."""
 
-MOST_CHARACTERS: Final = 1 << 20
+MAX_CHARACTERS: Final = 1 << 20
 """The same for their length, since a line may have 65,536 bytes."""
 
 
@@ -23,40 +23,40 @@ class Inbox:
     It may exceed its bounds by what one read brings.
     """
 
-    def __init__(self, bell: Bell) -> None:
-        self._bell = bell
-        self._lines: deque[str | Oversize] = deque()
+    def __init__(self, wakeup: Wakeup) -> None:
+        self._wakeup = wakeup
+        self._lines: deque[str | OversizeLine] = deque()
         self._characters = 0
         self._ended: str | None = None
         self._closed = False
-        self._room = threading.Condition()
+        self._not_full = threading.Condition()
 
-    def put(self, lines: Sequence[str | Oversize]) -> bool:
+    def put(self, lines: Sequence[str | OversizeLine]) -> bool:
         """Add lines and ring; waits while it is full. False once nobody wants any more."""
-        with self._room:
+        with self._not_full:
             while self._is_full() and not self._closed:
-                self._room.wait()
+                self._not_full.wait()
             if self._closed:
                 return False
             self._lines += lines
             self._characters += sum(map(_length, lines))
-        self._bell.ring()
+        self._wakeup.notify()
         return True
 
     def end(self, reason: str) -> None:
         """Nothing more will come; `reason` says why."""
-        with self._room:
+        with self._not_full:
             self._ended = reason
-        self._bell.ring()
+        self._wakeup.notify()
 
-    def take(self, most: int) -> list[str | Oversize]:
+    def take(self, max_lines: int) -> list[str | OversizeLine]:
         """The next lines, at most so many; does not wait."""
-        with self._room:
+        with self._not_full:
             was_full = self._is_full()
-            taken = [self._lines.popleft() for _ in range(min(most, len(self._lines)))]
+            taken = [self._lines.popleft() for _ in range(min(max_lines, len(self._lines)))]
             self._characters -= sum(map(_length, taken))
             if was_full and not self._is_full():
-                self._room.notify()
+                self._not_full.notify()
         return taken
 
     def __len__(self) -> int:
@@ -65,18 +65,18 @@ class Inbox:
     @property
     def ended(self) -> str | None:
         """Why nothing more will come, once all lines are taken; None before that."""
-        with self._room:
+        with self._not_full:
             return None if self._lines else self._ended
 
     def close(self) -> None:
         """Nobody takes any more: a reader that waits goes on to its end."""
-        with self._room:
+        with self._not_full:
             self._closed = True
-            self._room.notify()
+            self._not_full.notify()
 
     def _is_full(self) -> bool:
-        return len(self._lines) >= MOST_LINES or self._characters >= MOST_CHARACTERS
+        return len(self._lines) >= MAX_LINES or self._characters >= MAX_CHARACTERS
 
 
-def _length(line: str | Oversize) -> int:
+def _length(line: str | OversizeLine) -> int:
     return len(line) if isinstance(line, str) else 0

@@ -8,7 +8,7 @@ from chat_server.wire.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Connected:
     """Connected; nothing of a login was sent. Whoever takes it closes `stream`."""
 
     stream: Stream
@@ -20,7 +20,7 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class NotReached:
+class ConnectFailed:
     """There is no getting to it. `retry`: the same may work later.
 
     `untrusted`: nobody can tell whether its key is trusted.
@@ -50,4 +50,4 @@ class ChangedKey:
     """Whether the trusted one is kept in the file, and not only for this run."""
 
 
-Outcome = Reached | NotReached | UnknownKey | ChangedKey
+Outcome = Connected | ConnectFailed | UnknownKey | ChangedKey

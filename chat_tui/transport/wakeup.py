@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 
-class Bell:
+class Wakeup:
     """Calls `wake` once for all that happens until the screen's thread answers.
 
     A flood would otherwise fill the screen's queue with wake-ups, and starve its keys.
@@ -16,22 +16,22 @@ class Bell:
         """`wake` is called from the thread that rings, without any lock held."""
         self._wake = wake
         self._lock = threading.Lock()
-        self._rung = False
+        self._pending = False
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Something is there to be taken. Any thread."""
         with self._lock:
-            if self._rung:
+            if self._pending:
                 return
-            self._rung = True
+            self._pending = True
         self._wake()
 
-    def answer(self) -> None:
+    def clear(self) -> None:
         """The screen's thread begins to look: what comes from here on rings again."""
         with self._lock:
-            self._rung = False
+            self._pending = False
 
-    def mute(self) -> None:
+    def suppress(self) -> None:
         """The screen's thread will look again by itself: nothing has to ring before that."""
         with self._lock:
-            self._rung = True
+            self._pending = True

@@ -16,30 +16,30 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
-from chat_tui.launch import Start as Start
+from chat_tui.launch import LaunchOptions as LaunchOptions
 from chat_tui.storage.state import ClientState
-from chat_tui.ui.base_app import HouseStyle
-from chat_tui.ui.screens.local_server_task import LocalServerUp, log_path_of
+from chat_tui.ui.base_app import BaseApp
+from chat_tui.ui.screens.local_server_task import LocalServerStarted, local_log_path
 from chat_tui.ui.screens.login import LoginScreen
-from chat_tui.ui.settings_manager import OwnSettings
-from chat_tui.ui.terminal.clipboard import CopyRequested, copy_out
-from chat_tui.ui.terminal.hangup import end_with_the_terminal
+from chat_tui.ui.settings_manager import SettingsManager
+from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
+from chat_tui.ui.terminal.hangup import exit_on_hangup
 
 if TYPE_CHECKING:
     from chat_tui.config.settings import Settings
     from chat_tui.local_server import LocalServer
     from chat_tui.session.session import ChatSession
-    from chat_tui.ui.controller import ChatMode, MakeSession
+    from chat_tui.ui.controller import ChatController, MakeSession
     from chat_tui.ui.screens.chat import ChatScreen
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""
 
-_BREATH: Final = 1 / 60
+_FRAME_SECONDS: Final = 1 / 60
 """Seconds between two turns of taking in a flood, in which keys are heard and rows are drawn."""
 
 
-class ChatApp(HouseStyle):
+class ChatApp(BaseApp):
     """The full-screen client. It owns the session; nothing in a screen has to be ended."""
 
     TITLE = "Lobby"
@@ -54,24 +54,26 @@ class ChatApp(HouseStyle):
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
     ]
 
-    class Woken(Message):
+    class SessionWoken(Message):
         """The session has something for us. Posted from its threads."""
 
     def __init__(
-        self, start: Start, state: ClientState, make_session: MakeSession | None = None
+        self, options: LaunchOptions, state: ClientState, make_session: MakeSession | None = None
     ) -> None:
         """`make_session`: tests bring a session without a server."""
         super().__init__()
-        self._start = start
+        self._options = options
         self._state = state
         self._make_session = make_session
-        self._chat_mode: ChatMode | None = None
+        self._controller: ChatController | None = None
         self.local_server: LocalServer | None = None
         """The server of `--local` once it is up; whoever ran the app stops it."""
-        self.login = LoginScreen(start, state.follows_everyone)
-        self._own = OwnSettings(self, start.configuration)
-        self.set_reactive(HouseStyle.mouse_on, start.settings.mouse)
-        self._asked = LoginScreen.SignIn(start.host, start.port, start.user, "", True)
+        self.login = LoginScreen(options, state.follows_everyone)
+        self._settings_manager = SettingsManager(self, options.configuration)
+        self.set_reactive(BaseApp.mouse_on, options.settings.mouse)
+        self._request = LoginScreen.SignInRequested(
+            options.host, options.port, options.user, "", True
+        )
         self.add_mode("chat", lambda: self.chat)
 
     def get_default_screen(self) -> LoginScreen:
@@ -87,14 +89,14 @@ class ChatApp(HouseStyle):
         self.add_mode("login", self.get_default_screen)
         self.set_interval(_TICK, self._tick)
         if not self.is_headless and sys.__stdin__ is not None:
-            end_with_the_terminal(sys.__stdin__.fileno(), self._leave)
-            self.call_after_refresh(_form_is_drawn)
-        self.call_after_refresh(self._own.check)
+            exit_on_hangup(sys.__stdin__.fileno(), self._leave)
+            self.call_after_refresh(_preload_modules)
+        self.call_after_refresh(self._settings_manager.apply_keys)
 
     def on_unmount(self) -> None:
         """Whatever ended the app."""
-        if self._chat_mode is not None:
-            self._chat_mode.end()
+        if self._controller is not None:
+            self._controller.end()
 
     def write_to_terminal(self, sequence: str) -> None:
         """Send the terminal what is no part of the picture; not where that is a web page."""
@@ -104,12 +106,12 @@ class ChatApp(HouseStyle):
     # What is made when it is needed first
 
     @property
-    def chat_mode(self) -> ChatMode:
+    def controller(self) -> ChatController:
         """All but the form."""
-        if self._chat_mode is None:
-            from chat_tui.ui.controller import ChatMode, Surroundings
+        if self._controller is None:
+            from chat_tui.ui.controller import AppShell, ChatController
 
-            surroundings = Surroundings(
+            surroundings = AppShell(
                 self._start_reader,
                 self._wake,
                 self.write_to_terminal,
@@ -118,45 +120,47 @@ class ChatApp(HouseStyle):
                 self._show_form,
                 self._ask,
             )
-            self._chat_mode = ChatMode(surroundings, self._state, self.settings, self._make_session)
-        return self._chat_mode
+            self._controller = ChatController(
+                surroundings, self._state, self.settings, self._make_session
+            )
+        return self._controller
 
     @property
     def settings(self) -> Settings:
         """What a person set for themselves, as it is in force."""
-        return self._own.configuration.settings
+        return self._settings_manager.configuration.settings
 
     @property
     def session(self) -> ChatSession:
         """The person at the server."""
-        return self.chat_mode.session
+        return self.controller.session
 
     @property
     def chat(self) -> ChatScreen:
         """The screen of the chat."""
-        return self.chat_mode.screen
+        return self.controller.screen
 
     def _start_reader(self, read: Callable[[], None]) -> None:
         self.run_worker(read, "reader", "connection", exit_on_error=False, thread=True)
 
     def _wake(self) -> None:
-        self.post_message(self.Woken())
+        self.post_message(self.SessionWoken())
 
-    @on(Woken)
-    def _take_in(self) -> None:
-        if self.chat_mode.take_in():
-            self.set_timer(_BREATH, self._take_in)
+    @on(SessionWoken)
+    def _pump_session(self) -> None:
+        if self.controller.pump():
+            self.set_timer(_FRAME_SECONDS, self._pump_session)
 
     def _tick(self) -> None:
-        if self._chat_mode is not None:
-            self._chat_mode.tick(whole_process=not self.is_headless)
+        if self._controller is not None:
+            self._controller.tick(whole_process=not self.is_headless)
 
     # The form
 
-    def _show_form(self, words: str, ask_again: bool) -> None:
+    def _show_form(self, message: str, ask_again: bool) -> None:
         if self.current_mode != "login":
             self.switch_mode("login")
-        self.login.say(words, ask_again=ask_again)
+        self.login.show_message(message, ask_again=ask_again)
 
     def _ask(self, screen: Screen[Any], answered: Callable[[Any], None]) -> None:
         self.push_screen(screen, answered)
@@ -165,42 +169,42 @@ class ChatApp(HouseStyle):
         self.login.forget_password()
         self.switch_mode("chat")
 
-    @on(LoginScreen.SignIn)
-    def _sign_in(self, asked: LoginScreen.SignIn) -> None:
-        self._asked = asked
-        self.login.wait(f"Connecting to {asked.host}, port {asked.port}… Esc cancels.")
-        profile = self._own.configuration.profile(asked.profile)
-        room = self._start.room or (profile.room if profile else None)
-        self.chat_mode.sign_in(asked, room, profile.source if profile else "")
+    @on(LoginScreen.SignInRequested)
+    def _sign_in(self, request: LoginScreen.SignInRequested) -> None:
+        self._request = request
+        self.login.show_progress(f"Connecting to {request.host}, port {request.port}… Esc cancels.")
+        profile = self._settings_manager.configuration.profile(request.profile)
+        room = self._options.room or (profile.room if profile else None)
+        self.controller.sign_in(request, room, profile.source if profile else "")
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:
-        self.chat_mode.cancel()
+        self.controller.cancel()
 
-    @on(LocalServerUp)
-    def _local_server_up(self, event: LocalServerUp) -> None:
+    @on(LocalServerStarted)
+    def _local_server_started(self, event: LocalServerStarted) -> None:
         self.local_server = event.server
 
     @on(CopyRequested)
     def _copy(self, request: CopyRequested) -> None:
-        copy_out(self, request, self._state.folder, os.environ)
+        copy_to_clipboard(self, request, self._state.folder, os.environ)
 
     # Keys and the palette
 
     def action_help(self) -> None:
         """All keys and signs."""
-        log = log_path_of(self.local_server)
-        self.push_screen(self.chat_mode.help(self._asked.account, log))
+        log = local_log_path(self.local_server)
+        self.push_screen(self.controller.help(self._request.account, log))
 
     def action_read_settings(self) -> None:
         """Read the file of one's own again."""
         mouse = self.settings.mouse
-        self._own.read_again()
+        self._settings_manager.reload()
         if self.settings.mouse is not mouse:  # else F7 may have said otherwise
             self.mouse_on = self.settings.mouse
-        self.login.offer(self._own.configuration)
-        if self._chat_mode is not None:
-            self._chat_mode.use(self.settings)
+        self.login.set_configuration(self._settings_manager.configuration)
+        if self._controller is not None:
+            self._controller.apply_settings(self.settings)
 
     def action_wire(self) -> None:
         """What really goes over the wire."""
@@ -209,11 +213,11 @@ class ChatApp(HouseStyle):
         if isinstance(self.screen, WireScreen):
             self.screen.dismiss()
         elif not isinstance(self.screen, ModalScreen):
-            self.push_screen(self.chat_mode.wire(self._asked.account))
+            self.push_screen(self.controller.wire(self._request.account))
 
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""
-        if self.local_server is not None and self.chat_mode.others_are_on(self.local_server):
+        if self.local_server is not None and self.controller.has_other_users(self.local_server):
             from chat_tui.ui.screens.confirm import ConfirmScreen
 
             question = "Others are on the server of this window. Quitting ends it for them, too."
@@ -226,8 +230,8 @@ class ChatApp(HouseStyle):
             self._leave()
 
     def _leave(self) -> None:
-        if self._chat_mode is not None:
-            self._chat_mode.leave()
+        if self._controller is not None:
+            self._controller.leave()
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -235,7 +239,7 @@ class ChatApp(HouseStyle):
         yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
         yield SystemCommand(
             "Read the settings again",
-            f"{self.key_of('settings', 'F5')}: {self._own.configuration.path}",
+            f"{self.key_of('settings', 'F5')}: {self._settings_manager.configuration.path}",
             self.action_read_settings,
         )
         yield SystemCommand(
@@ -251,7 +255,7 @@ class ChatApp(HouseStyle):
         yield SystemCommand("Quit", self.key_of("quit", "Ctrl+Q"), self.action_quit)
 
 
-def _form_is_drawn() -> None:
+def _preload_modules() -> None:
     """What need not be done before: the rest of the program is imported in a thread.
 
     Signing in finds it there, or waits for it.

@@ -14,14 +14,14 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
-from chat_tui.ui.terminal.width_filter import AgreedWidths
+from chat_tui.ui.terminal.width_filter import WidthFilter
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
 """What Textual asks a terminal for: clicks, movements, and two ways of telling where."""
 
 
-class HouseStyle(App[None]):
+class BaseApp(App[None]):
     """An app that looks like ours and reads no text of others as markup."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,7 +33,7 @@ class HouseStyle(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stand_ins = AgreedWidths()
+        self.width_filter = WidthFilter()
         for theme in (DARK, LIGHT, *ANSI):
             self.register_theme(theme)
         # Before the first frame, and unwatched: nothing has to be styled a second time.
@@ -45,21 +45,21 @@ class HouseStyle(App[None]):
     def on_mount(self) -> None:
         """Let the mouse be as it was set, also when the terminal is ours again after Ctrl+Z."""
         if not self.mouse_on:
-            self.tell_terminal_about_mouse()
-        self.app_resume_signal.subscribe(self, lambda _: self.tell_terminal_about_mouse())
+            self.update_mouse_tracking()
+        self.app_resume_signal.subscribe(self, lambda _: self.update_mouse_tracking())
 
     def action_mouse(self) -> None:
         """Leave the mouse to the terminal, to select text as anywhere; or take it."""
         key = self.key_of("mouse", "F7")
         self.mouse_on = not self.mouse_on
-        self.tell_terminal_about_mouse()
+        self.update_mouse_tracking()
         self.notify(
             "The mouse is the client's again."
             if self.mouse_on
             else f"The mouse is the terminal's: drag to select. {key} ends that."
         )
 
-    def tell_terminal_about_mouse(self) -> None:
+    def update_mouse_tracking(self) -> None:
         """Ask for what the mouse does, or for none of it."""
         switch = "h" if self.mouse_on else "l"
         self.write_to_terminal("".join(f"\x1b[?{mode}{switch}" for mode in _MOUSE_MODES))
@@ -76,7 +76,7 @@ class HouseStyle(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line goes through before it is drawn. Called by Textual."""
         filters = super().get_line_filters()
-        return [*filters, self.stand_ins] if self.stand_ins.enabled else filters
+        return [*filters, self.width_filter] if self.width_filter.enabled else filters
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that fails is a mistake of ours, and no reason to lose what one is writing."""
@@ -106,13 +106,13 @@ class HouseStyle(App[None]):
         """Keys as they stand on the keyboard: F1, ^K, Tab."""
         return super().get_key_display(binding).title()
 
-    def key_of(self, action: str, usual: str) -> str:
+    def key_of(self, action: str, default: str) -> str:
         """The key that does it: the one of a person's own, or the `usual` one.
 
         `action`: as it is called where keys of one's own are set.
         """
         own = self._keymap.get(action, "").partition(",")[0]
-        return self.get_key_display(Binding(own, "")) if own else usual
+        return self.get_key_display(Binding(own, "")) if own else default
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The authors' colours, on whatever theme was chosen."""

@@ -19,25 +19,25 @@ from textual.screen import Screen
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.config.settings import Settings
-from chat_tui.events import Trust
-from chat_tui.input.shell_commands import by_hand, guessed_by_hand
+from chat_tui.events import TrustDecision
+from chat_tui.input.shell_commands import guessed_netcat_command, netcat_command
 from chat_tui.local_server import LocalServer
 from chat_tui.model.chat_model import ChatModel, Pane
 from chat_tui.session.session import ChatSession
-from chat_tui.storage.draft_store import DraftShelf
+from chat_tui.storage.draft_store import DraftStore
 from chat_tui.storage.history_file import HistoryFile
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from chat_tui.storage.state import ClientState
-from chat_tui.ui.gc_scheduler import QuietCollection
-from chat_tui.ui.notifier import Attention
+from chat_tui.ui.gc_scheduler import IdleGarbageCollector
+from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens import wording
 from chat_tui.ui.screens.chat import ChatScreen
-from chat_tui.ui.screens.help import HelpScreen, Situation
+from chat_tui.ui.screens.help import HelpContext, HelpScreen
 from chat_tui.ui.screens.login import LoginScreen
 from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
-from chat_tui.ui.screens.wire import Server, WireScreen
-from chat_tui.ui.terminal.notifications import TerminalCalls
+from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
+from chat_tui.ui.terminal.notifications import TerminalNotifier
 
 MakeSession = Callable[
     [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
@@ -45,12 +45,12 @@ MakeSession = Callable[
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class AppShell:
     """What the app does for it."""
 
     start_reader: Callable[[Callable[[], None]], None]
     wake: Callable[[], None]
-    """From any thread: `take_in` is to be called soon."""
+    """From any thread: `pump` is to be called soon."""
     write_to_terminal: Callable[[str], None]
     is_focused: Callable[[], bool]
     """Whether somebody looks at the terminal, as far as it tells."""
@@ -61,64 +61,66 @@ class Surroundings:
     """Put this over what is shown; the callback gets the answer."""
 
 
-class ChatMode:
+class ChatController:
     """One person's sessions, one after the other. The screen's thread alone calls it."""
 
     def __init__(
         self,
-        surroundings: Surroundings,
+        shell: AppShell,
         state: ClientState,
         settings: Settings,
         make_session: MakeSession | None = None,
     ) -> None:
         """`make_session`: tests bring a session without a server."""
-        self._around = surroundings
+        self._shell = shell
         self._state = state
         make = make_session or partial(ChatSession, known=KnownServers(state.folder))
-        self.session = make(ChatModel(), surroundings.start_reader, surroundings.wake)
+        self.session = make(ChatModel(), shell.start_reader, shell.wake)
         self._model = self.session.model
         sent = HistoryFile(state.folder)
-        self._model.history.go_on_from(sent.read(), sent.keep)
-        self._shelf = DraftShelf(state.folder, self._model)
+        self._model.history.load(sent.read(), sent.append)
+        self._draft_store = DraftStore(state.folder, self._model)
         self._log_files = LogFiles(self._model, settings.log_folder)
-        calls = TerminalCalls(surroundings.write_to_terminal)
-        self.attention = Attention(self._model, state.muted, calls)
-        self.attention.use(settings)
-        self.screen = ChatScreen(self.session, self.attention, self.catch_up, self._sign_out)
-        self._asked: LoginScreen.SignIn | None = None
+        calls = TerminalNotifier(shell.write_to_terminal)
+        self.notifier = Notifier(self._model, state.muted, calls)
+        self.notifier.apply_settings(settings)
+        self.screen = ChatScreen(self.session, self.notifier, self.process_updates, self._sign_out)
+        self._request: LoginScreen.SignInRequested | None = None
         self._password_source = ""
-        self._was_in: tuple[str, int, str] | None = None  # host, port, user
-        self._ousted = False  # somebody else took our place on the server
-        self._collection = QuietCollection()
-        self._quiet = True  # nothing has come since the last tick
+        self._last_session: tuple[str, int, str] | None = None  # host, port, user
+        self._replaced = False  # somebody else took our place on the server
+        self._garbage_collector = IdleGarbageCollector()
+        self._idle = True  # nothing has come since the last tick
 
     # What the app tells
 
-    def sign_in(self, asked: LoginScreen.SignIn, room: str | None, source: str = "") -> None:
+    def sign_in(
+        self, request: LoginScreen.SignInRequested, room: str | None, source: str = ""
+    ) -> None:
         """Try it. `room`: where to go first, unless one was in another at the same server.
 
         `source`: from where the profile takes the password, in words; empty: somebody types it.
         """
-        self._asked = asked
+        self._request = request
         self._password_source = source
-        self._shelf.save()
-        address, account = (asked.host, asked.port), (asked.user, asked.password)
-        if self._was_in is not None:  # back to where one was, if one was there
-            room = self._model.room if self._was_in == (*address, asked.user) else None
-        everyone = asked.follow_everyone
+        self._draft_store.save()
+        address, account = (request.host, request.port), (request.user, request.password)
+        if self._last_session is not None:  # back to where one was, if one was there
+            room = self._model.room if self._last_session == (*address, request.user) else None
+        everyone = request.follow_everyone
         self.session.sign_in(
             *address,
             *account,
             room=room,
             follow_everyone=everyone,
-            plaintext=asked.plaintext,
+            plaintext=request.plaintext,
         )
-        self.catch_up()
+        self.process_updates()
         self._log_files.write()  # of whoever was signed in before
 
-    def use(self, settings: Settings) -> None:
+    def apply_settings(self, settings: Settings) -> None:
         """Other settings are in force from now on."""
-        self.attention.use(settings)
+        self.notifier.apply_settings(settings)
         self._log_files.write()
         self._log_files.folder = settings.log_folder
         self._draw(
@@ -128,60 +130,60 @@ class ChatMode:
     def cancel(self) -> None:
         """Give up what is under way, or sign out."""
         self.session.cancel()
-        self.catch_up()
+        self.process_updates()
 
-    def take_in(self) -> bool:
+    def pump(self) -> bool:
         """Take in what arrived, a bounded part of it, and draw each changed pane once.
 
         True where there is more: to be called again soon.
         """
         more = self.session.pump()
-        self.catch_up()
-        self._quiet = False
+        self.process_updates()
+        self._idle = False
         return more
 
     def tick(self, *, whole_process: bool) -> None:
         """Time has passed. `whole_process`: it is ours, its garbage collection included."""
         self.session.tick()
-        self.catch_up()
+        self.process_updates()
         if whole_process:
-            quiet = self._quiet and self.screen.is_mounted
-            self._collection.tick(time.monotonic(), quiet=quiet)
-        self._quiet = True
-        self._shelf.tick()
+            quiet = self._idle and self.screen.is_mounted
+            self._garbage_collector.tick(time.monotonic(), idle=quiet)
+        self._idle = True
+        self._draft_store.tick()
         self._log_files.write()
-        self.attention.show_title()
-        self._draw(self.screen.draw_attention)
+        self.notifier.show_title()
+        self._draw(self.screen.draw_activity)
 
     def leave(self) -> None:
         """Sign out for good. What waits to be sent goes back to the composer first, and is kept."""
         self.cancel()
         with suppress(NoMatches):  # never shown so far
-            self.screen.turn_to_draft()
-        self._shelf.save()
+            self.screen.switch_draft()
+        self._draft_store.save()
         self.session.close()
 
     def end(self) -> None:
         """Whatever ended the app: no thread of the session outlives it, nor our title."""
-        self._shelf.save()
+        self._draft_store.save()
         self.session.close()
         self._log_files.write()
-        self.attention.bring_back_title()
+        self.notifier.restore_title()
 
     # What the app asks
 
-    def help(self, asked: Account, log_path: str) -> Screen[None]:
+    def help(self, account: Account, log_path: str) -> Screen[None]:
         """The page about keys and signs. `log_path`: of a server that was started here."""
         at, pane = self.session.connected_to, self.screen.focused_pane
-        command = guessed_by_hand(asked) if at is None else by_hand(at)
-        return HelpScreen(Situation(command, self._model.commands, log_path, pane))
+        command = guessed_netcat_command(account) if at is None else netcat_command(at)
+        return HelpScreen(HelpContext(command, self._model.commands, log_path, pane))
 
-    def wire(self, asked: Account) -> Screen[None]:
+    def wire(self, account: Account) -> Screen[None]:
         """What really goes over the wire."""
-        at, fingerprint = self.session.connected_to or asked, self.session.fingerprint
-        return WireScreen(self._model, Server(at.host, at.port, at.user, fingerprint))
+        at, fingerprint = self.session.connected_to or account, self.session.fingerprint
+        return WireScreen(self._model, NetcatTarget(at.host, at.port, at.user, fingerprint))
 
-    def others_are_on(self, server: LocalServer | None) -> bool:
+    def has_other_users(self, server: LocalServer | None) -> bool:
         """Whether somebody else is on a server that ends with this window."""
         if server is None or server.joined_existing:
             return False
@@ -191,15 +193,15 @@ class ChatMode:
         ):
             return False  # it is gone
         members = sum(room.members or 0 for room in self._model.rooms.listed())
-        return members + self._ousted > 1
+        return members + self._replaced > 1
 
     # What the session and the screen tell
 
-    def catch_up(self) -> None:
+    def process_updates(self) -> None:
         """The session was told something, or has learned something: act upon it, and draw it."""
         for notice in self.session.take_notices():
-            self._act_upon(notice)
-        self.attention.attend(focused=self._around.is_focused(), at_end=self.screen.at_end)
+            self._handle_notice(notice)
+        self.notifier.update(focused=self._shell.is_focused(), at_end=self.screen.at_end)
         changes = self._model.take_changes()
         if changes:
             self._draw(partial(self.screen.draw, changes))
@@ -211,46 +213,52 @@ class ChatMode:
             with suppress(NoMatches):
                 draw()
 
-    def _act_upon(self, notice: events.Event) -> None:
-        asked = self._asked
+    def _handle_notice(self, notice: events.Event) -> None:
+        request = self._request
         match notice:
-            case events.SignedIn() if asked is not None:
-                self._signed_in(asked)
-            case events.SignInRefused(reason, retry, untrusted=untrusted):
+            case events.SignedIn() if request is not None:
+                self._signed_in(request)
+            case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.screen.close_password_form()
-                words = wording.untrusted(reason) if untrusted else wording.refusal(reason)
-                self._around.show_form(words, not (retry or untrusted))
+                words = wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
+                self._shell.show_form(words, not (retry or untrusted))
             case events.KeyUnknown():
-                self._around.ask(TrustScreen(notice), self._trust)
+                self._shell.ask(TrustScreen(notice), self._trust)
             case events.KeyChanged():
                 self.screen.close_password_form()
-                self._around.show_form(wording.key_changed(notice), False)
-                self._around.ask(ChangedKeyScreen(notice), lambda _: None)
+                self._shell.show_form(wording.key_changed(notice), False)
+                self._shell.ask(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
-                self._ousted = not by_request
+                self._replaced = not by_request
                 self.screen.close_password_form()
-                user = "" if asked is None else asked.user
-                self._around.show_form(wording.ending(reason, user, asked=by_request), True)
-            case events.PasswordChanged() | events.PasswordRefused() | events.PasswordUnknown():
+                user = "" if request is None else request.user
+                self._shell.show_form(
+                    wording.sign_out_message(reason, user, requested=by_request), True
+                )
+            case (
+                events.PasswordChanged()
+                | events.PasswordChangeFailed()
+                | events.PasswordChangeUncertain()
+            ):
                 self.screen.password_answered(notice, self._password_source)
             case events.TextReturned():
-                self.screen.take_back(notice)
+                self.screen.return_text(notice)
 
-    def _signed_in(self, asked: LoginScreen.SignIn) -> None:
-        where = (asked.host, asked.port, asked.user)
-        self._state.signed_in(*where, asked.follow_everyone, asked.profile)
-        self._was_in, self._ousted = where, False
+    def _signed_in(self, request: LoginScreen.SignInRequested) -> None:
+        where = (request.host, request.port, request.user)
+        self._state.signed_in(*where, request.follow_everyone, request.profile)
+        self._last_session, self._replaced = where, False
         at = self.session.connected_to
-        port = asked.port if at is None else at.port
-        if places := self._shelf.open(asked.host, port, asked.user):
+        port = request.port if at is None else at.port
+        if places := self._draft_store.open(request.host, port, request.user):
             words = f"not sent and kept, or not confirmed: {', '.join(places)}"
-            self._model.apply(events.ServerLine(words, "notice"))
-        self._around.show_chat()
+            self._model.apply(events.LogNotice(words, "notice"))
+        self._shell.show_chat()
 
-    def _trust(self, answer: Trust | None) -> None:
-        self.session.trust(answer or Trust.NO)
-        self.catch_up()
+    def _trust(self, decision: TrustDecision | None) -> None:
+        self.session.trust(decision or TrustDecision.REJECT)
+        self.process_updates()
 
     def _sign_out(self) -> None:
         self.cancel()
-        self._around.show_form(wording.SIGNED_OUT, True)
+        self._shell.show_form(wording.SIGNED_OUT, True)

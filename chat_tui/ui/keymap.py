@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys
 
-from chat_tui.config import Configuration, Problem
+from chat_tui.config import ConfigProblem, Configuration
 
 _MODIFIERS: Final = ("ctrl", "alt", "shift", "super", "meta")
 
@@ -29,7 +29,7 @@ def bindings() -> dict[str, tuple[Binding, str]]:
     for module in ("chat_tui.ui.app", "chat_tui.ui.controller"):
         import_module(module)
     found: dict[str, tuple[Binding, str]] = {}
-    for node in _ours(DOMNode):
+    for node in _own_classes(DOMNode):
         for binding in Binding.make_bindings(node.__dict__.get("BINDINGS", ())):
             if binding.id is None:
                 continue
@@ -40,14 +40,14 @@ def bindings() -> dict[str, tuple[Binding, str]]:
     return dict(sorted(found.items()))
 
 
-def _ours(node: type[DOMNode]) -> Iterator[type[DOMNode]]:
+def _own_classes(node: type[DOMNode]) -> Iterator[type[DOMNode]]:
     for kind in node.__subclasses__():
         if kind.__module__.startswith("chat_tui."):
             yield kind
-        yield from _ours(kind)
+        yield from _own_classes(kind)
 
 
-def usable(configuration: Configuration) -> tuple[dict[str, str], list[Problem]]:
+def usable_keys(configuration: Configuration) -> tuple[dict[str, str], list[ConfigProblem]]:
     """The keys of the file that can be used, as Textual writes them, and what is wrong with others.
 
     A key is refused where it could not be pressed, where it would take a letter away from what
@@ -64,47 +64,47 @@ def usable(configuration: Configuration) -> tuple[dict[str, str], list[Problem]]
         if name not in known:
             near = get_close_matches(name, known, 1, 0.5)
             cure = f"Did you mean {near[0]}?" if near else "`chat-tui config` lists all actions"
-            problems.append(configuration.problem(path, f"no action is called {name!r}", cure))
+            problems.append(configuration.problem_at(path, f"no action is called {name!r}", cure))
             continue
-        keys = [_as_textual(key) for key in text.split(",")]
+        keys = [_to_textual_key(key) for key in text.split(",")]
         if None in keys:
             wrong = text.split(",")[keys.index(None)].strip()
             cure = 'Write it like "ctrl+y", "f9" or "alt+up"'
-            problems.append(configuration.problem(path, f"{wrong!r} is no key", cure))
+            problems.append(configuration.problem_at(path, f"{wrong!r} is no key", cure))
             continue
         letters_anyway = any(len(key) == 1 for key in taken[name])
         letter = next((key for key in keys if key and len(key) == 1), None)
         if letter and not letters_anyway:
             words = f"{letter!r} alone could not be written any more"
-            problems.append(configuration.problem(path, words, f'Write "ctrl+{letter}", say'))
+            problems.append(configuration.problem_at(path, words, f'Write "ctrl+{letter}", say'))
             continue
         good[name] = ",".join(key for key in keys if key)
         taken[name] = set(good[name].split(","))
     for name in list(good):
         for other in taken:
             shared = taken[name] & taken[other]
-            if other != name and shared and _at_once(known[name][1], known[other][1]):
+            if other != name and shared and _can_conflict(known[name][1], known[other][1]):
                 words = f"{min(shared)} is the key of {other} already"
                 path = configuration.key_path(name)
                 cure = f"Take another one, or give {other} another one, too"
-                problems.append(configuration.problem(path, words, cure))
+                problems.append(configuration.problem_at(path, words, cure))
                 taken[name] = set(known[name][0].key.split(","))
                 del good[name]
                 break
     return good, problems
 
 
-def in_force(good: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def effective_keys(good: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Each action with its keys and what it does."""
     for name, (binding, _) in bindings().items():
         yield name, good.get(name, binding.key), binding.description
 
 
-def _at_once(one: str, other: str) -> bool:
+def _can_conflict(one: str, other: str) -> bool:
     return one == other or one in EVERYWHERE or other in EVERYWHERE
 
 
-def _as_textual(text: str) -> str | None:
+def _to_textual_key(text: str) -> str | None:
     """`Ctrl+K` as `ctrl+k`; None where it is no key."""
     *modifiers, key = text.strip().split("+")
     modifiers = [modifier.strip().lower() for modifier in modifiers]

@@ -8,27 +8,27 @@ from typing import Final
 
 from chat_tui.config.settings import Settings
 from chat_tui.events import ConnectionState
-from chat_tui.model.alerts import Call
+from chat_tui.model.alerts import Alert
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
-from chat_tui.storage.muted_store import Muted
-from chat_tui.ui.terminal.notifications import TerminalCalls
+from chat_tui.storage.muted_store import MuteStore
+from chat_tui.ui.terminal.notifications import TerminalNotifier
 
-_CALLS_AT_ONCE: Final = 3
+_ALERT_BURST: Final = 3
 """Bells one after the other, before they are rationed."""
 
-_SECONDS_A_CALL: Final = 10.0
+_SECONDS_PER_ALERT: Final = 10.0
 """After how long there is another one to spend."""
 
 
-class Attention:
+class Notifier:
     """Watches the model for one person at one terminal. The screen's thread alone calls it."""
 
     def __init__(
         self,
         model: ChatModel,
-        muted: Muted,
-        terminal: TerminalCalls,
+        muted: MuteStore,
+        terminal: TerminalNotifier,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = Settings()
@@ -36,80 +36,80 @@ class Attention:
         self._muted = muted
         self._terminal = terminal
         self._clock = clock
-        self._left = float(_CALLS_AT_ONCE)
-        self._counted_at = clock()
+        self._tokens = float(_ALERT_BURST)
+        self._refilled_at = clock()
 
-    def use(self, settings: Settings) -> None:
+    def apply_settings(self, settings: Settings) -> None:
         """What counts as a mention, whether to ring and whether to notify: from here on so."""
         self._settings = settings
-        self._model.mentions.look_for(words=settings.mention_words)
+        self._model.mentions.configure(keywords=settings.mention_words)
 
     @property
     def muted(self) -> frozenset[str]:
         """The places of this user at this server that call nobody."""
         return self._muted.places(self._model.server, self._model.user)
 
-    def turn_muted(self) -> bool:
+    def toggle_mute(self) -> bool:
         """Mute the place in view, or no longer; whether it is muted now."""
         model = self._model
-        return self._muted.turn(model.server, model.user, model.place)
+        return self._muted.toggle(model.server, model.user, model.place)
 
     @property
     def unread(self) -> int:
         """How much is unread in all places that are not muted."""
-        return self._model.unread.total(without=self.muted)
+        return self._model.unread.total(excluding=self.muted)
 
-    def attend(self, *, focused: bool, at_end: bool) -> None:
+    def update(self, *, focused: bool, at_end: bool) -> None:
         """Something may have come: clear what somebody is looking at, and call who is not there.
 
         `focused`: the terminal is in front; `at_end`: so is the newest of the place in view.
         """
-        calls = self._model.take_calls()
+        calls = self._model.take_alerts()
         if focused and at_end:
             self._model.unread.clear(self._model.place)
         if focused:
             return
         muted = self.muted
         for call in calls:
-            if call.place not in muted and self._may_call():
-                self._call(call)
+            if call.place not in muted and self._may_alert():
+                self._alert(call)
 
     def show_title(self) -> None:
         """Tell where one is and how much is unread, while one is signed in."""
         if self._model.connection.state is ConnectionState.OFFLINE:
-            self._terminal.bring_back()
+            self._terminal.restore_title()
             return
         count = self.unread
-        self._terminal.title(f"({count}) {self._model.place}" if count else self._model.place)
+        self._terminal.set_title(f"({count}) {self._model.place}" if count else self._model.place)
 
-    def bring_back_title(self) -> None:
+    def restore_title(self) -> None:
         """The title is what it was before."""
-        self._terminal.bring_back()
+        self._terminal.restore_title()
 
-    def _may_call(self) -> bool:
+    def _may_alert(self) -> bool:
         if not (self._settings.bell or self._settings.desktop_notification):
             return False
         now = self._clock()
-        gained = (now - self._counted_at) / _SECONDS_A_CALL
-        self._left = min(float(_CALLS_AT_ONCE), self._left + gained)
-        self._counted_at = now
-        if self._left < 1:
+        gained = (now - self._refilled_at) / _SECONDS_PER_ALERT
+        self._tokens = min(float(_ALERT_BURST), self._tokens + gained)
+        self._refilled_at = now
+        if self._tokens < 1:
             return False
-        self._left -= 1
+        self._tokens -= 1
         return True
 
-    def _call(self, call: Call) -> None:
+    def _alert(self, alert: Alert) -> None:
         if self._settings.bell:
             self._terminal.ring()
         if self._settings.desktop_notification:
-            self._terminal.notify(_words(call))
+            self._terminal.notify(_notification_text(alert))
 
 
-def _words(call: Call) -> str:
-    entry = call.entry
+def _notification_text(alert: Alert) -> str:
+    entry = alert.entry
     match entry.kind:
         case EntryKind.ANNOUNCEMENT:
             return entry.text
         case EntryKind.PRIVATE:
             return f"{entry.author}: {entry.text}"
-    return f"{entry.author} in {call.place}: {entry.text}"
+    return f"{entry.author} in {alert.place}: {entry.text}"

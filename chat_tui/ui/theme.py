@@ -86,12 +86,12 @@ ANSI: Final = tuple(
 )
 """Textual's two of the terminal's own colours, with one accent: it is readable on any ground."""
 
-IN_SIXTEEN: Final = {DARK.name: "ansi-dark", LIGHT.name: "ansi-light"}
+ANSI_FALLBACK: Final = {DARK.name: "ansi-dark", LIGHT.name: "ansi-light"}
 """What stands for our themes where the terminal has sixteen colours: the nearest of those to ours
 are black, white and grey."""
 
 
-def themed(name: str, base: str, colours: Mapping[str, str]) -> Theme:
+def custom_theme(name: str, base: str, colours: Mapping[str, str]) -> Theme:
     """A theme of somebody's own: as the one called `base`, but for `colours`.
 
     What is drawn in one of the base's named colours is drawn in the one that takes its place.
@@ -116,11 +116,11 @@ _ON_LIGHT: Final = (
     *("#933451", "#933d08", "#675d00", "#1c6d26"),
     *("#00706b", "#006398", "#554da0", "#823b7d"),
 )
-_OF_A_DARK_TERMINAL: Final = (
+_ANSI_ON_DARK: Final = (
     *("ansi_bright_red", "ansi_bright_green", "ansi_bright_yellow", "ansi_bright_blue"),
     *("ansi_bright_cyan", "ansi_green", "ansi_yellow", "ansi_cyan"),
 )
-_OF_A_LIGHT_TERMINAL: Final = (
+_ANSI_ON_LIGHT: Final = (
     *("ansi_red", "ansi_green", "ansi_yellow", "ansi_blue"),
     *("ansi_cyan", "ansi_bright_red", "ansi_bright_blue", "ansi_bright_black"),
 )
@@ -129,12 +129,12 @@ _OF_A_LIGHT_TERMINAL: Final = (
 def author_variables(theme: Theme) -> dict[str, str]:
     """The stylesheet's variables `$author-0` to `$author-7`, readable on `theme`'s background."""
     if theme.ansi:
-        hues = _OF_A_DARK_TERMINAL if theme.dark else _OF_A_LIGHT_TERMINAL
+        hues = _ANSI_ON_DARK if theme.dark else _ANSI_ON_LIGHT
     else:
         hues = _ON_DARK if theme.dark else _ON_LIGHT
     return {f"author-{number}": hue for number, hue in enumerate(hues)}
 
 
-def hue_of(author: str) -> int:
+def author_hue(author: str) -> int:
     """Which of the hues is this author's: the same in every session and on every machine."""
     return crc32(author.encode("utf-8", "surrogatepass")) % HUES

@@ -25,23 +25,23 @@ from unittest.mock import patch
 import bcrypt
 from textual.pilot import Pilot
 
-from chat_server.accounts.store import UserStore
+from chat_server.accounts.store import AccountStore
 from chat_server.config import Config
 from chat_server.core.clock import LocalClock
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
-from chat_tui.events import RoundTrip
-from chat_tui.launch import Start
+from chat_tui.events import LatencyMeasured
+from chat_tui.launch import LaunchOptions
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import place_of
+from chat_tui.model.conversations import conversation_place
 from chat_tui.model.entries import EntryState
 from chat_tui.model.room_log import RoomLog
 from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.state import ClientState
 from chat_tui.ui.app import ChatApp
-from chat_tui.ui.screens.login import FollowTick
-from chat_tui.ui.screens.wording import about_local
+from chat_tui.ui.screens.login import FollowCheckbox
+from chat_tui.ui.screens.wording import local_server_info
 from chat_tui.ui.theme import DARK, LIGHT
 from chat_tui.ui.widgets.composer import Composer
 
@@ -124,7 +124,7 @@ def server_with_accounts(folder: Path) -> Iterator[int]:
     users = folder / "users.json"
     users.write_text(json.dumps(dict.fromkeys(names, hashed)))
     config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
-    server = ChatServer(config, UserStore(users), EventLog(io.StringIO()))
+    server = ChatServer(config, AccountStore(users), EventLog(io.StringIO()))
     server.start()
     try:
         yield server.port
@@ -135,7 +135,7 @@ def server_with_accounts(folder: Path) -> Iterator[int]:
 def app_for(port: int, folder: Path) -> ChatApp:
     """Return a client with the clock of the picture."""
     return ChatApp(
-        Start("127.0.0.1", port, "alice"),
+        LaunchOptions("127.0.0.1", port, "alice"),
         ClientState(folder),
         lambda _, start_reader, wake: ChatSession(
             ChatModel(PictureClock.now), start_reader, wake, KnownServers(folder)
@@ -156,7 +156,7 @@ async def draw_login(folder: Path, into: Path) -> None:
     """Draw the login form as `--local` shows it, filled in."""
     app = app_for(9000, folder)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.login.hint(about_local(9000, DEMO_NAMES, PASSWORD, "", ours=True))
+        app.login.show_hint(local_server_info(9000, DEMO_NAMES, PASSWORD, "", started_here=True))
         await pilot.press(*PASSWORD)
         save(app, into / "login.svg")
 
@@ -179,7 +179,9 @@ async def draw_chat(folder: Path, into: Path) -> None:
             await sign_in(app, pilot)
             model = app.session.model
             for PictureClock.shown, name, text in SCRIPT[:-1]:
-                log = model.log_of(place_of(name)) if text.startswith("/msg") else model.log
+                log = (
+                    model.log_of(conversation_place(name)) if text.startswith("/msg") else model.log
+                )
                 begun = log.end
                 if name == "alice":
                     await write(app, pilot, text)
@@ -195,9 +197,9 @@ async def draw_chat(folder: Path, into: Path) -> None:
                 await write(app, pilot, text)
                 assert pending(model)
                 model.server = "127.0.0.1:9000"
-                model.apply(RoundTrip(0.003))
+                model.apply(LatencyMeasured(0.003))
                 app.chat.draw(model.take_changes())
-                app.chat.draw_attention()  # otherwise the next tick may draw it or not
+                app.chat.draw_activity()  # otherwise the next tick may draw it or not
                 await pilot.pause()
                 save(app, into / "chat.svg")
                 app.theme = LIGHT.name
@@ -212,7 +214,7 @@ async def draw_chat(folder: Path, into: Path) -> None:
 async def sign_in(app: ChatApp, pilot: Pilot[None]) -> None:
     """Sign in as alice, and follow the users of `FOLLOWED`."""
     model = app.session.model
-    app.login.query_one(FollowTick).value = False
+    app.login.query_one(FollowCheckbox).value = False
     await pilot.press(*PASSWORD, "enter")
     await until(pilot, "the users in the room", lambda: len(model.people.here()) == 4)
     for name in FOLLOWED:

@@ -39,14 +39,16 @@ def _leftovers(server: RunningServer) -> list[str]:
     hub, delivery = chat._hub, chat._delivery
     tables: dict[str, Collection[object]] = {
         "clients": chat._clients,
-        "connections of an address": chat._admissions._connections._connections,
+        "connections of an address": chat._admission._connections._connections,
         "sessions": hub._sessions,
         "rooms": hub._rooms.keys() - {"lobby"},
         "members of the lobby": hub._lobby.members,
-        "audiences that keep a session alive": [a for a in hub._lobby.audiences.values() if a],
+        "audiences that keep a session alive": [
+            a for a in hub._lobby.recipients_by_author.values() if a
+        ],
         "sessions with presence on": hub._watchers,
         "lines to deliver": delivery._queue,
-        "outboxes that lag": delivery._attended,
-        "logins to check": chat._shared.passwords._queue,
+        "outboxes that lag": delivery._lagging,
+        "logins to check": chat._services.hash_pool._queue,
     }
     return [f"{len(table)} {name}" for name, table in tables.items() if table]

@@ -42,7 +42,7 @@ class Stage:
         while alice.read_line() != "[SERVER] Subscribed to *":
             pass
         outbox = outbox_of(self.server, alice)
-        while outbox.backlog <= outbox.mark:
+        while outbox.backlog <= outbox.lag_threshold:
             self.talker.send(*["x" * 4000] * 10)
             for _ in range(10):
                 self.listener.expect_message("bob", "x" * 4000)

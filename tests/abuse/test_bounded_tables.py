@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 from chat_server.access.rate_limits import (
-    REMEMBERED_ADDRESSES,
-    ConnectionsPerAddress,
+    MAX_TRACKED_ADDRESSES,
+    ConnectionLimiter,
     LoginThrottle,
 )
 from tests.support.running_server import RunningServer, StartServer
@@ -66,7 +66,7 @@ def exchange(client: WireClient, lines: list[str], answers: list[str]) -> None:
         client.expect(*answers[start : start + BATCH])
 
 
-def test_rooms_opened_and_closed_leave_nothing(server: RunningServer) -> None:
+def test_opened_and_closed_rooms_leave_no_entries(server: RunningServer) -> None:
     alice = server.log_in("alice")
     names = [f"room-{number}" for number in range(NAMES)]
     # Something is said in each: a room keeps who hears whom.
@@ -76,7 +76,7 @@ def test_rooms_opened_and_closed_leave_nothing(server: RunningServer) -> None:
     assert_small(server)
 
 
-def test_names_of_nobody_leave_nothing(server: RunningServer) -> None:
+def test_commands_with_unknown_names_leave_no_entries(server: RunningServer) -> None:
     alice = server.log_in("alice", subscribe="alice")
     names = [f"nobody-{number}" for number in range(NAMES // 4)]
     for command, answer in (
@@ -96,7 +96,7 @@ def test_names_of_nobody_leave_nothing(server: RunningServer) -> None:
     assert_small(server)
 
 
-def test_logins_of_unknown_names_leave_nothing(start_server: StartServer) -> None:
+def test_logins_with_unknown_names_leave_no_entries(start_server: StartServer) -> None:
     server = start_server(login_failures=0, linger_seconds=0.2)
     alice = server.log_in("alice")
     for number in range(150):
@@ -109,17 +109,17 @@ def test_logins_of_unknown_names_leave_nothing(start_server: StartServer) -> Non
     assert_small(server)
 
 
-def test_failed_logins_from_everywhere_fill_a_bounded_table() -> None:
+def test_failed_logins_from_many_addresses_fill_bounded_table() -> None:
     throttle = LoginThrottle(10, 600)
     for number in range(NAMES):
-        throttle.failed(str(IPv4Address(number)))
+        throttle.record_failure(str(IPv4Address(number)))
     for number in range(NAMES // 10):
         throttle.retry_after(str(IPv6Address(number << 64)))  # asking alone leaves nothing
-    assert tables_of(throttle)["LoginThrottle._failures._times"] == REMEMBERED_ADDRESSES
+    assert tables_of(throttle)["LoginThrottle._failures._times"] == MAX_TRACKED_ADDRESSES
 
 
-def test_connections_from_everywhere_are_forgotten_when_they_end() -> None:
-    admissions = ConnectionsPerAddress(16, ())
+def test_ended_connections_from_many_addresses_leave_no_entries() -> None:
+    admissions = ConnectionLimiter(16, ())
     addresses = [str(IPv4Address(1 << 24 | number)) for number in range(NAMES // 10)]
     for address in addresses:
         assert admissions.admit(address)

@@ -15,7 +15,7 @@ PACE = 0.05
 """Seconds between two bytes of one client."""
 
 
-def test_single_bytes_buy_no_time_before_login(start_server: StartServer) -> None:
+def test_single_bytes_do_not_extend_login_timeout(start_server: StartServer) -> None:
     server = start_server(rate=0, login_timeout=0.6)
     listener, talker = server.log_in("bob", subscribe="*"), server.log_in("alice")
     line = b"LOGIN dave " + b"x" * 4000
@@ -44,7 +44,7 @@ def _clients(waiting: selectors.BaseSelector) -> list[WireClient]:
     return [key.data for key in waiting.get_map().values()]
 
 
-def test_lines_that_come_byte_by_byte_are_published_whole(start_server: StartServer) -> None:
+def test_lines_sent_byte_by_byte_are_published_whole(start_server: StartServer) -> None:
     server = start_server(rate=0)
     people = [f"user-{number}" for number in range(30)]
     server.add_people(people)
@@ -61,14 +61,14 @@ def test_lines_that_come_byte_by_byte_are_published_whole(start_server: StartSer
     assert heard == {name: ["hé, 日本 ½", "/half"] for name in people}
 
 
-def test_who_takes_single_bytes_gets_everything_in_order(start_server: StartServer) -> None:
+def test_reader_of_single_bytes_receives_everything_in_order(start_server: StartServer) -> None:
     stage = Stage(start_server(rate=0, outbox=256 * 1024))
     alice = stage.lazy_alice()
     outbox = outbox_of(stage.server, alice)
     stage.talker.send(*map(str, range(1000)))
     for number in range(1000):
         stage.listener.expect_message("bob", str(number))
-    assert outbox.backlog > outbox.mark
+    assert outbox.backlog > outbox.lag_threshold
     stage.talker.send("the end")
     stage.listener.expect_message("bob", "the end")
     texts = [line.split("bob: ")[1] for line in _byte_by_byte(alice, "the end")]

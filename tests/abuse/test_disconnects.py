@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chat_server.delivery.outbox import Phase
+from chat_server.delivery.outbox import OutboxState
 from tests.abuse.scenario import HashGate, Stage, outbox_of
 from tests.support.running_server import StartServer
 from tests.support.wait_until import until
@@ -35,7 +35,7 @@ def while_its_password_waits_its_turn(stage: Stage, gate: HashGate) -> WireClien
     client = greeted(stage, gate)
     gate.occupy(stage)
     client.send("LOGIN alice pw-of-alice")
-    until(lambda: stage.server.server._shared.passwords._queue, "the login is in the queue")
+    until(lambda: stage.server.server._services.hash_pool._queue, "the login is in the queue")
     return client
 
 
@@ -78,7 +78,7 @@ def before_its_last_line_is_out(stage: Stage, gate: HashGate) -> WireClient:
     alice = stage.lazy_alice()
     outbox = outbox_of(stage.server, alice)
     alice.send("/quit")
-    until(lambda: outbox.phase is Phase.FINISHING, "alice is leaving")
+    until(lambda: outbox.state is OutboxState.FINISHING, "alice is leaving")
     return alice
 
 
@@ -141,7 +141,7 @@ def in_state(
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_reset_is_the_end_of_that_client_alone(
+def test_reset_ends_only_that_client_in_any_state(
     state: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage, gate, client = in_state(state, start_server, monkeypatch)
@@ -152,7 +152,7 @@ def test_a_reset_is_the_end_of_that_client_alone(
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_after_a_fin_alone_everything_sent_is_taken_and_the_client_ends(
+def test_fin_in_any_state_processes_sent_lines_and_ends_client(
     state: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage, gate, client = in_state(state, start_server, monkeypatch)

@@ -6,7 +6,7 @@ from tests.support.running_server import RunningServer
 from tests.support.wait_until import until
 
 
-def test_a_half_closed_client_is_answered_though_another_thread_is_sending(
+def test_half_closed_client_is_answered_while_other_thread_drains(
     server: RunningServer,
 ) -> None:
     chat = server.server
@@ -16,7 +16,7 @@ def test_a_half_closed_client_is_answered_though_another_thread_is_sending(
         alice.send("/who")
         alice.finish()
         until(
-            lambda: vars(delivery._relieved)["_waiters"] or chat.client_count == 0,
+            lambda: vars(delivery._below_limit)["_waiters"] or chat.client_count == 0,
             "its own thread waits for the last line to go out, or does not",
         )
     delivery.drain()  # what that thread does next

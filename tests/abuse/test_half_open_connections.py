@@ -39,7 +39,7 @@ def log_in_from(far: FarMachine, server: RunningServer, user: str) -> WireClient
     return client
 
 
-def test_a_peer_that_vanished_is_found_in_every_state(
+def test_vanished_peer_is_detected_in_every_state(
     far: FarMachine, start_server: StartServer
 ) -> None:
     server = start_server(
@@ -76,12 +76,12 @@ def test_a_peer_that_vanished_is_found_in_every_state(
     alice.expect_message("bob", "to nobody's ear")
     until(lambda: server.server.client_count == 2, "everyone who vanished is found")
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
-    assert not server.server._admissions._connections._connections
+    assert not server.server._admission._connections._connections
     for client in (*vanished, leaving, stranger, interrupted):
         client.close()
 
 
-def test_a_peer_that_vanishes_is_found_within_two_minutes_by_default(
+def test_default_keepalive_detects_vanished_peer_within_two_minutes(
     server: RunningServer,
 ) -> None:
     file = os.dup(outbox_of(server, server.log_in("alice")).fileno())
@@ -101,7 +101,7 @@ def _unacknowledged(outbox: Outbox) -> int:
     return int.from_bytes(ioctl(outbox.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
-def test_a_peer_that_vanished_holds_nobody_up_before_it_is_found(
+def test_vanished_peer_does_not_block_others_before_detection(
     far: FarMachine, start_server: StartServer
 ) -> None:
     server = start_server(
@@ -121,7 +121,7 @@ def test_a_peer_that_vanished_holds_nobody_up_before_it_is_found(
         client.close()
 
 
-def test_a_peer_that_vanished_is_cut_once_its_outbox_is_full(
+def test_vanished_peer_is_cut_when_outbox_is_full(
     far: FarMachine, start_server: StartServer
 ) -> None:
     server = start_server(
@@ -144,9 +144,7 @@ def _says(publisher: WireClient, subscriber: WireClient) -> bool:
     return True
 
 
-def test_stopping_does_not_wait_for_peers_that_vanished(
-    far: FarMachine, start_server: StartServer
-) -> None:
+def test_stop_does_not_wait_for_vanished_peers(far: FarMachine, start_server: StartServer) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR,
         insecure_plaintext=True,

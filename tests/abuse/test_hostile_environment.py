@@ -79,7 +79,7 @@ class WallClock:
         return self.shown.timestamp()
 
 
-def test_a_clock_that_is_set_back_repeats_stamps_and_does_nothing_else(
+def test_clock_set_back_only_repeats_timestamps(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = WallClock()
@@ -116,7 +116,7 @@ def test_a_clock_that_is_set_back_repeats_stamps_and_does_nothing_else(
 
 
 @needs_dev_full
-def test_a_log_on_a_full_disk_stops_nothing(tmp_path: Path) -> None:
+def test_log_on_full_disk_does_not_stop_server(tmp_path: Path) -> None:
     with (
         ServerProgram(tmp_path / "users.json", "--log-level", "debug", log=FULL) as program,
         program.log_in("alice") as alice,
@@ -133,7 +133,7 @@ def test_a_log_on_a_full_disk_stops_nothing(tmp_path: Path) -> None:
 
 @needs_dev_full
 @pytest.mark.parametrize("arguments", [["users", "list"], ["--help"], ["--version"]])
-def test_an_answer_that_cannot_be_written_is_told_in_one_line(
+def test_unwritable_command_output_is_reported_in_one_line(
     tmp_path: Path, arguments: list[str]
 ) -> None:
     write_accounts_file(tmp_path / "users.json")
@@ -153,7 +153,7 @@ def test_an_answer_that_cannot_be_written_is_told_in_one_line(
 
 
 @not_utf_8
-def test_a_server_in_another_locale_speaks_every_script(
+def test_server_in_non_utf8_locale_handles_every_script(
     tmp_path: Path, surroundings: dict[str, str]
 ) -> None:
     folder = tmp_path / "größe"
@@ -175,7 +175,7 @@ def test_a_server_in_another_locale_speaks_every_script(
 
 
 @not_utf_8
-def test_the_users_command_in_another_locale_works_or_says_why_not(
+def test_users_command_in_non_utf8_locale_works_or_reports_error(
     tmp_path: Path, surroundings: dict[str, str]
 ) -> None:
     users = write_accounts_file(tmp_path / "users.json", ["жора"])
@@ -210,7 +210,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_on_a_full_disk_the_accounts_stay_as_they_are(small_disk: Path, tmp_path: Path) -> None:
+def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) -> None:
     users = write_accounts_file(small_disk / "users.json")
     accounts = users.read_bytes()
     add_erin = ("add", "erin", "--password-stdin")
@@ -232,7 +232,7 @@ def test_on_a_full_disk_the_accounts_stay_as_they_are(small_disk: Path, tmp_path
     check_log(program.log)
 
 
-def test_where_no_file_may_grow_the_accounts_stay_as_they_are(tmp_path: Path) -> None:
+def test_file_size_limit_keeps_accounts_unchanged(tmp_path: Path) -> None:
     users = write_accounts_file(tmp_path / "users.json")
     no_growth = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh")
     done = users_command(users, "add", "erin", "--password-stdin", before=no_growth)

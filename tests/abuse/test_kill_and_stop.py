@@ -43,7 +43,7 @@ def program(tmp_path: Path) -> Iterator[ServerProgram]:
     check_log(program.log)
 
 
-def test_killed_among_its_clients_it_is_back_on_its_port_at_once(program: ServerProgram) -> None:
+def test_killed_server_restarts_on_same_port_at_once(program: ServerProgram) -> None:
     accounts = program.users.read_bytes()
     with Crowd() as crowd:
         clients = [Reader(program.port, name, "/subscribe *", *["hello"] * 100) for name in PEOPLE]
@@ -106,7 +106,7 @@ __main__.main()
         ("after the draft took its place", True),
     ],
 )
-def test_an_account_that_dies_while_it_is_added_is_there_or_not(
+def test_killed_users_add_leaves_account_complete_or_absent(
     tmp_path: Path, moment: str, is_there: bool
 ) -> None:
     users = write_accounts_file(tmp_path / "users.json")
@@ -138,7 +138,7 @@ for number in count(first):
 """
 
 
-def test_killed_at_any_moment_an_endless_adding_leaves_every_account_it_told(
+def test_killed_users_add_loop_keeps_every_reported_account(
     tmp_path: Path,
 ) -> None:
     users = write_accounts_file(tmp_path / "users.json")
@@ -193,7 +193,7 @@ def by_author(lines: list[str]) -> dict[str, list[int]]:
     return dict(numbers)
 
 
-def test_stopped_under_full_load_it_delivers_what_it_took_and_tells_everyone(
+def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
     program: ServerProgram,
 ) -> None:
     with Crowd() as crowd:

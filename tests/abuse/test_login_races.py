@@ -135,7 +135,7 @@ def blocked_in_a_send(race: Race) -> LastDeed:
 
     def more() -> bool:
         bob.send(*["x" * 4000] * 10)
-        return outbox.backlog > outbox.mark
+        return outbox.backlog > outbox.lag_threshold
 
     race.until(more, "more waits for alice than she may be late")
     return lambda: bob.send(*["x" * 400] * 20)
@@ -172,7 +172,7 @@ STATES = (
 
 
 @pytest.mark.parametrize("older_is", STATES)
-def test_of_fifty_logins_one_stays_and_nothing_of_the_others_is_published_after_them(
+def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
     older_is: Callable[[Race], LastDeed], start_server: StartServer
 ) -> None:
     quick = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}

@@ -49,7 +49,7 @@ def all_log_in(server: RunningServer, names: list[str]) -> list[WireClient]:
 
 
 @pytest.mark.timeout(3 * PATIENCE)
-def test_a_thousand_clients_are_reset_at_once_and_come_back_at_once(
+def test_thousand_clients_reset_and_reconnect_at_once(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     path = tmp_path / "crowd.json"

@@ -204,7 +204,7 @@ class Decisions:
                     follows[user].discard(name)
 
 
-def test_everyone_reads_exactly_what_was_said_where_they_were_by_whom_they_follow(
+def test_random_clients_receive_exactly_their_messages(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, **HASTE)

@@ -37,7 +37,7 @@ def _processor_seconds(process: int) -> float:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a running process")
-def test_without_files_left_nothing_spins_the_talk_goes_on_and_newcomers_wait(
+def test_file_descriptor_exhaustion_keeps_sessions_alive_without_spinning(
     tmp_path: Path,
 ) -> None:
     with ServerProgram(tmp_path / "users.json", "--rate", "0") as program:
@@ -86,7 +86,7 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPa
         yield patched
 
 
-def test_without_threads_left_newcomers_are_told_and_take_nobodys_place(
+def test_thread_exhaustion_rejects_new_clients_without_leaking_slots(
     start_server: StartServer, request: pytest.FixtureRequest
 ) -> None:
     server = start_server(rate=0, limit_loopback=True, max_connections_per_ip=4)

@@ -15,7 +15,7 @@ SECONDS = 30.0 if os.environ.get("CI") == "true" else 5.0
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is measured by its /proc")
 @pytest.mark.timeout(SECONDS + 120)
-def test_a_mixed_life_ends_without_a_trace(tmp_path: Path) -> None:
+def test_short_soak_finds_no_faults(tmp_path: Path) -> None:
     soak = Soak(tmp_path, clients=200, seed=1, tell=print)
     soak.run(SECONDS)
     assert not soak.faults

@@ -39,7 +39,7 @@ def openssl_client(program: Path, port: int) -> Iterator[subprocess.Popen[bytes]
             process.kill()
 
 
-def test_a_flood_of_key_updates_while_the_server_sends(
+def test_key_update_flood_does_not_corrupt_sent_records(
     server: RunningServer, require_program: Callable[[str], Path]
 ) -> None:
     """A shared SSLSocket corrupts its records here, or takes the whole process with it."""
@@ -80,7 +80,7 @@ def test_a_flood_of_key_updates_while_the_server_sends(
         carol.expect_message("bob", f"{number} {'x' * 60}")
 
 
-def test_a_crowd_that_begins_handshakes_and_leaves_them_keeps_nobody_out(
+def test_abandoned_handshakes_do_not_block_logins(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     certificate, key = write_certificate(tmp_path)
@@ -98,7 +98,7 @@ def test_a_crowd_that_begins_handshakes_and_leaves_them_keeps_nobody_out(
             client.close()
 
 
-def test_handshakes_that_are_done_but_never_used_end_with_the_time_for_a_login(
+def test_idle_tls_connection_ends_with_login_timeout(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     certificate, key = write_certificate(tmp_path)

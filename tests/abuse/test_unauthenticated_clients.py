@@ -53,7 +53,7 @@ def people_talking(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
     assert not failures, f"the talk broke off: {failures}"
 
 
-def test_a_thousand_silent_strangers_hold_nothing_up_and_all_time_out(
+def test_thousand_silent_connections_time_out_without_blocking_sessions(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, login_timeout=1.0)
@@ -79,7 +79,7 @@ def spray(server: RunningServer) -> None:
         stranger.close()
 
 
-def test_a_spray_of_connections_passes_by_those_who_talk(start_server: StartServer) -> None:
+def test_connection_spray_does_not_disturb_sessions(start_server: StartServer) -> None:
     server = start_server(rate=0)
     before = threading.active_count()
     with people_talking(server):
@@ -90,7 +90,9 @@ def test_a_spray_of_connections_passes_by_those_who_talk(start_server: StartServ
     assert carol.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
 
 
-def test_a_spray_on_a_full_server_passes_by_those_who_talk(start_server: StartServer) -> None:
+def test_connection_spray_on_full_server_does_not_disturb_sessions(
+    start_server: StartServer,
+) -> None:
     server = start_server(rate=0, max_clients=2)
     with people_talking(server) as people:
         spray(server)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_tui.account import account, stays_here
+from chat_tui.account import account, is_this_machine
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from chat_tui.account import account, stays_here
         ("alice", "se\x00cret", False),
     ],
 )
-def test_names_and_passwords_that_no_login_line_can_hold(
+def test_account_rejects_user_or_password_that_cannot_be_in_login_line(
     user: str, password: str, fits: bool
 ) -> None:
     assert (account("127.0.0.1", 9000, user, password).problem is None) is fits
@@ -41,24 +41,24 @@ def test_names_and_passwords_that_no_login_line_can_hold(
         ("127.0.0.1", -1, False),
     ],
 )
-def test_hosts_and_ports(host: str, port: int, fits: bool) -> None:
+def test_account_validates_host_and_port(host: str, port: int, fits: bool) -> None:
     assert (account(host, port, "alice", "secret").problem is None) is fits
 
 
-def test_how_a_server_is_shown() -> None:
+def test_account_formats_server_as_host_and_port() -> None:
     assert account(" chat.example.org ", 9000, "a", "b").server == "chat.example.org:9000"
     assert account("[::1]", 9000, "a", "b").server == "[::1]:9000"
     assert account("::1", 9000, "a", "b").host == "::1"
 
 
-def test_the_same_user_at_the_same_server() -> None:
+def test_account_identity_ignores_host_case_and_unicode_form_of_user() -> None:
     one = account("Chat.Example.Org", 9000, "Zoe\u0308", "x")
     assert one.identity == account("chat.example.org", 9000, "Zo\u00eb", "y").identity
     assert one.identity != account("chat.example.org", 9001, "Zo\u00eb", "y").identity
     assert one.identity != account("chat.example.org", 9000, "zo\u00eb", "y").identity
 
 
-def test_a_password_is_never_shown() -> None:
+def test_account_repr_hides_password() -> None:
     assert "secret" not in repr(account("127.0.0.1", 9000, "alice", "secret"))
 
 
@@ -71,5 +71,5 @@ def test_a_password_is_never_shown() -> None:
         *[("::ffff:192.0.2.1", False), ("127.0.0.1.example.org", False), ("0.0.0.0", False)],
     ],
 )
-def test_what_never_leaves_this_machine(host: str, here: bool) -> None:
-    assert stays_here(host) is here
+def test_stays_here_recognizes_only_loopback_hosts(host: str, here: bool) -> None:
+    assert is_this_machine(host) is here

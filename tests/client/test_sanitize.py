@@ -36,12 +36,12 @@ from chat_tui.sanitize import safe_name, safe_text
         ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
     ],
 )
-def test_what_is_shown(text: str, shown: str) -> None:
+def test_safe_text_replaces_control_characters(text: str, shown: str) -> None:
     assert safe_text(text) == shown
 
 
 @given(st.text(st.characters(codec=None)))
-def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
+def test_safe_text_leaves_no_terminal_control(text: str) -> None:
     safe = safe_text(text)
     for character in safe:
         assert unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp")
@@ -53,7 +53,7 @@ def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
     assert safe_text(safe) == safe
 
 
-def test_a_name_is_not_endless() -> None:
+def test_safe_name_is_truncated() -> None:
     assert safe_name("a" * 60_000) == "a" * 64
     assert safe_name("\t" * 60_000) == " " * 64
     assert safe_name("bob") == "bob"

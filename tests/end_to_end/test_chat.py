@@ -16,7 +16,7 @@ from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from chat_tui.storage.state import ClientState
-from chat_tui.ui.app import ChatApp, Start
+from chat_tui.ui.app import ChatApp, LaunchOptions
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.side_list import SideList
 from tests.support.server_program import ServerProgram
@@ -73,14 +73,14 @@ class Alice:
     async def click_row(self, rows_id: str, key: str) -> None:
         """Click on a row of a sidebar."""
         rows = self.app.screen.query_one(rows_id, SideList)
-        await self.until(lambda: any(row.key == key for row in rows._shown))
+        await self.until(lambda: any(row.key == key for row in rows._rows))
         await self.pilot.pause()
         await self.pilot.click(rows, offset=(4, rows.get_option_index(key)))
 
 
 @asynccontextmanager
 async def alice_at(port: int, folder: Path) -> AsyncIterator[Alice]:
-    app = ChatApp(Start("127.0.0.1", port, "alice"), ClientState(folder / "state"))
+    app = ChatApp(LaunchOptions("127.0.0.1", port, "alice"), ClientState(folder / "state"))
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         yield Alice(app, pilot)
 
@@ -94,7 +94,7 @@ def neighbour(port: int, name: str) -> WireClient:
     return client
 
 
-async def test_talk_with_somebody_at_netcat(
+async def test_client_chats_with_netcat_user(
     server_program: ServerProgram, tmp_path: Path, require_program: Callable[[str], Path]
 ) -> None:
     netcat = require_program("nc")
@@ -122,7 +122,7 @@ async def test_talk_with_somebody_at_netcat(
         await alice.until(lambda: any("bob left" in entry.text for entry in alice.model.log))
 
 
-async def test_switch_rooms_by_click(server_program: ServerProgram, tmp_path: Path) -> None:
+async def test_click_switches_room(server_program: ServerProgram, tmp_path: Path) -> None:
     with neighbour(server_program.port, "bob") as bob, neighbour(server_program.port, "carol") as c:
         bob.send("/join dev")
         bob.expect("[SERVER] Joined room 'dev'")
@@ -142,7 +142,7 @@ async def test_switch_rooms_by_click(server_program: ServerProgram, tmp_path: Pa
             assert alice.log == []
 
 
-async def test_follow_by_click(server_program: ServerProgram, tmp_path: Path) -> None:
+async def test_click_toggles_follow(server_program: ServerProgram, tmp_path: Path) -> None:
     with neighbour(server_program.port, "bob") as bob:
         async with alice_at(server_program.port, tmp_path) as alice:
             await alice.sign_in()
@@ -156,7 +156,9 @@ async def test_follow_by_click(server_program: ServerProgram, tmp_path: Path) ->
             await alice.until(lambda: alice.log == ["bob: heard"])
 
 
-async def test_lose_the_server_and_come_back(server_program: ServerProgram, tmp_path: Path) -> None:
+async def test_client_reconnects_after_server_loss(
+    server_program: ServerProgram, tmp_path: Path
+) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.sign_in()
         await alice.say("/join dev")
@@ -186,7 +188,7 @@ async def test_lose_the_server_and_come_back(server_program: ServerProgram, tmp_
             await alice.until(lambda: alice.is_told("Subscriptions: *, alice, bob"))
 
 
-async def test_a_login_elsewhere_is_told_and_not_fought(
+async def test_login_elsewhere_shows_form_without_reconnecting(
     server_program: ServerProgram, tmp_path: Path
 ) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:
@@ -199,9 +201,7 @@ async def test_a_login_elsewhere_is_told_and_not_fought(
         await alice.sign_in()
 
 
-async def test_a_wrong_password_leaves_the_form_as_it_was(
-    server_program: ServerProgram, tmp_path: Path
-) -> None:
+async def test_wrong_password_keeps_form(server_program: ServerProgram, tmp_path: Path) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.type("wrong-password")
         await alice.pilot.press("enter")
@@ -212,7 +212,7 @@ async def test_a_wrong_password_leaves_the_form_as_it_was(
 
 
 @pytest.mark.parametrize("state", ["form", "chat", "lost"])
-async def test_leaving_ends_at_once(
+async def test_quit_ends_client_at_once_in_any_state(
     server_program: ServerProgram, tmp_path: Path, state: str
 ) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:

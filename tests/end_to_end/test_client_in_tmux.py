@@ -85,7 +85,7 @@ def open_terminal(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 40)])
-def test_sign_in_talk_and_leave_a_clean_terminal(
+def test_sign_in_chat_and_quit_leave_clean_terminal(
     server_program: ServerProgram, open_terminal: OpenTerminal, size: tuple[int, int]
 ) -> None:
     terminal = open_terminal(f"127.0.0.1:{server_program.port}", "--user", "alice", size=size)
@@ -105,7 +105,7 @@ def test_sign_in_talk_and_leave_a_clean_terminal(
         assert DEMO_PASSWORD not in shown
 
 
-def test_the_server_dies_and_the_client_comes_back(
+def test_client_in_terminal_reconnects_after_server_restart(
     server_program: ServerProgram, open_terminal: OpenTerminal
 ) -> None:
     terminal = open_terminal(f"127.0.0.1:{server_program.port}", "--user", "alice")

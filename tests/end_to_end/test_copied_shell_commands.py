@@ -35,7 +35,7 @@ def run(line: str) -> str:
     return done.stdout
 
 
-def test_a_message_and_a_subscription(
+def test_copied_netcat_line_repeats_message_and_subscription(
     server_program: ServerProgram, desk: Desk, require_program: Callable[[str], Path]
 ) -> None:
     require_program("nc")

@@ -50,7 +50,7 @@ def kept_in(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.rglob("lobby-*.json"))
 
 
-def test_a_client_that_is_killed_has_kept_the_draft(sign_in: OpenTerminal, tmp_path: Path) -> None:
+def test_killed_client_keeps_draft(sign_in: OpenTerminal, tmp_path: Path) -> None:
     terminal = sign_in()
     terminal.press(b"half a line")
     until(lambda: "half a line" in kept_in(tmp_path), terminal)
@@ -65,7 +65,7 @@ def test_a_client_that_is_killed_has_kept_the_draft(sign_in: OpenTerminal, tmp_p
     once_more.until(b"half a line in the last moment")
 
 
-def test_what_was_said_to_a_server_that_died_is_sent_again_by_a_key_only(
+def test_message_to_killed_server_is_resent_only_by_key(
     server_program: ServerProgram, sign_in: OpenTerminal, tmp_path: Path
 ) -> None:
     terminal = sign_in()

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.__main__ import cli
-from chat_server.config import MOST_CLIENTS, RESERVED_FILES, Config
+from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 
 PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "deploy"
@@ -63,7 +63,7 @@ def test_systemd_accepts_the_unit(startable_unit: Path, require_program: Require
     assert "ProtectSytem" in done.stderr  # so that it would tell
 
 
-def test_the_unit_leaves_little_of_the_machine_in_reach(
+def test_systemd_unit_has_low_exposure_level(
     startable_unit: Path, require_program: RequireProgram
 ) -> None:
     analyze = require_program("systemd-analyze")
@@ -83,14 +83,14 @@ def test_the_unit_leaves_little_of_the_machine_in_reach(
     assert "Overall exposure level" in done.stdout
 
 
-def test_the_unit_is_what_the_server_needs() -> None:
+def test_systemd_unit_matches_server_requirements() -> None:
     unit = settings_of(UNIT)
     assert unit["Type"] == ["notify"]
     assert unit["DynamicUser"] == ["yes"]
     assert unit["ProtectSystem"] == ["strict"]
     assert unit["StateDirectory"] == ["lobby"]
-    assert int(unit["LimitNOFILE"][0]) >= MOST_CLIENTS + RESERVED_FILES
-    assert int(unit["TasksMax"][0]) >= MOST_CLIENTS + 100  # main, acceptor, flusher, hashing
+    assert int(unit["LimitNOFILE"][0]) >= MAX_CLIENTS + RESERVED_FILES
+    assert int(unit["TasksMax"][0]) >= MAX_CLIENTS + 100  # main, acceptor, flusher, hashing
     # The log is on standard error, which without a word goes where standard output goes.
     assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
     config = Config(max_clients=1)
@@ -101,7 +101,7 @@ def test_the_unit_is_what_the_server_needs() -> None:
     assert unit["RestartPreventExitStatus"] == ["2"]
 
 
-def test_system_calls_that_the_server_makes_are_not_taken_from_it(
+def test_systemd_unit_allows_needed_system_calls(
     require_program: RequireProgram,
 ) -> None:
     """Lowering its threads' priority, owning its files, and what every Python does."""
@@ -131,7 +131,7 @@ def _calls_of(analyze: Path, group: str) -> set[str]:
     return calls
 
 
-def test_the_sample_configuration_has_only_options_that_there_are() -> None:
+def test_sample_configuration_has_only_known_options() -> None:
     text = (DEPLOY / "lobby.toml").read_text()
     known = {name.lstrip("-") for parameter in cli.params for name in parameter.opts}
     settings = tomllib.loads(text)
@@ -165,7 +165,7 @@ def fake_systemd(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{programs}:{os.environ['PATH']}"}
 
 
-def test_the_hook_gives_certificate_and_key_and_only_then_reloads(
+def test_certbot_hook_installs_certificate_before_reload(
     tmp_path: Path, fake_systemd: dict[str, str]
 ) -> None:
     lineage = tmp_path / "live"
@@ -195,7 +195,7 @@ def test_the_hook_gives_certificate_and_key_and_only_then_reloads(
     assert not (tmp_path / "calls").exists()
 
 
-def test_accounts_are_changed_as_the_user_of_the_service(
+def test_lobby_users_script_runs_as_service_user(
     tmp_path: Path, fake_systemd: dict[str, str]
 ) -> None:
     state = tmp_path / "var/lib/lobby"
@@ -230,7 +230,7 @@ def test_accounts_are_changed_as_the_user_of_the_service(
     assert asked <= set((tmp_path / "calls").read_text().splitlines())
 
 
-def test_scripts_and_unit_mean_the_same_user_and_folder() -> None:
+def test_deploy_scripts_and_unit_use_same_user_and_folder() -> None:
     unit = settings_of(UNIT)
     for name in ("lobby-users", "certbot-deploy-hook"):
         text = (DEPLOY / name).read_text()
@@ -250,7 +250,7 @@ def instructions() -> list[Instruction]:
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in joined.splitlines() if line]
 
 
-def test_the_image_runs_as_nobody_in_particular_and_is_looked_after() -> None:
+def test_image_runs_unprivileged_with_health_check() -> None:
     stages = " ".join(name for name, _ in instructions()).split("FROM")
     assert len(stages) == 3
     last = dict(instructions()[-len(stages[-1].split()) :])
@@ -264,7 +264,7 @@ def test_the_image_runs_as_nobody_in_particular_and_is_looked_after() -> None:
     assert f":{environment['CHAT_SERVER_METRICS']}/healthz" in last["HEALTHCHECK"]
 
 
-def test_what_the_image_copies_is_there_and_reaches_the_builder() -> None:
+def test_image_copies_existing_files_within_build_context() -> None:
     admitted = {
         line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line[0] == "!"
     }
@@ -287,7 +287,7 @@ def copied() -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_the_program_can_be_built_from_what_the_image_copies(tmp_path: Path) -> None:
+def test_wheel_builds_from_files_copied_into_image(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     for name in copied():

@@ -90,7 +90,7 @@ def said(stream: IO[str] | None) -> str:
     return line_of(stream).partition("] ")[2].rstrip("\n")
 
 
-def test_scripts_talk_to_each_other(shell: Shell, server_program: ServerProgram) -> None:
+def test_send_and_tail_scripts_communicate(shell: Shell, server_program: ServerProgram) -> None:
     with shell.running("bob", "--tail", "ops", "--from", "alice", "--from", "carol") as tail:
         assert tail.stdout is not None
         # Nobody is told when bob's subscriptions stand: say it until it is heard.
@@ -116,7 +116,7 @@ def test_scripts_talk_to_each_other(shell: Shell, server_program: ServerProgram)
         assert "Traceback" not in line_of(tail.stderr)
 
 
-def test_a_tail_ends_when_nobody_reads_it_any_more(shell: Shell) -> None:
+def test_tail_ends_when_stdout_is_closed(shell: Shell) -> None:
     with shell.running("bob", "--tail", "ops") as tail:
         assert tail.stdout is not None
         tail.stdout.close()
@@ -124,7 +124,7 @@ def test_a_tail_ends_when_nobody_reads_it_any_more(shell: Shell) -> None:
         assert line_of(tail.stderr) == ""
 
 
-def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
+def test_exit_code_reports_outcome(shell: Shell) -> None:
     refused = shell.run("alice", "--send", "ops", "hello", LOBBY_PASSWORD="wrong")
     assert refused.returncode == 3
     assert "Authentication failed" in refused.stderr
@@ -136,9 +136,7 @@ def test_the_exit_code_says_what_has_become_of_it(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("errand", ["--send", "--tail"])
-def test_a_script_that_names_no_server_takes_its_password_nowhere(
-    shell: Shell, errand: str
-) -> None:
+def test_headless_mode_requires_explicit_server(shell: Shell, errand: str) -> None:
     state = shell.home / "state" / "lobby-chat"
     ClientState(state).signed_in("127.0.0.1", shell.port, "alice", True)
     asked = shell.run("", errand, "ops")
@@ -146,7 +144,7 @@ def test_a_script_that_names_no_server_takes_its_password_nowhere(
     assert asked.stderr.startswith("chat-tui: which server? Add --server HOST[:PORT], or --prof")
 
 
-def test_a_script_names_a_profile_and_holds_no_password(shell: Shell) -> None:
+def test_headless_mode_uses_profile_password(shell: Shell) -> None:
     file = shell.home / "config" / "lobby-chat" / "config.toml"
     file.parent.mkdir(parents=True)
     work = f'server = "127.0.0.1:{shell.port}"\nuser = "alice"\npassword_env = "BOT_PASSWORD"\n'
@@ -173,7 +171,9 @@ def test_a_script_names_a_profile_and_holds_no_password(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(("redirected", "code"), [("<&-", 0), (">&-", 0), (">/dev/full", 1)])
-def test_streams_that_are_closed_or_full(shell: Shell, redirected: str, code: int) -> None:
+def test_headless_mode_handles_closed_and_full_streams(
+    shell: Shell, redirected: str, code: int
+) -> None:
     again = ["sh", "-c", f'exec "$0" "$@" {redirected}']
     done = shell.run("alice", "--plain", typed="hello\n", before=again)
     assert done.returncode == code
@@ -191,14 +191,14 @@ def test_streams_that_are_closed_or_full(shell: Shell, redirected: str, code: in
     ],
     ids=" ".join,
 )
-def test_what_can_not_be_is_told_in_one_line(arguments: list[str], tmp_path: Path) -> None:
+def test_headless_usage_error_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     done = Shell(tmp_path, 1).run("alice", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("chat-tui: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_a_talk_through_pipes(shell: Shell) -> None:
+def test_interactive_mode_works_through_pipes(shell: Shell) -> None:
     typed = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
     typed += "/join dev\nin dev now\n"
     done = shell.run("alice", "--plain", typed=typed)

@@ -85,7 +85,7 @@ def click_everywhere(terminal: Terminal) -> None:
         terminal.press(b"\x1b[<0;%d;%dM\x1b[<0;%d;%dm" % ((30 + row, row) * 2))
 
 
-def test_a_peer_through_our_server(
+def test_hostile_peer_cannot_control_terminal(
     server_program: ServerProgram, open_terminal: OpenTerminal
 ) -> None:
     terminal = open_terminal(server_program.port)
@@ -105,7 +105,7 @@ def test_a_peer_through_our_server(
     assert_only_ours(terminal.written[begun:])
 
 
-def test_a_server_that_is_hostile_itself(open_terminal: OpenTerminal) -> None:
+def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> None:
     server = ScriptedServer()
     terminal = open_terminal(server.port)
     try:

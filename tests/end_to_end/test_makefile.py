@@ -73,7 +73,7 @@ INSTALL = "python -m pip install --quiet --disable-pip-version-check --editable 
 SUITE = "python -m pytest -n 4 --dist worksteal"
 
 
-def test_no_python_is_told_in_one_line(machine: Machine) -> None:
+def test_make_without_python_fails_with_one_line(machine: Machine) -> None:
     machine.has("python3", TOO_OLD_OR_A_SHIM)
     done = machine.make()
     assert done.returncode != 0
@@ -81,7 +81,7 @@ def test_no_python_is_told_in_one_line(machine: Machine) -> None:
     assert not (machine.checkout / ".venv").exists()
 
 
-def test_a_missing_ensurepip_names_the_package(machine: Machine) -> None:
+def test_make_without_ensurepip_names_package(machine: Machine) -> None:
     machine.has("python3", NO_ENSUREPIP)
     done = machine.make()
     assert done.returncode != 0
@@ -89,7 +89,7 @@ def test_a_missing_ensurepip_names_the_package(machine: Machine) -> None:
     assert "apt install python3-venv" in done.stderr
 
 
-def test_the_first_python_that_works_is_taken(machine: Machine) -> None:
+def test_make_uses_first_working_python(machine: Machine) -> None:
     machine.has("python3.14", TOO_OLD_OR_A_SHIM)
     machine.has("python3.13", NO_ENSUREPIP)
     machine.has("python3.12", GOOD)
@@ -98,7 +98,7 @@ def test_the_first_python_that_works_is_taken(machine: Machine) -> None:
     assert machine.calls() == ["python3.12 -m venv .venv", INSTALL, SUITE]
 
 
-def test_it_installs_once_and_again_when_the_project_file_changes(machine: Machine) -> None:
+def test_make_reinstalls_only_when_pyproject_changes(machine: Machine) -> None:
     machine.has("python3", GOOD)
     machine.make()
     machine.calls()
@@ -112,7 +112,7 @@ def test_it_installs_once_and_again_when_the_project_file_changes(machine: Machi
     assert machine.calls() == [INSTALL, SUITE]
 
 
-def test_a_half_made_venv_is_made_anew(machine: Machine) -> None:
+def test_make_recreates_incomplete_venv(machine: Machine) -> None:
     machine.has("python3", PIP_FAILS)
     assert machine.make().returncode != 0
     assert machine.calls() == ["python3 -m venv .venv"]
@@ -123,7 +123,7 @@ def test_a_half_made_venv_is_made_anew(machine: Machine) -> None:
     assert not (machine.checkout / ".venv" / "half").exists()
 
 
-def test_a_venv_that_was_moved_is_made_anew(machine: Machine) -> None:
+def test_make_recreates_moved_venv(machine: Machine) -> None:
     machine.has("python3", GOOD)
     machine.make()
     machine.calls()

@@ -94,7 +94,7 @@ def alice(port: int) -> Iterator[Neighbour]:
         yield neighbour
 
 
-def test_the_session_at_netcat_goes_as_the_readme_shows(with_port: Nc, alice: Neighbour) -> None:
+def test_readme_netcat_session_works(with_port: Nc, alice: Neighbour) -> None:
     command, *lines = readme_block("session").splitlines()
     assert "/subscribe *" in lines
     with subprocess.Popen(
@@ -125,7 +125,7 @@ def test_the_session_at_netcat_goes_as_the_readme_shows(with_port: Nc, alice: Ne
         assert netcat.wait(10) == 0
 
 
-def test_a_script_says_something_in_one_line(with_port: Nc, alice: Neighbour) -> None:
+def test_readme_publisher_line_works(with_port: Nc, alice: Neighbour) -> None:
     line = with_port(readme_block("publisher"))
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0
@@ -151,7 +151,7 @@ def listening(line: str) -> Iterator[subprocess.Popen[bytes]]:
                 os.killpg(pipeline.pid, signal.SIGINT)
 
 
-def test_a_script_listens_in_one_line(with_port: Nc, alice: Neighbour) -> None:
+def test_readme_listener_line_works(with_port: Nc, alice: Neighbour) -> None:
     with listening(with_port(readme_block("listener"))) as pipeline:
         assert pipeline.stdout is not None
         alice.hear("carol joined room 'lobby'")
@@ -170,7 +170,7 @@ def test_a_script_listens_in_one_line(with_port: Nc, alice: Neighbour) -> None:
     assert texts[-1] == "the third build failed"
 
 
-def test_the_listener_ends_when_its_server_has(
+def test_readme_listener_ends_with_server(
     with_port: Nc, alice: Neighbour, server: subprocess.Popen[str]
 ) -> None:
     impatient = with_port(readme_block("listener")).replace("sleep 20", "sleep 0.1")

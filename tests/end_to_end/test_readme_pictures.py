@@ -7,7 +7,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 
 
-async def test_the_pictures_of_the_readme_are_drawn_from_the_client(tmp_path: Path) -> None:
+async def test_readme_pictures_are_drawn_from_client(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location(
         "make_pictures", PROJECT / "docs" / "pictures" / "make_pictures.py"
     )

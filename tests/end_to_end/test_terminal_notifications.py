@@ -23,7 +23,7 @@ def bells(written: bytes) -> int:
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_the_title_and_the_bell(
+def test_terminal_receives_title_and_bell_and_title_is_restored(
     tmp_path: Path, server_program: ServerProgram, killed: bool
 ) -> None:
     server = f"127.0.0.1:{server_program.port}"

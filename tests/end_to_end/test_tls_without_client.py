@@ -43,7 +43,7 @@ def command_of(line: str, port: int, require_program: Callable[[str], Path]) -> 
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_it_is_a_full_client(
+def test_readme_tls_line_is_full_client(
     line: str,
     server: ServerProgram,
     tls_port: int,
@@ -90,7 +90,7 @@ def test_it_is_a_full_client(
 
 
 @pytest.mark.parametrize("line", readme_block("verified").splitlines())
-def test_with_the_certificate_of_another_it_talks_to_nobody(
+def test_readme_verified_tls_line_rejects_other_certificate(
     line: str,
     server: ServerProgram,
     tls_port: int,
@@ -114,7 +114,7 @@ def test_with_the_certificate_of_another_it_talks_to_nobody(
     assert "Login" not in done.stdout
 
 
-def test_a_script_says_something_and_leaves(
+def test_ncat_script_publishes_over_tls(
     server: ServerProgram, tls_port: int, require_program: Callable[[str], Path]
 ) -> None:
     bob: WireClient = server.log_in("bob")

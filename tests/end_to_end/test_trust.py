@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_tui.events import KeyUnknown, SignedIn, Trust
+from chat_tui.events import KeyUnknown, SignedIn, TrustDecision
 from chat_tui.input.shell_commands import netcat_line
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.server_program import ServerProgram
@@ -91,7 +91,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
     town.server.stop()
 
 
-def test_a_script_is_told_the_key_and_how_to_trust_it(town: Town) -> None:
+def test_unknown_key_error_names_trust_command(town: Town) -> None:
     unknown = town.send()
     assert unknown.returncode == 5
     assert unknown.stderr.count("\n") == 1
@@ -111,7 +111,7 @@ def test_a_script_is_told_the_key_and_how_to_trust_it(town: Town) -> None:
     assert (town.send().returncode, town.send().stderr) == (0, "")
 
 
-def test_a_changed_key_stops_a_script_until_it_is_forgotten(town: Town) -> None:
+def test_changed_key_blocks_script_until_forgotten(town: Town) -> None:
     old = town.fingerprint
     assert town.run("trust", "add", town.at, old.removeprefix("SHA256:") + "=").returncode == 0
     town.another_key()
@@ -131,7 +131,7 @@ def test_a_changed_key_stops_a_script_until_it_is_forgotten(town: Town) -> None:
     assert town.send().returncode == 0
 
 
-def test_a_broken_file_of_keys_is_no_wrong_password(town: Town, tmp_path: Path) -> None:
+def test_broken_known_servers_file_has_own_exit_code(town: Town, tmp_path: Path) -> None:
     file = tmp_path / "state" / "lobby-chat" / "known-servers.json"
     file.parent.mkdir(parents=True)
     file.write_text("{")
@@ -143,7 +143,7 @@ def test_a_broken_file_of_keys_is_no_wrong_password(town: Town, tmp_path: Path) 
     assert "alice" not in town.server.log
 
 
-def test_what_does_not_encrypt_has_no_key(town: Town) -> None:
+def test_trust_add_fails_for_unencrypted_or_absent_server(town: Town) -> None:
     plain = town.run("trust", "add", f"127.0.0.1:{town.server.port}")
     assert plain.returncode == 4
     assert "does not encrypt" in plain.stderr
@@ -162,7 +162,9 @@ def test_what_does_not_encrypt_has_no_key(town: Town) -> None:
     ],
     ids=["no", "nothing that counts", "once", "always"],
 )
-def test_a_talk_asks_at_the_terminal(town: Town, answers: str, code: int, kept: bool) -> None:
+def test_headless_trust_question_is_asked_on_terminal(
+    town: Town, answers: str, code: int, kept: bool
+) -> None:
     keys, terminal = os.openpty()
     line = f'exec "$0" "$@" 2>&1 >/dev/null </dev/null 3<>{os.ttyname(terminal)} '
     with subprocess.Popen(
@@ -186,7 +188,7 @@ def test_a_talk_asks_at_the_terminal(town: Town, answers: str, code: int, kept: 
     assert ("alice" in town.server.log) is (code == 0)
 
 
-def test_the_shell_line_gives_the_password_to_this_server_alone(
+def test_copied_tls_line_sends_password_only_to_pinned_server(
     town: Town, tmp_path: Path, require_program: Callable[[str], Path]
 ) -> None:
     require_program("openssl")
@@ -209,7 +211,7 @@ def test_the_shell_line_gives_the_password_to_this_server_alone(
     with closing(Desk(known=KnownServers(tmp_path))) as desk:
         desk.session.sign_in("127.0.0.1", town.port, "alice", "pw-of-alice")
         desk.until_notice(KeyUnknown)
-        desk.session.trust(Trust.ONCE)
+        desk.session.trust(TrustDecision.ONCE)
         desk.until_notice(SignedIn)
         desk.session.toggle_follow("bob")
         desk.until(lambda: desk.model.people.follows("bob"))

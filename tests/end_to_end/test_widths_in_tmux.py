@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-from chat_tui.ui.terminal.width_filter import agreed
+from chat_tui.ui.terminal.width_filter import substitute
 
 PROBE = """
 import json, os, re, sys, termios, tty
@@ -48,10 +48,10 @@ TEXTS = (
 )
 
 
-def test_no_width_is_disputed(
+def test_tmux_agrees_with_measured_widths(
     tmp_path: Path, short_folder: Path, require_program: Callable[[str], Path]
 ) -> None:
-    drawn = ["".join(piece for piece, _ in agreed(text)) for text in TEXTS]
+    drawn = ["".join(piece for piece, _ in substitute(text)) for text in TEXTS]
     (tmp_path / "texts.json").write_text(json.dumps(drawn))
     (tmp_path / "probe.py").write_text(PROBE)
     tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(short_folder / "tmux")]

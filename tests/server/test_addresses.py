@@ -6,22 +6,22 @@ import pytest
 
 from chat_server.addresses import (
     LOOPBACK,
-    block_of,
+    format_block,
     is_loopback,
     is_within,
     overlaps,
     parse_network,
-    shown_block,
+    rate_limit_key,
 )
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
-def test_loopback(address: str) -> None:
+def test_is_loopback_accepts_loopback_addresses(address: str) -> None:
     assert is_loopback(address)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "::2", "::ffff:192.0.2.1", "localhost", ""])
-def test_not_loopback(address: str) -> None:
+def test_is_loopback_rejects_other_addresses(address: str) -> None:
     assert not is_loopback(address)
 
 
@@ -43,15 +43,17 @@ def test_not_loopback(address: str) -> None:
         ("", None),
     ],
 )
-def test_an_address_as_it_is_shown(address: str, shown: str | None) -> None:
-    assert shown_block(address) == shown
+def test_format_block_shows_ipv4_address_or_ipv6_prefix(address: str, shown: str | None) -> None:
+    assert format_block(address) == shown
     if shown is not None:
-        assert block_of(shown.removesuffix("/64")) == block_of(address.removesuffix("/64"))
+        assert rate_limit_key(shown.removesuffix("/64")) == rate_limit_key(
+            address.removesuffix("/64")
+        )
 
 
-def test_no_address_counts_as_another() -> None:
+def test_rate_limit_key_differs_for_different_addresses() -> None:
     addresses = ("1.2.3.4", "102:304::", "::102:304", "::1.2.3.4", "1.2.3.5", "nothing", "")
-    assert len({block_of(address) for address in addresses}) == 6  # two are in ::/64
+    assert len({rate_limit_key(address) for address in addresses}) == 6  # two are in ::/64
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_no_address_counts_as_another() -> None:
         ("::/0", "::/0"),
     ],
 )
-def test_networks(written: str, network: str) -> None:
+def test_parse_network_accepts_addresses_and_prefixes(written: str, network: str) -> None:
     assert str(parse_network(written)) == network
 
 
@@ -81,13 +83,13 @@ def test_networks(written: str, network: str) -> None:
         ("", "write it like"),
     ],
 )
-def test_what_is_no_network(written: str, cure: str) -> None:
+def test_parse_network_rejects_invalid_text_and_suggests_form(written: str, cure: str) -> None:
     with pytest.raises(ValueError, match=cure) as raised:
         parse_network(written)
     assert str(raised.value).isprintable()
 
 
-def test_within() -> None:
+def test_is_within_matches_ipv4_mapped_and_ipv6_networks() -> None:
     networks = (parse_network("10.0.0.0/8"), parse_network("2001:db8::/32"))
     for address in ("10.255.0.1", "::ffff:10.0.0.1", "2001:db8:1::1"):
         assert is_within(address, networks)
@@ -96,7 +98,7 @@ def test_within() -> None:
     assert not is_within("10.0.0.1", ())
 
 
-def test_a_block_overlaps_what_is_only_a_part_of_it() -> None:
+def test_overlaps_matches_block_that_contains_network() -> None:
     assert overlaps("::/64", LOOPBACK)
     assert overlaps("2001:db8::/64", (parse_network("2001:db8::5"),))
     assert overlaps("10.1.1.1", (parse_network("2001:db8::/32"), parse_network("10.0.0.0/8")))

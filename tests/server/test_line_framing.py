@@ -10,7 +10,7 @@ TOO_LONG = "[ERROR] Line too long (limit 4096 bytes)"
 NOT_UTF8 = "[ERROR] Line is not valid UTF-8"
 
 
-def test_bytes_one_at_a_time_and_lines_two_at_a_time(server: RunningServer) -> None:
+def test_lines_are_reassembled_from_any_chunks(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     for byte in "grüß dich\r\n".encode():
         alice.send_raw(bytes([byte]))
@@ -20,13 +20,13 @@ def test_bytes_one_at_a_time_and_lines_two_at_a_time(server: RunningServer) -> N
         bob.expect_message("alice", text)
 
 
-def test_a_line_of_exactly_the_limit_arrives_whole(server: RunningServer) -> None:
+def test_line_of_exactly_the_limit_is_published_whole(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     alice.send("x" * 4095)
     bob.expect_message("alice", "x" * 4095)
 
 
-def test_a_too_long_line_is_told_at_once_and_the_connection_goes_on(server: RunningServer) -> None:
+def test_too_long_line_is_rejected_at_once_and_connection_continues(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     alice.send("before")
     alice.send_raw(b"x" * 4096)
@@ -37,7 +37,7 @@ def test_a_too_long_line_is_told_at_once_and_the_connection_goes_on(server: Runn
     bob.expect_message("alice", "after")
 
 
-def test_ten_megabytes_without_a_newline_cost_no_memory(server: RunningServer) -> None:
+def test_endless_line_uses_bounded_memory(server: RunningServer) -> None:
     alice = server.log_in("alice")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(160):
@@ -49,7 +49,7 @@ def test_ten_megabytes_without_a_newline_cost_no_memory(server: RunningServer) -
     assert grown_kib < 2048
 
 
-def test_bytes_that_are_no_utf8_are_told_and_the_connection_goes_on(
+def test_invalid_utf8_is_rejected_and_connection_continues(
     server: RunningServer,
 ) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
@@ -60,7 +60,7 @@ def test_bytes_that_are_no_utf8_are_told_and_the_connection_goes_on(
     bob.expect_message("alice", "fine")
 
 
-def test_white_space(server: RunningServer) -> None:
+def test_trailing_white_space_is_stripped_and_blank_lines_ignored(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     alice.send("", "   ", "\t\u3000", "  indented \t ", " /join dev")
     bob.expect_message("alice", "  indented")
@@ -68,7 +68,7 @@ def test_white_space(server: RunningServer) -> None:
     alice.expect_silence()
 
 
-def test_control_characters_never_reach_anyone(server: RunningServer) -> None:
+def test_control_characters_are_never_published(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     alice.send(
         "\x1b]0;owned\x07red\x1b[31m\x9b2J", "\x1b\x07", "a\u2028[SERVER] forged", "tab\there"
@@ -81,7 +81,7 @@ def test_control_characters_never_reach_anyone(server: RunningServer) -> None:
     assert alice.ask("/join " + "x" * 200) == "[ERROR] Invalid room name: " + "x" * 64
 
 
-def test_a_half_closed_script_gets_everything_answered(start_server: StartServer) -> None:
+def test_half_closed_client_gets_all_replies(start_server: StartServer) -> None:
     server = start_server()
     bob = server.log_in("bob", subscribe="*")
     script = server.connect()
@@ -96,7 +96,7 @@ def test_a_half_closed_script_gets_everything_answered(start_server: StartServer
     bob.expect_message("alice", "last without newline")
 
 
-def test_a_login_without_newline_counts_when_the_input_ends(server: RunningServer) -> None:
+def test_unterminated_login_line_is_accepted_at_end_of_input(server: RunningServer) -> None:
     client = server.connect()
     client.send_raw(b"LOGIN alice pw-of-alice")
     client.finish()
@@ -104,7 +104,7 @@ def test_a_login_without_newline_counts_when_the_input_ends(server: RunningServe
     client.expect("[SERVER] Login successful")
 
 
-def test_five_hundred_commands_in_one_write_are_answered_in_order(server: RunningServer) -> None:
+def test_pipelined_commands_are_answered_in_order(server: RunningServer) -> None:
     alice = server.log_in("alice")
     alice.send(*(f"/join r{number}" for number in range(500)))
     alice.expect(*(f"[SERVER] Joined room 'r{number}'" for number in range(500)))

@@ -26,7 +26,7 @@ def greeted(server: RunningServer) -> WireClient:
     return client
 
 
-def test_right_password(server: RunningServer) -> None:
+def test_correct_password_logs_in(server: RunningServer) -> None:
     client = greeted(server)
     client.send("LOGIN alice pw-of-alice")
     client.expect("[SERVER] Login successful", COMMANDS)
@@ -38,7 +38,7 @@ def test_right_password(server: RunningServer) -> None:
 @pytest.mark.parametrize(
     "line", ["LOGIN alice", "LOGIN alice a b", "login alice pw", "hello", "/join dev", "LOGIN"]
 )
-def test_invalid_format_closes(server: RunningServer, line: str) -> None:
+def test_invalid_login_format_closes_connection(server: RunningServer, line: str) -> None:
     client = greeted(server)
     client.send(line)
     client.expect("[ERROR] Invalid login format")
@@ -58,7 +58,7 @@ def test_invalid_format_closes(server: RunningServer, line: str) -> None:
         "none pw",
     ],
 )
-def test_unknown_user_and_wrong_password_read_the_same(
+def test_unknown_user_and_wrong_password_get_same_reply(
     server: RunningServer, credentials: str
 ) -> None:
     client = greeted(server)
@@ -69,11 +69,11 @@ def test_unknown_user_and_wrong_password_read_the_same(
     assert "\x1b" not in server.log.getvalue()
 
 
-def test_name_is_brought_to_nfc(start_server: StartServer) -> None:
+def test_login_name_is_normalized_to_nfc(start_server: StartServer) -> None:
     server = start_server()
     path = server.config.users
     write_accounts_file(path, ["josé"])
-    server.server.look_at_users()
+    server.server.reload_accounts()
     client = greeted(server)
     client.send("LOGIN josé pw-of-josé")
     client.expect("[SERVER] Login successful", COMMANDS)
@@ -85,35 +85,35 @@ def test_blank_lines_before_login_are_ignored(server: RunningServer) -> None:
     client.expect("[SERVER] Login successful", COMMANDS)
 
 
-def test_lines_sent_with_the_login_are_taken_after_it(server: RunningServer) -> None:
+def test_lines_pipelined_after_login_are_processed(server: RunningServer) -> None:
     client = greeted(server)
     client.send("LOGIN alice pw-of-alice", "/join dev", "/who")
     client.expect("[SERVER] Login successful", COMMANDS)
     client.expect("[SERVER] Joined room 'dev'", "[SERVER] In room 'dev': alice")
 
 
-def test_login_one_byte_at_a_time(server: RunningServer) -> None:
+def test_login_sent_byte_by_byte_is_accepted(server: RunningServer) -> None:
     client = greeted(server)
     for byte in b"LOGIN alice pw-of-alice\r\n":
         client.send_raw(bytes([byte]))
     client.expect("[SERVER] Login successful", COMMANDS)
 
 
-def test_a_too_long_line_before_login_closes(server: RunningServer) -> None:
+def test_too_long_line_before_login_closes_connection(server: RunningServer) -> None:
     client = greeted(server)
     client.send_raw(b"x" * 4096)
     client.expect("[ERROR] Line too long (limit 4096 bytes)")
     client.expect_end()
 
 
-def test_no_utf8_before_login_closes(server: RunningServer) -> None:
+def test_invalid_utf8_before_login_closes_connection(server: RunningServer) -> None:
     client = greeted(server)
     client.send_raw(b"LOGIN \xff\xfe\n")
     client.expect("[ERROR] Line is not valid UTF-8")
     client.expect_end()
 
 
-def test_silence_times_out_and_single_bytes_buy_no_time(start_server: StartServer) -> None:
+def test_login_times_out_despite_partial_line(start_server: StartServer) -> None:
     server = start_server(login_timeout=0.2)
     client = greeted(server)
     client.send_raw(b"LOGIN al")
@@ -122,7 +122,7 @@ def test_silence_times_out_and_single_bytes_buy_no_time(start_server: StartServe
     assert "[-] Login timed out for 127.0.0.1:" in server.log.getvalue()
 
 
-def test_blank_lines_that_keep_coming_buy_no_time(start_server: StartServer) -> None:
+def test_blank_lines_do_not_extend_login_timeout(start_server: StartServer) -> None:
     server = start_server(login_timeout=0.2)
     client = greeted(server)
     stop = threading.Event()
@@ -140,7 +140,9 @@ def test_blank_lines_that_keep_coming_buy_no_time(start_server: StartServer) -> 
     flooding.join(10)
 
 
-def test_after_ten_failures_right_passwords_are_refused_too(start_server: StartServer) -> None:
+def test_throttled_address_is_rejected_even_with_correct_password(
+    start_server: StartServer,
+) -> None:
     server = start_server(login_failures=3)
     live = server.log_in("bob")
     for _ in range(3):
@@ -155,7 +157,7 @@ def test_after_ten_failures_right_passwords_are_refused_too(start_server: StartS
     assert live.ask("/who") == "[SERVER] In room 'lobby': bob"
 
 
-def test_bad_formats_do_not_count_as_failures(start_server: StartServer) -> None:
+def test_invalid_login_format_does_not_count_as_failure(start_server: StartServer) -> None:
     server = start_server(login_failures=1)
     for _ in range(3):
         client = greeted(server)
@@ -164,7 +166,7 @@ def test_bad_formats_do_not_count_as_failures(start_server: StartServer) -> None
     server.log_in("alice")
 
 
-def test_too_many_connections_from_one_address(start_server: StartServer) -> None:
+def test_connections_beyond_limit_per_address_are_rejected(start_server: StartServer) -> None:
     server = start_server(max_connections_per_ip=2, limit_loopback=True)
     first, _ = greeted(server), greeted(server)
     refused = server.connect()
@@ -190,13 +192,13 @@ def _greeted_in_the_end(server: RunningServer) -> WireClient:
     raise AssertionError("the place was never given back")
 
 
-def test_loopback_is_exempt_by_default(start_server: StartServer) -> None:
+def test_loopback_is_exempt_from_connection_limit_by_default(start_server: StartServer) -> None:
     server = start_server(max_connections_per_ip=1)
     greeted(server)
     greeted(server)
 
 
-def test_full_server_says_so(start_server: StartServer) -> None:
+def test_full_server_rejects_connection(start_server: StartServer) -> None:
     server = start_server(max_clients=1)
     greeted(server)
     refused = server.connect()
@@ -204,7 +206,7 @@ def test_full_server_says_so(start_server: StartServer) -> None:
     refused.expect_end()
 
 
-def test_second_login_forces_the_first_out(server: RunningServer) -> None:
+def test_second_login_forces_first_session_out(server: RunningServer) -> None:
     first = server.log_in("alice")
     first.send("/join dev")
     first.expect("[SERVER] Joined room 'dev'")
@@ -214,7 +216,7 @@ def test_second_login_forces_the_first_out(server: RunningServer) -> None:
     assert second.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
 
 
-def test_nothing_of_the_older_connection_is_published_afterwards(
+def test_superseded_session_publishes_nothing(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=1, burst=1)
@@ -229,7 +231,7 @@ def test_nothing_of_the_older_connection_is_published_afterwards(
     listener.expect_message("alice", "from the new one")
 
 
-def test_forty_logins_of_one_user_leave_one_session(server: RunningServer) -> None:
+def test_concurrent_logins_of_one_user_leave_one_session(server: RunningServer) -> None:
     observer = server.log_in("bob")
     barrier = threading.Barrier(40)
     last_lines: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -259,7 +261,7 @@ def test_forty_logins_of_one_user_leave_one_session(server: RunningServer) -> No
 def test_removed_user_is_logged_out(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     write_accounts_file(server.config.users, ["bob"])
-    server.server.look_at_users()
+    server.server.reload_accounts()
     alice.expect("[SERVER] Logged out: this account was removed")
     alice.expect_end()
     assert bob.ask("/subscribe alice") == "[ERROR] No such user: alice"
@@ -268,11 +270,11 @@ def test_removed_user_is_logged_out(server: RunningServer) -> None:
     again.expect("[ERROR] Authentication failed")
 
 
-def test_broken_users_file_keeps_the_accounts_and_is_told_once(server: RunningServer) -> None:
+def test_broken_users_file_keeps_accounts_and_is_logged_once(server: RunningServer) -> None:
     alice = server.log_in("alice")
     server.config.users.write_text("{")
-    server.server.look_at_users()
-    server.server.look_at_users()
+    server.server.reload_accounts()
+    server.server.reload_accounts()
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
     server.log_in("bob")
     assert server.log.getvalue().count("Accounts stay as they were") == 1

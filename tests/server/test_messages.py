@@ -9,7 +9,7 @@ from tests.support.running_server import RunningServer, StartServer
 from tests.support.wire_client import WireClient
 
 
-def test_only_subscribers_in_the_same_room_hear(server: RunningServer) -> None:
+def test_message_reaches_only_subscribers_in_same_room(server: RunningServer) -> None:
     alice = server.log_in("alice")
     bob = server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol")
@@ -22,7 +22,7 @@ def test_only_subscribers_in_the_same_room_hear(server: RunningServer) -> None:
         client.expect_silence()
 
 
-def test_the_echo_comes_to_who_is_subscribed_to_oneself(server: RunningServer) -> None:
+def test_echo_is_sent_only_with_self_subscription(server: RunningServer) -> None:
     alice = server.log_in("alice", subscribe="*")
     alice.send("not for me")
     alice.expect_silence()
@@ -33,7 +33,7 @@ def test_the_echo_comes_to_who_is_subscribed_to_oneself(server: RunningServer) -
     assert again.ask("/subs") == "[SERVER] Subscriptions: *"
 
 
-def test_four_publishers_and_eight_subscribers_complete_and_in_order(
+def test_all_subscribers_receive_all_messages_in_order(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0)
@@ -69,7 +69,7 @@ def test_four_publishers_and_eight_subscribers_complete_and_in_order(
         client.expect_silence()
 
 
-def test_a_member_who_hops_never_reads_a_line_of_another_room(server: RunningServer) -> None:
+def test_room_changes_never_deliver_messages_of_other_rooms(server: RunningServer) -> None:
     rooms = ["r0", "r1", "r2"]
     server.add_people([f"noisy-{room}" for room in rooms])
     stop = threading.Event()

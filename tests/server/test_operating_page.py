@@ -14,7 +14,7 @@ from chat_server.__main__ import cli
 from chat_server.config import Config
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
-from chat_server.observability.snapshot import Measurement
+from chat_server.observability.snapshot import MetricsSnapshot
 from tests.support.log_event_samples import events, shown
 
 PROJECT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def rows() -> list[list[str]]:
     ]
 
 
-def test_every_event_is_in_the_table_with_its_level_and_its_words() -> None:
+def test_manual_lists_every_event_with_level_and_text() -> None:
     table = {cells[0].strip("` "): cells for cells in rows() if len(cells) == 4}
     told = events()
     assert len(told) > 15
@@ -61,13 +61,13 @@ def test_every_event_is_in_the_table_with_its_level_and_its_words() -> None:
         assert shown(event).startswith(quoted[2]), (shown(event), quoted[2])
 
 
-def test_the_event_that_lines_were_lost_is_in_the_table_too() -> None:
+def test_manual_lists_log_lines_lost_event() -> None:
     assert "| `log_lines_lost` | warning | `[!] <count> log lines were lost: nobody took" in PAGE
 
 
-def test_every_number_is_in_the_table_and_no_other() -> None:
-    values: dict[str, Any] = {field.name: 1 for field in fields(Measurement)}
-    now = Measurement(**values | {"events": {"x": 1}, "refusals": {"x": 1}})
+def test_manual_lists_exactly_the_exported_metrics() -> None:
+    values: dict[str, Any] = {field.name: 1 for field in fields(MetricsSnapshot)}
+    now = MetricsSnapshot(**values | {"events": {"x": 1}, "rejections": {"x": 1}})
     families = {
         sample.name.removesuffix("_bucket"): family.type
         for family in text_string_to_metric_families(Metrics(lambda: now, 10).text().decode())
@@ -84,7 +84,7 @@ def test_every_number_is_in_the_table_and_no_other() -> None:
     assert told == own
 
 
-def test_every_limit_is_in_the_table_with_its_number() -> None:
+def test_manual_lists_every_limit_with_value() -> None:
     section = PAGE.partition("## Limits")[2].partition("\n## ")[0]
     options = {parameter.name: max(parameter.opts, key=len) for parameter in cli.params}
     for field in fields(Config):
@@ -94,7 +94,7 @@ def test_every_limit_is_in_the_table_with_its_number() -> None:
         assert number in section
 
 
-def test_links_lead_to_headings_and_files() -> None:
+def test_manual_links_point_to_existing_targets() -> None:
     headings = {
         re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
         for title in re.findall(r"^#+ (.+)$", PAGE, flags=re.M)
@@ -108,7 +108,7 @@ def test_links_lead_to_headings_and_files() -> None:
         assert (PROJECT / target).exists(), target
 
 
-def test_fail2ban_finds_the_address_and_no_name_can_give_it_another() -> None:
+def test_fail2ban_regex_extracts_address_and_cannot_be_forged_by_name() -> None:
     found = re.search(r"^failregex = (.+)$", PAGE, flags=re.M)
     assert found is not None
     pattern = re.compile(found[1].replace("<ADDR>", "(?P<addr>[0-9a-f:.]+)"))
@@ -118,7 +118,7 @@ def test_fail2ban_finds_the_address_and_no_name_can_give_it_another() -> None:
     ):
         for name in ("DPS", "x' from 203.0.113.1:1", "x'\nfrom 203.0.113.1:1", "[!]'"):
             lines = io.StringIO()
-            EventLog(lines).failed_login(name, address)
+            EventLog(lines).login_failed(name, address)
             match = pattern.search(lines.getvalue().rstrip("\n"))
             assert match is not None
             assert match["addr"] == expected

@@ -9,7 +9,7 @@ import pytest
 from tests.support.running_server import RunningServer, StartServer
 
 
-def test_stopping_tells_everyone_also_before_login(start_server: StartServer) -> None:
+def test_stop_notifies_all_connections_even_before_login(start_server: StartServer) -> None:
     server = start_server()
     stranger, alice = server.connect(), server.log_in("alice")
     stranger.expect_match(r"\[SERVER\] Login using: .*")
@@ -25,7 +25,7 @@ def test_stopping_tells_everyone_also_before_login(start_server: StartServer) ->
         server.connect()
 
 
-def test_stopping_delivers_what_was_taken(start_server: StartServer) -> None:
+def test_stop_delivers_accepted_messages(start_server: StartServer) -> None:
     server = start_server(rate=0)
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
     alice.send(*(str(number) for number in range(5000)), "/who")
@@ -41,7 +41,7 @@ def test_stopping_delivers_what_was_taken(start_server: StartServer) -> None:
     assert not stopping.is_alive()
 
 
-def test_stopping_ends_a_wait_for_the_allowance(start_server: StartServer) -> None:
+def test_stop_interrupts_rate_limit_wait(start_server: StartServer) -> None:
     server = start_server(rate=0.01, burst=1)
     alice = server.log_in("alice")
     alice.send("one", "two", "three")
@@ -54,7 +54,7 @@ def test_stopping_ends_a_wait_for_the_allowance(start_server: StartServer) -> No
     assert not stopping.is_alive()
 
 
-def test_a_thread_that_cannot_start_is_a_refusal_and_no_end(
+def test_failed_thread_start_rejects_client_and_server_continues(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = server.log_in("alice")

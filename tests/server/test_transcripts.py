@@ -87,7 +87,7 @@ def stage(start_server: StartServer, tmp_path: Path, request: pytest.FixtureRequ
 
 
 @pytest.mark.parametrize("lines", list(transcripts()))
-def test_the_server_says_what_the_document_says(lines: list[str], stage: Stage) -> None:
+def test_server_follows_protocol_transcript(lines: list[str], stage: Stage) -> None:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         logged_in = LOGGED_IN.fullmatch(line)
         spoken = SPOKEN.fullmatch(line)

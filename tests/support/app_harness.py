@@ -20,7 +20,7 @@ from chat_server.wire.protocol import Message
 from chat_tui.events import MessageArrived
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.storage.state import ClientState
-from chat_tui.ui.app import ChatApp, Start
+from chat_tui.ui.app import ChatApp, LaunchOptions
 from tests.support.fake_session import COMMANDS, FakeSession, at
 
 PATIENCE = 10.0
@@ -133,14 +133,14 @@ class SeatedApp(ChatApp):
 
 
 def app_with(
-    folder: Path, start: Start | None = None, kind: type[ChatApp] = ChatApp
+    folder: Path, start: LaunchOptions | None = None, kind: type[ChatApp] = ChatApp
 ) -> tuple[ChatApp, FakeSession]:
     """A client that does not run yet, and its session."""
 
     def make(model: ChatModel, start_reader: object, wake: Callable[[], None]) -> FakeSession:
         return FakeSession(ChatModel(lambda: at("21:00:00")), wake)
 
-    app = kind(start or Start("127.0.0.1", 9000, "alice"), ClientState(folder), make)
+    app = kind(start or LaunchOptions("127.0.0.1", 9000, "alice"), ClientState(folder), make)
     session = app.session
     assert isinstance(session, FakeSession)
     return app, session
@@ -148,7 +148,7 @@ def app_with(
 
 @asynccontextmanager
 async def form(
-    folder: Path, start: Start | None = None, size: tuple[int, int] = (80, 24)
+    folder: Path, start: LaunchOptions | None = None, size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[Bench]:
     """The client as it comes up: with the form."""
     app, session = app_with(folder, start)

@@ -13,7 +13,7 @@ from chat_tui.events import (
     RoomsListed,
     SignedIn,
     SubscriptionsListed,
-    Trust,
+    TrustDecision,
 )
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.session.session import ChatSession
@@ -48,7 +48,7 @@ class FakeSession(ChatSession):
         clear = ("plaintext",) if plaintext else ()
         self.told.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
 
-    def trust(self, answer: Trust) -> None:
+    def trust(self, answer: TrustDecision) -> None:
         self.told.append(("trust", answer))
 
     def cancel(self) -> None:

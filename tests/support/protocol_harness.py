@@ -6,9 +6,9 @@ from itertools import count
 from typing import TypeVar
 
 from chat_server.wire import replies
-from chat_tui.events import Event, RoundTrip, WordsWaiting
-from chat_tui.protocol import Dialogue, Ending
-from chat_tui.protocol.restore_target import Wish
+from chat_tui.events import Event, LatencyMeasured, QueuedTextChanged
+from chat_tui.protocol import ClientProtocol, EndReason
+from chat_tui.protocol.restore_target import RestoreTarget
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
 ACCEPTED = f"[SERVER] {replies.LOGIN_SUCCESSFUL}"
@@ -24,9 +24,9 @@ E = TypeVar("E", bound=Event)
 class Talk:
     """One connection of alice's, seen from both ends."""
 
-    def __init__(self, wish: Wish | None = None, *, user: str = "alice") -> None:
+    def __init__(self, wish: RestoreTarget | None = None, *, user: str = "alice") -> None:
         self.now = 1000.0
-        self.dialogue = Dialogue(user, "secret", wish or Wish(), count(1), self.now)
+        self.dialogue = ClientProtocol(user, "secret", wish or RestoreTarget(), count(1), self.now)
 
     def server(self, *lines: str) -> Talk:
         """The server says these lines."""
@@ -57,7 +57,7 @@ class Talk:
 
     def breaks(self, reason: str = "cut") -> Talk:
         """The connection breaks."""
-        self.dialogue.lost(reason, self.now)
+        self.dialogue.connection_lost(reason, self.now)
         return self
 
     def sent(self) -> list[str]:
@@ -67,15 +67,17 @@ class Talk:
     def events(self) -> list[Event]:
         """What was learned since the last call, but for what comes with any answer or any wait."""
         learned = self.dialogue.take_events()
-        return [event for event in learned if not isinstance(event, RoundTrip | WordsWaiting)]
+        return [
+            event for event in learned if not isinstance(event, LatencyMeasured | QueuedTextChanged)
+        ]
 
     def of(self, kind: type[E]) -> list[E]:
         """What was learned since the last call, of one kind; the rest is forgotten."""
         return [event for event in self.dialogue.take_events() if isinstance(event, kind)]
 
-    def ending(self) -> Ending | None:
+    def ending(self) -> EndReason | None:
         """Why the connection has to be closed, if it has to."""
-        return self.dialogue.ending
+        return self.dialogue.end_reason
 
     def fresh(self) -> Talk:
         """Forget what was sent and learned so far."""
@@ -85,7 +87,7 @@ class Talk:
 
 
 def online(
-    wish: Wish | None = None,
+    wish: RestoreTarget | None = None,
     *,
     room: str = "lobby",
     subs: str = "none",
@@ -106,7 +108,7 @@ def online(
     return talk.fresh()
 
 
-def online_of_old(wish: Wish | None = None) -> Talk:
+def online_of_old(wish: RestoreTarget | None = None) -> Talk:
     """A session at one of the first servers, all questions of its start answered."""
     talk = Talk(wish)
     talk.server("[SERVER] Welcome to the chat server", PROMPT)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.accounts.store import UserStore
+from chat_server.accounts.store import AccountStore
 from chat_server.config import Config
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
@@ -24,7 +24,7 @@ class RunningServer:
     def __init__(self, config: Config) -> None:
         self.log = io.StringIO()
         self.config = config
-        self.server = ChatServer(config, UserStore(config.users), EventLog(self.log, "debug"))
+        self.server = ChatServer(config, AccountStore(config.users), EventLog(self.log, "debug"))
         self.server.start()
         self.port = self.server.port
         self._clients: list[WireClient] = []
@@ -65,7 +65,7 @@ class RunningServer:
     def add_people(self, names: list[str]) -> None:
         """Add accounts to the users file, and let the server look at it."""
         write_accounts_file(self.config.users, [*PEOPLE, *names])
-        self.server.look_at_users()
+        self.server.reload_accounts()
 
     def stop(self) -> None:
         """Stop the server; once, however often it is called."""

@@ -11,34 +11,34 @@ from textual.content import Content
 
 from chat_tui.events import ConnectionChanged, ConnectionState
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import place_of
-from chat_tui.ui.notifier import Attention
-from chat_tui.ui.screens.wording import duration
-from chat_tui.ui.widgets.people_list import Newly
-from chat_tui.ui.widgets.status_bar import Standing
+from chat_tui.model.conversations import conversation_place
+from chat_tui.ui.notifier import Notifier
+from chat_tui.ui.screens.wording import format_duration
+from chat_tui.ui.widgets.people_list import PeopleActivity
+from chat_tui.ui.widgets.status_bar import StatusInfo
 
-_SLOW: Final = timedelta(seconds=1)
+_SLOW_SECONDS: Final = timedelta(seconds=1)
 """After how long a message that the server has not taken yet is worth a word in the status bar."""
 
-_ONE_WAY: Final = "private; follow back to hear the answer"
+_ONE_WAY_NOTE: Final = "private; follow back to hear the answer"
 """What is true of a conversation with somebody whom we do not follow."""
 
 _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 
-def header(model: ChatModel, attention: Attention) -> Content:
+def header(model: ChatModel, notifier: Notifier) -> Content:
     """The line above the log: how much is unread, where one is, and with how many."""
-    unread = f"({attention.unread}) " if attention.unread else ""
+    unread = f"({notifier.unread}) " if notifier.unread else ""
     person, members = model.private_with, model.rooms.members_of(model.room)
     about = "" if members is None else f" · {members} here"
     if person:
-        about = " · private" if model.people.follows(person) else f" · {_ONE_WAY}"
-    about += " · muted" if model.place in attention.muted else ""
+        about = " · private" if model.people.follows(person) else f" · {_ONE_WAY_NOTE}"
+    about += " · muted" if model.place in notifier.muted else ""
     where = person or model.room
     return Content.assemble((unread, "bold"), (where, "bold $accent"), (about, "$foreground 60%"))
 
 
-def silence(model: ChatModel, people_key: str) -> str:
+def empty_log_hint(model: ChatModel, people_key: str) -> str:
     """What stands in an empty log. `people_key`: what leads to the list of people."""
     if model.private_with:
         return f"What you write here reaches {model.private_with} alone, who has to follow you."
@@ -52,9 +52,9 @@ def silence(model: ChatModel, people_key: str) -> str:
     return f"No one has spoken since you came. {follow}"
 
 
-def standing(model: ChatModel) -> Standing:
+def status_info(model: ChatModel) -> StatusInfo:
     """How things stand with the server."""
-    return Standing(
+    return StatusInfo(
         model.connection.state,
         model.user,
         model.server,
@@ -62,36 +62,38 @@ def standing(model: ChatModel) -> Standing:
         model.round_trip,
         model.connection.encrypted,
         model.rooms.members_of(model.room),
-        model.pending(_SLOW),
+        model.pending(_SLOW_SECONDS),
         len(model.unconfirmed),
     )
 
 
-def newly(model: ChatModel) -> Newly:
+def people_activity(model: ChatModel) -> PeopleActivity:
     """What is new about the people of the room, and of the conversation if one is in view."""
     unread = Counter(model.unread.by_author(model.room))
     if model.place != model.room:
         unread.update(model.unread.by_author(model.place))
-    return Newly(unread, model.people.just_spoke(model.now()))
+    return PeopleActivity(unread, model.people.recent_speakers(model.now()))
 
 
 def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
     """How much is unread in each place that is not in view; those without are left out."""
     places = [room.name for room in model.rooms.listed()]
-    places += [place_of(person) for person in model.conversations.listed()]
-    counts = {place: model.unread.of(place) for place in places}
+    places += [conversation_place(person) for person in model.conversations.listed()]
+    counts = {place: model.unread.count(place) for place in places}
     return {name: count for name, count in counts.items() if count and name != model.place}
 
 
-def trouble(connection: ConnectionChanged, *, held_back: bool, retry_key: str) -> Content | None:
+def connection_warning(
+    connection: ConnectionChanged, *, input_blocked: bool, retry_key: str
+) -> Content | None:
     """What stands above the composer while the connection is lost; None: it is not.
 
-    `held_back`: somebody pressed Enter meanwhile. `retry_key`: what tries at once.
+    `check_input`: somebody pressed Enter meanwhile. `retry_key`: what tries at once.
     """
     if connection.state not in _LOST:
         return None
-    what = "your text stays here" if held_back else "connection lost"
+    what = "your text stays here" if input_blocked else "connection lost"
     if connection.state is not ConnectionState.WAITING:
         return Content(f"{what}, trying to come back…")
     seconds = max(1, round(connection.retry_in or 0))
-    return Content(f"{what}, next try in {duration(seconds)} — {retry_key} now")
+    return Content(f"{what}, next try in {format_duration(seconds)} — {retry_key} now")

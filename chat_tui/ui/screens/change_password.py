@@ -15,12 +15,12 @@ from textual.widgets import Button, Label, Static
 from textual.widgets.input import Selection
 
 from chat_server.wire import replies
-from chat_tui.input.password_rules import RULES, wrong_with
+from chat_tui.input.password_rules import RULES, validate
 from chat_tui.sanitize import safe_text
 from chat_tui.session.credentials import NOT_CHANGED
 from chat_tui.ui.screens.dialog import Dialog
-from chat_tui.ui.screens.wording import duration
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.screens.wording import format_duration
+from chat_tui.ui.widgets.text_input import SafeInput
 
 _FIELDS: Final = (("old", "Old"), ("new", "New"), ("again", "New again"))
 
@@ -51,12 +51,12 @@ class ChangePasswordScreen(Dialog[None]):
         Binding("escape", "close", "Cancel", show=False),
     ]
 
-    def __init__(self, user: str, ask: Callable[[str, str], None]) -> None:
+    def __init__(self, user: str, request_change: Callable[[str, str], None]) -> None:
         """`ask` brings the old and the new password to the server; the screen hears what came."""
         super().__init__()
         self._user = user
-        self._ask = ask
-        self.waits = False
+        self._request_change = request_change
+        self.waiting = False
         """Whether the server was asked and has not answered."""
 
     def compose(self) -> ComposeResult:
@@ -66,7 +66,7 @@ class ChangePasswordScreen(Dialog[None]):
             for name, words in _FIELDS:
                 with HorizontalGroup():
                     yield Label(words, classes="what")
-                    yield Field(id=name, compact=True, password=True)
+                    yield SafeInput(id=name, compact=True, password=True)
             yield Static(RULES, id="password-said", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
@@ -79,31 +79,35 @@ class ChangePasswordScreen(Dialog[None]):
         """Whether somebody may see it."""
         return self in self.app.screen_stack
 
-    def end(self) -> None:
+    def close_all(self) -> None:
         """Nobody needs it any more, nor what was opened over it."""
         if self.is_open:
             while self.app.screen is not self:
                 self.app.screen.dismiss()
             self.dismiss()
 
-    def refused(self, reason: str) -> None:
+    def rejected(self, reason: str) -> None:
         """It was not done: say why, and let it be corrected."""
         seconds = replies.parse_retry_after(reason)
         if reason == replies.WRONG_PASSWORD:
-            self._say("The old one is wrong. Nothing was changed: correct it and press Enter.")
-            self._ask_again_for("old")
+            self._show_message(
+                "The old one is wrong. Nothing was changed: correct it and press Enter."
+            )
+            self._clear_field("old")
         elif seconds is not None:
-            self._say(f"Too many wrong passwords came. Try again in {duration(seconds)}.")
+            self._show_message(
+                f"Too many wrong passwords came. Try again in {format_duration(seconds)}."
+            )
         elif reason == NOT_CHANGED:
-            self._say(f"{reason}. Press Enter to try again.")
+            self._show_message(f"{reason}. Press Enter to try again.")
         else:
-            self._say(f"{safe_text(reason).rstrip('.')}. Nothing was changed.")
+            self._show_message(f"{safe_text(reason).rstrip('.')}. Nothing was changed.")
 
-    def unknown(self) -> None:
+    def uncertain(self) -> None:
         """No answer will come on this connection."""
-        self.waits = False
+        self.waiting = False
         if self.is_open:
-            self._say(_UNKNOWN)
+            self._show_message(_UNKNOWN)
 
     # Keys and clicks
 
@@ -113,34 +117,34 @@ class ChangePasswordScreen(Dialog[None]):
             raise SkipAction
         self.focus_next()
 
-    @on(Field.Submitted)
+    @on(SafeInput.Submitted)
     @on(Button.Pressed, "#change")
     def _submit(self) -> None:
-        if self.waits:
+        if self.waiting:
             return
-        old, new, again = (self.query_one(f"#{name}", Field).value for name, _ in _FIELDS)
-        wrong = wrong_with(old, new, again)
+        old, new, again = (self.query_one(f"#{name}", SafeInput).value for name, _ in _FIELDS)
+        wrong = validate(old, new, again)
         if wrong is not None:
-            self._say(wrong.words)
-            self._ask_again_for(wrong.field)
+            self._show_message(wrong.message)
+            self._clear_field(wrong.field)
             return
-        self._say(_WAITING, waits=True)
-        self._ask(old, new)
+        self._show_message(_WAITING, waiting=True)
+        self._request_change(old, new)
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
         """Go away; what was asked is on its way, and its answer is told all the same."""
         self.dismiss()
 
-    def _ask_again_for(self, name: str) -> None:
+    def _clear_field(self, name: str) -> None:
         """What is typed next replaces what can't be read anyway."""
-        field = self.query_one(f"#{name}", Field)
+        field = self.query_one(f"#{name}", SafeInput)
         field.focus()
         field.selection = Selection(0, len(field.value))
 
-    def _say(self, words: str, *, waits: bool = False) -> None:
-        self.waits = waits
+    def _show_message(self, message: str, *, waiting: bool = False) -> None:
+        self.waiting = waiting
         said = self.query_one("#password-said", Static)
-        said.update(words)
-        said.set_class(not waits, "-trouble")
-        self.query_one("#change", Button).variant = "default" if waits else "primary"
+        said.update(message)
+        said.set_class(not waiting, "-trouble")
+        self.query_one("#change", Button).variant = "default" if waiting else "primary"

@@ -16,28 +16,28 @@ from textual.widget import Widget
 
 from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
-from chat_tui.input.parser import room_asked_for
+from chat_tui.input.parser import requested_room
 from chat_tui.input.redaction import PASSWD
 from chat_tui.model.chat_model import Pane
-from chat_tui.model.conversations import person_of, place_of
+from chat_tui.model.conversations import conversation_partner, conversation_place
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
 from chat_tui.ui.screens.chat_panes import ChatPanes
-from chat_tui.ui.screens.footer_keys import five_keys
+from chat_tui.ui.screens.footer_keys import select_footer_keys
 from chat_tui.ui.screens.help import PANES
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import next_conversation, next_place, unread_conversation
-from chat_tui.ui.screens.palette import ChatCommands, JumpTargets
+from chat_tui.ui.screens.palette import ChatCommands, JumpProvider
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
 from chat_tui.ui.terminal.clipboard import CopyRequested
 from chat_tui.ui.widgets.completion_popup import CompletionPopup
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.log_reader import TalkLog
-from chat_tui.ui.widgets.people_list import Subscriptions
+from chat_tui.ui.widgets.log_reader import LogReader
+from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
 
 if TYPE_CHECKING:
-    from chat_tui.ui.base_app import HouseStyle
+    from chat_tui.ui.base_app import BaseApp
 
 _BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
 """Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
@@ -74,7 +74,7 @@ class ChatScreen(ChatPanes):
     ]
 
     @dataclass
-    class SetOut(Message):
+    class RoomSwitchRequested(Message):
         """Somebody walks to another room; what is typed is meant for there already."""
 
         room: str
@@ -95,7 +95,9 @@ class ChatScreen(ChatPanes):
             urgent.append("private")
         around = [] if self.focused is None else self.focused.ancestors_with_self
         pane = [node for node in around if node not in (self, self.app)]
-        return five_keys(super().active_bindings, urgent, pane, folded=not self.has_class("-wide"))
+        return select_footer_keys(
+            super().active_bindings, urgent, pane, folded=not self.has_class("-wide")
+        )
 
     def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
         """A drag that ends beside the log selects nothing there. Called by Textual."""
@@ -105,35 +107,35 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.Changed, "#composer")
     def _keep_draft(self) -> None:
-        self._half_written.keep(self.query_one(Composer))
+        self._draft_binding.save(self.query_one(Composer))
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
         if event.text.strip() == PASSWD and PASSWD in self.session.model.commands:
             self.action_change_password()
             return
-        room = room_asked_for(event.text)
+        room = requested_room(event.text)
         # It may be that another place is in view by now.
-        person = person_of(event.place)
+        person = conversation_partner(event.place)
         if room is not None and "/join" in self.session.model.commands:
-            self.session.model.go_to(room)
+            self.session.model.room_requested(room)
         self.session.submit(event.text, person)
-        self.query_one(TalkLog).action_follow()
-        self._caught_up()
+        self.query_one(LogReader).action_follow()
+        self._process_updates()
 
-    @on(Composer.NotAccepted)
-    def _not_accepted(self) -> None:
+    @on(Composer.SubmitBlocked)
+    def _submit_blocked(self) -> None:
         self._held_back = True
         self.draw({Pane.COMPOSER})
 
-    @on(Composer.PasteHeld)
-    def _paste_held(self, event: Composer.PasteHeld) -> None:
+    @on(Composer.PasteNeedsConfirmation)
+    def _paste_needs_confirmation(self, event: Composer.PasteNeedsConfirmation) -> None:
         ask_about_paste(self.app, event, self.query_one(Composer))
 
-    @on(Composer.Offered)
-    def _list_choices(self, event: Composer.Offered) -> None:
-        room = self.query_one(TalkLog).size.height
-        self.query_one(CompletionPopup).show(event.choices, event.chosen, room)
+    @on(Composer.CompletionsChanged)
+    def _list_choices(self, event: Composer.CompletionsChanged) -> None:
+        room = self.query_one(LogReader).size.height
+        self.query_one(CompletionPopup).show(event.completions, event.chosen, room)
 
     @on(CompletionPopup.Clicked)
     def _choice_clicked(self, event: CompletionPopup.Clicked) -> None:
@@ -141,7 +143,7 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.ScrollLog)
     def _scroll_log(self, event: Composer.ScrollLog) -> None:
-        log = self.query_one(TalkLog)
+        log = self.query_one(LogReader)
         match event.to:
             case "page_up":
                 log.scroll_page_up(animate=False)
@@ -150,8 +152,8 @@ class ChatScreen(ChatPanes):
             case "end":
                 log.action_follow()
 
-    @on(TalkLog.ResendRequested)
-    def _resend_requested(self, event: TalkLog.ResendRequested) -> None:
+    @on(LogReader.ResendRequested)
+    def _resend_requested(self, event: LogReader.ResendRequested) -> None:
         self._resend(event.entry_id)
 
     @on(RoomList.RoomChosen)
@@ -160,10 +162,10 @@ class ChatScreen(ChatPanes):
 
     @on(RoomList.ConversationChosen)
     def _conversation_chosen(self, event: RoomList.ConversationChosen) -> None:
-        self.converse(event.person)
+        self.open_conversation(event.person)
 
-    @on(RoomList.RoomNamed)
-    def _room_named(self, event: RoomList.RoomNamed) -> None:
+    @on(RoomList.RoomNameEntered)
+    def _room_name_entered(self, event: RoomList.RoomNameEntered) -> None:
         if canonical_name(event.name) is None:
             self.app.notify(
                 f"{safe_text(event.name)} can't be a room: a name has up to 32 letters, digits, "
@@ -174,32 +176,32 @@ class ChatScreen(ChatPanes):
         self.query_one(RoomList).clear_field()
         self.join(event.name)
 
-    @on(Subscriptions.Toggled)
-    @on(TalkLog.AuthorChosen)
-    def _toggled(self, event: Subscriptions.Toggled | TalkLog.AuthorChosen) -> None:
-        self.follow(event.name)
+    @on(PeopleList.Toggled)
+    @on(LogReader.AuthorChosen)
+    def _toggled(self, event: PeopleList.Toggled | LogReader.AuthorChosen) -> None:
+        self.toggle_follow(event.name)
 
     # What can be done here, by a pane, a key or the palette
 
     def join(self, room: str) -> None:
         """Go to a room; what is typed from here on waits for the answer."""
         name, model = canonical_name(room.strip()) or room, self.session.model
-        if name == model.room and model.private_with and model.writing_to == model.place:
+        if name == model.room and model.private_with and model.compose_target == model.place:
             model.view(name)
         else:
-            model.go_to(name)
+            model.room_requested(name)
             self.session.join(name)
         self.action_back_to_composer()
-        self._caught_up()
+        self._process_updates()
 
-    def converse(self, person: str) -> None:
+    def open_conversation(self, person: str) -> None:
         """Show the private conversation with somebody, and write there."""
         if "/msg" not in self.session.model.commands:
             self.app.notify("This server knows no private messages.", severity="warning")
             return
-        self.session.model.view(place_of(person))
+        self.session.model.view(conversation_place(person))
         self.action_back_to_composer()
-        self._caught_up()
+        self._process_updates()
 
     def begin_command(self, word: str) -> None:
         """Put a command into the composer, to be gone on with; a draft there stays as it is."""
@@ -207,7 +209,7 @@ class ChatScreen(ChatPanes):
             self.action_change_password()
             return
         self.action_back_to_composer()
-        if not self.query_one(Composer).give_back(f"{word} "):
+        if not self.query_one(Composer).return_text(f"{word} "):
             self.app.notify(f"Something is half written here: {word} has to wait.")
 
     def action_change_password(self) -> None:
@@ -223,19 +225,19 @@ class ChatScreen(ChatPanes):
 
     def _ask_for_password(self, old: str, new: str) -> None:
         self.session.change_password(old, new)
-        self._caught_up()
+        self._process_updates()
 
     def action_private(self) -> None:
         """Go to the next private conversation; where something is unread, there first."""
         # After the keys that were pressed before: they are meant for where one is.
-        self.query_one(Composer).call_later(self._converse_next)
+        self.query_one(Composer).call_later(self._open_next_conversation)
 
-    def _converse_next(self) -> None:
+    def _open_next_conversation(self) -> None:
         person = next_conversation(self.session.model)
         if person:
-            self.converse(person)
+            self.open_conversation(person)
         else:
-            key = cast("HouseStyle", self.app).key_of("jump", "Ctrl+K")
+            key = cast("BaseApp", self.app).key_of("jump", "Ctrl+K")
             self.app.notify(f"No private conversation yet: {key} and a name begins one.")
 
     def action_walk(self, step: int) -> None:
@@ -245,30 +247,30 @@ class ChatScreen(ChatPanes):
     def _walk(self, step: int) -> None:
         model = self.session.model
         place = next_place(model, step)
-        if person_of(place):
-            self.converse(person_of(place))
-        elif place == model.room and model.writing_to == model.place:
+        if conversation_partner(place):
+            self.open_conversation(conversation_partner(place))
+        elif place == model.room and model.compose_target == model.place:
             model.view(place)
-            self._caught_up()
+            self._process_updates()
         else:
             # What is typed from here on is meant for there; what was sent before may still wait.
-            model.go_to(place)
-            self._caught_up()
+            model.room_requested(place)
+            self._process_updates()
             # By the way that it takes: so it cannot be overtaken.
-            self.query_one(Composer).post_message(self.SetOut(place))
+            self.query_one(Composer).post_message(self.RoomSwitchRequested(place))
 
-    @on(SetOut)
-    def _set_out(self, event: SetOut) -> None:
+    @on(RoomSwitchRequested)
+    def _room_switch_requested(self, event: RoomSwitchRequested) -> None:
         self.session.join(event.room)
-        self._caught_up()
+        self._process_updates()
 
-    def follow(self, name: str) -> None:
+    def toggle_follow(self, name: str) -> None:
         """Follow somebody ("*": everyone), or no longer."""
         if self.session.model.connection.state is not ConnectionState.ONLINE:
             self.app.notify("Not connected: try it again once you are back.", severity="warning")
             return
         self.session.toggle_follow(name)
-        self._caught_up()
+        self._process_updates()
 
     def action_resend(self) -> None:
         """Send the oldest unconfirmed message again."""
@@ -279,38 +281,38 @@ class ChatScreen(ChatPanes):
     def _resend(self, entry_id: int) -> None:
         if not self.session.resend(entry_id):
             self.app.notify("It can be sent again once you are connected.", severity="warning")
-        self._caught_up()
+        self._process_updates()
 
     def action_follow_everyone(self) -> None:
         """Hear whoever speaks where one is, or only whom one follows by name."""
-        if self.modern:
-            self.follow(EVERYONE)
+        if self.is_modern_server:
+            self.toggle_follow(EVERYONE)
         else:
             self.app.notify("This server lets you follow people by name only.", severity="warning")
 
     def action_mute(self) -> None:
         """Let the place in view call nobody: no bell, no count in the title; or let it again."""
         place = self.session.model.place
-        if self.attention.turn_muted():
-            key = cast("HouseStyle", self.app).key_of("mute", "Ctrl+T")
+        if self.notifier.toggle_mute():
+            key = cast("BaseApp", self.app).key_of("mute", "Ctrl+T")
             self.app.notify(f"{place} is muted: no bell, nothing in the title. {key} ends that.")
         else:
             self.app.notify(f"{place} is no longer muted.")
-        self.draw_attention()
+        self.draw_activity()
 
     def action_let_go(self) -> None:
         """Send no message of this place again that was not confirmed."""
-        self.session.model.let_go()
-        self._caught_up()
+        self.session.model.dismiss_unconfirmed()
+        self._process_updates()
 
     def action_retry(self) -> None:
         """Try to come back now."""
         self.session.retry_now()
-        self._caught_up()
+        self._process_updates()
 
     def action_newest(self) -> None:
         """Go to the end of the log."""
-        self.query_one(TalkLog).action_follow()
+        self.query_one(LogReader).action_follow()
 
     def action_sign_out(self) -> None:
         """Leave the server."""
@@ -319,7 +321,7 @@ class ChatScreen(ChatPanes):
     def action_jump(self) -> None:
         """Type a part of a name to go to a room or to follow a person."""
         self.app.push_screen(
-            CommandPalette([JumpTargets], placeholder="A room, a person, a command…")
+            CommandPalette([JumpProvider], placeholder="A room, a person, a command…")
         )
 
     def action_open_room(self) -> None:
@@ -329,8 +331,8 @@ class ChatScreen(ChatPanes):
 
     def action_side(self, which: str) -> None:
         """Go to a sidebar, showing it if need be; from within it: away with it."""
-        rooms, people = self.query_one(RoomList), self.query_one(Subscriptions)
-        side: RoomList | Subscriptions = rooms if which == "rooms" else people
+        rooms, people = self.query_one(RoomList), self.query_one(PeopleList)
+        side: RoomList | PeopleList = rooms if which == "rooms" else people
         if side.display and side.has_pseudo_class("focus-within"):
             self._close(side)
             self.query_one(Composer).focus()
@@ -350,7 +352,7 @@ class ChatScreen(ChatPanes):
 
     def action_back_to_composer(self) -> None:
         """Write; what was unfolded over the log folds again."""
-        for side in (self.query_one(RoomList), self.query_one(Subscriptions)):
+        for side in (self.query_one(RoomList), self.query_one(PeopleList)):
             side.remove_class("-open")
         self.query_one(LogPane).stop_searching()
         self.query_one(Composer).focus()

@@ -13,43 +13,43 @@ from textual.widgets import Footer
 from chat_tui.events import (
     ConnectionState,
     PasswordChanged,
-    PasswordRefused,
-    PasswordUnknown,
+    PasswordChangeFailed,
+    PasswordChangeUncertain,
     TextReturned,
 )
-from chat_tui.input.command_guard import HeldBack, held_back
-from chat_tui.input.parser import put_back
-from chat_tui.input.redaction import holds_secret, masked
+from chat_tui.input.command_guard import BlockedInput, check_input
+from chat_tui.input.parser import merge_into_draft
+from chat_tui.input.redaction import holds_secret, redact
 from chat_tui.model.chat_model import Pane
-from chat_tui.model.completion import Offer, offer
-from chat_tui.model.conversations import person_of
+from chat_tui.model.completion import CompletionList, complete
+from chat_tui.model.conversations import conversation_partner
 from chat_tui.sanitize import safe_text
 from chat_tui.session.credentials import Outcome
 from chat_tui.session.session import ChatSession
-from chat_tui.ui.notifier import Attention
+from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens import wording
 from chat_tui.ui.screens.captions import (
+    connection_warning,
+    empty_log_hint,
     header,
-    newly,
-    silence,
-    standing,
-    trouble,
+    people_activity,
+    status_info,
     unread_elsewhere,
 )
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
-from chat_tui.ui.screens.draft_binding import HalfWritten
+from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.completion_popup import CompletionPopup
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.log_reader import TalkLog
-from chat_tui.ui.widgets.log_rows import RESEND_KEY
-from chat_tui.ui.widgets.people_list import Subscriptions
+from chat_tui.ui.widgets.log_reader import LogReader
+from chat_tui.ui.widgets.log_rows import DEFAULT_RESEND_KEY
+from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
 from chat_tui.ui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
-    from chat_tui.ui.base_app import HouseStyle
+    from chat_tui.ui.base_app import BaseApp
 
 
 class ChatPanes(Screen[None]):
@@ -58,8 +58,8 @@ class ChatPanes(Screen[None]):
     def __init__(
         self,
         session: ChatSession,
-        attention: Attention,
-        caught_up: Callable[[], None],
+        notifier: Notifier,
+        process_updates: Callable[[], None],
         sign_out: Callable[[], None],
     ) -> None:
         """`caught_up` is called after the session was told to do something: draw what changed.
@@ -68,14 +68,14 @@ class ChatPanes(Screen[None]):
         """
         super().__init__()
         self.session = session
-        self.attention = attention
-        self._caught_up = caught_up
+        self.notifier = notifier
+        self._process_updates = process_updates
         self._sign_out = sign_out
-        self._offered = (ConnectionState.OFFLINE, False)
-        self._news: object = None  # what was drawn of what calls for attention
-        self._half_written = HalfWritten(session.model)
+        self._drawn_actions = (ConnectionState.OFFLINE, False)
+        self._drawn_activity: object = None  # what was drawn of what calls for attention
+        self._draft_binding = DraftBinding(session.model)
         self._password_form: ChangePasswordScreen | None = None  # the one that was opened last
-        self._held_back = False  # somebody pressed Enter while the connection was lost
+        self._input_blocked = False  # somebody pressed Enter while the connection was lost
 
     def compose(self) -> ComposeResult:
         """Rooms, talk, people; below them how things stand, and the keys."""
@@ -86,9 +86,9 @@ class ChatPanes(Screen[None]):
                 yield LogPane(self.session.model.now)
                 yield CompletionPopup()
                 yield Composer(
-                    self.session.model.history, self._offers, self._why_not, id="composer"
+                    self.session.model.history, self._complete, self._blocked_input, id="composer"
                 )
-            yield Subscriptions(id="people")
+            yield PeopleList(id="people")
         with Container(id="bottom"):
             yield StatusBar(id="status")
             yield Footer(show_command_palette=False)
@@ -98,7 +98,7 @@ class ChatPanes(Screen[None]):
         self.draw(set(Pane))
 
     @property
-    def modern(self) -> bool:
+    def is_modern_server(self) -> bool:
         """Whether the server is more than the first servers were, and knows to follow everyone."""
         return "/help" in self.session.model.commands
 
@@ -106,65 +106,71 @@ class ChatPanes(Screen[None]):
 
     def draw(self, changes: set[Pane]) -> None:
         """Draw these panes again, each once."""
-        model, key_of = self.session.model, cast("HouseStyle", self.app).key_of
+        model, key_of = self.session.model, cast("BaseApp", self.app).key_of
         if Pane.ROOMS in changes:
             self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
-            self.query_one("#room-header", Caption).update(header(model, self.attention))
+            self.query_one("#room-header", Caption).update(header(model, self.notifier))
         if changes & {Pane.LOG, Pane.PEOPLE}:
-            log = self.query_one(TalkLog)
-            log.name_resend_key(key_of("message.resend", RESEND_KEY))
-            log.show(model.log, model.mentions.pattern, silence(model, key_of("people", "F3")))
+            log = self.query_one(LogReader)
+            log.set_resend_key(key_of("message.resend", DEFAULT_RESEND_KEY))
+            log.show(
+                model.log, model.mentions.pattern, empty_log_hint(model, key_of("people", "F3"))
+            )
         if Pane.PEOPLE in changes:
             self._draw_people()
         if Pane.STATUS in changes:
-            self.query_one(StatusBar).show(standing(model))
+            self.query_one(StatusBar).show(status_info(model))
             offered = (model.connection.state, bool(model.unconfirmed))
-            if offered != self._offered:  # what `check_action` looks at
-                self._offered = offered
+            if offered != self._drawn_actions:  # what `check_action` looks at
+                self._drawn_actions = offered
                 self.refresh_bindings()
         if Pane.COMPOSER in changes:
             composer = self.query_one(Composer)
             composer.accepting = model.connection.state is ConnectionState.ONLINE
-            self.turn_to_draft()
-            composer.speak_to(model.writing_to)
+            self.switch_draft()
+            composer.set_target(model.compose_target)
             if model.connection.state is ConnectionState.ONLINE:
-                self._held_back = False
+                self._input_blocked = False
             key = key_of("connection.retry", "Ctrl+R")
-            composer.say(trouble(model.connection, held_back=self._held_back, retry_key=key))
+            composer.show_connection_line(
+                connection_warning(
+                    model.connection, input_blocked=self._input_blocked, retry_key=key
+                )
+            )
 
     @property
     def at_end(self) -> bool:
         """Whether the newest of the place in view is in view."""
-        return any(log.following for log in self.query(TalkLog))
+        return any(log.following for log in self.query(LogReader))
 
-    def draw_attention(self) -> None:
+    def draw_activity(self) -> None:
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""
-        model, attention = self.session.model, self.attention
+        model, attention = self.session.model, self.notifier
         elsewhere = unread_elsewhere(model), attention.unread, attention.muted
-        news = (newly(model), elsewhere, standing(model))
-        if news != self._news:
-            self._news = news
+        news = (people_activity(model), elsewhere, status_info(model))
+        if news != self._drawn_activity:
+            self._drawn_activity = news
             self.refresh_bindings()
             self._draw_rooms()
             self._draw_people()
             self.query_one("#room-header", Caption).update(header(model, attention))
-            self.query_one(StatusBar).show(standing(model))
+            self.query_one(StatusBar).show(status_info(model))
 
-    def turn_to_draft(self) -> None:
+    def switch_draft(self) -> None:
         """What is in the composer is what is half written for the place that one writes to."""
-        self._half_written.turn(self.query_one(Composer))
+        self._draft_binding.switch(self.query_one(Composer))
 
-    def take_back(self, returned: TextReturned) -> None:
+    def return_text(self, returned: TextReturned) -> None:
         """Put into the composer what could not be sent; say why, and where else it is."""
-        self.turn_to_draft()
+        self.switch_draft()
         model, place = self.session.model, returned.place
-        words = [] if returned.is_told else [safe_text(returned.reason)]
-        if place and place != model.writing_to:
-            model.drafts.put(place, put_back(returned.text, model.drafts.of(place)))
-            words.append(f"It is kept in your conversation with {person_of(place)}.")
-        elif not self.query_one(Composer).give_back(returned.text):
-            shown = safe_text(masked(returned.text))[:60]
+        words = [] if returned.is_reported else [safe_text(returned.reason)]
+        if place and place != model.compose_target:
+            model.drafts.put(place, merge_into_draft(returned.text, model.drafts.of(place)))
+            words.append(f"It is kept in your conversation with {conversation_partner(place)}.")
+        elif not self.query_one(Composer).return_text(returned.text):
+            shown = safe_text(redact(returned.text))[:60]
             kept = not holds_secret(returned.text)
             words.append(f"Press Up for it: {shown}" if kept else f"Type it again: {shown}")
         if words:
@@ -179,29 +185,31 @@ class ChatPanes(Screen[None]):
         match outcome:
             case PasswordChanged():
                 self.close_password_form()
-                self.app.notify(wording.password_changed(source), timeout=20 if source else None)
-            case PasswordRefused(reason) if form is not None and form.is_open:
-                form.refused(reason)
-            case PasswordRefused(reason) if form is not None and form.waits:
-                form.waits = False
+                self.app.notify(
+                    wording.password_changed_message(source), timeout=20 if source else None
+                )
+            case PasswordChangeFailed(reason) if form is not None and form.is_open:
+                form.rejected(reason)
+            case PasswordChangeFailed(reason) if form is not None and form.waiting:
+                form.waiting = False
                 self.app.notify(f"{safe_text(reason)}: nothing was changed.", severity="warning")
-            case PasswordUnknown() if form is not None:
-                form.unknown()
+            case PasswordChangeUncertain() if form is not None:
+                form.uncertain()
 
     def close_password_form(self) -> None:
         """Nobody has a use for it any more."""
         if self._password_form is not None:
-            self._password_form.end()
+            self._password_form.close_all()
             self._password_form = None
 
     # What the panes ask
 
-    def _offers(self, before: str, alone: bool, asked: bool) -> Offer | None:
-        return offer(self.session.model, before, alone=alone, asked=asked)
+    def _complete(self, before: str, alone: bool, asked: bool) -> CompletionList | None:
+        return complete(self.session.model, before, is_only_line=alone, explicit=asked)
 
-    def _why_not(self, text: str) -> HeldBack | None:
+    def _blocked_input(self, text: str) -> BlockedInput | None:
         model = self.session.model
-        return held_back(text, model.commands, model.user)
+        return check_input(text, model.commands, model.user)
 
     # How it is done
 
@@ -210,10 +218,10 @@ class ChatPanes(Screen[None]):
         rooms = model.rooms.listed()
         people, unread = model.conversations.listed(), unread_elsewhere(model)
         rooms_list = self.query_one(RoomList)
-        rooms_list.name_open_key(cast("HouseStyle", self.app).key_of("room.open", "^O"))
-        rooms_list.show(rooms, people, model.private_with, unread, self.attention.muted)
+        rooms_list.set_open_key(cast("BaseApp", self.app).key_of("room.open", "^O"))
+        rooms_list.show(rooms, people, model.private_with, unread, self.notifier.muted)
 
     def _draw_people(self) -> None:
         model = self.session.model
-        people = self.query_one(Subscriptions)
-        people.show(model.people, newly(model), everyone_offered=self.modern)
+        people = self.query_one(PeopleList)
+        people.show(model.people, people_activity(model), everyone_offered=self.is_modern_server)

@@ -6,23 +6,23 @@ from chat_tui.model.chat_model import ChatModel
 from chat_tui.ui.widgets.composer import Composer
 
 
-class HalfWritten:
+class DraftBinding:
     """Brings drafts from the model into the composer and back."""
 
     def __init__(self, model: ChatModel) -> None:
         """The composer is empty."""
         self._model = model
         self._drafts = model.drafts
-        self._place = model.writing_to
+        self._place = model.compose_target
 
-    def keep(self, composer: Composer) -> None:
+    def save(self, composer: Composer) -> None:
         """Something was typed."""
         self._drafts.put(self._place, composer.draft)
 
-    def turn(self, composer: Composer) -> None:
+    def switch(self, composer: Composer) -> None:
         """Where the next letter belongs elsewhere: put away what is there, take up what is left."""
-        self.keep(composer)
+        self.save(composer)
         model = self._model
-        if model.drafts is not self._drafts or model.writing_to != self._place:
-            self._drafts, self._place = model.drafts, model.writing_to
-            composer.take_up(self._drafts.of(self._place))
+        if model.drafts is not self._drafts or model.compose_target != self._place:
+            self._drafts, self._place = model.drafts, model.compose_target
+            composer.set_draft(self._drafts.of(self._place))

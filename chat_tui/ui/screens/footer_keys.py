@@ -8,7 +8,7 @@ from typing import Final
 
 from textual.binding import ActiveBinding
 
-_FIVE: Final = 5
+_MAX_KEYS: Final = 5
 
 _WIDE: Final = ("app.help", "jump", "find", "quit", "side('rooms')")
 _FOLDED: Final = ("side('rooms')", "side('people')", "jump", "app.help", "quit")
@@ -18,7 +18,7 @@ _IN_ROW: Final = ("app.help", "side('rooms')", "side('people')", "jump", "find",
 """The order in which they stand, whatever has the focus: a hand finds them without looking."""
 
 
-def five_keys(
+def select_footer_keys(
     bindings: dict[str, ActiveBinding],
     urgent: Sequence[str],
     pane: Collection[object],
@@ -33,7 +33,7 @@ def five_keys(
     possible = {active.binding.action for active in bindings.values()}
     own = [a.binding.action for a in bindings.values() if a.binding.show and a.node in pane]
     wanted = [*urgent, *own, *(_FOLDED if folded else _WIDE)]
-    kept = [action for action in dict.fromkeys(wanted) if action in possible][:_FIVE]
+    kept = [action for action in dict.fromkeys(wanted) if action in possible][:_MAX_KEYS]
     kept.sort(key=lambda action: _IN_ROW.index(action) if action in _IN_ROW else -1)
     shown = {
         key: active._replace(binding=replace(active.binding, show=active.binding.action in kept))

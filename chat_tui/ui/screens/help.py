@@ -15,12 +15,12 @@ from textual.widgets import Label, Static
 from chat_tui.input.known_commands import KNOWN_COMMANDS
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
-from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, RESEND_KEY
-from chat_tui.ui.widgets.people_list import SPOKE
+from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
+from chat_tui.ui.widgets.people_list import RECENT_SPEAKER
 from chat_tui.ui.widgets.room_list import HERE, MUTED, WAITING
 
 if TYPE_CHECKING:
-    from chat_tui.ui.base_app import HouseStyle
+    from chat_tui.ui.base_app import BaseApp
 
 PANES: Final = {
     "composer": "WRITING",
@@ -30,7 +30,7 @@ PANES: Final = {
 }
 """The panes by their ids, as headings; what keys do depends on which of them has the focus."""
 
-_KEYS_OF: Final = {
+_PANE_KEYS: Final = {
     "composer": (
         ("Enter", "send what stands in the composer"),
         ("Ctrl+J", "another line, to be sent together with the first"),
@@ -82,7 +82,7 @@ _KEYS: Final = (
     ("F6", "wire", "the raw lines that go over the wire, and the same for netcat"),
     ("F8", "people.everyone", "follow everyone, or only those you follow by name"),
     ("Ctrl+T", "mute", "mute the room: no bell, nothing in the title; or no longer"),
-    (RESEND_KEY, "message.resend", "send a message again that was not confirmed"),
+    (DEFAULT_RESEND_KEY, "message.resend", "send a message again that was not confirmed"),
     ("Ctrl+R", "connection.retry", "while the connection is lost: try now"),
     ("Ctrl+P", "palette", "all commands, themes among them"),
     ("Tab, Esc", "", "the next pane, where nothing is to complete; back to the composer"),
@@ -96,7 +96,7 @@ _SIGNS: Final = (
     ("●", "you follow this person by name: you hear them in every room you share"),
     ("◉", "you hear this person because you follow everyone"),
     ("○", "you do not hear this person"),
-    (f"bob {SPOKE}", "bob spoke within the last minute"),
+    (f"bob {RECENT_SPEAKER}", "bob spoke within the last minute"),
     ("bob 3", "three lines of bob's that you have not looked at"),
     (MUTED, "a muted room: no bell, nothing in the title"),
     ("sending…", "the server has not yet said that it took the message"),
@@ -109,10 +109,10 @@ _SIGNS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class HelpContext:
     """What help depends on."""
 
-    by_hand: str
+    netcat_command: str
     """The command that talks to the server by hand."""
 
     commands: Sequence[str]
@@ -142,9 +142,9 @@ class HelpScreen(Dialog[None]):
         Binding("pagedown,space", "scroll('page_down')", show=False),
     ]
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, context: HelpContext) -> None:
         super().__init__()
-        self._situation = situation
+        self._help_context = context
 
     def compose(self) -> ComposeResult:
         """The page."""
@@ -171,27 +171,27 @@ class HelpScreen(Dialog[None]):
         getattr(page, f"scroll_{how}")(animate=False)
 
     def _sections(self) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
-        situation = self._situation
+        situation = self._help_context
         here = situation.pane if situation.pane in PANES else "composer"
         for pane in (here, *(other for other in PANES if other != here)):
-            yield PANES[pane], _KEYS_OF[pane]
+            yield PANES[pane], _PANE_KEYS[pane]
             if pane == here:
-                yield "EVERYWHERE", [(self._keys(*row[:2]), row[2]) for row in _KEYS]
+                yield "EVERYWHERE", [(self._key_names(*row[:2]), row[2]) for row in _KEYS]
         yield "SIGNS", _SIGNS
         if situation.commands:
             known = KNOWN_COMMANDS
             listed = [
-                (known[word].form, f"{known[word].does} — {known[word].example}")
+                (known[word].syntax, f"{known[word].description} — {known[word].example}")
                 if word in known
                 else (word, "")
                 for word in situation.commands
             ]
             yield "TO TYPE", [*listed, ("//text", "a message that begins with one /")]
-        yield "THE SAME BY HAND", [(situation.by_hand, "")]
+        yield "THE SAME BY HAND", [(situation.netcat_command, "")]
         if situation.log_path:
             yield "THE LOG OF THE SERVER", [(situation.log_path, "")]
 
-    def _keys(self, usual: str, actions: str) -> str:
-        key_of = cast("HouseStyle", self.app).key_of
-        pairs = zip_longest(usual.split(", "), actions.split(", "), fillvalue="")
+    def _key_names(self, default: str, actions: str) -> str:
+        key_of = cast("BaseApp", self.app).key_of
+        pairs = zip_longest(default.split(", "), actions.split(", "), fillvalue="")
         return ", ".join(key_of(action, key) for key, action in pairs)

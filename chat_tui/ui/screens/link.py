@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from chat_tui.model.links import Link, host_of
+from chat_tui.model.links import Link, link_host
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.terminal.clipboard import CopyRequested
 from chat_tui.ui.terminal.web_browser import browser_command, open_in
@@ -108,7 +108,7 @@ class LinkScreen(Dialog[None]):
 
     def _draw(self) -> None:
         self.query_one("#link-target Static", Static).update(Content(self._target))
-        about = f"leads to {host_of(self._target)}"
+        about = f"leads to {link_host(self._target)}"
         if not self._target.lower().startswith("https"):
             about += " · unencrypted"
         if len(self._links) > 1:

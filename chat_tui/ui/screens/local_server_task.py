@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class LocalServerUp(Message):
+class LocalServerStarted(Message):
     """The server can be signed in to."""
 
     server: LocalServer
@@ -31,7 +31,7 @@ class LocalServerFailed(Message):
     reason: str
 
 
-def start_in_a_thread(start: Callable[[], LocalServer], teller: MessagePump) -> None:
+def start_in_thread(start: Callable[[], LocalServer], message_target: MessagePump) -> None:
     """Call `start`, which blocks, in a daemon thread; `teller` gets one of the messages above.
 
     If the app is gone by then, so is the process, and the server with it.
@@ -43,23 +43,25 @@ def start_in_a_thread(start: Callable[[], LocalServer], teller: MessagePump) -> 
         try:
             server = start()
         except LocalServerError as error:
-            teller.post_message(LocalServerFailed(str(error)))
+            message_target.post_message(LocalServerFailed(str(error)))
         else:
-            teller.post_message(LocalServerUp(server))
+            message_target.post_message(LocalServerStarted(server))
 
     Thread(target=run, name="local server", daemon=True).start()
 
 
-def hint_about(server: LocalServer) -> str:
+def local_server_hint(server: LocalServer) -> str:
     """What the form says under the fields."""
     from chat_tui.local_server import DEMO_PASSWORD
-    from chat_tui.ui.screens.wording import about_local
+    from chat_tui.ui.screens.wording import local_server_info
 
     ours = not server.joined_existing
-    log = log_path_of(server)
-    return about_local(server.port, server.demo_accounts, DEMO_PASSWORD, log, ours=ours)
+    log = local_log_path(server)
+    return local_server_info(
+        server.port, server.demo_accounts, DEMO_PASSWORD, log, started_here=ours
+    )
 
 
-def log_path_of(server: LocalServer | None) -> str:
+def local_log_path(server: LocalServer | None) -> str:
     """Where the server's log goes, empty where there is no server of ours."""
     return "" if server is None or server.log_path is None else str(server.log_path)

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from chat_tui.ui.screens.link import LinkScreen
-from chat_tui.ui.widgets.log_reader import TalkLog
+from chat_tui.ui.widgets.log_reader import LogReader
 from chat_tui.ui.widgets.search_bar import SearchBar
 
 
@@ -30,16 +30,16 @@ class LogPane(Vertical):
         """`now` gives the local time without zone."""
         super().__init__()
         self._now = now
-        self._came_from: Widget | None = None  # what had the focus before the search
+        self._previous_focus: Widget | None = None  # what had the focus before the search
 
     def compose(self) -> ComposeResult:
         """The bar is there only while somebody searches."""
-        yield TalkLog(self._now, id="log")
+        yield LogReader(self._now, id="log")
         yield SearchBar()
 
     @property
-    def _log(self) -> TalkLog:
-        return self.query_one(TalkLog)
+    def _log(self) -> LogReader:
+        return self.query_one(LogReader)
 
     @property
     def _bar(self) -> SearchBar:
@@ -51,7 +51,7 @@ class LogPane(Vertical):
             self._log.step(-1)
             return
         if not self._bar.is_open:
-            self._came_from = self.screen.focused
+            self._previous_focus = self.screen.focused
             self._log.begin_search()
         self._bar.open()
 
@@ -74,8 +74,8 @@ class LogPane(Vertical):
         self._bar.close()
         if not back:
             self.screen.set_focus(self._log)
-        elif self._came_from is not None and self._came_from.is_attached:
-            self.screen.set_focus(self._came_from)
+        elif self._previous_focus is not None and self._previous_focus.is_attached:
+            self.screen.set_focus(self._previous_focus)
 
     @on(SearchBar.Changed)
     def _search(self) -> None:
@@ -90,21 +90,21 @@ class LogPane(Vertical):
     def _clicked_away(self) -> None:
         self._end(back=True)
 
-    @on(TalkLog.Searched)
-    def _searched(self, event: TalkLog.Searched) -> None:
+    @on(LogReader.Searched)
+    def _searched(self, event: LogReader.Searched) -> None:
         self._bar.show(event.number, event.hits)
 
-    @on(TalkLog.SearchOver)
-    def _search_over(self) -> None:
+    @on(LogReader.SearchEnded)
+    def _search_ended(self) -> None:
         if self._bar.is_open:
-            if self._bar.has_focus_within and self._came_from is not None:
-                self._came_from.focus()
+            if self._bar.has_focus_within and self._previous_focus is not None:
+                self._previous_focus.focus()
             self._bar.close()
 
-    @on(TalkLog.LinkChosen)
-    def _link_chosen(self, event: TalkLog.LinkChosen) -> None:
+    @on(LogReader.LinkChosen)
+    def _link_chosen(self, event: LogReader.LinkChosen) -> None:
         self.app.push_screen(LinkScreen(event.links, event.author, event.chosen))
 
-    @on(TalkLog.NothingThere)
-    def _nothing_there(self, event: TalkLog.NothingThere) -> None:
-        self.app.notify(event.why)
+    @on(LogReader.ActionUnavailable)
+    def _action_unavailable(self, event: LogReader.ActionUnavailable) -> None:
+        self.app.notify(event.reason)

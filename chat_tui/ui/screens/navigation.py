@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import place_of
+from chat_tui.model.conversations import conversation_place
 
 
 def next_place(model: ChatModel, step: int) -> str:
     """The room or conversation `step` rows below the one that is written to, around the end."""
     places = [room.name for room in model.rooms.listed()]
-    places += [place_of(person) for person in model.conversations.listed()]
-    here = places.index(model.writing_to) if model.writing_to in places else 0
+    places += [conversation_place(person) for person in model.conversations.listed()]
+    here = places.index(model.compose_target) if model.compose_target in places else 0
     return places[(here + step) % len(places)]
 
 
 def unread_conversation(model: ChatModel) -> bool:
     """Whether somebody said something to us alone that we have not looked at."""
-    return any(model.unread.of(place_of(person)) for person in model.conversations.listed())
+    return any(
+        model.unread.count(conversation_place(person)) for person in model.conversations.listed()
+    )
 
 
 def next_conversation(model: ChatModel) -> str:
@@ -26,4 +28,4 @@ def next_conversation(model: ChatModel) -> str:
         return ""
     after = people.index(model.private_with) + 1 if model.private_with in people else 0
     around = people[after:] + people[:after]
-    return next((one for one in around if model.unread.of(place_of(one))), around[0])
+    return next((one for one in around if model.unread.count(conversation_place(one))), around[0])

@@ -12,37 +12,37 @@ from textual.content import Content
 from chat_server.wire.protocol import EVERYONE, canonical_name
 from chat_tui.input.known_commands import KNOWN_COMMANDS
 from chat_tui.input.redaction import PASSWD
-from chat_tui.ui.widgets.log_reader import TalkLog
+from chat_tui.ui.widgets.log_reader import LogReader
 
 if TYPE_CHECKING:
     from chat_tui.session.session import ChatSession
-    from chat_tui.ui.base_app import HouseStyle
-    from chat_tui.ui.notifier import Attention
+    from chat_tui.ui.base_app import BaseApp
+    from chat_tui.ui.notifier import Notifier
 
 
 class PaletteTarget(Protocol):
     """The part of the chat screen that the palette uses."""
 
     session: ChatSession
-    attention: Attention
+    notifier: Notifier
 
     @property
-    def modern(self) -> bool:
+    def is_modern_server(self) -> bool:
         """Whether the server has subscriptions to everyone and private messages."""
 
-    def query_one(self, query_selector: type[TalkLog]) -> TalkLog:
+    def query_one(self, query_selector: type[LogReader]) -> LogReader:
         """Return the message log."""
 
     def join(self, room: str) -> None:
         """Go to the room."""
 
-    def converse(self, person: str) -> None:
+    def open_conversation(self, person: str) -> None:
         """Open the private conversation with `person`."""
 
     def begin_command(self, word: str) -> None:
         """Put the command into the composer."""
 
-    def follow(self, name: str) -> None:
+    def toggle_follow(self, name: str) -> None:
         """Follow `name`, or stop following."""
 
     def get_selected_text(self) -> str | None:
@@ -97,16 +97,16 @@ class PaletteTarget(Protocol):
         """Return to the form."""
 
 
-class _Offer(NamedTuple):
-    words: str
+class _PaletteEntry(NamedTuple):
+    text: str
     help: str
     run: Callable[[], object]
 
 
-class _Offers(Provider):
+class _PaletteProvider(Provider):
     """Shows offers as text: the matcher's own highlighting would read names as markup."""
 
-    def offers(self) -> Iterator[_Offer]:
+    def entries(self) -> Iterator[_PaletteEntry]:
         """What there is to choose from."""
         raise NotImplementedError
 
@@ -115,122 +115,136 @@ class _Offers(Provider):
         """The chat screen below the palette."""
         return cast("PaletteTarget", self.screen)
 
-    def key(self, action: str, usual: str) -> str:
-        """The key that does it; see `HouseStyle.key_of`."""
-        return cast("HouseStyle", self.app).key_of(action, usual)
+    def key(self, action: str, default: str) -> str:
+        """The key that does it; see `BaseApp.key_of`."""
+        return cast("BaseApp", self.app).key_of(action, default)
 
     async def discover(self) -> Hits:
         """All of it, while nothing is typed."""
-        for offer in self.offers():
-            yield DiscoveryHit(Content(offer.words), offer.run, offer.words, offer.help)
+        for offer in self.entries():
+            yield DiscoveryHit(Content(offer.text), offer.run, offer.text, offer.help)
 
     async def search(self, query: str) -> Hits:
         """What matches."""
         matcher = self.matcher(query)
-        for offer in self.offers():
-            score = matcher.match(offer.words)
+        for offer in self.entries():
+            score = matcher.match(offer.text)
             if score > 0:
-                yield Hit(score, Content(offer.words), offer.run, offer.words, offer.help)
+                yield Hit(score, Content(offer.text), offer.run, offer.text, offer.help)
 
 
-class ChatCommands(_Offers):
+class ChatCommands(_PaletteProvider):
     """The commands of the chat screen."""
 
-    def offers(self) -> Iterator[_Offer]:
+    def entries(self) -> Iterator[_PaletteEntry]:
         """Only what is possible now."""
         chat, key = self.chat, self.key
-        log = chat.query_one(TalkLog)
+        log = chat.query_one(LogReader)
         jump = key("jump", "Ctrl+K")
-        yield _Offer("Jump to a room, a person or a command", jump, chat.action_jump)
-        yield _Offer("The next private conversation", key("private", "F4"), chat.action_private)
+        yield _PaletteEntry("Jump to a room, a person or a command", jump, chat.action_jump)
+        yield _PaletteEntry(
+            "The next private conversation", key("private", "F4"), chat.action_private
+        )
         above, below = key("place.above", "Alt+Up"), key("place.below", "Alt+Down")
-        yield _Offer("The room or conversation above", above, partial(chat.action_walk, -1))
-        yield _Offer("The room or conversation below", below, partial(chat.action_walk, 1))
+        yield _PaletteEntry("The room or conversation above", above, partial(chat.action_walk, -1))
+        yield _PaletteEntry("The room or conversation below", below, partial(chat.action_walk, 1))
         opens = key("room.open", "Ctrl+O")
-        yield _Offer("Open or join a room by name", opens, chat.action_open_room)
+        yield _PaletteEntry("Open or join a room by name", opens, chat.action_open_room)
         for words, action, usual in (("Rooms", "rooms", "F2"), ("People", "people", "F3")):
             does = f"{key(action, usual)}: to the list, or fold it"
-            yield _Offer(words, does, partial(chat.action_side, action))
-        if chat.modern:
+            yield _PaletteEntry(words, does, partial(chat.action_side, action))
+        if chat.is_modern_server:
             everyone = chat.session.model.people.everyone
             words = "Follow everyone no longer" if everyone else "Follow everyone"
-            yield _Offer(words, key("people.everyone", "F8"), chat.action_follow_everyone)
+            yield _PaletteEntry(words, key("people.everyone", "F8"), chat.action_follow_everyone)
         place = chat.session.model.place
-        words = f"Mute {place} no longer" if place in chat.attention.muted else f"Mute {place}"
+        words = f"Mute {place} no longer" if place in chat.notifier.muted else f"Mute {place}"
         does = f"{key('mute', 'Ctrl+T')}: no bell, nothing in the title"
-        yield _Offer(words, does, chat.action_mute)
+        yield _PaletteEntry(words, does, chat.action_mute)
         does = f"{key('log.find', 'Ctrl+F')}: words, or from:alice"
-        yield _Offer("Find in the log", does, chat.action_find)
+        yield _PaletteEntry("Find in the log", does, chat.action_find)
         if chat.get_selected_text():
-            yield _Offer("Copy what is selected", "Ctrl+C", chat.action_copy_text)
+            yield _PaletteEntry("Copy what is selected", "Ctrl+C", chat.action_copy_text)
         for words, action, usual, run in (
             ("Copy the chosen message", "log.copy", "C", log.action_copy_message),
             ("See where its link leads", "log.link", "O", log.action_open_link),
             ("Follow its author, or no longer", "log.follow", "F", log.action_follow_author),
             ("Send the chosen message again", "log.resend", "R", log.action_resend_message),
         ):
-            yield _Offer(words, f"{key(action, usual)} in the log", run)
-        yield _Offer("Go to the newest message", key("log.newest", "End"), chat.action_newest)
+            yield _PaletteEntry(words, f"{key(action, usual)} in the log", run)
+        yield _PaletteEntry(
+            "Go to the newest message", key("log.newest", "End"), chat.action_newest
+        )
         if chat.check_action("resend", ()):
             again = key("message.resend", "Ctrl+G")
-            yield _Offer("Send the unconfirmed message again", again, chat.action_resend)
-            yield _Offer("Let go of what is not confirmed", "it stays as it is", chat.action_let_go)
+            yield _PaletteEntry("Send the unconfirmed message again", again, chat.action_resend)
+            yield _PaletteEntry(
+                "Let go of what is not confirmed", "it stays as it is", chat.action_let_go
+            )
         if chat.check_action("retry", ()):
             retry = key("connection.retry", "Ctrl+R")
-            yield _Offer("Try to connect now", retry, chat.action_retry)
+            yield _PaletteEntry("Try to connect now", retry, chat.action_retry)
         if PASSWD in chat.session.model.commands:
             does = "A form asks for the old and the new one"
-            yield _Offer("Change your password", does, chat.action_change_password)
-        yield _Offer("Sign out", "Back to the form", chat.action_sign_out)
+            yield _PaletteEntry("Change your password", does, chat.action_change_password)
+        yield _PaletteEntry("Sign out", "Back to the form", chat.action_sign_out)
 
 
-class JumpTargets(_Offers):
+class JumpProvider(_PaletteProvider):
     """Rooms, conversations and people; and what else can be done, once something is typed."""
 
-    def offers(self) -> Iterator[_Offer]:
+    def entries(self) -> Iterator[_PaletteEntry]:
         """Rooms first: the list is short, and that is what one jumps to."""
         chat = self.chat
         model = chat.session.model
         for room in model.rooms.listed():
             if not room.current or model.private_with:
                 number = "" if room.members is None else f"{room.members} there"
-                yield _Offer(room.name, number or "room", partial(chat.join, room.name))
+                yield _PaletteEntry(room.name, number or "room", partial(chat.join, room.name))
         for name in model.conversations.listed():
             if name != model.private_with:
-                yield _Offer(f"@{name}", "private conversation", partial(chat.converse, name))
+                yield _PaletteEntry(
+                    f"@{name}", "private conversation", partial(chat.open_conversation, name)
+                )
         people = model.people
-        if chat.modern:
+        if chat.is_modern_server:
             words = "Follow everyone no longer" if people.everyone else "Follow everyone"
-            yield _Offer(words, "whoever speaks where you are", partial(chat.follow, EVERYONE))
+            yield _PaletteEntry(
+                words, "whoever speaks where you are", partial(chat.toggle_follow, EVERYONE)
+            )
         for person in [*people.here(), *people.elsewhere()]:
             if not person.own:
                 words = "Unfollow" if person.followed else "Follow"
-                yield _Offer(f"{words} {person.name}", "person", partial(chat.follow, person.name))
+                yield _PaletteEntry(
+                    f"{words} {person.name}", "person", partial(chat.toggle_follow, person.name)
+                )
 
         if "/msg" in model.commands:
             for person in [*people.here(), *people.elsewhere()]:
                 if not person.own:
                     words = f"Message {person.name} privately"
-                    yield _Offer(words, "person", partial(chat.converse, person.name))
+                    yield _PaletteEntry(
+                        words, "person", partial(chat.open_conversation, person.name)
+                    )
 
-    def _commands(self) -> Iterator[_Offer]:
+    def _commands(self) -> Iterator[_PaletteEntry]:
         chat = self.chat
         for command in self.app.get_system_commands(self.screen):
-            yield _Offer(command.title, command.help, command.callback)
+            yield _PaletteEntry(command.title, command.help, command.callback)
         for word in chat.session.model.commands:
             known = KNOWN_COMMANDS.get(word)
-            words, does = (word, "") if known is None else (known.form, known.does)
-            yield _Offer(words, does, partial(chat.begin_command, word))
+            words, does = (word, "") if known is None else (known.syntax, known.description)
+            yield _PaletteEntry(words, does, partial(chat.begin_command, word))
 
     async def search(self, query: str) -> Hits:
         """What matches, commands too, and the room of this name, which opens if there is none."""
         async for hit in super().search(query):
             yield hit
         matcher = self.matcher(query)
-        for offer in (*ChatCommands(self.screen).offers(), *self._commands()):
-            score = matcher.match(offer.words)
+        for offer in (*ChatCommands(self.screen).entries(), *self._commands()):
+            score = matcher.match(offer.text)
             if score > 0:
-                yield Hit(score / 2, Content(offer.words), offer.run, offer.words, offer.help)
+                yield Hit(score / 2, Content(offer.text), offer.run, offer.text, offer.help)
         room = canonical_name(query)
         if room is not None and room not in self.chat.session.model.rooms:
             run = partial(self.chat.join, room)

@@ -24,7 +24,7 @@ class PasswordFetched(Message):
     problem: str = ""
 
 
-def fetch_in_a_thread(profile: Profile, teller: MessagePump) -> int:
+def fetch_in_thread(profile: Profile, message_target: MessagePump) -> int:
     """Fetch it in a daemon thread; `teller` gets a `PasswordFetched` with the number given here."""
     number = next(_NUMBERS)
 
@@ -33,7 +33,7 @@ def fetch_in_a_thread(profile: Profile, teller: MessagePump) -> int:
             password, problem = profile.password(), ""
         except PasswordError as error:
             password, problem = None, str(error)
-        teller.post_message(PasswordFetched(number, password, problem))
+        message_target.post_message(PasswordFetched(number, password, problem))
 
     Thread(target=run, name="password", daemon=True).start()
     return number

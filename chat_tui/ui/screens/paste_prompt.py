@@ -8,9 +8,11 @@ from chat_tui.ui.screens.confirm import ConfirmScreen
 from chat_tui.ui.widgets.composer import PASTE_LIMIT, Composer
 
 
-def ask_about_paste(app: App[None], held: Composer.PasteHeld, composer: Composer) -> None:
+def ask_about_paste(
+    app: App[None], paste: Composer.PasteNeedsConfirmation, composer: Composer
+) -> None:
     """Put it into the composer once somebody says yes; refuse what is too long for any room."""
-    text = held.text
+    text = paste.text
     if text is None:
         app.notify(
             f"Not pasted: more than {PASTE_LIMIT // 1024} KB. "
@@ -21,15 +23,16 @@ def ask_about_paste(app: App[None], held: Composer.PasteHeld, composer: Composer
 
     def answered(yes: bool | None) -> None:
         if yes:
-            composer.put_in(text)
+            composer.insert_paste(text)
 
-    app.push_screen(ConfirmScreen(_question(held), "Paste", "Leave it"), answered)
+    app.push_screen(ConfirmScreen(_question(paste), "Paste", "Leave it"), answered)
 
 
-def _question(held: Composer.PasteHeld) -> str:
-    if held.lines == 1:
-        return f"Paste a line of {held.size:,} bytes? It stays in the composer until Enter."
+def _question(paste: Composer.PasteNeedsConfirmation) -> str:
+    if paste.lines == 1:
+        return f"Paste a line of {paste.size:,} bytes? It stays in the composer until Enter."
     return (
-        f"Paste {held.lines:,} lines, {held.size:,} bytes? They stay in the composer until Enter; "
+        f"Paste {paste.lines:,} lines, {paste.size:,} bytes? They stay in the composer until"
+        " Enter; "
         "each is then a message of its own."
     )

@@ -10,12 +10,12 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from chat_tui.events import KeyChanged, KeyUnknown, Trust
+from chat_tui.events import KeyChanged, KeyUnknown, TrustDecision
 from chat_tui.sanitize import safe_text
 from chat_tui.session import trust_text as trust_words
 from chat_tui.ui.screens.dialog import Dialog
 
-_WALK: list[BindingType] = [
+_FOCUS_BINDINGS: list[BindingType] = [
     Binding("left", "app.focus_previous", show=False),
     Binding("right", "app.focus_next", show=False),
     Binding("up", "scroll('up')", show=False),
@@ -29,7 +29,7 @@ _SHORT: list[tuple[int, str]] = [(0, "-short"), (20, "-tall")]
 """Columns and rows from which the stylesheet's class holds: where there is little, no margins."""
 
 
-class TrustScreen(Dialog[Trust]):
+class TrustScreen(Dialog[TrustDecision]):
     """Once, always or no. The safe answer has the focus, and Esc is that answer.
 
     No letter answers: it may come up while somebody types something else.
@@ -40,20 +40,20 @@ class TrustScreen(Dialog[Trust]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "no", "No", show=False),
-        *_WALK,
+        *_FOCUS_BINDINGS,
     ]
 
-    def __init__(self, asked: KeyUnknown) -> None:
+    def __init__(self, event: KeyUnknown) -> None:
         super().__init__()
-        self._asked = asked
+        self._event = event
 
     def compose(self) -> ComposeResult:
         """Who, why it is asked, the key, how to compare it, and the answers."""
         with Vertical(classes="dialog key-page") as page:
-            page.border_title = Content(f"Is this {safe_text(self._asked.server)}?")
+            page.border_title = Content(f"Is this {safe_text(self._event.server)}?")
             with VerticalScroll(can_focus=False):
-                yield Static(self._asked.why, markup=False)
-                yield Static(self._asked.fingerprint, markup=False, classes="fingerprint")
+                yield Static(self._event.why, markup=False)
+                yield Static(self._event.fingerprint, markup=False, classes="fingerprint")
                 words = f"{trust_words.COMPARE} Nothing of your login was sent so far."
                 yield Static(words, markup=False, classes="advice")
             with Horizontal(classes="buttons"):
@@ -63,11 +63,11 @@ class TrustScreen(Dialog[Trust]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The answer was given."""
-        self.dismiss(Trust(event.button.id))
+        self.dismiss(TrustDecision(event.button.id))
 
     def action_no(self) -> None:
         """Nothing is to be sent."""
-        self.dismiss(Trust.NO)
+        self.dismiss(TrustDecision.REJECT)
 
     def action_scroll(self, how: str) -> None:
         """Read what has no room."""
@@ -82,16 +82,16 @@ class ChangedKeyScreen(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Close", show=False),
-        *_WALK,
+        *_FOCUS_BINDINGS,
     ]
 
-    def __init__(self, told: KeyChanged) -> None:
+    def __init__(self, event: KeyChanged) -> None:
         super().__init__()
-        self._told = told
+        self._event = event
 
     def compose(self) -> ComposeResult:
         """Whose, both keys, what it may be, and the command."""
-        told = self._told
+        told = self._event
         with Vertical(classes="dialog key-page -changed") as page:
             page.border_title = Content(f"Not the key of {safe_text(told.server)}")
             with VerticalScroll(can_focus=False):
@@ -100,7 +100,7 @@ class ChangedKeyScreen(Dialog[None]):
                 yield Static("The key that it shows now:", markup=False)
                 yield Static(told.seen, markup=False, classes="fingerprint")
                 yield Static(trust_words.CHANGED, markup=False)
-                words = trust_words.cure(told)
+                words = trust_words.changed_key_hint(told)
                 yield Static(safe_text(words), markup=False, classes="advice")
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close", variant="primary", compact=True)
@@ -114,5 +114,5 @@ class ChangedKeyScreen(Dialog[None]):
         _scroll(self, how)
 
 
-def _scroll(screen: Dialog[Trust] | Dialog[None], how: str) -> None:
+def _scroll(screen: Dialog[TrustDecision] | Dialog[None], how: str) -> None:
     getattr(screen.query_one(VerticalScroll), f"scroll_{how}")(animate=False)

@@ -16,7 +16,7 @@ from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.terminal.clipboard import CopyRequested
 from chat_tui.ui.widgets.wire_lines import WireLines
 
-_LOOKS: Final = 0.25
+_POLL_SECONDS: Final = 0.25
 """Seconds between two looks at what has come."""
 
 _NOTHING_DONE: Final = (
@@ -25,7 +25,7 @@ _NOTHING_DONE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class NetcatTarget:
     """Whom netcat has to talk to, and as whom."""
 
     host: str
@@ -43,10 +43,10 @@ class WireScreen(Dialog[None]):
         Binding("c,ctrl+c", "copy_netcat", "Copy as netcat", id="wire.copy"),
     ]
 
-    def __init__(self, model: ChatModel, server: Server) -> None:
+    def __init__(self, model: ChatModel, target: NetcatTarget) -> None:
         super().__init__()
         self._model = model
-        self._server = server
+        self._target = target
         self._drawn: LastAction | None = None
 
     def compose(self) -> ComposeResult:
@@ -60,8 +60,8 @@ class WireScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         """Look now, and again and again."""
-        self._look()
-        self.set_interval(_LOOKS, self._look)
+        self._poll()
+        self.set_interval(_POLL_SECONDS, self._poll)
 
     def action_copy_netcat(self) -> None:
         """Put the last action into the clipboard, as a shell line."""
@@ -71,12 +71,12 @@ class WireScreen(Dialog[None]):
             return
         note = (
             f"The shell needs the password in {PASSWORD_VARIABLE}; it signs in as "
-            f"{self._server.user}, which ends your session here."
+            f"{self._target.user}, which ends your session here."
         )
         self.app.post_message(CopyRequested(line, note))
 
-    def _look(self) -> None:
-        self.query_one(WireLines).take_in()
+    def _poll(self) -> None:
+        self.query_one(WireLines).update()
         if self._model.wire.last_action != self._drawn:
             self._drawn = self._model.wire.last_action
             self.query_one("#wire-netcat", Static).update(self._netcat() or _NOTHING_DONE)
@@ -85,7 +85,7 @@ class WireScreen(Dialog[None]):
         action = self._model.wire.last_action
         if action is None:
             return None
-        server, of_old = self._server, "/help" not in self._model.commands
+        server, of_old = self._target, "/help" not in self._model.commands
         return netcat_line(
             server.host,
             server.port,

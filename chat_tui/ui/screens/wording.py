@@ -13,7 +13,7 @@ from chat_tui.session import trust_text as trust_words
 SIGNED_OUT: Final = "You signed out. To come back, type the password and press Enter."
 """What stands in the form of somebody who left the server and not the client."""
 
-_REFUSALS: Final = {
+_SIGN_IN_FAILURES: Final = {
     replies.AUTHENTICATION_FAILED: (
         "Wrong user or password. Nothing was lost: correct it and press Enter."
     ),
@@ -34,7 +34,7 @@ _BANS: Final = {
     replies.BANNED_ADDRESS: "Your address is banned from the server.",
 }
 
-_ENDINGS: Final = {
+_SIGN_OUT_REASONS: Final = {
     replies.LOGGED_OUT_BY_NEW_LOGIN: (
         "Somebody signed in as {user} somewhere else, so you were signed out here. "
         "To come back, type the password and press Enter: that signs out the other."
@@ -50,20 +50,23 @@ _ENDINGS: Final = {
 }
 
 
-def refusal(reason: str) -> str:
+def sign_in_failure(reason: str) -> str:
     """Why a sign-in came to nothing, and what to do about it."""
     seconds = replies.parse_retry_after(reason)
     if (banned := replies.parse_banned(reason)) is not None:
         if seconds is None:
             return f"{_BANS[banned]} Ask whoever runs it; nothing here was lost."
-        return f"{_BANS[banned]} You can try again in {duration(seconds)}; nothing here was lost."
+        return (
+            f"{_BANS[banned]} You can try again in {format_duration(seconds)};"
+            " nothing here was lost."
+        )
     if seconds is not None:
         return (
             "Too many wrong passwords came from your address. "
-            f"The server lets you try again in {duration(seconds)}; nothing here was lost."
+            f"The server lets you try again in {format_duration(seconds)}; nothing here was lost."
         )
-    if reason in _REFUSALS:
-        return _REFUSALS[reason]
+    if reason in _SIGN_IN_FAILURES:
+        return _SIGN_IN_FAILURES[reason]
     return f"{safe_text(reason).rstrip('.')}. Correct the form, or press Enter to try again."
 
 
@@ -72,19 +75,19 @@ def untrusted(reason: str) -> str:
     return f"{safe_text(reason).rstrip('.')}. Press Enter to try again."
 
 
-def key_changed(told: KeyChanged) -> str:
+def key_changed(event: KeyChanged) -> str:
     """A server showed another key than the one that was trusted."""
     return (
-        f"Nothing was sent: {safe_text(told.server)} does not have the key that you trusted. "
-        f"{safe_text(trust_words.cure(told))}"
+        f"Nothing was sent: {safe_text(event.server)} does not have the key that you trusted. "
+        f"{safe_text(trust_words.changed_key_hint(event))}"
     )
 
 
-def ending(reason: str, user: str, *, asked: bool) -> str:
+def sign_out_message(reason: str, user: str, *, requested: bool) -> str:
     """Why a session is over and will not come back by itself, and what to do about it."""
-    if reason in _ENDINGS:
-        return _ENDINGS[reason].format(user=user)
-    if asked:
+    if reason in _SIGN_OUT_REASONS:
+        return _SIGN_OUT_REASONS[reason].format(user=user)
+    if requested:
         return SIGNED_OUT
     kicked = replies.parse_kicked(reason)
     if kicked is not None:
@@ -96,14 +99,14 @@ def ending(reason: str, user: str, *, asked: bool) -> str:
     return f"You were signed out: {safe_text(reason)}"
 
 
-def password_changed(source: str) -> str:
+def password_changed_message(source: str) -> str:
     """It is done. `source`: from where the profile takes the password; empty: somebody types it."""
     if not source:
         return "Your password is changed."
     return f"Your password is changed. Your profile takes it from {source}: change it there, too."
 
 
-def duration(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """A time to wait, as a person says it: never less than it is."""
     if seconds < 90:
         return f"{seconds} s"
@@ -113,7 +116,9 @@ def duration(seconds: int) -> str:
     return f"{-(-seconds // 86400)} days"
 
 
-def about_local(port: int, accounts: Sequence[str], password: str, log: str, *, ours: bool) -> str:
+def local_server_info(
+    port: int, accounts: Sequence[str], password: str, log: str, *, started_here: bool
+) -> str:
     """What one has to know to sign in to the server of `--local`.
 
     `accounts` have the demo `password`; `log` is the path of the server's log, empty where there is
@@ -127,6 +132,6 @@ def about_local(port: int, accounts: Sequence[str], password: str, log: str, *, 
         lines.append(f"By hand it works, too:  nc 127.0.0.1 {port}")
     if log:
         lines.append(f"The server's log: {log}")
-    if not ours:
+    if not started_here:
         lines.append(f"A chat server was running on port {port}: this is it.")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "copied.txt"
 
-TAKEN_AT_MOST: Final = 50_000
+MAX_OSC_52_BYTES: Final = 50_000
 """Bytes that terminals which know OSC 52 take at once: some stop at 74,994, encoded in base64."""
 
 # What terminals that take OSC 52 without being asked to say of themselves.
@@ -48,7 +48,7 @@ class ClipboardApp(Protocol):
         """Show a notice."""
 
 
-def takes_osc_52(environment: Mapping[str, str]) -> bool:
+def supports_osc_52(environment: Mapping[str, str]) -> bool:
     """Whether the terminal is one of those that take a clipboard text, as far as it tells.
 
     tmux and screen stand between, and pass nothing on unless they are told to.
@@ -60,12 +60,12 @@ def takes_osc_52(environment: Mapping[str, str]) -> bool:
     return named or any(name in environment for name in _VARIABLES)
 
 
-def copy_out(
+def copy_to_clipboard(
     app: ClipboardApp, request: CopyRequested, folder: Path, environment: Mapping[str, str]
 ) -> None:
     """Send the text to the terminal, keep it in `folder` where that may fail, and say which."""
     app.copy_to_clipboard(request.text)
-    sure = takes_osc_52(environment) and len(request.text.encode()) <= TAKEN_AT_MOST
+    sure = supports_osc_52(environment) and len(request.text.encode()) <= MAX_OSC_52_BYTES
     words = "Sent to the terminal's clipboard."
     if not sure:
         path = folder / _FILE
@@ -75,11 +75,11 @@ def copy_out(
             key = app.key_of("mouse", "F7")
             words += f" If it is not there, press {key} and select with the terminal's own mouse."
         else:
-            words += f" Yours may not take it: it is in {_shown(path)}, too."
+            words += f" Yours may not take it: it is in {_format_path(path)}, too."
     app.notify(f"{words} {request.note}".strip())
 
 
-def _shown(path: Path) -> str:
+def _format_path(path: Path) -> str:
     """A path as one types it into a shell."""
     home = os.path.expanduser("~")
     return str(path).replace(home, "~", 1) if path.is_relative_to(home) else str(path)

@@ -14,34 +14,34 @@ from threading import Thread
 from types import FrameType
 from typing import Final
 
-_GRACE: Final = 3
+_EXIT_TIMEOUT: Final = 3
 """Seconds in which the event loop has to bring the end about; then the kernel does."""
 
 
-def end_with_the_terminal(terminal: int, leave: Callable[[], None]) -> None:
+def exit_on_hangup(terminal: int, leave: Callable[[], None]) -> None:
     """Call `leave` in the event loop at SIGTERM and SIGHUP, and when the terminal hangs up.
 
     Main thread, within the running loop. `terminal`: the file number of the keyboard. Whoever
-    waited for the end calls `no_longer` then.
+    waited for the end calls `cancel_exit_alarm` then.
     """
     loop = asyncio.get_running_loop()
 
     def end(number: int = 0, frame: FrameType | None = None) -> None:
         # The default action of SIGALRM needs no Python: it works also while the loop is blocked.
-        signal.alarm(_GRACE)
+        signal.alarm(_EXIT_TIMEOUT)
         loop.call_soon_threadsafe(leave)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    Thread(target=_wait_for_hang_up, args=(terminal, end), name="terminal", daemon=True).start()
+    Thread(target=_wait_for_hangup, args=(terminal, end), name="terminal", daemon=True).start()
 
 
-def no_longer() -> None:
+def cancel_exit_alarm() -> None:
     """The end has come in time."""
     signal.alarm(0)
 
 
-def _wait_for_hang_up(terminal: int, end: Callable[[], None]) -> None:
+def _wait_for_hangup(terminal: int, end: Callable[[], None]) -> None:
     """In a thread of its own; without asking for input, `poll` tells of nothing but the end."""
     poller = select.poll()
     poller.register(terminal, 0)

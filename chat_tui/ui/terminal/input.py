@@ -22,16 +22,16 @@ from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-PASTE_KEPT: Final = 1024 * 1024
+MAX_PASTE: Final = 1024 * 1024
 """Most characters that are kept of a paste; more than anybody takes."""
 
-PASTE_ENDS: Final = 2.0
+PASTE_TIMEOUT: Final = 2.0
 """Seconds without more of a paste after which it is taken for ended, though its end never came."""
 
-_BY_HAND: Final = 8
+_MAX_TYPED: Final = 8
 """Most characters that a keyboard sends at once; more of them belong to the paste."""
 
-_LOOK: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 """Seconds between two looks at the clock."""
 
 _READ: Final = 65536
@@ -58,27 +58,27 @@ class PasteReader(XTermParser):
             return
         if self._given_up:
             self._given_up = False
-            if len(data) > _BY_HAND and not data.startswith("\x1b"):
+            if len(data) > _MAX_TYPED and not data.startswith("\x1b"):
                 self._begin_paste()
         while data:
             if self._pasted is None:
-                before, data = self._up_to_paste(data)
+                before, data = self._split_at_paste(data)
                 if before:
                     self._passed = (self._passed + before)[-len(START) :]
-                    yield from filter(_is_no_empty_paste, super().feed(before))
+                    yield from filter(_is_not_empty_paste, super().feed(before))
             else:
-                data = yield from self._more_of_paste(data)
+                data = yield from self._continue_paste(data)
 
     def tick(self) -> Iterable[Message]:
         """Time has passed: a lone ESC is a key then, and a paste without an end is over."""
-        if self._pasted is not None and self._clock() - self._newest >= PASTE_ENDS:
+        if self._pasted is not None and self._clock() - self._newest >= PASTE_TIMEOUT:
             yield from self._end_paste()
             self._given_up = True
         for message in super().tick():
             self._passed = ""
             yield message
 
-    def _up_to_paste(self, data: str) -> tuple[str, str]:
+    def _split_at_paste(self, data: str) -> tuple[str, str]:
         """What comes before a paste, and what is in it and behind it; the paste is begun."""
         for cut in range(1, len(START)):
             if self._passed.endswith(START[:cut]) and data.startswith(START[cut:]):
@@ -94,16 +94,16 @@ class PasteReader(XTermParser):
         self._pasted, self._size, self._tail, self._passed = [], 0, "", ""
         self._newest = self._clock()
 
-    def _more_of_paste(self, data: str) -> Generator[Message, None, str]:
+    def _continue_paste(self, data: str) -> Generator[Message, None, str]:
         """Take more of the paste; returns what is behind it."""
         assert self._pasted is not None
-        if len(data) > _BY_HAND:  # else it may be somebody who wonders why no key does anything
+        if len(data) > _MAX_TYPED:  # else it may be somebody who wonders why no key does anything
             self._newest = self._clock()
         seen = self._tail + data
         inside, end, rest = seen.partition(END)
         kept = inside if end else seen[: -len(END)]
         self._tail = "" if end else seen[-len(END) :]
-        self._pasted.append(kept[: max(0, PASTE_KEPT - self._size)])
+        self._pasted.append(kept[: max(0, MAX_PASTE - self._size)])
         self._size += len(self._pasted[-1])
         if end:
             yield from self._end_paste()
@@ -126,11 +126,11 @@ class TerminalDriver(LinuxDriver):
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
 
-            def look() -> None:
-                if selector.select(_LOOK):
+            def read_ready() -> None:
+                if selector.select(_POLL_SECONDS):
                     data = os.read(self.fileno, _READ)
                     if not data:
-                        self.exit_event.wait(_LOOK)  # the file has ended: no more will come
+                        self.exit_event.wait(_POLL_SECONDS)  # the file has ended: no more will come
                     for message in reader.feed(decode(data)) if data else ():
                         self.process_message(message)
                 for message in reader.tick():
@@ -138,9 +138,9 @@ class TerminalDriver(LinuxDriver):
 
             with suppress(OSError):  # the terminal is gone: whoever waits for that ends the client
                 while not self.exit_event.is_set():
-                    look()
-                look()  # what the terminal still answers is not for the shell
+                    read_ready()
+                read_ready()  # what the terminal still answers is not for the shell
 
 
-def _is_no_empty_paste(message: Message) -> bool:
+def _is_not_empty_paste(message: Message) -> bool:
     return not (isinstance(message, events.Paste) and not message.text)

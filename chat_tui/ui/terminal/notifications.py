@@ -12,10 +12,10 @@ _TITLE_CELLS: Final = 80
 _NOTE_CELLS: Final = 160
 
 _SAVE: Final = "\x1b[22;2t"
-_BRING_BACK: Final = "\x1b[23;2t"
+_RESTORE: Final = "\x1b[23;2t"
 
 
-class TerminalCalls:
+class TerminalNotifier:
     """Sequences that are no part of the picture. All texts given to it are safe for a terminal."""
 
     def __init__(
@@ -28,35 +28,35 @@ class TerminalCalls:
         self._in_tmux = "TMUX" in environment
         self._title = ""
 
-    def title(self, words: str) -> None:
-        """Let the window be called so, until `bring_back`."""
-        words = cut(words, _TITLE_CELLS)
-        if words == self._title or not self._has_title:
+    def set_title(self, text: str) -> None:
+        """Let the window be called so, until `restore_title`."""
+        text = cut(text, _TITLE_CELLS)
+        if text == self._title or not self._has_title:
             return
         if not self._title:
             self._write(_SAVE)
-        self._title = words
-        self._write(f"\x1b]2;{words}\x07")
+        self._title = text
+        self._write(f"\x1b]2;{text}\x07")
 
-    def bring_back(self) -> None:
+    def restore_title(self) -> None:
         """The title is again what it was. May be called twice.
 
         Where a terminal keeps no titles, an empty one lets it choose its own.
         """
         if self._title:
             self._title = ""
-            self._write(f"\x1b]2;\x07{_BRING_BACK}")
+            self._write(f"\x1b]2;\x07{_RESTORE}")
 
     def ring(self) -> None:
         """The bell."""
         self._write("\x07")
 
-    def notify(self, words: str) -> None:
+    def notify(self, text: str) -> None:
         """A notification of the desktop, by OSC 9; tmux passes it on where it is allowed to.
 
         It begins with a word of ours: some terminals take "4;…" for a command.
         """
-        asked = f"\x1b]9;Lobby: {cut(words, _NOTE_CELLS)}\x07"
+        sequence = f"\x1b]9;Lobby: {cut(text, _NOTE_CELLS)}\x07"
         if self._in_tmux:
-            asked = f"\x1bPtmux;{asked.replace(chr(27), chr(27) * 2)}\x1b\\"
-        self._write(asked)
+            sequence = f"\x1bPtmux;{sequence.replace(chr(27), chr(27) * 2)}\x1b\\"
+        self._write(sequence)

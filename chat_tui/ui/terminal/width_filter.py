@@ -19,15 +19,15 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-NOT_SHOWN: Final = "\N{WHITE VERTICAL RECTANGLE}"
+PLACEHOLDER: Final = "\N{WHITE VERTICAL RECTANGLE}"
 """One cell of what has no stand-in that looks like it."""
 
-MARKS_SHOWN: Final = 3
+MAX_COMBINING_MARKS: Final = 3
 """Marks on one letter that are drawn: the most that a living script needs, once composed."""
 
 # Latin, Greek, Cyrillic, punctuation, arrows, boxes, kana, ideographs, Hangul: one code point each,
 # as wide everywhere. Whatever joins or marks a neighbour is not among them.
-_SURE: Final = re.compile(
+_SAFE: Final = re.compile(
     "[\x20-\x7e\xa0-\xac\xae-\u02ff\u0391-\u03a1\u03a3-\u0482\u2010-\u2027\u2030-\u205e\u2190-\u21ff"
     "\u2500-\u25fc\u3041-\u3096\u30a0-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*"
 ).fullmatch
@@ -47,7 +47,7 @@ _FLAG_LETTERS: Final = range(0x1F1E6, 0x1F200)
 _UNDERLINED: Final = Style(underline=True)
 
 
-class AgreedWidths(LineFilter):
+class WidthFilter(LineFilter):
     """The last step before the terminal: nothing is drawn about whose width terminals disagree.
 
     Nor does any control character pass: what draws is ours, what is drawn may come from anybody.
@@ -55,21 +55,21 @@ class AgreedWidths(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The same segments, each as wide as it was. Called by Textual for every line."""
-        if all(_SURE(segment.text) for segment in segments):
+        if all(_SAFE(segment.text) for segment in segments):
             return segments
         drawn: list[Segment] = []
         for segment in segments:
-            if segment.control or _SURE(segment.text):
+            if segment.control or _SAFE(segment.text):
                 drawn.append(segment)
                 continue
             style = segment.style or Style.null()
-            for text, is_itself in agreed(segment.text):
+            for text, is_itself in substitute(segment.text):
                 drawn.append(Segment(text, style if is_itself else style + _UNDERLINED))
         return drawn
 
 
 @lru_cache(4096)
-def agreed(text: str) -> tuple[tuple[str, bool], ...]:
+def substitute(text: str) -> tuple[tuple[str, bool], ...]:
     """What is drawn for `text`, in pieces: and of each whether it is what stands there.
 
     As many cells as Textual measured, in every terminal. What has no width is left out.
@@ -79,7 +79,7 @@ def agreed(text: str) -> tuple[tuple[str, bool], ...]:
         if not cells:
             continue
         cluster = text[start:end]
-        drawn = _drawn(cluster, cells)
+        drawn = _draw_cluster(cluster, cells)
         is_itself = unicodedata.normalize("NFC", cluster) == drawn
         if pieces and pieces[-1][1] is is_itself:
             drawn = pieces.pop()[0] + drawn
@@ -87,7 +87,7 @@ def agreed(text: str) -> tuple[tuple[str, bool], ...]:
     return tuple(pieces)
 
 
-def _drawn(cluster: str, cells: int) -> str:
+def _draw_cluster(cluster: str, cells: int) -> str:
     """What is drawn, in so many cells, for what a person takes for one character."""
     composed = unicodedata.normalize("NFC", cluster)
     first, others = composed[0], composed[1:]
@@ -100,9 +100,9 @@ def _drawn(cluster: str, cells: int) -> str:
     # Joined to it may be pictures, which it stands for: a letter would be hidden.
     hides = any(unicodedata.category(other) != "So" for other in visible)
     if not 0 < width <= cells or hides or (visible and _JOINER not in others):
-        return NOT_SHOWN * cells
+        return PLACEHOLDER * cells
     marks = [other for other in others if _is_mark(other)]
-    return first + "".join(marks[:MARKS_SHOWN]) + " " * (cells - width)
+    return first + "".join(marks[:MAX_COMBINING_MARKS]) + " " * (cells - width)
 
 
 def _width(character: str) -> int:

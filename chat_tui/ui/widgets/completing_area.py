@@ -12,19 +12,19 @@ from textual.reactive import reactive
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
-from chat_tui.model.completion import Choice, Offer
-from chat_tui.ui.widgets.editing_keys import act_at_once
+from chat_tui.model.completion import Completion, CompletionList
+from chat_tui.ui.widgets.editing_keys import run_binding_now
 
-_CHOOSES: Final = {"tab": 1, "shift+tab": -1, "down": 1, "up": -1}
+_CHOICE_KEYS: Final = {"tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 """Keys that go through the choices, and which way."""
 
 
-Offers = Callable[[str, bool, bool], Offer | None]
+Completer = Callable[[str, bool, bool], CompletionList | None]
 """What to offer for the part of a line before the cursor, whether that is the only line, whether
 somebody asked: see `model.completion.offer`."""
 
 
-class CompletingArea(TextArea):
+class CompletionTextArea(TextArea):
     """Tab puts in what fits, and goes through all that fits; so do the arrows from then on.
 
     Enter keeps it, and so does whatever else is typed; Esc puts back what was there. For commands
@@ -32,25 +32,25 @@ class CompletingArea(TextArea):
     """
 
     @dataclass
-    class Offered(Message):
+    class CompletionsChanged(Message):
         """What fits has changed; nothing fits where there are no choices."""
 
-        choices: tuple[Choice, ...]
+        completions: tuple[Completion, ...]
         chosen: int | None
         """The choice that stands in the text now; None: what was typed stands there."""
 
     cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
 
-    def __init__(self, offers: Offers, *, id: str | None = None) -> None:
+    def __init__(self, complete: Completer, *, id: str | None = None) -> None:
         super().__init__(
             id=id, soft_wrap=True, tab_behavior="focus", compact=True, highlight_cursor_line=False
         )
-        self._offers = offers
-        self._offer: Offer | None = None
+        self._complete = complete
+        self._completion_list: CompletionList | None = None
         self._chosen: int | None = None
-        self._put = Selection()  # where the choice stands, or what was typed that it replaces
-        self._began = ""  # what stood there before
-        self._by_hand = False  # whether the newest change was typed: nothing else makes an offer
+        self._inserted = Selection()  # where the choice stands, or what was typed that it replaces
+        self._prefix = ""  # what stood there before
+        self._explicit = False  # whether the newest change was typed: nothing else makes an offer
         self._dismissed = False  # Esc said that no offer is wanted for this
 
     @property
@@ -59,104 +59,104 @@ class CompletingArea(TextArea):
         return self._chosen is not None
 
     @property
-    def down_chooses(self) -> bool:
+    def down_selects(self) -> bool:
         """Whether Down goes into what is only offered so far, and has no other meaning here."""
         return True
 
     def take(self, index: int) -> None:
         """A choice was clicked on."""
-        if self._offer is not None and index < len(self._offer.choices):
+        if self._completion_list is not None and index < len(self._completion_list.completions):
             self._choose(index)
-            self.settle()
+            self.accept()
 
-    def settle(self) -> None:
+    def accept(self) -> None:
         """The text stays as it is now; nothing more is offered for it."""
-        self._by_hand = False
+        self._explicit = False
         self._show(None)
 
     async def on_key(self, event: events.Key) -> None:
         """Keys that mean the choices; the others are for the text."""
-        if self._means_choices(event.key):
+        if self._is_choice_key(event.key):
             event.stop()
             event.prevent_default()
             return
         if self.is_choosing:
             self._show(None)
-        self._by_hand = True
-        await act_at_once(self, event)
+        self._explicit = True
+        await run_binding_now(self, event)
 
     def on_text_area_changed(self) -> None:
         """Offer what fits now."""
-        self._look()
+        self._update()
 
     def on_text_area_selection_changed(self) -> None:
         """The cursor moved: something else stands before it."""
-        self._look()
+        self._update()
 
     def on_blur(self) -> None:
         """Somebody went elsewhere."""
-        self.settle()
+        self.accept()
 
-    def _means_choices(self, key: str) -> bool:
+    def _is_choice_key(self, key: str) -> bool:
         if key in ("tab", "shift+tab") or (key in ("down", "up") and self.is_choosing):
-            return self._step(_CHOOSES[key])
-        if key == "down" and self._offer is not None and self.down_chooses:
+            return self._step(_CHOICE_KEYS[key])
+        if key == "down" and self._completion_list is not None and self.down_selects:
             return self._step(1)
         if key == "enter" and self.is_choosing:
-            self.settle()
+            self.accept()
             return True
-        if key == "escape" and self._offer is not None:
+        if key == "escape" and self._completion_list is not None:
             self._dismiss()
             return True
         return False
 
-    def _step(self, way: int) -> bool:
+    def _step(self, direction: int) -> bool:
         """Go to the next choice; False where there is none."""
-        if self._chosen is not None and self._offer is not None:
-            self._choose((self._chosen + way) % len(self._offer.choices))
+        if self._chosen is not None and self._completion_list is not None:
+            self._choose((self._chosen + direction) % len(self._completion_list.completions))
             return True
-        if way < 0 or not self.selection.is_empty:
+        if direction < 0 or not self.selection.is_empty:
             return False
-        found = self._offers(*self._before(), True)
+        found = self._complete(*self._text_before_cursor(), True)
         if found is None:
             return False
         self._begin(found)
         self._choose(0)
-        if len(found.choices) == 1:
-            self.settle()
+        if len(found.completions) == 1:
+            self.accept()
         return True
 
-    def _begin(self, found: Offer) -> None:
+    def _begin(self, found: CompletionList) -> None:
         row, column = self.cursor_location
-        self._offer = found
-        self._put = Selection((row, column - found.length), (row, column))
-        self._began = self.get_text_range(*self._put)
+        self._completion_list = found
+        self._inserted = Selection((row, column - found.length), (row, column))
+        self._prefix = self.get_text_range(*self._inserted)
 
     def _choose(self, index: int) -> None:
-        assert self._offer is not None
-        self._put_in(self._offer.choices[index].text)
+        assert self._completion_list is not None
+        self._put_in(self._completion_list.completions[index].text)
         self._chosen = index
-        self.post_message(self.Offered(self._offer.choices, index))
+        self.post_message(self.CompletionsChanged(self._completion_list.completions, index))
 
     def _put_in(self, text: str) -> None:
-        self._by_hand = False
-        done = self.replace(text, *self._put, maintain_selection_offset=False)
-        self._put = Selection(self._put.start, done.end_location)
+        self._explicit = False
+        done = self.replace(text, *self._inserted, maintain_selection_offset=False)
+        self._inserted = Selection(self._inserted.start, done.end_location)
         self.move_cursor(done.end_location)
 
     def _dismiss(self) -> None:
         if self.is_choosing:
-            self._put_in(self._began)
+            self._put_in(self._prefix)
         self._dismissed = True
         self._show(None)
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         if self.is_choosing:
             return
-        if not self._by_hand or not self.selection.is_empty:
+        if not self._explicit or not self.selection.is_empty:
             self._show(None)
             return
-        found = self._offers(*self._before(), False)
+        found = self._complete(*self._text_before_cursor(), False)
         if found is None:
             self._dismissed = False
         if found is not None and not self._dismissed:
@@ -165,13 +165,13 @@ class CompletingArea(TextArea):
         else:
             self._show(None)
 
-    def _show(self, found: Offer | None) -> None:
-        if found is None and self._offer is None:
+    def _show(self, found: CompletionList | None) -> None:
+        if found is None and self._completion_list is None:
             return
-        self._offer, self._chosen = found, None
-        self.post_message(self.Offered(found.choices if found else (), None))
+        self._completion_list, self._chosen = found, None
+        self.post_message(self.CompletionsChanged(found.completions if found else (), None))
 
-    def _before(self) -> tuple[str, bool]:
+    def _text_before_cursor(self) -> tuple[str, bool]:
         """The line before the cursor, and whether it is the only one."""
         row, column = self.cursor_location
         return self.document.get_line(row)[:column], self.document.line_count == 1

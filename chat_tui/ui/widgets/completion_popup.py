@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from chat_tui.model.completion import Choice
+from chat_tui.model.completion import Completion
 from chat_tui.ui.terminal.cells import cut, padded
 
-_MOST_ROWS: Final = 8
+_MAX_ROWS: Final = 8
 
 _CHOSEN: Final = "▸ "
 
@@ -36,18 +36,18 @@ class CompletionPopup(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.display = False
-        self._choices: tuple[Choice, ...] = ()
+        self._completions: tuple[Completion, ...] = ()
         self._chosen: int | None = None
         self._first = 0  # the choice in the first row
 
-    def show(self, choices: tuple[Choice, ...], chosen: int | None, room: int) -> None:
+    def show(self, completions: tuple[Completion, ...], chosen: int | None, max_rows: int) -> None:
         """List these, at most `room` rows of them; without any: away with it."""
-        rows = min(len(choices), _MOST_ROWS, room)
+        rows = min(len(completions), _MAX_ROWS, max_rows)
         self.display = rows > 0
         if rows <= 0:
             return
-        self._choices, self._chosen = choices, chosen
-        last = len(choices) - rows
+        self._completions, self._chosen = completions, chosen
+        last = len(completions) - rows
         if chosen is None:
             self._first = 0
         else:
@@ -61,7 +61,7 @@ class CompletionPopup(Widget):
         chosen = self.get_visual_style("completion-popup--chosen")
         hint = self.get_visual_style("completion-popup--hint")
         wide = self.content_size.width
-        shown = self._choices[self._first : self._first + self.content_size.height]
+        shown = self._completions[self._first : self._first + self.content_size.height]
         column = min(max((cell_len(choice.shown) for choice in shown), default=0) + 2, wide // 2)
         last = self._first + len(shown) - 1
         rows = []
@@ -80,11 +80,11 @@ class CompletionPopup(Widget):
     def on_click(self, event: events.Click) -> None:
         """The row is the choice."""
         index = self._first + event.y
-        if index < len(self._choices):
+        if index < len(self._completions):
             self.post_message(self.Clicked(index))
 
     def _hint(self, index: int, is_last: bool, cells: int) -> str:
         """What a choice is; in the last row also how many there are, where not all are listed."""
-        number = len(self._choices)
+        number = len(self._completions)
         rest = f" {index + 1} of {number}" if is_last and number > self.content_size.height else ""
-        return padded(self._choices[index].hint, cells - len(rest)) + rest
+        return padded(self._completions[index].hint, cells - len(rest)) + rest

@@ -13,17 +13,17 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from chat_server.wire.protocol import clean
-from chat_tui.input.command_guard import HeldBack
-from chat_tui.input.parser import put_back
-from chat_tui.model.conversations import person_of
-from chat_tui.model.history import History
-from chat_tui.ui.widgets.completing_area import CompletingArea, Offers
+from chat_tui.input.command_guard import BlockedInput
+from chat_tui.input.parser import merge_into_draft
+from chat_tui.model.conversations import conversation_partner
+from chat_tui.model.history import InputHistory
+from chat_tui.ui.widgets.completing_area import Completer, CompletionTextArea
 
-_NOT_OF_A_TEXT_AREA: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
+_PASSED_THROUGH_KEYS: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
 """Keys that a text area would take, and that mean more to the screen or to the log."""
 
-LINES_UNASKED: Final = 5
-BYTES_UNASKED: Final = 2000
+MAX_LINES_UNCONFIRMED: Final = 5
+MAX_BYTES_UNCONFIRMED: Final = 2000
 """What may be pasted without a question: more is as often a slip as it is meant."""
 
 PASTE_LIMIT: Final = 64 * 1024
@@ -35,10 +35,10 @@ def _size(text: str) -> int:
 
 
 def _is_ours(binding: BindingType) -> bool:
-    return isinstance(binding, Binding) and binding.key not in _NOT_OF_A_TEXT_AREA
+    return isinstance(binding, Binding) and binding.key not in _PASSED_THROUGH_KEYS
 
 
-class Composer(CompletingArea, inherit_bindings=False):
+class Composer(CompletionTextArea, inherit_bindings=False):
     """A few lines of text; Enter sends them, Up and Down walk through what was sent before.
 
     A line that was typed narrows the walk to what begins with it; Down always comes back to it.
@@ -72,12 +72,12 @@ class Composer(CompletingArea, inherit_bindings=False):
         """What was written to then."""
 
     @dataclass
-    class NotAccepted(Message):
+    class SubmitBlocked(Message):
         """Enter was pressed while nothing can be sent; the text is still here."""
 
     @dataclass
-    class PasteHeld(Message):
-        """Something long was pasted; it comes here by `put_in` once somebody says yes."""
+    class PasteNeedsConfirmation(Message):
+        """Something long was pasted; it comes here by `insert_paste` once somebody says yes."""
 
         text: str | None
         """None: it is more than can stand here."""
@@ -93,40 +93,42 @@ class Composer(CompletingArea, inherit_bindings=False):
 
     def __init__(
         self,
-        history: History,
-        offers: Offers,
-        held_back: Callable[[str], HeldBack | None],
+        history: InputHistory,
+        complete: Completer,
+        check_input: Callable[[str], BlockedInput | None],
         *,
         id: str | None = None,
     ) -> None:
-        """`history`: what was sent; only read here. `held_back`: why a text must not be sent."""
-        super().__init__(offers, id=id)
+        """`history`: what was sent; only read here. `check_input`: why a text must not be sent."""
+        super().__init__(complete, id=id)
         self.accepting = True
         """Whether Enter sends now."""
-        self._speaks_to = ""
+        self._target = ""
         self._history = history
         # Where one is in the history (its length: at the draft), and what was typed at each place
         # but not sent, the draft among it.
         self._place: int | None = None
         self._typed: dict[int, str] = {}
-        self._begun = ""  # what the draft was when the walk began: what is found begins with it
+        self._saved_draft = (
+            ""  # what the draft was when the walk began: what is found begins with it
+        )
         self._returned = ""  # what came back and is only in the history: Up finds it in any case
-        self._line_about_connection: Content | None = None
-        self._held_back = held_back
-        self._held: HeldBack | None = None  # why this text was not sent
-        self._held_text = ""
+        self._connection_line: Content | None = None
+        self._check_input = check_input
+        self._blocked: BlockedInput | None = None  # why this text was not sent
+        self._blocked_text = ""
 
     # What the screen tells
 
-    def speak_to(self, place: str) -> None:
+    def set_target(self, place: str) -> None:
         """Name the room, or the one person (`@bob`), that will hear it."""
-        self._speaks_to = place
-        person = person_of(place)
+        self._target = place
+        person = conversation_partner(place)
         whom = f"{person} privately" if person else place
         self.placeholder = Content(f"Message {whom}…")
 
     @property
-    def down_chooses(self) -> bool:
+    def down_selects(self) -> bool:
         """Not within the history: there, Down leads back to the draft."""
         return self._place is None
 
@@ -138,30 +140,30 @@ class Composer(CompletingArea, inherit_bindings=False):
             return self.text
         return self._typed.get(end, "")
 
-    def take_up(self, draft: str) -> None:
+    def set_draft(self, draft: str) -> None:
         """Go on with another draft; `draft`, from before, is put away already."""
         self._place = None
         self._typed.clear()
         self._replace(draft)
 
-    def say(self, line: Content | None) -> None:
+    def show_connection_line(self, line: Content | None) -> None:
         """Put a line about the connection above the text; None: nothing to say."""
-        self._line_about_connection = line
-        self._title()
+        self._connection_line = line
+        self._update_title()
 
-    def put_in(self, text: str) -> None:
+    def insert_paste(self, text: str) -> None:
         """Put a paste where the cursor is, or in place of what is selected."""
-        self.settle()
+        self.accept()
         pasted = self.replace(text, *self.selection, maintain_selection_offset=False)
         self.move_cursor(pasted.end_location)
 
-    def give_back(self, text: str) -> bool:
+    def return_text(self, text: str) -> bool:
         """Something could not be sent: put it before what is typed here.
 
         False where that would change its meaning, because one of both is a command: then what is
         typed stays, and Up finds the other.
         """
-        together = put_back(text, self.text)
+        together = merge_into_draft(text, self.text)
         if together == self.text:
             self._returned = text
             return False
@@ -176,7 +178,7 @@ class Composer(CompletingArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             self._submit()
-        elif event.key == "tab" and (instead := self._instead()):
+        elif event.key == "tab" and (instead := self._suggestion()):
             event.stop()
             event.prevent_default()
             self._replace(instead)
@@ -222,35 +224,35 @@ class Composer(CompletingArea, inherit_bindings=False):
 
     def on_text_area_changed(self) -> None:
         """Say how many lines Enter would send; what was said about the former text is over."""
-        if self.text != self._held_text:
-            self._held = None
-        self._title()
+        if self.text != self._blocked_text:
+            self._blocked = None
+        self._update_title()
 
     # How it is done
 
     def _pasted(self, pasted: str) -> None:
         # The first look is for what is so long that already measuring it would take its time.
         if len(pasted) > PASTE_LIMIT or _size(pasted) + _size(self.text) > PASTE_LIMIT:
-            self.post_message(self.PasteHeld(None, 0, 0))
+            self.post_message(self.PasteNeedsConfirmation(None, 0, 0))
             return
         # What the terminal would obey is left out.
         text = "\n".join(clean(line) for line in pasted.splitlines())
         lines, size = text.count("\n") + 1, _size(text)
-        if lines > LINES_UNASKED or size > BYTES_UNASKED:
-            self.post_message(self.PasteHeld(text, lines, size))
+        if lines > MAX_LINES_UNCONFIRMED or size > MAX_BYTES_UNCONFIRMED:
+            self.post_message(self.PasteNeedsConfirmation(text, lines, size))
         else:
-            self.put_in(text)
+            self.insert_paste(text)
 
     def _submit(self) -> None:
         if not self.text.strip():
             return
-        self._held_text = self.text
-        self._held = self._held_back(self.text)
-        if self._held is not None:
-            self._title()
+        self._blocked_text = self.text
+        self._blocked = self._check_input(self.text)
+        if self._blocked is not None:
+            self._update_title()
             return
         if not self.accepting:
-            self.post_message(self.NotAccepted())
+            self.post_message(self.SubmitBlocked())
             return
         # Taken out here, at once: a key pressed before the screen heard of it is kept.
         text = self.text
@@ -260,7 +262,7 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._returned = ""
         # What was only begun to look for this has done its work; anything else is still wanted.
         self._replace("" if text.startswith(draft) else draft)
-        self.post_message(self.Submitted(text, self._speaks_to))
+        self.post_message(self.Submitted(text, self._target))
 
     def _walk(self, step: int) -> None:
         end = len(self._history)
@@ -268,11 +270,13 @@ class Composer(CompletingArea, inherit_bindings=False):
         text = self.text
         if here == end:
             one_line = text.strip() and self.document.line_count == 1
-            self._begun = text if one_line else ""  # several lines are nothing to look for
-        there = self._history.beside(
+            self._saved_draft = text if one_line else ""  # several lines are nothing to look for
+        there = self._history.find_next(
             here,
             step,
-            lambda item: item != text and (item == self._returned or item.startswith(self._begun)),
+            lambda item: (
+                item != text and (item == self._returned or item.startswith(self._saved_draft))
+            ),
         )
         if there is None and step > 0:
             there = end
@@ -282,20 +286,20 @@ class Composer(CompletingArea, inherit_bindings=False):
         self._place = None if there == end else there
         self._replace(self._typed.get(there, self._history[there] if there < end else ""))
 
-    def _instead(self) -> str:
-        held = self._held if self.text == self._held_text else None
-        return held.instead if held else ""
+    def _suggestion(self) -> str:
+        held = self._blocked if self.text == self._blocked_text else None
+        return held.suggestion if held else ""
 
     def _replace(self, text: str) -> None:
-        self.settle()
+        self.accept()
         self.load_text(text)
         self.move_cursor(self.document.end)
 
-    def _title(self) -> None:
+    def _update_title(self) -> None:
         lines = self.document.line_count
-        title = self._line_about_connection
-        if self._held is not None:
-            title = Content(self._held.why)
+        title = self._connection_line
+        if self._blocked is not None:
+            title = Content(self._blocked.reason)
         self.set_class(title is not None, "-trouble")
         if title is None and lines > 1:
             title = Content(f"{lines} lines: Enter sends each as a message")

@@ -6,7 +6,7 @@ from textual import events
 from textual.widget import Widget
 
 
-async def act_at_once(field: Widget, event: events.Key) -> None:
+async def run_binding_now(field: Widget, event: events.Key) -> None:
     """Do what a key means to `field` itself, if anything. Called from where it handles keys.
 
     Textual runs a key's action only once the key has come up to the app: letters that came right

@@ -14,7 +14,7 @@ from chat_tui.ui.widgets.log_rows import (
     RowKind,
     columns_for,
     label_of,
-    place_of,
+    row_order,
     rows_of,
     unconfirmed_hint,
 )
@@ -26,7 +26,7 @@ class LogLayout:
     def __init__(self) -> None:
         self.log = RoomLog()
         self.rows: list[Row] = []
-        """From the oldest to the newest, in the order of `place_of`."""
+        """From the oldest to the newest, in the order of `row_order`."""
         self.columns = columns_for(80, 0)
         self.hint = unconfirmed_hint()
         """What is said under an unconfirmed message."""
@@ -42,8 +42,8 @@ class LogLayout:
     def start(self, log: RoomLog) -> None:
         """Lay out another log."""
         self.log = log
-        self.new_from = log.seen.new_from
-        self._longest_label = _longest(log.entries())
+        self.new_from = log.read_marker.new_from
+        self._longest_label = _longest_label(log.entries())
         self.set_width(self.columns.width)
 
     def set_width(self, width: int) -> None:
@@ -54,7 +54,7 @@ class LogLayout:
         self._first = self.log.first
         self._lay_out_from(self._first)
 
-    def name_resend_key(self, key: str) -> bool:
+    def set_resend_key(self, key: str) -> bool:
         """Lay out everything anew where another key sends again; whether that was so."""
         hint = unconfirmed_hint(key)
         if hint == self.hint:
@@ -63,9 +63,9 @@ class LogLayout:
         self.set_width(self.columns.width)
         return True
 
-    def take_in(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
+    def update(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
         """Entries have changed, and `fresh` are those that came since `end`."""
-        longest = _longest(fresh)
+        longest = _longest_label(fresh)
         if longest > self._longest_label:
             self._longest_label = longest
             if columns_for(self.columns.width, longest) != self.columns:
@@ -92,8 +92,8 @@ class LogLayout:
     def move_new_rule(self, entry_id: int | None) -> None:
         """Take the rule "new" away from where it is; have it above `entry_id` once that comes."""
         if self.new_from is not None:
-            place = place_of(Row(self.new_from, RowKind.NEW, 0, 0))
-            number = bisect_left(self.rows, place, key=place_of)
+            place = row_order(Row(self.new_from, RowKind.NEW, 0, 0))
+            number = bisect_left(self.rows, place, key=row_order)
             if number < len(self.rows) and self.rows[number].kind is RowKind.NEW:
                 del self.rows[number]
                 self.rewritten += 1
@@ -103,9 +103,9 @@ class LogLayout:
         """The number of the first row of this entry, or of the one that comes after it."""
         return bisect_left(self.rows, entry_id, key=lambda row: row.entry)
 
-    def row_like(self, row: Row) -> int:
+    def matching_row(self, row: Row) -> int:
         """The number of the row that shows, at this width, what `row` began with at another."""
-        return max(0, bisect_right(self.rows, place_of(row), key=place_of) - 1)
+        return max(0, bisect_right(self.rows, row_order(row), key=row_order) - 1)
 
     def _lay_out_from(self, start: int) -> None:
         """Make the rows of entry `start` and of all after it anew."""
@@ -123,5 +123,5 @@ class LogLayout:
         self.end = log.end
 
 
-def _longest(entries: Iterable[Entry]) -> int:
+def _longest_label(entries: Iterable[Entry]) -> int:
     return max((cell_len(label_of(entry)) for entry in entries), default=0)

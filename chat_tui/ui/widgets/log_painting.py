@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.links import links_in
-from chat_tui.ui.theme import hue_of
+from chat_tui.model.links import find_links
+from chat_tui.ui.theme import author_hue
 from chat_tui.ui.widgets.log_rows import (
     Columns,
     Row,
@@ -22,7 +22,7 @@ from chat_tui.ui.widgets.log_rows import (
     shown_text,
     unconfirmed_hint,
 )
-from chat_tui.ui.widgets.log_search import Query
+from chat_tui.ui.widgets.log_search import SearchQuery
 
 STYLE_NAMES: Final = (
     *("time", "text", "own", "pending", "quiet", "server", "error", "action", "mention"),
@@ -46,8 +46,8 @@ _TEXT_STYLES: Final = {
 _MARKS: Final = {
     EntryState.PENDING: ("sending…", "…"),
     EntryState.RESENT: ("sent again", "↻"),
-    EntryState.LET_GO: ("not confirmed", "!"),
-    EntryState.REFUSED: ("not delivered", "✗"),
+    EntryState.DISMISSED: ("not confirmed", "!"),
+    EntryState.REJECTED: ("not delivered", "✗"),
 }
 """What stands behind an own message that is in this state: in words, and where there is no room."""
 
@@ -74,7 +74,7 @@ def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) ->
     return painted
 
 
-class Painter:
+class RowRenderer:
     """Turns rows into pieces of styled text, for one theme and one user."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Painter:
         """What is said under an unconfirmed message."""
         self.cursor: int | None = None
         """The id of the entry that the cursor is on."""
-        self.query: Query | None = None
+        self.query: SearchQuery | None = None
         """What somebody searches for."""
         self._mention = mention
 
@@ -108,26 +108,26 @@ class Painter:
             case RowKind.DAY:
                 return self._rule(day_of(entry), "rule", columns)
             case RowKind.NEW:
-                return self._rule(self._words_of_new(entry), "new", columns)
+                return self._rule(self._new_rule_text(entry), "new", columns)
             case RowKind.GAP:
                 return self._rule(shown_text(entry), "gap", columns)
             case RowKind.HINT:
                 text = self.hint[row.start : row.end]
                 return [(" " * columns.text, self.base), (text, self._styles["hint"])]
             case _:
-                return self._spoken(row, entry, columns)
+                return self._message_row(row, entry, columns)
 
-    def _words_of_new(self, entry: Entry) -> str:
+    def _new_rule_text(self, entry: Entry) -> str:
         if self.new_since is None:
             return "new"
-        day = "" if self.new_since.date() == entry.at.date() else f"{self.new_since:%A} "
+        day = "" if self.new_since.date() == entry.timestamp.date() else f"{self.new_since:%A} "
         return f"new since {day}{self.new_since:%H:%M}"
 
-    def _spoken(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
+    def _message_row(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         text = shown_text(entry)
         said = text[row.start : row.end]
         pieces = self._head(row, entry, columns)
-        pieces += self._said(row, entry)
+        pieces += self._text_pieces(row, entry)
         if row.end == len(text) and entry.state in _MARKS:
             words, sign = _MARKS[entry.state]
             space = columns.width - columns.text - cell_len(said) - 1
@@ -150,10 +150,10 @@ class Painter:
     def _head(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         time, space, label, gap = head_of(row, entry, columns)
         sign: Piece = (time[:1], self.base)
-        if row.kind is not RowKind.REST and self._calls(entry):
+        if row.kind is not RowKind.REST and self._is_alert(entry):
             sign = (MENTION_SIGN, self._styles["sign"])
         look = self._label_style(entry)
-        if self.query is not None and self.query.authors and self.query.finds(entry):
+        if self.query is not None and self.query.authors and self.query.matches(entry):
             look += self._styles["hit"]
         return [
             sign,
@@ -163,7 +163,7 @@ class Painter:
             (gap, self.base),
         ]
 
-    def _calls(self, entry: Entry) -> bool:
+    def _is_alert(self, entry: Entry) -> bool:
         if entry.kind is EntryKind.ANNOUNCEMENT:
             return True
         if entry.own or not entry.author or self._mention is None:
@@ -176,10 +176,10 @@ class Painter:
         if entry.own:
             return self._styles["own"]
         if entry.author:
-            return self._hues[hue_of(entry.author)]
+            return self._hues[author_hue(entry.author)]
         return self._styles[_TEXT_STYLES[entry.kind]]
 
-    def _said(self, row: Row, entry: Entry) -> list[Piece]:
+    def _text_pieces(self, row: Row, entry: Entry) -> list[Piece]:
         text = shown_text(entry)
         pending = entry.state is EntryState.PENDING
         style = self._styles["pending" if pending else _TEXT_STYLES[entry.kind]]
@@ -192,14 +192,14 @@ class Painter:
 
     def _marked(self, text: str, entry: Entry) -> Iterator[tuple[tuple[int, int], Style]]:
         """What stands out in the text of an entry: also what is broken over two rows."""
-        for link in links_in(text):
+        for link in find_links(text):
             yield (link.start, link.end), self._styles["link"]
         if self._mention is not None and entry.author and not entry.own:
             # The author of an action is no mention: what was said begins behind the name.
             begin = len(text) - len(entry.text)
             for match in self._mention.finditer(text, begin):
                 yield match.span(), self._styles["mention"]
-        if self.query is not None and self.query.finds(entry):
+        if self.query is not None and self.query.matches(entry):
             for span in self.query.spans(text):
                 yield span, self._styles["hit"]
 

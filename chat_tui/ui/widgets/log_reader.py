@@ -13,24 +13,24 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from chat_tui.model.entries import EntryState
-from chat_tui.model.links import Link, links_in
+from chat_tui.model.links import Link, find_links
 from chat_tui.model.room_log import RoomLog
 from chat_tui.ui.terminal.clipboard import CopyRequested
-from chat_tui.ui.widgets.log_painting import Painter
+from chat_tui.ui.widgets.log_painting import RowRenderer
 from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
-from chat_tui.ui.widgets.log_search import LogSearch, Query
+from chat_tui.ui.widgets.log_search import LogSearch, SearchQuery
 from chat_tui.ui.widgets.log_selection import character_at
 from chat_tui.ui.widgets.message_log import MessageLog
 
 
-class _Place(NamedTuple):
+class _ViewPosition(NamedTuple):
     """Where somebody was: at the top of the view (None: the end was followed), and at its end."""
 
     top: Row | None
     bottom: int
 
 
-class TalkLog(MessageLog):
+class LogReader(MessageLog):
     """While the cursor is on a message that is not the newest, what comes does not move the view.
 
     The cursor is there while the log has the focus or something is searched; it and every hit are
@@ -67,36 +67,36 @@ class TalkLog(MessageLog):
         number: int
         hits: int
 
-    class SearchOver(Message):
+    class SearchEnded(Message):
         """Another log is in view: what was searched was not in it."""
 
     @dataclass
-    class NothingThere(Message):
+    class ActionUnavailable(Message):
         """A key did nothing; this is why."""
 
-        why: str
+        reason: str
 
     _cursor: int | None = None
     _search: LogSearch | None = None
-    _came_from: _Place | None = None
-    _told: tuple[int, int] | None = None
+    _search_origin: _ViewPosition | None = None
+    _reported: tuple[int, int] | None = None
 
     def show(self, log: RoomLog, mention: re.Pattern[str] | None, hint: str) -> None:
         """As before; a search goes on in what came, and ends where another log comes."""
         if log is not self._log_layout.log:
             self._point_at(None)
-            if self._came_from is not None:
-                self._search = self._came_from = None
-                self.post_message(self.SearchOver())
+            if self._search_origin is not None:
+                self._search = self._search_origin = None
+                self.post_message(self.SearchEnded())
         super().show(log, mention, hint)
         if self._cursor is not None and self._cursor < log.first:
             self._point_at(log.first)
         if self._search is not None:
-            self._search.take_in()
-            self._tell()
+            self._search.update()
+            self._report()
 
-    def _paint(self) -> Painter:
-        painter = super()._paint()
+    def _renderer(self) -> RowRenderer:
+        painter = super()._renderer()
         painter.cursor = self._cursor
         painter.query = self._search.query if self._search is not None else None
         return painter
@@ -111,8 +111,8 @@ class TalkLog(MessageLog):
     def action_follow(self) -> None:
         """Go to the newest; while one searches, that is then where one came from."""
         self._point_at(None)
-        if self._came_from is not None:
-            self._came_from = _Place(None, self._log_layout.end)
+        if self._search_origin is not None:
+            self._search_origin = _ViewPosition(None, self._log_layout.end)
         super().action_follow()
 
     def action_cursor(self, by: int) -> None:
@@ -153,21 +153,21 @@ class TalkLog(MessageLog):
             self._strips.clear()
             self.refresh()
 
-    def _go_to(self, entry_id: int, *, amid: bool = False) -> None:
+    def _go_to(self, entry_id: int, *, centered: bool = False) -> None:
         """Put the cursor there and have all of it in view; `amid`: with what stands around it."""
         layout, height = self._log_layout, self.scrollable_content_region.height
         self._point_at(entry_id)
         first, end = layout.first_row_of(entry_id), layout.first_row_of(entry_id + 1)
         top = self.scroll_offset.y
         if first < top or end > top + height:
-            if amid:
+            if centered:
                 top = first - max(0, height - (end - first)) // 2
             else:
                 top = first if first < top or end - first > height else end - height
             self.scroll_to(y=max(0, top), animate=False)
         at_end = self.scroll_offset.y >= self.max_scroll_y
         self._following = at_end and end == len(layout.rows)
-        self._look()
+        self._view_changed()
         self.refresh()
 
     # What can be done with the message under it
@@ -175,7 +175,7 @@ class TalkLog(MessageLog):
     def action_copy_message(self) -> None:
         """Put the message's text into the clipboard, as it was said."""
         if self._cursor is None:
-            self.post_message(self.NothingThere("No message is chosen: press Up first."))
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
             return
         self.post_message(CopyRequested(shown_text(self._log_layout.log[self._cursor])))
 
@@ -192,13 +192,13 @@ class TalkLog(MessageLog):
             if entry_id is not None and self._links_of(entry_id):
                 self._choose_link(entry_id, 0)
                 return
-        self.post_message(self.NothingThere("There is no link in this message."))
+        self.post_message(self.ActionUnavailable("There is no link in this message."))
 
     def action_follow_author(self) -> None:
         """Follow who said it, or no longer."""
         entry = None if self._cursor is None else self._log_layout.log[self._cursor]
         if entry is None:
-            self.post_message(self.NothingThere("No message is chosen: press Up first."))
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
         elif entry.author and not entry.own:
             self.post_message(self.AuthorChosen(entry.author))
 
@@ -210,7 +210,7 @@ class TalkLog(MessageLog):
             self.post_message(self.ResendRequested(self._cursor))
 
     def _links_of(self, entry_id: int) -> list[Link]:
-        return links_in(shown_text(self._log_layout.log[entry_id]))
+        return find_links(shown_text(self._log_layout.log[entry_id]))
 
     def _choose_link(self, entry_id: int, chosen: int) -> None:
         entry = self._log_layout.log[entry_id]
@@ -244,18 +244,18 @@ class TalkLog(MessageLog):
 
     def begin_search(self) -> None:
         """Remember where one is. Each of the following is called after this one."""
-        if self._came_from is None:
+        if self._search_origin is None:
             bottom = self._entries_in_view()[1] if self._log_layout.rows else 0
-            self._came_from = _Place(self._anchor(), bottom)
+            self._search_origin = _ViewPosition(self._anchor(), bottom)
 
     def search(self, text: str) -> None:
         """Look for something else: from where one came, backwards; with no hit, back there."""
         known = None if self._search is None else self._search.query.text
-        if self._came_from is None or text == known:
+        if self._search_origin is None or text == known:
             return
-        self._search = LogSearch(self._log_layout.log, Query(text))
-        self._search.go_near(self._came_from.bottom)
-        self._told = None
+        self._search = LogSearch(self._log_layout.log, SearchQuery(text))
+        self._search.select_nearest(self._search_origin.bottom)
+        self._reported = None
         self._strips.clear()
         self._show_hit()
 
@@ -271,7 +271,7 @@ class TalkLog(MessageLog):
         self._strips.clear()
         if back:
             self._go_back()
-        self._came_from = None
+        self._search_origin = None
         self.refresh()
 
     def _show_hit(self) -> None:
@@ -279,11 +279,11 @@ class TalkLog(MessageLog):
         if self._search.current is None:
             self._go_back()
         else:
-            self._go_to(self._search.current, amid=True)
-        self._tell()
+            self._go_to(self._search.current, centered=True)
+        self._report()
 
     def _go_back(self) -> None:
-        place = self._came_from
+        place = self._search_origin
         self._point_at(None)
         if place is None:
             return
@@ -291,11 +291,11 @@ class TalkLog(MessageLog):
             self._follow()
         else:
             self._following = False
-            self._settle(place.top)
+            self._restore_view(place.top)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         assert self._search is not None
         told = (self._search.number, len(self._search))
-        if told != self._told:
-            self._told = told
+        if told != self._reported:
+            self._reported = told
             self.post_message(self.Searched(*told))

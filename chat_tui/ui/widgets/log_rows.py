@@ -16,25 +16,25 @@ from rich.cells import cell_len, split_graphemes
 from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.ui.terminal.cells import cut
 
-SPOKEN: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE})
+MESSAGE_KINDS: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE})
 """The kinds that somebody said, as against what the server or the client says."""
 
-RESEND_KEY: Final = "Ctrl+G"
+DEFAULT_RESEND_KEY: Final = "Ctrl+G"
 """What usually sends an unconfirmed message again: no terminal, shell or editor wants it here."""
 
 ANNOUNCEMENT_SIGN: Final = "»"
 """In the author's column: an operator speaks to everyone on the server."""
 
-_SAME_BREATH: Final = timedelta(minutes=2)
+_SAME_AUTHOR_SECONDS: Final = timedelta(minutes=2)
 """Within this time the author of the line before is not named again."""
 
 _MARGIN: Final = 2
 """Cells kept free at the right edge: a gap, and a sign where a mark does not fit."""
 
-_NARROWEST_TEXT: Final = 4
+_MIN_TEXT_WIDTH: Final = 4
 
 # Latin, Greek and Cyrillic without marks: twenty times as fast to wrap as what has to be measured.
-_ONE_CELL_EACH: Final = re.compile("[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482]*").fullmatch
+_SINGLE_CELL: Final = re.compile("[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482]*").fullmatch
 
 
 class RowKind(Enum):
@@ -73,7 +73,7 @@ class Row(NamedTuple):
     end: int
 
 
-def place_of(row: Row) -> tuple[int, int, int]:
+def row_order(row: Row) -> tuple[int, int, int]:
     """Where a row stands among all others: the rows of a log are in this order at any width."""
     return (row.entry, _ORDER.get(row.kind, 2), row.start)
 
@@ -95,7 +95,7 @@ class Columns(NamedTuple):
     @property
     def text_width(self) -> int:
         """Cells that a row of text may take."""
-        return max(_NARROWEST_TEXT, self.width - self.text - _MARGIN)
+        return max(_MIN_TEXT_WIDTH, self.width - self.text - _MARGIN)
 
 
 def columns_for(width: int, longest_label: int) -> Columns:
@@ -143,7 +143,7 @@ def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, st
     """What stands before the text of a row: the time, space, the label, space; all may be blank."""
     clock = label = ""
     if row.kind in (RowKind.HEAD, RowKind.SAME_AUTHOR):
-        clock = f"{entry.at:%H:%M}"
+        clock = f"{entry.timestamp:%H:%M}"
     if row.kind is RowKind.HEAD:
         label = cut(label_of(entry), columns.author)
     gap = " " * columns.gap
@@ -151,14 +151,14 @@ def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, st
     return time, " " * (columns.author - cell_len(label)), label, gap
 
 
-def unconfirmed_hint(resend_key: str = RESEND_KEY) -> str:
+def unconfirmed_hint(resend_key: str = DEFAULT_RESEND_KEY) -> str:
     """What is said under an unconfirmed message."""
     return f"! not confirmed: it may have arrived. {resend_key} sends it again"
 
 
 def day_of(entry: Entry) -> str:
     """The day of an entry, as its rule names it."""
-    return f"{entry.at:%A} {entry.at.day} {entry.at:%B}"
+    return f"{entry.timestamp:%A} {entry.timestamp.day} {entry.timestamp:%B}"
 
 
 def rows_of(
@@ -169,7 +169,7 @@ def rows_of(
     `hint` is said under it if it is unconfirmed.
     """
     rows: list[Row] = []
-    same_day = previous is not None and previous.at.date() == entry.at.date()
+    same_day = previous is not None and previous.timestamp.date() == entry.timestamp.date()
     if not same_day:
         rows.append(Row(entry.id, RowKind.DAY, 0, 0))
     text = shown_text(entry)
@@ -177,8 +177,11 @@ def rows_of(
         rows.append(Row(entry.id, RowKind.GAP, 0, len(text)))
         return rows
     kind = RowKind.HEAD
-    if same_day and previous is not None and _same_breath(previous, entry):
-        same_minute = (previous.at.hour, previous.at.minute) == (entry.at.hour, entry.at.minute)
+    if same_day and previous is not None and _same_author_group(previous, entry):
+        same_minute = (previous.timestamp.hour, previous.timestamp.minute) == (
+            entry.timestamp.hour,
+            entry.timestamp.minute,
+        )
         kind = RowKind.SAME_MINUTE if same_minute else RowKind.SAME_AUTHOR
     for start, end in wrap(text, columns.text_width):
         rows.append(Row(entry.id, kind, start, end))
@@ -189,14 +192,14 @@ def rows_of(
     return rows
 
 
-def _same_breath(previous: Entry, entry: Entry) -> bool:
+def _same_author_group(previous: Entry, entry: Entry) -> bool:
     return (
         previous.kind is entry.kind
         and entry.kind in (EntryKind.MESSAGE, EntryKind.PRIVATE)
         and previous.author == entry.author
         and previous.own == entry.own
         and previous.state is not EntryState.UNCONFIRMED
-        and abs(entry.at - previous.at) <= _SAME_BREATH
+        and abs(entry.timestamp - previous.timestamp) <= _SAME_AUTHOR_SECONDS
     )
 
 
@@ -206,7 +209,7 @@ def wrap(text: str, width: int) -> list[tuple[int, int]]:
     Broken at spaces, which are not shown there, and before wide characters; a word that is too long
     is cut, but never within a character that is made of several code points.
     """
-    if _ONE_CELL_EACH(text) is None:
+    if _SINGLE_CELL(text) is None:
         return _wrap_graphemes(text, width)
     return [(0, len(text))] if len(text) <= width else _wrap_plain(text, width)
 

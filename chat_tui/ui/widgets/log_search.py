@@ -11,7 +11,7 @@ from chat_tui.model.room_log import RoomLog
 from chat_tui.ui.widgets.log_rows import shown_text
 
 
-class Query:
+class SearchQuery:
     """Words as they stand, in any case, and `from:NAME` for whoever said it.
 
     Several names are alternatives. Nothing but spaces finds nothing.
@@ -26,38 +26,38 @@ class Query:
         """Who may have said it; empty: anybody."""
         # What is being typed, "from:", looks for nothing yet.
         sought = " ".join(word for word in words if word[:5].lower() != "from:")
-        self._sought = re.compile(re.escape(sought), re.IGNORECASE) if sought else None
-        self.is_empty = not self.authors and self._sought is None
+        self._pattern = re.compile(re.escape(sought), re.IGNORECASE) if sought else None
+        self.is_empty = not self.authors and self._pattern is None
 
-    def finds(self, entry: Entry) -> bool:
+    def matches(self, entry: Entry) -> bool:
         """Whether this is one of those looked for."""
         if self.is_empty or (self.authors and entry.author.casefold() not in self.authors):
             return False
-        return self._sought is None or self._sought.search(shown_text(entry)) is not None
+        return self._pattern is None or self._pattern.search(shown_text(entry)) is not None
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the words stand in the text of an entry that was found."""
-        if self._sought is not None:
-            for match in self._sought.finditer(text):
+        if self._pattern is not None:
+            for match in self._pattern.finditer(text):
                 yield match.span()
 
 
 class LogSearch:
     """The entries of a log that a query finds, kept in step with the log, by id.
 
-    `take_in` looks only at what has come since: the stream goes on while one searches.
+    `pump_inbox` looks only at what has come since: the stream goes on while one searches.
     """
 
-    def __init__(self, log: RoomLog, query: Query) -> None:
+    def __init__(self, log: RoomLog, query: SearchQuery) -> None:
         self.query = query
         self.current: int | None = None
         """The id of the hit that one is at."""
         self._log = log
         self._hits: list[int] = []
         self._end = log.first
-        self.take_in()
+        self.update()
 
-    def take_in(self) -> None:
+    def update(self) -> None:
         """The log has grown, or forgotten its oldest."""
         log = self._log
         forgotten = bisect_left(self._hits, log.first)
@@ -66,7 +66,7 @@ class LogSearch:
             self.current = self._hits[0] if self._hits else None
         if not self.query.is_empty:
             fresh = log.entries(self._end)
-            self._hits += [entry.id for entry in fresh if self.query.finds(entry)]
+            self._hits += [entry.id for entry in fresh if self.query.matches(entry)]
         self._end = log.end
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class LogSearch:
         """Which one `current` is, counted from 1 at the oldest; 0: none."""
         return 0 if self.current is None else bisect_left(self._hits, self.current) + 1
 
-    def go_near(self, entry_id: int) -> None:
+    def select_nearest(self, entry_id: int) -> None:
         """To the newest hit that is no newer than this entry; where there is none, the oldest."""
         place = bisect_right(self._hits, entry_id) - 1
         self.current = self._hits[max(0, place)] if self._hits else None

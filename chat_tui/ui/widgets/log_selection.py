@@ -59,7 +59,7 @@ def selected_text(layout: LogLayout, selection: Selection) -> str:
         if before is not None:
             text += shown[before.end : row.start] if before.entry == row.entry else "\n"
         if row.kind is not RowKind.REST and start < begins_at - layout.columns.gap:
-            text += f"{entry.at:%H:%M} " + (f"{entry.author}: " if entry.author else "")
+            text += f"{entry.timestamp:%H:%M} " + (f"{entry.author}: " if entry.author else "")
         text += shown[begin:stop]
         before = row
     return text

@@ -28,8 +28,8 @@ from chat_tui.model.entries import Entry
 from chat_tui.model.room_log import RoomLog
 from chat_tui.ui.theme import HUES
 from chat_tui.ui.widgets.log_layout import LogLayout
-from chat_tui.ui.widgets.log_painting import STYLE_NAMES, Painter, highlighted
-from chat_tui.ui.widgets.log_rows import SPOKEN, Row, RowKind, wrap
+from chat_tui.ui.widgets.log_painting import STYLE_NAMES, RowRenderer, highlighted
+from chat_tui.ui.widgets.log_rows import MESSAGE_KINDS, Row, RowKind, wrap
 from chat_tui.ui.widgets.log_selection import (
     bounded,
     moved_up,
@@ -78,13 +78,13 @@ class MessageLog(ScrollView, can_focus=True):
         self._new_below = 0
         self._placing = False
         self._selected: Selection | None = None  # as Textual's, but with both ends
-        self._painter: Painter | None = None
+        self._cached_renderer: RowRenderer | None = None
         self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)  # by the row's number
         self._drawn_as_of = 0  # the layout's `rewritten` when `_strips` was right
 
     def on_mount(self) -> None:
         """Hear of it when somebody turns to another window, and back."""
-        self.watch(self.app, "app_focus", self._look, init=False)
+        self.watch(self.app, "app_focus", self._view_changed, init=False)
 
     # What the screen tells and asks
 
@@ -94,24 +94,24 @@ class MessageLog(ScrollView, can_focus=True):
         `mention` finds what is addressed to who reads it. `hint` stands in an empty log.
         """
         if mention != self._mention or hint != self._hint:
-            self._mention, self._hint, self._painter = mention, hint, None
+            self._mention, self._hint, self._cached_renderer = mention, hint, None
             self._strips.clear()
             self.refresh()
         if log is self._log_layout.log:
-            self._take_in_changes()
+            self._apply_changes()
             return
-        self._log_layout.log.seen.look_away(self._now())
+        self._log_layout.log.read_marker.unfocus(self._now())
         log.take_changed()
         self._log_layout.start(log)
         self._unselect()
         self._follow()
 
-    def name_resend_key(self, key: str) -> None:
+    def set_resend_key(self, key: str) -> None:
         """Say under each unconfirmed message that this key sends it again."""
         anchor = self._anchor()
-        if self._log_layout.name_resend_key(key):
+        if self._log_layout.set_resend_key(key):
             self._unselect()
-            self._settle(anchor)
+            self._restore_view(anchor)
 
     @property
     def following(self) -> bool:
@@ -135,7 +135,7 @@ class MessageLog(ScrollView, can_focus=True):
 
     # Rows and the place among them
 
-    def _take_in_changes(self) -> None:
+    def _apply_changes(self) -> None:
         """New entries, changed ones, forgotten ones; the view stays where it is."""
         layout = self._log_layout
         changed = [entry_id for entry_id in layout.log.take_changed() if entry_id < layout.end]
@@ -144,26 +144,26 @@ class MessageLog(ScrollView, can_focus=True):
             return
         anchor = self._anchor()
         self._mark_new(fresh)
-        layout.take_in(changed, fresh)
+        layout.update(changed, fresh)
         if dropped := layout.trim():
             self._move_selection_up(dropped)
-        self._settle(anchor)
+        self._restore_view(anchor)
 
     def _mark_new(self, fresh: list[Entry]) -> None:
         """Have the rule "new" above the first entry that came while nobody looked there."""
         layout = self._log_layout
-        if layout.new_from != layout.log.seen.new_from:
-            layout.move_new_rule(layout.log.seen.new_from)
+        if layout.new_from != layout.log.read_marker.new_from:
+            layout.move_new_rule(layout.log.read_marker.new_from)
         if not self._following:
-            self._new_below += sum(entry.kind in SPOKEN and not entry.own for entry in fresh)
+            self._new_below += sum(entry.kind in MESSAGE_KINDS and not entry.own for entry in fresh)
 
-    def _look(self) -> None:
+    def _view_changed(self) -> None:
         """Where somebody looks may have changed."""
-        seen = self._log_layout.log.seen
+        seen = self._log_layout.log.read_marker
         if self._following and self.app.app_focus:
-            seen.look_back()
+            seen.focus()
         else:
-            seen.look_away(self._now())
+            seen.unfocus(self._now())
 
     def _top_row(self) -> Row | None:
         rows = self._log_layout.rows
@@ -173,7 +173,7 @@ class MessageLog(ScrollView, can_focus=True):
         """The row that has to stay at the top, None where the end is followed."""
         return None if self._following else self._top_row()
 
-    def _settle(self, anchor: Row | None) -> None:
+    def _restore_view(self, anchor: Row | None) -> None:
         """Rows have changed: tell the scrollbar, and keep `anchor` at the top (None: the end)."""
         layout = self._log_layout
         if layout.rewritten != self._drawn_as_of:
@@ -182,7 +182,7 @@ class MessageLog(ScrollView, can_focus=True):
         self._placing = True
         try:
             self.virtual_size = Size(layout.columns.width, len(layout.rows))
-            top = self.max_scroll_y if anchor is None else layout.row_like(anchor)
+            top = self.max_scroll_y if anchor is None else layout.matching_row(anchor)
             self.scroll_to(y=top, animate=False)
         finally:
             self._placing = False
@@ -191,8 +191,8 @@ class MessageLog(ScrollView, can_focus=True):
     def _follow(self) -> None:
         self._following = True
         self._new_below = 0
-        self._look()
-        self._settle(None)
+        self._view_changed()
+        self._restore_view(None)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Somebody scrolled, or rows were put in place: only the former changes what we follow."""
@@ -202,7 +202,7 @@ class MessageLog(ScrollView, can_focus=True):
         self._following = round(new_value) >= self.max_scroll_y
         if self._following:
             self._new_below = 0
-        self._look()
+        self._view_changed()
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -212,28 +212,28 @@ class MessageLog(ScrollView, can_focus=True):
         if width > 0 and width != self._log_layout.columns.width:
             self._log_layout.set_width(width)
             self._unselect()
-        self._settle(anchor)
+        self._restore_view(anchor)
 
     # Drawing
 
     def notify_style_update(self) -> None:
         """The theme has changed: nothing drawn so far is right."""
         super().notify_style_update()
-        self._painter = None
+        self._cached_renderer = None
         self._strips.clear()
 
-    def _paint(self) -> Painter:
-        if self._painter is None:
+    def _renderer(self) -> RowRenderer:
+        if self._cached_renderer is None:
             names = [f"message-log--{name}" for name in STYLE_NAMES]
             styles = dict(zip(STYLE_NAMES, map(self.get_component_rich_style, names), strict=True))
             hues = [self.get_component_rich_style(f"message-log--author-{n}") for n in range(HUES)]
-            self._painter = Painter(styles, hues, self.rich_style, self._mention)
-        return self._painter
+            self._cached_renderer = RowRenderer(styles, hues, self.rich_style, self._mention)
+        return self._cached_renderer
 
     def render_line(self, y: int) -> Strip:
         """Draw the row at `y` of the view. Called by Textual."""
         width, height = self.scrollable_content_region.size
-        base = self._paint().base
+        base = self._renderer().base
         if not self._log_layout.rows:
             return self._hint_line(y, width, height).adjust_cell_length(width, base)
         number = self.scroll_offset.y + y
@@ -252,8 +252,8 @@ class MessageLog(ScrollView, can_focus=True):
             return kept
         layout = self._log_layout
         row = layout.rows[number]
-        painter = self._paint()
-        painter.new_since, painter.hint = layout.log.seen.since, layout.hint
+        painter = self._renderer()
+        painter.new_since, painter.hint = layout.log.read_marker.since, layout.hint
         pieces = painter.pieces(row, layout.log[row.entry], layout.columns)
         if span is not None:
             style = self.screen.get_component_rich_style("screen--selection")
@@ -274,7 +274,7 @@ class MessageLog(ScrollView, can_focus=True):
         return Strip([Segment(label, style)], cell_len(label))
 
     def _hint_line(self, y: int, width: int, height: int) -> Strip:
-        base = self._paint().base
+        base = self._renderer().base
         rows = wrap(self._hint, max(1, min(44, width - 4))) if self._hint else []
         number = y - max(0, (height - len(rows)) // 2)
         if not 0 <= number < len(rows):

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.message import Message
 
 from chat_server.wire.protocol import EVERYONE
-from chat_tui.model.people import People, Person
+from chat_tui.model.people import Person, Roster
 from chat_tui.ui.terminal.cells import cut, padded
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
@@ -28,19 +28,19 @@ NOT_FOLLOWED: Final = "○"
 """Not heard."""
 
 
-SPOKE: Final = "‹"
+RECENT_SPEAKER: Final = "‹"
 """Said something within the last minute."""
 
 
 @dataclass(frozen=True, slots=True)
-class Newly:
+class PeopleActivity:
     """What is new about people: how much of each is unread, and who just spoke."""
 
     unread: Mapping[str, int] = field(default_factory=dict)
-    spoke: frozenset[str] = frozenset()
+    recent_speakers: frozenset[str] = frozenset()
 
 
-class Subscriptions(Vertical):
+class PeopleList(Vertical):
     """The right sidebar. A click or Enter on a name follows, or no longer follows."""
 
     @dataclass
@@ -51,8 +51,8 @@ class Subscriptions(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._people = People()
-        self._newly = Newly()
+        self._people = Roster()
+        self._activity = PeopleActivity()
         self._everyone_offered = True
 
     def compose(self) -> ComposeResult:
@@ -61,15 +61,15 @@ class Subscriptions(Vertical):
         yield SideList(id="people-rows")
         yield Caption(id="people-advice")
 
-    def show(self, people: People, newly: Newly, *, everyone_offered: bool) -> None:
+    def show(self, people: Roster, activity: PeopleActivity, *, everyone_offered: bool) -> None:
         """Draw these people. `everyone_offered`: the server knows how to follow everyone."""
         self._people = people
-        self._newly = newly
+        self._activity = activity
         self._everyone_offered = everyone_offered
         rows = self.query_one(SideList)
         rows.show(self._rows(rows.row_width))
         advice = self.query_one("#people-advice", Caption)
-        advice.update(self._advice())
+        advice.update(self._empty_hint())
 
     def focus_list(self) -> None:
         """Let keys go to the list."""
@@ -80,7 +80,7 @@ class Subscriptions(Vertical):
 
     def on_resize(self) -> None:
         """Names are cut where the sidebar ends."""
-        self.show(self._people, self._newly, everyone_offered=self._everyone_offered)
+        self.show(self._people, self._activity, everyone_offered=self._everyone_offered)
 
     @on(SideList.OptionSelected)
     def _toggled(self, event: SideList.OptionSelected) -> None:
@@ -93,8 +93,8 @@ class Subscriptions(Vertical):
         rows: list[SideRow] = []
         if self._everyone_offered:
             mark = THROUGH_EVERYONE if people.everyone else NOT_FOLLOWED
-            rows.append(SideRow(EVERYONE, _marked(mark, "everyone", width)))
-        here, elsewhere = people.here(), people.elsewhere(also=self._newly.unread.keys() - {""})
+            rows.append(SideRow(EVERYONE, _person_content(mark, "everyone", width)))
+        here, elsewhere = people.here(), people.elsewhere(extra=self._activity.unread.keys() - {""})
         if here:
             rows += [_blank(), _heading("HERE")]
             rows += [self._person(person, width) for person in here]
@@ -111,11 +111,13 @@ class Subscriptions(Vertical):
             mark = FOLLOWED
         elif self._people.everyone:
             mark = THROUGH_EVERYONE
-        unread = self._newly.unread.get(person.name, 0)
-        spoke = person.name in self._newly.spoke
-        return SideRow(person.name, _marked(mark, person.name, width, unread, spoke=spoke))
+        unread = self._activity.unread.get(person.name, 0)
+        spoke = person.name in self._activity.recent_speakers
+        return SideRow(
+            person.name, _person_content(mark, person.name, width, unread, is_recent_speaker=spoke)
+        )
 
-    def _advice(self) -> str:
+    def _empty_hint(self) -> str:
         people = self._people
         if people.follows_nobody_here:
             choice = "a name, or everyone," if self._everyone_offered else "a name"
@@ -125,18 +127,22 @@ class Subscriptions(Vertical):
         return ""
 
 
-def _marked(mark: str, name: str, width: int, unread: int = 0, *, spoke: bool = False) -> Content:
+def _person_content(
+    mark: str, name: str, width: int, unread: int = 0, *, is_recent_speaker: bool = False
+) -> Content:
     style = "$foreground 70%" if mark == NOT_FOLLOWED else "$foreground"
-    sign = f" {SPOKE}" if spoke else ""
+    sign = f" {RECENT_SPEAKER}" if is_recent_speaker else ""
     number = f" {unread}" if unread else ""
     name = padded(cut(name, width - 2 - len(sign) - len(number)) + sign, width - 2 - len(number))
     return Content.assemble(
-        (f"{mark} ", style), (name, f"{style} bold" if spoke else style), (number, "bold")
+        (f"{mark} ", style),
+        (name, f"{style} bold" if is_recent_speaker else style),
+        (number, "bold"),
     )
 
 
-def _heading(words: str) -> SideRow:
-    return SideRow(None, Content(words))
+def _heading(text: str) -> SideRow:
+    return SideRow(None, Content(text))
 
 
 def _blank() -> SideRow:

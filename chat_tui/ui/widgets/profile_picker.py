@@ -15,7 +15,7 @@ from textual.widget import Widget
 from chat_tui.sanitize import safe_name
 
 
-class ProfilePick(Widget, can_focus=True):
+class ProfilePicker(Widget, can_focus=True):
     """`‹ work ›  2 of 3`. The arrows and a click walk; Enter is left to the form."""
 
     ALLOW_SELECT = False
@@ -27,7 +27,7 @@ class ProfilePick(Widget, can_focus=True):
     ]
 
     @dataclass
-    class Picked(Message):
+    class ProfilePicked(Message):
         """Another one is to sign in."""
 
         index: int
@@ -37,7 +37,7 @@ class ProfilePick(Widget, can_focus=True):
         self._names = names
         self._index = index
 
-    def offer(self, names: Sequence[str], index: int) -> None:
+    def set_profiles(self, names: Sequence[str], index: int) -> None:
         """There are others now."""
         self._names, self._index = names, index
         self.refresh()
@@ -53,7 +53,7 @@ class ProfilePick(Widget, can_focus=True):
         """To the next or the previous one, around the end."""
         self._index = (self._index + steps) % len(self._names)
         self.refresh()
-        self.post_message(self.Picked(self._index))
+        self.post_message(self.ProfilePicked(self._index))
 
     def on_click(self, event: events.Click) -> None:
         """The left arrow goes back, everything else on."""

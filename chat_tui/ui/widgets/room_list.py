@@ -13,12 +13,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from chat_tui.model.conversations import place_of
-from chat_tui.model.rooms import Room
+from chat_tui.model.conversations import conversation_place
+from chat_tui.model.rooms import RoomInfo
 from chat_tui.ui.terminal.cells import cut
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.widgets.text_input import SafeInput
 
 MUTED: Final = "⊘"
 """Calls nobody: no bell, nothing in the title."""
@@ -56,14 +56,14 @@ class RoomList(Vertical):
         person: str
 
     @dataclass
-    class RoomNamed(Message):
+    class RoomNameEntered(Message):
         """Somebody typed the name of a room to go to; whether it is a name is not known."""
 
         name: str
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._rooms: Sequence[Room] = ()
+        self._rooms: Sequence[RoomInfo] = ()
         self._people: Sequence[str] = ()
         self._private_with = ""
         self._unread: Mapping[str, int] = {}
@@ -73,15 +73,15 @@ class RoomList(Vertical):
         """The heading, the list, the field."""
         yield Caption("ROOMS", classes="heading")
         yield SideList(id="room-rows")
-        yield Field(placeholder=_OPEN.format("^O"), compact=True, id="room-name")
+        yield SafeInput(placeholder=_OPEN.format("^O"), compact=True, id="room-name")
 
-    def name_open_key(self, key: str) -> None:
+    def set_open_key(self, key: str) -> None:
         """Say that this key leads to the field."""
-        self.query_one(Field).placeholder = _OPEN.format(key)
+        self.query_one(SafeInput).placeholder = _OPEN.format(key)
 
     def show(
         self,
-        rooms: Sequence[Room],
+        rooms: Sequence[RoomInfo],
         people: Sequence[str],
         private_with: str,
         unread: Mapping[str, int],
@@ -117,7 +117,7 @@ class RoomList(Vertical):
 
     def focus_field(self) -> None:
         """Let keys go to the field that opens a room by its name."""
-        self.query_one(Field).focus()
+        self.query_one(SafeInput).focus()
 
     def on_resize(self) -> None:
         """Numbers stand at the right edge, wherever that is."""
@@ -133,17 +133,17 @@ class RoomList(Vertical):
         else:
             self.post_message(self.RoomChosen(event.option_id))
 
-    @on(Field.Submitted)
-    def _named(self, event: Field.Submitted) -> None:
+    @on(SafeInput.Submitted)
+    def _name_submitted(self, event: SafeInput.Submitted) -> None:
         event.stop()
         if event.value.strip():
-            self.post_message(self.RoomNamed(event.value.strip()))
+            self.post_message(self.RoomNameEntered(event.value.strip()))
 
     def clear_field(self) -> None:
         """The name was taken."""
-        self.query_one(Field).value = ""
+        self.query_one(SafeInput).value = ""
 
-    def _room_row(self, room: Room, width: int) -> SideRow:
+    def _room_row(self, room: RoomInfo, width: int) -> SideRow:
         number = "" if room.members is None else f" {room.members}"
         mark = " "
         if room.current:
@@ -152,14 +152,14 @@ class RoomList(Vertical):
 
     def _person_row(self, person: str, width: int) -> SideRow:
         mark = HERE if person == self._private_with else " "
-        row = self._row(mark, person, place_of(person), "", width)
+        row = self._row(mark, person, conversation_place(person), "", width)
         return SideRow(_CONVERSATION + person, row)
 
-    def _row(self, mark: str, words: str, place: str, number: str, width: int) -> Content:
+    def _row(self, mark: str, text: str, place: str, number: str, width: int) -> Content:
         sign = f" {MUTED}" if place in self._muted else ""
         unread = f" ({self._unread[place]})" if place in self._unread else ""
         left = width - len(mark) - 1 - len(unread) - len(sign) - len(number)
-        name = cut(words, left)
+        name = cut(text, left)
         gap = " " * max(0, left - cell_len(name))
         look = "$accent bold" if mark == HERE else ""
         quiet = "$foreground 60%"

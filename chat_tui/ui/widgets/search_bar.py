@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.message import Message
 
 from chat_tui.ui.widgets.caption import Caption
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.widgets.text_input import SafeInput
 
 
 class _Step(Caption):
@@ -53,7 +53,7 @@ class SearchBar(Horizontal):
     def compose(self) -> ComposeResult:
         """What is looked for, how many there are, and the same keys for the mouse."""
         yield Caption("Find", id="search-label")
-        yield Field(
+        yield SafeInput(
             placeholder="words, or from:alice",
             id="search-field",
             compact=True,
@@ -67,7 +67,7 @@ class SearchBar(Horizontal):
     def open(self) -> None:
         """Show it, with what was looked for last, to be typed over."""
         self.add_class("-open")
-        self.query_one(Field).focus()
+        self.query_one(SafeInput).focus()
         self.post_message(self.Changed())
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class SearchBar(Horizontal):
     @property
     def text(self) -> str:
         """What is looked for, as of the last key."""
-        return self.query_one(Field).value
+        return self.query_one(SafeInput).value
 
     @property
     def is_open(self) -> bool:
@@ -94,8 +94,8 @@ class SearchBar(Horizontal):
         """A key was pressed."""
         self.post_message(self.Stepped(by))
 
-    @on(Field.Changed)
-    def _typed(self, event: Field.Changed) -> None:
+    @on(SafeInput.Changed)
+    def _typed(self, event: SafeInput.Changed) -> None:
         event.stop()
         if self.is_open:
             self.post_message(self.Changed())

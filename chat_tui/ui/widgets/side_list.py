@@ -25,15 +25,15 @@ class SideList(OptionList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, markup=False)
-        self._shown: list[SideRow] = []
+        self._rows: list[SideRow] = []
 
     def show(self, rows: Sequence[SideRow]) -> None:
         """Show these rows; what is highlighted and where one has scrolled to stays, if it can."""
-        if list(rows) == self._shown:
+        if list(rows) == self._rows:
             return
-        same_keys = [row.key for row in rows] == [row.key for row in self._shown]
+        same_keys = [row.key for row in rows] == [row.key for row in self._rows]
         if same_keys:
-            for index, (row, old) in enumerate(zip(rows, self._shown, strict=True)):
+            for index, (row, old) in enumerate(zip(rows, self._rows, strict=True)):
                 if row.content != old.content:
                     self.replace_option_prompt_at_index(index, row.content)
         else:
@@ -46,7 +46,7 @@ class SideList(OptionList):
             if kept is not None and any(row.key == kept for row in rows):
                 self.highlighted = self.get_option_index(kept)
             self.scroll_to(y=scrolled, animate=False)
-        self._shown = list(rows)
+        self._rows = list(rows)
 
     @property
     def row_width(self) -> int:

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from chat_tui.events import ConnectionState
 
-_SIGNS: Final = {
+_STATE_SIGNS: Final = {
     ConnectionState.OFFLINE: ("○", "signed out", "$foreground 60%"),
     ConnectionState.CONNECTING: ("◌", "connecting", "$text-warning"),
     ConnectionState.ONLINE: ("●", "connected", "$text-success"),
@@ -25,14 +25,14 @@ UNENCRYPTED: Final = "unencrypted"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the bar tells. `round_trip` in seconds, None where it was not measured."""
+class StatusInfo:
+    """What the bar tells. `latency` in seconds, None where it was not measured."""
 
     state: ConnectionState
     user: str
     server: str
     room: str
-    round_trip: float | None
+    latency: float | None
     encrypted: bool = False
     members: int | None = None
     """How many are in the room, None where that is not known."""
@@ -52,7 +52,7 @@ class StatusBar(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._standing = Standing(ConnectionState.OFFLINE, "", "", "", None)
+        self._info = StatusInfo(ConnectionState.OFFLINE, "", "", "", None)
         self._mouse_off = False
 
     def on_mount(self) -> None:
@@ -63,10 +63,10 @@ class StatusBar(Widget):
         self._mouse_off = not on
         self.refresh(layout=True)
 
-    def show(self, standing: Standing) -> None:
+    def show(self, info: StatusInfo) -> None:
         """Draw this."""
-        if standing != self._standing:
-            self._standing = standing
+        if info != self._info:
+            self._info = info
             self.refresh(layout=True)
 
     def render(self) -> Content:
@@ -80,8 +80,8 @@ class StatusBar(Widget):
         return self._from_long_to_short()[0].cell_length
 
     def _from_long_to_short(self) -> list[Content]:
-        standing = self._standing
-        sign, words, color = _SIGNS[standing.state]
+        standing = self._info
+        sign, words, color = _STATE_SIGNS[standing.state]
         state = Content.assemble((f" {sign} {words}", color))
         sign_alone = Content.assemble((f" {sign}", color))
         where = Content(f"{standing.user}@{standing.server}") if standing.user else Content("")
@@ -93,9 +93,9 @@ class StatusBar(Widget):
         if standing.state is ConnectionState.ONLINE:
             words = ENCRYPTED if standing.encrypted else UNENCRYPTED
             clear = Content.assemble((words, "$foreground 60%"))
-            if standing.round_trip is not None:
-                speed = Content.assemble((_milliseconds(standing.round_trip), "$foreground 60%"))
-        unproved = self._unproved()
+            if standing.latency is not None:
+                speed = Content.assemble((_milliseconds(standing.latency), "$foreground 60%"))
+        unproved = self._delivery_parts()
         mouse = Content.assemble(("mouse off" if self._mouse_off else "", "$foreground 60%"))
         trouble = _joined(*unproved, mouse)
         return [
@@ -112,9 +112,9 @@ class StatusBar(Widget):
             _joined(sign_alone, clear),
         ]
 
-    def _unproved(self) -> list[Content]:
+    def _delivery_parts(self) -> list[Content]:
         """What has become of our messages, where that calls for attention."""
-        standing = self._standing
+        standing = self._info
         counts = [(standing.unconfirmed, "! {} not confirmed"), (standing.sending, "… {} sending")]
         words = [words.format(count) for count, words in counts if count]
         return [Content.assemble((word, "$text-warning")) for word in words]

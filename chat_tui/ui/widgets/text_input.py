@@ -8,10 +8,10 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from chat_server.wire.protocol import clean
-from chat_tui.ui.widgets.editing_keys import act_at_once
+from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 
-class Field(Input):
+class SafeInput(Input):
     """An `Input` whose pasted text is only text: a terminal would obey what it holds otherwise."""
 
     cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
@@ -30,7 +30,7 @@ class Field(Input):
 
     async def on_key(self, event: events.Key) -> None:
         """Edit at once."""
-        await act_at_once(self, event)
+        await run_binding_now(self, event)
 
     def on_paste(self, event: events.Paste) -> None:
         """Insert the first line of what was pasted, cleaned."""

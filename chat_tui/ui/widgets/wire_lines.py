@@ -12,13 +12,13 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from chat_tui.model.wire_record import Way, WireLine, WireRecord
+from chat_tui.model.wire_record import Direction, WireLine, WireLog
 from chat_tui.ui.widgets.log_rows import wrap
 
 _ROOM_FOR_MILLISECONDS: Final = 60
 """Columns from which times are shown that exactly."""
 
-_NAMES: Final = {Way.SENT: "sent", Way.RECEIVED: "received", Way.NOTE: "note"}
+_NAMES: Final = {Direction.SENT: "sent", Direction.RECEIVED: "received", Direction.NOTE: "note"}
 
 
 class _Row(NamedTuple):
@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 class WireLines(ScrollView, can_focus=True):
-    """Draws a `WireRecord`: the newest is followed until somebody scrolls up."""
+    """Draws a `WireLog`: the newest is followed until somebody scrolls up."""
 
     ALLOW_SELECT = False
 
@@ -41,7 +41,7 @@ class WireLines(ScrollView, can_focus=True):
         Binding("end", "follow", "Newest", show=False, id="wire.newest"),
     ]
 
-    def __init__(self, record: WireRecord, *, id: str | None = None) -> None:
+    def __init__(self, record: WireLog, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._record = record
         self._rows: list[_Row] = []
@@ -49,7 +49,7 @@ class WireLines(ScrollView, can_focus=True):
         self._following = True
         self._placing = False  # rows are being put in place: nobody scrolls
 
-    def take_in(self) -> None:
+    def update(self) -> None:
         """Draw what is new in the record; what it no longer keeps goes."""
         if self._next == self._record.end:
             return
@@ -89,9 +89,9 @@ class WireLines(ScrollView, can_focus=True):
         row = self._rows[number]
         time, sign = "", " "
         if row.start == 0:
-            time = f"{row.line.at:%H:%M:%S.%f}"[: self._time_width]
-            sign = row.line.way.value
-        look = self.get_component_rich_style(f"wire-lines--{_NAMES[row.line.way]}")
+            time = f"{row.line.timestamp:%H:%M:%S.%f}"[: self._time_width]
+            sign = row.line.direction.value
+        look = self.get_component_rich_style(f"wire-lines--{_NAMES[row.line.direction]}")
         segments = [
             Segment(
                 time.ljust(self._time_width), self.get_component_rich_style("wire-lines--time")

@@ -31,7 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("fe80::1%eth0", "fe80::1%eth0", None),
     ],
 )
-def test_an_address(text: str, host: str, port: int | None) -> None:
+def test_address_parses_host_and_port(text: str, host: str, port: int | None) -> None:
     assert address(text) == (host, port)
 
 
@@ -39,12 +39,12 @@ def test_an_address(text: str, host: str, port: int | None) -> None:
     "text",
     ["", ":9000", "host:", "host:x", "host:0", "host:65536", "[::1", "[host]:1", "[::1]9", "a b"],
 )
-def test_no_address(text: str) -> None:
+def test_address_rejects_invalid_text(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no|names no"):
         address(text)
 
 
-def test_without_a_terminal_it_names_netcat() -> None:
+def test_client_without_terminal_suggests_netcat() -> None:
     done = run("chat.example.org:7777")
     assert done.returncode == 2
     assert done.stdout == ""
@@ -71,14 +71,14 @@ def test_without_a_terminal_it_names_netcat() -> None:
     ],
     ids=" ".join,
 )
-def test_what_is_wrong_is_told_in_one_line(arguments: list[str]) -> None:
+def test_usage_error_is_one_line(arguments: list[str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("chat-tui: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_questions_are_answered_without_a_terminal() -> None:
+def test_help_and_version_need_no_terminal() -> None:
     told = run("--help")
     assert told.returncode == 0
     assert all(option in told.stdout for option in ("--user", "--room", "--local", "[::1]:9001"))

@@ -52,7 +52,7 @@ def told(folder: Path, text: str) -> list[str]:
     return [str(problem).removeprefix(f"{folder}/") for problem in read(folder, text).problems]
 
 
-def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
+def test_config_file_settings_take_effect(tmp_path: Path) -> None:
     read_in = read(tmp_path, GOOD)
     assert read_in.problems == ()
     assert read_in.settings == Settings(
@@ -66,7 +66,7 @@ def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
     assert (work.name, work.host, work.port, work.user, work.room) == (
         *("work", "chat.example.org", 7777, "alice", "dev"),
     )
-    assert (home.name, home.host, home.port, home.asks) == ("at home", "::1", 9001, True)
+    assert (home.name, home.host, home.port, home.needs_prompt) == ("at home", "::1", 9001, True)
     assert read_in.profile("work") is work
     assert work.password() == "secret"
     assert read_in.profile("nobody") is None
@@ -83,7 +83,7 @@ def test_what_the_file_says_is_in_force(tmp_path: Path) -> None:
     assert read_in.lines["profiles", "at home", "user"] == 21
 
 
-def test_without_a_file_all_is_as_it_comes(tmp_path: Path) -> None:
+def test_missing_or_unreadable_config_file_gives_defaults(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     assert load(path) == Configuration(path)
     path.mkdir()
@@ -91,7 +91,7 @@ def test_without_a_file_all_is_as_it_comes(tmp_path: Path) -> None:
     assert load(path).settings == Settings()
 
 
-def test_the_example_is_right_and_changes_nothing(tmp_path: Path) -> None:
+def test_config_example_is_valid_and_changes_nothing(tmp_path: Path) -> None:
     shown = read(tmp_path, EXAMPLE)
     assert shown.problems == ()
     assert (shown.settings, shown.profiles) == (Settings(), ())
@@ -127,20 +127,20 @@ def test_the_example_is_right_and_changes_nothing(tmp_path: Path) -> None:
         ("[themes.w]\nacent='#fff'", ["line 2", "There are: base, accent"]),
     ],
 )
-def test_a_mistake_names_line_and_cure(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_config_problem_names_line_and_fix(tmp_path: Path, text: str, words: list[str]) -> None:
     (problem,) = told(tmp_path, text)
     assert problem.startswith("config.toml, line ")
     assert all(word in problem for word in words), problem
 
 
-def test_one_mistake_leaves_the_rest_in_force(tmp_path: Path) -> None:
+def test_config_problem_leaves_other_settings_in_effect(tmp_path: Path) -> None:
     shown = read(tmp_path, "bell = false\nmouse = 3\n[profiles.w]\nuser='a'\nserver='h'\nx=1")
     assert len(shown.problems) == 2
     assert (shown.settings.bell, shown.settings.mouse) == (False, True)
     assert shown.profiles == (Profile("w", "h", 9001, "a"),)
 
 
-def test_a_profile_may_want_no_encryption(tmp_path: Path) -> None:
+def test_profile_with_plaintext_uses_plaintext_port(tmp_path: Path) -> None:
     text = "[profiles.{}]\nuser='a'\nserver='{}'\nplaintext=true\n"
     shown = read(tmp_path, text.format("w", "h") + text.format("v", "h:9100"))
     assert shown.profiles == (
@@ -149,7 +149,7 @@ def test_a_profile_may_want_no_encryption(tmp_path: Path) -> None:
     )
 
 
-def test_a_password_in_the_file_is_not_read_and_not_shown(tmp_path: Path) -> None:
+def test_password_in_config_file_is_rejected_and_not_shown(tmp_path: Path) -> None:
     text = "[profiles.w]\nuser='a'\nserver='h'\npassword = 'hunter2'"
     shown = read(tmp_path, text)
     assert "does not belong into a file" in str(shown.problems[0])
@@ -159,7 +159,7 @@ def test_a_password_in_the_file_is_not_read_and_not_shown(tmp_path: Path) -> Non
     assert "Keep one of them" in both[0]
 
 
-def test_what_is_no_text_or_no_end_is_a_mistake_too(tmp_path: Path) -> None:
+def test_config_file_rejects_bad_encoding_deep_nesting_and_large_size(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     for data, words in (
         (b"\nbell = '\xff'", "line 2: this is not UTF-8"),
@@ -190,17 +190,19 @@ def is_alive(process: int) -> bool:
         return Path("/proc/self").exists() is False
 
 
-class TestPassword:
+class TestProfilePassword:
     """Each source, and in words what is wrong where it has none."""
 
     def profile(self, **source: object) -> Profile:
         return Profile("work", "h", 9000, "alice", **source)  # type: ignore[arg-type]
 
-    def test_without_a_source_a_person_is_asked(self) -> None:
+    def test_profile_without_password_source_prompts_user(self) -> None:
         assert self.profile().password() is None
-        assert self.profile().asks
+        assert self.profile().needs_prompt
 
-    def test_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_password_is_read_from_environment_variable(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         profile = self.profile(password_env="CHAT_SECRET")
         monkeypatch.setenv("CHAT_SECRET", "hunter2")
         assert profile.password() == "hunter2"
@@ -208,7 +210,7 @@ class TestPassword:
         with pytest.raises(PasswordError, match="the environment has no CHAT_SECRET"):
             profile.password()
 
-    def test_from_a_command(self, tmp_path: Path) -> None:
+    def test_password_is_first_output_line_of_command(self, tmp_path: Path) -> None:
         assert self.profile(password_command=sh("printf 'a%s\\nlogin: x' b")).password() == "ab"
         assert self.profile(password_command=("echo", "$HOME")).password() == "$HOME"
 
@@ -221,11 +223,13 @@ class TestPassword:
             (("/nowhere/at/all",), "can't be run: No such file"),
         ],
     )
-    def test_a_command_that_fails_says_why(self, command: tuple[str, ...], words: str) -> None:
+    def test_failing_password_command_is_reported_with_reason(
+        self, command: tuple[str, ...], words: str
+    ) -> None:
         with pytest.raises(PasswordError, match=words):
             self.profile(password_command=command).password()
 
-    def test_a_command_reads_nothing_and_does_not_stay(
+    def test_password_command_gets_no_stdin_and_is_killed_on_timeout(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         ours, (there, here) = os.dup(0), os.pipe()
@@ -251,7 +255,7 @@ class TestPassword:
             assert time.monotonic() < deadline, "what the command started is still there"
             threading.Event().wait(0.01)
 
-    def test_from_the_keyring(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_password_is_read_from_keyring(self, monkeypatch: pytest.MonkeyPatch) -> None:
         kept = {("lobby-chat", "alice@h:9000"): "hunter2"}
         ring = types.ModuleType("keyring")
         ring.get_password = lambda service, name: kept.get((service, name))  # type: ignore[attr-defined]

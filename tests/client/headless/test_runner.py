@@ -14,11 +14,11 @@ import pytest
 
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.interactive import ON_THEIR_WAY, Talk
-from chat_tui.headless.line_io import LinesIn
-from chat_tui.headless.runner import Seat
-from chat_tui.headless.send import Send
-from chat_tui.headless.tail import Tail
+from chat_tui.headless.interactive import MAX_PENDING, InteractiveJob
+from chat_tui.headless.line_io import LineReader
+from chat_tui.headless.runner import HeadlessRunner
+from chat_tui.headless.send import SendJob
+from chat_tui.headless.tail import TailJob
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from chat_tui.transport.backoff import Backoff
@@ -43,7 +43,7 @@ class Terminal:
         self.remarked: list[str] = []
         known = KnownServers(Path("/nowhere"))
         backoff = Backoff(lambda: -0.9)  # pauses of at most 50 ms, as at a desk
-        self.seat = Seat(self.said.append, self.remarked.append, known, backoff=backoff)
+        self.seat = HeadlessRunner(self.said.append, self.remarked.append, known, backoff=backoff)
 
     @contextmanager
     def doing(self, errand: Callable[[], ExitCode]) -> Iterator[Future[ExitCode]]:
@@ -67,10 +67,12 @@ class Terminal:
             threading.Event().wait(0.005)
 
     def send(self, text: str, room: str = "ops") -> Callable[[], ExitCode]:
-        return Send(self.seat, self.account, room, LinesIn.of(text)).run
+        return SendJob(self.seat, self.account, room, LineReader.from_text(text)).run
 
     def talk(self, typed: int) -> Callable[[], ExitCode]:
-        talk = Talk(self.seat, self.account, LinesIn(typed), LogFiles(self.seat.model, None))
+        talk = InteractiveJob(
+            self.seat, self.account, LineReader(typed), LogFiles(self.seat.model, None)
+        )
         return lambda: talk.run(None, follow_everyone=False)
 
 
@@ -79,7 +81,9 @@ def terminal(server: ScriptedServer) -> Terminal:
     return Terminal(server)
 
 
-def test_sent_is_what_came_back(server: ScriptedServer, terminal: Terminal) -> None:
+def test_send_job_succeeds_when_all_lines_are_echoed(
+    server: ScriptedServer, terminal: Terminal
+) -> None:
     with terminal.doing(terminal.send("deployed\n\n/etc is full\n")) as result:
         client = server.let_in("ops")
         client.expect("deployed", "//etc is full", "/quit")
@@ -89,9 +93,7 @@ def test_sent_is_what_came_back(server: ScriptedServer, terminal: Terminal) -> N
     assert terminal.remarked == []
 
 
-def test_what_did_not_come_back_is_not_called_sent(
-    server: ScriptedServer, terminal: Terminal
-) -> None:
+def test_send_job_reports_unconfirmed_lines(server: ScriptedServer, terminal: Terminal) -> None:
     with terminal.doing(terminal.send("one\ntwo")) as result:
         client = server.let_in("ops")
         client.expect("one", "two")
@@ -101,9 +103,7 @@ def test_what_did_not_come_back_is_not_called_sent(
     assert "1 of 2 lines are known to have arrived" in terminal.remarks
 
 
-def test_nothing_is_said_in_another_room_than_the_one_that_was_named(
-    server: ScriptedServer, terminal: Terminal
-) -> None:
+def test_send_job_sends_nothing_if_join_fails(server: ScriptedServer, terminal: Terminal) -> None:
     with terminal.doing(terminal.send("secret plans")) as result:
         client = server.accept()
         client.say("[SERVER] Login using: LOGIN <username> <password>")
@@ -118,7 +118,7 @@ def test_nothing_is_said_in_another_room_than_the_one_that_was_named(
     assert "Invalid room name: ops" in terminal.remarks
 
 
-def test_a_line_that_is_too_long_is_told_and_the_others_are_sent(
+def test_send_job_reports_too_long_line_and_sends_others(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
     with terminal.doing(terminal.send(f"{'x' * 5000}\nshort")) as result:
@@ -132,11 +132,11 @@ def test_a_line_that_is_too_long_is_told_and_the_others_are_sent(
 @pytest.mark.parametrize(
     ("refusal", "code"),
     [
-        ("Authentication failed", ExitCode.REFUSED),
+        ("Authentication failed", ExitCode.REJECTED),
         ("Server is full; try again later", ExitCode.NO_CONNECTION),
     ],
 )
-def test_a_refusal_is_told(
+def test_send_job_reports_rejected_login(
     server: ScriptedServer, terminal: Terminal, refusal: str, code: ExitCode
 ) -> None:
     with terminal.doing(terminal.send("hello")) as result:
@@ -149,7 +149,7 @@ def test_a_refusal_is_told(
     assert "secret" not in terminal.remarks
 
 
-def test_a_talk_through_a_pipe_outlives_a_lost_connection(
+def test_interactive_job_on_pipe_survives_lost_connection(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
     there, here = os.pipe()
@@ -178,29 +178,29 @@ def test_a_talk_through_a_pipe_outlives_a_lost_connection(
     assert "hunter2" not in terminal.remarks
 
 
-def test_what_has_not_gone_yet_when_the_connection_breaks_goes_later(
+def test_interactive_job_sends_unsent_lines_after_reconnect(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
-    lines = [f"line {number}" for number in range(2 * ON_THEIR_WAY)]
+    lines = [f"line {number}" for number in range(2 * MAX_PENDING)]
     there, here = os.pipe()
     os.write(here, "\n".join(lines).encode())
     os.close(here)
     with terminal.doing(terminal.talk(there)) as result:
         client = server.let_in()
-        client.expect(*lines[:ON_THEIR_WAY])  # and no more, as none comes back
+        client.expect(*lines[:MAX_PENDING])  # and no more, as none comes back
         client.close()
         again = server.let_in()
-        again.expect(*lines[ON_THEIR_WAY:])
-        again.say(*(ECHO + line for line in lines[ON_THEIR_WAY:]))
+        again.expect(*lines[MAX_PENDING:])
+        again.say(*(ECHO + line for line in lines[MAX_PENDING:]))
         again.expect("/quit")
         again.say("[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
     os.close(there)
-    assert len(terminal.said) == ON_THEIR_WAY + 2
-    assert terminal.remarks.count("not confirmed") == ON_THEIR_WAY
+    assert len(terminal.said) == MAX_PENDING + 2
+    assert terminal.remarks.count("not confirmed") == MAX_PENDING
 
 
-def test_somebody_at_a_terminal_is_told_at_once_what_could_not_be_sent(
+def test_interactive_job_on_terminal_reports_unsent_line_at_once(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
     keys, there = os.openpty()
@@ -217,10 +217,10 @@ def test_somebody_at_a_terminal_is_told_at_once_what_could_not_be_sent(
     os.close(there)
 
 
-def test_a_tail_says_what_these_people_said_and_that_something_is_missing(
+def test_tail_job_prints_selected_authors_and_reports_gap(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
-    tail = Tail(terminal.seat, terminal.account, "ops", ["bob"])
+    tail = TailJob(terminal.seat, terminal.account, "ops", ["bob"])
     with terminal.doing(tail.run) as result:
         client = server.let_in("ops")
         client.expect("/subscribe bob")
@@ -229,7 +229,7 @@ def test_a_tail_says_what_these_people_said_and_that_something_is_missing(
         client.close()
         again = server.let_in("ops", follows="alice, bob")
         again.say("[21:04:00] bob: again", "[SERVER] Logged out due to new login")
-        assert result.result(PATIENCE) is ExitCode.REFUSED
+        assert result.result(PATIENCE) is ExitCode.REJECTED
     assert terminal.said == [
         "[21:03:01] bob: yes",
         "[21:03:02] * bob waves",
@@ -239,7 +239,9 @@ def test_a_tail_says_what_these_people_said_and_that_something_is_missing(
     assert "Logged out due to new login" in terminal.remarks
 
 
-def test_a_password_is_not_said_to_a_room(server: ScriptedServer, terminal: Terminal) -> None:
+def test_send_job_does_not_send_line_with_password(
+    server: ScriptedServer, terminal: Terminal
+) -> None:
     with terminal.doing(terminal.send("/passwd secret new-secret\nhello")) as result:
         client = server.let_in("ops")
         client.expect("hello", "/quit")
@@ -248,12 +250,12 @@ def test_a_password_is_not_said_to_a_room(server: ScriptedServer, terminal: Term
     assert terminal.remarked == ["Not sent: a line that looks like a password"]
 
 
-def test_a_talk_changes_the_password_and_repeats_none(
+def test_interactive_job_changes_password_without_printing_it(
     server: ScriptedServer, terminal: Terminal
 ) -> None:
     keys, there = os.openpty()
-    typed = LinesIn(there)
-    talk = Talk(
+    typed = LineReader(there)
+    talk = InteractiveJob(
         terminal.seat,
         terminal.account,
         typed,
@@ -291,14 +293,14 @@ def test_a_talk_changes_the_password_and_repeats_none(
     assert "secret" not in terminal.remarks + "".join(terminal.said)
 
 
-def test_a_tail_remarks_on_an_announcement(server: ScriptedServer, terminal: Terminal) -> None:
-    tail = Tail(terminal.seat, terminal.account, "ops", ())
+def test_tail_job_reports_announcement(server: ScriptedServer, terminal: Terminal) -> None:
+    tail = TailJob(terminal.seat, terminal.account, "ops", ())
     with terminal.doing(tail.run) as result:
         client = server.accept()
         client.let_in(room="ops", follows="*")
         client.say("[SERVER] Announcement from dave: back at noon")
         terminal.until_remarked("Announcement from dave: back at noon")
         client.say("[SERVER] Logged out by an operator: enough")
-        assert result.result(PATIENCE) is ExitCode.REFUSED
+        assert result.result(PATIENCE) is ExitCode.REJECTED
     assert terminal.said == []
     assert terminal.remarks.endswith("Logged out by an operator: enough")

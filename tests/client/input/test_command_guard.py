@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.wire.protocol import Text
-from chat_tui.input.command_guard import held_back
-from chat_tui.input.parser import typed_lines
+from chat_server.wire.protocol import TextLine
+from chat_tui.input.command_guard import check_input
+from chat_tui.input.parser import parse_input
 from chat_tui.input.redaction import holds_secret
 
 COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/who", "/help")
 
 
 def instead_of(text: str) -> str:
-    held = held_back(text, COMMANDS)
+    held = check_input(text, COMMANDS)
     assert held is not None, f"{text!r} would be sent"
-    return held.instead
+    return held.suggestion
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def instead_of(text: str) -> str:
         ("/ join", "// join"),
     ],
 )
-def test_what_is_no_command_stays_and_the_nearest_is_offered(typed: str, meant: str) -> None:
+def test_guard_blocks_unknown_command_and_suggests_nearest(typed: str, meant: str) -> None:
     assert instead_of(typed) == meant
-    assert held_back(meant, COMMANDS) is None, "what is offered can be sent"
+    assert check_input(meant, COMMANDS) is None, "what is offered can be sent"
 
 
 @pytest.mark.parametrize("typed", [" /msg bob hi", " /presence on"])
-def test_a_command_that_this_server_lacks_is_not_said_aloud_either(typed: str) -> None:
+def test_guard_blocks_command_missing_on_server(typed: str) -> None:
     assert instead_of(typed) == ""
 
 
@@ -71,11 +71,11 @@ def test_a_command_that_this_server_lacks_is_not_said_aloud_either(typed: str) -
         "hello\r\n  LOGIN alice secret\nbye",
     ],
 )
-def test_passwords_are_never_published(typed: str) -> None:
-    held = held_back(typed, COMMANDS, "alice")
+def test_guard_blocks_login_lines_without_suggestion(typed: str) -> None:
+    held = check_input(typed, COMMANDS, "alice")
     assert held is not None
-    assert held.instead == "", "and nothing is offered that would publish them"
-    assert "secret" not in held.why
+    assert held.suggestion == "", "and nothing is offered that would publish them"
+    assert "secret" not in held.reason
 
 
 @pytest.mark.parametrize(
@@ -98,27 +98,27 @@ def test_passwords_are_never_published(typed: str) -> None:
         "",
     ],
 )
-def test_what_is_meant_to_be_said_or_done_goes(typed: str) -> None:
-    assert held_back(typed, COMMANDS, "alice") is None
+def test_guard_passes_messages_and_valid_commands(typed: str) -> None:
+    assert check_input(typed, COMMANDS, "alice") is None
 
 
-def test_a_command_with_a_password_goes_where_the_server_has_it() -> None:
-    assert held_back("/passwd old new", (*COMMANDS, "/passwd")) is None
-    assert held_back("hello\n/passwd old new", (*COMMANDS, "/passwd")) is not None
+def test_guard_passes_passwd_only_if_server_has_command() -> None:
+    assert check_input("/passwd old new", (*COMMANDS, "/passwd")) is None
+    assert check_input("hello\n/passwd old new", (*COMMANDS, "/passwd")) is not None
 
 
 @pytest.mark.parametrize("typed", ["hello\n/join dev\nbye", "a\n /subscrbe bob", "/who\nx"])
-def test_of_several_lines_none_may_look_like_a_command(typed: str) -> None:
-    held = held_back(typed, COMMANDS)
+def test_guard_blocks_multiline_text_with_command_line(typed: str) -> None:
+    held = check_input(typed, COMMANDS)
     assert held is not None
-    assert "line " in held.why
+    assert "line " in held.reason
 
 
-def test_the_reason_is_one_short_line_that_is_safe_to_show() -> None:
-    held = held_back("/\x1b]0;owned\x07" + "x" * 4000, COMMANDS)
+def test_guard_reason_is_short_printable_line() -> None:
+    held = check_input("/\x1b]0;owned\x07" + "x" * 4000, COMMANDS)
     assert held is not None
-    assert held.why.isprintable()
-    assert len(held.why) < 80
+    assert held.reason.isprintable()
+    assert len(held.reason) < 80
 
 
 @given(
@@ -127,17 +127,17 @@ def test_the_reason_is_one_short_line_that_is_safe_to_show() -> None:
     rest=st.text("ab yz/日", min_size=1, max_size=20),
     others=st.lists(st.text(max_size=10), max_size=2),
 )
-def test_whatever_stands_around_it_no_command_is_said_aloud(
+def test_guard_never_lets_command_text_be_published(
     before: str, word: str, rest: str, others: list[str]
 ) -> None:
     text = "\n".join((*others, f"{before}{word} {rest.strip() or 'x'}"))
-    if held_back(text, COMMANDS) is None:
-        for line in typed_lines(text):
-            said = line.text.strip() if isinstance(line, Text) else ""
+    if check_input(text, COMMANDS) is None:
+        for line in parse_input(text):
+            said = line.text.strip() if isinstance(line, TextLine) else ""
             assert not said.startswith(word)
 
 
-def test_what_is_a_secret() -> None:
+def test_holds_secret_recognizes_passwd_and_login_lines() -> None:
     assert holds_secret("/passwd a b")
     assert holds_secret("LOGIN alice secret")
     assert holds_secret("one\n/login alice secret")

@@ -18,7 +18,7 @@ import pytest
 
 from chat_server.accounts.hash_pool import hash_password
 from chat_tui.local_server import LocalServer, LocalServerError
-from chat_tui.local_server.port_probe import PortHolder, who_has
+from chat_tui.local_server.port_probe import PortOwner, port_owner
 
 HASH = hash_password("password123", cost=4)
 LOGIN_LINE = b"[SERVER] Login using: LOGIN <username> <password>\n"
@@ -133,8 +133,8 @@ def log_in(port: int, user: str, password: str = "password123") -> str:
 # Who has the port
 
 
-def test_nobody_has_a_free_port(port: int) -> None:
-    assert who_has(port) is PortHolder.NOBODY
+def test_port_probe_reports_free_port(port: int) -> None:
+    assert port_owner(port) is PortOwner.NOBODY
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_nobody_has_a_free_port(port: int) -> None:
         [b"\xff\xfe\n", LOGIN_LINE],
     ],
 )
-def test_a_chat_server_is_known_by_its_login_line(said: list[bytes]) -> None:
+def test_port_probe_recognizes_chat_server_by_login_line(said: list[bytes]) -> None:
     with somebody(*said) as port:
-        assert who_has(port) is PortHolder.CHAT_SERVER
+        assert port_owner(port) is PortOwner.CHAT_SERVER
 
 
 @pytest.mark.parametrize(
@@ -165,17 +165,19 @@ def test_a_chat_server_is_known_by_its_login_line(said: list[bytes]) -> None:
         ([b"x" * 100_000 + b"\n", LOGIN_LINE], True),
     ],
 )
-def test_anything_else_is_something_else_within_a_second(said: list[bytes], closes: bool) -> None:
+def test_port_probe_reports_other_program_within_one_second(
+    said: list[bytes], closes: bool
+) -> None:
     with somebody(*said, closes=closes) as port:
         before = time.monotonic()
-        assert who_has(port) is PortHolder.SOMETHING_ELSE
+        assert port_owner(port) is PortOwner.SOMETHING_ELSE
         assert time.monotonic() - before < 1.5
 
 
 # Starting
 
 
-def test_the_first_start_makes_the_demo_accounts(
+def test_local_server_first_start_creates_demo_accounts(
     state: Path, tmp_path: Path, port: int, start: Start
 ) -> None:
     server = start(state, tmp_path, port)
@@ -187,7 +189,7 @@ def test_the_first_start_makes_the_demo_accounts(
     assert log_in(server.port, "alice") == "[SERVER] Login successful"
 
 
-def test_the_second_start_keeps_the_accounts(
+def test_local_server_second_start_keeps_accounts(
     state: Path, tmp_path: Path, port: int, start: Start
 ) -> None:
     state.mkdir(parents=True)
@@ -197,7 +199,7 @@ def test_the_second_start_keeps_the_accounts(
     assert log_in(server.port, "erin") == "[SERVER] Login successful"
 
 
-def test_the_accounts_of_the_working_folder_come_first(
+def test_local_server_prefers_users_file_of_working_folder(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     other = hash_password("password456", cost=4)
@@ -208,7 +210,7 @@ def test_the_accounts_of_the_working_folder_come_first(
     assert not (state / "users.json").exists()
 
 
-def test_the_log_is_the_servers_and_for_nobody_else(
+def test_local_server_log_is_owner_only(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     server = start(state, working, port)
@@ -221,7 +223,7 @@ def test_the_log_is_the_servers_and_for_nobody_else(
     assert log.endswith("[*] Stopped\n")
 
 
-def test_a_log_grown_large_is_put_aside(
+def test_local_server_rotates_large_log(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     state.mkdir(parents=True)
@@ -231,7 +233,7 @@ def test_a_log_grown_large_is_put_aside(
     assert (state / "local-server.old.log").stat().st_size == 1_200_000
 
 
-def test_nothing_of_the_folder_one_is_in_gets_imported(
+def test_local_server_imports_nothing_from_working_folder(
     state: Path, working: Path, port: int, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (working / "click.py").write_text("raise RuntimeError('a stranger')")
@@ -239,7 +241,7 @@ def test_nothing_of_the_folder_one_is_in_gets_imported(
     assert start(state, Path(), port).port == port
 
 
-def test_neither_textual_nor_asyncio_is_needed() -> None:
+def test_local_server_imports_no_textual_and_no_asyncio() -> None:
     program = (
         "import sys, chat_tui.local_server\n"
         "sys.exit(' '.join({'textual', 'rich', 'asyncio', 'chat_server.server'} & {*sys.modules}))"
@@ -251,7 +253,7 @@ def test_neither_textual_nor_asyncio_is_needed() -> None:
 # Others on the port
 
 
-def test_a_second_window_joins_and_knows_the_demo_accounts(
+def test_second_client_joins_local_server_and_knows_demo_accounts(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     first = start(state, working, port)
@@ -263,7 +265,7 @@ def test_a_second_window_joins_and_knows_the_demo_accounts(
     assert is_listening(port), "it is not the second window's to stop"
 
 
-def test_of_a_strangers_chat_server_no_demo_accounts_are_known(
+def test_foreign_chat_server_is_joined_without_demo_accounts(
     state: Path, working: Path, start: Start
 ) -> None:
     with somebody(WELCOME, LOGIN_LINE) as port:
@@ -288,7 +290,7 @@ def test_of_a_strangers_chat_server_no_demo_accounts_are_known(
         '{"port": 1, "process": RUNNING, "demo_accounts": ["alice"]}',
     ],
 )
-def test_a_note_of_another_server_tells_nothing(
+def test_stale_local_server_record_is_ignored(
     state: Path, working: Path, start: Start, note: str
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -301,7 +303,7 @@ def test_a_note_of_another_server_tells_nothing(
         assert start(state, working, port).demo_accounts == ()
 
 
-def test_something_silent_on_the_port_is_left_alone(
+def test_local_server_uses_other_port_if_port_holder_is_silent(
     state: Path, working: Path, start: Start
 ) -> None:
     with somebody() as port:
@@ -312,7 +314,7 @@ def test_something_silent_on_the_port_is_left_alone(
         assert not (state / "local-server.json").exists(), "the next window would not look there"
 
 
-def test_a_port_that_is_taken_but_does_not_answer_is_left_alone(
+def test_local_server_uses_other_port_if_port_is_bound_only(
     state: Path, working: Path, start: Start
 ) -> None:
     with socket.socket() as bound:
@@ -323,7 +325,7 @@ def test_a_port_that_is_taken_but_does_not_answer_is_left_alone(
         assert server.port != port
 
 
-def test_of_windows_opened_at_the_same_moment_one_starts_the_server(
+def test_concurrent_clients_start_one_local_server(
     state: Path, tmp_path: Path, port: int, start: Start
 ) -> None:
     with ThreadPoolExecutor(3) as threads:
@@ -336,9 +338,7 @@ def test_of_windows_opened_at_the_same_moment_one_starts_the_server(
 # What can't be
 
 
-def test_a_broken_users_file_is_told_in_the_servers_words(
-    state: Path, working: Path, port: int
-) -> None:
+def test_local_server_reports_broken_users_file(state: Path, working: Path, port: int) -> None:
     (working / "users.json").write_text("{")
     with pytest.raises(LocalServerError) as caught:
         LocalServer.start(state, working, port)
@@ -347,7 +347,7 @@ def test_a_broken_users_file_is_told_in_the_servers_words(
     assert not is_listening(port)
 
 
-def test_a_broken_users_file_in_the_state_folder_is_not_made_anew(
+def test_local_server_does_not_recreate_broken_users_file(
     state: Path, tmp_path: Path, port: int
 ) -> None:
     state.mkdir(parents=True)
@@ -356,7 +356,7 @@ def test_a_broken_users_file_in_the_state_folder_is_not_made_anew(
         LocalServer.start(state, tmp_path, port)
 
 
-def test_a_state_folder_that_can_not_be_is_told(tmp_path: Path, port: int) -> None:
+def test_local_server_reports_uncreatable_state_folder(tmp_path: Path, port: int) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(LocalServerError) as caught:
         LocalServer.start(tmp_path / "state" / "lobby-chat", tmp_path, port)
@@ -366,7 +366,7 @@ def test_a_state_folder_that_can_not_be_is_told(tmp_path: Path, port: int) -> No
 # Ending
 
 
-def test_a_stop_ends_the_server_and_its_note(
+def test_local_server_stop_removes_its_record(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     server = start(state, working, port)
@@ -378,7 +378,7 @@ def test_a_stop_ends_the_server_and_its_note(
     server.stop()
 
 
-def test_a_stop_says_goodbye_to_who_is_there(
+def test_local_server_stop_notifies_clients(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     server = start(state, working, port)
@@ -393,7 +393,7 @@ def test_a_stop_says_goodbye_to_who_is_there(
         stopping.join()
 
 
-def test_a_server_that_does_not_stop_is_killed(
+def test_local_server_is_killed_if_it_does_not_stop(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     server = start(state, working, port)
@@ -404,7 +404,7 @@ def test_a_server_that_does_not_stop_is_killed(
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
-def test_the_server_never_outlives_the_client(
+def test_local_server_ends_with_client(
     state: Path, working: Path, port: int, how: signal.Signals
 ) -> None:
     with subprocess.Popen(
@@ -421,7 +421,7 @@ def test_the_server_never_outlives_the_client(
     assert not is_listening(port)
 
 
-def test_an_interrupt_of_the_client_is_not_the_servers(
+def test_local_server_runs_in_own_session(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     start(state, working, port)

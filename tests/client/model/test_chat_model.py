@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.chat_model import ChatModel, Pane
@@ -34,7 +34,7 @@ def only(model: ChatModel) -> Entry:
     return entry
 
 
-def test_a_message_gets_the_day_of_its_arrival(model: ChatModel) -> None:
+def test_message_without_date_gets_day_of_arrival(model: ChatModel) -> None:
     model.apply(said("bob", "hi", "23:59:59"))
     entry = only(model)
     assert (entry.kind, entry.author, entry.text, entry.own) == (
@@ -43,65 +43,65 @@ def test_a_message_gets_the_day_of_its_arrival(model: ChatModel) -> None:
         "hi",
         False,
     )
-    assert entry.at == datetime(2026, 11, 22, 23, 59, 59)
+    assert entry.timestamp == datetime(2026, 11, 22, 23, 59, 59)
     assert model.take_changes() == {Pane.LOG}
 
 
 @pytest.mark.parametrize("time", ["25:00:00", "12:60:00", "2026-13-01T00:00:00.000000+00:00"])
-def test_a_time_that_is_none_is_now(model: ChatModel, time: str) -> None:
+def test_invalid_message_time_becomes_current_time(model: ChatModel, time: str) -> None:
     model.apply(said("bob", "hi", time))
-    assert only(model).at == NOW
+    assert only(model).timestamp == NOW
 
 
 @pytest.mark.parametrize(
     "time", ["0001-01-01T00:00:00.000000+14:00", "9999-12-31T23:59:59.999999-14:00"]
 )
-def test_times_at_the_ends_of_the_calendar_do_no_harm(model: ChatModel, time: str) -> None:
+def test_message_times_at_calendar_limits_are_accepted(model: ChatModel, time: str) -> None:
     model.apply(said("bob", "hi", time))
     assert only(model).text == "hi"
 
 
-def test_a_past_message_comes_with_its_own_day(model: ChatModel) -> None:
+def test_past_message_keeps_its_date(model: ChatModel) -> None:
     instant = datetime(2026, 11, 20, 8, 0, 0, 5).astimezone()
     model.apply(said("bob", "hi", instant.isoformat(timespec="microseconds")))
-    assert only(model).at == instant.replace(tzinfo=None)
+    assert only(model).timestamp == instant.replace(tzinfo=None)
 
 
-def test_actions_and_private_words(model: ChatModel) -> None:
+def test_actions_and_private_messages_become_entries(model: ChatModel) -> None:
     model.apply(events.MessageArrived("lobby", Action("12:00:00", "bob", "waves")))
-    model.apply(events.MessageArrived("lobby", Private("12:00:00", "alice", "bob", "psst")))
+    model.apply(events.MessageArrived("lobby", PrivateMessage("12:00:00", "alice", "bob", "psst")))
     (action,) = model.log
     (private,) = model.log_of("@bob")
     assert (action.kind, action.own) == (EntryKind.ACTION, False)
     assert (private.kind, private.own, private.recipient) == (EntryKind.PRIVATE, True, "bob")
 
 
-def test_own_words_from_pending_to_sent(model: ChatModel) -> None:
-    model.apply(events.OwnPending(7, "lobby", "hello"))
+def test_own_message_entry_changes_from_pending_to_sent(model: ChatModel) -> None:
+    model.apply(events.MessagePending(7, "lobby", "hello"))
     entry = only(model)
-    assert (entry.own, entry.state, entry.at) == (True, EntryState.PENDING, NOW)
+    assert (entry.own, entry.state, entry.timestamp) == (True, EntryState.PENDING, NOW)
     assert model.log.take_changed() == set()
-    model.apply(events.OwnSent(7, "21:03:05"))
+    model.apply(events.MessageSent(7, "21:03:05"))
     assert only(model).state is EntryState.SENT
-    assert only(model).at == NOW.replace(second=5)
+    assert only(model).timestamp == NOW.replace(second=5)
     assert model.log.take_changed() == {entry.id}
-    model.apply(events.OwnUnconfirmed(7))
+    model.apply(events.MessageUnconfirmed(7))
     assert only(model).state is EntryState.SENT
 
 
-def test_own_words_settled_in_a_room_that_was_left(model: ChatModel) -> None:
-    model.apply(events.OwnPending(1, "lobby", "hello"))
+def test_own_message_is_settled_in_room_that_was_left(model: ChatModel) -> None:
+    model.apply(events.MessagePending(1, "lobby", "hello"))
     model.apply(events.Joined("dev"))
     model.take_changes()
-    model.apply(events.OwnSent(1))
+    model.apply(events.MessageSent(1))
     assert model.log_of("lobby")[0].state is EntryState.SENT
     assert Pane.LOG not in model.take_changes()
 
 
-def test_unconfirmed_words_are_said_again_in_order_and_in_their_room(model: ChatModel) -> None:
+def test_unconfirmed_messages_are_listed_in_order_for_their_room(model: ChatModel) -> None:
     for own_id, text in enumerate(("one\t1", "two", "three")):
-        model.apply(events.OwnPending(own_id, "lobby", text))
-        model.apply(events.OwnUnconfirmed(own_id))
+        model.apply(events.MessagePending(own_id, "lobby", text))
+        model.apply(events.MessageUnconfirmed(own_id))
     assert [entry.text for entry in model.unconfirmed] == ["one    1", "two", "three"]
     model.apply(events.Joined("dev"))
     assert model.unconfirmed == []
@@ -114,16 +114,16 @@ def test_unconfirmed_words_are_said_again_in_order_and_in_their_room(model: Chat
     assert [entry.text for entry in model.unconfirmed] == ["two", "three"]
 
 
-def test_unconfirmed_words_that_the_log_forgot_are_forgotten(model: ChatModel) -> None:
-    model.apply(events.OwnPending(1, "lobby", "old"))
-    model.apply(events.OwnUnconfirmed(1))
+def test_unconfirmed_message_is_dropped_when_log_evicts_it(model: ChatModel) -> None:
+    model.apply(events.MessagePending(1, "lobby", "old"))
+    model.apply(events.MessageUnconfirmed(1))
     for n in range(10_000):
         model.apply(said("bob", str(n)))
     assert model.unconfirmed == []
     assert model.log.first == 1
 
 
-def test_rooms(model: ChatModel) -> None:
+def test_room_directory_follows_list_open_and_close_events(model: ChatModel) -> None:
     model.apply(events.RoomsListed((("lobby", 2), ("zoo", 1), ("dev", None))))
     assert [(r.name, r.members, r.current) for r in model.rooms.listed()] == [
         ("lobby", 2, True),
@@ -137,7 +137,7 @@ def test_rooms(model: ChatModel) -> None:
     assert model.take_changes() == {Pane.ROOMS}
 
 
-def test_the_current_room_is_always_there(model: ChatModel) -> None:
+def test_current_room_is_always_listed(model: ChatModel) -> None:
     model.apply(events.Joined("dev"))
     assert model.room == "dev"
     model.apply(events.RoomsListed((("lobby", 1),)))
@@ -151,7 +151,7 @@ def test_joining_changes_every_pane(model: ChatModel) -> None:
     assert model.take_changes() == set()
 
 
-def test_people_come_and_go(model: ChatModel) -> None:
+def test_roster_follows_join_and_leave_events(model: ChatModel) -> None:
     assert not model.people.known
     model.apply(events.PersonJoined("early", "lobby"))
     assert model.people.here() == []
@@ -170,7 +170,7 @@ def test_people_come_and_go(model: ChatModel) -> None:
     ]
 
 
-def test_people_of_another_room_are_none_of_ours(model: ChatModel) -> None:
+def test_roster_ignores_events_of_other_rooms(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", ("alice",)))
     model.apply(events.MembersListed("dev", ("bob", "carol")))
     model.apply(events.PersonJoined("bob", "dev"))
@@ -179,7 +179,7 @@ def test_people_of_another_room_are_none_of_ours(model: ChatModel) -> None:
     assert len(model.log) == 0
 
 
-def test_in_another_room_nobody_is_known_at_first(model: ChatModel) -> None:
+def test_roster_is_unknown_after_room_change(model: ChatModel) -> None:
     known = []
     model.apply(events.MembersListed("lobby", ("alice", "bob")))
     for room in ("lobby", "dev"):
@@ -192,7 +192,7 @@ def follows_nobody_here(model: ChatModel) -> bool:
     return model.people.follows_nobody_here
 
 
-def test_following(model: ChatModel) -> None:
+def test_roster_marks_followed_people(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", ("alice", "bob", "carol")))
     assert follows_nobody_here(model) is True
     model.apply(events.SubscriptionsListed(("alice", "bob", "erin")))
@@ -219,15 +219,15 @@ def test_following(model: ChatModel) -> None:
     assert model.people.elsewhere() == []
 
 
-def test_alone_one_does_not_follow_nobody(model: ChatModel) -> None:
+def test_follows_nobody_hint_is_hidden_when_alone(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", ("alice",)))
     assert not model.people.follows_nobody_here
 
 
-def test_lines_of_the_server(model: ChatModel) -> None:
-    model.apply(events.ServerLine("a reply", "reply"))
-    model.apply(events.ServerLine("an error", "error"))
-    model.apply(events.ServerLine("a notice", "notice"))
+def test_server_notices_and_errors_become_log_entries(model: ChatModel) -> None:
+    model.apply(events.LogNotice("a reply", "reply"))
+    model.apply(events.LogNotice("an error", "error"))
+    model.apply(events.LogNotice("a notice", "notice"))
     model.apply(events.JoinFailed("dev", "Invalid room name: dev"))
     model.apply(events.SignedOut("Logged out due to new login"))
     assert [(entry.kind, entry.text) for entry in model.log] == [
@@ -239,48 +239,48 @@ def test_lines_of_the_server(model: ChatModel) -> None:
     ]
 
 
-def test_a_gap_says_from_when_to_when(model: ChatModel) -> None:
-    model.apply(events.Gap(NOW.replace(hour=12, minute=1), NOW.replace(hour=12, minute=3)))
+def test_gap_entry_shows_time_range(model: ChatModel) -> None:
+    model.apply(events.HistoryGap(NOW.replace(hour=12, minute=1), NOW.replace(hour=12, minute=3)))
     assert only(model).kind is EntryKind.GAP
     assert "12:01 to 12:03" in only(model).text
 
 
-def test_the_state_of_the_connection(model: ChatModel) -> None:
+def test_connection_state_and_latency_update_status(model: ChatModel) -> None:
     waiting = events.ConnectionChanged(ConnectionState.WAITING, "cut", 4.0)
     model.apply(waiting)
     assert model.connection == waiting
     assert model.take_changes() == {Pane.STATUS, Pane.COMPOSER}
-    model.apply(events.RoundTrip(0.003))
+    model.apply(events.LatencyMeasured(0.003))
     assert model.round_trip == 0.003
     assert model.take_changes() == {Pane.STATUS}
 
 
-def test_what_the_screen_acts_upon_changes_nothing(model: ChatModel) -> None:
-    model.apply(events.SignInRefused("no", retry=False))
+def test_screen_only_events_do_not_change_model(model: ChatModel) -> None:
+    model.apply(events.SignInFailed("no", retry=False))
     model.apply(events.TextReturned("text", "why"))
     assert model.take_changes() == set()
 
 
-def test_beginning_anew_empties_all_but_the_history(model: ChatModel) -> None:
+def test_begin_resets_model_but_keeps_input_history(model: ChatModel) -> None:
     model.history.add("hello")
     model.apply(said("bob", "hi"))
     model.apply(events.Joined("dev"))
     model.apply(events.Followed("*"))
-    model.apply(events.OwnPending(1, "dev", "x"))
+    model.apply(events.MessagePending(1, "dev", "x"))
     model.begin("other:9000", "bob")
     assert (model.server, model.user, model.room) == ("other:9000", "bob", "lobby")
     assert len(model.log) == 0
     assert not model.people.everyone
     assert len(model.history) == 1
-    model.apply(events.OwnSent(1))
+    model.apply(events.MessageSent(1))
 
 
-def test_all_text_is_safe(model: ChatModel) -> None:
+def test_model_sanitizes_all_text(model: ChatModel) -> None:
     evil = "a\x1b]0;x\x07b\x9bc\u202ed\n[red]"
     shown = "a\u241b]0;x\u2407b\ufffdc\ufffdd\u240a[red]"
     model.apply(events.MessageArrived(evil, Message("12:00:00", evil, evil)))
-    model.apply(events.MessageArrived(evil, Private("12:00:00", evil, evil, evil)))
-    model.apply(events.OwnPending(1, evil, evil))
+    model.apply(events.MessageArrived(evil, PrivateMessage("12:00:00", evil, evil, evil)))
+    model.apply(events.MessagePending(1, evil, evil))
     for entry in model.log_of(shown):
         assert evil not in (entry.author, entry.text, entry.recipient)
         assert entry.text == shown
@@ -289,7 +289,7 @@ def test_all_text_is_safe(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", (evil,)))
     model.apply(events.PersonJoined(evil + "2", "lobby"))
     model.apply(events.Followed(evil + "3"))
-    model.apply(events.ServerLine(evil, "reply"))
+    model.apply(events.LogNotice(evil, "reply"))
     model.apply(events.Joined(evil))
     names = [room.name for room in model.rooms.listed()] + [model.room]
     names += [person.name for person in (*model.people.here(), *model.people.elsewhere())]
@@ -299,24 +299,24 @@ def test_all_text_is_safe(model: ChatModel) -> None:
     assert model.server == model.user == shown
 
 
-def test_a_conversation_of_which_no_word_arrived_is_none(model: ChatModel) -> None:
-    model.apply(events.OwnPending(1, "@nobody", "hi"))
+def test_conversation_without_delivered_message_is_not_listed(model: ChatModel) -> None:
+    model.apply(events.MessagePending(1, "@nobody", "hi"))
     assert model.conversations.listed() == ["nobody"]
     model.take_changes()
-    model.apply(events.OwnRefused(1))
+    model.apply(events.MessageRejected(1))
     assert model.conversations.listed() == []
     assert Pane.ROOMS in model.take_changes()
 
-    model.apply(events.OwnPending(2, "@bob", "hi"))
-    model.apply(events.OwnSent(2))
-    model.apply(events.OwnPending(3, "@bob", "still there?"))
-    model.apply(events.OwnRefused(3))
+    model.apply(events.MessagePending(2, "@bob", "hi"))
+    model.apply(events.MessageSent(2))
+    model.apply(events.MessagePending(3, "@bob", "still there?"))
+    model.apply(events.MessageRejected(3))
     assert model.conversations.listed() == ["bob"]
 
     model.view("@carol")
-    model.apply(events.OwnPending(4, "@carol", "hi"))
-    model.apply(events.OwnRefused(4))
+    model.apply(events.MessagePending(4, "@carol", "hi"))
+    model.apply(events.MessageRejected(4))
     model.drafts.put("@dave", "half")
-    model.apply(events.OwnPending(5, "@dave", "hi"))
-    model.apply(events.OwnRefused(5))
+    model.apply(events.MessagePending(5, "@dave", "hi"))
+    model.apply(events.MessageRejected(5))
     assert model.conversations.listed() == ["bob", "carol", "dave"]

@@ -12,7 +12,7 @@ from chat_server.wire.protocol import Message
 from chat_tui import events
 from chat_tui.input.known_commands import KNOWN_COMMANDS
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.completion import CHOICES_KEPT, offer
+from chat_tui.model.completion import MAX_COMPLETIONS, complete
 
 COMMANDS = (
     "/join /leave /rooms /subscribe /unsubscribe /subs /who /msg /me /presence /help /quit /deploy "
@@ -35,10 +35,10 @@ def model() -> ChatModel:
 
 
 def texts(model: ChatModel, before: str, *, alone: bool = True, asked: bool = True) -> list[str]:
-    found = offer(model, before, alone=alone, asked=asked)
+    found = complete(model, before, is_only_line=alone, explicit=asked)
     if found is None:
         return []
-    return [before[: len(before) - found.length] + choice.text for choice in found.choices]
+    return [before[: len(before) - found.length] + choice.text for choice in found.completions]
 
 
 @pytest.mark.parametrize(
@@ -78,21 +78,23 @@ def texts(model: ChatModel, before: str, *, alone: bool = True, asked: bool = Tr
         ("//sub", []),
     ],
 )
-def test_what_is_offered(model: ChatModel, before: str, becomes: list[str]) -> None:
+def test_completion_offers_matching_commands_rooms_and_names(
+    model: ChatModel, before: str, becomes: list[str]
+) -> None:
     assert texts(model, before) == becomes
 
 
-def test_every_command_of_our_server_is_known_with_what_it_does() -> None:
+def test_every_server_command_is_in_known_commands() -> None:
     listed = re.findall("/[a-z]+", " ".join(greeting(operator=True)))
     assert set(listed) <= KNOWN_COMMANDS.keys()
 
 
-def test_of_several_lines_none_is_a_command(model: ChatModel) -> None:
+def test_completion_offers_no_command_in_multiline_text(model: ChatModel) -> None:
     assert texts(model, "/sub", alone=False) == []
     assert texts(model, "@bo", alone=False) == ["@bob "]
 
 
-def test_nothing_is_offered_unasked_for_a_bare_word_or_for_what_is_complete(
+def test_unrequested_completion_skips_bare_words_and_complete_commands(
     model: ChatModel,
 ) -> None:
     assert texts(model, "hello al", asked=False) == []
@@ -101,12 +103,12 @@ def test_nothing_is_offered_unasked_for_a_bare_word_or_for_what_is_complete(
     assert texts(model, "hello @bo", asked=False) == ["hello @bob "]
 
 
-def test_who_just_spoke_comes_first(model: ChatModel) -> None:
+def test_completion_lists_recent_speaker_first(model: ChatModel) -> None:
     model.apply(events.MessageArrived("lobby", Message("21:00:00", "bob", "hi")))
     assert texts(model, "@")[0] == "@bob "
 
 
-def test_an_offer_is_not_endless(model: ChatModel) -> None:
+def test_completion_list_is_bounded(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", tuple(f"user{n}" for n in range(5000))))
-    assert len(texts(model, "@")) == CHOICES_KEPT
+    assert len(texts(model, "@")) == MAX_COMPLETIONS
     assert texts(model, "x " * 1_000_000 + "@user12 "[:-1])[0].endswith("@user12 ")

@@ -8,7 +8,7 @@ from chat_server.wire.protocol import Message
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
-from chat_tui.model.gaps import from_to
+from chat_tui.model.gaps import format_time_range
 
 BEGIN = datetime(2026, 11, 22, 21, 0)
 
@@ -38,25 +38,26 @@ def gaps(model: ChatModel, place: str) -> list[str]:
     return [entry.text for entry in model.log_of(place) if entry.kind is EntryKind.GAP]
 
 
-def test_a_time_within_a_day_and_over_days() -> None:
-    assert from_to(BEGIN, BEGIN + timedelta(minutes=2)) == "from 21:00 to 21:02"
+def test_gap_time_range_shows_dates_only_across_days() -> None:
+    assert format_time_range(BEGIN, BEGIN + timedelta(minutes=2)) == "from 21:00 to 21:02"
     assert (
-        from_to(BEGIN, BEGIN + timedelta(hours=11)) == "from Sun 22 Nov 21:00 to Mon 23 Nov 08:00"
+        format_time_range(BEGIN, BEGIN + timedelta(hours=11))
+        == "from Sun 22 Nov 21:00 to Mon 23 Nov 08:00"
     )
 
 
-def test_a_lost_connection_is_told_where_we_are_and_in_private_conversations() -> None:
+def test_connection_gap_is_logged_in_current_room_and_private_conversations() -> None:
     model, _ = signed_in()
     hear(model, "hi")
     model.log_of("dev")
     model.log_of("@bob")
-    model.apply(events.Gap(BEGIN, BEGIN + timedelta(minutes=3)))
+    model.apply(events.HistoryGap(BEGIN, BEGIN + timedelta(minutes=3)))
     words = "no connection from 21:00 to 21:03; messages may be missing"
     assert gaps(model, "lobby") == gaps(model, "@bob") == [words]
     assert gaps(model, "dev") == []
 
 
-def test_a_room_one_comes_back_to_tells_what_was_not_heard() -> None:
+def test_rejoined_room_shows_gap_of_absence() -> None:
     model, clock = signed_in()
     hear(model, "hi")
     model.apply(events.Joined("dev"))
@@ -70,14 +71,14 @@ def test_a_room_one_comes_back_to_tells_what_was_not_heard() -> None:
     assert len(gaps(model, "lobby")) == 1
 
 
-def test_coming_and_going_while_nobody_speaks_is_told_as_one_gap() -> None:
+def test_repeated_absences_without_messages_merge_into_one_gap() -> None:
     model, clock = signed_in()
     hear(model, "hi")
     for _ in range(3):
         model.apply(events.Joined("dev"))
         clock.now += timedelta(minutes=1)
         model.apply(events.Joined("lobby"))
-        model.apply(events.ServerLine("Joined room 'lobby'", "reply"))
+        model.apply(events.LogNotice("Joined room 'lobby'", "reply"))
     assert gaps(model, "lobby") == [
         "you were elsewhere from 21:00 to 21:03; messages may be missing"
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_tui.model.links import host_of, links_in
+from chat_tui.model.links import find_links, link_host
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,18 @@ from chat_tui.model.links import host_of, links_in
         ("https://a.example/日本語、次", ["https://a.example/日本語"]),
     ],
 )
-def test_only_http_and_only_what_belongs_to_it(text: str, targets: list[str] | None) -> None:
+def test_links_find_only_http_urls_without_trailing_punctuation(
+    text: str, targets: list[str] | None
+) -> None:
     if targets is None:
         targets = ["http://a.example/b_(c)", "HTTPS://B.example"]
-    links = links_in(text)
+    links = find_links(text)
     assert [link.target for link in links] == targets
     assert [text[link.start : link.end] for link in links] == targets
 
 
-def test_the_host_is_told_as_the_network_knows_it() -> None:
-    assert host_of("https://user@real.example:8080/bank.example") == "real.example"
-    assert host_of("https://bücher.example/") == "xn--bcher-kva.example"
-    assert host_of("https://\u0430pple.example/").startswith("xn--")
-    assert host_of("https://" + "ü" * 70 + ".example/").isascii()
+def test_link_host_is_shown_in_ascii_form() -> None:
+    assert link_host("https://user@real.example:8080/bank.example") == "real.example"
+    assert link_host("https://bücher.example/") == "xn--bcher-kva.example"
+    assert link_host("https://\u0430pple.example/").startswith("xn--")
+    assert link_host("https://" + "ü" * 70 + ".example/").isascii()

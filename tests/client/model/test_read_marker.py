@@ -15,38 +15,38 @@ def say(log: RoomLog, author: str = "bob", *, own: bool = False) -> int:
     return log.append(EntryKind.MESSAGE, BEGIN, "hi", author=author, own=own).id
 
 
-def test_what_comes_while_somebody_looks_is_not_new() -> None:
+def test_message_received_while_focused_is_not_new() -> None:
     log = RoomLog()
     say(log)
-    assert log.seen.new_from is None
+    assert log.read_marker.new_from is None
 
 
-def test_it_stands_above_the_first_and_tells_when_one_looked_away() -> None:
+def test_read_marker_is_above_first_unseen_message_with_time() -> None:
     log = RoomLog()
     say(log)
-    log.seen.look_away(BEGIN)
-    log.seen.look_away(BEGIN + MINUTE)  # in another way, too
+    log.read_marker.unfocus(BEGIN)
+    log.read_marker.unfocus(BEGIN + MINUTE)  # in another way, too
     log.append(EntryKind.NOTICE, BEGIN, "carol joined")
     first = say(log)
     say(log)
-    assert (log.seen.new_from, log.seen.since) == (first, BEGIN)
+    assert (log.read_marker.new_from, log.read_marker.since) == (first, BEGIN)
 
 
-def test_it_stays_when_one_is_back_until_there_is_a_newer_one() -> None:
+def test_read_marker_stays_after_return_until_next_absence() -> None:
     log = RoomLog()
-    log.seen.look_away(BEGIN)
+    log.read_marker.unfocus(BEGIN)
     first = say(log)
-    log.seen.look_back()
+    log.read_marker.focus()
     say(log)
-    assert log.seen.new_from == first
-    log.seen.look_away(BEGIN + MINUTE)
+    assert log.read_marker.new_from == first
+    log.read_marker.unfocus(BEGIN + MINUTE)
     second = say(log)
-    assert (log.seen.new_from, log.seen.since) == (second, BEGIN + MINUTE)
+    assert (log.read_marker.new_from, log.read_marker.since) == (second, BEGIN + MINUTE)
 
 
-def test_what_one_says_oneself_ends_it() -> None:
+def test_own_message_removes_read_marker() -> None:
     log = RoomLog()
-    log.seen.look_away(BEGIN)
+    log.read_marker.unfocus(BEGIN)
     say(log)
     say(log, "alice", own=True)
-    assert log.seen.new_from is None
+    assert log.read_marker.new_from is None

@@ -7,33 +7,33 @@ from datetime import datetime
 
 import pytest
 
-from chat_tui.input.redaction import masked
+from chat_tui.input.redaction import redact
 from chat_tui.input.shell_commands import LastAction, netcat_line
 from chat_tui.model.wire_record import (
-    CHARACTERS_KEPT,
-    LINES_KEPT,
-    Way,
-    WireRecord,
+    MAX_CHARACTERS,
+    MAX_LINES,
+    Direction,
+    WireLog,
 )
 
 NOON = datetime(2026, 11, 22, 12)
 
 
-def record() -> WireRecord:
-    return WireRecord(lambda: NOON)
+def record() -> WireLog:
+    return WireLog(lambda: NOON)
 
 
-class TestTheRecord:
-    def test_both_ways_in_order_with_the_time(self) -> None:
+class TestWireLog:
+    def test_wire_log_keeps_both_directions_in_order_with_time(self) -> None:
         wire = record()
         wire.note("Connected to x:9000")
         wire.received("[SERVER] Login using: LOGIN <username> <password>")
         wire.sent([b"/who\n", b"hello\n"])
-        assert [(line.at, line.way, line.text) for line in wire.since(0)] == [
-            (NOON, Way.NOTE, "Connected to x:9000"),
-            (NOON, Way.RECEIVED, "[SERVER] Login using: LOGIN <username> <password>"),
-            (NOON, Way.SENT, "/who"),
-            (NOON, Way.SENT, "hello"),
+        assert [(line.timestamp, line.direction, line.text) for line in wire.since(0)] == [
+            (NOON, Direction.NOTE, "Connected to x:9000"),
+            (NOON, Direction.RECEIVED, "[SERVER] Login using: LOGIN <username> <password>"),
+            (NOON, Direction.SENT, "/who"),
+            (NOON, Direction.SENT, "hello"),
         ]
         assert [line.text for line in wire.since(3)] == ["hello"]
         assert wire.since(4) == []
@@ -53,39 +53,39 @@ class TestTheRecord:
             ("", ""),
         ],
     )
-    def test_passwords_are_never_kept(self, line: str, shown: str) -> None:
-        assert masked(line) == shown
+    def test_wire_log_masks_passwords(self, line: str, shown: str) -> None:
+        assert redact(line) == shown
         wire = record()
         wire.sent([f"{line}\n".encode()])
         assert [kept.text for kept in wire.since(0)] == [shown]
         assert "secret" not in repr(wire._kept)
 
-    def test_what_a_terminal_would_obey_is_shown(self) -> None:
+    def test_wire_log_escapes_control_characters(self) -> None:
         wire = record()
         wire.received("\x1b]0;owned\x07\x9b2J")
         assert wire.since(0)[0].text == "␛]0;owned␇\N{REPLACEMENT CHARACTER}2J"
 
-    def test_it_is_bounded_in_lines(self) -> None:
+    def test_wire_log_is_bounded_in_lines(self) -> None:
         wire = record()
-        for number in range(LINES_KEPT + 500):
+        for number in range(MAX_LINES + 500):
             wire.received(str(number))
-        assert (wire.first, wire.end) == (500, LINES_KEPT + 500)
+        assert (wire.first, wire.end) == (500, MAX_LINES + 500)
         assert [line.text for line in wire.since(0)][:1] == ["500"]
         assert [line.text for line in wire.since(wire.end - 2)] == ["2498", "2499"]
 
-    def test_and_in_characters(self) -> None:
+    def test_wire_log_is_bounded_in_characters(self) -> None:
         wire = record()
         for _ in range(40):
             wire.received("x" * 65_536)
-        assert sum(len(line.text) for line in wire.since(0)) <= CHARACTERS_KEPT
-        wire.received("y" * (CHARACTERS_KEPT + 1))
+        assert sum(len(line.text) for line in wire.since(0)) <= MAX_CHARACTERS
+        wire.received("y" * (MAX_CHARACTERS + 1))
         assert [line.text[0] for line in wire.since(0)] == ["y"]
 
-    def test_an_action_that_holds_a_password_is_none(self) -> None:
+    def test_last_action_ignores_action_with_password(self) -> None:
         wire = record()
-        wire.acted("lobby", ["hello"])
-        wire.acted("lobby", ["/passwd old new"])
-        wire.acted("lobby", [])
+        wire.record_action("lobby", ["hello"])
+        wire.record_action("lobby", ["/passwd old new"])
+        wire.record_action("lobby", [])
         assert wire.last_action == LastAction("lobby", ("hello",))
 
 
@@ -97,7 +97,7 @@ def line_for(room: str, *lines: str, user: str = "alice", of_old: bool = False) 
 LOGIN = "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"; "
 
 
-class TestAsNetcat:
+class TestNetcatLine:
     @pytest.mark.parametrize(
         ("room", "lines", "said"),
         [
@@ -114,24 +114,26 @@ class TestAsNetcat:
             ("lobby", ["\t"], "\"$(printf '\\t')\""),
         ],
     )
-    def test_what_was_done_where_it_was_done(self, room: str, lines: list[str], said: str) -> None:
+    def test_netcat_line_repeats_action_in_its_room(
+        self, room: str, lines: list[str], said: str
+    ) -> None:
         assert line_for(room, *lines) == (
             f"{LOGIN}printf '%s\\n' {said}; }} | nc -N 127.0.0.1 9000"
         )
 
-    def test_nothing_in_it_is_read_by_the_shell(self) -> None:
+    def test_netcat_line_quotes_shell_characters(self) -> None:
         text = "$(id) `id` \"x\" 'y' \\ !! ; | & > * ~ # %s \\n -e"
         assert text in shlex.split(line_for("lobby", text).replace("; }", " }"))
         assert "'a'\"'\"'b'" in line_for("lobby", "x", user="a'b")
 
-    def test_the_first_servers_get_one_line_at_a_time(self) -> None:
+    def test_netcat_line_for_legacy_server_sends_one_line_at_a_time(self) -> None:
         assert line_for("dev", "hello", of_old=True) == (
             f"{LOGIN}sleep 1; printf '%s\\n' '/join dev'; sleep 1; "
             "printf '%s\\n' hello; sleep 1; }"
             " | nc -N 127.0.0.1 9000"
         )
 
-    def test_inside_tls_only_the_server_with_this_key_gets_it(self) -> None:
+    def test_netcat_line_for_tls_pins_server_key(self) -> None:
         line = netcat_line(
             "::1",
             9001,

@@ -6,12 +6,12 @@ import pytest
 
 from chat_server.wire import replies
 from chat_tui import events
-from chat_tui.protocol import Ending
-from chat_tui.protocol.restore_target import Wish
+from chat_tui.protocol import EndReason
+from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import ACCEPTED, PROMPT, SIX, Talk, online_of_old
 
 
-def test_one_line_and_then_its_answer() -> None:
+def test_legacy_server_gets_next_line_only_after_reply() -> None:
     talk = online_of_old().types("/rooms").types("/subs").toggles("bob")
     assert talk.sent() == ["/rooms"]
     assert talk.server("[SERVER] Active rooms: dev, lobby").sent() == ["/subs"]
@@ -19,39 +19,39 @@ def test_one_line_and_then_its_answer() -> None:
     assert talk.server("[SERVER] Subscriptions: none").sent() == ["/subscribe bob"]
 
 
-def test_any_reply_is_the_answer() -> None:
+def test_legacy_server_any_reply_answers_pending_request() -> None:
     talk = online_of_old().types("/subs").types("/rooms").fresh()
     talk.server("[SERVER] You follow nobody")
-    assert talk.of(events.ServerLine) == [events.ServerLine("You follow nobody", "reply")]
+    assert talk.of(events.LogNotice) == [events.LogNotice("You follow nobody", "reply")]
     assert talk.sent() == ["/rooms"]
 
 
-def test_a_message_is_followed_after_its_echo() -> None:
+def test_legacy_server_gets_next_message_after_echo() -> None:
     talk = online_of_old().types("one\ntwo\nthree")
-    assert [event.text for event in talk.of(events.OwnPending)] == ["one", "two", "three"]
+    assert [event.text for event in talk.of(events.MessagePending)] == ["one", "two", "three"]
     assert talk.sent() == ["one"]
     assert talk.server("[12:00:00] alice: one").sent() == ["two"]
     assert talk.server("[12:00:00] bob: two").sent() == []
     assert talk.server("[12:00:00] alice: two").sent() == ["three"]
 
 
-def test_a_message_is_followed_after_a_while_where_no_echo_comes() -> None:
+def test_legacy_server_gets_next_message_after_timeout_without_echo() -> None:
     talk = online_of_old().types("one\ntwo").fresh()
     assert talk.after(0.1).sent() == []
     assert talk.after(0.11).sent() == ["two"]
     talk.server("[12:00:00] alice: two")
-    assert talk.of(events.OwnUnconfirmed) == [events.OwnUnconfirmed(1)]
+    assert talk.of(events.MessageUnconfirmed) == [events.MessageUnconfirmed(1)]
 
 
-def test_an_echo_may_come_back_trimmed() -> None:
+def test_legacy_server_trimmed_echo_confirms_message() -> None:
     talk = online_of_old().types("  indented")
     assert talk.sent() == ["  indented"]
     talk.server("[12:00:00] alice: indented")
-    assert talk.of(events.OwnSent) == [events.OwnSent(1, "12:00:00")]
+    assert talk.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
 
 
 @pytest.mark.parametrize("text", ["//slash", " /join dev", "one\n/join dev", "one\n  //two"])
-def test_no_text_with_a_slash_at_its_start_is_sent(text: str) -> None:
+def test_legacy_server_text_starting_with_slash_is_returned(text: str) -> None:
     talk = online_of_old().types(text)
     assert talk.sent() == []
     (returned,) = talk.of(events.TextReturned)
@@ -59,7 +59,7 @@ def test_no_text_with_a_slash_at_its_start_is_sent(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["/dance", "/help", "/who", "/presence on", "/"])
-def test_no_unknown_command_is_sent(text: str) -> None:
+def test_legacy_server_unknown_command_is_returned(text: str) -> None:
     talk = online_of_old().types(text)
     assert talk.sent() == []
     (returned,) = talk.of(events.TextReturned)
@@ -67,52 +67,50 @@ def test_no_unknown_command_is_sent(text: str) -> None:
     assert "aloud" in returned.reason
 
 
-def test_quitting_where_there_is_no_such_command() -> None:
+def test_legacy_server_quit_closes_connection_without_sending() -> None:
     talk = online_of_old().types("/quit")
     assert talk.sent() == []
-    assert talk.events() == [events.SignedOut("Goodbye", asked=True)]
-    assert talk.ending() is Ending.SIGNED_OUT
+    assert talk.events() == [events.SignedOut("Goodbye", requested=True)]
+    assert talk.ending() is EndReason.SIGNED_OUT
 
 
-def test_a_refused_subscription_is_shown_to_who_clicked() -> None:
-    talk = online_of_old().toggles("bob").server(f"[ERROR] {replies.CANNOT_SUBSCRIBE_OF_OLD}")
-    assert talk.of(events.ServerLine) == [
-        events.ServerLine(replies.CANNOT_SUBSCRIBE_OF_OLD, "error")
-    ]
+def test_legacy_server_subscription_error_is_shown_after_click() -> None:
+    talk = online_of_old().toggles("bob").server(f"[ERROR] {replies.LEGACY_CANNOT_SUBSCRIBE}")
+    assert talk.of(events.LogNotice) == [events.LogNotice(replies.LEGACY_CANNOT_SUBSCRIBE, "error")]
 
 
-def test_where_one_cannot_hear_oneself_words_count_as_sent_once_out() -> None:
+def test_legacy_server_without_self_subscription_confirms_messages_when_sent() -> None:
     talk = Talk().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {SIX}")
-    talk.server(f"[ERROR] {replies.CANNOT_SUBSCRIBE_OF_OLD}")
-    assert talk.of(events.ServerLine) == []
+    talk.server(f"[ERROR] {replies.LEGACY_CANNOT_SUBSCRIBE}")
+    assert talk.of(events.LogNotice) == []
     talk.server("[SERVER] Active rooms: lobby", "[SERVER] Subscriptions: none").fresh()
     talk.types("one\ntwo")
     assert talk.events() == [
-        events.OwnPending(1, "lobby", "one"),
-        events.OwnSent(1),
-        events.OwnPending(2, "lobby", "two"),
-        events.OwnSent(2),
+        events.MessagePending(1, "lobby", "one"),
+        events.MessageSent(1),
+        events.MessagePending(2, "lobby", "two"),
+        events.MessageSent(2),
     ]
     assert talk.sent() == ["one"]
     assert talk.after(0.25).sent() == ["two"]
 
 
-def test_what_can_not_be_followed_again_is_said_once() -> None:
-    talk = Talk(Wish("dev", frozenset({"bob", "carol"}), again=True))
+def test_legacy_server_failed_resubscriptions_are_reported_once() -> None:
+    talk = Talk(RestoreTarget("dev", frozenset({"bob", "carol"}), is_reconnect=True))
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {SIX}")
     talk.server("[SERVER] Subscribed to alice", "[SERVER] Joined room 'dev'")
     talk.server("[SERVER] Subscriptions: alice", "[SERVER] Active rooms: dev").fresh()
-    talk.server(f"[ERROR] {replies.CANNOT_SUBSCRIBE_OF_OLD}", "[SERVER] Subscribed to carol")
-    (line,) = talk.of(events.ServerLine)
+    talk.server(f"[ERROR] {replies.LEGACY_CANNOT_SUBSCRIBE}", "[SERVER] Subscribed to carol")
+    (line,) = talk.of(events.LogNotice)
     assert "bob" in line.text
 
 
-def test_a_room_with_a_name_of_its_own_time() -> None:
+def test_legacy_server_room_names_may_hold_punctuation() -> None:
     assert online_of_old().clicks("room#1!").sent() == ["/join room#1!"]
     assert online_of_old().clicks("two words").sent() == []
 
 
-def test_a_click_waits_for_what_is_on_its_way_and_holds_what_follows() -> None:
+def test_legacy_server_room_click_waits_for_echo_and_queues_later_text() -> None:
     talk = online_of_old().types("for the lobby").clicks("dev").types("for dev")
     assert talk.sent() == ["for the lobby"]
     assert talk.server("[12:00:00] alice: for the lobby").sent() == ["/join dev"]
@@ -120,7 +118,7 @@ def test_a_click_waits_for_what_is_on_its_way_and_holds_what_follows() -> None:
     assert talk.server("[SERVER] Active rooms: dev, lobby").sent() == ["for dev"]
 
 
-def test_a_join_answered_in_other_words_gives_back_what_waits() -> None:
+def test_legacy_server_unknown_join_error_returns_queued_text() -> None:
     talk = online_of_old().clicks("dev").types("for dev").fresh()
     talk.server("[ERROR] Nope")
     assert talk.events() == [
@@ -129,7 +127,7 @@ def test_a_join_answered_in_other_words_gives_back_what_waits() -> None:
     ]
 
 
-def test_a_silent_server_is_asked_for_a_sign_of_life_though_a_line_is_unanswered() -> None:
+def test_legacy_server_is_pinged_even_if_reply_is_outstanding() -> None:
     talk = online_of_old().types("/subs")
     assert talk.sent() == ["/subs"]
     talk.after(16)
@@ -137,13 +135,13 @@ def test_a_silent_server_is_asked_for_a_sign_of_life_though_a_line_is_unanswered
     talk.after(5)
     assert talk.sent() == ["/rooms"]
     talk.after(11)
-    assert talk.ending() is Ending.LOST
+    assert talk.ending() is EndReason.LOST
 
 
-def test_lines_that_never_went_out_are_unconfirmed_too() -> None:
+def test_legacy_server_unsent_lines_are_unconfirmed_after_loss() -> None:
     talk = online_of_old().types("one\ntwo\nthree").fresh()
-    assert talk.breaks().of(events.OwnUnconfirmed) == [
-        events.OwnUnconfirmed(1),
-        events.OwnUnconfirmed(2),
-        events.OwnUnconfirmed(3),
+    assert talk.breaks().of(events.MessageUnconfirmed) == [
+        events.MessageUnconfirmed(1),
+        events.MessageUnconfirmed(2),
+        events.MessageUnconfirmed(3),
     ]

@@ -6,19 +6,19 @@ import pytest
 
 from chat_server.wire import replies
 from chat_tui import events
-from chat_tui.protocol import Ending
-from chat_tui.protocol.restore_target import Wish
+from chat_tui.protocol import EndReason
+from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX, Talk, online
 
 
-def test_the_login_line_waits_for_the_prompt() -> None:
+def test_login_line_waits_for_prompt() -> None:
     talk = Talk()
     assert talk.sent() == []
     assert talk.server(PROMPT).sent() == ["LOGIN alice secret"]
     assert talk.events() == []
 
 
-def test_signed_in_with_the_commands_in_their_order() -> None:
+def test_sign_in_reports_commands_in_server_order() -> None:
     talk = Talk().server(PROMPT, ACCEPTED)
     assert talk.events() == []
     talk.server(f"[SERVER] Available commands: {ALL}")
@@ -28,15 +28,19 @@ def test_signed_in_with_the_commands_in_their_order() -> None:
     ]
 
 
-def test_a_list_of_commands_over_several_lines() -> None:
+def test_command_list_is_joined_from_several_lines() -> None:
     talk = Talk().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /join, /leave,")
     assert talk.events() == []
     talk.server("[SERVER] Available commands: /help")
     assert talk.of(events.SignedIn) == [events.SignedIn("alice", ("/join", "/leave", "/help"))]
 
 
-def test_first_questions_begin_with_the_subscription_to_oneself() -> None:
-    talk = Talk(Wish(room="dev", follow=frozenset("*"))).server(PROMPT, ACCEPTED).fresh()
+def test_first_requests_begin_with_self_subscription() -> None:
+    talk = (
+        Talk(RestoreTarget(room="dev", subscriptions=frozenset("*")))
+        .server(PROMPT, ACCEPTED)
+        .fresh()
+    )
     talk.server(f"[SERVER] Available commands: {ALL}")
     assert talk.sent() == ["/subscribe alice", "/presence on", "/join dev", "/subs"]
     talk.server(
@@ -46,22 +50,26 @@ def test_first_questions_begin_with_the_subscription_to_oneself() -> None:
     assert talk.server("[SERVER] Subscriptions: alice").sent() == ["/subscribe *"]
 
 
-def test_only_listed_commands_are_ever_sent() -> None:
-    talk = Talk(Wish(room="dev", follow=frozenset({"*", "bob"}))).server(PROMPT, ACCEPTED).fresh()
+def test_client_sends_only_listed_commands() -> None:
+    talk = (
+        Talk(RestoreTarget(room="dev", subscriptions=frozenset({"*", "bob"})))
+        .server(PROMPT, ACCEPTED)
+        .fresh()
+    )
     talk.server("[SERVER] Available commands: /help")
     talk.after(16).after(6).after(30)
     assert talk.sent() == []
     assert not talk.ending()
 
 
-def test_without_subscriptions_words_are_sent_once_they_are_out() -> None:
+def test_messages_are_confirmed_when_sent_if_server_has_no_subscriptions() -> None:
     talk = Talk().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /help").fresh()
     talk.types("hello")
     assert talk.sent() == ["hello"]
-    assert talk.events() == [events.OwnPending(1, "lobby", "hello"), events.OwnSent(1)]
+    assert talk.events() == [events.MessagePending(1, "lobby", "hello"), events.MessageSent(1)]
 
 
-def test_a_server_that_lists_no_commands_is_taken_for_one_that_has_none() -> None:
+def test_missing_command_list_times_out_as_empty() -> None:
     talk = Talk().server(PROMPT, ACCEPTED).fresh()
     talk.after(4.9)
     assert talk.events() == []
@@ -69,22 +77,22 @@ def test_a_server_that_lists_no_commands_is_taken_for_one_that_has_none() -> Non
     assert talk.of(events.SignedIn) == [events.SignedIn("alice", ())]
 
 
-def test_no_text_leaves_before_the_answer_to_the_subscription_to_oneself() -> None:
+def test_text_waits_for_self_subscription_reply() -> None:
     talk = Talk().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}").fresh()
     talk.types("hello").types("/who")
     assert talk.sent() == []
-    assert talk.of(events.OwnPending) == []
+    assert talk.of(events.MessagePending) == []
     talk.server("[SERVER] Subscribed to alice")
     assert talk.sent() == ["hello", "/who"]
 
 
-def test_the_own_name_is_the_one_that_the_server_gives_it() -> None:
+def test_own_name_is_taken_from_server_reply() -> None:
     talk = Talk(user="Zoe\u0308")  # NFD: two code points
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
     assert talk.of(events.SignedIn)[0].user == "Zo\u00eb"
     talk.server("[SERVER] Subscribed to Zo\u00eb").fresh()
     talk.types("hi").server("[12:00:00] Zo\u00eb: hi")
-    assert talk.of(events.OwnSent) == [events.OwnSent(1, "12:00:00")]
+    assert talk.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
 
 
 @pytest.mark.parametrize(
@@ -92,94 +100,96 @@ def test_the_own_name_is_the_one_that_the_server_gives_it() -> None:
     [
         (
             replies.AUTHENTICATION_FAILED,
-            events.SignInRefused("Authentication failed", retry=False),
+            events.SignInFailed("Authentication failed", retry=False),
         ),
-        (replies.INVALID_LOGIN_FORMAT, events.SignInRefused("Invalid login format", retry=False)),
-        (replies.LOGIN_TIMED_OUT, events.SignInRefused("Login timed out", retry=True)),
+        (replies.INVALID_LOGIN_FORMAT, events.SignInFailed("Invalid login format", retry=False)),
+        (replies.LOGIN_TIMED_OUT, events.SignInFailed("Login timed out", retry=True)),
         (
             replies.too_many_failures(12.3),
-            events.SignInRefused("Too many failed logins; try again in 13 s", retry=True, after=13),
+            events.SignInFailed("Too many failed logins; try again in 13 s", retry=True, after=13),
         ),
         (
-            replies.SPEAKS_TLS,
-            events.SignInRefused(
+            replies.TLS_ONLY,
+            events.SignInFailed(
                 "That port is for encryption alone: leave out --plaintext, or plaintext = true",
                 retry=True,
             ),
         ),
-        ("Something new", events.SignInRefused("Something new", retry=True)),
+        ("Something new", events.SignInFailed("Something new", retry=True)),
     ],
 )
-def test_refusals_of_a_login(line: str, refused: events.SignInRefused) -> None:
+def test_rejected_login_reports_reason_and_whether_to_retry(
+    line: str, refused: events.SignInFailed
+) -> None:
     talk = Talk().server(PROMPT, f"[ERROR] {line}")
     assert talk.events() == [refused]
-    assert talk.ending() is Ending.REFUSED
+    assert talk.ending() is EndReason.REJECTED
     assert talk.breaks().server(ACCEPTED).events() == []
 
 
 @pytest.mark.parametrize("line", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS])
-def test_refusals_instead_of_the_prompt(line: str) -> None:
+def test_rejection_instead_of_prompt_is_retried(line: str) -> None:
     talk = Talk().server(f"[ERROR] {line}")
-    assert talk.events() == [events.SignInRefused(line, retry=True)]
+    assert talk.events() == [events.SignInFailed(line, retry=True)]
     assert talk.sent() == []
 
 
 @pytest.mark.parametrize("before", [[], [PROMPT], [PROMPT, ACCEPTED]])
-def test_a_server_that_stops_during_the_login(before: list[str]) -> None:
+def test_shutdown_during_login_is_retried(before: list[str]) -> None:
     talk = Talk().server(*before, f"[SERVER] {replies.SHUTTING_DOWN}")
-    assert talk.events() == [events.SignInRefused(replies.SHUTTING_DOWN, retry=True)]
+    assert talk.events() == [events.SignInFailed(replies.SHUTTING_DOWN, retry=True)]
 
 
 @pytest.mark.parametrize(
     "line", ["SSH-2.0-OpenSSH_9.2p1", "220 mail.example.org ESMTP", "HTTP/1.1 400 Bad Request", ""]
 )
-def test_something_else_answers_there(line: str) -> None:
+def test_non_chat_server_is_reported(line: str) -> None:
     talk = Talk().server(line)
-    assert talk.events() == [events.SignInRefused("No chat server answers there", retry=True)]
+    assert talk.events() == [events.SignInFailed("No chat server answers there", retry=True)]
     assert talk.sent() == []
 
 
-def test_nobody_says_anything() -> None:
+def test_missing_prompt_times_out() -> None:
     talk = Talk().after(9.9)
     assert talk.events() == []
     talk.after(0.2)
-    assert talk.events() == [events.SignInRefused("No chat server answers there", retry=True)]
+    assert talk.events() == [events.SignInFailed("No chat server answers there", retry=True)]
     assert talk.after(60).events() == []
 
 
-def test_a_login_may_take_its_time_but_not_for_ever() -> None:
+def test_login_reply_times_out_after_one_minute() -> None:
     talk = Talk().server(PROMPT).after(59)
     assert talk.events() == []
-    (refused,) = talk.after(2).of(events.SignInRefused)
+    (refused,) = talk.after(2).of(events.SignInFailed)
     assert refused.retry
 
 
-def test_the_connection_breaks_before_the_prompt_and_after_it() -> None:
-    (refused,) = Talk().breaks("the server closed the connection").of(events.SignInRefused)
+def test_connection_loss_during_login_is_retried() -> None:
+    (refused,) = Talk().breaks("the server closed the connection").of(events.SignInFailed)
     assert refused.retry
     assert "before it asked for a login" in refused.reason
-    (refused,) = Talk().server(PROMPT).breaks("reset").of(events.SignInRefused)
-    assert refused == events.SignInRefused("reset", retry=True)
+    (refused,) = Talk().server(PROMPT).breaks("reset").of(events.SignInFailed)
+    assert refused == events.SignInFailed("reset", retry=True)
 
 
-def test_the_welcome_of_the_first_servers_is_shown() -> None:
-    talk = Talk().server(f"[SERVER] {replies.WELCOME_OF_OLD}", PROMPT)
-    assert talk.events() == [events.ServerLine(replies.WELCOME_OF_OLD, "reply")]
+def test_legacy_welcome_line_is_shown() -> None:
+    talk = Talk().server(f"[SERVER] {replies.LEGACY_WELCOME}", PROMPT)
+    assert talk.events() == [events.LogNotice(replies.LEGACY_WELCOME, "reply")]
     assert talk.sent() == ["LOGIN alice secret"]
 
 
-def test_a_second_prompt_gets_no_second_password() -> None:
+def test_repeated_prompt_does_not_resend_password() -> None:
     assert Talk().server(PROMPT, PROMPT).sent() == ["LOGIN alice secret"]
 
 
-def test_a_password_too_long_for_a_line_is_not_sent() -> None:
+def test_too_long_login_line_is_not_sent() -> None:
     talk = Talk(user="a" * 5000).server(PROMPT)
-    (refused,) = talk.of(events.SignInRefused)
+    (refused,) = talk.of(events.SignInFailed)
     assert not refused.retry
     assert talk.sent() == []
 
 
-def test_what_is_typed_before_the_session_comes_back() -> None:
+def test_text_typed_before_sign_in_is_returned() -> None:
     talk = Talk().server(PROMPT).types("hello\nworld").clicks("dev").toggles("bob")
     assert talk.events() == [
         events.TextReturned("hello\nworld", "Not connected: it was not sent"),
@@ -187,8 +197,8 @@ def test_what_is_typed_before_the_session_comes_back() -> None:
     ]
 
 
-def test_signing_in_again_asks_for_the_room_and_what_is_missing_of_the_subscriptions() -> None:
-    wish = Wish("dev", frozenset({"*", "bob", "carol"}), again=True)
+def test_reconnect_restores_room_and_missing_subscriptions() -> None:
+    wish = RestoreTarget("dev", frozenset({"*", "bob", "carol"}), is_reconnect=True)
     talk = Talk(wish).server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
     assert talk.of(events.Joined) == []  # the log of the room stays in sight
     talk.sent()
@@ -202,11 +212,13 @@ def test_signing_in_again_asks_for_the_room_and_what_is_missing_of_the_subscript
     assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("bob",))]
     talk.server("[SERVER] Subscribed to *", "[SERVER] Subscribed to carol")
     assert talk.of(events.Followed) == [events.Followed("*"), events.Followed("carol")]
-    assert talk.dialogue.wish == Wish("dev", frozenset({"*", "bob", "carol"}), again=True)
+    assert talk.dialogue.restore_target == RestoreTarget(
+        "dev", frozenset({"*", "bob", "carol"}), is_reconnect=True
+    )
 
 
-def test_after_a_mere_cut_nothing_is_subscribed_to_again() -> None:
-    talk = Talk(Wish("lobby", frozenset({"*", "bob"}), again=True))
+def test_reconnect_does_not_repeat_existing_subscriptions() -> None:
+    talk = Talk(RestoreTarget("lobby", frozenset({"*", "bob"}), is_reconnect=True))
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
     assert talk.of(events.Joined) == [events.Joined("lobby")]
     talk.server("[SERVER] Subscribed to alice", "[SERVER] Presence on")
@@ -215,8 +227,8 @@ def test_after_a_mere_cut_nothing_is_subscribed_to_again() -> None:
     assert talk.sent() == []
 
 
-def test_the_room_that_was_cannot_be_had_again() -> None:
-    talk = Talk(Wish("dev", again=True)).server(PROMPT, ACCEPTED).fresh()
+def test_reconnect_falls_back_to_lobby_if_room_is_rejected() -> None:
+    talk = Talk(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED).fresh()
     talk.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
     talk.types("meant for dev")
     talk.server("[SERVER] Presence on").fresh()
@@ -227,11 +239,11 @@ def test_the_room_that_was_cannot_be_had_again() -> None:
         events.TextReturned("meant for dev", "Invalid room name: dev"),
     ]
     assert talk.sent() == ["/who", "/rooms"]
-    assert talk.dialogue.wish.room == "lobby"
+    assert talk.dialogue.restore_target.room == "lobby"
 
 
-def test_messages_heard_on_the_way_back_belong_to_the_lobby() -> None:
-    talk = Talk(Wish("dev", again=True)).server(PROMPT, ACCEPTED)
+def test_messages_received_before_rejoin_belong_to_lobby() -> None:
+    talk = Talk(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED)
     talk.server(f"[SERVER] Available commands: {ALL}", "[12:00:00] bob: in the lobby")
     (arrived,) = talk.of(events.MessageArrived)
     assert arrived.room == "lobby"
@@ -242,9 +254,9 @@ def test_messages_heard_on_the_way_back_belong_to_the_lobby() -> None:
     assert arrived.room == "dev"
 
 
-def test_subscriptions_are_asked_for_a_few_at_a_time() -> None:
+def test_resubscriptions_are_sent_in_small_batches() -> None:
     names = frozenset(f"user{n:02}" for n in range(30))
-    talk = Talk(Wish("lobby", names, again=True)).server(PROMPT, ACCEPTED)
+    talk = Talk(RestoreTarget("lobby", names, is_reconnect=True)).server(PROMPT, ACCEPTED)
     talk.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
     talk.server("[SERVER] Presence on").fresh()
     talk.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)")
@@ -259,32 +271,34 @@ def test_subscriptions_are_asked_for_a_few_at_a_time() -> None:
     assert asked == [f"/subscribe user{n:02}" for n in range(30)]
 
 
-def test_what_can_not_be_subscribed_to_again_is_said_once() -> None:
-    talk = online(Wish("lobby", frozenset({"bob", "carol", "dave"}), again=True), subs="alice")
+def test_failed_resubscriptions_are_reported_once() -> None:
+    talk = online(
+        RestoreTarget("lobby", frozenset({"bob", "carol", "dave"}), is_reconnect=True), subs="alice"
+    )
     talk.server("[ERROR] No such user: bob", "[SERVER] Subscribed to carol")
-    assert talk.of(events.ServerLine) == []
+    assert talk.of(events.LogNotice) == []
     talk.server("[ERROR] No such user: dave")
-    (line,) = talk.of(events.ServerLine)
+    (line,) = talk.of(events.LogNotice)
     assert line.kind == "error"
     assert "bob, dave" in line.text
-    assert talk.dialogue.wish.follow == {"carol"}
+    assert talk.dialogue.restore_target.subscriptions == {"carol"}
 
 
-def test_a_second_loss_while_subscriptions_come_back_forgets_none() -> None:
+def test_second_loss_during_resubscription_keeps_all_names() -> None:
     names = frozenset(f"user{n:02}" for n in range(30))
-    talk = online(Wish("dev", names, again=True), room="dev", subs="alice")
+    talk = online(RestoreTarget("dev", names, is_reconnect=True), room="dev", subs="alice")
     talk.server("[SERVER] Subscribed to user00").breaks()
-    assert talk.dialogue.wish == Wish("dev", names, again=True)
+    assert talk.dialogue.restore_target == RestoreTarget("dev", names, is_reconnect=True)
 
 
-def test_a_loss_during_the_login_keeps_the_wish() -> None:
-    wish = Wish("dev", frozenset({"bob"}), again=True)
+def test_loss_during_login_keeps_restore_target() -> None:
+    wish = RestoreTarget("dev", frozenset({"bob"}), is_reconnect=True)
     talk = Talk(wish).server(PROMPT).breaks()
-    assert talk.dialogue.wish == wish
+    assert talk.dialogue.restore_target == wish
 
 
-def test_six_commands_are_a_server_of_old() -> None:
-    talk = Talk(Wish(room="dev", follow=frozenset("*"))).server(PROMPT)
+def test_six_listed_commands_select_legacy_mode() -> None:
+    talk = Talk(RestoreTarget(room="dev", subscriptions=frozenset("*"))).server(PROMPT)
     assert talk.sent() == ["LOGIN alice secret"]
     talk.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
     assert talk.sent() == ["/subscribe alice"]

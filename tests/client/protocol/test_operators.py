@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 
 from chat_server.wire import replies
-from chat_tui.events import Announced, JoinFailed, OwnPending, ServerLine, SignedOut, SignInRefused
-from chat_tui.protocol import Ending
+from chat_tui.events import (
+    AnnouncementReceived,
+    JoinFailed,
+    LogNotice,
+    MessagePending,
+    SignedOut,
+    SignInFailed,
+)
+from chat_tui.protocol import EndReason
 from tests.support.protocol_harness import ALL, PROMPT, Talk, online
 
 COMMANDS = f"{ALL}, /kick, /ban, /unban, /announce"
@@ -16,28 +23,28 @@ def announced(name: str, text: str) -> str:
     return f"[SERVER] {replies.announcement(name, text)}"
 
 
-def test_an_announcement_is_told_as_one() -> None:
+def test_announcement_line_becomes_announcement_event() -> None:
     talk = online().server(announced("dave", "back at noon: be patient"))
-    assert talk.events() == [Announced("dave", "back at noon: be patient")]
+    assert talk.events() == [AnnouncementReceived("dave", "back at noon: be patient")]
 
 
-def test_a_person_who_talks_like_one_is_none() -> None:
+def test_message_that_imitates_announcement_is_not_announcement() -> None:
     talk = online().server("[21:00:00] dave: Announcement from alice: all must leave")
-    assert talk.of(Announced) == []
+    assert talk.of(AnnouncementReceived) == []
 
 
-def test_it_answers_nothing_that_was_asked() -> None:
+def test_announcement_does_not_answer_pending_request() -> None:
     talk = online(commands=f"{ALL}, /future").types("/future")
     talk.server(announced("dave", "back at noon")).fresh()
-    assert talk.server("[ERROR] No future").events() == [ServerLine("No future", "error")]
+    assert talk.server("[ERROR] No future").events() == [LogNotice("No future", "error")]
 
 
-def test_what_an_operator_announces_is_no_message_that_waits_for_an_echo() -> None:
+def test_typed_announce_is_not_pending_message() -> None:
     talk = online(commands=COMMANDS).types("/announce back at noon")
     assert talk.sent() == ["/announce back at noon"]
-    assert talk.of(OwnPending) == []
+    assert talk.of(MessagePending) == []
     assert talk.server(announced("alice", "back at noon")).events() == [
-        Announced("alice", "back at noon")
+        AnnouncementReceived("alice", "back at noon")
     ]
     talk.clicks("dev").server("[ERROR] That room is closed today")
     assert talk.of(JoinFailed) == [JoinFailed("dev", "That room is closed today")]
@@ -53,11 +60,11 @@ def test_what_an_operator_announces_is_no_message_that_waits_for_an_echo() -> No
         ("/announce", "[ERROR] Usage: /announce <text>", "error"),
     ],
 )
-def test_the_answer_to_an_operator_is_shown(typed: str, answer: str, kind: str) -> None:
+def test_replies_to_operator_commands_are_shown(typed: str, answer: str, kind: str) -> None:
     talk = online(commands=COMMANDS).types(typed)
     assert talk.sent() == [typed]
     (line,) = talk.server(answer).events()
-    assert isinstance(line, ServerLine)
+    assert isinstance(line, LogNotice)
     assert (line.text, line.kind) == (answer.partition("] ")[2], kind)
 
 
@@ -70,15 +77,15 @@ def test_the_answer_to_an_operator_is_shown(typed: str, answer: str, kind: str) 
         replies.kicked("enough"),
     ],
 )
-def test_a_session_that_is_ended_is_over_for_good(reason: str) -> None:
+def test_session_ended_by_operator_is_not_resumed(reason: str) -> None:
     talk = online().server(f"[SERVER] {reason}")
     assert talk.events() == [SignedOut(reason)]
-    assert talk.ending() is Ending.SIGNED_OUT
+    assert talk.ending() is EndReason.SIGNED_OUT
 
 
 @pytest.mark.parametrize("what", [replies.BANNED_ACCOUNT, replies.BANNED_ADDRESS])
 @pytest.mark.parametrize("asked", [True, False])
-def test_who_is_banned_tries_again_once_it_is_over_and_not_at_all_if_it_has_no_end(
+def test_timed_ban_retries_login_after_expiry_and_permanent_ban_does_not(
     what: str, asked: bool
 ) -> None:
     for seconds, retry, after in ((None, False, 0.0), (600, True, 600.0)):
@@ -87,5 +94,5 @@ def test_who_is_banned_tries_again_once_it_is_over_and_not_at_all_if_it_has_no_e
             talk.server(PROMPT)
         reason = replies.banned(what, seconds)
         talk.server(f"[ERROR] {reason}")
-        assert talk.of(SignInRefused) == [SignInRefused(reason, retry, after)]
-        assert talk.ending() is Ending.REFUSED
+        assert talk.of(SignInFailed) == [SignInFailed(reason, retry, after)]
+        assert talk.ending() is EndReason.REJECTED

@@ -7,13 +7,13 @@ import pytest
 from chat_server.wire import replies
 from chat_tui.events import (
     Event,
+    LatencyMeasured,
+    LogNotice,
     PasswordChanged,
-    PasswordRefused,
-    PasswordUnknown,
-    RoundTrip,
-    ServerLine,
+    PasswordChangeFailed,
+    PasswordChangeUncertain,
+    QueuedTextChanged,
     TextReturned,
-    WordsWaiting,
 )
 from tests.support.protocol_harness import ALL, Talk, online, online_of_old
 
@@ -33,17 +33,17 @@ def asks(talk: Talk, old: str = "secret", new: str = "correct-horse") -> Talk:
     return talk
 
 
-def test_the_form_sends_one_line_and_its_answer_is_not_in_the_log() -> None:
+def test_password_form_sends_one_line_and_hides_reply() -> None:
     talk = asks(seated())
     assert talk.sent() == ["/passwd secret correct-horse"]
     assert talk.server(CHANGED).events() == [PasswordChanged("correct-horse")]
 
 
-def test_the_time_that_the_server_takes_to_hash_is_no_round_trip() -> None:
+def test_password_change_reply_is_not_measured_as_latency() -> None:
     talk = asks(seated())
     talk.now += 0.6
     talk.server(CHANGED)
-    assert talk.of(RoundTrip) == []
+    assert talk.of(LatencyMeasured) == []
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_the_time_that_the_server_takes_to_hash_is_no_round_trip() -> None:
         replies.unknown_command("/passwd"),
     ],
 )
-def test_a_refusal_comes_with_its_reason(reason: str) -> None:
+def test_password_change_failure_reports_reason_and_allows_retry(reason: str) -> None:
     talk = asks(seated())
-    assert talk.server(f"[ERROR] {reason}").events() == [PasswordRefused(reason)]
+    assert talk.server(f"[ERROR] {reason}").events() == [PasswordChangeFailed(reason)]
     talk.sent()
     assert asks(talk).sent() == ["/passwd secret correct-horse"], "it can be tried again"
     assert talk.server(CHANGED).events() == [PasswordChanged("correct-horse")]
 
 
-def test_answers_in_between_belong_to_what_was_asked_before() -> None:
+def test_earlier_replies_do_not_answer_password_change() -> None:
     talk = seated()
     talk.types("/who")
     asks(talk)
@@ -74,65 +74,65 @@ def test_answers_in_between_belong_to_what_was_asked_before() -> None:
     assert talk.server(CHANGED).of(PasswordChanged) == [PasswordChanged("correct-horse")]
 
 
-def test_typed_out_it_is_a_command_and_its_answer_stands_in_the_log() -> None:
+def test_typed_passwd_is_sent_as_command_and_shows_reply() -> None:
     talk = seated().types("/passwd secret correct-horse")
     assert talk.sent() == ["/passwd secret correct-horse"]
     assert talk.server(CHANGED).events() == [
         PasswordChanged("correct-horse"),
-        ServerLine(replies.PASSWORD_CHANGED, "reply"),
+        LogNotice(replies.PASSWORD_CHANGED, "reply"),
     ]
     talk.types("/passwd secret short").fresh()
     assert talk.server(f"[ERROR] {TOO_SHORT}").events() == [
-        PasswordRefused(TOO_SHORT),
-        ServerLine(TOO_SHORT, "error"),
+        PasswordChangeFailed(TOO_SHORT),
+        LogNotice(TOO_SHORT, "error"),
     ]
     talk.types("/passwd secret").fresh()
     usage = replies.usage("/passwd <old> <new>")
-    assert talk.server(f"[ERROR] {usage}").events() == [ServerLine(usage, "error")]
+    assert talk.server(f"[ERROR] {usage}").events() == [LogNotice(usage, "error")]
 
 
-def test_it_waits_for_no_room() -> None:
+def test_password_change_does_not_wait_for_pending_join() -> None:
     talk = seated().clicks("dev")
     talk.sent()
     assert asks(talk).sent() == ["/passwd secret correct-horse"]
 
 
-def test_where_the_server_has_no_such_command_nothing_is_sent() -> None:
+def test_password_change_is_rejected_if_server_lacks_command() -> None:
     for talk in (online(), online_of_old()):
         assert asks(talk).sent() == []
-        assert len(talk.of(PasswordRefused)) == 1
+        assert len(talk.of(PasswordChangeFailed)) == 1
 
 
-def test_a_line_that_would_be_too_long_is_refused_here() -> None:
+def test_password_change_rejects_too_long_line() -> None:
     talk = asks(seated(), old="x" * 5000)
     assert talk.sent() == []
-    (refused,) = talk.of(PasswordRefused)
+    (refused,) = talk.of(PasswordChangeFailed)
     assert "4096" in refused.reason
 
 
-def test_a_connection_that_breaks_first_leaves_it_open() -> None:
+def test_connection_loss_makes_password_change_uncertain() -> None:
     talk = asks(seated())
-    assert talk.breaks().events() == [PasswordUnknown("correct-horse")]
+    assert talk.breaks().events() == [PasswordChangeUncertain("correct-horse")]
     talk = seated().types("/passwd secret correct-horse")
-    assert talk.breaks().events() == [PasswordUnknown("correct-horse")]
+    assert talk.breaks().events() == [PasswordChangeUncertain("correct-horse")]
     talk = asks(seated()).server(WRONG)
-    assert talk.breaks().of(PasswordUnknown) == [], "it was answered"
+    assert talk.breaks().of(PasswordChangeUncertain) == [], "it was answered"
 
 
-def test_without_a_connection_it_is_refused() -> None:
+def test_password_change_is_rejected_while_disconnected() -> None:
     talk = asks(seated().breaks())
-    assert talk.of(PasswordRefused) == [PasswordRefused("Not connected: it was not sent")]
+    assert talk.of(PasswordChangeFailed) == [PasswordChangeFailed("Not connected: it was not sent")]
 
 
-def test_an_answer_that_comes_too_late_counts_all_the_same() -> None:
+def test_late_reply_still_confirms_password_change() -> None:
     talk = asks(seated())
     for _ in range(4):
         talk.after(9.0).server("[21:00:00] bob: hi")
-    assert talk.of(PasswordUnknown) == [PasswordUnknown("correct-horse")]
+    assert talk.of(PasswordChangeUncertain) == [PasswordChangeUncertain("correct-horse")]
     assert talk.server(CHANGED).of(PasswordChanged) == [PasswordChanged("correct-horse")]
 
 
-def test_an_announcement_is_not_taken_for_the_answer() -> None:
+def test_announcement_does_not_answer_password_change() -> None:
     talk = asks(seated()).server("[SERVER] Announcement from dave: Password changed")
     assert talk.of(PasswordChanged) == []
 
@@ -141,10 +141,10 @@ def kept_or_shown(events: list[Event]) -> str:
     return "\n".join(map(repr, events))
 
 
-def test_a_typed_one_that_waits_is_neither_kept_nor_given_back() -> None:
+def test_queued_passwd_line_is_not_stored_or_returned() -> None:
     talk = seated().clicks("dev").types("hello").types("/passwd secret correct-horse")
     learned = talk.dialogue.take_events()
-    waiting = [event for event in learned if isinstance(event, WordsWaiting)]
+    waiting = [event for event in learned if isinstance(event, QueuedTextChanged)]
     assert "secret" not in repr(waiting)
     assert "hello" in repr(waiting)
     learned = talk.breaks().dialogue.take_events()
@@ -153,14 +153,14 @@ def test_a_typed_one_that_waits_is_neither_kept_nor_given_back() -> None:
     assert "secret" not in kept_or_shown(learned)
 
 
-def test_nor_is_one_that_waits_alone() -> None:
+def test_sole_queued_passwd_line_is_not_returned_after_loss() -> None:
     talk = seated().clicks("dev").types("/passwd secret correct-horse")
     learned = talk.breaks().dialogue.take_events()
     assert not any(isinstance(event, TextReturned) for event in learned)
     assert "secret" not in kept_or_shown(learned)
 
 
-def test_one_without_an_answer_is_named_without_its_passwords() -> None:
+def test_unanswered_passwd_notice_masks_passwords() -> None:
     talk = seated().types("/passwd secret correct-horse")
     talk.events()
     for _ in range(4):

@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from chat_server.wire import replies
 from chat_tui import events
-from chat_tui.protocol import Ending
+from chat_tui.protocol import EndReason
 from tests.support.protocol_harness import Talk, online
 
 
 def shown(talk: Talk) -> list[str]:
     """The server lines that were shown since the last look."""
-    return [line.text for line in talk.of(events.ServerLine)]
+    return [line.text for line in talk.of(events.LogNotice)]
 
 
-def test_own_questions_are_never_shown() -> None:
+def test_replies_to_client_requests_are_not_shown() -> None:
     talk = online().after(16)
     assert talk.sent() == ["/rooms"]
     talk.server("[SERVER] Active rooms: lobby (2), dev (3)")
     learned = talk.events()
     assert events.RoomsListed((("lobby", 2), ("dev", 3))) in learned
-    assert not [event for event in learned if isinstance(event, events.ServerLine)]
+    assert not [event for event in learned if isinstance(event, events.LogNotice)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_own_questions_are_never_shown() -> None:
         ("/new thing", "A new thing"),
     ],
 )
-def test_answers_to_what_was_typed_are_shown(typed: str, answer: str) -> None:
+def test_replies_to_typed_commands_are_shown(typed: str, answer: str) -> None:
     talk = online().types(typed)
     assert talk.sent() == [typed]
     assert shown(talk.server(f"[SERVER] {answer}")) == [answer]
@@ -57,31 +57,31 @@ def test_answers_to_what_was_typed_are_shown(typed: str, answer: str) -> None:
         ("/", "Unknown command: / (try /help)"),
     ],
 )
-def test_errors_to_what_was_typed_are_shown(typed: str, error: str) -> None:
+def test_errors_to_typed_commands_are_shown(typed: str, error: str) -> None:
     talk = online().types(typed).server(f"[ERROR] {error}")
-    assert talk.of(events.ServerLine) == [events.ServerLine(error, "error")]
+    assert talk.of(events.LogNotice) == [events.LogNotice(error, "error")]
 
 
-def test_a_command_goes_out_as_it_was_typed() -> None:
+def test_typed_command_is_sent_unchanged() -> None:
     assert online().types("/ban bob  two  spaces ").sent() == ["/ban bob  two  spaces"]
 
 
-def test_typed_and_own_questions_of_one_kind_are_told_apart_by_their_order() -> None:
+def test_replies_to_typed_and_client_requests_are_matched_in_order() -> None:
     talk = online().after(16).types("/rooms")
     assert talk.sent() == ["/rooms", "/rooms"]
     assert shown(talk.server("[SERVER] Active rooms: lobby (1)")) == []
     assert shown(talk.server("[SERVER] Active rooms: lobby (2)")) == ["Active rooms: lobby (2)"]
 
 
-def test_a_click_shows_only_its_refusal() -> None:
+def test_follow_click_shows_only_errors() -> None:
     talk = online().toggles("bob").server("[SERVER] Subscribed to bob")
     assert talk.sent() == ["/subscribe bob"]
     assert talk.events() == [events.Followed("bob")]
     talk.toggles("gone").server("[ERROR] No such user: gone")
-    assert talk.of(events.ServerLine) == [events.ServerLine("No such user: gone", "error")]
+    assert talk.of(events.LogNotice) == [events.LogNotice("No such user: gone", "error")]
 
 
-def test_following_is_toggled_from_what_was_last_wanted() -> None:
+def test_follow_toggle_starts_from_last_requested_state() -> None:
     talk = online(subs="*, bob").toggles("bob").toggles("bob").toggles("bob").toggles("*")
     assert talk.sent() == [
         "/unsubscribe bob",
@@ -89,42 +89,42 @@ def test_following_is_toggled_from_what_was_last_wanted() -> None:
         "/unsubscribe bob",
         "/unsubscribe *",
     ]
-    assert talk.dialogue.wish.follow == frozenset()
+    assert talk.dialogue.restore_target.subscriptions == frozenset()
     talk.server("[SERVER] Unsubscribed from bob", "[SERVER] Subscribed to bob")
     talk.server("[SERVER] Unsubscribed from bob", "[SERVER] Unsubscribed from *")
     talk.fresh().toggles("bob")
     assert talk.sent() == ["/subscribe bob"]
 
 
-def test_nobody_follows_themselves() -> None:
+def test_follow_toggle_of_own_name_sends_nothing() -> None:
     assert online().toggles("alice").sent() == []
 
 
-def test_the_own_name_is_never_listed_as_followed() -> None:
+def test_own_name_is_removed_from_subscription_list() -> None:
     talk = online().types("/subs").server("[SERVER] Subscriptions: *, alice, bob")
     assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", "bob"))]
 
 
-def test_lines_that_nobody_knows_are_shown_as_they_are() -> None:
+def test_unknown_server_lines_are_shown_unchanged() -> None:
     talk = online().server(
         "[SERVER] The moon is full", "[ERROR] You are muted", "*** hello ***", "[12:00] odd", ""
     )
-    assert talk.of(events.ServerLine) == [
-        events.ServerLine("The moon is full", "reply"),
-        events.ServerLine("You are muted", "error"),
-        events.ServerLine("*** hello ***", "reply"),
-        events.ServerLine("[12:00] odd", "reply"),
+    assert talk.of(events.LogNotice) == [
+        events.LogNotice("The moon is full", "reply"),
+        events.LogNotice("You are muted", "error"),
+        events.LogNotice("*** hello ***", "reply"),
+        events.LogNotice("[12:00] odd", "reply"),
     ]
 
 
-def test_an_error_that_answers_nothing_takes_no_answer_away() -> None:
+def test_unsolicited_error_does_not_consume_pending_request() -> None:
     talk = online().after(16)
     assert shown(talk.server("[ERROR] You are muted")) == ["You are muted"]
     talk.server("[SERVER] Active rooms: lobby (7)")
     assert talk.of(events.RoomsListed) == [events.RoomsListed((("lobby", 7),))]
 
 
-def test_a_long_list_comes_over_many_lines() -> None:
+def test_member_list_is_joined_from_many_lines() -> None:
     names = [f"user-{n:04}" for n in range(5000)]
     talk = online().types("/who").fresh()
     lines = replies.members("lobby", names)
@@ -135,10 +135,10 @@ def test_a_long_list_comes_over_many_lines() -> None:
     assert [e for e in learned if isinstance(e, events.MembersListed)] == [
         events.MembersListed("lobby", tuple(names))
     ]
-    assert len([e for e in learned if isinstance(e, events.ServerLine)]) == len(lines)
+    assert len([e for e in learned if isinstance(e, events.LogNotice)]) == len(lines)
 
 
-def test_a_long_list_of_rooms_and_of_subscriptions() -> None:
+def test_room_and_subscription_lists_are_joined_from_many_lines() -> None:
     counted = [("lobby", 0), *((f"room-{n:03}", n) for n in range(500))]
     talk = online().after(16).types("/subs").fresh()
     for line in replies.active_rooms(counted):
@@ -150,7 +150,7 @@ def test_a_long_list_of_rooms_and_of_subscriptions() -> None:
     assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", *names))]
 
 
-def test_notices_between_the_lines_of_a_list_are_newer_than_all_of_it() -> None:
+def test_presence_notices_between_list_lines_update_the_list() -> None:
     talk = online().types("/who").fresh()
     talk.server(
         "[SERVER] In room 'lobby': alice, bob,",
@@ -169,7 +169,7 @@ def test_notices_between_the_lines_of_a_list_are_newer_than_all_of_it() -> None:
     assert len([e for e in learned if isinstance(e, events.MessageArrived)]) == 1
 
 
-def test_rooms_that_open_and_close_between_the_lines_of_a_list() -> None:
+def test_room_notices_between_list_lines_update_the_list() -> None:
     talk = online().after(16).fresh()
     talk.server(
         "[SERVER] Active rooms: lobby (1), a (1),",
@@ -182,7 +182,7 @@ def test_rooms_that_open_and_close_between_the_lines_of_a_list() -> None:
     ]
 
 
-def test_a_list_that_breaks_off_is_given_up_when_the_next_answer_comes() -> None:
+def test_incomplete_list_is_dropped_at_next_reply() -> None:
     talk = online().after(16).types("/subs").fresh()
     talk.server("[SERVER] Active rooms: lobby (1),", "[SERVER] Subscriptions: none")
     learned = talk.events()
@@ -190,13 +190,13 @@ def test_a_list_that_breaks_off_is_given_up_when_the_next_answer_comes() -> None
     assert not [event for event in learned if isinstance(event, events.RoomsListed)]
 
 
-def test_a_request_that_is_never_answered_is_given_up() -> None:
+def test_skipped_request_is_reported_as_unanswered() -> None:
     talk = online().types("/who").types("/subs").fresh()
     talk.server("[SERVER] Subscriptions: none")
     assert shown(talk) == ["No answer to /who", "Subscriptions: none"]
 
 
-def test_a_request_that_nothing_follows_is_given_up_after_a_while() -> None:
+def test_pending_request_times_out() -> None:
     talk = online().types("/who").fresh()
     for _ in range(6):
         talk.after(5).server("[12:00:00] bob: still here")
@@ -204,7 +204,7 @@ def test_a_request_that_nothing_follows_is_given_up_after_a_while() -> None:
     assert shown(talk.after(1)) == ["No answer to /who"]
 
 
-def test_a_late_answer_to_an_own_question_is_still_not_shown() -> None:
+def test_late_reply_to_client_request_is_not_shown() -> None:
     talk = online().after(16)
     assert talk.sent() == ["/rooms"]
     for _ in range(7):
@@ -213,18 +213,18 @@ def test_a_late_answer_to_an_own_question_is_still_not_shown() -> None:
     assert shown(talk) == []
 
 
-def test_the_round_trip_is_measured_on_an_answer_that_nothing_delayed() -> None:
+def test_latency_is_measured_only_on_undelayed_reply() -> None:
     talk = online().after(16)
     talk.now += 0.025
     talk.server("[SERVER] Active rooms: lobby (1)")
-    (trip,) = talk.of(events.RoundTrip)
+    (trip,) = talk.of(events.LatencyMeasured)
     assert trip.seconds == pytest.approx(0.025)
     talk.types("hello").types("/subs")
     talk.server("[12:00:00] alice: hello", "[SERVER] Subscriptions: none")
-    assert talk.of(events.RoundTrip) == []
+    assert talk.of(events.LatencyMeasured) == []
 
 
-def test_the_numbers_are_looked_at_again_when_people_move_but_not_all_the_time() -> None:
+def test_presence_changes_trigger_rate_limited_rooms_refresh() -> None:
     talk = online().after(3)
     for n in range(100):
         talk.server(f"[SERVER] user{n} joined room 'lobby'").after(0.01)
@@ -234,7 +234,7 @@ def test_the_numbers_are_looked_at_again_when_people_move_but_not_all_the_time()
     assert talk.after(1).sent() == ["/rooms"]
 
 
-def test_presence_tells_who_comes_and_goes() -> None:
+def test_presence_notices_become_join_leave_and_room_events() -> None:
     talk = online().server(
         "[SERVER] bob joined room 'lobby'",
         "[SERVER] bob left room 'lobby'",
@@ -250,12 +250,12 @@ def test_presence_tells_who_comes_and_goes() -> None:
     ]
 
 
-def test_without_presence_the_members_are_asked_for_now_and_then() -> None:
+def test_client_polls_members_if_presence_is_off() -> None:
     talk = online().types("/presence off").server("[SERVER] Presence off").fresh()
     assert talk.after(16).sent() == ["/rooms", "/who"]
 
 
-def test_a_silent_server_is_asked_for_a_sign_of_life_and_then_dead() -> None:
+def test_silent_server_is_pinged_and_then_lost() -> None:
     talk = online().after(16)
     assert talk.sent() == ["/rooms"]
     talk.after(4)
@@ -263,34 +263,37 @@ def test_a_silent_server_is_asked_for_a_sign_of_life_and_then_dead() -> None:
     talk.after(9.9)
     assert talk.ending() is None
     talk.after(0.2)
-    assert talk.ending() is Ending.LOST
-    assert talk.dialogue.last_words == "The server does not answer any more"
+    assert talk.ending() is EndReason.LOST
+    assert talk.dialogue.final_message == "The server does not answer any more"
 
 
-def test_any_byte_is_a_sign_of_life() -> None:
+def test_any_received_byte_keeps_connection_alive() -> None:
     talk = online()
     for _ in range(20):
         talk.after(19)
-        talk.dialogue.heard(talk.now)
+        talk.dialogue.bytes_received(talk.now)
     assert talk.ending() is None
 
 
-def test_quitting_by_hand_is_no_loss() -> None:
+def test_typed_quit_signs_out_instead_of_losing_connection() -> None:
     talk = online().types("/quit")
     assert talk.sent() == ["/quit"]
     talk.server("[SERVER] Goodbye")
-    assert talk.events() == [events.SignedOut("Goodbye", asked=True)]
-    assert talk.ending() is Ending.SIGNED_OUT
+    assert talk.events() == [events.SignedOut("Goodbye", requested=True)]
+    assert talk.ending() is EndReason.SIGNED_OUT
     assert talk.breaks().events() == []
 
 
-def test_a_goodbye_that_never_comes_is_one_all_the_same() -> None:
+def test_connection_loss_after_quit_counts_as_sign_out() -> None:
     talk = online().types("last words").types("/quit").fresh()
     talk.breaks()
-    assert talk.events() == [events.OwnUnconfirmed(1), events.SignedOut("Goodbye", asked=True)]
+    assert talk.events() == [
+        events.MessageUnconfirmed(1),
+        events.SignedOut("Goodbye", requested=True),
+    ]
 
 
-def test_a_goodbye_that_nobody_asked_for_is_a_line() -> None:
+def test_unrequested_goodbye_is_shown_as_line() -> None:
     talk = online().server("[SERVER] Goodbye")
     assert shown(talk) == ["Goodbye"]
     assert talk.ending() is None
@@ -304,30 +307,30 @@ def test_a_goodbye_that_nobody_asked_for_is_a_line() -> None:
         "Logged out: kicked by bob",
     ],
 )
-def test_forced_out(line: str) -> None:
+def test_forced_logout_signs_out_with_reason(line: str) -> None:
     talk = online().server(f"[SERVER] {line}", "[12:00:00] bob: too late")
     assert talk.events() == [events.SignedOut(line)]
-    assert talk.ending() is Ending.SIGNED_OUT
+    assert talk.ending() is EndReason.SIGNED_OUT
     assert talk.breaks().events() == []
 
 
-def test_a_server_that_stops_says_why_the_connection_is_lost() -> None:
+def test_shutdown_notice_becomes_reason_of_lost_connection() -> None:
     talk = online().server("[SERVER] Server is shutting down")
-    assert talk.events() == [events.ServerLine("Server is shutting down", "notice")]
+    assert talk.events() == [events.LogNotice("Server is shutting down", "notice")]
     talk.breaks("the server closed the connection")
-    assert talk.ending() is Ending.LOST
-    assert talk.dialogue.last_words == "Server is shutting down"
+    assert talk.ending() is EndReason.LOST
+    assert talk.dialogue.final_message == "Server is shutting down"
 
 
-def test_a_line_too_long_for_anyone() -> None:
+def test_oversize_server_line_is_shown_as_error() -> None:
     talk = online()
     talk.dialogue.receive_oversize(talk.now)
-    (line,) = talk.of(events.ServerLine)
+    (line,) = talk.of(events.LogNotice)
     assert line.kind == "error"
 
 
 @given(st.lists(st.text(max_size=80), max_size=30))
-def test_nothing_that_a_server_says_breaks_a_dialogue(lines: list[str]) -> None:
+def test_arbitrary_server_lines_never_break_protocol(lines: list[str]) -> None:
     for talk in (Talk(), online().types("/who").clicks("dev").types("x")):
         for line in lines:
             talk.server(line, f"[SERVER] {line}", f"[ERROR] {line}", f"[12:00:00] {line}")

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chat_server.wire import replies
-from chat_server.wire.protocol import LOBBY, Command, Text, parse_client_line
+from chat_server.wire.protocol import LOBBY, Command, TextLine, parse_client_line
 from chat_tui import events
-from chat_tui.protocol import Dialogue
-from chat_tui.protocol.restore_target import Wish
+from chat_tui.protocol import ClientProtocol
+from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX
 
 ACTIONS = (
@@ -42,7 +42,7 @@ class World:
         self._texts = count(1)
         self._own_ids = count(1)
         self._subscribed: set[str] = set()
-        self._connect(Wish())
+        self._connect(RestoreTarget())
 
     def act(self, action: str) -> None:
         """One thing happens."""
@@ -70,11 +70,11 @@ class World:
     def finish(self) -> None:
         """Let everything arrive, then hang up."""
         self._settle()
-        self.dialogue.lost("the end", self.now)
+        self.dialogue.connection_lost("the end", self.now)
         self._learn()
 
-    def _connect(self, wish: Wish) -> None:
-        self.dialogue = Dialogue("alice", "secret", wish, self._own_ids, self.now)
+    def _connect(self, wish: RestoreTarget) -> None:
+        self.dialogue = ClientProtocol("alice", "secret", wish, self._own_ids, self.now)
         self._up: deque[str] = deque()
         self._down: deque[str] = deque(
             [PROMPT, ACCEPTED, f"[SERVER] Available commands: {self.commands}"]
@@ -87,7 +87,7 @@ class World:
 
     def _type(self, texts: list[str]) -> None:
         for text in texts:
-            self.meant_for[text] = self.dialogue.wish.room or LOBBY
+            self.meant_for[text] = self.dialogue.restore_target.room or LOBBY
         self.dialogue.submit("\n".join(texts), self.now)
 
     def _settle(self) -> None:
@@ -106,20 +106,20 @@ class World:
                 self._server_takes_a_line()
         if how == "restart":
             self._subscribed.clear()
-        self.dialogue.lost("cut", self.now)
+        self.dialogue.connection_lost("cut", self.now)
         self._learn()
-        self._connect(self.dialogue.wish)
+        self._connect(self.dialogue.restore_target)
 
     def _learn(self) -> None:
         self._up += [line.decode().removesuffix("\n") for line in self.dialogue.take_lines()]
         for event in self.dialogue.take_events():
             match event:
-                case events.OwnPending(own_id, room, text):
+                case events.MessagePending(own_id, room, text):
                     assert room == self.meant_for[text]
                     self.pending[own_id] = text
-                case events.OwnSent(own_id):
+                case events.MessageSent(own_id):
                     self._settled(self.pending.pop(own_id), "sent")
-                case events.OwnUnconfirmed(own_id):
+                case events.MessageUnconfirmed(own_id):
                     self._settled(self.pending.pop(own_id), "unconfirmed")
                 case events.TextReturned(text, _) if not text.startswith("/"):
                     for line in text.split("\n"):
@@ -140,7 +140,7 @@ class World:
         if line.startswith("LOGIN "):
             return
         asked = parse_client_line(line)
-        if isinstance(asked, Text):
+        if isinstance(asked, TextLine):
             self.published.append((self._room, asked.text))
             if "alice" in self._subscribed:
                 self._down.append(f"[12:00:00] alice: {asked.text}")
@@ -209,11 +209,11 @@ def play(commands: str, actions: list[str]) -> None:
 @example(["settle", "/unsubscribe alice", "type", "settle", "type"])
 @example(["client", "client", "client", "type", "cut"])
 @example(["settle", "/join two words", "type", "settle", "type"])
-def test_on_a_server_of_today(actions: list[str]) -> None:
+def test_no_text_reaches_wrong_room_on_current_server(actions: list[str]) -> None:
     play(ALL, actions)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(ACTIONS), max_size=40))
-def test_on_one_of_the_first_servers(actions: list[str]) -> None:
+def test_no_text_reaches_wrong_room_on_legacy_server(actions: list[str]) -> None:
     play(SIX, actions)

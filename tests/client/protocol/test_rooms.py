@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chat_tui import events
-from chat_tui.protocol import Ending
-from chat_tui.protocol.restore_target import Wish
+from chat_tui.protocol import EndReason
+from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import Talk, online
 
 
@@ -15,51 +15,51 @@ def asked_for_the_new_room(talk: Talk, room: str) -> Talk:
     return talk.fresh()
 
 
-def test_a_click_joins_and_shows_no_server_line() -> None:
+def test_room_click_joins_without_showing_reply() -> None:
     talk = online().clicks("dev")
     assert talk.sent() == ["/join dev"]
     assert talk.events() == []
     talk.server("[SERVER] Joined room 'dev'")
     learned = talk.events()
     assert events.Joined("dev") in learned
-    assert not [event for event in learned if isinstance(event, events.ServerLine)]
+    assert not [event for event in learned if isinstance(event, events.LogNotice)]
     asked_for_the_new_room(talk, "dev")
 
 
-def test_what_is_typed_after_a_click_waits_for_the_answer() -> None:
+def test_text_typed_after_room_click_waits_for_join_reply() -> None:
     talk = online().clicks("dev").types("hello dev").types("/rooms").types("more")
     assert talk.sent() == ["/join dev"]
-    assert talk.of(events.OwnPending) == []
+    assert talk.of(events.MessagePending) == []
     talk.server("[SERVER] Joined room 'dev'")
-    assert talk.of(events.OwnPending) == [
-        events.OwnPending(1, "dev", "hello dev"),
-        events.OwnPending(2, "dev", "more"),
+    assert talk.of(events.MessagePending) == [
+        events.MessagePending(1, "dev", "hello dev"),
+        events.MessagePending(2, "dev", "more"),
     ]
     assert talk.sent() == ["/who", "/rooms", "hello dev", "/rooms", "more"]
 
 
-def test_what_waits_is_told_so_that_it_can_be_kept() -> None:
+def test_queued_text_is_reported_for_storage() -> None:
     talk = online().clicks("dev").types("hello").types("//slash").clicks("ops").types("/me waves")
     talk.dialogue.submit("psst", talk.now, "bob")
-    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.WordsWaiting)]
+    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
     assert told[-1].texts == {"dev": "hello\n/slash", "ops": "/me waves", "@bob": "psst"}
     talk.server("[SERVER] Joined room 'dev'")
-    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.WordsWaiting)]
+    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
     assert told[-1].texts == {"ops": "/me waves", "@bob": "psst"}
     talk.breaks()
-    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.WordsWaiting)]
+    told = [e for e in talk.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
     assert told[-1].texts == {}
 
 
-def test_what_was_typed_before_a_click_is_said_in_the_old_room() -> None:
+def test_text_typed_before_room_click_goes_to_old_room() -> None:
     talk = online().types("in the lobby").clicks("dev")
     assert talk.sent() == ["in the lobby", "/join dev"]
-    assert talk.of(events.OwnPending) == [events.OwnPending(1, "lobby", "in the lobby")]
+    assert talk.of(events.MessagePending) == [events.MessagePending(1, "lobby", "in the lobby")]
     talk.server("[12:00:00] alice: in the lobby", "[SERVER] Joined room 'dev'")
-    assert talk.of(events.OwnSent) == [events.OwnSent(1, "12:00:00")]
+    assert talk.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
 
 
-def test_a_refused_click_gives_back_what_was_typed() -> None:
+def test_failed_join_returns_queued_text() -> None:
     talk = online().clicks("dev").types("hello").types("//slash").fresh()
     talk.server("[ERROR] Invalid room name: dev")
     assert talk.events() == [
@@ -69,13 +69,13 @@ def test_a_refused_click_gives_back_what_was_typed() -> None:
     assert talk.sent() == []
 
 
-def test_a_single_text_comes_back_as_it_has_to_be_typed() -> None:
+def test_returned_single_text_keeps_slash_escape() -> None:
     talk = online().clicks("dev").types("//slash").fresh()
     (returned,) = talk.server("[ERROR] Invalid room name: dev").of(events.TextReturned)
     assert returned.text == "//slash"
 
 
-def test_a_refusal_in_words_of_another_time_is_a_refusal() -> None:
+def test_unknown_join_error_counts_as_failure() -> None:
     talk = online().clicks("dev").types("hello").fresh()
     talk.server("[ERROR] Room 'dev' is private")
     assert talk.events() == [
@@ -84,17 +84,17 @@ def test_a_refusal_in_words_of_another_time_is_a_refusal() -> None:
     ]
 
 
-def test_a_typed_join_shows_its_answer_in_the_new_room() -> None:
+def test_typed_join_shows_reply_in_new_room() -> None:
     talk = online().types("/join dev").types("hello")
     assert talk.sent() == ["/join dev"]
     talk.server("[SERVER] Joined room 'dev'")
     learned = talk.events()
-    shown = events.ServerLine("Joined room 'dev'", "reply")
+    shown = events.LogNotice("Joined room 'dev'", "reply")
     assert learned.index(events.Joined("dev")) < learned.index(shown)
-    assert events.OwnPending(1, "dev", "hello") in learned
+    assert events.MessagePending(1, "dev", "hello") in learned
 
 
-def test_a_typed_join_that_is_refused_is_said_once() -> None:
+def test_failed_typed_join_is_reported_once() -> None:
     talk = online().types("/join a b").types("hello")
     talk.server("[ERROR] Usage: /join <room>")
     assert talk.events() == [
@@ -103,58 +103,58 @@ def test_a_typed_join_that_is_refused_is_said_once() -> None:
     ]
 
 
-def test_leave_is_a_join_of_the_lobby() -> None:
-    talk = online(Wish("dev"), room="dev").types("/leave").types("hello")
+def test_leave_joins_lobby() -> None:
+    talk = online(RestoreTarget("dev"), room="dev").types("/leave").types("hello")
     assert talk.sent() == ["/leave"]
     talk.server("[SERVER] Joined room 'lobby'")
-    assert talk.of(events.OwnPending) == [events.OwnPending(1, "lobby", "hello")]
+    assert talk.of(events.MessagePending) == [events.MessagePending(1, "lobby", "hello")]
 
 
-def test_already_there_is_an_answer_too() -> None:
+def test_already_in_room_reply_confirms_join() -> None:
     talk = online().types("/join lobby").types("hello").fresh()
     talk.server("[SERVER] You are already in room 'lobby'")
     learned = talk.events()
     assert events.Joined("lobby") in learned
-    assert events.OwnPending(1, "lobby", "hello") in learned
+    assert events.MessagePending(1, "lobby", "hello") in learned
 
 
-def test_a_click_on_the_room_where_one_is_asks_nothing() -> None:
+def test_click_on_current_room_sends_nothing() -> None:
     talk = online().clicks("lobby")
     assert talk.sent() == []
     assert talk.events() == [events.Joined("lobby")]
 
 
-def test_of_rooms_clicked_in_a_row_only_first_and_last_are_gone_to() -> None:
+def test_successive_room_clicks_join_only_first_and_last() -> None:
     talk = online().clicks("a").clicks("b").clicks("c").clicks("d")
     assert talk.sent() == ["/join a"]
     talk.server("[SERVER] Joined room 'a'")
     assert talk.sent() == ["/who", "/rooms", "/join d"]
 
 
-def test_what_is_typed_between_two_clicks_is_said_in_the_first_room() -> None:
+def test_text_typed_between_room_clicks_goes_to_first_room() -> None:
     talk = online().clicks("a").types("for a").clicks("b").types("for b")
     assert talk.sent() == ["/join a"]
     talk.server("[SERVER] Joined room 'a'")
     assert talk.sent() == ["/who", "/rooms", "for a", "/join b"]
     talk.server("[SERVER] In room 'a': alice", "[SERVER] Active rooms: lobby (0), a (1)")
     talk.server("[12:00:00] alice: for a", "[SERVER] Joined room 'b'")
-    assert talk.of(events.OwnPending) == [
-        events.OwnPending(1, "a", "for a"),
-        events.OwnPending(2, "b", "for b"),
+    assert talk.of(events.MessagePending) == [
+        events.MessagePending(1, "a", "for a"),
+        events.MessagePending(2, "b", "for b"),
     ]
 
 
-def test_a_refused_room_gives_back_only_what_was_meant_for_it() -> None:
+def test_failed_join_returns_only_text_for_that_room() -> None:
     talk = online().clicks("a").types("for a").types("/subs").clicks("b").types("for b").fresh()
     talk.server("[ERROR] Invalid room name: a")
     (returned,) = talk.of(events.TextReturned)
     assert returned.text == "for a"
     assert talk.sent() == ["/subs", "/join b"]
     talk.server("[SERVER] Subscriptions: alice", "[SERVER] Joined room 'b'")
-    assert talk.of(events.OwnPending) == [events.OwnPending(1, "b", "for b")]
+    assert talk.of(events.MessagePending) == [events.MessagePending(1, "b", "for b")]
 
 
-def test_a_join_that_is_never_answered_gives_back_what_waits() -> None:
+def test_unanswered_join_times_out_and_returns_queued_text() -> None:
     talk = online().clicks("dev").types("hello").fresh()
     for _ in range(6):
         talk.after(5).server("[12:00:00] bob: still here")
@@ -167,7 +167,7 @@ def test_a_join_that_is_never_answered_gives_back_what_waits() -> None:
     assert talk.server("[SERVER] Joined room 'dev'").of(events.Joined) == [events.Joined("dev")]
 
 
-def test_a_later_answer_shows_that_a_join_will_not_be_answered() -> None:
+def test_reply_to_later_request_fails_unanswered_join() -> None:
     talk = online().clicks("dev").types("hello").toggles("bob").fresh()
     talk.server("[SERVER] Subscribed to bob")
     learned = talk.events()
@@ -175,7 +175,7 @@ def test_a_later_answer_shows_that_a_join_will_not_be_answered() -> None:
     assert events.Followed("bob") in learned
 
 
-def test_a_slow_server_is_no_silent_one() -> None:
+def test_slow_server_does_not_time_out_join() -> None:
     """Our lines wait there at the rate that it allows: as long as it takes some, all is well."""
     talk = online()
     for n in range(40):
@@ -185,10 +185,10 @@ def test_a_slow_server_is_no_silent_one() -> None:
         talk.after(2).server(f"[12:00:00] alice: line {n}")
     assert talk.of(events.TextReturned) == []
     talk.after(2).server("[SERVER] Joined room 'dev'")
-    assert talk.of(events.OwnPending) == [events.OwnPending(41, "dev", "in dev")]
+    assert talk.of(events.MessagePending) == [events.MessagePending(41, "dev", "in dev")]
 
 
-def test_an_impossible_room_is_not_even_asked_for() -> None:
+def test_click_on_invalid_room_name_fails_without_request() -> None:
     talk = online().clicks("no such room").clicks("").clicks("x" * 33).clicks("none")
     assert talk.sent() == []
     assert talk.of(events.JoinFailed) == [
@@ -199,56 +199,62 @@ def test_an_impossible_room_is_not_even_asked_for() -> None:
     ]
 
 
-def test_a_room_name_is_brought_to_its_one_form() -> None:
+def test_clicked_room_name_is_canonicalized() -> None:
     assert online().clicks(" Cafe\u0301 ").sent() == ["/join Caf\u00e9"]
 
 
-def test_moved_by_the_server_of_its_own_accord() -> None:
+def test_unrequested_join_notice_changes_room() -> None:
     talk = online().server("[SERVER] Joined room 'jail'", "[12:00:00] bob: hi")
     learned = talk.events()
     assert events.Joined("jail") in learned
-    assert events.ServerLine("Joined room 'jail'", "reply") in learned
-    assert talk.types("hi").of(events.OwnPending) == [events.OwnPending(1, "jail", "hi")]
+    assert events.LogNotice("Joined room 'jail'", "reply") in learned
+    assert talk.types("hi").of(events.MessagePending) == [events.MessagePending(1, "jail", "hi")]
 
 
-def test_lost_on_the_way_to_a_room() -> None:
+def test_connection_loss_during_join_returns_queued_text() -> None:
     talk = online().clicks("dev").types("one").types("two").fresh()
     talk.breaks()
-    assert talk.ending() is Ending.LOST
+    assert talk.ending() is EndReason.LOST
     assert talk.events() == [
         events.TextReturned("one\ntwo", "The connection was lost: it was not sent")
     ]
-    assert talk.dialogue.wish.room == "dev"
+    assert talk.dialogue.restore_target.room == "dev"
 
 
-def test_lost_with_a_command_that_was_still_waiting() -> None:
+def test_connection_loss_during_join_returns_queued_command() -> None:
     talk = online().clicks("dev").types("/subs").fresh()
     assert [e.text for e in talk.breaks().of(events.TextReturned)] == ["/subs"]
 
 
-def test_lost_with_text_and_commands_waiting_never_mixes_them() -> None:
+def test_connection_loss_returns_queued_text_and_reports_queued_commands() -> None:
     talk = online().clicks("dev").types("one").types("/msg bob psst").types("two").fresh()
     assert talk.breaks().events() == [
         events.TextReturned("one\ntwo", "The connection was lost: it was not sent"),
-        events.ServerLine("Not sent: /msg bob psst", "error"),
+        events.LogNotice("Not sent: /msg bob psst", "error"),
     ]
 
 
-def test_the_last_room_wanted_is_the_one_to_come_back_to() -> None:
+def test_restore_target_is_last_requested_room() -> None:
     talk = online().clicks("a").types("for a").types("/join b").types("for b").clicks("c")
-    assert talk.dialogue.wish.room == "c"
-    assert online(Wish("dev"), room="dev").types("/join a/b").dialogue.wish.room == "dev"
-    assert online(Wish("dev"), room="dev").types("/leave").dialogue.wish.room == "lobby"
+    assert talk.dialogue.restore_target.room == "c"
+    assert (
+        online(RestoreTarget("dev"), room="dev").types("/join a/b").dialogue.restore_target.room
+        == "dev"
+    )
+    assert (
+        online(RestoreTarget("dev"), room="dev").types("/leave").dialogue.restore_target.room
+        == "lobby"
+    )
 
 
-def test_a_message_that_looks_like_an_answer_is_a_message() -> None:
+def test_message_that_imitates_join_reply_is_not_reply() -> None:
     talk = online().clicks("dev").types("hello").fresh()
     talk.server("[12:00:00] bob: [SERVER] Joined room 'dev'", "[12:00:00] bob: Joined room 'dev'")
     assert [type(event) for event in talk.events()] == [events.MessageArrived] * 2
     assert talk.sent() == []
 
 
-def test_no_notice_is_an_answer() -> None:
+def test_presence_notices_do_not_answer_join() -> None:
     talk = online().clicks("dev").types("hello").fresh()
     talk.server(
         "[SERVER] bob joined room 'lobby'",

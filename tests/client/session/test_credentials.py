@@ -11,8 +11,8 @@ from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind
-from chat_tui.session.credentials import CHANGED_AFTER_ALL, NOT_CHANGED, UNKNOWN
-from chat_tui.storage.draft_store import DraftShelf
+from chat_tui.session.credentials import CHANGED_AFTER_ALL, NOT_CHANGED, UNCERTAIN
+from chat_tui.storage.draft_store import DraftStore
 from chat_tui.storage.history_file import HistoryFile
 from chat_tui.storage.log_files import LogFiles
 from tests.support.session_harness import Desk, ScriptedClient, ScriptedServer
@@ -54,7 +54,7 @@ def refuse(server: ScriptedServer, password: str) -> None:
     client.close()
 
 
-def test_it_comes_back_with_the_new_one(
+def test_reconnect_uses_new_password_after_change(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
@@ -65,7 +65,7 @@ def test_it_comes_back_with_the_new_one(
     desk.until_state(ConnectionState.ONLINE)
 
 
-def test_also_where_it_was_typed_as_a_command(
+def test_reconnect_uses_new_password_after_typed_passwd_command(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     desk.session.submit(f"/passwd {OLD} {NEW}")
@@ -80,39 +80,39 @@ def test_also_where_it_was_typed_as_a_command(
 @pytest.mark.parametrize(
     "reason", [replies.WRONG_PASSWORD, "A password has at least 8 bytes; this one has 3."]
 )
-def test_a_refusal_changes_nothing(
+def test_failed_password_change_keeps_old_password(
     desk: Desk, server: ScriptedServer, client: ScriptedClient, reason: str
 ) -> None:
     ask(desk, client)
     client.say(f"[ERROR] {reason}")
-    assert desk.until_notice(events.PasswordRefused).reason == reason
+    assert desk.until_notice(events.PasswordChangeFailed).reason == reason
     assert desk.texts() == []
     client.reset()
     desk.during(lambda: server.let_in(password=OLD, more=HAS_IT))
     desk.until_state(ConnectionState.ONLINE)
 
 
-def test_no_answer_and_it_was_changed(
+def test_uncertain_password_change_tries_new_password_first(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
-    desk.until_notice(events.PasswordUnknown)
-    assert desk.until_text(UNKNOWN).kind is EntryKind.ERROR
+    desk.until_notice(events.PasswordChangeUncertain)
+    assert desk.until_text(UNCERTAIN).kind is EntryKind.ERROR
     desk.during(lambda: server.let_in(password=NEW, more=HAS_IT))
     desk.until_notice(events.PasswordChanged)
     desk.until_text(CHANGED_AFTER_ALL)
 
 
-def test_no_answer_and_it_was_not(
+def test_uncertain_password_change_falls_back_to_old_password(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
-    desk.until_notice(events.PasswordUnknown)
+    desk.until_notice(events.PasswordChangeUncertain)
     desk.during(lambda: refuse(server, NEW))
     again = desk.during(lambda: server.let_in(password=OLD, more=HAS_IT))
-    assert desk.until_notice(events.PasswordRefused).reason == NOT_CHANGED
+    assert desk.until_notice(events.PasswordChangeFailed).reason == NOT_CHANGED
     desk.until_state(ConnectionState.ONLINE)
     assert NOT_CHANGED in desk.texts()
     again.reset()
@@ -120,18 +120,18 @@ def test_no_answer_and_it_was_not(
     desk.until_state(ConnectionState.ONLINE)
 
 
-def test_where_neither_is_taken_the_form_comes_back(
+def test_uncertain_password_change_ends_session_if_both_passwords_fail(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
     desk.during(lambda: refuse(server, NEW))
     desk.during(lambda: refuse(server, OLD))
-    assert not desk.until_notice(events.SignInRefused).retry
+    assert not desk.until_notice(events.SignInFailed).retry
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_who_is_banned_meanwhile_is_not_tried_twice(
+def test_ban_during_uncertain_password_change_stops_retries(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
@@ -143,24 +143,24 @@ def test_who_is_banned_meanwhile_is_not_tried_twice(
         banned.close()
 
     desk.during(ban)
-    assert desk.until_notice(events.SignInRefused).reason == replies.BANNED_ADDRESS
+    assert desk.until_notice(events.SignInFailed).reason == replies.BANNED_ADDRESS
 
 
-def test_without_a_connection_nothing_is_asked(desk: Desk) -> None:
+def test_change_password_fails_while_disconnected(desk: Desk) -> None:
     desk.session.change_password(OLD, NEW)
-    desk.until_notice(events.PasswordRefused)
+    desk.until_notice(events.PasswordChangeFailed)
 
 
-def test_the_passwords_are_nowhere_afterwards(
+def test_changed_passwords_are_stored_nowhere(
     desk: Desk, client: ScriptedClient, tmp_path: Path
 ) -> None:
     model = desk.model
     sent, shelf, logs = (
         HistoryFile(tmp_path),
-        DraftShelf(tmp_path, model),
+        DraftStore(tmp_path, model),
         LogFiles(model, tmp_path),
     )
-    model.history.go_on_from((), sent.keep)
+    model.history.load((), sent.append)
     shelf.open("127.0.0.1", 9000, "alice")
     desk.session.submit("hello")
     client.expect("hello")
@@ -188,14 +188,16 @@ def test_the_passwords_are_nowhere_afterwards(
 
 
 @pytest.mark.parametrize("reason", [replies.LOGGED_OUT_ACCOUNT_DISABLED, replies.kicked("enough")])
-def test_who_was_ended_does_not_come_back(desk: Desk, client: ScriptedClient, reason: str) -> None:
+def test_session_ended_by_server_does_not_reconnect(
+    desk: Desk, client: ScriptedClient, reason: str
+) -> None:
     client.say(f"[SERVER] {reason}")
     client.close()
     assert desk.until_notice(events.SignedOut) == events.SignedOut(reason)
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_a_session_that_is_shut_out_for_a_time_waits_for_it(
+def test_timed_ban_delays_reconnect(
     desk: Desk, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     client.reset()
@@ -210,7 +212,7 @@ def test_a_session_that_is_shut_out_for_a_time_waits_for_it(
     assert desk.model.connection.state is ConnectionState.WAITING
 
 
-def test_an_announcement_stands_in_the_log_in_view(desk: Desk, client: ScriptedClient) -> None:
+def test_announcement_is_added_to_current_log(desk: Desk, client: ScriptedClient) -> None:
     client.say(f"[SERVER] {replies.announcement('dave', 'back at noon')}")
     entry = desk.until_text("Announcement from dave: back at noon")
     assert (entry.kind, entry.author) == (EntryKind.ANNOUNCEMENT, "")

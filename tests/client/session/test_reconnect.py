@@ -49,7 +49,7 @@ def pass_time(desk: Desk, clock: Clock, seconds: float) -> None:
     desk.notices += desk.session.take_notices()
 
 
-def test_a_silent_server_is_asked_given_time_and_left(
+def test_silent_server_is_pinged_and_disconnected_after_timeout(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
@@ -64,7 +64,9 @@ def test_a_silent_server_is_asked_given_time_and_left(
     assert client.line() == ""
 
 
-def test_half_a_line_is_a_sign_of_life(desk: Desk, clock: Clock, server: ScriptedServer) -> None:
+def test_partial_line_keeps_connection_alive(
+    desk: Desk, clock: Clock, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
     for _ in range(5):
         pass_time(desk, clock, 18)
@@ -76,7 +78,7 @@ def test_half_a_line_is_a_sign_of_life(desk: Desk, clock: Clock, server: Scripte
     assert desk.model.connection.state is ConnectionState.ONLINE
 
 
-def test_standing_still_says_nothing_about_the_server(
+def test_suspended_client_does_not_time_out_server(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
@@ -91,7 +93,7 @@ def test_standing_still_says_nothing_about_the_server(
     assert desk.model.connection.state is ConnectionState.ONLINE
 
 
-def test_the_countdown_moves_by_whole_seconds(
+def test_retry_countdown_moves_by_whole_seconds(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     desk.sign_in(server).close()
@@ -100,13 +102,13 @@ def test_the_countdown_moves_by_whole_seconds(
     assert desk.model.connection.retry_in == 1.0
     for expected in (30.0, 29.0, 28.0):
         if expected == 30.0:
-            desk.session._reconnecting._retry_at = clock.now + 30.0
+            desk.session._reconnector._retry_at = clock.now + 30.0
         desk.session.tick()
         assert desk.model.connection.retry_in == expected
         clock.now += 1.0
 
 
-def test_pauses_grow_until_a_session_was_good(
+def test_reconnect_pauses_grow_until_session_is_stable(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     pauses: list[float] = []
@@ -120,38 +122,38 @@ def test_pauses_grow_until_a_session_was_good(
             desk.until(lambda heard=heard: desk.model.log.end > heard)  # type: ignore[misc]
         client.close()
         desk.until_state(ConnectionState.WAITING)
-        assert desk.session._reconnecting._retry_at is not None
-        pauses.append(round((desk.session._reconnecting._retry_at - clock.now) / 0.05, 3))
+        assert desk.session._reconnector._retry_at is not None
+        pauses.append(round((desk.session._reconnector._retry_at - clock.now) / 0.05, 3))
         clock.now += 3.0
         client = desk.during(server.let_in)
     assert pauses == [1.0, 2.0, 4.0, 1.0, 2.0]
 
 
-def test_signing_in_by_hand_begins_the_pauses_anew(
+def test_manual_sign_in_resets_reconnect_pauses(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     for _ in range(3):
         client = desk.sign_in(server)
         client.close()
         desk.until_state(ConnectionState.WAITING)
-        assert desk.session._reconnecting._retry_at is not None
-        assert desk.session._reconnecting._retry_at - clock.now == pytest.approx(0.05)
+        assert desk.session._reconnector._retry_at is not None
+        assert desk.session._reconnector._retry_at - clock.now == pytest.approx(0.05)
 
 
-def test_nobody_says_a_word_after_the_connection(
+def test_missing_greeting_times_out_sign_in(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
-    desk.until(lambda: desk.session._dialogue is not None)
+    desk.until(lambda: desk.session._protocol is not None)
     pass_time(desk, clock, 9)
     assert desk.notices == []
     pass_time(desk, clock, 2)
-    assert "No chat server" in desk.until_notice(events.SignInRefused).reason
+    assert "No chat server" in desk.until_notice(events.SignInFailed).reason
     assert client.line() == ""
 
 
-def test_where_not_all_comes_back_one_is_there_after_a_while(
+def test_incomplete_restore_counts_as_online_after_timeout(
     desk: Desk, clock: Clock, server: ScriptedServer
 ) -> None:
     desk.sign_in(server, follows="alice, bob").close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from chat_server.wire import replies
-from chat_server.wire.protocol import CLIENT_ACCEPTS
+from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
@@ -35,7 +35,7 @@ def resend_all(desk: Desk) -> int:
     return sum(desk.session.resend(entry.id) for entry in desk.model.unconfirmed)
 
 
-def test_signed_in_and_talking(desk: Desk, server: ScriptedServer) -> None:
+def test_sign_in_and_exchange_messages(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server, follows="alice, bob")
     assert desk.model.user == "alice"
     assert desk.model.server == f"127.0.0.1:{server.port}"
@@ -49,7 +49,7 @@ def test_signed_in_and_talking(desk: Desk, server: ScriptedServer) -> None:
     assert desk.model.history[0] == "hello"
 
 
-def test_wrong_words_never_leave_the_form(desk: Desk) -> None:
+def test_invalid_sign_in_fields_fail_without_connecting(desk: Desk) -> None:
     for host, port, user, password in (
         ("", 9000, "alice", "secret"),
         ("127.0.0.1", 0, "alice", "secret"),
@@ -58,40 +58,44 @@ def test_wrong_words_never_leave_the_form(desk: Desk) -> None:
         ("127.0.0.1", 9000, "alice", "a\nb"),
     ):
         desk.session.sign_in(host, port, user, password)
-        assert not desk.until_notice(events.SignInRefused).retry
+        assert not desk.until_notice(events.SignInFailed).retry
         assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_nobody_listens_there(desk: Desk) -> None:
+def test_sign_in_fails_if_nothing_listens(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     desk.session.sign_in("127.0.0.1", port, "alice", "secret", plaintext=True)
-    assert "Nothing listens" in desk.until_notice(events.SignInRefused).reason
+    assert "Nothing listens" in desk.until_notice(events.SignInFailed).reason
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_a_refused_login_is_told_once_and_not_retried(desk: Desk, server: ScriptedServer) -> None:
+def test_rejected_login_is_reported_once_and_not_retried(
+    desk: Desk, server: ScriptedServer
+) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "wrong", plaintext=True)
     client = desk.during(server.accept)
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
     desk.during(lambda: client.expect("LOGIN alice wrong"))
     client.say(f"[ERROR] {replies.AUTHENTICATION_FAILED}")
     client.close()
-    refused = desk.until_notice(events.SignInRefused)
-    assert refused == events.SignInRefused("Authentication failed", retry=False)
+    refused = desk.until_notice(events.SignInFailed)
+    assert refused == events.SignInFailed("Authentication failed", retry=False)
     assert desk.model.connection.state is ConnectionState.OFFLINE
     desk.work()
     assert desk.notices == []
 
 
-def test_a_first_try_is_not_retried_though_it_could_be(desk: Desk, server: ScriptedServer) -> None:
+def test_first_sign_in_is_not_retried_even_if_retryable(desk: Desk, server: ScriptedServer) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     desk.during(server.accept).say(f"[ERROR] {replies.SERVER_FULL}")
-    assert desk.until_notice(events.SignInRefused).retry
+    assert desk.until_notice(events.SignInFailed).retry
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_cut_and_back_in_the_same_room(desk: Desk, server: ScriptedServer) -> None:
+def test_reconnect_restores_room_subscriptions_and_unconfirmed_message(
+    desk: Desk, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server, room="dev", follows="*, alice, bob")
     assert desk.model.people.everyone
     assert desk.model.room == "dev"
@@ -120,9 +124,7 @@ def test_cut_and_back_in_the_same_room(desk: Desk, server: ScriptedServer) -> No
     assert resend_all(desk) == 0
 
 
-def test_what_is_typed_while_the_connection_is_lost_comes_back(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_text_typed_while_disconnected_is_returned(desk: Desk, server: ScriptedServer) -> None:
     desk.sign_in(server).close()
     desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
     desk.session.submit("one\ntwo")
@@ -133,7 +135,9 @@ def test_what_is_typed_while_the_connection_is_lost_comes_back(
     desk.session.toggle_follow("bob")
 
 
-def test_lost_on_the_way_to_a_room_with_something_said(desk: Desk, server: ScriptedServer) -> None:
+def test_connection_loss_during_join_returns_text_and_rejoins_room(
+    desk: Desk, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
     desk.session.join("dev")
     desk.session.submit("for dev")
@@ -143,7 +147,7 @@ def test_lost_on_the_way_to_a_room_with_something_said(desk: Desk, server: Scrip
     desk.during(lambda: server.let_in("dev"))
 
 
-def test_forced_out_is_never_retried(desk: Desk, server: ScriptedServer) -> None:
+def test_forced_logout_is_never_retried(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}")
     client.close()
@@ -159,7 +163,7 @@ def test_forced_out_is_never_retried(desk: Desk, server: ScriptedServer) -> None
     assert desk.notices == []
 
 
-def test_coming_back_by_hand_keeps_what_was_heard(desk: Desk, server: ScriptedServer) -> None:
+def test_manual_sign_in_of_same_user_keeps_log(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say("[12:00:00] bob: hi", f"[SERVER] {replies.LOGGED_OUT_ACCOUNT_REMOVED}")
     desk.until_notice(events.SignedOut)
@@ -168,9 +172,7 @@ def test_coming_back_by_hand_keeps_what_was_heard(desk: Desk, server: ScriptedSe
     assert kinds == [EntryKind.MESSAGE, EntryKind.SERVER, EntryKind.GAP]
 
 
-def test_another_user_does_not_see_what_the_first_one_heard(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_sign_in_of_other_user_clears_log(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say("[12:00:00] bob: for alice")
     desk.until_text("for alice")
@@ -185,7 +187,7 @@ def test_another_user_does_not_see_what_the_first_one_heard(
     assert desk.model.user == "bob"
 
 
-def test_the_server_restarts(desk: Desk) -> None:
+def test_session_reconnects_after_server_restart(desk: Desk) -> None:
     first = ScriptedServer()
     client = desk.sign_in(first)
     client.say(f"[SERVER] {replies.SHUTTING_DOWN}")
@@ -205,7 +207,7 @@ def test_the_server_restarts(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "refusal", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS, replies.SHUTTING_DOWN]
 )
-def test_refusals_of_the_moment_do_not_end_the_way_back(
+def test_temporary_rejections_do_not_stop_reconnecting(
     desk: Desk, server: ScriptedServer, refusal: str
 ) -> None:
     desk.sign_in(server).close()
@@ -220,7 +222,7 @@ def test_refusals_of_the_moment_do_not_end_the_way_back(
     assert desk.notices == []
 
 
-def test_a_throttle_is_waited_for(desk: Desk, server: ScriptedServer) -> None:
+def test_reconnect_waits_for_login_throttle(desk: Desk, server: ScriptedServer) -> None:
     desk.sign_in(server).close()
     client = desk.during(server.accept)
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.too_many_failures(42)}")
@@ -233,33 +235,33 @@ def test_a_throttle_is_waited_for(desk: Desk, server: ScriptedServer) -> None:
     desk.until_state(ConnectionState.ONLINE)
 
 
-def test_a_password_that_was_changed_ends_the_way_back(desk: Desk, server: ScriptedServer) -> None:
+def test_failed_authentication_stops_reconnecting(desk: Desk, server: ScriptedServer) -> None:
     desk.sign_in(server).close()
     client = desk.during(server.accept)
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.AUTHENTICATION_FAILED}")
-    assert desk.until_notice(events.SignInRefused).reason == "Authentication failed"
+    assert desk.until_notice(events.SignInFailed).reason == "Authentication failed"
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_quit_typed_is_leaving(desk: Desk, server: ScriptedServer) -> None:
+def test_typed_quit_signs_out(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     desk.session.submit("/quit")
     client.expect("/quit")
     client.say("[SERVER] Goodbye")
     client.close()
-    assert desk.until_notice(events.SignedOut).asked
+    assert desk.until_notice(events.SignedOut).requested
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_quit_typed_without_a_connection(desk: Desk, server: ScriptedServer) -> None:
+def test_typed_quit_signs_out_while_disconnected(desk: Desk, server: ScriptedServer) -> None:
     desk.sign_in(server).close()
     desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
     desk.session.cancel()
     desk.session.submit("/quit")
-    assert desk.until_notice(events.SignedOut).asked
+    assert desk.until_notice(events.SignedOut).requested
 
 
-def test_cancelling_a_sign_in_that_nobody_answers(desk: Desk, server: ScriptedServer) -> None:
+def test_cancel_of_unanswered_sign_in_closes_connection(desk: Desk, server: ScriptedServer) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
     desk.session.cancel()
@@ -268,7 +270,9 @@ def test_cancelling_a_sign_in_that_nobody_answers(desk: Desk, server: ScriptedSe
     assert desk.notices == []
 
 
-def test_signing_in_elsewhere_leaves_what_was(desk: Desk, server: ScriptedServer) -> None:
+def test_sign_in_to_other_server_closes_first_connection(
+    desk: Desk, server: ScriptedServer
+) -> None:
     first = desk.sign_in(server)
     other = ScriptedServer()
     desk.sign_in(other)
@@ -277,7 +281,7 @@ def test_signing_in_elsewhere_leaves_what_was(desk: Desk, server: ScriptedServer
     other.close()
 
 
-def test_last_words_are_still_sent(desk: Desk, server: ScriptedServer) -> None:
+def test_close_sends_pending_text(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     desk.session.submit("bye")
     desk.session.close()
@@ -285,18 +289,14 @@ def test_last_words_are_still_sent(desk: Desk, server: ScriptedServer) -> None:
     assert client.line() == ""
 
 
-def test_leaving_ends_at_once_though_the_server_is_silent(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_close_returns_at_once_if_server_is_silent(desk: Desk, server: ScriptedServer) -> None:
     desk.sign_in(server)
     began = time.monotonic()
     desk.close()
     assert time.monotonic() - began < 1.0
 
 
-def test_leaving_ends_at_once_though_the_server_reads_nothing(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_close_returns_at_once_if_server_does_not_read(desk: Desk, server: ScriptedServer) -> None:
     desk.sign_in(server)
     for _ in range(4000):  # far more than the kernel's buffers hold
         desk.session.submit("x" * 4000)
@@ -305,18 +305,14 @@ def test_leaving_ends_at_once_though_the_server_reads_nothing(
     assert time.monotonic() - began < 1.0
 
 
-def test_leaving_ends_at_once_though_nobody_takes_what_arrives(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_close_returns_at_once_with_unread_input(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     flood = b"[12:00:00] bob: hello\n" * 20_000
     desk.during(lambda: client.say_bytes(flood))
     desk.close()
 
 
-def test_a_flood_is_taken_in_bounded_turns_and_wakes_once(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_message_flood_is_pumped_in_bounded_batches(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     before = desk.wakes
     flood = b"".join(b"[12:00:00] bob: %d\n" % n for n in range(30_000))
@@ -326,7 +322,7 @@ def test_a_flood_is_taken_in_bounded_turns_and_wakes_once(
     assert desk.wakes - before < 3000
 
 
-def test_one_turn_takes_no_more_than_it_was_given(desk: Desk, server: ScriptedServer) -> None:
+def test_pump_processes_at_most_max_events(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say(*(f"[12:00:00] bob: {n}" for n in range(100)))
     desk.until_arrived(100)
@@ -341,7 +337,7 @@ def test_one_turn_takes_no_more_than_it_was_given(desk: Desk, server: ScriptedSe
     assert desk.texts()[-1] == "more"
 
 
-def test_one_turn_takes_no_more_time_than_it_was_given(desk: Desk, server: ScriptedServer) -> None:
+def test_pump_stops_after_max_seconds(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say(*(f"[12:00:00] bob: {n}" for n in range(100)))
     desk.until_arrived(100)
@@ -349,26 +345,30 @@ def test_one_turn_takes_no_more_time_than_it_was_given(desk: Desk, server: Scrip
     assert 0 < desk.model.log.end < 100
 
 
-def test_bytes_that_come_one_by_one(desk: Desk, server: ScriptedServer) -> None:
+def test_line_received_byte_by_byte_is_decoded(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     for byte in "[12:00:00] bob: Zo\u00eb \U0001f600\r\n".encode():
         client.say_bytes(bytes([byte]))
     desk.until_text("Zo\u00eb \U0001f600")
 
 
-def test_bytes_that_are_no_utf8(desk: Desk, server: ScriptedServer) -> None:
+def test_invalid_utf8_is_replaced(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say_bytes(b"[12:00:00] bob: caf\xe9\n\xff\xfe\x00\n[SERVER] \x1b[2J\n")
     desk.until_text("\u241b[2J")
     assert desk.texts() == ["caf\ufffd", "\ufffd\ufffd\u2400", "\u241b[2J"]
 
 
-def test_the_longest_line_and_one_that_is_longer(desk: Desk, server: ScriptedServer) -> None:
+def test_oversize_line_is_reported_and_longest_line_accepted(
+    desk: Desk, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
-    longest = "y" * (CLIENT_ACCEPTS - 1 - len("[12:00:00] bob: "))
+    longest = "y" * (CLIENT_RECEIVE_LIMIT - 1 - len("[12:00:00] bob: "))
     desk.during(
         lambda: client.say(
-            f"[12:00:00] bob: {longest}", "z" * CLIENT_ACCEPTS, "[12:00:00] bob: and on it goes"
+            f"[12:00:00] bob: {longest}",
+            "z" * CLIENT_RECEIVE_LIMIT,
+            "[12:00:00] bob: and on it goes",
         )
     )
     desk.until_text("and on it goes")
@@ -377,22 +377,20 @@ def test_the_longest_line_and_one_that_is_longer(desk: Desk, server: ScriptedSer
     assert "65536" in second
 
 
-def test_what_comes_after_the_last_line_end_counts_as_a_line(
-    desk: Desk, server: ScriptedServer
-) -> None:
+def test_unterminated_last_line_is_processed(desk: Desk, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say_bytes(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}".encode())
     client.close()
     desk.until_notice(events.SignedOut)
 
 
-def test_a_server_of_another_kind(desk: Desk, server: ScriptedServer) -> None:
+def test_sign_in_to_non_chat_server_fails(desk: Desk, server: ScriptedServer) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     desk.during(server.accept).say("SSH-2.0-OpenSSH_9.2p1 Debian-2")
-    assert "No chat server" in desk.until_notice(events.SignInRefused).reason
+    assert "No chat server" in desk.until_notice(events.SignInFailed).reason
 
 
-def test_one_of_the_first_servers(desk: Desk, server: ScriptedServer) -> None:
+def test_legacy_server_gets_one_line_at_a_time(desk: Desk, server: ScriptedServer) -> None:
     """One `recv` is one line there: nothing may come before the answer to what came before."""
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)

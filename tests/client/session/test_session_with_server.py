@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.accounts.store import UserStore
+from chat_server.accounts.store import AccountStore
 from chat_server.config import Config
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
@@ -42,7 +42,7 @@ class House:
     def start(self, **settings: object) -> House:
         self.config = replace(self.config, **settings)  # type: ignore[arg-type]
         self._server = ChatServer(
-            self.config, UserStore(self.config.users), EventLog(io.StringIO(), "debug")
+            self.config, AccountStore(self.config.users), EventLog(io.StringIO(), "debug")
         )
         self._server.start()
         self.config = replace(self.config, port=self._server.port)
@@ -66,7 +66,7 @@ class House:
         kept = json.loads(self.config.users.read_text())
         del kept[name]
         self.config.users.write_text(json.dumps(kept))
-        self._server.look_at_users()
+        self._server.reload_accounts()
 
     def stop(self) -> None:
         if self._server is not None:
@@ -111,7 +111,7 @@ def come_in(
     desk.until(lambda: desk.model.rooms.members_of(room or "lobby") is not None)
 
 
-def test_a_first_look_around(desk: Desk, house: House) -> None:
+def test_sign_in_lists_people_and_rooms_of_real_server(desk: Desk, house: House) -> None:
     house.start().guest("bob")
     house.guest("carol", "/join dev")
     come_in(desk, house)
@@ -126,7 +126,7 @@ def test_a_first_look_around(desk: Desk, house: House) -> None:
     assert 0 < desk.model.round_trip < 5
 
 
-def test_talking_with_somebody_at_netcat(desk: Desk, house: House) -> None:
+def test_messages_are_exchanged_with_netcat_user(desk: Desk, house: House) -> None:
     bob = house.start().guest("bob")
     come_in(desk, house)
     desk.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
@@ -138,7 +138,7 @@ def test_talking_with_somebody_at_netcat(desk: Desk, house: House) -> None:
     assert not desk.until_text("hi alice").own
 
 
-def test_coming_and_going_is_seen(desk: Desk, house: House) -> None:
+def test_joins_and_leaves_of_others_update_model(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house)
     bob = house.guest("bob")
@@ -151,7 +151,7 @@ def test_coming_and_going_is_seen(desk: Desk, house: House) -> None:
     desk.until(lambda: "dev" not in desk.model.rooms)
 
 
-def test_nothing_typed_after_a_click_lands_in_the_old_room(desk: Desk, house: House) -> None:
+def test_text_typed_after_room_change_reaches_new_room_only(desk: Desk, house: House) -> None:
     bob = house.start().guest("bob")
     carol = house.guest("carol", "/join dev")
     come_in(desk, house)
@@ -168,7 +168,7 @@ def test_nothing_typed_after_a_click_lands_in_the_old_room(desk: Desk, house: Ho
     carol.expect_message("alice", "for dev")
 
 
-def test_what_is_typed_is_answered(desk: Desk, house: House) -> None:
+def test_typed_commands_get_replies_from_real_server(desk: Desk, house: House) -> None:
     house.start().guest("bob")
     come_in(desk, house)
     for typed in ("/help", "/dance", "/who nowhere", "/subs", "/unsubscribe alice", "/who"):
@@ -192,7 +192,7 @@ def test_what_is_typed_is_answered(desk: Desk, house: House) -> None:
     ]
 
 
-def test_following_one_and_no_longer(desk: Desk, house: House) -> None:
+def test_follow_toggle_starts_and_stops_messages(desk: Desk, house: House) -> None:
     bob = house.start().guest("bob")
     come_in(desk, house, follow_everyone=False)
     assert desk.model.people.follows_nobody_here
@@ -211,7 +211,7 @@ def test_following_one_and_no_longer(desk: Desk, house: House) -> None:
     assert "two" not in desk.texts()
 
 
-def test_the_server_restarts_and_all_is_as_it_was(desk: Desk, house: House) -> None:
+def test_server_restart_restores_room_and_subscriptions(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house, room="dev")
     desk.session.toggle_follow("bob")
@@ -235,7 +235,7 @@ def test_the_server_restarts_and_all_is_as_it_was(desk: Desk, house: House) -> N
     assert kinds.count(EntryKind.GAP) == 1
 
 
-def test_a_mere_cut_costs_nothing(desk: Desk, house: House) -> None:
+def test_connection_cut_is_restored_without_loss(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house, room="dev")
     connection = desk.session._connection
@@ -251,7 +251,7 @@ def test_a_mere_cut_costs_nothing(desk: Desk, house: House) -> None:
     assert desk.notices == []
 
 
-def test_many_subscriptions_survive_a_restart(desk: Desk, house: House) -> None:
+def test_many_subscriptions_survive_server_restart(desk: Desk, house: House) -> None:
     names = [f"somebody-with-a-long-name-{n:03}" for n in range(120)]
     write_accounts_file(house.config.users, [*PEOPLE, *names])
     house.start()
@@ -268,7 +268,7 @@ def test_many_subscriptions_survive_a_restart(desk: Desk, house: House) -> None:
     desk.until(lambda: len([text for text in desk.texts() if "Subscriptions:" in text]) > 3)
 
 
-def test_somebody_signs_in_with_the_same_name(desk: Desk, house: House) -> None:
+def test_login_of_same_name_signs_session_out(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house)
     house.guest("alice")
@@ -276,33 +276,33 @@ def test_somebody_signs_in_with_the_same_name(desk: Desk, house: House) -> None:
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_the_account_is_removed(desk: Desk, house: House) -> None:
+def test_removed_account_is_signed_out(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house)
     house.remove("alice")
     assert desk.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_ACCOUNT_REMOVED
 
 
-def test_the_account_is_removed_while_the_connection_is_lost(desk: Desk, house: House) -> None:
+def test_account_removed_while_disconnected_ends_reconnecting(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house)
     house.stop()
     desk.until_state(ConnectionState.WAITING)
     house.start()
     house.remove("alice")
-    seen = (events.SignInRefused, events.SignedOut)  # it may have been back in for a moment
+    seen = (events.SignInFailed, events.SignedOut)  # it may have been back in for a moment
     desk.until(lambda: any(isinstance(notice, seen) for notice in desk.notices))
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_a_wrong_password(desk: Desk, house: House) -> None:
+def test_wrong_password_is_rejected_by_real_server(desk: Desk, house: House) -> None:
     house.start()
     desk.session.sign_in("127.0.0.1", house.port, "alice", "guess")
-    refused = desk.until_notice(events.SignInRefused)
-    assert refused == events.SignInRefused("Authentication failed", retry=False)
+    refused = desk.until_notice(events.SignInFailed)
+    assert refused == events.SignInFailed("Authentication failed", retry=False)
 
 
-def test_faster_than_the_server_allows(desk: Desk, house: House) -> None:
+def test_rate_limited_client_loses_no_message(desk: Desk, house: House) -> None:
     """Nothing is lost, nothing is given up, and a change of room stays where it belongs."""
     bob = house.start(rate=100, burst=10).guest("bob")
     come_in(desk, house)
@@ -318,8 +318,8 @@ def test_faster_than_the_server_allows(desk: Desk, house: House) -> None:
         bob.expect_message("alice", f"line {n}")
 
 
-def test_quitting(desk: Desk, house: House) -> None:
+def test_quit_signs_out_from_real_server(desk: Desk, house: House) -> None:
     house.start()
     come_in(desk, house)
     desk.session.submit("/quit")
-    assert desk.until_notice(events.SignedOut) == events.SignedOut("Goodbye", asked=True)
+    assert desk.until_notice(events.SignedOut) == events.SignedOut("Goodbye", requested=True)

@@ -18,8 +18,8 @@ from chat_tui.events import (
     KeyChanged,
     KeyUnknown,
     SignedIn,
-    SignInRefused,
-    Trust,
+    SignInFailed,
+    TrustDecision,
 )
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.certificates import authority
@@ -62,7 +62,7 @@ def asked(desk: Desk, server: TlsServer) -> KeyUnknown:
 def pinned(desk: Desk, server: TlsServer) -> None:
     """Somebody said "always" to the server's key, and left."""
     asked(desk, server)
-    desk.session.trust(Trust.ALWAYS)
+    desk.session.trust(TrustDecision.ALWAYS)
     let_in(desk, server)
     desk.session.cancel()
     desk.notices.clear()
@@ -74,7 +74,7 @@ def next_run(folder: Path) -> Iterator[Desk]:
         yield desk
 
 
-def test_whom_the_system_trusts_for_this_name_needs_no_question(
+def test_certificate_trusted_by_system_needs_no_question(
     desk: Desk, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
@@ -82,7 +82,7 @@ def test_whom_the_system_trusts_for_this_name_needs_no_question(
     desk.until_notice(SignedIn)
     assert desk.model.connection.encrypted
     assert desk.session.fingerprint == server.fingerprint
-    assert not desk.session._approach._known.path.exists()
+    assert not desk.session._connector._known.path.exists()
 
 
 YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -103,7 +103,7 @@ YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     ],
     ids=["another name", "expired", "not yet", "another authority"],
 )
-def test_any_other_certificate_is_asked_about_and_why_is_told(
+def test_untrusted_certificate_asks_user_with_reason(
     desk: Desk,
     server: TlsServer,
     trusted_authority: None,
@@ -117,20 +117,20 @@ def test_any_other_certificate_is_asked_about_and_why_is_told(
     assert why in question.why
 
 
-def test_a_no_sends_nothing(desk: Desk, server: TlsServer) -> None:
+def test_declined_trust_sends_nothing(desk: Desk, server: TlsServer) -> None:
     asked(desk, server)
-    desk.session.trust(Trust.NO)
-    refused = desk.until_notice(SignInRefused)
+    desk.session.trust(TrustDecision.REJECT)
+    refused = desk.until_notice(SignInFailed)
     assert refused.reason.startswith("Nothing was sent")
     assert desk.model.connection.state is ConnectionState.OFFLINE
     asked(desk, server)  # and it is remembered nowhere
 
 
-def test_once_holds_for_this_run_and_for_coming_back(
+def test_trust_once_lasts_for_run_and_reconnects(
     desk: Desk, server: TlsServer, tmp_path: Path
 ) -> None:
     asked(desk, server)
-    desk.session.trust(Trust.ONCE)
+    desk.session.trust(TrustDecision.ONCE)
     client = let_in(desk, server)
     client.close()
     let_in(desk, server)
@@ -142,7 +142,7 @@ def test_once_holds_for_this_run_and_for_coming_back(
         asked(later, server)
 
 
-def test_always_pins_the_key_for_good(desk: Desk, server: TlsServer, tmp_path: Path) -> None:
+def test_trust_always_pins_key(desk: Desk, server: TlsServer, tmp_path: Path) -> None:
     pinned(desk, server)
     file = tmp_path / "known-servers.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -154,7 +154,7 @@ def test_always_pins_the_key_for_good(desk: Desk, server: TlsServer, tmp_path: P
         let_in(later, server)  # at the first connection
 
 
-def test_a_renewed_certificate_with_the_same_key_needs_no_question(
+def test_renewed_certificate_with_pinned_key_needs_no_question(
     desk: Desk, server: TlsServer, tmp_path: Path
 ) -> None:
     known = KnownServers(tmp_path)
@@ -164,7 +164,7 @@ def test_a_renewed_certificate_with_the_same_key_needs_no_question(
     let_in(desk, server)
 
 
-def test_a_changed_key_stops_it_and_tells_both_until_the_old_one_is_forgotten(
+def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
     desk: Desk, server: TlsServer, tmp_path: Path, trusted_authority: None
 ) -> None:
     old = fingerprint(leaf := certificate("elsewhere"))
@@ -182,9 +182,9 @@ def test_a_changed_key_stops_it_and_tells_both_until_the_old_one_is_forgotten(
     let_in(desk, server)
 
 
-def test_a_changed_key_ends_coming_back(desk: Desk, server: TlsServer) -> None:
+def test_changed_key_stops_reconnecting(desk: Desk, server: TlsServer) -> None:
     asked(desk, server)
-    desk.session.trust(Trust.ONCE)
+    desk.session.trust(TrustDecision.ONCE)
     client = let_in(desk, server)
     old = server.fingerprint
     server.certificate = certificate()
@@ -193,12 +193,12 @@ def test_a_changed_key_ends_coming_back(desk: Desk, server: TlsServer) -> None:
     told = desk.until_notice(KeyChanged)
     assert (told.trusted, told.seen, told.pinned) == (old, server.fingerprint, False)
     assert desk.model.connection.state is ConnectionState.OFFLINE
-    assert not desk.session._reconnecting.is_waiting
+    assert not desk.session._reconnector.is_waiting
 
 
-@pytest.mark.parametrize("answer", [Trust.ONCE, Trust.ALWAYS])
-def test_a_certificate_that_is_swapped_between_question_and_login_is_caught(
-    desk: Desk, server: TlsServer, answer: Trust
+@pytest.mark.parametrize("answer", [TrustDecision.ONCE, TrustDecision.ALWAYS])
+def test_key_swapped_between_question_and_login_is_rejected(
+    desk: Desk, server: TlsServer, answer: TrustDecision
 ) -> None:
     shown = asked(desk, server).fingerprint
     server.certificate = certificate()
@@ -208,7 +208,7 @@ def test_a_certificate_that_is_swapped_between_question_and_login_is_caught(
     assert (told.trusted, told.seen) == (shown, server.fingerprint)
 
 
-def test_a_question_may_come_up_while_coming_back(
+def test_trust_question_can_be_asked_during_reconnect(
     desk: Desk, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
@@ -222,16 +222,16 @@ def test_a_question_may_come_up_while_coming_back(
 
     desk.during(twice)
     desk.until_notice(KeyUnknown)
-    desk.session.trust(Trust.ONCE)
+    desk.session.trust(TrustDecision.ONCE)
     let_in(desk, server)
 
 
-def test_a_broken_file_of_keys_is_no_empty_one(
+def test_broken_known_servers_file_blocks_tls_sign_in(
     desk: Desk, server: TlsServer, tmp_path: Path
 ) -> None:
     (tmp_path / "known-servers.json").write_text("{")
     dial(desk, server)
-    refused = desk.until_notice(SignInRefused)
+    refused = desk.until_notice(SignInFailed)
     assert str(tmp_path / "known-servers.json") in refused.reason
     assert "move it away" in refused.reason
     assert not refused.retry
@@ -240,18 +240,18 @@ def test_a_broken_file_of_keys_is_no_empty_one(
     desk.during(lambda: server._listener.accept()[0].close())
 
 
-def test_a_key_that_can_not_be_kept_sends_nothing(
+def test_unwritable_known_servers_file_sends_nothing(
     desk: Desk, server: TlsServer, tmp_path: Path
 ) -> None:
     asked(desk, server)
     (tmp_path / "known-servers.lock").mkdir()
-    desk.session.trust(Trust.ALWAYS)
-    refused = desk.until_notice(SignInRefused)
+    desk.session.trust(TrustDecision.ALWAYS)
+    refused = desk.until_notice(SignInFailed)
     assert refused.reason.startswith("Nothing was sent: ")
     assert "can't be written" in refused.reason
 
 
-def test_what_can_not_be_decrypted_is_told_in_words(
+def test_undecryptable_record_is_reported_as_reason(
     desk: Desk, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
@@ -263,7 +263,9 @@ def test_what_can_not_be_decrypted_is_told_in_words(
     assert reason == "The connection broke: something came that the server can't have sent so"
 
 
-def test_a_cut_is_no_orderly_end(desk: Desk, server: TlsServer, trusted_authority: None) -> None:
+def test_truncated_tls_connection_is_reported_as_cut(
+    desk: Desk, server: TlsServer, trusted_authority: None
+) -> None:
     dial(desk, server)
     client = let_in(desk, server)
     client.say_bytes(b"[21:03:04] alice: half a li")

@@ -14,7 +14,7 @@ from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import EntryState
-from chat_tui.storage.draft_store import DraftShelf
+from chat_tui.storage.draft_store import DraftStore
 
 NOW = datetime(2026, 11, 22, 21, 3, 7)
 ODD_PLACES = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)
@@ -22,9 +22,9 @@ ODD_PLACES = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)
 
 def opened(
     folder: Path, user: str = "alice", host: str = "127.0.0.1"
-) -> tuple[ChatModel, DraftShelf]:
+) -> tuple[ChatModel, DraftStore]:
     model = ChatModel(lambda: NOW)
-    shelf = DraftShelf(folder, model)
+    shelf = DraftStore(folder, model)
     model.begin(f"{host}:9000", user)
     shelf.open(host, 9000, user)
     return model, shelf
@@ -35,7 +35,7 @@ def begun(folder: Path, user: str = "alice", host: str = "127.0.0.1") -> ChatMod
     return opened(folder, user, host)[0]
 
 
-def rest(shelf: DraftShelf) -> None:
+def rest(shelf: DraftStore) -> None:
     """Nothing is typed for a moment."""
     shelf.tick()
     shelf.tick()
@@ -45,7 +45,7 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_draft_of_each_place_is_back_whatever_the_place_is_called(tmp_path: Path) -> None:
+def test_drafts_are_restored_for_any_place_name(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     for place in ODD_PLACES:
         model.drafts.put(place, f"half a line for {place}")
@@ -60,19 +60,19 @@ def test_a_draft_of_each_place_is_back_whatever_the_place_is_called(tmp_path: Pa
     assert again.conversations.listed() == ["bob"]
 
 
-def test_it_is_told_where_else_something_is_half_written(tmp_path: Path) -> None:
+def test_draft_store_lists_other_places_with_drafts(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     for place in ("lobby", "ops", "dev"):
         model.drafts.put(place, "…")
     shelf.save()
     model = ChatModel(lambda: NOW)
-    shelf = DraftShelf(tmp_path, model)
+    shelf = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
     assert shelf.open("127.0.0.1", 9000, "alice") == ["dev", "ops"]
     assert shelf.open("127.0.0.1", 9000, "alice") == []  # nobody else signed in meanwhile
 
 
-def test_nobody_gets_the_draft_of_another_or_of_another_server(tmp_path: Path) -> None:
+def test_drafts_are_separate_per_user_and_server(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     model.drafts.put("lobby", "for alice on this machine")
     shelf.save()
@@ -87,7 +87,7 @@ def test_nobody_gets_the_draft_of_another_or_of_another_server(tmp_path: Path) -
     assert begun(tmp_path).drafts.of("lobby") == "for alice on this machine"
 
 
-def test_what_is_done_with_leaves_no_file(tmp_path: Path) -> None:
+def test_emptied_draft_removes_its_file(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     model.drafts.put("lobby", "half")
     rest(shelf)
@@ -96,7 +96,7 @@ def test_what_is_done_with_leaves_no_file(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_it_is_written_once_typing_stops_and_now_and_then_while_it_does_not(
+def test_draft_is_written_when_typing_pauses_and_periodically(
     tmp_path: Path,
 ) -> None:
     model, shelf = opened(tmp_path)
@@ -114,7 +114,7 @@ def test_it_is_written_once_typing_stops_and_now_and_then_while_it_does_not(
 @pytest.mark.parametrize(
     "secret", ["/login alice pw", " LOGIN alice pw", "one\nlogin alice pw", "/passwd old new"]
 )
-def test_a_password_is_never_written(tmp_path: Path, secret: str) -> None:
+def test_draft_with_password_is_never_written(tmp_path: Path, secret: str) -> None:
     model, shelf = opened(tmp_path)
     model.drafts.put("lobby", secret)
     shelf.save()
@@ -124,37 +124,37 @@ def test_a_password_is_never_written(tmp_path: Path, secret: str) -> None:
     assert len(files(tmp_path)) == 1
 
 
-def test_what_may_not_have_arrived_is_back_and_can_be_sent_again(tmp_path: Path) -> None:
+def test_unconfirmed_messages_are_restored_and_can_be_resent(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     for own_id, text in enumerate(("arrived", "maybe\tthis", "or this")):
-        model.apply(events.OwnPending(own_id, "lobby", text))
-    model.apply(events.OwnSent(0))
-    model.apply(events.OwnUnconfirmed(1))
+        model.apply(events.MessagePending(own_id, "lobby", text))
+    model.apply(events.MessageSent(0))
+    model.apply(events.MessageUnconfirmed(1))
     shelf.save()  # the third is still on its way
     assert b"arrived" not in files(tmp_path)[0].read_bytes()
     again, shelf = opened(tmp_path)
     first, second = again.unconfirmed
-    assert (first.text, first.at, first.own) == ("maybe    this", NOW, True)
+    assert (first.text, first.timestamp, first.own) == ("maybe    this", NOW, True)
     assert first.state is second.state is EntryState.UNCONFIRMED
     assert again.mark_resent(first.id) == "maybe\tthis"
-    again.let_go()
-    assert again.log[second.id].state is EntryState.LET_GO
+    again.dismiss_unconfirmed()
+    assert again.log[second.id].state is EntryState.DISMISSED
     rest(shelf)
     assert files(tmp_path) == []
     assert begun(tmp_path).unconfirmed == []
 
 
-def test_messages_that_were_proved_cost_no_file(tmp_path: Path) -> None:
+def test_confirmed_messages_write_no_file(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     rest(shelf)
-    model.apply(events.OwnPending(1, "lobby", "hi"))
+    model.apply(events.MessagePending(1, "lobby", "hi"))
     shelf.tick()
-    model.apply(events.OwnSent(1))
+    model.apply(events.MessageSent(1))
     rest(shelf)
     assert not (tmp_path / "drafts").exists()
 
 
-def test_a_broken_file_costs_the_others_nothing(tmp_path: Path) -> None:
+def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     for place in ("lobby", "dev"):
         model.drafts.put(place, f"half for {place}")
@@ -180,7 +180,7 @@ def test_a_broken_file_costs_the_others_nothing(tmp_path: Path) -> None:
     }
 
 
-def test_a_full_disk_is_no_reason_to_fail_and_is_tried_again(
+def test_draft_store_retries_after_write_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, shelf = opened(tmp_path)
@@ -196,29 +196,29 @@ def test_a_full_disk_is_no_reason_to_fail_and_is_tried_again(
     assert begun(tmp_path).drafts.of("lobby") == "half"
 
 
-def test_a_text_from_long_ago_stands_with_its_own_day(tmp_path: Path) -> None:
+def test_restored_message_keeps_its_date(tmp_path: Path) -> None:
     model = ChatModel(lambda: NOW - timedelta(days=2))
-    shelf = DraftShelf(tmp_path, model)
+    shelf = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
     shelf.open("127.0.0.1", 9000, "alice")
-    model.apply(events.OwnPending(1, "lobby", "hi"))
+    model.apply(events.MessagePending(1, "lobby", "hi"))
     shelf.save()
-    assert begun(tmp_path).unconfirmed[0].at == NOW - timedelta(days=2)
+    assert begun(tmp_path).unconfirmed[0].timestamp == NOW - timedelta(days=2)
 
 
-def test_drafts_themselves() -> None:
+def test_drafts_put_and_remove_by_place() -> None:
     drafts = Drafts({"lobby": "x"})
     drafts.put("dev", "y")
     drafts.put("lobby", "")
     assert (drafts.of("lobby"), drafts.of("dev"), drafts.all()) == ("", "y", {"dev": "y"})
 
 
-def test_what_waits_to_be_said_is_kept_in_front_of_the_draft(tmp_path: Path) -> None:
+def test_queued_text_is_stored_before_draft(tmp_path: Path) -> None:
     model, shelf = opened(tmp_path)
     model.drafts.put("dev", "half")
-    model.apply(events.WordsWaiting({"dev": "whole", "ops": "another"}))
+    model.apply(events.QueuedTextChanged({"dev": "whole", "ops": "another"}))
     rest(shelf)
     assert begun(tmp_path).drafts.all() == {"dev": "whole\nhalf", "ops": "another"}
-    model.apply(events.WordsWaiting({}))
+    model.apply(events.QueuedTextChanged({}))
     rest(shelf)
     assert begun(tmp_path).drafts.all() == {"dev": "half"}

@@ -12,7 +12,7 @@ from chat_tui.storage.known_servers import KnownServers
 from tests.support.tls_server import certificate, fingerprint
 
 
-def test_two_windows_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_pins_are_all_stored(tmp_path: Path) -> None:
     keys = [fingerprint(certificate()) for _ in range(2)]
     start = threading.Barrier(8)
 
@@ -27,7 +27,7 @@ def test_two_windows_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(KnownServers(tmp_path).listed()) == 80
 
 
-def test_a_server_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+def test_known_server_lookup_normalizes_host(tmp_path: Path) -> None:
     known = KnownServers(tmp_path)
     key = fingerprint(certificate())
     known.pin("Chat.Example.org", 9001, key)
@@ -56,7 +56,7 @@ def test_a_server_is_the_same_however_it_is_written(tmp_path: Path) -> None:
     ],
     ids=range(8),
 )
-def test_a_file_that_is_none_of_ours_is_told_and_kept(tmp_path: Path, text: str) -> None:
+def test_invalid_known_servers_file_is_reported_and_kept(tmp_path: Path, text: str) -> None:
     file = tmp_path / "known-servers.json"
     file.write_text(text)
     known = KnownServers(tmp_path)
@@ -71,7 +71,7 @@ def test_a_file_that_is_none_of_ours_is_told_and_kept(tmp_path: Path, text: str)
     assert file.read_text() == text
 
 
-def test_a_pinned_key_is_not_replaced_by_another(tmp_path: Path) -> None:
+def test_pin_rejects_different_key_for_known_server(tmp_path: Path) -> None:
     one, other = fingerprint(certificate()), fingerprint(certificate())
     KnownServers(tmp_path).pin("h", 1, one)
     with pytest.raises(Exception, match="chat-tui trust forget h:1"):

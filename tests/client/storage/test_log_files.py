@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
-from chat_tui.storage.log_files import OLD_KEPT, LogFiles, log_name
+from chat_tui.storage.log_files import MAX_ROTATED, LogFiles, log_name
 
 NOON = datetime(2026, 11, 22, 12, 0, 0)
 
@@ -55,7 +55,7 @@ def files(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.glob("*/*")}
 
 
-def test_nothing_is_written_unless_it_is_asked_for(model: ChatModel, tmp_path: Path) -> None:
+def test_log_files_are_written_only_if_folder_is_set(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, None)
     says(model, "bob", "before")
     logs.write()
@@ -66,14 +66,14 @@ def test_nothing_is_written_unless_it_is_asked_for(model: ChatModel, tmp_path: P
     assert files(tmp_path / "logs") == {"lobby.log": "2026-11-22T12:00:00 lobby <bob> after\n"}
 
 
-def test_one_file_a_room_with_all_that_was_said_there(model: ChatModel, tmp_path: Path) -> None:
+def test_each_room_has_its_log_file(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
     says(model, "bob", "hello [red]\x1b]0;x\x07")
     model.apply(events.MessageArrived("lobby", Action("12:00:01", "carol", "waves")))
     model.apply(events.MembersListed("lobby", ("alice", "bob")))
     model.apply(events.PersonJoined("dave", "lobby"))
-    model.apply(events.ServerLine("Subscriptions: none", "reply"))
-    model.apply(events.Gap(NOON, NOON + timedelta(minutes=3)))
+    model.apply(events.LogNotice("Subscriptions: none", "reply"))
+    model.apply(events.HistoryGap(NOON, NOON + timedelta(minutes=3)))
     logs.write()
     says(model, "bob", "over here", room="dev")
     logs.write()
@@ -89,7 +89,7 @@ def test_one_file_a_room_with_all_that_was_said_there(model: ChatModel, tmp_path
     }
 
 
-def test_nobody_else_may_read_them(model: ChatModel, tmp_path: Path) -> None:
+def test_log_files_are_readable_only_by_owner(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path / "deep" / "logs")
     says(model, "bob", "hello")
     logs.write()
@@ -98,17 +98,15 @@ def test_nobody_else_may_read_them(model: ChatModel, tmp_path: Path) -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_what_we_say_is_written_once_it_is_known_to_have_arrived(
-    model: ChatModel, tmp_path: Path
-) -> None:
+def test_own_message_is_logged_when_its_state_is_settled(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    model.apply(events.OwnPending(1, "lobby", "mine"))
-    model.apply(events.OwnPending(2, "lobby", "lost"))
+    model.apply(events.MessagePending(1, "lobby", "mine"))
+    model.apply(events.MessagePending(2, "lobby", "lost"))
     logs.write()
     says(model, "bob", "first")
     logs.write()
-    model.apply(events.OwnSent(1, "12:00:02"))
-    model.apply(events.OwnUnconfirmed(2))
+    model.apply(events.MessageSent(1, "12:00:02"))
+    model.apply(events.MessageUnconfirmed(2))
     logs.write()
     assert files(tmp_path)["lobby.log"].splitlines() == [
         "2026-11-22T12:00:00 lobby <bob> first",
@@ -117,21 +115,19 @@ def test_what_we_say_is_written_once_it_is_known_to_have_arrived(
     ]
 
 
-def test_what_an_earlier_session_left_unconfirmed_is_not_written_twice(
-    model: ChatModel, tmp_path: Path
-) -> None:
+def test_restored_unconfirmed_message_is_not_logged_again(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    model.restore_unproved("lobby", NOON - timedelta(hours=1), "of yesterday")
+    model.restore_unconfirmed("lobby", NOON - timedelta(hours=1), "of yesterday")
     says(model, "bob", "hello")
     logs.write()
     assert files(tmp_path)["lobby.log"].count("\n") == 1
 
 
-def test_a_private_conversation_has_a_file_of_its_own(model: ChatModel, tmp_path: Path) -> None:
+def test_private_conversation_has_its_own_log_file(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    model.apply(events.MessageArrived("lobby", Private("12:00:00", "bob", "alice", "psst")))
-    model.apply(events.OwnPending(1, "@bob", "what?"))
-    model.apply(events.OwnRefused(1))
+    model.apply(events.MessageArrived("lobby", PrivateMessage("12:00:00", "bob", "alice", "psst")))
+    model.apply(events.MessagePending(1, "@bob", "what?"))
+    model.apply(events.MessageRejected(1))
     logs.write()
     assert files(tmp_path) == {
         "@bob.log": (
@@ -141,7 +137,7 @@ def test_a_private_conversation_has_a_file_of_its_own(model: ChatModel, tmp_path
     }
 
 
-def test_another_person_has_other_files(model: ChatModel, tmp_path: Path) -> None:
+def test_log_files_are_separate_per_user(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
     says(model, "carol", "to alice")
     logs.write()
@@ -154,7 +150,7 @@ def test_another_person_has_other_files(model: ChatModel, tmp_path: Path) -> Non
     ]
 
 
-def test_any_room_has_a_safe_file_that_no_other_room_has() -> None:
+def test_log_file_names_are_safe_and_unique() -> None:
     stem_of_dev = log_name("Dev")
     rooms = ["lobby", "dev", "Dev", "..", ".", "CON", "con", "a.1", "a", "@a", "/etc", "", "-x"]
     rooms += [stem_of_dev, stem_of_dev.rpartition("-")[2], "ж" * 32, "x" * 300, "\n"]
@@ -166,21 +162,21 @@ def test_any_room_has_a_safe_file_that_no_other_room_has() -> None:
     assert all(len(name) < 64 for name in names)
 
 
-def test_a_full_file_is_put_aside(model: ChatModel, tmp_path: Path) -> None:
-    logs = LogFiles(model, tmp_path, largest=60)
-    for number in range(2 * (OLD_KEPT + 3)):
+def test_full_log_file_is_rotated(model: ChatModel, tmp_path: Path) -> None:
+    logs = LogFiles(model, tmp_path, max_bytes=60)
+    for number in range(2 * (MAX_ROTATED + 3)):
         says(model, "bob", f"message {number:02}")
         logs.write()
     kept = files(tmp_path)
-    assert len(kept) == 1 + OLD_KEPT
-    oldest_first = [f"lobby.{number}.log" for number in range(OLD_KEPT, 0, -1)] + ["lobby.log"]
+    assert len(kept) == 1 + MAX_ROTATED
+    oldest_first = [f"lobby.{number}.log" for number in range(MAX_ROTATED, 0, -1)] + ["lobby.log"]
     lines = "".join(kept[name] for name in oldest_first).splitlines()
     numbers = [int(line[-2:]) for line in lines]
     assert numbers == list(range(4, 24))
     assert all(kept[name].count("\n") == 2 for name in oldest_first)
 
 
-def test_a_failure_is_told_once_and_made_good_later(model: ChatModel, tmp_path: Path) -> None:
+def test_log_write_error_is_reported_once_and_retried(model: ChatModel, tmp_path: Path) -> None:
     in_the_way = tmp_path / "logs"
     in_the_way.write_text("a file")
     logs = LogFiles(model, in_the_way)
@@ -195,11 +191,9 @@ def test_a_failure_is_told_once_and_made_good_later(model: ChatModel, tmp_path: 
     assert [line[-1] for line in files(in_the_way)["lobby.log"].splitlines()] == ["0", "1", "2"]
 
 
-def test_an_announcement_is_written_as_what_nobody_can_say(
-    model: ChatModel, tmp_path: Path
-) -> None:
+def test_logged_announcement_cannot_be_forged_by_message(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    model.apply(events.Announced("dave", "back at noon"))
+    model.apply(events.AnnouncementReceived("dave", "back at noon"))
     says(model, "bob", "-- Announcement from dave: not so")
     logs.write()
     assert files(tmp_path)["lobby.log"].splitlines() == [

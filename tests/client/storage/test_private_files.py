@@ -20,7 +20,7 @@ ODD_NAMES = ("..", ".", "", "CON", "Dev", "dev", "a/b", "@bob", "日本語", "x"
 @example("..")
 @example("CON")
 @example("x" * 4_000)
-def test_a_stem_is_a_plain_short_name(name: str) -> None:
+def test_file_stem_is_short_plain_ascii(name: str) -> None:
     stem = file_stem(name)
     assert stem.isascii()
     assert 16 <= len(stem) <= 64
@@ -28,16 +28,16 @@ def test_a_stem_is_a_plain_short_name(name: str) -> None:
     assert not stem.startswith("-")
 
 
-def test_no_two_names_meet_also_where_capitals_and_compositions_do_not_count() -> None:
+def test_file_stems_stay_unique_on_case_insensitive_file_systems() -> None:
     names = {*ODD_NAMES, unicodedata.normalize("NFC", "e\u0301"), "con", "\ud800"}
     assert len({file_stem(name).casefold() for name in names}) == len(names)
 
 
-def test_it_is_readable_for_a_person_who_looks() -> None:
+def test_file_stem_contains_readable_part_of_name() -> None:
     assert file_stem("Release-Team").startswith("release-team-")
 
 
-def test_a_file_and_the_folders_made_for_it_are_for_us_alone(tmp_path: Path) -> None:
+def test_private_file_and_created_folders_are_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "one" / "two" / "file.json"
     write_private(path, "\ud800 or\n\r not")
     assert path.read_bytes().decode("utf-8", "surrogatepass") == "\ud800 or\n\r not"
@@ -46,7 +46,7 @@ def test_a_file_and_the_folders_made_for_it_are_for_us_alone(tmp_path: Path) -> 
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_what_can_t_be_written_leaves_the_old_file_and_nothing_else(
+def test_failed_private_write_keeps_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file.json"

@@ -10,13 +10,13 @@ import pytest
 from chat_tui.storage.state import ClientState, LastServer, state_folder
 
 
-def test_the_first_time(tmp_path: Path) -> None:
+def test_client_state_without_file_has_defaults(tmp_path: Path) -> None:
     state = ClientState(tmp_path / "nowhere")
     assert state.last is None
     assert state.follows_everyone("127.0.0.1", 9000)
 
 
-def test_a_sign_in_is_remembered_for_each_server(tmp_path: Path) -> None:
+def test_client_state_remembers_sign_in_per_server(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "lobby-chat"
     state = ClientState(folder)
     state.signed_in("chat.example.org", 9000, "Zo\u00eb", False)
@@ -44,7 +44,7 @@ def test_a_sign_in_is_remembered_for_each_server(tmp_path: Path) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_broken_file_is_no_file(tmp_path: Path, broken: bytes) -> None:
+def test_broken_client_state_file_is_ignored(tmp_path: Path, broken: bytes) -> None:
     (tmp_path / "client.json").write_bytes(broken)
     state = ClientState(tmp_path)
     assert state.last is None
@@ -53,7 +53,7 @@ def test_a_broken_file_is_no_file(tmp_path: Path, broken: bytes) -> None:
     assert ClientState(tmp_path).last == LastServer("h", 9000, "u")
 
 
-def test_what_is_sound_in_a_file_is_kept(tmp_path: Path) -> None:
+def test_valid_entries_of_client_state_file_are_kept(tmp_path: Path) -> None:
     (tmp_path / "client.json").write_text(
         '{"last": 7, "follow_everyone": {"h 1": false, "i 1": 2}}'
     )
@@ -62,14 +62,16 @@ def test_what_is_sound_in_a_file_is_kept(tmp_path: Path) -> None:
     assert state.follows_everyone("i", 1)
 
 
-def test_a_folder_that_cannot_be_written_is_no_harm(tmp_path: Path) -> None:
+def test_client_state_works_in_memory_if_folder_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     state = ClientState(tmp_path / "file")
     state.signed_in("h", 1, "u", True)
     assert state.last == LastServer("h", 1, "u")
 
 
-def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_client_state_write_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -78,7 +80,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_last_servers_are_kept(tmp_path: Path) -> None:
+def test_client_state_keeps_only_newest_servers(tmp_path: Path) -> None:
     state = ClientState(tmp_path)
     for port in range(1, 301):
         state.signed_in("h", port, "u", False)
@@ -87,11 +89,11 @@ def test_only_the_last_servers_are_kept(tmp_path: Path) -> None:
     assert not again.follows_everyone("h", 101)
 
 
-def test_the_folder_is_our_own() -> None:
+def test_state_folder_is_named_lobby_chat() -> None:
     assert state_folder().name == "lobby-chat"
 
 
-def test_the_profile_is_remembered(tmp_path: Path) -> None:
+def test_client_state_remembers_profile(tmp_path: Path) -> None:
     ClientState(tmp_path).signed_in("h", 9000, "u", True, "work")
     assert ClientState(tmp_path).last == LastServer("h", 9000, "u", "work")
     (tmp_path / "client.json").write_text('{"last": {"host": "h", "port": 1, "user": "u"}}')

@@ -10,7 +10,7 @@ import pytest
 
 from chat_server.wire.stream import Stream
 from chat_tui.transport.connection import Connection
-from chat_tui.transport.wakeup import Bell
+from chat_tui.transport.wakeup import Wakeup
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def pair() -> Iterator[tuple[Connection, socket.socket]]:
         ours = socket.create_connection(listener.getsockname())
         theirs, _ = listener.accept()
     theirs.settimeout(5)
-    connection = Connection(Stream(ours), Bell(lambda: None))
+    connection = Connection(Stream(ours), Wakeup(lambda: None))
     yield connection, theirs
     connection.close()
     theirs.close()
@@ -34,7 +34,7 @@ def reading(connection: Connection) -> threading.Thread:
     return thread
 
 
-def test_closing_wakes_a_reader_that_waits(pair: tuple[Connection, socket.socket]) -> None:
+def test_close_wakes_blocked_reader(pair: tuple[Connection, socket.socket]) -> None:
     connection, theirs = pair
     reader = reading(connection)
     connection.close()
@@ -44,13 +44,13 @@ def test_closing_wakes_a_reader_that_waits(pair: tuple[Connection, socket.socket
     assert theirs.recv(1) == b""
 
 
-def test_a_reader_that_never_comes(pair: tuple[Connection, socket.socket]) -> None:
+def test_close_without_reader_closes_socket(pair: tuple[Connection, socket.socket]) -> None:
     connection, theirs = pair
     connection.close()
     assert theirs.recv(1) == b""
 
 
-def test_a_reader_that_comes_too_late(pair: tuple[Connection, socket.socket]) -> None:
+def test_reader_started_after_close_ends_at_once(pair: tuple[Connection, socket.socket]) -> None:
     connection, _ = pair
     connection.close()
     reader = reading(connection)
@@ -58,7 +58,7 @@ def test_a_reader_that_comes_too_late(pair: tuple[Connection, socket.socket]) ->
     assert not reader.is_alive()
 
 
-def test_what_is_sent_after_the_end_is_dropped(pair: tuple[Connection, socket.socket]) -> None:
+def test_send_after_end_of_connection_is_dropped(pair: tuple[Connection, socket.socket]) -> None:
     connection, theirs = pair
     theirs.close()
     reader = reading(connection)
@@ -68,7 +68,7 @@ def test_what_is_sent_after_the_end_is_dropped(pair: tuple[Connection, socket.so
     assert connection.inbox.ended == "The server closed the connection"
 
 
-def test_a_reset_says_so(pair: tuple[Connection, socket.socket]) -> None:
+def test_connection_reset_is_reported_as_reason(pair: tuple[Connection, socket.socket]) -> None:
     connection, theirs = pair
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     theirs.close()
@@ -77,7 +77,7 @@ def test_a_reset_says_so(pair: tuple[Connection, socket.socket]) -> None:
     assert "broke" in connection.inbox.ended
 
 
-def test_writing_to_a_broken_connection_ends_the_reader_too(
+def test_write_error_ends_reader(
     pair: tuple[Connection, socket.socket],
 ) -> None:
     connection, theirs = pair
@@ -89,7 +89,7 @@ def test_writing_to_a_broken_connection_ends_the_reader_too(
     assert not reader.is_alive()
 
 
-def test_lines_arrive_in_the_order_in_which_they_were_sent(
+def test_lines_arrive_in_send_order(
     pair: tuple[Connection, socket.socket],
 ) -> None:
     connection, theirs = pair

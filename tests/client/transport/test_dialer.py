@@ -11,8 +11,8 @@ import pytest
 
 from chat_server.wire.stream import Stream
 from chat_tui.storage.known_servers import KnownServers
-from chat_tui.transport.dialer import Dialling
-from chat_tui.transport.outcome import NotReached, Reached
+from chat_tui.transport.dialer import Dialer
+from chat_tui.transport.outcome import Connected, ConnectFailed
 
 NOBODY = KnownServers(Path("/nowhere"))
 
@@ -22,14 +22,14 @@ class Dialled:
 
     def __init__(self, host: str, port: int, within: float = 10.0) -> None:
         self._done = threading.Event()
-        self.dialling = Dialling(host, port, self._done.set, NOBODY, plaintext=True, within=within)
+        self.dialling = Dialer(host, port, self._done.set, NOBODY, plaintext=True, timeout=within)
 
     def outcome(self) -> Stream | str:
         assert self._done.wait(10)
         outcome = self.dialling.outcome()
-        if isinstance(outcome, Reached):
+        if isinstance(outcome, Connected):
             return outcome.stream
-        assert isinstance(outcome, NotReached)
+        assert isinstance(outcome, ConnectFailed)
         return outcome.reason
 
 
@@ -62,7 +62,7 @@ def looked_up(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> N
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
 
-def test_somebody_answers(listener: socket.socket) -> None:
+def test_dialer_connects_to_listening_server(listener: socket.socket) -> None:
     stream = Dialled(*listener.getsockname()).outcome()
     assert isinstance(stream, Stream)
     accepted, _ = listener.accept()
@@ -72,7 +72,7 @@ def test_somebody_answers(listener: socket.socket) -> None:
     accepted.close()
 
 
-def test_nobody_listens(listener: socket.socket) -> None:
+def test_dialer_reports_that_nothing_listens(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     listener.close()
     assert Dialled("127.0.0.1", port).outcome() == f"Nothing listens at 127.0.0.1 port {port}"
@@ -81,7 +81,7 @@ def test_nobody_listens(listener: socket.socket) -> None:
 @pytest.mark.parametrize(
     "host", ["no-such-host.invalid", "a" * 70 + ".example", "\udcff", "..", ""]
 )
-def test_names_that_lead_nowhere(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dialer_reports_unresolvable_host(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo
 
     def without_a_network(name: str, *more: object, **others: object) -> object:
@@ -94,12 +94,12 @@ def test_names_that_lead_nowhere(host: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(outcome, str)
 
 
-def test_a_silent_host_is_given_up_in_time(silent: tuple[str, int]) -> None:
+def test_dialer_times_out_on_silent_host(silent: tuple[str, int]) -> None:
     outcome = Dialled(*silent, within=0.5).outcome()
     assert outcome == f"127.0.0.1 port {silent[1]} did not answer within 0 s"
 
 
-def test_a_silent_address_leaves_time_for_the_next(
+def test_dialer_tries_next_address_after_silent_address(
     silent: tuple[str, int], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked_up(monkeypatch, silent, silent, listener.getsockname())
@@ -108,7 +108,7 @@ def test_a_silent_address_leaves_time_for_the_next(
     stream.close()
 
 
-def test_what_one_address_refuses_another_may_grant(
+def test_dialer_tries_next_address_after_refused_connection(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -119,7 +119,7 @@ def test_what_one_address_refuses_another_may_grant(
     stream.close()
 
 
-def test_what_can_not_even_be_tried_hides_no_better_reason(
+def test_dialer_prefers_specific_reason_over_unreachable_address(
     silent: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
@@ -133,7 +133,7 @@ def test_what_can_not_even_be_tried_hides_no_better_reason(
     assert Dialled("chat.example", 9090, within=0.6).outcome() == no_answer
 
 
-def test_a_lookup_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dialer_times_out_on_hanging_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:
@@ -142,14 +142,14 @@ def test_a_lookup_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     now = [0.0]
-    dialling = Dialling("chat.example", 9000, lambda: None, NOBODY, clock=lambda: now[0])
+    dialling = Dialer("chat.example", 9000, lambda: None, NOBODY, clock=lambda: now[0])
     assert dialling.outcome() is None
     now[0] = 10.0
-    assert dialling.outcome() == NotReached("chat.example port 9000 did not answer within 10 s")
+    assert dialling.outcome() == ConnectFailed("chat.example port 9000 did not answer within 10 s")
     let_go.set()
 
 
-def test_a_cancelled_one_closes_what_it_brings_too_late(
+def test_cancelled_dialer_closes_late_connection(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go = threading.Event()
@@ -161,7 +161,7 @@ def test_a_cancelled_one_closes_what_it_brings_too_late(
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
     rung: list[str] = []
-    dialling = Dialling(
+    dialling = Dialer(
         "127.0.0.1", listener.getsockname()[1], lambda: rung.append("done"), NOBODY, plaintext=True
     )
     dialling.cancel()
@@ -173,9 +173,9 @@ def test_a_cancelled_one_closes_what_it_brings_too_late(
     assert rung == []
 
 
-def test_a_cancelled_one_closes_what_it_has_brought(listener: socket.socket) -> None:
+def test_cancelled_dialer_closes_established_connection(listener: socket.socket) -> None:
     done = threading.Event()
-    dialling = Dialling("127.0.0.1", listener.getsockname()[1], done.set, NOBODY, plaintext=True)
+    dialling = Dialer("127.0.0.1", listener.getsockname()[1], done.set, NOBODY, plaintext=True)
     assert done.wait(5)
     dialling.cancel()
     accepted, _ = listener.accept()
@@ -184,16 +184,16 @@ def test_a_cancelled_one_closes_what_it_has_brought(listener: socket.socket) -> 
     accepted.close()
 
 
-def test_a_connecting_thread_ends_soon_once_it_is_not_wanted(silent: tuple[str, int]) -> None:
+def test_cancelled_dialer_thread_ends_soon(silent: tuple[str, int]) -> None:
     before = set(threading.enumerate())
-    dialling = Dialling(*silent, lambda: None, NOBODY, plaintext=True)
+    dialling = Dialer(*silent, lambda: None, NOBODY, plaintext=True)
     (thread,) = set(threading.enumerate()) - before
     dialling.cancel()
     thread.join(3)
     assert not thread.is_alive()
 
 
-def test_nobody_talks_to_himself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dialer_rejects_tcp_self_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port of the ephemeral range, given to ourselves: the server could not come back to it."""
     real = socket.socket.connect_ex
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 
-from chat_tui.transport.inbox import MOST_LINES, Inbox
-from chat_tui.transport.wakeup import Bell
+from chat_tui.transport.inbox import MAX_LINES, Inbox
+from chat_tui.transport.wakeup import Wakeup
 
 
 def silent_inbox() -> Inbox:
-    return Inbox(Bell(lambda: None))
+    return Inbox(Wakeup(lambda: None))
 
 
-def test_lines_come_out_in_order_and_at_most_so_many() -> None:
+def test_inbox_take_returns_lines_in_order_up_to_limit() -> None:
     inbox = silent_inbox()
     inbox.put(["1", "2"])
     inbox.put(["3"])
@@ -21,7 +21,7 @@ def test_lines_come_out_in_order_and_at_most_so_many() -> None:
     assert inbox.take(2) == []
 
 
-def test_the_end_comes_after_the_last_line() -> None:
+def test_inbox_end_is_visible_after_last_line() -> None:
     inbox = silent_inbox()
     inbox.put(["1"])
     inbox.end("gone")
@@ -30,24 +30,24 @@ def test_the_end_comes_after_the_last_line() -> None:
     assert inbox.ended == "gone"
 
 
-def test_a_bell_rings_once_until_it_is_answered() -> None:
+def test_wakeup_fires_once_until_acknowledged() -> None:
     rings: list[int] = []
-    bell = Bell(lambda: rings.append(1))
+    bell = Wakeup(lambda: rings.append(1))
     inbox = Inbox(bell)
     for _ in range(100):
         inbox.put(["x"])
     assert len(rings) == 1
-    bell.answer()
+    bell.clear()
     inbox.put(["x"])
     assert len(rings) == 2
-    bell.answer()
-    bell.mute()
+    bell.clear()
+    bell.suppress()
     inbox.put(["x"])
     assert len(rings) == 2
 
 
-def test_a_full_one_makes_the_reader_wait() -> None:
-    for lines in (["x"] * MOST_LINES, ["x" * 65_000] * 17):
+def test_full_inbox_blocks_reader() -> None:
+    for lines in (["x"] * MAX_LINES, ["x" * 65_000] * 17):
         inbox = silent_inbox()
         assert inbox.put(lines)
         put = threading.Event()
@@ -66,9 +66,9 @@ def test_a_full_one_makes_the_reader_wait() -> None:
         assert taken == [*lines, "last"]
 
 
-def test_a_closed_one_lets_the_reader_go() -> None:
+def test_closed_inbox_releases_blocked_reader() -> None:
     inbox = silent_inbox()
-    inbox.put(["x"] * MOST_LINES)
+    inbox.put(["x"] * MAX_LINES)
     given: list[bool] = []
     reader = threading.Thread(target=lambda: given.append(inbox.put(["y"])))
     reader.start()

@@ -15,15 +15,15 @@ from chat_tui.events import (
     ConnectionState,
     KeyUnknown,
     SignedIn,
-    SignInRefused,
-    Trust,
+    SignInFailed,
+    TrustDecision,
 )
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.transport import tcp_connect as connecting
 from chat_tui.transport import tls_connect as reaching
-from chat_tui.transport.outcome import NotReached
-from chat_tui.transport.tcp_connect import Connecting
-from chat_tui.transport.tls_connect import Reaching
+from chat_tui.transport.outcome import ConnectFailed
+from chat_tui.transport.tcp_connect import TcpConnector
+from chat_tui.transport.tls_connect import TlsConnector
 from tests.support.session_harness import Desk, ScriptedServer
 from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
 
@@ -46,7 +46,7 @@ def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "is_loopback", lambda _: False)
 
 
-def test_a_server_of_this_machine_that_does_not_encrypt_is_talked_to_as_ever(desk: Desk) -> None:
+def test_connects_to_local_plaintext_server(desk: Desk) -> None:
     with closing(ScriptedServer()) as plain:
         dial(desk, plain)
         let_in(desk, plain)
@@ -54,10 +54,10 @@ def test_a_server_of_this_machine_that_does_not_encrypt_is_talked_to_as_ever(des
         assert desk.session.fingerprint == ""
 
 
-def test_one_that_is_slow_to_greet_is_reached_again(
+def test_local_server_with_slow_greeting_is_retried_in_plaintext(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reaching, "_GREETING_WITHIN", 0.0)
+    monkeypatch.setattr(reaching, "_GREETING_TIMEOUT", 0.0)
 
     def garbage_first() -> None:
         client = plain.accept()
@@ -83,7 +83,7 @@ def usual_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ScriptedServe
         yield plain, unused
 
 
-def test_on_this_machine_the_usual_port_for_plain_text_comes_second(
+def test_local_sign_in_falls_back_to_default_plaintext_port(
     desk: Desk, usual_ports: tuple[ScriptedServer, int]
 ) -> None:
     plain, unused = usual_ports
@@ -94,7 +94,7 @@ def test_on_this_machine_the_usual_port_for_plain_text_comes_second(
     assert desk.session.connected_to.plaintext
 
 
-def test_and_also_where_something_else_is_at_the_usual_one(
+def test_local_sign_in_falls_back_if_default_tls_port_serves_something_else(
     desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, _ = usual_ports
@@ -110,7 +110,7 @@ def test_and_also_where_something_else_is_at_the_usual_one(
         desk.until_notice(SignedIn)
 
 
-def test_and_so_it_does_where_one_of_the_addresses_can_not_be_tried(
+def test_local_sign_in_falls_back_if_one_address_is_unreachable(
     desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, unused = usual_ports
@@ -121,40 +121,40 @@ def test_and_so_it_does_where_one_of_the_addresses_can_not_be_tried(
     let_in(desk, plain)
 
 
-def test_where_nobody_is_at_either_port_both_are_named(
+def test_connect_error_names_both_ports_if_nothing_listens(
     desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, unused = usual_ports
     plain.close()
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert desk.until_notice(SignInRefused).reason == (
+    assert desk.until_notice(SignInFailed).reason == (
         f"Nothing listens at 127.0.0.1, neither at port {unused} nor at port {plain.port}"
     )
     with closing(ScriptedServer()) as other:
         monkeypatch.setattr(reaching, "TLS_PORT", other.port)
         dial(desk, other)
         desk.during(lambda: other.accept().say("SSH-2.0-OpenSSH_9.2"))
-        assert desk.until_notice(SignInRefused).reason == (
+        assert desk.until_notice(SignInFailed).reason == (
             f"No chat server answers at 127.0.0.1 port {other.port}, "
             f"and nothing listens at port {plain.port}"
         )
 
 
-def test_at_the_usual_port_for_plain_text_the_other_one_is_named(
+def test_connect_error_at_plaintext_port_names_tls_port(
     desk: Desk, usual_ports: tuple[ScriptedServer, int]
 ) -> None:
     plain, unused = usual_ports
     plain.close()
     for plaintext in (False, True):
         desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=plaintext)
-        assert desk.until_notice(SignInRefused).reason == (
+        assert desk.until_notice(SignInFailed).reason == (
             f"Nothing listens at 127.0.0.1 port {plain.port}; servers encrypt at port {unused}"
         )
 
 
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("while_connecting", [False, True])
-def test_where_the_usual_port_is_silent_the_way_on_is_named(
+def test_timeout_at_default_port_suggests_plaintext_for_unknown_server(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, known: bool, while_connecting: bool
 ) -> None:
     servers = KnownServers(tmp_path)
@@ -167,20 +167,20 @@ def test_where_the_usual_port_is_silent_the_way_on_is_named(
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(silent.getsockname())
-        reached = Reaching(Connecting("127.0.0.1", port, 0.6), servers, plaintext=False)
-        assert reached.outcome() == NotReached(reached.no_answer)
+        reached = TlsConnector(TcpConnector("127.0.0.1", port, 0.6), servers, plaintext=False)
+        assert reached.outcome() == ConnectFailed(reached.timeout_message)
         for one in waiting:
             one.close()
     hint = "" if known else "; --plaintext talks without encryption"
-    assert reached.no_answer == f"127.0.0.1 port {port} did not answer within 1 s{hint}"
+    assert reached.timeout_message == f"127.0.0.1 port {port} did not answer within 1 s{hint}"
 
 
-def test_elsewhere_plain_text_is_never_tried(
+def test_remote_server_is_never_tried_in_plaintext(
     desk: Desk, usual_ports: tuple[ScriptedServer, int], far_away: None
 ) -> None:
     plain, unused = usual_ports
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert desk.until_notice(SignInRefused).reason == (
+    assert desk.until_notice(SignInFailed).reason == (
         f"No encrypted server answers at 127.0.0.1 port {unused}; "
         "--plaintext talks without encryption"
     )
@@ -195,7 +195,7 @@ def test_elsewhere_plain_text_is_never_tried(
         return received
 
     sent = desk.during(answer)
-    refused = desk.until_notice(SignInRefused)
+    refused = desk.until_notice(SignInFailed)
     assert "answers in plain text, not TLS" in refused.reason
     assert "--plaintext" in refused.reason
     assert b"LOGIN" not in sent
@@ -204,14 +204,14 @@ def test_elsewhere_plain_text_is_never_tried(
         plain.accept()  # there was no second try
 
 
-def test_why_there_is_no_coming_back_stands_in_the_record_of_the_wire(
+def test_failed_reconnect_reason_is_recorded_in_wire_log(
     desk: Desk, server: TlsServer, far_away: None
 ) -> None:
     dial(desk, server)
     desk.during(server.refused)
     desk.during(server.looked_at)
     desk.until_notice(KeyUnknown)
-    desk.session.trust(Trust.ONCE)
+    desk.session.trust(TrustDecision.ONCE)
     let_in(desk, server).cut()
     server._listener.close()
     nobody = f"Nothing listens at 127.0.0.1 port {server.port}"
@@ -219,13 +219,13 @@ def test_why_there_is_no_coming_back_stands_in_the_record_of_the_wire(
     assert desk.model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING)
 
 
-def test_elsewhere_it_is_where_somebody_asks_for_it(desk: Desk, far_away: None) -> None:
+def test_remote_server_is_reached_in_plaintext_if_requested(desk: Desk, far_away: None) -> None:
     with closing(ScriptedServer()) as plain:
         desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=True)
         let_in(desk, plain)
 
 
-def test_a_server_that_is_known_to_encrypt_is_not_talked_to_in_plain_text_here_either(
+def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
     desk: Desk, usual_ports: tuple[ScriptedServer, int], tmp_path: Path
 ) -> None:
     plain, unused = usual_ports
@@ -233,13 +233,13 @@ def test_a_server_that_is_known_to_encrypt_is_not_talked_to_in_plain_text_here_e
     for port in (unused, plain.port):
         known.pin("127.0.0.1", port, fingerprint(certificate()))
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert desk.until_notice(SignInRefused).reason == (
+    assert desk.until_notice(SignInFailed).reason == (
         f"No encrypted server answers at 127.0.0.1 port {unused}, and its key is known: "
         "plain text is not tried"
     )
     dial(desk, plain)
     desk.during(lambda: plain.accept().say("[SERVER] Login using: LOGIN <username> <password>"))
-    assert "not TLS" in desk.until_notice(SignInRefused).reason
+    assert "not TLS" in desk.until_notice(SignInFailed).reason
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_server_that_is_known_to_encrypt_is_not_talked_to_in_plain_text_here_e
         (f"[ERROR] {replies.BANNED_ADDRESS}; call 555", "not TLS"),
     ],
 )
-def test_what_is_said_at_the_door_counts_only_where_it_is_known(
+def test_plaintext_rejection_is_reported_only_if_recognized(
     desk: Desk, far_away: None, said: str, told: str
 ) -> None:
     with closing(ScriptedServer()) as door:
@@ -268,7 +268,7 @@ def test_what_is_said_at_the_door_counts_only_where_it_is_known(
 
         dial(desk, door)
         desk.during(refuse)
-        reason = desk.until_notice(SignInRefused).reason
+        reason = desk.until_notice(SignInFailed).reason
         assert told in reason
         assert "555" not in reason
 
@@ -276,14 +276,14 @@ def test_what_is_said_at_the_door_counts_only_where_it_is_known(
 # What goes wrong
 
 
-def test_an_old_tls_is_told(desk: Desk, server: TlsServer) -> None:
+def test_outdated_tls_version_is_reported(desk: Desk, server: TlsServer) -> None:
     server.oldest_and_newest = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     dial(desk, server)
     desk.during(server.refused)
-    assert "only an old TLS" in desk.until_notice(SignInRefused).reason
+    assert "only an old TLS" in desk.until_notice(SignInFailed).reason
 
 
-def test_one_that_hangs_up_is_told(desk: Desk) -> None:
+def test_hang_up_during_handshake_is_reported(desk: Desk) -> None:
     with closing(ScriptedServer()) as hasty:
         dial(desk, hasty)
 
@@ -293,11 +293,11 @@ def test_one_that_hangs_up_is_told(desk: Desk) -> None:
             client.close()
 
         desk.during(hang_up)
-        reason = desk.until_notice(SignInRefused).reason
+        reason = desk.until_notice(SignInFailed).reason
         assert reason.endswith("hung up while the encryption was being agreed on")
 
 
-def test_one_that_says_nothing_can_be_cancelled(desk: Desk) -> None:
+def test_connect_to_silent_server_can_be_cancelled(desk: Desk) -> None:
     with closing(ScriptedServer()) as silent:
         dial(desk, silent)
         client = silent.accept()

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from chat_tui.events import ConnectionState
-from chat_tui.launch import Start
+from chat_tui.launch import LaunchOptions
 from chat_tui.model.entries import EntryState
 from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
@@ -57,7 +57,7 @@ class Window:
 @asynccontextmanager
 async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIterator[Window]:
     app = ChatApp(
-        Start("127.0.0.1", house.port, "alice"),
+        LaunchOptions("127.0.0.1", house.port, "alice"),
         ClientState(folder),
         lambda model, reader, wake: ChatSession(
             model, reader, wake, KnownServers(folder), backoff=Backoff(lambda: -0.9)
@@ -72,7 +72,7 @@ async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIt
         yield opened
 
 
-async def test_a_talk_with_somebody_at_netcat(house: House, tmp_path: Path) -> None:
+async def test_app_chats_with_netcat_user(house: House, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         bob = house.guest("bob")
         await alice.until("bob joined", "lobby · 2 here", "◉ bob")
@@ -92,9 +92,7 @@ async def test_a_talk_with_somebody_at_netcat(house: House, tmp_path: Path) -> N
         await alice.until("/subscrbe is no command. Tab: /subscribe bob")
 
 
-async def test_what_is_typed_after_a_click_on_a_room_is_said_there(
-    house: House, tmp_path: Path
-) -> None:
+async def test_text_typed_after_room_click_is_sent_to_room(house: House, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         here, there = house.guest("bob"), house.guest("carol", "/join dev")
         await alice.until("dev")
@@ -108,7 +106,7 @@ async def test_what_is_typed_after_a_click_on_a_room_is_said_there(
         assert here.read_line() == "[SERVER] Subscriptions: *"
 
 
-async def test_the_server_goes_and_comes_back(house: House, tmp_path: Path) -> None:
+async def test_app_reconnects_after_server_restart(house: House, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         await alice.type("/join dev")
         await alice.until("▸ dev")
@@ -127,9 +125,7 @@ async def test_the_server_goes_and_comes_back(house: House, tmp_path: Path) -> N
         assert "no connection from" in alice.shown()
 
 
-async def test_a_login_elsewhere_ends_it_and_one_can_come_back(
-    house: House, tmp_path: Path
-) -> None:
+async def test_login_elsewhere_shows_form_and_allows_sign_in(house: House, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         house.guest("alice")
         await alice.until("Somebody signed in as alice somewhere else", "Sign in")
@@ -137,7 +133,7 @@ async def test_a_login_elsewhere_ends_it_and_one_can_come_back(
         await alice.until("● connected")
 
 
-async def test_a_wrong_password_and_then_the_right_one(house: House, tmp_path: Path) -> None:
+async def test_wrong_password_then_correct_password_signs_in(house: House, tmp_path: Path) -> None:
     async with window(house, tmp_path, sign_in=False) as alice:
         await alice.type("wrong")
         await alice.until("Wrong user or password. Nothing was lost")
@@ -145,14 +141,14 @@ async def test_a_wrong_password_and_then_the_right_one(house: House, tmp_path: P
         await alice.until("● connected")
 
 
-async def test_a_host_that_does_not_answer_can_be_given_up(house: House, tmp_path: Path) -> None:
+async def test_sign_in_to_stopped_server_shows_error(house: House, tmp_path: Path) -> None:
     house.stop()
     async with window(house, tmp_path, sign_in=False) as alice:
         await alice.type("pw-of-alice")
         await alice.until("Nothing listens at 127.0.0.1")
 
 
-async def test_a_flood_leaves_time_for_keys(house: House, tmp_path: Path) -> None:
+async def test_app_stays_responsive_during_message_flood(house: House, tmp_path: Path) -> None:
     lines = 5_000
     async with window(house, tmp_path) as alice:
         bob = house.guest("bob")
@@ -173,7 +169,7 @@ async def test_a_flood_leaves_time_for_keys(house: House, tmp_path: Path) -> Non
         assert model.connection.state is ConnectionState.ONLINE
 
 
-async def test_leaving_ends_every_thread(house: House, tmp_path: Path) -> None:
+async def test_quit_ends_every_thread(house: House, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         bob = house.guest("bob")
         await alice.until("bob joined")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat_tui.ui.gc_scheduler import QuietCollection
+from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 
 
 @pytest.fixture
@@ -21,32 +21,32 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
     gc.set_threshold(*thresholds)
 
 
-def test_python_begins_none_by_itself_once_it_has_been_quiet(collected: list[None]) -> None:
-    collection = QuietCollection()
+def test_gc_scheduler_disables_automatic_full_collection(collected: list[None]) -> None:
+    collection = IdleGarbageCollector()
     before = gc.get_threshold()
-    collection.tick(0.0, quiet=False)
+    collection.tick(0.0, idle=False)
     assert gc.get_threshold() == before
-    collection.tick(1.0, quiet=True)
+    collection.tick(1.0, idle=True)
     assert len(collected) == 1
     assert gc.get_threshold()[:2] == before[:2]
     assert gc.get_threshold()[2] >= 1_000_000
 
 
-def test_it_waits_for_a_quiet_moment_but_not_for_ever(collected: list[None]) -> None:
-    collection = QuietCollection()
-    collection.tick(0.0, quiet=True)
-    collection.tick(8.0, quiet=False)
+def test_gc_scheduler_collects_when_idle_or_after_maximum_delay(collected: list[None]) -> None:
+    collection = IdleGarbageCollector()
+    collection.tick(0.0, idle=True)
+    collection.tick(8.0, idle=False)
     assert len(collected) == 1
-    collection.tick(8.5, quiet=True)
+    collection.tick(8.5, idle=True)
     assert len(collected) == 2
-    collection.tick(18.0, quiet=False)
+    collection.tick(18.0, idle=False)
     assert len(collected) == 2
-    collection.tick(19.0, quiet=False)
+    collection.tick(19.0, idle=False)
     assert len(collected) == 3
 
 
-def test_where_nothing_happens_nothing_is_collected(collected: list[None]) -> None:
-    collection = QuietCollection()
+def test_gc_scheduler_does_not_collect_without_activity(collected: list[None]) -> None:
+    collection = IdleGarbageCollector()
     for second in range(1000):
-        collection.tick(float(second), quiet=True)
+        collection.tick(float(second), idle=True)
     assert len(collected) == 1

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from chat_server.wire.protocol import Action, Message, Private
+from chat_server.wire.protocol import Action, Message, PrivateMessage
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
-    Gap,
+    HistoryGap,
     Joined,
     JoinFailed,
+    LogNotice,
     MembersListed,
     MessageArrived,
-    OwnPending,
-    OwnUnconfirmed,
+    MessagePending,
+    MessageUnconfirmed,
     PersonJoined,
     RoomsListed,
-    ServerLine,
     SignedIn,
     SignedOut,
     SubscriptionsListed,
@@ -33,7 +33,7 @@ def assert_harmless(bench: Bench) -> None:
         assert row.isprintable() or not set(row) & set("\x1b\x07\x9b\u202e\n\r"), repr(row)
 
 
-async def test_hostile_text_in_every_pane(tmp_path: Path) -> None:
+async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
     async with chat(tmp_path, size=(140, 40)) as bench:
         bench.session.tell(
             SignedIn(NAME, (NAME, "/help")),
@@ -47,17 +47,17 @@ async def test_hostile_text_in_every_pane(tmp_path: Path) -> None:
                     Message("21:03:00", NAME, HOSTILE),
                     Message("99:99:99", "bob", HOSTILE * 20),
                     Action("21:03:00", NAME, HOSTILE),
-                    Private("21:03:00", NAME, NAME, HOSTILE),
+                    PrivateMessage("21:03:00", NAME, NAME, HOSTILE),
                 )
             ),
             PersonJoined(NAME, NAME),
-            ServerLine(HOSTILE, "reply"),
-            ServerLine(HOSTILE, "error"),
+            LogNotice(HOSTILE, "reply"),
+            LogNotice(HOSTILE, "error"),
             JoinFailed(NAME, HOSTILE),
-            OwnPending(1, NAME, HOSTILE),
-            OwnUnconfirmed(1),
+            MessagePending(1, NAME, HOSTILE),
+            MessageUnconfirmed(1),
             SignedOut(HOSTILE),
-            Gap(at("21:00:00"), at("21:01:00")),
+            HistoryGap(at("21:00:00"), at("21:01:00")),
             ConnectionChanged(ConnectionState.WAITING, HOSTILE, 3.0),
         )
         await bench.settle()
@@ -82,14 +82,14 @@ async def test_hostile_text_in_every_pane(tmp_path: Path) -> None:
         assert_harmless(bench)
 
 
-async def test_ten_kilobytes_in_one_line(tmp_path: Path) -> None:
+async def test_very_long_messages_are_rendered(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.hear("bob", "x" * 10_000, "\u0301" * 5_000, "漢" * 5_000, " " * 9_000 + "end")
         assert bench.rows()[3].strip()
         assert_harmless(bench)
 
 
-async def test_a_toast_shows_text_as_text(tmp_path: Path) -> None:
+async def test_notification_shows_markup_as_text(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         bench.app.notify("[/] [@click=app.quit]x[/]", title="[/]")
         await bench.until(lambda: "[@click=app.quit]x[/]" in bench.shown())

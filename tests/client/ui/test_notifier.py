@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from chat_server.wire.protocol import Message, Private
+from chat_server.wire.protocol import Message, PrivateMessage
 from chat_tui.config.settings import Settings
 from chat_tui.events import (
-    Announced,
+    AnnouncementReceived,
     ConnectionChanged,
     ConnectionState,
     Joined,
@@ -20,9 +20,9 @@ from chat_tui.events import (
     SignedIn,
 )
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.storage.muted_store import Muted
-from chat_tui.ui.notifier import Attention
-from chat_tui.ui.terminal.notifications import TerminalCalls
+from chat_tui.storage.muted_store import MuteStore
+from chat_tui.ui.notifier import Notifier
+from chat_tui.ui.terminal.notifications import TerminalNotifier
 
 BELL = "\x07"
 
@@ -34,11 +34,11 @@ class Window:
         self.written: list[str] = []
         self.now = 100.0
         self.model = ChatModel(lambda: datetime(2026, 11, 22, 12))
-        self.muted = Muted(folder)
-        self.attention = Attention(
+        self.muted = MuteStore(folder)
+        self.attention = Notifier(
             self.model,
             self.muted,
-            TerminalCalls(self.written.append, {"TERM": "xterm", **environment}),
+            TerminalNotifier(self.written.append, {"TERM": "xterm", **environment}),
             lambda: self.now,
         )
         self.model.begin("127.0.0.1:9000", "alice")
@@ -50,7 +50,7 @@ class Window:
         for text in texts:
             message = Message("12:00:00", "bob", text)
             self.model.apply(MessageArrived(self.model.room, message))
-        self.attention.attend(focused=focused, at_end=at_end)
+        self.attention.update(focused=focused, at_end=at_end)
         return self.sent()
 
     def title(self) -> list[str]:
@@ -67,21 +67,23 @@ def window(tmp_path: Path) -> Window:
     return Window(tmp_path)
 
 
-class TestTheBell:
-    def test_rings_for_ones_name_where_nobody_looks(self, window: Window) -> None:
+class TestBell:
+    def test_bell_rings_for_mention_of_own_name_when_unfocused(self, window: Window) -> None:
         assert window.hear("alice!") == [BELL]
         assert window.hear("nobody") == []
         assert window.hear("alice!", focused=True) == []
         assert window.hear("alice!", focused=True, at_end=False) == []
         assert window.hear("hm") == []  # what was heard while somebody looked rings no more
 
-    def test_and_for_words_of_ones_own_and_what_is_said_to_one_alone(self, window: Window) -> None:
-        window.attention.use(Settings(mention_words=("deploy",)))
+    def test_bell_rings_for_mention_words_and_private_messages(self, window: Window) -> None:
+        window.attention.apply_settings(Settings(mention_words=("deploy",)))
         assert window.hear("a Deploy") == [BELL]
-        window.model.apply(MessageArrived("lobby", Private("12:00:00", "bob", "alice", "psst")))
+        window.model.apply(
+            MessageArrived("lobby", PrivateMessage("12:00:00", "bob", "alice", "psst"))
+        )
         assert window.hear() == [BELL]
 
-    def test_is_rationed(self, window: Window) -> None:
+    def test_bell_is_rate_limited(self, window: Window) -> None:
         assert window.hear(*["alice!"] * 10) == [BELL] * 3
         window.now += 9.9
         assert window.hear("alice!") == []
@@ -90,55 +92,55 @@ class TestTheBell:
         window.now += 3600
         assert window.hear(*["alice!"] * 10) == [BELL] * 3
 
-    def test_is_a_setting(self, window: Window) -> None:
-        window.attention.use(Settings(bell=False))
+    def test_bell_can_be_disabled_in_settings(self, window: Window) -> None:
+        window.attention.apply_settings(Settings(bell=False))
         assert window.hear("alice!") == []
 
 
-class TestANotification:
-    def test_only_where_it_is_switched_on_and_never_a_command_to_the_terminal(
-        self, window: Window
-    ) -> None:
-        window.attention.use(Settings(bell=False, desktop_notification=True))
+class TestDesktopNotification:
+    def test_notification_is_sent_only_if_enabled_and_is_escaped(self, window: Window) -> None:
+        window.attention.apply_settings(Settings(bell=False, desktop_notification=True))
         (asked,) = window.hear("alice\x1b]0;x\x07 " + "long " * 99)
         assert asked.startswith("\x1b]9;Lobby: bob in lobby: alice␛]0;x␇ long")
         assert asked.endswith("…\x07")
         assert asked[1:-1].isprintable()
         assert len(asked) < 200
-        window.model.apply(MessageArrived("lobby", Private("12:00:00", "4;1", "alice", "psst")))
+        window.model.apply(
+            MessageArrived("lobby", PrivateMessage("12:00:00", "4;1", "alice", "psst"))
+        )
         assert window.hear() == ["\x1b]9;Lobby: 4;1: psst\x07"]
 
-    def test_in_tmux_it_is_passed_on(self, tmp_path: Path) -> None:
+    def test_notification_is_passed_through_tmux(self, tmp_path: Path) -> None:
         window = Window(tmp_path, TMUX="/tmp/tmux-0/default,1,0")
-        window.attention.use(Settings(desktop_notification=True))
+        window.attention.apply_settings(Settings(desktop_notification=True))
         passed_on = "\x1bPtmux;\x1b\x1b]9;Lobby: bob in lobby: alice?\x07\x1b\\"
         assert window.hear("alice?") == [BELL, passed_on]
 
 
-class TestAnAnnouncement:
+class TestAnnouncement:
     """It is addressed to everybody, wherever they are."""
 
-    def test_rings_notifies_and_counts(self, window: Window) -> None:
-        window.attention.use(Settings(desktop_notification=True))
-        window.model.apply(Announced("dave", "back at noon\x1b]0;x\x07"))
+    def test_announcement_rings_bell_notifies_and_counts_as_unread(self, window: Window) -> None:
+        window.attention.apply_settings(Settings(desktop_notification=True))
+        window.model.apply(AnnouncementReceived("dave", "back at noon\x1b]0;x\x07"))
         note = "\x1b]9;Lobby: Announcement from dave: back at noon␛]0;x␇\x07"
         assert window.hear() == [BELL, note]
         assert window.title()[-1] == "\x1b]2;(1) lobby\x07"
         window.hear(focused=True)
         assert window.title()[-1] == "\x1b]2;lobby\x07"
 
-    def test_also_where_the_room_in_view_is_muted(self, window: Window) -> None:
-        window.attention.turn_muted()
-        window.model.apply(Announced("dave", "back at noon"))
+    def test_announcement_rings_bell_even_if_room_is_muted(self, window: Window) -> None:
+        window.attention.toggle_mute()
+        window.model.apply(AnnouncementReceived("dave", "back at noon"))
         assert window.hear() == [BELL]
 
-    def test_ones_own_calls_nobody(self, window: Window) -> None:
-        window.model.apply(Announced("alice", "back at noon"))
+    def test_own_announcement_does_not_notify(self, window: Window) -> None:
+        window.model.apply(AnnouncementReceived("alice", "back at noon"))
         assert window.hear() == []
 
 
-class TestTheTitle:
-    def test_tells_room_and_number_and_is_brought_back(self, window: Window) -> None:
+class TestTerminalTitle:
+    def test_title_shows_room_and_unread_count_and_is_restored(self, window: Window) -> None:
         assert window.title() == ["\x1b[22;2t", "\x1b]2;lobby\x07"]
         assert window.title() == []
         window.hear("one", "two", "three")
@@ -147,79 +149,77 @@ class TestTheTitle:
         assert window.title() == ["\x1b]2;(4) lobby\x07"]
         window.hear("five", focused=True)
         assert window.title() == ["\x1b]2;lobby\x07"]
-        window.attention.bring_back_title()
-        window.attention.bring_back_title()
+        window.attention.restore_title()
+        window.attention.restore_title()
         assert window.sent() == ["\x1b]2;\x07\x1b[23;2t"]
 
-    def test_counts_other_places_too(self, window: Window) -> None:
+    def test_title_counts_unread_messages_of_other_rooms(self, window: Window) -> None:
         window.hear("one")
         window.model.apply(Joined("dev"))
         window.hear("two", focused=True)
         assert window.title()[-1] == "\x1b]2;(1) dev\x07"
 
-    def test_a_hostile_name_stays_a_name(self, window: Window) -> None:
+    def test_title_escapes_and_truncates_room_name(self, window: Window) -> None:
         window.model.apply(Joined("x\x1b]0;y\x07\x9bz" + "室" * 200))
         title = window.title()[-1].removeprefix("\x1b]2;").removesuffix("\x07")
         assert title.isprintable()
         assert cell_len(title) <= 80
 
-    def test_is_nothing_while_one_is_signed_out(self, window: Window) -> None:
+    def test_title_is_restored_when_signed_out(self, window: Window) -> None:
         window.title()
         window.model.apply(ConnectionChanged(ConnectionState.OFFLINE))
         assert window.title() == ["\x1b]2;\x07\x1b[23;2t"]
         assert window.title() == []
 
-    def test_is_left_alone_where_there_is_none(self, tmp_path: Path) -> None:
+    def test_title_is_not_set_if_terminal_has_none(self, tmp_path: Path) -> None:
         window = Window(tmp_path, TERM="linux")
         assert window.title() == []
-        window.attention.bring_back_title()
+        window.attention.restore_title()
         assert window.sent() == []
 
 
-class TestAMutedRoom:
-    def test_calls_nobody_and_counts_for_nothing(self, window: Window) -> None:
-        assert window.attention.turn_muted()
+class TestMutedRoom:
+    def test_muted_room_neither_notifies_nor_counts_as_unread(self, window: Window) -> None:
+        assert window.attention.toggle_mute()
         assert window.attention.muted == {"lobby"}
         assert window.hear("alice!") == []
         assert window.title()[-1] == "\x1b]2;lobby\x07"
         window.model.apply(Joined("dev"))
         assert window.hear("alice!") == [BELL]
         window.model.apply(Joined("lobby"))
-        assert not window.attention.turn_muted()
+        assert not window.attention.toggle_mute()
         assert window.hear("alice!") == [BELL]
 
-    def test_is_remembered_for_this_user_at_this_server(
-        self, window: Window, tmp_path: Path
-    ) -> None:
-        window.attention.turn_muted()
-        again = Muted(tmp_path)
+    def test_muted_room_is_stored_per_user_and_server(self, window: Window, tmp_path: Path) -> None:
+        window.attention.toggle_mute()
+        again = MuteStore(tmp_path)
         assert again.places("127.0.0.1:9000", "alice") == {"lobby"}
         assert again.places("127.0.0.1:9000", "bob") == frozenset()
         assert again.places("127.0.0.1:9001", "alice") == frozenset()
         assert stat.S_IMODE((tmp_path / "muted.json").stat().st_mode) == 0o600
 
-    def test_two_windows_do_not_undo_each_other(self, tmp_path: Path) -> None:
-        one, other = Muted(tmp_path), Muted(tmp_path)
-        one.turn("s:1", "alice", "dev")
-        other.turn("s:1", "bob", "ops")
-        assert Muted(tmp_path).places("s:1", "alice") == {"dev"}
-        assert Muted(tmp_path).places("s:1", "bob") == {"ops"}
+    def test_mute_store_merges_changes_of_two_clients(self, tmp_path: Path) -> None:
+        one, other = MuteStore(tmp_path), MuteStore(tmp_path)
+        one.toggle("s:1", "alice", "dev")
+        other.toggle("s:1", "bob", "ops")
+        assert MuteStore(tmp_path).places("s:1", "alice") == {"dev"}
+        assert MuteStore(tmp_path).places("s:1", "bob") == {"ops"}
 
     @pytest.mark.parametrize(
         "content", [b"", b"[]", b"\xff", b'{"s:1 alice": 3}', b'{"s:1 alice": [3]}', b"[" * 9999]
     )
-    def test_a_broken_file_mutes_nothing(self, tmp_path: Path, content: bytes) -> None:
-        (tmp_path / "muted.json").write_bytes(content)
-        muted = Muted(tmp_path)
-        assert muted.places("s:1", "alice") == frozenset()
-        assert muted.turn("s:1", "alice", "dev")
-        assert Muted(tmp_path).places("s:1", "alice") == {"dev"}
-
-    def test_a_file_that_cannot_be_written_holds_as_long_as_the_client(
-        self, tmp_path: Path
+    def test_mute_store_ignores_and_replaces_broken_file(
+        self, tmp_path: Path, content: bytes
     ) -> None:
+        (tmp_path / "muted.json").write_bytes(content)
+        muted = MuteStore(tmp_path)
+        assert muted.places("s:1", "alice") == frozenset()
+        assert muted.toggle("s:1", "alice", "dev")
+        assert MuteStore(tmp_path).places("s:1", "alice") == {"dev"}
+
+    def test_mute_store_works_in_memory_if_file_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        muted = Muted(tmp_path / "file")
-        assert muted.turn("s:1", "alice", "dev")
+        muted = MuteStore(tmp_path / "file")
+        assert muted.toggle("s:1", "alice", "dev")
         assert muted.places("s:1", "alice") == {"dev"}
-        assert not muted.turn("s:1", "alice", "dev")
+        assert not muted.toggle("s:1", "alice", "dev")

@@ -12,17 +12,17 @@ from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     Joined,
-    OwnPending,
-    OwnUnconfirmed,
+    MessagePending,
+    MessageUnconfirmed,
     SignedIn,
 )
-from chat_tui.launch import Start
+from chat_tui.launch import LaunchOptions
 from chat_tui.storage.state import ClientState
 from chat_tui.ui.screens.palette import ChatCommands
 from chat_tui.ui.screens.password_task import PasswordFetched
 from chat_tui.ui.screens.wire import WireScreen
-from chat_tui.ui.widgets.log_reader import TalkLog
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.widgets.log_reader import LogReader
+from chat_tui.ui.widgets.text_input import SafeInput
 from tests.client.cli.test_main import run
 from tests.support.app_harness import Bench, SeatedApp, app_with, chat, form
 from tests.support.fake_session import COMMANDS
@@ -45,13 +45,13 @@ user = "carol"
 """
 
 
-def start_with(folder: Path, text: str, profile: str | None = "work") -> Start:
+def start_with(folder: Path, text: str, profile: str | None = "work") -> LaunchOptions:
     path = folder / "config.toml"
     path.write_text(text)
     configuration = load(path)
     first = configuration.profile(profile or "")
     host, port, user = (first.host, first.port, first.user) if first else ("::1", 9000, "al")
-    return Start(host, port, user, configuration=configuration, profile=profile)
+    return LaunchOptions(host, port, user, configuration=configuration, profile=profile)
 
 
 def toasts(bench: Bench) -> str:
@@ -59,16 +59,16 @@ def toasts(bench: Bench) -> str:
 
 
 def in_the_log(bench: Bench) -> str:
-    return " ".join(bench.shown(bench.app.chat.query_one(TalkLog)).split())
+    return " ".join(bench.shown(bench.app.chat.query_one(LogReader)).split())
 
 
-async def test_several_profiles_in_the_form(
+async def test_login_form_switches_between_profiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     async with form(tmp_path, start_with(tmp_path, PROFILES)) as bench:
         said = bench.app.login.query_one("#said", Static)
-        password = bench.app.login.query_one("#password", Field)
+        password = bench.app.login.query_one("#password", SafeInput)
         assert "‹ work ›  1 of 3" in bench.shown()
         assert "from the variable WORK_SECRET" in bench.shown()
         await bench.press("enter")  # the one key of the second start
@@ -95,28 +95,28 @@ async def test_several_profiles_in_the_form(
         assert bench.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
 
 
-async def test_fetching_a_password_can_be_cancelled(tmp_path: Path) -> None:
+async def test_password_fetch_can_be_cancelled(tmp_path: Path) -> None:
     text = PROFILES.replace('password_env = "WORK_SECRET"', 'password_command = "echo secret"')
     async with form(tmp_path, start_with(tmp_path, text)) as bench:
         login = bench.app.login
         login.query_one("#password").focus()
         login.action_sign_in()
         login.action_cancel()
-        late = login.query_one("#password", Field)
+        late = login.query_one("#password", SafeInput)
         login.post_message(PasswordFetched(1 << 30, "late"))
         await bench.settle()
         assert bench.session.told in ([], [("cancel",)])
         assert late.value == ""
 
 
-async def test_a_profile_is_known_by_its_user_and_server(
+async def test_profile_password_is_used_only_for_its_user_and_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     text = PROFILES.split("[profiles.home]")[0]
     async with form(tmp_path, start_with(tmp_path, text)) as bench:
         assert "Profile" not in bench.shown(), "there is nothing to choose"
-        user = bench.app.login.query_one("#user", Field)
+        user = bench.app.login.query_one("#user", SafeInput)
         user.value = "eve"
         await bench.settle()
         assert "from the variable" not in bench.shown()
@@ -124,7 +124,7 @@ async def test_a_profile_is_known_by_its_user_and_server(
         assert bench.session.told == [], "her password is not alice's"
 
 
-async def test_of_two_profiles_of_the_same_user_the_chosen_one_counts(
+async def test_selected_profile_wins_over_other_profile_of_same_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
@@ -149,7 +149,7 @@ async def test_of_two_profiles_of_the_same_user_the_chosen_one_counts(
         assert last.profile == "on-call", "the next start begins with it"
 
 
-async def test_colours_and_keys_are_read_again_by_a_key(tmp_path: Path) -> None:
+async def test_settings_reload_key_applies_theme_and_keymap(tmp_path: Path) -> None:
     start = start_with(tmp_path, 'theme = "lobby-light"', None)
     async with form(tmp_path, start) as bench:
         app, path = bench.app, tmp_path / "config.toml"
@@ -187,22 +187,22 @@ TYPING = {"composer", "log.older", "log.newer"}
 """What is no matter of choosing: where one writes, and the arrows."""
 
 
-async def test_the_palette_names_every_action_with_the_key_that_is_in_force(
+async def test_palette_shows_configured_keys(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path) as bench:
         app, screen = bench.app, bench.app.chat
-        maps = (node._bindings for node in (app, screen, screen.query_one(TalkLog)))
+        maps = (node._bindings for node in (app, screen, screen.query_one(LogReader)))
         ids = {b.id for known in maps for bs in known.key_to_bindings.values() for b in bs if b.id}
         keys = {action: f"f{number}" for number, action in enumerate(sorted(ids - TYPING), 13)}
         app.set_keymap(keys)
         bench.session.tell(
-            OwnPending(1, "lobby", "x"),
-            OwnUnconfirmed(1),
+            MessagePending(1, "lobby", "x"),
+            MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
         )
         await bench.settle()
-        told = " ".join(offer.help for offer in ChatCommands(screen).offers())
+        told = " ".join(offer.help for offer in ChatCommands(screen).entries())
         told += " ".join(command.help for command in app.get_system_commands(app.screen))
         named = set(re.findall(r"F\d+", told))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
@@ -212,14 +212,14 @@ async def test_the_palette_names_every_action_with_the_key_that_is_in_force(
         await bench.until(lambda: keys["jump"].upper() in bench.shown())
 
 
-async def test_what_the_panes_say_about_keys_is_what_is_in_force(tmp_path: Path) -> None:
+async def test_panes_show_configured_keys(tmp_path: Path) -> None:
     start = start_with(tmp_path, "", None)
     app, session = app_with(tmp_path, start, SeatedApp)
     session.be_online(here=("alice", "bob"))
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         bench = Bench(app, pilot, session)
         await bench.until(lambda: "+ open a room ^O" in bench.shown())
-        session.tell(OwnPending(1, "lobby", "x"), OwnUnconfirmed(1))
+        session.tell(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
         await bench.until(lambda: "Ctrl+G sends it again" in in_the_log(bench))
         keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
         settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
@@ -235,7 +235,7 @@ async def test_what_the_panes_say_about_keys_is_what_is_in_force(tmp_path: Path)
         await bench.until(lambda: "F12" in in_the_log(bench))
 
 
-async def test_the_client_starts_whatever_is_wrong(tmp_path: Path) -> None:
+async def test_client_starts_with_broken_config_and_reports_problems(tmp_path: Path) -> None:
     text = """\
 theme = "lobby-lihgt"
 mouse = [1]
@@ -256,7 +256,9 @@ rooms = "F12"
         assert "Sign in" in bench.shown()
 
 
-def test_config_prints_what_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_command_prints_effective_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     from chat_tui.config import configuration_path

@@ -9,9 +9,9 @@ from textual.theme import BUILTIN_THEMES, Theme
 from chat_server.wire.protocol import Message
 from chat_tui.config import Configuration
 from chat_tui.config.settings import Settings
-from chat_tui.events import MessageArrived, OwnPending
-from chat_tui.launch import Start
-from chat_tui.ui.theme import DARK, HUES, LIGHT, author_variables, hue_of
+from chat_tui.events import MessageArrived, MessagePending
+from chat_tui.launch import LaunchOptions
+from chat_tui.ui.theme import DARK, HUES, LIGHT, author_hue, author_variables
 from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import app_with, chat
 
@@ -31,7 +31,7 @@ def contrast(one: Color, other: Color) -> float:
 
 
 @pytest.mark.parametrize("theme", [t for t in THEMES if not t.ansi], ids=lambda theme: theme.name)
-def test_authors_are_readable_in_every_theme(theme: Theme) -> None:
+def test_author_colours_have_contrast_in_every_theme(theme: Theme) -> None:
     colors = theme.to_color_system().generate()
     background = Color.parse(colors["background"])
     for hue in author_variables(theme).values():
@@ -39,7 +39,7 @@ def test_authors_are_readable_in_every_theme(theme: Theme) -> None:
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
-def test_our_themes_are_readable(theme: Theme) -> None:
+def test_own_themes_have_sufficient_contrast(theme: Theme) -> None:
     colors = theme.to_color_system().generate()
     for ground in ("background", "panel", "surface"):
         for text in ("foreground", "accent", "error", "warning", "success"):
@@ -47,14 +47,14 @@ def test_our_themes_are_readable(theme: Theme) -> None:
             assert found >= 4.5, (text, ground, found)
 
 
-def test_an_author_has_the_same_hue_everywhere_and_all_hues_are_used() -> None:
-    assert [hue_of(name) for name in ("alice", "bob", "carol")] == [
-        hue_of(n) for n in ("alice", "bob", "carol")
+def test_author_hue_is_stable_and_all_hues_are_used() -> None:
+    assert [author_hue(name) for name in ("alice", "bob", "carol")] == [
+        author_hue(n) for n in ("alice", "bob", "carol")
     ]
-    assert {hue_of(f"user{number}") for number in range(100)} == set(range(HUES))
+    assert {author_hue(f"user{number}") for number in range(100)} == set(range(HUES))
 
 
-async def test_every_theme_draws_the_chat(tmp_path: Path) -> None:
+async def test_every_theme_renders_chat(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.hear("bob", "hello")
         for theme in THEMES:
@@ -63,13 +63,13 @@ async def test_every_theme_draws_the_chat(tmp_path: Path) -> None:
             assert "hello" in bench.shown()
 
 
-async def test_the_form_comes_up_in_our_colours(tmp_path: Path) -> None:
+async def test_login_form_uses_default_theme(tmp_path: Path) -> None:
     app, _ = app_with(tmp_path)
     async with app.run_test():
         assert app.screen.styles.background == Color.parse(DARK.background)
 
 
-async def test_another_theme_changes_what_is_on_the_screen_already(tmp_path: Path) -> None:
+async def test_theme_change_repaints_existing_messages(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.hear("bob", "hello")
         log = bench.app.chat.query_one(MessageLog)
@@ -77,21 +77,19 @@ async def test_another_theme_changes_what_is_on_the_screen_already(tmp_path: Pat
             bench.app.theme = theme.name
             await bench.settle()
             style = next(part.style for part in log.render_line(1) if part.text == "bob")
-            hue = author_variables(theme)[f"author-{hue_of('bob')}"]
+            hue = author_variables(theme)[f"author-{author_hue('bob')}"]
             assert style
             assert style.color
             assert style.color.get_truecolor().hex == hue
 
 
-async def test_without_colour_every_signal_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with chat(tmp_path, follows=("bob",)) as bench:
         assert bench.app.no_color
         bench.session.tell(
             MessageArrived("lobby", Message("21:03:00", "bob", "hello")),
-            OwnPending(1, "lobby", "hi"),
+            MessagePending(1, "lobby", "hi"),
         )
         await bench.settle()
         shown = bench.shown()
@@ -110,9 +108,7 @@ async def test_without_colour_every_signal_is_there(
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
-async def test_sixteen_colours_are_the_terminals_own_and_show_where_one_is(
-    tmp_path: Path, theme: str
-) -> None:
+async def test_ansi_themes_use_terminal_colours_and_show_focus(tmp_path: Path, theme: str) -> None:
     async with chat(tmp_path, follows=("bob",)) as bench:
         bench.app.theme = theme
         await bench.hear("bob", "hello")
@@ -138,12 +134,12 @@ async def test_sixteen_colours_are_the_terminals_own_and_show_where_one_is(
     ("wanted", "drawn"),
     [("lobby-dark", "ansi-dark"), ("lobby-light", "ansi-light"), ("nord", "nord")],
 )
-async def test_a_terminal_of_sixteen_colours_gets_themes_made_of_them(
+async def test_sixteen_colour_terminal_gets_ansi_theme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, drawn: str
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("COLORTERM", raising=False)
     own = Configuration(tmp_path / "config.toml", settings=Settings(theme=wanted))
-    app, _ = app_with(tmp_path, Start("127.0.0.1", 9000, "alice", configuration=own))
+    app, _ = app_with(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", configuration=own))
     async with app.run_test():
         assert app.theme == drawn

@@ -26,7 +26,7 @@ def knock(server: RunningServer, times: int) -> None:
     until(lambda: server.server.client_count == before, "they are gone")
 
 
-def test_who_connects_and_never_logs_in_is_shut_out_and_sessions_are_untouched(
+def test_connections_without_login_are_rejected_and_sessions_continue(
     start_server: StartServer,
 ) -> None:
     server = start_server(limit_loopback_without_login=True)
@@ -39,13 +39,13 @@ def test_who_connects_and_never_logs_in_is_shut_out_and_sessions_are_untouched(
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
 
 
-def test_the_default_is_thirty_two(start_server: StartServer) -> None:
+def test_default_limit_of_connections_without_login_is_32(start_server: StartServer) -> None:
     server = start_server(limit_loopback_without_login=True)
     knock(server, 31)
     server.log_in("alice")
 
 
-def test_a_class_behind_one_address_comes_back_as_often_as_it_likes(
+def test_logged_in_clients_of_one_address_can_reconnect_without_limit(
     start_server: StartServer,
 ) -> None:
     server = start_server(limit_loopback_without_login=True, connections_without_login=2)
@@ -62,7 +62,9 @@ def test_a_class_behind_one_address_comes_back_as_often_as_it_likes(
     server.log_in("alice")
 
 
-def test_a_refused_connection_does_not_count(start_server: StartServer) -> None:
+def test_rejected_connection_does_not_count_as_connection_without_login(
+    start_server: StartServer,
+) -> None:
     server = start_server(
         limit_loopback_without_login=True,
         connections_without_login=1,
@@ -84,7 +86,7 @@ def test_a_refused_connection_does_not_count(start_server: StartServer) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"trusted": (parse_network("127.0.0.0/8"),)}])
-def test_loopback_and_trusted_networks_are_exempt_but_not_from_the_throttle(
+def test_loopback_and_trusted_networks_are_exempt_except_from_login_throttle(
     start_server: StartServer, settings: dict[str, object]
 ) -> None:
     if settings:

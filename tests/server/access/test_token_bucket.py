@@ -11,31 +11,31 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_bucket_is_full_at_the_start_and_then_makes_wait(clock: Clock) -> None:
+def test_token_bucket_starts_full_and_then_delays(clock: Clock) -> None:
     bucket = TokenBucket(10, 3, clock)
     assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
     assert bucket.take() == pytest.approx(0.1)
 
 
-def test_bucket_takes_the_token_in_any_case(clock: Clock) -> None:
+def test_token_bucket_delays_accumulate(clock: Clock) -> None:
     bucket = TokenBucket(10, 1, clock)
     bucket.take()
     assert [bucket.take() for _ in range(3)] == pytest.approx([0.1, 0.2, 0.3])
 
 
-def test_bucket_lets_through_exactly_its_rate_to_one_who_waits(clock: Clock) -> None:
+def test_token_bucket_allows_exactly_its_rate(clock: Clock) -> None:
     bucket = TokenBucket(10, 20, clock)
     for _ in range(120):
         clock.now += bucket.take()
     assert clock.now == pytest.approx(1000 + (120 - 20) / 10)
 
 
-def test_bucket_never_holds_more_than_its_burst(clock: Clock) -> None:
+def test_token_bucket_never_exceeds_burst(clock: Clock) -> None:
     bucket = TokenBucket(10, 2, clock)
     clock.now += 3600
     assert [bucket.take() for _ in range(3)] == pytest.approx([0.0, 0.0, 0.1])
 
 
-def test_bucket_of_rate_zero_has_no_limit(clock: Clock) -> None:
+def test_token_bucket_with_rate_zero_is_unlimited(clock: Clock) -> None:
     bucket = TokenBucket(0, 1, clock)
     assert {bucket.take() for _ in range(1000)} == {0.0}

@@ -21,7 +21,7 @@ from chat_server.accounts.file_editor import (
     set_hash,
 )
 from chat_server.accounts.file_format import UsersFileError
-from chat_server.accounts.file_reader import companion, read_accounts
+from chat_server.accounts.file_reader import companion_path, read_accounts
 from chat_server.accounts.hash_pool import hash_password
 from chat_server.wire.protocol import canonical_name
 
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 def put(file: Path, accounts: dict[str, str], **tables: object) -> None:
     file.write_text(json.dumps(accounts))
     if tables:
-        companion(file).write_text(json.dumps(tables))
+        companion_path(file).write_text(json.dumps(tables))
 
 
 def as_earlier_servers_read(file: Path) -> dict[str, str]:
@@ -60,8 +60,8 @@ def complaint(file: Path) -> str:
         read_accounts(file)
     text = str(caught.value)
     assert text.isprintable()
-    assert text.startswith(f"{companion(file)}: ")
-    return text.removeprefix(f"{companion(file)}: ")
+    assert text.startswith(f"{companion_path(file)}: ")
+    return text.removeprefix(f"{companion_path(file)}: ")
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def complaint(file: Path) -> str:
         ("a.b.json", "a.b.more.json"),
     ],
 )
-def test_it_stands_beside_the_users_file(tmp_path: Path, name: str, beside: str) -> None:
-    assert companion(tmp_path / name) == tmp_path / beside
+def test_companion_file_is_next_to_users_file(tmp_path: Path, name: str, beside: str) -> None:
+    assert companion_path(tmp_path / name) == tmp_path / beside
 
 
-def test_it_stands_beside_what_a_symlink_leads_to(tmp_path: Path) -> None:
+def test_companion_file_is_next_to_symlink_target(tmp_path: Path) -> None:
     (tmp_path / "users.json").symlink_to(tmp_path / "elsewhere" / "accounts.json")
-    assert companion(tmp_path / "users.json") == tmp_path / "elsewhere" / "accounts.more.json"
+    assert companion_path(tmp_path / "users.json") == tmp_path / "elsewhere" / "accounts.more.json"
 
 
-def test_disabled_accounts_stand_apart(file: Path) -> None:
+def test_disabled_accounts_are_read_from_companion_file(file: Path) -> None:
     put(
         file,
         {"alice": HASH},
@@ -92,28 +92,28 @@ def test_disabled_accounts_stand_apart(file: Path) -> None:
     assert dict(accounts) == {"alice": HASH}
     assert accounts.disabled == {"\u00e9ric": OTHER}
     assert accounts.created == {"alice": "2026-11-26T09:30:00Z"}
-    assert dict(accounts.everyone) == {"alice": HASH, "\u00e9ric": OTHER}
+    assert dict(accounts.all_hashes) == {"alice": HASH, "\u00e9ric": OTHER}
     assert accounts.highest_cost == 5, "a disabled one costs what an unknown one does"
 
 
-def test_a_line_in_both_files_is_disabled_and_the_users_file_has_its_hash(file: Path) -> None:
+def test_account_in_both_files_is_disabled_with_hash_of_users_file(file: Path) -> None:
     put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
     accounts = read_accounts(file)
     assert dict(accounts) == {"alice": HASH}
     assert accounts.disabled == {"eve": OTHER}
 
 
-def test_the_next_change_takes_such_a_line_out_of_the_users_file(file: Path) -> None:
+def test_next_change_removes_disabled_account_from_users_file(file: Path) -> None:
     put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
     add_account(file, "bob", HASH)
     assert as_earlier_servers_read(file) == {"alice": HASH, "bob": HASH}
     assert read_accounts(file).disabled == {"eve": OTHER}
 
 
-def test_without_its_companion_a_disabled_account_is_a_removed_one(file: Path) -> None:
+def test_missing_companion_file_removes_disabled_accounts(file: Path) -> None:
     put(file, {"alice": HASH}, disabled={"eve": HASH})
-    companion(file).unlink()
-    assert dict(read_accounts(file).everyone) == {"alice": HASH}
+    companion_path(file).unlink()
+    assert dict(read_accounts(file).all_hashes) == {"alice": HASH}
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_without_its_companion_a_disabled_account_is_a_removed_one(file: Path) -
         ('{"created": {"eve": 2026}}', "account 'eve': no time such as"),
     ],
 )
-def test_a_broken_one_names_the_place_and_nobody_gets_in(file: Path, text: str, said: str) -> None:
+def test_broken_companion_file_is_reported_with_position(file: Path, text: str, said: str) -> None:
     put(file, {"alice": HASH})
-    companion(file).write_text(text)
+    companion_path(file).write_text(text)
     assert complaint(file).startswith(said)
 
 
@@ -158,7 +158,7 @@ STEPS: dict[str, Step] = {
 @pytest.mark.parametrize("listed_too", [False, True], ids=["disabled", "in both files"])
 @pytest.mark.parametrize("writes", [0, 1])
 @pytest.mark.parametrize("step", STEPS)
-def test_a_crash_between_the_two_writes_lets_nobody_in_who_was_not(
+def test_crash_between_file_writes_never_enables_account(
     file: Path, monkeypatch: pytest.MonkeyPatch, step: str, writes: int, listed_too: bool
 ) -> None:
     accounts = {"alice": HASH, "bob": HASH} | ({"eve": HASH} if listed_too else {})
@@ -207,7 +207,7 @@ NAMES = ("ann", "ben", "cleo")
         max_size=12,
     )
 )
-def test_after_any_changes_earlier_servers_admit_exactly_the_enabled(
+def test_earlier_servers_read_exactly_the_enabled_accounts(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
 ) -> None:
     file = tmp_path_factory.mktemp("any") / "users.json"
@@ -239,7 +239,7 @@ def test_after_any_changes_earlier_servers_admit_exactly_the_enabled(
         assert set(accounts.created) == set(enabled | disabled)
 
 
-def test_whoever_is_enabled_while_the_files_are_read_is_not_lost(
+def test_account_enabled_during_read_is_not_lost(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(file, {"alice": HASH}, disabled={"eve": HASH})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_server.accounts.confusables import look_alike
+from chat_server.accounts.confusables import find_confusable
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ from chat_server.accounts.confusables import look_alike
         ("alice", "alice"),
     ],
 )
-def test_these_are_alike_either_way(name: str, other: str) -> None:
-    assert look_alike(name, ["somebody", other]) == other
-    assert look_alike(other, [name]) == name
+def test_confusable_names_match_in_both_directions(name: str, other: str) -> None:
+    assert find_confusable(name, ["somebody", other]) == other
+    assert find_confusable(other, [name]) == name
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,6 @@ def test_these_are_alike_either_way(name: str, other: str) -> None:
         ("日本", "日木"),
     ],
 )
-def test_these_are_not(name: str, other: str) -> None:
-    assert look_alike(name, [other]) is None
-    assert look_alike(other, [name]) is None
+def test_distinct_names_are_not_confusable(name: str, other: str) -> None:
+    assert find_confusable(name, [other]) is None
+    assert find_confusable(other, [name]) is None

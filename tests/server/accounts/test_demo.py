@@ -7,7 +7,7 @@ import pytest
 
 from chat_server.accounts import demo as demo_accounts
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import with_demo_password
+from chat_server.accounts.demo import accounts_with_demo_password
 from chat_server.accounts.hash_pool import hash_password
 
 
@@ -30,37 +30,39 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return tried
 
 
-def test_the_demo_accounts_that_have_it_are_named_and_their_copies() -> None:
+def test_accounts_with_demo_password_and_copied_hash_are_listed() -> None:
     copied, other = demo_hash(), hash_password("password456", cost=4)
     accounts = Accounts(
         {"zoe": copied, "carol": demo_hash(), "alice": other, "DPS": copied, "dave": demo_hash()}
     )
-    assert with_demo_password(accounts) == ("DPS", "carol", "zoe")
+    assert accounts_with_demo_password(accounts) == ("DPS", "carol", "zoe")
 
 
-def test_disabled_ones_are_not() -> None:
-    assert with_demo_password(Accounts({"bob": demo_hash()}, {"alice": demo_hash()})) == ("bob",)
+def test_disabled_accounts_with_demo_password_are_not_listed() -> None:
+    assert accounts_with_demo_password(Accounts({"bob": demo_hash()}, {"alice": demo_hash()})) == (
+        "bob",
+    )
 
 
-def test_a_hash_is_judged_once(hashes: list[bytes]) -> None:
+def test_demo_password_check_hashes_each_account_once(hashes: list[bytes]) -> None:
     accounts = Accounts({"alice": demo_hash(), "bob": hash_password("password456", cost=4)})
     for _ in range(3):
-        assert with_demo_password(accounts) == ("alice",)
+        assert accounts_with_demo_password(accounts) == ("alice",)
     assert len(hashes) == 2
 
 
-def test_others_cost_nothing(hashes: list[bytes]) -> None:
+def test_demo_password_check_skips_other_names(hashes: list[bytes]) -> None:
     accounts = Accounts({f"user{number}": demo_hash() for number in range(5)})
-    assert with_demo_password(accounts) == ()
+    assert accounts_with_demo_password(accounts) == ()
     assert hashes == []
 
 
-def test_no_accounts() -> None:
-    assert with_demo_password(Accounts({})) == ()
+def test_demo_password_check_without_accounts_lists_none() -> None:
+    assert accounts_with_demo_password(Accounts({})) == ()
 
 
-def test_only_demo_names_are_given_to_who_makes_the_file(tmp_path: Path) -> None:
+def test_provide_demo_accounts_reports_only_demo_names(tmp_path: Path) -> None:
     copied = demo_hash()
     file = tmp_path / "users.json"
     file.write_text(f'{{"zoe": "{copied}", "bob": "{copied}"}}')
-    assert demo_accounts.provide_demo_accounts(file) == ("bob",)
+    assert demo_accounts.create_demo_accounts(file) == ("bob",)

@@ -23,12 +23,12 @@ PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
 
 def disable(server: RunningServer, name: str) -> None:
     disable_account(server.config.users, name)
-    server.server.look_at_users()
+    server.server.reload_accounts()
 
 
 def enable(server: RunningServer, name: str) -> None:
     enable_account(server.config.users, name)
-    server.server.look_at_users()
+    server.server.reload_accounts()
 
 
 def refused(server: RunningServer, user: str) -> None:
@@ -39,7 +39,7 @@ def refused(server: RunningServer, user: str) -> None:
     client.expect_end()
 
 
-def test_the_session_of_a_disabled_account_ends_and_nobody_gets_in(server: RunningServer) -> None:
+def test_disabling_account_ends_session_and_rejects_login(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     disable(server, "alice")
     alice.expect("[SERVER] Logged out: this account was disabled")
@@ -51,7 +51,7 @@ def test_the_session_of_a_disabled_account_ends_and_nobody_gets_in(server: Runni
     assert "[!] Failed login for 'alice' from 127.0.0.1:" in log
 
 
-def test_logins_of_a_disabled_account_count_as_failures(start_server: StartServer) -> None:
+def test_login_to_disabled_account_counts_as_failure(start_server: StartServer) -> None:
     server = start_server(login_failures=2)
     disable(server, "alice")
     for _ in range(2):
@@ -62,7 +62,7 @@ def test_logins_of_a_disabled_account_count_as_failures(start_server: StartServe
     client.expect_match(r"\[ERROR\] Too many failed logins; try again in \d+ s")
 
 
-def test_enabling_brings_it_back_with_all_who_follow_it(server: RunningServer) -> None:
+def test_enabling_account_restores_subscriptions_to_it(server: RunningServer) -> None:
     alice, bob = server.log_in("alice", subscribe="bob"), server.log_in("bob", subscribe="alice")
     disable(server, "alice")
     alice.expect("[SERVER] Logged out: this account was disabled")
@@ -77,10 +77,10 @@ def test_enabling_brings_it_back_with_all_who_follow_it(server: RunningServer) -
     carol.expect_message("alice", "hello again")
 
 
-def test_a_rename_ends_the_session_of_the_old_name(server: RunningServer) -> None:
+def test_renaming_account_ends_session_of_old_name(server: RunningServer) -> None:
     alice = server.log_in("alice")
     rename_account(server.config.users, "alice", "alicia")
-    server.server.look_at_users()
+    server.server.reload_accounts()
     alice.expect("[SERVER] Logged out: this account was removed")
     refused(server, "alice")
     client = server.connect()
@@ -89,7 +89,7 @@ def test_a_rename_ends_the_session_of_the_old_name(server: RunningServer) -> Non
     client.expect("[SERVER] Login successful")
 
 
-def test_of_logins_that_race_with_the_disabling_none_stays(start_server: StartServer) -> None:
+def test_logins_racing_with_disabling_do_not_stay(start_server: StartServer) -> None:
     # As many of them as like may come too late: none is to be throttled for it.
     server = start_server(rate=0, login_failures=0)
     bob = server.log_in("bob")
@@ -125,7 +125,7 @@ def test_of_logins_that_race_with_the_disabling_none_stays(start_server: StartSe
     ("command", "farewell"),
     [("disable", "account was disabled"), ("remove", "account was removed")],
 )
-def test_the_program_notices_by_itself_within_a_second(
+def test_server_process_notices_account_change_within_one_second(
     tmp_path: Path, command: str, farewell: str
 ) -> None:
     with ServerProgram(tmp_path / "users.json") as program, program.log_in("alice") as alice:
@@ -135,7 +135,7 @@ def test_the_program_notices_by_itself_within_a_second(
         assert line == f"[SERVER] Logged out: this {farewell}"
 
 
-def test_a_users_file_that_others_may_read_is_told_at_the_start(tmp_path: Path) -> None:
+def test_insecure_users_file_is_logged_at_start(tmp_path: Path) -> None:
     users = write_accounts_file(tmp_path / "users.json")
     users.chmod(0o644)
     with ServerProgram(users) as program:

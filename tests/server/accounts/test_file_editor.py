@@ -19,8 +19,8 @@ from chat_server.accounts.file_editor import (
     make_accounts,
     remove_account,
 )
-from chat_server.accounts.file_format import FileBusyError, UsersFileError
-from chat_server.accounts.file_reader import companion, read_accounts
+from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
+from chat_server.accounts.file_reader import companion_path, read_accounts
 from chat_server.accounts.hash_pool import hash_password
 
 HASH = hash_password("password123", cost=4)
@@ -35,7 +35,7 @@ def mode(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode)
 
 
-def test_adding_makes_the_file_with_mode_0600(file: Path) -> None:
+def test_add_account_creates_file_with_mode_0600(file: Path) -> None:
     before = os.umask(0)
     try:
         add_account(file, "alice", HASH)
@@ -45,7 +45,7 @@ def test_adding_makes_the_file_with_mode_0600(file: Path) -> None:
     assert mode(file) == 0o600
 
 
-def test_adding_and_removing_keep_the_others_and_their_order(file: Path) -> None:
+def test_add_and_remove_account_keep_other_accounts_in_order(file: Path) -> None:
     for name in ("zoe", "alice", "éric"):
         add_account(file, name, HASH)
     assert list(read_accounts(file)) == ["zoe", "alice", "éric"]
@@ -54,13 +54,13 @@ def test_adding_and_removing_keep_the_others_and_their_order(file: Path) -> None
     assert "éric" in file.read_text("utf-8"), "people read this file, too"
 
 
-def test_removing_the_last_account_leaves_a_good_file(file: Path) -> None:
+def test_removing_last_account_leaves_valid_file(file: Path) -> None:
     add_account(file, "alice", HASH)
     remove_account(file, "alice")
     assert dict(read_accounts(file)) == {}
 
 
-def test_an_account_is_neither_added_twice_nor_removed_twice(file: Path) -> None:
+def test_duplicate_add_and_unknown_remove_are_rejected(file: Path) -> None:
     add_account(file, "alice", HASH)
     before = file.read_bytes()
     with pytest.raises(AccountExistsError, match="alice"):
@@ -73,35 +73,33 @@ def test_an_account_is_neither_added_twice_nor_removed_twice(file: Path) -> None
 @pytest.mark.parametrize(
     ("before", "after"), [(0o600, 0o600), (0o400, 0o400), (0o640, 0o600), (0o664, 0o600)]
 )
-def test_nobody_but_its_owner_reads_the_file_after_a_change(
-    file: Path, before: int, after: int
-) -> None:
+def test_changed_users_file_is_readable_only_by_owner(file: Path, before: int, after: int) -> None:
     file.write_text("{}")
     file.chmod(before)
     add_account(file, "alice", HASH)
     assert mode(file) == after
-    assert mode(companion(file)) == 0o600
+    assert mode(companion_path(file)) == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_the_owner_of_an_existing_file_stays(file: Path) -> None:
+def test_changed_users_file_keeps_its_owner(file: Path) -> None:
     file.write_text("{}")
     os.chown(file, 12345, 54321)
     add_account(file, "alice", HASH)
     disable_account(file, "alice")
-    for each in (file, companion(file)):
+    for each in (file, companion_path(file)):
         assert (each.stat().st_uid, each.stat().st_gid) == (12345, 54321)
         assert mode(each) == 0o600
 
 
-def test_nothing_else_is_left_in_the_folder(file: Path) -> None:
+def test_changes_leave_no_temporary_files(file: Path) -> None:
     add_account(file, "alice", HASH)
     assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
     remove_account(file, "alice")
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_a_broken_file_is_not_overwritten(file: Path) -> None:
+def test_broken_users_file_is_not_overwritten(file: Path) -> None:
     file.write_text("{")
     with pytest.raises(UsersFileError, match="not JSON"):
         add_account(file, "alice", HASH)
@@ -110,7 +108,7 @@ def test_a_broken_file_is_not_overwritten(file: Path) -> None:
     assert file.read_text() == "{"
 
 
-def test_a_symlink_stays_one_and_its_target_changes(file: Path, tmp_path: Path) -> None:
+def test_symlinked_users_file_changes_its_target(file: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     target = tmp_path / "elsewhere" / "accounts"
     file.symlink_to(target)
@@ -122,7 +120,7 @@ def test_a_symlink_stays_one_and_its_target_changes(file: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("where", ["missing/users.json", "file/users.json"])
-def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path, where: str) -> None:
+def test_missing_folder_of_users_file_is_reported(tmp_path: Path, where: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsersFileError) as caught:
         add_account(tmp_path / where, "alice", HASH)
@@ -131,7 +129,7 @@ def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path, where: s
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_is_told_and_nothing_changes(file: Path) -> None:
+def test_unwritable_folder_is_reported_and_file_unchanged(file: Path) -> None:
     add_account(file, "alice", HASH)
     file.parent.chmod(0o500)
     try:
@@ -153,7 +151,7 @@ def test_a_folder_that_may_not_be_written_is_told_and_nothing_changes(file: Path
         ),
     ],
 )
-def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
+def test_failed_write_keeps_old_file_and_removes_temporary(
     file: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, cure: str
 ) -> None:
     add_account(file, "alice", HASH)
@@ -168,7 +166,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
     assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_no_draft(
+def test_interrupted_write_keeps_old_file_and_removes_temporary(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_account(file, "alice", HASH)
@@ -182,16 +180,20 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_draft(
     assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
 
 
-def test_a_lock_that_somebody_keeps_is_told_of(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_folder_lock_is_reported_after_timeout(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everybody may have it who may look into the folder."""
-    monkeypatch.setattr(whole_files, "_PATIENCE", 0.05)
+    monkeypatch.setattr(whole_files, "_LOCK_TIMEOUT", 0.05)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         with ThreadPoolExecutor(1) as other:
             change = other.submit(add_account, file, "alice", HASH)
             try:
-                with pytest.raises(FileBusyError, match="another program is changing the accounts"):
+                with pytest.raises(
+                    UsersFileConflictError, match="another program is changing the accounts"
+                ):
                     change.result(10)
             finally:
                 fcntl.flock(folder, fcntl.LOCK_UN)  # or the thread would wait as long as we do
@@ -199,14 +201,14 @@ def test_a_lock_that_somebody_keeps_is_told_of(file: Path, monkeypatch: pytest.M
         os.close(folder)
 
 
-def test_many_who_add_at_the_same_time_lose_nothing(file: Path) -> None:
+def test_concurrent_add_account_keeps_all_accounts(file: Path) -> None:
     names = [f"user{number}" for number in range(40)]
     with ThreadPoolExecutor(8) as threads:  # flock tells open files apart, so threads race as well
         list(threads.map(lambda name: add_account(file, name, HASH), names))
     assert sorted(read_accounts(file)) == sorted(names)
 
 
-def test_of_many_who_make_the_file_one_does(file: Path) -> None:
+def test_concurrent_make_accounts_succeeds_only_once(file: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         made = list(
             threads.map(lambda number: make_accounts(file, {f"user{number}": HASH}), range(8))
@@ -215,7 +217,7 @@ def test_of_many_who_make_the_file_one_does(file: Path) -> None:
     assert list(read_accounts(file)) == [f"user{made.index(True)}"]
 
 
-def test_what_is_written_can_be_read(file: Path) -> None:
+def test_written_users_file_is_valid_utf8_json(file: Path) -> None:
     accounts = {"DPS": HASH, "日本": HASH}
     make_accounts(file, accounts)
     assert json.loads(file.read_text("utf-8")) == accounts

@@ -32,43 +32,43 @@ def complaint(file: Path) -> str:
     return text.removeprefix(f"{file}: ")
 
 
-def test_a_good_file_is_a_mapping_of_names_to_hashes(file: Path) -> None:
+def test_users_file_maps_names_to_hashes(file: Path) -> None:
     file.write_text(json.dumps({"DPS": HASH, "alice": HASH_5}))
     accounts = read_accounts(file)
     assert dict(accounts) == {"DPS": HASH, "alice": HASH_5}
     assert accounts.highest_cost == 5
 
 
-def test_without_accounts_an_unknown_user_costs_what_a_new_hash_costs() -> None:
+def test_highest_cost_without_accounts_is_default_cost() -> None:
     assert Accounts({}).highest_cost == 12
 
 
-def test_names_are_brought_to_nfc(file: Path) -> None:
+def test_users_file_names_are_normalized_to_nfc(file: Path) -> None:
     file.write_text(json.dumps({"e\u0301ric": HASH}), "utf-8")
     assert list(read_accounts(file)) == ["\u00e9ric"]
 
 
-def test_no_file_says_how_to_make_one(file: Path) -> None:
+def test_missing_users_file_error_suggests_add(file: Path) -> None:
     assert complaint(file) == (
         f"no such file; make an account with: chat-server users add NAME --users {file}"
     )
 
 
-def test_the_command_that_helps_can_be_pasted(tmp_path: Path) -> None:
+def test_suggested_command_quotes_file_path(tmp_path: Path) -> None:
     assert f"--users '{tmp_path}/my users.json'" in complaint(tmp_path / "my users.json")
 
 
-def test_a_folder(tmp_path: Path) -> None:
+def test_users_file_rejects_folder(tmp_path: Path) -> None:
     assert complaint(tmp_path) == "is a folder; name a file in it"
 
 
-def test_a_pipe_does_not_hang(file: Path) -> None:
+def test_users_file_rejects_named_pipe_without_blocking(file: Path) -> None:
     os.mkfifo(file)
     assert complaint(file) == "is no regular file; name one"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file(file: Path) -> None:
+def test_unreadable_users_file_is_reported(file: Path) -> None:
     file.write_text(json.dumps({"DPS": HASH}))
     file.chmod(0)
     assert complaint(file).startswith("permission denied; make it readable")
@@ -81,7 +81,7 @@ def test_an_unreadable_file(file: Path) -> None:
         (errno.EIO, os.strerror(errno.EIO)),
     ],
 )
-def test_an_error_of_the_disk_is_told(
+def test_users_file_reports_read_error(
     file: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
     def fail(*_: object) -> bytes:
@@ -92,19 +92,19 @@ def test_an_error_of_the_disk_is_told(
     assert complaint(file) == words
 
 
-def test_a_file_in_what_is_no_folder(file: Path) -> None:
+def test_users_file_reports_parent_that_is_not_a_folder(file: Path) -> None:
     file.write_text("{}")
     assert complaint(file / "users.json") == "Not a directory"
 
 
-def test_a_file_too_large(file: Path) -> None:
+def test_users_file_rejects_too_large_file(file: Path) -> None:
     with file.open("wb") as stream:
         stream.truncate(SIZE_LIMIT + 1)
     assert complaint(file).startswith(f"larger than {SIZE_LIMIT} bytes")
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \r\n\t"])
-def test_an_empty_file(file: Path, text: str) -> None:
+def test_users_file_rejects_empty_file(file: Path, text: str) -> None:
     file.write_text(text)
     assert complaint(file).startswith("is empty; delete it, then make an account with: chat-server")
 
@@ -123,13 +123,13 @@ def test_an_empty_file(file: Path, text: str) -> None:
         (b"9" * 5000, 'no object {"name": "bcrypt hash"}; is it the right file?'),
     ],
 )
-def test_no_json_names_the_place(file: Path, data: bytes, place: str) -> None:
+def test_invalid_json_error_names_position(file: Path, data: bytes, place: str) -> None:
     file.write_bytes(data)
     assert complaint(file).startswith(place)
 
 
 @pytest.mark.parametrize("data", [b"[" * 5000, b'{"a":' * 5000])
-def test_what_is_nested_deeply_never_gets_to_the_parser(
+def test_deeply_nested_json_is_rejected_before_parsing(
     file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a thread of 256 KiB, such as a client's, it ends the process with Python 3.13."""
@@ -149,7 +149,7 @@ def test_what_is_nested_deeply_never_gets_to_the_parser(
         ("null", "null"),
     ],
 )
-def test_no_object_at_the_top(file: Path, text: str, kind: str) -> None:
+def test_users_file_rejects_non_object_top_level(file: Path, text: str, kind: str) -> None:
     file.write_text(text)
     assert complaint(file) == (
         f'line 1 column 1: {kind} where an object {{"name": "bcrypt hash"}} belongs'
@@ -167,7 +167,7 @@ def test_no_object_at_the_top(file: Path, text: str, kind: str) -> None:
         ('{"hash": "x"}', "an object"),
     ],
 )
-def test_no_text_where_a_hash_belongs(file: Path, value: str, kind: str) -> None:
+def test_users_file_rejects_non_string_hash(file: Path, value: str, kind: str) -> None:
     file.write_text(f'{{"DPS": "{HASH}", "alice": {value}}}')
     assert complaint(file) == (
         f"account 'alice': {kind} where its bcrypt hash belongs; take the account out of the file,"
@@ -194,7 +194,7 @@ def test_no_text_where_a_hash_belongs(file: Path, value: str, kind: str) -> None
         "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
     ],
 )
-def test_a_hash_that_is_none(file: Path, value: str) -> None:
+def test_users_file_rejects_invalid_hash_without_showing_it(file: Path, value: str) -> None:
     file.write_text(json.dumps({"alice": value}))
     said = complaint(file)
     assert said.startswith("account 'alice': its value is no bcrypt hash")
@@ -203,7 +203,7 @@ def test_a_hash_that_is_none(file: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize("cost", [17, 31])
-def test_a_hash_that_would_keep_every_login_waiting(file: Path, cost: int) -> None:
+def test_users_file_rejects_hash_with_excessive_cost(file: Path, cost: int) -> None:
     """Of anybody: unknown users cost what the dearest hash does, and two of them fill two cores."""
     file.write_text(json.dumps({"DPS": HASH, "alice": f"$2b${cost}$" + HASH[7:]}))
     assert complaint(file) == (
@@ -214,7 +214,7 @@ def test_a_hash_that_would_keep_every_login_waiting(file: Path, cost: int) -> No
 
 
 @pytest.mark.parametrize("prefix", ["$2a$04$", "$2b$16$", "$2y$10$"])
-def test_hashes_of_other_programs(file: Path, prefix: str) -> None:
+def test_users_file_accepts_bcrypt_prefixes_of_other_programs(file: Path, prefix: str) -> None:
     file.write_text(json.dumps({"alice": prefix + HASH[7:]}))
     assert read_accounts(file)["alice"] == prefix + HASH[7:]
 
@@ -235,19 +235,19 @@ def test_hashes_of_other_programs(file: Path, prefix: str) -> None:
         ("x" * 5000, f"'{'x' * 64}...'"),
     ],
 )
-def test_an_impossible_name(file: Path, name: str, shown: str) -> None:
+def test_users_file_rejects_invalid_name(file: Path, name: str, shown: str) -> None:
     file.write_text(json.dumps({"alice": HASH, name: HASH}))
     said = complaint(file)
     assert said.startswith(f"account {shown}: a name is 1 to 32 letters, marks, digits")
     assert said.endswith("; rename or remove it")
 
 
-def test_a_key_that_is_there_twice(file: Path) -> None:
+def test_users_file_rejects_duplicate_name(file: Path) -> None:
     file.write_text(f'{{"alice": "{HASH}", "bob": "{HASH}", "alice": "{HASH_5}"}}')
     assert complaint(file) == "account 'alice': is there twice; remove one of the two"
 
 
-def test_keys_that_become_equal_in_nfc(file: Path) -> None:
+def test_users_file_rejects_names_equal_in_nfc(file: Path) -> None:
     file.write_text(json.dumps({"\u00e9ric": HASH, "e\u0301ric": HASH}))
     assert complaint(file) == (
         "account 'e\u0301ric': is the same name as another in Unicode's composed form (NFC),"
@@ -255,7 +255,7 @@ def test_keys_that_become_equal_in_nfc(file: Path) -> None:
     )
 
 
-def test_a_file_name_that_would_colour_the_terminal_is_escaped(tmp_path: Path) -> None:
+def test_users_file_error_escapes_path(tmp_path: Path) -> None:
     with pytest.raises(UsersFileError) as caught:
         read_accounts(tmp_path / "\x1b[31mred\n")
     assert str(caught.value).isprintable()

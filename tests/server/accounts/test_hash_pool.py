@@ -11,10 +11,10 @@ import pytest
 
 from chat_server.accounts import hash_pool as passwords
 from chat_server.accounts.hash_pool import (
-    SPARE_BOUND,
-    Answer,
-    PasswordPool,
-    Verdict,
+    MAX_IDLE_WORK,
+    AuthResult,
+    AuthStatus,
+    HashPool,
     default_workers,
     generate_password,
     hash_password,
@@ -46,41 +46,46 @@ class Asked:
 
 
 @pytest.fixture
-def pool() -> Iterator[PasswordPool]:
-    pool = PasswordPool(workers=2)
+def pool() -> Iterator[HashPool]:
+    pool = HashPool(workers=2)
     pool.start()
     yield pool
     pool.stop()
 
 
 def check(
-    pool: PasswordPool,
+    pool: HashPool,
     password: str,
     hashed: str | None = RIGHT,
     asked: Asked | None = None,
     cost: int = 4,
-) -> Answer:
+) -> AuthResult:
     asked = asked or Asked()
     return pool.check(
-        password, hashed, cost, admit=asked.admit, wanted=asked.wanted, on_wrong=asked.on_wrong
+        password,
+        hashed,
+        cost,
+        admit=asked.admit,
+        still_wanted=asked.wanted,
+        on_wrong=asked.on_wrong,
     )
 
 
-def test_a_right_password(pool: PasswordPool) -> None:
+def test_correct_password_is_accepted(pool: HashPool) -> None:
     asked = Asked()
-    assert check(pool, "password123", asked=asked) == Answer(Verdict.RIGHT)
+    assert check(pool, "password123", asked=asked) == AuthResult(AuthStatus.RIGHT)
     assert asked.calls == ["wanted", "admit"]
 
 
-def test_a_wrong_password_is_counted_after_its_hash(pool: PasswordPool) -> None:
+def test_wrong_password_is_counted_after_hashing(pool: HashPool) -> None:
     asked = Asked()
-    assert check(pool, "password124", asked=asked) == Answer(Verdict.WRONG)
+    assert check(pool, "password124", asked=asked) == AuthResult(AuthStatus.WRONG)
     assert asked.calls == ["wanted", "admit", "on_wrong"]
 
 
 @pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$"])
-def test_hashes_of_other_programs_are_understood(pool: PasswordPool, prefix: str) -> None:
-    assert check(pool, "password123", prefix + RIGHT[4:]).outcome is Verdict.RIGHT
+def test_bcrypt_prefixes_of_other_programs_are_accepted(pool: HashPool, prefix: str) -> None:
+    assert check(pool, "password123", prefix + RIGHT[4:]).status is AuthStatus.RIGHT
 
 
 @pytest.mark.parametrize(
@@ -88,17 +93,17 @@ def test_hashes_of_other_programs_are_understood(pool: PasswordPool, prefix: str
     ["", "x" * 73, "é" * 37, "nul\0nul\0", "esc\x1b[31m", "bidi\u202ebidi", "lone\ud800", "日本"],
 )
 @pytest.mark.parametrize("hashed", [None, RIGHT], ids=["unknown", "known"])
-def test_impossible_passwords_are_just_wrong(
-    pool: PasswordPool, password: str, hashed: str | None
+def test_invalid_passwords_are_treated_as_wrong(
+    pool: HashPool, password: str, hashed: str | None
 ) -> None:
-    assert check(pool, password, hashed).outcome is Verdict.WRONG
+    assert check(pool, password, hashed).status is AuthStatus.WRONG
 
 
-def test_a_password_with_a_control_character_is_wrong_though_its_hash_exists(
-    pool: PasswordPool,
+def test_password_with_control_character_is_wrong_even_if_hash_matches(
+    pool: HashPool,
 ) -> None:
     hashed = bcrypt.hashpw(b"pass\x1bword", bcrypt.gensalt(4)).decode()
-    assert check(pool, "pass\x1bword", hashed).outcome is Verdict.WRONG
+    assert check(pool, "pass\x1bword", hashed).status is AuthStatus.WRONG
 
 
 @pytest.mark.parametrize(
@@ -114,8 +119,8 @@ def test_a_password_with_a_control_character_is_wrong_though_its_hash_exists(
     # Salts differ from run to run; names of tests may not.
     ids=["unknown", "too long", "NUL", "wrong", "wrong at cost 6", "wrong at cost 7"],
 )
-def test_every_wrong_login_costs_a_hash_of_the_highest_cost(
-    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch, password: str, hashed: str | None
+def test_every_wrong_login_costs_the_highest_bcrypt_cost(
+    pool: HashPool, monkeypatch: pytest.MonkeyPatch, password: str, hashed: str | None
 ) -> None:
     rounds = 0
 
@@ -133,37 +138,33 @@ def test_every_wrong_login_costs_a_hash_of_the_highest_cost(
             return bcrypt.hashpw(secret, salt)
 
     monkeypatch.setattr(passwords, "bcrypt", Counting)
-    assert check(pool, password, hashed, cost=7).outcome is Verdict.WRONG
+    assert check(pool, password, hashed, cost=7).status is AuthStatus.WRONG
     assert rounds == 2**7
 
 
-def test_a_throttled_login_costs_no_hash(
-    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_throttled_login_is_not_hashed(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(passwords, "bcrypt")
     asked = Asked(admit=12.5)
-    assert check(pool, "password123", asked=asked) == Answer(Verdict.THROTTLED, 12.5)
+    assert check(pool, "password123", asked=asked) == AuthResult(AuthStatus.THROTTLED, 12.5)
     assert asked.calls == ["wanted", "admit"]
 
 
-def test_a_login_nobody_waits_for_costs_no_hash(
-    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_abandoned_login_is_not_hashed(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(passwords, "bcrypt")
     asked = Asked(wanted=False)
-    assert check(pool, "password123", asked=asked) == Answer(Verdict.ABANDONED)
+    assert check(pool, "password123", asked=asked) == AuthResult(AuthStatus.ABANDONED)
     assert asked.calls == ["wanted"]
 
 
-def test_a_failure_that_came_too_late_to_be_let_through_is_throttled(pool: PasswordPool) -> None:
-    assert check(pool, "wrong", asked=Asked(on_wrong=7.0)) == Answer(Verdict.THROTTLED, 7.0)
+def test_wrong_password_beyond_failure_limit_is_throttled(pool: HashPool) -> None:
+    assert check(pool, "wrong", asked=Asked(on_wrong=7.0)) == AuthResult(AuthStatus.THROTTLED, 7.0)
 
 
-def test_an_error_is_raised_where_the_login_waits_and_the_pool_goes_on(pool: PasswordPool) -> None:
+def test_hashing_error_is_raised_to_caller_and_pool_continues(pool: HashPool) -> None:
     for _ in range(5):  # more often than there are threads
         with pytest.raises(ValueError, match="salt"):
             check(pool, "password123", "no hash at all")
-    assert check(pool, "password123").outcome is Verdict.RIGHT
+    assert check(pool, "password123").status is AuthStatus.RIGHT
 
 
 class Gate:
@@ -188,9 +189,9 @@ class Gate:
 
 
 def in_threads(
-    pool: PasswordPool, gate: Gate, number: int
-) -> tuple[list[threading.Thread], list[Answer]]:
-    answers: list[Answer] = []
+    pool: HashPool, gate: Gate, number: int
+) -> tuple[list[threading.Thread], list[AuthResult]]:
+    answers: list[AuthResult] = []
 
     def log_in() -> None:
         answers.append(
@@ -199,7 +200,7 @@ def in_threads(
                 RIGHT,
                 4,
                 admit=gate.admit,
-                wanted=lambda: True,
+                still_wanted=lambda: True,
                 on_wrong=lambda: 0.0,
             )
         )
@@ -210,8 +211,8 @@ def in_threads(
     return threads, answers
 
 
-def test_more_logins_than_the_queue_holds_are_all_answered() -> None:
-    pool = PasswordPool(workers=2, queue_bound=3)
+def test_logins_beyond_queue_bound_are_all_answered() -> None:
+    pool = HashPool(workers=2, max_queued=3)
     pool.start()
     gate = Gate(2)
     threads, answers = in_threads(pool, gate, 20)
@@ -219,12 +220,12 @@ def test_more_logins_than_the_queue_holds_are_all_answered() -> None:
     gate.open()
     for thread in threads:
         thread.join(10)
-    assert answers == [Answer(Verdict.RIGHT)] * 20
+    assert answers == [AuthResult(AuthStatus.RIGHT)] * 20
     pool.stop()
 
 
-def test_a_stop_answers_everyone_at_once_also_those_being_hashed() -> None:
-    pool = PasswordPool(workers=2, queue_bound=3)
+def test_stop_answers_queued_and_running_checks_at_once() -> None:
+    pool = HashPool(workers=2, max_queued=3)
     pool.start()
     gate = Gate(2)
     threads, answers = in_threads(pool, gate, 20)
@@ -232,18 +233,18 @@ def test_a_stop_answers_everyone_at_once_also_those_being_hashed() -> None:
     pool.stop(timeout=0)
     for thread in threads:
         thread.join(10)
-    assert answers == [Answer(Verdict.ABANDONED)] * 20
+    assert answers == [AuthResult(AuthStatus.ABANDONED)] * 20
     gate.open()
     pool.stop()
-    assert check(pool, "password123") == Answer(Verdict.ABANDONED)
+    assert check(pool, "password123") == AuthResult(AuthStatus.ABANDONED)
 
 
 def test_a_pool_that_was_never_started_can_be_stopped() -> None:
-    PasswordPool(workers=2).stop()
+    HashPool(workers=2).stop()
 
 
-def test_turns_come_in_the_order_of_the_queue() -> None:
-    pool = PasswordPool(workers=1)
+def test_logins_are_hashed_in_queue_order() -> None:
+    pool = HashPool(workers=1)
     pool.start()
     gate = Gate(1)
     first, _ = in_threads(pool, gate, 1)
@@ -255,7 +256,7 @@ def test_turns_come_in_the_order_of_the_queue() -> None:
             order.append(number)
             return 0.0
 
-        pool.check("x", RIGHT, 4, admit=admit, wanted=lambda: True, on_wrong=lambda: 0.0)
+        pool.check("x", RIGHT, 4, admit=admit, still_wanted=lambda: True, on_wrong=lambda: 0.0)
 
     threads = [threading.Thread(target=log_in, args=(number,)) for number in range(5)]
     for number, thread in enumerate(threads):
@@ -268,7 +269,7 @@ def test_turns_come_in_the_order_of_the_queue() -> None:
     pool.stop()
 
 
-def wait_for_queue(pool: PasswordPool, length: int) -> None:
+def wait_for_queue(pool: HashPool, length: int) -> None:
     deadline = time.monotonic() + 10
     while len(pool._queue) != length:
         assert time.monotonic() < deadline, "the login never came into the queue"
@@ -276,7 +277,7 @@ def wait_for_queue(pool: PasswordPool, length: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
-def test_hashing_threads_are_nice_and_the_others_are_not(pool: PasswordPool) -> None:
+def test_only_hashing_threads_lower_their_priority(pool: HashPool) -> None:
     niceness: list[int] = []
 
     def admit() -> float:
@@ -284,28 +285,30 @@ def test_hashing_threads_are_nice_and_the_others_are_not(pool: PasswordPool) -> 
         return 0.0
 
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    pool.check("x", RIGHT, 4, admit=admit, wanted=lambda: True, on_wrong=lambda: 0.0)
+    pool.check("x", RIGHT, 4, admit=admit, still_wanted=lambda: True, on_wrong=lambda: 0.0)
     assert niceness == [19]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
-def test_workers_elsewhere_leave_a_core_to_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_workers_leave_one_core_free_without_thread_priority(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert default_workers() >= 1
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(passwords, "_CAN_BE_NICED", False)
+    monkeypatch.setattr(passwords, "_NICE_IS_PER_THREAD", False)
     for cores, workers in ((8, 7), (1, 1), (None, 1)):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         assert default_workers() == workers
 
 
-def test_a_new_hash_has_cost_12() -> None:
+def test_hash_password_uses_cost_12_by_default() -> None:
     hashed = hash_password("password123")
     assert hashed.startswith("$2b$12$")
     assert bcrypt.checkpw(b"password123", hashed.encode())
 
 
 @pytest.mark.parametrize("password", ["password", "x" * 72, "é" * 36, "日本語", "p@ss/word'\"\\"])
-def test_passwords_that_can_be(password: str) -> None:
+def test_valid_passwords_have_no_problem(password: str) -> None:
     assert password_problem(password) is None
 
 
@@ -326,36 +329,34 @@ def test_passwords_that_can_be(password: str) -> None:
         ("password\ud800", "no control characters"),
     ],
 )
-def test_passwords_that_can_not_be(password: str, problem: str) -> None:
+def test_invalid_passwords_report_problem(password: str, problem: str) -> None:
     assert problem in (password_problem(password) or "")
 
 
 # New hashes, and work for when nobody waits
 
 
-def test_a_new_hash_is_made_in_the_pool(pool: PasswordPool) -> None:
-    hashed = pool.make("password456", 4, wanted=lambda: True)
+def test_pool_makes_new_hash(pool: HashPool) -> None:
+    hashed = pool.hash_new("password456", 4, still_wanted=lambda: True)
     assert hashed is not None
     assert hashed.startswith("$2b$04$")
-    assert check(pool, "password456", hashed).outcome is Verdict.RIGHT
+    assert check(pool, "password456", hashed).status is AuthStatus.RIGHT
 
 
-def test_a_new_hash_that_nobody_wants_is_not_made(
-    pool: PasswordPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pool_skips_cancelled_hash(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(passwords, "bcrypt")
-    assert pool.make("password456", 4, wanted=lambda: False) is None
+    assert pool.hash_new("password456", 4, still_wanted=lambda: False) is None
 
 
-def test_a_stopped_pool_makes_no_hash(pool: PasswordPool) -> None:
+def test_stopped_pool_makes_no_hash(pool: HashPool) -> None:
     pool.stop()
-    assert pool.make("password456", 4, wanted=lambda: True) is None
-    assert not pool.when_idle(lambda: None)
+    assert pool.hash_new("password456", 4, still_wanted=lambda: True) is None
+    assert not pool.run_when_idle(lambda: None)
     assert pool.is_stopped
 
 
-def test_spare_work_waits_for_all_who_wait_and_one_thread_is_left_to_them() -> None:
-    pool = PasswordPool(workers=2)
+def test_idle_work_waits_for_logins_and_leaves_one_thread_free() -> None:
+    pool = HashPool(workers=2)
     pool.start()
     gate = Gate(2)
     threads, answers = in_threads(pool, gate, 2)
@@ -372,15 +373,15 @@ def test_spare_work_waits_for_all_who_wait_and_one_thread_is_left_to_them() -> N
         order.append("second")
         done.set()
 
-    assert pool.when_idle(first)
-    assert pool.when_idle(second)
+    assert pool.run_when_idle(first)
+    assert pool.run_when_idle(second)
     assert order == []
     gate.open()
     for thread in threads:
         thread.join(10)
     assert len(answers) == 2
     assert begun.wait(10)
-    assert check(pool, "password123").outcome is Verdict.RIGHT
+    assert check(pool, "password123").status is AuthStatus.RIGHT
     assert order == ["first"], "the other thread is for those who wait"
     go_on.set()
     assert done.wait(10)
@@ -388,15 +389,15 @@ def test_spare_work_waits_for_all_who_wait_and_one_thread_is_left_to_them() -> N
     pool.stop()
 
 
-def test_spare_work_is_bounded_and_dropped_at_a_stop() -> None:
-    pool = PasswordPool(workers=1)
+def test_idle_work_is_bounded_and_dropped_on_stop() -> None:
+    pool = HashPool(workers=1)
     pool.start()
     gate = Gate(1)
     threads, _ = in_threads(pool, gate, 1)
     gate.wait_until_all_are_held()
     done: list[int] = []
-    taken = [pool.when_idle(lambda: done.append(1)) for _ in range(SPARE_BOUND + 5)]
-    assert taken == [True] * SPARE_BOUND + [False] * 5
+    taken = [pool.run_when_idle(lambda: done.append(1)) for _ in range(MAX_IDLE_WORK + 5)]
+    assert taken == [True] * MAX_IDLE_WORK + [False] * 5
     pool.stop(timeout=0)
     gate.open()
     pool.stop()
@@ -405,7 +406,7 @@ def test_spare_work_is_bounded_and_dropped_at_a_stop() -> None:
     assert done == []
 
 
-def test_generated_passwords_fit_the_rules_and_differ() -> None:
+def test_generated_passwords_are_valid_and_unique() -> None:
     made = {generate_password() for _ in range(100)}
     assert len(made) == 100
     assert all(password_problem(password) is None for password in made)

@@ -14,12 +14,12 @@ import pytest
 
 from chat_server import files as whole_files
 from chat_server.accounts import rehash as cost_raising
-from chat_server.accounts.accounts import cost_of
+from chat_server.accounts.accounts import hash_cost
 from chat_server.accounts.file_editor import set_hash
 from chat_server.accounts.file_reader import read_accounts
 from chat_server.accounts.hash_pool import hash_password
-from chat_server.accounts.rehash import CostRaising
-from chat_server.files import alone_in_folder
+from chat_server.accounts.rehash import Rehasher
+from chat_server.files import lock_folder
 from tests.support.accounts import cheap_hash
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
@@ -27,7 +27,7 @@ from tests.support.wait_until import until
 
 def costs(server: RunningServer) -> dict[str, int]:
     accounts = read_accounts(server.config.users)
-    return {name: cost_of(hashed) for name, hashed in accounts.items()}
+    return {name: hash_cost(hashed) for name, hashed in accounts.items()}
 
 
 def raised(server: RunningServer, user: str, cost: int = 5) -> None:
@@ -38,20 +38,20 @@ def raised(server: RunningServer, user: str, cost: int = 5) -> None:
     )
 
 
-def test_a_good_login_raises_the_cost_of_that_hash_alone(start_server: StartServer) -> None:
+def test_successful_login_rehashes_only_its_account(start_server: StartServer) -> None:
     server = start_server(bcrypt_cost=5)
     alice = server.log_in("alice")
     raised(server, "alice")
     assert costs(server) == {"alice": 5, "bob": 4, "carol": 4, "dave": 4, "DPS": 4}
     assert bcrypt.checkpw(b"pw-of-alice", read_accounts(server.config.users)["alice"].encode())
-    server.server.look_at_users()
+    server.server.reload_accounts()
     alice.expect_silence()
     server.log_in("alice")
     assert "Users file read again" not in server.log.getvalue()
     assert server.log.getvalue().count("raised to cost") == 1
 
 
-def test_a_failed_login_raises_nothing(start_server: StartServer) -> None:
+def test_failed_login_does_not_rehash(start_server: StartServer) -> None:
     server = start_server(bcrypt_cost=5)
     client = server.connect()
     client.send("LOGIN alice wrong")
@@ -62,7 +62,7 @@ def test_a_failed_login_raises_nothing(start_server: StartServer) -> None:
     assert costs(server)["alice"] == 4
 
 
-def test_a_higher_cost_stays(start_server: StartServer, tmp_path: Path) -> None:
+def test_rehash_keeps_higher_cost(start_server: StartServer, tmp_path: Path) -> None:
     users = tmp_path / "mixed.json"
     high = bcrypt.hashpw(b"pw-of-alice", bcrypt.gensalt(6)).decode()
     users.write_text(json.dumps({"alice": high, "bob": cheap_hash("pw-of-bob")}))
@@ -90,7 +90,7 @@ class HeldHash:
         self._go_on.set()
 
 
-def test_the_client_is_let_in_first(
+def test_login_reply_does_not_wait_for_rehash(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldHash(monkeypatch)
@@ -102,7 +102,7 @@ def test_the_client_is_let_in_first(
     raised(server, "alice")
 
 
-def test_a_password_that_was_changed_meanwhile_stays(
+def test_rehash_does_not_overwrite_changed_password(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldHash(monkeypatch)
@@ -117,7 +117,7 @@ def test_a_password_that_was_changed_meanwhile_stays(
     assert read_accounts(server.config.users)["alice"] == another
 
 
-def test_a_stop_does_not_wait_for_it_and_nothing_is_written_after(
+def test_stop_does_not_wait_for_rehash_and_discards_it(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = HeldHash(monkeypatch)
@@ -136,17 +136,17 @@ def test_a_stop_does_not_wait_for_it_and_nothing_is_written_after(
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose hashes were tried to be raised, once that is over."""
     over: list[str] = []
-    attempt = CostRaising._raise
+    attempt = Rehasher._rehash
 
-    def attempt_and_tell(self: CostRaising, user: str, password: str, checked: str) -> None:
+    def attempt_and_tell(self: Rehasher, user: str, password: str, checked: str) -> None:
         attempt(self, user, password, checked)
         over.append(user)
 
-    monkeypatch.setattr(CostRaising, "_raise", attempt_and_tell)
+    monkeypatch.setattr(Rehasher, "_rehash", attempt_and_tell)
     return over
 
 
-def test_a_file_that_can_not_be_written_is_told_once_and_nobody_notices(
+def test_rehash_write_error_is_logged_once_and_login_succeeds(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, attempts: list[str]
 ) -> None:
     server = start_server(bcrypt_cost=5)
@@ -155,7 +155,7 @@ def test_a_file_that_can_not_be_written_is_told_once_and_nobody_notices(
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "replace", fail)
-    monkeypatch.setattr(cost_raising, "_REST_SECONDS", 0)
+    monkeypatch.setattr(cost_raising, "_RETRY_SECONDS", 0)
     alice = server.log_in("alice")
     until(lambda: attempts == ["alice"], "it is tried")
     server.log_in("bob")
@@ -170,7 +170,7 @@ def test_a_file_that_can_not_be_written_is_told_once_and_nobody_notices(
     assert costs(server)["alice"] == 4
 
 
-def test_after_a_file_that_could_not_be_written_no_hash_is_spent_for_a_while(
+def test_rehash_pauses_after_write_error(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = start_server(bcrypt_cost=5)
@@ -187,12 +187,12 @@ def test_after_a_file_that_could_not_be_written_no_hash_is_spent_for_a_while(
     assert "Unexpected" not in server.log.getvalue()
 
 
-def test_whoever_changes_the_file_is_not_waited_for(
+def test_rehash_does_not_wait_for_file_lock(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, attempts: list[str]
 ) -> None:
-    monkeypatch.delattr(whole_files, "_GLANCE_SECONDS")  # whoever waits needs it
+    monkeypatch.delattr(whole_files, "_POLL_SECONDS")  # whoever waits needs it
     server = start_server(bcrypt_cost=5)
-    with alone_in_folder(server.config.users):
+    with lock_folder(server.config.users):
         server.log_in("alice")
         until(lambda: attempts, "it is given up")
     assert costs(server)["alice"] == 4
@@ -202,7 +202,7 @@ def test_whoever_changes_the_file_is_not_waited_for(
     raised(server, "alice")
 
 
-def test_a_defect_harms_nobody_and_tells_no_password(
+def test_rehash_exception_is_logged_without_password(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def defect(password: str, _: int) -> NoReturn:

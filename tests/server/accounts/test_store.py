@@ -14,9 +14,9 @@ from chat_server.accounts.file_editor import (
     remove_account,
     rename_account,
 )
-from chat_server.accounts.file_reader import companion
+from chat_server.accounts.file_reader import companion_path
 from chat_server.accounts.hash_pool import hash_password
-from chat_server.accounts.store import Change, UsersFileError, UserStore
+from chat_server.accounts.store import AccountStore, ReloadResult, UsersFileError
 
 HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"
 HASH_5 = hash_password("password123", cost=5)
@@ -39,89 +39,89 @@ def put_more(file: Path, **tables: dict[str, str]) -> None:
     """Replace the companion by one with these tables."""
     draft = file.with_name("draft")
     draft.write_text(json.dumps(tables))
-    draft.replace(companion(file))
+    draft.replace(companion_path(file))
 
 
 @pytest.fixture
-def store(file: Path) -> UserStore:
+def store(file: Path) -> AccountStore:
     put(file, "alice", "bob")
-    return UserStore(file)
+    return AccountStore(file)
 
 
-def test_the_store_knows_who_has_an_account(store: UserStore) -> None:
-    assert store.has("alice")
-    assert not store.has("eve")
+def test_store_knows_accounts_and_highest_cost(store: AccountStore) -> None:
+    assert store.is_active("alice")
+    assert not store.is_active("eve")
     assert store.hash_of("alice") == HASH
     assert store.hash_of("eve") is None
     assert store.highest_cost == 4
 
 
-def test_a_store_needs_a_good_file_with_an_account_in_it(file: Path) -> None:
+def test_store_requires_file_with_usable_account(file: Path) -> None:
     with pytest.raises(UsersFileError, match="no such file"):
-        UserStore(file)
+        AccountStore(file)
     file.write_text("{}")
     with pytest.raises(
         UsersFileError, match="has no account that may log in; make an account with: chat-server"
     ):
-        UserStore(file)
+        AccountStore(file)
 
 
-def test_a_look_at_an_unchanged_file_finds_nothing(store: UserStore) -> None:
+def test_reload_of_unchanged_file_reports_nothing(store: AccountStore) -> None:
     before = store.accounts
-    assert store.look() == Change()
+    assert store.reload_if_changed() == ReloadResult()
     assert store.accounts is before
 
 
-def test_a_changed_file_is_read_again(file: Path, store: UserStore) -> None:
+def test_changed_file_is_reloaded(file: Path, store: AccountStore) -> None:
     put(file, "bob", "carol", "dave")
-    assert store.look() == Change(count=3, removed=frozenset({"alice"}))
+    assert store.reload_if_changed() == ReloadResult(count=3, removed=frozenset({"alice"}))
     assert sorted(store.accounts) == ["bob", "carol", "dave"]
-    assert store.look() == Change()
+    assert store.reload_if_changed() == ReloadResult()
 
 
-def test_a_file_written_in_place_is_read_again(file: Path, store: UserStore) -> None:
+def test_file_written_in_place_is_reloaded(file: Path, store: AccountStore) -> None:
     file.write_text(json.dumps({"alice": HASH_5}))
-    assert store.look() == Change(count=1, removed=frozenset({"bob"}))
+    assert store.reload_if_changed() == ReloadResult(count=1, removed=frozenset({"bob"}))
     assert store.highest_cost == 5
 
 
-def test_removing_the_last_account_removes_it(file: Path, store: UserStore) -> None:
+def test_reload_reports_removal_of_last_account(file: Path, store: AccountStore) -> None:
     put(file)
-    assert store.look() == Change(count=0, removed=frozenset({"alice", "bob"}))
+    assert store.reload_if_changed() == ReloadResult(count=0, removed=frozenset({"alice", "bob"}))
 
 
-def test_a_broken_change_keeps_the_accounts_and_is_told_once(file: Path, store: UserStore) -> None:
+def test_broken_file_keeps_accounts_and_is_reported_once(file: Path, store: AccountStore) -> None:
     before = store.accounts
     file.write_text('{"alice": ')
-    error = store.look().error
+    error = store.reload_if_changed().error
     assert error is not None
     assert error.startswith(f"{file}: line 1 column 11: not JSON")
-    assert [store.look() for _ in range(3)] == [Change()] * 3
+    assert [store.reload_if_changed() for _ in range(3)] == [ReloadResult()] * 3
     assert store.accounts is before
 
 
-def test_every_broken_change_is_told(file: Path, store: UserStore) -> None:
+def test_each_new_broken_file_is_reported(file: Path, store: AccountStore) -> None:
     file.write_text("")
-    assert store.look().error
-    assert store.look() == Change()
+    assert store.reload_if_changed().error
+    assert store.reload_if_changed() == ReloadResult()
     file.write_text("\n")
-    assert store.look().error
+    assert store.reload_if_changed().error
 
 
-def test_a_file_that_vanished_is_told_once_and_found_again(file: Path, store: UserStore) -> None:
+def test_missing_file_is_reported_once_and_reloaded_later(file: Path, store: AccountStore) -> None:
     for _ in range(2):
         file.rename(file.with_name("away"))
-        assert "no such file" in (store.look().error or "")
-        assert store.look() == Change()
-        assert store.has("alice")
+        assert "no such file" in (store.reload_if_changed().error or "")
+        assert store.reload_if_changed() == ReloadResult()
+        assert store.is_active("alice")
         file.with_name("away").rename(file)
-        store.look()
+        store.reload_if_changed()
     put(file, "alice")
-    assert store.look() == Change(count=1, removed=frozenset({"bob"}))
+    assert store.reload_if_changed() == ReloadResult(count=1, removed=frozenset({"bob"}))
 
 
-def test_a_trouble_that_passes_by_itself_is_looked_at_again(
-    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+def test_temporary_read_error_is_retried(
+    file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(file, "carol")
     opened = os.open
@@ -130,20 +130,20 @@ def test_a_trouble_that_passes_by_itself_is_looked_at_again(
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(os, "open", too_many_files)
-    assert store.look() == Change(error=f"{file}: Too many open files")
-    assert store.look() == Change()
+    assert store.reload_if_changed() == ReloadResult(error=f"{file}: Too many open files")
+    assert store.reload_if_changed() == ReloadResult()
     monkeypatch.setattr(os, "open", opened)
-    assert store.look().count == 1
+    assert store.reload_if_changed().count == 1
 
 
-def test_a_change_of_the_mode_alone_is_noticed(file: Path, store: UserStore) -> None:
+def test_changed_file_mode_triggers_reload(file: Path, store: AccountStore) -> None:
     file.chmod(0o400)
-    assert store.look().error is None
-    assert store.look() == Change()
+    assert store.reload_if_changed().error is None
+    assert store.reload_if_changed() == ReloadResult()
 
 
-def test_a_change_during_the_reading_is_found_at_once(
-    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+def test_change_during_read_is_loaded_in_same_reload(
+    file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = os.read
 
@@ -156,12 +156,12 @@ def test_a_change_during_the_reading_is_found_at_once(
 
     put(file, "carol")
     monkeypatch.setattr(os, "read", read_then_change)
-    assert store.look().count == 1
+    assert store.reload_if_changed().count == 1
     assert list(store.accounts) == ["dave"]
 
 
-def test_a_change_during_the_reading_of_the_companion_is_found_by_the_next_look(
-    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+def test_change_during_companion_read_is_loaded_by_next_reload(
+    file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, readings = os.read, 0
 
@@ -178,8 +178,8 @@ def test_a_change_during_the_reading_of_the_companion_is_found_by_the_next_look(
     put(file, "carol", "dave")
     put_more(file, disabled={"eve": HASH})
     monkeypatch.setattr(os, "read", read_then_change)
-    assert store.look() == Change(count=2, removed=frozenset({"alice", "bob"}))
-    assert store.look() == Change(
+    assert store.reload_if_changed() == ReloadResult(count=2, removed=frozenset({"alice", "bob"}))
+    assert store.reload_if_changed() == ReloadResult(
         count=1, removed=frozenset({"eve"}), disabled=frozenset({"carol"})
     )
 
@@ -187,74 +187,76 @@ def test_a_change_during_the_reading_of_the_companion_is_found_by_the_next_look(
 # Disabled accounts
 
 
-def test_a_disabled_account_is_known_and_can_not_log_in(file: Path) -> None:
+def test_disabled_account_is_known_but_cannot_log_in(file: Path) -> None:
     put(file, "alice")
     put_more(file, disabled={"eve": HASH_5})
-    store = UserStore(file)
-    assert not store.has("eve")
+    store = AccountStore(file)
+    assert not store.is_active("eve")
     assert store.hash_of("eve") is None
-    assert store.knows("eve")
-    assert store.knows("alice")
-    assert not store.knows("nobody")
+    assert store.exists("eve")
+    assert store.exists("alice")
+    assert not store.exists("nobody")
     assert store.highest_cost == 5
 
 
-def test_disabling_and_enabling_are_noticed_and_are_no_removal(
-    file: Path, store: UserStore
-) -> None:
+def test_reload_reports_disabling_and_enabling(file: Path, store: AccountStore) -> None:
     disable_account(file, "alice")
-    assert store.look() == Change(count=1, disabled=frozenset({"alice"}))
-    assert store.look() == Change()
+    assert store.reload_if_changed() == ReloadResult(count=1, disabled=frozenset({"alice"}))
+    assert store.reload_if_changed() == ReloadResult()
     enable_account(file, "alice")
-    assert store.look() == Change(count=2)
+    assert store.reload_if_changed() == ReloadResult(count=2)
     assert store.hash_of("alice") == HASH
 
 
-def test_a_change_of_the_companion_alone_is_noticed(file: Path, store: UserStore) -> None:
+def test_changed_companion_file_triggers_reload(file: Path, store: AccountStore) -> None:
     put_more(file, disabled={"alice": HASH})
-    assert store.look() == Change(count=1, disabled=frozenset({"alice"}))
-    companion(file).unlink()
-    assert store.look() == Change(count=2)
+    assert store.reload_if_changed() == ReloadResult(count=1, disabled=frozenset({"alice"}))
+    companion_path(file).unlink()
+    assert store.reload_if_changed() == ReloadResult(count=2)
 
 
-def test_removing_a_disabled_account_is_a_removal(file: Path, store: UserStore) -> None:
+def test_reload_reports_removal_of_disabled_account(file: Path, store: AccountStore) -> None:
     disable_account(file, "alice")
-    store.look()
+    store.reload_if_changed()
     remove_account(file, "alice")
-    assert store.look() == Change(count=1, removed=frozenset({"alice"}))
+    assert store.reload_if_changed() == ReloadResult(count=1, removed=frozenset({"alice"}))
 
 
-def test_a_rename_removes_the_old_name(file: Path, store: UserStore) -> None:
+def test_reload_reports_rename_as_removal_of_old_name(file: Path, store: AccountStore) -> None:
     rename_account(file, "alice", "alicia")
-    assert store.look() == Change(count=2, removed=frozenset({"alice"}))
+    assert store.reload_if_changed() == ReloadResult(count=2, removed=frozenset({"alice"}))
     assert store.hash_of("alicia") == HASH
 
 
-def test_a_broken_companion_enables_nobody_and_is_told_once(file: Path, store: UserStore) -> None:
+def test_broken_companion_keeps_accounts_disabled_and_is_reported_once(
+    file: Path, store: AccountStore
+) -> None:
     disable_account(file, "alice")
-    store.look()
-    companion(file).write_text("{")
-    assert (store.look().error or "").startswith(f"{companion(file)}: line 1 column 2: not JSON")
-    assert store.look() == Change()
-    assert not store.has("alice")
+    store.reload_if_changed()
+    companion_path(file).write_text("{")
+    assert (store.reload_if_changed().error or "").startswith(
+        f"{companion_path(file)}: line 1 column 2: not JSON"
+    )
+    assert store.reload_if_changed() == ReloadResult()
+    assert not store.is_active("alice")
 
 
-def test_a_store_where_all_are_disabled_says_how_to_enable(file: Path) -> None:
+def test_store_with_only_disabled_accounts_suggests_enable(file: Path) -> None:
     put(file)
     put_more(file, disabled={"eve": HASH})
     with pytest.raises(UsersFileError, match="no account that may log in; enable an account with"):
-        UserStore(file)
+        AccountStore(file)
 
 
-def test_files_that_others_may_read_are_named(file: Path) -> None:
+def test_store_lists_insecure_files(file: Path) -> None:
     put(file, "alice")
     put_more(file, disabled={"eve": HASH})
     file.chmod(0o600)
-    companion(file).chmod(0o600)
-    assert UserStore(file).exposed() == []
+    companion_path(file).chmod(0o600)
+    assert AccountStore(file).insecure_files() == []
     file.chmod(0o640)
-    companion(file).chmod(0o602)
-    assert UserStore(file).exposed() == [(file, 0o640), (companion(file), 0o602)]
+    companion_path(file).chmod(0o602)
+    assert AccountStore(file).insecure_files() == [(file, 0o640), (companion_path(file), 0o602)]
 
 
 # What the accounts have to be, besides well written
@@ -264,19 +266,19 @@ def no_eve(accounts: Accounts) -> str | None:
     return "has eve; remove her" if "eve" in accounts else None
 
 
-def test_accounts_that_are_not_approved_stop_the_start(file: Path) -> None:
+def test_unapproved_accounts_prevent_start(file: Path) -> None:
     put(file, "alice", "eve")
     with pytest.raises(UsersFileError) as caught:
-        UserStore(file, no_eve)
+        AccountStore(file, no_eve)
     assert str(caught.value) == f"{file}: has eve; remove her"
 
 
-def test_accounts_that_are_not_approved_later_are_not_used_and_told_once(file: Path) -> None:
+def test_reload_with_unapproved_accounts_is_rejected_and_reported_once(file: Path) -> None:
     put(file, "alice")
-    store = UserStore(file, no_eve)
+    store = AccountStore(file, no_eve)
     put(file, "alice", "eve")
-    assert store.look() == Change(error=f"{file}: has eve; remove her")
-    assert store.look() == Change()
-    assert not store.has("eve")
+    assert store.reload_if_changed() == ReloadResult(error=f"{file}: has eve; remove her")
+    assert store.reload_if_changed() == ReloadResult()
+    assert not store.is_active("eve")
     put(file, "alice", "bob")
-    assert store.look() == Change(count=2)
+    assert store.reload_if_changed() == ReloadResult(count=2)

@@ -13,11 +13,11 @@ from chat_server.accounts.file_editor import (
     remove_account,
     set_hash,
 )
-from chat_server.accounts.file_format import FileBusyError
-from chat_server.accounts.file_reader import Contents, read_accounts
+from chat_server.accounts.file_format import UsersFileConflictError
+from chat_server.accounts.file_reader import UsersFiles, read_accounts
 from chat_server.accounts.hash_pool import hash_password
-from chat_server.accounts.store import Change, UserStore
-from chat_server.files import alone_in_folder
+from chat_server.accounts.store import AccountStore, ReloadResult
+from chat_server.files import lock_folder
 
 HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"
 HASH_5 = hash_password("password123", cost=5)
@@ -37,97 +37,100 @@ def put(file: Path, *names: str) -> None:
 
 
 @pytest.fixture
-def store(file: Path) -> UserStore:
+def store(file: Path) -> AccountStore:
     put(file, "alice", "bob")
-    return UserStore(file)
+    return AccountStore(file)
 
 
 def always() -> bool:
     return True
 
 
-def test_a_hash_is_changed_in_the_file_and_at_once_here(file: Path, store: UserStore) -> None:
-    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+def test_change_hash_updates_file_and_store(file: Path, store: AccountStore) -> None:
+    assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
     assert store.hash_of("alice") == HASH_5
     assert store.highest_cost == 5
     assert dict(read_accounts(file)) == {"alice": HASH_5, "bob": HASH}
 
 
-def test_the_own_change_is_no_news(store: UserStore) -> None:
-    store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
-    assert store.look() == Change()
+def test_own_write_is_not_reported_as_reload(store: AccountStore) -> None:
+    store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
+    assert store.reload_if_changed() == ReloadResult()
 
 
-def test_the_own_change_is_no_news_to_a_look_in_its_midst(
-    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+def test_own_write_is_not_reported_by_concurrent_reload(
+    file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = os.replace
     looks = []
 
     def replace_then_look(*arguments: Path) -> None:
         replace(*arguments)
-        looks.append(store.look())
+        looks.append(store.reload_if_changed())
 
     monkeypatch.setattr(os, "replace", replace_then_look)
-    store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
-    assert looks == [Change()]
+    store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
+    assert looks == [ReloadResult()]
     assert store.hash_of("alice") == HASH_5
-    assert store.look() == Change()
+    assert store.reload_if_changed() == ReloadResult()
 
 
-def test_what_a_look_had_read_before_the_own_change_does_not_undo_it(
-    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+def test_reload_with_stale_contents_does_not_undo_own_write(
+    file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(file, "alice", "bob", "carol")
     loaded = users_file.load
 
-    def load_then_change(path: Path) -> Contents:
+    def load_then_change(path: Path) -> UsersFiles:
         contents = loaded(path)
         monkeypatch.undo()
-        assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+        assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
         return contents
 
     monkeypatch.setattr(users, "load", load_then_change)
-    assert store.look() == Change()
+    assert store.reload_if_changed() == ReloadResult()
     assert store.hash_of("alice") == HASH_5
-    assert store.look() == Change(count=3)
+    assert store.reload_if_changed() == ReloadResult(count=3)
     assert store.hash_of("alice") == HASH_5
 
 
-def test_what_others_changed_before_is_still_found(file: Path, store: UserStore) -> None:
+def test_own_write_keeps_earlier_external_changes_pending(file: Path, store: AccountStore) -> None:
     remove_account(file, "bob")
-    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
-    assert store.has("bob"), "whose session is still to be ended"
-    assert store.look() == Change(count=1, removed=frozenset({"bob"}))
+    assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
+    assert store.is_active("bob"), "whose session is still to be ended"
+    assert store.reload_if_changed() == ReloadResult(count=1, removed=frozenset({"bob"}))
     assert store.hash_of("alice") == HASH_5
 
 
-def test_a_hash_that_is_another_by_now_stays(file: Path, store: UserStore) -> None:
+def test_change_hash_keeps_hash_that_changed_meanwhile(file: Path, store: AccountStore) -> None:
     set_hash(file, "alice", HASH_5)
-    assert not store.change_hash("alice", HASH, OTHER, wanted=always, patience=5)
+    assert not store.change_hash("alice", HASH, OTHER, still_wanted=always, lock_timeout=5)
     disable_account(file, "bob")
-    assert not store.change_hash("bob", HASH, OTHER, wanted=always, patience=5)
-    assert not store.change_hash("nobody", HASH, OTHER, wanted=always, patience=5)
-    assert dict(read_accounts(file).everyone) == {"alice": HASH_5, "bob": HASH}
+    assert not store.change_hash("bob", HASH, OTHER, still_wanted=always, lock_timeout=5)
+    assert not store.change_hash("nobody", HASH, OTHER, still_wanted=always, lock_timeout=5)
+    assert dict(read_accounts(file).all_hashes) == {"alice": HASH_5, "bob": HASH}
 
 
-def test_a_change_that_is_not_wanted_any_more_is_not_made(file: Path, store: UserStore) -> None:
+def test_cancelled_change_hash_writes_nothing(file: Path, store: AccountStore) -> None:
     before = os.stat(file)
-    assert not store.change_hash("alice", HASH, HASH_5, wanted=lambda: False, patience=5)
+    assert not store.change_hash("alice", HASH, HASH_5, still_wanted=lambda: False, lock_timeout=5)
     assert os.stat(file) == before
     assert os.listdir(file.parent) == [file.name]
     assert store.hash_of("alice") == HASH
 
 
-def test_whoever_waits_too_long_for_the_lock_changes_nothing(file: Path, store: UserStore) -> None:
-    with alone_in_folder(file), pytest.raises(FileBusyError, match="another program is changing"):
-        store.change_hash("alice", HASH, HASH_5, wanted=always, patience=0.05)
+def test_change_hash_fails_if_file_lock_times_out(file: Path, store: AccountStore) -> None:
+    with (
+        lock_folder(file),
+        pytest.raises(UsersFileConflictError, match="another program is changing"),
+    ):
+        store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=0.05)
     assert store.hash_of("alice") == HASH
-    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=0.05)
+    assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=0.05)
 
 
-def test_a_file_that_somebody_changes_by_hand_meanwhile_is_not_overwritten(
-    file: Path, store: UserStore
+def test_change_hash_does_not_overwrite_concurrent_manual_edit(
+    file: Path, store: AccountStore
 ) -> None:
     fsync = os.fsync
 
@@ -137,14 +140,14 @@ def test_a_file_that_somebody_changes_by_hand_meanwhile_is_not_overwritten(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", sync_and_change)
-        with pytest.raises(FileBusyError, match="somebody else changed it"):
-            store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
+        with pytest.raises(UsersFileConflictError, match="somebody else changed it"):
+            store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
     assert sorted(read_accounts(file)) == ["alice", "bob", "carol"]
     assert os.listdir(file.parent) == [file.name]
 
 
-def test_a_change_by_hand_right_after_the_own_one_is_found(
-    file: Path, store: UserStore, monkeypatch: pytest.MonkeyPatch
+def test_manual_edit_right_after_own_write_is_detected(
+    file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = os.replace
 
@@ -154,6 +157,6 @@ def test_a_change_by_hand_right_after_the_own_one_is_found(
         put(file, "alice", "bob", "carol")
 
     monkeypatch.setattr(os, "replace", replace_then_change)
-    assert store.change_hash("alice", HASH, HASH_5, wanted=always, patience=5)
-    assert store.look() == Change(count=3)
+    assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
+    assert store.reload_if_changed() == ReloadResult(count=3)
     assert store.hash_of("alice") == HASH

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
-from chat_server.net.certificates import own_certificate
+from chat_server.net.certificates import self_signed_certificate
 from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.certificates import authority, write_certificate
 
@@ -53,7 +53,7 @@ def findings(folder: Path, *options: str, status: int = 0, **environment: str) -
     return [" ".join(line.split()) for line in lines]
 
 
-def test_what_is_in_order(folder: Path) -> None:
+def test_check_reports_valid_configuration(folder: Path) -> None:
     lines = findings(folder, "check", "--config", "chat.toml", "--max-clients", "10")
     assert lines[:3] == [
         "ok port = 0, by chat.toml: line 1",
@@ -67,7 +67,7 @@ def test_what_is_in_order(folder: Path) -> None:
     assert lines[-1] == "ok a start would work"
 
 
-def test_where_each_setting_came_from(folder: Path) -> None:
+def test_check_reports_source_of_each_setting(folder: Path) -> None:
     (folder / "chat.toml").write_text("burst = 5\nrate = 5\nport = 0\n")
     lines = findings(
         folder,
@@ -85,14 +85,14 @@ def test_where_each_setting_came_from(folder: Path) -> None:
     ]
 
 
-def test_a_file_named_before_the_command_beats_one_in_the_environment(folder: Path) -> None:
+def test_check_config_option_overrides_environment(folder: Path) -> None:
     (folder / "other.toml").write_text("burst = 5\n")
     lines = findings(folder, "--config", "chat.toml", "check", CHAT_SERVER_CONFIG="other.toml")
     assert "ok port = 0, by chat.toml: line 1" in lines
     assert not any("burst" in line for line in lines)
 
 
-def test_a_port_in_use(folder: Path) -> None:
+def test_check_reports_port_in_use(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         lines = findings(folder, "check", "--port", str(port), status=1)
@@ -103,7 +103,7 @@ def test_a_port_in_use(folder: Path) -> None:
     assert lines[-1] == "error a start would fail"
 
 
-def test_one_port_for_both(folder: Path) -> None:
+def test_check_reports_same_port_for_plaintext_and_tls(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     same = ("--tls", "--port", port, "--tls-port", port)
@@ -115,7 +115,7 @@ def test_one_port_for_both(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
-def test_an_address_that_is_not_ours(folder: Path, host: str) -> None:
+def test_check_reports_address_that_cannot_be_bound(folder: Path, host: str) -> None:
     options = ("--host", host, "--port", "0", "--insecure-plaintext", "--state", str(folder))
     lines = findings(folder, "check", *options, status=1)
     assert lines[1].startswith("ok port = 0") or lines[0].startswith("ok host")
@@ -123,7 +123,7 @@ def test_an_address_that_is_not_ours(folder: Path, host: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '{"alice": 5}', None])
-def test_a_users_file_that_can_not_be_used(folder: Path, content: str | None) -> None:
+def test_check_reports_unusable_users_file(folder: Path, content: str | None) -> None:
     users = folder / "users.json"
     if content is None:
         users.unlink()
@@ -133,7 +133,7 @@ def test_a_users_file_that_can_not_be_used(folder: Path, content: str | None) ->
     assert sum(line.startswith("error users file users.json: ") for line in lines) == 1
 
 
-def test_a_users_file_that_others_may_read(folder: Path) -> None:
+def test_check_warns_of_insecure_users_file(folder: Path) -> None:
     (folder / "users.json").chmod(0o644)
     (line,) = (x for x in findings(folder, "check", "--port", "0") if x.startswith("warning"))
     assert line == (
@@ -142,7 +142,7 @@ def test_a_users_file_that_others_may_read(folder: Path) -> None:
     )
 
 
-def test_demo_accounts(folder: Path) -> None:
+def test_check_warns_of_demo_passwords(folder: Path) -> None:
     users = folder / "users.json"
     users.write_text(
         f'{{"alice": "{cheap_hash(DEMO_PASSWORD)}", "bob": "{cheap_hash("another one")}"}}'
@@ -152,7 +152,7 @@ def test_demo_accounts(folder: Path) -> None:
     assert "bob" not in line
 
 
-def test_operators_and_trusted_networks(folder: Path) -> None:
+def test_check_warns_of_unknown_operators_and_wide_trusted_networks(folder: Path) -> None:
     lines = findings(
         folder,
         *("check", "--port", "0", "--operators", "alice,alcie"),
@@ -170,7 +170,7 @@ def test_operators_and_trusted_networks(folder: Path) -> None:
     ) in lines
 
 
-def test_more_clients_than_the_limits_admit(folder: Path) -> None:
+def test_check_reports_max_clients_above_host_limits(folder: Path) -> None:
     lines = findings(folder, "check", "--port", "0", "--max-clients", "99999999", status=1)
     assert any(line.startswith("error --max-clients 99999999: the open-file") for line in lines)
 
@@ -179,16 +179,14 @@ def test_more_clients_than_the_limits_admit(folder: Path) -> None:
     "options",
     [("check", "--port", "x"), ("check", "--config", "none.toml"), ("check", "--nonsense")],
 )
-def test_what_can_not_be_understood_is_one_line_as_at_a_start(
-    folder: Path, options: tuple[str, ...]
-) -> None:
+def test_check_usage_error_is_one_line(folder: Path, options: tuple[str, ...]) -> None:
     done = run(folder, *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("chat-server: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_the_example_is_a_file_to_begin_with(folder: Path) -> None:
+def test_check_example_is_valid_configuration(folder: Path) -> None:
     done = run(folder, "check", "--example")
     assert done.returncode == 0
     (folder / "chat.toml").write_text(done.stdout.replace("#port = 9000", "port = 0"))
@@ -198,7 +196,7 @@ def test_the_example_is_a_file_to_begin_with(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("by", ["option", "variable"])
-def test_the_users_command_takes_the_users_file_of_the_configuration(folder: Path, by: str) -> None:
+def test_users_command_uses_users_file_of_configuration(folder: Path, by: str) -> None:
     (folder / "people").mkdir()
     write_accounts_file(folder / "people" / "users.json", ["erin"])
     (folder / "people" / "chat.toml").write_text('users = "users.json"\nport = 0\n')
@@ -211,7 +209,7 @@ def test_the_users_command_takes_the_users_file_of_the_configuration(folder: Pat
     assert "alice\n" in named.stdout
 
 
-def test_a_start_with_a_broken_file_is_refused_in_one_line(folder: Path) -> None:
+def test_start_with_broken_config_file_fails_with_one_line(folder: Path) -> None:
     (folder / "chat.toml").write_text("port = 0\nmax-client = 5\n")
     done = run(folder, "--config", "chat.toml")
     assert done.returncode == 2
@@ -224,7 +222,7 @@ def test_a_start_with_a_broken_file_is_refused_in_one_line(folder: Path) -> None
 TLS = ("--port", "0", "--tls-port", "0", "--tls")
 
 
-def test_a_key_that_would_be_made(folder: Path) -> None:
+def test_check_reports_key_that_would_be_created(folder: Path) -> None:
     state = folder / "state" / "chat-server"
     lines = findings(folder, "check", *TLS, "--state", str(state))
     assert "ok would listen on 127.0.0.1 port 0, TLS, any free port" in lines
@@ -232,7 +230,7 @@ def test_a_key_that_would_be_made(folder: Path) -> None:
     assert not (folder / "state").exists()
 
 
-def test_a_key_that_could_not_be_made(folder: Path) -> None:
+def test_check_reports_key_that_cannot_be_created(folder: Path) -> None:
     state = folder / "users.json" / "state"
     lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
     assert any(
@@ -241,8 +239,8 @@ def test_a_key_that_could_not_be_made(folder: Path) -> None:
     )
 
 
-def test_a_key_that_is_there_is_told_with_its_fingerprint(folder: Path) -> None:
-    fingerprint = own_certificate(folder, "127.0.0.1").fingerprint
+def test_check_reports_fingerprint_of_existing_key(folder: Path) -> None:
+    fingerprint = self_signed_certificate(folder, "127.0.0.1").fingerprint
     lines = findings(folder, "check", *TLS, "--state", str(folder))
     assert any(line.endswith(f", key {fingerprint}") for line in lines)
     (folder / "tls-key.pem").chmod(0o644)
@@ -250,7 +248,7 @@ def test_a_key_that_is_there_is_told_with_its_fingerprint(folder: Path) -> None:
     assert any("open to other users of this machine (mode 0644)" in line for line in lines)
 
 
-def test_a_certificate_that_can_not_be_used(folder: Path) -> None:
+def test_check_reports_unusable_certificate(folder: Path) -> None:
     certificate, key = write_certificate(folder)
     certificate.write_text("none")
     named = ("--tls-cert", str(certificate), "--tls-key", str(key))
@@ -258,7 +256,7 @@ def test_a_certificate_that_can_not_be_used(folder: Path) -> None:
     assert any(line.startswith(f"error {certificate}: is no certificate") for line in lines)
 
 
-def test_an_own_key_of_which_no_certificate_can_be_made(folder: Path) -> None:
+def test_check_reports_own_key_without_usable_certificate(folder: Path) -> None:
     """As at a start, which makes one where there is none."""
     write_certificate(folder)
     (folder / "tls-key.pem").write_bytes((folder / "cert.pem").read_bytes())
@@ -268,24 +266,24 @@ def test_an_own_key_of_which_no_certificate_can_be_made(folder: Path) -> None:
     assert run(folder, *options).stderr == f"chat-server: {line.removeprefix('error ')}\n"
 
 
-def test_a_key_whose_certificate_is_lost(folder: Path) -> None:
-    own_certificate(folder, "127.0.0.1")
+def test_check_reports_certificate_that_would_be_recreated(folder: Path) -> None:
+    self_signed_certificate(folder, "127.0.0.1")
     (folder / "tls-cert.pem").unlink()
     lines = findings(folder, "check", *TLS, "--state", str(folder))
     assert f"ok would make another certificate for the key tls-key.pem in {folder}" in lines
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_key_whose_certificate_is_lost_in_a_folder_that_can_not_be_written(folder: Path) -> None:
+def test_check_reports_certificate_that_cannot_be_recreated(folder: Path) -> None:
     state = folder / "state"
-    own_certificate(state, "127.0.0.1")
+    self_signed_certificate(state, "127.0.0.1")
     (state / "tls-cert.pem").unlink()
     state.chmod(0o500)
     lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
     assert any(line.startswith("error can't make another certificate for") for line in lines)
 
 
-def test_a_certificate_that_is_not_good_yet(folder: Path) -> None:
+def test_check_warns_of_certificate_not_yet_valid(folder: Path) -> None:
     start = datetime.now(UTC) + timedelta(days=3)
     leaf = authority().issue_cert(
         "127.0.0.1", not_before=start, not_after=start + timedelta(days=1)
@@ -298,7 +296,7 @@ def test_a_certificate_that_is_not_good_yet(folder: Path) -> None:
     assert any(f"{certificate} is not good before {start.date()}" in line for line in lines)
 
 
-def test_where_others_can_reach_it(folder: Path) -> None:
+def test_check_of_public_host_reports_tls_and_warns_of_plaintext(folder: Path) -> None:
     public = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0", "--state", str(folder))
     lines = findings(folder, "check", *public)
     assert "ok would listen on 0.0.0.0 port 0, TLS, any free port" in lines

@@ -12,8 +12,8 @@ import pytest
 
 from chat_server.cli.check import check
 from chat_server.cli.config_example import config_example
-from chat_server.cli.config_file import config_option, settings_of
-from chat_server.cli.options import config_from, server_options
+from chat_server.cli.config_file import config_option, settings_by_key
+from chat_server.cli.options import build_config, server_options
 
 
 @click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
@@ -49,7 +49,7 @@ def refused(file: Path, text: str) -> str:
     return said.removeprefix(f"{file}: ")
 
 
-def test_the_file_beats_the_default_a_variable_the_file_and_an_option_both(
+def test_config_precedence_is_option_then_variable_then_file_then_default(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "port = 1\nburst = 1\nrate = 1\n"
@@ -60,7 +60,7 @@ def test_the_file_beats_the_default_a_variable_the_file_and_an_option_both(
     assert settings["outbox"] == 1024 * 1024
 
 
-def test_a_variable_names_the_file_and_an_option_another(
+def test_config_option_overrides_config_variable(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text("port = 1\n")
@@ -71,14 +71,14 @@ def test_a_variable_names_the_file_and_an_option_another(
     assert chosen("--config", str(other))["port"] == 2
 
 
-def test_an_empty_file_and_one_with_comments_alone_change_nothing(file: Path) -> None:
+def test_empty_config_file_changes_nothing(file: Path) -> None:
     assert load(file, "") == chosen()
     assert load(file, "\ufeff# nothing\r\n\r\n") == chosen()
 
 
-def test_every_setting_may_stand_in_the_file(file: Path) -> None:
+def test_config_file_accepts_every_setting(file: Path) -> None:
     values: dict[str, str] = {}
-    for key, option in settings_of(asked).items():
+    for key, option in settings_by_key(asked).items():
         if isinstance(option.type, click.Choice):
             values[key] = f'"{option.type.choices[0]}"'
         elif isinstance(option.type, click.IntRange):
@@ -98,11 +98,11 @@ def test_every_setting_may_stand_in_the_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['"alice, bob"', '["alice", "bob"]', '["alice,bob", "alice"]'])
-def test_lists_are_written_as_one_likes(file: Path, text: str) -> None:
+def test_config_file_accepts_list_as_array_or_comma_separated_text(file: Path, text: str) -> None:
     assert load(file, f"operators = {text}\n")["operators"] == ("alice", "bob")
 
 
-def test_an_option_or_a_variable_replaces_a_list_whole(
+def test_option_or_variable_replaces_whole_list_from_file(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = 'operators = ["alice"]\ntrusted = ["10.0.0.0/8"]\n'
@@ -113,12 +113,12 @@ def test_an_option_or_a_variable_replaces_a_list_whole(
     assert load(file, text, "--operators", "")["operators"] == ()
 
 
-def test_names_are_brought_to_their_canonical_form() -> None:
-    config = config_from(chosen("--operators", "cafe\u0301", "--max-clients", "1"))
+def test_operator_names_are_canonicalized() -> None:
+    config = build_config(chosen("--operators", "cafe\u0301", "--max-clients", "1"))
     assert config.operators == {"caf\u00e9"}
 
 
-def test_a_relative_path_counts_from_the_folder_of_the_file(
+def test_relative_path_in_config_is_resolved_from_folder_of_file(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert load(file, 'users = "people/users.json"\n')["users"] == tmp_path / "people/users.json"
@@ -169,13 +169,11 @@ def test_a_relative_path_counts_from_the_folder_of_the_file(
         ("#" * 70_000, "larger than 64 KiB"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_its_place_and_the_rule(
-    file: Path, text: str, said: str
-) -> None:
+def test_config_error_is_one_line_with_position_and_rule(file: Path, text: str, said: str) -> None:
     assert refused(file, text).startswith(said)
 
 
-def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
+def test_unreadable_config_file_is_reported(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"port = 1\n# \xe9\n")
     for path, said in (
@@ -189,7 +187,7 @@ def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
         assert raised.value.format_message().startswith(f"{path}: {said}")
 
 
-def test_the_example_has_every_setting_and_each_line_of_it_can_be_put_in_force(
+def test_config_example_has_every_setting_and_each_line_is_valid(
     file: Path,
 ) -> None:
     example = config_example(check)
@@ -199,7 +197,7 @@ def test_the_example_has_every_setting_and_each_line_of_it_can_be_put_in_force(
         for line in example.splitlines()
         if line.startswith("#") and not line.startswith("# ")
     ]
-    assert list(tomllib.loads("\n".join(lines))) == list(settings_of(asked))
+    assert list(tomllib.loads("\n".join(lines))) == list(settings_by_key(asked))
     defaults = {**chosen(), "users": file.parent / "users.json"}
     settings = load(file, "\n".join(lines))
     for name, value in settings.items():
@@ -208,5 +206,5 @@ def test_the_example_has_every_setting_and_each_line_of_it_can_be_put_in_force(
     assert max(map(len, example.splitlines())) <= 100
 
 
-def test_the_example_tells_the_choices_of_a_setting() -> None:
+def test_config_example_lists_choices_of_setting() -> None:
     assert "debug, info, warning, error" in config_example(check)

@@ -79,7 +79,7 @@ def refused(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_in_order(spawn: Spawn, number: signal.Signals) -> None:
+def test_signal_stops_server_gracefully(spawn: Spawn, number: signal.Signals) -> None:
     process = spawn("--port", "0")
     port = port_of(process)
     with WireClient("127.0.0.1", port) as client:
@@ -99,7 +99,7 @@ def test_a_signal_stops_it_in_order(spawn: Spawn, number: signal.Signals) -> Non
         pass  # free at once
 
 
-def test_a_second_signal_ends_it_at_once(spawn: Spawn) -> None:
+def test_second_signal_ends_server_at_once(spawn: Spawn) -> None:
     process = spawn("--port", "0")
     with WireClient("127.0.0.1", port_of(process)) as client:
         client.expect_match(r"\[SERVER\] Login using.*")
@@ -109,7 +109,7 @@ def test_a_second_signal_ends_it_at_once(spawn: Spawn) -> None:
         assert process.wait(10) == -signal.SIGTERM
 
 
-def test_the_end_of_standard_input_stops_it_where_asked(spawn: Spawn) -> None:
+def test_stop_on_stdin_eof_stops_server(spawn: Spawn) -> None:
     process = spawn("--port", "0", "--stop-on-stdin-eof", stdin=subprocess.PIPE)
     port_of(process)
     assert process.stdin is not None
@@ -117,7 +117,7 @@ def test_the_end_of_standard_input_stops_it_where_asked(spawn: Spawn) -> None:
     assert process.wait(10) == 0
 
 
-def test_options_come_from_the_environment_too(spawn: Spawn) -> None:
+def test_options_are_read_from_environment(spawn: Spawn) -> None:
     env = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[3]),
@@ -130,7 +130,7 @@ def test_options_come_from_the_environment_too(spawn: Spawn) -> None:
         client.expect("[ERROR] Login timed out")
 
 
-def test_settings_come_from_a_file_too(spawn: Spawn, tmp_path: Path) -> None:
+def test_settings_are_read_from_config_file(spawn: Spawn, tmp_path: Path) -> None:
     (tmp_path / "chat.toml").write_text('port = 0\noperators = ["alice", "alcie"]\n')
     process = spawn("--config", "chat.toml")
     with WireClient("127.0.0.1", port_of(process)) as client:
@@ -168,19 +168,19 @@ def test_help_shows_every_option_with_its_default() -> None:
     assert "stdin" not in shown
 
 
-def test_port_in_use(spawn: Spawn) -> None:
+def test_start_fails_if_port_is_in_use(spawn: Spawn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         line = refused(spawn("--port", str(taken.getsockname()[1])))
     assert "--port" in line
     assert "in use" in line
 
 
-def test_address_not_ours(spawn: Spawn) -> None:
+def test_start_fails_if_address_cannot_be_bound(spawn: Spawn) -> None:
     assert "192.0.2.1" in refused(spawn("--host", "192.0.2.1", "--port", "0"))
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "no.such.host.invalid"])
-def test_a_host_that_is_none(spawn: Spawn, host: str) -> None:
+def test_start_fails_for_invalid_host(spawn: Spawn, host: str) -> None:
     assert host in refused(spawn("--host", host, "--port", "0"))
 
 
@@ -193,7 +193,7 @@ def read_lines(process: subprocess.Popen[str], count: int) -> list[str]:
 FINGERPRINT = r"\[\*\] Key fingerprint SHA256:[A-Za-z0-9+/]{43}"
 
 
-def test_the_fingerprint_is_told_at_every_start_and_stays_the_same(
+def test_fingerprint_is_printed_at_every_start_and_stays_the_same(
     spawn: Spawn, tmp_path: Path
 ) -> None:
     told = []
@@ -211,14 +211,14 @@ def test_the_fingerprint_is_told_at_every_start_and_stays_the_same(
     assert told[0] == told[1]
 
 
-def test_for_others_there_is_tls_alone(spawn: Spawn, tmp_path: Path) -> None:
+def test_public_server_listens_on_tls_only(spawn: Spawn, tmp_path: Path) -> None:
     options = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0", "--state", str(tmp_path))
     first, second = read_lines(spawn(*options), 2)
     assert re.fullmatch(r"\[\*\] Chat server running on port \d+ \(TLS\)", first)
     assert re.fullmatch(FINGERPRINT, second)
 
 
-def test_plain_text_for_others_is_warned_of_at_each_start(spawn: Spawn, tmp_path: Path) -> None:
+def test_public_plaintext_is_warned_of_at_each_start(spawn: Spawn, tmp_path: Path) -> None:
     process = spawn(
         *("--host", "0.0.0.0", "--port", "0", "--tls-port", "0"),
         *("--state", str(tmp_path), "--insecure-plaintext"),
@@ -234,7 +234,7 @@ def test_plain_text_for_others_is_warned_of_at_each_start(spawn: Spawn, tmp_path
 PUBLIC = ("--host", "0.0.0.0", "--port", "0", "--tls-port", "0")
 
 
-def test_with_demo_passwords_nobody_else_is_let_in(spawn: Spawn, tmp_path: Path) -> None:
+def test_public_server_refuses_to_start_with_demo_passwords(spawn: Spawn, tmp_path: Path) -> None:
     hashes = {name: cheap_hash(f"pw-of-{name}") for name in ("alice", "dave")}
     demo = cheap_hash("password123")
     users = tmp_path / "users.json"
@@ -247,7 +247,7 @@ def test_with_demo_passwords_nobody_else_is_let_in(spawn: Spawn, tmp_path: Path)
     port_of(process)
 
 
-def test_a_demo_password_that_comes_later_is_not_taken_up(spawn: Spawn, tmp_path: Path) -> None:
+def test_reload_rejects_demo_password_on_public_server(spawn: Spawn, tmp_path: Path) -> None:
     users = tmp_path / "users.json"
     process = spawn(*PUBLIC, "--state", str(tmp_path))
     read_lines(process, 2)
@@ -260,7 +260,9 @@ def test_a_demo_password_that_comes_later_is_not_taken_up(spawn: Spawn, tmp_path
     assert "is that of alice;" in line
 
 
-def test_a_demo_password_that_comes_later_keeps_nobody_in(spawn: Spawn, tmp_path: Path) -> None:
+def test_rejected_reload_still_ends_sessions_of_disabled_and_removed_accounts(
+    spawn: Spawn, tmp_path: Path
+) -> None:
     """Who is disabled or removed goes, be the rest of the file as it may; nobody else notices."""
     users = tmp_path / "users.json"
     process = spawn(*PUBLIC, "--insecure-plaintext", "--state", str(tmp_path))
@@ -286,7 +288,7 @@ def test_a_demo_password_that_comes_later_keeps_nobody_in(spawn: Spawn, tmp_path
             assert again.ask(f"LOGIN {name} {password}") == "[ERROR] Authentication failed"
 
 
-def test_a_hangup_reads_the_certificate_again(spawn: Spawn, tmp_path: Path) -> None:
+def test_sighup_reloads_certificate(spawn: Spawn, tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     process = spawn(
         *("--port", "0", "--tls", "--tls-port", "0"),
@@ -307,7 +309,7 @@ def test_a_hangup_reads_the_certificate_again(spawn: Spawn, tmp_path: Path) -> N
     assert outcome(process)[0] == 0
 
 
-def test_a_hangup_without_tls_ends_nothing(spawn: Spawn) -> None:
+def test_sighup_without_tls_is_harmless(spawn: Spawn) -> None:
     process = spawn("--port", "0")
     with WireClient("127.0.0.1", port_of(process)) as client:
         process.send_signal(signal.SIGHUP)
@@ -318,7 +320,7 @@ def test_a_hangup_without_tls_ends_nothing(spawn: Spawn) -> None:
         client.expect("[SERVER] In room 'lobby': alice")
 
 
-def test_a_terminal_that_goes_takes_the_server_with_it(spawn: Spawn) -> None:
+def test_closed_terminal_ends_server(spawn: Spawn) -> None:
     ours, theirs = pty.openpty()
     process = spawn("--port", "0", stderr=theirs, start_new_session=True)
     os.close(theirs)
@@ -337,14 +339,14 @@ def test_a_terminal_that_goes_takes_the_server_with_it(spawn: Spawn) -> None:
         (("--tls", "--state", "users.json/x"), "--state"),
     ],
 )
-def test_a_certificate_that_can_not_be_used(
+def test_start_fails_with_unusable_certificate(
     spawn: Spawn, options: tuple[str, ...], why: str
 ) -> None:
     assert why in refused(spawn("--port", "0", "--tls-port", "0", *options))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_standard_output_that_takes_nothing(spawn: Spawn) -> None:
+def test_start_fails_if_stdout_cannot_be_written(spawn: Spawn) -> None:
     with Path("/dev/full").open("w") as full:
         status, errors = outcome(spawn("--port", "0", stdout=full))
     assert status == 2
@@ -352,7 +354,7 @@ def test_standard_output_that_takes_nothing(spawn: Spawn) -> None:
     assert "standard output" in errors
 
 
-def test_a_log_that_nobody_reads_stops_nothing(spawn: Spawn) -> None:
+def test_unread_log_pipe_does_not_block_server(spawn: Spawn) -> None:
     process = spawn("--port", "0")
     port = port_of(process)
     for _ in range(1200):  # more lines than a pipe holds
@@ -379,11 +381,11 @@ def test_a_log_that_nobody_reads_stops_nothing(spawn: Spawn) -> None:
         ("nonsense",),
     ],
 )
-def test_bad_options(spawn: Spawn, options: tuple[str, ...]) -> None:
+def test_invalid_options_are_rejected(spawn: Spawn, options: tuple[str, ...]) -> None:
     refused(spawn(*options))
 
 
-def test_no_users_file_names_the_command_that_makes_one(spawn: Spawn, tmp_path: Path) -> None:
+def test_missing_users_file_error_names_add_command(spawn: Spawn, tmp_path: Path) -> None:
     (tmp_path / "users.json").unlink()
     line = refused(spawn("--port", "0"))
     assert "users.json" in line
@@ -402,14 +404,16 @@ def test_no_users_file_names_the_command_that_makes_one(spawn: Spawn, tmp_path: 
         (b"", "empty"),
     ],
 )
-def test_broken_users_file(spawn: Spawn, tmp_path: Path, content: bytes, place: str) -> None:
+def test_start_fails_with_broken_users_file(
+    spawn: Spawn, tmp_path: Path, content: bytes, place: str
+) -> None:
     (tmp_path / "users.json").write_bytes(content)
     line = refused(spawn("--port", "0"))
     assert "users.json" in line
     assert place in line
 
 
-def test_the_users_file_is_read_again_while_it_runs(spawn: Spawn, tmp_path: Path) -> None:
+def test_users_file_is_reloaded_while_server_runs(spawn: Spawn, tmp_path: Path) -> None:
     process = spawn("--port", "0")
     port = port_of(process)
     write_accounts_file(tmp_path / "users.json", ["alice", "erin"])
@@ -423,7 +427,7 @@ def test_the_users_file_is_read_again_while_it_runs(spawn: Spawn, tmp_path: Path
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system has no prlimit")
-def test_out_of_files_it_neither_dies_nor_spins(spawn: Spawn) -> None:
+def test_server_without_free_file_descriptors_neither_dies_nor_spins(spawn: Spawn) -> None:
     process = spawn("--port", "0")
     port = port_of(process)
     open_files = len(os.listdir(f"/proc/{process.pid}/fd"))

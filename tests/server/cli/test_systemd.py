@@ -53,7 +53,7 @@ def manager(
     listening.socket.close()
 
 
-def test_the_service_manager_hears_ready_once_the_port_accepts(
+def test_systemd_is_notified_ready_after_port_accepts(
     manager: tuple[ServiceManager, str], tmp_path: Path
 ) -> None:
     told, address = manager[0].told, manager[1]
@@ -84,7 +84,7 @@ def test_the_service_manager_hears_ready_once_the_port_accepts(
 
 
 @pytest.mark.parametrize("broken", ["port", "users", "metrics"])
-def test_who_does_not_start_is_never_ready(
+def test_failed_start_never_notifies_ready(
     manager: tuple[ServiceManager, str], tmp_path: Path, broken: str
 ) -> None:
     users = write_accounts_file(tmp_path / "users.json")
@@ -109,7 +109,7 @@ def test_who_does_not_start_is_never_ready(
         manager[0].told()
 
 
-def test_a_watchdog_is_fed_while_all_is_well(tmp_path: Path, short_folder: Path) -> None:
+def test_watchdog_is_notified_while_healthy(tmp_path: Path, short_folder: Path) -> None:
     address = str(short_folder / "notify")
     manager = ServiceManager(address)
     with manager.socket:
@@ -118,13 +118,13 @@ def test_a_watchdog_is_fed_while_all_is_well(tmp_path: Path, short_folder: Path)
             assert [manager.told() for _ in range(4)] == ["READY=1"] + 3 * ["WATCHDOG=1"]
 
 
-def test_a_service_manager_that_does_not_listen_costs_a_moment_and_no_work(
+def test_blocked_notify_socket_times_out_without_busy_wait(
     short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = str(short_folder / "notify")
     manager = ServiceManager(address)
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    monkeypatch.setattr(service_manager, "_PATIENCE", 0.3)
+    monkeypatch.setattr(service_manager, "_SEND_TIMEOUT", 0.3)
     with manager.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
         filling.setblocking(False)
         filling.connect(address)
@@ -132,22 +132,22 @@ def test_a_service_manager_that_does_not_listen_costs_a_moment_and_no_work(
             while True:
                 filling.send(b"x")
         work = time.thread_time()
-        service_manager.tell(service_manager.ALIVE)
+        service_manager.notify(service_manager.ALIVE)
         assert time.thread_time() - work < 0.02
 
 
 @pytest.mark.parametrize("address", ["", "vsock:2:1234", "/nowhere/at/all", "@" + "x" * 500])
-def test_a_service_manager_that_is_not_there_harms_nobody(tmp_path: Path, address: str) -> None:
+def test_invalid_notify_socket_is_ignored(tmp_path: Path, address: str) -> None:
     with ServerProgram(tmp_path / "users.json", environment={"NOTIFY_SOCKET": address}) as program:
         program.log_in("alice").close()
 
 
-def test_sigusr1_shows_where_every_thread_stands_and_nothing_ends(tmp_path: Path) -> None:
+def test_sigusr1_dumps_all_threads_and_server_continues(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json") as program, program.log_in("alice") as alice:
         assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
         program.process.send_signal(signal.SIGUSR1)
         shown = log_with(program, "in serve\n")
-        for function in ("_accept_forever", "_flush_forever", "_next", "_converse", "serve"):
+        for function in ("_accept_forever", "_flush_forever", "_next_work", "_converse", "serve"):
             assert re.search(rf'File ".*", line \d+ in {function}\n', shown), function
         assert "threads by name" not in shown
         assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
@@ -157,14 +157,14 @@ def test_sigusr1_shows_where_every_thread_stands_and_nothing_ends(tmp_path: Path
             threading.Event().wait(0.01)
 
 
-def test_with_more_threads_than_faulthandler_shows_they_are_shown_by_name(tmp_path: Path) -> None:
+def test_thread_dump_lists_names_beyond_faulthandler_limit(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json") as program:
         crowd = [WireClient("127.0.0.1", program.port) for _ in range(120)]
         for client in crowd:
             client.expect_match(r"\[SERVER\] Login using.*")
         program.process.send_signal(signal.SIGUSR1)
         shown = log_with(program, "threads by name", "'MainThread'")
-        tail = log_with(program, "in show_the_rest\n")
+        tail = log_with(program, "in dump_remaining\n")
         assert len(re.findall(SIGNALLED, shown)) > 100
         for name in ("acceptor", "flusher", "hashing-0"):
             assert f"'{name}' (most recent call first):" in tail
@@ -173,7 +173,7 @@ def test_with_more_threads_than_faulthandler_shows_they_are_shown_by_name(tmp_pa
             client.close()
 
 
-def test_a_server_that_hangs_shows_where(tmp_path: Path) -> None:
+def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
     users = write_accounts_file(tmp_path / "users.json")
     hangs = (
         "import threading\n"
@@ -220,7 +220,7 @@ def log_with(program: ServerProgram, *words: str) -> str:
     raise AssertionError(f"never came: {words}\n{program.log}")
 
 
-def test_the_whole_log_in_json_is_objects(tmp_path: Path) -> None:
+def test_json_log_of_server_process_contains_only_objects(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json", "--log-format", "json") as program:
         program.log_in("alice").close()
         with WireClient("127.0.0.1", program.port) as stranger:

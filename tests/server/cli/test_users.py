@@ -38,7 +38,7 @@ def put(file: Path, *names: str) -> None:
     file.write_text(json.dumps(dict.fromkeys(names, HASH)))
 
 
-def test_add_makes_the_file_and_the_account(file: Path) -> None:
+def test_users_add_creates_file_and_account(file: Path) -> None:
     done = run(
         "users", "add", "alice", "--users", file, "--password-stdin", typed="horse-battery\n"
     )
@@ -50,7 +50,7 @@ def test_add_makes_the_file_and_the_account(file: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nnot this line\n"])
-def test_the_password_is_the_first_line_of_standard_input(file: Path, end: str) -> None:
+def test_users_add_reads_first_line_of_stdin_as_password(file: Path, end: str) -> None:
     run("users", "add", "alice", "--users", file, "--password-stdin", typed=f"pässwörd{end}")
     assert bcrypt.checkpw("pässwörd".encode(), read_accounts(file)["alice"].encode())
 
@@ -59,7 +59,7 @@ def test_the_password_is_the_first_line_of_standard_input(file: Path, end: str) 
     "arguments",
     [["users", "list", "--users"], ["users", "remove", "alice", "--users"], ["--users"]],
 )
-def test_a_file_that_may_not_be_read_is_told_with_its_cure(
+def test_unreadable_users_file_is_reported_with_fix(
     file: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     put(file, "alice")
@@ -79,14 +79,14 @@ def test_a_file_that_may_not_be_read_is_told_with_its_cure(
     assert f"{file}: permission denied; make it readable for the user that runs" in done.stderr
 
 
-def test_a_name_is_brought_to_nfc(file: Path) -> None:
+def test_users_add_normalizes_name_to_nfc(file: Path) -> None:
     put(file, "\u00e9ric")
     done = run("users", "add", "e\u0301ric", "--users", file, "--password-stdin", typed="password1")
     assert done.exit_code == 1
     assert "\u00e9ric has an account already" in done.stderr
 
 
-def test_an_account_that_is_there_is_kept_and_the_way_to_a_new_password_told(file: Path) -> None:
+def test_users_add_keeps_existing_account_and_suggests_passwd(file: Path) -> None:
     put(file, "alice")
     done = run("users", "add", "alice", "--users", file, "--password-stdin", typed="password456")
     assert done.exit_code == 1
@@ -99,7 +99,7 @@ def test_an_account_that_is_there_is_kept_and_the_way_to_a_new_password_told(fil
 
 @pytest.mark.parametrize("name", ["a b", "", "none", "x" * 33, "*", "a/b", "\x1b[31m"])
 @pytest.mark.parametrize("command", ["add", "remove", "passwd", "disable", "enable"])
-def test_an_impossible_name_is_refused(file: Path, command: str, name: str) -> None:
+def test_users_commands_reject_invalid_name(file: Path, command: str, name: str) -> None:
     put(file, "alice")
     done = run("users", command, "--users", file, "--", name)
     assert done.exit_code == 2
@@ -120,26 +120,26 @@ def test_an_impossible_name_is_refused(file: Path, command: str, name: str) -> N
         (b"password123\n", "Everybody knows the demo password; choose another."),
     ],
 )
-def test_an_impossible_password_is_refused(file: Path, typed: bytes, why: str) -> None:
+def test_users_add_rejects_invalid_password(file: Path, typed: bytes, why: str) -> None:
     done = run("users", "add", "alice", "--users", file, "--password-stdin", typed=typed)
     assert done.exit_code == 2
     assert why in done.stderr
     assert not file.exists()
 
 
-def test_without_a_terminal_the_way_out_is_told(file: Path) -> None:
+def test_users_add_without_terminal_suggests_password_stdin(file: Path) -> None:
     done = run("users", "add", "alice", "--users", file)
     assert done.exit_code == 2
     assert "no terminal to ask for the password on; use --password-stdin" in done.stderr
 
 
-def test_list_prints_one_name_a_line_in_order(file: Path) -> None:
+def test_users_list_prints_sorted_names(file: Path) -> None:
     put(file, "bob", "alice", "Zoe", "éric")
     done = run("users", "list", "--users", file)
     assert (done.exit_code, done.stdout) == (0, "Zoe\nalice\nbob\néric\n")
 
 
-def test_remove_takes_the_account_away(file: Path) -> None:
+def test_users_remove_removes_account(file: Path) -> None:
     put(file, "alice", "bob")
     done = run("users", "remove", "alice", "--users", file)
     assert (done.exit_code, done.stdout) == (0, f"Removed alice from {file}\n")
@@ -150,7 +150,7 @@ def test_remove_takes_the_account_away(file: Path) -> None:
     "command",
     [["remove", "bob"], ["passwd", "bob"], ["rename", "bob", "x"], ["disable", "bob"]],
 )
-def test_who_has_no_account_is_an_error(file: Path, command: list[str]) -> None:
+def test_users_commands_reject_unknown_account(file: Path, command: list[str]) -> None:
     put(file, "alice")
     done = run("users", *command, "--users", file)
     assert done.exit_code == 1
@@ -170,7 +170,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ["add", "alice"]])
-def test_a_broken_file_is_told_before_anything_is_asked(file: Path, command: list[str]) -> None:
+def test_users_commands_report_broken_file_before_prompt(file: Path, command: list[str]) -> None:
     file.write_text("{")
     done = run("users", *command, "--users", file)
     assert done.exit_code == 2
@@ -179,13 +179,13 @@ def test_a_broken_file_is_told_before_anything_is_asked(file: Path, command: lis
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_file_is_told_with_the_command_that_makes_one(file: Path, command: list[str]) -> None:
+def test_users_commands_without_file_suggest_add(file: Path, command: list[str]) -> None:
     done = run("users", *command, "--users", file)
     assert done.exit_code == 2
     assert f"chat-server users add NAME --users {file}" in done.stderr
 
 
-def test_the_file_may_be_named_before_the_command_or_in_the_environment(
+def test_users_file_comes_from_option_or_environment(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(file, "alice")
@@ -200,7 +200,7 @@ def test_the_file_may_be_named_before_the_command_or_in_the_environment(
     assert from_environment.invoke(cli, ["users", "list"]).stdout == "bob\n"
 
 
-def test_demo_makes_the_demo_accounts_once(file: Path) -> None:
+def test_users_demo_creates_demo_accounts_once(file: Path) -> None:
     assert run("users", "demo", "--users", file).stdout == "DPS\nalice\nbob\ncarol\n"
     made = file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -212,19 +212,19 @@ def test_demo_makes_the_demo_accounts_once(file: Path) -> None:
     assert file.read_bytes() == made
 
 
-def test_demo_names_only_those_with_the_demo_password(file: Path) -> None:
+def test_users_demo_lists_only_accounts_with_demo_password(file: Path) -> None:
     other = hash_password("password456", cost=4)
     file.write_text(json.dumps({"alice": other, "carol": HASH, "dave": HASH}))
     assert run("users", "demo", "--users", file).stdout == "carol\n"
 
 
-def test_demo_is_for_programs_and_not_in_the_help() -> None:
+def test_users_demo_is_hidden_from_help() -> None:
     shown = run("users", "--help").stdout
     assert "add" in shown
     assert "demo" not in shown
 
 
-def test_programs_that_add_at_the_same_time_lose_nothing(file: Path) -> None:
+def test_concurrent_users_add_processes_keep_all_accounts(file: Path) -> None:
     names = ["alice", "bob", "carol", "dave"]
     programs = [
         subprocess.Popen(
@@ -295,7 +295,7 @@ def terminal(file: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
-def test_a_person_is_asked_twice_and_nothing_typed_is_shown(file: Path, terminal: Terminal) -> None:
+def test_users_add_prompts_twice_without_echo(file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "short")
     terminal.answer("Password: ", "horse-battery")
     terminal.answer("The same password again: ", "password124")
@@ -308,7 +308,7 @@ def test_a_person_is_asked_twice_and_nothing_typed_is_shown(file: Path, terminal
     assert bcrypt.checkpw(b"horse-battery", read_accounts(file)["alice"].encode())
 
 
-def test_a_person_who_stops_leaves_nothing(file: Path, terminal: Terminal) -> None:
+def test_users_add_aborted_prompt_creates_nothing(file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "horse-battery")
     terminal.answer("The same password again: ", "\x04")
     assert terminal.end() == 130

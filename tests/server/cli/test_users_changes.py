@@ -35,7 +35,7 @@ def put(file: Path, *names: str) -> None:
     file.write_text(json.dumps(dict.fromkeys(names, HASH)))
 
 
-def test_a_disabled_account_is_marked_after_a_tab(file: Path) -> None:
+def test_users_list_marks_disabled_account(file: Path) -> None:
     put(file, "alice", "eve")
     done = run("users", "disable", "eve", "--users", file)
     assert (done.exit_code, done.stdout) == (0, "Disabled eve\n")
@@ -46,7 +46,7 @@ def test_a_disabled_account_is_marked_after_a_tab(file: Path) -> None:
     assert run("users", "list", "--users", file).stdout == "alice\neve\n"
 
 
-def test_what_is_so_already_is_no_error(file: Path) -> None:
+def test_users_enable_and_disable_are_idempotent(file: Path) -> None:
     put(file, "alice")
     done = run("users", "enable", "alice", "--users", file)
     assert (done.exit_code, done.stdout) == (0, "alice was enabled already\n")
@@ -55,7 +55,7 @@ def test_what_is_so_already_is_no_error(file: Path) -> None:
     assert (done.exit_code, done.stdout) == (0, "alice was disabled already\n")
 
 
-def test_the_long_list_tells_state_and_beginning(file: Path) -> None:
+def test_users_list_long_shows_state_and_creation_time(file: Path) -> None:
     put(file, "bob", "eve")
     run("users", "disable", "eve", "--users", file)
     run("users", "add", "alice", "--users", file, "--password-stdin", typed="horse-battery")
@@ -66,7 +66,7 @@ def test_the_long_list_tells_state_and_beginning(file: Path) -> None:
     assert rest == ["bob\tenabled\t-", "eve\tdisabled\t-"]
 
 
-def test_passwd_gives_another_password(file: Path) -> None:
+def test_users_passwd_changes_password(file: Path) -> None:
     put(file, "alice", "bob")
     done = run("users", "passwd", "bob", "--users", file, "--password-stdin", typed="password456\n")
     assert (done.exit_code, done.stdout) == (0, "Changed the password of bob\n")
@@ -75,7 +75,7 @@ def test_passwd_gives_another_password(file: Path) -> None:
     assert bcrypt.checkpw(b"password456", accounts["bob"].encode())
 
 
-def test_passwd_of_a_disabled_account_leaves_it_disabled(file: Path) -> None:
+def test_users_passwd_keeps_account_disabled(file: Path) -> None:
     put(file, "alice", "eve")
     run("users", "disable", "eve", "--users", file)
     run("users", "passwd", "eve", "--users", file, "--password-stdin", typed="password456\n")
@@ -85,9 +85,7 @@ def test_passwd_of_a_disabled_account_leaves_it_disabled(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("command", "told"), [("add", "Added bob to"), ("passwd", "Changed the")])
-def test_a_generated_password_stands_alone_on_standard_output(
-    file: Path, command: str, told: str
-) -> None:
+def test_generated_password_is_the_only_stdout_line(file: Path, command: str, told: str) -> None:
     put(file, "alice", *(["bob"] if command == "passwd" else []))
     done = run("users", command, "bob", "--users", file, "--generate")
     assert done.exit_code == 0
@@ -99,13 +97,13 @@ def test_a_generated_password_stands_alone_on_standard_output(
     assert password not in done.stderr
 
 
-def test_generated_passwords_differ(file: Path) -> None:
+def test_users_passwd_generates_different_passwords(file: Path) -> None:
     put(file, "alice")
     shown = {run("users", "passwd", "alice", "--users", file, "--generate").stdout for _ in "123"}
     assert len(shown) == 3
 
 
-def test_a_password_is_given_in_one_way(file: Path) -> None:
+def test_generate_and_password_stdin_exclude_each_other(file: Path) -> None:
     put(file, "alice")
     both = ("--generate", "--password-stdin")
     done = run("users", "passwd", "alice", "--users", file, *both, typed="password456\n")
@@ -114,17 +112,17 @@ def test_a_password_is_given_in_one_way(file: Path) -> None:
     assert read_accounts(file)["alice"] == HASH
 
 
-def test_new_hashes_have_the_cost_that_is_asked_for(file: Path) -> None:
+def test_users_add_uses_bcrypt_cost_option(file: Path) -> None:
     run("--bcrypt-cost", "5", "users", "add", "alice", "--users", file, "--generate")
     assert read_accounts(file)["alice"].startswith("$2b$05$")
 
 
 @pytest.mark.parametrize("cost", ["3", "17", "x"])
-def test_a_cost_out_of_bounds_is_refused(file: Path, cost: str) -> None:
+def test_bcrypt_cost_option_rejects_out_of_range_value(file: Path, cost: str) -> None:
     assert run("--bcrypt-cost", cost, "users", "list", "--users", file).exit_code == 2
 
 
-def test_rename_keeps_password_state_beginning_and_place(file: Path) -> None:
+def test_users_rename_keeps_password_state_creation_time_and_order(file: Path) -> None:
     for name in ("alice", "bob", "carol"):
         run("users", "add", name, "--users", file, "--password-stdin", typed="horse-battery")
     before = read_accounts(file)
@@ -141,7 +139,7 @@ def test_rename_keeps_password_state_beginning_and_place(file: Path) -> None:
 
 
 @pytest.mark.parametrize("disabled", [False, True])
-def test_a_name_like_another_is_refused_and_that_one_named(file: Path, disabled: bool) -> None:
+def test_users_commands_reject_confusable_name(file: Path, disabled: bool) -> None:
     put(file, "alice", "bob")
     if disabled:
         run("users", "disable", "alice", "--users", file)
@@ -153,13 +151,13 @@ def test_a_name_like_another_is_refused_and_that_one_named(file: Path, disabled:
     assert file.read_bytes() == before
 
 
-def test_a_name_may_come_to_look_otherwise(file: Path) -> None:
+def test_users_rename_allows_confusable_of_own_name(file: Path) -> None:
     put(file, "alice", "bob")
     assert run("users", "rename", "alice", "Alice", "--users", file).exit_code == 0
     assert list(read_accounts(file)) == ["Alice", "bob"]
 
 
-def test_two_that_look_alike_already_are_let_be(file: Path) -> None:
+def test_existing_confusable_accounts_can_be_changed(file: Path) -> None:
     put(file, "alice", "Alice")
     assert run("users", "disable", "Alice", "--users", file).exit_code == 0
     assert run("users", "enable", "Alice", "--users", file).exit_code == 0
@@ -167,7 +165,7 @@ def test_two_that_look_alike_already_are_let_be(file: Path) -> None:
     assert sorted(read_accounts(file)) == ["Alice", "alicia"]
 
 
-def test_a_disabled_name_is_not_free(file: Path) -> None:
+def test_users_add_rejects_name_of_disabled_account(file: Path) -> None:
     put(file, "alice", "eve")
     run("users", "disable", "eve", "--users", file)
     done = run("users", "add", "eve", "--users", file, "--generate")
@@ -175,7 +173,7 @@ def test_a_disabled_name_is_not_free(file: Path) -> None:
     assert "eve has an account already" in done.stderr
 
 
-def test_a_file_that_others_could_read_becomes_private_and_that_is_told(file: Path) -> None:
+def test_insecure_users_file_becomes_private_and_is_reported(file: Path) -> None:
     put(file, "alice")
     file.chmod(0o644)
     done = run("users", "disable", "alice", "--users", file)
@@ -187,7 +185,7 @@ def test_a_file_that_others_could_read_becomes_private_and_that_is_told(file: Pa
     assert run("users", "enable", "alice", "--users", file).stderr == ""
 
 
-def test_programs_that_change_both_files_at_the_same_time_lose_nothing(file: Path) -> None:
+def test_concurrent_users_processes_keep_both_files_consistent(file: Path) -> None:
     names = [f"user{sign}" for sign in "abcdef"]
     put(file, *names, "alice")
     programs = [

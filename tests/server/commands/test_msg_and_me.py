@@ -18,7 +18,7 @@ def expect_action(client: WireClient, author: str, deed: str) -> None:
     assert match.groups() == (author, deed)
 
 
-def test_a_private_message_reaches_one_subscriber_in_whatever_room(server: RunningServer) -> None:
+def test_private_message_reaches_recipient_in_any_room(server: RunningServer) -> None:
     alice = server.log_in("alice")
     bob = server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol", subscribe="*")
@@ -31,7 +31,9 @@ def test_a_private_message_reaches_one_subscriber_in_whatever_room(server: Runni
         client.expect_silence()
 
 
-def test_one_text_for_who_is_not_there_and_who_does_not_follow(server: RunningServer) -> None:
+def test_private_message_error_is_same_for_offline_and_unsubscribed_recipient(
+    server: RunningServer,
+) -> None:
     alice = server.log_in("alice", subscribe="alice")
     bob = server.log_in("bob", subscribe="carol")
     refused = "[ERROR] Not delivered: {} is offline or not subscribed to you"
@@ -49,7 +51,7 @@ def test_one_text_for_who_is_not_there_and_who_does_not_follow(server: RunningSe
     assert alice.ask("/msg bob psst") == refused.format("bob")
 
 
-def test_the_name_is_brought_to_its_one_form_and_an_echoed_one_is_cut(
+def test_private_message_recipient_is_normalized_and_truncated_in_error(
     server: RunningServer,
 ) -> None:
     server.add_people(["café"])
@@ -62,7 +64,7 @@ def test_the_name_is_brought_to_its_one_form_and_an_echoed_one_is_cut(
     assert alice.ask(f"/msg {long} hi") == answer
 
 
-def test_an_action_is_delivered_like_a_message(server: RunningServer) -> None:
+def test_action_is_delivered_like_message(server: RunningServer) -> None:
     alice = server.log_in("alice", subscribe="alice")
     bob = server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol")
@@ -75,7 +77,7 @@ def test_an_action_is_delivered_like_a_message(server: RunningServer) -> None:
         client.expect_silence()
 
 
-def test_all_kinds_come_in_the_order_in_which_they_were_sent(server: RunningServer) -> None:
+def test_messages_actions_and_private_messages_keep_order(server: RunningServer) -> None:
     alice = server.log_in("alice")
     bob = server.log_in("bob", subscribe="alice")
     alice.send("one", "/me two", "/msg bob three", "four", "/msg bob five", "/me six")
@@ -87,7 +89,9 @@ def test_all_kinds_come_in_the_order_in_which_they_were_sent(server: RunningServ
     expect_action(bob, "alice", "six")
 
 
-def test_control_characters_are_dropped_from_both(server: RunningServer) -> None:
+def test_control_characters_are_removed_from_actions_and_private_messages(
+    server: RunningServer,
+) -> None:
     alice = server.log_in("alice")
     bob = server.log_in("bob", subscribe="alice")
     alice.send("/me \x1b[2Jdanc\x07es\u202e", "/msg bob \x1b]0;x\x07hi\x85there\t\u2066!")
@@ -95,7 +99,7 @@ def test_control_characters_are_dropped_from_both(server: RunningServer) -> None
     expect_private(bob, "alice", "bob", "]0;xhithere\t!")
 
 
-def test_the_longest_line_of_either_arrives_whole(server: RunningServer) -> None:
+def test_longest_action_and_private_message_arrive_whole(server: RunningServer) -> None:
     alice = server.log_in("alice")
     bob = server.log_in("bob", subscribe="alice")
     for head in ("/msg bob ", "/me "):
@@ -110,7 +114,7 @@ def test_the_longest_line_of_either_arrives_whole(server: RunningServer) -> None
     bob.expect_silence()
 
 
-def test_they_cost_as_much_as_messages(start_server: StartServer) -> None:
+def test_actions_and_private_messages_consume_rate_limit(start_server: StartServer) -> None:
     server = start_server(rate=0.001, burst=5)
     bob = server.log_in("bob", subscribe="alice")
     alice = server.log_in("alice")

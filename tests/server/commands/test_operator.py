@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.access.bans import Bans
+from chat_server.access.bans import BanList
 from chat_server.addresses import parse_network
 from chat_server.core.rooms import Session
 from chat_server.delivery.outbox import Outbox
@@ -42,7 +42,7 @@ def try_to_log_in(server: RunningServer, name: str, source: str | None = None) -
 # Who may
 
 
-def test_an_operator_is_told_of_more_commands_than_others(server: RunningServer) -> None:
+def test_operator_commands_are_listed_only_for_operators(server: RunningServer) -> None:
     for name, is_operator in (("alice", True), ("bob", False)):
         client = try_to_log_in(server, name)
         client.expect("[SERVER] Login successful")
@@ -58,19 +58,21 @@ def test_an_operator_is_told_of_more_commands_than_others(server: RunningServer)
 @pytest.mark.parametrize(
     "line", ["/kick alice", "/kick", "/ban alice 1", "/unban alice", "/announce x", "/announce"]
 )
-def test_nobody_else_may(server: RunningServer, line: str) -> None:
+def test_operator_commands_are_rejected_for_other_users(server: RunningServer, line: str) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     assert bob.ask(line) == f"[ERROR] Only operators may use {line.split()[0]}"
     alice.expect_silence()
     assert "Operator" not in server.log.getvalue()
 
 
-def test_without_operators_nobody_may(start_server: StartServer) -> None:
+def test_operator_commands_are_rejected_without_configured_operators(
+    start_server: StartServer,
+) -> None:
     alice = start_server().log_in("alice")
     assert alice.ask("/kick alice") == "[ERROR] Only operators may use /kick"
 
 
-def test_an_operator_without_an_account_is_warned_of_at_the_start(
+def test_operator_without_account_is_logged_at_start(
     start_server: StartServer,
 ) -> None:
     server = start_server(operators=frozenset({"alice", "alcie", "a\u0301b"}))
@@ -110,12 +112,14 @@ def test_an_operator_without_an_account_is_warned_of_at_the_start(
         ("/announce Back at noon", "[SERVER] Announcement from alice: Back at noon"),
     ],
 )
-def test_one_command(server: RunningServer, line: str, answer: str) -> None:
+def test_operator_command_gives_documented_reply(
+    server: RunningServer, line: str, answer: str
+) -> None:
     assert server.log_in("alice").ask(line) == answer
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "1.5", "525601", "9" * 400, "two", "٣", "+5"])
-def test_minutes_that_are_none(server: RunningServer, minutes: str) -> None:
+def test_ban_rejects_invalid_minutes(server: RunningServer, minutes: str) -> None:
     alice = server.log_in("alice")
     assert alice.ask(f"/ban bob {minutes}") == (
         "[ERROR] Minutes are a whole number from 1 to 525600"
@@ -123,7 +127,7 @@ def test_minutes_that_are_none(server: RunningServer, minutes: str) -> None:
     server.log_in("bob")
 
 
-def test_trusted_networks_can_not_be_banned(start_server: StartServer) -> None:
+def test_ban_rejects_trusted_network(start_server: StartServer) -> None:
     server = start_server(
         operators=frozenset({"alice"}),
         trusted=(parse_network("10.1.0.0/16"), parse_network("2001:db8::5")),
@@ -137,7 +141,7 @@ def test_trusted_networks_can_not_be_banned(start_server: StartServer) -> None:
 # Kick
 
 
-def test_a_kick_ends_the_session_with_the_reason_as_its_last_line(server: RunningServer) -> None:
+def test_kick_ends_session_with_reason(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     assert alice.ask("/presence on") == "[SERVER] Presence on"
     alice.send("/kick bob   too loud,\x1b[31m Bob  ")
@@ -149,14 +153,14 @@ def test_a_kick_ends_the_session_with_the_reason_as_its_last_line(server: Runnin
     assert "[!] Operator 'alice' kicked 'bob': 'too loud,[31m Bob'\n" in log
 
 
-def test_a_kick_without_a_reason(server: RunningServer) -> None:
+def test_kick_without_reason_ends_session(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     assert alice.ask("/kick bob") == "[SERVER] Kicked bob"
     bob.expect("[SERVER] Logged out by an operator")
     bob.expect_end()
 
 
-def test_an_operator_may_kick_an_operator_and_oneself(server: RunningServer) -> None:
+def test_operator_can_kick_operator_and_self(server: RunningServer) -> None:
     alice, dave = server.log_in("alice"), server.log_in("dave")
     assert alice.ask("/kick dave") == "[SERVER] Kicked dave"
     dave.expect("[SERVER] Logged out by an operator")
@@ -165,7 +169,7 @@ def test_an_operator_may_kick_an_operator_and_oneself(server: RunningServer) -> 
     alice.expect_end()
 
 
-def test_nothing_is_published_that_who_was_kicked_had_still_sent(
+def test_pending_lines_of_kicked_user_are_not_published(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=1, burst=2, operators=frozenset({"alice"}))
@@ -183,7 +187,7 @@ def test_nothing_is_published_that_who_was_kicked_had_still_sent(
 # Bans of accounts
 
 
-def test_a_ban_ends_the_session_and_refuses_the_right_password(server: RunningServer) -> None:
+def test_ban_ends_session_and_rejects_login(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     assert alice.ask("/ban bob 2") == "[SERVER] Banned bob for 2 min"
     bob.expect("[SERVER] Logged out by an operator: banned for 2 min")
@@ -200,18 +204,18 @@ def test_a_ban_ends_the_session_and_refuses_the_right_password(server: RunningSe
     server.log_in("bob")
 
 
-def test_a_ban_without_a_time_names_none(server: RunningServer) -> None:
+def test_ban_without_duration_lasts_until_server_stops(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
     assert alice.ask("/ban bob") == "[SERVER] Banned bob until the server stops"
     bob.expect("[SERVER] Logged out by an operator: banned until the server stops")
     try_to_log_in(server, "bob").expect("[ERROR] This account is banned")
 
 
-def test_a_ban_is_over_after_its_time(
+def test_timed_ban_expires_for_login(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(server.server._shared.bans, "_clock", clock)
+    monkeypatch.setattr(server.server._services.bans, "_clock", clock)
     alice = server.log_in("alice")
     assert alice.ask("/ban bob 1") == "[SERVER] Banned bob for 1 min"
     clock.now += 59.5
@@ -220,7 +224,7 @@ def test_a_ban_is_over_after_its_time(
     server.log_in("bob")
 
 
-def test_nobody_learns_of_a_ban_by_guessing_and_a_right_password_is_no_failure(
+def test_ban_is_revealed_only_with_correct_password_and_is_not_counted_as_failure(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, operators=frozenset({"alice"}), login_failures=1)
@@ -234,18 +238,20 @@ def test_nobody_learns_of_a_ban_by_guessing_and_a_right_password_is_no_failure(
     client.expect("[ERROR] Authentication failed")
 
 
-def test_a_name_that_has_an_account_is_no_address(server: RunningServer) -> None:
+def test_ban_of_account_named_like_address_bans_account(server: RunningServer) -> None:
     server.add_people(["192.0.2.7"])
     alice, seven = server.log_in("alice"), server.log_in("192.0.2.7")
     assert alice.ask("/ban 192.0.2.7 5") == "[SERVER] Banned 192.0.2.7 for 5 min"
     seven.expect("[SERVER] Logged out by an operator: banned for 5 min")
-    bans: Bans = server.server._shared.bans
-    assert bans.of_account("192.0.2.7") is not None
-    assert bans.of_address("192.0.2.7") is None
+    bans: BanList = server.server._services.bans
+    assert bans.account_ban("192.0.2.7") is not None
+    assert bans.address_ban("192.0.2.7") is None
 
 
-def test_too_many_bans(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.server._shared.bans, "_most", 1)
+def test_ban_is_rejected_if_ban_list_is_full(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.server._services.bans, "_max_bans", 1)
     alice, bob = server.log_in("alice"), server.log_in("bob")
     assert alice.ask("/ban carol") == "[SERVER] Banned carol until the server stops"
     assert alice.ask("/ban bob") == "[ERROR] Too many bans; end some with /unban"
@@ -276,7 +282,7 @@ class HeldLogin:
         self._go.set()
 
 
-def test_a_login_that_is_under_way_while_its_user_is_banned_does_not_slip_in(
+def test_login_in_progress_is_rejected_if_account_is_banned(
     server: RunningServer,
 ) -> None:
     alice = server.log_in("alice")
@@ -302,7 +308,7 @@ def other_addresses(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     return "127.0.0.2", "127.0.0.3"
 
 
-def test_a_ban_of_an_address_ends_its_sessions_and_shuts_the_door(
+def test_address_ban_ends_sessions_and_rejects_connections(
     server: RunningServer, other_addresses: tuple[str, str]
 ) -> None:
     there, elsewhere = other_addresses
@@ -335,7 +341,7 @@ def test_a_ban_of_an_address_ends_its_sessions_and_shuts_the_door(
     server.log_in("carol", source=there)
 
 
-def test_a_login_that_is_under_way_while_its_address_is_banned_does_not_slip_in(
+def test_login_in_progress_is_rejected_if_address_is_banned(
     server: RunningServer, other_addresses: tuple[str, str]
 ) -> None:
     there, _ = other_addresses
@@ -350,7 +356,7 @@ def test_a_login_that_is_under_way_while_its_address_is_banned_does_not_slip_in(
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
 
 
-def test_an_address_is_unbanned_as_it_was_shown(server: RunningServer) -> None:
+def test_unban_accepts_address_as_displayed(server: RunningServer) -> None:
     alice = server.log_in("alice")
     alice.ask("/ban 2001:db8::1")
     assert alice.ask("/unban 2001:db8::/64") == "[SERVER] Unbanned 2001:db8::/64"
@@ -360,7 +366,7 @@ def test_an_address_is_unbanned_as_it_was_shown(server: RunningServer) -> None:
 # Announcements
 
 
-def test_an_announcement_reaches_everyone_whatever_room_and_whomever_they_follow(
+def test_announcement_reaches_every_session(
     server: RunningServer,
 ) -> None:
     alice, bob, carol = (server.log_in(name) for name in ("alice", "bob", "carol"))
@@ -373,9 +379,7 @@ def test_an_announcement_reaches_everyone_whatever_room_and_whomever_they_follow
     )
 
 
-def test_the_longest_announcement_of_the_longest_name_fits_in_a_line(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+def test_longest_announcement_fits_in_line_limit(start_server: StartServer, tmp_path: Path) -> None:
     name = "\U0001d4b3" * 32
     users = tmp_path / "long.json"
     users.write_text(json.dumps({name: cheap_hash("password")}))

@@ -13,9 +13,9 @@ import pytest
 
 from chat_server.accounts import hash_pool as passwords
 from chat_server.accounts.file_editor import disable_account, remove_account, set_hash
-from chat_server.accounts.file_reader import companion, read_accounts
-from chat_server.accounts.hash_pool import PasswordPool
-from chat_server.files import alone_in_folder
+from chat_server.accounts.file_reader import companion_path, read_accounts
+from chat_server.accounts.hash_pool import HashPool
+from chat_server.files import lock_folder
 from chat_server.wire import replies
 from tests.support.accounts import cheap_hash
 from tests.support.running_server import RunningServer, StartServer
@@ -61,7 +61,7 @@ class HeldWrite:
         self._go_on.set()
 
 
-def test_the_new_password_works_at_once_and_the_old_no_more(server: RunningServer) -> None:
+def test_passwd_activates_new_password_at_once(server: RunningServer) -> None:
     alice = server.log_in("alice")
     alice.send("/join dev")
     alice.expect("[SERVER] Joined room 'dev'")
@@ -73,17 +73,17 @@ def test_the_new_password_works_at_once_and_the_old_no_more(server: RunningServe
     assert "[*] User 'alice' changed the password" in server.log.getvalue()
 
 
-def test_the_new_hash_has_the_configured_cost(start_server: StartServer) -> None:
+def test_passwd_uses_configured_bcrypt_cost(start_server: StartServer) -> None:
     server = start_server(bcrypt_cost=5)
     alice = server.log_in("alice")
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
     assert stored(server, "alice").startswith("$2b$05$")
 
 
-def test_the_server_takes_its_own_change_for_no_news(server: RunningServer) -> None:
+def test_passwd_change_does_not_trigger_reload(server: RunningServer) -> None:
     alice = server.log_in("alice")
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
-    server.server.look_at_users()
+    server.server.reload_accounts()
     assert "Users file read again" not in server.log.getvalue()
     alice.expect_silence()
 
@@ -99,7 +99,7 @@ def test_the_server_takes_its_own_change_for_no_news(server: RunningServer) -> N
         ("password123", "Everybody knows the demo password; choose another"),
     ],
 )
-def test_the_rule_comes_before_the_hash(
+def test_passwd_checks_password_rules_before_hashing(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, new: str, rule: str
 ) -> None:
     server = start_server(login_failures=1)
@@ -110,14 +110,14 @@ def test_the_rule_comes_before_the_hash(
 
 
 @pytest.mark.parametrize("old", ["wrong", "x" * 73, "pw-of-alice\x1b", "\0", "PW-OF-ALICE"])
-def test_a_wrong_old_password_changes_nothing(server: RunningServer, old: str) -> None:
+def test_passwd_rejects_wrong_old_password(server: RunningServer, old: str) -> None:
     before = stored(server, "alice")
     assert server.log_in("alice").ask(f"/passwd {old} correct-horse") == "[ERROR] Wrong password"
     assert stored(server, "alice") == before
     assert "[!] Failed password change for 'alice' from 127.0.0.1\n" in server.log.getvalue()
 
 
-def test_wrong_passwords_count_as_failed_logins_do(start_server: StartServer) -> None:
+def test_passwd_failures_count_toward_login_throttle(start_server: StartServer) -> None:
     server = start_server(login_failures=3)
     alice = server.log_in("alice")
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_wrong_passwords_count_as_failed_logins_do(start_server: StartServer) ->
     assert "Refused password change for 'alice' from 127.0.0.1: too many" in server.log.getvalue()
 
 
-def test_answers_come_in_the_order_of_the_lines(server: RunningServer) -> None:
+def test_passwd_reply_keeps_line_order(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     alice.send("before", "/passwd pw-of-alice correct-horse", "/who", "after")
     alice.expect("[SERVER] Password changed", "[SERVER] In room 'lobby': alice, bob")
@@ -142,7 +142,7 @@ def test_answers_come_in_the_order_of_the_lines(server: RunningServer) -> None:
     bob.expect_message("alice", "after")
 
 
-def test_what_was_said_before_does_not_wait_for_the_hash(
+def test_message_before_passwd_is_delivered_during_hashing(
     server: RunningServer, held_write: HeldWrite
 ) -> None:
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
@@ -154,7 +154,7 @@ def test_what_was_said_before_does_not_wait_for_the_hash(
     alice.expect("[SERVER] Password changed")
 
 
-def test_a_session_that_ended_meanwhile_changes_nothing(
+def test_passwd_of_ended_session_changes_nothing(
     server: RunningServer, held_write: HeldWrite
 ) -> None:
     older = server.log_in("alice")
@@ -179,47 +179,47 @@ def test_a_session_that_ended_meanwhile_changes_nothing(
         (remove_account, replies.LOGGED_OUT_ACCOUNT_REMOVED),
     ],
 )
-def test_an_account_that_was_taken_away_meanwhile_stays_away(
+def test_passwd_does_not_restore_removed_or_disabled_account(
     server: RunningServer, change: Callable[..., object], farewell: str
 ) -> None:
     alice = server.log_in("alice")
     change(server.config.users, "alice")
     assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY  # not looked at yet
-    server.server.look_at_users()
+    server.server.reload_accounts()
     alice.expect(f"[SERVER] {farewell}")
     assert "alice" not in read_accounts(server.config.users)
     assert answer_to(server, "alice", "correct-horse") == "[ERROR] Authentication failed"
 
 
-def test_another_password_set_by_hand_meanwhile_stays(server: RunningServer) -> None:
+def test_passwd_does_not_overwrite_password_set_by_admin(server: RunningServer) -> None:
     alice = server.log_in("alice")
     set_hash(server.config.users, "alice", cheap_hash("from above"))
     assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
-    server.server.look_at_users()
+    server.server.reload_accounts()
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[ERROR] Wrong password"
     assert stored(server, "alice") == cheap_hash("from above")
 
 
-def test_a_hash_that_is_made_anew_meanwhile_does_not_matter(
+def test_passwd_succeeds_if_hash_was_rehashed_meanwhile(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the cost is raised right after the login."""
     alice = server.log_in("alice")
-    make = PasswordPool.make
+    make = HashPool.hash_new
 
-    def make_and_change(pool: PasswordPool, *arguments: str, **named: object) -> str | None:
+    def make_and_change(pool: HashPool, *arguments: str, **named: object) -> str | None:
         accounts = server.server._accounts
         again = bcrypt.hashpw(b"pw-of-alice", bcrypt.gensalt(4)).decode()
         accounts.change_hash(
-            "alice", accounts.accounts["alice"], again, wanted=lambda: True, patience=5
+            "alice", accounts.accounts["alice"], again, still_wanted=lambda: True, lock_timeout=5
         )
         return make(pool, *arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(PasswordPool, "make", make_and_change)
+    monkeypatch.setattr(HashPool, "hash_new", make_and_change)
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
 
 
-def test_a_file_that_can_not_be_written_is_told_and_nothing_changes(
+def test_passwd_write_error_is_reported_and_changes_nothing(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = server.log_in("alice")
@@ -235,17 +235,17 @@ def test_a_file_that_can_not_be_written_is_told_and_nothing_changes(
     assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
 
 
-def test_a_file_that_others_change_is_waited_for_in_vain_only_so_long(
+def test_passwd_fails_if_file_lock_times_out(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = server.log_in("alice")
-    monkeypatch.setattr("chat_server.commands.passwd._PATIENCE", 0.05)
-    with alone_in_folder(server.config.users):
+    monkeypatch.setattr("chat_server.commands.passwd._LOCK_TIMEOUT", 0.05)
+    with lock_folder(server.config.users):
         assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
 
 
-def test_no_password_gets_into_the_log_or_an_answer_whatever_goes_wrong(
+def test_passwd_never_reveals_passwords_in_log_or_replies(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice = server.log_in("alice")
@@ -277,14 +277,14 @@ def test_no_password_gets_into_the_log_or_an_answer_whatever_goes_wrong(
         assert "pw-of-alice" not in text
 
 
-def test_with_a_space_before_it_it_is_a_message(server: RunningServer) -> None:
+def test_passwd_with_leading_space_is_message(server: RunningServer) -> None:
     alice = server.log_in("alice", subscribe="alice")
     alice.send(" /passwd pw-of-alice correct-horse")
     alice.expect_message("alice", " /passwd pw-of-alice correct-horse")
     assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
 
 
-def test_two_who_change_at_the_same_time_both_do(server: RunningServer) -> None:
+def test_concurrent_passwd_changes_all_succeed(server: RunningServer) -> None:
     clients = {name: server.log_in(name) for name in ("alice", "bob", "carol", "dave")}
     for name, client in clients.items():
         client.send(f"/passwd pw-of-{name} correct-{name}")
@@ -295,10 +295,10 @@ def test_two_who_change_at_the_same_time_both_do(server: RunningServer) -> None:
         assert bcrypt.checkpw(f"correct-{name}".encode(), accounts[name].encode())
         assert answer_to(server, name, f"correct-{name}") == "[SERVER] Login successful"
     assert "DPS" in accounts
-    assert not companion(server.config.users).exists()
+    assert not companion_path(server.config.users).exists()
 
 
-def test_a_stop_in_the_midst_ends_it(server: RunningServer, held_write: HeldWrite) -> None:
+def test_stop_during_passwd_discards_change(server: RunningServer, held_write: HeldWrite) -> None:
     alice = server.log_in("alice")
     before = stored(server, "alice")
     alice.send("/passwd pw-of-alice correct-horse")

@@ -64,11 +64,11 @@ from tests.support.running_server import RunningServer
         ("/" + "x" * 100, "[ERROR] Unknown command: /" + "x" * 63 + " (try /help)"),
     ],
 )
-def test_one_command(server: RunningServer, line: str, answer: str) -> None:
+def test_command_gives_documented_reply(server: RunningServer, line: str, answer: str) -> None:
     assert server.log_in("alice").ask(line) == answer
 
 
-def test_help_has_one_line_a_command_in_the_order_of_the_list(server: RunningServer) -> None:
+def test_help_lists_one_line_per_command_in_greeting_order(server: RunningServer) -> None:
     client = server.connect()
     client.send("LOGIN alice pw-of-alice", "/help", "/who")
     client.expect_match(r"\[SERVER\] Login using.*")
@@ -79,7 +79,7 @@ def test_help_has_one_line_a_command_in_the_order_of_the_list(server: RunningSer
     client.expect("[SERVER] In room 'lobby': alice")
 
 
-def test_quit_says_goodbye_and_nothing_after_it_counts(server: RunningServer) -> None:
+def test_quit_replies_goodbye_and_ignores_later_lines(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
     alice.send("before", "/quit", "after")
     alice.expect("[SERVER] Goodbye")
@@ -89,7 +89,7 @@ def test_quit_says_goodbye_and_nothing_after_it_counts(server: RunningServer) ->
     assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
 
 
-def test_an_unknown_command_is_never_published(server: RunningServer) -> None:
+def test_unknown_command_is_not_published(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
     assert alice.ask("/mgs bob secret") == "[ERROR] Unknown command: /mgs (try /help)"
     alice.send("//mgs bob", "//")
@@ -97,7 +97,7 @@ def test_an_unknown_command_is_never_published(server: RunningServer) -> None:
     bob.expect_message("alice", "/")
 
 
-def test_a_long_list_goes_on_over_several_lines(server: RunningServer) -> None:
+def test_long_list_is_split_over_several_lines(server: RunningServer) -> None:
     alice = server.log_in("alice")
     people = [f"{'x' * 26}{number:03}" for number in range(60)]
     server.add_people(people)
@@ -115,7 +115,7 @@ def test_a_long_list_goes_on_over_several_lines(server: RunningServer) -> None:
     assert names == ["*", *people]
 
 
-def test_presence_over_the_wire(server: RunningServer) -> None:
+def test_presence_notices_are_sent_after_presence_on(server: RunningServer) -> None:
     alice = server.log_in("alice")
     assert alice.ask("/presence on") == "[SERVER] Presence on"
     bob = server.log_in("bob")

@@ -22,7 +22,7 @@ SUMMER_TIME_ENDS = 1_792_890_000.0  # 2026-10-25 01:00 UTC: 03:00 +02:00 becomes
 
 
 @pytest.mark.parametrize("seconds", [-0.5, -0.000001, 0.0, 0.25, 3600.0])
-def test_it_tells_local_time_and_offset_across_the_end_of_summer_time(seconds: float) -> None:
+def test_clock_returns_local_time_and_offset_across_dst_change(seconds: float) -> None:
     now = SUMMER_TIME_ENDS - 10
     clock = LocalClock(lambda: now)
     assert clock().utcoffset() == timedelta(hours=2)
@@ -33,7 +33,7 @@ def test_it_tells_local_time_and_offset_across_the_end_of_summer_time(seconds: f
     assert told.hour == datetime.fromtimestamp(now).hour
 
 
-def test_it_follows_a_clock_that_is_set_back() -> None:
+def test_clock_follows_system_clock_set_back() -> None:
     now = SUMMER_TIME_ENDS
     clock = LocalClock(lambda: now)
     assert clock().utcoffset() == timedelta(hours=1)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat_server.core.hub import Hub
-from chat_server.core.messages import Message
+from chat_server.core.messages import PublishedMessage
 from chat_server.core.rooms import Session
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -65,7 +65,7 @@ def heard(session: Session[Receiver]) -> list[str]:
     return session.receiver.take()
 
 
-def test_a_message_reaches_who_is_in_the_room_and_subscribed(house: House) -> None:
+def test_message_reaches_subscribers_in_same_room(house: House) -> None:
     alice = house.log_in("alice")
     bob, carol = house.log_in("bob", "alice"), house.log_in("carol", "bob")
     dave = house.log_in("dave", "*")
@@ -77,7 +77,7 @@ def test_a_message_reaches_who_is_in_the_room_and_subscribed(house: House) -> No
     assert heard(carol) == heard(dave) == heard(alice) == []
 
 
-def test_everyone_is_everyone_but_oneself(house: House) -> None:
+def test_subscription_to_everyone_excludes_own_messages(house: House) -> None:
     alice, bob = house.log_in("alice", "*"), house.log_in("bob", "*")
     house.hub.publish(alice, ["hi"])
     assert heard(alice) == []
@@ -88,7 +88,7 @@ def test_everyone_is_everyone_but_oneself(house: House) -> None:
     assert heard(alice) == ["[12:00:00] alice: echo"]
 
 
-def test_unsubscribing_from_everyone_keeps_the_names(house: House) -> None:
+def test_unsubscribe_from_everyone_keeps_named_subscriptions(house: House) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob", "*", "alice")
     house.hub.unsubscribe(bob, "*")
     house.hub.list_subscriptions(bob)
@@ -100,7 +100,7 @@ def test_unsubscribing_from_everyone_keeps_the_names(house: House) -> None:
     assert heard(bob) == ["[SERVER] Unsubscribed from alice"]
 
 
-def test_subscriptions_outlive_the_session_but_the_one_to_oneself(house: House) -> None:
+def test_subscriptions_survive_logout_except_self_subscription(house: House) -> None:
     bob = house.log_in("bob", "*", "alice", "bob")
     house.hub.log_out(bob)
     again = house.log_in("bob")
@@ -127,31 +127,31 @@ def test_subscribing_needs_an_account(house: House) -> None:
     assert heard(bob) == ["[ERROR] No such user: nobody", "[ERROR] No such user: a b"]
 
 
-def test_times_rise_within_a_room_whatever_the_clock_does(house: House) -> None:
+def test_message_times_increase_within_room_if_clock_is_set_back(house: House) -> None:
     bob = house.log_in("bob", "alice")
     alice = house.log_in("alice")
     house.hub.publish(alice, ["one", "two"])
     house.now = NOON - timedelta(hours=1)
     house.hub.publish(alice, ["three"])
     assert heard(bob) == [f"[12:00:00] alice: {text}" for text in ("one", "two", "three")]
-    assert alice.room.last_at == NOON + timedelta(microseconds=2)
+    assert alice.room.last_stamp == NOON + timedelta(microseconds=2)
 
 
-def test_a_run_across_a_second_shows_both(house: House) -> None:
+def test_messages_of_one_batch_get_their_own_seconds(house: House) -> None:
     bob, alice = house.log_in("bob", "alice"), house.log_in("alice")
     house.now = NOON + timedelta(microseconds=999_999)
     house.hub.publish(alice, ["one", "two"])
     assert heard(bob) == ["[12:00:00] alice: one", "[12:00:01] alice: two"]
 
 
-def test_a_message_from_elsewhere_goes_through_the_same_door(house: House) -> None:
+def test_deliver_publishes_message_from_other_node(house: House) -> None:
     bob = house.log_in("bob", "carol")
-    house.hub.deliver(Message("lobby", "carol", "from another node", NOON))
-    house.hub.deliver(Message("nowhere", "carol", "lost", NOON))
+    house.hub.deliver(PublishedMessage("lobby", "carol", "from another node", NOON))
+    house.hub.deliver(PublishedMessage("nowhere", "carol", "lost", NOON))
     assert heard(bob) == ["[12:00:00] carol: from another node"]
 
 
-def test_rooms_open_and_close_with_their_members(house: House) -> None:
+def test_rooms_exist_while_they_have_members(house: House) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob")
     house.hub.join(alice, "Zoo")
     house.hub.join(bob, "dev")
@@ -171,7 +171,7 @@ def test_rooms_open_and_close_with_their_members(house: House) -> None:
     ]
 
 
-def test_presence_tells_a_move_in_order(house: House) -> None:
+def test_presence_reports_room_change_in_order(house: House) -> None:
     watcher, mover = house.log_in("alice"), house.log_in("bob")
     house.hub.set_presence(watcher, True)
     house.hub.set_presence(mover, True)
@@ -194,7 +194,7 @@ def test_presence_tells_a_move_in_order(house: House) -> None:
     assert heard(watcher) == ["[SERVER] Presence off"]
 
 
-def test_presence_of_logins(house: House) -> None:
+def test_presence_reports_login_relogin_and_logout(house: House) -> None:
     watcher = house.log_in("alice")
     house.hub.set_presence(watcher, True)
     heard(watcher)
@@ -210,7 +210,7 @@ def test_presence_of_logins(house: House) -> None:
     assert heard(watcher) == ["[SERVER] bob left room 'lobby'"]
 
 
-def test_an_ended_session_does_nothing_any_more(house: House) -> None:
+def test_ended_session_is_ignored(house: House) -> None:
     listener, older = house.log_in("alice", "*"), house.log_in("bob")
     newer = house.log_in("bob")
     assert house.hub.publish(older, ["ghost"]) == ()
@@ -224,7 +224,7 @@ def test_an_ended_session_does_nothing_any_more(house: House) -> None:
     assert heard(newer) == ["[SERVER] Subscriptions: none", "[SERVER] Active rooms: lobby (2)"]
 
 
-def test_removed_users_end_and_are_forgotten(house: House) -> None:
+def test_removed_users_are_logged_out_and_forgotten(house: House) -> None:
     alice, bob = house.log_in("alice", "*"), house.log_in("bob", "*")
     house.accounts.discard("alice")
     assert house.hub.remove_users(["alice", "nobody"]) == ["alice"]
@@ -235,7 +235,7 @@ def test_removed_users_end_and_are_forgotten(house: House) -> None:
     assert heard(bob) == ["[SERVER] In room 'lobby': bob"]
 
 
-def test_sessions_that_are_ended_are_told_why_and_whom_they_follow_is_remembered(
+def test_ended_sessions_get_reason_and_keep_subscriptions(
     house: House,
 ) -> None:
     alice, bob = house.log_in("alice", "bob", "alice"), house.log_in("bob", "alice")
@@ -252,7 +252,7 @@ def test_sessions_that_are_ended_are_told_why_and_whom_they_follow_is_remembered
     assert heard(again) == ["[SERVER] Subscriptions: bob"]
 
 
-def test_who_may_be_followed_may_be_more_than_who_may_log_in() -> None:
+def test_accounts_that_cannot_log_in_can_be_followed() -> None:
     hub: Hub[Receiver] = Hub(
         lambda receivers, data, last: None,
         lambda name: name == "alice",
@@ -263,11 +263,11 @@ def test_who_may_be_followed_may_be_more_than_who_may_log_in() -> None:
     assert alice is not None
     hub.subscribe(alice, "eve")
     hub.subscribe(alice, "nobody")
-    assert alice.follows == {"eve"}
+    assert alice.subscriptions == {"eve"}
     assert hub.log_in("eve", Receiver(), []) is None
 
 
-def test_shutting_down_tells_everyone_and_admits_nobody(house: House) -> None:
+def test_shutdown_notifies_everyone_and_rejects_logins(house: House) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob")
     house.hub.join(bob, "dev")
     heard(bob)
@@ -277,7 +277,7 @@ def test_shutting_down_tells_everyone_and_admits_nobody(house: House) -> None:
     assert alice.ended.is_set()
 
 
-def test_tables_do_not_grow_with_what_is_asked(house: House) -> None:
+def test_hub_tables_do_not_grow_with_requests(house: House) -> None:
     alice = house.log_in("alice")
     for number in range(1000):
         house.hub.join(alice, f"room{number}")
@@ -285,4 +285,4 @@ def test_tables_do_not_grow_with_what_is_asked(house: House) -> None:
         house.hub.unsubscribe(alice, f"nobody{number}")
         house.hub.list_members(alice, f"other{number}")
     assert len(house.hub._rooms) == 2
-    assert alice.follows == set()
+    assert alice.subscriptions == set()

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from chat_server.core.hub import Hub
-from chat_server.core.messages import Message
+from chat_server.core.messages import PublishedMessage
 from chat_server.core.rooms import Session
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -201,7 +201,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(author=st.sampled_from(PEOPLE), room=st.sampled_from(["lobby", "dev", "café"]))
     def message_from_elsewhere(self, author: str, room: str) -> None:
-        self.hub.deliver(Message(room, author, "hello", NOON))
+        self.hub.deliver(PublishedMessage(room, author, "hello", NOON))
         for hearer in self.model.hearers(author, room):
             self.due(hearer, f"[12:00:00] {author}: hello")
 
@@ -260,7 +260,7 @@ class HubMachine(RuleBasedStateMachine):
             assert session.ended.is_set()
 
 
-def test_whatever_is_done_everyone_reads_exactly_what_the_contract_says() -> None:
+def test_hub_delivers_exactly_what_contract_model_predicts() -> None:
     run_state_machine_as_test(
         HubMachine, settings=settings(max_examples=300, stateful_step_count=40, deadline=None)
     )

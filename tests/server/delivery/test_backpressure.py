@@ -9,7 +9,7 @@ from tests.support.running_server import RunningServer, StartServer
 from tests.support.wire_client import WireClient
 
 
-def test_a_fast_sender_is_slowed_and_loses_nothing(start_server: StartServer) -> None:
+def test_fast_sender_is_rate_limited_without_loss(start_server: StartServer) -> None:
     server = start_server(rate=50, burst=5)
     bob, alice = server.log_in("bob", subscribe="alice"), server.log_in("alice")
     started = time.monotonic()
@@ -19,7 +19,7 @@ def test_a_fast_sender_is_slowed_and_loses_nothing(start_server: StartServer) ->
     assert time.monotonic() - started >= 0.39  # 20 lines over the burst at 50 a second
 
 
-def test_every_line_costs_one(start_server: StartServer) -> None:
+def test_every_line_consumes_one_token(start_server: StartServer) -> None:
     server = start_server(rate=50, burst=2)
     alice = server.log_in("alice")
     started = time.monotonic()
@@ -29,7 +29,7 @@ def test_every_line_costs_one(start_server: StartServer) -> None:
     assert time.monotonic() - started >= 0.059
 
 
-def test_the_wait_for_the_allowance_ends_at_a_forced_logout(start_server: StartServer) -> None:
+def test_rate_limit_wait_ends_at_forced_logout(start_server: StartServer) -> None:
     server = start_server(rate=0.01, burst=1)
     first = server.log_in("alice")
     first.send("one", "two")
@@ -38,7 +38,7 @@ def test_the_wait_for_the_allowance_ends_at_a_forced_logout(start_server: StartS
     first.expect_end()
 
 
-def test_the_wait_for_the_allowance_ends_at_a_reset(start_server: StartServer) -> None:
+def test_rate_limit_wait_ends_at_reset(start_server: StartServer) -> None:
     server = start_server(rate=0.01, burst=1)
     bob, alice = server.log_in("bob"), server.log_in("alice")
     alice.send("one", "two")
@@ -53,7 +53,7 @@ def _until_gone(observer: WireClient, name: str, server: RunningServer) -> None:
         threading.Event().wait(0.01)
 
 
-def test_after_an_orderly_close_lines_are_taken_for_a_bounded_time(
+def test_half_closed_client_is_served_for_bounded_time(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=10, burst=1, half_closed_seconds=0.5)
@@ -70,7 +70,7 @@ def test_after_an_orderly_close_lines_are_taken_for_a_bounded_time(
     assert 3 <= heard < 30
 
 
-def test_a_reader_that_never_reads_is_cut_and_the_others_get_everything(
+def test_stuck_reader_is_cut_and_others_receive_everything(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, outbox=64 * 1024)
@@ -92,7 +92,7 @@ def test_a_reader_that_never_reads_is_cut_and_the_others_get_everything(
     stuck.close()
 
 
-def test_a_reader_over_a_quarter_that_takes_nothing_is_cut_in_time(
+def test_stalled_reader_above_backlog_mark_is_cut_after_stall_timeout(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, outbox=64 * 1024 * 1024, stall_seconds=0.3)
@@ -110,7 +110,7 @@ def test_a_reader_over_a_quarter_that_takes_nothing_is_cut_in_time(
     stuck.close()
 
 
-def test_a_reader_that_reads_slowly_is_waited_for(start_server: StartServer) -> None:
+def test_slow_but_progressing_reader_is_not_cut(start_server: StartServer) -> None:
     server = start_server(rate=0, outbox=256 * 1024)
     slow = WireClient("127.0.0.1", server.port, receive_buffer=16384)
     slow.send("LOGIN bob pw-of-bob", "/subscribe *")
@@ -136,7 +136,7 @@ def test_a_reader_that_reads_slowly_is_waited_for(start_server: StartServer) -> 
     slow.close()
 
 
-def test_last_lines_wait_for_a_reader_that_reads(start_server: StartServer) -> None:
+def test_last_lines_are_flushed_to_slow_reader(start_server: StartServer) -> None:
     server = start_server(rate=0, outbox=8 * 1024 * 1024, flush_seconds=0.5)
     slow = WireClient("127.0.0.1", server.port, receive_buffer=16384)
     slow.send("LOGIN bob pw-of-bob", "/subscribe *")
@@ -160,7 +160,7 @@ def test_last_lines_wait_for_a_reader_that_reads(start_server: StartServer) -> N
     slow.close()
 
 
-def test_a_thousand_connections_leak_no_thread(server: RunningServer) -> None:
+def test_thousand_connections_leak_no_thread(server: RunningServer) -> None:
     before = threading.active_count()
     for number in range(1000):
         client = WireClient("127.0.0.1", server.port)
@@ -178,7 +178,7 @@ def test_a_thousand_connections_leak_no_thread(server: RunningServer) -> None:
         threading.Event().wait(0.01)
 
 
-def test_resets_in_every_state(server: RunningServer) -> None:
+def test_reset_in_every_state_leaves_server_clean(server: RunningServer) -> None:
     observer = server.log_in("bob")
     server.connect().reset()
     half = server.connect()

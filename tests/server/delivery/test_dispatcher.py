@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from chat_server.config import Config
-from chat_server.delivery.dispatcher import Delivery
-from chat_server.delivery.outbox import Outbox, Phase
+from chat_server.delivery.dispatcher import Dispatcher
+from chat_server.delivery.outbox import Outbox, OutboxState
 from chat_server.wire.stream import Stream
 
 CONFIG = Config(max_clients=1, outbox=256 * 1024, linger_seconds=0.1, flush_seconds=0.3)
@@ -36,15 +36,15 @@ class Line:
 
 
 @pytest.fixture
-def delivery() -> Iterator[Delivery]:
-    delivery = Delivery(CONFIG)
+def delivery() -> Iterator[Dispatcher]:
+    delivery = Dispatcher(CONFIG)
     delivery.start()
     yield delivery
     delivery.stop()
 
 
 @pytest.fixture
-def connect(delivery: Delivery) -> Iterator[Callable[[], Line]]:
+def connect(delivery: Dispatcher) -> Iterator[Callable[[], Line]]:
     lines: list[Line] = []
 
     def make() -> Line:
@@ -55,7 +55,7 @@ def connect(delivery: Delivery) -> Iterator[Callable[[], Line]]:
             client.connect(listener.getsockname())
             accepted, _ = listener.accept()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        lines.append(Line(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.throttle_mark), client))
+        lines.append(Line(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.lag_threshold), client))
         return lines[-1]
 
     yield make
@@ -64,8 +64,8 @@ def connect(delivery: Delivery) -> Iterator[Callable[[], Line]]:
         line.client.close()
 
 
-def test_what_is_queued_by_many_arrives_in_each_publishers_order(
-    delivery: Delivery, connect: Callable[[], Line]
+def test_concurrent_deliveries_keep_order_per_publisher(
+    delivery: Dispatcher, connect: Callable[[], Line]
 ) -> None:
     lines = [connect() for _ in range(3)]
     targets = tuple(line.outbox for line in lines)
@@ -91,7 +91,7 @@ def test_what_is_queued_by_many_arrives_in_each_publishers_order(
             assert numbers == [number for number in range(300) if number % 3 >= index]
 
 
-def test_nothing_follows_a_last_line(delivery: Delivery, connect: Callable[[], Line]) -> None:
+def test_nothing_is_sent_after_last_line(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
     line, other = connect(), connect()
     delivery.deliver((line.outbox, other.outbox), b"one\n")
     delivery.deliver((line.outbox,), b"last\n", last=True)
@@ -99,12 +99,10 @@ def test_nothing_follows_a_last_line(delivery: Delivery, connect: Callable[[], L
     delivery.drain()
     assert line.read(100) == b"one\nlast\n"
     assert other.read(10) == b"one\nafter\n"
-    assert line.outbox.phase is Phase.FINISHED
+    assert line.outbox.state is OutboxState.FINISHED
 
 
-def test_the_flusher_sends_what_the_kernel_did_not_take(
-    delivery: Delivery, connect: Callable[[], Line]
-) -> None:
+def test_flusher_sends_remaining_backlog(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
     line = connect()
     for number in range(10):
         delivery.deliver((line.outbox,), b"%d" % number * 20_000)
@@ -115,11 +113,9 @@ def test_the_flusher_sends_what_the_kernel_did_not_take(
     assert line.read(1_000_000) == b"".join(b"%d" % n * 20_000 for n in range(10)) + b"end"
 
 
-def test_a_full_outbox_cuts_its_reader_with_a_reset(
-    delivery: Delivery, connect: Callable[[], Line]
-) -> None:
+def test_full_outbox_resets_slow_reader(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
     line = connect()
-    while line.outbox.phase is Phase.OPEN:
+    while line.outbox.state is OutboxState.OPEN:
         delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE)
         delivery.drain()
     assert line.outbox.was_too_slow
@@ -128,43 +124,41 @@ def test_a_full_outbox_cuts_its_reader_with_a_reset(
         line.read(10_000_000)
 
 
-def test_a_publisher_waits_once_for_a_reader_that_takes_nothing(
-    delivery: Delivery, connect: Callable[[], Line], monkeypatch: pytest.MonkeyPatch
+def test_publisher_is_throttled_once_for_stuck_reader(
+    delivery: Dispatcher, connect: Callable[[], Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck, good = connect(), connect()
     targets = (stuck.outbox, good.outbox)
-    while stuck.outbox.backlog <= CONFIG.throttle_mark:
+    while stuck.outbox.backlog <= CONFIG.lag_threshold:
         delivery.deliver((stuck.outbox,), MORE_THAN_BUFFERS_TAKE)
         delivery.drain()
     waits: list[float] = []
-    wait = delivery._relieved.wait
+    wait = delivery._below_limit.wait
 
     def counted_wait(timeout: float) -> bool:
         waits.append(timeout)
         return wait(timeout)
 
-    monkeypatch.setattr(delivery._relieved, "wait", counted_wait)
+    monkeypatch.setattr(delivery._below_limit, "wait", counted_wait)
     for _ in range(50):  # until the kernel's own buffers have stopped growing
         delivery.throttle([targets])
-        if stuck.outbox.patience_spent:
+        if stuck.outbox.throttle_exhausted:
             break
     assert waits
     assert max(waits) <= CONFIG.throttle_seconds
-    assert stuck.outbox.patience_spent
+    assert stuck.outbox.throttle_exhausted
     waits.clear()
     delivery.throttle([targets])
     assert not waits
-    stuck.read(CONFIG.throttle_mark)
-    while stuck.outbox.patience_spent:
+    stuck.read(CONFIG.lag_threshold)
+    while stuck.outbox.throttle_exhausted:
         stuck.read(1000)
 
 
-def test_settling_gives_up_on_a_reader_that_takes_nothing(
-    delivery: Delivery, connect: Callable[[], Line]
-) -> None:
+def test_settle_cuts_stuck_reader(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
     line = connect()
     delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE * 3, last=True)
     delivery.drain()
     assert line.outbox.backlog
-    delivery.settle(line.outbox)
-    assert line.outbox.phase is Phase.CUT
+    delivery.wait_flushed(line.outbox)
+    assert line.outbox.state is OutboxState.CUT

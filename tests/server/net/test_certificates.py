@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chat_server.net.certificates import (
-    OWN_CERTIFICATE,
-    OWN_KEY,
+    SELF_SIGNED_CERTIFICATE,
+    SELF_SIGNED_KEY,
     CertificateError,
     load_certificate,
-    own_certificate,
+    self_signed_certificate,
 )
 from tests.support.certificates import write_certificate
 
@@ -41,17 +41,17 @@ def problem(certificate: Path, key: Path) -> str:
     return str(raised.value)
 
 
-def test_the_first_start_makes_a_key_that_nobody_else_can_read(tmp_path: Path) -> None:
+def test_first_start_creates_private_key_with_owner_only_mode(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "chat-server"
-    own_certificate(folder, "127.0.0.1")
-    assert stat.S_IMODE((folder / OWN_KEY).stat().st_mode) == 0o600
+    self_signed_certificate(folder, "127.0.0.1")
+    assert stat.S_IMODE((folder / SELF_SIGNED_KEY).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert sorted(os.listdir(folder)) == sorted([OWN_CERTIFICATE, OWN_KEY])
+    assert sorted(os.listdir(folder)) == sorted([SELF_SIGNED_CERTIFICATE, SELF_SIGNED_KEY])
 
 
-def test_it_is_for_a_key_on_p256_and_for_every_name_of_this_machine(tmp_path: Path) -> None:
-    own_certificate(tmp_path, "chat.example.org")
-    made = read(tmp_path / OWN_CERTIFICATE)
+def test_own_certificate_uses_p256_and_names_all_local_hosts(tmp_path: Path) -> None:
+    self_signed_certificate(tmp_path, "chat.example.org")
+    made = read(tmp_path / SELF_SIGNED_CERTIFICATE)
     key = made.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert isinstance(key.curve, ec.SECP256R1)
@@ -63,29 +63,29 @@ def test_it_is_for_a_key_on_p256_and_for_every_name_of_this_machine(tmp_path: Pa
 
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7"])
-def test_it_is_for_the_address_that_is_listened_on(tmp_path: Path, host: str) -> None:
-    own_certificate(tmp_path, host)
-    extension = read(tmp_path / OWN_CERTIFICATE).extensions
+def test_own_certificate_names_listening_address(tmp_path: Path, host: str) -> None:
+    self_signed_certificate(tmp_path, host)
+    extension = read(tmp_path / SELF_SIGNED_CERTIFICATE).extensions
     names = extension.get_extension_for_class(x509.SubjectAlternativeName).value
     assert ip_address(host) in names.get_values_for_type(x509.IPAddress)
 
 
-def test_the_next_start_finds_the_same(tmp_path: Path) -> None:
-    first = own_certificate(tmp_path, "127.0.0.1").fingerprint
-    before = (tmp_path / OWN_CERTIFICATE).read_bytes()
-    assert own_certificate(tmp_path, "127.0.0.1").fingerprint == first
-    assert (tmp_path / OWN_CERTIFICATE).read_bytes() == before
+def test_second_start_reuses_certificate(tmp_path: Path) -> None:
+    first = self_signed_certificate(tmp_path, "127.0.0.1").fingerprint
+    before = (tmp_path / SELF_SIGNED_CERTIFICATE).read_bytes()
+    assert self_signed_certificate(tmp_path, "127.0.0.1").fingerprint == first
+    assert (tmp_path / SELF_SIGNED_CERTIFICATE).read_bytes() == before
 
 
-def test_a_lost_certificate_is_made_anew_for_the_same_key(tmp_path: Path) -> None:
-    first = own_certificate(tmp_path, "127.0.0.1").fingerprint
-    (tmp_path / OWN_CERTIFICATE).unlink()
-    assert own_certificate(tmp_path, "127.0.0.1").fingerprint == first
+def test_missing_certificate_is_recreated_for_existing_key(tmp_path: Path) -> None:
+    first = self_signed_certificate(tmp_path, "127.0.0.1").fingerprint
+    (tmp_path / SELF_SIGNED_CERTIFICATE).unlink()
+    assert self_signed_certificate(tmp_path, "127.0.0.1").fingerprint == first
 
 
-def test_one_that_has_expired_is_made_anew_for_the_same_key(tmp_path: Path) -> None:
-    first = own_certificate(tmp_path, "127.0.0.1").fingerprint
-    key = load_pem_private_key((tmp_path / OWN_KEY).read_bytes(), None)
+def test_expired_certificate_is_renewed_for_existing_key(tmp_path: Path) -> None:
+    first = self_signed_certificate(tmp_path, "127.0.0.1").fingerprint
+    key = load_pem_private_key((tmp_path / SELF_SIGNED_KEY).read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     old = datetime.now(UTC) - timedelta(days=2)
     expired = (
@@ -98,55 +98,57 @@ def test_one_that_has_expired_is_made_anew_for_the_same_key(tmp_path: Path) -> N
         .not_valid_after(old + timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    (tmp_path / OWN_CERTIFICATE).write_bytes(expired.public_bytes(Encoding.PEM))
-    assert load_certificate(tmp_path / OWN_CERTIFICATE, tmp_path / OWN_KEY).has_expired
-    renewed = own_certificate(tmp_path, "127.0.0.1")
+    (tmp_path / SELF_SIGNED_CERTIFICATE).write_bytes(expired.public_bytes(Encoding.PEM))
+    assert load_certificate(
+        tmp_path / SELF_SIGNED_CERTIFICATE, tmp_path / SELF_SIGNED_KEY
+    ).has_expired
+    renewed = self_signed_certificate(tmp_path, "127.0.0.1")
     assert not renewed.has_expired
     assert renewed.fingerprint == first
 
 
-def test_two_first_starts_at_once_agree_on_one_key(tmp_path: Path) -> None:
+def test_concurrent_first_starts_agree_on_one_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as starts:
-        made = list(starts.map(lambda _: own_certificate(tmp_path, "127.0.0.1"), range(8)))
+        made = list(starts.map(lambda _: self_signed_certificate(tmp_path, "127.0.0.1"), range(8)))
     assert len({one.fingerprint for one in made}) == 1
 
 
-def test_a_folder_that_can_not_be_made_is_told_with_a_cure(tmp_path: Path) -> None:
+def test_uncreatable_state_folder_is_reported_with_option(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CertificateError, match="--state") as raised:
-        own_certificate(tmp_path / "file" / "state", "127.0.0.1")
+        self_signed_certificate(tmp_path / "file" / "state", "127.0.0.1")
     assert str(tmp_path) in str(raised.value)
 
 
-def test_an_own_key_that_is_broken_is_never_replaced(tmp_path: Path) -> None:
-    (tmp_path / OWN_KEY).write_text("no key")
+def test_broken_own_key_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / SELF_SIGNED_KEY).write_text("no key")
     with pytest.raises(CertificateError, match="backup"):
-        own_certificate(tmp_path, "127.0.0.1")
-    assert (tmp_path / OWN_KEY).read_text() == "no key"
+        self_signed_certificate(tmp_path, "127.0.0.1")
+    assert (tmp_path / SELF_SIGNED_KEY).read_text() == "no key"
 
 
-def test_a_lost_key_is_not_made_anew_behind_its_certificate(tmp_path: Path) -> None:
-    own_certificate(tmp_path, "127.0.0.1")
-    (tmp_path / OWN_KEY).unlink()
+def test_missing_key_of_existing_certificate_is_not_recreated(tmp_path: Path) -> None:
+    self_signed_certificate(tmp_path, "127.0.0.1")
+    (tmp_path / SELF_SIGNED_KEY).unlink()
     with pytest.raises(CertificateError, match="the key is gone; restore it from a backup"):
-        own_certificate(tmp_path, "127.0.0.1")
-    assert os.listdir(tmp_path) == [OWN_CERTIFICATE]
+        self_signed_certificate(tmp_path, "127.0.0.1")
+    assert os.listdir(tmp_path) == [SELF_SIGNED_CERTIFICATE]
 
 
-def test_a_key_that_is_kept_elsewhere_and_gone_is_not_made_anew(tmp_path: Path) -> None:
-    (tmp_path / OWN_KEY).symlink_to(tmp_path / "not mounted" / OWN_KEY)
+def test_dangling_symlink_to_key_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / SELF_SIGNED_KEY).symlink_to(tmp_path / "not mounted" / SELF_SIGNED_KEY)
     with pytest.raises(CertificateError, match="the key is gone; restore it from a backup"):
-        own_certificate(tmp_path, "127.0.0.1")
+        self_signed_certificate(tmp_path, "127.0.0.1")
 
 
-def test_a_certificate_and_a_key_of_another(tmp_path: Path) -> None:
+def test_load_certificate_rejects_key_of_other_certificate(tmp_path: Path) -> None:
     certificate, _ = write_certificate(tmp_path)
     (tmp_path / "other").mkdir()
-    own_certificate(tmp_path / "other", "127.0.0.1")
-    assert "is not the key of" in problem(certificate, tmp_path / "other" / OWN_KEY)
+    self_signed_certificate(tmp_path / "other", "127.0.0.1")
+    assert "is not the key of" in problem(certificate, tmp_path / "other" / SELF_SIGNED_KEY)
 
 
-def test_what_is_no_certificate(tmp_path: Path) -> None:
+def test_load_certificate_rejects_invalid_missing_or_folder_path(tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     certificate.write_text("-----BEGIN CERTIFICATE-----\nnothing\n")
     assert f"{certificate}: is no certificate" in problem(certificate, key)
@@ -155,7 +157,7 @@ def test_what_is_no_certificate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["certificate", "key"])
-def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+def test_load_certificate_rejects_named_pipe_without_blocking(tmp_path: Path, name: str) -> None:
     """Where it waits at SIGHUP, no signal ends the server any more."""
     certificate, key = write_certificate(tmp_path)
     pipe = certificate if name == "certificate" else key
@@ -164,13 +166,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
     assert problem(certificate, key) == f"{pipe}: is no regular file; name one"
 
 
-def test_what_is_no_key(tmp_path: Path) -> None:
+def test_load_certificate_rejects_invalid_key(tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     key.write_text("nothing")
     assert f"{key}: can't be used" in problem(certificate, key)
 
 
-def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+def test_load_certificate_rejects_encrypted_key_without_prompt(tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     opened = load_pem_private_key(key.read_bytes(), None)
     assert isinstance(opened, ec.EllipticCurvePrivateKey)

@@ -23,33 +23,33 @@ PUBLIC = ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"]
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_loopback_is_plain_text(host: str) -> None:
+def test_loopback_host_listens_on_plaintext(host: str) -> None:
     assert listened_on(host=host) == [(9000, "plain")]
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_loopback_with_tls_is_both(host: str) -> None:
+def test_loopback_host_with_tls_listens_on_both(host: str) -> None:
     assert listened_on(host=host, tls=True) == [(9000, "plain"), (9001, "TLS")]
 
 
 @pytest.mark.parametrize("host", PUBLIC)
 @pytest.mark.parametrize("tls", [True, False])
-def test_where_others_can_reach_it_tls_alone_is_spoken(host: str, tls: bool) -> None:
+def test_public_host_listens_on_tls_only(host: str, tls: bool) -> None:
     assert listened_on(host=host, tls=tls) == [(9001, "TLS")]
 
 
 @pytest.mark.parametrize("host", PUBLIC)
-def test_plain_text_for_others_has_to_be_asked_for_and_is_beside_tls(host: str) -> None:
+def test_insecure_plaintext_adds_plaintext_to_public_host(host: str) -> None:
     assert listened_on(host=host, insecure_plaintext=True) == [(9000, "plain"), (9001, "TLS")]
 
 
-def test_a_name_that_leads_to_the_network_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_name_resolving_to_network_address_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     assert listened_on(host="localhost") == [(9001, "TLS")]
 
 
-def test_a_port_that_is_taken_is_told_with_the_option_for_it() -> None:
+def test_listen_error_for_port_in_use_names_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         (plain,) = endpoints(Config(max_clients=1, port=port))
@@ -60,7 +60,7 @@ def test_a_port_that_is_taken_is_told_with_the_option_for_it() -> None:
             listen(tls, 1)
 
 
-def test_one_port_can_not_be_both() -> None:
+def test_endpoints_reject_same_port_for_plaintext_and_tls() -> None:
     with pytest.raises(ListenError, match="port 9000 for plain text and for TLS; choose another"):
         endpoints(Config(max_clients=1, port=9000, tls_port=9000, tls=True))
     assert listened_on(tls_port=9000) == [(9000, "plain")]

@@ -58,7 +58,7 @@ def rest_of(stream: TlsStream) -> bytes:
     return read
 
 
-def test_both_ports_lead_into_the_same_chat(
+def test_plaintext_and_tls_clients_share_rooms(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     alice = server.log_in("alice", subscribe="*", tls=trusting)
@@ -70,7 +70,7 @@ def test_both_ports_lead_into_the_same_chat(
     assert alice.ask("/rooms") == "[SERVER] Active rooms: lobby (2)"
 
 
-def test_many_lines_both_ways_arrive_in_order(
+def test_tls_clients_exchange_many_lines_in_order(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     alice = server.log_in("alice", subscribe="*", tls=trusting)
@@ -85,7 +85,7 @@ def test_many_lines_both_ways_arrive_in_order(
         bob.expect_message("alice", text)
 
 
-def test_the_newest_login_wins_across_the_ports(
+def test_newest_login_wins_across_plaintext_and_tls(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     plain = server.log_in("alice")
@@ -98,7 +98,7 @@ def test_the_newest_login_wins_across_the_ports(
     encrypted.expect_end()
 
 
-def test_a_stop_says_goodbye_inside_tls(server: RunningServer) -> None:
+def test_stop_notifies_and_closes_tls_clients_cleanly(server: RunningServer) -> None:
     stream = open_stream(server)
     assert stream.recv(PATIENCE).startswith(b"[SERVER] Login using")
     server.stop()
@@ -107,7 +107,7 @@ def test_a_stop_says_goodbye_inside_tls(server: RunningServer) -> None:
     stream.close()
 
 
-def test_plain_text_on_the_port_for_tls_is_told_what_to_do(
+def test_plaintext_on_tls_port_gets_explanation(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     alice = server.log_in("alice", tls=trusting)
@@ -120,7 +120,7 @@ def test_plain_text_on_the_port_for_tls_is_told_what_to_do(
     assert "pw-of-bob" not in server.log.getvalue()
 
 
-def test_silence_on_the_port_for_tls_ends_after_the_time_for_a_handshake(
+def test_silent_tls_client_times_out(
     start_server: StartServer, settings: dict[str, object]
 ) -> None:
     server = start_server(**settings, tls_handshake_seconds=0.1)
@@ -130,7 +130,7 @@ def test_silence_on_the_port_for_tls_ends_after_the_time_for_a_handshake(
     until_logged(server, "No TLS handshake")
 
 
-def test_a_hello_that_trickles_in_buys_no_time(
+def test_slow_client_hello_does_not_extend_handshake_timeout(
     start_server: StartServer, settings: dict[str, object], trusting: ssl.SSLContext
 ) -> None:
     server = start_server(**settings, tls_handshake_seconds=0.3)
@@ -154,7 +154,7 @@ def test_a_hello_that_trickles_in_buys_no_time(
     assert server.log_in("alice", tls=trusting).ask("/rooms").endswith("lobby (1)")
 
 
-def test_a_client_hello_on_the_port_for_plain_text_is_told_so(
+def test_client_hello_on_plaintext_port_gets_explanation(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     with WireClient("127.0.0.1", server.port) as lost:
@@ -168,7 +168,7 @@ def test_a_client_hello_on_the_port_for_plain_text_is_told_so(
         lost.expect_end()
 
 
-def test_tls_1_1_is_refused_by_its_version(server: RunningServer) -> None:
+def test_tls_1_1_is_rejected_with_protocol_version_alert(server: RunningServer) -> None:
     suites = bytes.fromhex("c013c014002f0035")
     body = b"\x03\x02" + bytes(32) + b"\0" + struct.pack(">H", len(suites)) + suites + b"\1\0"
     hello = b"\x01" + struct.pack(">I", len(body))[1:] + body
@@ -184,7 +184,7 @@ def test_tls_1_1_is_refused_by_its_version(server: RunningServer) -> None:
     ("ciphers", "taken"),
     [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES128-SHA256", False)],
 )
-def test_of_tls_1_2_only_what_is_still_good_is_spoken(
+def test_tls_1_2_accepts_only_secure_ciphers(
     server: RunningServer, trusting: ssl.SSLContext, ciphers: str, taken: bool
 ) -> None:
     trusting.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -196,7 +196,7 @@ def test_of_tls_1_2_only_what_is_still_good_is_spoken(
         server.connect(trusting)
 
 
-def test_what_was_asked_before_an_end_that_nobody_announced_is_answered(
+def test_commands_before_truncated_tls_close_are_answered(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     bob = server.log_in("bob", subscribe="*")
@@ -212,7 +212,7 @@ def test_what_was_asked_before_an_end_that_nobody_announced_is_answered(
     bob.expect_silence()
 
 
-def test_what_came_after_the_last_line_end_counts_where_the_end_was_announced(
+def test_unterminated_line_counts_after_tls_close_notify(
     server: RunningServer,
 ) -> None:
     bob = server.log_in("bob", subscribe="*")
@@ -225,7 +225,7 @@ def test_what_came_after_the_last_line_end_counts_where_the_end_was_announced(
     stream.close()
 
 
-def test_a_record_that_was_changed_ends_that_client_alone(
+def test_tampered_tls_record_ends_only_that_client(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     bob = server.log_in("bob", subscribe="*", tls=trusting)
@@ -239,9 +239,7 @@ def test_a_record_that_was_changed_ends_that_client_alone(
 
 
 @pytest.mark.parametrize("way", ["reset", "close"])
-def test_a_client_that_goes_within_its_handshake_leaves_nothing(
-    server: RunningServer, way: str
-) -> None:
+def test_client_leaving_during_handshake_leaves_no_state(server: RunningServer, way: str) -> None:
     for part in (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"):
         client = WireClient("127.0.0.1", server.server.tls_port)
         if part:
@@ -251,7 +249,7 @@ def test_a_client_that_goes_within_its_handshake_leaves_nothing(
     assert "Unexpected" not in server.log.getvalue()
 
 
-def test_a_renewed_certificate_is_for_new_connections(
+def test_reloaded_certificate_applies_to_new_connections(
     server: RunningServer, tmp_path: Path, trusting: ssl.SSLContext
 ) -> None:
     old = server.log_in("alice", tls=trusting)
@@ -265,7 +263,7 @@ def test_a_renewed_certificate_is_for_new_connections(
     assert old.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
 
 
-def test_a_broken_certificate_changes_nothing_and_is_told(
+def test_broken_certificate_keeps_old_one_and_is_logged(
     server: RunningServer, tmp_path: Path, trusting: ssl.SSLContext
 ) -> None:
     before = fingerprint_of(server.log_in("alice", tls=trusting))
@@ -275,7 +273,7 @@ def test_a_broken_certificate_changes_nothing_and_is_told(
     assert "Certificate stays as it was: " in server.log.getvalue()
 
 
-def test_the_fingerprint_is_the_hash_of_the_public_key(
+def test_certificate_fingerprint_equals_key_seen_by_client(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     certificate = server.server.certificate
@@ -290,9 +288,7 @@ def fingerprint_of(client: WireClient) -> str:
     return key_fingerprint(shown)
 
 
-def test_without_a_certificate_the_server_makes_its_own(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+def test_server_creates_own_certificate(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(tls=True)
     assert (tmp_path / "state" / "tls-key.pem").exists()
     anyone = ssl.create_default_context()
@@ -303,9 +299,7 @@ def test_without_a_certificate_the_server_makes_its_own(
     server.log_in("bob", tls=known)
 
 
-def test_a_key_that_others_may_read_is_told_of_at_the_start(
-    start_server: StartServer, tmp_path: Path
-) -> None:
+def test_insecure_tls_key_is_logged_at_start(start_server: StartServer, tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     key.chmod(0o600)
     named = {"tls": True, "tls_cert": certificate, "tls_key": key}
@@ -316,13 +310,13 @@ def test_a_key_that_others_may_read_is_told_of_at_the_start(
     )
 
 
-def test_a_client_that_does_not_trust_it_is_told_of_in_the_log(server: RunningServer) -> None:
+def test_client_rejecting_certificate_is_logged(server: RunningServer) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         WireClient("127.0.0.1", server.server.tls_port, tls=ssl.create_default_context())
     until_logged(server, "No TLS handshake with 127.0.0.1:")
 
 
-def test_a_reader_that_does_not_read_is_cut_and_nobody_else(
+def test_stuck_tls_reader_is_cut_and_others_are_not(
     start_server: StartServer, settings: dict[str, object], trusting: ssl.SSLContext
 ) -> None:
     server = start_server(**settings, outbox=64 * 1024)

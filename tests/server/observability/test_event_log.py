@@ -30,12 +30,12 @@ class Log(EventLog):
         return [STAMP.sub("", line, count=1) for line in lines]
 
 
-def test_every_event_has_its_words() -> None:
+def test_every_event_has_its_log_text() -> None:
     log = Log("debug")
-    log.running("127.0.0.1", 9000, encrypted=False)
-    log.running("::1", 9001, encrypted=True)
-    log.plaintext_is_public()
-    log.certificate("SHA256:abc")
+    log.listening("127.0.0.1", 9000, encrypted=False)
+    log.listening("::1", 9001, encrypted=True)
+    log.plaintext_public()
+    log.key_fingerprint("SHA256:abc")
     log.certificate_expired("cert.pem")
     log.certificate_reloaded("SHA256:abc")
     log.certificate_broken("cert.pem: is no certificate")
@@ -43,14 +43,14 @@ def test_every_event_has_its_words() -> None:
     log.connected("127.0.0.1:50122")
     log.refused("127.0.0.1:50122", "server is full")
     log.authenticated("DPS")
-    log.failed_login("x", "127.0.0.1:50122")
-    log.throttled_login("x", "127.0.0.1:50122")
+    log.login_failed("x", "127.0.0.1:50122")
+    log.login_throttled("x", "127.0.0.1:50122")
     log.login_timed_out("127.0.0.1:50122")
-    log.invalid_login("127.0.0.1:50122")
+    log.login_invalid("127.0.0.1:50122")
     log.disconnected("DPS")
-    log.connection_closed("127.0.0.1:50122")
-    log.cut_slow_reader("DPS")
-    log.removed("DPS")
+    log.closed_before_login("127.0.0.1:50122")
+    log.slow_reader_cut("DPS")
+    log.account_removed("DPS")
     log.refused("127.0.0.1:50122", "server is full", 3)
     log.refused("127.0.0.1:50122", "server is full", 3, 2)
     log.operator_without_account("alcie")
@@ -61,11 +61,11 @@ def test_every_event_has_its_words() -> None:
     log.banned("alice", "192.0.2.1", 1, [f"u{number}" for number in range(10)])
     log.unbanned("alice", "bob")
     log.announced("alice", "x" * 65)
-    log.banned_login("bob", "127.0.0.1:50122")
-    log.disabled("DPS")
+    log.login_banned("bob", "127.0.0.1:50122")
+    log.account_disabled("DPS")
     log.password_changed("DPS")
-    log.failed_password_change("DPS", "127.0.0.1")
-    log.throttled_password_change("DPS", "127.0.0.1")
+    log.password_change_failed("DPS", "127.0.0.1")
+    log.password_change_throttled("DPS", "127.0.0.1")
     log.password_not_stored("DPS", "users.json: not written: no room")
     log.cost_raised("DPS", 12)
     log.cost_not_raised("users.json: not written: no room")
@@ -133,14 +133,14 @@ def test_every_event_has_its_words() -> None:
     ]
 
 
-def test_names_from_outside_can_neither_forge_nor_colour_a_line() -> None:
+def test_log_escapes_names_from_clients() -> None:
     log = Log()
-    log.failed_login("x\n2026-01-01 00:00:00 [+] User 'DPS' authenticated", "127.0.0.1:1")
-    log.failed_login("\x1b[31mred\x9b\u202e\u2028\ud800", "127.0.0.1:1")
-    log.failed_login("a' from 10.0.0.1:1", "127.0.0.1:1")
-    log.failed_login("C:\\n", "127.0.0.1:1")
-    log.failed_login("é日本", "127.0.0.1:1")
-    log.failed_login("x" * 5000, "127.0.0.1:1")
+    log.login_failed("x\n2026-01-01 00:00:00 [+] User 'DPS' authenticated", "127.0.0.1:1")
+    log.login_failed("\x1b[31mred\x9b\u202e\u2028\ud800", "127.0.0.1:1")
+    log.login_failed("a' from 10.0.0.1:1", "127.0.0.1:1")
+    log.login_failed("C:\\n", "127.0.0.1:1")
+    log.login_failed("é日本", "127.0.0.1:1")
+    log.login_failed("x" * 5000, "127.0.0.1:1")
     assert log.lines() == [
         "[!] Failed login for 'x\\n2026-01-01 00:00:00 [+] User \\'DPS\\' authenticated'"
         " from 127.0.0.1:1",
@@ -152,21 +152,21 @@ def test_names_from_outside_can_neither_forge_nor_colour_a_line() -> None:
     ]
 
 
-def test_levels_hide_what_is_below_them() -> None:
+def test_log_level_hides_lower_levels() -> None:
     assert LEVELS == ("debug", "info", "warning", "error")
     counts = []
     for level in LEVELS:
         log = Log(level)
-        log.connection_closed("127.0.0.1:1")
+        log.closed_before_login("127.0.0.1:1")
         log.connected("127.0.0.1:1")
-        log.failed_login("x", "127.0.0.1:1")
+        log.login_failed("x", "127.0.0.1:1")
         log.accept_failed("Too many open files")
         counts.append(len(log.lines()))
     assert counts == [4, 4, 2, 1]  # debug adds tracebacks alone
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
-def test_an_unexpected_error_is_one_line_and_its_traceback_only_at_debug(level: str) -> None:
+def test_unexpected_error_logs_traceback_only_at_debug(level: str) -> None:
     log = Log(level)
     try:
         raise ValueError("bad\x1b\nthing")
@@ -178,13 +178,13 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_only_at_debug(level: 
     assert all(line.isprintable() for line in rest)
 
 
-def test_an_unexpected_error_without_words_is_named() -> None:
+def test_unexpected_error_without_message_logs_its_type() -> None:
     log = Log()
     log.unexpected(RuntimeError(), "the acceptor")
     assert log.lines() == ["[!] Unexpected in the acceptor: RuntimeError"]
 
 
-def test_a_stream_that_fails_harms_nobody() -> None:
+def test_failing_log_stream_is_ignored() -> None:
     class FullDisk(io.StringIO):
         def write(self, _: str) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -196,19 +196,19 @@ def test_a_stream_that_fails_harms_nobody() -> None:
         EventLog(stream).authenticated("日本")
 
 
-def test_without_a_standard_error_nothing_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_stderr_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     EventLog().connected("127.0.0.1:1")
 
 
-def test_the_log_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_is_written_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     EventLog().connected("127.0.0.1:1")
     written = capsys.readouterr()
     assert written.out == ""
     assert written.err.endswith("[+] New connection from 127.0.0.1:1\n")
 
 
-def test_lines_of_many_threads_stay_whole() -> None:
+def test_concurrent_log_lines_stay_whole() -> None:
     log = Log()
 
     def write() -> None:
@@ -223,7 +223,7 @@ def test_lines_of_many_threads_stay_whole() -> None:
     assert log.lines() == [f"[+] User '{'x' * 60}' authenticated"] * 800
 
 
-def test_printable_cuts_after_64_characters_of_the_original() -> None:
+def test_printable_truncates_after_64_original_characters() -> None:
     assert printable("\x00" * 64) == "\\x00" * 64
     assert printable("\x00" * 65) == "\\x00" * 64 + "..."
     assert quoted("it's") == "'it\\'s'"

@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 from chat_server.observability.event_log import EventLog
-from chat_server.observability.log_format import LONGEST_FIELD, MOST_LINES, Event, Level, as_json
+from chat_server.observability.log_format import (
+    MAX_DETAIL_LINES,
+    MAX_FIELD_LENGTH,
+    LogEvent,
+    LogLevel,
+    as_json,
+)
 from chat_server.observability.log_writer import LEVELS
-from chat_server.observability.rejection_log import RefusalLog
+from chat_server.observability.rejection_log import RejectionLog
 from tests.support.log_event_samples import events, every_event
 
 EVIL = (
@@ -32,9 +38,9 @@ class JsonLog(EventLog):
         return [json.loads(line) for line in self.written.getvalue().splitlines()]
 
 
-def test_an_event_is_one_object_with_its_fields() -> None:
+def test_json_log_event_is_one_object_with_fields() -> None:
     log = JsonLog()
-    log.failed_login("DPS", "192.0.2.7:50122")
+    log.login_failed("DPS", "192.0.2.7:50122")
     (told,) = log.objects()
     at = datetime.fromisoformat(told.pop("time"))
     assert at.utcoffset() is not None
@@ -48,16 +54,16 @@ def test_an_event_is_one_object_with_its_fields() -> None:
     }
 
 
-def test_numbers_stay_numbers() -> None:
+def test_json_log_keeps_numeric_fields_as_numbers() -> None:
     log = JsonLog()
     log.users_reloaded(3)
-    log.running("::1", 9000, encrypted=True)
+    log.listening("::1", 9000, encrypted=True)
     assert [told.get("count") for told in log.objects()] == [3, None]
     assert log.objects()[1]["port"] == 9000
     assert log.objects()[1]["host"] == "::1"
 
 
-def test_the_names_of_events_and_fields_are_the_ones_that_programs_rely_on() -> None:
+def test_json_log_event_and_field_names_are_stable() -> None:
     named = {name: sorted(told) for name, told in events().items()}
     for name, fields in named.items():
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
@@ -113,7 +119,7 @@ def test_the_names_of_events_and_fields_are_the_ones_that_programs_rely_on() -> 
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_nothing_from_outside_acts_in_a_terminal_or_forges_a_line(form: str) -> None:
+def test_log_escapes_hostile_values_in_every_event(form: str) -> None:
     for name, written in every_event(form, EVIL).items():
         for line in written[:-1].split("\n"):
             assert line.isprintable(), name
@@ -124,32 +130,32 @@ def test_nothing_from_outside_acts_in_a_terminal_or_forges_a_line(form: str) -> 
             assert written.endswith("\n")
 
 
-def test_a_field_carries_what_came_character_by_character() -> None:
+def test_json_log_field_keeps_original_characters() -> None:
     log = JsonLog()
-    log.failed_login(EVIL, "192.0.2.7:1")
-    log.failed_login("it's C:\\n 日本", "192.0.2.7:1")
+    log.login_failed(EVIL, "192.0.2.7:1")
+    log.login_failed("it's C:\\n 日本", "192.0.2.7:1")
     assert [told["user"] for told in log.objects()] == [EVIL, "it's C:\\n 日本"]
 
 
-def test_a_long_field_is_cut() -> None:
+def test_json_log_truncates_long_field() -> None:
     log = JsonLog()
-    log.failed_login("x" * 5000, "192.0.2.7:1")
-    log.users_broken("y" * LONGEST_FIELD)
-    assert log.objects()[0]["user"] == "x" * LONGEST_FIELD + "..."
-    assert log.objects()[1]["why"] == "y" * LONGEST_FIELD
+    log.login_failed("x" * 5000, "192.0.2.7:1")
+    log.users_broken("y" * MAX_FIELD_LENGTH)
+    assert log.objects()[0]["user"] == "x" * MAX_FIELD_LENGTH + "..."
+    assert log.objects()[1]["why"] == "y" * MAX_FIELD_LENGTH
     for name, line in every_event("json", EVIL * 1000, level="info").items():
         assert len(line) < 10_000, name
 
 
-def test_a_long_list_keeps_its_end() -> None:
+def test_json_log_keeps_tail_of_long_list() -> None:
     now = datetime.now().astimezone()
     lines = [str(number) for number in range(1000)]
-    (line,) = as_json(Event(now, Level.INFO, "*", "x", "x", {"lines": lines}))
-    assert json.loads(line)["lines"] == lines[-MOST_LINES:]
+    (line,) = as_json(LogEvent(now, LogLevel.INFO, "*", "x", "x", {"lines": lines}))
+    assert json.loads(line)["lines"] == lines[-MAX_DETAIL_LINES:]
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])
-def test_a_traceback_is_a_list_in_the_one_line_and_only_at_debug(level: str) -> None:
+def test_json_log_traceback_is_list_at_debug_only(level: str) -> None:
     log = JsonLog(level)
     try:
         raise ValueError("bad\x1b\nthing")
@@ -165,7 +171,7 @@ def test_a_traceback_is_a_list_in_the_one_line_and_only_at_debug(level: str) -> 
         assert told["traceback"][-1] == "thing"
 
 
-def test_levels_hide_in_json_what_they_hide_in_text() -> None:
+def test_log_level_hides_same_events_in_json_and_text() -> None:
     for level in LEVELS:
         shown = [
             {name for name, written in every_event(form, level=level).items() if written}
@@ -174,7 +180,7 @@ def test_levels_hide_in_json_what_they_hide_in_text() -> None:
         assert shown[0] == shown[1]
 
 
-def test_lines_that_nobody_took_are_told_in_json_too() -> None:
+def test_json_log_reports_lost_lines() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:
@@ -195,20 +201,20 @@ def test_lines_that_nobody_took_are_told_in_json_too() -> None:
     assert last["address"] == "192.0.2.7:3"
 
 
-def test_every_event_is_counted_whether_or_not_it_is_written() -> None:
+def test_event_counts_include_events_below_log_level() -> None:
     log = EventLog(io.StringIO(), "error")
     log.connected("192.0.2.7:1")
     log.connected("192.0.2.7:2")
-    log.failed_login("x", "192.0.2.7:2")
+    log.login_failed("x", "192.0.2.7:2")
     assert log.counts() == {"connected": 2, "login_failed": 1}
 
 
-def test_refusals_are_counted_by_reason_and_reasons_are_bounded() -> None:
-    refusals_told = RefusalLog(EventLog(io.StringIO()))
+def test_rejection_counts_by_reason_are_bounded() -> None:
+    refusals_told = RejectionLog(EventLog(io.StringIO()))
     for port in range(1, 1000):  # most of them without a line of their own
-        refusals_told.refused("192.0.2.7", port, "the server is full")
+        refusals_told.record("192.0.2.7", port, "the server is full")
     for minute in range(1000):
-        refusals_told.refused("192.0.2.8", 1, f"banned for {minute} min")
+        refusals_told.record("192.0.2.8", 1, f"banned for {minute} min")
     refusals = refusals_told.counts()
     assert refusals["the server is full"] == 999
     assert len(refusals) < 40

@@ -34,7 +34,7 @@ def with_metrics() -> Iterator[WithMetrics]:
 
     def start(server: RunningServer) -> MetricsServer:
         numbers = Metrics(server.server.measure, server.config.max_clients)
-        metrics = MetricsServer(0, numbers.text, server.server.trouble, EventLog(server.log))
+        metrics = MetricsServer(0, numbers.text, server.server.health_problem, EventLog(server.log))
         running.append(metrics)
         metrics.start()
         server.server.time_fan_out(numbers.observe_fan_out)
@@ -79,7 +79,9 @@ def settled(port: int, name: str, value: float) -> dict[str, float]:
     return numbers
 
 
-def test_the_numbers_of_a_small_talk(start_server: StartServer, with_metrics: WithMetrics) -> None:
+def test_metrics_count_sessions_and_messages(
+    start_server: StartServer, with_metrics: WithMetrics
+) -> None:
     server = start_server(rate=0)
     port = with_metrics(server).port
     before = numbers_of(port)
@@ -116,7 +118,7 @@ def test_the_numbers_of_a_small_talk(start_server: StartServer, with_metrics: Wi
     settled(port, "lobby_sessions", 2)
 
 
-def test_bytes_are_all_that_clients_were_sent(
+def test_metrics_count_all_bytes_sent_to_clients(
     start_server: StartServer, with_metrics: WithMetrics
 ) -> None:
     server = start_server(rate=0)
@@ -135,7 +137,7 @@ def test_bytes_are_all_that_clients_were_sent(
             talker.close()
 
 
-def test_counting_loses_nothing_between_threads(
+def test_metrics_lose_no_count_between_threads(
     start_server: StartServer, with_metrics: WithMetrics
 ) -> None:
     server = start_server(rate=0)
@@ -155,7 +157,9 @@ def test_counting_loses_nothing_between_threads(
     assert numbers_of(port)["lobby_messages_received_total"] == 8 * 20 * 25
 
 
-def test_who_was_sent_away_and_why(start_server: StartServer, with_metrics: WithMetrics) -> None:
+def test_metrics_count_rejections_by_reason(
+    start_server: StartServer, with_metrics: WithMetrics
+) -> None:
     server = start_server(max_clients=1, login_failures=1)
     port = with_metrics(server).port
     with WireClient("127.0.0.1", server.port) as first:
@@ -175,7 +179,7 @@ def test_who_was_sent_away_and_why(start_server: StartServer, with_metrics: With
     assert now["lobby_logins_failed_total"] == 1
 
 
-def test_a_backlog_is_seen_and_so_is_the_reader_that_was_cut(
+def test_metrics_show_backlog_and_cut_slow_reader(
     start_server: StartServer, with_metrics: WithMetrics
 ) -> None:
     server = start_server(rate=0, outbox=4 * 1024 * 1024, stall_seconds=3600.0)
@@ -200,11 +204,11 @@ def test_a_backlog_is_seen_and_so_is_the_reader_that_was_cut(
     stuck.close()
 
 
-def test_the_hashing_queue(start_server: StartServer, with_metrics: WithMetrics) -> None:
+def test_metrics_show_hashing_queue(start_server: StartServer, with_metrics: WithMetrics) -> None:
     server = start_server(login_failures=0)
     port = with_metrics(server).port
     gate = threading.Event()
-    throttle = server.server._shared.throttle
+    throttle = server.server._services.throttle
     admit = throttle.retry_after
     throttle.retry_after = lambda address: float(not gate.wait(PATIENCE)) or admit(address)  # type: ignore[method-assign]
     waiting = [server.connect() for _ in range(20)]
@@ -218,7 +222,7 @@ def test_the_hashing_queue(start_server: StartServer, with_metrics: WithMetrics)
     settled(port, "lobby_hashing_queue", 0)
 
 
-def test_healthz_says_ok_until_it_stops(server: RunningServer, with_metrics: WithMetrics) -> None:
+def test_healthz_is_ok_until_server_stops(server: RunningServer, with_metrics: WithMetrics) -> None:
     port = with_metrics(server).port
     status, headers, body = ask(port, "/healthz")
     assert (status, body) == (200, "ok\n")
@@ -230,9 +234,9 @@ def test_healthz_says_ok_until_it_stops(server: RunningServer, with_metrics: Wit
 
 @pytest.mark.parametrize(
     ("part", "holder"),
-    [("acceptor", "_acceptor"), ("flusher", "_delivery"), ("hashing", "_shared")],
+    [("acceptor", "_acceptor"), ("flusher", "_delivery"), ("hashing", "_services")],
 )
-def test_healthz_names_the_thread_that_is_dead(
+def test_healthz_reports_dead_thread(
     server: RunningServer, with_metrics: WithMetrics, part: str, holder: str
 ) -> None:
     port = with_metrics(server).port
@@ -244,7 +248,7 @@ def test_healthz_names_the_thread_that_is_dead(
     elif holder == "_delivery":
         flusher, original._flusher = original._flusher, dead
     else:
-        original.passwords._threads.append(dead)
+        original.hash_pool._threads.append(dead)
     try:
         assert ask(port, "/healthz")[::2] == (503, f"the thread '{part}' does not run\n")
     finally:
@@ -253,11 +257,13 @@ def test_healthz_names_the_thread_that_is_dead(
         elif holder == "_delivery":
             original._flusher = flusher
         else:
-            original.passwords._threads.remove(dead)
+            original.hash_pool._threads.remove(dead)
     assert ask(port, "/healthz")[0] == 200
 
 
-def test_anything_else_is_refused(server: RunningServer, with_metrics: WithMetrics) -> None:
+def test_metrics_server_rejects_other_paths_and_methods(
+    server: RunningServer, with_metrics: WithMetrics
+) -> None:
     port = with_metrics(server).port
     assert ask(port, "/metrics?name[]=x")[0] == 200
     assert ask(port, "/")[0] == 404
@@ -268,7 +274,7 @@ def test_anything_else_is_refused(server: RunningServer, with_metrics: WithMetri
     assert int(headers["Content-Length"]) > 1000
 
 
-def test_a_web_page_that_points_its_own_name_here_reads_nothing(
+def test_metrics_server_rejects_foreign_host_header(
     server: RunningServer, with_metrics: WithMetrics
 ) -> None:
     port = with_metrics(server).port
@@ -278,10 +284,10 @@ def test_a_web_page_that_points_its_own_name_here_reads_nothing(
         assert ask(port, "/metrics", host=host)[0] == 200
 
 
-def test_who_dribbles_is_broken_off_and_only_so_many_are_served_at_once(
+def test_metrics_server_times_out_slow_requests_and_bounds_threads(
     server: RunningServer, with_metrics: WithMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_server, "_SECONDS", 0.3)
+    monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 0.3)
     port = with_metrics(server).port
     threads = threading.active_count()
     slow = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
@@ -311,7 +317,7 @@ def dribble_until_broken_off(connection: socket.socket) -> None:
             return
 
 
-def test_a_request_under_way_does_not_hold_up_the_end(
+def test_metrics_server_stop_does_not_wait_for_open_request(
     server: RunningServer, with_metrics: WithMetrics
 ) -> None:
     metrics = with_metrics(server)
@@ -324,7 +330,7 @@ def test_a_request_under_way_does_not_hold_up_the_end(
         assert idle.recv(100) == b""
 
 
-def test_the_program_says_where_and_answers_there(tmp_path: Path) -> None:
+def test_server_process_logs_metrics_address_and_serves_it(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json", "--metrics", "0") as program:
         while (found := re.search(r"\[\*\] Metrics on (.*)/metrics\n", program.log)) is None:
             time.sleep(0.01)
@@ -339,7 +345,7 @@ def test_the_program_says_where_and_answers_there(tmp_path: Path) -> None:
             socket.create_connection(("127.0.0.2", int(port)), PATIENCE)
 
 
-def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
+def test_metrics_port_in_use_is_one_line_error(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json") as program:
         done = subprocess.run(
             [
@@ -357,7 +363,7 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
     )
 
 
-def test_the_library_is_loaded_only_where_metrics_are_wanted() -> None:
+def test_prometheus_client_is_imported_only_for_metrics() -> None:
     assert "prometheus_client" not in modules_after(
         "import chat_server.__main__, chat_server.server, chat_server.cli.serve"
     )

@@ -12,12 +12,12 @@ from prometheus_client import ProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat_server.observability.metrics import Metrics
-from chat_server.observability.snapshot import Measurement
+from chat_server.observability.snapshot import MetricsSnapshot
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 
 
-def test_the_process_is_measured_where_nothing_is_told_of_the_machine(
+def test_process_metrics_work_with_proc_subset_pid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wanted = {
@@ -35,8 +35,8 @@ def test_the_process_is_measured_where_nothing_is_told_of_the_machine(
 
     monkeypatch.setattr("builtins.open", open_without_the_machine)
     assert not list(ProcessCollector(registry=None).collect())
-    values: dict[str, Any] = {field.name: 1 for field in fields(Measurement)}
-    now = Measurement(**values | {"events": {}, "refusals": {}})
+    values: dict[str, Any] = {field.name: 1 for field in fields(MetricsSnapshot)}
+    now = MetricsSnapshot(**values | {"events": {}, "rejections": {}})
     told = {
         sample.name: sample.value
         for family in text_string_to_metric_families(Metrics(lambda: now, 10).text().decode())

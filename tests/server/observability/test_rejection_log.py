@@ -7,7 +7,7 @@ import io
 import pytest
 
 from chat_server.observability.event_log import EventLog
-from chat_server.observability.rejection_log import RefusalLog
+from chat_server.observability.rejection_log import RejectionLog
 from tests.support.fake_clock import Clock
 
 WHY = "too many connections from this address"
@@ -19,11 +19,11 @@ class Door:
     def __init__(self) -> None:
         self.clock = Clock()
         self._stream = io.StringIO()
-        self._log = RefusalLog(EventLog(self._stream), self.clock)
+        self._log = RejectionLog(EventLog(self._stream), self.clock)
 
     def refuse(self, host: str, times: int = 1) -> None:
         for port in range(times):
-            self._log.refused(host, port, WHY)
+            self._log.record(host, port, WHY)
 
     def lines(self) -> list[str]:
         """What was logged since the last call, without the time."""
@@ -38,7 +38,7 @@ def door() -> Door:
     return Door()
 
 
-def test_the_first_is_logged_at_once_and_then_one_a_minute(door: Door) -> None:
+def test_rejection_log_writes_first_at_once_and_then_one_per_minute(door: Door) -> None:
     door.refuse("192.0.2.1", 100)
     assert door.lines() == [f"Refused 192.0.2.1:0: {WHY}"]
     door.clock.now += 59
@@ -52,7 +52,7 @@ def test_the_first_is_logged_at_once_and_then_one_a_minute(door: Door) -> None:
     assert door.lines() == [f"Refused 192.0.2.1:0: {WHY} (and 4 more from there)"]
 
 
-def test_addresses_are_told_apart_and_ipv6_by_64(door: Door) -> None:
+def test_rejection_log_groups_ipv6_addresses_by_64_prefix(door: Door) -> None:
     for host in ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"):
         door.refuse(host)
     assert [line.split(": ")[0] for line in door.lines()] == [
@@ -62,7 +62,7 @@ def test_addresses_are_told_apart_and_ipv6_by_64(door: Door) -> None:
     ]
 
 
-def test_a_spray_of_a_million_addresses_is_a_few_lines_and_a_small_table(door: Door) -> None:
+def test_rejection_log_stays_bounded_for_a_million_addresses(door: Door) -> None:
     for number in range(1_000_000):
         door.refuse(f"2001:db8:{number // 65536:x}:{number % 65536:x}::1")
     assert len(door.lines()) == len(door._log._lines) == 256
@@ -75,7 +75,7 @@ def test_a_spray_of_a_million_addresses_is_a_few_lines_and_a_small_table(door: D
     assert len(door._log._lines) <= 256
 
 
-def test_what_was_not_said_of_an_address_that_is_forgotten_is_said_later(door: Door) -> None:
+def test_rejection_log_reports_counts_of_evicted_addresses(door: Door) -> None:
     door.refuse("192.0.2.1", 10)
     for number in range(255):
         door.refuse(f"198.51.100.{number}")

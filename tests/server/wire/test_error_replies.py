@@ -20,26 +20,26 @@ NAMES = ["bob", "", "two words", "x" * 64, "Zo\u00eb", "it's"]
         (replies.no_such_user, replies.parse_no_such_user),
     ],
 )
-def test_the_name_is_read_back(
+def test_error_reply_parsers_return_the_name(
     make: Callable[[str], str], read: Callable[[str], str | None], name: str
 ) -> None:
     assert read(make(name)) == name
 
 
 @pytest.mark.parametrize("form", ["/join <room>", "/who [room]", "/presence on|off", "/leave"])
-def test_a_usage_error_names_its_command(form: str) -> None:
+def test_parse_usage_returns_command(form: str) -> None:
     assert replies.parse_usage(replies.usage(form)) == form.split()[0]
 
 
 @pytest.mark.parametrize("word", ["/dance", "/", "/\u00e9"])
-def test_an_unknown_command_is_named(word: str) -> None:
+def test_parse_unknown_command_returns_command(word: str) -> None:
     assert replies.parse_unknown_command(replies.unknown_command(word)) == word
 
 
 @pytest.mark.parametrize(
     "text", ["", "Usage", "Line is not valid UTF-8", "No such thing: x", "Unknown command: x"]
 )
-def test_other_words_are_none_of_these(text: str) -> None:
+def test_error_reply_parsers_reject_other_texts(text: str) -> None:
     assert replies.parse_invalid_room(text) is None
     assert replies.parse_no_such_room(text) is None
     assert replies.parse_no_such_user(text) is None

@@ -12,7 +12,7 @@ names = st.lists(st.from_regex(r"[a-zé]{1,32}", fullmatch=True), max_size=150)
 
 
 @given(names)
-def test_a_list_comes_back_whole_and_no_line_is_too_long(items: list[str]) -> None:
+def test_list_reply_round_trips_within_line_limit(items: list[str]) -> None:
     items = [item for item in items if item != "none"]
     lines = replies.members("dev", items)
     read: list[str] = []
@@ -27,12 +27,12 @@ def test_a_list_comes_back_whole_and_no_line_is_too_long(items: list[str]) -> No
     assert read == items
 
 
-def test_a_list_fills_its_lines() -> None:
+def test_list_reply_fills_lines_up_to_limit() -> None:
     first, *_ = replies.subscriptions(["x" * 30] * 40)
     assert len((REPLY_MARK + first).encode()) > LIST_LINE_LIMIT - 32
 
 
-def test_a_list_of_exactly_the_limit_stays_on_one_line() -> None:
+def test_list_reply_of_exactly_the_limit_is_one_line() -> None:
     head = len("[SERVER] Subscriptions: ")
     items = ["x" * 32] * 28
     rest = LIST_LINE_LIMIT - head - len(", ".join(items)) - 2
@@ -40,14 +40,14 @@ def test_a_list_of_exactly_the_limit_stays_on_one_line() -> None:
     assert len(replies.subscriptions([*items, "y" * (rest + 1)])) == 2
 
 
-def test_empty_lists_say_none() -> None:
+def test_empty_list_reply_says_none() -> None:
     assert replies.subscriptions([]) == ["Subscriptions: none"]
     part = replies.parse_subscriptions("Subscriptions: none")
     assert part is not None
     assert part.items == ()
 
 
-def test_rooms_with_and_without_numbers() -> None:
+def test_parse_active_rooms_with_and_without_counts() -> None:
     assert replies.parse_active_rooms("Active rooms: lobby (12), dev (3)") == (
         [("lobby", 12), ("dev", 3)],
         False,
@@ -59,7 +59,7 @@ def test_rooms_with_and_without_numbers() -> None:
     assert replies.parse_active_rooms("Joined room 'x'") is None
 
 
-def test_answers_are_recognised() -> None:
+def test_replies_round_trip_through_their_parsers() -> None:
     assert replies.parse_joined(replies.joined("dev")) == "dev"
     assert replies.parse_joined(replies.already_in("dev")) == "dev"
     assert replies.parse_subscribed(replies.subscribed("*")) == "*"
@@ -75,7 +75,7 @@ def test_answers_are_recognised() -> None:
     assert replies.parse_announcement(replies.announcement("al", "a: b")) == ("al", "a: b")
 
 
-def test_every_last_line_that_ends_a_session_for_good_is_recognised_as_one() -> None:
+def test_is_logged_out_recognizes_every_final_line() -> None:
     for text in (
         replies.LOGGED_OUT_BY_NEW_LOGIN,
         replies.LOGGED_OUT_ACCOUNT_REMOVED,
@@ -87,13 +87,13 @@ def test_every_last_line_that_ends_a_session_for_good_is_recognised_as_one() -> 
     assert not replies.is_logged_out(replies.SHUTTING_DOWN)
 
 
-def test_a_kick_and_a_ban_are_recognised() -> None:
+def test_kick_and_ban_lines_are_parsed() -> None:
     assert replies.parse_kicked(replies.kicked("")) == ""
     assert replies.parse_kicked(replies.kicked("too: loud")) == "too: loud"
     assert replies.parse_kicked(replies.LOGGED_OUT_BY_NEW_LOGIN) is None
     for minutes in (None, 5):
-        assert replies.is_ban(f"banned {replies.how_long(minutes)}")
-        assert replies.is_ban(f"your address is banned {replies.how_long(minutes)}")
+        assert replies.is_ban(f"banned {replies.ban_duration(minutes)}")
+        assert replies.is_ban(f"your address is banned {replies.ban_duration(minutes)}")
     assert not replies.is_ban("too loud")
     for what in (replies.BANNED_ACCOUNT, replies.BANNED_ADDRESS):
         assert replies.parse_banned(replies.banned(what, None)) == what
@@ -101,6 +101,6 @@ def test_a_kick_and_a_ban_are_recognised() -> None:
     assert replies.parse_banned(replies.too_many_failures(60)) is None
 
 
-def test_a_notice_is_no_answer() -> None:
+def test_presence_notice_does_not_parse_as_reply() -> None:
     assert replies.parse_joined(replies.person_joined("al", "dev")) is None
     assert replies.parse_person_joined(replies.joined("dev")) is None

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from chat_server.delivery.outbox import Outbox, Phase
+from chat_server.delivery.outbox import Outbox, OutboxState
 from chat_server.wire import stream as stream_module
 from chat_server.wire.fingerprint import key_fingerprint
-from chat_server.wire.stream import PlainTextAnswer, Stream, TlsStream
+from chat_server.wire.stream import PlaintextPeerError, Stream, TlsStream
 from tests.support.certificates import server_context, trusting_context
 
 PATIENCE = 10.0
@@ -86,7 +86,7 @@ def numbered(count: int) -> bytes:
     return b"".join(b"%d of them, with something behind to fill a line\n" % n for n in range(count))
 
 
-def test_both_sides_send_and_read_at_once_and_everything_arrives_in_order(pair: Pair) -> None:
+def test_tls_stream_transfers_in_both_directions_at_once(pair: Pair) -> None:
     sent = numbered(40_000)
 
     def read(stream: Stream) -> bytes:
@@ -102,7 +102,7 @@ def test_both_sides_send_and_read_at_once_and_everything_arrives_in_order(pair: 
         assert all(future.result() == sent for future in arrived)
 
 
-def test_what_is_offered_again_is_not_sent_twice(pair: Pair) -> None:
+def test_tls_stream_does_not_resend_retried_bytes(pair: Pair) -> None:
     server, client = pair
     sent = memoryview(numbered(20_000))
     rest = sent
@@ -119,7 +119,7 @@ def test_what_is_offered_again_is_not_sent_twice(pair: Pair) -> None:
     assert read + read_all(client) == bytes(sent)
 
 
-def test_the_end_waits_for_what_was_sent_before(pair: Pair) -> None:
+def test_tls_finish_waits_for_buffered_bytes(pair: Pair) -> None:
     server, client = pair
     sent = memoryview(numbered(20_000))
     taken = total = 0
@@ -135,9 +135,7 @@ def test_the_end_waits_for_what_was_sent_before(pair: Pair) -> None:
     assert not client.cut_short
 
 
-def test_an_end_that_nobody_announced_is_told_from_one_that_was(
-    sockets: Sockets, pair: Pair
-) -> None:
+def test_tls_stream_detects_truncated_connection(sockets: Sockets, pair: Pair) -> None:
     server, client = pair
     client.send_all(b"half a li")
     sockets[1].shutdown(socket.SHUT_WR)
@@ -148,7 +146,7 @@ def test_an_end_that_nobody_announced_is_told_from_one_that_was(
     assert client.recv(PATIENCE) == b"still heard\n"
 
 
-def test_an_announced_end_leaves_the_other_way_open(pair: Pair) -> None:
+def test_tls_close_notify_keeps_other_direction_open(pair: Pair) -> None:
     server, client = pair
     client.send_all(b"goodbye\n")
     assert finish(client)
@@ -157,7 +155,7 @@ def test_an_announced_end_leaves_the_other_way_open(pair: Pair) -> None:
     assert send_some(server, b"more\n") == 5
 
 
-def test_what_comes_after_the_own_end_is_read_away_up_to_the_end(pair: Pair) -> None:
+def test_tls_stream_discards_input_after_own_close(pair: Pair) -> None:
     server, client = pair
     assert finish(server)
     client.send_all(b"too late\n")
@@ -165,7 +163,7 @@ def test_what_comes_after_the_own_end_is_read_away_up_to_the_end(pair: Pair) -> 
     assert server.recv(PATIENCE) == b""
 
 
-def test_nothing_is_read_of_a_record_that_was_changed_on_its_way(sockets: Sockets) -> None:
+def test_tls_stream_rejects_tampered_record(sockets: Sockets) -> None:
     server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
     sockets[1].sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
     with pytest.raises(ssl.SSLError):
@@ -173,9 +171,7 @@ def test_nothing_is_read_of_a_record_that_was_changed_on_its_way(sockets: Socket
 
 
 @pytest.mark.parametrize("server_side", [True, False])
-def test_a_silent_peer_is_not_waited_for_longer_than_was_said(
-    sockets: Sockets, server_side: bool
-) -> None:
+def test_tls_handshake_times_out_on_silent_peer(sockets: Sockets, server_side: bool) -> None:
     context = server_context() if server_side else trusting_context()
     host = None if server_side else "127.0.0.1"
     stream = TlsStream(sockets[0], context, server_side=server_side, host=host)
@@ -183,7 +179,7 @@ def test_a_silent_peer_is_not_waited_for_longer_than_was_said(
         stream.handshake(0.05)
 
 
-def test_single_bytes_buy_no_time(sockets: Sockets) -> None:
+def test_tls_handshake_times_out_on_slow_single_bytes(sockets: Sockets) -> None:
     outgoing = ssl.MemoryBIO()
     client = trusting_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="127.0.0.1")
     with pytest.raises(ssl.SSLWantReadError):
@@ -218,63 +214,63 @@ NO_GOOD = b"\x03\x03\x10\x00" + bytes(0x1000)
 
 
 @pytest.mark.usefixtures("never_dry")
-def test_bytes_without_a_pause_buy_no_time_for_a_handshake(sockets: Sockets) -> None:
+def test_tls_handshake_times_out_on_endless_bytes(sockets: Sockets) -> None:
     sockets[1].sendall(b"\x16" + NO_GOOD)
     with pytest.raises(TimeoutError):
         TlsStream(sockets[0], server_context(), server_side=True).handshake(0.0)
 
 
 @pytest.mark.usefixtures("never_dry")
-def test_bytes_without_a_pause_buy_no_time_for_a_line(sockets: Sockets) -> None:
+def test_tls_recv_times_out_on_endless_bytes(sockets: Sockets) -> None:
     server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
     sockets[1].sendall(b"\x17" + NO_GOOD)
     with pytest.raises(TimeoutError):
         server.recv(0.0)
 
 
-def test_plain_text_in_the_place_of_tls_is_given_back(sockets: Sockets) -> None:
+def test_plaintext_client_data_is_returned_from_handshake(sockets: Sockets) -> None:
     server = TlsStream(sockets[0], server_context(), server_side=True)
     sockets[1].sendall(b"LOGIN ali")
     sockets[1].sendall(b"ce secret\n")
-    with pytest.raises(PlainTextAnswer) as said:
+    with pytest.raises(PlaintextPeerError) as said:
         server.handshake(PATIENCE)
     assert said.value.data.startswith(b"LOGIN ali")
-    server.speak_plainly()
+    server.fall_back_to_plaintext()
     assert send_some(server, b"[ERROR] no\n") == 11
     assert sockets[1].recv(100) == b"[ERROR] no\n"
     assert finish(server)
     assert sockets[1].recv(100) == b""
 
 
-def test_a_server_that_answers_in_plain_text_is_told_from_one_with_tls(sockets: Sockets) -> None:
+def test_plaintext_server_is_detected_in_handshake(sockets: Sockets) -> None:
     sockets[0].sendall(b"[SERVER] Login using: LOGIN <username> <password>\n")
-    with pytest.raises(PlainTextAnswer) as said:
+    with pytest.raises(PlaintextPeerError) as said:
         TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(PATIENCE)
     assert said.value.data == b"[SERVER] Login using: LOGIN <username> <password>\n"
 
 
-def test_plain_text_without_an_end_is_kept_in_part_only(sockets: Sockets) -> None:
+def test_plaintext_data_kept_from_handshake_is_bounded(sockets: Sockets) -> None:
     with ThreadPoolExecutor(1) as other:
         sending = other.submit(sockets[0].sendall, b"x" * 5000)
-        with pytest.raises(PlainTextAnswer) as said:
+        with pytest.raises(PlaintextPeerError) as said:
             TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(PATIENCE)
         assert len(said.value.data) <= 1024
         sending.result()
 
 
-def test_the_peer_ends_during_the_handshake(sockets: Sockets) -> None:
+def test_tls_handshake_fails_if_peer_closes(sockets: Sockets) -> None:
     sockets[1].shutdown(socket.SHUT_WR)
     with pytest.raises(ConnectionResetError):
         TlsStream(sockets[0], server_context(), server_side=True).handshake(PATIENCE)
 
 
-def test_nothing_is_sent_before_there_are_keys(sockets: Sockets) -> None:
+def test_tls_stream_rejects_send_before_handshake(sockets: Sockets) -> None:
     stream = TlsStream(sockets[0], server_context(), server_side=True)
     with pytest.raises(OSError, match="no keys"):
         send_some(stream, b"a secret")
 
 
-def test_the_fingerprint_is_that_of_the_key(pair: Pair) -> None:
+def test_key_fingerprint_is_sha256_of_peer_key(pair: Pair) -> None:
     _, client = pair
     certificate = client.peer_certificate()
     assert certificate is not None
@@ -282,7 +278,7 @@ def test_the_fingerprint_is_that_of_the_key(pair: Pair) -> None:
     assert len(key_fingerprint(certificate)) == len("SHA256:") + 43
 
 
-def test_a_peer_that_takes_no_answers_of_tls_is_not_listened_to_for_ever(pair: Pair) -> None:
+def test_tls_stream_fails_if_peer_does_not_read_tls_replies(pair: Pair) -> None:
     server, client = pair
     while send_some(server, b"x" * 65536):
         pass  # now the kernel takes nothing more of the server
@@ -292,9 +288,7 @@ def test_a_peer_that_takes_no_answers_of_tls_is_not_listened_to_for_ever(pair: P
         server.recv(PATIENCE)
 
 
-def test_an_outbox_is_not_finished_before_the_goodbye_of_tls_is_out(
-    sockets: Sockets, pair: Pair
-) -> None:
+def test_outbox_finishes_only_after_close_notify_is_sent(sockets: Sockets, pair: Pair) -> None:
     outbox = Outbox(pair[0], 1000, 100)
     sockets[0].setblocking(False)
     with suppress(BlockingIOError):
@@ -302,18 +296,18 @@ def test_an_outbox_is_not_finished_before_the_goodbye_of_tls_is_out(
             sockets[0].send(bytes(65536))
     phases = []
     outbox.send_last(b"")
-    phases.append(outbox.phase)
+    phases.append(outbox.state)
     outbox.flush()
-    phases.append(outbox.phase)
+    phases.append(outbox.state)
     sockets[1].settimeout(PATIENCE)
-    while outbox.phase is Phase.FINISHING:
+    while outbox.state is OutboxState.FINISHING:
         sockets[1].recv(65536)
         outbox.flush()
-    phases.append(outbox.phase)
-    assert phases == [Phase.FINISHING, Phase.FINISHING, Phase.FINISHED]
+    phases.append(outbox.state)
+    assert phases == [OutboxState.FINISHING, OutboxState.FINISHING, OutboxState.FINISHED]
 
 
-def test_a_reader_that_takes_part_of_a_record_takes_something() -> None:
+def test_outbox_progress_counts_partial_tls_records() -> None:
     """Else one on a slow line is cut as if it did not read (section 5)."""
     with connected(2048) as sockets:
         server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)

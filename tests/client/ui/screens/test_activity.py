@@ -8,11 +8,11 @@ import pytest
 from textual import events
 from textual.widget import Widget
 
-from chat_server.wire.protocol import EVERYONE, Message, Private
+from chat_server.wire.protocol import EVERYONE, Message, PrivateMessage
 from chat_tui.events import Joined, MembersListed, MessageArrived
 from chat_tui.ui.app import ChatApp
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.people_list import Subscriptions
+from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
 from tests.support.app_harness import Bench, chat
 
@@ -26,7 +26,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def people(bench: Bench) -> list[list[str]]:
-    sidebar: Widget = bench.app.chat.query_one(Subscriptions)
+    sidebar: Widget = bench.app.chat.query_one(PeopleList)
     return [row.strip(" ▌").split() for row in bench.rows(sidebar) if row.strip(" ▌")]
 
 
@@ -39,7 +39,7 @@ def header(bench: Bench) -> str:
     return bench.shown(bench.app.chat.query_one("#room-header")).strip()
 
 
-async def test_while_one_looks_elsewhere_all_is_counted_and_called(
+async def test_unfocused_window_counts_messages_and_rings_for_mentions(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path, follows=("bob",)) as bench:
@@ -66,7 +66,7 @@ async def test_while_one_looks_elsewhere_all_is_counted_and_called(
     assert written[-1] == "\x1b]2;\x07\x1b[23;2t"
 
 
-async def test_scrolled_up_all_is_counted_and_nobody_called(
+async def test_scrolled_up_log_counts_messages_without_bell(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path) as bench:
@@ -83,7 +83,7 @@ async def test_scrolled_up_all_is_counted_and_nobody_called(
         await bench.until(lambda: header(bench) == "lobby · 4 here")
 
 
-async def test_notices_name_the_keys_as_they_were_set(tmp_path: Path) -> None:
+async def test_notices_show_configured_keys(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         bench.app.set_keymap({"mute": "f12", "mouse": "f9"})
         await bench.press("f12")
@@ -92,7 +92,7 @@ async def test_notices_name_the_keys_as_they_were_set(tmp_path: Path) -> None:
         await bench.until(lambda: "F9 ends" in bench.shown())
 
 
-async def test_a_key_mutes_the_room_and_f8_follows_everyone(
+async def test_mute_key_mutes_room_and_f8_follows_everyone(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path) as bench:
@@ -114,12 +114,12 @@ async def test_a_key_mutes_the_room_and_f8_follows_everyone(
         assert bench.app.focused is bench.app.chat.query_one(Composer)
 
 
-async def test_beside_a_private_conversation_the_room_goes_on(
+async def test_room_messages_are_counted_while_private_conversation_is_shown(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path) as bench:
         bench.model.view("@bob")
-        said = Private("21:00:00", "bob", "alice", "psst")
+        said = PrivateMessage("21:00:00", "bob", "alice", "psst")
         bench.session.tell(MessageArrived("lobby", said))
         await bench.hear("carol", "to all")
         await bench.until(lambda: ["○", "carol", "‹", "1"] in people(bench))

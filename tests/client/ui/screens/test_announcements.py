@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chat_tui.events import Announced
-from chat_tui.ui.widgets.log_reader import TalkLog
+from chat_tui.events import AnnouncementReceived
+from chat_tui.ui.widgets.log_reader import LogReader
 from tests.support.app_harness import HOSTILE, chat
 
 SAID = "Announcement from dave: back at noon"
 
 
-async def test_it_stands_out_and_chat_that_looks_like_it_does_not(tmp_path: Path) -> None:
+async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) -> None:
     async with chat(tmp_path, (120, 24)) as bench:
-        bench.session.tell(Announced("dave", "back at noon"))
+        bench.session.tell(AnnouncementReceived("dave", "back at noon"))
         await bench.hear("mallory", SAID)
-        log = bench.app.chat.query_one(TalkLog)
+        log = bench.app.chat.query_one(LogReader)
         real, fake = (row for row in bench.rows(log) if SAID in row)
         assert real.split()[:2] == ["@21:00", "»"]
         assert "mallory" not in real
@@ -25,10 +25,10 @@ async def test_it_stands_out_and_chat_that_looks_like_it_does_not(tmp_path: Path
         assert bench.session.told == [], "there is no author to follow"
 
 
-async def test_it_is_shown_where_one_looks_and_is_never_obeyed(tmp_path: Path) -> None:
+async def test_announcement_is_shown_in_current_view_with_markup_escaped(tmp_path: Path) -> None:
     async with chat(tmp_path, (140, 24)) as bench:
         bench.model.view("@bob")
-        bench.session.tell(Announced("dave", HOSTILE))
+        bench.session.tell(AnnouncementReceived("dave", HOSTILE))
         await bench.settle()
         assert "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]" in bench.shown()
         assert "\x1b" not in bench.shown()

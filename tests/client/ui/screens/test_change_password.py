@@ -11,11 +11,11 @@ from textual.widgets import Static
 
 from chat_server.wire import replies
 from chat_tui import events
-from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut, SignInRefused
+from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut, SignInFailed
 from chat_tui.session.credentials import NOT_CHANGED
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, Bench, chat, form
 from tests.support.fake_session import COMMANDS
 
@@ -33,7 +33,7 @@ def said(bench: Bench) -> str:
 
 
 def values(bench: Bench) -> list[str]:
-    return [field.value for field in bench.app.screen.query(Field)]
+    return [field.value for field in bench.app.screen.query(SafeInput)]
 
 
 def notices(bench: Bench) -> str:
@@ -47,7 +47,7 @@ async def open_form(bench: Bench) -> None:
 
 async def fill_in(bench: Bench, old: str = OLD, new: str = NEW, again: str = NEW) -> None:
     for name, text in (("old", old), ("new", new), ("again", again)):
-        bench.app.screen.query_one(f"#{name}", Field).value = text
+        bench.app.screen.query_one(f"#{name}", SafeInput).value = text
     bench.app.screen.query_one("#again").focus()
     await bench.press("enter")
 
@@ -58,7 +58,7 @@ async def hear(bench: Bench, *told: events.Event) -> None:
     await bench.settle()
 
 
-async def test_typed_alone_the_command_opens_it_and_sends_nothing(tmp_path: Path) -> None:
+async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         assert bench.session.told == []
@@ -69,7 +69,7 @@ async def test_typed_alone_the_command_opens_it_and_sends_nothing(tmp_path: Path
         assert bench.app.chat.query_one(Composer).text == ""
 
 
-async def test_typed_out_it_is_sent_as_the_command(tmp_path: Path) -> None:
+async def test_passwd_with_arguments_is_sent_and_not_kept(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await bench.press(*"/passwd secret other-one", "enter")
         assert bench.session.told == [("submit", "/passwd secret other-one")]
@@ -80,7 +80,7 @@ async def test_typed_out_it_is_sent_as_the_command(tmp_path: Path) -> None:
         assert bench.app.chat.query_one(Composer).text == ""
 
 
-async def test_a_slip_is_mended_by_tab(tmp_path: Path) -> None:
+async def test_tab_corrects_misspelled_passwd(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await bench.press(*"/paswd secret other-one", "enter")
         assert bench.session.told == []
@@ -89,7 +89,7 @@ async def test_a_slip_is_mended_by_tab(tmp_path: Path) -> None:
         assert bench.session.told == [("submit", "/passwd secret other-one")]
 
 
-async def test_where_the_server_does_not_have_it_nothing_offers_it(tmp_path: Path) -> None:
+async def test_password_change_is_not_offered_if_server_lacks_command(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press(*"/passwd", "enter")
         assert not is_open(bench)
@@ -106,7 +106,7 @@ def _texts(bench: Bench) -> list[str]:
 
 
 @pytest.mark.parametrize("key", ["ctrl+p", "ctrl+k"])
-async def test_the_palette_opens_it(tmp_path: Path, key: str) -> None:
+async def test_palette_opens_password_form(tmp_path: Path, key: str) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await bench.press(key)
         await bench.press(*"change your pass")
@@ -115,7 +115,7 @@ async def test_the_palette_opens_it(tmp_path: Path, key: str) -> None:
         await bench.until(lambda: is_open(bench))
 
 
-async def test_help_and_jump_name_the_command(tmp_path: Path) -> None:
+async def test_help_and_jump_list_passwd(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await bench.press("f1")
         assert "/passwd" in _texts(bench)
@@ -126,7 +126,7 @@ async def test_help_and_jump_name_the_command(tmp_path: Path) -> None:
         await bench.until(lambda: is_open(bench))
 
 
-async def test_enter_leads_from_field_to_field_and_asks(tmp_path: Path) -> None:
+async def test_enter_moves_through_password_fields_and_submits(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await bench.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
@@ -139,7 +139,7 @@ async def test_enter_leads_from_field_to_field_and_asks(tmp_path: Path) -> None:
         assert bench.session.told == [ASKED], "it waits"
 
 
-async def test_keys_that_come_at_once_go_where_they_are_meant_for(tmp_path: Path) -> None:
+async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         keys = [*OLD, "tab", *NEW, "enter", *NEW, "enter"]
@@ -165,7 +165,7 @@ async def test_keys_that_come_at_once_go_where_they_are_meant_for(tmp_path: Path
         (OLD, NEW, f"{NEW}!", "again", "not the same both times"),
     ],
 )
-async def test_what_can_not_be_is_told_before_it_is_sent(
+async def test_password_form_validates_fields_before_sending(
     tmp_path: Path, old: str, new: str, again: str, field: str, words: str
 ) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
@@ -177,7 +177,7 @@ async def test_what_can_not_be_is_told_before_it_is_sent(
         assert bench.app.focused is bench.app.screen.query_one(f"#{field}")
 
 
-async def test_what_is_typed_again_replaces_what_can_not_be_read(tmp_path: Path) -> None:
+async def test_retyped_confirmation_replaces_mismatch(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await bench.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
@@ -186,14 +186,14 @@ async def test_what_is_typed_again_replaces_what_can_not_be_read(tmp_path: Path)
         assert bench.session.told == [ASKED]
 
 
-async def test_a_wrong_old_one_is_selected_and_nothing_is_lost(tmp_path: Path) -> None:
+async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
-        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         assert "The old one is wrong. Nothing was changed" in said(bench)
         assert values(bench) == [OLD, NEW, NEW]
-        old = bench.app.screen.query_one("#old", Field)
+        old = bench.app.screen.query_one("#old", SafeInput)
         assert bench.app.focused is old
         assert old.selected_text == OLD
         await bench.press(*"right1", "tab", "tab", "enter")
@@ -210,18 +210,18 @@ async def test_a_wrong_old_one_is_selected_and_nothing_is_lost(tmp_path: Path) -
         (HOSTILE, "[/] [red]x[/red] [@click=app.quit]press[/]"),
     ],
 )
-async def test_other_refusals_stand_in_it_too(tmp_path: Path, reason: str, words: str) -> None:
+async def test_password_form_shows_server_errors(tmp_path: Path, reason: str, words: str) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
-        await hear(bench, events.PasswordRefused(reason))
+        await hear(bench, events.PasswordChangeFailed(reason))
         assert words in said(bench)
         assert values(bench) == [OLD, NEW, NEW]
         await bench.press("enter")
         assert bench.session.told == [ASKED, ASKED]
 
 
-async def test_done_it_closes_and_says_so(tmp_path: Path) -> None:
+async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
@@ -231,19 +231,21 @@ async def test_done_it_closes_and_says_so(tmp_path: Path) -> None:
         assert isinstance(bench.app.focused, Composer)
 
 
-async def test_whose_profile_fetches_it_is_told_to_change_it_there(tmp_path: Path) -> None:
+async def test_changed_password_notice_mentions_profile_source(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         bench.app.chat.password_answered(events.PasswordChanged(NEW), "the keyring")
         await bench.settle()
         assert "Your profile takes it from the keyring: change it there, too." in notices(bench)
 
 
-async def test_a_lost_connection_leaves_it_open_with_what_is_known(tmp_path: Path) -> None:
+async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
+    tmp_path: Path,
+) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
         bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
-        await hear(bench, events.PasswordUnknown(NEW))
+        await hear(bench, events.PasswordChangeUncertain(NEW))
         assert "it may be changed or not" in said(bench)
         assert "try the new one first" in said(bench)
         assert values(bench) == [OLD, NEW, NEW]
@@ -251,15 +253,15 @@ async def test_a_lost_connection_leaves_it_open_with_what_is_known(tmp_path: Pat
         assert not is_open(bench)
 
 
-async def test_who_does_not_wait_is_told_all_the_same(tmp_path: Path) -> None:
+async def test_closed_password_form_still_reports_result(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
         await bench.press("escape")
         assert not is_open(bench)
-        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         assert notices(bench) == "Wrong password: nothing was changed."
-        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         assert notices(bench).count("Wrong password") == 1, "of a typed one the log tells"
 
 
@@ -270,7 +272,7 @@ CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", 
     "end", [SignedOut(replies.kicked("enough")), CHANGED_KEY], ids=["signed out", "another key"]
 )
 @pytest.mark.parametrize("covered", [False, True])
-async def test_it_does_not_outlive_the_session(
+async def test_password_form_closes_when_session_ends(
     tmp_path: Path, covered: bool, end: events.Event
 ) -> None:
     async with form(tmp_path) as bench:
@@ -293,13 +295,13 @@ async def test_it_does_not_outlive_the_session(
         await bench.until(lambda: bench.app.screen is bench.app.chat)
 
 
-async def test_nor_a_question_about_the_key_that_got_a_no(tmp_path: Path) -> None:
+async def test_password_form_closes_when_trust_is_declined(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await hear(bench, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
         await bench.press("escape")
-        assert bench.session.told == [("trust", events.Trust.NO)]
-        await hear(bench, SignInRefused("Nothing was sent", retry=False, untrusted=True))
+        assert bench.session.told == [("trust", events.TrustDecision.REJECT)]
+        await hear(bench, SignInFailed("Nothing was sent", retry=False, untrusted=True))
         assert bench.app.screen is bench.app.login
         bench.app.switch_mode("chat")
         await bench.settle()
@@ -307,17 +309,17 @@ async def test_nor_a_question_about_the_key_that_got_a_no(tmp_path: Path) -> Non
         assert not bench.app.screen.is_modal
 
 
-async def test_no_password_gets_into_the_clipboard(tmp_path: Path) -> None:
+async def test_password_fields_are_never_copied_to_clipboard(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
-        await hear(bench, events.PasswordRefused(replies.WRONG_PASSWORD))
+        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         await bench.press("ctrl+c", "ctrl+x")  # out of habit, to leave
         assert bench.app.clipboard == ""
         assert values(bench) == [OLD, NEW, NEW]
 
 
-async def test_without_a_connection_it_does_not_open(tmp_path: Path) -> None:
+async def test_password_form_does_not_open_while_disconnected(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
         bench.app.chat.action_change_password()
@@ -327,29 +329,31 @@ async def test_without_a_connection_it_does_not_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (140, 40)])
-async def test_it_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_password_form_fits_small_and_large_terminals(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     async with chat(tmp_path, size, commands=HAS_IT) as bench:
         await open_form(bench)
         await fill_in(bench)
-        await hear(bench, events.PasswordUnknown(NEW))
+        await hear(bench, events.PasswordChangeUncertain(NEW))
         shown = bench.shown()
         for words in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
             assert words in shown
         assert said(bench).endswith("try the new one first.")
 
 
-async def test_nothing_typed_in_it_or_half_typed_for_it_is_on_disk(tmp_path: Path) -> None:
+async def test_typed_passwords_are_never_written_to_disk(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
-        bench.app.chat_mode._shelf.open("127.0.0.1", 9000, "alice")
-        bench.app.chat.turn_to_draft()
+        bench.app.controller._draft_store.open("127.0.0.1", 9000, "alice")
+        bench.app.chat.switch_draft()
         for key in "/passwd old-one ne":
             await bench.press(key)
-            bench.app.chat_mode._shelf.save()
+            bench.app.controller._draft_store.save()
             assert "old" not in _on_disk(tmp_path)
         bench.app.chat.query_one(Composer).text = ""
         await open_form(bench)
         await fill_in(bench)
-        bench.app.chat_mode._shelf.save()
+        bench.app.controller._draft_store.save()
         assert OLD not in _on_disk(tmp_path)
         assert NEW not in _on_disk(tmp_path)
         bench.app.screen.dismiss()

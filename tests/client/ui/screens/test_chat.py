@@ -10,8 +10,8 @@ from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     Joined,
-    OwnPending,
-    OwnUnconfirmed,
+    MessagePending,
+    MessageUnconfirmed,
     RoomsListed,
 )
 from chat_tui.local_server import LocalServer
@@ -22,7 +22,7 @@ from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import Bench, chat, form
 
 
-async def test_the_header_names_the_room_and_how_many_are_here(tmp_path: Path) -> None:
+async def test_header_shows_room_and_member_count(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         assert "lobby · 4 here" in bench.rows()[0]
         bench.session.tell(Joined("dev"))
@@ -43,7 +43,7 @@ async def test_each_room_has_its_own_log(tmp_path: Path) -> None:
 
 
 class TestFooter:
-    async def test_it_names_the_keys(self, tmp_path: Path) -> None:
+    async def test_footer_shows_main_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 24)) as bench:
             footer = bench.app.chat.query_one(Footer)
             words = ("F1 Help", "F2 Rooms", "F3 People", "^K Jump", "^Q Quit")
@@ -51,11 +51,11 @@ class TestFooter:
             assert "Again" not in bench.shown(footer)
             assert "Retry" not in bench.shown(footer)
 
-    async def test_it_offers_what_is_possible_now(self, tmp_path: Path) -> None:
+    async def test_footer_shows_available_actions(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 24)) as bench:
             bench.session.tell(
-                OwnPending(1, "lobby", "x"),
-                OwnUnconfirmed(1),
+                MessagePending(1, "lobby", "x"),
+                MessageUnconfirmed(1),
                 ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
             )
             await bench.until(lambda: "^R Retry" in bench.shown())
@@ -64,7 +64,7 @@ class TestFooter:
 
 
 class TestPalette:
-    async def test_it_names_commands_and_keys(self, tmp_path: Path) -> None:
+    async def test_palette_lists_commands_with_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(100, 80)) as bench:
             await bench.press("ctrl+p")
             await bench.until(lambda: "Jump to a room, a person" in bench.shown())
@@ -73,7 +73,7 @@ class TestPalette:
             assert "Sign out" in shown
             assert "Send the unconfirmed" not in shown
 
-    async def test_signing_out_shows_the_form(self, tmp_path: Path) -> None:
+    async def test_sign_out_shows_login_form(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             bench.app.switch_mode("login")
             await bench.settle()
@@ -83,14 +83,14 @@ class TestPalette:
             await bench.until(lambda: bench.app.screen is bench.app.login)
             assert ("cancel",) in bench.session.told
 
-    async def test_jump_goes_to_a_room(self, tmp_path: Path) -> None:
+    async def test_jump_joins_room(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.press("ctrl+k", *"dev")
             await bench.until(lambda: "3 there" in bench.shown())
             await bench.press("enter")
             await bench.until(lambda: ("join", "dev") in bench.session.told)
 
-    async def test_what_is_typed_at_once_goes_to_the_palette(self, tmp_path: Path) -> None:
+    async def test_fast_keys_after_ctrl_k_go_to_palette(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             for key in ("ctrl+k", "d", "e", "v", "enter"):
                 bench.app.post_message(Key(key, key if len(key) == 1 else None))
@@ -99,14 +99,14 @@ class TestPalette:
             assert bench.app.focused is bench.app.chat.query_one(Composer)
             assert bench.app.chat.query_one(Composer).text == ""
 
-    async def test_jump_follows_a_person(self, tmp_path: Path) -> None:
+    async def test_jump_follows_person(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.press("ctrl+k", *"carol")
             await bench.until(lambda: "Follow carol" in bench.shown())
             await bench.press("enter")
             await bench.until(lambda: ("toggle_follow", "carol") in bench.session.told)
 
-    async def test_jump_opens_a_room_that_is_not_there(self, tmp_path: Path) -> None:
+    async def test_jump_creates_new_room(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.press("ctrl+k", *"zoo")
             await bench.until(lambda: "Open the room zoo" in bench.shown())
@@ -115,7 +115,7 @@ class TestPalette:
 
 
 class TestHelp:
-    async def test_it_lists_keys_signs_and_commands(self, tmp_path: Path) -> None:
+    async def test_help_lists_keys_symbols_and_commands(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(100, 120)) as bench:
             await bench.press("f1")
             await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
@@ -126,7 +126,7 @@ class TestHelp:
             await bench.press("escape")
             await bench.until(lambda: bench.app.screen is bench.app.chat)
 
-    async def test_the_form_has_it_too(self, tmp_path: Path) -> None:
+    async def test_login_form_has_help(self, tmp_path: Path) -> None:
         async with form(tmp_path) as bench:
             await bench.press("f1")
             await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
@@ -135,27 +135,27 @@ class TestHelp:
 
 
 class TestLeaving:
-    async def test_it_ends_the_session_at_once(self, tmp_path: Path) -> None:
+    async def test_ctrl_q_closes_session_at_once(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.press("ctrl+q")
             assert ("close",) in bench.session.told
         assert bench.app.return_code == 0
 
     @pytest.mark.parametrize("key", ["f1", "f6"])
-    async def test_one_leaves_from_a_page_over_it_too(self, tmp_path: Path, key: str) -> None:
+    async def test_ctrl_q_quits_from_overlay_screens(self, tmp_path: Path, key: str) -> None:
         async with chat(tmp_path) as bench:
             await bench.press(key)
             await bench.until(lambda: bench.app.screen is not bench.app.chat)
             await bench.press("ctrl+q")
             await bench.until(lambda: ("close",) in bench.session.told)
 
-    async def test_ctrl_c_does_not_leave_but_tells_how(self, tmp_path: Path) -> None:
+    async def test_ctrl_c_shows_how_to_quit(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.press("ctrl+c")
             await bench.until(lambda: "Ctrl+Q quits" in bench.shown())
 
     @pytest.mark.parametrize(("key", "left"), [("y", True), ("escape", False), ("enter", False)])
-    async def test_a_server_of_ones_own_is_not_taken_from_others_without_a_question(
+    async def test_quit_confirms_if_others_use_own_local_server(
         self, tmp_path: Path, key: str, left: bool
     ) -> None:
         async with chat(tmp_path) as bench:
@@ -167,13 +167,17 @@ class TestLeaving:
             await bench.press(key)
             assert (("close",) in bench.session.told) is left
 
-    async def test_nobody_is_asked_where_nobody_else_is(self, tmp_path: Path) -> None:
+    async def test_quit_does_not_confirm_if_local_server_has_no_other_users(
+        self, tmp_path: Path
+    ) -> None:
         async with chat(tmp_path) as bench:
             bench.app.local_server = own_server(tmp_path)
             bench.session.tell(RoomsListed((("lobby", 1),)))
             await leaves_at_once(bench)
 
-    async def test_nobody_is_asked_where_the_server_stays(self, tmp_path: Path) -> None:
+    async def test_quit_does_not_confirm_if_local_server_keeps_running(
+        self, tmp_path: Path
+    ) -> None:
         async with chat(tmp_path) as bench:
             bench.app.local_server = LocalServer(tmp_path, 9000, (), None)
             await leaves_at_once(bench)

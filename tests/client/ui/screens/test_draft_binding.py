@@ -9,7 +9,7 @@ from chat_tui.events import (
     ConnectionState,
     Joined,
     JoinFailed,
-    OwnPending,
+    MessagePending,
     SignedIn,
     TextReturned,
 )
@@ -28,7 +28,7 @@ async def go(bench: Bench, room: str) -> None:
     await bench.settle()
 
 
-async def test_each_room_has_its_own(tmp_path: Path) -> None:
+async def test_each_room_has_its_own_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press(*"hal")
         bench.app.chat.query_one(Composer).insert("f")  # and nobody has heard of it yet
@@ -49,7 +49,7 @@ async def test_each_room_has_its_own(tmp_path: Path) -> None:
         assert bench.model.drafts.all() == {"dev": "hi"}
 
 
-async def test_a_typed_join_takes_what_is_typed_after_it_along(tmp_path: Path) -> None:
+async def test_text_typed_after_join_command_belongs_to_new_room(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         bench.model.drafts.put("dev", "from before ")
         await bench.press(*"/join dev", "enter", *"hello")
@@ -61,7 +61,7 @@ async def test_a_typed_join_takes_what_is_typed_after_it_along(tmp_path: Path) -
         assert bench.model.drafts.all() == {"lobby": "back"}
 
 
-async def test_a_room_that_does_not_open_gives_the_old_draft_back(tmp_path: Path) -> None:
+async def test_failed_join_restores_old_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press(*"half")
         await go(bench, "dev")
@@ -73,7 +73,7 @@ async def test_a_room_that_does_not_open_gives_the_old_draft_back(tmp_path: Path
         assert bench.model.drafts.of("dev") == "for dev"
 
 
-async def test_a_lost_connection_keeps_it_and_where_it_belongs(tmp_path: Path) -> None:
+async def test_draft_survives_lost_connection(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press(*"half")
         bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "gone", 4.0))
@@ -84,7 +84,7 @@ async def test_a_lost_connection_keeps_it_and_where_it_belongs(tmp_path: Path) -
         assert written(bench) == "half more"
 
 
-async def test_what_up_brought_back_is_no_draft(tmp_path: Path) -> None:
+async def test_history_item_in_composer_is_not_saved_as_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press(*"one", "enter", "o", "up")
         assert written(bench) == "one"
@@ -103,11 +103,11 @@ async def sign_in(bench: Bench) -> None:
     await bench.settle()
 
 
-async def test_quitting_and_starting_again(tmp_path: Path) -> None:
+async def test_drafts_and_unconfirmed_messages_survive_restart(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)
         await bench.press(*"half a line")
-        bench.session.tell(OwnPending(1, "lobby", "on its way"))
+        bench.session.tell(MessagePending(1, "lobby", "on its way"))
         await go(bench, "dev")
         bench.session.tell(Joined("dev"))
         await bench.settle()
@@ -122,7 +122,7 @@ async def test_quitting_and_starting_again(tmp_path: Path) -> None:
         assert bench.session.told[-1][0] == "resend"
 
 
-async def test_a_client_that_ends_in_any_way_keeps_it(tmp_path: Path) -> None:
+async def test_draft_survives_abrupt_exit(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)
         await bench.press(*"half")

@@ -9,25 +9,25 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from chat_server.wire import replies
-from chat_tui.events import Joined, SignedIn, SignedOut, SignInRefused
-from chat_tui.launch import Start
+from chat_tui.events import Joined, SignedIn, SignedOut, SignInFailed
+from chat_tui.launch import LaunchOptions
 from chat_tui.local_server import LocalServer, LocalServerError
 from chat_tui.storage.state import ClientState
-from chat_tui.ui.screens.login import FollowTick
+from chat_tui.ui.screens.login import FollowCheckbox
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, Bench, form
 
 
 def value(bench: Bench, field: str) -> str:
-    return bench.app.login.query_one(f"#{field}", Field).value
+    return bench.app.login.query_one(f"#{field}", SafeInput).value
 
 
 def said(bench: Bench) -> str:
     return " ".join(bench.shown(bench.app.login.query_one("#said", Static)).split())
 
 
-async def tell(bench: Bench, notice: SignedIn | SignInRefused | SignedOut) -> None:
+async def tell(bench: Bench, notice: SignedIn | SignInFailed | SignedOut) -> None:
     bench.session.notices.append(notice)
     bench.session.wake()
     await bench.settle()
@@ -37,7 +37,7 @@ async def sign_in(bench: Bench, password: str = "password123") -> None:
     await bench.press(*password, "enter")
 
 
-async def test_it_is_prefilled_and_waits_for_what_is_missing(tmp_path: Path) -> None:
+async def test_login_form_is_prefilled_and_focuses_first_empty_field(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         assert [value(bench, name) for name in ("host", "port", "user", "password")] == [
             "127.0.0.1",
@@ -46,12 +46,12 @@ async def test_it_is_prefilled_and_waits_for_what_is_missing(tmp_path: Path) -> 
             "",
         ]
         assert bench.app.focused is bench.app.login.query_one("#password")
-    async with form(tmp_path, Start("::1", 9000, "")) as bench:
+    async with form(tmp_path, LaunchOptions("::1", 9000, "")) as bench:
         assert bench.app.focused is bench.app.login.query_one("#user")
 
 
-async def test_enter_signs_in_and_the_password_is_not_shown(tmp_path: Path) -> None:
-    async with form(tmp_path, Start("127.0.0.1", 9000, "alice", "dev")) as bench:
+async def test_enter_signs_in_without_showing_password(tmp_path: Path) -> None:
+    async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", "dev")) as bench:
         await sign_in(bench)
         assert bench.session.told == [
             ("sign_in", "127.0.0.1", 9000, "alice", "password123", "dev", True)
@@ -60,14 +60,14 @@ async def test_enter_signs_in_and_the_password_is_not_shown(tmp_path: Path) -> N
         assert "Connecting to 127.0.0.1, port 9000" in said(bench)
 
 
-async def test_the_button_signs_in(tmp_path: Path) -> None:
+async def test_sign_in_button_signs_in(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await bench.press(*"secret")
         await bench.click_on("Sign in")
         assert bench.session.told[0][:2] == ("sign_in", "127.0.0.1")
 
 
-async def test_tab_reaches_every_field_and_enter_signs_in_from_each(tmp_path: Path) -> None:
+async def test_tab_reaches_every_login_field_and_enter_signs_in(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await bench.press(*"secret")
         reached: list[Widget | None] = []
@@ -79,9 +79,9 @@ async def test_tab_reaches_every_field_and_enter_signs_in_from_each(tmp_path: Pa
         assert [told[0] for told in bench.session.told] == ["sign_in", "cancel"] * 6
 
 
-async def test_a_wrong_field_is_named_and_gets_the_cursor(tmp_path: Path) -> None:
+async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
-        bench.app.login.query_one("#password", Field).value = "secret"
+        bench.app.login.query_one("#password", SafeInput).value = "secret"
         for name, text, words in (
             ("host", "", "Which server?"),
             ("port", "0", "a number from 1 to 65535"),
@@ -92,7 +92,7 @@ async def test_a_wrong_field_is_named_and_gets_the_cursor(tmp_path: Path) -> Non
             ("password", "", "Type your password"),
             ("password", "a b", "no spaces"),
         ):
-            field = bench.app.login.query_one(f"#{name}", Field)
+            field = bench.app.login.query_one(f"#{name}", SafeInput)
             right, field.value = field.value, text
             await bench.press("enter")
             assert words in said(bench)
@@ -101,7 +101,7 @@ async def test_a_wrong_field_is_named_and_gets_the_cursor(tmp_path: Path) -> Non
         assert bench.session.told == []
 
 
-async def test_a_refusal_stands_in_the_form_and_the_fields_stay(tmp_path: Path) -> None:
+async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)
         for reason, retry, words in (
@@ -114,7 +114,7 @@ async def test_a_refusal_stands_in_the_form_and_the_fields_stay(tmp_path: Path) 
             ("Nothing listens at 127.0.0.1 port 1", True, "Nothing listens at 127.0.0.1 port 1"),
             (HOSTILE, True, "[/] [red]x[/red] [@click=app.quit]press[/]"),
         ):
-            await tell(bench, SignInRefused(reason, retry))
+            await tell(bench, SignInFailed(reason, retry))
             assert words in said(bench)
             assert value(bench, "user") == "alice"
             assert value(bench, "password") == "password123"
@@ -123,22 +123,22 @@ async def test_a_refusal_stands_in_the_form_and_the_fields_stay(tmp_path: Path) 
             assert [what[0] for what in bench.session.told[told:]] == ["sign_in"]
 
 
-async def test_after_a_wrong_password_typing_replaces_it(tmp_path: Path) -> None:
+async def test_typing_replaces_wrong_password(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench, "wrong")
-        await tell(bench, SignInRefused(replies.AUTHENTICATION_FAILED, False))
+        await tell(bench, SignInFailed(replies.AUTHENTICATION_FAILED, False))
         await sign_in(bench, "right")
         assert bench.session.told[-1][4] == "right"
 
 
-async def test_no_repr_shows_the_password(tmp_path: Path) -> None:
+async def test_sign_in_message_repr_hides_password(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
-        asked = bench.app.login.SignIn("127.0.0.1", 9000, "alice", "secret", True)
+        asked = bench.app.login.SignInRequested("127.0.0.1", 9000, "alice", "secret", True)
         await bench.settle()
         assert "secret" not in repr(asked)
 
 
-async def test_waiting_can_be_cancelled_by_key_and_by_button(tmp_path: Path) -> None:
+async def test_sign_in_can_be_cancelled_by_key_and_button(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)
         assert "Cancel" in bench.shown()
@@ -151,7 +151,7 @@ async def test_waiting_can_be_cancelled_by_key_and_by_button(tmp_path: Path) -> 
         assert [told[0] for told in bench.session.told] == ["sign_in", "cancel"] * 2
 
 
-async def test_success_shows_the_chat_and_forgets_the_password(tmp_path: Path) -> None:
+async def test_successful_sign_in_shows_chat_and_clears_password(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await sign_in(bench)
         bench.session.be_online()
@@ -163,12 +163,12 @@ async def test_success_shows_the_chat_and_forgets_the_password(tmp_path: Path) -
         assert ClientState(tmp_path).last is not None
 
 
-async def test_the_tick_is_remembered_for_each_server(tmp_path: Path) -> None:
+async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> None:
     ClientState(tmp_path).signed_in("quiet.example.org", 9000, "alice", False)
     async with form(tmp_path) as bench:
-        tick = bench.app.login.query_one(FollowTick)
+        tick = bench.app.login.query_one(FollowCheckbox)
         assert "[x] Follow everyone here" in bench.shown()
-        bench.app.login.query_one("#host", Field).value = "quiet.example.org"
+        bench.app.login.query_one("#host", SafeInput).value = "quiet.example.org"
         bench.app.login.query_one("#host").focus()
         await bench.press("tab")
         assert "[ ] Follow everyone here" in bench.shown()
@@ -177,7 +177,7 @@ async def test_the_tick_is_remembered_for_each_server(tmp_path: Path) -> None:
         tick.focus()
         await bench.press("space")
         assert "[ ] Follow everyone here" in bench.shown()
-        bench.app.login.query_one("#password", Field).value = "secret"
+        bench.app.login.query_one("#password", SafeInput).value = "secret"
         bench.app.login.query_one("#password").focus()
         await bench.press("enter")
         assert bench.session.told[-1][-1] is False
@@ -191,7 +191,7 @@ async def test_the_tick_is_remembered_for_each_server(tmp_path: Path) -> None:
         (HOSTILE, "[/] [red]x[/red]"),
     ],
 )
-async def test_a_forced_logout_says_what_happened_and_offers_the_form(
+async def test_forced_logout_shows_reason_in_login_form(
     tmp_path: Path, reason: str, words: str
 ) -> None:
     async with form(tmp_path) as bench:
@@ -211,24 +211,24 @@ async def test_a_forced_logout_says_what_happened_and_offers_the_form(
         assert bench.session.told[-1][5] == "dev", "back to the room where one was"
 
 
-async def test_a_quit_that_was_typed_comes_back_to_the_form(tmp_path: Path) -> None:
+async def test_typed_quit_shows_login_form(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
-        await tell(bench, SignedOut("Goodbye", asked=True))
+        await tell(bench, SignedOut("Goodbye", requested=True))
         assert "You signed out" in said(bench)
 
 
-async def test_it_can_be_used_in_a_small_window(tmp_path: Path) -> None:
+async def test_login_form_is_usable_in_small_window(tmp_path: Path) -> None:
     async with form(tmp_path, size=(40, 10)) as bench:
         await sign_in(bench)
-        await tell(bench, SignInRefused(replies.AUTHENTICATION_FAILED, False))
+        await tell(bench, SignInFailed(replies.AUTHENTICATION_FAILED, False))
         assert "Wrong user or password" in said(bench)
 
 
-async def test_a_paste_into_a_field_is_text(tmp_path: Path) -> None:
+async def test_paste_into_login_field_is_sanitized(tmp_path: Path) -> None:
     from textual.events import Paste
 
     async with form(tmp_path) as bench:
-        field = bench.app.login.query_one("#user", Field)
+        field = bench.app.login.query_one("#user", SafeInput)
         field.value = ""
         field.post_message(Paste(f"{HOSTILE}\nsecond line"))
         await bench.settle()
@@ -237,8 +237,8 @@ async def test_a_paste_into_a_field_is_text(tmp_path: Path) -> None:
         assert field.value.startswith("[/] [red]x[/red]")
 
 
-class TestLocal:
-    async def test_the_form_waits_for_the_server_and_tells_about_it(self, tmp_path: Path) -> None:
+class TestLocalServer:
+    async def test_login_form_waits_for_local_server(self, tmp_path: Path) -> None:
         may_start = threading.Event()
 
         def start() -> LocalServer:
@@ -246,7 +246,7 @@ class TestLocal:
             log = tmp_path / "local-server.log"
             return LocalServer(tmp_path, 9123, ("DPS", "alice", "bob"), log)
 
-        async with form(tmp_path, Start("127.0.0.1", 9000, "alice", None, start)) as bench:
+        async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)) as bench:
             assert "Starting a server of your own" in said(bench)
             await bench.press(*"password123", "enter")
             assert bench.session.told == []
@@ -261,18 +261,18 @@ class TestLocal:
             await bench.press("enter")
             assert bench.session.told[0][2] == 9123
 
-    async def test_a_server_that_cannot_start_says_why(self, tmp_path: Path) -> None:
+    async def test_login_form_shows_local_server_error(self, tmp_path: Path) -> None:
         def start() -> LocalServer:
             raise LocalServerError(f"users.json: {HOSTILE.split(chr(0x1B))[0]}")
 
-        async with form(tmp_path, Start("127.0.0.1", 9000, "alice", None, start)) as bench:
+        async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)) as bench:
             await bench.until(lambda: "No server could be started here" in said(bench))
             assert "users.json: [/] [red]x" in said(bench)
 
 
-async def test_keys_that_come_in_one_go_do_their_work_in_that_order(tmp_path: Path) -> None:
+async def test_fast_keys_reach_login_fields_in_order(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
-        user = bench.app.login.query_one("#user", Field)
+        user = bench.app.login.query_one("#user", SafeInput)
         user.value = ""
         user.focus()
         await bench.settle()

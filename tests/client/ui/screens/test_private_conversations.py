@@ -8,17 +8,17 @@ from textual.events import Key
 from textual.widgets import Footer, Label
 from textual.widgets._footer import FooterKey
 
-from chat_server.wire.protocol import Message, Private
+from chat_server.wire.protocol import Message, PrivateMessage
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     Joined,
+    LogNotice,
     MessageArrived,
-    OwnPending,
-    OwnRefused,
-    OwnSent,
-    OwnUnconfirmed,
-    ServerLine,
+    MessagePending,
+    MessageRejected,
+    MessageSent,
+    MessageUnconfirmed,
     SignedIn,
     TextReturned,
 )
@@ -37,10 +37,10 @@ async def know_private_messages(bench: Bench) -> None:
 
 
 def says(author: str, text: str) -> MessageArrived:
-    return MessageArrived("lobby", Private("21:03:00", author, "alice", text))
+    return MessageArrived("lobby", PrivateMessage("21:03:00", author, "alice", text))
 
 
-async def test_a_conversation_from_its_first_word_to_its_end(tmp_path: Path) -> None:
+async def test_private_conversation_lifecycle(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
         rooms, log = bench.app.chat.query_one(RoomList), bench.app.chat.query_one(MessageLog)
@@ -60,41 +60,41 @@ async def test_a_conversation_from_its_first_word_to_its_end(tmp_path: Path) -> 
         assert composer.text == ""
         await bench.press("h", "i", "enter")
         assert bench.session.told[-1] == ("submit", "hi", "bob")
-        bench.session.tell(OwnPending(1, "@bob", "hi"))
+        bench.session.tell(MessagePending(1, "@bob", "hi"))
         await bench.until(lambda: "sending" in bench.shown(log))
-        bench.session.tell(OwnSent(1))
+        bench.session.tell(MessageSent(1))
         await bench.until(lambda: "sending" not in bench.shown(log))
         # Refused, while the person has gone on to a room: it never gets near it.
-        bench.session.tell(OwnPending(2, "@bob", "secret"))
+        bench.session.tell(MessagePending(2, "@bob", "secret"))
         await bench.click_on("lobby", rooms)
         await bench.until(lambda: composer.text == "half")
-        bench.session.tell(OwnRefused(2))
+        bench.session.tell(MessageRejected(2))
         bench.session.notices.append(TextReturned("secret", "Not delivered", "@bob"))
         bench.session.wake()
         await bench.until(lambda: "conversation with bob" in bench.shown())
         assert composer.text == "half"
         await bench.click_on("bob", rooms)
         await bench.until(lambda: composer.text == "secret")
-        assert bench.model.log[2].state is EntryState.REFUSED
+        assert bench.model.log[2].state is EntryState.REJECTED
 
 
-async def test_why_it_was_refused_is_said_once(tmp_path: Path) -> None:
+async def test_undelivered_private_message_is_reported_once(tmp_path: Path) -> None:
     refused = "Not delivered: bob is offline or not subscribed to you"
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
-        bench.session.tell(ServerLine(refused, "error"))
-        bench.session.notices.append(TextReturned("/msg bob hi", refused, is_told=True))
+        bench.session.tell(LogNotice(refused, "error"))
+        bench.session.notices.append(TextReturned("/msg bob hi", refused, is_reported=True))
         bench.session.wake()
         await bench.until(lambda: bench.app.chat.query_one(Composer).text == "/msg bob hi")
         assert [notice.message for notice in bench.app._notifications] == []
-        bench.session.notices.append(TextReturned("psst", refused, "@bob", is_told=True))
+        bench.session.notices.append(TextReturned("psst", refused, "@bob", is_reported=True))
         bench.session.wake()
         await bench.until(lambda: len(bench.app._notifications))
         words = [notice.message for notice in bench.app._notifications]
         assert words == ["It is kept in your conversation with bob."]
 
 
-async def test_walking_by_keys_takes_what_is_typed_along(tmp_path: Path) -> None:
+async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
         composer = bench.app.chat.query_one(Composer)
@@ -119,23 +119,23 @@ async def test_walking_by_keys_takes_what_is_typed_along(tmp_path: Path) -> None
         bench.session.tell(Joined("dev"))
         await bench.until(lambda: "dev · 3 here" in bench.rows()[0])
         await bench.press("alt+down", "alt+down")
-        await bench.until(lambda: bench.model.writing_to == "lobby")
+        await bench.until(lambda: bench.model.compose_target == "lobby")
         assert bench.session.told[-1] == ("join", "lobby")
 
 
-async def test_the_first_servers_offer_none(tmp_path: Path) -> None:
+async def test_private_messages_are_not_offered_on_legacy_server(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press("f4")
         await bench.until(lambda: "No private conversation yet" in bench.shown())
-        bench.app.chat.converse("bob")
+        bench.app.chat.open_conversation("bob")
         await bench.until(lambda: "knows no private messages" in bench.shown())
         assert bench.model.place == "lobby"
 
 
-async def test_a_message_in_the_room_stays_in_the_room(tmp_path: Path) -> None:
+async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
-        bench.app.chat.converse("bob")
+        bench.app.chat.open_conversation("bob")
         await bench.settle()
         log = bench.app.chat.query_one(MessageLog)
         bench.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "aloud")))
@@ -144,7 +144,7 @@ async def test_a_message_in_the_room_stays_in_the_room(tmp_path: Path) -> None:
         assert "reaches bob alone" in bench.shown(log).replace("\n", " ")
 
 
-async def test_ctrl_k_finds_people_conversations_and_commands(tmp_path: Path) -> None:
+async def test_jump_finds_people_conversations_and_commands(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
         await bench.press("ctrl+k", *"message carol")
@@ -161,7 +161,7 @@ async def test_ctrl_k_finds_people_conversations_and_commands(tmp_path: Path) ->
         assert composer.text == "/subscribe "
 
 
-async def test_the_footer_shows_the_five_that_matter_now(tmp_path: Path) -> None:
+async def test_footer_shows_five_context_actions(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
         footer = bench.app.chat.query_one(Footer)
@@ -176,8 +176,8 @@ async def test_the_footer_shows_the_five_that_matter_now(tmp_path: Path) -> None
         await bench.until(lambda: words() == ["Write", "Help", "Jump", "Find", "Quit"])
         await bench.press("escape")
         bench.session.tell(
-            OwnPending(1, "lobby", "x"),
-            OwnUnconfirmed(1),
+            MessagePending(1, "lobby", "x"),
+            MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
             says("bob", "psst"),
         )
@@ -188,7 +188,7 @@ async def test_the_footer_shows_the_five_that_matter_now(tmp_path: Path) -> None
         assert len(words()) == 5
 
 
-async def test_help_begins_with_the_pane_that_has_the_focus(tmp_path: Path) -> None:
+async def test_help_starts_with_focused_pane(tmp_path: Path) -> None:
     async with chat(tmp_path, size=(100, 120)) as bench:
         for key, heading in (("f3", "IN THE LIST OF PEOPLE"), ("f2", "IN THE LIST OF ROOMS")):
             await bench.press(key, "f1")

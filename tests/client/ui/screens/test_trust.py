@@ -13,13 +13,13 @@ from chat_tui.events import (
     ConnectionState,
     KeyChanged,
     KeyUnknown,
-    SignInRefused,
-    Trust,
+    SignInFailed,
+    TrustDecision,
 )
-from chat_tui.launch import Start
+from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens.trust import TrustScreen
 from chat_tui.ui.widgets.status_bar import StatusBar
-from chat_tui.ui.widgets.text_input import Field
+from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import Bench, chat, form
 
 SERVER = "chat.example.org:9001"
@@ -30,10 +30,10 @@ WHY = "Nobody vouches for this server: it made its certificate itself."
 SIZES = [(80, 24), (140, 40), (40, 12)]
 
 
-async def notice(bench: Bench, told: KeyUnknown | KeyChanged | SignInRefused) -> None:
+async def notice(bench: Bench, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
     """The session tells it."""
     bench.session.notices.append(told)
-    bench.app.chat_mode.catch_up()
+    bench.app.controller.process_updates()
     await bench.settle()
 
 
@@ -43,10 +43,10 @@ def squeezed(bench: Bench) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_it_shows_who_why_and_the_whole_key_and_the_answers(
+async def test_trust_screen_shows_server_reason_key_and_answers(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with form(tmp_path, Start("chat.example.org", 9001, "alice"), size) as bench:
+    async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice"), size) as bench:
         await notice(bench, KeyUnknown(SERVER, ONE, WHY))
         shown = bench.shown()
         assert f"Is this {SERVER}?" in shown
@@ -58,14 +58,16 @@ async def test_it_shows_who_why_and_the_whole_key_and_the_answers(
 @pytest.mark.parametrize(
     ("keys", "answer"),
     [
-        (["enter"], Trust.NO),
-        (["escape"], Trust.NO),
-        (["right", "enter"], Trust.ONCE),
-        (["tab", "tab", "enter"], Trust.ALWAYS),
+        (["enter"], TrustDecision.REJECT),
+        (["escape"], TrustDecision.REJECT),
+        (["right", "enter"], TrustDecision.ONCE),
+        (["tab", "tab", "enter"], TrustDecision.ALWAYS),
     ],
     ids=["Enter", "Esc", "Once", "Always"],
 )
-async def test_the_safe_answer_is_the_first(tmp_path: Path, keys: list[str], answer: Trust) -> None:
+async def test_trust_screen_defaults_to_no(
+    tmp_path: Path, keys: list[str], answer: TrustDecision
+) -> None:
     async with form(tmp_path) as bench:
         await notice(bench, KeyUnknown(SERVER, ONE, WHY))
         await bench.press(*keys)
@@ -73,7 +75,7 @@ async def test_the_safe_answer_is_the_first(tmp_path: Path, keys: list[str], ans
         assert not isinstance(bench.app.screen, TrustScreen)
 
 
-async def test_what_somebody_is_typing_answers_nothing(tmp_path: Path) -> None:
+async def test_typed_text_does_not_answer_trust_screen(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press(*"hey ")
         await notice(bench, KeyUnknown(SERVER, ONE, WHY))
@@ -81,13 +83,15 @@ async def test_what_somebody_is_typing_answers_nothing(tmp_path: Path) -> None:
         assert isinstance(bench.app.screen, TrustScreen)
         assert not any(told[0] == "trust" for told in bench.session.told)
         await bench.press("enter")  # meant for the composer: nothing is trusted by it
-        assert bench.session.told[-1] == ("trust", Trust.NO)
+        assert bench.session.told[-1] == ("trust", TrustDecision.REJECT)
 
 
 @pytest.mark.parametrize(
     "told", [KeyUnknown(SERVER, ONE, WHY), KeyChanged(SERVER, ONE, OTHER, True)]
 )
-async def test_one_may_also_leave(tmp_path: Path, told: KeyUnknown | KeyChanged) -> None:
+async def test_ctrl_q_quits_from_trust_screens(
+    tmp_path: Path, told: KeyUnknown | KeyChanged
+) -> None:
     async with form(tmp_path) as bench:
         await notice(bench, told)
         await bench.press("ctrl+q")
@@ -96,7 +100,7 @@ async def test_one_may_also_leave(tmp_path: Path, told: KeyUnknown | KeyChanged)
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_changed_key_tells_both_and_the_only_way_on(
+async def test_changed_key_screen_shows_both_keys_and_forget_command(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with form(tmp_path, size=size) as bench:
@@ -112,33 +116,35 @@ async def test_a_changed_key_tells_both_and_the_only_way_on(
         assert not any(told[0] == "trust" for told in bench.session.told)
 
 
-async def test_one_that_was_trusted_for_this_run_alone_names_no_command(tmp_path: Path) -> None:
+async def test_changed_key_trusted_once_suggests_restart(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         await notice(bench, KeyChanged(SERVER, ONE, OTHER, pinned=False))
         assert "quit and start again" in bench.shown()
         assert "trust forget" not in bench.shown()
 
 
-async def test_a_changed_key_during_a_talk_leads_to_the_form(tmp_path: Path) -> None:
+async def test_changed_key_during_chat_returns_to_login_form(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await notice(bench, KeyChanged(SERVER, ONE, OTHER, pinned=True))
         await bench.press("escape")
         assert bench.app.current_mode == "login"
 
 
-async def test_where_it_is_about_the_key_nothing_in_the_form_has_to_be_corrected(
+async def test_declined_trust_keeps_login_fields(
     tmp_path: Path,
 ) -> None:
-    async with form(tmp_path, Start("chat.example.org", 9001, "alice")) as bench:
+    async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice")) as bench:
         await bench.press(*"secret")
-        refused = SignInRefused("Nothing was sent: no", retry=False, untrusted=True)
+        refused = SignInFailed("Nothing was sent: no", retry=False, untrusted=True)
         await notice(bench, refused)
         assert "Nothing was sent: no. Press Enter to try again." in bench.shown()
         await bench.press("x")
-        assert bench.app.login.query_one("#password", Field).value == "secretx"  # it is not wrong
+        assert (
+            bench.app.login.query_one("#password", SafeInput).value == "secretx"
+        )  # it is not wrong
 
 
-async def test_the_bar_says_which_it_is(tmp_path: Path) -> None:
+async def test_status_bar_shows_encryption_state(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         bar = bench.app.chat.query_one(StatusBar)
         assert bench.shown(bar).rstrip().endswith("unencrypted")
@@ -150,14 +156,14 @@ async def test_the_bar_says_which_it_is(tmp_path: Path) -> None:
 WARNING = "unencrypted: all on the way may read it"
 
 
-async def test_plain_text_is_for_the_server_that_it_was_asked_for(tmp_path: Path) -> None:
-    start = Start("chat.example.org", 9000, "alice", plaintext=True)
+async def test_plaintext_option_applies_only_to_its_server(tmp_path: Path) -> None:
+    start = LaunchOptions("chat.example.org", 9000, "alice", plaintext=True)
     async with form(tmp_path, start) as bench:
         assert WARNING in bench.shown()
         await bench.press(*"secret", "enter")
         assert bench.session.told[-1][1:3] == ("chat.example.org", 9000)
         assert bench.session.told[-1][-1] == "plaintext"
-        bench.app.login.say("x")
+        bench.app.login.show_message("x")
         await bench.press("shift+tab", "shift+tab", "shift+tab", "end", "x")
         assert WARNING not in bench.shown()
         await bench.press("enter")
@@ -165,9 +171,9 @@ async def test_plain_text_is_for_the_server_that_it_was_asked_for(tmp_path: Path
         assert bench.session.told[-1][-1] != "plaintext"
 
 
-async def test_a_profile_may_say_so(tmp_path: Path) -> None:
+async def test_profile_with_plaintext_signs_in_without_encryption(tmp_path: Path) -> None:
     profile = Profile("old", "chat.example.org", 9000, "alice", plaintext=True)
-    start = Start(
+    start = LaunchOptions(
         "chat.example.org", 9000, "alice", configuration=Configuration(profiles=(profile,))
     )
     async with form(tmp_path, start) as bench:

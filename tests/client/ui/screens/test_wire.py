@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chat_tui.model.wire_record import LINES_KEPT
+from chat_tui.model.wire_record import MAX_LINES
 from chat_tui.ui.screens.wire import WireScreen
 from chat_tui.ui.widgets.wire_lines import WireLines
 from tests.support.app_harness import HOSTILE, Bench, chat, form
@@ -16,7 +16,7 @@ def lines_of(bench: Bench) -> list[str]:
     return [row[:-1].strip() for row in rows if row[:-1].strip()]
 
 
-async def test_lines_come_while_one_looks_and_the_view_stays_where_one_reads(
+async def test_wire_screen_follows_live_and_keeps_scroll_position(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path) as bench:
@@ -50,7 +50,7 @@ async def test_lines_come_while_one_looks_and_the_view_stays_where_one_reads(
         await bench.press("end")
         assert lines_of(bench)[-1].endswith("< flood 2999")
         wire_lines = bench.app.screen.query_one(WireLines)
-        assert wire_lines.virtual_size.height == LINES_KEPT
+        assert wire_lines.virtual_size.height == MAX_LINES
         await bench.press("pageup")
         before = lines_of(bench)
         for number in range(100):  # as many are forgotten
@@ -62,12 +62,12 @@ async def test_lines_come_while_one_looks_and_the_view_stays_where_one_reads(
         assert not isinstance(bench.app.screen, WireScreen)
 
 
-async def test_the_last_action_is_copied_for_a_shell(tmp_path: Path) -> None:
+async def test_wire_screen_copies_last_action_as_shell_command(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press("f6", "c")
         assert "here stands the same for a shell" in bench.shown()
         assert bench.app.clipboard == ""
-        bench.model.wire.acted("dev", ["it's me"])
+        bench.model.wire.record_action("dev", ["it's me"])
         await bench.until(lambda: "| nc -N 127.0.0.1 9000" in bench.shown())
         await bench.press("c")
         assert bench.app.clipboard.startswith("{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"")
@@ -75,7 +75,7 @@ async def test_the_last_action_is_copied_for_a_shell(tmp_path: Path) -> None:
         await bench.until(lambda: "ends your session here" in bench.toasts())
 
 
-async def test_it_shows_a_sign_in_that_fails(tmp_path: Path) -> None:
+async def test_wire_screen_shows_failed_sign_in(tmp_path: Path) -> None:
     async with form(tmp_path) as bench:
         bench.model.wire.received("[ERROR] Authentication failed")
         await bench.press("f6")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chat_server.wire import replies
-from chat_tui.ui.screens.wording import duration, ending, refusal
+from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_out_message
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from chat_tui.ui.screens.wording import duration, ending, refusal
         ("Logged out for lunch", "You were signed out: Logged out for lunch"),
     ],
 )
-def test_why_a_session_is_over(reason: str, words: str) -> None:
-    assert words in ending(reason, "alice", asked=False)
+def test_ending_text_explains_why_session_ended(reason: str, words: str) -> None:
+    assert words in sign_out_message(reason, "alice", requested=False)
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,16 @@ def test_why_a_session_is_over(reason: str, words: str) -> None:
         (replies.too_many_failures(40), "Too many wrong passwords came from your address"),
     ],
 )
-def test_why_nobody_was_let_in(reason: str, words: str) -> None:
-    said = refusal(reason)
+def test_refusal_text_explains_why_login_failed(reason: str, words: str) -> None:
+    said = sign_in_failure(reason)
     assert words in said
     assert ("wrong passwords" in said) == ("failed logins" in reason)
 
 
-def test_a_time_to_wait_is_never_said_shorter_than_it_is() -> None:
-    assert [duration(seconds) for seconds in (1, 89, 90, 121, 5400, 5401, 129_600, 129_601)] == [
+def test_duration_text_never_rounds_down() -> None:
+    assert [
+        format_duration(seconds) for seconds in (1, 89, 90, 121, 5400, 5401, 129_600, 129_601)
+    ] == [
         "1 s",
         "89 s",
         "2 minutes",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_tui.ui.terminal.clipboard import takes_osc_52
+from chat_tui.ui.terminal.clipboard import supports_osc_52
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,7 @@ from chat_tui.ui.terminal.clipboard import takes_osc_52
         ({}, False),
     ],
 )
-def test_only_what_a_terminal_says_of_itself(environment: dict[str, str], takes: bool) -> None:
-    assert takes_osc_52(environment) is takes
+def test_osc_52_support_is_detected_from_environment(
+    environment: dict[str, str], takes: bool
+) -> None:
+    assert supports_osc_52(environment) is takes

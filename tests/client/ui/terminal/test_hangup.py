@@ -123,20 +123,20 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     opened.close()
 
 
-def test_leaving_by_key(terminal: Terminal) -> None:
+def test_quit_key_restores_terminal(terminal: Terminal) -> None:
     terminal.press(b"\x11")
     assert terminal.wait() == 0
     assert terminal.is_as_it_was()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_leaving_by_a_signal(terminal: Terminal, number: signal.Signals) -> None:
+def test_signal_exit_restores_terminal(terminal: Terminal, number: signal.Signals) -> None:
     terminal.process.send_signal(number)
     assert terminal.wait() == 0
     assert terminal.is_as_it_was()
 
 
-def test_leaving_while_a_host_is_looked_for(terminal: Terminal) -> None:
+def test_quit_during_host_lookup_restores_terminal(terminal: Terminal) -> None:
     terminal.press(b"secret\r")
     terminal.until(b"Nothing listens at")
     begun = time.monotonic()
@@ -146,7 +146,7 @@ def test_leaving_while_a_host_is_looked_for(terminal: Terminal) -> None:
     assert terminal.is_as_it_was()
 
 
-def test_a_paste_is_no_keys_and_leaves_the_keyboard_alive(terminal: Terminal) -> None:
+def test_unterminated_paste_does_not_block_keyboard(terminal: Terminal) -> None:
     text = b"secret \x1b and\rmore text, longer than any key could be"
     terminal.press(b"\x1b[200~" + text)  # its end never comes
     terminal.until("•".encode())
@@ -156,14 +156,14 @@ def test_a_paste_is_no_keys_and_leaves_the_keyboard_alive(terminal: Terminal) ->
 
 
 @pytest.mark.parametrize("signalled", [True, False])
-def test_a_window_that_is_closed_ends_it(terminal: Terminal, signalled: bool) -> None:
+def test_terminal_hangup_ends_client(terminal: Terminal, signalled: bool) -> None:
     terminal.hang_up()
     if signalled:
         terminal.process.send_signal(signal.SIGHUP)
     terminal.process.wait(timeout=10)
 
 
-def test_a_window_that_is_closed_while_much_is_drawn_ends_it(tmp_path: Path) -> None:
+def test_terminal_hangup_during_heavy_output_ends_client(tmp_path: Path) -> None:
     terminal = Terminal([sys.executable, "-c", BUSY], tmp_path)
     try:
         terminal.until(b"Password")
@@ -173,7 +173,7 @@ def test_a_window_that_is_closed_while_much_is_drawn_ends_it(tmp_path: Path) -> 
         terminal.close()
 
 
-def test_an_exception_leaves_the_terminal_clean_and_tells_what_it_was(tmp_path: Path) -> None:
+def test_exception_restores_terminal_and_prints_traceback(tmp_path: Path) -> None:
     terminal = Terminal([sys.executable, "-c", BROKEN], tmp_path)
     try:
         terminal.until(b"Password")
@@ -186,7 +186,7 @@ def test_an_exception_leaves_the_terminal_clean_and_tells_what_it_was(tmp_path: 
         terminal.close()
 
 
-def test_a_dumb_terminal_is_none(tmp_path: Path) -> None:
+def test_dumb_terminal_is_rejected(tmp_path: Path) -> None:
     terminal = Terminal(["env", "TERM=dumb", *CLIENT], tmp_path)
     try:
         terminal.until(b"nc 127.0.0.1 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from chat_tui.ui.terminal.input import PASTE_ENDS, PASTE_KEPT, PasteReader
+from chat_tui.ui.terminal.input import MAX_PASTE, PASTE_TIMEOUT, PasteReader
 
 START, END = "\x1b[200~", "\x1b[201~"
 
@@ -34,12 +34,12 @@ def _name(message: object) -> str:
 
 
 @pytest.mark.parametrize("hostile", ["\x1b", "\x1b[A", "\x1b]0;x\x07", "\x1b[200~", "\x1bOP"])
-def test_nothing_in_a_paste_is_a_key(hostile: str) -> None:
+def test_paste_content_is_never_read_as_keys(hostile: str) -> None:
     text = f"hello {hostile} and then\rmore text, longer than any key could be\r/quit\r"
     assert Keyboard().sends(f"a{START}{text}{END}b") == ["a", repr(text), "b"]
 
 
-def test_a_paste_is_whole_wherever_it_was_cut() -> None:
+def test_paste_is_reassembled_from_any_split() -> None:
     whole = f"a{START}one\rtwo{END}b{START}{END}c"
     expected = ["a", repr("one\rtwo"), "b", "''", "c"]
     for first in range(1, len(whole)):
@@ -47,28 +47,28 @@ def test_a_paste_is_whole_wherever_it_was_cut() -> None:
     assert Keyboard().sends(*whole) == expected
 
 
-def test_keys_are_read_as_ever() -> None:
+def test_keys_are_read_outside_paste() -> None:
     keyboard = Keyboard()
     assert keyboard.sends("a", "\x1b[A", "é", "\r", "\x1bOP") == ["a", "up", "é", "enter", "f1"]
     assert keyboard.sends("\x1b[", "B") == ["down"]
 
 
-def test_a_paste_without_an_end_is_over_after_a_while() -> None:
+def test_unterminated_paste_times_out() -> None:
     keyboard = Keyboard()
     assert keyboard.sends(START + "some text that was pasted\r") == []
-    assert keyboard.after(PASTE_ENDS / 2) == []
+    assert keyboard.after(PASTE_TIMEOUT / 2) == []
     assert keyboard.sends("?") == [], "somebody wonders"
-    assert keyboard.after(PASTE_ENDS / 2) == [repr("some text that was pasted\r?")]
+    assert keyboard.after(PASTE_TIMEOUT / 2) == [repr("some text that was pasted\r?")]
     assert keyboard.sends("x", "\r") == ["x", "enter"]
     keyboard.sends(START + "some text that was pasted ")
-    assert keyboard.after(PASTE_ENDS) == [repr("some text that was pasted ")]
+    assert keyboard.after(PASTE_TIMEOUT) == [repr("some text that was pasted ")]
     late = "and came late\rover a slow line\r"
     assert keyboard.sends(late, END, "x") == [repr(late), "x"], "no key either"
 
 
-def test_a_huge_paste_takes_bounded_memory() -> None:
+def test_huge_paste_is_bounded() -> None:
     keyboard = Keyboard()
     piece = "x" * 60_000
     assert keyboard.sends(START, *[piece] * 200) == []
     (pasted,) = keyboard.sends(END)
-    assert len(pasted) <= PASTE_KEPT + 10
+    assert len(pasted) <= MAX_PASTE + 10

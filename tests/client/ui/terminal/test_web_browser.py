@@ -13,7 +13,7 @@ def which(name: str) -> str | None:
     return f"/usr/bin/{name}" if name in ("xdg-open", "wslview", "lynx", "w3m") else None
 
 
-def test_without_a_desktop_there_is_none() -> None:
+def test_browser_command_requires_desktop_session() -> None:
     assert browser_command({"TERM": "xterm"}, "linux", which) is None
     assert browser_command({"BROWSER": "lynx"}, "linux", which) is None
     assert browser_command({"DISPLAY": ":0"}, "linux", lambda name: None) is None
@@ -23,7 +23,7 @@ def test_without_a_desktop_there_is_none() -> None:
     assert browser_command({}, "darwin", which) == ["open"]
 
 
-def test_it_gets_the_link_as_it_is_and_its_words_reach_no_terminal(
+def test_browser_gets_unchanged_link_and_its_output_is_discarded(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / "got"
@@ -43,6 +43,6 @@ def test_it_gets_the_link_as_it_is_and_its_words_reach_no_terminal(
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "-a", "javascript:x", "ssh://x"])
-def test_nothing_else_is_opened(target: str) -> None:
+def test_open_in_rejects_non_http_targets(target: str) -> None:
     with pytest.raises(OSError, match="not a link"):
         open_in([sys.executable, "-c", "raise SystemExit"], target)

@@ -12,15 +12,15 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from chat_tui.ui.terminal.width_filter import MARKS_SHOWN, AgreedWidths, agreed
+from chat_tui.ui.terminal.width_filter import MAX_COMBINING_MARKS, WidthFilter, substitute
 
 
 def drawn(text: str) -> str:
-    return "".join(piece for piece, _ in agreed(text))
+    return "".join(piece for piece, _ in substitute(text))
 
 
 def stands_in(text: str) -> list[str]:
-    return [piece for piece, is_itself in agreed(text) if not is_itself]
+    return [piece for piece, is_itself in substitute(text) if not is_itself]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def stands_in(text: str) -> list[str]:
         "ที่นี่",
     ],
 )
-def test_what_all_agree_about_is_drawn_as_it_is(text: str) -> None:
+def test_width_filter_keeps_text_of_unambiguous_width(text: str) -> None:
     assert drawn(text) == unicodedata.normalize("NFC", text)
     assert stands_in(text) == []
 
@@ -64,37 +64,39 @@ def test_what_all_agree_about_is_drawn_as_it_is(text: str) -> None:
         ("\u00ad", "-"),
     ],
 )
-def test_what_they_disagree_about_has_a_stand_in(text: str, stand_in: str) -> None:
+def test_width_filter_replaces_text_of_ambiguous_width_with_same_width(
+    text: str, stand_in: str
+) -> None:
     assert (drawn(text), stands_in(text)) == (stand_in, [stand_in])
     assert cell_len(stand_in) == cell_len(text)
 
 
-def test_what_has_no_width_is_not_drawn() -> None:
+def test_width_filter_removes_zero_width_text() -> None:
     assert drawn("a\u200bb\u2060c\ufeff" + "\u200b" * 4_000) == "abc"
     assert drawn("\u0301x\U0001f3fd") == "x"
     assert drawn("a\x1b]0;x\x07\x9b\x00\u202eb") == "a]0;xb"
 
 
-def test_letters_of_jamo_are_put_together() -> None:
+def test_width_filter_composes_hangul_jamo() -> None:
     assert drawn("\u1112\u1161\u11ab") == "\ud55c"
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\u200d\ufe0f🏽👩🇩\u0301न\u093fa")))
-def test_it_is_as_wide_as_it_was_measured_with_nothing_that_joins_or_controls(text: str) -> None:
+def test_width_filter_preserves_measured_width_and_removes_joiners_and_controls(text: str) -> None:
     shown = drawn(text)
     assert cell_len(shown) == cell_len(text)
     letters = [c for c in shown if unicodedata.category(c) != "Mn"]
     assert sum(map(get_character_cell_size, letters)) == cell_len(text)
     assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn", "Co", "Mc") for c in shown)
-    assert "M" * (MARKS_SHOWN + 1) not in "".join(
+    assert "M" * (MAX_COMBINING_MARKS + 1) not in "".join(
         "M" if unicodedata.category(c) == "Mn" else "-" for c in shown
     )
 
 
-def test_a_stand_in_is_told_by_more_than_its_looks() -> None:
+def test_width_filter_underlines_replaced_text() -> None:
     style = Style(color="red", meta={"offset": (3, 4)})
     line = [Segment("│ "), Segment("a ❤️ b", style), Segment("│")]
-    result = AgreedWidths().apply(line, Color(0, 0, 0))
+    result = WidthFilter().apply(line, Color(0, 0, 0))
     assert [segment.text for segment in result] == ["│ ", "a ", "❤ ", " b", "│"]
     assert [bool(segment.style and segment.style.underline) for segment in result] == [
         *(False, False, True),

@@ -20,7 +20,7 @@ def listed(bench: Bench) -> list[str]:
     return [row.strip() for row in bench.rows(popup)] if popup.display else []
 
 
-async def test_a_command_and_a_name_with_four_letters_and_two_tabs(tmp_path: Path) -> None:
+async def test_tab_completes_command_and_name(tmp_path: Path) -> None:
     async with chat(tmp_path, here=("alba", "alice", "bob"), follows=("alba",)) as bench:
         composer = composer_of(bench)
         bench.model.user = bench.model.people.user = "bob"
@@ -37,7 +37,7 @@ async def test_a_command_and_a_name_with_four_letters_and_two_tabs(tmp_path: Pat
         assert bench.session.told == [("submit", "/subscribe alice ")]
 
 
-async def test_going_through_what_fits_and_back(tmp_path: Path) -> None:
+async def test_tab_and_arrow_keys_cycle_through_completions(tmp_path: Path) -> None:
     async with chat(tmp_path, here=("alice", "bob", "bert", "ben")) as bench:
         composer = composer_of(bench)
         await bench.press(*"see @b")
@@ -61,7 +61,7 @@ async def test_going_through_what_fits_and_back(tmp_path: Path) -> None:
         assert bench.app.focused is not composer, "nothing is left to complete"
 
 
-async def test_an_offer_is_in_nobodys_way(tmp_path: Path) -> None:
+async def test_completion_popup_does_not_block_history_or_enter(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         composer = composer_of(bench)
         bench.model.history.add("/join dev")
@@ -83,7 +83,7 @@ async def test_an_offer_is_in_nobodys_way(tmp_path: Path) -> None:
         assert composer.text == "hello bob "
 
 
-async def test_the_mouse_takes_a_choice_and_the_list_scrolls(tmp_path: Path) -> None:
+async def test_click_selects_completion_and_list_scrolls(tmp_path: Path) -> None:
     async with chat(tmp_path, size=(60, 12)) as bench:
         names = tuple(f"user{number:02}" for number in range(30))
         bench.session.tell(MembersListed("lobby", names))

@@ -26,13 +26,13 @@ def lost(seconds: float = 4.0) -> ConnectionChanged:
     return ConnectionChanged(ConnectionState.WAITING, "The server closed the connection", seconds)
 
 
-async def test_it_has_the_cursor_and_names_the_room(tmp_path: Path) -> None:
+async def test_composer_is_focused_and_shows_room(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         assert bench.app.focused is composer_of(bench)
         assert "Message lobby…" in bench.shown(composer_of(bench))
 
 
-async def test_enter_sends_and_empties_it(tmp_path: Path) -> None:
+async def test_enter_sends_text_and_clears_composer(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "hello all")
         await bench.press("enter")
@@ -40,14 +40,14 @@ async def test_enter_sends_and_empties_it(tmp_path: Path) -> None:
         assert composer_of(bench).text == ""
 
 
-async def test_enter_on_nothing_sends_nothing(tmp_path: Path) -> None:
+async def test_enter_on_blank_text_sends_nothing(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "   ")
         await bench.press("enter")
         assert bench.session.told == []
 
 
-async def test_a_paste_of_several_lines_stays_whole_until_enter(tmp_path: Path) -> None:
+async def test_multiline_paste_stays_whole_until_enter(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await paste(bench, "one\r\n/two\n\nthree")
         assert bench.session.told == []
@@ -56,7 +56,7 @@ async def test_a_paste_of_several_lines_stays_whole_until_enter(tmp_path: Path) 
         assert bench.session.told == [("submit", "one\n/two\n\nthree")]
 
 
-async def test_a_long_paste_asks_first_and_a_huge_one_is_refused(tmp_path: Path) -> None:
+async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         composer = composer_of(bench)
         await paste(bench, "\n".join("12345") + "\n")
@@ -91,14 +91,14 @@ async def test_a_long_paste_asks_first_and_a_huge_one_is_refused(tmp_path: Path)
         assert composer.text == before
 
 
-async def test_a_paste_is_text_and_not_orders_to_the_terminal(tmp_path: Path) -> None:
+async def test_paste_removes_control_characters_and_keeps_markup_as_text(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await paste(bench, HOSTILE)
         assert "\x1b" not in composer_of(bench).text
         assert "[/] [red]x[/red] [@click=app.quit]press[/]" in composer_of(bench).text
 
 
-async def test_what_went_wrong_stays_and_the_nearest_command_is_a_key_away(tmp_path: Path) -> None:
+async def test_unknown_command_stays_in_composer_with_suggestion(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         composer = composer_of(bench)
         await write(bench, "/subscrbe bob")
@@ -126,7 +126,7 @@ async def test_what_went_wrong_stays_and_the_nearest_command_is_a_key_away(tmp_p
         assert len(bench.model.history) == 2, "what was held back is not in it"
 
 
-async def test_why_a_line_with_a_password_stays_can_be_read_to_its_end(tmp_path: Path) -> None:
+async def test_blocked_password_reason_is_fully_visible(tmp_path: Path) -> None:
     async with chat(tmp_path, (80, 24)) as bench:
         composer = bench.app.chat.query_one(Composer)
         for lines_before in (0, 1, 9):
@@ -135,13 +135,13 @@ async def test_why_a_line_with_a_password_stays_can_be_read_to_its_end(tmp_path:
             assert "looks like a password; else reword it " in bench.shown(composer)
 
 
-async def test_another_line_is_made_by_a_key_that_every_terminal_has(tmp_path: Path) -> None:
+async def test_ctrl_j_inserts_line_break(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.press("a", "ctrl+j", "b")
         assert composer_of(bench).text == "a\nb"
 
 
-async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> None:
+async def test_history_keys_keep_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         composer = composer_of(bench)
 
@@ -173,7 +173,7 @@ async def test_up_and_down_walk_without_harm_to_the_draft(tmp_path: Path) -> Non
         assert composer.text == "", "what was begun has found it"
 
 
-async def test_the_history_is_there_the_next_time_without_passwords(tmp_path: Path) -> None:
+async def test_history_is_restored_without_passwords(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "before")
         await bench.press("enter")
@@ -186,7 +186,7 @@ async def test_the_history_is_there_the_next_time_without_passwords(tmp_path: Pa
         assert composer_of(bench).text == "before"
 
 
-async def test_what_was_changed_in_the_history_is_still_there(tmp_path: Path) -> None:
+async def test_edited_history_item_is_kept(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "one")
         await bench.press("enter", "up")
@@ -195,7 +195,7 @@ async def test_what_was_changed_in_the_history_is_still_there(tmp_path: Path) ->
         assert composer_of(bench).text == "one more"
 
 
-async def test_up_moves_within_several_lines_first(tmp_path: Path) -> None:
+async def test_up_moves_cursor_within_multiline_text_first(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "sent")
         await bench.press("enter")
@@ -209,7 +209,7 @@ async def test_up_moves_within_several_lines_first(tmp_path: Path) -> None:
         assert composer_of(bench).text == "a\nb", "the draft is still wanted"
 
 
-async def test_text_stays_while_the_connection_is_lost_and_says_so(tmp_path: Path) -> None:
+async def test_text_stays_in_composer_while_disconnected(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         bench.session.tell(lost())
         await bench.settle()
@@ -229,7 +229,7 @@ async def test_text_stays_while_the_connection_is_lost_and_says_so(tmp_path: Pat
         assert bench.session.told[-1] == ("submit", "kept")
 
 
-async def test_keys_that_come_at_once_do_what_they_do_in_their_order(tmp_path: Path) -> None:
+async def test_fast_keys_are_applied_in_order(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         composer = composer_of(bench)
         for key in ("x", "y", "ctrl+u", "a", "b", "backspace", "c", "left", "d", "ctrl+j", "enter"):
@@ -239,7 +239,7 @@ async def test_keys_that_come_at_once_do_what_they_do_in_their_order(tmp_path: P
         assert composer.text == ""
 
 
-async def test_what_could_not_be_sent_comes_back_before_what_was_typed_since(
+async def test_returned_text_is_inserted_before_draft(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path) as bench:
@@ -250,7 +250,7 @@ async def test_what_could_not_be_sent_comes_back_before_what_was_typed_since(
         await bench.until(lambda: "No way there: [/] [red]x" in bench.shown())
 
 
-async def test_a_command_that_comes_back_never_becomes_a_message(tmp_path: Path) -> None:
+async def test_returned_command_is_not_merged_into_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await write(bench, "draft")
         bench.model.history.add("/join nowhere")
@@ -262,7 +262,7 @@ async def test_a_command_that_comes_back_never_becomes_a_message(tmp_path: Path)
         assert composer_of(bench).text == "/join nowhere"
 
 
-async def test_keys_of_the_log_work_while_one_writes(tmp_path: Path) -> None:
+async def test_log_keys_work_while_composer_is_focused(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await bench.hear("bob", *(f"line {number}" for number in range(100)))
         await write(bench, "some text")

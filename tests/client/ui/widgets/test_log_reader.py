@@ -9,19 +9,19 @@ from textual.widgets import Button
 
 from chat_tui.config import Configuration
 from chat_tui.config.settings import Settings
-from chat_tui.events import Joined, MembersListed, OwnPending, OwnUnconfirmed
-from chat_tui.launch import Start
+from chat_tui.events import Joined, MembersListed, MessagePending, MessageUnconfirmed
+from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens import link
 from chat_tui.ui.screens.link import LinkScreen
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.log_reader import TalkLog
+from chat_tui.ui.widgets.log_reader import LogReader
 from chat_tui.ui.widgets.search_bar import SearchBar
 from chat_tui.ui.widgets.status_bar import StatusBar
 from tests.support.app_harness import Bench, SeatedApp, app_with, chat
 
 
-def log_of(bench: Bench) -> TalkLog:
-    return bench.app.chat.query_one(TalkLog)
+def log_of(bench: Bench) -> LogReader:
+    return bench.app.chat.query_one(LogReader)
 
 
 def bar_of(bench: Bench) -> SearchBar:
@@ -54,9 +54,7 @@ async def fill(bench: Bench, lines: int = 60) -> None:
 
 
 class TestSearch:
-    async def test_live_hits_while_others_talk_and_back_to_the_old_place(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_search_updates_live_and_escape_restores_position(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             log = log_of(bench)
             await fill(bench)
@@ -90,7 +88,7 @@ class TestSearch:
             assert not hits(bench)
             assert not chosen(bench)
 
-    async def test_by_author_and_staying_there(self, tmp_path: Path) -> None:
+    async def test_search_by_author_and_stay_at_hit(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench)
             await bench.press("ctrl+f", *"from:carol")
@@ -106,7 +104,7 @@ class TestSearch:
             assert chosen(bench) == "the build is red"
             assert not bar_of(bench).display
 
-    async def test_by_mouse_alone_and_at_the_end_again(self, tmp_path: Path) -> None:
+    async def test_search_by_mouse_and_resume_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench)
             bench.app.chat.action_find()
@@ -120,7 +118,7 @@ class TestSearch:
             await bench.hear("bob", "followed again")
             assert "followed again" in bench.rows(log_of(bench))[-1]
 
-    async def test_another_room_ends_it(self, tmp_path: Path) -> None:
+    async def test_room_change_ends_search(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench)
             await bench.press("ctrl+f", *"line")
@@ -134,7 +132,7 @@ class TestSearch:
 
 
 class TestCursor:
-    async def test_it_walks_copies_follows_and_sends_again(
+    async def test_log_cursor_copies_follows_and_resends(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("TMUX", "STY", "TERM_PROGRAM"):
@@ -145,7 +143,7 @@ class TestCursor:
             long = "a long message that " + "goes on and " * 9 + "ends"
             await fill(bench)
             await bench.hear("carol", long)
-            bench.session.tell(OwnPending(1, "lobby", "mine"), OwnUnconfirmed(1))
+            bench.session.tell(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
             await bench.settle()
             log.focus()
             await bench.press("up")
@@ -177,7 +175,7 @@ class TestCursor:
             await bench.press("end", "up", "down")
             assert log.following
 
-    async def test_a_terminal_that_is_known_to_take_it_gets_no_file(
+    async def test_osc_52_terminal_copies_without_file(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("TMUX", raising=False)
@@ -197,7 +195,7 @@ class TestCursor:
 
 
 class TestLinks:
-    async def test_a_wrapped_one_is_shown_whole_and_opened_by_a_key_only(
+    async def test_wrapped_link_is_shown_whole_and_opened_only_by_key(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened: list[str] = []
@@ -244,7 +242,7 @@ class TestLinks:
             await bench.until(lambda: bench.session.told[-1] == ("toggle_follow", "bob"))
             assert not isinstance(bench.app.screen, LinkScreen)
 
-    async def test_where_no_browser_is_it_can_be_copied(
+    async def test_link_can_be_copied_without_browser(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(link, "browser_command", lambda environment: None)
@@ -258,7 +256,7 @@ class TestLinks:
 
 
 class TestAuthors:
-    async def test_a_click_on_one_follows_or_no_longer(self, tmp_path: Path) -> None:
+    async def test_click_on_author_toggles_follow(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("carol", "bob said it")
             await bench.click_on("bob said", log_of(bench))
@@ -268,10 +266,10 @@ class TestAuthors:
 
 
 class TestMentions:
-    async def test_words_of_ones_own_stand_out_also_over_two_rows(self, tmp_path: Path) -> None:
+    async def test_mention_word_is_highlighted_across_rows(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             log = log_of(bench)
-            bench.model.mentions.look_for(words=("red build",))
+            bench.model.mentions.configure(keywords=("red build",))
             await bench.hear("bob", "x" * 37 + " a red build", "redbuild, alice2")
             rows = bench.rows(log)
             assert [row[0] for row in rows[1:4]] == ["@", " ", " "]
@@ -287,7 +285,7 @@ class TestMentions:
 
 
 class TestMouse:
-    async def test_it_is_left_to_the_terminal_and_that_can_be_seen(
+    async def test_mouse_off_key_releases_mouse_and_shows_status(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with chat(tmp_path) as bench:
@@ -302,8 +300,8 @@ class TestMouse:
             await bench.until(lambda: "mouse off" not in bench.shown(bar))
             assert "\x1b[?1003h" in written[-1]
 
-    async def test_it_may_be_so_from_the_start(self, tmp_path: Path) -> None:
-        start = Start(
+    async def test_mouse_can_be_disabled_in_settings(self, tmp_path: Path) -> None:
+        start = LaunchOptions(
             "127.0.0.1", 9000, "alice", configuration=Configuration(settings=Settings(mouse=False))
         )
         app, session = app_with(tmp_path, start, SeatedApp)

@@ -16,7 +16,7 @@ from chat_tui.ui.widgets.log_rows import (
     columns_for,
     head_of,
     label_of,
-    place_of,
+    row_order,
     rows_of,
     wrap,
 )
@@ -43,28 +43,28 @@ def kinds(first: Entry, second: Entry) -> list[RowKind]:
 
 
 class TestWrapping:
-    def test_what_fits_is_one_row(self) -> None:
+    def test_wrap_keeps_fitting_text_in_one_row(self) -> None:
         assert wrap("did anyone see it?", 20) == [(0, 18)]
 
-    def test_nothing_is_a_row_too(self) -> None:
+    def test_wrap_gives_empty_text_one_row(self) -> None:
         assert wrap("", 20) == [(0, 0)]
 
-    def test_rows_break_at_spaces_which_are_not_shown(self) -> None:
+    def test_wrap_breaks_at_spaces_and_drops_them(self) -> None:
         text = "the quick brown fox"
         assert [text[a:b] for a, b in wrap(text, 10)] == ["the quick", "brown fox"]
 
-    def test_a_word_that_is_too_long_is_cut(self) -> None:
+    def test_wrap_splits_long_word(self) -> None:
         assert wrap("x" * 25, 10) == [(0, 10), (10, 20), (20, 25)]
 
-    def test_space_at_the_start_stays(self) -> None:
+    def test_wrap_keeps_leading_space(self) -> None:
         text = "    " + "x" * 12
         assert [text[a:b] for a, b in wrap(text, 10)] == ["    xxxxxx", "xxxxxx"]
 
-    def test_a_wide_character_takes_two_cells_and_may_begin_a_row(self) -> None:
+    def test_wrap_counts_wide_characters_as_two_cells(self) -> None:
         text = "今日は晴れです"
         assert [text[a:b] for a, b in wrap(text, 6)] == ["今日は", "晴れで", "す"]
 
-    def test_a_combining_mark_stays_with_its_letter(self) -> None:
+    def test_wrap_keeps_combining_mark_with_its_letter(self) -> None:
         text = "e\u0301" * 12
         assert [text[a:b] for a, b in wrap(text, 5)] == [
             "e\u0301" * 5,
@@ -72,13 +72,13 @@ class TestWrapping:
             "e\u0301" * 2,
         ]
 
-    def test_a_family_is_not_torn_apart(self) -> None:
+    def test_wrap_keeps_emoji_sequence_together(self) -> None:
         family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
         text = family * 3
         assert [text[a:b] for a, b in wrap(text, 4)] == [family * 2, family]
 
     @given(st.text("ab  é漢字e\u0301\N{WOMAN}", max_size=60), st.integers(4, 14))
-    def test_nothing_is_lost_but_spaces_and_no_row_is_too_wide(self, text: str, width: int) -> None:
+    def test_wrap_loses_only_spaces_and_never_exceeds_width(self, text: str, width: int) -> None:
         position = 0
         for start, end in wrap(text, width):
             assert not text[position:start].strip(" ")
@@ -88,15 +88,15 @@ class TestWrapping:
 
 
 class TestRows:
-    def test_the_first_entry_names_its_day_and_its_author(self) -> None:
+    def test_first_entry_has_day_and_author_rows(self) -> None:
         assert [row.kind for row in rows_of(entry(0), None, WIDE)] == [RowKind.DAY, RowKind.HEAD]
 
-    def test_an_author_who_goes_on_is_not_named_again(self) -> None:
+    def test_author_is_not_repeated_within_two_minutes(self) -> None:
         later = entry(1, at=NINE + timedelta(seconds=30))
         assert kinds(entry(0), later) == [RowKind.SAME_MINUTE]
         assert kinds(entry(0), entry(1, at=NINE + timedelta(seconds=70))) == [RowKind.SAME_AUTHOR]
 
-    def test_after_two_minutes_the_author_is_named_again(self) -> None:
+    def test_author_is_repeated_after_two_minutes(self) -> None:
         assert kinds(entry(0), entry(1, at=NINE + timedelta(seconds=121))) == [RowKind.HEAD]
 
     @pytest.mark.parametrize(
@@ -104,26 +104,26 @@ class TestRows:
         [entry(1, author="carol"), entry(1, own=True), entry(1, kind=EntryKind.ACTION)],
         ids=["author", "own", "kind"],
     )
-    def test_somebody_else_is_named(self, second: Entry) -> None:
+    def test_new_author_or_kind_starts_new_group(self, second: Entry) -> None:
         assert kinds(entry(0), second) == [RowKind.HEAD]
 
-    def test_another_day_has_a_rule(self) -> None:
+    def test_new_day_has_day_row(self) -> None:
         assert kinds(entry(0), entry(1, at=NINE + timedelta(hours=3))) == [
             RowKind.DAY,
             RowKind.HEAD,
         ]
 
-    def test_an_unconfirmed_message_says_what_can_be_done(self) -> None:
+    def test_unconfirmed_message_has_hint_row(self) -> None:
         lost = entry(1, own=True, state=EntryState.UNCONFIRMED)
         assert kinds(entry(0), lost) == [RowKind.HEAD, RowKind.HINT]
 
-    def test_a_gap_is_a_rule_where_there_is_room(self) -> None:
+    def test_gap_is_drawn_as_rule_only_if_wide_enough(self) -> None:
         gap = entry(1, "no connection from 21:00 to 21:02", kind=EntryKind.GAP, author="")
         assert kinds(entry(0), gap) == [RowKind.GAP]
         narrow = columns_for(34, 6)
         assert RowKind.GAP not in [row.kind for row in rows_of(gap, entry(0), narrow)]
 
-    def test_the_columns_of_what_stands_before_a_text_are_as_wide_as_they_say(self) -> None:
+    def test_row_head_has_declared_column_width(self) -> None:
         for width in (20, 40, 80, 120):
             for author in ("bob", "a-name-of-many-letters", "今日は晴れです今日は晴れです"):
                 said = entry(0, author=author)
@@ -132,13 +132,13 @@ class TestRows:
                     head = "".join(head_of(Row(0, kind, 0, 5), said, columns))
                     assert cell_len(head) == columns.text
 
-    def test_nobody_looks_like_oneself(self) -> None:
+    def test_user_named_you_is_quoted_in_label(self) -> None:
         assert label_of(entry(0, author="alice", own=True)) == "you"
         assert label_of(entry(0, author="you")) == '"you"'
 
 
 class TestLayout:
-    def test_rows_are_in_one_order_at_any_width(self) -> None:
+    def test_layout_rows_are_ordered_at_any_width(self) -> None:
         log = RoomLog()
         for number in range(40):
             state = EntryState.UNCONFIRMED if number % 7 == 0 else EntryState.SENT
@@ -153,10 +153,10 @@ class TestLayout:
         layout.start(log)
         for width in (20, 33, 60, 120):
             layout.set_width(width)
-            assert layout.rows == sorted(layout.rows, key=place_of)
+            assert layout.rows == sorted(layout.rows, key=row_order)
 
-    def test_what_came_is_laid_out_as_if_it_had_always_been_there(self) -> None:
-        log = RoomLog(newest_kept=50)
+    def test_incremental_layout_equals_full_layout(self) -> None:
+        log = RoomLog(max_entries=50)
         layout = LogLayout()
         layout.start(log)
         for number in range(300):
@@ -164,7 +164,7 @@ class TestLayout:
                 log.append(EntryKind.MESSAGE, NINE, f"{number} {part}", author="bcd"[number % 3])
                 for part in range(number % 4)
             ]
-            layout.take_in([], entries)
+            layout.update([], entries)
             layout.trim()
         again = LogLayout()
         again.start(log)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from chat_tui.model.entries import EntryKind
 from chat_tui.model.room_log import RoomLog
-from chat_tui.ui.widgets.log_search import LogSearch, Query
+from chat_tui.ui.widgets.log_search import LogSearch, SearchQuery
 
 NINE = datetime(2026, 11, 22, 21, 3, 5)
 
@@ -15,11 +15,11 @@ def say(log: RoomLog, author: str, *texts: str, kind: EntryKind = EntryKind.MESS
 
 
 def found(log: RoomLog, text: str) -> list[str]:
-    query = Query(text)
-    return [f"{entry.author} {entry.text}" for entry in log if query.finds(entry)]
+    query = SearchQuery(text)
+    return [f"{entry.author} {entry.text}" for entry in log if query.matches(entry)]
 
 
-def test_words_in_any_case_and_who_said_them() -> None:
+def test_log_search_matches_words_and_authors_case_insensitively() -> None:
     log = RoomLog()
     say(log, "Alice", "The Build is red", "lunch?")
     say(log, "bob", "which build", "red b[a.*b")
@@ -35,17 +35,17 @@ def test_words_in_any_case_and_who_said_them() -> None:
     assert found(log, "") == found(log, "  ") == found(log, "from:") == found(log, "from:x") == []
     say(log, "carol", "waves", kind=EntryKind.ACTION)
     assert found(log, "carol wav") == ["carol waves"]
-    assert list(Query("ed from:bob").spans("red, need")) == [(1, 3), (7, 9)]
+    assert list(SearchQuery("ed from:bob").spans("red, need")) == [(1, 3), (7, 9)]
 
 
-def test_it_goes_round_and_keeps_its_place_while_others_talk() -> None:
+def test_log_search_wraps_and_keeps_position_while_log_grows() -> None:
     log = RoomLog()
     say(log, "bob", *(f"{number} {'hit' if number % 3 == 0 else ''}" for number in range(10)))
-    search = LogSearch(log, Query("hit"))
-    search.go_near(8)
+    search = LogSearch(log, SearchQuery("hit"))
+    search.select_nearest(8)
     assert (search.current, search.number, len(search)) == (6, 3, 4)
     say(log, "bob", "hit", "miss")
-    search.take_in()
+    search.update()
     assert (search.current, search.number, len(search)) == (6, 3, 5)
     visited = []
     for _ in range(6):
@@ -54,22 +54,22 @@ def test_it_goes_round_and_keeps_its_place_while_others_talk() -> None:
     assert visited == [9, 10, 0, 3, 6, 9]
     search.step(-1)
     assert search.current == 6
-    search.go_near(-1)
+    search.select_nearest(-1)
     assert search.current == 0
 
 
-def test_what_the_log_has_forgotten_is_no_hit() -> None:
-    log = RoomLog(newest_kept=100)
+def test_log_search_drops_hits_evicted_from_log() -> None:
+    log = RoomLog(max_entries=100)
     say(log, "bob", *(["hit"] * 100))
-    search = LogSearch(log, Query("hit"))
-    search.go_near(0)
+    search = LogSearch(log, SearchQuery("hit"))
+    search.select_nearest(0)
     for _ in range(1500):
         say(log, "bob", "hit", "miss")
-        search.take_in()
+        search.update()
         assert search.current is not None
         assert search.current >= log.first
     assert (search.number, len(search)) == (1, 50)
     say(log, "bob", *(["miss"] * 1200))
-    search.take_in()
+    search.update()
     search.step(1)
     assert (search.current, search.number, len(search)) == (None, 0, 0)

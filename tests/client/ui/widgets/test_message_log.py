@@ -8,17 +8,17 @@ from textual.geometry import Offset
 
 from chat_server.wire.protocol import Action, Message
 from chat_tui.events import (
-    Gap,
+    HistoryGap,
     Joined,
+    LogNotice,
     MessageArrived,
-    OwnPending,
-    OwnSent,
-    OwnUnconfirmed,
+    MessagePending,
+    MessageSent,
+    MessageUnconfirmed,
     PersonJoined,
-    ServerLine,
 )
 from chat_tui.model.entries import EntryKind
-from chat_tui.model.room_log import NEWEST_KEPT, RoomLog
+from chat_tui.model.room_log import MAX_ENTRIES, RoomLog
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import Bench, chat
@@ -34,8 +34,8 @@ async def fill(bench: Bench, lines: int) -> None:
     await bench.until(lambda: f"line {lines - 1}" in bench.shown(log_of(bench)), "the last line")
 
 
-class TestLooks:
-    async def test_time_author_and_text_stand_in_columns(self, tmp_path: Path) -> None:
+class TestAppearance:
+    async def test_log_aligns_time_author_and_text_in_columns(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "did anyone see the build?")
             await bench.hear("carol", "looking now " * 6, clock="21:04:00")
@@ -45,7 +45,7 @@ class TestLooks:
             assert rows[2].startswith(" 21:04   carol  looking now looking now")
             assert rows[3].startswith("                looking now")
 
-    async def test_an_empty_log_says_what_to_do(self, tmp_path: Path) -> None:
+    async def test_empty_log_shows_hint(self, tmp_path: Path) -> None:
         async with chat(tmp_path, follows=("*",)) as bench:
             assert "No one has spoken" in bench.shown(log_of(bench))
         async with chat(tmp_path) as bench:
@@ -53,16 +53,14 @@ class TestLooks:
         async with chat(tmp_path, here=("alice",)) as bench:
             assert "You are alone here" in bench.shown(log_of(bench))
 
-    async def test_server_lines_notices_and_errors_are_told_apart_without_colour(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_entry_kinds_are_distinguishable_without_colour(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             bench.session.tell(
-                ServerLine("Subscriptions: none", "reply"),
-                ServerLine("No such user: x", "error"),
+                LogNotice("Subscriptions: none", "reply"),
+                LogNotice("No such user: x", "error"),
                 PersonJoined("erin", "lobby"),
                 MessageArrived("lobby", Action("21:03:00", "bob", "waves")),
-                Gap(at("21:00:00"), at("21:02:00")),
+                HistoryGap(at("21:00:00"), at("21:02:00")),
             )
             await bench.settle()
             shown = bench.shown(log_of(bench))
@@ -75,7 +73,7 @@ class TestLooks:
             ):
                 assert row in shown
 
-    async def test_wide_and_combining_characters_keep_the_edge_straight(
+    async def test_log_rows_keep_width_with_wide_and_combining_characters(
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as bench:
@@ -86,7 +84,7 @@ class TestLooks:
             for y in range(widget.size.height):
                 assert widget.render_line(y).cell_length == widget.scrollable_content_region.width
 
-    async def test_an_author_has_one_colour_and_a_mention_stands_out(self, tmp_path: Path) -> None:
+    async def test_mention_is_highlighted_and_author_is_coloured(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "one", "hey Alice, look", "malice is no mention")
             widget = log_of(bench)
@@ -101,39 +99,37 @@ class TestLooks:
 
 
 class TestOwnMessages:
-    async def test_they_wait_for_their_echo_in_words(self, tmp_path: Path) -> None:
+    async def test_own_message_shows_sending_until_echo(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
-            bench.session.tell(OwnPending(1, "lobby", "thanks"))
+            bench.session.tell(MessagePending(1, "lobby", "thanks"))
             await bench.settle()
             row = bench.rows(log_of(bench))[1]
             assert row.startswith(" 21:00     you  thanks")
             assert row.rstrip().endswith("sending…")
-            bench.session.tell(OwnSent(1, "21:00:01"))
+            bench.session.tell(MessageSent(1, "21:00:01"))
             await bench.settle()
             assert "sending" not in bench.shown(log_of(bench))
 
-    async def test_the_mark_never_moves_a_row(self, tmp_path: Path) -> None:
+    async def test_sending_mark_does_not_change_layout(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             width = log_of(bench).scrollable_content_region.width
             for length in range(width - 28, width, 3):
-                bench.session.tell(OwnPending(length, "lobby", "x" * length))
+                bench.session.tell(MessagePending(length, "lobby", "x" * length))
                 await bench.settle()
                 before = log_of(bench).virtual_size
                 assert "…" in bench.shown(log_of(bench))
-                bench.session.tell(OwnSent(length))
+                bench.session.tell(MessageSent(length))
                 await bench.settle()
                 assert log_of(bench).virtual_size == before
                 assert "…" not in bench.shown(log_of(bench))
 
-    async def test_what_was_not_confirmed_says_so_and_is_sent_again_by_key_and_by_click(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_unconfirmed_message_can_be_resent_by_key_and_click(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             bench.session.tell(
-                OwnPending(1, "lobby", "one"),
-                OwnPending(2, "lobby", "two"),
-                OwnUnconfirmed(1),
-                OwnUnconfirmed(2),
+                MessagePending(1, "lobby", "one"),
+                MessagePending(2, "lobby", "two"),
+                MessageUnconfirmed(1),
+                MessageUnconfirmed(2),
             )
             await bench.settle()
             shown = bench.shown(log_of(bench))
@@ -149,13 +145,15 @@ class TestOwnMessages:
 
 
 class TestFollowing:
-    async def test_the_newest_is_in_view(self, tmp_path: Path) -> None:
+    async def test_log_follows_newest_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 100)
             assert log_of(bench).following
             assert "line 99" in bench.rows(log_of(bench))[-1]
 
-    async def test_scrolling_up_stops_it_and_counts_what_comes(self, tmp_path: Path) -> None:
+    async def test_scrolling_up_stops_following_and_counts_new_messages(
+        self, tmp_path: Path
+    ) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 100)
             await bench.press("pageup")
@@ -170,7 +168,7 @@ class TestFollowing:
             assert log_of(bench).following
             assert "new below" not in bench.shown(log_of(bench))
 
-    async def test_a_rule_stands_above_what_was_not_seen(self, tmp_path: Path) -> None:
+    async def test_new_rule_is_shown_above_unseen_messages(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 30)
             await bench.press("pageup")
@@ -179,11 +177,11 @@ class TestFollowing:
             rows = bench.rows(log_of(bench))
             assert sum("─ new since 21:00 ─" in row for row in rows) == 1
             assert "─ new since 21:00 ─" in rows[-3]
-            bench.session.tell(OwnPending(1, "lobby", "seen"))
+            bench.session.tell(MessagePending(1, "lobby", "seen"))
             await bench.settle()
             assert "─ new since 21:00 ─" not in bench.shown(log_of(bench))
 
-    async def test_a_rule_stands_above_what_came_while_the_window_was_behind(
+    async def test_new_rule_is_shown_for_messages_received_while_unfocused(
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as bench:
@@ -192,7 +190,7 @@ class TestFollowing:
             await bench.hear("carol", "unseen")
             assert "─ new since 21:00 ─" in bench.shown(log_of(bench))
 
-    async def test_the_rule_moves_on_each_time_one_looks_away(self, tmp_path: Path) -> None:
+    async def test_new_rule_moves_with_each_absence(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             widget = log_of(bench)
             for text in ("first", "second"):
@@ -205,9 +203,7 @@ class TestFollowing:
                 (rule,) = (row for row in range(len(rows)) if "─ new since 21:00 ─" in rows[row])
                 assert text in rows[rule + 1]
 
-    async def test_the_rule_stands_above_what_came_to_a_place_that_one_had_left(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_new_rule_is_shown_in_room_that_was_left(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("carol", "seen")
             bench.session.tell(Joined("dev"))
@@ -221,7 +217,7 @@ class TestFollowing:
             assert "unseen" in rows[3]
             assert "you were elsewhere from 21:00 to 21:00" in rows[4]
 
-    async def test_a_click_on_the_label_goes_back(self, tmp_path: Path) -> None:
+    async def test_click_on_new_below_label_resumes_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 100)
             await bench.press("pageup")
@@ -229,13 +225,13 @@ class TestFollowing:
             await bench.click_on("1 new below", log_of(bench))
             assert log_of(bench).following
 
-    async def test_what_one_says_oneself_is_always_seen(self, tmp_path: Path) -> None:
+    async def test_sending_message_resumes_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 100)
             await bench.press("pageup", "h", "i", "enter")
             assert log_of(bench).following
 
-    async def test_another_size_keeps_the_top_message(self, tmp_path: Path) -> None:
+    async def test_resize_keeps_top_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(120, 24)) as bench:
             await bench.hear("bob", *(f"{number} " + "words " * 40 for number in range(300)))
             widget = log_of(bench)
@@ -247,7 +243,7 @@ class TestFollowing:
                 await bench.settle()
                 assert widget.top_entry == top
 
-    async def test_another_size_keeps_following(self, tmp_path: Path) -> None:
+    async def test_resize_keeps_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 100)
             for size in ((58, 20), (140, 40), (40, 11), (100, 24)):
@@ -259,7 +255,7 @@ class TestFollowing:
             await bench.settle()
             assert "line 99" in bench.rows(log_of(bench))[-1]
 
-    async def test_an_hour_of_others_names_does_not_move_the_view(self, tmp_path: Path) -> None:
+    async def test_longer_author_name_does_not_move_view(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await fill(bench, 60)
             await bench.press("pageup")
@@ -269,24 +265,24 @@ class TestFollowing:
 
 
 class TestManyMessages:
-    async def test_the_newest_ten_thousand_are_kept(self, tmp_path: Path) -> None:
+    async def test_log_shows_newest_ten_thousand_messages(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             widget = log_of(bench)
             log = bench.model.log
-            for number in range(NEWEST_KEPT + 1500):
+            for number in range(MAX_ENTRIES + 1500):
                 log.append(EntryKind.MESSAGE, at("21:00:00"), f"line {number}", author="bob")
                 if number % 500 == 0:
                     widget.show(log, None, "")
             widget.show(log, None, "")
             await bench.until(lambda: "line 11499" in bench.shown(widget))
-            assert widget.virtual_size.height == NEWEST_KEPT + 1  # and the rule of the day
+            assert widget.virtual_size.height == MAX_ENTRIES + 1  # and the rule of the day
             widget.scroll_home(animate=False)
             await bench.until(lambda: "line 1500" in bench.shown(widget))
 
-    async def test_forgetting_the_oldest_does_not_move_what_is_read(self, tmp_path: Path) -> None:
+    async def test_eviction_of_oldest_does_not_move_view(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             widget = log_of(bench)
-            log = RoomLog(newest_kept=200)
+            log = RoomLog(max_entries=200)
 
             def say(count: int) -> None:
                 for _ in range(count):
@@ -310,7 +306,7 @@ class TestManyMessages:
             assert widget.top_entry == log.first
             assert not bench.app.chat.get_selected_text()
 
-    async def test_a_flood_is_taken_in_quickly(self, tmp_path: Path) -> None:
+    async def test_message_flood_is_laid_out_quickly(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             widget = log_of(bench)
             log = bench.model.log
@@ -335,9 +331,7 @@ async def select_row(bench: Bench, row: int) -> str | None:
 
 
 class TestSelection:
-    async def test_a_drag_over_wrapped_rows_gives_the_message_as_it_was(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_selection_over_wrapped_rows_copies_original_text(self, tmp_path: Path) -> None:
         text = "the flaky test is back, the one with the clock that nobody wants to touch"
         async with chat(tmp_path) as bench:
             await bench.hear("bob", text)
@@ -351,7 +345,7 @@ class TestSelection:
             assert selected in text
             assert len(selected) > 50
 
-    async def test_several_messages_come_with_who_said_them(self, tmp_path: Path) -> None:
+    async def test_selection_of_several_messages_includes_authors(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "one", "two")
             await bench.hear("carol", "three", clock="21:04:00")
@@ -366,7 +360,7 @@ class TestSelection:
             await bench.press("ctrl+c")
             assert bench.app.clipboard == "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
 
-    async def test_a_drag_out_of_the_log_takes_nothing_from_beside_it(self, tmp_path: Path) -> None:
+    async def test_selection_dragged_out_of_log_stays_in_log(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", *(f"line {number}" for number in range(100)))
             region = log_of(bench).region
@@ -379,7 +373,7 @@ class TestSelection:
             await bench.hear("bob", "one more")
             assert bench.app.chat.get_selected_text() == "\n".join(expected)
 
-    async def test_what_is_selected_can_be_read(self, tmp_path: Path) -> None:
+    async def test_selected_text_stays_readable(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "one and only")
             widget = log_of(bench)
@@ -392,13 +386,13 @@ class TestSelection:
             assert style.color == before.color
             assert style.bgcolor != before.bgcolor
 
-    async def test_a_double_click_takes_one_message(self, tmp_path: Path) -> None:
+    async def test_double_click_selects_one_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "one and only", "two")
             await bench.click_on("only", log_of(bench), times=2)
             assert bench.app.chat.get_selected_text() == "one and only"
 
-    async def test_typing_goes_to_the_composer_after_a_selection(self, tmp_path: Path) -> None:
+    async def test_typing_after_selection_goes_to_composer(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as bench:
             await bench.hear("bob", "one and only")
             await bench.click_on("only", log_of(bench))

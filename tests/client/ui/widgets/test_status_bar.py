@@ -7,21 +7,21 @@ import pytest
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
-    OwnPending,
-    OwnSent,
-    OwnUnconfirmed,
-    RoundTrip,
+    LatencyMeasured,
+    MessagePending,
+    MessageSent,
+    MessageUnconfirmed,
 )
-from chat_tui.ui.widgets.status_bar import Standing, StatusBar
+from chat_tui.ui.widgets.status_bar import StatusBar, StatusInfo
 from tests.support.app_harness import chat
 from tests.support.fake_session import at
 
 
-async def test_it_tells_state_user_server_room_members_round_trip_and_that_all_can_read_it(
+async def test_status_bar_shows_all_parts(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path) as bench:
-        bench.session.tell(RoundTrip(0.0031))
+        bench.session.tell(LatencyMeasured(0.0031))
         await bench.settle()
         bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
         assert bar.rstrip().split("   ") == [
@@ -31,7 +31,7 @@ async def test_it_tells_state_user_server_room_members_round_trip_and_that_all_c
             "3 ms",
             "unencrypted",
         ]
-        bench.session.tell(RoundTrip(0.0003))
+        bench.session.tell(LatencyMeasured(0.0003))
         await bench.settle()
         assert "<1 ms" in bench.shown()
 
@@ -46,7 +46,7 @@ async def test_it_tells_state_user_server_room_members_round_trip_and_that_all_c
         (ConnectionState.RETRYING, "◌ reconnecting"),
     ],
 )
-async def test_every_state_has_a_word_and_a_sign(
+async def test_status_bar_shows_text_and_symbol_for_every_state(
     tmp_path: Path, state: ConnectionState, words: str
 ) -> None:
     async with chat(tmp_path) as bench:
@@ -55,9 +55,11 @@ async def test_every_state_has_a_word_and_a_sign(
         assert words in bench.shown(bench.app.chat.query_one(StatusBar))
 
 
-async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
+async def test_status_bar_drops_whole_parts_on_narrow_terminals(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
-        bench.session.tell(RoundTrip(0.003), OwnPending(1, "lobby", "x"), OwnUnconfirmed(1))
+        bench.session.tell(
+            LatencyMeasured(0.003), MessagePending(1, "lobby", "x"), MessageUnconfirmed(1)
+        )
         for width in range(100, 12, -7):
             await bench.pilot.resize_terminal(width, 24)
             await bench.settle()
@@ -82,11 +84,11 @@ async def test_what_has_no_room_is_left_out_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unconfirmed", [0, 1, 12])
 @pytest.mark.parametrize("sending", [0, 3])
 @pytest.mark.parametrize("room", ["dev", "a-room-whose-name-takes-32-signs"])
-async def test_whether_it_is_encrypted_is_said_in_the_smallest_window(
+async def test_status_bar_drops_encryption_state_last(
     tmp_path: Path, *, encrypted: bool, mouse: bool, unconfirmed: int, sending: int, room: str
 ) -> None:
     bar = StatusBar()
-    bar._standing = Standing(
+    bar._info = StatusInfo(
         ConnectionState.ONLINE,
         "alice",
         "chat.example.org:9001",
@@ -108,13 +110,13 @@ async def test_whether_it_is_encrypted_is_said_in_the_smallest_window(
             assert f"! {unconfirmed} not confirmed" in shown
 
 
-async def test_while_the_connection_is_lost_what_was_said_goes_before_the_mouse(
+async def test_status_bar_prefers_unconfirmed_count_over_mouse_state(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path, (40, 12)) as bench:
         bench.session.tell(
-            OwnPending(1, "lobby", "x"),
-            OwnUnconfirmed(1),
+            MessagePending(1, "lobby", "x"),
+            MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "cut", 4.0),
         )
         await bench.press("f7")
@@ -122,15 +124,15 @@ async def test_while_the_connection_is_lost_what_was_said_goes_before_the_mouse(
         assert bar.rstrip() == " ✕ connection lost   ! 1 not confirmed"
 
 
-async def test_what_the_server_takes_its_time_with_is_counted(tmp_path: Path) -> None:
+async def test_status_bar_counts_delayed_messages(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         bar = bench.app.chat.query_one(StatusBar)
         clock = [at("21:00:00")]
         bench.model.now = lambda: clock[0]
-        bench.session.tell(OwnPending(1, "lobby", "x"), OwnPending(2, "dev", "y"))
+        bench.session.tell(MessagePending(1, "lobby", "x"), MessagePending(2, "dev", "y"))
         await bench.settle()
         assert "sending" not in bench.shown(bar)
         clock[0] = at("21:00:01")
         await bench.until(lambda: "… 2 sending" in bench.shown(bar))
-        bench.session.tell(OwnSent(1), OwnUnconfirmed(2))
+        bench.session.tell(MessageSent(1), MessageUnconfirmed(2))
         await bench.until(lambda: "sending" not in bench.shown(bar))
