@@ -10,11 +10,7 @@ from typing import Any
 
 import click
 
-from chat_server.cli.check import check
-from chat_server.cli.config_file import config_option
-from chat_server.cli.options import build_config, server_options
-from chat_server.cli.serve import serve
-from chat_server.cli.users import users
+from chat_server.cli import build_config, check, config_option, serve, server_options, users
 
 
 @click.group(

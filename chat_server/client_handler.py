@@ -7,19 +7,20 @@ import time
 from collections import deque
 from typing import Final
 
-from chat_server.access.token_bucket import TokenBucket
-from chat_server.accounts.hash_pool import AuthStatus
+from chat_server.access import TokenBucket
+from chat_server.accounts import AuthStatus
+from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
-from chat_server.commands.context import CommandContext
-from chat_server.core.rooms import Session
-from chat_server.delivery.outbox import Outbox
+from chat_server.core import Session
+from chat_server.delivery import Outbox
 from chat_server.escape import format_address
 from chat_server.services import Services
-from chat_server.wire import replies
-from chat_server.wire.protocol import (
+from chat_server.wire import (
     CLIENT_LINE_LIMIT,
     LineBuffer,
     OversizeLine,
+    PlaintextPeerError,
+    Stream,
     TextLine,
     canonical_name,
     decode_line,
@@ -27,9 +28,9 @@ from chat_server.wire.protocol import (
     encode_replies,
     parse_client_line,
     published_form,
+    replies,
     split_words,
 )
-from chat_server.wire.stream import PlaintextPeerError, Stream
 
 _POLL_SECONDS: Final = 0.1
 """While a client waits for its allowance: how often its thread looks whether it is still there."""

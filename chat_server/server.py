@@ -13,33 +13,25 @@ from contextlib import ExitStack
 from math import inf
 from typing import Final
 
-from chat_server.access.admission import AdmissionControl
-from chat_server.access.bans import BanList
-from chat_server.access.rate_limits import LoginThrottle
-from chat_server.accounts.hash_pool import HashPool
-from chat_server.accounts.rehash import Rehasher
-from chat_server.accounts.store import AccountStore
+from chat_server.access import AdmissionControl, BanList, LoginThrottle
+from chat_server.accounts import AccountStore, HashPool, Rehasher
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
-from chat_server.core.clock import LocalClock
-from chat_server.core.hub import Hub
-from chat_server.delivery.dispatcher import Dispatcher
-from chat_server.delivery.outbox import Outbox
-from chat_server.net.certificates import (
+from chat_server.core import Hub, LocalClock
+from chat_server.delivery import Dispatcher, Outbox
+from chat_server.net import (
     CertificateError,
+    Endpoint,
+    LingeringCloser,
     ServerCertificate,
+    endpoints,
+    listen,
     load_certificate,
     self_signed_certificate,
 )
-from chat_server.net.endpoints import Endpoint, endpoints, listen
-from chat_server.net.lingering_close import LingeringCloser
-from chat_server.observability.event_log import EventLog
-from chat_server.observability.rejection_log import RejectionLog
-from chat_server.observability.snapshot import MetricsSnapshot
+from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
 from chat_server.services import Services
-from chat_server.wire import replies
-from chat_server.wire.protocol import encode_replies
-from chat_server.wire.stream import Stream, TlsStream
+from chat_server.wire import Stream, TlsStream, encode_replies, replies
 
 _MIN_ACCEPT_BACKOFF: Final = 0.005
 _MAX_ACCEPT_BACKOFF: Final = 1.0

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat_server.access.bans import BanList
-from chat_server.access.rate_limits import LoginThrottle
-from chat_server.accounts.hash_pool import HashPool
-from chat_server.accounts.rehash import Rehasher
-from chat_server.accounts.store import AccountStore
+from chat_server.access import BanList, LoginThrottle
+from chat_server.accounts import AccountStore, HashPool, Rehasher
 from chat_server.config import Config
-from chat_server.core.hub import Hub
-from chat_server.delivery.dispatcher import Dispatcher
-from chat_server.delivery.outbox import Outbox
-from chat_server.observability.event_log import EventLog
+from chat_server.core import Hub
+from chat_server.delivery import Dispatcher, Outbox
+from chat_server.observability import EventLog
 
 
 @dataclass(frozen=True, slots=True)

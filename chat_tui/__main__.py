@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chat_server.wire.protocol import canonical_name
+from chat_server.wire import canonical_name
 from chat_tui.account import PORT, TLS_PORT, Account, address, default_port
-from chat_tui.config.target import DEFAULT_HOST, sign_in_target
-from chat_tui.input.shell_commands import guessed_netcat_command
+from chat_tui.config import DEFAULT_HOST, sign_in_target
+from chat_tui.input import guessed_netcat_command
 
 if TYPE_CHECKING:
     from chat_tui.config import Configuration, Profile
-    from chat_tui.storage.state import LastServer
+    from chat_tui.storage import LastServer
 
 
 def _to_address(
@@ -126,7 +126,7 @@ def cli(
         raise click.UsageError("--plaintext is for a server that is named: add HOST[:PORT]")
     at = server and (server[0], server[1] or default_port(plaintext=plaintext))
     if plain or send is not None or tail is not None:
-        from chat_tui.headless.job import HeadlessJob
+        from chat_tui.headless import HeadlessJob
 
         return HeadlessJob(profile, at, user, room, send, text, tail, authors, plaintext).run(
             _os_user()
@@ -174,9 +174,9 @@ def run(
     gc.disable()  # nothing is garbage yet; the app enables it once the form is drawn
     from chat_tui.config import load
     from chat_tui.launch import LaunchOptions
-    from chat_tui.storage.state import ClientState, state_folder
-    from chat_tui.ui.app import ChatApp
-    from chat_tui.ui.terminal.hangup import cancel_exit_alarm
+    from chat_tui.storage import ClientState, state_folder
+    from chat_tui.ui import ChatApp
+    from chat_tui.ui.terminal import cancel_exit_alarm
 
     folder = state_folder()
     state = ClientState(folder)
@@ -238,12 +238,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command: click.Command = cli
     name = "chat-tui"
     if arguments[:1] == ["config"]:  # a server of this name is config:9001
-        from chat_tui.cli.config import config
+        from chat_tui.cli import config
 
         command, name = config, "chat-tui config"
         del arguments[0]
     elif arguments[:1] == ["trust"]:  # and so is trust:9001
-        from chat_tui.cli.trust import trust
+        from chat_tui.cli import trust
 
         command, name = trust, "chat-tui trust"
         del arguments[0]

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from chat_server.wire.protocol import canonical_name, published_form, split_words
+from chat_server.wire import canonical_name, published_form, split_words
 
 PORT: Final = 9000
 """Where a server listens that does not encrypt, unless somebody chose another port."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Literal
 
-from chat_server.wire.protocol import Action, Message, PrivateMessage
+from chat_server.wire import Action, Message, PrivateMessage
 
 
 class ConnectionState(Enum):

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from chat_tui.config import Configuration
-from chat_tui.config.settings import Settings
+from chat_tui.config import Configuration, Settings
 
 if TYPE_CHECKING:
     from chat_tui.local_server import LocalServer

@@ -1,15 +1,20 @@
 """What is loaded when a part is: held at run time, where import-linter only reads the source."""
 
+import ast
+import importlib
 import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import chat_server
 import chat_tui
+
+PROJECT = Path(__file__).parents[1]
 
 SCREEN = {"textual", "rich"}
 """What only the screens may load; it costs a quarter of a second."""
@@ -77,3 +82,53 @@ def test_client_help_and_version_import_no_textual(option: str) -> None:
 def test_client_core_packages_import_no_textual(part: str) -> None:
     loaded = modules_after(f"import {part}")
     assert not loaded & (SCREEN | {"asyncio", "chat_server.server", "chat_tui.ui.app"})
+
+
+def _modules() -> dict[str, Path]:
+    """Return the path of each module of the two packages, by its dotted name."""
+    found = {}
+    for package in ("chat_server", "chat_tui"):
+        for path in sorted((PROJECT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = _modules()
+PACKAGES = [name for name, path in MODULES.items() if path.name == "__init__.py" and "." in name]
+
+
+def _exports(package: str) -> set[str]:
+    """Return the names in `__all__` of the package, read from its source."""
+    for node in ast.parse(MODULES[package].read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            exported: list[str] = ast.literal_eval(node.value)
+            return set(exported)
+    return set()
+
+
+def test_packages_are_imported_only_through_their_exports() -> None:
+    wrong = []
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or node.module not in MODULES:
+                continue
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                target = full if full in MODULES else node.module
+                package = target if target in PACKAGES else target.rpartition(".")[0]
+                inside = name == package or name.startswith(f"{package}.")
+                if package not in PACKAGES or inside:
+                    continue
+                if node.module != package or alias.name not in _exports(package):
+                    wrong.append(f"{name} line {node.lineno}: {full}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_exported_names_exist(package: str) -> None:
+    imported = importlib.import_module(package)
+    for name in _exports(package):
+        if f"{package}.{name}" in MODULES:
+            importlib.import_module(f"{package}.{name}")
+        assert hasattr(imported, name)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chat_tui import __main__ as program
 from chat_tui import events
-from chat_tui.model.chat_model import ChatModel
+from chat_tui.model import ChatModel
 
 
 class _Counter:

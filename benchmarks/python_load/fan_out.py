@@ -14,7 +14,7 @@ from benchmarks.python_load.receivers import (
     VerifyingReceiver,
     text_of,
 )
-from chat_server.wire.stream import TlsStream
+from chat_server.wire import TlsStream
 
 _SETTLE_SECONDS: Final = 0.02
 """Time without data after all messages have arrived. More data would be a fault."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 from benchmarks.accounts import PASSWORD, user_name
-from chat_server.wire.stream import Stream, TlsStream
+from chat_server.wire import Stream, TlsStream
 
 _TIMEOUT: Final = 30.0
 """Seconds for a handshake, and for each reply."""

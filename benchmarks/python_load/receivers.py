@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.accounts import user_name
 from benchmarks.python_load.records import RecordCounter
-from chat_server.wire.stream import Stream
+from chat_server.wire import Stream
 
 _TEXT: Final = 100
 """Bytes of a message's text, as in the generator in C."""

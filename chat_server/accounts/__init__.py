@@ -1,1 +1,62 @@
 """User accounts: the users file and its companion, passwords and hashes."""
+
+from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.demo import (
+    DEMO_PASSWORD,
+    accounts_with_demo_password,
+    create_demo_accounts,
+)
+from chat_server.accounts.file_editor import (
+    AccountExistsError,
+    ConfusableNameError,
+    NoSuchAccountError,
+    add_account,
+    check_new_name,
+    disable_account,
+    enable_account,
+    remove_account,
+    rename_account,
+    set_hash,
+)
+from chat_server.accounts.file_format import NAME_RULE, UsersFileConflictError, UsersFileError
+from chat_server.accounts.file_reader import load_or_empty, read_accounts
+from chat_server.accounts.hash_pool import (
+    AuthStatus,
+    HashPool,
+    default_workers,
+    generate_password,
+    hash_password,
+    password_problem,
+)
+from chat_server.accounts.rehash import Rehasher
+from chat_server.accounts.store import AccountStore
+
+__all__ = [
+    "DEMO_PASSWORD",
+    "NAME_RULE",
+    "AccountExistsError",
+    "AccountStore",
+    "Accounts",
+    "AuthStatus",
+    "ConfusableNameError",
+    "HashPool",
+    "NoSuchAccountError",
+    "Rehasher",
+    "UsersFileConflictError",
+    "UsersFileError",
+    "accounts_with_demo_password",
+    "add_account",
+    "check_new_name",
+    "create_demo_accounts",
+    "default_workers",
+    "disable_account",
+    "enable_account",
+    "generate_password",
+    "hash_password",
+    "load_or_empty",
+    "password_problem",
+    "read_accounts",
+    "remove_account",
+    "rename_account",
+    "set_hash",
+]

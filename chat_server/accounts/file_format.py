@@ -18,7 +18,7 @@ from typing import Final
 from chat_server.accounts.accounts import hash_cost
 from chat_server.config import HIGHEST_COST
 from chat_server.escape import one_line, quoted
-from chat_server.wire.protocol import MAX_NAME_LENGTH, canonical_name
+from chat_server.wire import MAX_NAME_LENGTH, canonical_name
 
 # 22 characters for the 128 bits of the salt, 31 for the 184 of the hash: the last of each has bits
 # to spare, which are 0. A salt where they are not is refused by bcrypt, such a hash fits nothing.

@@ -22,7 +22,7 @@ from typing import Any, Final, Generic, TypeVar
 import bcrypt
 
 from chat_server.config import DEFAULT_COST
-from chat_server.wire.protocol import clean
+from chat_server.wire import clean
 
 _ResultT = TypeVar("_ResultT")
 

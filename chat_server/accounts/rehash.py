@@ -14,7 +14,7 @@ from chat_server.accounts.accounts import hash_cost
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
 from chat_server.accounts.hash_pool import HashPool, hash_password
 from chat_server.accounts.store import AccountStore
-from chat_server.observability.event_log import EventLog
+from chat_server.observability import EventLog
 
 _RETRY_SECONDS: Final = 600.0
 """After a file that could not be written: so long no hash is spent on it."""

@@ -1,1 +1,16 @@
 """The command line of the server: options, subcommands and signals."""
+
+from chat_server.cli.check import check
+from chat_server.cli.config_file import config_option
+from chat_server.cli.options import build_config, server_options
+from chat_server.cli.serve import serve
+from chat_server.cli.users import users
+
+__all__ = [
+    "build_config",
+    "check",
+    "config_option",
+    "serve",
+    "server_options",
+    "users",
+]

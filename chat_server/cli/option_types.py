@@ -9,10 +9,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
-from chat_server.accounts.file_format import NAME_RULE
+from chat_server.accounts import NAME_RULE
 from chat_server.addresses import Network, parse_network
 from chat_server.escape import quoted
-from chat_server.wire.protocol import canonical_name
+from chat_server.wire import canonical_name
 
 _T = TypeVar("_T")
 

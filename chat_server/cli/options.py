@@ -17,8 +17,7 @@ from chat_server.config import (
     Config,
     clients_within_file_limit,
 )
-from chat_server.observability.log_format import FORMATS
-from chat_server.observability.log_writer import LEVELS
+from chat_server.observability import FORMATS, LEVELS
 
 _DEFAULTS: Final = Config(max_clients=1)
 

@@ -15,24 +15,28 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import accounts_with_demo_password
-from chat_server.accounts.file_format import UsersFileError
-from chat_server.accounts.file_reader import read_accounts
-from chat_server.accounts.hash_pool import default_workers
+from chat_server.accounts import (
+    Accounts,
+    UsersFileError,
+    accounts_with_demo_password,
+    default_workers,
+    read_accounts,
+)
 from chat_server.addresses import LOOPBACK
 from chat_server.cli.host_limits import memory_limit, thread_limit
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 from chat_server.escape import one_line, quoted
-from chat_server.net.certificates import (
+from chat_server.net import (
     SELF_SIGNED_CERTIFICATE,
     SELF_SIGNED_KEY,
     CertificateError,
+    ListenError,
     MissingFiles,
+    bind,
+    endpoints,
     load_certificate,
     missing_files,
 )
-from chat_server.net.endpoints import ListenError, bind, endpoints
 
 _BASE_THREADS: Final = 4
 """Beside clients and hashing: main, acceptor, flusher, and one to spare."""

@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import accounts_with_demo_password
-from chat_server.accounts.store import AccountStore, UsersFileError
+from chat_server.accounts import Accounts, AccountStore, UsersFileError, accounts_with_demo_password
 from chat_server.cli import systemd as service_manager
 from chat_server.cli import thread_dump as thread_stacks
 from chat_server.config import Config
-from chat_server.net.certificates import CertificateError
-from chat_server.net.endpoints import ListenError, endpoints
-from chat_server.observability.event_log import EventLog
+from chat_server.net import CertificateError, ListenError, endpoints
+from chat_server.observability import EventLog
 from chat_server.server import ChatServer
 
 if TYPE_CHECKING:
-    from chat_server.observability.metrics_server import MetricsServer
+    from chat_server.observability import MetricsServer
 
 _STOP: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -113,8 +110,7 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
     if config.metrics is None:
         return None
     # Not before it is wanted: with the library this takes as long as the whole start without it.
-    from chat_server.observability.metrics import Metrics
-    from chat_server.observability.metrics_server import MetricsServer
+    from chat_server.observability import Metrics, MetricsServer
 
     numbers = Metrics(server.measure, config.max_clients)
     try:

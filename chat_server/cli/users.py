@@ -13,27 +13,31 @@ from typing import Final
 
 import click
 
-from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import DEMO_PASSWORD, create_demo_accounts
-from chat_server.accounts.file_editor import (
+from chat_server.accounts import (
+    DEMO_PASSWORD,
+    NAME_RULE,
     AccountExistsError,
+    Accounts,
     ConfusableNameError,
     NoSuchAccountError,
+    UsersFileError,
     add_account,
     check_new_name,
+    create_demo_accounts,
     disable_account,
     enable_account,
+    generate_password,
+    hash_password,
+    load_or_empty,
+    password_problem,
+    read_accounts,
     remove_account,
     rename_account,
     set_hash,
 )
-from chat_server.accounts.file_format import NAME_RULE, UsersFileError
-from chat_server.accounts.file_reader import load_or_empty, read_accounts
-from chat_server.accounts.hash_pool import generate_password, hash_password, password_problem
 from chat_server.config import DEFAULT_COST
 from chat_server.escape import one_line, quoted
-from chat_server.wire import replies
-from chat_server.wire.protocol import canonical_name
+from chat_server.wire import canonical_name, replies
 
 _DEFAULT_FILE: Final = Path("users.json")
 _MAX_LINE_BYTES: Final = 4096

@@ -1,1 +1,8 @@
 """The commands of the protocol: their table, their context and their handlers."""
+
+from chat_server.commands.context import CommandContext
+
+__all__ = [
+    "CommandContext",
+    "registry",
+]

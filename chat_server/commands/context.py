@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat_server.core.rooms import Session
-from chat_server.delivery.outbox import Outbox
+from chat_server.core import Session
+from chat_server.delivery import Outbox
 from chat_server.services import Services
 
 

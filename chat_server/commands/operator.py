@@ -7,11 +7,10 @@ the hub, and logs what was done. No lock is held when the log is written.
 from __future__ import annotations
 
 from chat_server.addresses import LOOPBACK, format_block, overlaps, rate_limit_key
-from chat_server.core.rooms import Session
-from chat_server.delivery.outbox import Outbox
+from chat_server.core import Session
+from chat_server.delivery import Outbox
 from chat_server.services import Services
-from chat_server.wire import replies
-from chat_server.wire.protocol import canonical_name
+from chat_server.wire import canonical_name, replies
 
 
 def kick(operator: Session[Outbox], services: Services, name: str, reason: str = "") -> None:

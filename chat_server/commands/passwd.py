@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from chat_server.accounts.demo import DEMO_PASSWORD
-from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
-from chat_server.accounts.hash_pool import AuthStatus, password_problem
+from chat_server.accounts import (
+    DEMO_PASSWORD,
+    AuthStatus,
+    UsersFileConflictError,
+    UsersFileError,
+    password_problem,
+)
 from chat_server.commands.context import CommandContext
 from chat_server.wire import replies
 

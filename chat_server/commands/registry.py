@@ -12,9 +12,8 @@ from typing import Final
 from chat_server.commands import operator as operators
 from chat_server.commands.context import CommandContext
 from chat_server.commands.passwd import change_password
-from chat_server.delivery.outbox import Outbox
-from chat_server.wire import replies
-from chat_server.wire.protocol import LOBBY, Command, published_form
+from chat_server.delivery import Outbox
+from chat_server.wire import LOBBY, Command, published_form, replies
 
 _Recipients = tuple[Outbox, ...]
 

@@ -18,14 +18,14 @@ from typing import Final, Generic
 
 from chat_server.core.messages import PublishedMessage, encode_run
 from chat_server.core.rooms import ReceiverT, Room, Session, is_subscribed_to
-from chat_server.wire import replies
-from chat_server.wire.protocol import (
+from chat_server.wire import (
     EVERYONE,
     LOBBY,
     canonical_name,
     encode_error,
     encode_private,
     encode_replies,
+    replies,
 )
 
 _TICK: Final = timedelta(microseconds=1)

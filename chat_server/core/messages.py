@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
-from chat_server.wire.protocol import encode_actions, encode_live_messages
+from chat_server.wire import encode_actions, encode_live_messages
 
 
 class PublishedMessage(NamedTuple):

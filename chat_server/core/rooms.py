@@ -6,7 +6,7 @@ import threading
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from chat_server.wire.protocol import EVERYONE
+from chat_server.wire import EVERYONE
 
 ReceiverT = TypeVar("ReceiverT")
 

@@ -7,7 +7,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final
 
-from chat_server.wire.stream import Stream
+from chat_server.wire import Stream
 
 _FLUSH_SIZE: Final = 256 * 1024
 """Bytes joined for one send: what a kernel buffer takes at once, roughly."""

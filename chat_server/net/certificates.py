@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_server.escape import one_line
 from chat_server.files import sync_folder
-from chat_server.wire.fingerprint import key_fingerprint
+from chat_server.wire import key_fingerprint
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey

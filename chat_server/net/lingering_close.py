@@ -8,8 +8,7 @@ import time
 from math import inf
 from typing import Final
 
-from chat_server.wire.protocol import encode_error
-from chat_server.wire.stream import READ_SIZE
+from chat_server.wire import READ_SIZE, encode_error
 
 _MAX_LINGERING: Final = 32
 """Refused connections that may linger at once, out of the files kept back from clients; beyond,

@@ -1,1 +1,100 @@
 """The wire: the only part of the server that the client may import."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from chat_server.wire.fingerprint import key_fingerprint
+from chat_server.wire.protocol import (
+    CLIENT_LINE_LIMIT,
+    CLIENT_RECEIVE_LIMIT,
+    EVERYONE,
+    LOBBY,
+    MAX_NAME_LENGTH,
+    Action,
+    Command,
+    ErrorReply,
+    LineBuffer,
+    LineTooLongError,
+    Message,
+    OversizeLine,
+    PrivateMessage,
+    Reply,
+    ServerLine,
+    TextLine,
+    canonical_name,
+    clean,
+    decode_line,
+    echoed,
+    encode_actions,
+    encode_error,
+    encode_line,
+    encode_live_messages,
+    encode_message,
+    encode_private,
+    encode_replies,
+    parse_client_line,
+    parse_server_line,
+    published_form,
+    split_words,
+)
+
+if TYPE_CHECKING:
+    from chat_server.wire.replies import LOGIN_PROMPT
+    from chat_server.wire.stream import READ_SIZE, PlaintextPeerError, Stream, TlsStream
+
+__all__ = [
+    "CLIENT_LINE_LIMIT",
+    "CLIENT_RECEIVE_LIMIT",
+    "EVERYONE",
+    "LOBBY",
+    "LOGIN_PROMPT",
+    "MAX_NAME_LENGTH",
+    "READ_SIZE",
+    "Action",
+    "Command",
+    "ErrorReply",
+    "LineBuffer",
+    "LineTooLongError",
+    "Message",
+    "OversizeLine",
+    "PlaintextPeerError",
+    "PrivateMessage",
+    "Reply",
+    "ServerLine",
+    "Stream",
+    "TextLine",
+    "TlsStream",
+    "canonical_name",
+    "clean",
+    "decode_line",
+    "echoed",
+    "encode_actions",
+    "encode_error",
+    "encode_line",
+    "encode_live_messages",
+    "encode_message",
+    "encode_private",
+    "encode_replies",
+    "key_fingerprint",
+    "parse_client_line",
+    "parse_server_line",
+    "protocol",
+    "published_form",
+    "replies",
+    "split_words",
+]
+
+_LAZY = {
+    "LOGIN_PROMPT": "chat_server.wire.replies",
+    "PlaintextPeerError": "chat_server.wire.stream",
+    "READ_SIZE": "chat_server.wire.stream",
+    "Stream": "chat_server.wire.stream",
+    "TlsStream": "chat_server.wire.stream",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of `_LAZY` when it is first used (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

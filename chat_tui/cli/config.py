@@ -10,9 +10,14 @@ from pathlib import Path
 
 import click
 
-from chat_tui.config import ConfigProblem, Configuration, configuration_path, load
-from chat_tui.config.example import EXAMPLE
-from chat_tui.config.settings import Settings
+from chat_tui.config import (
+    EXAMPLE,
+    ConfigProblem,
+    Configuration,
+    Settings,
+    configuration_path,
+    load,
+)
 from chat_tui.sanitize import safe_text
 
 
@@ -45,9 +50,8 @@ def _validated(configuration: Configuration) -> tuple[dict[str, str], list[Confi
     """The keys that can be used, and all mistakes, those included that only the screens see."""
     from textual.theme import BUILTIN_THEMES
 
-    from chat_tui.config.custom_theme import BASES
-    from chat_tui.ui.keymap import usable_keys
-    from chat_tui.ui.settings_manager import theme_problem
+    from chat_tui.config import BASES
+    from chat_tui.ui import theme_problem, usable_keys
 
     keys, wrong = usable_keys(configuration)
     own = [theme.name for theme in configuration.themes]
@@ -76,7 +80,7 @@ def _settings(configuration: Configuration) -> Iterator[str]:
 
 
 def _keys(configuration: Configuration, good: dict[str, str]) -> Iterator[str]:
-    from chat_tui.ui.keymap import effective_keys
+    from chat_tui.ui import effective_keys
 
     yield ""
     yield "[keys]"

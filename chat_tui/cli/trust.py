@@ -10,14 +10,18 @@ import click
 
 from chat_tui.account import Account, account, address, default_port
 from chat_tui.events import KeyChanged, KeyUnknown, TrustDecision
-from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.prompt import ask_trust, has_terminal
+from chat_tui.headless import ExitCode, ask_trust, has_terminal
 from chat_tui.sanitize import safe_text
 from chat_tui.session import trust_text as trust_words
-from chat_tui.storage.known_servers import FINGERPRINT, KnownServers, KnownServersError
-from chat_tui.storage.state import state_folder
-from chat_tui.transport.dialer import CONNECT_TIMEOUT, Dialer
-from chat_tui.transport.outcome import ChangedKey, Connected, ConnectFailed, Outcome
+from chat_tui.storage import FINGERPRINT, KnownServers, KnownServersError, state_folder
+from chat_tui.transport import (
+    CONNECT_TIMEOUT,
+    ChangedKey,
+    Connected,
+    ConnectFailed,
+    Dialer,
+    Outcome,
+)
 
 _GRACE_SECONDS: Final = 1.0
 """Seconds that a dialling may be late."""

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from platformdirs import user_config_path
 
-from chat_server.wire.protocol import canonical_name
+from chat_server.wire import canonical_name
 from chat_tui.account import account, address, default_port
 from chat_tui.config.custom_theme import CustomTheme, read_theme
 from chat_tui.config.profile import Profile

@@ -8,7 +8,7 @@ from chat_tui.account import TLS_PORT
 
 if TYPE_CHECKING:
     from chat_tui.config import Profile
-    from chat_tui.storage.state import LastServer
+    from chat_tui.storage import LastServer
 
 DEFAULT_HOST: Final = "127.0.0.1"
 """Where a server is looked for, where nothing says where."""

@@ -7,8 +7,7 @@ import os
 from typing import Final
 
 from chat_tui.account import Account, account
-from chat_tui.config import Configuration, PasswordError, Profile
-from chat_tui.config.target import SignInTarget
+from chat_tui.config import Configuration, PasswordError, Profile, SignInTarget
 from chat_tui.headless.prompt import has_terminal
 from chat_tui.sanitize import safe_text
 

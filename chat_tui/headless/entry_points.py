@@ -20,8 +20,7 @@ from chat_tui.headless.line_io import LineReader
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.headless.send import SendJob
 from chat_tui.headless.tail import TailJob
-from chat_tui.storage.known_servers import KnownServers
-from chat_tui.storage.log_files import LogFiles
+from chat_tui.storage import KnownServers, LogFiles
 
 _STDIN, _STDOUT = 0, 1
 

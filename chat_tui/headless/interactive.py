@@ -13,11 +13,10 @@ from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.line_io import TOO_LONG, LineReader, message_line, status_line
 from chat_tui.headless.prompt import ask_trust, has_terminal
 from chat_tui.headless.runner import HeadlessRunner
-from chat_tui.input.command_guard import check_input
-from chat_tui.input.redaction import redact
-from chat_tui.model.entries import EntryState
+from chat_tui.input import check_input, redact
+from chat_tui.model import EntryState
 from chat_tui.sanitize import safe_text
-from chat_tui.storage.log_files import LogFiles
+from chat_tui.storage import LogFiles
 
 MAX_PENDING: Final = 64
 """Own messages without an echo above which no further line is read from a pipe."""

@@ -6,13 +6,11 @@ import sys
 from dataclasses import dataclass
 
 from chat_tui.account import Account
-from chat_tui.config import load
-from chat_tui.config.target import sign_in_target
+from chat_tui.config import load, sign_in_target
 from chat_tui.headless import entry_points as start
 from chat_tui.headless.credentials import SignInConfigError, account_with_password, select_profile
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.storage.known_servers import KnownServers
-from chat_tui.storage.state import ClientState, state_folder
+from chat_tui.storage import ClientState, KnownServers, state_folder
 
 
 @dataclass(frozen=True, slots=True)

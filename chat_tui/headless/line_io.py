@@ -6,8 +6,8 @@ import os
 from collections import deque
 from typing import Final
 
-from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
-from chat_tui.model.entries import Entry, EntryKind
+from chat_server.wire import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
+from chat_tui.model import Entry, EntryKind
 
 TOO_LONG: Final = f"Not sent: a line of more than {CLIENT_RECEIVE_LIMIT} bytes"
 

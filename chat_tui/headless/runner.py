@@ -13,14 +13,12 @@ from typing import Final
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.entries import Entry
-from chat_tui.model.settled_feed import SettledFeed
+from chat_tui.model import ChatModel, Entry, SettledFeed
 from chat_tui.sanitize import safe_text
+from chat_tui.session import ChatSession
 from chat_tui.session import trust_text as trust_words
-from chat_tui.session.session import ChatSession
-from chat_tui.storage.known_servers import KnownServers
-from chat_tui.transport.backoff import Backoff
+from chat_tui.storage import KnownServers
+from chat_tui.transport import Backoff
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: heartbeats, retries."""

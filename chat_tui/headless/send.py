@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat_server.wire.protocol import TextLine, published_form
+from chat_server.wire import TextLine, published_form
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import ConnectionState
@@ -10,9 +10,8 @@ from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.interactive import MAX_PENDING
 from chat_tui.headless.line_io import TOO_LONG, LineReader
 from chat_tui.headless.runner import HeadlessRunner
-from chat_tui.input.parser import sending_problem, to_composer_text
-from chat_tui.input.redaction import holds_secret, redact
-from chat_tui.model.entries import EntryKind, EntryState
+from chat_tui.input import holds_secret, redact, sending_problem, to_composer_text
+from chat_tui.model import EntryKind, EntryState
 from chat_tui.sanitize import safe_text
 
 _LOST = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})

@@ -9,7 +9,7 @@ from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.line_io import message_line
 from chat_tui.headless.runner import HeadlessRunner
-from chat_tui.model.entries import Entry, EntryKind
+from chat_tui.model import Entry, EntryKind
 from chat_tui.sanitize import safe_text
 
 _LOGGED_KINDS = frozenset({EntryKind.ERROR, EntryKind.GAP, EntryKind.ANNOUNCEMENT})

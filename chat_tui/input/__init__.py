@@ -1,1 +1,98 @@
 """Rules on typed text: parsing, command checks and redaction. Pure."""
+
+from typing import TYPE_CHECKING
+
+from chat_tui.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from chat_tui.input.command_guard import BlockedInput, check_input, nearest_command
+    from chat_tui.input.known_commands import KNOWN_COMMANDS, ArgumentKind
+    from chat_tui.input.parser import (
+        CommandInput,
+        action_command,
+        legacy_problem,
+        make_command,
+        merge_into_draft,
+        parse_input,
+        parse_outgoing,
+        private_command,
+        requested_room,
+        sending_problem,
+        text_after,
+        to_composer_text,
+        wire_form,
+    )
+    from chat_tui.input.password_rules import RULES, validate
+    from chat_tui.input.redaction import PASSWD, holds_secret, redact
+    from chat_tui.input.shell_commands import (
+        PASSWORD_VARIABLE,
+        LastAction,
+        guessed_netcat_command,
+        netcat_command,
+        netcat_line,
+    )
+
+__all__ = [
+    "KNOWN_COMMANDS",
+    "PASSWD",
+    "PASSWORD_VARIABLE",
+    "RULES",
+    "ArgumentKind",
+    "BlockedInput",
+    "CommandInput",
+    "LastAction",
+    "action_command",
+    "check_input",
+    "guessed_netcat_command",
+    "holds_secret",
+    "legacy_problem",
+    "make_command",
+    "merge_into_draft",
+    "nearest_command",
+    "netcat_command",
+    "netcat_line",
+    "parse_input",
+    "parse_outgoing",
+    "private_command",
+    "redact",
+    "requested_room",
+    "sending_problem",
+    "text_after",
+    "to_composer_text",
+    "validate",
+    "wire_form",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "ArgumentKind": "chat_tui.input.known_commands",
+        "BlockedInput": "chat_tui.input.command_guard",
+        "CommandInput": "chat_tui.input.parser",
+        "KNOWN_COMMANDS": "chat_tui.input.known_commands",
+        "LastAction": "chat_tui.input.shell_commands",
+        "PASSWD": "chat_tui.input.redaction",
+        "PASSWORD_VARIABLE": "chat_tui.input.shell_commands",
+        "RULES": "chat_tui.input.password_rules",
+        "action_command": "chat_tui.input.parser",
+        "check_input": "chat_tui.input.command_guard",
+        "guessed_netcat_command": "chat_tui.input.shell_commands",
+        "holds_secret": "chat_tui.input.redaction",
+        "legacy_problem": "chat_tui.input.parser",
+        "make_command": "chat_tui.input.parser",
+        "merge_into_draft": "chat_tui.input.parser",
+        "nearest_command": "chat_tui.input.command_guard",
+        "netcat_command": "chat_tui.input.shell_commands",
+        "netcat_line": "chat_tui.input.shell_commands",
+        "parse_input": "chat_tui.input.parser",
+        "parse_outgoing": "chat_tui.input.parser",
+        "private_command": "chat_tui.input.parser",
+        "redact": "chat_tui.input.redaction",
+        "requested_room": "chat_tui.input.parser",
+        "sending_problem": "chat_tui.input.parser",
+        "text_after": "chat_tui.input.parser",
+        "to_composer_text": "chat_tui.input.parser",
+        "validate": "chat_tui.input.password_rules",
+        "wire_form": "chat_tui.input.parser",
+    },
+)

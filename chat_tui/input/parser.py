@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from chat_server.wire.protocol import (
+from chat_server.wire import (
     LOBBY,
     Command,
     LineTooLongError,

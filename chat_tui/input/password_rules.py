@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from chat_server.wire.protocol import clean
+from chat_server.wire import clean
 
 MIN_BYTES: Final = 8
 """Bytes in UTF-8 that a password has at least."""

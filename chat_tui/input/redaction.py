@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from chat_server.wire.protocol import clean, split_words
+from chat_server.wire import clean, split_words
 from chat_tui.input.fuzzy import IGNORED_PREFIX, edit_distance, normalize_command
 from chat_tui.input.password_rules import MIN_BYTES
 

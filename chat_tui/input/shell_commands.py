@@ -6,7 +6,7 @@ import base64
 import shlex
 from typing import Final, NamedTuple
 
-from chat_server.wire.protocol import LOBBY
+from chat_server.wire import LOBBY
 from chat_tui.account import PORT, TLS_PORT, Account, is_this_machine
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"

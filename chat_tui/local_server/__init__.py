@@ -2,4 +2,8 @@
 
 from chat_tui.local_server.local_server import DEMO_PASSWORD, LocalServer, LocalServerError
 
-__all__ = ["DEMO_PASSWORD", "LocalServer", "LocalServerError"]
+__all__ = [
+    "DEMO_PASSWORD",
+    "LocalServer",
+    "LocalServerError",
+]

@@ -7,8 +7,13 @@ import time
 from enum import Enum
 from typing import Final
 
-from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, LineBuffer, Reply, parse_server_line
-from chat_server.wire.replies import LOGIN_PROMPT
+from chat_server.wire import (
+    CLIENT_RECEIVE_LIMIT,
+    LOGIN_PROMPT,
+    LineBuffer,
+    Reply,
+    parse_server_line,
+)
 
 LOOPBACK: Final = "127.0.0.1"
 

@@ -2,3 +2,81 @@
 
 Nothing in here is shared between threads: the screen's thread alone reads and changes it.
 """
+
+from typing import TYPE_CHECKING
+
+from chat_tui.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from chat_tui.model.alerts import Alert
+    from chat_tui.model.chat_model import ChatModel, Pane
+    from chat_tui.model.completion import Completion, CompletionList, complete
+    from chat_tui.model.conversations import conversation_partner, conversation_place
+    from chat_tui.model.drafts import Drafts
+    from chat_tui.model.entries import Entry, EntryKind, EntryState
+    from chat_tui.model.history import MAX_ITEMS, InputHistory
+    from chat_tui.model.links import Link, find_links, link_host
+    from chat_tui.model.people import Person, Roster
+    from chat_tui.model.room_log import RoomLog
+    from chat_tui.model.rooms import RoomInfo
+    from chat_tui.model.settled_feed import SettledFeed
+    from chat_tui.model.wire_record import Direction, WireLine, WireLog
+
+__all__ = [
+    "MAX_ITEMS",
+    "Alert",
+    "ChatModel",
+    "Completion",
+    "CompletionList",
+    "Direction",
+    "Drafts",
+    "Entry",
+    "EntryKind",
+    "EntryState",
+    "InputHistory",
+    "Link",
+    "Pane",
+    "Person",
+    "RoomInfo",
+    "RoomLog",
+    "Roster",
+    "SettledFeed",
+    "WireLine",
+    "WireLog",
+    "complete",
+    "conversation_partner",
+    "conversation_place",
+    "find_links",
+    "link_host",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Alert": "chat_tui.model.alerts",
+        "ChatModel": "chat_tui.model.chat_model",
+        "Completion": "chat_tui.model.completion",
+        "CompletionList": "chat_tui.model.completion",
+        "Direction": "chat_tui.model.wire_record",
+        "Drafts": "chat_tui.model.drafts",
+        "Entry": "chat_tui.model.entries",
+        "EntryKind": "chat_tui.model.entries",
+        "EntryState": "chat_tui.model.entries",
+        "InputHistory": "chat_tui.model.history",
+        "Link": "chat_tui.model.links",
+        "MAX_ITEMS": "chat_tui.model.history",
+        "Pane": "chat_tui.model.chat_model",
+        "Person": "chat_tui.model.people",
+        "RoomInfo": "chat_tui.model.rooms",
+        "RoomLog": "chat_tui.model.room_log",
+        "Roster": "chat_tui.model.people",
+        "SettledFeed": "chat_tui.model.settled_feed",
+        "WireLine": "chat_tui.model.wire_record",
+        "WireLog": "chat_tui.model.wire_record",
+        "complete": "chat_tui.model.completion",
+        "conversation_partner": "chat_tui.model.conversations",
+        "conversation_place": "chat_tui.model.conversations",
+        "find_links": "chat_tui.model.links",
+        "link_host": "chat_tui.model.links",
+    },
+)

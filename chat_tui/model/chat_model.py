@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from chat_server.wire import replies
-from chat_server.wire.protocol import Action, Message, PrivateMessage
+from chat_server.wire import Action, Message, PrivateMessage, replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
-from chat_tui.input.parser import action_command, parse_outgoing, to_composer_text
+from chat_tui.input import action_command, parse_outgoing, to_composer_text
 from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations, conversation_partner, conversation_place
 from chat_tui.model.drafts import Drafts

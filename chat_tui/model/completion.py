@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE
-from chat_tui.input.command_guard import nearest_command
-from chat_tui.input.known_commands import KNOWN_COMMANDS, ArgumentKind
+from chat_server.wire import EVERYONE
+from chat_tui.input import KNOWN_COMMANDS, ArgumentKind, nearest_command
 from chat_tui.model.chat_model import ChatModel
 
 MAX_COMPLETIONS: Final = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from chat_tui.input.redaction import holds_secret
+from chat_tui.input import holds_secret
 
 MAX_ITEMS: Final = 500
 """Items that are kept."""

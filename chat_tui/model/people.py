@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE
+from chat_server.wire import EVERYONE
 
 RECENT_SPEAKER_AGE: Final = timedelta(minutes=1)
 """How long somebody counts as having just spoken."""

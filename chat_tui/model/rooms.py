@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chat_server.wire.protocol import LOBBY
+from chat_server.wire import LOBBY
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
-from chat_tui.input.redaction import holds_secret, redact
-from chat_tui.input.shell_commands import LastAction
+from chat_tui.input import LastAction, holds_secret, redact
 from chat_tui.sanitize import safe_text
 
 MAX_LINES: Final = 2_000

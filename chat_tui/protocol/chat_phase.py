@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from chat_server.wire import replies
-from chat_server.wire.protocol import (
+from chat_server.wire import (
     LOBBY,
     Action,
     ErrorReply,
@@ -17,12 +16,12 @@ from chat_server.wire.protocol import (
     TextLine,
     canonical_name,
     published_form,
+    replies,
     split_words,
 )
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input.parser import CommandInput
-from chat_tui.input.redaction import redact
+from chat_tui.input import CommandInput, redact
 from chat_tui.protocol.intent_queue import ActionIntent, Intent, IntentQueue, JoinIntent
 from chat_tui.protocol.own_messages import OwnMessages
 from chat_tui.protocol.password_change import PasswordChange

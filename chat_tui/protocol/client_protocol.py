@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from chat_server.wire import replies
-from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, canonical_name, parse_server_line
+from chat_server.wire import CLIENT_RECEIVE_LIMIT, canonical_name, parse_server_line, replies
 from chat_tui import events
 from chat_tui.events import Event
 from chat_tui.protocol.chat_phase import ChatPhase

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chat_server.wire.protocol import TextLine
-from chat_tui.input.parser import CommandInput, action_command, to_composer_text
-from chat_tui.input.redaction import holds_secret
+from chat_server.wire import TextLine
+from chat_tui.input import CommandInput, action_command, holds_secret, to_composer_text
 from chat_tui.protocol.pending_requests import RequestKind, RequestOrigin, make_request
 from chat_tui.protocol.private_messages import PrivateIntent
 

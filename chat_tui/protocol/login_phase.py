@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chat_server.wire import replies
-from chat_server.wire.protocol import ErrorReply, LineTooLongError, Reply, ServerLine, encode_line
+from chat_server.wire import ErrorReply, LineTooLongError, Reply, ServerLine, encode_line, replies
 from chat_tui import events
 
 PROMPT_TIMEOUT: Final = 10.0

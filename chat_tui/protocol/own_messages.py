@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from chat_server.wire.protocol import Action, Message, PrivateMessage
+from chat_server.wire import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.events import Event
 from chat_tui.protocol.echo_matcher import SentMessage

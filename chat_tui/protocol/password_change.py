@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chat_server.wire.protocol import LineTooLongError
+from chat_server.wire import LineTooLongError
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input.parser import make_command
-from chat_tui.input.redaction import PASSWD
+from chat_tui.input import PASSWD, make_command
 from chat_tui.protocol.pending_requests import Request, RequestKind, RequestOrigin, make_request
 from chat_tui.protocol.send_queue import SendQueue
 

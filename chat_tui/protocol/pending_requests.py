@@ -14,11 +14,9 @@ from enum import Enum, auto
 from itertools import repeat
 from typing import Final
 
-from chat_server.wire import replies
-from chat_server.wire.protocol import LOBBY, canonical_name, echoed
+from chat_server.wire import LOBBY, canonical_name, echoed, replies
 from chat_tui.events import PersonJoined, PersonLeft, RoomClosed, RoomOpened
-from chat_tui.input.parser import CommandInput
-from chat_tui.input.redaction import PASSWD
+from chat_tui.input import PASSWD, CommandInput
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds without any progress after which a request is given up."""

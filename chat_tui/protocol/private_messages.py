@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input.parser import CommandInput, private_command, to_composer_text
+from chat_tui.input import CommandInput, private_command, to_composer_text
 from chat_tui.protocol.pending_requests import Request, RequestOrigin, make_request
 from chat_tui.protocol.send_queue import SendQueue
 

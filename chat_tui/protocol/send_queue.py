@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from chat_server.wire.protocol import LineTooLongError, encode_line, encode_message
-from chat_tui.input.parser import action_command, make_command
+from chat_server.wire import LineTooLongError, encode_line, encode_message
+from chat_tui.input import action_command, make_command
 from chat_tui.protocol.echo_matcher import EchoMatcher, SentMessage
 from chat_tui.protocol.pending_requests import (
     REQUEST_TIMEOUT,

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from chat_server.wire.protocol import TextLine, canonical_name
-from chat_tui.input.parser import (
-    CommandInput,
-    legacy_problem,
-    parse_input,
-    sending_problem,
-    text_after,
-)
+from chat_server.wire import TextLine, canonical_name
+from chat_tui.input import CommandInput, legacy_problem, parse_input, sending_problem, text_after
 from chat_tui.protocol.intent_queue import ActionIntent
 from chat_tui.protocol.private_messages import PrivateIntent
 from chat_tui.protocol.send_queue import SendQueue

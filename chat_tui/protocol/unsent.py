@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input.parser import CommandInput
-from chat_tui.input.redaction import redact
+from chat_tui.input import CommandInput, redact
 from chat_tui.protocol.intent_queue import IntentQueue
 from chat_tui.protocol.private_messages import PrivateIntent
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import KeyChanged, KeyUnknown, SignInFailed, TrustDecision
-from chat_tui.storage.known_servers import KnownServers, KnownServersError
-from chat_tui.transport.dialer import Dialer
-from chat_tui.transport.outcome import ChangedKey, Connected, ConnectFailed, UnknownKey
+from chat_tui.storage import KnownServers, KnownServersError
+from chat_tui.transport import ChangedKey, Connected, ConnectFailed, Dialer, UnknownKey
 
 
 class Connector:

@@ -7,7 +7,7 @@ from datetime import datetime
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
-from chat_tui.model.chat_model import ChatModel
+from chat_tui.model import ChatModel
 
 
 class ModelFeed:

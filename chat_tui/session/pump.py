@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from chat_server.wire.protocol import OversizeLine
-from chat_tui.model.wire_record import WireLog
+from chat_server.wire import OversizeLine
+from chat_tui.model import WireLog
 from chat_tui.protocol import ClientProtocol
-from chat_tui.transport.inbox import Inbox
+from chat_tui.transport import Inbox
 
 _BATCH: Final = 16
 """Lines between two looks at the clock."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from chat_tui.events import ConnectionChanged, ConnectionState
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.transport.backoff import Backoff
+from chat_tui.model import ChatModel
+from chat_tui.transport import Backoff
 
 _RESTORE_SECONDS: Final = 5.0
 """Seconds after signing in at which we are there, though not all may be as it was before."""

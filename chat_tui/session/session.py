@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Final
 
-from chat_server.wire.protocol import EVERYONE, LOBBY
+from chat_server.wire import EVERYONE, LOBBY
 from chat_tui import events
 from chat_tui.account import Account, account
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDecision
-from chat_tui.input.parser import parse_input, wire_form
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.protocol import NOT_CONNECTED, ClientProtocol, EndReason
-from chat_tui.protocol.restore_target import RestoreTarget
+from chat_tui.input import parse_input, wire_form
+from chat_tui.model import ChatModel
+from chat_tui.protocol import NOT_CONNECTED, ClientProtocol, EndReason, RestoreTarget
 from chat_tui.session.connector import Connector, resolved_account
 from chat_tui.session.credentials import (
     NOT_CHANGED,
@@ -25,11 +24,8 @@ from chat_tui.session.credentials import (
 from chat_tui.session.model_feed import ModelFeed
 from chat_tui.session.pump import pump_inbox
 from chat_tui.session.reconnect import Reconnector
-from chat_tui.storage.known_servers import KnownServers
-from chat_tui.transport.backoff import Backoff
-from chat_tui.transport.connection import Connection
-from chat_tui.transport.outcome import Connected
-from chat_tui.transport.wakeup import Wakeup
+from chat_tui.storage import KnownServers
+from chat_tui.transport import Backoff, Connected, Connection, Wakeup
 
 _SUSPENDED_SECONDS: Final = 5.0
 """Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):

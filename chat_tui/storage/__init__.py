@@ -1,1 +1,45 @@
 """What the client keeps on this machine, each in files of its own: for nobody else's eyes."""
+
+from typing import TYPE_CHECKING
+
+from chat_tui.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from chat_tui.storage.draft_store import DraftStore
+    from chat_tui.storage.history_file import HistoryFile
+    from chat_tui.storage.known_servers import FINGERPRINT, KnownServers, KnownServersError
+    from chat_tui.storage.log_files import LogFiles
+    from chat_tui.storage.muted_store import MuteStore
+    from chat_tui.storage.private_files import write_private
+    from chat_tui.storage.state import ClientState, LastServer, state_folder
+
+__all__ = [
+    "FINGERPRINT",
+    "ClientState",
+    "DraftStore",
+    "HistoryFile",
+    "KnownServers",
+    "KnownServersError",
+    "LastServer",
+    "LogFiles",
+    "MuteStore",
+    "state_folder",
+    "write_private",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "ClientState": "chat_tui.storage.state",
+        "DraftStore": "chat_tui.storage.draft_store",
+        "FINGERPRINT": "chat_tui.storage.known_servers",
+        "HistoryFile": "chat_tui.storage.history_file",
+        "KnownServers": "chat_tui.storage.known_servers",
+        "KnownServersError": "chat_tui.storage.known_servers",
+        "LastServer": "chat_tui.storage.state",
+        "LogFiles": "chat_tui.storage.log_files",
+        "MuteStore": "chat_tui.storage.muted_store",
+        "state_folder": "chat_tui.storage.state",
+        "write_private": "chat_tui.storage.private_files",
+    },
+)

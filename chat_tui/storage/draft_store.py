@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from chat_tui.account import account
-from chat_tui.input.parser import merge_into_draft
-from chat_tui.input.redaction import holds_secret
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import conversation_partner
-from chat_tui.model.drafts import Drafts
+from chat_tui.input import holds_secret, merge_into_draft
+from chat_tui.model import ChatModel, Drafts, conversation_partner
 from chat_tui.sanitize import safe_name
 from chat_tui.storage.private_files import file_stem, write_private
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chat_tui.input.redaction import holds_secret
-from chat_tui.model.history import MAX_ITEMS
+from chat_tui.input import holds_secret
+from chat_tui.model import MAX_ITEMS
 from chat_tui.storage.private_files import private_folder, write_private
 
 _FILE: Final = "sent.jsonl"

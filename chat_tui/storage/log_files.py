@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from chat_tui import events
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.settled_feed import SettledFeed
+from chat_tui.model import ChatModel, Entry, EntryKind, EntryState, SettledFeed
 from chat_tui.storage.private_files import file_stem, private_folder
 
 MAX_BYTES: Final = 8 << 20

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
-from chat_server.wire.stream import Stream
+from chat_server.wire import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine, Stream
 from chat_tui.transport.inbox import Inbox
 from chat_tui.transport.wakeup import Wakeup
 

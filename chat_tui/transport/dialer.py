@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from chat_tui.storage.known_servers import KnownServers
+from chat_tui.storage import KnownServers
 from chat_tui.transport.outcome import Connected, ConnectFailed, Outcome
 from chat_tui.transport.tcp_connect import TcpConnector
 from chat_tui.transport.tls_connect import TlsConnector

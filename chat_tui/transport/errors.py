@@ -5,9 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from chat_server.wire import replies
-from chat_server.wire.protocol import ErrorReply, parse_server_line
-from chat_server.wire.stream import PlaintextPeerError
+from chat_server.wire import ErrorReply, PlaintextPeerError, parse_server_line, replies
 
 _EXPIRED, _NOT_YET, _SELF_SIGNED = 10, 9, 18
 _HOSTNAME_MISMATCH: Final = frozenset(

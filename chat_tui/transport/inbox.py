@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from chat_server.wire.protocol import OversizeLine
+from chat_server.wire import OversizeLine
 from chat_tui.transport.wakeup import Wakeup
 
 MAX_LINES: Final = 4096

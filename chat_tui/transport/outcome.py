@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat_server.wire.stream import Stream
+from chat_server.wire import Stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chat_server.wire.stream import Stream
+from chat_server.wire import Stream
 from chat_tui.account import is_loopback
 
 _POLL_SECONDS: Final = 0.2

@@ -11,10 +11,9 @@ import ssl
 from collections.abc import Sequence
 from typing import Final
 
-from chat_server.wire.fingerprint import key_fingerprint
-from chat_server.wire.stream import PlaintextPeerError, Stream, TlsStream
+from chat_server.wire import PlaintextPeerError, Stream, TlsStream, key_fingerprint
 from chat_tui.account import PORT, TLS_PORT
-from chat_tui.storage.known_servers import KnownServers, KnownServersError
+from chat_tui.storage import KnownServers, KnownServersError
 from chat_tui.transport import errors as tls_words
 from chat_tui.transport.outcome import ChangedKey, Connected, ConnectFailed, Outcome, UnknownKey
 from chat_tui.transport.tcp_connect import SocketAddress, TcpConnectError, TcpConnector

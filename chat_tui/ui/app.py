@@ -17,20 +17,18 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
 from chat_tui.launch import LaunchOptions as LaunchOptions
-from chat_tui.storage.state import ClientState
+from chat_tui.storage import ClientState
 from chat_tui.ui.base_app import BaseApp
-from chat_tui.ui.screens.local_server_task import LocalServerStarted, local_log_path
-from chat_tui.ui.screens.login import LoginScreen
+from chat_tui.ui.screens import LocalServerStarted, LoginScreen, local_log_path
 from chat_tui.ui.settings_manager import SettingsManager
-from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
-from chat_tui.ui.terminal.hangup import exit_on_hangup
+from chat_tui.ui.terminal import CopyRequested, copy_to_clipboard, exit_on_hangup
 
 if TYPE_CHECKING:
-    from chat_tui.config.settings import Settings
+    from chat_tui.config import Settings
     from chat_tui.local_server import LocalServer
-    from chat_tui.session.session import ChatSession
+    from chat_tui.session import ChatSession
     from chat_tui.ui.controller import ChatController, MakeSession
-    from chat_tui.ui.screens.chat import ChatScreen
+    from chat_tui.ui.screens import ChatScreen
 
 _TICK: Final = 0.25
 """Seconds between two looks at the clock: countdowns, heartbeats."""
@@ -208,7 +206,7 @@ class ChatApp(BaseApp):
 
     def action_wire(self) -> None:
         """What really goes over the wire."""
-        from chat_tui.ui.screens.wire import WireScreen
+        from chat_tui.ui.screens import WireScreen
 
         if isinstance(self.screen, WireScreen):
             self.screen.dismiss()
@@ -218,7 +216,7 @@ class ChatApp(BaseApp):
     async def action_quit(self) -> None:
         """Leave at once; with a server of our own, not before those on it were thought of."""
         if self.local_server is not None and self.controller.has_other_users(self.local_server):
-            from chat_tui.ui.screens.confirm import ConfirmScreen
+            from chat_tui.ui.screens import ConfirmScreen
 
             question = "Others are on the server of this window. Quitting ends it for them, too."
             self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)

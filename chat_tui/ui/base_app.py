@@ -14,7 +14,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
-from chat_tui.ui.terminal.width_filter import WidthFilter
+from chat_tui.ui.terminal import WidthFilter
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
@@ -69,7 +69,7 @@ class BaseApp(App[None]):
         driver = super().get_driver_class()
         if driver.__name__ != "LinuxDriver":  # another system, or somebody's own choice
             return driver
-        from chat_tui.ui.terminal.input import TerminalDriver
+        from chat_tui.ui.terminal import TerminalDriver
 
         return TerminalDriver
 

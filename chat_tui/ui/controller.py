@@ -18,26 +18,27 @@ from textual.screen import Screen
 
 from chat_tui import events
 from chat_tui.account import Account
-from chat_tui.config.settings import Settings
+from chat_tui.config import Settings
 from chat_tui.events import TrustDecision
-from chat_tui.input.shell_commands import guessed_netcat_command, netcat_command
+from chat_tui.input import guessed_netcat_command, netcat_command
 from chat_tui.local_server import LocalServer
-from chat_tui.model.chat_model import ChatModel, Pane
-from chat_tui.session.session import ChatSession
-from chat_tui.storage.draft_store import DraftStore
-from chat_tui.storage.history_file import HistoryFile
-from chat_tui.storage.known_servers import KnownServers
-from chat_tui.storage.log_files import LogFiles
-from chat_tui.storage.state import ClientState
+from chat_tui.model import ChatModel, Pane
+from chat_tui.session import ChatSession
+from chat_tui.storage import ClientState, DraftStore, HistoryFile, KnownServers, LogFiles
 from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 from chat_tui.ui.notifier import Notifier
-from chat_tui.ui.screens import wording
-from chat_tui.ui.screens.chat import ChatScreen
-from chat_tui.ui.screens.help import HelpContext, HelpScreen
-from chat_tui.ui.screens.login import LoginScreen
-from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
-from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
-from chat_tui.ui.terminal.notifications import TerminalNotifier
+from chat_tui.ui.screens import (
+    ChangedKeyScreen,
+    ChatScreen,
+    HelpContext,
+    HelpScreen,
+    LoginScreen,
+    NetcatTarget,
+    TrustScreen,
+    WireScreen,
+    wording,
+)
+from chat_tui.ui.terminal import TerminalNotifier
 
 MakeSession = Callable[
     [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession

@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from chat_tui.config.settings import Settings
+from chat_tui.config import Settings
 from chat_tui.events import ConnectionState
-from chat_tui.model.alerts import Alert
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.entries import EntryKind
-from chat_tui.storage.muted_store import MuteStore
-from chat_tui.ui.terminal.notifications import TerminalNotifier
+from chat_tui.model import Alert, ChatModel, EntryKind
+from chat_tui.storage import MuteStore
+from chat_tui.ui.terminal import TerminalNotifier
 
 _ALERT_BURST: Final = 3
 """Bells one after the other, before they are rationed."""

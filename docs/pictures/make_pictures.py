@@ -25,25 +25,19 @@ from unittest.mock import patch
 import bcrypt
 from textual.pilot import Pilot
 
-from chat_server.accounts.store import AccountStore
+from chat_server.accounts import AccountStore
 from chat_server.config import Config
-from chat_server.core.clock import LocalClock
-from chat_server.observability.event_log import EventLog
+from chat_server.core import LocalClock
+from chat_server.observability import EventLog
 from chat_server.server import ChatServer
 from chat_tui.events import LatencyMeasured
 from chat_tui.launch import LaunchOptions
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import conversation_place
-from chat_tui.model.entries import EntryState
-from chat_tui.model.room_log import RoomLog
-from chat_tui.session.session import ChatSession
-from chat_tui.storage.known_servers import KnownServers
-from chat_tui.storage.state import ClientState
-from chat_tui.ui.app import ChatApp
-from chat_tui.ui.screens.login import FollowCheckbox
-from chat_tui.ui.screens.wording import local_server_info
-from chat_tui.ui.theme import DARK, LIGHT
-from chat_tui.ui.widgets.composer import Composer
+from chat_tui.model import ChatModel, EntryState, RoomLog, conversation_place
+from chat_tui.session import ChatSession
+from chat_tui.storage import ClientState, KnownServers
+from chat_tui.ui import DARK, LIGHT, ChatApp
+from chat_tui.ui.screens import FollowCheckbox, local_server_info
+from chat_tui.ui.widgets import Composer
 
 HERE: Final = Path(__file__).parent
 PASSWORD: Final = "password123"

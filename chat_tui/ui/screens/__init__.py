@@ -1,1 +1,51 @@
 """What fills the terminal: the form to sign in, the chat, help, a question. One file each."""
+
+from typing import TYPE_CHECKING
+
+from chat_tui.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from chat_tui.ui.screens.chat import ChatScreen
+    from chat_tui.ui.screens.confirm import ConfirmScreen
+    from chat_tui.ui.screens.help import HelpContext, HelpScreen
+    from chat_tui.ui.screens.local_server_task import LocalServerStarted, local_log_path
+    from chat_tui.ui.screens.login import FollowCheckbox, LoginScreen
+    from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
+    from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
+    from chat_tui.ui.screens.wording import local_server_info
+
+__all__ = [
+    "ChangedKeyScreen",
+    "ChatScreen",
+    "ConfirmScreen",
+    "FollowCheckbox",
+    "HelpContext",
+    "HelpScreen",
+    "LocalServerStarted",
+    "LoginScreen",
+    "NetcatTarget",
+    "TrustScreen",
+    "WireScreen",
+    "local_log_path",
+    "local_server_info",
+    "wording",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "ChangedKeyScreen": "chat_tui.ui.screens.trust",
+        "ChatScreen": "chat_tui.ui.screens.chat",
+        "ConfirmScreen": "chat_tui.ui.screens.confirm",
+        "FollowCheckbox": "chat_tui.ui.screens.login",
+        "HelpContext": "chat_tui.ui.screens.help",
+        "HelpScreen": "chat_tui.ui.screens.help",
+        "LocalServerStarted": "chat_tui.ui.screens.local_server_task",
+        "LoginScreen": "chat_tui.ui.screens.login",
+        "NetcatTarget": "chat_tui.ui.screens.wire",
+        "TrustScreen": "chat_tui.ui.screens.trust",
+        "WireScreen": "chat_tui.ui.screens.wire",
+        "local_log_path": "chat_tui.ui.screens.local_server_task",
+        "local_server_info": "chat_tui.ui.screens.wording",
+    },
+)

@@ -10,12 +10,10 @@ from typing import Final
 from textual.content import Content
 
 from chat_tui.events import ConnectionChanged, ConnectionState
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import conversation_place
+from chat_tui.model import ChatModel, conversation_place
 from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens.wording import format_duration
-from chat_tui.ui.widgets.people_list import PeopleActivity
-from chat_tui.ui.widgets.status_bar import StatusInfo
+from chat_tui.ui.widgets import PeopleActivity, StatusInfo
 
 _SLOW_SECONDS: Final = timedelta(seconds=1)
 """After how long a message that the server has not taken yet is worth a word in the status bar."""

@@ -15,12 +15,12 @@ from textual.widgets import Button, Label, Static
 from textual.widgets.input import Selection
 
 from chat_server.wire import replies
-from chat_tui.input.password_rules import RULES, validate
+from chat_tui.input import RULES, validate
 from chat_tui.sanitize import safe_text
-from chat_tui.session.credentials import NOT_CHANGED
+from chat_tui.session import NOT_CHANGED
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.screens.wording import format_duration
-from chat_tui.ui.widgets.text_input import SafeInput
+from chat_tui.ui.widgets import SafeInput
 
 _FIELDS: Final = (("old", "Old"), ("new", "New"), ("again", "New again"))
 

@@ -14,12 +14,10 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.widget import Widget
 
-from chat_server.wire.protocol import EVERYONE, canonical_name
+from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
-from chat_tui.input.parser import requested_room
-from chat_tui.input.redaction import PASSWD
-from chat_tui.model.chat_model import Pane
-from chat_tui.model.conversations import conversation_partner, conversation_place
+from chat_tui.input import PASSWD, requested_room
+from chat_tui.model import Pane, conversation_partner, conversation_place
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
 from chat_tui.ui.screens.chat_panes import ChatPanes
@@ -29,12 +27,8 @@ from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import next_conversation, next_place, unread_conversation
 from chat_tui.ui.screens.palette import ChatCommands, JumpProvider
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
-from chat_tui.ui.terminal.clipboard import CopyRequested
-from chat_tui.ui.widgets.completion_popup import CompletionPopup
-from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.log_reader import LogReader
-from chat_tui.ui.widgets.people_list import PeopleList
-from chat_tui.ui.widgets.room_list import RoomList
+from chat_tui.ui.terminal import CopyRequested
+from chat_tui.ui.widgets import CompletionPopup, Composer, LogReader, PeopleList, RoomList
 
 if TYPE_CHECKING:
     from chat_tui.ui.base_app import BaseApp

@@ -17,15 +17,10 @@ from chat_tui.events import (
     PasswordChangeUncertain,
     TextReturned,
 )
-from chat_tui.input.command_guard import BlockedInput, check_input
-from chat_tui.input.parser import merge_into_draft
-from chat_tui.input.redaction import holds_secret, redact
-from chat_tui.model.chat_model import Pane
-from chat_tui.model.completion import CompletionList, complete
-from chat_tui.model.conversations import conversation_partner
+from chat_tui.input import BlockedInput, check_input, holds_secret, merge_into_draft, redact
+from chat_tui.model import CompletionList, Pane, complete, conversation_partner
 from chat_tui.sanitize import safe_text
-from chat_tui.session.credentials import Outcome
-from chat_tui.session.session import ChatSession
+from chat_tui.session import ChatSession, Outcome
 from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens import wording
 from chat_tui.ui.screens.captions import (
@@ -39,14 +34,16 @@ from chat_tui.ui.screens.captions import (
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
 from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.log_pane import LogPane
-from chat_tui.ui.widgets.caption import Caption
-from chat_tui.ui.widgets.completion_popup import CompletionPopup
-from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.log_reader import LogReader
-from chat_tui.ui.widgets.log_rows import DEFAULT_RESEND_KEY
-from chat_tui.ui.widgets.people_list import PeopleList
-from chat_tui.ui.widgets.room_list import RoomList
-from chat_tui.ui.widgets.status_bar import StatusBar
+from chat_tui.ui.widgets import (
+    DEFAULT_RESEND_KEY,
+    Caption,
+    CompletionPopup,
+    Composer,
+    LogReader,
+    PeopleList,
+    RoomList,
+    StatusBar,
+)
 
 if TYPE_CHECKING:
     from chat_tui.ui.base_app import BaseApp

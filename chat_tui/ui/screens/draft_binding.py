@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.ui.widgets.composer import Composer
+from chat_tui.model import ChatModel
+from chat_tui.ui.widgets import Composer
 
 
 class DraftBinding:

@@ -12,12 +12,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import HorizontalGroup, VerticalScroll
 from textual.widgets import Label, Static
 
-from chat_tui.input.known_commands import KNOWN_COMMANDS
+from chat_tui.input import KNOWN_COMMANDS
 from chat_tui.ui.screens.dialog import Dialog
-from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
-from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
-from chat_tui.ui.widgets.people_list import RECENT_SPEAKER
-from chat_tui.ui.widgets.room_list import HERE, MUTED, WAITING
+from chat_tui.ui.widgets import (
+    ANNOUNCEMENT_SIGN,
+    CURSOR_SIGN,
+    DEFAULT_RESEND_KEY,
+    HERE,
+    MENTION_SIGN,
+    MUTED,
+    RECENT_SPEAKER,
+    WAITING,
+)
 
 if TYPE_CHECKING:
     from chat_tui.ui.base_app import BaseApp

@@ -13,10 +13,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from chat_tui.model.links import Link, link_host
+from chat_tui.model import Link, link_host
 from chat_tui.ui.screens.dialog import Dialog
-from chat_tui.ui.terminal.clipboard import CopyRequested
-from chat_tui.ui.terminal.web_browser import browser_command, open_in
+from chat_tui.ui.terminal import CopyRequested, browser_command, open_in
 
 
 class LinkScreen(Dialog[None]):

@@ -13,8 +13,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from chat_tui.ui.screens.link import LinkScreen
-from chat_tui.ui.widgets.log_reader import LogReader
-from chat_tui.ui.widgets.search_bar import SearchBar
+from chat_tui.ui.widgets import LogReader, SearchBar
 
 
 class LogPane(Vertical):

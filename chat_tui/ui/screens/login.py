@@ -26,9 +26,7 @@ from chat_tui.ui.screens.local_server_task import (
     start_in_thread,
 )
 from chat_tui.ui.screens.password_task import PasswordFetched, fetch_in_thread
-from chat_tui.ui.widgets.checkbox import Checkbox
-from chat_tui.ui.widgets.profile_picker import ProfilePicker
-from chat_tui.ui.widgets.text_input import SafeInput
+from chat_tui.ui.widgets import Checkbox, ProfilePicker, SafeInput
 
 _PLAINTEXT_WARNING: Final = "unencrypted: all on the way may read it, the password too"
 

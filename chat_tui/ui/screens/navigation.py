@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.conversations import conversation_place
+from chat_tui.model import ChatModel, conversation_place
 
 
 def next_place(model: ChatModel, step: int) -> str:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from chat_server.wire.protocol import EVERYONE, canonical_name
-from chat_tui.input.known_commands import KNOWN_COMMANDS
-from chat_tui.input.redaction import PASSWD
-from chat_tui.ui.widgets.log_reader import LogReader
+from chat_server.wire import EVERYONE, canonical_name
+from chat_tui.input import KNOWN_COMMANDS, PASSWD
+from chat_tui.ui.widgets import LogReader
 
 if TYPE_CHECKING:
-    from chat_tui.session.session import ChatSession
+    from chat_tui.session import ChatSession
     from chat_tui.ui.base_app import BaseApp
     from chat_tui.ui.notifier import Notifier
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 
 from chat_tui.ui.screens.confirm import ConfirmScreen
-from chat_tui.ui.widgets.composer import PASTE_LIMIT, Composer
+from chat_tui.ui.widgets import PASTE_LIMIT, Composer
 
 
 def ask_about_paste(

@@ -10,11 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Label, Static
 
-from chat_tui.input.shell_commands import PASSWORD_VARIABLE, LastAction, netcat_line
-from chat_tui.model.chat_model import ChatModel
+from chat_tui.input import PASSWORD_VARIABLE, LastAction, netcat_line
+from chat_tui.model import ChatModel
 from chat_tui.ui.screens.dialog import Dialog
-from chat_tui.ui.terminal.clipboard import CopyRequested
-from chat_tui.ui.widgets.wire_lines import WireLines
+from chat_tui.ui.terminal import CopyRequested
+from chat_tui.ui.widgets import WireLines
 
 _POLL_SECONDS: Final = 0.25
 """Seconds between two looks at what has come."""

@@ -1,1 +1,45 @@
 """The terminal beside the picture: its title and bell, its keys and pastes, its clipboard."""
+
+from typing import TYPE_CHECKING
+
+from chat_tui.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from chat_tui.ui.terminal.cells import cut, padded
+    from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
+    from chat_tui.ui.terminal.hangup import cancel_exit_alarm, exit_on_hangup
+    from chat_tui.ui.terminal.input import TerminalDriver
+    from chat_tui.ui.terminal.notifications import TerminalNotifier
+    from chat_tui.ui.terminal.web_browser import browser_command, open_in
+    from chat_tui.ui.terminal.width_filter import WidthFilter
+
+__all__ = [
+    "CopyRequested",
+    "TerminalDriver",
+    "TerminalNotifier",
+    "WidthFilter",
+    "browser_command",
+    "cancel_exit_alarm",
+    "copy_to_clipboard",
+    "cut",
+    "exit_on_hangup",
+    "open_in",
+    "padded",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "CopyRequested": "chat_tui.ui.terminal.clipboard",
+        "TerminalDriver": "chat_tui.ui.terminal.input",
+        "TerminalNotifier": "chat_tui.ui.terminal.notifications",
+        "WidthFilter": "chat_tui.ui.terminal.width_filter",
+        "browser_command": "chat_tui.ui.terminal.web_browser",
+        "cancel_exit_alarm": "chat_tui.ui.terminal.hangup",
+        "copy_to_clipboard": "chat_tui.ui.terminal.clipboard",
+        "cut": "chat_tui.ui.terminal.cells",
+        "exit_on_hangup": "chat_tui.ui.terminal.hangup",
+        "open_in": "chat_tui.ui.terminal.web_browser",
+        "padded": "chat_tui.ui.terminal.cells",
+    },
+)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from textual.message import Message
 
-from chat_tui.storage.private_files import write_private
+from chat_tui.storage import write_private
 
 _FILE: Final = "copied.txt"
 

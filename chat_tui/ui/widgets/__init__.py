@@ -3,3 +3,78 @@
 A pane posts messages upward and is told things by method calls. It gets values of the model, whose
 text is safe for a terminal, and shows them as text, never as markup.
 """
+
+from typing import TYPE_CHECKING
+
+from chat_tui.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from chat_tui.ui.widgets.caption import Caption
+    from chat_tui.ui.widgets.checkbox import Checkbox
+    from chat_tui.ui.widgets.completion_popup import CompletionPopup
+    from chat_tui.ui.widgets.composer import PASTE_LIMIT, Composer
+    from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
+    from chat_tui.ui.widgets.log_reader import LogReader
+    from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
+    from chat_tui.ui.widgets.people_list import RECENT_SPEAKER, PeopleActivity, PeopleList
+    from chat_tui.ui.widgets.profile_picker import ProfilePicker
+    from chat_tui.ui.widgets.room_list import HERE, MUTED, WAITING, RoomList
+    from chat_tui.ui.widgets.search_bar import SearchBar
+    from chat_tui.ui.widgets.status_bar import StatusBar, StatusInfo
+    from chat_tui.ui.widgets.text_input import SafeInput
+    from chat_tui.ui.widgets.wire_lines import WireLines
+
+__all__ = [
+    "ANNOUNCEMENT_SIGN",
+    "CURSOR_SIGN",
+    "DEFAULT_RESEND_KEY",
+    "HERE",
+    "MENTION_SIGN",
+    "MUTED",
+    "PASTE_LIMIT",
+    "RECENT_SPEAKER",
+    "WAITING",
+    "Caption",
+    "Checkbox",
+    "CompletionPopup",
+    "Composer",
+    "LogReader",
+    "PeopleActivity",
+    "PeopleList",
+    "ProfilePicker",
+    "RoomList",
+    "SafeInput",
+    "SearchBar",
+    "StatusBar",
+    "StatusInfo",
+    "WireLines",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "ANNOUNCEMENT_SIGN": "chat_tui.ui.widgets.log_rows",
+        "CURSOR_SIGN": "chat_tui.ui.widgets.log_painting",
+        "Caption": "chat_tui.ui.widgets.caption",
+        "Checkbox": "chat_tui.ui.widgets.checkbox",
+        "CompletionPopup": "chat_tui.ui.widgets.completion_popup",
+        "Composer": "chat_tui.ui.widgets.composer",
+        "DEFAULT_RESEND_KEY": "chat_tui.ui.widgets.log_rows",
+        "HERE": "chat_tui.ui.widgets.room_list",
+        "LogReader": "chat_tui.ui.widgets.log_reader",
+        "MENTION_SIGN": "chat_tui.ui.widgets.log_painting",
+        "MUTED": "chat_tui.ui.widgets.room_list",
+        "PASTE_LIMIT": "chat_tui.ui.widgets.composer",
+        "PeopleActivity": "chat_tui.ui.widgets.people_list",
+        "PeopleList": "chat_tui.ui.widgets.people_list",
+        "ProfilePicker": "chat_tui.ui.widgets.profile_picker",
+        "RECENT_SPEAKER": "chat_tui.ui.widgets.people_list",
+        "RoomList": "chat_tui.ui.widgets.room_list",
+        "SafeInput": "chat_tui.ui.widgets.text_input",
+        "SearchBar": "chat_tui.ui.widgets.search_bar",
+        "StatusBar": "chat_tui.ui.widgets.status_bar",
+        "StatusInfo": "chat_tui.ui.widgets.status_bar",
+        "WAITING": "chat_tui.ui.widgets.room_list",
+        "WireLines": "chat_tui.ui.widgets.wire_lines",
+    },
+)

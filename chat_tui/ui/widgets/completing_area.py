@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
-from chat_tui.model.completion import Completion, CompletionList
+from chat_tui.model import Completion, CompletionList
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 _CHOICE_KEYS: Final = {"tab": 1, "shift+tab": -1, "down": 1, "up": -1}

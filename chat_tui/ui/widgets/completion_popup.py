@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
-from chat_tui.model.completion import Completion
-from chat_tui.ui.terminal.cells import cut, padded
+from chat_tui.model import Completion
+from chat_tui.ui.terminal import cut, padded
 
 _MAX_ROWS: Final = 8
 

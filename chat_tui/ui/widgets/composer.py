@@ -12,11 +12,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import TextArea
 
-from chat_server.wire.protocol import clean
-from chat_tui.input.command_guard import BlockedInput
-from chat_tui.input.parser import merge_into_draft
-from chat_tui.model.conversations import conversation_partner
-from chat_tui.model.history import InputHistory
+from chat_server.wire import clean
+from chat_tui.input import BlockedInput, merge_into_draft
+from chat_tui.model import InputHistory, conversation_partner
 from chat_tui.ui.widgets.completing_area import Completer, CompletionTextArea
 
 _PASSED_THROUGH_KEYS: Final = frozenset({"ctrl+k", "pageup", "pagedown"})

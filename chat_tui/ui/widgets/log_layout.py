@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from chat_tui.model.entries import Entry
-from chat_tui.model.room_log import RoomLog
+from chat_tui.model import Entry, RoomLog
 from chat_tui.ui.widgets.log_rows import (
     Row,
     RowKind,

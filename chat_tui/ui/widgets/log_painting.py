@@ -10,8 +10,7 @@ from typing import Final
 from rich.cells import cell_len
 from rich.style import Style
 
-from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.model.links import find_links
+from chat_tui.model import Entry, EntryKind, EntryState, find_links
 from chat_tui.ui.theme import author_hue
 from chat_tui.ui.widgets.log_rows import (
     Columns,

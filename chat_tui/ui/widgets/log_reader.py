@@ -12,10 +12,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from chat_tui.model.entries import EntryState
-from chat_tui.model.links import Link, find_links
-from chat_tui.model.room_log import RoomLog
-from chat_tui.ui.terminal.clipboard import CopyRequested
+from chat_tui.model import EntryState, Link, RoomLog, find_links
+from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets.log_painting import RowRenderer
 from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
 from chat_tui.ui.widgets.log_search import LogSearch, SearchQuery

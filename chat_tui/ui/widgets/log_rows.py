@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from rich.cells import cell_len, split_graphemes
 
-from chat_tui.model.entries import Entry, EntryKind, EntryState
-from chat_tui.ui.terminal.cells import cut
+from chat_tui.model import Entry, EntryKind, EntryState
+from chat_tui.ui.terminal import cut
 
 MESSAGE_KINDS: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE})
 """The kinds that somebody said, as against what the server or the client says."""

@@ -6,8 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from chat_tui.model.entries import Entry
-from chat_tui.model.room_log import RoomLog
+from chat_tui.model import Entry, RoomLog
 from chat_tui.ui.widgets.log_rows import shown_text
 
 

@@ -24,8 +24,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from chat_tui.model.entries import Entry
-from chat_tui.model.room_log import RoomLog
+from chat_tui.model import Entry, RoomLog
 from chat_tui.ui.theme import HUES
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_painting import STYLE_NAMES, RowRenderer, highlighted

@@ -12,9 +12,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from chat_server.wire.protocol import EVERYONE
-from chat_tui.model.people import Person, Roster
-from chat_tui.ui.terminal.cells import cut, padded
+from chat_server.wire import EVERYONE
+from chat_tui.model import Person, Roster
+from chat_tui.ui.terminal import cut, padded
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
 

@@ -13,9 +13,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from chat_tui.model.conversations import conversation_place
-from chat_tui.model.rooms import RoomInfo
-from chat_tui.ui.terminal.cells import cut
+from chat_tui.model import RoomInfo, conversation_place
+from chat_tui.ui.terminal import cut
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
 from chat_tui.ui.widgets.text_input import SafeInput

@@ -7,7 +7,7 @@ from textual.actions import SkipAction
 from textual.reactive import reactive
 from textual.widgets import Input
 
-from chat_server.wire.protocol import clean
+from chat_server.wire import clean
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 

@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from chat_tui.model.wire_record import Direction, WireLine, WireLog
+from chat_tui.model import Direction, WireLine, WireLog
 from chat_tui.ui.widgets.log_rows import wrap
 
 _ROOM_FOR_MILLISECONDS: Final = 60

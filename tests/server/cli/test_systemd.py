@@ -183,7 +183,7 @@ def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
         "    with self._hub._lock:\n"
         "        print('hanging', flush=True)\n"
         "        threading.Event().wait()\n"
-        "ChatServer.look_at_users = hang\n"
+        "ChatServer.reload_accounts = hang\n"
         f"main(['--port', '0', '--users', {str(users)!r}])\n"
     )
     program = subprocess.Popen(
