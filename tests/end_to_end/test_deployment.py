@@ -153,12 +153,12 @@ def fake_systemd(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "var/lib/lobby").mkdir(parents=True)
     for name, script in {
         "systemd-run": f"""
-            while [ "${{1#--}}" != "$1" ]; do echo "$1" >> {tmp_path}/calls; shift; done
+            while [ "${{1#--}}" != "$1" ]; do echo "$1" >> "{tmp_path}/calls"; shift; done
             umask 077
-            [ "$1" = /bin/sh ] || {{ echo "$@" >> {tmp_path}/calls; exec "$@"; }}
+            [ "$1" = /bin/sh ] || {{ echo "$@" >> "{tmp_path}/calls"; exec "$@"; }}
             exec "$1" "$2" "$3" "{tmp_path}$4"
         """,
-        "systemctl": f'{{ ls {tmp_path}/var/lib/lobby; echo "$@"; }} >> {tmp_path}/calls',
+        "systemctl": f'{{ ls "{tmp_path}/var/lib/lobby"; echo "$@"; }} >> "{tmp_path}/calls"',
     }.items():
         (programs / name).write_text(f"#!/bin/sh\n{script}\n")
         (programs / name).chmod(0o755)
@@ -207,7 +207,7 @@ def test_lobby_users_script_runs_as_service_user(
     text = (DEPLOY / "lobby-users").read_text()
     assert f"{program} --config {its_config} " in text
     text = text.replace(program, f"{shlex.quote(sys.executable)} -m chat_server")
-    script.write_text(text.replace(its_config, str(config)))
+    script.write_text(text.replace(its_config, shlex.quote(str(config))))
     script.chmod(0o755)
 
     def lobby_users(*words: str, typed: str = "") -> str:

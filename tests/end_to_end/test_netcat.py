@@ -178,3 +178,4 @@ def test_readme_listener_ends_with_server(
         alice.hear("carol joined room 'lobby'")
         server.terminate()
         assert pipeline.wait(20) == 1  # of grep, which has found nothing
+    assert server.wait(10) == 0  # a second signal while it stops would end it at once

@@ -1,6 +1,7 @@
 """The file of one's own: what it says is in force, and each mistake names line and cure."""
 
 import os
+import shlex
 import sys
 import threading
 import time
@@ -246,7 +247,9 @@ class TestProfilePassword:
         for limit in (0.2, 1.0, 5.0):  # until the command had the time to begin
             monkeypatch.setattr("chat_tui.config.profile._COMMAND_SECONDS", limit)
             with pytest.raises(PasswordError, match="gave nothing within"):
-                self.profile(password_command=sh(f"sleep 50 & echo $! > {mark}; wait")).password()
+                self.profile(
+                    password_command=sh(f"sleep 50 & echo $! > {shlex.quote(str(mark))}; wait")
+                ).password()
             if mark.exists() and mark.read_text().endswith("\n"):
                 break
         started = int(mark.read_text())

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_users_file_names_are_normalized_to_nfc(file: Path) -> None:
 
 def test_missing_users_file_error_suggests_add(file: Path) -> None:
     assert complaint(file) == (
-        f"no such file; make an account with: chat-server users add NAME --users {file}"
+        "no such file; make an account with:"
+        f" chat-server users add NAME --users {shlex.quote(str(file))}"
     )
 
 
@@ -171,7 +173,7 @@ def test_users_file_rejects_non_string_hash(file: Path, value: str, kind: str) -
     file.write_text(f'{{"DPS": "{HASH}", "alice": {value}}}')
     assert complaint(file) == (
         f"account 'alice': {kind} where its bcrypt hash belongs; take the account out of the file,"
-        f" then: chat-server users add alice --users {file}"
+        f" then: chat-server users add alice --users {shlex.quote(str(file))}"
     )
 
 
@@ -209,7 +211,7 @@ def test_users_file_rejects_hash_with_excessive_cost(file: Path, cost: int) -> N
     assert complaint(file) == (
         f"account 'alice': its hash has cost {cost}, and 16 is the most, lest one login keep all"
         " others waiting; take the account out of the file, then: chat-server users add alice"
-        f" --users {file}"
+        f" --users {shlex.quote(str(file))}"
     )
 
 

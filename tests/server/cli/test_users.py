@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import stat
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_users_add_keeps_existing_account_and_suggests_passwd(file: Path) -> Non
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: alice has an account already; for another password:"
-        f" chat-server users passwd alice --users {file}\n"
+        f" chat-server users passwd alice --users {shlex.quote(str(file))}\n"
     )
     assert read_accounts(file)["alice"] == HASH
 
@@ -155,7 +156,8 @@ def test_users_commands_reject_unknown_account(file: Path, command: list[str]) -
     done = run("users", *command, "--users", file)
     assert done.exit_code == 1
     assert done.stderr == (
-        f"Error: bob has no account; those who have: chat-server users list --users {file}\n"
+        "Error: bob has no account; those who have:"
+        f" chat-server users list --users {shlex.quote(str(file))}\n"
     )
 
 
@@ -182,7 +184,7 @@ def test_users_commands_report_broken_file_before_prompt(file: Path, command: li
 def test_users_commands_without_file_suggest_add(file: Path, command: list[str]) -> None:
     done = run("users", *command, "--users", file)
     assert done.exit_code == 2
-    assert f"chat-server users add NAME --users {file}" in done.stderr
+    assert f"chat-server users add NAME --users {shlex.quote(str(file))}" in done.stderr
 
 
 def test_users_file_comes_from_option_or_environment(
