@@ -129,3 +129,16 @@ def short_folder() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="lobby-", dir="/tmp") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Give a folder whose path has spaces and an umlaut, and is too long for a Unix socket in it.
+
+    A test that needs a simple path fails on every machine then, and not only on some.
+    """
+    folder = (
+        tmp_path / "folder with spaces, an ü and a name that is too long for the path of a socket"
+    )
+    folder.mkdir()
+    return folder
