@@ -1,9 +1,10 @@
-"""What is drawn takes the same cells in every terminal: the rest is drawn as a stand-in.
+"""Filter that draws every text in the same number of cells in every terminal.
 
-Terminals disagree about families joined by U+200D, U+FE0F, flags, keycaps, skin tones, spacing
-vowel signs, characters newer than their tables: where one takes two cells and another one, every
-border to the right is bent. What is shown, measured, selected and copied stays the text as it is:
-only the last step before the terminal draws something else, as wide as it was measured, underlined.
+Terminals disagree about the width of some text: families joined by U+200D, U+FE0F, flags, keycaps,
+skin tones, spacing vowel signs, characters newer than their tables. If one terminal gives such a
+text two cells and another one gives it one, every border to its right is bent. The text that is
+laid out, measured, selected and copied is not changed. Only the last step before the terminal draws
+a replacement, as wide as the text was measured, and underlines it.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ from textual.color import Color
 from textual.filter import LineFilter
 
 PLACEHOLDER: Final = "\N{WHITE VERTICAL RECTANGLE}"
-"""One cell of what has no stand-in that looks like it."""
+"""Drawn for each cell of a text that has no replacement that looks like it."""
 
 MAX_COMBINING_MARKS: Final = 3
-"""Marks on one letter that are drawn: the most that a living script needs, once composed."""
+"""Most combining marks drawn on one letter. No living script needs more, once composed."""
 
 # Latin, Greek, Cyrillic, punctuation, arrows, boxes, kana, ideographs, Hangul: one code point each,
-# as wide everywhere. Whatever joins or marks a neighbour is not among them.
+# of the same width in every terminal. No character that joins or marks a neighbour is among them.
 _SAFE: Final = re.compile(
     "[\x20-\x7e\xa0-\xac\xae-\u02ff\u0391-\u03a1\u03a3-\u0482\u2010-\u2027\u2030-\u205e\u2190-\u21ff"
     "\u2500-\u25fc\u3041-\u3096\u30a0-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*"
 ).fullmatch
 
-# Wide since Unicode 15 or 16, when they came or changed: narrow or nothing to many a terminal. And
+# Added or made wide by Unicode 15 or 16: many terminals draw them narrow or not at all. Also the
 # circled tens, about which the C libraries disagree.
 _DISPUTED: Final = re.compile(
     "[\u3248-\u324f\u2630-\u2637\u268a-\u268f\u4dc0-\u4dff\U0001d300-\U0001d376\U0001f6dc\U0001fa75-\U0001fa77"
@@ -48,13 +49,14 @@ _UNDERLINED: Final = Style(underline=True)
 
 
 class WidthFilter(LineFilter):
-    """The last step before the terminal: nothing is drawn about whose width terminals disagree.
+    """The last step before the terminal: replaces text whose width terminals disagree about.
 
-    Nor does any control character pass: what draws is ours, what is drawn may come from anybody.
+    It also removes every control character from text. Control segments come from the client
+    itself and pass; text may come from any peer.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same segments, each as wide as it was. Called by Textual for every line."""
+        """Return the segments of a line, each as wide as before. Textual calls it for each line."""
         if all(_SAFE(segment.text) for segment in segments):
             return segments
         drawn: list[Segment] = []
@@ -70,15 +72,23 @@ class WidthFilter(LineFilter):
 
 @lru_cache(4096)
 def substitute(text: str) -> tuple[tuple[str, bool], ...]:
-    """What is drawn for `text`, in pieces: and of each whether it is what stands there.
+    """Return what to draw for `text`, in pieces; each with True if it is the original text.
 
-    As many cells as Textual measured, in every terminal. What has no width is left out.
+    The pieces take as many cells as `rich.cells.cell_len(text)` in every terminal. Characters
+    that were measured as 0 cells are left out.
     """
     pieces: list[tuple[str, bool]] = []
-    for start, end, cells in split_graphemes(text)[0]:
+    # `cell_len` counts a joiner and the character after it as 0 cells, but `split_graphemes` gives
+    # that character its own cells if the joiner begins the text. `cell_len` decides: Textual lays
+    # out the line with it.
+    start = 0
+    while text.startswith(_JOINER, start):
+        start += 2
+    text = text[start:]
+    for begin, end, cells in split_graphemes(text)[0]:
         if not cells:
             continue
-        cluster = text[start:end]
+        cluster = text[begin:end]
         drawn = _draw_cluster(cluster, cells)
         is_itself = unicodedata.normalize("NFC", cluster) == drawn
         if pieces and pieces[-1][1] is is_itself:
@@ -88,7 +98,7 @@ def substitute(text: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _draw_cluster(cluster: str, cells: int) -> str:
-    """What is drawn, in so many cells, for what a person takes for one character."""
+    """Return what to draw, in exactly `cells` cells, for one grapheme cluster."""
     composed = unicodedata.normalize("NFC", cluster)
     first, others = composed[0], composed[1:]
     if first == _SOFT_HYPHEN:
@@ -97,7 +107,8 @@ def _draw_cluster(cluster: str, cells: int) -> str:
         return chr(ord(first) - _FLAG_LETTERS.start + ord("A"))
     width = _width(first)
     visible = [other for other in others if get_character_cell_size(other)]
-    # Joined to it may be pictures, which it stands for: a letter would be hidden.
+    # The first picture may represent the pictures that are joined to it. A letter must not be
+    # hidden in this way.
     hides = any(unicodedata.category(other) != "So" for other in visible)
     if not 0 < width <= cells or hides or (visible and _JOINER not in others):
         return PLACEHOLDER * cells
@@ -106,7 +117,7 @@ def _draw_cluster(cluster: str, cells: int) -> str:
 
 
 def _width(character: str) -> int:
-    """Cells that all terminals give it, 0 where they disagree or where it shows nothing."""
+    """Return the cells that all terminals give it, or 0 if they disagree or it is invisible."""
     if _DISPUTED(character) or unicodedata.category(character) in ("Cn", "Co", "Cf", "Cc", "Cs"):
         return 0
     width = 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -114,7 +125,10 @@ def _width(character: str) -> int:
 
 
 def _is_mark(character: str) -> bool:
-    """Whether it is drawn over its letter and takes no cell, wherever; U+FE0F is no such mark."""
+    """Return True if every terminal draws it over its letter and gives it no cell.
+
+    Variation selectors, U+FE0F among them, are not such marks.
+    """
     is_selector = 0xFE00 <= ord(character) <= 0xFE0F or ord(character) >= 0xE0000
     is_mark = unicodedata.category(character) == "Mn" and character != _GRAPHEME_JOINER
     return is_mark and not is_selector and get_character_cell_size(character) == 0

@@ -1,11 +1,11 @@
-"""What is drawn is as wide in every terminal as it was measured; what is surely so stays itself."""
+"""Drawn text is as wide as measured in every terminal; text of unambiguous width is kept."""
 
 from __future__ import annotations
 
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
@@ -19,7 +19,7 @@ def drawn(text: str) -> str:
     return "".join(piece for piece, _ in substitute(text))
 
 
-def stands_in(text: str) -> list[str]:
+def replaced(text: str) -> list[str]:
     return [piece for piece, is_itself in substitute(text) if not is_itself]
 
 
@@ -38,11 +38,11 @@ def stands_in(text: str) -> list[str]:
 )
 def test_width_filter_keeps_text_of_unambiguous_width(text: str) -> None:
     assert drawn(text) == unicodedata.normalize("NFC", text)
-    assert stands_in(text) == []
+    assert replaced(text) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "stand_in"),
+    ("text", "replacement"),
     [
         ("👨‍👩‍👧", "👨"),
         ("👩‍💻", "👩"),
@@ -65,10 +65,10 @@ def test_width_filter_keeps_text_of_unambiguous_width(text: str) -> None:
     ],
 )
 def test_width_filter_replaces_text_of_ambiguous_width_with_same_width(
-    text: str, stand_in: str
+    text: str, replacement: str
 ) -> None:
-    assert (drawn(text), stands_in(text)) == (stand_in, [stand_in])
-    assert cell_len(stand_in) == cell_len(text)
+    assert (drawn(text), replaced(text)) == (replacement, [replacement])
+    assert cell_len(replacement) == cell_len(text)
 
 
 def test_width_filter_removes_zero_width_text() -> None:
@@ -77,10 +77,29 @@ def test_width_filter_removes_zero_width_text() -> None:
     assert drawn("a\x1b]0;x\x07\x9b\x00\u202eb") == "a]0;xb"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\u200d", ""),
+        ("\u200d0", ""),  # measured as 0 cells: the joiner counts as joined to what follows
+        ("\u200d👩", ""),
+        ("\u200d0x", "x"),
+        ("\u200d\u200d0x", "0x"),
+        ("\u200d0\u200d1x", "x"),
+    ],
+)
+def test_width_filter_draws_text_after_leading_joiner_as_measured(text: str, expected: str) -> None:
+    assert drawn(text) == expected
+    assert cell_len(expected) == cell_len(text)
+
+
 def test_width_filter_composes_hangul_jamo() -> None:
     assert drawn("\u1112\u1161\u11ab") == "\ud55c"
 
 
+@example("\u200d0")
+@example("\u200d👩")
+@example("\u200d\u200d0x")
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\u200d\ufe0f🏽👩🇩\u0301न\u093fa")))
 def test_width_filter_preserves_measured_width_and_removes_joiners_and_controls(text: str) -> None:
     shown = drawn(text)
