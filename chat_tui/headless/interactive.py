@@ -115,7 +115,7 @@ class InteractiveJob:
 
     def _is_confirmed(self) -> bool:
         """Whether `/quit` may follow; first servers do not say what they have taken by then."""
-        return "/quit" in self._runner.model.commands or not self._runner.settled_feed.pending
+        return self._runner.model.capabilities.ordered_quit or not self._runner.settled_feed.pending
 
     def _not_sent(self, reason: str, line: str) -> None:
         self._exit_code = ExitCode.UNCONFIRMED

@@ -81,8 +81,8 @@ class SendJob:
         lines = self._lines
         while lines.lines and self._has_capacity():
             self._send(lines.lines.popleft())
-        modern = "/quit" in self._runner.model.commands  # else it answers before all is taken
-        if lines.ended and not lines.lines and (modern or self._sent == self._confirmed):
+        ordered = self._runner.model.capabilities.ordered_quit
+        if lines.ended and not lines.lines and (ordered or self._sent == self._confirmed):
             self._leave()
 
     def _send(self, line: str | None) -> None:

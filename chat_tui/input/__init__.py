@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chat_tui.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from chat_tui.input.capabilities import ServerCapabilities
     from chat_tui.input.command_guard import BlockedInput, check_input, nearest_command
     from chat_tui.input.known_commands import KNOWN_COMMANDS, ArgumentKind
     from chat_tui.input.parser import (
@@ -41,6 +42,7 @@ __all__ = [
     "BlockedInput",
     "CommandInput",
     "LastAction",
+    "ServerCapabilities",
     "action_command",
     "check_input",
     "guessed_netcat_command",
@@ -74,6 +76,7 @@ __getattr__ = lazy_exports(
         "PASSWD": "chat_tui.input.redaction",
         "PASSWORD_VARIABLE": "chat_tui.input.shell_commands",
         "RULES": "chat_tui.input.password_rules",
+        "ServerCapabilities": "chat_tui.input.capabilities",
         "action_command": "chat_tui.input.parser",
         "check_input": "chat_tui.input.command_guard",
         "guessed_netcat_command": "chat_tui.input.shell_commands",

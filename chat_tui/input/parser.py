@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chat_server.wire import (
@@ -17,6 +17,7 @@ from chat_server.wire import (
     parse_client_line,
     published_form,
 )
+from chat_tui.input.capabilities import ServerCapabilities
 
 _LINE_END = re.compile("\r\n|\r|\n")
 
@@ -112,7 +113,7 @@ def sending_problem(line: CommandInput | TextLine) -> str | None:
     return None
 
 
-def legacy_problem(line: CommandInput | TextLine, commands: Collection[str]) -> str | None:
+def legacy_problem(line: CommandInput | TextLine, capabilities: ServerCapabilities) -> str | None:
     """Why the first servers must not be sent this line, or None: they know no "//".
 
     They take a text for a command once they have trimmed it, and say aloud what is no command of
@@ -121,7 +122,7 @@ def legacy_problem(line: CommandInput | TextLine, commands: Collection[str]) -> 
     if isinstance(line, TextLine):
         if line.text.lstrip().startswith("/"):
             return "Not sent: this server takes any text that begins with / for a command"
-    elif line.word not in commands and line.word != "/quit":
+    elif not capabilities.supports(line.word) and line.word != "/quit":
         return f"Not sent: this server does not know {line.word} and would say it aloud"
     return None
 

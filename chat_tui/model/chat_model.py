@@ -9,7 +9,7 @@ from enum import Enum, auto
 from chat_server.wire import Action, Message, PrivateMessage, replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
-from chat_tui.input import action_command, parse_outgoing, to_composer_text
+from chat_tui.input import ServerCapabilities, action_command, parse_outgoing, to_composer_text
 from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations, conversation_partner, conversation_place
 from chat_tui.model.drafts import Drafts
@@ -59,8 +59,7 @@ class ChatModel:
         self.server = safe_text(server)
         """`host:port`."""
         self.user = safe_name(user)
-        self.commands: tuple[str, ...] = ()
-        """The commands that the server listed, each with its slash."""
+        self.capabilities = ServerCapabilities()
         self.connection = ConnectionChanged(ConnectionState.OFFLINE)
         self.round_trip: float | None = None
         """Seconds between a request and its answer, the newest measured."""
@@ -80,6 +79,11 @@ class ChatModel:
         """What was typed and waits to be said, by place, as it would stand in the composer."""
         self._going_to: str | None = None  # the room that a join is under way to
         self._changes |= set(Pane)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that the server listed, each with its slash."""
+        return self.capabilities.commands
 
     @property
     def room(self) -> str:
@@ -206,7 +210,7 @@ class ChatModel:
             case events.SignedIn(user, commands):
                 self.user = self.people.user = safe_name(user)
                 self.mentions.configure(user=self.user)
-                self.commands = commands
+                self.capabilities = ServerCapabilities.from_commands(commands)
                 self._changes |= set(Pane)
             case events.Joined(room):
                 self._joined(safe_name(room))

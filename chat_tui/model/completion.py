@@ -55,7 +55,7 @@ def complete(
                 model, first
             )
         known = KNOWN_COMMANDS.get(first)
-        if known is None or first not in model.commands:
+        if known is None or not model.capabilities.supports(first):
             return None
         if known.argument is not ArgumentKind.TEXT and not any(between[:-1]):
             return _completion_list(between[-1], _arguments(model, known.argument), explicit)

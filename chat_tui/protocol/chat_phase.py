@@ -21,7 +21,7 @@ from chat_server.wire import (
 )
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input import CommandInput, redact
+from chat_tui.input import CommandInput, ServerCapabilities, redact
 from chat_tui.protocol.intent_queue import ActionIntent, Intent, IntentQueue, JoinIntent
 from chat_tui.protocol.own_messages import OwnMessages
 from chat_tui.protocol.password_change import PasswordChange
@@ -71,7 +71,8 @@ class ChatPhase:
         self._queue = IntentQueue()
         self._unsent = UnsentText(self._queue, emit)
         self._subscriptions = SubscriptionSync(target.subscriptions)
-        self._sender = SendQueue(commands, now)
+        self._capabilities = ServerCapabilities.from_commands(commands)
+        self._sender = SendQueue(self._capabilities, now)
         self._poller = Poller(self._sender, now)
         self._own_messages = OwnMessages(name, self._sender, own_ids, emit)
         self._private_messages = PrivateMessages(self._sender, own_ids, emit)
@@ -91,7 +92,7 @@ class ChatPhase:
         self._advance(now)
 
     def _restore(self, target: RestoreTarget, now: float) -> None:
-        goes = target.room not in (None, LOBBY) and "/join" in self._sender.commands
+        goes = target.room not in (None, LOBBY) and self._capabilities.rooms
         if goes and not target.is_reconnect:
             self._emit(events.Joined(LOBBY))
         if not (goes and target.room and self._sender.ask("/join", target.room, now=now)):
@@ -143,13 +144,13 @@ class ChatPhase:
         name = canonical_name(room.strip())
         if (
             name is None
-            and self._sender.one_at_a_time
+            and not self._capabilities.pipelining
             and split_words(room) == [published_form(room)]
         ):
             name = room  # the first servers have no rule for names
         if name is None:
             self._emit(events.JoinFailed(room, replies.invalid_room(room)))
-        elif "/join" not in self._sender.commands:
+        elif not self._capabilities.rooms:
             self._emit(events.JoinFailed(room, "This server has one room only"))
         else:
             self._queue.add([JoinIntent(name)])
@@ -288,7 +289,7 @@ class ChatPhase:
         if answer is None:
             oldest = self._sender.oldest
             if oldest is not None and (
-                oldest.kind is RequestKind.OTHER or self._sender.one_at_a_time
+                oldest.kind is RequestKind.OTHER or not self._capabilities.pipelining
             ):
                 self._sender.answer_oldest(now)
                 self._request_rejected(oldest, text, now)
@@ -422,7 +423,7 @@ class ChatPhase:
 
     def _command(self, line: CommandInput, now: float) -> None:
         request = make_request(line, RequestOrigin.TYPED)
-        if request.kind is RequestKind.QUIT and line.word not in self._sender.commands:
+        if request.kind is RequestKind.QUIT and not self._capabilities.ordered_quit:
             self.goodbye = events.SignedOut(replies.GOODBYE, requested=True)
             return
         self._sender.send(request, now)

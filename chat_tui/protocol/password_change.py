@@ -29,7 +29,7 @@ class PasswordChange:
 
     def request(self, old: str, new: str, now: float) -> None:
         """Ask for it; both are words of a line. The answer comes as an event."""
-        if PASSWD not in self._sender.commands:
+        if not self._sender.capabilities.password_change:
             self._emit(events.PasswordChangeFailed(_UNSUPPORTED))
             return
         request = make_request(make_command(PASSWD, old, new), RequestOrigin.INTERNAL)

@@ -44,9 +44,7 @@ class Poller:
         """Time has passed; False where the server is dead."""
         if self._heartbeat.is_dead(now):
             return False
-        sign_of_life = next(
-            (word for word in _HEARTBEAT_COMMANDS if word in self._sender.commands), None
-        )
+        sign_of_life = next(filter(self._sender.capabilities.supports, _HEARTBEAT_COMMANDS), None)
         if sign_of_life is not None and self._heartbeat.heartbeat_due(now):
             self._sender.skip_wait()
             self._sender.ask_once(sign_of_life, now)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from chat_server.wire import LineTooLongError, encode_line, encode_message
-from chat_tui.input import action_command, make_command
+from chat_tui.input import ServerCapabilities, action_command, make_command
 from chat_tui.protocol.echo_matcher import EchoMatcher, SentMessage
 from chat_tui.protocol.pending_requests import (
     REQUEST_TIMEOUT,
@@ -30,10 +30,8 @@ class SendQueue:
     what answers the one before has come, or for a message 0.2 seconds have gone.
     """
 
-    def __init__(self, commands: Collection[str], now: float) -> None:
-        """`commands` are those that the server listed, each with its slash."""
-        self.commands = frozenset(commands)
-        self.one_at_a_time = "/help" not in self.commands
+    def __init__(self, capabilities: ServerCapabilities, now: float) -> None:
+        self.capabilities = capabilities
         self.echoing = False
         """Whether the server sends back what we say."""
         self._waiting: deque[tuple[Request | SentMessage, bytes]] = deque()
@@ -63,7 +61,7 @@ class SendQueue:
 
         So it is too where the name in it came from a server whose lines are longer than ours.
         """
-        if word not in self.commands:
+        if not self.capabilities.supports(word):
             return None
         request = make_request(make_command(word, *arguments), origin)
         try:
@@ -90,7 +88,7 @@ class SendQueue:
 
     def advance(self, now: float) -> None:
         """Send what may go out now."""
-        while self._waiting and not (self.one_at_a_time and self._is_busy(now)):
+        while self._waiting and not (not self.capabilities.pipelining and self._is_busy(now)):
             item, line = self._waiting.popleft()
             self._in_flight, self._flight_ends = item, now + SILENT_MESSAGE_SECONDS
             if isinstance(item, Request):

@@ -26,7 +26,7 @@ def _resolve_intent(line: CommandInput | TextLine, recipient: str, sender: SendQ
     """A typed line as what it is: also what ends in a text is said by us and may get lost."""
     if isinstance(line, TextLine):
         return PrivateIntent(recipient, line.text.lstrip(" "), typed=False) if recipient else line
-    if line.word not in sender.commands:
+    if not sender.capabilities.supports(line.word):
         return line
     if line.word == "/me" and (action := text_after(line, 1)):
         return ActionIntent(action)
@@ -39,10 +39,11 @@ def _resolve_intent(line: CommandInput | TextLine, recipient: str, sender: SendQ
 def _send_problem(line: Line, recipient: str, sender: SendQueue) -> str | None:
     if isinstance(line, ActionIntent) and recipient:
         return f"Not sent: /me tells the whole room, and here only {recipient} reads you"
-    if isinstance(line, PrivateIntent) and "/msg" not in sender.commands:
+    if isinstance(line, PrivateIntent) and not sender.capabilities.private_messages:
         return "Not sent: this server knows no private messages"
     if isinstance(line, ActionIntent | PrivateIntent):
         line = line.command
-    if sender.one_at_a_time and (problem := legacy_problem(line, sender.commands)):
+    capabilities = sender.capabilities
+    if not capabilities.pipelining and (problem := legacy_problem(line, capabilities)):
         return problem
     return sending_problem(line)

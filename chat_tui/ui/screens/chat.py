@@ -105,13 +105,13 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
-        if event.text.strip() == PASSWD and PASSWD in self.session.model.commands:
+        if event.text.strip() == PASSWD and self.session.model.capabilities.password_change:
             self.action_change_password()
             return
         room = requested_room(event.text)
         # It may be that another place is in view by now.
         person = conversation_partner(event.place)
-        if room is not None and "/join" in self.session.model.commands:
+        if room is not None and self.session.model.capabilities.rooms:
             self.session.model.room_requested(room)
         self.session.submit(event.text, person)
         self.query_one(LogReader).action_follow()
@@ -190,7 +190,7 @@ class ChatScreen(ChatPanes):
 
     def open_conversation(self, person: str) -> None:
         """Show the private conversation with somebody, and write there."""
-        if "/msg" not in self.session.model.commands:
+        if not self.session.model.capabilities.private_messages:
             self.app.notify("This server knows no private messages.", severity="warning")
             return
         self.session.model.view(conversation_place(person))
@@ -209,7 +209,7 @@ class ChatScreen(ChatPanes):
     def action_change_password(self) -> None:
         """Ask for the old and the new password."""
         model = self.session.model
-        if PASSWD not in model.commands:
+        if not model.capabilities.password_change:
             self.app.notify("This server lets nobody change a password.", severity="warning")
         elif model.connection.state is not ConnectionState.ONLINE:
             self.app.notify("Not connected: try it again once you are back.", severity="warning")
@@ -279,7 +279,7 @@ class ChatScreen(ChatPanes):
 
     def action_follow_everyone(self) -> None:
         """Hear whoever speaks where one is, or only whom one follows by name."""
-        if self.is_modern_server:
+        if self.session.model.capabilities.follow_everyone:
             self.toggle_follow(EVERYONE)
         else:
             self.app.notify("This server lets you follow people by name only.", severity="warning")

@@ -94,11 +94,6 @@ class ChatPanes(Screen[None]):
         """Draw what is known by now."""
         self.draw(set(Pane))
 
-    @property
-    def is_modern_server(self) -> bool:
-        """Whether the server is more than the first servers were, and knows to follow everyone."""
-        return "/help" in self.session.model.commands
-
     # What the app tells
 
     def draw(self, changes: set[Pane]) -> None:
@@ -221,4 +216,8 @@ class ChatPanes(Screen[None]):
     def _draw_people(self) -> None:
         model = self.session.model
         people = self.query_one(PeopleList)
-        people.show(model.people, people_activity(model), everyone_offered=self.is_modern_server)
+        people.show(
+            model.people,
+            people_activity(model),
+            everyone_offered=model.capabilities.follow_everyone,
+        )

@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from chat_server.wire import EVERYONE, canonical_name
-from chat_tui.input import KNOWN_COMMANDS, PASSWD
+from chat_tui.input import KNOWN_COMMANDS
 from chat_tui.ui.widgets import LogReader
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ class PaletteTarget(Protocol):
 
     session: ChatSession
     notifier: Notifier
-
-    @property
-    def is_modern_server(self) -> bool:
-        """Whether the server has subscriptions to everyone and private messages."""
 
     def query_one(self, query_selector: type[LogReader]) -> LogReader:
         """Return the message log."""
@@ -152,7 +148,7 @@ class ChatCommands(_PaletteProvider):
         for words, action, usual in (("Rooms", "rooms", "F2"), ("People", "people", "F3")):
             does = f"{key(action, usual)}: to the list, or fold it"
             yield _PaletteEntry(words, does, partial(chat.action_side, action))
-        if chat.is_modern_server:
+        if chat.session.model.capabilities.follow_everyone:
             everyone = chat.session.model.people.everyone
             words = "Follow everyone no longer" if everyone else "Follow everyone"
             yield _PaletteEntry(words, key("people.everyone", "F8"), chat.action_follow_everyone)
@@ -183,7 +179,7 @@ class ChatCommands(_PaletteProvider):
         if chat.check_action("retry", ()):
             retry = key("connection.retry", "Ctrl+R")
             yield _PaletteEntry("Try to connect now", retry, chat.action_retry)
-        if PASSWD in chat.session.model.commands:
+        if chat.session.model.capabilities.password_change:
             does = "A form asks for the old and the new one"
             yield _PaletteEntry("Change your password", does, chat.action_change_password)
         yield _PaletteEntry("Sign out", "Back to the form", chat.action_sign_out)
@@ -206,7 +202,7 @@ class JumpProvider(_PaletteProvider):
                     f"@{name}", "private conversation", partial(chat.open_conversation, name)
                 )
         people = model.people
-        if chat.is_modern_server:
+        if chat.session.model.capabilities.follow_everyone:
             words = "Follow everyone no longer" if people.everyone else "Follow everyone"
             yield _PaletteEntry(
                 words, "whoever speaks where you are", partial(chat.toggle_follow, EVERYONE)
@@ -218,7 +214,7 @@ class JumpProvider(_PaletteProvider):
                     f"{words} {person.name}", "person", partial(chat.toggle_follow, person.name)
                 )
 
-        if "/msg" in model.commands:
+        if model.capabilities.private_messages:
             for person in [*people.here(), *people.elsewhere()]:
                 if not person.own:
                     words = f"Message {person.name} privately"

@@ -85,12 +85,12 @@ class WireScreen(Dialog[None]):
         action = self._model.wire.last_action
         if action is None:
             return None
-        server, of_old = self._target, "/help" not in self._model.commands
+        server = self._target
         return netcat_line(
             server.host,
             server.port,
             server.user,
             action,
-            one_at_a_time=of_old,
+            one_at_a_time=not self._model.capabilities.pipelining,
             fingerprint=server.fingerprint,
         )
