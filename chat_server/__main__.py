@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 
-from chat_server.cli import build_config, check, config_option, serve, server_options, users
+from chat_server.cli import (
+    build_config,
+    check,
+    config_option,
+    raise_file_limit,
+    serve,
+    server_options,
+    users,
+)
 
 
 @click.group(
@@ -34,6 +42,7 @@ def cli(context: click.Context, /, stop_on_stdin_eof: bool, **chosen: Any) -> No
     the file that --config names, as the key port. An option beats a variable, and that the file.
     """
     if context.invoked_subcommand is None:
+        raise_file_limit(chosen["max_clients"])
         serve(build_config(chosen), until_stdin_ends=stop_on_stdin_eof)
 
 

@@ -92,7 +92,7 @@ class ClientHandler:
         """
         log, stream = self._services.log, self._stream
         try:
-            stream.handshake(self._services.config.tls_handshake_seconds)
+            stream.handshake(self._services.config.tuning.tls_handshake_seconds)
         except (PlaintextPeerError, TimeoutError) as error:
             late = isinstance(error, TimeoutError)
             log.handshake_failed(self._address, "timed out" if late else "plain text")
@@ -301,7 +301,7 @@ class ClientHandler:
                 now = time.monotonic()
                 if self._half_closed_at is None:
                     self._half_closed_at = now
-                if now - self._half_closed_at > self._services.config.half_closed_seconds:
+                if now - self._half_closed_at > self._services.config.tuning.half_closed_seconds:
                     return False
         return True
 

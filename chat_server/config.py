@@ -1,10 +1,12 @@
-"""Every limit and default of the server, each with its unit and its reason."""
+"""Settings and tuning of the server: every limit and default, with its unit and its reason.
+
+Creating a `Config` changes nothing in the process. Times are in seconds and sizes in bytes.
+"""
 
 from __future__ import annotations
 
 import os
 import resource
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,187 +15,192 @@ from platformdirs import user_state_path
 from chat_server.addresses import Network
 
 DEFAULT_COST = 12
-"""The bcrypt cost of a new hash, and of the hash for an unknown user if there is no account."""
+"""bcrypt cost of a new hash, and of the dummy hash for an unknown user if there is no account."""
 
 LOWEST_COST = 4
-"""Of a hash: what bcrypt has; for tests alone."""
+"""Lowest cost of a hash, which is bcrypt's own lower bound. For tests only."""
 
 HIGHEST_COST = 16
-"""Of a hash: four seconds of one core. At bcrypt's own bound, 31, a login would take days."""
+"""Highest cost of a hash: 4 s of one core. At bcrypt's own bound, 31, a login would take days."""
 
 RESERVED_FILES = 64
-"""Open files kept back from clients: for the log, the users file, pipes, the listener."""
+"""Open files that clients cannot use: for the log, the users file, pipes and the listeners."""
 
 MAX_CLIENTS = 10_000
-"""Beyond this many threads nobody has measured the server."""
+"""Highest default of `max_clients`. The server was never measured with more threads than this."""
 
 
 def clients_within_file_limit(max_clients: int = MAX_CLIENTS) -> int:
-    """How many clients the limit on open files admits, after raising the soft limit as needed.
-
-    At least 1, at most `most`. Changes the limit of this process.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = max_clients + RESERVED_FILES
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        # Some systems have a lower ceiling than they tell, and none counts as far as somebody may
-        # ask for; then the soft limit stays what it was.
-        with suppress(OSError, ValueError, OverflowError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    """Return how many clients the soft limit on open files admits: 1 to `max_clients`."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if soft == resource.RLIM_INFINITY:
         return max_clients
     return max(1, min(max_clients, soft - RESERVED_FILES))
 
 
 def state_folder() -> Path:
-    """Where the server keeps what it makes for itself; it may not be there yet.
+    """Return the folder for files that the server creates for itself. It may not exist yet.
 
-    The folder that systemd gave it, or else that of the XDG rules.
+    This is the folder that systemd assigned (`STATE_DIRECTORY`), or else the XDG state folder.
     """
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(given) if given else user_state_path("chat-server", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """What one server runs with. Times in seconds, sizes in bytes; 0 lifts a limit where said."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on. On one that others can reach, TLS alone is spoken."""
-
-    port: int = 9000
-    """For plain text. 0: any free port."""
-
-    insecure_plaintext: bool = False
-    """Plain text also where others can reach it, and read along."""
-
-    tls: bool = False
-    """TLS beside plain text; on an address that others can reach it is spoken in any case."""
-
-    tls_port: int = 9001
-    """For TLS. 0: any free port."""
-
-    tls_cert: Path | None = None
-    """A certificate with its chain, in PEM. None: the server makes its own."""
-
-    tls_key: Path | None = None
-    """Its key, in PEM, without a password."""
+class Tuning:
+    """Values that no option sets. They were measured or reasoned once, and only tests vary them."""
 
     tls_handshake_seconds: float = 10.0
-    """For a whole handshake: many times what the slowest line needs, and it is a stranger's."""
-
-    state: Path = field(default_factory=state_folder)
-    """Folder for what the server makes for itself: its key and its certificate."""
-
-    users: Path = Path("users.json")
-    """The accounts; in the working directory."""
-
-    max_clients: int = field(default_factory=clients_within_file_limit)
-    """Connections at once; a connection over it is told so and closed."""
-
-    max_connections_per_ip: int = 16
-    """One address must not take every place. 0: no limit."""
-
-    limit_loopback: bool = False
-    """Whether that limit holds for loopback too: many people may come through one proxy there."""
-
-    connections_without_login: int = 32
-    """Connections that one address may have in `connections_without_login_window` which end without
-    a login; then it is refused. A client that asks a person for something may need three. 0: no
-    limit."""
+    """For a whole handshake: many times what the slowest line needs. The peer is still unknown."""
 
     connections_without_login_window: float = 600.0
-    """Ten minutes: a scanner stays out, a person with a mistyped port is soon back."""
-
-    limit_loopback_without_login: bool = False
-    """Whether that limit holds for loopback too: something there may look every few seconds
-    whether the server is well."""
-
-    trusted: tuple[Network, ...] = ()
-    """Networks that these two limits leave alone, as loopback is: a school behind one address.
-    Their failed logins are counted all the same. No address in them can be banned."""
-
-    operators: frozenset[str] = frozenset()
-    """Accounts, by their canonical names, that may `/kick`, `/ban` and `/announce`."""
-
-    rate: float = 10.0
-    """Lines a second that a client may send in the long run: more than one types. 0: no limit."""
-
-    burst: int = 20
-    """Lines that a client may send at once: a small paste, a script's few lines."""
-
-    login_failures: int = 10
-    """Failed logins that one address may have in `login_failure_window`. 0: no limit."""
+    """Ten minutes: a scanner stays out, and a user with a mistyped port is soon back."""
 
     login_failure_window: float = 600.0
-    """Ten minutes: guessing becomes hopeless, a person who mistyped only waits a little."""
-
-    outbox: int = 1024 * 1024
-    """Backlog of one slow reader: some 10,000 lines. It bounds the memory a stuck client costs."""
-
-    login_timeout: float = 30.0
-    """Time to send the LOGIN line: long enough to type it at netcat, short enough for strangers."""
-
-    log_level: str = "info"
-
-    log_format: str = "text"
-    """For eyes; `json` for programs."""
-
-    metrics: int | None = None
-    """Port of 127.0.0.1 for numbers and health, to anyone on this machine; 0: any free port.
-    None: nothing listens, and nothing is timed."""
+    """Ten minutes: guessing becomes hopeless, and a user who mistyped waits only a little."""
 
     stall_seconds: float = 5.0
-    """A reader over a quarter of its outbox whose kernel took nothing for so long is cut."""
+    """A reader over `Config.lag_threshold` is cut if its kernel took nothing for this long."""
 
     throttle_seconds: float = 0.1
-    """What a publisher waits, for all slow readers of a batch together, at the most."""
+    """Longest wait of a publisher, for all slow readers of a batch together."""
 
     throttle_recency: float = 1.0
-    """Only readers that took something within this time are waited for."""
+    """A publisher waits only for readers that took something within this time."""
 
     linger_seconds: float = 1.0
-    """So long, after the last line, is read away what comes, lest a reset destroy that line."""
+    """After the last line, incoming data is read and dropped for this long. Otherwise a TCP reset
+    could destroy that line."""
 
     flush_seconds: float = 5.0
-    """How long a server that stops tries to get its last lines out; and for a session that ends,
+    """How long a server that stops tries to send its last lines. After the end of a session, also
     how long its client may take nothing of them."""
 
     longest_flush_seconds: float = 60.0
-    """A client that reads, if slowly, gets the last lines of its session for at most so long."""
+    """Longest time for the last lines of a session to a client that reads slowly."""
 
     half_closed_seconds: float = 60.0
-    """After an orderly close: so long what had come is still taken, at the allowed rate."""
-
-    bcrypt_cost: int = DEFAULT_COST
-    """The cost of a new hash, and what a stored one is raised to at a good login: each step doubles
-    what a guess costs a thief of the users file, and a login the server. 12: a quarter second."""
+    """After an orderly close by the client: how long data that had arrived is still processed, at
+    the allowed rate."""
 
     users_check_seconds: float = 0.5
-    """How often the users file is looked at: the session of a disabled or removed account ends
-    within a second, and an account is there as soon as one has walked over. A look is two calls of
-    `stat`."""
+    """Interval between two checks of the users file, each two calls of `stat`. The session of a
+    disabled or removed account ends within a second, and a new account works by the time that its
+    owner has walked back to the keyboard."""
 
     vanished_seconds: float = 105.0
-    """So soon a client is found that vanished without a word: within the two minutes of section 5.
-    It also ends one that lives but was suspended (Ctrl+Z) and has taken nothing for so long."""
+    """Time to detect a client that vanished without closing the connection: within the two minutes
+    of protocol section 5. Also ends a live client that was suspended (Ctrl+Z) and has taken nothing
+    for this long."""
 
     listen_backlog: int = 4096
-    """With the default of 128, a thousand clients that reconnect at once wait for seconds."""
+    """With the default of 128, a thousand clients that reconnect at once would wait for seconds."""
 
     stack_size: int = 256 * 1024
-    """Of each thread: 8 MiB each would exhaust address space long before 10,000 clients."""
+    """Per thread. 8 MiB each would exhaust the address space long before 10,000 clients."""
 
     switch_interval: float = 0.0005
-    """A thread that gave the interpreter away for a send waits so long, at worst, to get it back;
-    at the default of 5 ms one busy thread made a fan-out to 100 forty times slower."""
+    """Longest wait of a thread to get the interpreter back after it released it for a send. At the
+    default of 5 ms, one busy thread made a fan-out to 100 clients forty times slower."""
 
     switch_interval_per_client: float = 10e-6
-    """And so much for each client, where that is more. A thread that waits for the interpreter
-    wakes once an interval to ask for it. When 1,000 clients went away at once, all their threads
-    asked every 0.5 ms, and the server did nothing else for 4 to 10 s; at 10 ms it took 0.1 s."""
+    """Times the number of clients: the switch interval, if that is more than `switch_interval`. A
+    thread that waits for the interpreter wakes once an interval to ask for it. When 1,000 clients
+    disconnected at once, all their threads asked every 0.5 ms, and the server did nothing else for
+    4 to 10 s. At 10 ms it took 0.1 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of one server, which an operator sets by option, environment variable or file."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. On an address that other machines can reach, only TLS is spoken."""
+
+    port: int = 9000
+    """Port for plain text. 0: any free port."""
+
+    insecure_plaintext: bool = False
+    """Speak plain text also on an address that other machines can reach. Others can read it."""
+
+    tls: bool = False
+    """Speak TLS as well as plain text. Not needed on an address that other machines can reach."""
+
+    tls_port: int = 9001
+    """Port for TLS. 0: any free port."""
+
+    tls_cert: Path | None = None
+    """Certificate with its chain, in PEM. None: the server creates its own."""
+
+    tls_key: Path | None = None
+    """Key of the certificate, in PEM, without a password."""
+
+    state: Path = field(default_factory=state_folder)
+    """Folder for files that the server creates for itself: its key and its certificate."""
+
+    users: Path = Path("users.json")
+    """The users file. A relative path counts from the working directory."""
+
+    max_clients: int = field(default_factory=clients_within_file_limit)
+    """Connections at once. The server rejects a connection over it with an error and closes it."""
+
+    max_connections_per_ip: int = 16
+    """Connections at once from one address, which must not take every place. 0: no limit."""
+
+    limit_loopback: bool = False
+    """Apply `max_connections_per_ip` to loopback too. Off: many users may come through one proxy
+    there."""
+
+    connections_without_login: int = 32
+    """Connections of one address that may end without a login within
+    `Tuning.connections_without_login_window`. Further ones are rejected. A client that prompts its
+    user may need three for one login. 0: no limit."""
+
+    limit_loopback_without_login: bool = False
+    """Apply `connections_without_login` to loopback too. Off: a health check there may connect
+    every few seconds."""
+
+    trusted: tuple[Network, ...] = ()
+    """Networks that are exempt from these two limits, as loopback is: a school behind one address.
+    Their failed logins count all the same. No address in them can be banned."""
+
+    operators: frozenset[str] = frozenset()
+    """Accounts, by canonical name, that may use `/kick`, `/ban` and `/announce`."""
+
+    rate: float = 10.0
+    """Lines per second that a client may send in the long run: more than a user types. 0: no
+    limit."""
+
+    burst: int = 20
+    """Lines that a client may send at once: a small paste, or the few lines of a script."""
+
+    login_failures: int = 10
+    """Failed logins of one address within `Tuning.login_failure_window`. 0: no limit."""
+
+    outbox: int = 1024 * 1024
+    """Largest backlog of a slow reader: about 10,000 lines. It bounds the memory that a stuck
+    client costs."""
+
+    login_timeout: float = 30.0
+    """Time to send the LOGIN line: enough to type it in netcat, and short for unknown peers."""
+
+    log_level: str = "info"
+    """Lowest level that is logged, one of `observability.LEVELS`."""
+
+    log_format: str = "text"
+    """`text` for people or `json` for programs."""
+
+    metrics: int | None = None
+    """Port of 127.0.0.1 for metrics and health, open to every user of this machine. 0: any free
+    port. None: the server neither listens there nor times anything."""
+
+    bcrypt_cost: int = DEFAULT_COST
+    """Cost of a new hash. A stored hash of a lower cost is raised to it at a successful login. Each
+    step doubles what a guess costs a thief of the users file, and what a login costs the server.
+    12 takes a quarter of a second."""
+
+    tuning: Tuning = Tuning()
 
     @property
     def lag_threshold(self) -> int:

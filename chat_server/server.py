@@ -67,7 +67,7 @@ class ChatServer:
             delivery=self._delivery,
             accounts=accounts,
             hash_pool=passwords,
-            throttle=LoginThrottle(config.login_failures, config.login_failure_window),
+            throttle=LoginThrottle(config.login_failures, config.tuning.login_failure_window),
             bans=bans,
             rehasher=Rehasher(config.bcrypt_cost, accounts, passwords, log),
             log=log,
@@ -161,7 +161,7 @@ class ChatServer:
             self._certificate = self._load_certificate()
         try:
             for endpoint in targets:
-                self._listeners[listen(endpoint, self._config.listen_backlog)] = endpoint
+                self._listeners[listen(endpoint, self._config.tuning.listen_backlog)] = endpoint
         except BaseException:
             for listener in self._listeners:
                 listener.close()
@@ -174,7 +174,7 @@ class ChatServer:
             if not self._accounts.is_active(name):
                 self._log.operator_without_account(name)
         self._update_switch_interval(0)
-        threading.stack_size(self._config.stack_size)
+        threading.stack_size(self._config.tuning.stack_size)
         self._services.hash_pool.start()
         self._wake_read, self._wake_write = os.pipe()
         self._delivery.start()
@@ -231,7 +231,7 @@ class ChatServer:
         Returns when every thread has ended, after `flush_seconds` and a little at the most.
         """
         self._stopping = True
-        until = time.monotonic() + self._config.flush_seconds
+        until = time.monotonic() + self._config.tuning.flush_seconds
         os.write(self._wake_write, b"!")
         self._acceptor.join()
         self._hub.shut_down()
@@ -260,7 +260,7 @@ class ChatServer:
                 closing.enter_context(listener)
                 selector.register(listener, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            refusals = LingeringCloser(selector, self._config.linger_seconds)
+            refusals = LingeringCloser(selector, self._config.tuning.linger_seconds)
             set_aside: list[socket.socket] = []  # listeners that had no files left to accept with
             pause = _MIN_ACCEPT_BACKOFF
             resume_at = inf
@@ -316,7 +316,7 @@ class ChatServer:
     ) -> None:
         """Start the thread of an admitted client."""
         try:
-            _enable_keepalive(connected, self._config.vanished_seconds)
+            _enable_keepalive(connected, self._config.tuning.vanished_seconds)
             stream = self._stream(connected, encrypted)
             handler = ClientHandler(stream, host, port, self._services)
         except OSError:
@@ -360,7 +360,7 @@ class ChatServer:
         """Let threads ask for the interpreter less often the more of them there may be."""
         config = self._config
         sys.setswitchinterval(
-            max(config.switch_interval, clients * config.switch_interval_per_client)
+            max(config.tuning.switch_interval, clients * config.tuning.switch_interval_per_client)
         )
 
 

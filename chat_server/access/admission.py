@@ -35,7 +35,7 @@ class AdmissionControl:
         )
         self._unauthenticated = UnauthenticatedLimiter(
             config.connections_without_login,
-            config.connections_without_login_window,
+            config.tuning.connections_without_login_window,
             trusted if config.limit_loopback_without_login else (*trusted, *LOOPBACK),
         )
 

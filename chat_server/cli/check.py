@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from chat_server.cli.config_example import config_example
 from chat_server.cli.config_file import config_option, option_origin, settings_by_key
+from chat_server.cli.host_limits import raise_file_limit
 from chat_server.cli.options import build_config, server_options
 from chat_server.cli.preflight import CHECKS, Finding, Severity
 from chat_server.escape import one_line
@@ -73,6 +74,7 @@ def _findings(context: click.Context, chosen: dict[str, Any]) -> Iterator[Findin
         yield Finding(Severity.OK, text)
     if not origins:
         yield Finding(Severity.OK, "every setting has its default")
+    raise_file_limit(chosen["max_clients"])  # as a start would; for this process only
     try:
         config = build_config(chosen)
     except click.UsageError as error:

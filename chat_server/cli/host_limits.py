@@ -1,4 +1,4 @@
-"""What this machine admits: threads and memory. Reads and never changes anything."""
+"""Limits of this machine and of this process: open files, threads and memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from chat_server.config import MAX_CLIENTS, RESERVED_FILES
 
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _SELF_CGROUP: Final = Path("/proc/self/cgroup")
@@ -19,6 +21,23 @@ class ResourceLimit(NamedTuple):
 
     value: int
     source: str
+
+
+def raise_file_limit(max_clients: int | None) -> None:
+    """Raise the soft limit on open files of this process to what `max_clients` need, if possible.
+
+    None: what the default of `Config.max_clients` needs at most. Call it before a `Config` is
+    created, which derives that default from the limit. Never lowers the limit and never raises.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = (MAX_CLIENTS if max_clients is None else max_clients) + RESERVED_FILES
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    # Some systems have a lower bound than the hard limit that they report, and none counts as far
+    # as a user may ask for. The soft limit then stays as it was.
+    with suppress(OSError, ValueError, OverflowError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
 
 
 def thread_limit() -> ResourceLimit | None:

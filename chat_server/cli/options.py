@@ -213,9 +213,10 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def build_config(values: Mapping[str, Any]) -> Config:
-    """The configuration that the options ask for: `chosen` are their values by name.
+    """Return the configuration for these option values, by parameter name.
 
-    Raises `click.UsageError` where this machine does not admit it.
+    The caller has called `raise_file_limit`. Raise `click.UsageError` if the values contradict each
+    other or if the limit on open files is too low for `--max-clients`.
     """
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")

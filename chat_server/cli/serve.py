@@ -66,7 +66,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     service_manager.notify(service_manager.READY)
     watchdog = service_manager.watchdog_seconds()
     # Half of its patience, so that one turn that takes long is no death.
-    pause = min(config.users_check_seconds, watchdog / 2 if watchdog else math.inf)
+    pause = min(config.tuning.users_check_seconds, watchdog / 2 if watchdog else math.inf)
     wait_for = [signalled, *([sys.stdin.fileno()] if until_stdin_ends and sys.stdin else [])]
     while True:
         ready = select.select(wait_for, [], [], pause)[0]

@@ -149,7 +149,7 @@ class Dispatcher:
         if not self._lagging:
             return
         start = time.monotonic()
-        recent = start - self._config.throttle_recency
+        recent = start - self._config.tuning.throttle_recency
         slow = [
             outbox
             for outbox in set().union(*recipients)
@@ -157,7 +157,7 @@ class Dispatcher:
             and not outbox.throttle_exhausted
             and outbox.progressed_at > recent
         ]
-        until = start + self._config.throttle_seconds
+        until = start + self._config.tuning.throttle_seconds
         while slow and (left := until - time.monotonic()) > 0:
             with self._below_limit:
                 self._below_limit.wait(min(left, _RESEND_SECONDS))
@@ -314,14 +314,14 @@ class Dispatcher:
         config = self._config
         match outbox.state:
             case OutboxState.OPEN if outbox.backlog > outbox.lag_threshold:
-                return max(outbox.progressed_at, outbox.lagging_since) + config.stall_seconds
+                return max(outbox.progressed_at, outbox.lagging_since) + config.tuning.stall_seconds
             case OutboxState.FINISHING:
                 return min(
-                    max(outbox.progressed_at, outbox.finished_at) + config.flush_seconds,
-                    outbox.finished_at + config.longest_flush_seconds,
+                    max(outbox.progressed_at, outbox.finished_at) + config.tuning.flush_seconds,
+                    outbox.finished_at + config.tuning.longest_flush_seconds,
                 )
             case OutboxState.FINISHED:
-                return outbox.finished_at + config.linger_seconds
+                return outbox.finished_at + config.tuning.linger_seconds
             case _:
                 return inf
 

@@ -94,8 +94,8 @@ def test_systemd_unit_matches_server_requirements() -> None:
     # The log is on standard error, which without a word goes where standard output goes.
     assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
     config = Config(max_clients=1)
-    assert float(unit["TimeoutStopSec"][0]) >= config.flush_seconds + 5
-    assert float(unit["WatchdogSec"][0]) >= 10 * config.users_check_seconds
+    assert float(unit["TimeoutStopSec"][0]) >= config.tuning.flush_seconds + 5
+    assert float(unit["WatchdogSec"][0]) >= 10 * config.tuning.users_check_seconds
     assert unit["ExecReload"][0].split()[1:] == ["-HUP", "$MAINPID"]
     # A wrong configuration ends with 2 (click's usage errors), and would at the next try.
     assert unit["RestartPreventExitStatus"] == ["2"]

@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat_server.__main__ import cli
-from chat_server.config import Config
+from chat_server.config import Config, Tuning
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
 from chat_server.observability.snapshot import MetricsSnapshot
@@ -33,6 +33,7 @@ NO_LIMITS = {
     "tls",
     "tls_cert",
     "tls_key",
+    "tuning",
     "users",
 }
 """Settings that bound nothing."""
@@ -87,7 +88,7 @@ def test_manual_lists_exactly_the_exported_metrics() -> None:
 def test_manual_lists_every_limit_with_value() -> None:
     section = PAGE.partition("## Limits")[2].partition("\n## ")[0]
     options = {parameter.name: max(parameter.opts, key=len) for parameter in cli.params}
-    for field in fields(Config):
+    for field in (*fields(Config), *fields(Tuning)):
         if field.name not in NO_LIMITS:
             assert f"`{options.get(field.name, field.name)}`" in section, field.name
     for number in ("10,000", "| 16,", "10 lines a second, 20 at once", "1 MiB", "| 30 s", "105 s"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from chat_server.accounts.store import AccountStore
-from chat_server.config import Config
+from chat_server.config import Config, Tuning
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
 from tests.support.accounts import PEOPLE, write_accounts_file
@@ -86,10 +86,15 @@ class RunningServer:
 
 StartServer = Callable[..., RunningServer]
 
+TUNING_FIELDS = {field.name for field in fields(Tuning)}
+
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Give a function that starts a server with the given settings; all are stopped afterwards."""
+    """Return a function that starts a server. All servers are stopped after the test.
+
+    Its keyword arguments are fields of `Config` or of `Tuning`.
+    """
     running: list[RunningServer] = []
     base = Config(
         port=0,
@@ -101,7 +106,10 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     )
 
     def start(**settings: object) -> RunningServer:
-        server = RunningServer(replace(base, **settings))  # type: ignore[arg-type]
+        tuning = {key: settings.pop(key) for key in TUNING_FIELDS & settings.keys()}
+        server = RunningServer(
+            replace(base, tuning=Tuning(**tuning), **settings)  # type: ignore[arg-type]
+        )
         running.append(server)
         return server
 

@@ -9,9 +9,14 @@ import pytest
 
 from chat_server.cli import host_limits as machine_limits
 from chat_server.cli import preflight
-from chat_server.cli.host_limits import ResourceLimit, memory_limit, thread_limit
+from chat_server.cli.host_limits import (
+    ResourceLimit,
+    memory_limit,
+    raise_file_limit,
+    thread_limit,
+)
 from chat_server.cli.preflight import Finding, Severity, check_memory, check_threads
-from chat_server.config import RESERVED_FILES, Config, clients_within_file_limit
+from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config, clients_within_file_limit
 
 
 def test_finding_is_one_line_prefixed_with_severity() -> None:
@@ -85,4 +90,31 @@ def test_host_limits_are_unknown_if_system_reports_none(
 
 def test_room_for_clients_is_capped_by_open_file_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
+    raise_file_limit(10**30)
     assert clients_within_file_limit(10**30) == 1024 - RESERVED_FILES
+
+
+def test_creating_config_leaves_open_file_limit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: pytest.fail("the limit was changed"))
+    assert Config().max_clients == 256 - RESERVED_FILES
+
+
+@pytest.mark.parametrize(
+    ("max_clients", "hard", "expected"),
+    [
+        (100, 4096, []),
+        (1000, 4096, [1000 + RESERVED_FILES]),
+        (1000, resource.RLIM_INFINITY, [1000 + RESERVED_FILES]),
+        (None, 4096, [4096]),
+        (None, resource.RLIM_INFINITY, [MAX_CLIENTS + RESERVED_FILES]),
+    ],
+)
+def test_start_raises_open_file_limit_as_far_as_needed(
+    max_clients: int | None, hard: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
+    raise_file_limit(max_clients)
+    assert raised == [(soft, hard) for soft in expected]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from chat_server.config import Config
+from chat_server.config import Config, Tuning
 from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox, OutboxState
 from chat_server.wire.stream import Stream
 
-CONFIG = Config(max_clients=1, outbox=256 * 1024, linger_seconds=0.1, flush_seconds=0.3)
+TUNING = Tuning(linger_seconds=0.1, flush_seconds=0.3)
+CONFIG = Config(max_clients=1, outbox=256 * 1024, tuning=TUNING)
 MORE_THAN_BUFFERS_TAKE = b"x" * 65535 + b"\n"
 
 
@@ -145,7 +146,7 @@ def test_publisher_is_throttled_once_for_stuck_reader(
         if stuck.outbox.throttle_exhausted:
             break
     assert waits
-    assert max(waits) <= CONFIG.throttle_seconds
+    assert max(waits) <= CONFIG.tuning.throttle_seconds
     assert stuck.outbox.throttle_exhausted
     waits.clear()
     delivery.throttle([targets])
