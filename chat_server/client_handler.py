@@ -8,7 +8,7 @@ from collections import deque
 from typing import Final
 
 from chat_server.access import TokenBucket
-from chat_server.accounts import AuthStatus
+from chat_server.accounts import CheckStatus
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
 from chat_server.core import Session
@@ -130,7 +130,7 @@ class ClientHandler:
             on_wrong=lambda: shared.throttle.record_failure(self._host),
         )
         match answer.status:
-            case AuthStatus.RIGHT if user is not None and hashed is not None:
+            case CheckStatus.RIGHT if user is not None and hashed is not None:
                 greeting = commands.greeting(user in shared.config.operators)
                 session = shared.hub.log_in(user, self.outbox, greeting, self._host)
                 shared.delivery.drain()
@@ -144,10 +144,10 @@ class ClientHandler:
                     return None
                 shared.rehasher.offer(user, password, hashed)
                 return session
-            case AuthStatus.THROTTLED:
+            case CheckStatus.THROTTLED:
                 shared.log.login_throttled(name, self._address)
                 self._reject(replies.too_many_failures(answer.retry_after))
-            case AuthStatus.WRONG:
+            case CheckStatus.WRONG:
                 shared.log.login_failed(name, self._address)
                 self._reject(replies.AUTHENTICATION_FAILED)
             case _:

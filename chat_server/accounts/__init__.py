@@ -20,14 +20,9 @@ from chat_server.accounts.file_editor import (
 )
 from chat_server.accounts.file_format import NAME_RULE, UsersFileConflictError, UsersFileError
 from chat_server.accounts.file_reader import load_or_empty, read_accounts
-from chat_server.accounts.hash_pool import (
-    AuthStatus,
-    HashPool,
-    default_workers,
-    generate_password,
-    hash_password,
-    password_problem,
-)
+from chat_server.accounts.hash_pool import CheckResult, CheckStatus, HashPool, default_workers
+from chat_server.accounts.password_generator import generate_password
+from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.rehash import Rehasher
 from chat_server.accounts.store import AccountStore
 
@@ -37,7 +32,8 @@ __all__ = [
     "AccountExistsError",
     "AccountStore",
     "Accounts",
-    "AuthStatus",
+    "CheckResult",
+    "CheckStatus",
     "ConfusableNameError",
     "HashPool",
     "NoSuchAccountError",
@@ -54,7 +50,6 @@ __all__ = [
     "generate_password",
     "hash_password",
     "load_or_empty",
-    "password_problem",
     "read_accounts",
     "remove_account",
     "rename_account",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from chat_server.accounts.password_hash import hash_cost
 from chat_server.config import DEFAULT_COST
 
 
@@ -67,8 +68,3 @@ class Accounts(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._hashes)
-
-
-def hash_cost(hashed: str) -> int:
-    """The cost of a bcrypt hash."""
-    return int(hashed[4:6])

@@ -13,7 +13,7 @@ import bcrypt
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.file_editor import make_accounts
 from chat_server.accounts.file_reader import read_accounts
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 
 DEMO_NAMES: Final = ("DPS", "alice", "bob", "carol")
 """Whose accounts they are."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from chat_server.accounts.accounts import hash_cost
+from chat_server.accounts.password_hash import hash_cost
 from chat_server.config import HIGHEST_COST
 from chat_server.escape import one_line, quoted
 from chat_server.wire import MAX_NAME_LENGTH, canonical_name

@@ -1,13 +1,12 @@
-"""Passwords: bcrypt in a small pool of threads, as slow for unknown users as for known ones.
+"""A pool of threads for bcrypt.
 
-A hash costs a quarter of a second of one core. A few threads at the lowest priority do them all,
-so that logins wait for each other and the chat waits for nobody.
+A hash takes a quarter of a second of one core. A few threads at the lowest priority compute all of
+them. So logins wait for each other, and the chat never waits for a login.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import threading
 import time
@@ -19,53 +18,38 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-import bcrypt
-
-from chat_server.config import DEFAULT_COST
-from chat_server.wire import clean
+from chat_server.accounts.password_hash import hash_password, password_matches
 
 _ResultT = TypeVar("_ResultT")
 
 MAX_QUEUED: Final = 256
-"""Most passwords in the queue; further ones wait in their own threads for a place in it."""
+"""Most tasks in the queue. A caller beyond that blocks in its own thread until there is room."""
 
 MAX_IDLE_WORK: Final = 32
-"""Most pieces of work that wait until nobody waits for a hash; further ones are dropped."""
-
-MIN_PASSWORD_BYTES: Final = 8
-"""Fewest bytes of a new password."""
-
-MAX_PASSWORD_BYTES: Final = 72
-"""Most bytes of a password: what bcrypt looks at."""
-
-_UNAMBIGUOUS_CHARACTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
-"""32 signs, five bits each, that nobody takes for one another: no l, o, 0 or 1."""
-_GROUP: Final = 5
-_GROUPS: Final = 4
+"""Most pieces of idle work that wait. Further ones are dropped."""
 
 _NICENESS: Final = 19
-_NICE_IS_PER_THREAD: Final[bool] = (
-    sys.platform == "linux"
-)  # one thread alone; elsewhere the process
-_DUMMY_SALT: Final = b"abcdefghijklmnopqrstuu"
+_NICE_IS_PER_THREAD: Final[bool] = sys.platform == "linux"
+"""Elsewhere niceness belongs to the whole process."""
 
 
-class AuthStatus(Enum):
-    """What became of a password."""
+class CheckStatus(Enum):
+    """The outcome of a password check."""
 
     RIGHT = "right"
     WRONG = "wrong"
     THROTTLED = "throttled"
     ABANDONED = "abandoned"
+    """The caller no longer wants the result, or the pool has stopped."""
 
 
 @dataclass(frozen=True, slots=True)
-class AuthResult:
-    """The verdict on one login."""
+class CheckResult:
+    """The result of `HashPool.check`."""
 
-    status: AuthStatus
+    status: CheckStatus
     retry_after: float = 0.0
-    """Seconds until this address may try again, where the outcome is THROTTLED; else 0."""
+    """Seconds until the address may try again if the status is THROTTLED, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,50 +64,53 @@ class _PasswordCheck:
 
 @dataclass(eq=False, slots=True)
 class _Task(Generic[_ResultT]):
-    """A piece of work that somebody waits for."""
+    """Work in the queue, with a caller that waits for its result."""
 
     work: Callable[[], _ResultT]
     result: _ResultT
-    """What it gives where the pool stops first."""
+    """Set by the caller: the result if the pool stops first."""
     error: Exception | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
 
 class HashPool:
-    """The threads that hash: begun by `start`, ended by `stop`. Any thread may give them work."""
+    """Hashing threads, from `start` to `stop`. Any thread may submit work.
+
+    The lock is a leaf: no other lock is taken while it is held.
+    """
 
     def __init__(self, workers: int | None = None, max_queued: int = MAX_QUEUED) -> None:
-        """`workers`: as many as `default_workers` says where it is None."""
+        """`workers`: number of threads; None: `default_workers()`."""
         self._max_queued = max_queued
         self._lock = threading.Lock()
-        self._work_available = threading.Condition(
-            self._lock
-        )  # a login came into the queue, or we stop
-        self._not_full = threading.Condition(self._lock)  # a login left the queue, or we stop
+        # Notified when work is submitted, and by `stop`.
+        self._work_available = threading.Condition(self._lock)
+        # Notified when a task leaves the queue, and by `stop`.
+        self._not_full = threading.Condition(self._lock)
         self._queue: deque[_Task[Any]] = deque()
         self._running: set[_Task[Any]] = set()
         self._idle_work: deque[Callable[[], None]] = deque()
         self._idle_work_running = False
         self._stopped = False
-        # Daemons: a second signal must end the process though a hash may take four seconds.
+        # Daemons: a second signal must end the process although a hash may take four seconds.
         self._threads = [
             threading.Thread(target=self._run, name=f"hashing-{number}", daemon=True)
             for number in range(default_workers() if workers is None else workers)
         ]
 
     def start(self) -> None:
-        """Start the threads. Raises `RuntimeError` where there can be no more threads."""
+        """Start the threads. Raise `RuntimeError` if the system refuses more threads."""
         for thread in self._threads:
             thread.start()
 
     @property
     def is_alive(self) -> bool:
-        """Whether all the threads run."""
+        """True while all threads run."""
         return all(thread.is_alive() for thread in self._threads)
 
     @property
     def waiting(self) -> int:
-        """Logins in the queue, those not counted that wait for a place in it."""
+        """Tasks in the queue, without those that block because the queue is full."""
         return len(self._queue)
 
     def check(
@@ -135,32 +122,30 @@ class HashPool:
         admit: Callable[[], float],
         still_wanted: Callable[[], bool],
         on_wrong: Callable[[], float],
-    ) -> AuthResult:
-        """Whether `password` is the one of `hashed`; blocks the client's thread until it is known.
+    ) -> CheckResult:
+        """Check `password` against `hashed`. Block the client's thread until the result is there.
 
-        `hashed` is None for an unknown user; `cost` is the highest in the users file. A wrong
-        login takes as long as a hash of `cost`, whatever made it wrong.
+        `hashed` is None for an unknown user. `cost` is the highest cost in the users file. A wrong
+        password takes as long as a hash of `cost`, whatever made it wrong.
 
-        The callbacks run in a hashing thread and may take leaf locks only. When the login's turn
-        has come, `still_wanted` says whether anybody still waits for it (if not: ABANDONED), and
-        `admit`
-        for how many seconds its address is shut out (more than 0: THROTTLED, without a hash).
-        Right after the hash has said no, `on_wrong` counts that, or returns more than 0 where
-        the address had run out in the meantime (THROTTLED too).
+        The callbacks run in a hashing thread and may take leaf locks only. When it is the login's
+        turn, `still_wanted` returns False if the client no longer waits (result: ABANDONED). Then
+        `admit` returns for how many seconds the address is throttled (above 0: THROTTLED, without
+        a hash). If the password is wrong, `on_wrong` counts the failure right after the hash. It
+        returns more than 0 if the address has used up its failures meanwhile (THROTTLED as well).
 
-        Once the pool is stopped every answer is ABANDONED. An exception of a callback, or of
-        bcrypt, is raised here.
+        After `stop`, every result is ABANDONED. An exception of a callback, or of bcrypt, is
+        raised here.
         """
-        login = _PasswordCheck(password, hashed, cost, admit, still_wanted, on_wrong)
+        check = _PasswordCheck(password, hashed, cost, admit, still_wanted, on_wrong)
         return self._run_and_wait(
-            _Task(lambda: _check_password(login), AuthResult(AuthStatus.ABANDONED))
+            _Task(lambda: _check_password(check), CheckResult(CheckStatus.ABANDONED))
         )
 
     def hash_new(self, password: str, cost: int, *, still_wanted: Callable[[], bool]) -> str | None:
-        """A new hash of `password`; blocks the client's thread until it is there.
+        """Return a new hash of `password`. Block the client's thread until it is there.
 
-        None where, when its turn has come, it is not `still_wanted` any more, and once the pool is
-        stopped.
+        Return None if `still_wanted` returns False when it is this task's turn, and after `stop`.
         """
 
         def work() -> str | None:
@@ -169,11 +154,10 @@ class HashPool:
         return self._run_and_wait(_Task(work, None))
 
     def run_when_idle(self, work: Callable[[], None]) -> bool:
-        """Do `work` when nobody waits for a hash, in a hashing thread; never two at a time.
+        """Run `work` in a hashing thread when the queue is empty; never two pieces at a time.
 
-        Returns whether it was taken: no more than `MAX_IDLE_WORK` wait, and all are dropped where
-        the
-        pool stops. `work` raises nothing.
+        Return False if it is dropped: at most `MAX_IDLE_WORK` pieces wait, and `stop` drops all.
+        `work` must not raise.
         """
         with self._lock:
             if self._stopped or len(self._idle_work) >= MAX_IDLE_WORK:
@@ -184,7 +168,7 @@ class HashPool:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` was called."""
+        """True once `stop` was called."""
         return self._stopped
 
     def _run_and_wait(self, task: _Task[_ResultT]) -> _ResultT:
@@ -201,9 +185,9 @@ class HashPool:
         return task.result
 
     def stop(self, timeout: float = 1.0) -> None:
-        """Answer everything ABANDONED, hashes under way as well, and end the threads.
+        """Answer every task ABANDONED, also those that run now, and end the threads.
 
-        Waits at most `timeout` seconds for hashes under way. May be called twice.
+        Wait at most `timeout` seconds for hashes that run now. May be called twice.
         """
         with self._lock:
             self._stopped = True
@@ -224,7 +208,7 @@ class HashPool:
             work()
 
     def _next_work(self) -> Callable[[], None] | None:
-        """What is to be done next; None where the pool has stopped."""
+        """Block for the next work and return it. Return None after `stop`."""
         with self._lock:
             while not self._stopped:
                 if self._queue:
@@ -240,15 +224,15 @@ class HashPool:
 
     def _run_task(self, task: _Task[_ResultT]) -> None:
         result = task.result
-        trouble: Exception | None = None
+        error: Exception | None = None
         try:
             result = task.work()
-        except Exception as error:
-            trouble = error
+        except Exception as raised:
+            error = raised
         with self._lock:
             self._running.discard(task)
-            if not task.done.is_set():  # else the pool stopped first
-                task.result, task.error = result, trouble
+            if not task.done.is_set():  # else `stop` came first
+                task.result, task.error = result, error
                 task.done.set()
 
     def _run_idle_work(self, work: Callable[[], None]) -> None:
@@ -260,68 +244,25 @@ class HashPool:
 
 
 def default_workers() -> int:
-    """As many threads as cores where they can be niced; elsewhere one core is left to the chat."""
+    """Return the number of cores if threads can be niced, else one less: the chat needs a core."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     return cores if _NICE_IS_PER_THREAD else max(1, cores - 1)
 
 
-def hash_password(password: str, cost: int = DEFAULT_COST) -> str:
-    """A new bcrypt hash of a password that `password_problem` has nothing against."""
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
-
-
-def generate_password() -> str:
-    """A new password of 100 random bits, easy to read and to type: `k7wqh-3mzp4-x9dkc-7vbtn`."""
-    return "-".join(
-        "".join(secrets.choice(_UNAMBIGUOUS_CHARACTERS) for _ in range(_GROUP))
-        for _ in range(_GROUPS)
-    )
-
-
-def password_problem(password: str) -> str | None:
-    """Why `password` can be nobody's new password, as a sentence; None where it can."""
-    if clean(password) != password or any(character.isspace() for character in password):
-        return "A password has no white space and no control characters."
-    size = len(password.encode())
-    if size < MIN_PASSWORD_BYTES:
-        return f"A password has at least {MIN_PASSWORD_BYTES} bytes; this one has {size}."
-    if size > MAX_PASSWORD_BYTES:
-        return f"A password has at most {MAX_PASSWORD_BYTES} bytes; this one has {size}."
-    return None
-
-
-def _check_password(login: _PasswordCheck) -> AuthResult:
-    if not login.still_wanted():
-        return AuthResult(AuthStatus.ABANDONED)
-    seconds = login.admit()
+def _check_password(check: _PasswordCheck) -> CheckResult:
+    if not check.still_wanted():
+        return CheckResult(CheckStatus.ABANDONED)
+    seconds = check.admit()
     if seconds > 0:
-        return AuthResult(AuthStatus.THROTTLED, seconds)
-    if _matches(login.password, login.hashed, login.cost):
-        return AuthResult(AuthStatus.RIGHT)
-    seconds = login.on_wrong()
-    return (
-        AuthResult(AuthStatus.THROTTLED, seconds) if seconds > 0 else AuthResult(AuthStatus.WRONG)
-    )
-
-
-def _matches(password: str, hashed: str | None, highest_cost: int) -> bool:
-    # A password with a control character (NUL is one) is wrong, whatever hash was made of it.
-    if hashed is None or clean(password) != password or len(password.encode()) > MAX_PASSWORD_BYTES:
-        _burn_rounds(highest_cost)
-        return False
-    if bcrypt.checkpw(password.encode(), hashed.encode()):
-        return True
-    # This took 2**cost rounds. To end up at 2**highest_cost as for an unknown user, spend the
-    # difference, which is 2**cost + 2**(cost + 1) + ... + 2**(highest_cost - 1).
-    for cost in range(int(hashed[4:6]), highest_cost):
-        _burn_rounds(cost)
-    return False
-
-
-def _burn_rounds(cost: int) -> None:
-    bcrypt.hashpw(b"", b"$2b$%02d$%s" % (cost, _DUMMY_SALT))
+        return CheckResult(CheckStatus.THROTTLED, seconds)
+    if password_matches(check.password, check.hashed, check.cost):
+        return CheckResult(CheckStatus.RIGHT)
+    seconds = check.on_wrong()
+    if seconds > 0:
+        return CheckResult(CheckStatus.THROTTLED, seconds)
+    return CheckResult(CheckStatus.WRONG)
 
 
 def _lower_priority() -> None:

@@ -10,9 +10,9 @@ import time
 from functools import partial
 from typing import Final
 
-from chat_server.accounts.accounts import hash_cost
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
-from chat_server.accounts.hash_pool import HashPool, hash_password
+from chat_server.accounts.hash_pool import HashPool
+from chat_server.accounts.password_hash import hash_cost, hash_password
 from chat_server.accounts.store import AccountStore
 from chat_server.observability import EventLog
 

@@ -29,7 +29,6 @@ from chat_server.accounts import (
     generate_password,
     hash_password,
     load_or_empty,
-    password_problem,
     read_accounts,
     remove_account,
     rename_account,
@@ -37,7 +36,7 @@ from chat_server.accounts import (
 )
 from chat_server.config import DEFAULT_COST
 from chat_server.escape import one_line, quoted
-from chat_server.wire import canonical_name, replies
+from chat_server.wire import canonical_name, password_problem, replies
 
 _DEFAULT_FILE: Final = Path("users.json")
 _MAX_LINE_BYTES: Final = 4096

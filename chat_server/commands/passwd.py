@@ -6,13 +6,12 @@ from typing import Final
 
 from chat_server.accounts import (
     DEMO_PASSWORD,
-    AuthStatus,
+    CheckStatus,
     UsersFileConflictError,
     UsersFileError,
-    password_problem,
 )
 from chat_server.commands.context import CommandContext
-from chat_server.wire import replies
+from chat_server.wire import password_problem, replies
 
 _LOCK_TIMEOUT: Final = 2.0
 """Seconds to wait for whoever else changes the accounts."""
@@ -69,13 +68,13 @@ def _change(context: CommandContext, old: str, new: str) -> str | None:
             on_wrong=lambda: shared.throttle.record_failure(host),
         )
         match answer.status:
-            case AuthStatus.THROTTLED:
+            case CheckStatus.THROTTLED:
                 shared.log.password_change_throttled(user, host)
                 return replies.too_many_failures(answer.retry_after)
-            case AuthStatus.WRONG:
+            case CheckStatus.WRONG:
                 shared.log.password_change_failed(user, host)
                 return replies.WRONG_PASSWORD
-            case AuthStatus.ABANDONED:
+            case CheckStatus.ABANDONED:
                 return None
         if new_hash is None:
             new_hash = shared.hash_pool.hash_new(

@@ -4,6 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chat_server.wire.fingerprint import key_fingerprint
+from chat_server.wire.password_rules import (
+    MAX_PASSWORD_BYTES,
+    MIN_PASSWORD_BYTES,
+    has_forbidden_characters,
+    password_problem,
+)
 from chat_server.wire.protocol import (
     CLIENT_LINE_LIMIT,
     CLIENT_RECEIVE_LIMIT,
@@ -49,6 +55,8 @@ __all__ = [
     "LOBBY",
     "LOGIN_PROMPT",
     "MAX_NAME_LENGTH",
+    "MAX_PASSWORD_BYTES",
+    "MIN_PASSWORD_BYTES",
     "READ_SIZE",
     "Action",
     "Command",
@@ -75,9 +83,11 @@ __all__ = [
     "encode_message",
     "encode_private",
     "encode_replies",
+    "has_forbidden_characters",
     "key_fingerprint",
     "parse_client_line",
     "parse_server_line",
+    "password_problem",
     "protocol",
     "published_form",
     "replies",

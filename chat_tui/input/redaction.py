@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from chat_server.wire import clean, split_words
+from chat_server.wire import MIN_PASSWORD_BYTES, clean, split_words
 from chat_tui.input.fuzzy import IGNORED_PREFIX, edit_distance, normalize_command
-from chat_tui.input.password_rules import MIN_BYTES
 
 PASSWD: Final = "/passwd"
 """The command of our protocol that is followed by passwords."""
@@ -79,7 +78,7 @@ def _holds_secret(line: str, user: str) -> bool:
     if _has_attached_secret(first):
         return True
     if word == PASSWD[1:]:  # "passwd is a file" is what people say
-        return len(rest) <= 2 and any(len(one.encode()) >= MIN_BYTES for one in rest)
+        return len(rest) <= 2 and any(len(one.encode()) >= MIN_PASSWORD_BYTES for one in rest)
     if first.casefold() != _LOGIN.casefold() or len(rest) < 2:
         return False
     # "login is broken" is what people say.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 from chat_tui.local_server import LocalServer, LocalServerError
 from chat_tui.local_server.port_probe import PortOwner, port_owner
 

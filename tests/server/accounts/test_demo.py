@@ -8,7 +8,7 @@ import pytest
 from chat_server.accounts import demo as demo_accounts
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.demo import accounts_with_demo_password
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 
 
 def demo_hash() -> str:

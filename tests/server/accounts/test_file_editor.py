@@ -21,7 +21,7 @@ from chat_server.accounts.file_editor import (
 )
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
 from chat_server.accounts.file_reader import companion_path, read_accounts
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 
 HASH = hash_password("password123", cost=4)
 

@@ -10,7 +10,7 @@ import pytest
 
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.file_reader import SIZE_LIMIT, read_accounts
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.store import UsersFileError
 
 HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"

@@ -1,4 +1,4 @@
-"""The pool that hashes: verdicts, equal time, turns, and that it always answers."""
+"""The hash pool: results, equal cost of wrong passwords, queue order, and results after stop."""
 
 import os
 import sys
@@ -9,32 +9,30 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from chat_server.accounts import hash_pool as passwords
+from chat_server.accounts import hash_pool, password_hash
 from chat_server.accounts.hash_pool import (
     MAX_IDLE_WORK,
-    AuthResult,
-    AuthStatus,
+    CheckResult,
+    CheckStatus,
     HashPool,
     default_workers,
-    generate_password,
-    hash_password,
-    password_problem,
 )
+from chat_server.accounts.password_hash import hash_password
 
 RIGHT = hash_password("password123", cost=4)
 
 
-class Asked:
-    """The callbacks of one login, with what they answer and how often they were asked."""
+class Callbacks:
+    """The callbacks of one check: they return fixed values and record their calls."""
 
     def __init__(self, *, admit: float = 0.0, wanted: bool = True, on_wrong: float = 0.0) -> None:
-        self._answers = {"admit": admit, "on_wrong": on_wrong}
+        self._results = {"admit": admit, "on_wrong": on_wrong}
         self._wanted = wanted
         self.calls: list[str] = []
 
     def admit(self) -> float:
         self.calls.append("admit")
-        return self._answers["admit"]
+        return self._results["admit"]
 
     def wanted(self) -> bool:
         self.calls.append("wanted")
@@ -42,7 +40,7 @@ class Asked:
 
     def on_wrong(self) -> float:
         self.calls.append("on_wrong")
-        return self._answers["on_wrong"]
+        return self._results["on_wrong"]
 
 
 @pytest.fixture
@@ -57,35 +55,35 @@ def check(
     pool: HashPool,
     password: str,
     hashed: str | None = RIGHT,
-    asked: Asked | None = None,
+    callbacks: Callbacks | None = None,
     cost: int = 4,
-) -> AuthResult:
-    asked = asked or Asked()
+) -> CheckResult:
+    callbacks = callbacks or Callbacks()
     return pool.check(
         password,
         hashed,
         cost,
-        admit=asked.admit,
-        still_wanted=asked.wanted,
-        on_wrong=asked.on_wrong,
+        admit=callbacks.admit,
+        still_wanted=callbacks.wanted,
+        on_wrong=callbacks.on_wrong,
     )
 
 
 def test_correct_password_is_accepted(pool: HashPool) -> None:
-    asked = Asked()
-    assert check(pool, "password123", asked=asked) == AuthResult(AuthStatus.RIGHT)
-    assert asked.calls == ["wanted", "admit"]
+    callbacks = Callbacks()
+    assert check(pool, "password123", callbacks=callbacks) == CheckResult(CheckStatus.RIGHT)
+    assert callbacks.calls == ["wanted", "admit"]
 
 
 def test_wrong_password_is_counted_after_hashing(pool: HashPool) -> None:
-    asked = Asked()
-    assert check(pool, "password124", asked=asked) == AuthResult(AuthStatus.WRONG)
-    assert asked.calls == ["wanted", "admit", "on_wrong"]
+    callbacks = Callbacks()
+    assert check(pool, "password124", callbacks=callbacks) == CheckResult(CheckStatus.WRONG)
+    assert callbacks.calls == ["wanted", "admit", "on_wrong"]
 
 
 @pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$"])
 def test_bcrypt_prefixes_of_other_programs_are_accepted(pool: HashPool, prefix: str) -> None:
-    assert check(pool, "password123", prefix + RIGHT[4:]).status is AuthStatus.RIGHT
+    assert check(pool, "password123", prefix + RIGHT[4:]).status is CheckStatus.RIGHT
 
 
 @pytest.mark.parametrize(
@@ -96,14 +94,14 @@ def test_bcrypt_prefixes_of_other_programs_are_accepted(pool: HashPool, prefix: 
 def test_invalid_passwords_are_treated_as_wrong(
     pool: HashPool, password: str, hashed: str | None
 ) -> None:
-    assert check(pool, password, hashed).status is AuthStatus.WRONG
+    assert check(pool, password, hashed).status is CheckStatus.WRONG
 
 
 def test_password_with_control_character_is_wrong_even_if_hash_matches(
     pool: HashPool,
 ) -> None:
     hashed = bcrypt.hashpw(b"pass\x1bword", bcrypt.gensalt(4)).decode()
-    assert check(pool, "pass\x1bword", hashed).status is AuthStatus.WRONG
+    assert check(pool, "pass\x1bword", hashed).status is CheckStatus.WRONG
 
 
 @pytest.mark.parametrize(
@@ -116,7 +114,7 @@ def test_password_with_control_character_is_wrong_even_if_hash_matches(
         ("password124", hash_password("password123", cost=6)),
         ("password124", hash_password("password123", cost=7)),
     ],
-    # Salts differ from run to run; names of tests may not.
+    # Salts differ from run to run. Test names must not.
     ids=["unknown", "too long", "NUL", "wrong", "wrong at cost 6", "wrong at cost 7"],
 )
 def test_every_wrong_login_costs_the_highest_bcrypt_cost(
@@ -137,64 +135,68 @@ def test_every_wrong_login_costs_the_highest_bcrypt_cost(
             rounds += 2 ** int(salt[4:6])
             return bcrypt.hashpw(secret, salt)
 
-    monkeypatch.setattr(passwords, "bcrypt", Counting)
-    assert check(pool, password, hashed, cost=7).status is AuthStatus.WRONG
+    monkeypatch.setattr(password_hash, "bcrypt", Counting)
+    assert check(pool, password, hashed, cost=7).status is CheckStatus.WRONG
     assert rounds == 2**7
 
 
 def test_throttled_login_is_not_hashed(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(passwords, "bcrypt")
-    asked = Asked(admit=12.5)
-    assert check(pool, "password123", asked=asked) == AuthResult(AuthStatus.THROTTLED, 12.5)
-    assert asked.calls == ["wanted", "admit"]
+    monkeypatch.delattr(password_hash, "bcrypt")
+    callbacks = Callbacks(admit=12.5)
+    assert check(pool, "password123", callbacks=callbacks) == CheckResult(
+        CheckStatus.THROTTLED, 12.5
+    )
+    assert callbacks.calls == ["wanted", "admit"]
 
 
 def test_abandoned_login_is_not_hashed(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(passwords, "bcrypt")
-    asked = Asked(wanted=False)
-    assert check(pool, "password123", asked=asked) == AuthResult(AuthStatus.ABANDONED)
-    assert asked.calls == ["wanted"]
+    monkeypatch.delattr(password_hash, "bcrypt")
+    callbacks = Callbacks(wanted=False)
+    assert check(pool, "password123", callbacks=callbacks) == CheckResult(CheckStatus.ABANDONED)
+    assert callbacks.calls == ["wanted"]
 
 
 def test_wrong_password_beyond_failure_limit_is_throttled(pool: HashPool) -> None:
-    assert check(pool, "wrong", asked=Asked(on_wrong=7.0)) == AuthResult(AuthStatus.THROTTLED, 7.0)
+    assert check(pool, "wrong", callbacks=Callbacks(on_wrong=7.0)) == CheckResult(
+        CheckStatus.THROTTLED, 7.0
+    )
 
 
 def test_hashing_error_is_raised_to_caller_and_pool_continues(pool: HashPool) -> None:
-    for _ in range(5):  # more often than there are threads
+    for _ in range(5):  # more than there are threads
         with pytest.raises(ValueError, match="salt"):
-            check(pool, "password123", "no hash at all")
-    assert check(pool, "password123").status is AuthStatus.RIGHT
+            check(pool, "password123", "not a hash")
+    assert check(pool, "password123").status is CheckStatus.RIGHT
 
 
 class Gate:
-    """Holds the hashing threads at their first question until it is opened."""
+    """Blocks the hashing threads in their `admit` callback until it is opened."""
 
     def __init__(self, workers: int) -> None:
-        self._held = threading.Semaphore(0)
+        self._blocked = threading.Semaphore(0)
         self._open = threading.Event()
         self._workers = workers
 
     def admit(self) -> float:
-        self._held.release()
+        self._blocked.release()
         self._open.wait()
         return 0.0
 
-    def wait_until_all_are_held(self) -> None:
+    def wait_until_all_are_blocked(self) -> None:
         for _ in range(self._workers):
-            assert self._held.acquire(timeout=10)
+            assert self._blocked.acquire(timeout=10)
 
     def open(self) -> None:
         self._open.set()
 
 
-def in_threads(
+def start_checks(
     pool: HashPool, gate: Gate, number: int
-) -> tuple[list[threading.Thread], list[AuthResult]]:
-    answers: list[AuthResult] = []
+) -> tuple[list[threading.Thread], list[CheckResult]]:
+    results: list[CheckResult] = []
 
     def log_in() -> None:
-        answers.append(
+        results.append(
             pool.check(
                 "password123",
                 RIGHT,
@@ -208,38 +210,38 @@ def in_threads(
     threads = [threading.Thread(target=log_in) for _ in range(number)]
     for thread in threads:
         thread.start()
-    return threads, answers
+    return threads, results
 
 
 def test_logins_beyond_queue_bound_are_all_answered() -> None:
     pool = HashPool(workers=2, max_queued=3)
     pool.start()
     gate = Gate(2)
-    threads, answers = in_threads(pool, gate, 20)
-    gate.wait_until_all_are_held()
+    threads, results = start_checks(pool, gate, 20)
+    gate.wait_until_all_are_blocked()
     gate.open()
     for thread in threads:
         thread.join(10)
-    assert answers == [AuthResult(AuthStatus.RIGHT)] * 20
+    assert results == [CheckResult(CheckStatus.RIGHT)] * 20
     pool.stop()
 
 
-def test_stop_answers_queued_and_running_checks_at_once() -> None:
+def test_stop_results_queued_and_running_checks_at_once() -> None:
     pool = HashPool(workers=2, max_queued=3)
     pool.start()
     gate = Gate(2)
-    threads, answers = in_threads(pool, gate, 20)
-    gate.wait_until_all_are_held()
+    threads, results = start_checks(pool, gate, 20)
+    gate.wait_until_all_are_blocked()
     pool.stop(timeout=0)
     for thread in threads:
         thread.join(10)
-    assert answers == [AuthResult(AuthStatus.ABANDONED)] * 20
+    assert results == [CheckResult(CheckStatus.ABANDONED)] * 20
     gate.open()
     pool.stop()
-    assert check(pool, "password123") == AuthResult(AuthStatus.ABANDONED)
+    assert check(pool, "password123") == CheckResult(CheckStatus.ABANDONED)
 
 
-def test_a_pool_that_was_never_started_can_be_stopped() -> None:
+def test_unstarted_pool_can_be_stopped() -> None:
     HashPool(workers=2).stop()
 
 
@@ -247,8 +249,8 @@ def test_logins_are_hashed_in_queue_order() -> None:
     pool = HashPool(workers=1)
     pool.start()
     gate = Gate(1)
-    first, _ = in_threads(pool, gate, 1)
-    gate.wait_until_all_are_held()
+    first, _ = start_checks(pool, gate, 1)
+    gate.wait_until_all_are_blocked()
     order: list[int] = []
 
     def log_in(number: int) -> None:
@@ -272,7 +274,7 @@ def test_logins_are_hashed_in_queue_order() -> None:
 def wait_for_queue(pool: HashPool, length: int) -> None:
     deadline = time.monotonic() + 10
     while len(pool._queue) != length:
-        assert time.monotonic() < deadline, "the login never came into the queue"
+        assert time.monotonic() < deadline, "the login was never queued"
         threading.Event().wait(0.001)
 
 
@@ -295,56 +297,24 @@ def test_default_workers_leave_one_core_free_without_thread_priority(
 ) -> None:
     assert default_workers() >= 1
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(passwords, "_NICE_IS_PER_THREAD", False)
+    monkeypatch.setattr(hash_pool, "_NICE_IS_PER_THREAD", False)
     for cores, workers in ((8, 7), (1, 1), (None, 1)):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         assert default_workers() == workers
 
 
-def test_hash_password_uses_cost_12_by_default() -> None:
-    hashed = hash_password("password123")
-    assert hashed.startswith("$2b$12$")
-    assert bcrypt.checkpw(b"password123", hashed.encode())
-
-
-@pytest.mark.parametrize("password", ["password", "x" * 72, "é" * 36, "日本語", "p@ss/word'\"\\"])
-def test_valid_passwords_have_no_problem(password: str) -> None:
-    assert password_problem(password) is None
-
-
-@pytest.mark.parametrize(
-    ("password", "problem"),
-    [
-        ("", "at least 8 bytes; this one has 0"),
-        ("1234567", "at least 8 bytes; this one has 7"),
-        ("x" * 73, "at most 72 bytes; this one has 73"),
-        ("é" * 37, "at most 72 bytes; this one has 74"),
-        ("pass word", "no white space"),
-        ("password\t", "no white space"),
-        ("password\u00a0", "no white space"),
-        ("password\n", "no white space"),
-        ("password\0", "no control characters"),
-        ("password\x1b", "no control characters"),
-        ("password\u202e", "no control characters"),
-        ("password\ud800", "no control characters"),
-    ],
-)
-def test_invalid_passwords_report_problem(password: str, problem: str) -> None:
-    assert problem in (password_problem(password) or "")
-
-
-# New hashes, and work for when nobody waits
+# New hashes and idle work
 
 
 def test_pool_makes_new_hash(pool: HashPool) -> None:
     hashed = pool.hash_new("password456", 4, still_wanted=lambda: True)
     assert hashed is not None
     assert hashed.startswith("$2b$04$")
-    assert check(pool, "password456", hashed).status is AuthStatus.RIGHT
+    assert check(pool, "password456", hashed).status is CheckStatus.RIGHT
 
 
 def test_pool_skips_cancelled_hash(pool: HashPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(passwords, "bcrypt")
+    monkeypatch.delattr(password_hash, "bcrypt")
     assert pool.hash_new("password456", 4, still_wanted=lambda: False) is None
 
 
@@ -359,14 +329,14 @@ def test_idle_work_waits_for_logins_and_leaves_one_thread_free() -> None:
     pool = HashPool(workers=2)
     pool.start()
     gate = Gate(2)
-    threads, answers = in_threads(pool, gate, 2)
-    gate.wait_until_all_are_held()
+    threads, results = start_checks(pool, gate, 2)
+    gate.wait_until_all_are_blocked()
     order: list[str] = []
-    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+    started, go_on, done = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:
         order.append("first")
-        begun.set()
+        started.set()
         go_on.wait(10)
 
     def second() -> None:
@@ -379,10 +349,10 @@ def test_idle_work_waits_for_logins_and_leaves_one_thread_free() -> None:
     gate.open()
     for thread in threads:
         thread.join(10)
-    assert len(answers) == 2
-    assert begun.wait(10)
-    assert check(pool, "password123").status is AuthStatus.RIGHT
-    assert order == ["first"], "the other thread is for those who wait"
+    assert len(results) == 2
+    assert started.wait(10)
+    assert check(pool, "password123").status is CheckStatus.RIGHT
+    assert order == ["first"], "idle work left the other thread free"
     go_on.set()
     assert done.wait(10)
     assert order == ["first", "second"]
@@ -393,8 +363,8 @@ def test_idle_work_is_bounded_and_dropped_on_stop() -> None:
     pool = HashPool(workers=1)
     pool.start()
     gate = Gate(1)
-    threads, _ = in_threads(pool, gate, 1)
-    gate.wait_until_all_are_held()
+    threads, _ = start_checks(pool, gate, 1)
+    gate.wait_until_all_are_blocked()
     done: list[int] = []
     taken = [pool.run_when_idle(lambda: done.append(1)) for _ in range(MAX_IDLE_WORK + 5)]
     assert taken == [True] * MAX_IDLE_WORK + [False] * 5
@@ -404,9 +374,3 @@ def test_idle_work_is_bounded_and_dropped_on_stop() -> None:
     for thread in threads:
         thread.join(10)
     assert done == []
-
-
-def test_generated_passwords_are_valid_and_unique() -> None:
-    made = {generate_password() for _ in range(100)}
-    assert len(made) == 100
-    assert all(password_problem(password) is None for password in made)

@@ -14,10 +14,9 @@ import pytest
 
 from chat_server import files as whole_files
 from chat_server.accounts import rehash as cost_raising
-from chat_server.accounts.accounts import hash_cost
 from chat_server.accounts.file_editor import set_hash
 from chat_server.accounts.file_reader import read_accounts
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_cost, hash_password
 from chat_server.accounts.rehash import Rehasher
 from chat_server.files import lock_folder
 from tests.support.accounts import cheap_hash

@@ -15,7 +15,7 @@ from chat_server.accounts.file_editor import (
     rename_account,
 )
 from chat_server.accounts.file_reader import companion_path
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.store import AccountStore, ReloadResult, UsersFileError
 
 HASH = "$2b$04$SDalwpCOKmMz0N8ica5usexBu0DwEOy82qw3Ei/qvSoDik2iU34f."  # of "password123"

@@ -15,7 +15,7 @@ from chat_server.accounts.file_editor import (
 )
 from chat_server.accounts.file_format import UsersFileConflictError
 from chat_server.accounts.file_reader import UsersFiles, read_accounts
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.store import AccountStore, ReloadResult
 from chat_server.files import lock_folder
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from chat_server.__main__ import cli
 from chat_server.accounts.file_reader import read_accounts
-from chat_server.accounts.hash_pool import hash_password
+from chat_server.accounts.password_hash import hash_password
 
 HASH = hash_password("password123", cost=4)
 PROGRAM = [sys.executable, "-m", "chat_server"]

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from chat_server.__main__ import cli
 from chat_server.accounts.file_reader import read_accounts
-from chat_server.accounts.hash_pool import hash_password, password_problem
+from chat_server.accounts.password_hash import hash_password
+from chat_server.wire.password_rules import password_problem
 
 HASH = hash_password("password123", cost=4)
 PROGRAM = [sys.executable, "-m", "chat_server"]

@@ -11,7 +11,7 @@ from typing import NoReturn
 import bcrypt
 import pytest
 
-from chat_server.accounts import hash_pool as passwords
+from chat_server.accounts import password_hash
 from chat_server.accounts.file_editor import disable_account, remove_account, set_hash
 from chat_server.accounts.file_reader import companion_path, read_accounts
 from chat_server.accounts.hash_pool import HashPool
@@ -104,7 +104,7 @@ def test_passwd_checks_password_rules_before_hashing(
 ) -> None:
     server = start_server(login_failures=1)
     alice = server.log_in("alice")
-    monkeypatch.delattr(passwords, "bcrypt")
+    monkeypatch.delattr(password_hash, "bcrypt")
     assert alice.ask(f"/passwd wrong {new}") == f"[ERROR] {rule}"
     assert alice.ask(f"/passwd pw-of-alice {new}") == f"[ERROR] {rule}"
 
@@ -267,7 +267,7 @@ def test_passwd_never_reveals_passwords_in_log_or_replies(
         gensalt = staticmethod(bcrypt.gensalt)
 
     with monkeypatch.context() as patch:
-        patch.setattr(passwords, "bcrypt", Defect)
+        patch.setattr(password_hash, "bcrypt", Defect)
         ask("/passwd pw-of-alice new-secret")
     assert lines[-1] == NOT_STORED
     log = server.log.getvalue()
