@@ -102,7 +102,7 @@ _TABLE: Final = (
     ),
     CommandSpec(
         "/subs",
-        "list whom you are subscribed to",
+        "list your subscriptions",
         lambda asker, words: asker.services.hub.list_subscriptions(asker.session),
     ),
     CommandSpec(
