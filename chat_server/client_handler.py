@@ -8,7 +8,13 @@ from collections import deque
 from typing import Final
 
 from chat_server.access import TokenBucket
-from chat_server.accounts import CheckStatus
+from chat_server.authenticator import (
+    AuthAbandoned,
+    Authenticated,
+    AuthFailed,
+    AuthThrottled,
+    Banned,
+)
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
 from chat_server.core import Session
@@ -22,7 +28,6 @@ from chat_server.wire import (
     PlaintextPeerError,
     Stream,
     TextLine,
-    canonical_name,
     decode_line,
     encode_error,
     encode_replies,
@@ -105,72 +110,62 @@ class ClientHandler:
         return True
 
     def _log_in(self) -> Session[Outbox] | None:
-        """Take the LOGIN line and begin a session; None where it was refused, and said why."""
-        shared = self._services
+        """Read the LOGIN line and start a session. Return None if the login was rejected."""
+        credentials = self._read_credentials()
+        if credentials is None:
+            return None
+        name, password = credentials
+        log = self._services.log
+        result = self._services.authenticator.authenticate(
+            name, password, self._host, lambda: not self._stream.peer_is_gone()
+        )
+        match result:
+            case Authenticated(user, verified_hash):
+                session = self._start_session(user)
+                if session is not None:
+                    self._services.rehasher.offer(user, password, verified_hash)
+                return session
+            case Banned(rejection):
+                log.login_banned(name, self._address)
+                self._reject(rejection)
+            case AuthThrottled(retry_after):
+                log.login_throttled(name, self._address)
+                self._reject(replies.too_many_failures(retry_after))
+            case AuthFailed():
+                log.login_failed(name, self._address)
+                self._reject(replies.AUTHENTICATION_FAILED)
+            case AuthAbandoned():
+                pass
+        return None
+
+    def _read_credentials(self) -> tuple[str, str] | None:
+        """Read the name and password. Return None if there was no valid LOGIN line in time."""
         line = self._login_line()
         if line is None:
             return None
         match split_words(line):
             case ["LOGIN", name, password]:
-                pass
-            case _:
-                shared.log.login_invalid(self._address)
-                self._reject(replies.INVALID_LOGIN_FORMAT)
-                return None
-        if self._is_banned_address(name):
-            return None
-        user = canonical_name(name)
-        hashed = None if user is None else shared.accounts.hash_of(user)
-        answer = shared.hash_pool.check(
-            password,
-            hashed,
-            shared.accounts.highest_cost,
-            admit=lambda: shared.throttle.retry_after(self._host),
-            still_wanted=lambda: not self._stream.peer_is_gone(),
-            on_wrong=lambda: shared.throttle.record_failure(self._host),
-        )
-        match answer.status:
-            case CheckStatus.RIGHT if user is not None and hashed is not None:
-                greeting = commands.greeting(user in shared.config.operators)
-                session = shared.hub.log_in(user, self.outbox, greeting, self._host)
-                shared.delivery.drain()
-                if session is None and self._is_banned(user):
-                    return None
-                if session is None:
-                    # The account went, or was disabled, while its hash was computed. (Where the
-                    # server is stopping, the hub has said so, and this line is dropped behind that
-                    # last one.)
-                    self._reject(replies.AUTHENTICATION_FAILED)
-                    return None
-                shared.rehasher.offer(user, password, hashed)
-                return session
-            case CheckStatus.THROTTLED:
-                shared.log.login_throttled(name, self._address)
-                self._reject(replies.too_many_failures(answer.retry_after))
-            case CheckStatus.WRONG:
-                shared.log.login_failed(name, self._address)
-                self._reject(replies.AUTHENTICATION_FAILED)
-            case _:
-                pass  # nobody waits for it any more
+                return name, password
+        self._services.log.login_invalid(self._address)
+        self._reject(replies.INVALID_LOGIN_FORMAT)
         return None
 
-    def _is_banned(self, user: str) -> bool:
-        """Whether `user`, who has given the right password, is shut out; then that is said."""
-        ban = self._services.bans.account_ban(user)
-        if ban is None:
-            return self._is_banned_address(user)
-        self._services.log.login_banned(user, self._address)
-        self._reject(replies.banned(replies.BANNED_ACCOUNT, ban.seconds))
-        return True
-
-    def _is_banned_address(self, name: str) -> bool:
-        """Whether the address was banned since it was let in; then that is said."""
-        ban = self._services.bans.address_ban(self._host)
-        if ban is None:
-            return False
-        self._services.log.login_banned(name, self._address)
-        self._reject(replies.banned(replies.BANNED_ADDRESS, ban.seconds))
-        return True
+    def _start_session(self, user: str) -> Session[Outbox] | None:
+        """Start the session of an authenticated user. Return None if the hub rejects it."""
+        services = self._services
+        greeting = commands.greeting(user in services.config.operators)
+        session = services.hub.log_in(user, self.outbox, greeting, self._host)
+        services.delivery.drain()
+        if session is None:
+            rejection = services.authenticator.ban_rejection(user, self._host)
+            if rejection is not None:
+                services.log.login_banned(user, self._address)
+                self._reject(rejection)
+            else:
+                # The account was removed or disabled while its hash was computed. If the server is
+                # stopping instead, the hub has sent the last line, and this one is dropped.
+                self._reject(replies.AUTHENTICATION_FAILED)
+        return session
 
     def _login_line(self) -> str | None:
         """The first line that is not blank; None where there came none in time, or no good one."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from chat_server.access import AdmissionControl, BanList, LoginThrottle
 from chat_server.accounts import AccountStore, HashPool, Rehasher
+from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
 from chat_server.core import Hub, LocalClock
@@ -60,16 +61,17 @@ class ChatServer:
             may_be_followed=accounts.exists,
             is_banned=bans.is_banned,
         )
-        passwords = HashPool()
+        hash_pool = HashPool()
+        throttle = LoginThrottle(config.login_failures, config.tuning.login_failure_window)
         self._services = Services(
             config=config,
             hub=self._hub,
             delivery=self._delivery,
             accounts=accounts,
-            hash_pool=passwords,
-            throttle=LoginThrottle(config.login_failures, config.tuning.login_failure_window),
+            hash_pool=hash_pool,
+            authenticator=Authenticator(accounts, hash_pool, throttle, bans),
             bans=bans,
-            rehasher=Rehasher(config.bcrypt_cost, accounts, passwords, log),
+            rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log),
             log=log,
         )
         self._admission = AdmissionControl(config, bans)

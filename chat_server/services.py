@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat_server.access import BanList, LoginThrottle
+from chat_server.access import BanList
 from chat_server.accounts import AccountStore, HashPool, Rehasher
+from chat_server.authenticator import Authenticator
 from chat_server.config import Config
 from chat_server.core import Hub
 from chat_server.delivery import Dispatcher, Outbox
@@ -21,7 +22,7 @@ class Services:
     delivery: Dispatcher
     accounts: AccountStore
     hash_pool: HashPool
-    throttle: LoginThrottle
+    authenticator: Authenticator
     bans: BanList
     rehasher: Rehasher
     log: EventLog

@@ -208,7 +208,7 @@ def test_metrics_show_hashing_queue(start_server: StartServer, with_metrics: Wit
     server = start_server(login_failures=0)
     port = with_metrics(server).port
     gate = threading.Event()
-    throttle = server.server._services.throttle
+    throttle = server.server._services.authenticator._throttle
     admit = throttle.retry_after
     throttle.retry_after = lambda address: float(not gate.wait(PATIENCE)) or admit(address)  # type: ignore[method-assign]
     waiting = [server.connect() for _ in range(20)]
