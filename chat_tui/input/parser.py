@@ -1,4 +1,4 @@
-"""What Enter in the composer gave, as what is meant by it: commands and texts."""
+"""Parse what the user typed into commands and texts, and convert both back. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINE_END = re.compile("\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class CommandInput:
-    """A command as it goes over the wire, and what it is made of."""
+    """A command as it goes over the wire, and its parts."""
 
     line: str
     word: str
@@ -32,47 +32,82 @@ class CommandInput:
     arguments: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What the user sent from the composer, parsed once."""
+
+    text: str
+    """As typed. It goes back to the composer if it cannot be sent."""
+    lines: tuple[CommandInput | TextLine, ...]
+    recipient: str = ""
+    """The only user that texts are for. Empty: texts are for the room."""
+
+    @property
+    def place(self) -> str:
+        """The private conversation that the text belongs to (`@bob`). Empty for the room."""
+        return f"@{self.recipient}" if self.recipient else ""
+
+    @property
+    def wire_lines(self) -> list[str]:
+        """The lines that ask a server for this, without line ends."""
+        return [_wire_form(line, self.recipient) for line in self.lines]
+
+    @property
+    def requested_room(self) -> str | None:
+        """The room that the submission asks to join. None if it does not ask for one."""
+        match self.lines:
+            case [CommandInput(word="/join", arguments=(room,))]:
+                return canonical_name(room)
+            case [CommandInput(word="/leave", arguments=())]:
+                return LOBBY
+        return None
+
+
+def parse_submission(text: str, recipient: str = "") -> Submission:
+    """Return `text` as parsed by `parse_input`, for `recipient` alone or for the room."""
+    return Submission(text, tuple(parse_input(text)), recipient)
+
+
 def private_command(name: str, text: str) -> CommandInput:
-    """What says `text` to one person alone."""
+    """Return the command that sends `text` to one user."""
     return make_command("/msg", name, text)
 
 
 def action_command(text: str) -> CommandInput:
-    """What tells the room what one does."""
+    """Return the command that publishes an action in the room."""
     return make_command("/me", text)
 
 
 def text_after(line: CommandInput, count: int) -> str:
-    """The text that a command ends in, behind its first `count` words, in the server's form."""
+    """Return the text after the first `count` words of a command, in its published form."""
     parsed = parse_client_line(line.line)
     return published_form(parsed.text_after(count)) if isinstance(parsed, Command) else ""
 
 
 def make_command(word: str, *arguments: str) -> CommandInput:
-    """A command made of its words."""
+    """Return the command that consists of these words."""
     return CommandInput(" ".join((word, *arguments)), word, arguments)
 
 
 def parse_input(text: str) -> list[CommandInput | TextLine]:
-    """What `text` asks for; empty where it asks for nothing.
+    """Return the commands and texts in `text`. The list is empty if there are none.
 
-    A single line that begins with "/" is a command, "//text" is the text "/text". Of several lines
-    each is a text as it stands, also where it begins with "/": a paste never runs commands. Texts
-    come in the server's form, those that would vanish are left out.
+    A single line that begins with "/" is a command, and "//text" is the text "/text". If there are
+    several lines, each is a text as typed, even if it begins with "/": a paste never runs commands.
+    Texts are in their published form. Texts that would be empty in that form are left out.
     """
     lines = _LINE_END.split(text.rstrip("\r\n"))
     if len(lines) > 1:
-        return [TextLine(said) for said in map(published_form, lines) if said]
+        return [TextLine(published) for published in map(published_form, lines) if published]
     line = lines[0].rstrip()
     parsed = parse_client_line(line)
     if isinstance(parsed, Command):
         return [CommandInput(line, parsed.word, parsed.arguments)]
-    said = published_form(parsed.text) if parsed else ""
-    return [TextLine(said)] if said else []
+    published = published_form(parsed.text) if parsed else ""
+    return [TextLine(published)] if published else []
 
 
-def wire_form(line: CommandInput | TextLine, recipient: str = "") -> str:
-    """The line that asks a server for this, without its end; a text is for `to` alone, if given."""
+def _wire_form(line: CommandInput | TextLine, recipient: str) -> str:
     if isinstance(line, CommandInput):
         return line.line
     if recipient:
@@ -80,21 +115,11 @@ def wire_form(line: CommandInput | TextLine, recipient: str = "") -> str:
     return "/" + line.text if line.text.startswith("/") else line.text
 
 
-def requested_room(text: str) -> str | None:
-    """The room into which `text`, if Enter gives it, asks to go; None where it asks for none."""
-    match parse_input(text):
-        case [CommandInput(word="/join", arguments=(room,))]:
-            return canonical_name(room)
-        case [CommandInput(word="/leave", arguments=())]:
-            return LOBBY
-    return None
-
-
 def parse_outgoing(typed: str) -> tuple[str, bool]:
-    """The text that Enter says, given one line of `to_composer_text` or a deed; and whether it is
-    a deed.
+    """Return the text that a saved message publishes, and whether it is an action.
 
-    For what was kept from an earlier session and is none of both: as it stands.
+    `typed` is one line as `to_composer_text` returns it, or a `/me` command. A saved line of an
+    earlier session may be neither; it is returned unchanged.
     """
     match parse_input(typed):
         case [TextLine(text)]:
@@ -105,7 +130,7 @@ def parse_outgoing(typed: str) -> tuple[str, bool]:
 
 
 def sending_problem(line: CommandInput | TextLine) -> str | None:
-    """Why no server takes this line, or None where it can be sent."""
+    """Return why the line cannot be sent to any server, or None if it can."""
     try:
         _ = encode_message(line.text) if isinstance(line, TextLine) else encode_line(line.line)
     except LineTooLongError as problem:
@@ -114,31 +139,37 @@ def sending_problem(line: CommandInput | TextLine) -> str | None:
 
 
 def legacy_problem(line: CommandInput | TextLine, capabilities: ServerCapabilities) -> str | None:
-    """Why the first servers must not be sent this line, or None: they know no "//".
+    """Return why the line must not be sent to one of the first servers, or None.
 
-    They take a text for a command once they have trimmed it, and say aloud what is no command of
-    theirs.
+    The first servers do not know "//". They trim a text and then take it for a command if it
+    begins with "/", and they publish a command that they do not know.
     """
     if isinstance(line, TextLine):
         if line.text.lstrip().startswith("/"):
             return "Not sent: this server takes any text that begins with / for a command"
     elif not capabilities.supports(line.word) and line.word != "/quit":
-        return f"Not sent: this server does not know {line.word} and would say it aloud"
+        return f"Not sent: this server does not know {line.word} and would publish it"
     return None
 
 
 def to_composer_text(texts: Sequence[str]) -> str:
-    """What has to stand in the composer so that Enter gives these texts."""
+    """Return what the composer must hold so that Enter sends these texts."""
     if len(texts) == 1 and texts[0].startswith("/"):
         return "/" + texts[0]
     return "\n".join(texts)
 
 
-def merge_into_draft(returned: str, draft: str) -> str:
-    """What should stand in the composer where `returned` comes back to it and `draft` is there.
+def outgoing_to_composer_text(text: str, *, is_action: bool) -> str:
+    """Return what the composer must hold so that Enter sends this message again."""
+    return action_command(text).line if is_action else to_composer_text([text])
 
-    What came back was typed first and stands first. A command can't be one of several lines (it
-    would be said aloud): where either is one, the draft stays as it is, and Up finds the other.
+
+def merge_into_draft(returned: str, draft: str) -> str:
+    """Return what the composer should hold if `returned` comes back while it holds `draft`.
+
+    The returned text was typed first and comes first. A command cannot be one of several lines,
+    because it would be published as text. If either text is a command, the draft stays as it is,
+    and the Up key finds the other text.
     """
     if not draft.strip():
         return returned

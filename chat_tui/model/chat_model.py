@@ -9,7 +9,7 @@ from enum import Enum, auto
 from chat_server.wire import Action, Message, PrivateMessage, replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
-from chat_tui.input import ServerCapabilities, action_command, parse_outgoing, to_composer_text
+from chat_tui.input import ServerCapabilities, outgoing_to_composer_text, parse_outgoing
 from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations, conversation_partner, conversation_place
 from chat_tui.model.drafts import Drafts
@@ -166,7 +166,8 @@ class ChatModel:
 
     def restore_unconfirmed(self, place: str, timestamp: datetime, typed: str) -> None:
         """This was said in an earlier session, and it may have arrived or not."""
-        entry = self._own_entry(place, timestamp, typed, EntryState.UNCONFIRMED)
+        text, is_action = parse_outgoing(typed)
+        entry = self._own_entry(place, timestamp, text, EntryState.UNCONFIRMED, is_action=is_action)
         self._own.add_unconfirmed(place, entry.id, typed)
         self._changes.add(Pane.STATUS)
 
@@ -342,15 +343,16 @@ class ChatModel:
 
     def _own_pending(self, event: events.MessagePending) -> None:
         place = safe_name(event.room)
-        typed = (
-            action_command(event.text).line if event.is_action else to_composer_text([event.text])
+        entry = self._own_entry(
+            place, self.now(), event.text, EntryState.PENDING, is_action=event.is_action
         )
-        entry = self._own_entry(place, self.now(), typed, EntryState.PENDING)
+        typed = outgoing_to_composer_text(event.text, is_action=event.is_action)
         self._own.add_pending(event.id, place, entry.id, typed)
 
-    def _own_entry(self, place: str, timestamp: datetime, typed: str, state: EntryState) -> Entry:
+    def _own_entry(
+        self, place: str, timestamp: datetime, text: str, state: EntryState, *, is_action: bool
+    ) -> Entry:
         other = conversation_partner(place)
-        text, is_action = parse_outgoing(typed)
         kind = EntryKind.PRIVATE if other else EntryKind.MESSAGE
         if other:
             self.conversations.begin(other)

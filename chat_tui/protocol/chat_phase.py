@@ -21,7 +21,7 @@ from chat_server.wire import (
 )
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.input import CommandInput, ServerCapabilities, redact
+from chat_tui.input import CommandInput, ServerCapabilities, Submission, redact
 from chat_tui.protocol.intent_queue import ActionIntent, Intent, IntentQueue, JoinIntent
 from chat_tui.protocol.own_messages import OwnMessages
 from chat_tui.protocol.password_change import PasswordChange
@@ -41,7 +41,7 @@ from chat_tui.protocol.poller import Poller
 from chat_tui.protocol.private_messages import PrivateIntent, PrivateMessages
 from chat_tui.protocol.restore_target import RestoreTarget
 from chat_tui.protocol.send_queue import SendQueue
-from chat_tui.protocol.submission import parse_submission
+from chat_tui.protocol.submission import resolve_submission
 from chat_tui.protocol.subscriptions import SubscriptionSync
 from chat_tui.protocol.unsent import UnsentText
 
@@ -127,17 +127,17 @@ class ChatPhase:
         ]
         return goals[-1] if goals else self._room
 
-    def submit(self, text: str, now: float, recipient: str = "") -> None:
+    def submit(self, submission: Submission, now: float) -> None:
         """Enter in the composer gave `text`: one line or several. All of it is sent or nothing.
 
         `to`: whom alone it is for; empty: it is for the room.
         """
-        lines, problem = parse_submission(text, recipient, self._sender)
+        lines, problem = resolve_submission(submission, self._sender)
         if problem is None:
             self._queue.add(lines)
             self._advance(now)
         else:
-            self._emit(events.TextReturned(text, problem, f"@{recipient}" if recipient else ""))
+            self._emit(events.TextReturned(submission.text, problem, submission.place))
 
     def join(self, room: str, now: float) -> None:
         """Go to a room."""

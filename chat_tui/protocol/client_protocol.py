@@ -13,6 +13,7 @@ from enum import Enum, auto
 from chat_server.wire import CLIENT_RECEIVE_LIMIT, canonical_name, parse_server_line, replies
 from chat_tui import events
 from chat_tui.events import Event
+from chat_tui.input import Submission
 from chat_tui.protocol.chat_phase import ChatPhase
 from chat_tui.protocol.login_phase import LoginPhase
 from chat_tui.protocol.restore_target import RestoreTarget
@@ -84,13 +85,14 @@ class ClientProtocol:
 
     # What the person wants.
 
-    def submit(self, text: str, now: float, recipient: str = "") -> None:
+    def submit(self, submission: Submission, now: float) -> None:
         """Enter in the composer gave `text`: one line or several; `to`: for whom alone."""
         if self._chat is None or self.end_reason is not None:
-            place = f"@{recipient}" if recipient else ""
-            self._events.append(events.TextReturned(text, NOT_CONNECTED, place))
+            self._events.append(
+                events.TextReturned(submission.text, NOT_CONNECTED, submission.place)
+            )
         else:
-            self._chat.submit(text, now, recipient)
+            self._chat.submit(submission, now)
             self._check_chat()
 
     def join(self, room: str, now: float) -> None:

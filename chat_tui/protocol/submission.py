@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chat_server.wire import TextLine, canonical_name
-from chat_tui.input import CommandInput, legacy_problem, parse_input, sending_problem, text_after
+from chat_tui.input import CommandInput, Submission, legacy_problem, sending_problem, text_after
 from chat_tui.protocol.intent_queue import ActionIntent
 from chat_tui.protocol.private_messages import PrivateIntent
 from chat_tui.protocol.send_queue import SendQueue
@@ -11,12 +11,13 @@ from chat_tui.protocol.send_queue import SendQueue
 Line = CommandInput | TextLine | ActionIntent | PrivateIntent
 
 
-def parse_submission(text: str, recipient: str, sender: SendQueue) -> tuple[list[Line], str | None]:
+def resolve_submission(submission: Submission, sender: SendQueue) -> tuple[list[Line], str | None]:
     """The lines of `text`, and why none of them is to be sent, if so.
 
     `to`: whom alone they are for; empty: they are for the room.
     """
-    lines = [_resolve_intent(line, recipient, sender) for line in parse_input(text)]
+    recipient = submission.recipient
+    lines = [_resolve_intent(line, recipient, sender) for line in submission.lines]
     return lines, next(
         filter(None, (_send_problem(line, recipient, sender) for line in lines)), None
     )

@@ -11,7 +11,7 @@ from chat_server.wire import EVERYONE, LOBBY
 from chat_tui import events
 from chat_tui.account import Account, account
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDecision
-from chat_tui.input import parse_input, wire_form
+from chat_tui.input import Submission, parse_submission
 from chat_tui.model import ChatModel
 from chat_tui.protocol import NOT_CONNECTED, ClientProtocol, EndReason, RestoreTarget
 from chat_tui.session.connector import Connector, resolved_account
@@ -154,21 +154,27 @@ class ChatSession:
         lines each is sent as text: to the room, or to `to` alone. What can't be sent now comes
         back as `TextReturned`.
         """
-        self.model.history.add(text)
+        submission = self._parse_submission(text, recipient)
         if self._protocol is not None:
-            self._submit(text, recipient)
+            self._send(submission)
         elif text.strip() == "/quit":
             self.cancel()
             self._notices.append(events.SignedOut("Goodbye", requested=True))
         else:
-            self._notices.append(
-                events.TextReturned(text, NOT_CONNECTED, f"@{recipient}" if recipient else "")
-            )
+            self._notices.append(events.TextReturned(text, NOT_CONNECTED, submission.place))
 
-    def _submit(self, text: str, recipient: str) -> None:
+    def _parse_submission(self, text: str, recipient: str) -> Submission:
+        self.model.history.add(text)
+        submission = parse_submission(text, recipient)
+        room = submission.requested_room
+        if room is not None and self.model.capabilities.rooms:
+            self.model.room_requested(room)
+        return submission
+
+    def _send(self, submission: Submission) -> None:
         if self._protocol is not None:
-            self._record_last_action([wire_form(line, recipient) for line in parse_input(text)])
-            self._protocol.submit(text, self._clock(), recipient)
+            self._record_last_action(submission.wire_lines)
+            self._protocol.submit(submission, self._clock())
             self._flush_protocol()
 
     def join(self, room: str) -> None:
@@ -211,7 +217,7 @@ class ChatSession:
         text = self.model.mark_resent(entry_id)
         if text is None:
             return False
-        self._submit(text, self.model.private_with)
+        self._send(parse_submission(text, self.model.private_with))
         return True
 
     # What the screen asks for.

@@ -54,9 +54,9 @@ class FakeSession(ChatSession):
     def cancel(self) -> None:
         self.told.append(("cancel",))
 
-    def submit(self, text: str, to: str = "") -> None:
-        self.told.append(("submit", text, to) if to else ("submit", text))
-        self.model.history.add(text)
+    def submit(self, text: str, recipient: str = "") -> None:
+        self.told.append(("submit", text, recipient) if recipient else ("submit", text))
+        self._parse_submission(text, recipient)
 
     def join(self, room: str) -> None:
         self.told.append(("join", room))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from chat_server.wire import replies
 from chat_tui.events import Event, LatencyMeasured, QueuedTextChanged
+from chat_tui.input import parse_submission
 from chat_tui.protocol import ClientProtocol, EndReason
 from chat_tui.protocol.restore_target import RestoreTarget
 
@@ -40,9 +41,9 @@ class Talk:
         self.dialogue.tick(self.now)
         return self
 
-    def types(self, text: str) -> Talk:
+    def types(self, text: str, recipient: str = "") -> Talk:
         """The person gives this with Enter."""
-        self.dialogue.submit(text, self.now)
+        self.dialogue.submit(parse_submission(text, recipient), self.now)
         return self
 
     def clicks(self, room: str) -> Talk:

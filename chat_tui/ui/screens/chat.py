@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
-from chat_tui.input import PASSWD, requested_room
+from chat_tui.input import PASSWD
 from chat_tui.model import Pane, conversation_partner, conversation_place
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
@@ -108,12 +108,8 @@ class ChatScreen(ChatPanes):
         if event.text.strip() == PASSWD and self.session.model.capabilities.password_change:
             self.action_change_password()
             return
-        room = requested_room(event.text)
         # It may be that another place is in view by now.
-        person = conversation_partner(event.place)
-        if room is not None and self.session.model.capabilities.rooms:
-            self.session.model.room_requested(room)
-        self.session.submit(event.text, person)
+        self.session.submit(event.text, conversation_partner(event.place))
         self.query_one(LogReader).action_follow()
         self._process_updates()
 

@@ -64,7 +64,7 @@ def test_legacy_server_unknown_command_is_returned(text: str) -> None:
     assert talk.sent() == []
     (returned,) = talk.of(events.TextReturned)
     assert returned.text == text
-    assert "aloud" in returned.reason
+    assert "would publish it" in returned.reason
 
 
 def test_legacy_server_quit_closes_connection_without_sending() -> None:

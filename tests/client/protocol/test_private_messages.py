@@ -17,7 +17,7 @@ REFUSED = "Not delivered: bob is offline or not subscribed to you"
 
 def writes_to_bob(talk: Talk, text: str) -> Talk:
     """The person gives this with Enter in the conversation with bob."""
-    talk.dialogue.submit(text, talk.now, "bob")
+    talk.types(text, "bob")
     return talk
 
 
@@ -98,7 +98,7 @@ def test_unanswered_private_message_is_unconfirmed() -> None:
 @pytest.mark.parametrize("to", ["", "bob"])
 def test_private_message_is_returned_on_legacy_server(to: str) -> None:
     talk = online_of_old()
-    talk.dialogue.submit("psst" if to else "/msg bob psst", talk.now, to)
+    talk.types("psst" if to else "/msg bob psst", to)
     assert talk.sent() == []
     assert len(talk.of(events.TextReturned)) == 1
 

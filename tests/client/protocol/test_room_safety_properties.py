@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from chat_server.wire import replies
 from chat_server.wire.protocol import LOBBY, Command, TextLine, parse_client_line
 from chat_tui import events
+from chat_tui.input import parse_submission
 from chat_tui.protocol import ClientProtocol
 from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX
@@ -53,7 +54,7 @@ class World:
         elif action.startswith("click "):
             self.dialogue.join(action.removeprefix("click "), self.now)
         elif action.startswith("/"):
-            self.dialogue.submit(action, self.now)
+            self.dialogue.submit(parse_submission(action), self.now)
         elif action == "server":
             self._server_takes_a_line()
         elif action == "client":
@@ -88,7 +89,7 @@ class World:
     def _type(self, texts: list[str]) -> None:
         for text in texts:
             self.meant_for[text] = self.dialogue.restore_target.room or LOBBY
-        self.dialogue.submit("\n".join(texts), self.now)
+        self.dialogue.submit(parse_submission("\n".join(texts)), self.now)
 
     def _settle(self) -> None:
         idle = 0

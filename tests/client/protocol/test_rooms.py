@@ -40,7 +40,7 @@ def test_text_typed_after_room_click_waits_for_join_reply() -> None:
 
 def test_queued_text_is_reported_for_storage() -> None:
     talk = online().clicks("dev").types("hello").types("//slash").clicks("ops").types("/me waves")
-    talk.dialogue.submit("psst", talk.now, "bob")
+    talk.types("psst", "bob")
     told = [e for e in talk.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
     assert told[-1].texts == {"dev": "hello\n/slash", "ops": "/me waves", "@bob": "psst"}
     talk.server("[SERVER] Joined room 'dev'")

@@ -415,7 +415,7 @@ def test_legacy_server_gets_one_line_at_a_time(desk: Desk, server: ScriptedServe
     desk.session.join("dev")
     desk.session.submit("three")
     desk.session.submit("/dance")
-    assert "aloud" in desk.until_notice(events.TextReturned).reason
+    assert "would publish it" in desk.until_notice(events.TextReturned).reason
     desk.during(lambda: one_recv("one"))
     client.say("[12:00:00] alice: one")
     desk.during(lambda: one_recv("two"))  # no echo: the next one comes 0.2 s later
