@@ -1,5 +1,6 @@
-"""Listening sockets: endpoints, TLS certificates and the lingering close."""
+"""Listening sockets: endpoints, the acceptor, TLS certificates and the lingering close."""
 
+from chat_server.net.acceptor import Acceptor
 from chat_server.net.certificates import (
     SELF_SIGNED_CERTIFICATE,
     SELF_SIGNED_KEY,
@@ -11,18 +12,19 @@ from chat_server.net.certificates import (
     self_signed_certificate,
 )
 from chat_server.net.endpoints import Endpoint, ListenError, bind, endpoints, listen
-from chat_server.net.lingering_close import LingeringCloser
+from chat_server.net.keepalive import enable_keepalive
 
 __all__ = [
     "SELF_SIGNED_CERTIFICATE",
     "SELF_SIGNED_KEY",
+    "Acceptor",
     "CertificateError",
     "Endpoint",
-    "LingeringCloser",
     "ListenError",
     "MissingFiles",
     "ServerCertificate",
     "bind",
+    "enable_keepalive",
     "endpoints",
     "listen",
     "load_certificate",

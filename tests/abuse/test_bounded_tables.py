@@ -123,7 +123,7 @@ def test_ended_connections_from_many_addresses_leave_no_entries() -> None:
     addresses = [str(IPv4Address(1 << 24 | number)) for number in range(NAMES // 10)]
     for address in addresses:
         assert admissions.admit(address)
-    assert tables_of(admissions)["ConnectionsPerAddress._connections"] == len(addresses)
+    assert tables_of(admissions)["ConnectionLimiter._connections"] == len(addresses)
     for address in addresses:
         admissions.release(address)
-    assert tables_of(admissions)["ConnectionsPerAddress._connections"] == 0
+    assert tables_of(admissions)["ConnectionLimiter._connections"] == 0

@@ -241,10 +241,9 @@ def test_healthz_reports_dead_thread(
 ) -> None:
     port = with_metrics(server).port
     dead = threading.Thread(name="dead")
-    real = server.server
-    original = getattr(real, holder)
+    original = getattr(server.server, holder)
     if holder == "_acceptor":
-        real._acceptor = dead
+        thread, original._thread = original._thread, dead
     elif holder == "_delivery":
         flusher, original._flusher = original._flusher, dead
     else:
@@ -253,7 +252,7 @@ def test_healthz_reports_dead_thread(
         assert ask(port, "/healthz")[::2] == (503, f"the thread '{part}' does not run\n")
     finally:
         if holder == "_acceptor":
-            real._acceptor = original
+            original._thread = thread
         elif holder == "_delivery":
             original._flusher = flusher
         else:
