@@ -153,8 +153,8 @@ class ClientHandler:
     def _start_session(self, user: str) -> Session[Outbox] | None:
         """Start the session of an authenticated user. Return None if the hub rejects it."""
         services = self._services
-        greeting = commands.greeting(user in services.config.operators)
-        session = services.hub.log_in(user, self.outbox, greeting, self._host)
+        available = commands.available_commands(user in services.config.operators)
+        session = services.hub.log_in(user, self.outbox, available, self._host)
         services.delivery.drain()
         if session is None:
             rejection = services.authenticator.ban_rejection(user, self._host)

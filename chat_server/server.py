@@ -14,8 +14,8 @@ from chat_server.accounts import AccountStore, HashPool, Rehasher
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
-from chat_server.core import Hub, LocalClock
-from chat_server.delivery import Dispatcher, Outbox
+from chat_server.core import EndCause, EndNotice, Hub, now_microseconds
+from chat_server.delivery import Dispatcher, Outbox, TextEncoder
 from chat_server.net import (
     Acceptor,
     CertificateError,
@@ -45,9 +45,9 @@ class ChatServer:
         self._delivery = Dispatcher(config)
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
-            self._delivery.deliver,
+            TextEncoder(self._delivery.deliver).emit,
             accounts.is_active,
-            LocalClock(),
+            now_microseconds,
             may_be_followed=accounts.exists,
             is_banned=bans.is_banned,
         )
@@ -184,7 +184,7 @@ class ChatServer:
         # The new accounts are in use already, so no removed user can log in behind this.
         for user in self._hub.remove_users(change.removed):
             self._log.account_removed(user)
-        for user in self._hub.end_sessions(change.disabled, replies.LOGGED_OUT_ACCOUNT_DISABLED):
+        for user in self._hub.end_sessions(change.disabled, EndNotice(EndCause.ACCOUNT_DISABLED)):
             self._log.account_disabled(user)
         if change.removed or change.disabled:
             self._delivery.drain()

@@ -7,7 +7,7 @@ the hub, and logs what was done. No lock is held when the log is written.
 from __future__ import annotations
 
 from chat_server.addresses import LOOPBACK, format_block, overlaps, rate_limit_key
-from chat_server.core import Session
+from chat_server.core import EndCause, EndNotice, Session
 from chat_server.delivery import Outbox
 from chat_server.services import Services
 from chat_server.wire import canonical_name, replies
@@ -16,7 +16,8 @@ from chat_server.wire import canonical_name, replies
 def kick(operator: Session[Outbox], services: Services, name: str, reason: str = "") -> None:
     """End the session of the user `name`, whoever that is; `reason` is cleaned."""
     user = canonical_name(name)
-    if user is None or not services.hub.end_sessions([user], replies.kicked(reason)):
+    notice = EndNotice(EndCause.KICKED, reason)
+    if user is None or not services.hub.end_sessions([user], notice):
         services.hub.reply_error(operator, replies.not_logged_in(user or name))
         return
     services.log.kicked(operator.user, user, reason)
@@ -85,7 +86,8 @@ def _ban_account(
     if not services.bans.ban_account(user, _seconds(minutes)):
         services.hub.reply_error(operator, replies.TOO_MANY_BANS)
         return
-    was_there = services.hub.end_sessions([user], _farewell("banned", minutes))
+    notice = EndNotice(EndCause.ACCOUNT_BANNED, minutes=minutes)
+    was_there = services.hub.end_sessions([user], notice)
     services.log.banned(operator.user, user, minutes, [user] if was_there else [])
     services.hub.reply(operator, [replies.ban_begun(user, minutes)])
 
@@ -108,16 +110,10 @@ def _ban_address(
     if not services.bans.ban_address(address, _seconds(minutes)):
         services.hub.reply_error(operator, replies.TOO_MANY_BANS)
         return
-    farewell = _farewell("your address is banned", minutes)
-    logged_out = services.hub.end_sessions_from(
-        lambda host: rate_limit_key(host) == block, farewell
-    )
+    notice = EndNotice(EndCause.ADDRESS_BANNED, minutes=minutes)
+    logged_out = services.hub.end_sessions_from(lambda host: rate_limit_key(host) == block, notice)
     services.log.banned(operator.user, formatted, minutes, logged_out)
     services.hub.reply(operator, [replies.ban_begun(formatted, minutes)])
-
-
-def _farewell(what: str, minutes: int | None) -> str:
-    return replies.kicked(f"{what} {replies.ban_duration(minutes)}")
 
 
 def _seconds(minutes: int | None) -> float | None:

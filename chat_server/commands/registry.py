@@ -12,6 +12,7 @@ from typing import Final
 from chat_server.commands import operator as operators
 from chat_server.commands.context import CommandContext
 from chat_server.commands.passwd import change_password
+from chat_server.core import EndCause, EndNotice
 from chat_server.delivery import Outbox
 from chat_server.wire import LOBBY, Command, published_form, replies
 
@@ -146,7 +147,7 @@ _TABLE: Final = (
     CommandSpec(
         "/quit",
         "say goodbye and close the connection",
-        lambda asker, words: asker.services.hub.log_out(asker.session, replies.GOODBYE),
+        lambda asker, words: asker.services.hub.log_out(asker.session, EndNotice(EndCause.QUIT)),
     ),
     CommandSpec(
         "/kick <user> [reason]",
@@ -191,17 +192,13 @@ def _specs_for(operator: bool) -> list[CommandSpec]:
     return [row for row in _TABLE if operator or not row.operators_only]
 
 
-def greeting(operator: bool = False) -> tuple[str, ...]:
-    """What a session reads before anything else; an operator's lists more commands."""
-    return _GREETINGS[operator]
+def available_commands(operator: bool = False) -> tuple[str, ...]:
+    """Return the commands that a user may use, each with its slash. An operator has more."""
+    return _AVAILABLE[operator]
 
 
-_GREETINGS: Final = {
-    operator: (
-        replies.LOGIN_SUCCESSFUL,
-        *replies.available_commands(row.word for row in _specs_for(operator)),
-    )
-    for operator in (False, True)
+_AVAILABLE: Final = {
+    operator: tuple(row.word for row in _specs_for(operator)) for operator in (False, True)
 }
 
 

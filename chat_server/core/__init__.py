@@ -1,11 +1,15 @@
-"""The hub: sessions, rooms and subscriptions, and the messages that it routes."""
+"""The hub: sessions, rooms and subscriptions, and the values that it decides and emits."""
 
-from chat_server.core.clock import LocalClock
+from chat_server.core.clock import now_microseconds
 from chat_server.core.hub import Hub
 from chat_server.core.rooms import Session
+from chat_server.core.values import EndCause, EndNotice
 
 __all__ = [
+    "EndCause",
+    "EndNotice",
     "Hub",
-    "LocalClock",
     "Session",
+    "now_microseconds",
+    "values",
 ]

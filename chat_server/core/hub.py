@@ -1,405 +1,285 @@
-"""The hub: sessions, rooms and subscriptions under one lock; who hears what. No sockets, no clock.
+"""The hub: sessions, rooms and subscriptions under one lock. Decides, applies and emits values.
 
-Locks have an order: hub, drain, outbox. A later one may be taken while holding an earlier one,
-never back. Leaf locks (the delivery's queue, throttle, users) take nothing else. The hub's lock is
-never held over a system call, a hash or a log line.
+A method decides whether a request may happen, which gives an event or a reply (`decisions.py`). It
+applies the event to the state, which gives the outputs and their recipients (`state.py`), and emits
+them. The hub does no I/O and renders no text: `emit` encodes an output once for all its recipients.
 
-Everything that a client in a session reads is handed to `deliver` under this lock, and `deliver`
-does nothing but append. So what a client reads is in the order in which the hub decided it, and
-after `Joined room 'x'` it reads no message of another room.
+Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
+earlier one. Leaf locks (queue of the dispatcher, login throttle, bans, accounts) are taken last and
+nothing is taken under them. The hub's lock is never held over a system call, a hash or a log line.
+
+Everything that a client in a session reads is emitted under this lock, and `emit` only encodes and
+appends. So a client reads what the hub decided in the order in which the hub decided it, and after
+`Joined room 'x'` it reads no message of another room.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Final, Generic
+from typing import Generic
 
-from chat_server.core.messages import PublishedMessage, encode_run
-from chat_server.core.rooms import ReceiverT, Room, Session, is_subscribed_to
-from chat_server.wire import (
-    EVERYONE,
-    LOBBY,
-    canonical_name,
-    encode_error,
-    encode_private,
-    encode_replies,
-    replies,
+from chat_server.core import decisions
+from chat_server.core.rooms import Session
+from chat_server.core.state import HubState
+from chat_server.core.values import (
+    Announced,
+    EndCause,
+    EndNotice,
+    Event,
+    Joined,
+    Output,
+    PresenceSet,
+    PrivateMessageSent,
+    PublishedMessages,
+    ReceiverT,
+    Reply,
+    SessionEnded,
+    SessionStarted,
+    ShutDown,
+    Subscribed,
+    TextError,
+    TextReply,
+    Unsubscribed,
+    UserForgotten,
 )
-
-_TICK: Final = timedelta(microseconds=1)
 
 
 class Hub(Generic[ReceiverT]):
-    """Decides who hears what. Every public method may be called from any thread.
+    """Routes messages to sessions. Any thread may call any public method.
 
-    A method given a session that has ended changes nothing, and what it would answer is dropped
-    behind that session's last line: after a forced logout nothing takes effect that the older
-    connection had still sent.
+    A method called with an ended session changes nothing, and its reply is dropped behind that
+    session's last line. So nothing that an older connection still sends takes effect after a forced
+    logout.
     """
 
     def __init__(
         self,
-        deliver: Callable[[tuple[ReceiverT, ...], bytes, bool], None],
+        emit: Callable[[tuple[ReceiverT, ...], Output[ReceiverT]], None],
         has_account: Callable[[str], bool],
-        clock: Callable[[], datetime],
+        clock: Callable[[], int],
         may_be_followed: Callable[[str], bool] | None = None,
         is_banned: Callable[[str, str], bool] = lambda user, host: False,
     ) -> None:
-        """`deliver(receivers, data, last)` may do nothing but append; it is called under the lock.
+        """Create a hub with an empty lobby. It calls every callable under its lock: none may block.
 
-        So are the others, which must not block: `has_account`, whether somebody may log in;
-        `clock`, the server's local time; `may_be_followed`, `has_account` where it is None; and
-        `is_shut_out(user, host)`, whether an operator has banned one of the two.
+        `emit(recipients, output)` may only encode and append. `has_account(user)`: the user may log
+        in. `clock()`: microseconds since the epoch; it may go back. `may_be_followed(user)`: the
+        default is `has_account`. `is_banned(user, host)`: an operator has banned one of the two.
         """
-        self._deliver = deliver
+        self._emit = emit
         self._has_account = has_account
         self._may_be_followed = may_be_followed or has_account
         self._is_banned = is_banned
         self._clock = clock
         self._lock = threading.Lock()
-        self._sessions: dict[str, Session[ReceiverT]] = {}
-        self._watchers: dict[str, Session[ReceiverT]] = {}
-        """Sessions with presence on, by user."""
-        self._lobby: Room[ReceiverT] = Room(LOBBY)
-        self._rooms: dict[str, Room[ReceiverT]] = {LOBBY: self._lobby}
-        self._subscriptions: dict[str, set[str]] = {}
-        """By user, not by session: they hold until the server stops (section 4)."""
-        self._shut_down = False
-        self.messages = self.deliveries = 0  # so far; read without the lock
+        self._state: HubState[ReceiverT] = HubState()
+        self.messages = self.deliveries = 0
+        """Messages published and sent to a recipient so far. Read without the lock."""
 
     def sizes(self) -> tuple[int, int]:
-        """How many sessions and rooms there are. Takes no lock: to be asked whatever hangs."""
-        return len(self._sessions), len(self._rooms)
+        """Return the numbers of sessions and rooms. Takes no lock, so it answers if one hangs."""
+        return len(self._state.sessions), len(self._state.rooms)
 
-    # Coming and going
+    def apply(self, event: Event[ReceiverT]) -> tuple[ReceiverT, ...]:
+        """Apply an event that was decided elsewhere. Return the recipients of its first output."""
+        with self._lock:
+            if isinstance(event, PublishedMessages):
+                return self._apply_messages(event)
+            return self._apply(event)
+
+    # Login and logout
 
     def log_in(
-        self, user: str, receiver: ReceiverT, greeting: Sequence[str], host: str = ""
+        self, user: str, receiver: ReceiverT, commands: Sequence[str], host: str = ""
     ) -> Session[ReceiverT] | None:
-        """Begin a session in the lobby, ending the user's older one in the same step (section 2).
+        """Start a session in the lobby and end the user's older one in the same step (section 2).
 
-        `greeting` are the replies that come before anything else; `host`: the address that the
-        user comes from. Returns None where the account was removed, disabled or banned meanwhile,
-        or the address banned, and where the server is stopping, which it then says.
+        `commands` are those that the user may use; the reply to the login lists them. `host` is the
+        client's address. Return None if the account was removed, disabled or banned meanwhile, if
+        the address was banned, or if the server stops. Only the last one is reported to the client.
         """
         with self._lock:
-            if self._shut_down:
-                self._deliver((receiver,), encode_replies([replies.SHUTTING_DOWN]), True)
+            if self._state.is_shut_down:
+                self._emit((receiver,), EndNotice(EndCause.SHUTDOWN))
                 return None
             if not self._has_account(user) or self._is_banned(user, host):
                 return None
-            older = self._sessions.get(user)
-            if older is not None:
-                self._end(older, replies.LOGGED_OUT_BY_NEW_LOGIN)
-            follows = self._subscriptions.setdefault(user, set())
-            session = Session(user, receiver, self._lobby, follows, host)
-            self._sessions[user] = session
-            self._reply(session, greeting)
-            self._enter_room(session, self._lobby)
-            self._notify_room(self._lobby, session, replies.person_joined(user, LOBBY))
-            return session
+            if user in self._state.sessions:
+                self._apply(SessionEnded(user, EndNotice(EndCause.NEW_LOGIN)))
+            self._apply(SessionStarted(user, receiver, tuple(commands), host))
+            return self._state.sessions[user]
 
-    def log_out(self, session: Session[ReceiverT], farewell: str | None = None) -> None:
-        """End a session; `farewell`, where given, is its last line. Nothing if it has ended."""
+    def log_out(self, session: Session[ReceiverT], notice: EndNotice | None = None) -> None:
+        """End a session, with `notice` as its last output. Does nothing if it has ended."""
         with self._lock:
             if not session.ended.is_set():
-                self._end(session, farewell)
+                self._apply(SessionEnded(session.user, notice))
 
     def remove_users(self, users: Collection[str]) -> list[str]:
-        """Forget users whose accounts were removed and end their sessions; returns whose."""
+        """Forget users whose accounts were removed. Return those that were logged in."""
         with self._lock:
-            logged_out = self._end_sessions(users, replies.LOGGED_OUT_ACCOUNT_REMOVED)
+            logged_out = self._end_sessions(users, EndNotice(EndCause.ACCOUNT_REMOVED))
             for user in users:
-                self._subscriptions.pop(user, None)
+                self._apply(UserForgotten(user))
             return logged_out
 
-    def end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
-        """End the sessions of users, each with this last line; whom they follow is remembered.
+    def end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:
+        """End the sessions of users, each with `notice` as its last output.
 
-        Returns those who were logged in.
+        The users keep their subscriptions. Return those that were logged in.
         """
         with self._lock:
-            return self._end_sessions(users, farewell)
+            return self._end_sessions(users, notice)
 
-    def end_sessions_from(self, matches_host: Callable[[str], bool], farewell: str) -> list[str]:
-        """End every session whose host `is_there`, which must not block; returns whose it was."""
+    def end_sessions_from(
+        self, matches_host: Callable[[str], bool], notice: EndNotice
+    ) -> list[str]:
+        """End every session whose host matches. `matches_host` must not block. Return the users."""
         with self._lock:
-            found = [session for session in self._sessions.values() if matches_host(session.host)]
-            for session in found:
-                self._end(session, farewell)
-            return [session.user for session in found]
+            sessions = self._state.sessions.values()
+            users = [session.user for session in sessions if matches_host(session.host)]
+            return self._end_sessions(users, notice)
 
     def shut_down(self) -> None:
-        """End every session with the news that the server stops, and admit no new one."""
+        """End every session with the notice that the server stops, and reject new ones."""
         with self._lock:
-            self._shut_down = True
-            sessions = tuple(self._sessions.values())
-            receivers = tuple(session.receiver for session in sessions)
-            self._deliver(receivers, encode_replies([replies.SHUTTING_DOWN]), True)
-            for session in sessions:
-                session.ended.set()
-            self._sessions.clear()
-            self._watchers.clear()
-            self._lobby.members.clear()
-            self._lobby.recipients_by_author.clear()
-            self._rooms = {LOBBY: self._lobby}
+            self._apply(ShutDown())
 
-    # Speaking
+    # Messages
 
     def publish(
         self, session: Session[ReceiverT], texts: Sequence[str], *, actions: bool = False
     ) -> tuple[ReceiverT, ...]:
-        """Publish cleaned, non-empty texts in the room that their author is in.
+        """Publish cleaned, non-empty texts in the author's room. Return the recipients.
 
-        `actions`: they are what the author does. Returns who got them: at this moment in that room
-        and subscribed to the author.
+        `actions`: the texts say what the author does (`/me`).
         """
         with self._lock:
-            if session.ended.is_set():
+            if not texts or session.ended.is_set():
                 return ()
-            room = session.room
-            at = self._clock()
-            if room.last_stamp is not None and at <= room.last_stamp:
-                at = room.last_stamp + _TICK
-            messages = []
-            for text in texts:
-                messages.append(PublishedMessage(room.name, session.user, text, at, actions))
-                at += _TICK
-            return self._deliver_messages(messages)
+            stamp = self._next_stamp()
+            return self._apply_messages(
+                PublishedMessages(session.room.name, session.user, tuple(texts), stamp, actions)
+            )
 
     def send_private(
         self, session: Session[ReceiverT], name: str, text: str
     ) -> tuple[ReceiverT, ...]:
-        """Say a cleaned, non-empty text to one user alone, wherever that one is, and return who.
+        """Send a cleaned, non-empty text to one user, in whatever room. Return the recipient.
 
-        It needs a subscription to the sender. Who is not there, is not subscribed, does not exist
-        or is oneself is answered in the same words: nobody learns from it who follows whom.
+        The recipient has to be subscribed to the author.
         """
         with self._lock:
             if session.ended.is_set():
                 return ()
-            recipient = self._sessions.get(canonical_name(name) or "")
-            if (
-                recipient is None
-                or recipient is session
-                or not is_subscribed_to(recipient, session.user)
-            ):
-                self._reply_error(session, replies.not_delivered(canonical_name(name) or name))
+            stamp = self._next_stamp()
+            decision = decisions.send_private(self._state, session, name, text, stamp)
+            if not isinstance(decision, PrivateMessageSent):
+                self._reply(session, decision)
                 return ()
-            clock = self._clock().time().isoformat("seconds")
-            line = encode_private(clock, session.user, recipient.user, text)
-            receivers = (recipient.receiver,)
             self.messages += 1
             self.deliveries += 1
-            self._deliver(receivers, line, False)
-            self._reply(session, [replies.sent_to(recipient.user)])
-            return receivers
+            return self._apply(decision)
 
     def announce(self, session: Session[ReceiverT], text: str) -> tuple[ReceiverT, ...]:
-        """Say a cleaned, non-empty text to every session, in whatever room, and return to whom."""
+        """Send a cleaned, non-empty text to every session. Return the recipients."""
         with self._lock:
             if session.ended.is_set():
                 return ()
-            receivers = tuple(each.receiver for each in self._sessions.values())
-            line = encode_replies([replies.announcement(session.user, text)])
-            self._deliver(receivers, line, False)
-            return receivers
-
-    def deliver(self, message: PublishedMessage) -> None:
-        """The one door for a message, whoever decided it: to exactly those who are to hear it."""
-        with self._lock:
-            self._deliver_messages([message])
+            return self._apply(Announced(session.user, text))
 
     # Rooms
 
     def join(self, session: Session[ReceiverT], name: str) -> None:
-        """Move to a room, opening it where there is none. `name`: as it was typed."""
+        """Move to a room, which opens if it does not exist. `name` is as it was typed."""
         with self._lock:
-            if session.ended.is_set():
-                return
-            canonical = canonical_name(name)
-            if canonical is None:
-                self._reply_error(session, replies.invalid_room(name))
-                return
-            if canonical == session.room.name:
-                self._reply(session, [replies.already_in(canonical)])
-                return
-            self._move(session, canonical)
+            self._act(session, decisions.join(session, name))
 
     def list_rooms(self, session: Session[ReceiverT]) -> None:
-        """Answer `/rooms`: the lobby first and always, then by name."""
+        """Reply to `/rooms`."""
         with self._lock:
-            names = [LOBBY, *sorted(name for name in self._rooms if name != LOBBY)]
-            counted = [(name, len(self._rooms[name].members)) for name in names]
-            self._reply(session, replies.active_rooms(counted))
+            self._reply(session, decisions.list_rooms(self._state))
 
     def list_members(self, session: Session[ReceiverT], name: str | None = None) -> None:
-        """Answer `/who`, of the session's own room where `name` is None."""
+        """Reply to `/who`, for the session's own room if `name` is None."""
         with self._lock:
-            room: Room[ReceiverT] | None = session.room
-            if name is not None:
-                room = self._rooms.get(canonical_name(name) or "")
-            if room is None:
-                self._reply_error(session, replies.no_such_room(name or ""))
-            else:
-                self._reply(session, replies.members(room.name, sorted(room.members)))
+            self._reply(session, decisions.list_members(self._state, session, name))
 
     def set_presence(self, session: Session[ReceiverT], on: bool) -> None:
-        """Tell this session of comings and goings from now on, or no more."""
+        """Turn presence notices for this session on or off."""
         with self._lock:
-            if session.ended.is_set():
-                return
-            session.presence = on
-            if on:
-                self._watchers[session.user] = session
-            else:
-                self._watchers.pop(session.user, None)
-            self._reply(session, [replies.presence(on)])
+            self._act(session, PresenceSet(session.user, on))
 
     # Subscriptions
 
     def subscribe(self, session: Session[ReceiverT], name: str) -> None:
-        """Let the session's user hear `name`, or everyone but oneself for `*`."""
+        """Subscribe the session's user to `name`, or to all others for `*`."""
         with self._lock:
-            if session.ended.is_set():
-                return
-            publisher = name if name == EVERYONE else canonical_name(name)
-            if publisher is None or not (publisher == EVERYONE or self._may_be_followed(publisher)):
-                self._reply_error(session, replies.no_such_user(name))
-                return
-            session.subscriptions.add(publisher)
-            session.room.recipients_by_author.clear()
-            self._reply(session, [replies.subscribed(publisher)])
+            self._act(session, decisions.subscribe(session, name, self._may_be_followed))
 
     def unsubscribe(self, session: Session[ReceiverT], name: str) -> None:
-        """Let the session's user hear `name` no more; `*` ends only the `*`. Never fails."""
+        """Unsubscribe the session's user from `name`; `*` ends only the `*`. Never fails."""
         with self._lock:
-            if session.ended.is_set():
-                return
-            publisher = canonical_name(name) or name
-            session.subscriptions.discard(publisher)
-            session.room.recipients_by_author.clear()
-            self._reply(session, [replies.unsubscribed(publisher)])
+            self._act(session, decisions.unsubscribe(session, name))
 
     def list_subscriptions(self, session: Session[ReceiverT]) -> None:
-        """Answer `/subs`: `*` first (it is below every letter), then by name."""
+        """Reply to `/subs`."""
         with self._lock:
-            names = sorted(session.subscriptions, key=lambda name: (name != EVERYONE, name))
-            self._reply(session, replies.subscriptions(names))
+            self._reply(session, decisions.list_subscriptions(session))
 
-    # Answers that are not the hub's to find, but go the same way
+    # Replies that the hub does not decide, but that keep their order with those that it does
 
     def reply(self, session: Session[ReceiverT], texts: Sequence[str]) -> None:
-        """Answer a session; each text is a line."""
+        """Reply to a session; each text is a line."""
         with self._lock:
-            self._reply(session, texts)
+            self._reply(session, TextReply(tuple(texts)))
 
     def reply_error(self, session: Session[ReceiverT], text: str) -> None:
-        """Answer a session with an error."""
+        """Reply to a session with an error."""
         with self._lock:
-            self._reply_error(session, text)
+            self._reply(session, TextError(text))
 
-    # What follows holds the lock.
+    # The caller of the following methods holds the lock.
 
-    def _reply(self, session: Session[ReceiverT], texts: Sequence[str]) -> None:
-        self._deliver((session.receiver,), encode_replies(texts), False)
+    def _next_stamp(self) -> int:
+        """Return a stamp above all others, whatever the clock says."""
+        return max(self._clock(), self._state.last_stamp + 1)
 
-    def _reply_error(self, session: Session[ReceiverT], text: str) -> None:
-        self._deliver((session.receiver,), encode_error(text), False)
+    def _apply(self, event: Event[ReceiverT]) -> tuple[ReceiverT, ...]:
+        """Apply an event and emit its outputs. Return the recipients of the first one."""
+        deliveries = self._state.apply(event)
+        for recipients, output in deliveries:
+            self._emit(recipients, output)
+        return deliveries[0][0] if deliveries else ()
 
-    def _deliver_messages(self, messages: Sequence[PublishedMessage]) -> tuple[ReceiverT, ...]:
-        """Deliver messages of one author in one room, in as few pieces as their seconds are.
+    def _apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
+        recipients = self._state.apply_messages(run)
+        count = len(run.texts)
+        self.messages += count
+        if recipients:
+            self.deliveries += count * len(recipients)
+            self._emit(recipients, run)
+        return recipients
 
-        They are all actions, or none is.
-        """
-        room = self._rooms.get(messages[0].room) if messages else None
-        if room is None:
-            return ()
-        room.last_stamp = messages[-1].stamp
-        author = messages[0].author
-        audience = room.recipients_by_author.get(author)
-        if audience is None:
-            audience = room.recipients_by_author[author] = tuple(
-                member.receiver
-                for member in room.members.values()
-                if is_subscribed_to(member, author)
-            )
-        self.messages += len(messages)
-        if audience:
-            self.deliveries += len(messages) * len(audience)
-            for lines in encode_run(messages):
-                self._deliver(audience, lines, False)
-        return audience
-
-    def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
-        session.room = room
-        room.members[session.user] = session
-        room.recipients_by_author.clear()
-
-    def _leave_room(self, session: Session[ReceiverT]) -> bool:
-        """Take a session out of its room; returns whether that closed the room."""
-        room = session.room
-        del room.members[session.user]
-        room.recipients_by_author.clear()
-        if room.members or room is self._lobby:
-            return False
-        del self._rooms[room.name]
-        return True
-
-    def _move(self, session: Session[ReceiverT], name: str) -> None:
-        """Told in the order of section 3: the mover's reply, then left, closed, opened, joined."""
-        old = session.room
-        closed = self._leave_room(session)
-        room = self._rooms.get(name)
-        opened = room is None
-        if room is None:
-            room = self._rooms[name] = Room(name)
-        self._enter_room(session, room)
-        self._reply(session, [replies.joined(name)])
-        self._notify_room(old, session, replies.person_left(session.user, old.name))
-        if closed:
-            self._notify_watchers(replies.room_closed(old.name))
-        if opened:
-            self._notify_watchers(replies.room_opened(name))
-        self._notify_room(room, session, replies.person_joined(session.user, name))
-
-    def _end_sessions(self, users: Iterable[str], farewell: str) -> list[str]:
-        logged_out = []
-        for user in users:
-            session = self._sessions.get(user)
-            if session is not None:
-                self._end(session, farewell)
-                logged_out.append(user)
-        return logged_out
-
-    def _end(self, session: Session[ReceiverT], farewell: str | None) -> None:
-        room = session.room
-        closed = self._leave_room(session)
-        del self._sessions[session.user]
-        self._watchers.pop(session.user, None)
-        # So that a client's echo does not surprise the same person at netcat (section 4).
-        session.subscriptions.discard(session.user)
-        session.ended.set()
-        if farewell is not None:
-            self._deliver((session.receiver,), encode_replies([farewell]), True)
-        self._notify_room(room, session, replies.person_left(session.user, room.name))
-        if closed:
-            self._notify_watchers(replies.room_closed(room.name))
-
-    def _notify_room(self, room: Room[ReceiverT], about: Session[ReceiverT], notice: str) -> None:
-        if not self._watchers:
+    def _act(
+        self,
+        session: Session[ReceiverT],
+        decision: Joined | Subscribed | Unsubscribed | PresenceSet | Reply,
+    ) -> None:
+        """Apply the event that was decided, or send the reply that nothing changes."""
+        if session.ended.is_set():
             return
-        receivers = tuple(
-            member.receiver
-            for member in room.members.values()
-            if member.presence and member is not about
-        )
-        if receivers:
-            self._deliver(receivers, encode_replies([notice]), False)
+        if isinstance(decision, (Joined, Subscribed, Unsubscribed, PresenceSet)):
+            self._apply(decision)
+        else:
+            self._reply(session, decision)
 
-    def _notify_watchers(self, notice: str) -> None:
-        receivers = tuple(session.receiver for session in self._watchers.values())
-        if receivers:
-            self._deliver(receivers, encode_replies([notice]), False)
+    def _reply(self, session: Session[ReceiverT], reply: Reply) -> None:
+        self._emit((session.receiver,), reply)
+
+    def _end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:
+        logged_out = [user for user in users if user in self._state.sessions]
+        for user in logged_out:
+            self._apply(SessionEnded(user, notice))
+        return logged_out

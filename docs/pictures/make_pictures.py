@@ -27,7 +27,6 @@ from textual.pilot import Pilot
 
 from chat_server.accounts import AccountStore
 from chat_server.config import Config
-from chat_server.core import LocalClock
 from chat_server.observability import EventLog
 from chat_server.server import ChatServer
 from chat_tui.events import LatencyMeasured
@@ -81,6 +80,11 @@ class PictureClock(datetime):
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
         """Return the time of the current message of the script."""
         return datetime.fromisoformat(f"2026-11-22 {cls.shown}")
+
+    @classmethod
+    def microseconds(cls) -> int:
+        """Return the same time as the server's clock has it."""
+        return int(cls.now().timestamp()) * 1_000_000
 
 
 class ScriptedUser:
@@ -158,7 +162,7 @@ async def draw_login(folder: Path, into: Path) -> None:
 async def draw_chat(folder: Path, into: Path) -> None:
     """Draw a busy room on a wide and on a narrow terminal."""
     with ExitStack() as stack:
-        stack.enter_context(patch.object(LocalClock, "__call__", lambda _: PictureClock.now()))
+        stack.enter_context(patch("chat_server.server.now_microseconds", PictureClock.microseconds))
         port = stack.enter_context(server_with_accounts(folder))
         users: dict[str, ScriptedUser] = {}
 

@@ -36,17 +36,17 @@ def check_server(server: RunningServer) -> None:
 
 def _leftovers(server: RunningServer) -> list[str]:
     chat = server.server
-    hub, delivery = chat._hub, chat._delivery
+    hub, delivery = chat._hub._state, chat._delivery
     tables: dict[str, Collection[object]] = {
         "clients": chat._clients,
         "connections of an address": chat._admission._connections._connections,
-        "sessions": hub._sessions,
-        "rooms": hub._rooms.keys() - {"lobby"},
-        "members of the lobby": hub._lobby.members,
+        "sessions": hub.sessions,
+        "rooms": hub.rooms.keys() - {"lobby"},
+        "members of the lobby": hub.lobby.members,
         "audiences that keep a session alive": [
-            a for a in hub._lobby.recipients_by_author.values() if a
+            a for a in hub.lobby.recipients_by_author.values() if a
         ],
-        "sessions with presence on": hub._watchers,
+        "sessions with presence on": hub.watchers,
         "lines to deliver": delivery._queue,
         "outboxes that lag": delivery._lagging,
         "logins to check": chat._services.hash_pool._queue,

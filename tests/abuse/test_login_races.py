@@ -92,10 +92,10 @@ class Race:
         really_log_in = hub.log_in
 
         def log_in(
-            user: str, receiver: Outbox, greeting: Sequence[str], host: str
+            user: str, receiver: Outbox, commands: Sequence[str], host: str
         ) -> Session[Outbox] | None:
             start.wait(PATIENCE)
-            return really_log_in(user, receiver, greeting, host)
+            return really_log_in(user, receiver, commands, host)
 
         hub.log_in = log_in  # type: ignore[method-assign, assignment]
         newer = [Alice(self.port, f"{login}.0", f"{login}.1") for login in range(LOGINS)]
@@ -131,7 +131,7 @@ def blocked_in_a_send(race: Race) -> LastDeed:
     race.older = race.alice(narrow=True)
     race.older.listens = False
     bob = race.bystander("bob")
-    outbox = race.server._hub._sessions["alice"].receiver
+    outbox = race.server._hub._state.sessions["alice"].receiver
 
     def more() -> bool:
         bob.send(*["x" * 4000] * 10)

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from chat_server.core import values
 from chat_server.core.hub import Hub
 from chat_server.delivery.outbox import Outbox
 from tests.abuse.thread_switching import HASTE, hasty_threads
@@ -163,30 +164,29 @@ class Decisions:
 
     def __init__(self, hub: Hub[Outbox]) -> None:
         self._hub = hub
-        self._taken: list[tuple[tuple[Outbox, ...], bytes]] = []
+        self._taken: list[tuple[tuple[Outbox, ...], values.Output[Outbox]]] = []
         self._names: dict[Outbox, str] = {}
-        self._really_deliver = hub._deliver
-        hub._deliver = self._deliver
+        self._really_emit = hub._emit
+        hub._emit = self._emit
 
     def all_are_here(self) -> None:
         """From now on nobody comes until all are going."""
         if not self._names:
-            self._names = {each.receiver: user for user, each in self._hub._sessions.items()}
+            self._names = {each.receiver: user for user, each in self._hub._state.sessions.items()}
             self._taken.clear()
 
-    def _deliver(self, receivers: tuple[Outbox, ...], data: bytes, last: bool) -> None:
-        self._taken.append((receivers, data))
-        self._really_deliver(receivers, data, last)
+    def _emit(self, recipients: tuple[Outbox, ...], output: values.Output[Outbox]) -> None:
+        self._taken.append((recipients, output))
+        self._really_emit(recipients, output)
 
     def check(self) -> None:
         """Each message went to exactly those who, at that moment, were to hear it."""
         room = dict.fromkeys(self._names.values(), "lobby")
         follows: dict[str, set[str]] = {user: set() for user in room}
-        for receivers, data in self._taken:
-            readers = [self._names[receiver] for receiver in receivers]
-            first = data.decode().splitlines()[0]
-            if message := MESSAGE.fullmatch(first):
-                author = message[1]
+        for recipients, output in self._taken:
+            readers = [self._names[recipient] for recipient in recipients]
+            if isinstance(output, values.PublishedMessages):
+                author = output.author
                 assert sorted(readers) == sorted(
                     user
                     for user in room
@@ -195,12 +195,12 @@ class Decisions:
                 )
                 continue
             (user,) = readers
-            match first.removeprefix("[SERVER] ").split(" "):
-                case ["Joined", "room", name]:
-                    room[user] = name.strip("'")
-                case ["Subscribed", "to", name]:
+            match output:
+                case values.Joined(_, name):
+                    room[user] = name
+                case values.Subscribed(_, name):
                     follows[user].add(name)
-                case ["Unsubscribed", "from", name]:
+                case values.Unsubscribed(_, name):
                     follows[user].discard(name)
 
 

@@ -266,12 +266,12 @@ class HeldLogin:
         really_log_in = server.server._hub.log_in
 
         def log_in(
-            name: str, receiver: Outbox, greeting: Sequence[str], host: str
+            name: str, receiver: Outbox, commands: Sequence[str], host: str
         ) -> Session[Outbox] | None:
             if name == user:
                 self.has_come.set()
                 assert self._go.wait(PATIENCE)
-            return really_log_in(name, receiver, greeting, host)
+            return really_log_in(name, receiver, commands, host)
 
         server.server._hub.log_in = log_in  # type: ignore[method-assign, assignment]
 

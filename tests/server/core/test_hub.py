@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from chat_server.core.hub import Hub
-from chat_server.core.messages import PublishedMessage
 from chat_server.core.rooms import Session
+from chat_server.core.values import EndCause, EndNotice, PublishedMessages
+from chat_server.delivery import TextEncoder
 
-NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+NOON = 1_795_348_800_000_000
+"""2026-11-22 12:00 UTC, in microseconds since the epoch."""
+
+SECOND = 1_000_000
+
+KICKED = EndNotice(EndCause.KICKED, "why")
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 class Receiver:
@@ -32,7 +47,8 @@ class House:
     def __init__(self) -> None:
         self.accounts = {"alice", "bob", "carol", "dave"}
         self.now = NOON
-        self.hub: Hub[Receiver] = Hub(self._deliver, self.accounts.__contains__, lambda: self.now)
+        emit = TextEncoder(self._deliver).emit
+        self.hub: Hub[Receiver] = Hub(emit, self.accounts.__contains__, lambda: self.now)
 
     @staticmethod
     def _deliver(receivers: tuple[Receiver, ...], data: bytes, last: bool) -> None:
@@ -42,7 +58,7 @@ class House:
                 receiver.ended = last
 
     def log_in(self, user: str, *commands: str) -> Session[Receiver]:
-        session = self.hub.log_in(user, Receiver(), ["Login successful"])
+        session = self.hub.log_in(user, Receiver(), ["/join"])
         assert session is not None
         for follow in commands:
             self.hub.subscribe(session, follow)
@@ -54,11 +70,13 @@ class House:
 def house() -> Iterator[House]:
     house = House()
     yield house
-    for room in house.hub._rooms.values():
+    for room in house.hub._state.rooms.values():
         for user, member in room.members.items():
-            assert house.hub._sessions[user] is member, "a ghost is left in a room"
+            assert house.hub._state.sessions[user] is member, "a ghost is left in a room"
             assert member.room is room
-    assert sum(len(room.members) for room in house.hub._rooms.values()) == len(house.hub._sessions)
+    assert sum(len(room.members) for room in house.hub._state.rooms.values()) == len(
+        house.hub._state.sessions
+    )
 
 
 def heard(session: Session[Receiver]) -> list[str]:
@@ -131,23 +149,23 @@ def test_message_times_increase_within_room_if_clock_is_set_back(house: House) -
     bob = house.log_in("bob", "alice")
     alice = house.log_in("alice")
     house.hub.publish(alice, ["one", "two"])
-    house.now = NOON - timedelta(hours=1)
+    house.now = NOON - 3600 * SECOND
     house.hub.publish(alice, ["three"])
     assert heard(bob) == [f"[12:00:00] alice: {text}" for text in ("one", "two", "three")]
-    assert alice.room.last_stamp == NOON + timedelta(microseconds=2)
+    assert house.hub._state.last_stamp == NOON + 2
 
 
 def test_messages_of_one_batch_get_their_own_seconds(house: House) -> None:
     bob, alice = house.log_in("bob", "alice"), house.log_in("alice")
-    house.now = NOON + timedelta(microseconds=999_999)
+    house.now = NOON + 999_999
     house.hub.publish(alice, ["one", "two"])
     assert heard(bob) == ["[12:00:00] alice: one", "[12:00:01] alice: two"]
 
 
-def test_deliver_publishes_message_from_other_node(house: House) -> None:
+def test_apply_delivers_message_from_other_node(house: House) -> None:
     bob = house.log_in("bob", "carol")
-    house.hub.deliver(PublishedMessage("lobby", "carol", "from another node", NOON))
-    house.hub.deliver(PublishedMessage("nowhere", "carol", "lost", NOON))
+    house.hub.apply(PublishedMessages("lobby", "carol", ("from another node",), NOON))
+    house.hub.apply(PublishedMessages("nowhere", "carol", ("lost",), NOON + 1))
     assert heard(bob) == ["[12:00:00] carol: from another node"]
 
 
@@ -240,8 +258,8 @@ def test_ended_sessions_get_reason_and_keep_subscriptions(
 ) -> None:
     alice, bob = house.log_in("alice", "bob", "alice"), house.log_in("bob", "alice")
     house.accounts.discard("alice")
-    assert house.hub.end_sessions(["alice", "nobody"], "Logged out: why") == ["alice"]
-    assert heard(alice) == ["[SERVER] Logged out: why"]
+    assert house.hub.end_sessions(["alice", "nobody"], KICKED) == ["alice"]
+    assert heard(alice) == ["[SERVER] Logged out by an operator: why"]
     assert alice.receiver.ended
     assert house.hub.log_in("alice", Receiver(), []) is None
     house.hub.list_subscriptions(bob)
@@ -254,7 +272,7 @@ def test_ended_sessions_get_reason_and_keep_subscriptions(
 
 def test_accounts_that_cannot_log_in_can_be_followed() -> None:
     hub: Hub[Receiver] = Hub(
-        lambda receivers, data, last: None,
+        lambda recipients, output: None,
         lambda name: name == "alice",
         lambda: NOON,
         lambda name: name in ("alice", "eve"),
@@ -284,5 +302,5 @@ def test_hub_tables_do_not_grow_with_requests(house: House) -> None:
         house.hub.subscribe(alice, f"nobody{number}")
         house.hub.unsubscribe(alice, f"nobody{number}")
         house.hub.list_members(alice, f"other{number}")
-    assert len(house.hub._rooms) == 2
+    assert len(house.hub._state.rooms) == 2
     assert alice.subscriptions == set()

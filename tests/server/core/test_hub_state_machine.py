@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
-from collections.abc import Callable, Set
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Set
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,10 +18,15 @@ from hypothesis.stateful import (
 )
 
 from chat_server.core.hub import Hub
-from chat_server.core.messages import PublishedMessage
 from chat_server.core.rooms import Session
+from chat_server.core.values import EndCause, EndNotice, PublishedMessages
+from chat_server.delivery import TextEncoder
 
-NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+NOON = 1_795_348_800_000_000
+"""2026-11-22 12:00 UTC, in microseconds since the epoch."""
+
+QUIT = EndNotice(EndCause.QUIT)
+KICKED = EndNotice(EndCause.KICKED, "why")
 
 PEOPLE = ("alice", "bob", "zoé")
 PUBLISHERS_AS_TYPED = ("*", *PEOPLE, "zoe\u0301", "nobody")
@@ -77,7 +83,7 @@ DEEDS: tuple[Callable[[Hub[Receiver], Session[Receiver]], object], ...] = (
     lambda hub, session: hub.set_presence(session, True),
     lambda hub, session: hub.set_presence(session, False),
     lambda hub, session: hub.list_members(session),
-    lambda hub, session: hub.log_out(session, "Goodbye"),
+    lambda hub, session: hub.log_out(session, QUIT),
 )
 
 
@@ -85,7 +91,8 @@ class HubMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
-        self.hub: Hub[Receiver] = Hub(deliver, self.model.accounts.__contains__, lambda: NOON)
+        emit = TextEncoder(deliver).emit
+        self.hub: Hub[Receiver] = Hub(emit, self.model.accounts.__contains__, lambda: NOON)
         self.here: dict[str, Session[Receiver]] = {}
         self.gone: list[Session[Receiver]] = []
 
@@ -113,7 +120,7 @@ class HubMachine(RuleBasedStateMachine):
     @rule(user=st.sampled_from(PEOPLE))
     def log_in(self, user: str) -> None:
         receiver = Receiver()
-        session = self.hub.log_in(user, receiver, ["Login successful"])
+        session = self.hub.log_in(user, receiver, ["/join", "/quit"])
         if user not in self.model.accounts:
             assert session is None
             assert receiver.read == []
@@ -124,12 +131,12 @@ class HubMachine(RuleBasedStateMachine):
         self.tell(self.model.members("lobby"), f"{user} joined room 'lobby'")
         self.here[user] = session
         self.model.room[user] = "lobby"
-        self.due(user, "[SERVER] Login successful")
+        self.due(user, "[SERVER] Login successful", "[SERVER] Available commands: /join, /quit")
 
     @somebody_is_here
     @rule(user=anyone_here)
     def log_out(self, user: str) -> None:
-        self.hub.log_out(self.here[user], "Goodbye")
+        self.hub.log_out(self.here[user], QUIT)
         self.end(user, "Goodbye")
 
     @rule(users=st.sets(st.sampled_from(PEOPLE), min_size=1, max_size=2))
@@ -145,10 +152,10 @@ class HubMachine(RuleBasedStateMachine):
     @rule(users=st.sets(st.sampled_from(PEOPLE), min_size=1, max_size=2))
     def end_sessions(self, users: set[str]) -> None:
         """Whom they follow is remembered, as where their accounts are disabled."""
-        ended = self.hub.end_sessions(sorted(users), "Logged out: why")
+        ended = self.hub.end_sessions(sorted(users), KICKED)
         assert ended == sorted(users & self.here.keys())
         for user in ended:
-            self.end(user, "Logged out: why")
+            self.end(user, "Logged out by an operator: why")
 
     @rule()
     def get_accounts_back(self) -> None:
@@ -201,7 +208,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(author=st.sampled_from(PEOPLE), room=st.sampled_from(["lobby", "dev", "café"]))
     def message_from_elsewhere(self, author: str, room: str) -> None:
-        self.hub.deliver(PublishedMessage(room, author, "hello", NOON))
+        self.hub.apply(PublishedMessages(room, author, ("hello",), NOON))
         for hearer in self.model.hearers(author, room):
             self.due(hearer, f"[12:00:00] {author}: hello")
 
@@ -251,13 +258,22 @@ class HubMachine(RuleBasedStateMachine):
     @invariant()
     def nobody_is_left_in_a_table(self) -> None:
         hub, model = self.hub, self.model
-        assert hub._sessions == self.here
-        assert hub._watchers.keys() == model.presence
-        assert hub._rooms.keys() == {"lobby", *model.room.values()}
-        for name, room in hub._rooms.items():
+        assert hub._state.sessions == self.here
+        assert hub._state.watchers.keys() == model.presence
+        assert hub._state.rooms.keys() == {"lobby", *model.room.values()}
+        for name, room in hub._state.rooms.items():
             assert room.members.keys() == model.members(name)
         for session in self.gone:
             assert session.ended.is_set()
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_hub_delivers_exactly_what_contract_model_predicts() -> None:

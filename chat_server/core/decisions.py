@@ -1,0 +1,84 @@
+"""The decisions of the hub: a request and the state give an event, or the reply that it changes
+nothing.
+
+Pure functions that read and change nothing else. The hub calls them under its lock and applies the
+event before it lets the lock go, so a decision still holds when it is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chat_server.core.rooms import Session, is_subscribed_to
+from chat_server.core.state import HubState
+from chat_server.core.values import (
+    AlreadyInRoom,
+    Joined,
+    MemberList,
+    PrivateMessageSent,
+    ReceiverT,
+    Rejected,
+    RejectReason,
+    RoomList,
+    Subscribed,
+    SubscriptionList,
+    Unsubscribed,
+)
+from chat_server.wire import EVERYONE, LOBBY, canonical_name
+
+
+def join(session: Session[ReceiverT], name: str) -> Joined | AlreadyInRoom | Rejected:
+    """Decide whether the user moves to the room `name`, which is as it was typed."""
+    room = canonical_name(name)
+    if room is None:
+        return Rejected(RejectReason.INVALID_ROOM_NAME, name)
+    if room == session.room.name:
+        return AlreadyInRoom(room)
+    return Joined(session.user, room)
+
+
+def subscribe(
+    session: Session[ReceiverT], name: str, has_account: Callable[[str], bool]
+) -> Subscribed | Rejected:
+    """Decide whether the user subscribes to `name`, which is as it was typed, or `*`."""
+    publisher = name if name == EVERYONE else canonical_name(name)
+    if publisher is None or not (publisher == EVERYONE or has_account(publisher)):
+        return Rejected(RejectReason.NO_SUCH_USER, name)
+    return Subscribed(session.user, publisher)
+
+
+def unsubscribe(session: Session[ReceiverT], name: str) -> Unsubscribed:
+    """Decide that the user unsubscribes from `name`. Never rejected."""
+    return Unsubscribed(session.user, canonical_name(name) or name)
+
+
+def send_private(
+    state: HubState[ReceiverT], session: Session[ReceiverT], name: str, text: str, stamp: int
+) -> PrivateMessageSent | Rejected:
+    """Decide whether a private message reaches `name`, which has to be subscribed to its author."""
+    recipient = state.sessions.get(canonical_name(name) or "")
+    if recipient is None or recipient is session or not is_subscribed_to(recipient, session.user):
+        return Rejected(RejectReason.NOT_DELIVERED, canonical_name(name) or name)
+    return PrivateMessageSent(session.user, recipient.user, text, stamp)
+
+
+def list_rooms(state: HubState[ReceiverT]) -> RoomList:
+    """List the rooms: the lobby first and always, then by name."""
+    names = [LOBBY, *sorted(name for name in state.rooms if name != LOBBY)]
+    return RoomList(tuple((name, len(state.rooms[name].members)) for name in names))
+
+
+def list_members(
+    state: HubState[ReceiverT], session: Session[ReceiverT], name: str | None
+) -> MemberList | Rejected:
+    """List the members of a room by name: the user's own room if `name` is None."""
+    room = session.room if name is None else state.rooms.get(canonical_name(name) or "")
+    if room is None:
+        return Rejected(RejectReason.NO_SUCH_ROOM, name or "")
+    return MemberList(room.name, tuple(sorted(room.members)))
+
+
+def list_subscriptions(session: Session[ReceiverT]) -> SubscriptionList:
+    """List the publishers: `*` first, then by name."""
+    names = sorted(session.subscriptions, key=lambda name: (name != EVERYONE, name))
+    return SubscriptionList(tuple(names))

@@ -1,0 +1,244 @@
+"""The state of the hub, and what each event changes in it.
+
+`HubState.apply` uses the event and the state and nothing else: no clock, no accounts, no set order.
+So two states that apply the same events are equal, and send the same outputs to the same recipients
+in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeAlias
+
+from chat_server.core.rooms import Room, Session, is_subscribed_to
+from chat_server.core.values import (
+    Announced,
+    DeliveryReceipt,
+    EndCause,
+    EndNotice,
+    Event,
+    Joined,
+    MemberJoined,
+    MemberLeft,
+    Notice,
+    Output,
+    PresenceSet,
+    PrivateMessageSent,
+    PublishedMessages,
+    ReceiverT,
+    RoomClosed,
+    RoomOpened,
+    SessionEnded,
+    SessionStarted,
+    ShutDown,
+    Subscribed,
+    Unsubscribed,
+    UserForgotten,
+)
+from chat_server.wire import LOBBY
+
+Delivery: TypeAlias = tuple[tuple[ReceiverT, ...], Output[ReceiverT]]
+"""The recipients of an output, never empty, and the output."""
+
+
+class HubState(Generic[ReceiverT]):
+    """Sessions, rooms and subscriptions. Changed by `apply` only, under the hub's lock."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, Session[ReceiverT]] = {}
+        """By user, in the order of the logins."""
+        self.watchers: dict[str, Session[ReceiverT]] = {}
+        """The sessions with presence on, by user, in the order in which they turned it on."""
+        self.lobby: Room[ReceiverT] = Room(LOBBY)
+        self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
+        self.subscriptions: dict[str, set[str]] = {}
+        """By user, not by session: they last until the server stops (section 4)."""
+        self.last_stamp = 0
+        """The highest stamp so far, in microseconds since the epoch."""
+        self.is_shut_down = False
+
+    def apply(self, event: Event[ReceiverT]) -> list[Delivery[ReceiverT]]:
+        """Change the state and return what is to be sent, in order.
+
+        An event about a user or a room that is not there (any more) changes nothing.
+        """
+        return _HANDLERS[type(event)](self, event)
+
+    def apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
+        """Apply a run of messages and return its recipients.
+
+        They are the sessions in the room that are subscribed to the author. Does the same as
+        `apply`, without its cost for each message.
+        """
+        last_stamp = run.stamp + len(run.texts) - 1
+        if last_stamp > self.last_stamp:
+            self.last_stamp = last_stamp
+        room = self.rooms.get(run.room)
+        if room is None:
+            return ()
+        author = run.author
+        recipients = room.recipients_by_author.get(author)
+        if recipients is None:
+            recipients = room.recipients_by_author[author] = tuple(
+                member.receiver
+                for member in room.members.values()
+                if is_subscribed_to(member, author)
+            )
+        return recipients
+
+    def _publish(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
+        return _to(self.apply_messages(run), run)
+
+    def _start_session(self, event: SessionStarted[ReceiverT]) -> list[Delivery[ReceiverT]]:
+        user = event.user
+        subscriptions = self.subscriptions.setdefault(user, set())
+        session = Session(user, event.receiver, self.lobby, subscriptions, event.host)
+        self.sessions[user] = session
+        self._enter_room(session, self.lobby)
+        deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
+        if self.watchers:
+            deliveries += self._to_room(self.lobby, session, MemberJoined(user, LOBBY))
+        return deliveries
+
+    def _end_session(self, event: SessionEnded) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.pop(event.user, None)
+        if session is None:
+            return []
+        user, room = session.user, session.room
+        closed = self._leave_room(session)
+        self.watchers.pop(user, None)
+        # The echo that one client asked for would surprise the same user at netcat (section 4).
+        session.subscriptions.discard(user)
+        session.ended.set()
+        deliveries: list[Delivery[ReceiverT]] = []
+        if event.notice is not None:
+            deliveries.append(((session.receiver,), event.notice))
+        if self.watchers:
+            deliveries += self._to_room(room, session, MemberLeft(user, room.name))
+            if closed:
+                deliveries += self._to_watchers(RoomClosed(room.name))
+        return deliveries
+
+    def _forget_user(self, event: UserForgotten) -> list[Delivery[ReceiverT]]:
+        self.subscriptions.pop(event.user, None)
+        return []
+
+    def _join(self, event: Joined) -> list[Delivery[ReceiverT]]:
+        """Return the outputs in the order of section 3: the reply, left, closed, opened, joined."""
+        session = self.sessions.get(event.user)
+        if session is None:
+            return []
+        old = session.room
+        closed = self._leave_room(session)
+        room = self.rooms.get(event.room)
+        opened = room is None
+        if room is None:
+            room = self.rooms[event.room] = Room(event.room)
+        self._enter_room(session, room)
+        deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
+        if self.watchers:
+            deliveries += self._to_room(old, session, MemberLeft(session.user, old.name))
+            if closed:
+                deliveries += self._to_watchers(RoomClosed(old.name))
+            if opened:
+                deliveries += self._to_watchers(RoomOpened(room.name))
+            deliveries += self._to_room(room, session, MemberJoined(session.user, room.name))
+        return deliveries
+
+    def _subscribe(self, event: Subscribed) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.get(event.user)
+        if session is None:
+            return []
+        session.subscriptions.add(event.publisher)
+        session.room.recipients_by_author.clear()
+        return [((session.receiver,), event)]
+
+    def _unsubscribe(self, event: Unsubscribed) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.get(event.user)
+        if session is None:
+            return []
+        session.subscriptions.discard(event.publisher)
+        session.room.recipients_by_author.clear()
+        return [((session.receiver,), event)]
+
+    def _set_presence(self, event: PresenceSet) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.get(event.user)
+        if session is None:
+            return []
+        session.presence = event.on
+        if event.on:
+            self.watchers[session.user] = session
+        else:
+            self.watchers.pop(session.user, None)
+        return [((session.receiver,), event)]
+
+    def _send_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
+        self.last_stamp = max(self.last_stamp, event.stamp)
+        deliveries: list[Delivery[ReceiverT]] = []
+        recipient, author = self.sessions.get(event.recipient), self.sessions.get(event.author)
+        if recipient is not None:
+            deliveries.append(((recipient.receiver,), event))
+        if author is not None:
+            deliveries.append(((author.receiver,), DeliveryReceipt(event.recipient)))
+        return deliveries
+
+    def _announce(self, event: Announced) -> list[Delivery[ReceiverT]]:
+        return _to(tuple(session.receiver for session in self.sessions.values()), event)
+
+    def _shut_down(self, _: ShutDown) -> list[Delivery[ReceiverT]]:
+        self.is_shut_down = True
+        sessions = tuple(self.sessions.values())
+        for session in sessions:
+            session.ended.set()
+        self.sessions.clear()
+        self.watchers.clear()
+        self.lobby.members.clear()
+        self.lobby.recipients_by_author.clear()
+        self.rooms = {LOBBY: self.lobby}
+        return _to(tuple(each.receiver for each in sessions), EndNotice(EndCause.SHUTDOWN))
+
+    def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
+        session.room = room
+        room.members[session.user] = session
+        room.recipients_by_author.clear()
+
+    def _leave_room(self, session: Session[ReceiverT]) -> bool:
+        """Take a session out of its room. Return True if that closed the room."""
+        room = session.room
+        del room.members[session.user]
+        room.recipients_by_author.clear()
+        if room.members or room is self.lobby:
+            return False
+        del self.rooms[room.name]
+        return True
+
+    def _to_room(
+        self, room: Room[ReceiverT], about: Session[ReceiverT], notice: Notice
+    ) -> list[Delivery[ReceiverT]]:
+        """Address a notice to the members with presence on, without the session it is about."""
+        members = room.members.values()
+        recipients = [each.receiver for each in members if each.presence and each is not about]
+        return _to(tuple(recipients), notice)
+
+    def _to_watchers(self, notice: Notice) -> list[Delivery[ReceiverT]]:
+        return _to(tuple(session.receiver for session in self.watchers.values()), notice)
+
+
+def _to(recipients: tuple[ReceiverT, ...], output: Output[ReceiverT]) -> list[Delivery[ReceiverT]]:
+    return [(recipients, output)] if recipients else []
+
+
+_HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {
+    PublishedMessages: HubState._publish,
+    SessionStarted: HubState._start_session,
+    SessionEnded: HubState._end_session,
+    UserForgotten: HubState._forget_user,
+    Joined: HubState._join,
+    Subscribed: HubState._subscribe,
+    Unsubscribed: HubState._unsubscribe,
+    PresenceSet: HubState._set_presence,
+    PrivateMessageSent: HubState._send_private,
+    Announced: HubState._announce,
+    ShutDown: HubState._shut_down,
+}
+"""What applies an event, by its type. One look-up instead of a `match` with a case for each."""

@@ -1,0 +1,293 @@
+"""The values of the hub: the events that it decides and the notices that it sends. Pure records.
+
+An *event* changes the state. It holds everything that the change needs, so two hubs that apply the
+same events end in equal states. An *output* is what a session is sent: many events are outputs,
+too. No value holds rendered text of the protocol: an encoder turns outputs into bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+ReceiverT = TypeVar("ReceiverT")
+
+
+class EndCause(Enum):
+    """Why a session ended, if the user is sent a last line about it."""
+
+    NEW_LOGIN = auto()
+    """The user logged in again."""
+    ACCOUNT_REMOVED = auto()
+    ACCOUNT_DISABLED = auto()
+    QUIT = auto()
+    """The user asked for it."""
+    KICKED = auto()
+    ACCOUNT_BANNED = auto()
+    ADDRESS_BANNED = auto()
+    SHUTDOWN = auto()
+    """The server stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndNotice:
+    """The last output of a session. The encoder marks it so that nothing follows it."""
+
+    cause: EndCause
+    reason: str = ""
+    """The operator's reason for KICKED, cleaned. May be empty."""
+    minutes: int | None = None
+    """The length of a ban; None if it ends with the server."""
+
+
+# Events
+
+
+class PublishedMessages(NamedTuple):
+    """A run of messages that one author published in one room. Also an output.
+
+    A named tuple and one value a run, because it is made for every message that is published.
+    """
+
+    room: str
+    author: str
+    texts: tuple[str, ...]
+    """At least one. Cleaned and not empty."""
+    stamp: int
+    """The stamp of the first, in microseconds since the epoch. Each other is 1 higher than the
+    one before it. Stamps are unique and rise over all rooms."""
+    is_action: bool = False
+    """The texts say what the author does (`/me`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted(Generic[ReceiverT]):
+    """A user has logged in and is in the lobby. Also an output: the reply to the login."""
+
+    user: str
+    receiver: ReceiverT
+    commands: tuple[str, ...]
+    """The commands that the user may use, each with its slash."""
+    host: str
+    """The client's address, without the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The user's session is over."""
+
+    user: str
+    notice: EndNotice | None
+    """The last output of the session; None if the client has gone already."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserForgotten:
+    """The account of a user without a session was removed; so are the user's subscriptions."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A user moved to a room, which opens if it does not exist. Also an output: the reply."""
+
+    user: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A user subscribed to a publisher or to `*`. Also an output: the reply."""
+
+    user: str
+    publisher: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribed:
+    """A user unsubscribed from a publisher or from `*`. Also an output: the reply."""
+
+    user: str
+    publisher: str
+    """Not always a valid name: unsubscribing never fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceSet:
+    """A user turned presence notices on or off. Also an output: the reply."""
+
+    user: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateMessageSent:
+    """A message from one user to one other. Also an output, to its recipient."""
+
+    author: str
+    recipient: str
+    text: str
+    stamp: int
+    """In microseconds since the epoch, unique and rising together with those of messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An operator's text for every session. Also an output."""
+
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """The server stops: every session has ended and no other starts."""
+
+
+Event: TypeAlias = (
+    PublishedMessages
+    | SessionStarted[ReceiverT]
+    | SessionEnded
+    | UserForgotten
+    | Joined
+    | Subscribed
+    | Unsubscribed
+    | PresenceSet
+    | PrivateMessageSent
+    | Announced
+    | ShutDown
+)
+
+
+# Outputs that are not events: presence notices
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoined:
+    """A user came into the recipient's room."""
+
+    user: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLeft:
+    """A user left the recipient's room."""
+
+    user: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOpened:
+    """A room got its first member."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomClosed:
+    """A room lost its last member."""
+
+    room: str
+
+
+# Outputs that are not events: replies
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReceipt:
+    """The reply to the author of a private message that its recipient is sent."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyInRoom:
+    """The reply to a `/join` of the room that the user is in."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomList:
+    """The reply to `/rooms`: each room with its number of members, the lobby first."""
+
+    rooms: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberList:
+    """The reply to `/who`: the members of a room by name."""
+
+    room: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionList:
+    """The reply to `/subs`: `*` first, then the publishers by name."""
+
+    names: tuple[str, ...]
+
+
+class RejectReason(Enum):
+    """Why the hub rejects a request."""
+
+    INVALID_ROOM_NAME = auto()
+    NO_SUCH_ROOM = auto()
+    NO_SUCH_USER = auto()
+    NOT_DELIVERED = auto()
+    """The recipient of a private message is offline, unknown, the author, or not subscribed to the
+    author. All of them are one reason, so the author does not learn who follows whose messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The reply to a request that changes nothing."""
+
+    reason: RejectReason
+    name: str
+    """The name that was asked for, as it was typed or in its canonical form."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextReply:
+    """The reply of a command that the hub does not decide. Each text is a line."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextError:
+    """The error of a command that the hub does not decide."""
+
+    text: str
+
+
+Notice: TypeAlias = MemberJoined | MemberLeft | RoomOpened | RoomClosed
+Reply: TypeAlias = (
+    DeliveryReceipt
+    | AlreadyInRoom
+    | RoomList
+    | MemberList
+    | SubscriptionList
+    | Rejected
+    | TextReply
+    | TextError
+)
+Output: TypeAlias = (
+    PublishedMessages
+    | SessionStarted[ReceiverT]
+    | Joined
+    | Subscribed
+    | Unsubscribed
+    | PresenceSet
+    | PrivateMessageSent
+    | Announced
+    | EndNotice
+    | Notice
+    | Reply
+)

@@ -1,0 +1,158 @@
+"""Two hubs that apply the same events end in equal states and send the same outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args, get_origin
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat_server.core.hub import Hub
+from chat_server.core.rooms import Session
+from chat_server.core.state import _HANDLERS, Delivery, HubState
+from chat_server.core.values import EndCause, EndNotice, Event, PublishedMessages
+
+USERS = ("alice", "bob", "carol")
+NAMES = ("*", *USERS, "nobody")
+ROOMS = ("lobby", "dev", "ops")
+NOTICES = (None, EndNotice(EndCause.QUIT), EndNotice(EndCause.KICKED, "spam"))
+
+Receiver = str
+Act = Callable[[Hub[Receiver], Session[Receiver]], object]
+
+
+class RecordingState(HubState[Receiver]):
+    """A state that keeps the events that it applies and the deliveries that come of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event[Receiver]] = []
+        self.deliveries: list[Delivery[Receiver]] = []
+
+    def apply(self, event: Event[Receiver]) -> list[Delivery[Receiver]]:
+        self.events.append(event)
+        deliveries = super().apply(event)
+        self.deliveries += deliveries
+        return deliveries
+
+    def apply_messages(self, run: PublishedMessages) -> tuple[Receiver, ...]:
+        self.events.append(run)
+        recipients = super().apply_messages(run)
+        self.deliveries.append((recipients, run))
+        return recipients
+
+
+def snapshot(state: HubState[Receiver]) -> dict[str, Any]:
+    """Return all of a state, the order of its tables included, as plain values."""
+    return {
+        "sessions": [
+            (user, each.user, each.host, each.receiver, each.room.name, each.presence)
+            for user, each in state.sessions.items()
+        ],
+        "ended": [user for user, each in state.sessions.items() if each.ended.is_set()],
+        "watchers": list(state.watchers),
+        "rooms": [(name, list(room.members)) for name, room in state.rooms.items()],
+        "recipients": {name: room.recipients_by_author for name, room in state.rooms.items()},
+        "subscriptions": state.subscriptions,
+        "last stamp": state.last_stamp,
+        "is shut down": state.is_shut_down,
+    }
+
+
+def acts() -> st.SearchStrategy[Act]:
+    """Return requests of a session."""
+    texts = st.lists(st.sampled_from(["hi", "ho"]), min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(lambda name: lambda hub, me: hub.join(me, name), st.sampled_from(ROOMS)),
+        st.builds(lambda name: lambda hub, me: hub.subscribe(me, name), st.sampled_from(NAMES)),
+        st.builds(lambda name: lambda hub, me: hub.unsubscribe(me, name), st.sampled_from(NAMES)),
+        st.builds(lambda on: lambda hub, me: hub.set_presence(me, on), st.booleans()),
+        st.builds(lambda said: lambda hub, me: hub.publish(me, said), texts),
+        st.builds(
+            lambda name: lambda hub, me: hub.send_private(me, name, "psst"), st.sampled_from(USERS)
+        ),
+        st.builds(lambda: lambda hub, me: hub.announce(me, "soon")),
+        st.builds(lambda: lambda hub, me: hub.list_members(me)),
+        st.builds(lambda end: lambda hub, me: hub.log_out(me, end), st.sampled_from(NOTICES)),
+    )
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("log in"), st.sampled_from(USERS)),
+        st.tuples(st.just("act"), st.sampled_from(USERS), acts()),
+        st.tuples(st.just("act"), st.sampled_from(USERS), acts()),
+        st.tuples(st.just("act"), st.sampled_from(USERS), acts()),
+        st.tuples(st.just("remove"), st.sets(st.sampled_from(USERS), max_size=2)),
+        st.tuples(st.just("end"), st.sets(st.sampled_from(USERS), max_size=2)),
+        st.tuples(st.just("set clock"), st.integers(0, 10)),
+        st.tuples(st.just("shut down")),
+    ),
+    max_size=40,
+)
+
+
+def recording_hub(
+    has_account: Callable[[str], bool], clock: Callable[[], int]
+) -> tuple[Hub[Receiver], RecordingState]:
+    hub: Hub[Receiver] = Hub(lambda recipients, output: None, has_account, clock)
+    state = hub._state = RecordingState()
+    return hub, state
+
+
+class Decider:
+    """A hub whose clock is set, and that records what it decides."""
+
+    def __init__(self) -> None:
+        self.now = 5
+        self.logins = 0
+        self.hub, self.state = recording_hub(USERS.__contains__, lambda: self.now)
+
+    def run(self, steps: list[tuple[Any, ...]]) -> None:
+        for step in steps:
+            match step:
+                case "log in", user:
+                    self.logins += 1
+                    self.hub.log_in(user, f"{user} {self.logins}", ["/join"], f"host {self.logins}")
+                case "act", user, act:
+                    if (session := self.state.sessions.get(user)) is not None:
+                        act(self.hub, session)
+                case "remove", users:
+                    self.hub.remove_users(users)
+                case "end", users:
+                    self.hub.end_sessions(users, EndNotice(EndCause.ACCOUNT_DISABLED))
+                case "set clock", now:
+                    self.now = now
+                case _:
+                    self.hub.shut_down()
+
+
+def test_every_event_can_be_applied() -> None:
+    assert _HANDLERS.keys() == {get_origin(kind) or kind for kind in get_args(Event)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS)
+def test_hubs_that_apply_same_events_end_in_equal_states(steps: list[tuple[Any, ...]]) -> None:
+    decider = Decider()
+    decider.run(steps)
+    replica, state = recording_hub(has_account=lambda user: False, clock=lambda: 0)
+    for event in decider.state.events:
+        replica.apply(event)
+    assert snapshot(state) == snapshot(decider.state)
+    assert state.deliveries == decider.state.deliveries
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS)
+def test_stamps_are_unique_and_rise_over_all_rooms(steps: list[tuple[Any, ...]]) -> None:
+    decider = Decider()
+    decider.run(steps)
+    stamps: list[int] = []
+    for event in decider.state.events:
+        if isinstance(event, PublishedMessages):
+            stamps += range(event.stamp, event.stamp + len(event.texts))
+        elif hasattr(event, "stamp"):
+            stamps.append(event.stamp)
+    assert stamps == sorted(set(stamps))
