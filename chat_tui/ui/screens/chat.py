@@ -28,7 +28,7 @@ from chat_tui.ui.screens.navigation import next_conversation, next_place, unread
 from chat_tui.ui.screens.palette import ChatCommands, JumpProvider
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
 from chat_tui.ui.terminal import CopyRequested
-from chat_tui.ui.widgets import CompletionPopup, Composer, LogReader, PeopleList, RoomList
+from chat_tui.ui.widgets import CompletionPopup, Composer, MessageLog, PeopleList, RoomList
 
 if TYPE_CHECKING:
     from chat_tui.ui.base_app import BaseApp
@@ -110,7 +110,7 @@ class ChatScreen(ChatPanes):
             return
         # It may be that another place is in view by now.
         self.session.submit(event.text, conversation_partner(event.place))
-        self.query_one(LogReader).action_follow()
+        self.query_one(MessageLog).action_follow()
         self._process_updates()
 
     @on(Composer.SubmitBlocked)
@@ -124,7 +124,7 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.CompletionsChanged)
     def _list_choices(self, event: Composer.CompletionsChanged) -> None:
-        room = self.query_one(LogReader).size.height
+        room = self.query_one(MessageLog).size.height
         self.query_one(CompletionPopup).show(event.completions, event.chosen, room)
 
     @on(CompletionPopup.Clicked)
@@ -133,7 +133,7 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.ScrollLog)
     def _scroll_log(self, event: Composer.ScrollLog) -> None:
-        log = self.query_one(LogReader)
+        log = self.query_one(MessageLog)
         match event.to:
             case "page_up":
                 log.scroll_page_up(animate=False)
@@ -142,8 +142,8 @@ class ChatScreen(ChatPanes):
             case "end":
                 log.action_follow()
 
-    @on(LogReader.ResendRequested)
-    def _resend_requested(self, event: LogReader.ResendRequested) -> None:
+    @on(MessageLog.ResendRequested)
+    def _resend_requested(self, event: MessageLog.ResendRequested) -> None:
         self._resend(event.entry_id)
 
     @on(RoomList.RoomChosen)
@@ -167,8 +167,8 @@ class ChatScreen(ChatPanes):
         self.join(event.name)
 
     @on(PeopleList.Toggled)
-    @on(LogReader.AuthorChosen)
-    def _toggled(self, event: PeopleList.Toggled | LogReader.AuthorChosen) -> None:
+    @on(MessageLog.AuthorChosen)
+    def _toggled(self, event: PeopleList.Toggled | MessageLog.AuthorChosen) -> None:
         self.toggle_follow(event.name)
 
     # What can be done here, by a pane, a key or the palette
@@ -302,7 +302,7 @@ class ChatScreen(ChatPanes):
 
     def action_newest(self) -> None:
         """Go to the end of the log."""
-        self.query_one(LogReader).action_follow()
+        self.query_one(MessageLog).action_follow()
 
     def action_sign_out(self) -> None:
         """Leave the server."""

@@ -39,7 +39,7 @@ from chat_tui.ui.widgets import (
     Caption,
     CompletionPopup,
     Composer,
-    LogReader,
+    MessageLog,
     PeopleList,
     RoomList,
     StatusBar,
@@ -104,7 +104,7 @@ class ChatPanes(Screen[None]):
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
             self.query_one("#room-header", Caption).update(header(model, self.notifier))
         if changes & {Pane.LOG, Pane.PEOPLE}:
-            log = self.query_one(LogReader)
+            log = self.query_one(MessageLog)
             log.set_resend_key(key_of("message.resend", DEFAULT_RESEND_KEY))
             log.show(
                 model.log, model.mentions.pattern, empty_log_hint(model, key_of("people", "F3"))
@@ -134,7 +134,7 @@ class ChatPanes(Screen[None]):
     @property
     def at_end(self) -> bool:
         """Whether the newest of the place in view is in view."""
-        return any(log.following for log in self.query(LogReader))
+        return any(log.following for log in self.query(MessageLog))
 
     def draw_activity(self) -> None:
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from chat_tui.ui.screens.link import LinkScreen
-from chat_tui.ui.widgets import LogReader, SearchBar
+from chat_tui.ui.widgets import MessageLog, SearchBar
 
 
 class LogPane(Vertical):
@@ -33,12 +33,12 @@ class LogPane(Vertical):
 
     def compose(self) -> ComposeResult:
         """The bar is there only while somebody searches."""
-        yield LogReader(self._now, id="log")
+        yield MessageLog(self._now, id="log")
         yield SearchBar()
 
     @property
-    def _log(self) -> LogReader:
-        return self.query_one(LogReader)
+    def _log(self) -> MessageLog:
+        return self.query_one(MessageLog)
 
     @property
     def _bar(self) -> SearchBar:
@@ -89,21 +89,21 @@ class LogPane(Vertical):
     def _clicked_away(self) -> None:
         self._end(back=True)
 
-    @on(LogReader.Searched)
-    def _searched(self, event: LogReader.Searched) -> None:
+    @on(MessageLog.Searched)
+    def _searched(self, event: MessageLog.Searched) -> None:
         self._bar.show(event.number, event.hits)
 
-    @on(LogReader.SearchEnded)
+    @on(MessageLog.SearchEnded)
     def _search_ended(self) -> None:
         if self._bar.is_open:
             if self._bar.has_focus_within and self._previous_focus is not None:
                 self._previous_focus.focus()
             self._bar.close()
 
-    @on(LogReader.LinkChosen)
-    def _link_chosen(self, event: LogReader.LinkChosen) -> None:
+    @on(MessageLog.LinkChosen)
+    def _link_chosen(self, event: MessageLog.LinkChosen) -> None:
         self.app.push_screen(LinkScreen(event.links, event.author, event.chosen))
 
-    @on(LogReader.ActionUnavailable)
-    def _action_unavailable(self, event: LogReader.ActionUnavailable) -> None:
+    @on(MessageLog.ActionUnavailable)
+    def _action_unavailable(self, event: MessageLog.ActionUnavailable) -> None:
         self.app.notify(event.reason)

@@ -11,7 +11,7 @@ from textual.content import Content
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.input import KNOWN_COMMANDS
-from chat_tui.ui.widgets import LogReader
+from chat_tui.ui.widgets import MessageLog
 
 if TYPE_CHECKING:
     from chat_tui.session import ChatSession
@@ -25,7 +25,7 @@ class PaletteTarget(Protocol):
     session: ChatSession
     notifier: Notifier
 
-    def query_one(self, query_selector: type[LogReader]) -> LogReader:
+    def query_one(self, query_selector: type[MessageLog]) -> MessageLog:
         """Return the message log."""
 
     def join(self, room: str) -> None:
@@ -134,7 +134,7 @@ class ChatCommands(_PaletteProvider):
     def entries(self) -> Iterator[_PaletteEntry]:
         """Only what is possible now."""
         chat, key = self.chat, self.key
-        log = chat.query_one(LogReader)
+        log = chat.query_one(MessageLog)
         jump = key("jump", "Ctrl+K")
         yield _PaletteEntry("Jump to a room, a person or a command", jump, chat.action_jump)
         yield _PaletteEntry(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from chat_tui.ui.widgets.completion_popup import CompletionPopup
     from chat_tui.ui.widgets.composer import PASTE_LIMIT, Composer
     from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
-    from chat_tui.ui.widgets.log_reader import LogReader
     from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
+    from chat_tui.ui.widgets.message_log import MessageLog
     from chat_tui.ui.widgets.people_list import RECENT_SPEAKER, PeopleActivity, PeopleList
     from chat_tui.ui.widgets.profile_picker import ProfilePicker
     from chat_tui.ui.widgets.room_list import HERE, MUTED, WAITING, RoomList
@@ -38,7 +38,7 @@ __all__ = [
     "Checkbox",
     "CompletionPopup",
     "Composer",
-    "LogReader",
+    "MessageLog",
     "PeopleActivity",
     "PeopleList",
     "ProfilePicker",
@@ -61,9 +61,9 @@ __getattr__ = lazy_exports(
         "Composer": "chat_tui.ui.widgets.composer",
         "DEFAULT_RESEND_KEY": "chat_tui.ui.widgets.log_rows",
         "HERE": "chat_tui.ui.widgets.room_list",
-        "LogReader": "chat_tui.ui.widgets.log_reader",
         "MENTION_SIGN": "chat_tui.ui.widgets.log_painting",
         "MUTED": "chat_tui.ui.widgets.room_list",
+        "MessageLog": "chat_tui.ui.widgets.message_log",
         "PASTE_LIMIT": "chat_tui.ui.widgets.composer",
         "PeopleActivity": "chat_tui.ui.widgets.people_list",
         "PeopleList": "chat_tui.ui.widgets.people_list",

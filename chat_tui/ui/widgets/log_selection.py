@@ -1,6 +1,6 @@
-"""What is selected in a log: drawn over its rows, and as text for the clipboard. No widget.
+"""The selected text of a log: as spans of its rows, and as text for the clipboard.
 
-Textual tells a selection in rows and in characters of what is drawn in a row.
+Textual counts a selection in rows and in characters of what is drawn in a row.
 """
 
 from __future__ import annotations
@@ -8,21 +8,22 @@ from __future__ import annotations
 from rich.cells import split_graphemes
 from textual.geometry import Offset
 from textual.selection import Selection
+from textual.widget import Widget
 
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
 
 _RIGHT_OF_ALL = 1 << 16
-"""A character to the right of every row's last."""
+"""The number of a character to the right of the last one of every row."""
 
 
 def text_at(layout: LogLayout, row: Row) -> int:
-    """The character of a drawn row at which the entry's own text begins."""
+    """Return the character of a drawn row at which the text of the entry begins."""
     return sum(map(len, head_of(row, layout.log[row.entry], layout.columns)))
 
 
 def character_at(layout: LogLayout, row: Row, cell: int) -> int | None:
-    """The character of the entry's text that is drawn at this cell of a row; None: none is."""
+    """Return the character of the entry's text that is drawn at a cell of a row, or None."""
     cell -= layout.columns.text
     shown = shown_text(layout.log[row.entry])[row.start : row.end]
     column = 0
@@ -34,10 +35,10 @@ def character_at(layout: LogLayout, row: Row, cell: int) -> int | None:
 
 
 def selected_text(layout: LogLayout, selection: Selection) -> str:
-    """The selected messages as they were before wrapping, one a line.
+    """Return the selected messages as they were before wrapping, one a line.
 
-    Where the selection begins before a message's text, its time and author are part of it, also
-    those that the log does not repeat. Both ends are bounded.
+    If the selection begins before the text of a message, the time and the author are part of the
+    result, even if the log does not repeat them. Both ends of the selection are set.
     """
     rows = layout.rows
     assert selection.start is not None
@@ -66,7 +67,7 @@ def selected_text(layout: LogLayout, selection: Selection) -> str:
 
 
 def selection_of(layout: LogLayout, entry_id: int) -> Selection | None:
-    """The selection of the whole text of one entry, None where it has none."""
+    """Return the selection of the whole text of an entry, None if it has no text."""
     first, end = layout.first_row_of(entry_id), layout.first_row_of(entry_id + 1)
     numbers = [number for number in range(first, end) if layout.rows[number].kind in TEXT_ROWS]
     if not numbers:
@@ -77,7 +78,10 @@ def selection_of(layout: LogLayout, entry_id: int) -> Selection | None:
 
 
 def bounded(selection: Selection, first_row: int, last_row: int) -> Selection:
-    """The selection where a drag that left the log took it: to the edge of what is in view."""
+    """Return the selection with both ends set.
+
+    Textual leaves an end open if the drag left the log there; it becomes the edge of the view.
+    """
     start, end = selection
     if start is None:
         start = Offset(0, first_row)
@@ -87,7 +91,7 @@ def bounded(selection: Selection, first_row: int, last_row: int) -> Selection:
 
 
 def moved_up(selection: Selection, rows: int) -> Selection | None:
-    """The selection after `rows` rows above it are gone; None where it went with them."""
+    """Return the selection after `rows` rows at the top were removed; None if it was in them."""
     start, end = selection
     assert start is not None
     assert end is not None
@@ -95,3 +99,49 @@ def moved_up(selection: Selection, rows: int) -> Selection | None:
         return None
     begin = Offset(start.x, start.y - rows) if start.y >= rows else Offset(0, 0)
     return Selection(begin, Offset(end.x, end.y - rows))
+
+
+class LogSelection:
+    """The selection in one log, with both ends set, kept in step with the one of the screen."""
+
+    def __init__(self, widget: Widget, layout: LogLayout) -> None:
+        self._widget = widget
+        self._layout = layout
+        self._selected: Selection | None = None
+
+    @property
+    def text(self) -> str:
+        """The selected text, empty if there is none."""
+        return "" if self._selected is None else selected_text(self._layout, self._selected)
+
+    def span(self, number: int) -> tuple[int, int] | None:
+        """Return the selected characters of a row, the last one -1 for its end; None: none."""
+        return None if self._selected is None else self._selected.get_span(number)
+
+    def update(self, selection: Selection | None, first_row: int, last_row: int) -> None:
+        """Take over the selection of the screen; the rows are those at the edges of the view."""
+        self._selected = None if selection is None else bounded(selection, first_row, last_row)
+        self._widget.refresh()
+
+    def select_entry(self, entry_id: int) -> None:
+        """Select the whole text of an entry."""
+        self._select(selection_of(self._layout, entry_id))
+
+    def clear(self) -> None:
+        """Select nothing: the rows have other numbers or other text now."""
+        if self._selected is not None:
+            self._select(None)
+
+    def move_up(self, rows: int) -> None:
+        """Keep the same text selected after `rows` rows at the top were removed."""
+        if self._selected is not None:
+            self._select(moved_up(self._selected, rows))
+
+    def _select(self, selection: Selection | None) -> None:
+        self._selected = selection
+        screen = self._widget.screen
+        selections = dict(screen.selections)
+        selections.pop(self._widget, None)
+        if selection is not None:
+            selections[self._widget] = selection
+        screen.selections = selections

@@ -1,53 +1,47 @@
-"""MessageLog: what was said in a room, on Textual's line API.
+"""MessageLog: the messages of a room or private conversation, on Textual's line API.
 
-No stock widget wraps again when the width changes, keeps its place while others talk, and lets text
-be selected; see the notes on each method for how that is done here.
+No stock widget wraps again when the width changes, keeps its position while messages come, and lets
+the user select text. The parts of the log do this: `LogLayout` (rows), `LogViewport` (scrolling),
+`LogStrips` (drawing), `LogSelection`, `LogCursor` and `LogSearchController`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from rich.cells import cell_len
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.cache import LRUCache
-from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from chat_tui.model import Entry, RoomLog
+from chat_tui.model import EntryState, Link, RoomLog, find_links
+from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.theme import HUES
+from chat_tui.ui.widgets.log_cursor import LogCursor
 from chat_tui.ui.widgets.log_layout import LogLayout
-from chat_tui.ui.widgets.log_painting import STYLE_NAMES, RowRenderer, highlighted
-from chat_tui.ui.widgets.log_rows import MESSAGE_KINDS, Row, RowKind, wrap
-from chat_tui.ui.widgets.log_selection import (
-    bounded,
-    moved_up,
-    selected_text,
-    selection_of,
-)
-
-_STRIPS_KEPT: Final = 512
-"""Rows that are kept as they were drawn: a few screens' worth."""
+from chat_tui.ui.widgets.log_painting import STYLE_NAMES
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
+from chat_tui.ui.widgets.log_search_controller import LogSearchController
+from chat_tui.ui.widgets.log_selection import LogSelection, character_at
+from chat_tui.ui.widgets.log_strips import LogStrips
+from chat_tui.ui.widgets.log_viewport import LogViewport
 
 
 class MessageLog(ScrollView, can_focus=True):
-    """Draws a `RoomLog`: the newest at the bottom, followed until somebody scrolls up.
+    """Draws a `RoomLog`: the newest entry at the bottom, followed until the user scrolls up.
 
-    Only the screen's thread calls it. It keeps nothing that is said but row numbers and offsets;
-    entries stay in the `RoomLog`.
+    Only the screen's thread calls it. It keeps row numbers and offsets; the text stays in the
+    `RoomLog`.
     """
 
-    # A click selects text or presses a mark; what is typed next still goes to the composer.
+    # A click selects text or presses a label; what is typed next still goes to the composer.
     FOCUS_ON_CLICK = False
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"message-log--{name}" for name in STYLE_NAMES} | {
@@ -56,238 +50,209 @@ class MessageLog(ScrollView, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end", "follow", "Newest", id="log.newest"),
+        Binding("up", "cursor(-1)", "Older", show=False, id="log.older"),
+        Binding("down", "cursor(1)", "Newer", show=False, id="log.newer"),
+        Binding("c,y", "copy_message", "Copy", id="log.copy"),
+        Binding("o", "open_link", "Link", id="log.link"),
+        Binding("f", "follow_author", "Follow", id="log.follow"),
+        Binding("r", "resend_message", "Again", show=False, id="log.resend"),
     ]
 
     @dataclass
     class ResendRequested(Message):
-        """Somebody clicked on the mark of an unconfirmed message."""
+        """The user asked to send an unconfirmed message again."""
 
         entry_id: int
+
+    @dataclass
+    class AuthorChosen(Message):
+        """The user asked to follow this person, or to stop following them."""
+
+        name: str
+
+    @dataclass
+    class LinkChosen(Message):
+        """The user asked where a link leads."""
+
+        links: Sequence[Link]
+        """All links of the message."""
+        chosen: int
+        """The index of the link in `links`."""
+        author: str
+
+    @dataclass
+    class Searched(Message):
+        """The result of a search has changed."""
+
+        number: int
+        """The number of the current hit, counted from 1 at the oldest; 0: there is none."""
+        hits: int
+
+    class SearchEnded(Message):
+        """The search ended because another log is shown."""
+
+    @dataclass
+    class ActionUnavailable(Message):
+        """A key had no effect."""
+
+        reason: str
 
     def __init__(
         self, now: Callable[[], datetime] = datetime.now, *, id: str | None = None
     ) -> None:
-        """`now` gives the local time without zone."""
+        """`now` returns the local time without a zone."""
         super().__init__(id=id)
-        self._now = now
         self._log_layout = LogLayout()
-        self._mention: re.Pattern[str] | None = None
-        self._hint = ""
-        self._following = True
-        self._new_below = 0
-        self._placing = False
-        self._selected: Selection | None = None  # as Textual's, but with both ends
-        self._cached_renderer: RowRenderer | None = None
-        self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)  # by the row's number
-        self._drawn_as_of = 0  # the layout's `rewritten` when `_strips` was right
+        self._viewport = LogViewport(self, self._log_layout, now)
+        self._strips = LogStrips(self, self._log_layout)
+        self._selection = LogSelection(self, self._log_layout)
+        self._cursor = LogCursor(self, self._log_layout, self._viewport)
+        self._search = LogSearchController(self._cursor, self._viewport)
 
     def on_mount(self) -> None:
-        """Hear of it when somebody turns to another window, and back."""
-        self.watch(self.app, "app_focus", self._view_changed, init=False)
+        """Update the read marker when the terminal window loses or gets the focus."""
+        self.watch(self.app, "app_focus", self._viewport.update_read_marker, init=False)
 
-    # What the screen tells and asks
+    # Called by the screen
 
     def show(self, log: RoomLog, mention: re.Pattern[str] | None, hint: str) -> None:
-        """Draw `log` from here on; if it is drawn already, what changed in it.
+        """Draw `log` from now on; if it is drawn already, draw what changed in it.
 
-        `mention` finds what is addressed to who reads it. `hint` stands in an empty log.
+        `mention` finds what is addressed to the user. `hint` is shown in an empty log. A search
+        goes on in new entries, and ends when another log is shown.
         """
-        if mention != self._mention or hint != self._hint:
-            self._mention, self._hint, self._cached_renderer = mention, hint, None
-            self._strips.clear()
-            self.refresh()
-        if log is self._log_layout.log:
+        layout = self._log_layout
+        is_other_log = log is not layout.log
+        if is_other_log:
+            self._cursor.set(None)
+            if self._search.cancel():
+                self.post_message(self.SearchEnded())
+        self._strips.configure(mention, hint)
+        if is_other_log:
+            # The read marker of the log that is shown no longer.
+            layout.log.read_marker.unfocus(self._viewport.now())
+            log.take_changed()
+            layout.start(log)
+            self._selection.clear()
+            self._viewport.follow()
+        else:
             self._apply_changes()
-            return
-        self._log_layout.log.read_marker.unfocus(self._now())
-        log.take_changed()
-        self._log_layout.start(log)
-        self._unselect()
-        self._follow()
+        self._cursor.skip_evicted()
+        self._search.update()
+        self._report_search()
 
     def set_resend_key(self, key: str) -> None:
-        """Say under each unconfirmed message that this key sends it again."""
-        anchor = self._anchor()
+        """Name this key in the hint below each unconfirmed message."""
+        anchor = self._viewport.anchor()
         if self._log_layout.set_resend_key(key):
-            self._unselect()
-            self._restore_view(anchor)
+            self._selection.clear()
+            self._viewport.restore(anchor)
 
     @property
     def following(self) -> bool:
-        """Whether the newest entry is in view and will be when another comes."""
-        return self._following
+        """True if the newest entry is in view and will be when another one comes."""
+        return self._viewport.following
 
     @property
     def new_below(self) -> int:
-        """How many messages came since somebody scrolled up."""
-        return self._new_below
+        """The number of messages that came since the user scrolled up."""
+        return self._viewport.new_below
 
     @property
     def top_entry(self) -> int | None:
         """The id of the entry at the top of the view, None in an empty log."""
-        top = self._top_row()
+        top = self._viewport.top_row()
         return None if top is None else top.entry
 
-    def action_follow(self) -> None:
-        """Go to the newest entry and follow what comes."""
-        self._follow()
+    @property
+    def cursor(self) -> int | None:
+        """The id of the entry that the cursor is on."""
+        return self._cursor.entry
 
-    # Rows and the place among them
+    def action_follow(self) -> None:
+        """Go to the newest entry and follow what comes. The end of a search leads there, too."""
+        self._cursor.set(None)
+        self._search.return_to_end(self._log_layout.end)
+        self._viewport.follow()
 
     def _apply_changes(self) -> None:
-        """New entries, changed ones, forgotten ones; the view stays where it is."""
+        """Draw new, changed and evicted entries; the view stays where it is."""
         layout = self._log_layout
         changed = [entry_id for entry_id in layout.log.take_changed() if entry_id < layout.end]
         fresh = layout.log.entries(layout.end)
         if not changed and not fresh:
             return
-        anchor = self._anchor()
-        self._mark_new(fresh)
-        layout.update(changed, fresh)
-        if dropped := layout.trim():
-            self._move_selection_up(dropped)
-        self._restore_view(anchor)
-
-    def _mark_new(self, fresh: list[Entry]) -> None:
-        """Have the rule "new" above the first entry that came while nobody looked there."""
-        layout = self._log_layout
+        anchor = self._viewport.anchor()
         if layout.new_from != layout.log.read_marker.new_from:
             layout.move_new_rule(layout.log.read_marker.new_from)
-        if not self._following:
-            self._new_below += sum(entry.kind in MESSAGE_KINDS and not entry.own for entry in fresh)
+        self._viewport.count_new(fresh)
+        layout.update(changed, fresh)
+        if dropped := layout.trim():
+            self._selection.move_up(dropped)
+        self._viewport.restore(anchor)
 
-    def _view_changed(self) -> None:
-        """Where somebody looks may have changed."""
-        seen = self._log_layout.log.read_marker
-        if self._following and self.app.app_focus:
-            seen.focus()
-        else:
-            seen.unfocus(self._now())
-
-    def _top_row(self) -> Row | None:
-        rows = self._log_layout.rows
-        return rows[min(self.scroll_offset.y, len(rows) - 1)] if rows else None
-
-    def _anchor(self) -> Row | None:
-        """The row that has to stay at the top, None where the end is followed."""
-        return None if self._following else self._top_row()
-
-    def _restore_view(self, anchor: Row | None) -> None:
-        """Rows have changed: tell the scrollbar, and keep `anchor` at the top (None: the end)."""
-        layout = self._log_layout
-        if layout.rewritten != self._drawn_as_of:
-            self._drawn_as_of = layout.rewritten
-            self._strips.clear()
-        self._placing = True
-        try:
-            self.virtual_size = Size(layout.columns.width, len(layout.rows))
-            top = self.max_scroll_y if anchor is None else layout.matching_row(anchor)
-            self.scroll_to(y=top, animate=False)
-        finally:
-            self._placing = False
-        self.refresh()
-
-    def _follow(self) -> None:
-        self._following = True
-        self._new_below = 0
-        self._view_changed()
-        self._restore_view(None)
+    # Called by Textual
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Somebody scrolled, or rows were put in place: only the former changes what we follow."""
+        """Follow or stop following after the user scrolled."""
         super().watch_scroll_y(old_value, new_value)
-        if self._placing:
-            return
-        self._following = round(new_value) >= self.max_scroll_y
-        if self._following:
-            self._new_below = 0
-        self._view_changed()
-        self.refresh()
+        self._viewport.scrolled(new_value)
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap again for another width; the entry at the top stays there."""
         width = self.scrollable_content_region.width
-        anchor = self._anchor()
+        anchor = self._viewport.anchor()
         if width > 0 and width != self._log_layout.columns.width:
             self._log_layout.set_width(width)
-            self._unselect()
-        self._restore_view(anchor)
+            self._selection.clear()
+        self._viewport.restore(anchor)
 
-    # Drawing
+    def on_blur(self) -> None:
+        """Remove the cursor, unless the user searches; follow again if the end is in view."""
+        if self._search.query is None:
+            self._cursor.set(None)
+            self._viewport.follow_if_at_end()
 
     def notify_style_update(self) -> None:
-        """The theme has changed: nothing drawn so far is right."""
+        """Draw everything again: the theme has changed."""
         super().notify_style_update()
-        self._cached_renderer = None
         self._strips.clear()
 
-    def _renderer(self) -> RowRenderer:
-        if self._cached_renderer is None:
-            names = [f"message-log--{name}" for name in STYLE_NAMES]
-            styles = dict(zip(STYLE_NAMES, map(self.get_component_rich_style, names), strict=True))
-            hues = [self.get_component_rich_style(f"message-log--author-{n}") for n in range(HUES)]
-            self._cached_renderer = RowRenderer(styles, hues, self.rich_style, self._mention)
-        return self._cached_renderer
-
     def render_line(self, y: int) -> Strip:
-        """Draw the row at `y` of the view. Called by Textual."""
+        """Return the row at `y` of the view."""
         width, height = self.scrollable_content_region.size
-        base = self._renderer().base
+        base = self._strips.base
         if not self._log_layout.rows:
-            return self._hint_line(y, width, height).adjust_cell_length(width, base)
+            return self._strips.hint_row(y, width, height).adjust_cell_length(width, base)
         number = self.scroll_offset.y + y
         if number >= len(self._log_layout.rows):
             return Strip.blank(width, base)
-        strip = self._row_strip(number).adjust_cell_length(width, base)
-        if y == height - 1 and not self._following:
+        strip = self._strips.row(
+            number,
+            cursor=self._cursor.entry,
+            query=self._search.query,
+            selected=self._selection.span(number),
+        ).adjust_cell_length(width, base)
+        if y == height - 1 and not self.following:
             label = self._below_label()
             left = strip.crop(0, max(0, width - cell_len(label)))
-            return Strip.join([left, self._below_strip(label)])
+            below = self._strips.below_label(label, has_new=self.new_below > 0)
+            return Strip.join([left, below])
         return strip
 
-    def _row_strip(self, number: int) -> Strip:
-        span = None if self._selected is None else self._selected.get_span(number)
-        if span is None and (kept := self._strips.get(number)) is not None:
-            return kept
-        layout = self._log_layout
-        row = layout.rows[number]
-        painter = self._renderer()
-        painter.new_since, painter.hint = layout.log.read_marker.since, layout.hint
-        pieces = painter.pieces(row, layout.log[row.entry], layout.columns)
-        if span is not None:
-            style = self.screen.get_component_rich_style("screen--selection")
-            # Its colour is none, which is not what one reads in: only the ground is taken over.
-            pieces = highlighted(pieces, span, Style(bgcolor=style.bgcolor))
-        strip = Strip([Segment(text, style) for text, style in pieces]).apply_offsets(0, number)
-        if span is None:
-            self._strips[number] = strip
-        return strip
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the selected text, for the clipboard."""
+        text = self._selection.text
+        return (text, "\n") if text else None
 
-    def _below_label(self) -> str:
-        return f" ↓ {self._new_below} new below · End " if self._new_below else " ↓ End "
-
-    def _below_strip(self, label: str) -> Strip:
-        style = self.get_component_rich_style(
-            "message-log--below" if self._new_below else "message-log--below-nothing"
-        )
-        return Strip([Segment(label, style)], cell_len(label))
-
-    def _hint_line(self, y: int, width: int, height: int) -> Strip:
-        base = self._renderer().base
-        rows = wrap(self._hint, max(1, min(44, width - 4))) if self._hint else []
-        number = y - max(0, (height - len(rows)) // 2)
-        if not 0 <= number < len(rows):
-            return Strip.blank(width, base)
-        start, end = rows[number]
-        text = self._hint[start:end].strip()
-        style = self.get_component_rich_style("message-log--empty")
-        left = " " * max(0, (width - cell_len(text)) // 2)
-        return Strip([Segment(left, base), Segment(text, style)])
-
-    # The mouse and the selection
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Draw the new selection, within the rows that are in view now."""
+        top = self.scroll_offset.y
+        bottom = top + self.scrollable_content_region.height - 1
+        self._selection.update(selection, top, bottom)
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a mark presses it; a double click selects the message under it."""
+        """Press the label, hint, author or link under the mouse; a double click selects."""
         if self._is_on_label(event):
             event.stop()
             self.action_follow()
@@ -302,43 +267,104 @@ class MessageLog(ScrollView, can_focus=True):
         elif event.chain >= 2:
             event.stop()
             event.prevent_default()  # Textual would select the whole log, or screen
-            self._select(selection_of(self._log_layout, row.entry))
+            self._selection.select_entry(row.entry)
+        elif row.kind in TEXT_ROWS and not self._selection.text:  # not the end of a drag
+            self._click_on_text(row, event.x)
+
+    def _below_label(self) -> str:
+        return f" ↓ {self.new_below} new below · End " if self.new_below else " ↓ End "
 
     def _is_on_label(self, event: events.Click) -> bool:
         width, height = self.scrollable_content_region.size
         on_it = event.y == height - 1 and event.x >= width - cell_len(self._below_label())
-        return on_it and not self._following
+        return on_it and not self.following
 
-    @property
-    def has_selected_text(self) -> bool:
-        """Whether there is anything selected."""
-        selected = self._selected
-        return selected is not None and bool(selected_text(self._log_layout, selected))
+    # The message under the cursor or the mouse
 
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text, for the clipboard. Called by Textual."""
-        text = "" if self._selected is None else selected_text(self._log_layout, self._selected)
-        return (text, "\n") if text else None
+    def action_cursor(self, by: int) -> None:
+        """Move the cursor to an older (-1) or a newer (1) message."""
+        self._cursor.move(by)
 
-    def selection_updated(self, selection: Selection | None) -> None:
-        """The selection has changed: keep what it means now, and draw it. Called by Textual."""
-        top = self.scroll_offset.y
-        bottom = top + self.scrollable_content_region.height - 1
-        self._selected = None if selection is None else bounded(selection, top, bottom)
+    def action_copy_message(self) -> None:
+        """Copy the text of the message to the clipboard, without its time and author."""
+        if self.cursor is None:
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
+            return
+        self.post_message(CopyRequested(shown_text(self._log_layout.log[self.cursor])))
+
+    def action_open_link(self) -> None:
+        """Show where the links of the message lead; without a cursor, of the newest that has any.
+
+        Only messages in view count: the user must see a link before it can be opened.
+        """
+        entries = [self.cursor]
+        if self.cursor is None and self._log_layout.rows:
+            top, bottom = self._viewport.entries_in_view()
+            entries = list(range(bottom, top - 1, -1))
+        for entry_id in entries:
+            if entry_id is not None and self._links_of(entry_id):
+                self._choose_link(entry_id, 0)
+                return
+        self.post_message(self.ActionUnavailable("There is no link in this message."))
+
+    def action_follow_author(self) -> None:
+        """Follow the author of the message, or stop following them."""
+        entry = None if self.cursor is None else self._log_layout.log[self.cursor]
+        if entry is None:
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
+        elif entry.author and not entry.own:
+            self.post_message(self.AuthorChosen(entry.author))
+
+    def action_resend_message(self) -> None:
+        """Send the message again if it is unconfirmed."""
+        if self.cursor is None:
+            return
+        if self._log_layout.log[self.cursor].state is EntryState.UNCONFIRMED:
+            self.post_message(self.ResendRequested(self.cursor))
+
+    def _click_on_text(self, row: Row, x: int) -> None:
+        """Choose the author or the link at this cell of a row that shows text."""
+        layout = self._log_layout
+        entry = layout.log[row.entry]
+        if row.kind is RowKind.HEAD and entry.author and not entry.own:
+            time, space, label, _ = head_of(row, entry, layout.columns)
+            start = cell_len(time + space)
+            if start <= x < start + cell_len(label):
+                self.post_message(self.AuthorChosen(entry.author))
+        character = character_at(layout, row, x)
+        for index, link in enumerate(self._links_of(row.entry)):
+            if character is not None and link.start <= character < link.end:
+                self._choose_link(row.entry, index)
+
+    def _links_of(self, entry_id: int) -> list[Link]:
+        return find_links(shown_text(self._log_layout.log[entry_id]))
+
+    def _choose_link(self, entry_id: int, chosen: int) -> None:
+        entry = self._log_layout.log[entry_id]
+        author = "you" if entry.own else entry.author
+        self.post_message(self.LinkChosen(self._links_of(entry_id), chosen, author))
+
+    # The search
+
+    def begin_search(self) -> None:
+        """Store the view to return to. The screen calls it before the methods below."""
+        self._search.begin()
+
+    def search(self, text: str) -> None:
+        """Search for another text, backwards from the stored view."""
+        self._search.search(self._log_layout.log, text)
+        self._report_search()
+
+    def step(self, by: int) -> None:
+        """Go to an older (-1) or a newer (1) hit."""
+        self._search.step(by)
+        self._report_search()
+
+    def end_search(self, *, back: bool) -> None:
+        """Unmark the hits; return to the stored view, or stay with the cursor at the hit."""
+        self._search.end(back=back)
         self.refresh()
 
-    def _unselect(self) -> None:
-        if self._selected is not None:
-            self._select(None)
-
-    def _move_selection_up(self, rows: int) -> None:
-        if self._selected is not None:
-            self._select(moved_up(self._selected, rows))
-
-    def _select(self, selection: Selection | None) -> None:
-        self._selected = selection
-        selections = dict(self.screen.selections)
-        selections.pop(self, None)
-        if selection is not None:
-            selections[self] = selection
-        self.screen.selections = selections
+    def _report_search(self) -> None:
+        if (result := self._search.take_result()) is not None:
+            self.post_message(self.Searched(*result))

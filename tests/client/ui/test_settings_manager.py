@@ -21,7 +21,7 @@ from chat_tui.storage.state import ClientState
 from chat_tui.ui.screens.palette import ChatCommands
 from chat_tui.ui.screens.password_task import PasswordFetched
 from chat_tui.ui.screens.wire import WireScreen
-from chat_tui.ui.widgets.log_reader import LogReader
+from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.text_input import SafeInput
 from tests.client.cli.test_main import run
 from tests.support.app_harness import Bench, SeatedApp, app_with, chat, form
@@ -59,7 +59,7 @@ def toasts(bench: Bench) -> str:
 
 
 def in_the_log(bench: Bench) -> str:
-    return " ".join(bench.shown(bench.app.chat.query_one(LogReader)).split())
+    return " ".join(bench.shown(bench.app.chat.query_one(MessageLog)).split())
 
 
 async def test_login_form_switches_between_profiles(
@@ -192,7 +192,7 @@ async def test_palette_shows_configured_keys(
 ) -> None:
     async with chat(tmp_path) as bench:
         app, screen = bench.app, bench.app.chat
-        maps = (node._bindings for node in (app, screen, screen.query_one(LogReader)))
+        maps = (node._bindings for node in (app, screen, screen.query_one(MessageLog)))
         ids = {b.id for known in maps for bs in known.key_to_bindings.values() for b in bs if b.id}
         keys = {action: f"f{number}" for number, action in enumerate(sorted(ids - TYPING), 13)}
         app.set_keymap(keys)

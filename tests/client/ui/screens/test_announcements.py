@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chat_tui.events import AnnouncementReceived
-from chat_tui.ui.widgets.log_reader import LogReader
+from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import HOSTILE, chat
 
 SAID = "Announcement from dave: back at noon"
@@ -15,7 +15,7 @@ async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) 
     async with chat(tmp_path, (120, 24)) as bench:
         bench.session.tell(AnnouncementReceived("dave", "back at noon"))
         await bench.hear("mallory", SAID)
-        log = bench.app.chat.query_one(LogReader)
+        log = bench.app.chat.query_one(MessageLog)
         real, fake = (row for row in bench.rows(log) if SAID in row)
         assert real.split()[:2] == ["@21:00", "»"]
         assert "mallory" not in real

@@ -14,14 +14,14 @@ from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens import link
 from chat_tui.ui.screens.link import LinkScreen
 from chat_tui.ui.widgets.composer import Composer
-from chat_tui.ui.widgets.log_reader import LogReader
+from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.search_bar import SearchBar
 from chat_tui.ui.widgets.status_bar import StatusBar
 from tests.support.app_harness import Bench, SeatedApp, app_with, chat
 
 
-def log_of(bench: Bench) -> LogReader:
-    return bench.app.chat.query_one(LogReader)
+def log_of(bench: Bench) -> MessageLog:
+    return bench.app.chat.query_one(MessageLog)
 
 
 def bar_of(bench: Bench) -> SearchBar:

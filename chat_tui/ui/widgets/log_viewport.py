@@ -1,0 +1,137 @@
+"""LogViewport: the rows of a log that are in view, and whether the view follows the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+
+from chat_tui.model import Entry
+from chat_tui.ui.widgets.log_layout import LogLayout
+from chat_tui.ui.widgets.log_rows import MESSAGE_KINDS, Row
+
+
+class ViewPosition(NamedTuple):
+    """A position in a log that the view can return to."""
+
+    top: Row | None
+    """The row at the top of the view; None if the view followed the newest entry."""
+    bottom: int
+    """The id of the entry at the bottom of the view."""
+
+
+class LogViewport:
+    """Scrolls the widget of a log. It keeps no text, only row numbers and flags.
+
+    While `following` is true, the newest entry is in view and stays so when more entries come.
+    Otherwise the row at the top stays where it is, whatever is added, removed or wrapped again.
+    """
+
+    def __init__(self, widget: ScrollView, layout: LogLayout, now: Callable[[], datetime]) -> None:
+        """`now` returns the local time without a zone."""
+        self._widget = widget
+        self._layout = layout
+        self.now = now
+        self.following = True
+        self.new_below = 0
+        """Messages of others that came since the view stopped following."""
+        self._is_restoring = False  # the scroll position is set by `restore`, not by the user
+
+    def top_row(self) -> Row | None:
+        """Return the row at the top of the view, None if the log is empty."""
+        rows = self._layout.rows
+        return rows[min(self._widget.scroll_offset.y, len(rows) - 1)] if rows else None
+
+    def anchor(self) -> Row | None:
+        """Return the row that has to stay at the top, None if the view follows the newest."""
+        return None if self.following else self.top_row()
+
+    def entries_in_view(self) -> tuple[int, int]:
+        """Return the ids of the entries at the top and at the bottom. The log is not empty."""
+        rows = self._layout.rows
+        top = min(self._widget.scroll_offset.y, len(rows) - 1)
+        bottom = min(top + self._widget.scrollable_content_region.height, len(rows)) - 1
+        return rows[top].entry, rows[bottom].entry
+
+    def position(self) -> ViewPosition:
+        """Return the current position, for `go_to`."""
+        bottom = self.entries_in_view()[1] if self._layout.rows else 0
+        return ViewPosition(self.anchor(), bottom)
+
+    def go_to(self, position: ViewPosition) -> None:
+        """Return to an earlier position."""
+        if position.top is None:
+            self.follow()
+        else:
+            self.following = False
+            self.restore(position.top)
+
+    def follow(self) -> None:
+        """Scroll to the newest entry and follow what comes."""
+        self.following = True
+        self.new_below = 0
+        self.update_read_marker()
+        self.restore(None)
+
+    def restore(self, anchor: Row | None) -> None:
+        """Update the scrollbar after rows changed; keep `anchor` at the top (None: the end)."""
+        widget, layout = self._widget, self._layout
+        self._is_restoring = True
+        try:
+            widget.virtual_size = Size(layout.columns.width, len(layout.rows))
+            top = widget.max_scroll_y if anchor is None else layout.matching_row(anchor)
+            widget.scroll_to(y=top, animate=False)
+        finally:
+            self._is_restoring = False
+        widget.refresh()
+
+    def show_entry(self, entry_id: int, *, centered: bool = False) -> None:
+        """Scroll as little as needed to show a whole entry; `centered`: show its context as well.
+
+        The view follows afterwards if this is the newest entry.
+        """
+        widget, layout = self._widget, self._layout
+        height = widget.scrollable_content_region.height
+        first, end = layout.first_row_of(entry_id), layout.first_row_of(entry_id + 1)
+        top = widget.scroll_offset.y
+        if first < top or end > top + height:
+            if centered:
+                top = first - max(0, height - (end - first)) // 2
+            else:
+                top = first if first < top or end - first > height else end - height
+            widget.scroll_to(y=max(0, top), animate=False)
+        at_end = widget.scroll_offset.y >= widget.max_scroll_y
+        self.following = at_end and end == len(layout.rows)
+        self.update_read_marker()
+        widget.refresh()
+
+    def follow_if_at_end(self) -> None:
+        """Follow again if the newest entry is in view."""
+        if not self.following and self._widget.scroll_offset.y >= self._widget.max_scroll_y:
+            self.follow()
+
+    def scrolled(self, y: float) -> None:
+        """Update `following` after the user scrolled to `y`. `restore` does not change it."""
+        if self._is_restoring:
+            return
+        self.following = round(y) >= self._widget.max_scroll_y
+        if self.following:
+            self.new_below = 0
+        self.update_read_marker()
+        self._widget.refresh()
+
+    def count_new(self, fresh: Iterable[Entry]) -> None:
+        """Count new entries as new below, unless the view follows them."""
+        if not self.following:
+            self.new_below += sum(entry.kind in MESSAGE_KINDS and not entry.own for entry in fresh)
+
+    def update_read_marker(self) -> None:
+        """Set the read marker of the log by whether the user sees its newest entry now."""
+        marker = self._layout.log.read_marker
+        if self.following and self._widget.app.app_focus:
+            marker.focus()
+        else:
+            marker.unfocus(self.now())
