@@ -1,8 +1,8 @@
-"""What is logged, and in which words: one method an event, and each event is counted.
+"""The sentences of the log: one method per event, which counts the event and writes it.
 
-Everything that comes from outside is escaped, and no method takes a password. May be called from
-any thread, while holding no lock of the hub or of the delivery: writing may take a moment.
-docs/operating.md tells what each event means.
+Each method has the name of its event. All text from outside is escaped, and no method takes a
+password. Any thread may call the methods, while it holds no lock of the hub or of the dispatcher:
+a write may block for a moment. docs/operating.md explains every event.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from chat_server.observability.log_format import LogLevel
 from chat_server.observability.log_writer import LogWriter
 
 _MAX_NAMES: Final = 8
-"""Names in one line; of a class behind one address that was banned, for example."""
+"""Most names in one line. A class behind one banned address can be longer, for example."""
 
 
 class EventLog:
-    """The log of one server. An `address` is `host:port`; names are as they came from outside."""
+    """The log of one server. An `address` is `host:port`. Names arrive unescaped."""
 
     def __init__(
         self, stream: TextIO | None = None, level: str = "info", form: str = "text"
     ) -> None:
-        """`stream`: standard error where it is None; `level` of `LEVELS`, `form` of `FORMATS`."""
+        """`stream`: None means standard error. `level`: one of `LEVELS`. `form`: of `FORMATS`."""
         self._writer = LogWriter(sys.stderr if stream is None else stream, level, form)
         self._write = self._writer.write
 
     def counts(self) -> Counter[str]:
-        """How often each event has happened, by its name, whether or not its level is logged."""
+        """Return how often each event happened, by name, including events below the log level."""
         return self._writer.counts()
 
+    # Start and stop
+
     def listening(self, host: str, port: int, *, encrypted: bool) -> None:
-        """The server listens."""
+        """The server listens on a port."""
         where = f"[{host}]" if ":" in host else host
         how = ", TLS" if encrypted else ""
         self._write(
@@ -49,8 +51,14 @@ class EventLog:
             encrypted=encrypted,
         )
 
+    def metrics_listening(self, port: int) -> None:
+        """The metrics server listens."""
+        self._write(
+            "*", "metrics_listening", f"Metrics on http://127.0.0.1:{port}/metrics", port=port
+        )
+
     def plaintext_public(self) -> None:
-        """Passwords and messages go over a network in plain text, as was asked for."""
+        """The operator enabled plain text on an address that other machines can reach."""
         self._write(
             "!",
             "plaintext_public",
@@ -58,8 +66,18 @@ class EventLog:
             " every message",
         )
 
+    def stopping(self) -> None:
+        """The server received a request to stop."""
+        self._write("*", "stopping", "Stopping")
+
+    def stopped(self) -> None:
+        """Everything is closed."""
+        self._write("*", "stopped", "Stopped")
+
+    # The certificate
+
     def key_fingerprint(self, fingerprint: str) -> None:
-        """By which key clients know this server."""
+        """The key by which clients recognize this server."""
         self._write(
             "*",
             "key_fingerprint",
@@ -67,68 +85,54 @@ class EventLog:
             fingerprint=fingerprint,
         )
 
-    def certificate_expired(self, path: str) -> None:
-        """Clients that look at its dates will refuse the certificate."""
-        self._write(
-            "!", "certificate_expired", f"The certificate {quoted(path)} has expired", path=path
-        )
-
-    def certificate_reloaded(self, fingerprint: str) -> None:
-        """New connections get the certificate that was read again."""
-        self._write(
-            "*",
-            "certificate_reloaded",
-            f"Certificate read again: key fingerprint {one_line(fingerprint)}",
-            fingerprint=fingerprint,
-        )
-
-    def certificate_broken(self, why: str) -> None:
-        """The certificate can't be used: new connections get the one from before."""
-        self._write(
-            "!",
-            "certificate_broken",
-            f"Certificate stays as it was: {one_line(why)}",
-            why=why,
-            level=LogLevel.ERROR,
-        )
-
-    def metrics_listening(self, port: int) -> None:
-        """The numbers can be asked for."""
-        self._write(
-            "*", "metrics_listening", f"Metrics on http://127.0.0.1:{port}/metrics", port=port
-        )
-
     def key_exposed(self, path: str, mode: int) -> None:
-        """Others than its owner may read or write the key of the certificate."""
+        """Users other than the owner may read or write the key of the certificate."""
         self._write(
             "!",
             "key_exposed",
-            f"{one_line(path)} can be read or written by others (mode {mode:04o}), and who has it"
-            f" can pass for this server; make it private with: chmod 600"
+            f"{one_line(path)} can be read or written by others (mode {mode:04o}), and anyone who"
+            f" has it can impersonate this server; make it private with: chmod 600"
             f" {one_line(shlex.quote(path))}",
             path=path,
             mode=f"{mode:04o}",
         )
 
-    def handshake_failed(self, address: str, why: str) -> None:
-        """A client on the port for TLS did not come to terms with us."""
+    def certificate_expired(self, path: str) -> None:
+        """Clients that check its dates will reject the certificate."""
         self._write(
-            "-",
-            "handshake_failed",
-            f"No TLS handshake with {printable(address)}: {one_line(why)}",
-            address=address,
-            why=why,
+            "!", "certificate_expired", f"The certificate {quoted(path)} has expired", path=path
         )
+
+    def certificate_reloaded(self, fingerprint: str) -> None:
+        """New connections get the reloaded certificate."""
+        self._write(
+            "*",
+            "certificate_reloaded",
+            f"Certificate reloaded: key fingerprint {one_line(fingerprint)}",
+            fingerprint=fingerprint,
+        )
+
+    def certificate_broken(self, why: str) -> None:
+        """The new certificate cannot be used. New connections still get the old one."""
+        self._write(
+            "!",
+            "certificate_broken",
+            f"Certificate not reloaded: {one_line(why)}",
+            why=why,
+            level=LogLevel.ERROR,
+        )
+
+    # Connections
 
     def connected(self, address: str) -> None:
         """A client connected."""
         self._write("+", "connected", f"New connection from {printable(address)}", address=address)
 
     def refused(self, address: str, why: str, unsaid: int = 0, elsewhere: int = 0) -> None:
-        """A client was sent away at the door: server full, too many of its address, banned.
+        """The server rejected a connection: it is full, too many per address, or a ban.
 
-        `unsaid`: how many from there were, since the last line about it, that have no line of
-        their own; `elsewhere`: how many from addresses that never had one.
+        `unsaid`: rejections from this address since the last line about it that have no line of
+        their own. `elsewhere`: the same for addresses that never had a line.
         """
         also = f" (and {unsaid} more from there)" if unsaid else ""
         also += f" (and {elsewhere} from other addresses)" if elsewhere else ""
@@ -142,12 +146,39 @@ class EventLog:
             elsewhere=elsewhere,
         )
 
+    def handshake_failed(self, address: str, why: str) -> None:
+        """The TLS handshake with a client on the TLS port failed."""
+        self._write(
+            "-",
+            "handshake_failed",
+            f"TLS handshake with {printable(address)} failed: {one_line(why)}",
+            address=address,
+            why=why,
+        )
+
+    def closed_before_login(self, address: str) -> None:
+        """A client that never logged in closed its connection."""
+        self._write(
+            "-",
+            "closed_before_login",
+            f"Connection from {printable(address)} closed before login",
+            address=address,
+        )
+
+    def slow_reader_cut(self, client: str) -> None:
+        """The server cut a client that did not read. `client`: its user, or else its address."""
+        self._write(
+            "!", "slow_reader_cut", f"Cut {quoted(client)}: it reads too slowly", client=client
+        )
+
+    # Logins and sessions
+
     def authenticated(self, user: str) -> None:
         """A login succeeded."""
         self._write("+", "authenticated", f"User {quoted(user)} authenticated", user=user)
 
     def login_failed(self, user: str, address: str) -> None:
-        """Unknown user or wrong password."""
+        """A login had an unknown user or a wrong password."""
         self._write(
             "!",
             "login_failed",
@@ -157,7 +188,7 @@ class EventLog:
         )
 
     def login_throttled(self, user: str, address: str) -> None:
-        """A login was refused unseen, after too many failures from its address."""
+        """A login was rejected unchecked, after too many failures from its address."""
         self._write(
             "!",
             "login_throttled",
@@ -166,14 +197,24 @@ class EventLog:
             address=address,
         )
 
+    def login_banned(self, user: str, address: str) -> None:
+        """A login was rejected: its address or, after the right password, its account is banned."""
+        self._write(
+            "!",
+            "login_banned",
+            f"Refused login for {quoted(user)} from {printable(address)}: banned",
+            user=user,
+            address=address,
+        )
+
     def login_timed_out(self, address: str) -> None:
-        """No whole line came in time."""
+        """The client sent no complete line in time."""
         self._write(
             "-", "login_timed_out", f"Login timed out for {printable(address)}", address=address
         )
 
     def login_invalid(self, address: str) -> None:
-        """The first line was no LOGIN. It is not shown: it may hold a password."""
+        """The first line was not a LOGIN. The line is not shown: it may hold a password."""
         self._write(
             "!",
             "login_invalid",
@@ -186,39 +227,26 @@ class EventLog:
         """A session ended."""
         self._write("-", "disconnected", f"User {quoted(user)} disconnected", user=user)
 
-    def closed_before_login(self, address: str) -> None:
-        """A client went that had never logged in."""
-        self._write(
-            "-",
-            "closed_before_login",
-            f"Connection from {printable(address)} closed before login",
-            address=address,
-        )
-
-    def slow_reader_cut(self, client: str) -> None:
-        """A client was cut because it did not read. `client`: its user, or else its address."""
-        self._write(
-            "!", "slow_reader_cut", f"Cut {quoted(client)}: it reads too slowly", client=client
-        )
-
     def account_removed(self, user: str) -> None:
-        """A session was ended because its account is gone from the users file."""
+        """The server ended a session whose account is gone from the users file."""
         self._write(
             "-", "account_removed", f"User {quoted(user)} logged out: account removed", user=user
         )
 
     def account_disabled(self, user: str) -> None:
-        """A session was ended because its account was disabled."""
+        """The server ended a session whose account was disabled."""
         self._write(
             "-", "account_disabled", f"User {quoted(user)} logged out: account disabled", user=user
         )
 
+    # Passwords and their hashes
+
     def password_changed(self, user: str) -> None:
-        """A user gave the own account another password."""
+        """A user changed the password of the own account."""
         self._write("*", "password_changed", f"User {quoted(user)} changed the password", user=user)
 
     def password_change_failed(self, user: str, host: str) -> None:
-        """The old password was wrong. `host`: where the client comes from, without the port."""
+        """The old password was wrong. `host`: the address of the client without the port."""
         self._write(
             "!",
             "password_change_failed",
@@ -228,7 +256,7 @@ class EventLog:
         )
 
     def password_change_throttled(self, user: str, host: str) -> None:
-        """A password change was refused unseen, after too many failures from its address."""
+        """A password change was rejected unchecked, after too many failures from its address."""
         self._write(
             "!",
             "password_change_throttled",
@@ -238,18 +266,18 @@ class EventLog:
         )
 
     def password_not_stored(self, user: str, why: str) -> None:
-        """A password was not changed because the users file can't be written."""
+        """A password was not changed because the users file cannot be written."""
         self._write(
             "!",
             "password_not_stored",
-            f"Password of {quoted(user)} stays as it was: {one_line(why)}",
+            f"Password of {quoted(user)} not changed: {one_line(why)}",
             user=user,
             why=why,
             level=LogLevel.ERROR,
         )
 
     def cost_raised(self, user: str, cost: int) -> None:
-        """The hash of a user who logged in was made anew at the configured cost."""
+        """A user logged in and the server rehashed the password at the configured cost."""
         self._write(
             "*",
             "cost_raised",
@@ -259,11 +287,13 @@ class EventLog:
         )
 
     def cost_not_raised(self, why: str) -> None:
-        """The users file can't be written, so hashes keep their cost. Told once."""
-        self._write("!", "cost_not_raised", f"Hashes keep their cost: {one_line(why)}", why=why)
+        """The users file cannot be written, so hashes keep their cost. Logged once."""
+        self._write("!", "cost_not_raised", f"Cost of hashes not raised: {one_line(why)}", why=why)
+
+    # The users file
 
     def users_exposed(self, path: str, mode: int) -> None:
-        """Others than its owner may read or write the users file, or its companion."""
+        """Users other than the owner may read or write the users file, or its companion."""
         self._write(
             "!",
             "users_exposed",
@@ -274,22 +304,24 @@ class EventLog:
         )
 
     def users_reloaded(self, count: int) -> None:
-        """The users file had changed and was read again."""
+        """The users file had changed and was reloaded. `count`: its accounts."""
         accounts = "1 account" if count == 1 else f"{count} accounts"
-        self._write("*", "users_reloaded", f"Users file read again: {accounts}", count=count)
+        self._write("*", "users_reloaded", f"Users file reloaded: {accounts}", count=count)
 
     def users_broken(self, why: str) -> None:
-        """The users file had changed and can't be used: the accounts stay as they were."""
+        """The users file had changed and cannot be used. The old accounts stay in force."""
         self._write(
             "!",
             "users_broken",
-            f"Accounts stay as they were: {one_line(why)}",
+            f"Users file not reloaded: {one_line(why)}",
             why=why,
             level=LogLevel.ERROR,
         )
 
+    # Failures of the server
+
     def accept_failed(self, why: str) -> None:
-        """A connection could not be accepted: too many open files, for example."""
+        """The server could not accept a connection: too many open files, for example."""
         self._write(
             "!",
             "accept_failed",
@@ -299,7 +331,7 @@ class EventLog:
         )
 
     def thread_failed(self, why: str) -> None:
-        """No thread could be started for a client."""
+        """The server could not start a thread for a client."""
         self._write(
             "!",
             "thread_failed",
@@ -308,10 +340,8 @@ class EventLog:
             level=LogLevel.ERROR,
         )
 
-    # Operators
-
     def unexpected(self, error: BaseException, where: str) -> None:
-        """Something that should not happen: one line, and the traceback at level debug."""
+        """A defect: one line, and the traceback at level debug. `where`: what was interrupted."""
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         trace: list[str] = []
         if self._writer.is_enabled(LogLevel.DEBUG):
@@ -320,7 +350,7 @@ class EventLog:
         self._write(
             "!",
             "unexpected",
-            f"Unexpected in {printable(where)}: {one_line(what)}",
+            f"Unexpected error in {printable(where)}: {one_line(what)}",
             details=trace,
             where=where,
             error=what,
@@ -328,20 +358,12 @@ class EventLog:
             **({"traceback": trace} if trace else {}),
         )
 
-    def stopping(self) -> None:
-        """The server was asked to stop."""
-        self._write("*", "stopping", "Stopping")
-
-    def stopped(self) -> None:
-        """Everything is closed."""
-        self._write("*", "stopped", "Stopped")
-
     # Operators
 
-    def operator_without_account(self, name: str) -> None:
-        """An operator is named who has no account: misspelt, perhaps."""
+    def operator_without_account(self, user: str) -> None:
+        """A configured operator has no account. The name may be misspelt."""
         self._write(
-            "!", "operator_without_account", f"Operator {quoted(name)} has no account", user=name
+            "!", "operator_without_account", f"Operator {quoted(user)} has no account", user=user
         )
 
     def kicked(self, operator: str, user: str, reason: str) -> None:
@@ -359,9 +381,9 @@ class EventLog:
     def banned(
         self, operator: str, what: str, minutes: int | None, logged_out: Sequence[str]
     ) -> None:
-        """An operator shut out an account or an address. `minutes`: None until the server stops.
+        """An operator banned an account or an address. `minutes`: None until the server stops.
 
-        `logged_out`: whose sessions that ended.
+        `logged_out`: the users whose sessions the ban ended.
         """
         how_long = "until the server stops" if minutes is None else f"for {minutes} min"
         names = ", ".join(map(quoted, logged_out[:_MAX_NAMES]))
@@ -379,7 +401,7 @@ class EventLog:
         )
 
     def unbanned(self, operator: str, what: str) -> None:
-        """An operator let an account or an address in again."""
+        """An operator ended the ban of an account or an address."""
         self._write(
             "*",
             "unbanned",
@@ -389,21 +411,11 @@ class EventLog:
         )
 
     def announced(self, operator: str, text: str) -> None:
-        """An operator said something to everyone."""
+        """An operator sent an announcement to every session."""
         self._write(
             "*",
             "announced",
             f"Operator {quoted(operator)} announced {quoted(text)}",
             operator=operator,
             text=text,
-        )
-
-    def login_banned(self, user: str, address: str) -> None:
-        """A login was refused: the account, after its right password, or the address is banned."""
-        self._write(
-            "!",
-            "login_banned",
-            f"Refused login for {quoted(user)} from {printable(address)}: banned",
-            user=user,
-            address=address,
         )

@@ -1,7 +1,7 @@
-"""The two forms of a log line: text for eyes, JSON for programs. Pure: values in, lines out.
+"""The two formats of a log line: text for people and JSON for programs. Pure: values in, lines out.
 
-Whatever an event holds, a line of either form is harmless in a terminal and is one line: in text
-by the escaping of `printable.py`, in JSON because everything but printable ASCII is escaped.
+A line of either format is harmless in a terminal and is one line, whatever the event holds. In
+text, the functions of `escape.py` ensure this. In JSON, everything but printable ASCII is escaped.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Final
 from chat_server.escape import one_line
 
 FORMATS: Final = ("text", "json")
-"""The names of the forms."""
+"""The names of the formats."""
 
 MAX_FIELD_LENGTH: Final = 256
-"""A text in a field of a JSON line is cut after so many characters; `...` marks the cut."""
+"""Most characters of a text in a field of a JSON line. `...` marks a truncated text."""
 
 MAX_MESSAGE_LENGTH: Final = 1024
-"""The same for the sentence of a JSON line, where every character may take six."""
+"""The same for the sentence of a JSON line, where a character may be escaped as six."""
 
 MAX_DETAIL_LINES: Final = 256
-"""A list in a field keeps so many texts, the last ones: those of a traceback that matter most."""
+"""Most texts of a list in a field. The last ones are kept: in a traceback they matter most."""
 
 FieldValue = str | int | float | Sequence[str] | None
 
 
 class LogLevel(IntEnum):
-    """How much an event matters, as in `logging`."""
+    """How much an event matters, with the numbers of `logging`."""
 
     DEBUG = 10
     INFO = 20
@@ -41,25 +41,25 @@ class LogLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """Something that happened, ready to be written in either form."""
+    """One event, ready to be written in either format."""
 
     timestamp: datetime
     """With its offset from UTC."""
     level: LogLevel
     mark: str
-    """One character that the eye finds in a text line: `*`, `+`, `-` or `!`."""
+    """One character that is easy to find in a text line: `*`, `+`, `-` or `!`."""
     name: str
-    """Stable, in snake_case: what a program looks for."""
+    """Stable and in snake_case. Programs match on it."""
     message: str
-    """The sentence of the text line; what is not our own in it is escaped already."""
+    """The sentence of the text line. Text from outside is already escaped in it."""
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
-    """What the sentence was made of, as it came from outside: for JSON alone."""
+    """The values in the sentence, not escaped. For JSON only."""
     details: Sequence[str] = ()
     """Further lines below the text line, a traceback for example."""
 
 
 def as_text(event: LogEvent) -> list[str]:
-    """The lines of an event for eyes, each with its LF: the first, and indented details."""
+    """Return the lines of an event for people, each with its LF: a sentence and its details."""
     stamp = event.timestamp.strftime("%Y-%m-%d %H:%M:%S")
     return [
         f"{stamp} [{event.mark}] {event.message}\n",
@@ -68,7 +68,7 @@ def as_text(event: LogEvent) -> list[str]:
 
 
 def as_json(event: LogEvent) -> list[str]:
-    """The one line of an event for programs, with its LF: an object, the same names first."""
+    """Return the line of an event for programs, with its LF: an object, the common fields first."""
     held: dict[str, FieldValue] = {
         "time": event.timestamp.isoformat(timespec="milliseconds"),
         "level": event.level.name.lower(),
@@ -76,7 +76,7 @@ def as_json(event: LogEvent) -> list[str]:
         "message": _truncate_value(event.message, MAX_MESSAGE_LENGTH),
     }
     held.update((name, _truncate_value(value)) for name, value in event.fields.items())
-    # JSON leaves DEL as it is, and a terminal obeys that one, too.
+    # JSON does not escape DEL, but a terminal may interpret it.
     return [json.dumps(held).replace("\x7f", "\\u007f") + "\n"]
 
 

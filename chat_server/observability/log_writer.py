@@ -1,4 +1,4 @@
-"""Writing the log: each event counted, whole, in one form, and never waited for by the chat."""
+"""The writer of the log: counts each event and writes it whole, without blocking the chat."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Final, TextIO
 from chat_server.observability.log_format import FieldValue, LogEvent, LogLevel, as_json, as_text
 
 _WRITE_TIMEOUT_MS: Final = 50
-"""How long the first line waits for a log that takes nothing; the next ones do not."""
+"""How long the first line waits for a stream that accepts nothing. The next lines do not wait."""
 
 LEVELS: Final = tuple(level.name.lower() for level in LogLevel)
-"""The names of the levels, from the one that says most to the one that says least."""
+"""The names of the levels, from the most to the least verbose."""
 
 
 class LogWriter:
-    """Writes events to one stream. Any thread; its locks are leaves."""
+    """Writes events to one stream. Any thread may use it. Its locks are leaves."""
 
     def __init__(self, stream: TextIO | None, level: str, form: str) -> None:
-        """`stream`: None for no log at all; `level`: one of `LEVELS`; `form`: one of `FORMATS`."""
+        """`stream`: None means no log at all. `level`: one of `LEVELS`. `form`: of `FORMATS`."""
         self._stream = stream
         self._level = LogLevel[level.upper()]
         self._format = as_json if form == "json" else as_text
         self._lock = threading.Lock()
         self._lost_lines = 0
-        """Lines that were not written since the last one that was."""
+        """Lines that were dropped since the last line that was written."""
         self._count_lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
     def is_enabled(self, level: LogLevel) -> bool:
-        """Whether events of this level are written."""
+        """Return whether events of this level are written."""
         return level >= self._level
 
     def counts(self) -> Counter[str]:
-        """How often each event has happened, by its name, whether or not it was written."""
+        """Return how often each event happened, by name, whether or not it was written."""
         with self._count_lock:
             return self._counts.copy()
 
@@ -53,11 +53,11 @@ class LogWriter:
         details: Sequence[str] = (),
         **fields: FieldValue,
     ) -> None:
-        """Count an event and write it: the one place where text and JSON come from.
+        """Count an event and write it. Text and JSON come from this one place.
 
-        `name`: stable, in snake_case. `message`: the sentence, with all from outside escaped;
-        `fields`: what it was made of, as it came. `level`: where None, warning for the mark `!`
-        and info for any other. `details`: lines below a text line.
+        `name`: stable, in snake_case. `message`: the sentence, with everything from outside
+        escaped. `fields`: the values in it, not escaped. `level`: None means warning for the mark
+        `!` and info for any other. `details`: lines below a text line.
         """
         if level is None:
             level = LogLevel.WARNING if mark == "!" else LogLevel.INFO
@@ -75,20 +75,20 @@ class LogWriter:
                 if not self._is_writable():
                     self._lost_lines += 1
                     continue
-                # Closed, a full disk, an encoding that can't: the chat goes on.
+                # A closed stream, a full disk or an unsuitable encoding must not stop the chat.
                 with suppress(OSError, ValueError):
                     self._stream.write(text)
                     self._stream.flush()
 
     def _is_writable(self) -> bool:
-        """Whether a line can be written without blocking the chat. Holds the lock.
+        """Return whether a line can be written without blocking the chat. Hold the lock.
 
-        A pipe that nobody reads, a terminal that was stopped: waited for once, and then no more
-        until it takes something again.
+        For a pipe that nothing reads or a terminal that was stopped, this waits once. It does not
+        wait again until the stream has accepted a line.
         """
         try:
             number = self._stream.fileno() if self._stream else -1
-        except (OSError, ValueError):  # no file at all
+        except (OSError, ValueError):  # not a real file
             return True
         poller = select.poll()
         poller.register(number, select.POLLOUT)
@@ -96,5 +96,5 @@ class LogWriter:
 
 
 def _lines_lost_event(now: datetime, count: int) -> LogEvent:
-    message = f"{count} log lines were lost: nobody took them"
+    message = f"{count} log lines were lost: the log was not read"
     return LogEvent(now, LogLevel.WARNING, "!", "log_lines_lost", message, {"count": count})

@@ -1,7 +1,7 @@
-"""The HTTP side of the numbers: /metrics and /healthz on loopback, for machines on this machine.
+"""The HTTP server for /metrics and /healthz, on loopback only.
 
-One thread accepts, and each request has one of its own, for a bounded time and only so many at
-once: nobody who dribbles holds a thread for ever.
+One thread accepts. Each request has its own thread, for a bounded time, and the number of requests
+at once is bounded. So a client that sends slowly cannot hold a thread for ever.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import CONTENT_TYPE
 
 HOST: Final = "127.0.0.1"
-"""The numbers tell who is busy and when: they are not for the network."""
+"""Metrics reveal how busy the users are and when, so they are not for the network."""
 
 _MAX_REQUESTS: Final = 8
-"""At once; more are closed unread. Prometheus and a health check need two."""
+"""Most requests at once. Further ones are closed unread. Prometheus and a health check need two."""
 
 _REQUEST_TIMEOUT: Final = 10.0
-"""For a request in all, from its connection to its last byte."""
+"""For a whole request, from its connection to its last byte."""
 
 _POLL_SECONDS: Final = 0.5
-"""How often overdue requests are looked for; and the longest wait of `stop`."""
+"""Interval between two searches for overdue requests, and the longest wait of `stop`."""
 
 _ALLOWED_HOSTS: Final = {HOST, "localhost", "[::1]"}
-"""Hosts that a request may name. A web page that has its own name point at this machine, to read
-the numbers through somebody's browser, names another (DNS rebinding)."""
+"""Hosts that a request may name. In a DNS rebinding attack, a web page points its own name at this
+machine to read the metrics through a browser on it. Such a request names another host."""
 
 
 class MetricsServer:
-    """Answers HTTP on a port of loopback, from `start` to `stop`, each called once."""
+    """An HTTP server on a port of loopback, from `start` to `stop`, each called once."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class MetricsServer:
         health_problem: Callable[[], str | None],
         log: EventLog,
     ) -> None:
-        """Take the port; 0: any. `text` and `health_problem` are asked in the requests' threads.
+        """Bind the port; 0 means any. The threads of the requests call `text` and `health_problem`.
 
-        Raises `OSError` where the port can't be had.
+        Raise `OSError` if the port cannot be bound.
         """
         self._server = _HttpServer((HOST, port), _RequestHandler)
         self._server.text = text
@@ -61,16 +61,16 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port that the server listens on."""
         port: int = self._server.socket.getsockname()[1]
         return port
 
     def start(self) -> None:
-        """Answer from now on. Raises `RuntimeError` where no thread can be had."""
+        """Start to answer requests. Raise `RuntimeError` if no thread can be started."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port, break off requests under way, and wait for their threads."""
+        """Close the port, abort open requests, and wait for their threads."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -79,10 +79,10 @@ class MetricsServer:
 
 
 class _HttpServer(ThreadingMixIn, TCPServer):
-    """Not `http.server.HTTPServer`: that asks the resolver for a name, which may take its time."""
+    """A threading HTTP server. `http.server.HTTPServer` would resolve a name, which may block."""
 
     allow_reuse_address = True
-    daemon_threads = False  # so that server_close waits for them
+    daemon_threads = False  # server_close waits for them
     request_queue_size = 16
     text: Callable[[], bytes]
     health_problem: Callable[[], str | None]
@@ -90,7 +90,7 @@ class _HttpServer(ThreadingMixIn, TCPServer):
 
     def __init__(self, *arguments: Any) -> None:
         self._open: dict[socket.socket, float] = {}
-        """Requests under way, and since when."""
+        """Open requests, with the time of their connection."""
         self._open_lock = threading.Lock()
         super().__init__(*arguments)
 
@@ -114,19 +114,19 @@ class _HttpServer(ThreadingMixIn, TCPServer):
         self.close_older_than(age=_REQUEST_TIMEOUT)
 
     def close_older_than(self, age: float) -> None:
-        """End the connections that are as old as `age` in seconds; their threads then end."""
+        """Shut down connections that are at least `age` seconds old. Their threads then end."""
         now = time.monotonic()
-        with self._open_lock:  # held: a request is closed only after it was taken out
+        with self._open_lock:  # a request is removed before it is closed, so none here is closed
             for request, since in self._open.items():
                 if now - since >= age:
-                    with suppress(OSError):  # the client was faster
+                    with suppress(OSError):  # the client has already closed it
                         request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Called within `except`. A client that went away or was broken off is no error."""
+        """Log an error; called within `except`. A closed or aborted connection is not an error."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
-            self.log.unexpected(error, "the metrics")
+            self.log.unexpected(error, "the metrics server")
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
@@ -138,26 +138,26 @@ class _RequestHandler(BaseHTTPRequestHandler):
     error_message_format = "%(code)d %(message)s\n"
 
     def do_GET(self) -> None:
-        """Answer one of the two paths."""
+        """Answer a request for one of the two paths."""
         host = self.headers.get("Host", HOST)
         if host.rpartition(":")[0] not in _ALLOWED_HOSTS and host not in _ALLOWED_HOSTS:
-            self.send_error(HTTPStatus.FORBIDDEN, "Ask for 127.0.0.1 or localhost")
+            self.send_error(HTTPStatus.FORBIDDEN, "Use 127.0.0.1 or localhost as the host")
             return
         match self.path.partition("?")[0]:
             case "/metrics":
                 self._respond(HTTPStatus.OK, CONTENT_TYPE, self.server.text())
             case "/healthz":
-                trouble = self.server.health_problem()
-                status = HTTPStatus.OK if trouble is None else HTTPStatus.SERVICE_UNAVAILABLE
-                body = f"{trouble or 'ok'}\n".encode()
+                problem = self.server.health_problem()
+                status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
+                body = f"{problem or 'ok'}\n".encode()
                 self._respond(status, "text/plain; charset=utf-8", body)
             case _:
-                self.send_error(HTTPStatus.NOT_FOUND, "There are /metrics and /healthz")
+                self.send_error(HTTPStatus.NOT_FOUND, "Use /metrics or /healthz")
 
     do_HEAD = do_GET  # noqa: N815 - http.server looks both up by these names
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing: a look every few seconds would drown what matters."""
+        """Log nothing: a request every few seconds would hide the lines that matter."""
 
     def _respond(self, status: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(status)

@@ -1,4 +1,4 @@
-"""Refusals in the log: of each address one line a minute, so that a flood does not fill it."""
+"""The log of rejected connections: one line a minute per address, so that no flood fills it."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ from chat_server.escape import format_address
 from chat_server.observability.event_log import EventLog
 
 _QUIET_SECONDS: Final = 60.0
-"""After a line about an address: so long its further refusals are counted, not logged."""
+"""After a line about an address, its further rejections are counted, not logged, for this long."""
 
 _MAX_ADDRESSES: Final = 256
-"""Addresses that are told apart at once, so most lines in any `_QUIET_SECONDS`. Beyond, refusals
-are counted together, and the next line that is written tells how many they were."""
+"""Most addresses that are distinguished at once, and so most lines in any `_QUIET_SECONDS`.
+Rejections of further addresses are counted together, and the next line that is written reports
+their number."""
 
 _MAX_REASONS: Final = 32
-"""Different reasons that are counted apart; all others are counted as `other`."""
+"""Most reasons that are counted separately. All others are counted as `other`."""
 
 
 class RejectionLog:
-    """Tells the log of connections that were refused. Any thread; its lock is a leaf."""
+    """Logs and counts rejected connections. Any thread may use it. Its lock is a leaf."""
 
     def __init__(self, log: EventLog, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
         self._clock = clock
         self._lock = threading.Lock()
-        # When the last line about an address was written, and what was not; the newest is last.
+        # By address: the time of its last line, and the rejections since. The newest is last.
         self._lines: dict[bytes | str, list[float]] = {}
         self._untracked = 0
         self._counts: Counter[str] = Counter()
 
     def counts(self) -> Counter[str]:
-        """How many connections were refused, by the reason, whether or not a line told of it."""
+        """Return how many connections were rejected, by reason, whether or not they were logged."""
         with self._lock:
             return self._counts.copy()
 
     def record(self, host: str, port: int, reason: str) -> None:
-        """A connection from `host` was refused. Logs at most a line a minute for each address."""
+        """Record a rejected connection from `host`. Log at most one line a minute per address."""
         block = rate_limit_key(host)
         with self._lock:
             known = reason in self._counts or len(self._counts) < _MAX_REASONS
@@ -54,19 +55,19 @@ class RejectionLog:
             if line is None and not self._has_room(now):
                 self._untracked += 1
                 return
-            unsaid = 0 if line is None else int(line[1])
+            unlogged = 0 if line is None else int(line[1])
             self._lines.pop(block, None)
             self._lines[block] = [now, 0]
             elsewhere, self._untracked = self._untracked, 0
-        self._log.refused(format_address(host, port), reason, unsaid, elsewhere)
+        self._log.refused(format_address(host, port), reason, unlogged, elsewhere)
 
     def _has_room(self, now: float) -> bool:
-        """Make room for one more address where that can be. Holds the lock."""
+        """Evict old addresses, and return whether there is room for one more. Hold the lock."""
         while len(self._lines) >= _MAX_ADDRESSES:
             oldest = next(iter(self._lines))
-            written, unsaid = self._lines[oldest]
+            written, unlogged = self._lines[oldest]
             if now - written < _QUIET_SECONDS:
                 return False
             del self._lines[oldest]
-            self._untracked += int(unsaid)
+            self._untracked += int(unlogged)
         return True

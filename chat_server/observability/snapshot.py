@@ -1,4 +1,4 @@
-"""What a server can say of itself in numbers: read when asked, so that nobody pays otherwise."""
+"""The metrics of a server at one moment. They are read on request and cost nothing otherwise."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSnapshot:
-    """The numbers of one moment. Those that count something have counted since the start."""
+    """The numbers of one moment. Counters have counted since the start."""
 
     sessions: int
     rooms: int
     connections: int
     threads: int
     messages: int
-    """Taken from clients, whether or not anybody heard them."""
+    """Messages received from clients, including those without a recipient."""
     deliveries: int
     bytes_out: int
-    """Handed to outboxes."""
+    """Bytes handed to outboxes."""
     backlog: int
     """Bytes that wait to be sent."""
     lagging: int
-    """Clients with a backlog of their own."""
+    """Clients with a backlog."""
     hashing: int
-    """Logins that wait for their turn to be hashed."""
+    """Logins in the queue for a hash."""
     events: Mapping[str, int]
-    """How often each event of the log happened, by its name."""
+    """How often each event of the log happened, by name."""
     rejections: Mapping[str, int]
-    """Connections sent away at the door, by the reason."""
+    """Rejected connections, by reason."""

@@ -224,9 +224,9 @@ def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) ->
         with program.log_in("alice") as alice:
             filler.unlink()
             assert users_command(users, *add_erin).returncode == 0
-            until(lambda: "Users file read again: 6 accounts" in program.log, "erin is noticed")
+            until(lambda: "Users file reloaded: 6 accounts" in program.log, "erin is noticed")
             assert alice.ask("/subscribe erin") == "[SERVER] Subscribed to erin"
-    assert "Accounts stay as they were" not in program.log
+    assert "Users file not reloaded" not in program.log
     check_log(program.log)
 
 

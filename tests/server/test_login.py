@@ -277,4 +277,4 @@ def test_broken_users_file_keeps_accounts_and_is_logged_once(server: RunningServ
     server.server.reload_accounts()
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
     server.log_in("bob")
-    assert server.log.getvalue().count("Accounts stay as they were") == 1
+    assert server.log.getvalue().count("Users file not reloaded") == 1

@@ -1,4 +1,4 @@
-"""docs/operating.md tells what there is: every event, every number, every limit."""
+"""docs/operating.md is complete: every event, every metric and every limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chat_server.config import Config, Tuning
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
 from chat_server.observability.snapshot import MetricsSnapshot
-from tests.support.log_event_samples import events, shown
+from tests.support.log_event_samples import events, text_lines
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/operating.md").read_text()
@@ -36,11 +36,11 @@ NO_LIMITS = {
     "tuning",
     "users",
 }
-"""Settings that bound nothing."""
+"""Settings that are not limits."""
 
 
 def rows() -> list[list[str]]:
-    """The cells of every row of every table."""
+    """Return the cells of every row of every table."""
     return [
         [cell.strip() for cell in line[1:-1].split(" | ")]
         for line in PAGE.splitlines()
@@ -50,20 +50,28 @@ def rows() -> list[list[str]]:
 
 def test_manual_lists_every_event_with_level_and_text() -> None:
     table = {cells[0].strip("` "): cells for cells in rows() if len(cells) == 4}
-    told = events()
-    assert len(told) > 15
-    for name, event in told.items():
-        assert name in table, f"docs/operating.md does not tell of {name}"
+    lines = text_lines()
+    assert len(lines) > 15
+    for name, event in events().items():
+        assert name in table, f"docs/operating.md does not list {name}"
         _, level, text, _ = table[name]
         assert level == event["level"], name
-        quoted = re.fullmatch(r"`\[([*+!-])\] (.+)`", text)
-        assert quoted is not None, name
-        assert quoted[1] in MARKS[level]
-        assert shown(event).startswith(quoted[2]), (shown(event), quoted[2])
+        assert text == f"`{lines[name]}`"
+        assert text[2] in MARKS[level]
+
+
+def test_manual_shows_every_field_of_event_in_its_text() -> None:
+    table = {cells[0].strip("` "): cells for cells in rows() if len(cells) == 4}
+    for name, event in events().items():
+        fields_shown = set(re.findall(r"<(\w+)>", table[name][2]))
+        own = set(event) - {"event", "level", "message", "time"}
+        assert fields_shown == own - {"encrypted"}, name
 
 
 def test_manual_lists_log_lines_lost_event() -> None:
-    assert "| `log_lines_lost` | warning | `[!] <count> log lines were lost: nobody took" in PAGE
+    assert (
+        "| `log_lines_lost` | warning | `[!] <count> log lines were lost: the log was not" in PAGE
+    )
 
 
 def test_manual_lists_exactly_the_exported_metrics() -> None:
@@ -77,12 +85,12 @@ def test_manual_lists_exactly_the_exported_metrics() -> None:
     }
     own = {name: kind for name, kind in families.items() if name.startswith("lobby_")}
     assert len(own) > 15
-    told = {
+    listed = {
         cells[0].strip("`"): cells[1]
         for cells in rows()
         if len(cells) == 3 and cells[0].startswith("`lobby_")
     }
-    assert told == own
+    assert listed == own
 
 
 def test_manual_lists_every_limit_with_value() -> None:

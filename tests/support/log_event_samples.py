@@ -1,4 +1,4 @@
-"""Every event of the log, told once: found by itself, so that a new one is tested as well."""
+"""A sample of every event of the log. Events are found by introspection, so new ones are tested."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from chat_server.observability.event_log import EventLog
 
 FIRST_NUMBER = 4711
-"""Stands for a number; the next one of the same event is one more."""
+"""The sample of a number. The next number of the same event is one more."""
 
 _NO_EVENTS = {"counts"}
 """Methods that write nothing."""
 
 
 def every_event(form: str, text: str | None = None, level: str = "debug") -> dict[str, str]:
-    """What each method of the log writes, by the method's name.
+    """Return what each method of the log writes, by the method's name.
 
-    Each argument is `text`, or where that is None its own name: `<user>`.
+    Each argument is `text`, or its own name if that is None: `<user>`.
     """
     written = {}
     for name, method in inspect.getmembers(EventLog, inspect.isfunction):
@@ -33,19 +33,23 @@ def every_event(form: str, text: str | None = None, level: str = "debug") -> dic
     return written
 
 
-def shown(told: dict[str, Any]) -> str:
-    """The sentence of an event's JSON object, with `<count>` and the like for its numbers, too."""
-    message = str(told["message"])
-    for name, value in told.items():
-        if type(value) is int:
-            message = message.replace(str(value), f"<{name}>")
-    return message
-
-
 def events() -> dict[str, dict[str, Any]]:
-    """The JSON object of each event, by the event's name; `<user>` and the like for its values."""
+    """Return the JSON object of each event, by its name, with values such as `<user>`."""
     objects = [json.loads(line) for line in every_event("json", level="info").values()]
-    return {told["event"]: told for told in objects}
+    return {event["event"]: event for event in objects}
+
+
+def text_lines() -> dict[str, str]:
+    """Return the text line of each event without its time, with `<count>` and the like."""
+    objects = events()
+    lines = {}
+    for method, written in every_event("text", level="info").items():
+        line = written.removesuffix("\n").partition(" ")[2].partition(" ")[2]
+        for name, value in objects[method].items():
+            if str(value).isdecimal():
+                line = line.replace(str(value), f"<{name}>")
+        lines[method] = line
+    return lines
 
 
 def _argument(parameter: inspect.Parameter, text: str | None, at: int) -> Any:
@@ -61,4 +65,4 @@ def _argument(parameter: inspect.Parameter, text: str | None, at: int) -> Any:
         return True
     if "int" in kind or "float" in kind:
         return FIRST_NUMBER + at
-    raise AssertionError(f"no example for {parameter}")
+    raise AssertionError(f"no sample for {parameter}")

@@ -46,7 +46,7 @@ def test_successful_login_rehashes_only_its_account(start_server: StartServer) -
     server.server.reload_accounts()
     alice.expect_silence()
     server.log_in("alice")
-    assert "Users file read again" not in server.log.getvalue()
+    assert "Users file reloaded" not in server.log.getvalue()
     assert server.log.getvalue().count("raised to cost") == 1
 
 
@@ -161,9 +161,9 @@ def test_rehash_write_error_is_logged_once_and_login_succeeds(
     until(lambda: attempts == ["alice", "bob"], "it is tried again")
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
     log = server.log.getvalue()
-    (line,) = (line for line in log.splitlines() if "Hashes keep their cost" in line)
+    (line,) = (line for line in log.splitlines() if "Cost of hashes not raised" in line)
     assert line.endswith(
-        f"[!] Hashes keep their cost: {server.config.users}: not written:"
+        f"[!] Cost of hashes not raised: {server.config.users}: not written:"
         " Read-only file system; name a file on a disk that can be written"
     )
     assert costs(server)["alice"] == 4
@@ -179,7 +179,7 @@ def test_rehash_pauses_after_write_error(
 
     monkeypatch.setattr(os, "replace", fail)
     server.log_in("alice")
-    until(lambda: "Hashes keep their cost: " in server.log.getvalue(), "it is told")
+    until(lambda: "Cost of hashes not raised: " in server.log.getvalue(), "it is told")
     monkeypatch.delattr(cost_raising, "hash_password")
     server.log_in("bob")
     server.stop()
@@ -212,5 +212,8 @@ def test_rehash_exception_is_logged_without_password(
     server.log_in("alice")
     until(lambda: "Unexpected" in server.log.getvalue(), "it is told")
     server.log_in("bob")
-    assert "Unexpected in the raising of a cost: RuntimeError: ValueError" in server.log.getvalue()
+    assert (
+        "Unexpected error in the raising of a cost: RuntimeError: ValueError"
+        in server.log.getvalue()
+    )
     assert "pw-of" not in server.log.getvalue()

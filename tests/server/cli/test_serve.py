@@ -255,7 +255,7 @@ def test_reload_rejects_demo_password_on_public_server(spawn: Spawn, tmp_path: P
     users.write_text(json.dumps({**before, "alice": cheap_hash("password123")}))
     assert process.stderr is not None
     for line in process.stderr:
-        if "Accounts stay as they were" in line:
+        if "Users file not reloaded" in line:
             break
     assert "is that of alice;" in line
 
@@ -299,12 +299,12 @@ def test_sighup_reloads_certificate(spawn: Spawn, tmp_path: Path) -> None:
     process.send_signal(signal.SIGHUP)
     assert process.stderr is not None
     for line in process.stderr:
-        if "Certificate read again" in line:
+        if "Certificate reloaded" in line:
             break
     assert before.removeprefix("[*] ").lower() not in line.lower()
     certificate.write_text("")
     process.send_signal(signal.SIGHUP)
-    assert f"Certificate stays as it was: {certificate}" in process.stderr.readline()
+    assert f"Certificate not reloaded: {certificate}" in process.stderr.readline()
     process.terminate()
     assert outcome(process)[0] == 0
 
@@ -418,7 +418,7 @@ def test_users_file_is_reloaded_while_server_runs(spawn: Spawn, tmp_path: Path) 
     port = port_of(process)
     write_accounts_file(tmp_path / "users.json", ["alice", "erin"])
     assert process.stderr is not None
-    while "Users file read again: 2 accounts" not in process.stderr.readline():
+    while "Users file reloaded: 2 accounts" not in process.stderr.readline():
         assert process.poll() is None
     with WireClient("127.0.0.1", port) as client:
         client.expect_match(r"\[SERVER\] Login using.*")

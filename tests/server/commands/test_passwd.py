@@ -84,7 +84,7 @@ def test_passwd_change_does_not_trigger_reload(server: RunningServer) -> None:
     alice = server.log_in("alice")
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
     server.server.reload_accounts()
-    assert "Users file read again" not in server.log.getvalue()
+    assert "Users file reloaded" not in server.log.getvalue()
     alice.expect_silence()
 
 
@@ -231,7 +231,7 @@ def test_passwd_write_error_is_reported_and_changes_nothing(
         patch.setattr(os, "replace", fail)
         assert alice.ask("/passwd pw-of-alice correct-horse") == NOT_STORED
     log = server.log.getvalue()
-    assert f"[!] Password of 'alice' stays as it was: {server.config.users}: not written: " in log
+    assert f"[!] Password of 'alice' not changed: {server.config.users}: not written: " in log
     assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
 
 
@@ -271,7 +271,7 @@ def test_passwd_never_reveals_passwords_in_log_or_replies(
         ask("/passwd pw-of-alice new-secret")
     assert lines[-1] == NOT_STORED
     log = server.log.getvalue()
-    assert "Unexpected in the password change of alice: RuntimeError: ValueError" in log
+    assert "Unexpected error in the password change of alice: RuntimeError: ValueError" in log
     for text in (log, *lines):
         assert "secret" not in text
         assert "pw-of-alice" not in text
