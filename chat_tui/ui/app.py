@@ -96,31 +96,15 @@ class ChatApp(BaseApp):
         if self._controller is not None:
             self._controller.end()
 
-    def write_to_terminal(self, sequence: str) -> None:
-        """Send the terminal what is no part of the picture; not where that is a web page."""
-        if self._driver is not None and not self.is_web:
-            self._driver.write(sequence)
-
     # What is made when it is needed first
 
     @property
     def controller(self) -> ChatController:
         """All but the form."""
         if self._controller is None:
-            from chat_tui.ui.controller import AppShell, ChatController
+            from chat_tui.ui.controller import ChatController
 
-            surroundings = AppShell(
-                self._start_reader,
-                self._wake,
-                self.write_to_terminal,
-                lambda: self.app_focus,
-                self._show_chat,
-                self._show_form,
-                self._ask,
-            )
-            self._controller = ChatController(
-                surroundings, self._state, self.settings, self._make_session
-            )
+            self._controller = ChatController(self, self._state, self.settings, self._make_session)
         return self._controller
 
     @property
@@ -138,11 +122,37 @@ class ChatApp(BaseApp):
         """The screen of the chat."""
         return self.controller.screen
 
-    def _start_reader(self, read: Callable[[], None]) -> None:
+    # AppShell
+
+    @property
+    def is_terminal_focused(self) -> bool:
+        """True while the terminal has the focus, as far as the terminal reports it."""
+        return self.app_focus
+
+    def start_reader(self, read: Callable[[], None]) -> None:
+        """Run `read` in a thread."""
         self.run_worker(read, "reader", "connection", exit_on_error=False, thread=True)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Pump the session soon. Any thread may call this."""
         self.post_message(self.SessionWoken())
+
+    def show_chat(self) -> None:
+        """Show the chat screen."""
+        self.login.forget_password()
+        self.switch_mode("chat")
+
+    def show_login(self, message: str, ask_again: bool) -> None:
+        """Show the login form with `message`. `ask_again`: the password has to be typed again."""
+        if self.current_mode != "login":
+            self.switch_mode("login")
+        self.login.show_message(message, ask_again=ask_again)
+
+    def show_dialog(self, dialog: Screen[Any], on_result: Callable[[Any], None]) -> None:
+        """Push `dialog` over the current screen and pass its result to `on_result`."""
+        self.push_screen(dialog, on_result)
+
+    # The session
 
     @on(SessionWoken)
     def _pump_session(self) -> None:
@@ -154,18 +164,6 @@ class ChatApp(BaseApp):
             self._controller.tick(whole_process=not self.is_headless)
 
     # The form
-
-    def _show_form(self, message: str, ask_again: bool) -> None:
-        if self.current_mode != "login":
-            self.switch_mode("login")
-        self.login.show_message(message, ask_again=ask_again)
-
-    def _ask(self, screen: Screen[Any], answered: Callable[[Any], None]) -> None:
-        self.push_screen(screen, answered)
-
-    def _show_chat(self) -> None:
-        self.login.forget_password()
-        self.switch_mode("chat")
 
     @on(LoginScreen.SignInRequested)
     def _sign_in(self, request: LoginScreen.SignInRequested) -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -25,6 +23,7 @@ from chat_tui.local_server import LocalServer
 from chat_tui.model import ChatModel, Pane
 from chat_tui.session import ChatSession
 from chat_tui.storage import ClientState, DraftStore, HistoryFile, KnownServers, LogFiles
+from chat_tui.ui.app_shell import AppShell
 from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens import (
@@ -45,23 +44,6 @@ MakeSession = Callable[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class AppShell:
-    """What the app does for it."""
-
-    start_reader: Callable[[Callable[[], None]], None]
-    wake: Callable[[], None]
-    """From any thread: `pump` is to be called soon."""
-    write_to_terminal: Callable[[str], None]
-    is_focused: Callable[[], bool]
-    """Whether somebody looks at the terminal, as far as it tells."""
-    show_chat: Callable[[], None]
-    show_form: Callable[[str, bool], None]
-    """With these words; True: the password has to be typed again."""
-    ask: Callable[[Screen[Any], Callable[[Any], None]], None]
-    """Put this over what is shown; the callback gets the answer."""
-
-
 class ChatController:
     """One person's sessions, one after the other. The screen's thread alone calls it."""
 
@@ -73,19 +55,19 @@ class ChatController:
         make_session: MakeSession | None = None,
     ) -> None:
         """`make_session`: tests bring a session without a server."""
-        self._shell = shell
+        self.shell = shell
         self._state = state
         make = make_session or partial(ChatSession, known=KnownServers(state.folder))
         self.session = make(ChatModel(), shell.start_reader, shell.wake)
-        self._model = self.session.model
+        self.model = self.session.model
         sent = HistoryFile(state.folder)
-        self._model.history.load(sent.read(), sent.append)
-        self._draft_store = DraftStore(state.folder, self._model)
-        self._log_files = LogFiles(self._model, settings.log_folder)
+        self.model.history.load(sent.read(), sent.append)
+        self._draft_store = DraftStore(state.folder, self.model)
+        self._log_files = LogFiles(self.model, settings.log_folder)
         calls = TerminalNotifier(shell.write_to_terminal)
-        self.notifier = Notifier(self._model, state.muted, calls)
+        self.notifier = Notifier(self.model, state.muted, calls)
         self.notifier.apply_settings(settings)
-        self.screen = ChatScreen(self.session, self.notifier, self.process_updates, self._sign_out)
+        self.screen = ChatScreen(self)
         self._request: LoginScreen.SignInRequested | None = None
         self._password_source = ""
         self._last_session: tuple[str, int, str] | None = None  # host, port, user
@@ -107,7 +89,7 @@ class ChatController:
         self._draft_store.save()
         address, account = (request.host, request.port), (request.user, request.password)
         if self._last_session is not None:  # back to where one was, if one was there
-            room = self._model.room if self._last_session == (*address, request.user) else None
+            room = self.model.room if self._last_session == (*address, request.user) else None
         everyone = request.follow_everyone
         self.session.sign_in(
             *address,
@@ -177,23 +159,23 @@ class ChatController:
         """The page about keys and signs. `log_path`: of a server that was started here."""
         at, pane = self.session.connected_to, self.screen.focused_pane
         command = guessed_netcat_command(account) if at is None else netcat_command(at)
-        return HelpScreen(HelpContext(command, self._model.commands, log_path, pane))
+        return HelpScreen(HelpContext(command, self.model.commands, log_path, pane))
 
     def wire(self, account: Account) -> Screen[None]:
         """What really goes over the wire."""
         at, fingerprint = self.session.connected_to or account, self.session.fingerprint
-        return WireScreen(self._model, NetcatTarget(at.host, at.port, at.user, fingerprint))
+        return WireScreen(self.model, NetcatTarget(at.host, at.port, at.user, fingerprint))
 
     def has_other_users(self, server: LocalServer | None) -> bool:
         """Whether somebody else is on a server that ends with this window."""
         if server is None or server.joined_existing:
             return False
-        if self._model.connection.state in (
+        if self.model.connection.state in (
             events.ConnectionState.WAITING,
             events.ConnectionState.RETRYING,
         ):
             return False  # it is gone
-        members = sum(room.members or 0 for room in self._model.rooms.listed())
+        members = sum(room.members or 0 for room in self.model.rooms.listed())
         return members + self._replaced > 1
 
     # What the session and the screen tell
@@ -202,8 +184,8 @@ class ChatController:
         """The session was told something, or has learned something: act upon it, and draw it."""
         for notice in self.session.take_notices():
             self._handle_notice(notice)
-        self.notifier.update(focused=self._shell.is_focused(), at_end=self.screen.at_end)
-        changes = self._model.take_changes()
+        self.notifier.update(focused=self.shell.is_terminal_focused, at_end=self.screen.at_end)
+        changes = self.model.take_changes()
         if changes:
             self._draw(partial(self.screen.draw, changes))
 
@@ -222,18 +204,18 @@ class ChatController:
             case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.screen.close_password_form()
                 words = wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
-                self._shell.show_form(words, not (retry or untrusted))
+                self.shell.show_login(words, not (retry or untrusted))
             case events.KeyUnknown():
-                self._shell.ask(TrustScreen(notice), self._trust)
+                self.shell.show_dialog(TrustScreen(notice), self._trust)
             case events.KeyChanged():
                 self.screen.close_password_form()
-                self._shell.show_form(wording.key_changed(notice), False)
-                self._shell.ask(ChangedKeyScreen(notice), lambda _: None)
+                self.shell.show_login(wording.key_changed(notice), False)
+                self.shell.show_dialog(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
                 self._replaced = not by_request
                 self.screen.close_password_form()
                 user = "" if request is None else request.user
-                self._shell.show_form(
+                self.shell.show_login(
                     wording.sign_out_message(reason, user, requested=by_request), True
                 )
             case (
@@ -253,13 +235,14 @@ class ChatController:
         port = request.port if at is None else at.port
         if places := self._draft_store.open(request.host, port, request.user):
             words = f"not sent and kept, or not confirmed: {', '.join(places)}"
-            self._model.apply(events.LogNotice(words, "notice"))
-        self._shell.show_chat()
+            self.model.apply(events.LogNotice(words, "notice"))
+        self.shell.show_chat()
 
     def _trust(self, decision: TrustDecision | None) -> None:
         self.session.trust(decision or TrustDecision.REJECT)
         self.process_updates()
 
-    def _sign_out(self) -> None:
+    def sign_out(self) -> None:
+        """Leave the server and show the login form."""
         self.cancel()
-        self._shell.show_form(wording.SIGNED_OUT, True)
+        self.shell.show_login(wording.SIGNED_OUT, True)

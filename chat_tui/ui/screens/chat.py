@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import ClassVar, Final
 
 from textual import on
 from textual.actions import SkipAction
@@ -25,13 +25,10 @@ from chat_tui.ui.screens.footer_keys import select_footer_keys
 from chat_tui.ui.screens.help import PANES
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import next_conversation, next_place, unread_conversation
-from chat_tui.ui.screens.palette import ChatCommands, JumpProvider
+from chat_tui.ui.screens.palette import ChatCommands, JumpProvider, PaletteTarget
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
 from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets import CompletionPopup, Composer, MessageLog, PeopleList, RoomList
-
-if TYPE_CHECKING:
-    from chat_tui.ui.base_app import BaseApp
 
 _BY_WIDTH: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
 """Columns from which the stylesheet's class holds: narrow folds both sidebars, medium one."""
@@ -74,6 +71,11 @@ class ChatScreen(ChatPanes):
         room: str
 
     @property
+    def palette_target(self) -> PaletteTarget:
+        """The screen as the command palette sees it."""
+        return self
+
+    @property
     def focused_pane(self) -> str:
         """The id of the pane that has the focus; empty where none has it."""
         chain = [] if self.focused is None else self.focused.ancestors_with_self
@@ -85,7 +87,7 @@ class ChatScreen(ChatPanes):
         urgent = [key for key in ("retry", "resend") if self.check_action(key, ())]
         if self.focused_pane not in ("", "composer"):
             urgent.append("back_to_composer")
-        if unread_conversation(self.session.model):
+        if unread_conversation(self.model):
             urgent.append("private")
         around = [] if self.focused is None else self.focused.ancestors_with_self
         pane = [node for node in around if node not in (self, self.app)]
@@ -105,7 +107,7 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
-        if event.text.strip() == PASSWD and self.session.model.capabilities.password_change:
+        if event.text.strip() == PASSWD and self.model.capabilities.password_change:
             self.action_change_password()
             return
         # It may be that another place is in view by now.
@@ -115,7 +117,7 @@ class ChatScreen(ChatPanes):
 
     @on(Composer.SubmitBlocked)
     def _submit_blocked(self) -> None:
-        self._held_back = True
+        self._input_blocked = True
         self.draw({Pane.COMPOSER})
 
     @on(Composer.PasteNeedsConfirmation)
@@ -175,7 +177,7 @@ class ChatScreen(ChatPanes):
 
     def join(self, room: str) -> None:
         """Go to a room; what is typed from here on waits for the answer."""
-        name, model = canonical_name(room.strip()) or room, self.session.model
+        name, model = canonical_name(room.strip()) or room, self.model
         if name == model.room and model.private_with and model.compose_target == model.place:
             model.view(name)
         else:
@@ -186,10 +188,10 @@ class ChatScreen(ChatPanes):
 
     def open_conversation(self, person: str) -> None:
         """Show the private conversation with somebody, and write there."""
-        if not self.session.model.capabilities.private_messages:
+        if not self.model.capabilities.private_messages:
             self.app.notify("This server knows no private messages.", severity="warning")
             return
-        self.session.model.view(conversation_place(person))
+        self.model.view(conversation_place(person))
         self.action_back_to_composer()
         self._process_updates()
 
@@ -204,7 +206,7 @@ class ChatScreen(ChatPanes):
 
     def action_change_password(self) -> None:
         """Ask for the old and the new password."""
-        model = self.session.model
+        model = self.model
         if not model.capabilities.password_change:
             self.app.notify("This server lets nobody change a password.", severity="warning")
         elif model.connection.state is not ConnectionState.ONLINE:
@@ -223,11 +225,11 @@ class ChatScreen(ChatPanes):
         self.query_one(Composer).call_later(self._open_next_conversation)
 
     def _open_next_conversation(self) -> None:
-        person = next_conversation(self.session.model)
+        person = next_conversation(self.model)
         if person:
             self.open_conversation(person)
         else:
-            key = cast("BaseApp", self.app).key_of("jump", "Ctrl+K")
+            key = self.shell.key_of("jump", "Ctrl+K")
             self.app.notify(f"No private conversation yet: {key} and a name begins one.")
 
     def action_walk(self, step: int) -> None:
@@ -235,7 +237,7 @@ class ChatScreen(ChatPanes):
         self.query_one(Composer).call_later(self._walk, step)
 
     def _walk(self, step: int) -> None:
-        model = self.session.model
+        model = self.model
         place = next_place(model, step)
         if conversation_partner(place):
             self.open_conversation(conversation_partner(place))
@@ -256,7 +258,7 @@ class ChatScreen(ChatPanes):
 
     def toggle_follow(self, name: str) -> None:
         """Follow somebody ("*": everyone), or no longer."""
-        if self.session.model.connection.state is not ConnectionState.ONLINE:
+        if self.model.connection.state is not ConnectionState.ONLINE:
             self.app.notify("Not connected: try it again once you are back.", severity="warning")
             return
         self.session.toggle_follow(name)
@@ -264,7 +266,7 @@ class ChatScreen(ChatPanes):
 
     def action_resend(self) -> None:
         """Send the oldest unconfirmed message again."""
-        unconfirmed = self.session.model.unconfirmed
+        unconfirmed = self.model.unconfirmed
         if unconfirmed:
             self._resend(unconfirmed[0].id)
 
@@ -275,16 +277,16 @@ class ChatScreen(ChatPanes):
 
     def action_follow_everyone(self) -> None:
         """Hear whoever speaks where one is, or only whom one follows by name."""
-        if self.session.model.capabilities.follow_everyone:
+        if self.model.capabilities.follow_everyone:
             self.toggle_follow(EVERYONE)
         else:
             self.app.notify("This server lets you follow people by name only.", severity="warning")
 
     def action_mute(self) -> None:
         """Let the place in view call nobody: no bell, no count in the title; or let it again."""
-        place = self.session.model.place
+        place = self.model.place
         if self.notifier.toggle_mute():
-            key = cast("BaseApp", self.app).key_of("mute", "Ctrl+T")
+            key = self.shell.key_of("mute", "Ctrl+T")
             self.app.notify(f"{place} is muted: no bell, nothing in the title. {key} ends that.")
         else:
             self.app.notify(f"{place} is no longer muted.")
@@ -292,7 +294,7 @@ class ChatScreen(ChatPanes):
 
     def action_let_go(self) -> None:
         """Send no message of this place again that was not confirmed."""
-        self.session.model.dismiss_unconfirmed()
+        self.model.dismiss_unconfirmed()
         self._process_updates()
 
     def action_retry(self) -> None:
@@ -350,9 +352,9 @@ class ChatScreen(ChatPanes):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what is possible now."""
         if action == "resend":
-            return bool(self.session.model.unconfirmed)
+            return bool(self.model.unconfirmed)
         if action == "retry":
-            return self.session.model.connection.state is ConnectionState.WAITING
+            return self.model.connection.state is ConnectionState.WAITING
         return True
 
     # How it is done

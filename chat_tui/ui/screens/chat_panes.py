@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
-
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
@@ -20,8 +17,7 @@ from chat_tui.events import (
 from chat_tui.input import BlockedInput, check_input, holds_secret, merge_into_draft, redact
 from chat_tui.model import CompletionList, Pane, complete, conversation_partner
 from chat_tui.sanitize import safe_text
-from chat_tui.session import ChatSession, Outcome
-from chat_tui.ui.notifier import Notifier
+from chat_tui.session import Outcome
 from chat_tui.ui.screens import wording
 from chat_tui.ui.screens.captions import (
     connection_warning,
@@ -32,6 +28,7 @@ from chat_tui.ui.screens.captions import (
     unread_elsewhere,
 )
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
+from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.widgets import (
@@ -45,32 +42,21 @@ from chat_tui.ui.widgets import (
     StatusBar,
 )
 
-if TYPE_CHECKING:
-    from chat_tui.ui.base_app import BaseApp
-
 
 class ChatPanes(Screen[None]):
     """The panes, drawn; what is done in them is the matter of `ChatScreen`."""
 
-    def __init__(
-        self,
-        session: ChatSession,
-        notifier: Notifier,
-        process_updates: Callable[[], None],
-        sign_out: Callable[[], None],
-    ) -> None:
-        """`caught_up` is called after the session was told to do something: draw what changed.
-
-        `sign_out`: somebody wants to leave the server and see the form.
-        """
+    def __init__(self, context: ChatContext) -> None:
         super().__init__()
-        self.session = session
-        self.notifier = notifier
-        self._process_updates = process_updates
-        self._sign_out = sign_out
+        self.session = context.session
+        self.model = context.model
+        self.notifier = context.notifier
+        self.shell = context.shell
+        self._process_updates = context.process_updates
+        self._sign_out = context.sign_out
         self._drawn_actions = (ConnectionState.OFFLINE, False)
         self._drawn_activity: object = None  # what was drawn of what calls for attention
-        self._draft_binding = DraftBinding(session.model)
+        self._draft_binding = DraftBinding(context.model)
         self._password_form: ChangePasswordScreen | None = None  # the one that was opened last
         self._input_blocked = False  # somebody pressed Enter while the connection was lost
 
@@ -80,10 +66,10 @@ class ChatPanes(Screen[None]):
             yield RoomList(id="rooms")
             with Vertical(id="talk"):
                 yield Caption(id="room-header")
-                yield LogPane(self.session.model.now)
+                yield LogPane(self.model.now)
                 yield CompletionPopup()
                 yield Composer(
-                    self.session.model.history, self._complete, self._blocked_input, id="composer"
+                    self.model.history, self._complete, self._blocked_input, id="composer"
                 )
             yield PeopleList(id="people")
         with Container(id="bottom"):
@@ -98,7 +84,7 @@ class ChatPanes(Screen[None]):
 
     def draw(self, changes: set[Pane]) -> None:
         """Draw these panes again, each once."""
-        model, key_of = self.session.model, cast("BaseApp", self.app).key_of
+        model, key_of = self.model, self.shell.key_of
         if Pane.ROOMS in changes:
             self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
@@ -138,7 +124,7 @@ class ChatPanes(Screen[None]):
 
     def draw_activity(self) -> None:
         """Draw what is unread, who just spoke and what waits, where one of them has changed."""
-        model, attention = self.session.model, self.notifier
+        model, attention = self.model, self.notifier
         elsewhere = unread_elsewhere(model), attention.unread, attention.muted
         news = (people_activity(model), elsewhere, status_info(model))
         if news != self._drawn_activity:
@@ -156,7 +142,7 @@ class ChatPanes(Screen[None]):
     def return_text(self, returned: TextReturned) -> None:
         """Put into the composer what could not be sent; say why, and where else it is."""
         self.switch_draft()
-        model, place = self.session.model, returned.place
+        model, place = self.model, returned.place
         words = [] if returned.is_reported else [safe_text(returned.reason)]
         if place and place != model.compose_target:
             model.drafts.put(place, merge_into_draft(returned.text, model.drafts.of(place)))
@@ -197,24 +183,24 @@ class ChatPanes(Screen[None]):
     # What the panes ask
 
     def _complete(self, before: str, alone: bool, asked: bool) -> CompletionList | None:
-        return complete(self.session.model, before, is_only_line=alone, explicit=asked)
+        return complete(self.model, before, is_only_line=alone, explicit=asked)
 
     def _blocked_input(self, text: str) -> BlockedInput | None:
-        model = self.session.model
+        model = self.model
         return check_input(text, model.commands, model.user)
 
     # How it is done
 
     def _draw_rooms(self) -> None:
-        model = self.session.model
+        model = self.model
         rooms = model.rooms.listed()
         people, unread = model.conversations.listed(), unread_elsewhere(model)
         rooms_list = self.query_one(RoomList)
-        rooms_list.set_open_key(cast("BaseApp", self.app).key_of("room.open", "^O"))
+        rooms_list.set_open_key(self.shell.key_of("room.open", "^O"))
         rooms_list.show(rooms, people, model.private_with, unread, self.notifier.muted)
 
     def _draw_people(self) -> None:
-        model = self.session.model
+        model = self.model
         people = self.query_one(PeopleList)
         people.show(
             model.people,

@@ -14,7 +14,7 @@ from chat_tui.input import KNOWN_COMMANDS
 from chat_tui.ui.widgets import MessageLog
 
 if TYPE_CHECKING:
-    from chat_tui.session import ChatSession
+    from chat_tui.model import ChatModel
     from chat_tui.ui.base_app import BaseApp
     from chat_tui.ui.notifier import Notifier
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PaletteTarget(Protocol):
     """The part of the chat screen that the palette uses."""
 
-    session: ChatSession
+    model: ChatModel
     notifier: Notifier
 
     def query_one(self, query_selector: type[MessageLog]) -> MessageLog:
@@ -92,6 +92,14 @@ class PaletteTarget(Protocol):
         """Return to the form."""
 
 
+class PaletteScreen(Protocol):
+    """A screen that has a palette."""
+
+    @property
+    def palette_target(self) -> PaletteTarget:
+        """What the palette's entries act on."""
+
+
 class _PaletteEntry(NamedTuple):
     text: str
     help: str
@@ -108,7 +116,7 @@ class _PaletteProvider(Provider):
     @property
     def chat(self) -> PaletteTarget:
         """The chat screen below the palette."""
-        return cast("PaletteTarget", self.screen)
+        return cast("PaletteScreen", self.screen).palette_target
 
     def key(self, action: str, default: str) -> str:
         """The key that does it; see `BaseApp.key_of`."""
@@ -148,11 +156,11 @@ class ChatCommands(_PaletteProvider):
         for words, action, usual in (("Rooms", "rooms", "F2"), ("People", "people", "F3")):
             does = f"{key(action, usual)}: to the list, or fold it"
             yield _PaletteEntry(words, does, partial(chat.action_side, action))
-        if chat.session.model.capabilities.follow_everyone:
-            everyone = chat.session.model.people.everyone
+        if chat.model.capabilities.follow_everyone:
+            everyone = chat.model.people.everyone
             words = "Follow everyone no longer" if everyone else "Follow everyone"
             yield _PaletteEntry(words, key("people.everyone", "F8"), chat.action_follow_everyone)
-        place = chat.session.model.place
+        place = chat.model.place
         words = f"Mute {place} no longer" if place in chat.notifier.muted else f"Mute {place}"
         does = f"{key('mute', 'Ctrl+T')}: no bell, nothing in the title"
         yield _PaletteEntry(words, does, chat.action_mute)
@@ -179,7 +187,7 @@ class ChatCommands(_PaletteProvider):
         if chat.check_action("retry", ()):
             retry = key("connection.retry", "Ctrl+R")
             yield _PaletteEntry("Try to connect now", retry, chat.action_retry)
-        if chat.session.model.capabilities.password_change:
+        if chat.model.capabilities.password_change:
             does = "A form asks for the old and the new one"
             yield _PaletteEntry("Change your password", does, chat.action_change_password)
         yield _PaletteEntry("Sign out", "Back to the form", chat.action_sign_out)
@@ -191,7 +199,7 @@ class JumpProvider(_PaletteProvider):
     def entries(self) -> Iterator[_PaletteEntry]:
         """Rooms first: the list is short, and that is what one jumps to."""
         chat = self.chat
-        model = chat.session.model
+        model = chat.model
         for room in model.rooms.listed():
             if not room.current or model.private_with:
                 number = "" if room.members is None else f"{room.members} there"
@@ -202,7 +210,7 @@ class JumpProvider(_PaletteProvider):
                     f"@{name}", "private conversation", partial(chat.open_conversation, name)
                 )
         people = model.people
-        if chat.session.model.capabilities.follow_everyone:
+        if chat.model.capabilities.follow_everyone:
             words = "Follow everyone no longer" if people.everyone else "Follow everyone"
             yield _PaletteEntry(
                 words, "whoever speaks where you are", partial(chat.toggle_follow, EVERYONE)
@@ -226,7 +234,7 @@ class JumpProvider(_PaletteProvider):
         chat = self.chat
         for command in self.app.get_system_commands(self.screen):
             yield _PaletteEntry(command.title, command.help, command.callback)
-        for word in chat.session.model.commands:
+        for word in chat.model.commands:
             known = KNOWN_COMMANDS.get(word)
             words, does = (word, "") if known is None else (known.syntax, known.description)
             yield _PaletteEntry(words, does, partial(chat.begin_command, word))
@@ -241,6 +249,6 @@ class JumpProvider(_PaletteProvider):
             if score > 0:
                 yield Hit(score / 2, Content(offer.text), offer.run, offer.text, offer.help)
         room = canonical_name(query)
-        if room is not None and room not in self.chat.session.model.rooms:
+        if room is not None and room not in self.chat.model.rooms:
             run = partial(self.chat.join, room)
             yield Hit(0.01, Content(f"Open the room {room}"), run, room, "a new room")

@@ -1,0 +1,43 @@
+"""AppShell: what the controller and the screens use of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+
+class AppShell(Protocol):
+    """The interface of the app, as one object. `ChatApp` implements it."""
+
+    @property
+    def is_terminal_focused(self) -> bool:
+        """True while the terminal has the focus, as far as the terminal reports it."""
+
+    def start_reader(self, read: Callable[[], None]) -> None:
+        """Run `read` in a thread. It blocks until the connection ends."""
+
+    def wake(self) -> None:
+        """Ask for a call of `ChatController.pump` soon. Any thread may call this."""
+
+    def write_to_terminal(self, sequence: str) -> None:
+        """Write a control sequence that is not part of the picture."""
+
+    def show_chat(self) -> None:
+        """Show the chat screen."""
+
+    def show_login(self, message: str, ask_again: bool) -> None:
+        """Show the login form with `message`. `ask_again`: the password has to be typed again."""
+
+    def show_dialog(self, dialog: Screen[Any], on_result: Callable[[Any], None]) -> None:
+        """Push `dialog` over the current screen and pass its result to `on_result`."""
+
+    def notify(
+        self, message: str, *, severity: SeverityLevel = "information", timeout: float | None = None
+    ) -> None:
+        """Show a notice for `timeout` seconds (None: Textual's default)."""
+
+    def key_of(self, action: str, default: str) -> str:
+        """Return the key that runs `action`: the configured key, else `default`."""

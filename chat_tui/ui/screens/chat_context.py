@@ -1,0 +1,36 @@
+"""ChatContext: what the chat screen and its parts use, as one object."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from chat_tui.model import ChatModel
+from chat_tui.session import ChatSession
+from chat_tui.ui.app_shell import AppShell
+from chat_tui.ui.notifier import Notifier
+
+
+class ChatContext(Protocol):
+    """The interface of the controller. `ChatController` implements it."""
+
+    @property
+    def shell(self) -> AppShell:
+        """The app."""
+
+    @property
+    def session(self) -> ChatSession:
+        """The session: what the user does goes there."""
+
+    @property
+    def model(self) -> ChatModel:
+        """The model: what the panes show comes from there."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """Unread counts and muted places."""
+
+    def process_updates(self) -> None:
+        """Draw what changed. Call it after every call of the session or of the model."""
+
+    def sign_out(self) -> None:
+        """Leave the server and show the login form."""
