@@ -23,7 +23,7 @@ from chat_tui.sanitize import safe_text
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--example", is_flag=True, help="Print a settings file to begin with.")
-def config(example: bool) -> int:
+def config_command(example: bool) -> int:
     """Print the settings in force and where each came from, and what is wrong with the file.
 
     What is printed is itself a settings file; no password is ever in it. The exit code is 1 where

@@ -54,7 +54,7 @@ _host = click.argument("at", metavar="HOST[:PORT]", callback=_to_address)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.pass_context
-def trust(context: click.Context) -> None:
+def trust_command(context: click.Context) -> None:
     """The keys of servers that are trusted for good.
 
     A server that shows another key than the one that is kept here is not talked to.
@@ -63,7 +63,7 @@ def trust(context: click.Context) -> None:
         raise click.UsageError("trust what? Say one of: list, add HOST, forget HOST")
 
 
-@trust.command("list")
+@trust_command.command("list")
 def list_() -> int:
     """Print them: server, fingerprint, and since when."""
     known = KnownServers(state_folder())
@@ -79,7 +79,7 @@ def list_() -> int:
     return ExitCode.DONE
 
 
-@trust.command()
+@trust_command.command()
 @_host
 def forget(at: tuple[str, int | None]) -> int:
     """Let go of the key of HOST, at all its ports where none is named.
@@ -100,7 +100,7 @@ def forget(at: tuple[str, int | None]) -> int:
     return ExitCode.DONE
 
 
-@trust.command()
+@trust_command.command()
 @_host
 @click.argument("fingerprint", required=False, callback=_to_fingerprint)
 def add(at: tuple[str, int | None], fingerprint: str | None) -> int:

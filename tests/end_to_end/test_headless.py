@@ -162,7 +162,7 @@ def test_headless_mode_uses_profile_password(shell: Shell) -> None:
     for arguments, words in [
         (["--send", "ops", "hello"], "which profile? Add --profile and one of: work, home"),
         (["--profile", "wrok", "--send", "ops", "hello"], "there are: work, home"),
-        (["--profile", "work", "--user", "bob", "--plain"], "--profile names server and user"),
+        (["--profile", "work", "--user", "bob", "--plain"], "it names server and user"),
         (["--profile", "work", "--plain"], "the environment has no BOT_PASSWORD"),
     ]:
         done = shell.run("", *arguments)
