@@ -228,7 +228,9 @@ class _FileTransaction:
         unchanged = dict(listed) == dict(now) and not now.listed_though_disabled
         if unchanged and before is not None:
             return True
-        return write_users_file(contents.path, _encode_json(listed), before, wanted=still_wanted)
+        return write_users_file(
+            contents.path, _encode_json(listed), before, still_wanted=still_wanted
+        )
 
     def _write_companion(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
         contents, now = self.contents, self.accounts
@@ -238,7 +240,7 @@ class _FileTransaction:
         tables = {"disabled": disabled, "created": created}
         filled = {name: dict(table) for name, table in tables.items() if table}
         if filled:
-            write_users_file(beside, _encode_json(filled), before, owned_as=contents.path)
+            write_users_file(beside, _encode_json(filled), before, owner_like=contents.path)
         elif before is not None:
             delete_users_file(beside)
 

@@ -24,10 +24,10 @@ from chat_server.files import (
 def write_users_file(
     path: Path,
     data: bytes,
-    before: FileVersion | None,
+    expected_version: FileVersion | None,
     *,
-    owned_as: Path | None = None,
-    wanted: Callable[[], bool] = lambda: True,
+    owner_like: Path | None = None,
+    still_wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Replace the file atomically; see `whole_files.write_whole`.
 
@@ -37,7 +37,7 @@ def write_users_file(
     """
     try:
         return whole_files.write_atomic(
-            path, data, before, owner_like=owned_as, still_wanted=wanted
+            path, data, expected_version, owner_like=owner_like, still_wanted=still_wanted
         )
     except FileChangedError:
         raise UsersFileConflictError(
@@ -61,16 +61,16 @@ def delete_users_file(path: Path) -> None:
 
 
 @contextmanager
-def users_file_lock(path: Path, patience: float | None = None) -> Iterator[None]:
+def users_file_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
     """Hold the lock of the folder of `path`; see `whole_files.alone_in_folder`.
 
-    Waits `patience` seconds for it, then raises `UsersFileConflictError`. Raises `UsersFileError`
+    Waits `timeout` seconds for it, then raises `UsersFileConflictError`. Raises `UsersFileError`
     if the
     folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(whole_files.lock_folder(path, patience))
+            stack.enter_context(whole_files.lock_folder(path, timeout))
         except LockTimeoutError:
             raise UsersFileConflictError(
                 f"{format_path(path)}: not written: another program is changing the accounts;"

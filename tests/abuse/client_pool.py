@@ -14,8 +14,8 @@ from tests.support.wait_until import PATIENCE
 _READ_SIZE: Final = 65536
 
 
-class CrowdClient:
-    """One connection of a `Crowd`; `heard` is for each kind of client to fill in."""
+class PooledClient:
+    """One connection of a `ClientPool`; `heard` is for each kind of client to fill in."""
 
     def __init__(self, port: int, *, narrow: bool = False) -> None:
         """Connect to loopback; `narrow`: so that the kernel keeps little of what is not read."""
@@ -115,7 +115,7 @@ class CrowdClient:
             self.heard(line.decode())
 
 
-class Reader(CrowdClient):
+class Reader(PooledClient):
     """Logs in, where it has a name, and remembers every line."""
 
     def __init__(self, port: int, name: str = "", *first: str, narrow: bool = False) -> None:
@@ -129,18 +129,18 @@ class Reader(CrowdClient):
         self.lines.append(line)
 
 
-class Crowd:
+class ClientPool:
     """The clients, and the one selector that all of them wait in."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._clients: dict[CrowdClient, int] = {}
+        self._clients: dict[PooledClient, int] = {}
 
-    def add(self, client: CrowdClient) -> None:
+    def add(self, client: PooledClient) -> None:
         """Read this client, and send what it has to send, from now on."""
         self._clients[client] = 0
 
-    def remove(self, client: CrowdClient, *, reset: bool = False) -> None:
+    def remove(self, client: PooledClient, *, reset: bool = False) -> None:
         """Close this client."""
         if self._clients.pop(client):
             self._selector.unregister(client.socket)
@@ -172,7 +172,7 @@ class Crowd:
             assert time.monotonic() < deadline, f"never happened: {what}"
             self.turn(0.1)
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> ClientPool:
         return self
 
     def __exit__(self, *_: Any) -> None:

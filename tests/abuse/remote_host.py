@@ -18,11 +18,11 @@ _CLONE_NEWNET = 0x40000000
 _NOBODYS_HARDWARE = "02:00:00:00:00:01"
 
 
-class NotPossibleError(Exception):
+class RemoteHostUnavailableError(Exception):
     """No such machine can be made here: a privilege or a part of the kernel is missing."""
 
 
-class FarMachine:
+class RemoteHost:
     """Clients on it reach this machine at `near` until the cable is cut."""
 
     def __init__(self, ip: Path) -> None:
@@ -36,7 +36,7 @@ class FarMachine:
         self._far = f"{first_three}.{int(last) + 2}"
 
     def set_up(self) -> None:
-        """Make it. Raises `NotPossibleError`."""
+        """Make it. Raises `RemoteHostUnavailableError`."""
         near, far = self._near_end, self._far_end
         for step in (
             ("netns", "add", self._name),
@@ -44,7 +44,7 @@ class FarMachine:
         ):
             done = self._run(*step, check=False)
             if done.returncode:
-                raise NotPossibleError(done.stderr.strip())
+                raise RemoteHostUnavailableError(done.stderr.strip())
         self._run("addr", "add", f"{self.near}/30", "dev", near)
         self._run("link", "set", near, "up")
         self._run("-n", self._name, "addr", "add", f"{self._far}/30", "dev", far)
@@ -85,13 +85,13 @@ class FarMachine:
 
 
 @contextmanager
-def far_machine(require_program: Callable[[str], Path]) -> Iterator[FarMachine]:
+def far_machine(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
     """A far machine that is gone afterwards; skips the test where there can be none."""
-    machine = FarMachine(require_program("ip"))
+    machine = RemoteHost(require_program("ip"))
     try:
         try:
             machine.set_up()
-        except NotPossibleError as error:
+        except RemoteHostUnavailableError as error:
             pytest.skip(f"no network namespace can be made here: {error}")
         yield machine
     finally:

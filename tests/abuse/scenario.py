@@ -18,7 +18,7 @@ SMALL_BUFFER = 4096
 """Bytes of a kernel buffer that is soon full."""
 
 
-class Stage:
+class AbuseScenario:
     """bob talks, carol follows everybody, and alice is the one to whom things happen."""
 
     def __init__(self, server: RunningServer) -> None:
@@ -108,7 +108,7 @@ class HashGate:
         """Wait for a hash that has come to the gate since this was last called."""
         assert self._held.acquire(timeout=PATIENCE)
 
-    def occupy(self, stage: Stage) -> None:
+    def occupy(self, stage: AbuseScenario) -> None:
         """Close, and keep every hashing thread busy."""
         self.close()
         for _ in range(default_workers()):

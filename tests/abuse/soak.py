@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.abuse.cleanup_checks import check_log
-from tests.abuse.client_pool import Crowd, Reader
-from tests.abuse.soak_session import Farewell, Person, Visit
+from tests.abuse.client_pool import ClientPool, Reader
+from tests.abuse.soak_session import SessionEnding, SoakSession, SoakUser
 from tests.support.accounts import write_accounts_file
 from tests.support.server_program import ServerProgram
 
@@ -70,9 +70,9 @@ class Soak:
         users = write_accounts_file(folder / "users.json", names)
         self.faults: list[str] = []
         self.program = ServerProgram(users, *OPTIONS, environment=ONE_HEAP)
-        self._people = [Person(name) for name in names]
-        self._crowd = Crowd()
-        self._visits: set[Visit] = set()
+        self._people = [SoakUser(name) for name in names]
+        self._crowd = ClientPool()
+        self._visits: set[SoakSession] = set()
         self._strangers: list[Reader] = []
         self._chance = random.Random(seed)
         self._tell = tell
@@ -121,7 +121,7 @@ class Soak:
         )
         for visit in self._visits:
             if visit.farewell is None and not visit.has_ended:
-                visit.part(self._chance.choice([Farewell.QUIT, Farewell.HALF_CLOSE]))
+                visit.part(self._chance.choice([SessionEnding.QUIT, SessionEnding.HALF_CLOSE]))
 
         def is_over() -> bool:
             self._see_off()
@@ -148,7 +148,7 @@ class Soak:
 
     # What people do
 
-    def _act(self, person: Person) -> None:
+    def _act(self, person: SoakUser) -> None:
         visit = person.visit
         if visit is None:
             self._come(person)
@@ -159,14 +159,14 @@ class Soak:
             (deed,) = self._chance.choices(*zip(*DEEDS, strict=True))
             deed(self, visit)
 
-    def _come(self, person: Person) -> None:
+    def _come(self, person: SoakUser) -> None:
         narrow = self._chance.random() < 0.3
-        person.visit = Visit(self.program.port, person, self.faults.append, narrow=narrow)
+        person.visit = SoakSession(self.program.port, person, self.faults.append, narrow=narrow)
         self._visits.add(person.visit)
         self._crowd.add(person.visit)
         self._logins += 1
 
-    def _talk(self, visit: Visit) -> None:
+    def _talk(self, visit: SoakSession) -> None:
         visit.say(
             [
                 "x" * (self._chance.randint(1, 60) if self._chance.random() < 0.9 else 3000)
@@ -174,39 +174,39 @@ class Soak:
             ]
         )
 
-    def _move(self, visit: Visit) -> None:
+    def _move(self, visit: SoakSession) -> None:
         visit.join(self._chance.choice(ROOMS))
 
-    def _follow(self, visit: Visit) -> None:
+    def _follow(self, visit: SoakSession) -> None:
         word = self._chance.choice(["/subscribe", "/subscribe", "/unsubscribe"])
         visit.send(f"{word} {self._chance.choice(['*', '*', *self._some_names()])}")
 
     def _some_names(self) -> list[str]:
         return [person.name for person in self._people[:8]]
 
-    def _ask(self, visit: Visit) -> None:
+    def _ask(self, visit: SoakSession) -> None:
         visit.send(self._chance.choice(QUESTIONS))
 
-    def _stall(self, visit: Visit) -> None:
+    def _stall(self, visit: SoakSession) -> None:
         visit.stall()
 
-    def _quit(self, visit: Visit) -> None:
-        visit.part(Farewell.QUIT)
+    def _quit(self, visit: SoakSession) -> None:
+        visit.part(SessionEnding.QUIT)
 
-    def _half_close(self, visit: Visit) -> None:
+    def _half_close(self, visit: SoakSession) -> None:
         self._talk(visit)
-        visit.part(Farewell.HALF_CLOSE)
+        visit.part(SessionEnding.HALF_CLOSE)
 
-    def _vanish(self, visit: Visit) -> None:
+    def _vanish(self, visit: SoakSession) -> None:
         self._talk(visit)
         self._forget(visit, reset=self._chance.random() < 0.5)
 
-    def _come_twice(self, visit: Visit) -> None:
+    def _come_twice(self, visit: SoakSession) -> None:
         self._talk(visit)
-        visit.part(Farewell.TAKEN_OVER)
+        visit.part(SessionEnding.TAKEN_OVER)
         self._come(visit.person)
 
-    def _send_stranger(self, _: Visit) -> None:
+    def _send_stranger(self, _: SoakSession) -> None:
         stranger = Reader(self.program.port)
         match self._chance.randrange(4):
             case 0:
@@ -231,7 +231,7 @@ class Soak:
             self._strangers.remove(stranger)
             self._crowd.remove(stranger)
 
-    def _forget(self, visit: Visit, *, reset: bool = False) -> None:
+    def _forget(self, visit: SoakSession, *, reset: bool = False) -> None:
         self._messages += visit.messages
         self._visits.remove(visit)
         self._crowd.remove(visit, reset=reset)
@@ -239,7 +239,7 @@ class Soak:
             visit.person.visit = None
 
 
-DEEDS: Final[list[tuple[Callable[[Soak, Visit], None], int]]] = [
+DEEDS: Final[list[tuple[Callable[[Soak, SoakSession], None], int]]] = [
     (Soak._talk, 30),
     (Soak._move, 12),
     (Soak._follow, 12),

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from itertools import count
 from typing import Final, NamedTuple
 
-from tests.abuse.client_pool import CrowdClient
+from tests.abuse.client_pool import PooledClient
 
 LOGGED_OUT: Final = "[SERVER] Logged out due to new login"
 GOODBYE: Final = "[SERVER] Goodbye"
@@ -22,7 +22,7 @@ _SUBSCRIPTIONS: Final = "[SERVER] Subscriptions: "
 _visits = count(1)
 
 
-class Place(NamedTuple):
+class SoakTarget(NamedTuple):
     """Where a message stands among all that its author says; it only ever rises."""
 
     visit: int
@@ -30,17 +30,17 @@ class Place(NamedTuple):
     number: int
 
 
-class Person:
+class SoakUser:
     """An account, whose subscriptions and reading go on from visit to visit."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.read_up_to: dict[str, Place] = {}
+        self.read_up_to: dict[str, SoakTarget] = {}
         """By author, what the newest visit has read, and what those before it had when it began."""
-        self.visit: Visit | None = None
+        self.visit: SoakSession | None = None
 
 
-class Farewell(Enum):
+class SessionEnding(Enum):
     """How a visit is to end."""
 
     QUIT = auto()
@@ -48,7 +48,7 @@ class Farewell(Enum):
     TAKEN_OVER = auto()
 
 
-class Visit(CrowdClient):
+class SoakSession(PooledClient):
     """From LOGIN to the end of the stream.
 
     Each message names its visit, the stay in a room, its number in that stay and the room. So a
@@ -57,13 +57,13 @@ class Visit(CrowdClient):
     """
 
     def __init__(
-        self, port: int, person: Person, fault: Callable[[str], None], *, narrow: bool = False
+        self, port: int, person: SoakUser, fault: Callable[[str], None], *, narrow: bool = False
     ) -> None:
         """`fault` takes what must not be."""
         super().__init__(port, narrow=narrow)
         self.person = person
         self.is_greeted = False
-        self.farewell: Farewell | None = None
+        self.farewell: SessionEnding | None = None
         self.messages = 0
         """Live messages that were read."""
         self._fault = fault
@@ -108,13 +108,13 @@ class Visit(CrowdClient):
         self.listens = False
         self._has_stalled = True
 
-    def part(self, farewell: Farewell) -> None:
+    def part(self, farewell: SessionEnding) -> None:
         """Let the visit end; its last lines are read."""
         self.farewell = farewell
         self.listens = True
-        if farewell is Farewell.QUIT:
+        if farewell is SessionEnding.QUIT:
             self.send("/quit", "nothing after it is taken")
-        elif farewell is Farewell.HALF_CLOSE:
+        elif farewell is SessionEnding.HALF_CLOSE:
             self.send(LAST_WORD)
             self.finish()
 
@@ -124,7 +124,7 @@ class Visit(CrowdClient):
         self._last_line = line
         if match := _MESSAGE.fullmatch(line):
             author, visit, stay, number, room = match.groups()
-            self._heard_message(author, Place(int(visit), int(stay), int(number)), room)
+            self._heard_message(author, SoakTarget(int(visit), int(stay), int(number)), room)
         elif match := _ROOM.fullmatch(line):
             self._read_room = match[1]
             self._heard_here.clear()
@@ -151,7 +151,7 @@ class Visit(CrowdClient):
             self._follows.update(self._listed_follows)
             self._listed_follows = None
 
-    def _heard_message(self, author: str, place: Place, room: str) -> None:
+    def _heard_message(self, author: str, place: SoakTarget, room: str) -> None:
         self.messages += 1
         person = self.person
         last = self._read_up_to.get(author)
@@ -181,9 +181,9 @@ class Visit(CrowdClient):
         elif self.unfinished_line:
             self._fault(f"{self.person.name} was closed within {self.unfinished_line!r}")
         went_well = {
-            Farewell.QUIT: self._last_line == GOODBYE,
-            Farewell.HALF_CLOSE: self._last_word_was_answered,
-            Farewell.TAKEN_OVER: self._last_line == LOGGED_OUT,
+            SessionEnding.QUIT: self._last_line == GOODBYE,
+            SessionEnding.HALF_CLOSE: self._last_word_was_answered,
+            SessionEnding.TAKEN_OVER: self._last_line == LOGGED_OUT,
             None: False,
         }[self.farewell]
         if not went_well:

@@ -6,7 +6,7 @@ import selectors
 import threading
 import time
 
-from tests.abuse.scenario import Stage, outbox_of
+from tests.abuse.scenario import AbuseScenario, outbox_of
 from tests.support.running_server import StartServer
 from tests.support.wait_until import PATIENCE
 from tests.support.wire_client import WireClient
@@ -62,7 +62,7 @@ def test_lines_sent_byte_by_byte_are_published_whole(start_server: StartServer) 
 
 
 def test_reader_of_single_bytes_receives_everything_in_order(start_server: StartServer) -> None:
-    stage = Stage(start_server(rate=0, outbox=256 * 1024))
+    stage = AbuseScenario(start_server(rate=0, outbox=256 * 1024))
     alice = stage.lazy_alice()
     outbox = outbox_of(stage.server, alice)
     stage.talker.send(*map(str, range(1000)))

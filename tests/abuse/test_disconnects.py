@@ -7,31 +7,31 @@ from collections.abc import Callable
 import pytest
 
 from chat_server.delivery.outbox import OutboxState
-from tests.abuse.scenario import HashGate, Stage, outbox_of
+from tests.abuse.scenario import AbuseScenario, HashGate, outbox_of
 from tests.support.running_server import StartServer
 from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
-EnterState = Callable[[Stage, HashGate], WireClient]
+EnterState = Callable[[AbuseScenario, HashGate], WireClient]
 
 
-def before_it_read_anything(stage: Stage, gate: HashGate) -> WireClient:
+def before_it_read_anything(stage: AbuseScenario, gate: HashGate) -> WireClient:
     return stage.server.connect()
 
 
-def greeted(stage: Stage, gate: HashGate) -> WireClient:
+def greeted(stage: AbuseScenario, gate: HashGate) -> WireClient:
     client = stage.server.connect()
     client.expect_match(r"\[SERVER\] Login using: .*")
     return client
 
 
-def within_its_login_line(stage: Stage, gate: HashGate) -> WireClient:
+def within_its_login_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
     client = greeted(stage, gate)
     client.send_raw(b"LOGIN alice pw-")
     return client
 
 
-def while_its_password_waits_its_turn(stage: Stage, gate: HashGate) -> WireClient:
+def while_its_password_waits_its_turn(stage: AbuseScenario, gate: HashGate) -> WireClient:
     client = greeted(stage, gate)
     gate.occupy(stage)
     client.send("LOGIN alice pw-of-alice")
@@ -39,7 +39,7 @@ def while_its_password_waits_its_turn(stage: Stage, gate: HashGate) -> WireClien
     return client
 
 
-def while_its_password_is_hashed(stage: Stage, gate: HashGate) -> WireClient:
+def while_its_password_is_hashed(stage: AbuseScenario, gate: HashGate) -> WireClient:
     client = greeted(stage, gate)
     gate.close()
     client.send("LOGIN alice pw-of-alice")
@@ -47,34 +47,34 @@ def while_its_password_is_hashed(stage: Stage, gate: HashGate) -> WireClient:
     return client
 
 
-def logged_in(stage: Stage, gate: HashGate) -> WireClient:
+def logged_in(stage: AbuseScenario, gate: HashGate) -> WireClient:
     return stage.server.log_in("alice")
 
 
-def within_a_line(stage: Stage, gate: HashGate) -> WireClient:
+def within_a_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(stage, gate)
     alice.send_raw(b"a line without an end")
     stage.said.append("a line without an end")
     return alice
 
 
-def while_publishing(stage: Stage, gate: HashGate) -> WireClient:
+def while_publishing(stage: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(stage, gate)
     stage.say(alice, *(f"{number} {'x' * 500}" for number in range(400)))
     return alice
 
 
-def over_its_rate(stage: Stage, gate: HashGate) -> WireClient:
+def over_its_rate(stage: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(stage, gate)
     stage.say(alice, *map(str, range(8)))
     return alice
 
 
-def with_a_full_outbox(stage: Stage, gate: HashGate) -> WireClient:
+def with_a_full_outbox(stage: AbuseScenario, gate: HashGate) -> WireClient:
     return stage.lazy_alice()
 
 
-def before_its_last_line_is_out(stage: Stage, gate: HashGate) -> WireClient:
+def before_its_last_line_is_out(stage: AbuseScenario, gate: HashGate) -> WireClient:
     alice = stage.lazy_alice()
     outbox = outbox_of(stage.server, alice)
     alice.send("/quit")
@@ -82,25 +82,25 @@ def before_its_last_line_is_out(stage: Stage, gate: HashGate) -> WireClient:
     return alice
 
 
-def after_its_last_line(stage: Stage, gate: HashGate) -> WireClient:
+def after_its_last_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(stage, gate)
     assert alice.ask("/quit") == "[SERVER] Goodbye"
     return alice
 
 
-def after_a_forced_logout(stage: Stage, gate: HashGate) -> WireClient:
+def after_a_forced_logout(stage: AbuseScenario, gate: HashGate) -> WireClient:
     older = logged_in(stage, gate)
     stage.bystanders.append(logged_in(stage, gate))
     return older
 
 
-def with_a_full_outbox_after_a_forced_logout(stage: Stage, gate: HashGate) -> WireClient:
+def with_a_full_outbox_after_a_forced_logout(stage: AbuseScenario, gate: HashGate) -> WireClient:
     older = stage.lazy_alice()
     stage.bystanders.append(logged_in(stage, gate))
     return older
 
 
-def refused_at_the_door(stage: Stage, gate: HashGate) -> WireClient:
+def refused_at_the_door(stage: AbuseScenario, gate: HashGate) -> WireClient:
     client = stage.server.connect()
     client.expect("[ERROR] Server is full; try again later")
     return client
@@ -132,11 +132,11 @@ STATES: tuple[EnterState, ...] = (
 
 def in_state(
     enter: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Stage, HashGate, WireClient]:
+) -> tuple[AbuseScenario, HashGate, WireClient]:
     """Bring a client of a new server into a state."""
     settings = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3, "linger_seconds": 0.3}
     gate = HashGate(monkeypatch)
-    stage = Stage(start_server(**settings | SETTINGS.get(enter, {})))
+    stage = AbuseScenario(start_server(**settings | SETTINGS.get(enter, {})))
     return stage, gate, enter(stage, gate)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.delivery.outbox import Outbox
-from tests.abuse.remote_host import FarMachine, far_machine
+from tests.abuse.remote_host import RemoteHost, far_machine
 from tests.abuse.scenario import outbox_of
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
@@ -25,12 +25,12 @@ REACHABLE_FROM_FAR = "0.0.0.0"
 
 
 @pytest.fixture
-def far(require_program: Callable[[str], Path]) -> Iterator[FarMachine]:
+def far(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
     with far_machine(require_program) as machine:
         yield machine
 
 
-def log_in_from(far: FarMachine, server: RunningServer, user: str) -> WireClient:
+def log_in_from(far: RemoteHost, server: RunningServer, user: str) -> WireClient:
     """A client on the far machine that follows everybody."""
     client = far.connect(server.port, receive_buffer=4096)
     client.send(f"LOGIN {user} pw-of-{user}", "/subscribe *")
@@ -40,7 +40,7 @@ def log_in_from(far: FarMachine, server: RunningServer, user: str) -> WireClient
 
 
 def test_vanished_peer_is_detected_in_every_state(
-    far: FarMachine, start_server: StartServer
+    far: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR,
@@ -102,7 +102,7 @@ def _unacknowledged(outbox: Outbox) -> int:
 
 
 def test_vanished_peer_does_not_block_others_before_detection(
-    far: FarMachine, start_server: StartServer
+    far: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, linger_seconds=0.2
@@ -122,7 +122,7 @@ def test_vanished_peer_does_not_block_others_before_detection(
 
 
 def test_vanished_peer_is_cut_when_outbox_is_full(
-    far: FarMachine, start_server: StartServer
+    far: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, outbox=64 * 1024
@@ -144,7 +144,7 @@ def _says(publisher: WireClient, subscriber: WireClient) -> bool:
     return True
 
 
-def test_stop_does_not_wait_for_vanished_peers(far: FarMachine, start_server: StartServer) -> None:
+def test_stop_does_not_wait_for_vanished_peers(far: RemoteHost, start_server: StartServer) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR,
         insecure_plaintext=True,

@@ -15,7 +15,7 @@ import pytest
 
 from chat_server.accounts.file_reader import read_accounts
 from tests.abuse.cleanup_checks import check_log
-from tests.abuse.client_pool import Crowd, Reader
+from tests.abuse.client_pool import ClientPool, Reader
 from tests.support.accounts import PEOPLE, cheap_hash, write_accounts_file
 from tests.support.server_program import ServerProgram
 from tests.support.wait_until import PATIENCE
@@ -45,7 +45,7 @@ def program(tmp_path: Path) -> Iterator[ServerProgram]:
 
 def test_killed_server_restarts_on_same_port_at_once(program: ServerProgram) -> None:
     accounts = program.users.read_bytes()
-    with Crowd() as crowd:
+    with ClientPool() as crowd:
         clients = [Reader(program.port, name, "/subscribe *", *["hello"] * 100) for name in PEOPLE]
         clients.append(Reader(program.port))
         for client in clients:
@@ -196,7 +196,7 @@ def by_author(lines: list[str]) -> dict[str, list[int]]:
 def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
     program: ServerProgram,
 ) -> None:
-    with Crowd() as crowd:
+    with ClientPool() as crowd:
         sleepers = [Reader(program.port, name, "/subscribe *", narrow=True) for name in SLEEPERS]
         subscribers = [Reader(program.port, name, "/subscribe *") for name in SUBSCRIBERS]
         strangers = [Reader(program.port) for _ in range(5)]

@@ -11,7 +11,7 @@ import pytest
 
 from chat_server.core.rooms import Session
 from chat_server.delivery.outbox import Outbox
-from tests.abuse.client_pool import Crowd, Reader
+from tests.abuse.client_pool import ClientPool, Reader
 from tests.abuse.thread_switching import HASTE, hasty_threads
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import PATIENCE
@@ -57,7 +57,7 @@ class Alice(Reader):
 class Race:
     """alice is who logs in; carol follows her and sees her come and go."""
 
-    def __init__(self, server: RunningServer, crowd: Crowd) -> None:
+    def __init__(self, server: RunningServer, crowd: ClientPool) -> None:
         self.server = server.server
         self.port = server.port
         self.crowd = crowd
@@ -177,7 +177,7 @@ def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
 ) -> None:
     quick = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}
     server = start_server(**quick | HASTE | ALLOWANCES.get(older_is, {}))
-    with Crowd() as crowd:
+    with ClientPool() as crowd:
         race = Race(server, crowd)
         newer = race.run(older_is(race))
         race.until(lambda: sum(login.has_ended for login in newer) == LOGINS - 1, "one is left")

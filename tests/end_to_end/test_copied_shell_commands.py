@@ -13,15 +13,15 @@ from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_tui.events import SignedIn
 from chat_tui.input.shell_commands import netcat_line
 from tests.support.server_program import ServerProgram
-from tests.support.session_harness import Desk
+from tests.support.session_harness import SessionHarness
 from tests.support.wire_client import WireClient
 
 HARD_TO_QUOTE = 'it\'s $(id) `id` "two" \\ ! %s; | & > * ~ #\ttab'
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
+def desk() -> Iterator[SessionHarness]:
+    desk = SessionHarness()
     yield desk
     desk.close()
 
@@ -36,7 +36,7 @@ def run(line: str) -> str:
 
 
 def test_copied_netcat_line_repeats_message_and_subscription(
-    server_program: ServerProgram, desk: Desk, require_program: Callable[[str], Path]
+    server_program: ServerProgram, desk: SessionHarness, require_program: Callable[[str], Path]
 ) -> None:
     require_program("nc")
 

@@ -21,7 +21,7 @@ from tests.support.server_program import ServerProgram
 PATIENCE = 20.0
 
 
-class Shell:
+class ShellHarness:
     """Starts the client as a script does, with a home of its own."""
 
     def __init__(self, home: Path, port: int) -> None:
@@ -76,8 +76,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, server_program: ServerProgram) -> Shell:
-    return Shell(tmp_path, server_program.port)
+def shell(tmp_path: Path, server_program: ServerProgram) -> ShellHarness:
+    return ShellHarness(tmp_path, server_program.port)
 
 
 def line_of(stream: IO[str] | None) -> str:
@@ -90,7 +90,9 @@ def said(stream: IO[str] | None) -> str:
     return line_of(stream).partition("] ")[2].rstrip("\n")
 
 
-def test_send_and_tail_scripts_communicate(shell: Shell, server_program: ServerProgram) -> None:
+def test_send_and_tail_scripts_communicate(
+    shell: ShellHarness, server_program: ServerProgram
+) -> None:
     with shell.running("bob", "--tail", "ops", "--from", "alice", "--from", "carol") as tail:
         assert tail.stdout is not None
         # Nobody is told when bob's subscriptions stand: say it until it is heard.
@@ -116,7 +118,7 @@ def test_send_and_tail_scripts_communicate(shell: Shell, server_program: ServerP
         assert "Traceback" not in line_of(tail.stderr)
 
 
-def test_tail_ends_when_stdout_is_closed(shell: Shell) -> None:
+def test_tail_ends_when_stdout_is_closed(shell: ShellHarness) -> None:
     with shell.running("bob", "--tail", "ops") as tail:
         assert tail.stdout is not None
         tail.stdout.close()
@@ -124,19 +126,19 @@ def test_tail_ends_when_stdout_is_closed(shell: Shell) -> None:
         assert line_of(tail.stderr) == ""
 
 
-def test_exit_code_reports_outcome(shell: Shell) -> None:
+def test_exit_code_reports_outcome(shell: ShellHarness) -> None:
     refused = shell.run("alice", "--send", "ops", "hello", LOBBY_PASSWORD="wrong")
     assert refused.returncode == 3
     assert "Authentication failed" in refused.stderr
     assert "wrong" not in refused.stderr
-    nobody = Shell(shell.home, 1).run("alice", "--send", "ops", "hello")
+    nobody = ShellHarness(shell.home, 1).run("alice", "--send", "ops", "hello")
     assert nobody.returncode == 4
     assert nobody.stderr.count("\n") == 1
     assert nobody.stdout == ""
 
 
 @pytest.mark.parametrize("errand", ["--send", "--tail"])
-def test_headless_mode_requires_explicit_server(shell: Shell, errand: str) -> None:
+def test_headless_mode_requires_explicit_server(shell: ShellHarness, errand: str) -> None:
     state = shell.home / "state" / "lobby-chat"
     ClientState(state).signed_in("127.0.0.1", shell.port, "alice", True)
     asked = shell.run("", errand, "ops")
@@ -144,7 +146,7 @@ def test_headless_mode_requires_explicit_server(shell: Shell, errand: str) -> No
     assert asked.stderr.startswith("chat-tui: which server? Add --server HOST[:PORT], or --prof")
 
 
-def test_headless_mode_uses_profile_password(shell: Shell) -> None:
+def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
     file = shell.home / "config" / "lobby-chat" / "config.toml"
     file.parent.mkdir(parents=True)
     work = f'server = "127.0.0.1:{shell.port}"\nuser = "alice"\npassword_env = "BOT_PASSWORD"\n'
@@ -172,7 +174,7 @@ def test_headless_mode_uses_profile_password(shell: Shell) -> None:
 
 @pytest.mark.parametrize(("redirected", "code"), [("<&-", 0), (">&-", 0), (">/dev/full", 1)])
 def test_headless_mode_handles_closed_and_full_streams(
-    shell: Shell, redirected: str, code: int
+    shell: ShellHarness, redirected: str, code: int
 ) -> None:
     again = ["sh", "-c", f'exec "$0" "$@" {redirected}']
     done = shell.run("alice", "--plain", typed="hello\n", before=again)
@@ -192,13 +194,13 @@ def test_headless_mode_handles_closed_and_full_streams(
     ids=" ".join,
 )
 def test_headless_usage_error_is_one_line(arguments: list[str], tmp_path: Path) -> None:
-    done = Shell(tmp_path, 1).run("alice", *arguments)
+    done = ShellHarness(tmp_path, 1).run("alice", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith("chat-tui: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_interactive_mode_works_through_pipes(shell: Shell) -> None:
+def test_interactive_mode_works_through_pipes(shell: ShellHarness) -> None:
     typed = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
     typed += "/join dev\nin dev now\n"
     done = shell.run("alice", "--plain", typed=typed)

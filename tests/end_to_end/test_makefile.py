@@ -22,7 +22,7 @@ NO_ENSUREPIP = 'case "$*" in *ensurepip*) exit 1;; esac'
 PIP_FAILS = f'case "$*" in *"pip install"*) exit 1;; esac\n{GOOD}'
 
 
-class Machine:
+class MakefileHarness:
     """A folder with the Makefile, and a PATH that has only what was put there."""
 
     def __init__(self, folder: Path, make: Path) -> None:
@@ -64,16 +64,16 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> Machine:
+def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> MakefileHarness:
     """Give a machine with make and without any Python."""
-    return Machine(tmp_path, require_program("make"))
+    return MakefileHarness(tmp_path, require_program("make"))
 
 
 INSTALL = "python -m pip install --quiet --disable-pip-version-check --editable .[dev]"
 SUITE = "python -m pytest -n 4 --dist worksteal"
 
 
-def test_make_without_python_fails_with_one_line(machine: Machine) -> None:
+def test_make_without_python_fails_with_one_line(machine: MakefileHarness) -> None:
     machine.has("python3", TOO_OLD_OR_A_SHIM)
     done = machine.make()
     assert done.returncode != 0
@@ -81,7 +81,7 @@ def test_make_without_python_fails_with_one_line(machine: Machine) -> None:
     assert not (machine.checkout / ".venv").exists()
 
 
-def test_make_without_ensurepip_names_package(machine: Machine) -> None:
+def test_make_without_ensurepip_names_package(machine: MakefileHarness) -> None:
     machine.has("python3", NO_ENSUREPIP)
     done = machine.make()
     assert done.returncode != 0
@@ -89,7 +89,7 @@ def test_make_without_ensurepip_names_package(machine: Machine) -> None:
     assert "apt install python3-venv" in done.stderr
 
 
-def test_make_uses_first_working_python(machine: Machine) -> None:
+def test_make_uses_first_working_python(machine: MakefileHarness) -> None:
     machine.has("python3.14", TOO_OLD_OR_A_SHIM)
     machine.has("python3.13", NO_ENSUREPIP)
     machine.has("python3.12", GOOD)
@@ -98,7 +98,7 @@ def test_make_uses_first_working_python(machine: Machine) -> None:
     assert machine.calls() == ["python3.12 -m venv .venv", INSTALL, SUITE]
 
 
-def test_make_reinstalls_only_when_pyproject_changes(machine: Machine) -> None:
+def test_make_reinstalls_only_when_pyproject_changes(machine: MakefileHarness) -> None:
     machine.has("python3", GOOD)
     machine.make()
     machine.calls()
@@ -112,7 +112,7 @@ def test_make_reinstalls_only_when_pyproject_changes(machine: Machine) -> None:
     assert machine.calls() == [INSTALL, SUITE]
 
 
-def test_make_recreates_incomplete_venv(machine: Machine) -> None:
+def test_make_recreates_incomplete_venv(machine: MakefileHarness) -> None:
     machine.has("python3", PIP_FAILS)
     assert machine.make().returncode != 0
     assert machine.calls() == ["python3 -m venv .venv"]
@@ -123,7 +123,7 @@ def test_make_recreates_incomplete_venv(machine: Machine) -> None:
     assert not (machine.checkout / ".venv" / "half").exists()
 
 
-def test_make_recreates_moved_venv(machine: Machine) -> None:
+def test_make_recreates_moved_venv(machine: MakefileHarness) -> None:
     machine.has("python3", GOOD)
     machine.make()
     machine.calls()

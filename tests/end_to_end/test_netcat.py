@@ -73,7 +73,7 @@ def with_port(port: int, require_program: Callable[[str], Path]) -> Nc:
     return substitute
 
 
-class Neighbour(WireClient):
+class PeerClient(WireClient):
     """A user at a plain socket, who follows everyone and hears who comes."""
 
     def hear(self, part: str) -> str:
@@ -85,16 +85,16 @@ class Neighbour(WireClient):
 
 
 @pytest.fixture
-def alice(port: int) -> Iterator[Neighbour]:
+def alice(port: int) -> Iterator[PeerClient]:
     """Give alice, in the lobby, following everyone."""
-    neighbour = Neighbour("127.0.0.1", port)
+    neighbour = PeerClient("127.0.0.1", port)
     with neighbour:
         neighbour.send(f"LOGIN alice {DEMO_PASSWORD}", "/subscribe *", "/presence on")
         neighbour.hear("Presence on")
         yield neighbour
 
 
-def test_readme_netcat_session_works(with_port: Nc, alice: Neighbour) -> None:
+def test_readme_netcat_session_works(with_port: Nc, alice: PeerClient) -> None:
     command, *lines = readme_block("session").splitlines()
     assert "/subscribe *" in lines
     with subprocess.Popen(
@@ -125,7 +125,7 @@ def test_readme_netcat_session_works(with_port: Nc, alice: Neighbour) -> None:
         assert netcat.wait(10) == 0
 
 
-def test_readme_publisher_line_works(with_port: Nc, alice: Neighbour) -> None:
+def test_readme_publisher_line_works(with_port: Nc, alice: PeerClient) -> None:
     line = with_port(readme_block("publisher"))
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0
@@ -151,7 +151,7 @@ def listening(line: str) -> Iterator[subprocess.Popen[bytes]]:
                 os.killpg(pipeline.pid, signal.SIGINT)
 
 
-def test_readme_listener_line_works(with_port: Nc, alice: Neighbour) -> None:
+def test_readme_listener_line_works(with_port: Nc, alice: PeerClient) -> None:
     with listening(with_port(readme_block("listener"))) as pipeline:
         assert pipeline.stdout is not None
         alice.hear("carol joined room 'lobby'")
@@ -171,7 +171,7 @@ def test_readme_listener_line_works(with_port: Nc, alice: Neighbour) -> None:
 
 
 def test_readme_listener_ends_with_server(
-    with_port: Nc, alice: Neighbour, server: subprocess.Popen[str]
+    with_port: Nc, alice: PeerClient, server: subprocess.Popen[str]
 ) -> None:
     impatient = with_port(readme_block("listener")).replace("sleep 20", "sleep 0.1")
     with listening(impatient) as pipeline:

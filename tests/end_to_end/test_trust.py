@@ -18,12 +18,12 @@ from chat_tui.events import KeyUnknown, SignedIn, TrustDecision
 from chat_tui.input.shell_commands import netcat_line
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.server_program import ServerProgram
-from tests.support.session_harness import Desk
+from tests.support.session_harness import SessionHarness
 
 PATIENCE = 20.0
 
 
-class Town:
+class TwoServerHarness:
     """A server that encrypts, and a home to reach it from."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,13 +85,13 @@ class Town:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
+def town(tmp_path: Path) -> Iterator[TwoServerHarness]:
+    town = TwoServerHarness(tmp_path)
     yield town
     town.server.stop()
 
 
-def test_unknown_key_error_names_trust_command(town: Town) -> None:
+def test_unknown_key_error_names_trust_command(town: TwoServerHarness) -> None:
     unknown = town.send()
     assert unknown.returncode == 5
     assert unknown.stderr.count("\n") == 1
@@ -111,7 +111,7 @@ def test_unknown_key_error_names_trust_command(town: Town) -> None:
     assert (town.send().returncode, town.send().stderr) == (0, "")
 
 
-def test_changed_key_blocks_script_until_forgotten(town: Town) -> None:
+def test_changed_key_blocks_script_until_forgotten(town: TwoServerHarness) -> None:
     old = town.fingerprint
     assert town.run("trust", "add", town.at, old.removeprefix("SHA256:") + "=").returncode == 0
     town.another_key()
@@ -131,7 +131,9 @@ def test_changed_key_blocks_script_until_forgotten(town: Town) -> None:
     assert town.send().returncode == 0
 
 
-def test_broken_known_servers_file_has_own_exit_code(town: Town, tmp_path: Path) -> None:
+def test_broken_known_servers_file_has_own_exit_code(
+    town: TwoServerHarness, tmp_path: Path
+) -> None:
     file = tmp_path / "state" / "lobby-chat" / "known-servers.json"
     file.parent.mkdir(parents=True)
     file.write_text("{")
@@ -143,7 +145,7 @@ def test_broken_known_servers_file_has_own_exit_code(town: Town, tmp_path: Path)
     assert "alice" not in town.server.log
 
 
-def test_trust_add_fails_for_unencrypted_or_absent_server(town: Town) -> None:
+def test_trust_add_fails_for_unencrypted_or_absent_server(town: TwoServerHarness) -> None:
     plain = town.run("trust", "add", f"127.0.0.1:{town.server.port}")
     assert plain.returncode == 4
     assert "does not encrypt" in plain.stderr
@@ -163,7 +165,7 @@ def test_trust_add_fails_for_unencrypted_or_absent_server(town: Town) -> None:
     ids=["no", "nothing that counts", "once", "always"],
 )
 def test_headless_trust_question_is_asked_on_terminal(
-    town: Town, answers: str, code: int, kept: bool
+    town: TwoServerHarness, answers: str, code: int, kept: bool
 ) -> None:
     keys, terminal = os.openpty()
     line = f'exec "$0" "$@" 2>&1 >/dev/null </dev/null 3<>{os.ttyname(terminal)} '
@@ -189,7 +191,7 @@ def test_headless_trust_question_is_asked_on_terminal(
 
 
 def test_copied_tls_line_sends_password_only_to_pinned_server(
-    town: Town, tmp_path: Path, require_program: Callable[[str], Path]
+    town: TwoServerHarness, tmp_path: Path, require_program: Callable[[str], Path]
 ) -> None:
     require_program("openssl")
 
@@ -208,7 +210,7 @@ def test_copied_tls_line_sends_password_only_to_pinned_server(
         )
         return done.stdout
 
-    with closing(Desk(known=KnownServers(tmp_path))) as desk:
+    with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
         desk.session.sign_in("127.0.0.1", town.port, "alice", "pw-of-alice")
         desk.until_notice(KeyUnknown)
         desk.session.trust(TrustDecision.ONCE)

@@ -39,7 +39,7 @@ def transcripts() -> Iterator[object]:
         yield pytest.param(block[1].splitlines(), id=f"line-{number}")
 
 
-class Stage:
+class TranscriptRunner:
     """The connections of one transcript, by name."""
 
     def __init__(self, server: RunningServer) -> None:
@@ -77,17 +77,19 @@ class Stage:
 
 
 @pytest.fixture
-def stage(start_server: StartServer, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(
+    start_server: StartServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> TranscriptRunner:
     """Give an empty stage before a fresh server with the demo accounts."""
     lines: list[str] = request.getfixturevalue("lines")
     operators = frozenset(said["name"] for line in lines if (said := OPERATOR.fullmatch(line)))
     users = tmp_path / "demo.json"
     users.write_text(json.dumps(dict.fromkeys(DEMO_NAMES, cheap_hash(DEMO_PASSWORD))))
-    return Stage(start_server(users=users, operators=operators))
+    return TranscriptRunner(start_server(users=users, operators=operators))
 
 
 @pytest.mark.parametrize("lines", list(transcripts()))
-def test_server_follows_protocol_transcript(lines: list[str], stage: Stage) -> None:
+def test_server_follows_protocol_transcript(lines: list[str], stage: TranscriptRunner) -> None:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         logged_in = LOGGED_IN.fullmatch(line)
         spoken = SPOKEN.fullmatch(line)

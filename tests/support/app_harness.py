@@ -55,7 +55,7 @@ _NAMES = {" ": "space", "/": "slash", "*": "asterisk", ".": "full_stop"}
 
 
 @dataclass
-class Bench:
+class AppHarness:
     """An app that runs, and both ends of it."""
 
     app: ChatApp
@@ -125,7 +125,7 @@ def _cells(line: str, start: int, end: int) -> str:
     return part
 
 
-class SeatedApp(ChatApp):
+class SignedInApp(ChatApp):
     """The client with the chat in front from the start: half the time for a test."""
 
     DEFAULT_MODE = "chat"
@@ -149,11 +149,11 @@ def app_with(
 @asynccontextmanager
 async def form(
     folder: Path, start: LaunchOptions | None = None, size: tuple[int, int] = (80, 24)
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[AppHarness]:
     """The client as it comes up: with the form."""
     app, session = app_with(folder, start)
     async with app.run_test(size=size, notifications=True) as pilot:
-        bench = Bench(app, pilot, session)
+        bench = AppHarness(app, pilot, session)
         await bench.settle()
         yield bench
 
@@ -166,11 +166,11 @@ async def chat(
     here: tuple[str, ...] = ("alice", "bob", "carol", "dave"),
     follows: tuple[str, ...] = (),
     commands: tuple[str, ...] = COMMANDS,
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[AppHarness]:
     """The client as alice uses it: signed in, in the lobby."""
-    app, session = app_with(folder, kind=SeatedApp)
+    app, session = app_with(folder, kind=SignedInApp)
     session.be_online(here=here, follows=follows, commands=commands)
     async with app.run_test(size=size, notifications=True) as pilot:
-        bench = Bench(app, pilot, session)
+        bench = AppHarness(app, pilot, session)
         await bench.settle()
         yield bench

@@ -1,7 +1,7 @@
 """A clock that the test moves."""
 
 
-class Clock:
+class FakeClock:
     """Seconds that pass only when told to."""
 
     def __init__(self) -> None:

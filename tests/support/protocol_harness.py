@@ -22,41 +22,41 @@ SIX = "/join, /leave, /rooms, /subscribe, /unsubscribe, /subs"
 E = TypeVar("E", bound=Event)
 
 
-class Talk:
+class ProtocolHarness:
     """One connection of alice's, seen from both ends."""
 
     def __init__(self, wish: RestoreTarget | None = None, *, user: str = "alice") -> None:
         self.now = 1000.0
         self.dialogue = ClientProtocol(user, "secret", wish or RestoreTarget(), count(1), self.now)
 
-    def server(self, *lines: str) -> Talk:
+    def server(self, *lines: str) -> ProtocolHarness:
         """The server says these lines."""
         for line in lines:
             self.dialogue.receive(line, self.now)
         return self
 
-    def after(self, seconds: float) -> Talk:
+    def after(self, seconds: float) -> ProtocolHarness:
         """Time passes."""
         self.now += seconds
         self.dialogue.tick(self.now)
         return self
 
-    def types(self, text: str, recipient: str = "") -> Talk:
+    def types(self, text: str, recipient: str = "") -> ProtocolHarness:
         """The person gives this with Enter."""
         self.dialogue.submit(parse_submission(text, recipient), self.now)
         return self
 
-    def clicks(self, room: str) -> Talk:
+    def clicks(self, room: str) -> ProtocolHarness:
         """The person chooses a room."""
         self.dialogue.join(room, self.now)
         return self
 
-    def toggles(self, name: str) -> Talk:
+    def toggles(self, name: str) -> ProtocolHarness:
         """The person follows somebody, or no longer."""
         self.dialogue.toggle_follow(name, self.now)
         return self
 
-    def breaks(self, reason: str = "cut") -> Talk:
+    def breaks(self, reason: str = "cut") -> ProtocolHarness:
         """The connection breaks."""
         self.dialogue.connection_lost(reason, self.now)
         return self
@@ -80,7 +80,7 @@ class Talk:
         """Why the connection has to be closed, if it has to."""
         return self.dialogue.end_reason
 
-    def fresh(self) -> Talk:
+    def fresh(self) -> ProtocolHarness:
         """Forget what was sent and learned so far."""
         self.sent()
         self.events()
@@ -94,9 +94,9 @@ def online(
     subs: str = "none",
     user: str = "alice",
     commands: str = ALL,
-) -> Talk:
+) -> ProtocolHarness:
     """A session at a server of today, all questions of its start answered."""
-    talk = Talk(wish, user=user)
+    talk = ProtocolHarness(wish, user=user)
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
     talk.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
     if room == "lobby":
@@ -109,9 +109,9 @@ def online(
     return talk.fresh()
 
 
-def online_of_old(wish: RestoreTarget | None = None) -> Talk:
+def online_of_old(wish: RestoreTarget | None = None) -> ProtocolHarness:
     """A session at one of the first servers, all questions of its start answered."""
-    talk = Talk(wish)
+    talk = ProtocolHarness(wish)
     talk.server("[SERVER] Welcome to the chat server", PROMPT)
     talk.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
     talk.server("[SERVER] Subscribed to alice", "[SERVER] Active rooms: lobby")

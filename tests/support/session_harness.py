@@ -28,7 +28,7 @@ E = TypeVar("E", bound=Event)
 T = TypeVar("T")
 
 
-class Desk:
+class SessionHarness:
     """The screen's thread of a session: pumps when woken, ticks now and then."""
 
     def __init__(

@@ -11,7 +11,7 @@ import trustme
 from chat_server.wire.fingerprint import key_fingerprint
 from chat_tui.events import ConnectionState
 from tests.support.certificates import authority
-from tests.support.session_harness import PATIENCE, Desk, ScriptedClient, ScriptedServer
+from tests.support.session_harness import PATIENCE, ScriptedClient, ScriptedServer, SessionHarness
 
 
 def certificate(*names: str, **more: object) -> trustme.LeafCert:
@@ -71,12 +71,12 @@ class TlsServer(ScriptedServer):
             yield client
 
 
-def dial(desk: Desk, server: ScriptedServer, host: str = "127.0.0.1") -> None:
+def dial(desk: SessionHarness, server: ScriptedServer, host: str = "127.0.0.1") -> None:
     """Let alice sign in, without saying how."""
     desk.session.sign_in(host, server.port, "alice", "secret")
 
 
-def let_in(desk: Desk, server: ScriptedServer) -> ScriptedClient:
+def let_in(desk: SessionHarness, server: ScriptedServer) -> ScriptedClient:
     """Take the next connection, and alice in."""
     client = desk.during(server.let_in)
     desk.until_state(ConnectionState.ONLINE)

@@ -13,7 +13,7 @@ from chat_tui.model.gaps import format_time_range
 BEGIN = datetime(2026, 11, 22, 21, 0)
 
 
-class Clock:
+class FakeClock:
     def __init__(self) -> None:
         self.now = BEGIN
 
@@ -21,8 +21,8 @@ class Clock:
         return self.now
 
 
-def signed_in() -> tuple[ChatModel, Clock]:
-    clock = Clock()
+def signed_in() -> tuple[ChatModel, FakeClock]:
+    clock = FakeClock()
     model = ChatModel(clock)
     model.begin("127.0.0.1:9000", "alice")
     model.apply(events.SignedIn("alice", ("/join",)))

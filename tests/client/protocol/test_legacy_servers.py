@@ -8,7 +8,7 @@ from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.protocol import EndReason
 from chat_tui.protocol.restore_target import RestoreTarget
-from tests.support.protocol_harness import ACCEPTED, PROMPT, SIX, Talk, online_of_old
+from tests.support.protocol_harness import ACCEPTED, PROMPT, SIX, ProtocolHarness, online_of_old
 
 
 def test_legacy_server_gets_next_line_only_after_reply() -> None:
@@ -80,7 +80,7 @@ def test_legacy_server_subscription_error_is_shown_after_click() -> None:
 
 
 def test_legacy_server_without_self_subscription_confirms_messages_when_sent() -> None:
-    talk = Talk().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {SIX}")
+    talk = ProtocolHarness().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {SIX}")
     talk.server(f"[ERROR] {replies.LEGACY_CANNOT_SUBSCRIBE}")
     assert talk.of(events.LogNotice) == []
     talk.server("[SERVER] Active rooms: lobby", "[SERVER] Subscriptions: none").fresh()
@@ -96,7 +96,7 @@ def test_legacy_server_without_self_subscription_confirms_messages_when_sent() -
 
 
 def test_legacy_server_failed_resubscriptions_are_reported_once() -> None:
-    talk = Talk(RestoreTarget("dev", frozenset({"bob", "carol"}), is_reconnect=True))
+    talk = ProtocolHarness(RestoreTarget("dev", frozenset({"bob", "carol"}), is_reconnect=True))
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {SIX}")
     talk.server("[SERVER] Subscribed to alice", "[SERVER] Joined room 'dev'")
     talk.server("[SERVER] Subscriptions: alice", "[SERVER] Active rooms: dev").fresh()

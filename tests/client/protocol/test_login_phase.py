@@ -8,18 +8,18 @@ from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.protocol import EndReason
 from chat_tui.protocol.restore_target import RestoreTarget
-from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX, Talk, online
+from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX, ProtocolHarness, online
 
 
 def test_login_line_waits_for_prompt() -> None:
-    talk = Talk()
+    talk = ProtocolHarness()
     assert talk.sent() == []
     assert talk.server(PROMPT).sent() == ["LOGIN alice secret"]
     assert talk.events() == []
 
 
 def test_sign_in_reports_commands_in_server_order() -> None:
-    talk = Talk().server(PROMPT, ACCEPTED)
+    talk = ProtocolHarness().server(PROMPT, ACCEPTED)
     assert talk.events() == []
     talk.server(f"[SERVER] Available commands: {ALL}")
     assert talk.events()[:2] == [
@@ -29,7 +29,7 @@ def test_sign_in_reports_commands_in_server_order() -> None:
 
 
 def test_command_list_is_joined_from_several_lines() -> None:
-    talk = Talk().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /join, /leave,")
+    talk = ProtocolHarness().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /join, /leave,")
     assert talk.events() == []
     talk.server("[SERVER] Available commands: /help")
     assert talk.of(events.SignedIn) == [events.SignedIn("alice", ("/join", "/leave", "/help"))]
@@ -37,7 +37,7 @@ def test_command_list_is_joined_from_several_lines() -> None:
 
 def test_first_requests_begin_with_self_subscription() -> None:
     talk = (
-        Talk(RestoreTarget(room="dev", subscriptions=frozenset("*")))
+        ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset("*")))
         .server(PROMPT, ACCEPTED)
         .fresh()
     )
@@ -52,7 +52,7 @@ def test_first_requests_begin_with_self_subscription() -> None:
 
 def test_client_sends_only_listed_commands() -> None:
     talk = (
-        Talk(RestoreTarget(room="dev", subscriptions=frozenset({"*", "bob"})))
+        ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset({"*", "bob"})))
         .server(PROMPT, ACCEPTED)
         .fresh()
     )
@@ -63,14 +63,14 @@ def test_client_sends_only_listed_commands() -> None:
 
 
 def test_messages_are_confirmed_when_sent_if_server_has_no_subscriptions() -> None:
-    talk = Talk().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /help").fresh()
+    talk = ProtocolHarness().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /help").fresh()
     talk.types("hello")
     assert talk.sent() == ["hello"]
     assert talk.events() == [events.MessagePending(1, "lobby", "hello"), events.MessageSent(1)]
 
 
 def test_missing_command_list_times_out_as_empty() -> None:
-    talk = Talk().server(PROMPT, ACCEPTED).fresh()
+    talk = ProtocolHarness().server(PROMPT, ACCEPTED).fresh()
     talk.after(4.9)
     assert talk.events() == []
     talk.after(0.2)
@@ -78,7 +78,7 @@ def test_missing_command_list_times_out_as_empty() -> None:
 
 
 def test_text_waits_for_self_subscription_reply() -> None:
-    talk = Talk().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}").fresh()
+    talk = ProtocolHarness().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}").fresh()
     talk.types("hello").types("/who")
     assert talk.sent() == []
     assert talk.of(events.MessagePending) == []
@@ -87,7 +87,7 @@ def test_text_waits_for_self_subscription_reply() -> None:
 
 
 def test_own_name_is_taken_from_server_reply() -> None:
-    talk = Talk(user="Zoe\u0308")  # NFD: two code points
+    talk = ProtocolHarness(user="Zoe\u0308")  # NFD: two code points
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
     assert talk.of(events.SignedIn)[0].user == "Zo\u00eb"
     talk.server("[SERVER] Subscribed to Zo\u00eb").fresh()
@@ -121,7 +121,7 @@ def test_own_name_is_taken_from_server_reply() -> None:
 def test_rejected_login_reports_reason_and_whether_to_retry(
     line: str, refused: events.SignInFailed
 ) -> None:
-    talk = Talk().server(PROMPT, f"[ERROR] {line}")
+    talk = ProtocolHarness().server(PROMPT, f"[ERROR] {line}")
     assert talk.events() == [refused]
     assert talk.ending() is EndReason.REJECTED
     assert talk.breaks().server(ACCEPTED).events() == []
@@ -129,14 +129,14 @@ def test_rejected_login_reports_reason_and_whether_to_retry(
 
 @pytest.mark.parametrize("line", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS])
 def test_rejection_instead_of_prompt_is_retried(line: str) -> None:
-    talk = Talk().server(f"[ERROR] {line}")
+    talk = ProtocolHarness().server(f"[ERROR] {line}")
     assert talk.events() == [events.SignInFailed(line, retry=True)]
     assert talk.sent() == []
 
 
 @pytest.mark.parametrize("before", [[], [PROMPT], [PROMPT, ACCEPTED]])
 def test_shutdown_during_login_is_retried(before: list[str]) -> None:
-    talk = Talk().server(*before, f"[SERVER] {replies.SHUTTING_DOWN}")
+    talk = ProtocolHarness().server(*before, f"[SERVER] {replies.SHUTTING_DOWN}")
     assert talk.events() == [events.SignInFailed(replies.SHUTTING_DOWN, retry=True)]
 
 
@@ -144,13 +144,13 @@ def test_shutdown_during_login_is_retried(before: list[str]) -> None:
     "line", ["SSH-2.0-OpenSSH_9.2p1", "220 mail.example.org ESMTP", "HTTP/1.1 400 Bad Request", ""]
 )
 def test_non_chat_server_is_reported(line: str) -> None:
-    talk = Talk().server(line)
+    talk = ProtocolHarness().server(line)
     assert talk.events() == [events.SignInFailed("No chat server answers there", retry=True)]
     assert talk.sent() == []
 
 
 def test_missing_prompt_times_out() -> None:
-    talk = Talk().after(9.9)
+    talk = ProtocolHarness().after(9.9)
     assert talk.events() == []
     talk.after(0.2)
     assert talk.events() == [events.SignInFailed("No chat server answers there", retry=True)]
@@ -158,39 +158,41 @@ def test_missing_prompt_times_out() -> None:
 
 
 def test_login_reply_times_out_after_one_minute() -> None:
-    talk = Talk().server(PROMPT).after(59)
+    talk = ProtocolHarness().server(PROMPT).after(59)
     assert talk.events() == []
     (refused,) = talk.after(2).of(events.SignInFailed)
     assert refused.retry
 
 
 def test_connection_loss_during_login_is_retried() -> None:
-    (refused,) = Talk().breaks("the server closed the connection").of(events.SignInFailed)
+    (refused,) = (
+        ProtocolHarness().breaks("the server closed the connection").of(events.SignInFailed)
+    )
     assert refused.retry
     assert "before it asked for a login" in refused.reason
-    (refused,) = Talk().server(PROMPT).breaks("reset").of(events.SignInFailed)
+    (refused,) = ProtocolHarness().server(PROMPT).breaks("reset").of(events.SignInFailed)
     assert refused == events.SignInFailed("reset", retry=True)
 
 
 def test_legacy_welcome_line_is_shown() -> None:
-    talk = Talk().server(f"[SERVER] {replies.LEGACY_WELCOME}", PROMPT)
+    talk = ProtocolHarness().server(f"[SERVER] {replies.LEGACY_WELCOME}", PROMPT)
     assert talk.events() == [events.LogNotice(replies.LEGACY_WELCOME, "reply")]
     assert talk.sent() == ["LOGIN alice secret"]
 
 
 def test_repeated_prompt_does_not_resend_password() -> None:
-    assert Talk().server(PROMPT, PROMPT).sent() == ["LOGIN alice secret"]
+    assert ProtocolHarness().server(PROMPT, PROMPT).sent() == ["LOGIN alice secret"]
 
 
 def test_too_long_login_line_is_not_sent() -> None:
-    talk = Talk(user="a" * 5000).server(PROMPT)
+    talk = ProtocolHarness(user="a" * 5000).server(PROMPT)
     (refused,) = talk.of(events.SignInFailed)
     assert not refused.retry
     assert talk.sent() == []
 
 
 def test_text_typed_before_sign_in_is_returned() -> None:
-    talk = Talk().server(PROMPT).types("hello\nworld").clicks("dev").toggles("bob")
+    talk = ProtocolHarness().server(PROMPT).types("hello\nworld").clicks("dev").toggles("bob")
     assert talk.events() == [
         events.TextReturned("hello\nworld", "Not connected: it was not sent"),
         events.JoinFailed("dev", "Not connected"),
@@ -199,7 +201,7 @@ def test_text_typed_before_sign_in_is_returned() -> None:
 
 def test_reconnect_restores_room_and_missing_subscriptions() -> None:
     wish = RestoreTarget("dev", frozenset({"*", "bob", "carol"}), is_reconnect=True)
-    talk = Talk(wish).server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
+    talk = ProtocolHarness(wish).server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
     assert talk.of(events.Joined) == []  # the log of the room stays in sight
     talk.sent()
     talk.server(
@@ -218,7 +220,7 @@ def test_reconnect_restores_room_and_missing_subscriptions() -> None:
 
 
 def test_reconnect_does_not_repeat_existing_subscriptions() -> None:
-    talk = Talk(RestoreTarget("lobby", frozenset({"*", "bob"}), is_reconnect=True))
+    talk = ProtocolHarness(RestoreTarget("lobby", frozenset({"*", "bob"}), is_reconnect=True))
     talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
     assert talk.of(events.Joined) == [events.Joined("lobby")]
     talk.server("[SERVER] Subscribed to alice", "[SERVER] Presence on")
@@ -228,7 +230,7 @@ def test_reconnect_does_not_repeat_existing_subscriptions() -> None:
 
 
 def test_reconnect_falls_back_to_lobby_if_room_is_rejected() -> None:
-    talk = Talk(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED).fresh()
+    talk = ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED).fresh()
     talk.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
     talk.types("meant for dev")
     talk.server("[SERVER] Presence on").fresh()
@@ -243,7 +245,7 @@ def test_reconnect_falls_back_to_lobby_if_room_is_rejected() -> None:
 
 
 def test_messages_received_before_rejoin_belong_to_lobby() -> None:
-    talk = Talk(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED)
+    talk = ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED)
     talk.server(f"[SERVER] Available commands: {ALL}", "[12:00:00] bob: in the lobby")
     (arrived,) = talk.of(events.MessageArrived)
     assert arrived.room == "lobby"
@@ -256,7 +258,9 @@ def test_messages_received_before_rejoin_belong_to_lobby() -> None:
 
 def test_resubscriptions_are_sent_in_small_batches() -> None:
     names = frozenset(f"user{n:02}" for n in range(30))
-    talk = Talk(RestoreTarget("lobby", names, is_reconnect=True)).server(PROMPT, ACCEPTED)
+    talk = ProtocolHarness(RestoreTarget("lobby", names, is_reconnect=True)).server(
+        PROMPT, ACCEPTED
+    )
     talk.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
     talk.server("[SERVER] Presence on").fresh()
     talk.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)")
@@ -293,12 +297,12 @@ def test_second_loss_during_resubscription_keeps_all_names() -> None:
 
 def test_loss_during_login_keeps_restore_target() -> None:
     wish = RestoreTarget("dev", frozenset({"bob"}), is_reconnect=True)
-    talk = Talk(wish).server(PROMPT).breaks()
+    talk = ProtocolHarness(wish).server(PROMPT).breaks()
     assert talk.dialogue.restore_target == wish
 
 
 def test_six_listed_commands_select_legacy_mode() -> None:
-    talk = Talk(RestoreTarget(room="dev", subscriptions=frozenset("*"))).server(PROMPT)
+    talk = ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset("*"))).server(PROMPT)
     assert talk.sent() == ["LOGIN alice secret"]
     talk.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
     assert talk.sent() == ["/subscribe alice"]

@@ -14,7 +14,7 @@ from chat_tui.events import (
     SignInFailed,
 )
 from chat_tui.protocol import EndReason
-from tests.support.protocol_harness import ALL, PROMPT, Talk, online
+from tests.support.protocol_harness import ALL, PROMPT, ProtocolHarness, online
 
 COMMANDS = f"{ALL}, /kick, /ban, /unban, /announce"
 
@@ -89,7 +89,7 @@ def test_timed_ban_retries_login_after_expiry_and_permanent_ban_does_not(
     what: str, asked: bool
 ) -> None:
     for seconds, retry, after in ((None, False, 0.0), (600, True, 600.0)):
-        talk = Talk()
+        talk = ProtocolHarness()
         if asked:
             talk.server(PROMPT)
         reason = replies.banned(what, seconds)

@@ -15,7 +15,7 @@ from chat_tui.events import (
     QueuedTextChanged,
     TextReturned,
 )
-from tests.support.protocol_harness import ALL, Talk, online, online_of_old
+from tests.support.protocol_harness import ALL, ProtocolHarness, online, online_of_old
 
 COMMANDS = f"{ALL}, /passwd"
 CHANGED = f"[SERVER] {replies.PASSWORD_CHANGED}"
@@ -23,11 +23,11 @@ WRONG = f"[ERROR] {replies.WRONG_PASSWORD}"
 TOO_SHORT = "A password has at least 8 bytes; this one has 3."
 
 
-def seated() -> Talk:
+def seated() -> ProtocolHarness:
     return online(commands=COMMANDS)
 
 
-def asks(talk: Talk, old: str = "secret", new: str = "correct-horse") -> Talk:
+def asks(talk: ProtocolHarness, old: str = "secret", new: str = "correct-horse") -> ProtocolHarness:
     """The form was filled in and sent."""
     talk.dialogue.change_password(old, new, talk.now)
     return talk

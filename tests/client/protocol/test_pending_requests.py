@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.protocol import EndReason
-from tests.support.protocol_harness import Talk, online
+from tests.support.protocol_harness import ProtocolHarness, online
 
 
-def shown(talk: Talk) -> list[str]:
+def shown(talk: ProtocolHarness) -> list[str]:
     """The server lines that were shown since the last look."""
     return [line.text for line in talk.of(events.LogNotice)]
 
@@ -331,7 +331,7 @@ def test_oversize_server_line_is_shown_as_error() -> None:
 
 @given(st.lists(st.text(max_size=80), max_size=30))
 def test_arbitrary_server_lines_never_break_protocol(lines: list[str]) -> None:
-    for talk in (Talk(), online().types("/who").clicks("dev").types("x")):
+    for talk in (ProtocolHarness(), online().types("/who").clicks("dev").types("x")):
         for line in lines:
             talk.server(line, f"[SERVER] {line}", f"[ERROR] {line}", f"[12:00:00] {line}")
         talk.after(40).breaks()

@@ -10,12 +10,12 @@ from chat_server.wire.protocol import PrivateMessage
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind, EntryState
-from tests.support.protocol_harness import Talk, online, online_of_old
+from tests.support.protocol_harness import ProtocolHarness, online, online_of_old
 
 REFUSED = "Not delivered: bob is offline or not subscribed to you"
 
 
-def writes_to_bob(talk: Talk, text: str) -> Talk:
+def writes_to_bob(talk: ProtocolHarness, text: str) -> ProtocolHarness:
     """The person gives this with Enter in the conversation with bob."""
     talk.types(text, "bob")
     return talk

@@ -30,7 +30,7 @@ ACTIONS = (
 LOSSES = {"cut", "cut unseen", "restart"}
 
 
-class World:
+class RoomSafetyHarness:
     """alice's client, the server, the two directions between them, and what became of each text."""
 
     def __init__(self, commands: str) -> None:
@@ -184,7 +184,7 @@ def play(commands: str, actions: list[str]) -> None:
 
     Every text was for one room and went there at most once, and nobody was told otherwise.
     """
-    world = World(commands)
+    world = RoomSafetyHarness(commands)
     for action in actions:
         world.act(action)
     world.finish()

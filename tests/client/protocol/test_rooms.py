@@ -5,10 +5,10 @@ from __future__ import annotations
 from chat_tui import events
 from chat_tui.protocol import EndReason
 from chat_tui.protocol.restore_target import RestoreTarget
-from tests.support.protocol_harness import Talk, online
+from tests.support.protocol_harness import ProtocolHarness, online
 
 
-def asked_for_the_new_room(talk: Talk, room: str) -> Talk:
+def asked_for_the_new_room(talk: ProtocolHarness, room: str) -> ProtocolHarness:
     """Answer what is asked on entering a room."""
     assert talk.sent() == ["/who", "/rooms"]
     talk.server(f"[SERVER] In room '{room}': alice", "[SERVER] Active rooms: lobby (0)")

@@ -15,15 +15,15 @@ from chat_tui.session.credentials import CHANGED_AFTER_ALL, NOT_CHANGED, UNCERTA
 from chat_tui.storage.draft_store import DraftStore
 from chat_tui.storage.history_file import HistoryFile
 from chat_tui.storage.log_files import LogFiles
-from tests.support.session_harness import Desk, ScriptedClient, ScriptedServer
+from tests.support.session_harness import ScriptedClient, ScriptedServer, SessionHarness
 
 HAS_IT = ("/passwd",)
 OLD, NEW = "secret", "correct-horse"
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
+def desk() -> Iterator[SessionHarness]:
+    desk = SessionHarness()
     yield desk
     desk.close()
 
@@ -36,11 +36,11 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def client(desk: Desk, server: ScriptedServer) -> ScriptedClient:
+def client(desk: SessionHarness, server: ScriptedServer) -> ScriptedClient:
     return desk.sign_in(server, more=HAS_IT)
 
 
-def ask(desk: Desk, client: ScriptedClient) -> None:
+def ask(desk: SessionHarness, client: ScriptedClient) -> None:
     desk.session.change_password(OLD, NEW)
     client.expect(f"/passwd {OLD} {NEW}")
 
@@ -55,7 +55,7 @@ def refuse(server: ScriptedServer, password: str) -> None:
 
 
 def test_reconnect_uses_new_password_after_change(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
@@ -66,7 +66,7 @@ def test_reconnect_uses_new_password_after_change(
 
 
 def test_reconnect_uses_new_password_after_typed_passwd_command(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     desk.session.submit(f"/passwd {OLD} {NEW}")
     client.expect(f"/passwd {OLD} {NEW}")
@@ -81,7 +81,7 @@ def test_reconnect_uses_new_password_after_typed_passwd_command(
     "reason", [replies.WRONG_PASSWORD, "A password has at least 8 bytes; this one has 3."]
 )
 def test_failed_password_change_keeps_old_password(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient, reason: str
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient, reason: str
 ) -> None:
     ask(desk, client)
     client.say(f"[ERROR] {reason}")
@@ -93,7 +93,7 @@ def test_failed_password_change_keeps_old_password(
 
 
 def test_uncertain_password_change_tries_new_password_first(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
@@ -105,7 +105,7 @@ def test_uncertain_password_change_tries_new_password_first(
 
 
 def test_uncertain_password_change_falls_back_to_old_password(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
@@ -121,7 +121,7 @@ def test_uncertain_password_change_falls_back_to_old_password(
 
 
 def test_uncertain_password_change_ends_session_if_both_passwords_fail(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
@@ -132,7 +132,7 @@ def test_uncertain_password_change_ends_session_if_both_passwords_fail(
 
 
 def test_ban_during_uncertain_password_change_stops_retries(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     ask(desk, client)
     client.reset()
@@ -146,13 +146,13 @@ def test_ban_during_uncertain_password_change_stops_retries(
     assert desk.until_notice(events.SignInFailed).reason == replies.BANNED_ADDRESS
 
 
-def test_change_password_fails_while_disconnected(desk: Desk) -> None:
+def test_change_password_fails_while_disconnected(desk: SessionHarness) -> None:
     desk.session.change_password(OLD, NEW)
     desk.until_notice(events.PasswordChangeFailed)
 
 
 def test_changed_passwords_are_stored_nowhere(
-    desk: Desk, client: ScriptedClient, tmp_path: Path
+    desk: SessionHarness, client: ScriptedClient, tmp_path: Path
 ) -> None:
     model = desk.model
     sent, shelf, logs = (
@@ -189,7 +189,7 @@ def test_changed_passwords_are_stored_nowhere(
 
 @pytest.mark.parametrize("reason", [replies.LOGGED_OUT_ACCOUNT_DISABLED, replies.kicked("enough")])
 def test_session_ended_by_server_does_not_reconnect(
-    desk: Desk, client: ScriptedClient, reason: str
+    desk: SessionHarness, client: ScriptedClient, reason: str
 ) -> None:
     client.say(f"[SERVER] {reason}")
     client.close()
@@ -198,7 +198,7 @@ def test_session_ended_by_server_does_not_reconnect(
 
 
 def test_timed_ban_delays_reconnect(
-    desk: Desk, server: ScriptedServer, client: ScriptedClient
+    desk: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     client.reset()
 
@@ -212,7 +212,7 @@ def test_timed_ban_delays_reconnect(
     assert desk.model.connection.state is ConnectionState.WAITING
 
 
-def test_announcement_is_added_to_current_log(desk: Desk, client: ScriptedClient) -> None:
+def test_announcement_is_added_to_current_log(desk: SessionHarness, client: ScriptedClient) -> None:
     client.say(f"[SERVER] {replies.announcement('dave', 'back at noon')}")
     entry = desk.until_text("Announcement from dave: back at noon")
     assert (entry.kind, entry.author) == (EntryKind.ANNOUNCEMENT, "")

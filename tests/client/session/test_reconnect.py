@@ -8,10 +8,10 @@ import pytest
 
 from chat_tui import events
 from chat_tui.events import ConnectionState
-from tests.support.session_harness import Desk, ScriptedServer
+from tests.support.session_harness import ScriptedServer, SessionHarness
 
 
-class Clock:
+class FakeClock:
     """A clock that the test moves."""
 
     def __init__(self) -> None:
@@ -22,13 +22,13 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def desk(clock: Clock) -> Iterator[Desk]:
-    desk = Desk(clock=clock)
+def desk(clock: FakeClock) -> Iterator[SessionHarness]:
+    desk = SessionHarness(clock=clock)
     yield desk
     desk.close()
 
@@ -40,7 +40,7 @@ def server() -> Iterator[ScriptedServer]:
     server.close()
 
 
-def pass_time(desk: Desk, clock: Clock, seconds: float) -> None:
+def pass_time(desk: SessionHarness, clock: FakeClock, seconds: float) -> None:
     """Let time pass as it does while the program runs: in small steps, with a look at each."""
     end = clock.now + seconds
     while clock.now < end:
@@ -50,7 +50,7 @@ def pass_time(desk: Desk, clock: Clock, seconds: float) -> None:
 
 
 def test_silent_server_is_pinged_and_disconnected_after_timeout(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
     pass_time(desk, clock, 19)
@@ -65,7 +65,7 @@ def test_silent_server_is_pinged_and_disconnected_after_timeout(
 
 
 def test_partial_line_keeps_connection_alive(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
     for _ in range(5):
@@ -79,7 +79,7 @@ def test_partial_line_keeps_connection_alive(
 
 
 def test_suspended_client_does_not_time_out_server(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
     pass_time(desk, clock, 21)
@@ -94,7 +94,7 @@ def test_suspended_client_does_not_time_out_server(
 
 
 def test_retry_countdown_moves_by_whole_seconds(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     desk.sign_in(server).close()
     server.close()
@@ -109,7 +109,7 @@ def test_retry_countdown_moves_by_whole_seconds(
 
 
 def test_reconnect_pauses_grow_until_session_is_stable(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     pauses: list[float] = []
     client = desk.sign_in(server)
@@ -130,7 +130,7 @@ def test_reconnect_pauses_grow_until_session_is_stable(
 
 
 def test_manual_sign_in_resets_reconnect_pauses(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     for _ in range(3):
         client = desk.sign_in(server)
@@ -141,7 +141,7 @@ def test_manual_sign_in_resets_reconnect_pauses(
 
 
 def test_missing_greeting_times_out_sign_in(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
@@ -154,7 +154,7 @@ def test_missing_greeting_times_out_sign_in(
 
 
 def test_incomplete_restore_counts_as_online_after_timeout(
-    desk: Desk, clock: Clock, server: ScriptedServer
+    desk: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     desk.sign_in(server, follows="alice, bob").close()
     desk.until_state(ConnectionState.WAITING)

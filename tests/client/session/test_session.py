@@ -13,12 +13,12 @@ from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
-from tests.support.session_harness import Desk, ScriptedServer
+from tests.support.session_harness import ScriptedServer, SessionHarness
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
+def desk() -> Iterator[SessionHarness]:
+    desk = SessionHarness()
     yield desk
     desk.close()
 
@@ -30,12 +30,12 @@ def server() -> Iterator[ScriptedServer]:
     server.close()
 
 
-def resend_all(desk: Desk) -> int:
+def resend_all(desk: SessionHarness) -> int:
     """Send again what is not confirmed; how many."""
     return sum(desk.session.resend(entry.id) for entry in desk.model.unconfirmed)
 
 
-def test_sign_in_and_exchange_messages(desk: Desk, server: ScriptedServer) -> None:
+def test_sign_in_and_exchange_messages(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server, follows="alice, bob")
     assert desk.model.user == "alice"
     assert desk.model.server == f"127.0.0.1:{server.port}"
@@ -49,7 +49,7 @@ def test_sign_in_and_exchange_messages(desk: Desk, server: ScriptedServer) -> No
     assert desk.model.history[0] == "hello"
 
 
-def test_invalid_sign_in_fields_fail_without_connecting(desk: Desk) -> None:
+def test_invalid_sign_in_fields_fail_without_connecting(desk: SessionHarness) -> None:
     for host, port, user, password in (
         ("", 9000, "alice", "secret"),
         ("127.0.0.1", 0, "alice", "secret"),
@@ -62,7 +62,7 @@ def test_invalid_sign_in_fields_fail_without_connecting(desk: Desk) -> None:
         assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_sign_in_fails_if_nothing_listens(desk: Desk) -> None:
+def test_sign_in_fails_if_nothing_listens(desk: SessionHarness) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     desk.session.sign_in("127.0.0.1", port, "alice", "secret", plaintext=True)
@@ -71,7 +71,7 @@ def test_sign_in_fails_if_nothing_listens(desk: Desk) -> None:
 
 
 def test_rejected_login_is_reported_once_and_not_retried(
-    desk: Desk, server: ScriptedServer
+    desk: SessionHarness, server: ScriptedServer
 ) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "wrong", plaintext=True)
     client = desk.during(server.accept)
@@ -86,7 +86,9 @@ def test_rejected_login_is_reported_once_and_not_retried(
     assert desk.notices == []
 
 
-def test_first_sign_in_is_not_retried_even_if_retryable(desk: Desk, server: ScriptedServer) -> None:
+def test_first_sign_in_is_not_retried_even_if_retryable(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     desk.during(server.accept).say(f"[ERROR] {replies.SERVER_FULL}")
     assert desk.until_notice(events.SignInFailed).retry
@@ -94,7 +96,7 @@ def test_first_sign_in_is_not_retried_even_if_retryable(desk: Desk, server: Scri
 
 
 def test_reconnect_restores_room_subscriptions_and_unconfirmed_message(
-    desk: Desk, server: ScriptedServer
+    desk: SessionHarness, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server, room="dev", follows="*, alice, bob")
     assert desk.model.people.everyone
@@ -124,7 +126,9 @@ def test_reconnect_restores_room_subscriptions_and_unconfirmed_message(
     assert resend_all(desk) == 0
 
 
-def test_text_typed_while_disconnected_is_returned(desk: Desk, server: ScriptedServer) -> None:
+def test_text_typed_while_disconnected_is_returned(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.sign_in(server).close()
     desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
     desk.session.submit("one\ntwo")
@@ -136,7 +140,7 @@ def test_text_typed_while_disconnected_is_returned(desk: Desk, server: ScriptedS
 
 
 def test_connection_loss_during_join_returns_text_and_rejoins_room(
-    desk: Desk, server: ScriptedServer
+    desk: SessionHarness, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
     desk.session.join("dev")
@@ -147,7 +151,7 @@ def test_connection_loss_during_join_returns_text_and_rejoins_room(
     desk.during(lambda: server.let_in("dev"))
 
 
-def test_forced_logout_is_never_retried(desk: Desk, server: ScriptedServer) -> None:
+def test_forced_logout_is_never_retried(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}")
     client.close()
@@ -163,7 +167,9 @@ def test_forced_logout_is_never_retried(desk: Desk, server: ScriptedServer) -> N
     assert desk.notices == []
 
 
-def test_manual_sign_in_of_same_user_keeps_log(desk: Desk, server: ScriptedServer) -> None:
+def test_manual_sign_in_of_same_user_keeps_log(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
     client.say("[12:00:00] bob: hi", f"[SERVER] {replies.LOGGED_OUT_ACCOUNT_REMOVED}")
     desk.until_notice(events.SignedOut)
@@ -172,7 +178,7 @@ def test_manual_sign_in_of_same_user_keeps_log(desk: Desk, server: ScriptedServe
     assert kinds == [EntryKind.MESSAGE, EntryKind.SERVER, EntryKind.GAP]
 
 
-def test_sign_in_of_other_user_clears_log(desk: Desk, server: ScriptedServer) -> None:
+def test_sign_in_of_other_user_clears_log(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say("[12:00:00] bob: for alice")
     desk.until_text("for alice")
@@ -187,7 +193,7 @@ def test_sign_in_of_other_user_clears_log(desk: Desk, server: ScriptedServer) ->
     assert desk.model.user == "bob"
 
 
-def test_session_reconnects_after_server_restart(desk: Desk) -> None:
+def test_session_reconnects_after_server_restart(desk: SessionHarness) -> None:
     first = ScriptedServer()
     client = desk.sign_in(first)
     client.say(f"[SERVER] {replies.SHUTTING_DOWN}")
@@ -208,7 +214,7 @@ def test_session_reconnects_after_server_restart(desk: Desk) -> None:
     "refusal", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS, replies.SHUTTING_DOWN]
 )
 def test_temporary_rejections_do_not_stop_reconnecting(
-    desk: Desk, server: ScriptedServer, refusal: str
+    desk: SessionHarness, server: ScriptedServer, refusal: str
 ) -> None:
     desk.sign_in(server).close()
     for _ in range(2):
@@ -222,7 +228,7 @@ def test_temporary_rejections_do_not_stop_reconnecting(
     assert desk.notices == []
 
 
-def test_reconnect_waits_for_login_throttle(desk: Desk, server: ScriptedServer) -> None:
+def test_reconnect_waits_for_login_throttle(desk: SessionHarness, server: ScriptedServer) -> None:
     desk.sign_in(server).close()
     client = desk.during(server.accept)
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.too_many_failures(42)}")
@@ -235,7 +241,9 @@ def test_reconnect_waits_for_login_throttle(desk: Desk, server: ScriptedServer) 
     desk.until_state(ConnectionState.ONLINE)
 
 
-def test_failed_authentication_stops_reconnecting(desk: Desk, server: ScriptedServer) -> None:
+def test_failed_authentication_stops_reconnecting(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.sign_in(server).close()
     client = desk.during(server.accept)
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.AUTHENTICATION_FAILED}")
@@ -243,7 +251,7 @@ def test_failed_authentication_stops_reconnecting(desk: Desk, server: ScriptedSe
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_typed_quit_signs_out(desk: Desk, server: ScriptedServer) -> None:
+def test_typed_quit_signs_out(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     desk.session.submit("/quit")
     client.expect("/quit")
@@ -253,7 +261,9 @@ def test_typed_quit_signs_out(desk: Desk, server: ScriptedServer) -> None:
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_typed_quit_signs_out_while_disconnected(desk: Desk, server: ScriptedServer) -> None:
+def test_typed_quit_signs_out_while_disconnected(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.sign_in(server).close()
     desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
     desk.session.cancel()
@@ -261,7 +271,9 @@ def test_typed_quit_signs_out_while_disconnected(desk: Desk, server: ScriptedSer
     assert desk.until_notice(events.SignedOut).requested
 
 
-def test_cancel_of_unanswered_sign_in_closes_connection(desk: Desk, server: ScriptedServer) -> None:
+def test_cancel_of_unanswered_sign_in_closes_connection(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)
     desk.session.cancel()
@@ -271,7 +283,7 @@ def test_cancel_of_unanswered_sign_in_closes_connection(desk: Desk, server: Scri
 
 
 def test_sign_in_to_other_server_closes_first_connection(
-    desk: Desk, server: ScriptedServer
+    desk: SessionHarness, server: ScriptedServer
 ) -> None:
     first = desk.sign_in(server)
     other = ScriptedServer()
@@ -281,7 +293,7 @@ def test_sign_in_to_other_server_closes_first_connection(
     other.close()
 
 
-def test_close_sends_pending_text(desk: Desk, server: ScriptedServer) -> None:
+def test_close_sends_pending_text(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     desk.session.submit("bye")
     desk.session.close()
@@ -289,14 +301,18 @@ def test_close_sends_pending_text(desk: Desk, server: ScriptedServer) -> None:
     assert client.line() == ""
 
 
-def test_close_returns_at_once_if_server_is_silent(desk: Desk, server: ScriptedServer) -> None:
+def test_close_returns_at_once_if_server_is_silent(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.sign_in(server)
     began = time.monotonic()
     desk.close()
     assert time.monotonic() - began < 1.0
 
 
-def test_close_returns_at_once_if_server_does_not_read(desk: Desk, server: ScriptedServer) -> None:
+def test_close_returns_at_once_if_server_does_not_read(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     desk.sign_in(server)
     for _ in range(4000):  # far more than the kernel's buffers hold
         desk.session.submit("x" * 4000)
@@ -305,14 +321,18 @@ def test_close_returns_at_once_if_server_does_not_read(desk: Desk, server: Scrip
     assert time.monotonic() - began < 1.0
 
 
-def test_close_returns_at_once_with_unread_input(desk: Desk, server: ScriptedServer) -> None:
+def test_close_returns_at_once_with_unread_input(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
     flood = b"[12:00:00] bob: hello\n" * 20_000
     desk.during(lambda: client.say_bytes(flood))
     desk.close()
 
 
-def test_message_flood_is_pumped_in_bounded_batches(desk: Desk, server: ScriptedServer) -> None:
+def test_message_flood_is_pumped_in_bounded_batches(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
     before = desk.wakes
     flood = b"".join(b"[12:00:00] bob: %d\n" % n for n in range(30_000))
@@ -322,7 +342,7 @@ def test_message_flood_is_pumped_in_bounded_batches(desk: Desk, server: Scripted
     assert desk.wakes - before < 3000
 
 
-def test_pump_processes_at_most_max_events(desk: Desk, server: ScriptedServer) -> None:
+def test_pump_processes_at_most_max_events(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say(*(f"[12:00:00] bob: {n}" for n in range(100)))
     desk.until_arrived(100)
@@ -337,7 +357,7 @@ def test_pump_processes_at_most_max_events(desk: Desk, server: ScriptedServer) -
     assert desk.texts()[-1] == "more"
 
 
-def test_pump_stops_after_max_seconds(desk: Desk, server: ScriptedServer) -> None:
+def test_pump_stops_after_max_seconds(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say(*(f"[12:00:00] bob: {n}" for n in range(100)))
     desk.until_arrived(100)
@@ -345,14 +365,16 @@ def test_pump_stops_after_max_seconds(desk: Desk, server: ScriptedServer) -> Non
     assert 0 < desk.model.log.end < 100
 
 
-def test_line_received_byte_by_byte_is_decoded(desk: Desk, server: ScriptedServer) -> None:
+def test_line_received_byte_by_byte_is_decoded(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     client = desk.sign_in(server)
     for byte in "[12:00:00] bob: Zo\u00eb \U0001f600\r\n".encode():
         client.say_bytes(bytes([byte]))
     desk.until_text("Zo\u00eb \U0001f600")
 
 
-def test_invalid_utf8_is_replaced(desk: Desk, server: ScriptedServer) -> None:
+def test_invalid_utf8_is_replaced(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say_bytes(b"[12:00:00] bob: caf\xe9\n\xff\xfe\x00\n[SERVER] \x1b[2J\n")
     desk.until_text("\u241b[2J")
@@ -360,7 +382,7 @@ def test_invalid_utf8_is_replaced(desk: Desk, server: ScriptedServer) -> None:
 
 
 def test_oversize_line_is_reported_and_longest_line_accepted(
-    desk: Desk, server: ScriptedServer
+    desk: SessionHarness, server: ScriptedServer
 ) -> None:
     client = desk.sign_in(server)
     longest = "y" * (CLIENT_RECEIVE_LIMIT - 1 - len("[12:00:00] bob: "))
@@ -377,20 +399,22 @@ def test_oversize_line_is_reported_and_longest_line_accepted(
     assert "65536" in second
 
 
-def test_unterminated_last_line_is_processed(desk: Desk, server: ScriptedServer) -> None:
+def test_unterminated_last_line_is_processed(desk: SessionHarness, server: ScriptedServer) -> None:
     client = desk.sign_in(server)
     client.say_bytes(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}".encode())
     client.close()
     desk.until_notice(events.SignedOut)
 
 
-def test_sign_in_to_non_chat_server_fails(desk: Desk, server: ScriptedServer) -> None:
+def test_sign_in_to_non_chat_server_fails(desk: SessionHarness, server: ScriptedServer) -> None:
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     desk.during(server.accept).say("SSH-2.0-OpenSSH_9.2p1 Debian-2")
     assert "No chat server" in desk.until_notice(events.SignInFailed).reason
 
 
-def test_legacy_server_gets_one_line_at_a_time(desk: Desk, server: ScriptedServer) -> None:
+def test_legacy_server_gets_one_line_at_a_time(
+    desk: SessionHarness, server: ScriptedServer
+) -> None:
     """One `recv` is one line there: nothing may come before the answer to what came before."""
     desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = desk.during(server.accept)

@@ -19,7 +19,7 @@ from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
 from tests.support.accounts import PEOPLE, write_accounts_file
-from tests.support.session_harness import Desk
+from tests.support.session_harness import SessionHarness
 from tests.support.wire_client import WireClient
 
 
@@ -31,7 +31,7 @@ def texts_until(guest: WireClient, start: str) -> list[str]:
     return heard
 
 
-class House:
+class ServerFixture:
     """A server that can be stopped and started again on its port, and its guests."""
 
     def __init__(self, users: Path) -> None:
@@ -39,7 +39,7 @@ class House:
         self._guests: list[WireClient] = []
         self._server: ChatServer | None = None
 
-    def start(self, **settings: object) -> House:
+    def start(self, **settings: object) -> ServerFixture:
         self.config = replace(self.config, **settings)  # type: ignore[arg-type]
         self._server = ChatServer(
             self.config, AccountStore(self.config.users), EventLog(io.StringIO(), "debug")
@@ -80,21 +80,25 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(write_accounts_file(tmp_path / "users.json"))
+def house(tmp_path: Path) -> Iterator[ServerFixture]:
+    house = ServerFixture(write_accounts_file(tmp_path / "users.json"))
     yield house
     house.close()
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    desk = Desk()
+def desk() -> Iterator[SessionHarness]:
+    desk = SessionHarness()
     yield desk
     desk.close()
 
 
 def come_in(
-    desk: Desk, house: House, *, room: str | None = None, follow_everyone: bool = True
+    desk: SessionHarness,
+    house: ServerFixture,
+    *,
+    room: str | None = None,
+    follow_everyone: bool = True,
 ) -> None:
     """Sign alice in, and wait until all that is asked at first is answered."""
     desk.session.sign_in(
@@ -111,7 +115,9 @@ def come_in(
     desk.until(lambda: desk.model.rooms.members_of(room or "lobby") is not None)
 
 
-def test_sign_in_lists_people_and_rooms_of_real_server(desk: Desk, house: House) -> None:
+def test_sign_in_lists_people_and_rooms_of_real_server(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start().guest("bob")
     house.guest("carol", "/join dev")
     come_in(desk, house)
@@ -126,7 +132,9 @@ def test_sign_in_lists_people_and_rooms_of_real_server(desk: Desk, house: House)
     assert 0 < desk.model.round_trip < 5
 
 
-def test_messages_are_exchanged_with_netcat_user(desk: Desk, house: House) -> None:
+def test_messages_are_exchanged_with_netcat_user(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     bob = house.start().guest("bob")
     come_in(desk, house)
     desk.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
@@ -138,7 +146,9 @@ def test_messages_are_exchanged_with_netcat_user(desk: Desk, house: House) -> No
     assert not desk.until_text("hi alice").own
 
 
-def test_joins_and_leaves_of_others_update_model(desk: Desk, house: House) -> None:
+def test_joins_and_leaves_of_others_update_model(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start()
     come_in(desk, house)
     bob = house.guest("bob")
@@ -151,7 +161,9 @@ def test_joins_and_leaves_of_others_update_model(desk: Desk, house: House) -> No
     desk.until(lambda: "dev" not in desk.model.rooms)
 
 
-def test_text_typed_after_room_change_reaches_new_room_only(desk: Desk, house: House) -> None:
+def test_text_typed_after_room_change_reaches_new_room_only(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     bob = house.start().guest("bob")
     carol = house.guest("carol", "/join dev")
     come_in(desk, house)
@@ -168,7 +180,9 @@ def test_text_typed_after_room_change_reaches_new_room_only(desk: Desk, house: H
     carol.expect_message("alice", "for dev")
 
 
-def test_typed_commands_get_replies_from_real_server(desk: Desk, house: House) -> None:
+def test_typed_commands_get_replies_from_real_server(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start().guest("bob")
     come_in(desk, house)
     for typed in ("/help", "/dance", "/who nowhere", "/subs", "/unsubscribe alice", "/who"):
@@ -192,7 +206,9 @@ def test_typed_commands_get_replies_from_real_server(desk: Desk, house: House) -
     ]
 
 
-def test_follow_toggle_starts_and_stops_messages(desk: Desk, house: House) -> None:
+def test_follow_toggle_starts_and_stops_messages(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     bob = house.start().guest("bob")
     come_in(desk, house, follow_everyone=False)
     assert desk.model.people.follows_nobody_here
@@ -211,7 +227,9 @@ def test_follow_toggle_starts_and_stops_messages(desk: Desk, house: House) -> No
     assert "two" not in desk.texts()
 
 
-def test_server_restart_restores_room_and_subscriptions(desk: Desk, house: House) -> None:
+def test_server_restart_restores_room_and_subscriptions(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start()
     come_in(desk, house, room="dev")
     desk.session.toggle_follow("bob")
@@ -235,7 +253,9 @@ def test_server_restart_restores_room_and_subscriptions(desk: Desk, house: House
     assert kinds.count(EntryKind.GAP) == 1
 
 
-def test_connection_cut_is_restored_without_loss(desk: Desk, house: House) -> None:
+def test_connection_cut_is_restored_without_loss(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start()
     come_in(desk, house, room="dev")
     connection = desk.session._connection
@@ -251,7 +271,9 @@ def test_connection_cut_is_restored_without_loss(desk: Desk, house: House) -> No
     assert desk.notices == []
 
 
-def test_many_subscriptions_survive_server_restart(desk: Desk, house: House) -> None:
+def test_many_subscriptions_survive_server_restart(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     names = [f"somebody-with-a-long-name-{n:03}" for n in range(120)]
     write_accounts_file(house.config.users, [*PEOPLE, *names])
     house.start()
@@ -268,7 +290,7 @@ def test_many_subscriptions_survive_server_restart(desk: Desk, house: House) -> 
     desk.until(lambda: len([text for text in desk.texts() if "Subscriptions:" in text]) > 3)
 
 
-def test_login_of_same_name_signs_session_out(desk: Desk, house: House) -> None:
+def test_login_of_same_name_signs_session_out(desk: SessionHarness, house: ServerFixture) -> None:
     house.start()
     come_in(desk, house)
     house.guest("alice")
@@ -276,14 +298,16 @@ def test_login_of_same_name_signs_session_out(desk: Desk, house: House) -> None:
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_removed_account_is_signed_out(desk: Desk, house: House) -> None:
+def test_removed_account_is_signed_out(desk: SessionHarness, house: ServerFixture) -> None:
     house.start()
     come_in(desk, house)
     house.remove("alice")
     assert desk.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_ACCOUNT_REMOVED
 
 
-def test_account_removed_while_disconnected_ends_reconnecting(desk: Desk, house: House) -> None:
+def test_account_removed_while_disconnected_ends_reconnecting(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start()
     come_in(desk, house)
     house.stop()
@@ -295,14 +319,16 @@ def test_account_removed_while_disconnected_ends_reconnecting(desk: Desk, house:
     assert desk.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_wrong_password_is_rejected_by_real_server(desk: Desk, house: House) -> None:
+def test_wrong_password_is_rejected_by_real_server(
+    desk: SessionHarness, house: ServerFixture
+) -> None:
     house.start()
     desk.session.sign_in("127.0.0.1", house.port, "alice", "guess")
     refused = desk.until_notice(events.SignInFailed)
     assert refused == events.SignInFailed("Authentication failed", retry=False)
 
 
-def test_rate_limited_client_loses_no_message(desk: Desk, house: House) -> None:
+def test_rate_limited_client_loses_no_message(desk: SessionHarness, house: ServerFixture) -> None:
     """Nothing is lost, nothing is given up, and a change of room stays where it belongs."""
     bob = house.start(rate=100, burst=10).guest("bob")
     come_in(desk, house)
@@ -318,7 +344,7 @@ def test_rate_limited_client_loses_no_message(desk: Desk, house: House) -> None:
         bob.expect_message("alice", f"line {n}")
 
 
-def test_quit_signs_out_from_real_server(desk: Desk, house: House) -> None:
+def test_quit_signs_out_from_real_server(desk: SessionHarness, house: ServerFixture) -> None:
     house.start()
     come_in(desk, house)
     desk.session.submit("/quit")

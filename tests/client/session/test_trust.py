@@ -23,7 +23,7 @@ from chat_tui.events import (
 )
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.certificates import authority
-from tests.support.session_harness import PATIENCE, Desk
+from tests.support.session_harness import PATIENCE, SessionHarness
 from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
 
 
@@ -34,8 +34,8 @@ def server() -> Iterator[TlsServer]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with closing(Desk(known=KnownServers(tmp_path))) as desk:
+def desk(tmp_path: Path) -> Iterator[SessionHarness]:
+    with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
         yield desk
 
 
@@ -47,7 +47,7 @@ def trusted_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
-def asked(desk: Desk, server: TlsServer) -> KeyUnknown:
+def asked(desk: SessionHarness, server: TlsServer) -> KeyUnknown:
     """Dial; the first handshake is refused by who knows nobody, the second is a look."""
 
     def twice() -> None:
@@ -59,7 +59,7 @@ def asked(desk: Desk, server: TlsServer) -> KeyUnknown:
     return desk.until_notice(KeyUnknown)
 
 
-def pinned(desk: Desk, server: TlsServer) -> None:
+def pinned(desk: SessionHarness, server: TlsServer) -> None:
     """Somebody said "always" to the server's key, and left."""
     asked(desk, server)
     desk.session.trust(TrustDecision.ALWAYS)
@@ -69,13 +69,13 @@ def pinned(desk: Desk, server: TlsServer) -> None:
 
 
 @contextmanager
-def next_run(folder: Path) -> Iterator[Desk]:
-    with closing(Desk(known=KnownServers(folder))) as desk:
+def next_run(folder: Path) -> Iterator[SessionHarness]:
+    with closing(SessionHarness(known=KnownServers(folder))) as desk:
         yield desk
 
 
 def test_certificate_trusted_by_system_needs_no_question(
-    desk: Desk, server: TlsServer, trusted_authority: None
+    desk: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
     let_in(desk, server)
@@ -104,7 +104,7 @@ YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     ids=["another name", "expired", "not yet", "another authority"],
 )
 def test_untrusted_certificate_asks_user_with_reason(
-    desk: Desk,
+    desk: SessionHarness,
     server: TlsServer,
     trusted_authority: None,
     leaf: Callable[[], trustme.LeafCert],
@@ -117,7 +117,7 @@ def test_untrusted_certificate_asks_user_with_reason(
     assert why in question.why
 
 
-def test_declined_trust_sends_nothing(desk: Desk, server: TlsServer) -> None:
+def test_declined_trust_sends_nothing(desk: SessionHarness, server: TlsServer) -> None:
     asked(desk, server)
     desk.session.trust(TrustDecision.REJECT)
     refused = desk.until_notice(SignInFailed)
@@ -127,7 +127,7 @@ def test_declined_trust_sends_nothing(desk: Desk, server: TlsServer) -> None:
 
 
 def test_trust_once_lasts_for_run_and_reconnects(
-    desk: Desk, server: TlsServer, tmp_path: Path
+    desk: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
     asked(desk, server)
     desk.session.trust(TrustDecision.ONCE)
@@ -142,7 +142,7 @@ def test_trust_once_lasts_for_run_and_reconnects(
         asked(later, server)
 
 
-def test_trust_always_pins_key(desk: Desk, server: TlsServer, tmp_path: Path) -> None:
+def test_trust_always_pins_key(desk: SessionHarness, server: TlsServer, tmp_path: Path) -> None:
     pinned(desk, server)
     file = tmp_path / "known-servers.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -155,7 +155,7 @@ def test_trust_always_pins_key(desk: Desk, server: TlsServer, tmp_path: Path) ->
 
 
 def test_renewed_certificate_with_pinned_key_needs_no_question(
-    desk: Desk, server: TlsServer, tmp_path: Path
+    desk: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
     known = KnownServers(tmp_path)
     server.certificate = certificate("some.other.name", not_after=YESTERDAY)
@@ -165,7 +165,7 @@ def test_renewed_certificate_with_pinned_key_needs_no_question(
 
 
 def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
-    desk: Desk, server: TlsServer, tmp_path: Path, trusted_authority: None
+    desk: SessionHarness, server: TlsServer, tmp_path: Path, trusted_authority: None
 ) -> None:
     old = fingerprint(leaf := certificate("elsewhere"))
     server.certificate = leaf
@@ -182,7 +182,7 @@ def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
     let_in(desk, server)
 
 
-def test_changed_key_stops_reconnecting(desk: Desk, server: TlsServer) -> None:
+def test_changed_key_stops_reconnecting(desk: SessionHarness, server: TlsServer) -> None:
     asked(desk, server)
     desk.session.trust(TrustDecision.ONCE)
     client = let_in(desk, server)
@@ -198,7 +198,7 @@ def test_changed_key_stops_reconnecting(desk: Desk, server: TlsServer) -> None:
 
 @pytest.mark.parametrize("answer", [TrustDecision.ONCE, TrustDecision.ALWAYS])
 def test_key_swapped_between_question_and_login_is_rejected(
-    desk: Desk, server: TlsServer, answer: TrustDecision
+    desk: SessionHarness, server: TlsServer, answer: TrustDecision
 ) -> None:
     shown = asked(desk, server).fingerprint
     server.certificate = certificate()
@@ -209,7 +209,7 @@ def test_key_swapped_between_question_and_login_is_rejected(
 
 
 def test_trust_question_can_be_asked_during_reconnect(
-    desk: Desk, server: TlsServer, trusted_authority: None
+    desk: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
     client = let_in(desk, server)
@@ -227,7 +227,7 @@ def test_trust_question_can_be_asked_during_reconnect(
 
 
 def test_broken_known_servers_file_blocks_tls_sign_in(
-    desk: Desk, server: TlsServer, tmp_path: Path
+    desk: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
     (tmp_path / "known-servers.json").write_text("{")
     dial(desk, server)
@@ -241,7 +241,7 @@ def test_broken_known_servers_file_blocks_tls_sign_in(
 
 
 def test_unwritable_known_servers_file_sends_nothing(
-    desk: Desk, server: TlsServer, tmp_path: Path
+    desk: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
     asked(desk, server)
     (tmp_path / "known-servers.lock").mkdir()
@@ -252,7 +252,7 @@ def test_unwritable_known_servers_file_sends_nothing(
 
 
 def test_undecryptable_record_is_reported_as_reason(
-    desk: Desk, server: TlsServer, trusted_authority: None
+    desk: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
     client = let_in(desk, server)
@@ -264,7 +264,7 @@ def test_undecryptable_record_is_reported_as_reason(
 
 
 def test_truncated_tls_connection_is_reported_as_cut(
-    desk: Desk, server: TlsServer, trusted_authority: None
+    desk: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(desk, server)
     client = let_in(desk, server)

@@ -17,7 +17,7 @@ from chat_tui.storage.log_files import MAX_ROTATED, LogFiles, log_name
 NOON = datetime(2026, 11, 22, 12, 0, 0)
 
 
-class Clock:
+class FakeClock:
     """Local time, by hand."""
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def model(clock: Clock) -> ChatModel:
+def model(clock: FakeClock) -> ChatModel:
     """Alice's model, in the lobby."""
     model = ChatModel(clock)
     sign_in(model, "alice")

@@ -24,7 +24,7 @@ from chat_tui.transport import tls_connect as reaching
 from chat_tui.transport.outcome import ConnectFailed
 from chat_tui.transport.tcp_connect import TcpConnector
 from chat_tui.transport.tls_connect import TlsConnector
-from tests.support.session_harness import Desk, ScriptedServer
+from tests.support.session_harness import ScriptedServer, SessionHarness
 from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
 
 
@@ -35,8 +35,8 @@ def server() -> Iterator[TlsServer]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with closing(Desk(known=KnownServers(tmp_path))) as desk:
+def desk(tmp_path: Path) -> Iterator[SessionHarness]:
+    with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
         yield desk
 
 
@@ -46,7 +46,7 @@ def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connecting, "is_loopback", lambda _: False)
 
 
-def test_connects_to_local_plaintext_server(desk: Desk) -> None:
+def test_connects_to_local_plaintext_server(desk: SessionHarness) -> None:
     with closing(ScriptedServer()) as plain:
         dial(desk, plain)
         let_in(desk, plain)
@@ -55,7 +55,7 @@ def test_connects_to_local_plaintext_server(desk: Desk) -> None:
 
 
 def test_local_server_with_slow_greeting_is_retried_in_plaintext(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: SessionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reaching, "_GREETING_TIMEOUT", 0.0)
 
@@ -84,7 +84,7 @@ def usual_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ScriptedServe
 
 
 def test_local_sign_in_falls_back_to_default_plaintext_port(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int]
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int]
 ) -> None:
     plain, unused = usual_ports
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
@@ -95,7 +95,7 @@ def test_local_sign_in_falls_back_to_default_plaintext_port(
 
 
 def test_local_sign_in_falls_back_if_default_tls_port_serves_something_else(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, _ = usual_ports
     with closing(ScriptedServer()) as other:
@@ -111,7 +111,7 @@ def test_local_sign_in_falls_back_if_default_tls_port_serves_something_else(
 
 
 def test_local_sign_in_falls_back_if_one_address_is_unreachable(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, unused = usual_ports
     addresses = [("127.0.0.1", unused), ("255.255.255.255", unused)]  # no IPv6, say
@@ -122,7 +122,7 @@ def test_local_sign_in_falls_back_if_one_address_is_unreachable(
 
 
 def test_connect_error_names_both_ports_if_nothing_listens(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, unused = usual_ports
     plain.close()
@@ -141,7 +141,7 @@ def test_connect_error_names_both_ports_if_nothing_listens(
 
 
 def test_connect_error_at_plaintext_port_names_tls_port(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int]
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int]
 ) -> None:
     plain, unused = usual_ports
     plain.close()
@@ -176,7 +176,7 @@ def test_timeout_at_default_port_suggests_plaintext_for_unknown_server(
 
 
 def test_remote_server_is_never_tried_in_plaintext(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int], far_away: None
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], far_away: None
 ) -> None:
     plain, unused = usual_ports
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
@@ -205,7 +205,7 @@ def test_remote_server_is_never_tried_in_plaintext(
 
 
 def test_failed_reconnect_reason_is_recorded_in_wire_log(
-    desk: Desk, server: TlsServer, far_away: None
+    desk: SessionHarness, server: TlsServer, far_away: None
 ) -> None:
     dial(desk, server)
     desk.during(server.refused)
@@ -219,14 +219,16 @@ def test_failed_reconnect_reason_is_recorded_in_wire_log(
     assert desk.model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING)
 
 
-def test_remote_server_is_reached_in_plaintext_if_requested(desk: Desk, far_away: None) -> None:
+def test_remote_server_is_reached_in_plaintext_if_requested(
+    desk: SessionHarness, far_away: None
+) -> None:
     with closing(ScriptedServer()) as plain:
         desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=True)
         let_in(desk, plain)
 
 
 def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
-    desk: Desk, usual_ports: tuple[ScriptedServer, int], tmp_path: Path
+    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], tmp_path: Path
 ) -> None:
     plain, unused = usual_ports
     known = KnownServers(tmp_path)
@@ -257,7 +259,7 @@ def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
     ],
 )
 def test_plaintext_rejection_is_reported_only_if_recognized(
-    desk: Desk, far_away: None, said: str, told: str
+    desk: SessionHarness, far_away: None, said: str, told: str
 ) -> None:
     with closing(ScriptedServer()) as door:
 
@@ -276,14 +278,14 @@ def test_plaintext_rejection_is_reported_only_if_recognized(
 # What goes wrong
 
 
-def test_outdated_tls_version_is_reported(desk: Desk, server: TlsServer) -> None:
+def test_outdated_tls_version_is_reported(desk: SessionHarness, server: TlsServer) -> None:
     server.oldest_and_newest = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     dial(desk, server)
     desk.during(server.refused)
     assert "only an old TLS" in desk.until_notice(SignInFailed).reason
 
 
-def test_hang_up_during_handshake_is_reported(desk: Desk) -> None:
+def test_hang_up_during_handshake_is_reported(desk: SessionHarness) -> None:
     with closing(ScriptedServer()) as hasty:
         dial(desk, hasty)
 
@@ -297,7 +299,7 @@ def test_hang_up_during_handshake_is_reported(desk: Desk) -> None:
         assert reason.endswith("hung up while the encryption was being agreed on")
 
 
-def test_connect_to_silent_server_can_be_cancelled(desk: Desk) -> None:
+def test_connect_to_silent_server_can_be_cancelled(desk: SessionHarness) -> None:
     with closing(ScriptedServer()) as silent:
         dial(desk, silent)
         client = silent.accept()

@@ -9,7 +9,7 @@ from chat_tui.config import Configuration
 from chat_tui.config.settings import Settings
 from chat_tui.events import MessageArrived, MessagePending, MessageUnconfirmed
 from chat_tui.ui.app import LaunchOptions
-from tests.support.app_harness import SeatedApp, app_with, wait_until
+from tests.support.app_harness import SignedInApp, app_with, wait_until
 
 
 async def test_app_writes_log_files_soon_and_completely_on_exit(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ async def test_app_writes_log_files_soon_and_completely_on_exit(tmp_path: Path) 
     start = LaunchOptions(
         "127.0.0.1", 9000, "alice", configuration=Configuration(settings=Settings(log_folder=logs))
     )
-    app, session = app_with(tmp_path / "state", start, SeatedApp)
+    app, session = app_with(tmp_path / "state", start, SignedInApp)
     session.be_online()
     async with app.run_test() as pilot:
         await pilot.pause()

@@ -21,19 +21,19 @@ from chat_tui.transport.backoff import Backoff
 from chat_tui.ui.app import ChatApp
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
-from tests.client.session.test_session_with_server import House
+from tests.client.session.test_session_with_server import ServerFixture
 from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.app_harness import press_keys, screen_rows, wait_until
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
+def house(tmp_path: Path) -> Iterator[ServerFixture]:
+    house = ServerFixture(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
     yield house
     house.close()
 
 
-class Window:
+class AppWithServerHarness:
     """A client in front of which a test sits."""
 
     def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
@@ -55,7 +55,9 @@ class Window:
 
 
 @asynccontextmanager
-async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIterator[Window]:
+async def window(
+    house: ServerFixture, folder: Path, *, sign_in: bool = True
+) -> AsyncIterator[AppWithServerHarness]:
     app = ChatApp(
         LaunchOptions("127.0.0.1", house.port, "alice"),
         ClientState(folder),
@@ -64,7 +66,7 @@ async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIt
         ),
     )
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
-        opened = Window(app, pilot)
+        opened = AppWithServerHarness(app, pilot)
         await pilot.pause()
         if sign_in:
             await opened.type("pw-of-alice")
@@ -72,7 +74,7 @@ async def window(house: House, folder: Path, *, sign_in: bool = True) -> AsyncIt
         yield opened
 
 
-async def test_app_chats_with_netcat_user(house: House, tmp_path: Path) -> None:
+async def test_app_chats_with_netcat_user(house: ServerFixture, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         bob = house.guest("bob")
         await alice.until("bob joined", "lobby · 2 here", "◉ bob")
@@ -92,7 +94,9 @@ async def test_app_chats_with_netcat_user(house: House, tmp_path: Path) -> None:
         await alice.until("/subscrbe is no command. Tab: /subscribe bob")
 
 
-async def test_text_typed_after_room_click_is_sent_to_room(house: House, tmp_path: Path) -> None:
+async def test_text_typed_after_room_click_is_sent_to_room(
+    house: ServerFixture, tmp_path: Path
+) -> None:
     async with window(house, tmp_path) as alice:
         here, there = house.guest("bob"), house.guest("carol", "/join dev")
         await alice.until("dev")
@@ -106,7 +110,7 @@ async def test_text_typed_after_room_click_is_sent_to_room(house: House, tmp_pat
         assert here.read_line() == "[SERVER] Subscriptions: *"
 
 
-async def test_app_reconnects_after_server_restart(house: House, tmp_path: Path) -> None:
+async def test_app_reconnects_after_server_restart(house: ServerFixture, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         await alice.type("/join dev")
         await alice.until("▸ dev")
@@ -125,7 +129,9 @@ async def test_app_reconnects_after_server_restart(house: House, tmp_path: Path)
         assert "no connection from" in alice.shown()
 
 
-async def test_login_elsewhere_shows_form_and_allows_sign_in(house: House, tmp_path: Path) -> None:
+async def test_login_elsewhere_shows_form_and_allows_sign_in(
+    house: ServerFixture, tmp_path: Path
+) -> None:
     async with window(house, tmp_path) as alice:
         house.guest("alice")
         await alice.until("Somebody signed in as alice somewhere else", "Sign in")
@@ -133,7 +139,9 @@ async def test_login_elsewhere_shows_form_and_allows_sign_in(house: House, tmp_p
         await alice.until("● connected")
 
 
-async def test_wrong_password_then_correct_password_signs_in(house: House, tmp_path: Path) -> None:
+async def test_wrong_password_then_correct_password_signs_in(
+    house: ServerFixture, tmp_path: Path
+) -> None:
     async with window(house, tmp_path, sign_in=False) as alice:
         await alice.type("wrong")
         await alice.until("Wrong user or password. Nothing was lost")
@@ -141,14 +149,16 @@ async def test_wrong_password_then_correct_password_signs_in(house: House, tmp_p
         await alice.until("● connected")
 
 
-async def test_sign_in_to_stopped_server_shows_error(house: House, tmp_path: Path) -> None:
+async def test_sign_in_to_stopped_server_shows_error(house: ServerFixture, tmp_path: Path) -> None:
     house.stop()
     async with window(house, tmp_path, sign_in=False) as alice:
         await alice.type("pw-of-alice")
         await alice.until("Nothing listens at 127.0.0.1")
 
 
-async def test_app_stays_responsive_during_message_flood(house: House, tmp_path: Path) -> None:
+async def test_app_stays_responsive_during_message_flood(
+    house: ServerFixture, tmp_path: Path
+) -> None:
     lines = 5_000
     async with window(house, tmp_path) as alice:
         bob = house.guest("bob")
@@ -169,7 +179,7 @@ async def test_app_stays_responsive_during_message_flood(house: House, tmp_path:
         assert model.connection.state is ConnectionState.ONLINE
 
 
-async def test_quit_ends_every_thread(house: House, tmp_path: Path) -> None:
+async def test_quit_ends_every_thread(house: ServerFixture, tmp_path: Path) -> None:
     async with window(house, tmp_path) as alice:
         bob = house.guest("bob")
         await alice.until("bob joined")

@@ -20,14 +20,14 @@ from chat_tui.events import (
     SignedOut,
     SubscriptionsListed,
 )
-from tests.support.app_harness import HOSTILE, Bench, chat
+from tests.support.app_harness import HOSTILE, AppHarness, chat
 from tests.support.fake_session import at
 
 NAME = "[/][@click=app.quit]x\x1b]0;owned\x07\u202e"
 """No server that keeps the contract lets this be a name."""
 
 
-def assert_harmless(bench: Bench) -> None:
+def assert_harmless(bench: AppHarness) -> None:
     """What is written to the terminal has no control character that came from outside."""
     for row in bench.rows():
         assert row.isprintable() or not set(row) & set("\x1b\x07\x9b\u202e\n\r"), repr(row)

@@ -27,7 +27,7 @@ from chat_tui.ui.terminal.notifications import TerminalNotifier
 BELL = "\x07"
 
 
-class Window:
+class NotifierHarness:
     """alice in the lobby, at a terminal whose sequences are kept."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -63,19 +63,23 @@ class Window:
 
 
 @pytest.fixture
-def window(tmp_path: Path) -> Window:
-    return Window(tmp_path)
+def window(tmp_path: Path) -> NotifierHarness:
+    return NotifierHarness(tmp_path)
 
 
 class TestBell:
-    def test_bell_rings_for_mention_of_own_name_when_unfocused(self, window: Window) -> None:
+    def test_bell_rings_for_mention_of_own_name_when_unfocused(
+        self, window: NotifierHarness
+    ) -> None:
         assert window.hear("alice!") == [BELL]
         assert window.hear("nobody") == []
         assert window.hear("alice!", focused=True) == []
         assert window.hear("alice!", focused=True, at_end=False) == []
         assert window.hear("hm") == []  # what was heard while somebody looked rings no more
 
-    def test_bell_rings_for_mention_words_and_private_messages(self, window: Window) -> None:
+    def test_bell_rings_for_mention_words_and_private_messages(
+        self, window: NotifierHarness
+    ) -> None:
         window.attention.apply_settings(Settings(mention_words=("deploy",)))
         assert window.hear("a Deploy") == [BELL]
         window.model.apply(
@@ -83,7 +87,7 @@ class TestBell:
         )
         assert window.hear() == [BELL]
 
-    def test_bell_is_rate_limited(self, window: Window) -> None:
+    def test_bell_is_rate_limited(self, window: NotifierHarness) -> None:
         assert window.hear(*["alice!"] * 10) == [BELL] * 3
         window.now += 9.9
         assert window.hear("alice!") == []
@@ -92,13 +96,15 @@ class TestBell:
         window.now += 3600
         assert window.hear(*["alice!"] * 10) == [BELL] * 3
 
-    def test_bell_can_be_disabled_in_settings(self, window: Window) -> None:
+    def test_bell_can_be_disabled_in_settings(self, window: NotifierHarness) -> None:
         window.attention.apply_settings(Settings(bell=False))
         assert window.hear("alice!") == []
 
 
 class TestDesktopNotification:
-    def test_notification_is_sent_only_if_enabled_and_is_escaped(self, window: Window) -> None:
+    def test_notification_is_sent_only_if_enabled_and_is_escaped(
+        self, window: NotifierHarness
+    ) -> None:
         window.attention.apply_settings(Settings(bell=False, desktop_notification=True))
         (asked,) = window.hear("alice\x1b]0;x\x07 " + "long " * 99)
         assert asked.startswith("\x1b]9;Lobby: bob in lobby: alice␛]0;x␇ long")
@@ -111,7 +117,7 @@ class TestDesktopNotification:
         assert window.hear() == ["\x1b]9;Lobby: 4;1: psst\x07"]
 
     def test_notification_is_passed_through_tmux(self, tmp_path: Path) -> None:
-        window = Window(tmp_path, TMUX="/tmp/tmux-0/default,1,0")
+        window = NotifierHarness(tmp_path, TMUX="/tmp/tmux-0/default,1,0")
         window.attention.apply_settings(Settings(desktop_notification=True))
         passed_on = "\x1bPtmux;\x1b\x1b]9;Lobby: bob in lobby: alice?\x07\x1b\\"
         assert window.hear("alice?") == [BELL, passed_on]
@@ -120,7 +126,9 @@ class TestDesktopNotification:
 class TestAnnouncement:
     """It is addressed to everybody, wherever they are."""
 
-    def test_announcement_rings_bell_notifies_and_counts_as_unread(self, window: Window) -> None:
+    def test_announcement_rings_bell_notifies_and_counts_as_unread(
+        self, window: NotifierHarness
+    ) -> None:
         window.attention.apply_settings(Settings(desktop_notification=True))
         window.model.apply(AnnouncementReceived("dave", "back at noon\x1b]0;x\x07"))
         note = "\x1b]9;Lobby: Announcement from dave: back at noon␛]0;x␇\x07"
@@ -129,18 +137,20 @@ class TestAnnouncement:
         window.hear(focused=True)
         assert window.title()[-1] == "\x1b]2;lobby\x07"
 
-    def test_announcement_rings_bell_even_if_room_is_muted(self, window: Window) -> None:
+    def test_announcement_rings_bell_even_if_room_is_muted(self, window: NotifierHarness) -> None:
         window.attention.toggle_mute()
         window.model.apply(AnnouncementReceived("dave", "back at noon"))
         assert window.hear() == [BELL]
 
-    def test_own_announcement_does_not_notify(self, window: Window) -> None:
+    def test_own_announcement_does_not_notify(self, window: NotifierHarness) -> None:
         window.model.apply(AnnouncementReceived("alice", "back at noon"))
         assert window.hear() == []
 
 
 class TestTerminalTitle:
-    def test_title_shows_room_and_unread_count_and_is_restored(self, window: Window) -> None:
+    def test_title_shows_room_and_unread_count_and_is_restored(
+        self, window: NotifierHarness
+    ) -> None:
         assert window.title() == ["\x1b[22;2t", "\x1b]2;lobby\x07"]
         assert window.title() == []
         window.hear("one", "two", "three")
@@ -153,33 +163,35 @@ class TestTerminalTitle:
         window.attention.restore_title()
         assert window.sent() == ["\x1b]2;\x07\x1b[23;2t"]
 
-    def test_title_counts_unread_messages_of_other_rooms(self, window: Window) -> None:
+    def test_title_counts_unread_messages_of_other_rooms(self, window: NotifierHarness) -> None:
         window.hear("one")
         window.model.apply(Joined("dev"))
         window.hear("two", focused=True)
         assert window.title()[-1] == "\x1b]2;(1) dev\x07"
 
-    def test_title_escapes_and_truncates_room_name(self, window: Window) -> None:
+    def test_title_escapes_and_truncates_room_name(self, window: NotifierHarness) -> None:
         window.model.apply(Joined("x\x1b]0;y\x07\x9bz" + "室" * 200))
         title = window.title()[-1].removeprefix("\x1b]2;").removesuffix("\x07")
         assert title.isprintable()
         assert cell_len(title) <= 80
 
-    def test_title_is_restored_when_signed_out(self, window: Window) -> None:
+    def test_title_is_restored_when_signed_out(self, window: NotifierHarness) -> None:
         window.title()
         window.model.apply(ConnectionChanged(ConnectionState.OFFLINE))
         assert window.title() == ["\x1b]2;\x07\x1b[23;2t"]
         assert window.title() == []
 
     def test_title_is_not_set_if_terminal_has_none(self, tmp_path: Path) -> None:
-        window = Window(tmp_path, TERM="linux")
+        window = NotifierHarness(tmp_path, TERM="linux")
         assert window.title() == []
         window.attention.restore_title()
         assert window.sent() == []
 
 
 class TestMutedRoom:
-    def test_muted_room_neither_notifies_nor_counts_as_unread(self, window: Window) -> None:
+    def test_muted_room_neither_notifies_nor_counts_as_unread(
+        self, window: NotifierHarness
+    ) -> None:
         assert window.attention.toggle_mute()
         assert window.attention.muted == {"lobby"}
         assert window.hear("alice!") == []
@@ -190,7 +202,9 @@ class TestMutedRoom:
         assert not window.attention.toggle_mute()
         assert window.hear("alice!") == [BELL]
 
-    def test_muted_room_is_stored_per_user_and_server(self, window: Window, tmp_path: Path) -> None:
+    def test_muted_room_is_stored_per_user_and_server(
+        self, window: NotifierHarness, tmp_path: Path
+    ) -> None:
         window.attention.toggle_mute()
         again = MuteStore(tmp_path)
         assert again.places("127.0.0.1:9000", "alice") == {"lobby"}

@@ -24,7 +24,7 @@ from chat_tui.ui.screens.wire import WireScreen
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.text_input import SafeInput
 from tests.client.cli.test_main import run
-from tests.support.app_harness import Bench, SeatedApp, app_with, chat, form
+from tests.support.app_harness import AppHarness, SignedInApp, app_with, chat, form
 from tests.support.fake_session import COMMANDS
 
 PROFILES = """\
@@ -54,11 +54,11 @@ def start_with(folder: Path, text: str, profile: str | None = "work") -> LaunchO
     return LaunchOptions(host, port, user, configuration=configuration, profile=profile)
 
 
-def toasts(bench: Bench) -> str:
+def toasts(bench: AppHarness) -> str:
     return "\n".join(toast.message for toast in bench.app._notifications)
 
 
-def in_the_log(bench: Bench) -> str:
+def in_the_log(bench: AppHarness) -> str:
     return " ".join(bench.shown(bench.app.chat.query_one(MessageLog)).split())
 
 
@@ -214,10 +214,10 @@ async def test_palette_shows_configured_keys(
 
 async def test_panes_show_configured_keys(tmp_path: Path) -> None:
     start = start_with(tmp_path, "", None)
-    app, session = app_with(tmp_path, start, SeatedApp)
+    app, session = app_with(tmp_path, start, SignedInApp)
     session.be_online(here=("alice", "bob"))
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
-        bench = Bench(app, pilot, session)
+        bench = AppHarness(app, pilot, session)
         await bench.until(lambda: "+ open a room ^O" in bench.shown())
         session.tell(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
         await bench.until(lambda: "Ctrl+G sends it again" in in_the_log(bench))

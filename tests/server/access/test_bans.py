@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from chat_server.access.bans import MAX_BANS, Ban, BanList
-from tests.support.fake_clock import Clock
+from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def bans(clock: Clock) -> BanList:
+def bans(clock: FakeClock) -> BanList:
     return BanList(clock)
 
 
-def test_timed_ban_expires(bans: BanList, clock: Clock) -> None:
+def test_timed_ban_expires(bans: BanList, clock: FakeClock) -> None:
     assert bans.ban_account("bob", 60)
     assert bans.account_ban("bob") == Ban(60)
     clock.now += 59
@@ -28,7 +28,7 @@ def test_timed_ban_expires(bans: BanList, clock: Clock) -> None:
     assert not bans.unban_account("bob")
 
 
-def test_ban_without_duration_lasts_until_unban(bans: BanList, clock: Clock) -> None:
+def test_ban_without_duration_lasts_until_unban(bans: BanList, clock: FakeClock) -> None:
     assert bans.ban_account("bob", None)
     clock.now += 1e9
     assert bans.account_ban("bob") == Ban(None)
@@ -66,7 +66,9 @@ def test_ban_list_shuts_out_banned_account_or_address(bans: BanList) -> None:
     assert not bans.is_banned("alice", "198.51.100.1")
 
 
-def test_full_ban_list_rejects_new_ban_and_keeps_existing_bans(bans: BanList, clock: Clock) -> None:
+def test_full_ban_list_rejects_new_ban_and_keeps_existing_bans(
+    bans: BanList, clock: FakeClock
+) -> None:
     for number in range(MAX_BANS):
         assert bans.ban_account(f"user{number}", 60 if number == 7 else None)
     assert not bans.ban_account("bob", None)

@@ -17,15 +17,15 @@ from chat_server.access.rate_limits import (
     UnauthenticatedLimiter,
 )
 from chat_server.addresses import LOOPBACK, parse_network, rate_limit_key
-from tests.support.fake_clock import Clock
+from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
-def test_login_throttle_blocks_address_after_ten_failures(clock: Clock) -> None:
+def test_login_throttle_blocks_address_after_ten_failures(clock: FakeClock) -> None:
     throttle = LoginThrottle(10, 600, clock)
     for _ in range(10):
         assert throttle.retry_after("192.0.2.1") == 0.0
@@ -35,7 +35,7 @@ def test_login_throttle_blocks_address_after_ten_failures(clock: Clock) -> None:
     assert throttle.retry_after("192.0.2.2") == 0.0
 
 
-def test_login_throttle_reopens_when_oldest_failure_expires(clock: Clock) -> None:
+def test_login_throttle_reopens_when_oldest_failure_expires(clock: FakeClock) -> None:
     throttle = LoginThrottle(2, 600, clock)
     throttle.record_failure("::1")
     clock.now += 100
@@ -48,7 +48,7 @@ def test_login_throttle_reopens_when_oldest_failure_expires(clock: Clock) -> Non
     assert throttle.retry_after("::1") == pytest.approx(100)
 
 
-def test_login_throttle_does_not_count_failures_beyond_limit(clock: Clock) -> None:
+def test_login_throttle_does_not_count_failures_beyond_limit(clock: FakeClock) -> None:
     throttle = LoginThrottle(2, 600, clock)
     assert [throttle.record_failure("127.0.0.1") for _ in range(3)] == pytest.approx(
         [0.0, 0.0, 600.0]
@@ -74,13 +74,13 @@ def test_login_throttle_admits_exactly_ten_concurrent_failures() -> None:
     assert waits.count(0.0) == 10
 
 
-def test_login_throttle_with_limit_zero_is_disabled(clock: Clock) -> None:
+def test_login_throttle_with_limit_zero_is_disabled(clock: FakeClock) -> None:
     throttle = LoginThrottle(0, 600, clock)
     assert {throttle.record_failure("192.0.2.1") for _ in range(100)} == {0.0}
     assert throttle.retry_after("192.0.2.1") == 0.0
 
 
-def test_login_throttle_evicts_address_with_oldest_failure(clock: Clock) -> None:
+def test_login_throttle_evicts_address_with_oldest_failure(clock: FakeClock) -> None:
     throttle = LoginThrottle(1, 600, clock, max_addresses=2)
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
         throttle.record_failure(address)
@@ -99,7 +99,7 @@ def test_login_throttle_evicts_address_with_oldest_failure(clock: Clock) -> None
     ],
 )
 def test_limiters_share_one_counter_for_equivalent_addresses(
-    clock: Clock, one: str, other: str
+    clock: FakeClock, one: str, other: str
 ) -> None:
     throttle = LoginThrottle(1, 600, clock)
     throttle.record_failure(one)
@@ -121,7 +121,7 @@ def test_limiters_share_one_counter_for_equivalent_addresses(
     ],
 )
 def test_login_throttle_counts_distinct_addresses_separately(
-    clock: Clock, one: str, other: str
+    clock: FakeClock, one: str, other: str
 ) -> None:
     throttle = LoginThrottle(1, 600, clock)
     throttle.record_failure(one)
@@ -150,7 +150,7 @@ def test_connection_limiter_with_limit_zero_is_disabled() -> None:
     connections.release("192.0.2.1")
 
 
-def test_unauthenticated_limiter_rejects_after_32_connections(clock: Clock) -> None:
+def test_unauthenticated_limiter_rejects_after_32_connections(clock: FakeClock) -> None:
     without_login = UnauthenticatedLimiter(32, 600, (), clock)
     for _ in range(32):
         assert without_login.retry_after("192.0.2.1") == 0.0
@@ -162,7 +162,7 @@ def test_unauthenticated_limiter_rejects_after_32_connections(clock: Clock) -> N
     assert without_login.retry_after("192.0.2.1") == 0.0
 
 
-def test_unauthenticated_limiter_does_not_count_retry_after_queries(clock: Clock) -> None:
+def test_unauthenticated_limiter_does_not_count_retry_after_queries(clock: FakeClock) -> None:
     without_login = UnauthenticatedLimiter(1, 600, (), clock)
     without_login.record_unauthenticated("192.0.2.1")
     for _ in range(600):
@@ -171,7 +171,7 @@ def test_unauthenticated_limiter_does_not_count_retry_after_queries(clock: Clock
     assert without_login.retry_after("192.0.2.1") == 0.0
 
 
-def test_unauthenticated_limiter_counts_open_connections_and_drops_oldest(clock: Clock) -> None:
+def test_unauthenticated_limiter_counts_open_connections_and_drops_oldest(clock: FakeClock) -> None:
     without_login = UnauthenticatedLimiter(2, 600, (), clock)
     for _ in range(4):
         without_login.record_unauthenticated("192.0.2.1")
@@ -179,7 +179,7 @@ def test_unauthenticated_limiter_counts_open_connections_and_drops_oldest(clock:
     assert without_login.retry_after("192.0.2.1") == pytest.approx(600 - 20)
 
 
-def test_unauthenticated_limiter_with_limit_zero_is_disabled(clock: Clock) -> None:
+def test_unauthenticated_limiter_with_limit_zero_is_disabled(clock: FakeClock) -> None:
     without_login = UnauthenticatedLimiter(0, 600, (), clock)
     for _ in range(100):
         without_login.record_unauthenticated("192.0.2.1")
@@ -187,7 +187,7 @@ def test_unauthenticated_limiter_with_limit_zero_is_disabled(clock: Clock) -> No
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "::ffff:10.1.2.3", "2001:db8::5"])
-def test_trusted_networks_are_exempt_from_connection_limits(clock: Clock, address: str) -> None:
+def test_trusted_networks_are_exempt_from_connection_limits(clock: FakeClock, address: str) -> None:
     trusted = (parse_network("10.1.0.0/16"), parse_network("2001:db8::/48"))
     connections = ConnectionLimiter(1, trusted)
     assert [connections.admit(address) for _ in range(3)] == [True, True, True]
@@ -222,7 +222,7 @@ def megabytes_at_most(most: float) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", [LoginThrottle, UnauthenticatedLimiter])
 def test_limiter_table_stays_bounded_for_a_million_addresses(
-    clock: Clock, kind: type[LoginThrottle] | type[UnauthenticatedLimiter]
+    clock: FakeClock, kind: type[LoginThrottle] | type[UnauthenticatedLimiter]
 ) -> None:
     note: Callable[[str], object]
     if kind is LoginThrottle:
@@ -247,7 +247,7 @@ def test_limiter_table_stays_bounded_for_a_million_addresses(
 
 @pytest.mark.parametrize(("limit", "megabytes"), [(10, 30), (32, 40)])
 def test_full_sliding_window_table_stays_below_memory_limit(
-    clock: Clock, limit: int, megabytes: float
+    clock: FakeClock, limit: int, megabytes: float
 ) -> None:
     with megabytes_at_most(megabytes):
         events = SlidingWindow(limit, 600, MAX_TRACKED_ADDRESSES)
@@ -266,7 +266,7 @@ def test_connection_limiter_keeps_no_entry_after_a_million_connections() -> None
     assert not connections._connections
 
 
-def test_login_throttle_queries_add_no_entries(clock: Clock) -> None:
+def test_login_throttle_queries_add_no_entries(clock: FakeClock) -> None:
     throttle = LoginThrottle(10, 600, clock)
     for number in range(MILLION):
         throttle.retry_after(spray(number))

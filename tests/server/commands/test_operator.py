@@ -17,7 +17,7 @@ from chat_server.delivery.outbox import Outbox
 from chat_server.wire import replies
 from chat_server.wire.protocol import CLIENT_LINE_LIMIT, SERVER_LINE_LIMIT
 from tests.support.accounts import cheap_hash
-from tests.support.fake_clock import Clock
+from tests.support.fake_clock import FakeClock
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wire_client import PATIENCE, WireClient
 
@@ -214,7 +214,7 @@ def test_ban_without_duration_lasts_until_server_stops(server: RunningServer) ->
 def test_timed_ban_expires_for_login(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
+    clock = FakeClock()
     monkeypatch.setattr(server.server._services.bans, "_clock", clock)
     alice = server.log_in("alice")
     assert alice.ask("/ban bob 1") == "[SERVER] Banned bob for 1 min"

@@ -41,7 +41,7 @@ class Receiver:
         return lines
 
 
-class House:
+class HubHarness:
     """A hub, its people and its clock."""
 
     def __init__(self) -> None:
@@ -67,8 +67,8 @@ class House:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    house = House()
+def house() -> Iterator[HubHarness]:
+    house = HubHarness()
     yield house
     for room in house.hub._state.rooms.values():
         for user, member in room.members.items():
@@ -83,7 +83,7 @@ def heard(session: Session[Receiver]) -> list[str]:
     return session.receiver.take()
 
 
-def test_message_reaches_subscribers_in_same_room(house: House) -> None:
+def test_message_reaches_subscribers_in_same_room(house: HubHarness) -> None:
     alice = house.log_in("alice")
     bob, carol = house.log_in("bob", "alice"), house.log_in("carol", "bob")
     dave = house.log_in("dave", "*")
@@ -95,7 +95,7 @@ def test_message_reaches_subscribers_in_same_room(house: House) -> None:
     assert heard(carol) == heard(dave) == heard(alice) == []
 
 
-def test_subscription_to_everyone_excludes_own_messages(house: House) -> None:
+def test_subscription_to_everyone_excludes_own_messages(house: HubHarness) -> None:
     alice, bob = house.log_in("alice", "*"), house.log_in("bob", "*")
     house.hub.publish(alice, ["hi"])
     assert heard(alice) == []
@@ -106,7 +106,7 @@ def test_subscription_to_everyone_excludes_own_messages(house: House) -> None:
     assert heard(alice) == ["[12:00:00] alice: echo"]
 
 
-def test_unsubscribe_from_everyone_keeps_named_subscriptions(house: House) -> None:
+def test_unsubscribe_from_everyone_keeps_named_subscriptions(house: HubHarness) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob", "*", "alice")
     house.hub.unsubscribe(bob, "*")
     house.hub.list_subscriptions(bob)
@@ -118,7 +118,7 @@ def test_unsubscribe_from_everyone_keeps_named_subscriptions(house: House) -> No
     assert heard(bob) == ["[SERVER] Unsubscribed from alice"]
 
 
-def test_subscriptions_survive_logout_except_self_subscription(house: House) -> None:
+def test_subscriptions_survive_logout_except_self_subscription(house: HubHarness) -> None:
     bob = house.log_in("bob", "*", "alice", "bob")
     house.hub.log_out(bob)
     again = house.log_in("bob")
@@ -126,7 +126,7 @@ def test_subscriptions_survive_logout_except_self_subscription(house: House) -> 
     assert heard(again) == ["[SERVER] Subscriptions: *, alice"]
 
 
-def test_subscriptions_hold_across_rooms(house: House) -> None:
+def test_subscriptions_hold_across_rooms(house: HubHarness) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob", "alice")
     house.hub.join(alice, "dev")
     house.hub.join(bob, "dev")
@@ -138,14 +138,14 @@ def test_subscriptions_hold_across_rooms(house: House) -> None:
     assert heard(bob) == []
 
 
-def test_subscribing_needs_an_account(house: House) -> None:
+def test_subscribing_needs_an_account(house: HubHarness) -> None:
     bob = house.log_in("bob")
     house.hub.subscribe(bob, "nobody")
     house.hub.subscribe(bob, "a b\x1b")
     assert heard(bob) == ["[ERROR] No such user: nobody", "[ERROR] No such user: a b"]
 
 
-def test_message_times_increase_within_room_if_clock_is_set_back(house: House) -> None:
+def test_message_times_increase_within_room_if_clock_is_set_back(house: HubHarness) -> None:
     bob = house.log_in("bob", "alice")
     alice = house.log_in("alice")
     house.hub.publish(alice, ["one", "two"])
@@ -155,21 +155,21 @@ def test_message_times_increase_within_room_if_clock_is_set_back(house: House) -
     assert house.hub._state.last_stamp == NOON + 2
 
 
-def test_messages_of_one_batch_get_their_own_seconds(house: House) -> None:
+def test_messages_of_one_batch_get_their_own_seconds(house: HubHarness) -> None:
     bob, alice = house.log_in("bob", "alice"), house.log_in("alice")
     house.now = NOON + 999_999
     house.hub.publish(alice, ["one", "two"])
     assert heard(bob) == ["[12:00:00] alice: one", "[12:00:01] alice: two"]
 
 
-def test_apply_delivers_message_from_other_node(house: House) -> None:
+def test_apply_delivers_message_from_other_node(house: HubHarness) -> None:
     bob = house.log_in("bob", "carol")
     house.hub.apply(PublishedMessages("lobby", "carol", ("from another node",), NOON))
     house.hub.apply(PublishedMessages("nowhere", "carol", ("lost",), NOON + 1))
     assert heard(bob) == ["[12:00:00] carol: from another node"]
 
 
-def test_rooms_exist_while_they_have_members(house: House) -> None:
+def test_rooms_exist_while_they_have_members(house: HubHarness) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob")
     house.hub.join(alice, "Zoo")
     house.hub.join(bob, "dev")
@@ -189,7 +189,7 @@ def test_rooms_exist_while_they_have_members(house: House) -> None:
     ]
 
 
-def test_presence_reports_room_change_in_order(house: House) -> None:
+def test_presence_reports_room_change_in_order(house: HubHarness) -> None:
     watcher, mover = house.log_in("alice"), house.log_in("bob")
     house.hub.set_presence(watcher, True)
     house.hub.set_presence(mover, True)
@@ -212,7 +212,7 @@ def test_presence_reports_room_change_in_order(house: House) -> None:
     assert heard(watcher) == ["[SERVER] Presence off"]
 
 
-def test_presence_reports_login_relogin_and_logout(house: House) -> None:
+def test_presence_reports_login_relogin_and_logout(house: HubHarness) -> None:
     watcher = house.log_in("alice")
     house.hub.set_presence(watcher, True)
     heard(watcher)
@@ -228,7 +228,7 @@ def test_presence_reports_login_relogin_and_logout(house: House) -> None:
     assert heard(watcher) == ["[SERVER] bob left room 'lobby'"]
 
 
-def test_ended_session_is_ignored(house: House) -> None:
+def test_ended_session_is_ignored(house: HubHarness) -> None:
     listener, older = house.log_in("alice", "*"), house.log_in("bob")
     newer = house.log_in("bob")
     assert house.hub.publish(older, ["ghost"]) == ()
@@ -242,7 +242,7 @@ def test_ended_session_is_ignored(house: House) -> None:
     assert heard(newer) == ["[SERVER] Subscriptions: none", "[SERVER] Active rooms: lobby (2)"]
 
 
-def test_removed_users_are_logged_out_and_forgotten(house: House) -> None:
+def test_removed_users_are_logged_out_and_forgotten(house: HubHarness) -> None:
     alice, bob = house.log_in("alice", "*"), house.log_in("bob", "*")
     house.accounts.discard("alice")
     assert house.hub.remove_users(["alice", "nobody"]) == ["alice"]
@@ -254,7 +254,7 @@ def test_removed_users_are_logged_out_and_forgotten(house: House) -> None:
 
 
 def test_ended_sessions_get_reason_and_keep_subscriptions(
-    house: House,
+    house: HubHarness,
 ) -> None:
     alice, bob = house.log_in("alice", "bob", "alice"), house.log_in("bob", "alice")
     house.accounts.discard("alice")
@@ -285,7 +285,7 @@ def test_accounts_that_cannot_log_in_can_be_followed() -> None:
     assert hub.log_in("eve", Receiver(), []) is None
 
 
-def test_shutdown_notifies_everyone_and_rejects_logins(house: House) -> None:
+def test_shutdown_notifies_everyone_and_rejects_logins(house: HubHarness) -> None:
     alice, bob = house.log_in("alice"), house.log_in("bob")
     house.hub.join(bob, "dev")
     heard(bob)
@@ -295,7 +295,7 @@ def test_shutdown_notifies_everyone_and_rejects_logins(house: House) -> None:
     assert alice.ended.is_set()
 
 
-def test_hub_tables_do_not_grow_with_requests(house: House) -> None:
+def test_hub_tables_do_not_grow_with_requests(house: HubHarness) -> None:
     alice = house.log_in("alice")
     for number in range(1000):
         house.hub.join(alice, f"room{number}")

@@ -20,7 +20,7 @@ MORE_THAN_BUFFERS_TAKE = b"x" * 65535 + b"\n"
 
 
 @dataclass
-class Line:
+class ReceiverHarness:
     """A connection: the server's end as an outbox, the client's end as a socket."""
 
     outbox: Outbox
@@ -45,10 +45,10 @@ def delivery() -> Iterator[Dispatcher]:
 
 
 @pytest.fixture
-def connect(delivery: Dispatcher) -> Iterator[Callable[[], Line]]:
-    lines: list[Line] = []
+def connect(delivery: Dispatcher) -> Iterator[Callable[[], ReceiverHarness]]:
+    lines: list[ReceiverHarness] = []
 
-    def make() -> Line:
+    def make() -> ReceiverHarness:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = socket.socket()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -56,7 +56,9 @@ def connect(delivery: Dispatcher) -> Iterator[Callable[[], Line]]:
             client.connect(listener.getsockname())
             accepted, _ = listener.accept()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        lines.append(Line(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.lag_threshold), client))
+        lines.append(
+            ReceiverHarness(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.lag_threshold), client)
+        )
         return lines[-1]
 
     yield make
@@ -66,7 +68,7 @@ def connect(delivery: Dispatcher) -> Iterator[Callable[[], Line]]:
 
 
 def test_concurrent_deliveries_keep_order_per_publisher(
-    delivery: Dispatcher, connect: Callable[[], Line]
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
 ) -> None:
     lines = [connect() for _ in range(3)]
     targets = tuple(line.outbox for line in lines)
@@ -92,7 +94,9 @@ def test_concurrent_deliveries_keep_order_per_publisher(
             assert numbers == [number for number in range(300) if number % 3 >= index]
 
 
-def test_nothing_is_sent_after_last_line(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
+def test_nothing_is_sent_after_last_line(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
     line, other = connect(), connect()
     delivery.deliver((line.outbox, other.outbox), b"one\n")
     delivery.deliver((line.outbox,), b"last\n", last=True)
@@ -103,7 +107,9 @@ def test_nothing_is_sent_after_last_line(delivery: Dispatcher, connect: Callable
     assert line.outbox.state is OutboxState.FINISHED
 
 
-def test_flusher_sends_remaining_backlog(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
+def test_flusher_sends_remaining_backlog(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
     line = connect()
     for number in range(10):
         delivery.deliver((line.outbox,), b"%d" % number * 20_000)
@@ -114,7 +120,9 @@ def test_flusher_sends_remaining_backlog(delivery: Dispatcher, connect: Callable
     assert line.read(1_000_000) == b"".join(b"%d" % n * 20_000 for n in range(10)) + b"end"
 
 
-def test_full_outbox_resets_slow_reader(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
+def test_full_outbox_resets_slow_reader(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
     line = connect()
     while line.outbox.state is OutboxState.OPEN:
         delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE)
@@ -126,7 +134,7 @@ def test_full_outbox_resets_slow_reader(delivery: Dispatcher, connect: Callable[
 
 
 def test_publisher_is_throttled_once_for_stuck_reader(
-    delivery: Dispatcher, connect: Callable[[], Line], monkeypatch: pytest.MonkeyPatch
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck, good = connect(), connect()
     targets = (stuck.outbox, good.outbox)
@@ -156,7 +164,9 @@ def test_publisher_is_throttled_once_for_stuck_reader(
         stuck.read(1000)
 
 
-def test_settle_cuts_stuck_reader(delivery: Dispatcher, connect: Callable[[], Line]) -> None:
+def test_settle_cuts_stuck_reader(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
     line = connect()
     delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE * 3, last=True)
     delivery.drain()

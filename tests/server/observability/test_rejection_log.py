@@ -8,16 +8,16 @@ import pytest
 
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.rejection_log import RejectionLog
-from tests.support.fake_clock import Clock
+from tests.support.fake_clock import FakeClock
 
 WHY = "too many connections from this address"
 
 
-class Door:
+class RejectionHarness:
     """Refusals, and the lines that they left."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = FakeClock()
         self._stream = io.StringIO()
         self._log = RejectionLog(EventLog(self._stream), self.clock)
 
@@ -34,11 +34,11 @@ class Door:
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door()
+def door() -> RejectionHarness:
+    return RejectionHarness()
 
 
-def test_rejection_log_writes_first_at_once_and_then_one_per_minute(door: Door) -> None:
+def test_rejection_log_writes_first_at_once_and_then_one_per_minute(door: RejectionHarness) -> None:
     door.refuse("192.0.2.1", 100)
     assert door.lines() == [f"Refused 192.0.2.1:0: {WHY}"]
     door.clock.now += 59
@@ -52,7 +52,7 @@ def test_rejection_log_writes_first_at_once_and_then_one_per_minute(door: Door) 
     assert door.lines() == [f"Refused 192.0.2.1:0: {WHY} (and 4 more from there)"]
 
 
-def test_rejection_log_groups_ipv6_addresses_by_64_prefix(door: Door) -> None:
+def test_rejection_log_groups_ipv6_addresses_by_64_prefix(door: RejectionHarness) -> None:
     for host in ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"):
         door.refuse(host)
     assert [line.split(": ")[0] for line in door.lines()] == [
@@ -62,7 +62,7 @@ def test_rejection_log_groups_ipv6_addresses_by_64_prefix(door: Door) -> None:
     ]
 
 
-def test_rejection_log_stays_bounded_for_a_million_addresses(door: Door) -> None:
+def test_rejection_log_stays_bounded_for_a_million_addresses(door: RejectionHarness) -> None:
     for number in range(1_000_000):
         door.refuse(f"2001:db8:{number // 65536:x}:{number % 65536:x}::1")
     assert len(door.lines()) == len(door._log._lines) == 256
@@ -75,7 +75,7 @@ def test_rejection_log_stays_bounded_for_a_million_addresses(door: Door) -> None
     assert len(door._log._lines) <= 256
 
 
-def test_rejection_log_reports_counts_of_evicted_addresses(door: Door) -> None:
+def test_rejection_log_reports_counts_of_evicted_addresses(door: RejectionHarness) -> None:
     door.refuse("192.0.2.1", 10)
     for number in range(255):
         door.refuse(f"198.51.100.{number}")

@@ -14,7 +14,7 @@ from chat_tui.ui.app import ChatApp
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
-from tests.support.app_harness import Bench, chat
+from tests.support.app_harness import AppHarness, chat
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return kept
 
 
-def people(bench: Bench) -> list[list[str]]:
+def people(bench: AppHarness) -> list[list[str]]:
     sidebar: Widget = bench.app.chat.query_one(PeopleList)
     return [row.strip(" ▌").split() for row in bench.rows(sidebar) if row.strip(" ▌")]
 
 
-async def look_away(bench: Bench) -> None:
+async def look_away(bench: AppHarness) -> None:
     bench.app.post_message(events.AppBlur())
     await bench.until(lambda: not bench.app.app_focus)
 
 
-def header(bench: Bench) -> str:
+def header(bench: AppHarness) -> str:
     return bench.shown(bench.app.chat.query_one("#room-header")).strip()
 
 

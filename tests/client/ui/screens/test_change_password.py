@@ -16,7 +16,7 @@ from chat_tui.session.credentials import NOT_CHANGED
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.text_input import SafeInput
-from tests.support.app_harness import HOSTILE, Bench, chat, form
+from tests.support.app_harness import HOSTILE, AppHarness, chat, form
 from tests.support.fake_session import COMMANDS
 
 HAS_IT = (*COMMANDS, "/passwd")
@@ -24,35 +24,35 @@ OLD, NEW = "secret", "correct-horse"
 ASKED = ("change_password", OLD, NEW)
 
 
-def is_open(bench: Bench) -> bool:
+def is_open(bench: AppHarness) -> bool:
     return isinstance(bench.app.screen, ChangePasswordScreen)
 
 
-def said(bench: Bench) -> str:
+def said(bench: AppHarness) -> str:
     return " ".join(bench.shown(bench.app.screen.query_one("#password-said", Static)).split())
 
 
-def values(bench: Bench) -> list[str]:
+def values(bench: AppHarness) -> list[str]:
     return [field.value for field in bench.app.screen.query(SafeInput)]
 
 
-def notices(bench: Bench) -> str:
+def notices(bench: AppHarness) -> str:
     return "\n".join(notice.message for notice in bench.app._notifications)
 
 
-async def open_form(bench: Bench) -> None:
+async def open_form(bench: AppHarness) -> None:
     await bench.press(*"/passwd", "enter")
     await bench.until(lambda: is_open(bench))
 
 
-async def fill_in(bench: Bench, old: str = OLD, new: str = NEW, again: str = NEW) -> None:
+async def fill_in(bench: AppHarness, old: str = OLD, new: str = NEW, again: str = NEW) -> None:
     for name, text in (("old", old), ("new", new), ("again", again)):
         bench.app.screen.query_one(f"#{name}", SafeInput).value = text
     bench.app.screen.query_one("#again").focus()
     await bench.press("enter")
 
 
-async def hear(bench: Bench, *told: events.Event) -> None:
+async def hear(bench: AppHarness, *told: events.Event) -> None:
     bench.session.notices.extend(told)
     bench.session.wake()
     await bench.settle()
@@ -101,7 +101,7 @@ async def test_password_change_is_not_offered_if_server_lacks_command(tmp_path: 
         assert "/passwd" not in "\n".join(_texts(bench))
 
 
-def _texts(bench: Bench) -> list[str]:
+def _texts(bench: AppHarness) -> list[str]:
     return [str(widget.render()) for widget in bench.app.screen.query(Static)]
 
 

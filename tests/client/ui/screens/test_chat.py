@@ -19,7 +19,7 @@ from chat_tui.ui.screens.confirm import ConfirmScreen
 from chat_tui.ui.screens.help import HelpScreen
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
-from tests.support.app_harness import Bench, chat, form
+from tests.support.app_harness import AppHarness, chat, form
 
 
 async def test_header_shows_room_and_member_count(tmp_path: Path) -> None:
@@ -190,6 +190,6 @@ def own_server(folder: Path) -> LocalServer:
     return Own(folder, 9000, (), folder / "log")
 
 
-async def leaves_at_once(bench: Bench) -> None:
+async def leaves_at_once(bench: AppHarness) -> None:
     await bench.press("ctrl+q")
     assert ("close",) in bench.session.told

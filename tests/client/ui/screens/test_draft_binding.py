@@ -14,15 +14,15 @@ from chat_tui.events import (
     TextReturned,
 )
 from chat_tui.ui.widgets.composer import Composer
-from tests.support.app_harness import Bench, chat, form
+from tests.support.app_harness import AppHarness, chat, form
 from tests.support.fake_session import COMMANDS
 
 
-def written(bench: Bench) -> str:
+def written(bench: AppHarness) -> str:
     return bench.app.chat.query_one(Composer).text
 
 
-async def go(bench: Bench, room: str) -> None:
+async def go(bench: AppHarness, room: str) -> None:
     """Choose a room; the server has not answered yet."""
     bench.app.chat.join(room)
     await bench.settle()
@@ -93,7 +93,7 @@ async def test_history_item_in_composer_is_not_saved_as_draft(tmp_path: Path) ->
         assert bench.model.drafts.of("lobby") == "one!"
 
 
-async def sign_in(bench: Bench) -> None:
+async def sign_in(bench: AppHarness) -> None:
     """Alice fills in the form, and the server lets her in."""
     await bench.press(*"secret", "enter")
     bench.session.be_online()

@@ -16,24 +16,24 @@ from chat_tui.storage.state import ClientState
 from chat_tui.ui.screens.login import FollowCheckbox
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.text_input import SafeInput
-from tests.support.app_harness import HOSTILE, Bench, form
+from tests.support.app_harness import HOSTILE, AppHarness, form
 
 
-def value(bench: Bench, field: str) -> str:
+def value(bench: AppHarness, field: str) -> str:
     return bench.app.login.query_one(f"#{field}", SafeInput).value
 
 
-def said(bench: Bench) -> str:
+def said(bench: AppHarness) -> str:
     return " ".join(bench.shown(bench.app.login.query_one("#said", Static)).split())
 
 
-async def tell(bench: Bench, notice: SignedIn | SignInFailed | SignedOut) -> None:
+async def tell(bench: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
     bench.session.notices.append(notice)
     bench.session.wake()
     await bench.settle()
 
 
-async def sign_in(bench: Bench, password: str = "password123") -> None:
+async def sign_in(bench: AppHarness, password: str = "password123") -> None:
     await bench.press(*password, "enter")
 
 

@@ -27,11 +27,11 @@ from chat_tui.ui.screens.help import HelpScreen
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
-from tests.support.app_harness import Bench, chat
+from tests.support.app_harness import AppHarness, chat
 from tests.support.fake_session import COMMANDS
 
 
-async def know_private_messages(bench: Bench) -> None:
+async def know_private_messages(bench: AppHarness) -> None:
     bench.session.tell(SignedIn("alice", (*COMMANDS, "/msg", "/me")))
     await bench.settle()
 

@@ -20,7 +20,7 @@ from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens.trust import TrustScreen
 from chat_tui.ui.widgets.status_bar import StatusBar
 from chat_tui.ui.widgets.text_input import SafeInput
-from tests.support.app_harness import Bench, chat, form
+from tests.support.app_harness import AppHarness, chat, form
 
 SERVER = "chat.example.org:9001"
 ONE = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"
@@ -30,14 +30,14 @@ WHY = "Nobody vouches for this server: it made its certificate itself."
 SIZES = [(80, 24), (140, 40), (40, 12)]
 
 
-async def notice(bench: Bench, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
+async def notice(bench: AppHarness, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
     """The session tells it."""
     bench.session.notices.append(told)
     bench.app.controller.process_updates()
     await bench.settle()
 
 
-def squeezed(bench: Bench) -> str:
+def squeezed(bench: AppHarness) -> str:
     """What is shown, without frames and the ends of rows."""
     return "".join(re.sub("[│▁-█ ]+$", "", row).strip("│ ") for row in bench.rows())
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from chat_tui.model.wire_record import MAX_LINES
 from chat_tui.ui.screens.wire import WireScreen
 from chat_tui.ui.widgets.wire_lines import WireLines
-from tests.support.app_harness import HOSTILE, Bench, chat, form
+from tests.support.app_harness import HOSTILE, AppHarness, chat, form
 
 
-def lines_of(bench: Bench) -> list[str]:
+def lines_of(bench: AppHarness) -> list[str]:
     """The rows that show something, without the scrollbar."""
     rows = bench.rows(bench.app.screen.query_one(WireLines))
     return [row[:-1].strip() for row in rows if row[:-1].strip()]

@@ -7,14 +7,14 @@ from pathlib import Path
 from chat_tui.events import MembersListed
 from chat_tui.ui.widgets.completion_popup import CompletionPopup
 from chat_tui.ui.widgets.composer import Composer
-from tests.support.app_harness import Bench, chat
+from tests.support.app_harness import AppHarness, chat
 
 
-def composer_of(bench: Bench) -> Composer:
+def composer_of(bench: AppHarness) -> Composer:
     return bench.app.chat.query_one(Composer)
 
 
-def listed(bench: Bench) -> list[str]:
+def listed(bench: AppHarness) -> list[str]:
     """The popup's rows, the chosen one with its mark; none where there is no popup."""
     popup = bench.app.chat.query_one(CompletionPopup)
     return [row.strip() for row in bench.rows(popup)] if popup.display else []

@@ -6,18 +6,18 @@ from textual import events
 
 from chat_tui.events import ConnectionChanged, ConnectionState, TextReturned
 from chat_tui.ui.widgets.composer import Composer
-from tests.support.app_harness import HOSTILE, Bench, chat
+from tests.support.app_harness import HOSTILE, AppHarness, chat
 
 
-def composer_of(bench: Bench) -> Composer:
+def composer_of(bench: AppHarness) -> Composer:
     return bench.app.chat.query_one(Composer)
 
 
-async def write(bench: Bench, text: str) -> None:
+async def write(bench: AppHarness, text: str) -> None:
     await bench.press(*text)
 
 
-async def paste(bench: Bench, text: str) -> None:
+async def paste(bench: AppHarness, text: str) -> None:
     composer_of(bench).post_message(events.Paste(text))
     await bench.settle()
 

@@ -17,24 +17,24 @@ from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.search_bar import SearchBar
 from chat_tui.ui.widgets.status_bar import StatusBar
-from tests.support.app_harness import Bench, SeatedApp, app_with, chat
+from tests.support.app_harness import AppHarness, SignedInApp, app_with, chat
 
 
-def log_of(bench: Bench) -> MessageLog:
+def log_of(bench: AppHarness) -> MessageLog:
     return bench.app.chat.query_one(MessageLog)
 
 
-def bar_of(bench: Bench) -> SearchBar:
+def bar_of(bench: AppHarness) -> SearchBar:
     return bench.app.chat.query_one(SearchBar)
 
 
-def chosen(bench: Bench) -> str:
+def chosen(bench: AppHarness) -> str:
     """The text of the message under the cursor, as the screen marks it."""
     rows = [row for row in bench.rows(log_of(bench)) if row.startswith("▌")]
     return " ".join(row[16:-1].strip() for row in rows)
 
 
-def hits(bench: Bench) -> list[str]:
+def hits(bench: AppHarness) -> list[str]:
     """What is marked as found, from top to bottom."""
     log = log_of(bench)
     look = log.get_component_rich_style("message-log--hit")
@@ -46,7 +46,7 @@ def hits(bench: Bench) -> list[str]:
     ]
 
 
-async def fill(bench: Bench, lines: int = 60) -> None:
+async def fill(bench: AppHarness, lines: int = 60) -> None:
     await bench.hear("bob", *(f"line {number}" for number in range(lines)))
     await bench.hear("carol", "the build is red", "Rebuild it")
     await bench.hear("bob", "last words")
@@ -304,11 +304,11 @@ class TestMouse:
         start = LaunchOptions(
             "127.0.0.1", 9000, "alice", configuration=Configuration(settings=Settings(mouse=False))
         )
-        app, session = app_with(tmp_path, start, SeatedApp)
+        app, session = app_with(tmp_path, start, SignedInApp)
         session.be_online()
         written: list[str] = []
         app.write_to_terminal = written.append  # type: ignore[assignment, method-assign]
         async with app.run_test() as pilot:
-            bench = Bench(app, pilot, session)
+            bench = AppHarness(app, pilot, session)
             await bench.until(lambda: "mouse off" in bench.shown(app.chat.query_one(StatusBar)))
             assert "\x1b[?1003l" in "".join(written)

@@ -21,15 +21,15 @@ from chat_tui.model.entries import EntryKind
 from chat_tui.model.room_log import MAX_ENTRIES, RoomLog
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
-from tests.support.app_harness import Bench, chat
+from tests.support.app_harness import AppHarness, chat
 from tests.support.fake_session import at
 
 
-def log_of(bench: Bench) -> MessageLog:
+def log_of(bench: AppHarness) -> MessageLog:
     return bench.app.chat.query_one(MessageLog)
 
 
-async def fill(bench: Bench, lines: int) -> None:
+async def fill(bench: AppHarness, lines: int) -> None:
     await bench.hear("bob", *(f"line {number}" for number in range(lines)))
     await bench.until(lambda: f"line {lines - 1}" in bench.shown(log_of(bench)), "the last line")
 
@@ -320,7 +320,7 @@ class TestManyMessages:
             assert time.perf_counter() - begun < 5.0  # measured: 0.35 s
 
 
-async def select_row(bench: Bench, row: int) -> str | None:
+async def select_row(bench: AppHarness, row: int) -> str | None:
     """Drag over the text of a row; what is selected then."""
     region = log_of(bench).region
     await bench.pilot.mouse_down(offset=Offset(region.x + 15, region.y + row))

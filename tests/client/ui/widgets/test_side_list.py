@@ -18,18 +18,18 @@ from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
 from chat_tui.ui.widgets.text_input import SafeInput
-from tests.support.app_harness import HOSTILE, Bench, chat
+from tests.support.app_harness import HOSTILE, AppHarness, chat
 
 
-def rooms_of(bench: Bench) -> RoomList:
+def rooms_of(bench: AppHarness) -> RoomList:
     return bench.app.chat.query_one(RoomList)
 
 
-def people_of(bench: Bench) -> PeopleList:
+def people_of(bench: AppHarness) -> PeopleList:
     return bench.app.chat.query_one(PeopleList)
 
 
-def lines(bench: Bench, widget: Widget) -> list[str]:
+def lines(bench: AppHarness, widget: Widget) -> list[str]:
     return [row.replace("▌", " ").strip() for row in bench.rows(widget) if row.strip(" ▌")]
 
 
