@@ -131,7 +131,7 @@ class ChatScreen(ChatPanes):
 
     @on(CompletionPopup.Clicked)
     def _choice_clicked(self, event: CompletionPopup.Clicked) -> None:
-        self.query_one(Composer).take(event.index)
+        self.query_one(Composer).insert_completion(event.index)
 
     @on(Composer.ScrollLog)
     def _scroll_log(self, event: Composer.ScrollLog) -> None:

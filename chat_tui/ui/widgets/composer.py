@@ -1,4 +1,4 @@
-"""Composer: where one writes. Nothing that is typed here is ever lost."""
+"""Composer: the text area in which the user writes messages. It never loses typed text."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widgets import TextArea
 
 from chat_server.wire import clean
 from chat_tui.input import BlockedInput, merge_into_draft
-from chat_tui.model import InputHistory, conversation_partner
-from chat_tui.ui.widgets.completing_area import Completer, CompletionTextArea
+from chat_tui.model import Completion, InputHistory, conversation_partner
+from chat_tui.ui.widgets.completion_controller import Completer, CompletionController
+from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 _PASSED_THROUGH_KEYS: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
-"""Keys that a text area would take, and that mean more to the screen or to the log."""
+"""Keys of a text area that the screen or the log uses instead."""
 
-MAX_LINES_UNCONFIRMED: Final = 5
-MAX_BYTES_UNCONFIRMED: Final = 2000
-"""What may be pasted without a question: more is as often a slip as it is meant."""
+MAX_PASTED_LINES: Final = 5
+MAX_PASTED_BYTES: Final = 2000
+"""Most that is pasted without a question: a larger paste is often a mistake."""
 
 PASTE_LIMIT: Final = 64 * 1024
-"""Most bytes that may stand here after a paste: every line is said to everybody in the room."""
+"""Most bytes in the composer after a paste: every line is sent to everyone in the room."""
 
 
 def _size(text: str) -> int:
@@ -36,13 +38,15 @@ def _is_ours(binding: BindingType) -> bool:
     return isinstance(binding, Binding) and binding.key not in _PASSED_THROUGH_KEYS
 
 
-class Composer(CompletionTextArea, inherit_bindings=False):
-    """A few lines of text; Enter sends them, Up and Down walk through what was sent before.
+class Composer(TextArea, inherit_bindings=False):
+    """A few lines of text. Enter sends them. Up and Down walk through the input history.
 
-    A line that was typed narrows the walk to what begins with it; Down always comes back to it.
+    If the user typed a line before Up, the walk visits only entries that begin with it; Down always
+    returns to it.
 
-    A paste of several lines stays here, whole, until Enter. While `accepting` is false Enter leaves
-    the text where it is; so it does where the text is held back, and then Tab mends it.
+    A paste of several lines stays in the composer until Enter. While `accepting` is false, Enter
+    leaves the text where it is. It also does so if the check of the input blocks the text; then Tab
+    replaces the text by the suggestion.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,33 +65,43 @@ class Composer(CompletionTextArea, inherit_bindings=False):
         ),
     ]
 
+    cursor_blink = reactive(False, init=False)  # no timer wakes an idle client
+
     @dataclass
     class Submitted(Message):
-        """Enter was pressed; the composer is empty again."""
+        """The user pressed Enter; the composer is empty again."""
 
         text: str
         place: str = ""
-        """What was written to then."""
+        """The place that the text was written for."""
 
     @dataclass
     class SubmitBlocked(Message):
-        """Enter was pressed while nothing can be sent; the text is still here."""
+        """The user pressed Enter while nothing can be sent; the text is still in the composer."""
 
     @dataclass
     class PasteNeedsConfirmation(Message):
-        """Something long was pasted; it comes here by `insert_paste` once somebody says yes."""
+        """A long text was pasted. After a yes, the screen calls `insert_paste`."""
 
         text: str | None
-        """None: it is more than can stand here."""
+        """None: it is longer than `PASTE_LIMIT` allows."""
         lines: int
         size: int
         """In bytes."""
 
     @dataclass
     class ScrollLog(Message):
-        """A key was pressed that means the log, although the cursor is here."""
+        """The user pressed a key that scrolls the log, although the composer has the focus."""
 
         to: Literal["page_up", "page_down", "end"]
+
+    @dataclass
+    class CompletionsChanged(Message):
+        """The list of completions has changed; it is empty if there are none."""
+
+        completions: tuple[Completion, ...]
+        chosen: int | None
+        """The index of the one that is in the text now; None: the text is what the user typed."""
 
     def __init__(
         self,
@@ -97,69 +111,69 @@ class Composer(CompletionTextArea, inherit_bindings=False):
         *,
         id: str | None = None,
     ) -> None:
-        """`history`: what was sent; only read here. `check_input`: why a text must not be sent."""
-        super().__init__(complete, id=id)
+        """`history` is only read. `check_input` returns why a text must not be sent, or None."""
+        super().__init__(
+            id=id, soft_wrap=True, tab_behavior="focus", compact=True, highlight_cursor_line=False
+        )
+        self._completion = CompletionController(self, complete, self._completions_changed)
         self.accepting = True
-        """Whether Enter sends now."""
+        """True if Enter sends now."""
         self._target = ""
         self._history = history
-        # Where one is in the history (its length: at the draft), and what was typed at each place
-        # but not sent, the draft among it.
+        # The place in the history (its length: the draft; None: the user is not walking), and the
+        # unsent text that was typed at each place, including the draft.
         self._place: int | None = None
         self._typed: dict[int, str] = {}
-        self._saved_draft = (
-            ""  # what the draft was when the walk began: what is found begins with it
-        )
-        self._returned = ""  # what came back and is only in the history: Up finds it in any case
+        self._saved_draft = ""  # the draft when the walk began; found entries begin with it
+        self._returned = ""  # text that `return_text` left to the history: Up always finds it
         self._connection_line: Content | None = None
         self._check_input = check_input
-        self._blocked: BlockedInput | None = None  # why this text was not sent
+        self._blocked: BlockedInput | None = None  # why `_blocked_text` was not sent
         self._blocked_text = ""
 
-    # What the screen tells
+    # Called by the screen
 
     def set_target(self, place: str) -> None:
-        """Name the room, or the one person (`@bob`), that will hear it."""
+        """Show the room, or the person (`@bob`), that will receive the text."""
         self._target = place
         person = conversation_partner(place)
-        whom = f"{person} privately" if person else place
-        self.placeholder = Content(f"Message {whom}…")
-
-    @property
-    def down_selects(self) -> bool:
-        """Not within the history: there, Down leads back to the draft."""
-        return self._place is None
+        receiver = f"{person} privately" if person else place
+        self.placeholder = Content(f"Message {receiver}…")
 
     @property
     def draft(self) -> str:
-        """What was typed and not sent; not what Up brought back, unless somebody changed it."""
+        """The typed and unsent text. An unchanged history entry does not count as typed."""
         end, place = len(self._history), self._place
         if place is None or place >= end or self.text != self._history[place]:
             return self.text
         return self._typed.get(end, "")
 
     def set_draft(self, draft: str) -> None:
-        """Go on with another draft; `draft`, from before, is put away already."""
+        """Show another draft. The caller has stored the former one already."""
         self._place = None
         self._typed.clear()
         self._replace(draft)
 
     def show_connection_line(self, line: Content | None) -> None:
-        """Put a line about the connection above the text; None: nothing to say."""
+        """Show a line about the connection above the text; None: show nothing."""
         self._connection_line = line
         self._update_title()
 
     def insert_paste(self, text: str) -> None:
-        """Put a paste where the cursor is, or in place of what is selected."""
-        self.accept()
+        """Insert a paste at the cursor, or replace the selected text by it."""
+        self._completion.accept()
         pasted = self.replace(text, *self.selection, maintain_selection_offset=False)
         self.move_cursor(pasted.end_location)
 
-    def return_text(self, text: str) -> bool:
-        """Something could not be sent: put it before what is typed here.
+    def insert_completion(self, index: int) -> None:
+        """Insert the completion that the user clicked on."""
+        self._completion.insert(index)
 
-        False where that would change its meaning, because one of both is a command: then what is
-        typed stays, and Up finds the other.
+    def return_text(self, text: str) -> bool:
+        """Put a text that could not be sent before the typed text.
+
+        Return False if that would change the meaning because one of both is a command. Then the
+        typed text stays, and Up finds the other one.
         """
         together = merge_into_draft(text, self.text)
         if together == self.text:
@@ -171,8 +185,8 @@ class Composer(CompletionTextArea, inherit_bindings=False):
     # Keys
 
     async def on_key(self, event: events.Key) -> None:
-        """Enter sends instead of making a line; Tab mends what was held back."""
-        if event.key == "enter" and not self.is_choosing:
+        """Send on Enter; apply a suggestion on Tab; then serve the completions; then edit."""
+        if event.key == "enter" and not self._completion.is_choosing:
             event.stop()
             event.prevent_default()
             self._submit()
@@ -180,15 +194,22 @@ class Composer(CompletionTextArea, inherit_bindings=False):
             event.stop()
             event.prevent_default()
             self._replace(instead)
+        # In the history, Down leads back to the draft.
+        elif self._completion.handle_key(event.key, down_selects=self._place is None):
+            event.stop()
+            event.prevent_default()
+        else:
+            self._completion.key_typed()
+            await run_binding_now(self, event)
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Keep all lines of a paste."""
+        """Insert all lines of a paste."""
         event.stop()
         event.prevent_default()
         self._pasted(event.text)
 
     def action_paste(self) -> None:
-        """Ctrl+V: what was copied within the client."""
+        """Insert what was copied within the client (Ctrl+V)."""
         self._pasted(self.app.clipboard)
 
     def action_new_line(self) -> None:
@@ -196,47 +217,59 @@ class Composer(CompletionTextArea, inherit_bindings=False):
         self.insert("\n")
 
     def action_scroll_log(self, to: Literal["page_up", "page_down", "end"]) -> None:
-        """Let the log move while one writes."""
+        """Scroll the log without leaving the composer."""
         self.post_message(self.ScrollLog(to))
 
     def action_cursor_line_end(self, select: bool = False) -> None:
-        """To the end of the line; from there to the newest message."""
+        """Go to the end of the line; if the cursor is there, scroll to the newest message."""
         if select or not self.cursor_at_end_of_line:
             super().action_cursor_line_end(select)
         else:
             self.post_message(self.ScrollLog("end"))
 
     def action_cursor_up(self, select: bool = False) -> None:
-        """Up a row; from the first row to what was sent before."""
+        """Go up a row; from the first row, to an older history entry."""
         if select or not self.navigator.is_first_wrapped_line(self.cursor_location):
             super().action_cursor_up(select)
         else:
             self._walk(-1)
 
     def action_cursor_down(self, select: bool = False) -> None:
-        """Down a row; from the last row towards the draft."""
+        """Go down a row; from the last row, to a newer history entry or the draft."""
         if select or not self.navigator.is_last_wrapped_line(self.cursor_location):
             super().action_cursor_down(select)
         else:
             self._walk(1)
 
     def on_text_area_changed(self) -> None:
-        """Say how many lines Enter would send; what was said about the former text is over."""
+        """Update the title and the completions; forget why a former text was blocked."""
         if self.text != self._blocked_text:
             self._blocked = None
         self._update_title()
+        self._completion.update()
 
-    # How it is done
+    def on_text_area_selection_changed(self) -> None:
+        """Update the completions: another text is before the cursor."""
+        self._completion.update()
+
+    def on_blur(self) -> None:
+        """Hide the completions."""
+        self._completion.accept()
+
+    # Implementation
+
+    def _completions_changed(self, completions: tuple[Completion, ...], chosen: int | None) -> None:
+        self.post_message(self.CompletionsChanged(completions, chosen))
 
     def _pasted(self, pasted: str) -> None:
-        # The first look is for what is so long that already measuring it would take its time.
+        # The first test is for a text that is so long that encoding it would take too long.
         if len(pasted) > PASTE_LIMIT or _size(pasted) + _size(self.text) > PASTE_LIMIT:
             self.post_message(self.PasteNeedsConfirmation(None, 0, 0))
             return
-        # What the terminal would obey is left out.
+        # Control characters, which a terminal would obey, are removed.
         text = "\n".join(clean(line) for line in pasted.splitlines())
         lines, size = text.count("\n") + 1, _size(text)
-        if lines > MAX_LINES_UNCONFIRMED or size > MAX_BYTES_UNCONFIRMED:
+        if lines > MAX_PASTED_LINES or size > MAX_PASTED_BYTES:
             self.post_message(self.PasteNeedsConfirmation(text, lines, size))
         else:
             self.insert_paste(text)
@@ -252,13 +285,14 @@ class Composer(CompletionTextArea, inherit_bindings=False):
         if not self.accepting:
             self.post_message(self.SubmitBlocked())
             return
-        # Taken out here, at once: a key pressed before the screen heard of it is kept.
+        # The text is removed here, at once: a key that is pressed before the screen handles the
+        # message must not be lost.
         text = self.text
         draft = "" if self._place is None else self._typed.get(len(self._history), "")
         self._place = None
         self._typed.clear()
         self._returned = ""
-        # What was only begun to look for this has done its work; anything else is still wanted.
+        # A draft that only served to find this entry is done with; any other draft is kept.
         self._replace("" if text.startswith(draft) else draft)
         self.post_message(self.Submitted(text, self._target))
 
@@ -268,7 +302,7 @@ class Composer(CompletionTextArea, inherit_bindings=False):
         text = self.text
         if here == end:
             one_line = text.strip() and self.document.line_count == 1
-            self._saved_draft = text if one_line else ""  # several lines are nothing to look for
+            self._saved_draft = text if one_line else ""  # several lines are not a search prefix
         there = self._history.find_next(
             here,
             step,
@@ -285,11 +319,11 @@ class Composer(CompletionTextArea, inherit_bindings=False):
         self._replace(self._typed.get(there, self._history[there] if there < end else ""))
 
     def _suggestion(self) -> str:
-        held = self._blocked if self.text == self._blocked_text else None
-        return held.suggestion if held else ""
+        blocked = self._blocked if self.text == self._blocked_text else None
+        return blocked.suggestion if blocked else ""
 
     def _replace(self, text: str) -> None:
-        self.accept()
+        self._completion.accept()
         self.load_text(text)
         self.move_cursor(self.document.end)
 
