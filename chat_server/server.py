@@ -181,13 +181,15 @@ class ChatServer:
             self._log.users_broken(change.error)
         if change.count is not None:
             self._log.users_reloaded(change.count)
+        if not (change.removed or change.disabled):
+            return
         # The new accounts are in use already, so no removed user can log in behind this.
-        for user in self._hub.remove_users(change.removed):
-            self._log.account_removed(user)
-        for user in self._hub.end_sessions(change.disabled, EndNotice(EndCause.ACCOUNT_DISABLED)):
-            self._log.account_disabled(user)
-        if change.removed or change.disabled:
-            self._delivery.drain()
+        disabled = EndNotice(EndCause.ACCOUNT_DISABLED)
+        with self._delivery.batch():
+            for user in self._hub.remove_users(change.removed):
+                self._log.account_removed(user)
+            for user in self._hub.end_sessions(change.disabled, disabled):
+                self._log.account_disabled(user)
 
     def reload_certificate(self) -> None:
         """Read the certificate again, for new connections. Open connections keep the old one.
@@ -223,12 +225,12 @@ class ChatServer:
         self._stopping = True
         until = time.monotonic() + self._config.tuning.flush_seconds
         self._acceptor.stop()
-        self._hub.shut_down()
-        with self._clients_lock:
-            clients = dict(self._clients)
-        everyone = tuple(handler.outbox for handler in clients)
-        self._delivery.deliver(everyone, encode_replies([replies.SHUTTING_DOWN]), True)
-        self._delivery.drain()
+        with self._delivery.batch():
+            self._hub.shut_down()
+            with self._clients_lock:
+                clients = dict(self._clients)
+            everyone = tuple(handler.outbox for handler in clients)
+            self._delivery.deliver(everyone, encode_replies([replies.SHUTTING_DOWN]), True)
         self._services.hash_pool.stop()
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))

@@ -24,6 +24,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from chat_server.config import Config
+from chat_server.delivery.batch import Batch
 from chat_server.delivery.outbox import Outbox, OutboxState
 
 _ROUND_BYTES: Final = 256 * 1024
@@ -111,12 +112,24 @@ class Dispatcher:
     def deliver(self, targets: tuple[Outbox, ...], data: bytes, last: bool = False) -> None:
         """Queue `data` for every one of `targets`; `last`: nothing follows for them.
 
-        Does nothing but append, so that it may be called under the hub's lock. The caller drains
-        once it holds no lock any more.
+        Does nothing but append, so that it may be called under the hub's lock. The caller does so
+        within a `batch`, which drains once it holds no lock any more.
         """
         with self._queue_lock:
             self._queue.append(_QueuedWrite(targets, data, last))
             self._queued_bytes += len(data)
+
+    def batch(self, outbox: Outbox | None = None) -> Batch:
+        """Return a batch for one thread. `outbox`: that of the client that the thread serves.
+
+        Whatever a thread delivers outside the delivery package, it delivers within a batch.
+        """
+        return Batch(self, outbox)
+
+    @property
+    def has_lagging(self) -> bool:
+        """Whether the flusher looks after any outbox. Read without a lock, as a hint."""
+        return bool(self._lagging)
 
     def drain(self) -> None:
         """Send what is queued, by anyone, unless another thread is doing so. Holds no lock before.
