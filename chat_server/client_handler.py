@@ -1,4 +1,4 @@
-"""The life of one client, told top to bottom in its own thread: greet, log in, converse, part."""
+"""One client in its own thread: handshake, login, conversation, close. Reads from top to bottom."""
 
 from __future__ import annotations
 
@@ -38,17 +38,20 @@ from chat_server.wire import (
 )
 
 _POLL_SECONDS: Final = 0.1
-"""While a client waits for its allowance: how often its thread looks whether it is still there."""
+"""How often a thread that waits for its client's allowance checks whether the client is there."""
 
 _CLIENT_HELLO: Final = b"\x16\x03"
-"""How a client begins that wants TLS (RFC 8446, section 5.1); no LOGIN line has these bytes."""
+"""The first bytes of a TLS client (RFC 8446, section 5.1). No LOGIN line starts with them."""
 
 
 class ClientHandler:
-    """One client, from its first line to its last. All methods but `outbox` run in its thread."""
+    """One client, from its first line to its last. Its methods run in the client's own thread.
+
+    Other threads use `outbox`, and `has_logged_in` after `run` has returned.
+    """
 
     def __init__(self, stream: Stream, host: str, port: int, services: Services) -> None:
-        """`host` and `port`: where the client comes from. Owns `stream` from now on."""
+        """Take over `stream`, which `run` closes. `host` and `port` are the client's address."""
         self._stream = stream
         self._host = host
         self._address = format_address(host, port)
@@ -58,15 +61,13 @@ class ClientHandler:
         self._input_ended = False
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
-        self._recipients: list[tuple[Outbox, ...]] = []
-        """Who got something of the batch at hand, as the hub said it."""
         self.has_logged_in = False
-        """Whether it has ever logged in. Of meaning to others once `run` has returned."""
+        """True once the client has logged in. The server reads it only after `run` returns."""
         self._login_deadline = time.monotonic() + services.config.login_timeout
         self.outbox = Outbox(stream, services.config.outbox, services.config.lag_threshold)
 
     def run(self) -> None:
-        """Tell the whole life. Never raises; the stream is closed at the end."""
+        """Serve the client until it is gone, then close the stream. Never raises."""
         log = self._services.log
         log.connected(self._address)
         try:
@@ -79,8 +80,8 @@ class ClientHandler:
                 self._converse(self._session)
             self._close_gracefully()
         except OSError:
-            pass  # reset in whatever state it was: the end of this client and of nobody else
-        except Exception as error:  # a defect here must not take the others along
+            pass  # a reset, in whatever state: it ends this client only
+        except Exception as error:  # a defect here must not end the other clients
             log.unexpected(error, self._address)
         finally:
             self._end_session()
@@ -91,9 +92,9 @@ class ClientHandler:
     # Login
 
     def _tls_handshake(self) -> bool:
-        """Agree on keys, where that has to be; False where the client can only be told why not.
+        """Do the TLS handshake on a TLS endpoint.
 
-        Raises `OSError` where it can't even be told.
+        Return False if it failed but an error was sent. Raise `OSError` if none can be sent.
         """
         log, stream = self._services.log, self._stream
         try:
@@ -154,8 +155,8 @@ class ClientHandler:
         """Start the session of an authenticated user. Return None if the hub rejects it."""
         services = self._services
         available = commands.available_commands(user in services.config.operators)
-        session = services.hub.log_in(user, self.outbox, available, self._host)
-        services.delivery.drain()
+        with services.delivery.batch():
+            session = services.hub.log_in(user, self.outbox, available, self._host)
         if session is None:
             rejection = services.authenticator.ban_rejection(user, self._host)
             if rejection is not None:
@@ -168,7 +169,7 @@ class ClientHandler:
         return session
 
     def _login_line(self) -> str | None:
-        """The first line that is not blank; None where there came none in time, or no good one."""
+        """Return the first line that is not blank. Return None if none came, or an invalid one."""
         while True:
             while self._lines:
                 raw = self._lines.popleft()
@@ -184,7 +185,7 @@ class ClientHandler:
                     return line
             if self._input_ended:
                 return None
-            # Asked before every read: blank lines that keep coming buy no time either.
+            # Computed before every read, so blank lines do not extend the time either.
             left = self._login_deadline - time.monotonic()
             try:
                 if left <= 0:
@@ -204,88 +205,74 @@ class ClientHandler:
     # Conversation
 
     def _converse(self, session: Session[Outbox]) -> None:
-        """Take line after line, as the allowance admits, until the session or the input ends."""
-        config = self._services.config
-        allowance = TokenBucket(config.rate, config.burst)
-        while self._take_lines(session, allowance) and not self._input_ended:
+        """Take line after line, at the client's rate, until the session or the input ends."""
+        services = self._services
+        context = CommandContext(session, services, services.delivery.batch(self.outbox))
+        allowance = TokenBucket(services.config.rate, services.config.burst)
+        while self._take_lines(context, allowance) and not self._input_ended:
             self._read()
-        if self._buffer.finish():  # half of something, which may mean something else
-            self._services.hub.reply_error(session, replies.LINE_CUT_SHORT)
+        if self._buffer.finish():  # half a line, which may mean something else than the whole
+            with services.delivery.batch():
+                context.reply_error(replies.LINE_CUT_SHORT)
 
-    def _take_lines(self, session: Session[Outbox], allowance: TokenBucket) -> bool:
-        """Everything that has come: runs of messages share one look at the hub and one fan-out.
+    def _take_lines(self, context: CommandContext, allowance: TokenBucket) -> bool:
+        """Process all complete lines. Consecutive messages are one run: one call of the hub.
 
-        Returns whether the conversation goes on.
+        Return False if the conversation is over.
         """
-        delivery = self._services.delivery
+        ended = context.session.ended
         run: list[str] = []
-        self._recipients = [(self.outbox,)]
-        while self._lines and not session.ended.is_set():
-            wait = allowance.take()
-            if wait:
-                self._publish(session, run)
-                delivery.drain()
-                if not self._wait_for_allowance(session, wait):
-                    return False
-            text = self._process_line(session, self._lines.popleft(), run)
-            if text:
-                run.append(text)
-        self._publish(session, run)
-        delivery.drain()
-        delivery.throttle(self._recipients)
-        return not session.ended.is_set()
+        with context.batch as batch:
+            while self._lines and not ended.is_set():
+                wait = allowance.take()
+                if wait:
+                    self._publish(context, run)
+                    batch.flush()
+                    if not self._wait_for_allowance(context.session, wait):
+                        return False
+                text = self._process_line(context, self._lines.popleft(), run)
+                if text:
+                    run.append(text)
+            self._publish(context, run)
+        return not ended.is_set()
 
     def _process_line(
-        self, session: Session[Outbox], raw: bytes | OversizeLine, run: list[str]
+        self, context: CommandContext, raw: bytes | OversizeLine, run: list[str]
     ) -> str | None:
-        """What a line publishes. Anything else is answered, after the run that came before it."""
-        hub = self._services.hub
+        """Return the text that a line publishes, maybe empty, or handle the line and return None.
+
+        The run is published before a reply to a later line, so that the order stays.
+        """
         if isinstance(raw, OversizeLine):
-            self._publish(session, run)
-            hub.reply_error(session, replies.LINE_TOO_LONG)
+            self._publish(context, run)
+            context.reply_error(replies.LINE_TOO_LONG)
             return None
         try:
             line = decode_line(raw)
         except UnicodeDecodeError:
-            self._publish(session, run)
-            hub.reply_error(session, replies.LINE_NOT_UTF8)
+            self._publish(context, run)
+            context.reply_error(replies.LINE_NOT_UTF8)
             return None
         parsed = parse_client_line(line)
         if isinstance(parsed, TextLine):
             return published_form(parsed.text)
         if parsed is not None:
-            self._publish(session, run)
-            self._record_recipients(commands.execute(self._command_context(session), parsed))
-            self._throttle_own_replies()
+            self._publish(context, run)
+            commands.execute(context, parsed)
+            context.batch.throttle_replies()
         return None
 
-    def _command_context(self, session: Session[Outbox]) -> CommandContext:
-        return CommandContext(session, self._host, self._services)
-
-    def _publish(self, session: Session[Outbox], run: list[str]) -> None:
-        """Hand a run of texts to the hub and empty it; remember who gets them."""
+    @staticmethod
+    def _publish(context: CommandContext, run: list[str]) -> None:
+        """Publish a run of texts and empty it."""
         if run:
-            self._record_recipients(self._services.hub.publish(session, run))
+            context.batch.add(context.services.hub.publish(context.session, run))
             run.clear()
-            self._services.delivery.apply_backpressure()
-
-    def _record_recipients(self, recipients: tuple[Outbox, ...] | None) -> None:
-        """Remember who gets something of this batch."""
-        if recipients and recipients is not self._recipients[-1]:
-            self._recipients.append(recipients)
-
-    def _throttle_own_replies(self) -> None:
-        """One read may ask for more answers than an outbox holds: give its reader time to read."""
-        delivery = self._services.delivery
-        delivery.apply_backpressure()
-        if self.outbox.needs_attention:
-            delivery.drain()
-            delivery.throttle([(self.outbox,)])
 
     def _wait_for_allowance(self, session: Session[Outbox], seconds: float) -> bool:
-        """Sit out `seconds`; False at once where the rest of what came is not to be taken.
+        """Wait for `seconds`. Return False at once if the lines left are to be dropped.
 
-        That is at a forced logout, a shutdown or a reset; and when the client closed its side in
+        That is after a forced logout, a shutdown or a reset, and if the client closed its side in
         an orderly way more than `half_closed_seconds` ago.
         """
         until = time.monotonic() + seconds
@@ -300,14 +287,14 @@ class ClientHandler:
                     return False
         return True
 
-    # Parting
+    # Close
 
     def _close_gracefully(self) -> None:
-        """End the session, get its last lines out, and close without resetting them away."""
+        """End the session, flush its last lines, and close so that no reset discards them."""
         self._end_session()
         self._send(b"", last=True)
         if not self._input_ended:
-            # The flusher ends this wait `linger_seconds` after the last line went out.
+            # The flusher ends this loop `linger_seconds` after the last line was sent.
             while self._stream.recv():
                 pass
         self._services.delivery.wait_flushed(self.outbox)
@@ -316,16 +303,19 @@ class ClientHandler:
         session, self._session = self._session, None
         if session is None:
             return
-        self._services.hub.log_out(session)
-        self._services.delivery.drain()
+        with self._services.delivery.batch():
+            self._services.hub.log_out(session)
         if self.outbox.was_too_slow:
             self._services.log.slow_reader_cut(session.user)
         self._services.log.disconnected(session.user)
 
-    # Lines in, lines out
+    # Input and output
 
     def _read(self, timeout: float | None = None) -> bytes:
-        """Block for more input; returns it, too. Raises `TimeoutError`, `OSError` at a reset."""
+        """Block for more input, cut it into lines, and return it.
+
+        Raise `TimeoutError` after `timeout` seconds, and `OSError` if the connection was reset.
+        """
         data = self._stream.recv(timeout)
         if data:
             self._lines.extend(self._buffer.feed(data))
@@ -336,9 +326,9 @@ class ClientHandler:
         return data
 
     def _send(self, data: bytes, *, last: bool = False) -> None:
-        """Send outside a session: before login, and at the very end."""
-        self._services.delivery.deliver((self.outbox,), data, last)
-        self._services.delivery.drain()
+        """Send outside a session: before the login and at the very end."""
+        with self._services.delivery.batch():
+            self._services.delivery.deliver((self.outbox,), data, last)
 
 
 def _describe_error(error: OSError) -> str:

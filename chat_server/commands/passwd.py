@@ -24,7 +24,7 @@ def change_password(context: CommandContext, arguments: tuple[str, ...]) -> None
     an unexpected error is raised.
     """
     # Earlier messages must not wait in the queue for the hashes.
-    context.services.delivery.drain()
+    context.batch.flush()
     old, new = arguments
     try:
         problem = _new_password_problem(new) or _change(context, old, new)
@@ -34,7 +34,7 @@ def change_password(context: CommandContext, arguments: tuple[str, ...]) -> None
         context.services.log.unexpected(named, f"the password change of {context.session.user}")
         problem = replies.PASSWORD_NOT_STORED
     if problem is not None:
-        context.services.hub.reply_error(context.session, problem)
+        context.reply_error(problem)
 
 
 def _new_password_problem(new: str) -> str | None:
@@ -45,7 +45,7 @@ def _new_password_problem(new: str) -> str | None:
 
 def _change(context: CommandContext, old: str, new: str) -> str | None:
     """Change the password and confirm it. Return an error for the client, if it still waits."""
-    services, user, host = context.services, context.session.user, context.host
+    services, user, host = context.services, context.session.user, context.session.host
     new_hash: str | None = None
 
     def still_wanted() -> bool:
@@ -74,7 +74,7 @@ def _change(context: CommandContext, old: str, new: str) -> str | None:
                 user, verified_hash, new_hash, still_wanted=still_wanted, lock_timeout=_LOCK_TIMEOUT
             ):
                 services.log.password_changed(user)
-                services.hub.reply(context.session, [replies.PASSWORD_CHANGED])
+                context.reply(replies.PASSWORD_CHANGED)
                 return None
         except UsersFileConflictError:
             return replies.ACCOUNTS_BUSY

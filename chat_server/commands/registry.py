@@ -1,45 +1,33 @@
-"""The commands, as one table: `/help`, usage errors and the list at login all come from it.
+"""The registry: every command in one table. `/help`, usage errors and the list at login use it.
 
-A new command is one row here and its function on the hub.
+A new command is a row here, a handler in a module of this package, and often a method of the hub.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from chat_server.commands import operator as operators
-from chat_server.commands.context import CommandContext
-from chat_server.commands.passwd import change_password
-from chat_server.core import EndCause, EndNotice
-from chat_server.delivery import Outbox
+from chat_server.commands import messages, operator, passwd, rooms, session, subscriptions
+from chat_server.commands.context import CommandContext, Handler
 from chat_server.wire import LOBBY, Command, published_form, replies
-
-_Recipients = tuple[Outbox, ...]
-
-
-_Handler = Callable[[CommandContext, tuple[str, ...]], _Recipients | None]
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """One command: how it is written, what it does in a few words, and what runs it."""
+    """One command: its syntax, its help text, its handler and the arguments that it accepts."""
 
     syntax: str
     help: str
-    handler: _Handler
-    """Gives back who was sent somebody's words by it, if anybody was."""
+    handler: Handler
     min_arguments: int = 0
-    """Words after the command that it needs."""
     max_arguments: int = 0
-    """Words after the command that it takes."""
     ends_in_text: bool = False
-    """Its last word is all the rest of the line, in the form in which it is published."""
+    """The last argument is the rest of the line, in the form in which it is published."""
     choices: frozenset[str] | None = None
-    """Where given, every word after the command is one of these."""
+    """If set, every argument has to be one of these."""
     operators_only: bool = False
-    """For anybody else it is not listed, and refused."""
+    """The command is rejected for all other users, and they do not see it in any list."""
 
     @property
     def word(self) -> str:
@@ -47,7 +35,7 @@ class CommandSpec:
         return self.syntax.split(" ", 1)[0]
 
     def accepts(self, arguments: tuple[str, ...]) -> bool:
-        """Whether the words after the command are as its form says."""
+        """Return True if the arguments match the syntax. An empty one never does."""
         return (
             self.min_arguments <= len(arguments) <= self.max_arguments
             and all(arguments)
@@ -55,7 +43,7 @@ class CommandSpec:
         )
 
     def arguments_of(self, command: Command) -> tuple[str, ...]:
-        """The words after the command; the last is empty where a text is and nothing is left."""
+        """Return the arguments. A text of which nothing is left after cleaning is empty."""
         if not self.ends_in_text or len(command.arguments) < self.max_arguments:
             return command.arguments
         text = published_form(command.text_after(self.max_arguments))
@@ -63,75 +51,62 @@ class CommandSpec:
 
 
 def _help(context: CommandContext, _: tuple[str, ...]) -> None:
-    rows = _specs_for(context.is_operator)
-    context.services.hub.reply(
-        context.session, [replies.help_line(row.syntax, row.help) for row in rows]
-    )
+    """List the commands that the user may use."""
+    specs = _specs_for(context.is_operator)
+    context.reply(*(replies.help_line(spec.syntax, spec.help) for spec in specs))
 
 
 _TABLE: Final = (
     CommandSpec(
         "/join <room>",
         "move to a room; it opens if there is none of that name",
-        lambda asker, words: asker.services.hub.join(asker.session, words[0]),
+        rooms.join,
         min_arguments=1,
         max_arguments=1,
     ),
-    CommandSpec(
-        "/leave",
-        f"go back to the {LOBBY}",
-        lambda asker, words: asker.services.hub.join(asker.session, LOBBY),
-    ),
-    CommandSpec(
-        "/rooms",
-        "list the rooms and how many are in each",
-        lambda asker, words: asker.services.hub.list_rooms(asker.session),
-    ),
+    CommandSpec("/leave", f"go back to the {LOBBY}", rooms.leave),
+    CommandSpec("/rooms", "list the rooms and how many are in each", rooms.list_rooms),
     CommandSpec(
         "/subscribe <user>",
         "hear what a user says in the room you are in; * is everyone",
-        lambda asker, words: asker.services.hub.subscribe(asker.session, words[0]),
+        subscriptions.subscribe,
         min_arguments=1,
         max_arguments=1,
     ),
     CommandSpec(
         "/unsubscribe <user>",
         "hear a user no more; * ends only the subscription to everyone",
-        lambda asker, words: asker.services.hub.unsubscribe(asker.session, words[0]),
+        subscriptions.unsubscribe,
         min_arguments=1,
         max_arguments=1,
     ),
-    CommandSpec(
-        "/subs",
-        "list your subscriptions",
-        lambda asker, words: asker.services.hub.list_subscriptions(asker.session),
-    ),
+    CommandSpec("/subs", "list your subscriptions", subscriptions.list_subscriptions),
     CommandSpec(
         "/who [room]",
         "list who is in a room, this one if you name none",
-        lambda asker, words: asker.services.hub.list_members(asker.session, *words),
+        rooms.list_members,
         max_arguments=1,
     ),
     CommandSpec(
         "/presence on|off",
-        "be told who comes and goes, or not",
-        lambda asker, words: asker.services.hub.set_presence(asker.session, words[0] == "on"),
+        "turn notices about joining and leaving on or off",
+        rooms.set_presence,
         min_arguments=1,
         max_arguments=1,
         choices=frozenset({"on", "off"}),
     ),
     CommandSpec(
         "/msg <user> <text>",
-        "say something to one user alone, in whatever room, who is subscribed to you",
-        lambda asker, words: asker.services.hub.send_private(asker.session, words[0], words[1]),
+        "send a message to one user, in any room, who is subscribed to you",
+        messages.send_private,
         min_arguments=2,
         max_arguments=2,
         ends_in_text=True,
     ),
     CommandSpec(
         "/me <text>",
-        "tell what you do, as in: * alice waves",
-        lambda asker, words: asker.services.hub.publish(asker.session, words, actions=True),
+        "say what you do, as in: * alice waves",
+        messages.publish_action,
         min_arguments=1,
         max_arguments=1,
         ends_in_text=True,
@@ -139,20 +114,16 @@ _TABLE: Final = (
     CommandSpec(
         "/passwd <old> <new>",
         "give your account another password, of 8 to 72 bytes",
-        change_password,
+        passwd.change_password,
         min_arguments=2,
         max_arguments=2,
     ),
     CommandSpec("/help", "list the commands", _help),
-    CommandSpec(
-        "/quit",
-        "say goodbye and close the connection",
-        lambda asker, words: asker.services.hub.log_out(asker.session, EndNotice(EndCause.QUIT)),
-    ),
+    CommandSpec("/quit", "say goodbye and close the connection", session.quit_session),
     CommandSpec(
         "/kick <user> [reason]",
         "end a user's session",
-        lambda asker, words: operators.kick(asker.session, asker.services, *words),
+        operator.kick,
         min_arguments=1,
         max_arguments=2,
         ends_in_text=True,
@@ -160,16 +131,16 @@ _TABLE: Final = (
     ),
     CommandSpec(
         "/ban <user|address> [minutes]",
-        "shut a user or an address out, until the server stops if you name no time",
-        lambda asker, words: operators.ban(asker.session, asker.services, *words),
+        "ban a user or an address, until the server stops if you name no time",
+        operator.ban,
         min_arguments=1,
         max_arguments=2,
         operators_only=True,
     ),
     CommandSpec(
         "/unban <user|address>",
-        "let a banned user or address in again",
-        lambda asker, words: operators.unban(asker.session, asker.services, *words),
+        "end the ban of a user or an address",
+        operator.unban,
         min_arguments=1,
         max_arguments=1,
         operators_only=True,
@@ -177,7 +148,7 @@ _TABLE: Final = (
     CommandSpec(
         "/announce <text>",
         "say something to everyone on the server",
-        lambda asker, words: operators.announce(asker.session, asker.services, *words),
+        operator.announce,
         min_arguments=1,
         max_arguments=1,
         ends_in_text=True,
@@ -185,37 +156,35 @@ _TABLE: Final = (
     ),
 )
 
-_BY_WORD: Final = {row.word: row for row in _TABLE}
+_BY_WORD: Final = {spec.word: spec for spec in _TABLE}
 
 
-def _specs_for(operator: bool) -> list[CommandSpec]:
-    return [row for row in _TABLE if operator or not row.operators_only]
-
-
-def available_commands(operator: bool = False) -> tuple[str, ...]:
-    """Return the commands that a user may use, each with its slash. An operator has more."""
-    return _AVAILABLE[operator]
+def _specs_for(is_operator: bool) -> list[CommandSpec]:
+    return [spec for spec in _TABLE if is_operator or not spec.operators_only]
 
 
 _AVAILABLE: Final = {
-    operator: tuple(row.word for row in _specs_for(operator)) for operator in (False, True)
+    is_operator: tuple(spec.word for spec in _specs_for(is_operator))
+    for is_operator in (False, True)
 }
 
 
-def execute(context: CommandContext, command: Command) -> _Recipients | None:
-    """Run one command, in the thread of who asks; bad ones are answered with an error.
+def available_commands(is_operator: bool = False) -> tuple[str, ...]:
+    """Return the commands that a user may use, each with its slash. An operator has more."""
+    return _AVAILABLE[is_operator]
 
-    Gives back who was sent somebody's words by it, if anybody was.
-    """
-    row = _BY_WORD.get(command.word)
-    if row is None:
-        context.services.hub.reply_error(context.session, replies.unknown_command(command.word))
-        return None
-    if row.operators_only and not context.is_operator:
-        context.services.hub.reply_error(context.session, replies.operators_only(row.word))
-        return None
-    arguments = row.arguments_of(command)
-    if not row.accepts(arguments):
-        context.services.hub.reply_error(context.session, replies.usage(row.syntax))
-        return None
-    return row.handler(context, arguments)
+
+def execute(context: CommandContext, command: Command) -> None:
+    """Run a command, or reply with an error if it is unknown, not allowed or malformed."""
+    spec = _BY_WORD.get(command.word)
+    if spec is None:
+        context.reply_error(replies.unknown_command(command.word))
+        return
+    if spec.operators_only and not context.is_operator:
+        context.reply_error(replies.operators_only(spec.word))
+        return
+    arguments = spec.arguments_of(command)
+    if not spec.accepts(arguments):
+        context.reply_error(replies.usage(spec.syntax))
+        return
+    spec.handler(context, arguments)

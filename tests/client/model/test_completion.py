@@ -84,7 +84,7 @@ def test_completion_offers_matching_commands_rooms_and_names(
 
 
 def test_every_server_command_is_in_known_commands() -> None:
-    listed = list(available_commands(operator=True))
+    listed = list(available_commands(is_operator=True))
     assert set(listed) <= KNOWN_COMMANDS.keys()
 
 
