@@ -1,4 +1,4 @@
-"""The accounts of one reading of the users file, as values. No I/O."""
+"""The accounts from one read of the users file and its companion, as an immutable value. No I/O."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from chat_server.config import DEFAULT_COST
 
 
 class Accounts(Mapping[str, str]):
-    """The accounts of one reading: canonical name to hash, of those that may log in.
+    """The accounts that may log in: canonical name to hash. Never changes.
 
-    The disabled ones stand apart, so that whoever looks a name up can't take one for an account
-    that may log in. Never changes.
+    Disabled accounts are kept apart, so a look-up by name cannot return one of them by mistake.
     """
 
     __slots__ = ("_hashes", "created", "disabled", "highest_cost", "listed_though_disabled")
 
     disabled: Mapping[str, str]
-    """The names that may not log in, with the hashes that they had."""
+    """Accounts that may not log in, with the hashes that they had."""
 
     created: Mapping[str, str]
-    """When an account was made, in ISO 8601, where that is known."""
+    """Creation times in ISO 8601, for accounts whose time is known."""
 
     listed_though_disabled: frozenset[str]
-    """The disabled ones that the users file lists as well: a change takes them out of it."""
+    """Disabled accounts that the users file lists too. The next change removes them from it."""
 
     highest_cost: int
-    """The highest bcrypt cost of any hash here: what an unknown user costs (section 2)."""
+    """Highest bcrypt cost of any hash here: the cost of a login as an unknown user (section 2)."""
 
     def __init__(
         self,
@@ -35,9 +34,9 @@ class Accounts(Mapping[str, str]):
         disabled: Mapping[str, str] | None = None,
         created: Mapping[str, str] | None = None,
     ) -> None:
-        """All have been checked: only what was read here or bcrypt made comes here.
+        """Names and hashes must be valid: they come from the checked files or from bcrypt.
 
-        A name in `hashes` and in `disabled` is disabled.
+        A name that is in both `hashes` and `disabled` is disabled.
         """
         self.disabled = dict(disabled or {})
         self.created = dict(created or {})
@@ -47,17 +46,17 @@ class Accounts(Mapping[str, str]):
         self.highest_cost = max(costs, default=DEFAULT_COST)
 
     def with_hash(self, name: str, hashed: str) -> Accounts:
-        """The same accounts, but with another hash for one that may log in."""
+        """Return the same accounts with another hash for one that may log in."""
         return Accounts({**self._hashes, name: hashed}, self.disabled, self.created)
 
     def restricted_to(self, newer: Accounts) -> Accounts:
-        """The same accounts, but for those that may log in no more, or are gone, in `newer`."""
+        """Return these accounts without those that are disabled or missing in `newer`."""
         hashes = {name: hashed for name, hashed in self._hashes.items() if name in newer}
         return Accounts(hashes, newer.disabled, newer.created)
 
     @property
     def all_hashes(self) -> Mapping[str, str]:
-        """All that have an account, disabled or not, with their hashes."""
+        """All accounts, disabled or not, with their hashes."""
         return {**self._hashes, **self.disabled}
 
     def __getitem__(self, name: str) -> str:

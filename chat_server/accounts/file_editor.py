@@ -1,10 +1,9 @@
-"""Changes of the users file: one at a time on this machine, each whole or not at all.
+"""Changes the users file and its companion: one change at a time on this machine, whole or not.
 
-What may be changed by hand, and why a change is safe at every moment between the writing of the two
-files, is told in `users_file`. Every function here reads the files under the lock of all who change
-them, so nobody's change is lost. Names are canonical. Where `UsersFileError` or another error is
-raised, nobody who could not log in can now, and nobody but one whose account was being disabled can
-no more.
+`file_reader` says what people may change by hand, and why a change is safe at every moment between
+the writes of the two files. Every function here reads the files while it holds the lock of all
+programs that change them, so no change is lost. Names are canonical. If a function raises, no
+account has gained a login, and none has lost it except one that was being disabled.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ from chat_server.accounts.file_writer import delete_users_file, users_file_lock,
 
 
 class AccountExistsError(Exception):
-    """The name has an account already."""
+    """The name already has an account."""
 
 
 class ConfusableNameError(Exception):
-    """The name could be taken for that of an account, which is `account`."""
+    """The name could be mistaken for that of `account`."""
 
     def __init__(self, name: str, account: str) -> None:
         super().__init__(f"{name} looks like {account}")
@@ -48,36 +47,39 @@ class NoSuchAccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HashReplaced:
-    """The files before and after a hash was replaced; the same where others changed them after."""
+    """The versions of the files before and after a hash was replaced.
+
+    Both are the same if another program has changed the files again since.
+    """
 
     before: FileVersions
     after: FileVersions
 
 
 def add_account(path: Path, name: str, hashed: str) -> None:
-    """Add an account; makes the file where there is none.
+    """Add an account. Create the file if there is none.
 
     Raises `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
     with _transaction(path, load_or_empty) as change:
         now = change.accounts
         check_new_name(name, now)
-        made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        change.commit({**now, name: hashed}, now.disabled, {**now.created, name: made})
+        time = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        change.commit({**now, name: hashed}, now.disabled, {**now.created, name: time})
 
 
 def check_new_name(name: str, accounts: Accounts, renamed_from: str | None = None) -> None:
-    """Raise `AccountExistsError` or `ConfusableNameError` where `name` can't be a new account's.
+    """Raise `AccountExistsError` or `ConfusableNameError` if a new account may not have the name.
 
-    `instead_of`: whose name it is to replace, and may resemble. Two that look alike and are there
-    already are let be: nobody is locked out.
+    `renamed_from`: the old name of the account, which the new one may resemble. Existing accounts
+    that look alike are not rejected, so nobody is locked out.
     """
     everyone = accounts.all_hashes
     if name in everyone:
         raise AccountExistsError(name)
-    twin = find_confusable(name, (other for other in everyone if other != renamed_from))
-    if twin is not None:
-        raise ConfusableNameError(name, twin)
+    other = find_confusable(name, (other for other in everyone if other != renamed_from))
+    if other is not None:
+        raise ConfusableNameError(name, other)
 
 
 def remove_account(path: Path, name: str) -> None:
@@ -91,7 +93,7 @@ def remove_account(path: Path, name: str) -> None:
 
 
 def rename_account(path: Path, old: str, new: str) -> None:
-    """Give an account another name; it stays where it is in the file, and disabled where it is.
+    """Give an account another name. It keeps its place in the file, and stays disabled if it was.
 
     Raises `NoSuchAccountError`, `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
@@ -103,13 +105,13 @@ def rename_account(path: Path, old: str, new: str) -> None:
         def renamed(table: Mapping[str, str]) -> dict[str, str]:
             return {new if name == old else name: value for name, value in table.items()}
 
-        # Whoever made `new` once and left it to itself has nothing to do with this one.
+        # An entry for `new` belongs to an earlier account that was removed by hand.
         created = _without(now.created, new)
         change.commit(renamed(now), renamed(now.disabled), renamed(created))
 
 
 def set_hash(path: Path, name: str, hashed: str) -> None:
-    """Give an account, disabled or not, another password's hash.
+    """Set the password hash of an account, disabled or not.
 
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
@@ -123,7 +125,7 @@ def set_hash(path: Path, name: str, hashed: str) -> None:
 
 
 def disable_account(path: Path, name: str) -> bool:
-    """Let an account log in no more; False where that is so already.
+    """Disable an account. Return False if it was disabled already.
 
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
@@ -137,7 +139,7 @@ def disable_account(path: Path, name: str) -> bool:
 
 
 def enable_account(path: Path, name: str) -> bool:
-    """Let a disabled account log in again; False where it may already.
+    """Enable a disabled account. Return False if it may log in already.
 
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
@@ -159,11 +161,11 @@ def replace_hash(
     still_wanted: Callable[[], bool],
     lock_timeout: float,
 ) -> HashReplaced | None:
-    """Give an account that may log in the hash `new` where it still has the hash `checked`.
+    """Give an account that may log in the hash `new`, if it still has the hash `expected`.
 
-    `wanted` is asked right before the file is replaced. Returns None, and nothing has changed,
-    where the hash is another by now, where the account may not log in, or where it is not wanted.
-    Waits at most `patience` seconds for others who change the file. Raises `UsersFileError`.
+    `still_wanted` is called right before the file is replaced. Return None, with nothing changed,
+    if the hash is a different one, if the account may not log in, or if it returns False. Wait at
+    most `lock_timeout` seconds for other programs that change the file. Raises `UsersFileError`.
     """
     with _transaction(path, lock_timeout=lock_timeout) as change:
         now = change.accounts
@@ -175,13 +177,13 @@ def replace_hash(
         before = after = change.contents.versions
         with suppress(UsersFileError):
             written = load(path)
-            if written.users == _encode_json(listed):  # and not by hand changed again by now
+            if written.users == _encode_json(listed):  # else it was edited by hand meanwhile
                 after = written.versions
         return HashReplaced(before, after)
 
 
-def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
-    """Make the file with these accounts; False, and nothing done, where there is one by now.
+def create_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
+    """Create the file with these accounts. Return False, with nothing done, if there is a file.
 
     Raises `UsersFileError`.
     """
@@ -194,7 +196,7 @@ def make_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
 
 @dataclass(slots=True)
 class _FileTransaction:
-    """The files as they are, read under the lock, and the way to change them."""
+    """The files as they were read under the lock, and the means to change them."""
 
     contents: UsersFiles
     accounts: Accounts
@@ -208,8 +210,8 @@ class _FileTransaction:
     ) -> bool:
         """Write what has changed, in the order that is safe at every moment in between.
 
-        False, and nothing is written, where the users file was to change and is not `wanted`.
-        Raises `UsersFileError`.
+        Return False, with nothing written, if the users file has to change and `still_wanted`
+        returns False. Raises `UsersFileError`.
         """
         now = self.accounts
         if set(disabled) & set(now):
@@ -217,32 +219,32 @@ class _FileTransaction:
             return self._write_users(listed, still_wanted)
         if not self._write_users(listed, still_wanted):
             return False
-        # When an account was made is no reason to call a change failed that is in force.
+        # The change is in force. A creation time that could not be stored does not make it fail.
         with suppress(UsersFileError) if disabled == now.disabled else nullcontext():
             self._write_companion(disabled, created)
         return True
 
     def _write_users(self, listed: Mapping[str, str], still_wanted: Callable[[], bool]) -> bool:
         contents, now = self.contents, self.accounts
-        before = contents.versions[0]
+        version = contents.versions[0]
         unchanged = dict(listed) == dict(now) and not now.listed_though_disabled
-        if unchanged and before is not None:
+        if unchanged and version is not None:
             return True
         return write_users_file(
-            contents.path, _encode_json(listed), before, still_wanted=still_wanted
+            contents.path, _encode_json(listed), version, still_wanted=still_wanted
         )
 
     def _write_companion(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
         contents, now = self.contents, self.accounts
-        beside, before = companion_path(contents.path), contents.versions[1]
+        companion, version = companion_path(contents.path), contents.versions[1]
         if disabled == now.disabled and created == now.created and not now.listed_though_disabled:
             return
         tables = {"disabled": disabled, "created": created}
         filled = {name: dict(table) for name, table in tables.items() if table}
         if filled:
-            write_users_file(beside, _encode_json(filled), before, owner_like=contents.path)
-        elif before is not None:
-            delete_users_file(beside)
+            write_users_file(companion, _encode_json(filled), version, owner_like=contents.path)
+        elif version is not None:
+            delete_users_file(companion)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Writes of the users file and its companion; every failure is a `UsersFileError` with a cure.
+"""Writes the users file and its companion. Every failure is a `UsersFileError` with a hint.
 
-The generic part is in `whole_files`. Here its errors get the name of the file and what to do.
+`chat_server.files` has the generic part. This module adds the path and what to do to its errors.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from chat_server import files as whole_files
+from chat_server import files
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError, format_path
 from chat_server.escape import one_line
 from chat_server.files import (
@@ -29,20 +29,19 @@ def write_users_file(
     owner_like: Path | None = None,
     still_wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Replace the file atomically; see `whole_files.write_whole`.
+    """Replace the file atomically; see `files.write_atomic`.
 
     Raises `UsersFileConflictError` if the file has changed since it was read, `UsersFileError` if
-    it cannot
-    be written.
+    it cannot be written.
     """
     try:
-        return whole_files.write_atomic(
+        return files.write_atomic(
             path, data, expected_version, owner_like=owner_like, still_wanted=still_wanted
         )
     except FileChangedError:
         raise UsersFileConflictError(
-            f"{format_path(path)}: not written: somebody else changed it at the same moment; try"
-            " again"
+            f"{format_path(path)}: not written: another program changed it at the same moment;"
+            " try again"
         ) from None
     except OSError as error:
         raise UsersFileError(
@@ -53,7 +52,7 @@ def write_users_file(
 def delete_users_file(path: Path) -> None:
     """Delete the file, if there is one. Raises `UsersFileError`."""
     try:
-        whole_files.delete_file(path)
+        files.delete_file(path)
     except OSError as error:
         raise UsersFileError(
             f"{format_path(path)}: not deleted: {_describe_error(error)}"
@@ -62,15 +61,14 @@ def delete_users_file(path: Path) -> None:
 
 @contextmanager
 def users_file_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
-    """Hold the lock of the folder of `path`; see `whole_files.alone_in_folder`.
+    """Hold the lock of the folder of `path`; see `files.lock_folder`.
 
-    Waits `timeout` seconds for it, then raises `UsersFileConflictError`. Raises `UsersFileError`
-    if the
-    folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
+    Wait `timeout` seconds for it, then raise `UsersFileConflictError`. Raise `UsersFileError` if
+    the folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(whole_files.lock_folder(path, timeout))
+            stack.enter_context(files.lock_folder(path, timeout))
         except LockTimeoutError:
             raise UsersFileConflictError(
                 f"{format_path(path)}: not written: another program is changing the accounts;"
@@ -91,17 +89,17 @@ def users_file_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
 
 
 def _describe_error(error: OSError) -> str:
-    words = one_line(error.strerror or str(error))
-    cures = {
+    text = one_line(error.strerror or str(error))
+    hints = {
         errno.EACCES: "run this as a user that may write there",
         errno.EPERM: "run this as the file's owner",
-        errno.ENOENT: "make the folder first",
-        errno.EROFS: "name a file on a disk that can be written",
-        errno.ENOSPC: "make room on the disk",
-        errno.EDQUOT: "make room within your quota",
+        errno.ENOENT: "create the folder first",
+        errno.EROFS: "name a file on a writable disk",
+        errno.ENOSPC: "free some disk space",
+        errno.EDQUOT: "free some space in your quota",
         errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
-        errno.EBUSY: "it is a mount of its own: mount its folder instead",
+        errno.EBUSY: "the file is a mount point: mount its folder instead",
         errno.ENOTDIR: "name a file in a folder",
     }
-    cure = cures.get(error.errno or 0)
-    return f"{words}; {cure}" if cure else words
+    hint = hints.get(error.errno or 0)
+    return f"{text}; {hint}" if hint else text

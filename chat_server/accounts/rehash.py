@@ -1,6 +1,6 @@
-"""Raising the cost of a stored hash to the one asked for, once its password is known to be right.
+"""Rehash: raise the cost of a stored hash to the configured cost after a successful login.
 
-Only then can it be done at all: a hash tells nobody the password that a new one needs.
+Only then is the password known. A hash alone cannot be turned into a more expensive one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from chat_server.accounts.store import AccountStore
 from chat_server.observability import EventLog
 
 _RETRY_SECONDS: Final = 600.0
-"""After a file that could not be written: so long no hash is spent on it."""
+"""After the file could not be written: time without another rehash, which would be wasted too."""
 
 
 class Rehasher:
-    """Does it when nobody waits for a hash; what can't be done now is left to the next login.
+    """Rehashes while the hash pool is idle. What fails is left to the user's next login.
 
-    `offer` may be called from any thread; the rest runs in a hashing thread. The lock is a leaf.
+    Any thread may call `offer`; the rest runs in a hashing thread. The lock is a leaf.
     """
 
     def __init__(
         self, cost: int, accounts: AccountStore, hash_pool: HashPool, log: EventLog
     ) -> None:
-        """`cost`: what a stored hash is to have at the least."""
+        """`cost`: the lowest cost that a stored hash should have."""
         self._cost = cost
         self._accounts = accounts
         self._hash_pool = hash_pool
@@ -39,7 +39,10 @@ class Rehasher:
         self._paused_until = 0.0
 
     def offer(self, user: str, password: str, verified_hash: str) -> None:
-        """`password` was right for `checked`, the hash of `user`. Returns at once; never raises."""
+        """Raise the cost of `verified_hash`, if it is too low. Return at once; never raise.
+
+        `verified_hash` is the stored hash of `user`, and `password` was right for it.
+        """
         if hash_cost(verified_hash) >= self._cost:
             return
         with self._lock:
@@ -49,12 +52,12 @@ class Rehasher:
 
     def _rehash(self, user: str, password: str, verified_hash: str) -> None:
         try:
-            # Somebody else's login, or a new password, may have come first.
+            # Another login, or a new password, may have come first.
             if self._accounts.hash_of(user) != verified_hash:
                 return
             new = hash_password(password, self._cost)
-            # Waiting for others who change the file would keep logins from their hashes.
-            done = self._accounts.change_hash(
+            # To wait for the lock of the file would keep a hashing thread from logins.
+            changed = self._accounts.change_hash(
                 user,
                 verified_hash,
                 new,
@@ -67,16 +70,16 @@ class Rehasher:
             self._pause(str(error))
             return
         except Exception as error:
-            # Not its own words: they might hold what it was given.
-            self._log.unexpected(RuntimeError(type(error).__name__), "the raising of a cost")
+            # Log the type only: the text of the error may contain the password.
+            self._log.unexpected(RuntimeError(type(error).__name__), "a rehash")
             return
-        if done:
+        if changed:
             with self._lock:
                 self._last_reported = None
             self._log.cost_raised(user, self._cost)
 
     def _pause(self, reason: str) -> None:
-        """Say once why nothing can be written."""
+        """Pause, and log once why the file cannot be written."""
         with self._lock:
             self._paused_until = time.monotonic() + _RETRY_SECONDS
             if reason == self._last_reported:

@@ -1,6 +1,6 @@
-"""The accounts that a running server uses: kept up with their files, and changed by itself.
+"""The accounts that a running server uses: reloaded from the files, and changed by the server.
 
-What the files hold is told in `users_file`.
+`file_reader` describes the files.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ __all__ = ["AccountStore", "ReloadResult", "UsersFileError"]
 
 @dataclass(frozen=True, slots=True)
 class ReloadResult:
-    """What one look at the users file found."""
+    """The result of one check of the users file for changes."""
 
     count: int | None = None
-    """How many accounts may log in now, where the file was read again and is in use; else None."""
+    """Number of accounts that may log in, if the file was read again and is in use; else None."""
 
     removed: frozenset[str] = frozenset()
-    """The names that had an account before and have none now."""
+    """Names that had an account before and have none now."""
 
     disabled: frozenset[str] = frozenset()
-    """The names whose account could log in before and can't now, though it is there."""
+    """Names of accounts that could log in before and are disabled now."""
 
     error: str | None = None
-    """Why the file can't be used, told once; the accounts stay as they were. Where it was in order
-    and yet not approved, those that are removed or disabled in it are so here as well."""
+    """Why the files cannot be used. Reported once. The old accounts stay in use. If the files are
+    valid but `find_problem` rejects them, `removed` and `disabled` take effect all the same."""
 
 
 class AccountStore:
-    """The accounts in use, kept up with their files.
+    """The accounts in use, kept up to date with their files.
 
     `accounts` is one reference that is swapped whole: any thread may read it without a lock.
-    `reload_if_changed` belongs to one thread; `change_hash` may be called from any other. The lock
-    is a leaf,
-    held for a few steps in memory: never over a file.
+    One thread calls `reload_if_changed`; any other may call `change_hash`. The lock is a leaf and
+    is held for a few steps in memory, never while a file is read or written.
     """
 
     def __init__(
         self, path: Path, find_problem: Callable[[Accounts], str | None] | None = None
     ) -> None:
-        """Read the accounts for the first time. Raises `UsersFileError`, also where there are none.
+        """Read the accounts for the first time.
 
-        `vet` is asked about all accounts here and whenever they were read again, in the thread
-        that looks: what it returns, a sentence, is why they can't be used.
+        `find_problem` is called with all accounts, here and after each reload, in the thread that
+        reloads. It returns a sentence that says why the accounts must not be used, or None. Raises
+        `UsersFileError`, also if no account may log in.
         """
         self._path = path
         self._find_problem = find_problem
@@ -61,14 +61,14 @@ class AccountStore:
         self._last_reported: str | None = None
         self._lock = threading.Lock()
         self._own_writes: set[tuple[str, str]] = set()
-        """Names and hashes that this server is writing itself: no news to whoever looks."""
+        """Names and hashes that this server is writing. A reload does not report them."""
         self._swaps = 0
-        """How often a hash was swapped here: what was read before a swap is old."""
+        """Number of hashes replaced in memory. Files read before a swap may be out of date."""
         self.accounts = contents.accounts()
-        """The accounts of the last files that were in order."""
+        """The accounts from the last valid files."""
         if not self.accounts:
-            cure = enable_hint(path) if self.accounts.disabled else add_hint(path)
-            raise UsersFileError(f"{format_path(path)}: has no account that may log in; {cure}")
+            hint = enable_hint(path) if self.accounts.disabled else add_hint(path)
+            raise UsersFileError(f"{format_path(path)}: no account may log in; {hint}")
         problem = self._problem(self.accounts)
         if problem is not None:
             raise UsersFileError(problem)
@@ -79,36 +79,37 @@ class AccountStore:
         return self.accounts.highest_cost
 
     def is_active(self, name: str) -> bool:
-        """Whether the canonical `name` has an account that may log in."""
+        """Return True if the canonical `name` has an account that may log in."""
         return name in self.accounts
 
     def exists(self, name: str) -> bool:
-        """Whether the canonical `name` has an account, be it a disabled one."""
+        """Return True if the canonical `name` has an account, disabled or not."""
         accounts = self.accounts
         return name in accounts or name in accounts.disabled
 
     def hash_of(self, name: str) -> str | None:
-        """The bcrypt hash of the canonical `name`, or None where it may not log in."""
+        """Return the bcrypt hash of the canonical `name`, or None if it may not log in."""
         return self.accounts.get(name)
 
     def insecure_files(self) -> list[tuple[Path, int]]:
-        """The files that others than their owner may read or write, with their modes."""
+        """Return the files that users other than the owner may read or write, with their modes."""
         return insecure_files(self._path, self._versions)
 
     def reload_if_changed(self) -> ReloadResult:
-        """Read the files again if they have changed since the last look.
+        """Read the files again if they have changed since the last call.
 
-        Files that can't be used leave the accounts as they are and are told once. From accounts
-        that are not approved of nobody is let in; but who is shut out by them is shut out.
+        If the files cannot be used, keep the accounts and report that once. If `find_problem`
+        rejects the new accounts, admit nobody new, but remove and disable accounts as the files
+        say.
         """
         swaps = self._swaps
         if file_versions(self._path) == self._versions:
-            self._last_reported = None  # the next trouble is a new one, even in the same words
+            self._last_reported = None  # report the next problem even if its text is the same
             return ReloadResult()
         try:
             contents = load(self._path)
         except UsersFileError as error:
-            return self._report_once(str(error))  # may pass by itself: looked at again next time
+            return self._report_once(str(error))  # may be temporary: the next call tries again
         try:
             accounts = contents.accounts()
         except UsersFileError as error:
@@ -117,21 +118,21 @@ class AccountStore:
         problem = self._problem(accounts)
         with self._lock:
             if self._swaps != swaps:
-                return ReloadResult()  # what we have read may be older than what was swapped in
+                return ReloadResult()  # the files may have been read before the swap
             before = self.accounts
             if problem is not None:
                 accounts = before.restricted_to(accounts)
             self.accounts = accounts
             self._versions = contents.versions
-            own_work = self._is_own_write(before, accounts)
+            is_own_write = self._is_own_write(before, accounts)
         gone = frozenset(before) - frozenset(accounts)
         disabled = gone & frozenset(accounts.disabled)
-        forgotten = frozenset(before.disabled) - frozenset(accounts.all_hashes)
-        removed = (gone - disabled) | forgotten
+        removed_disabled = frozenset(before.disabled) - frozenset(accounts.all_hashes)
+        removed = (gone - disabled) | removed_disabled
         if problem is not None:
             return replace(self._report_once(problem), removed=removed, disabled=disabled)
         self._last_reported = None
-        return ReloadResult() if own_work else ReloadResult(len(accounts), removed, disabled)
+        return ReloadResult() if is_own_write else ReloadResult(len(accounts), removed, disabled)
 
     def change_hash(
         self,
@@ -142,12 +143,12 @@ class AccountStore:
         still_wanted: Callable[[], bool],
         lock_timeout: float,
     ) -> bool:
-        """Give the canonical `name` the hash `new` in the file, and from then on here.
+        """Give the canonical `name` the hash `new`, in the file and then in memory.
 
-        Only where its hash is still `checked` there and, asked right before the file is replaced,
-        it is still `wanted`; returns whether it was done. Raises `UsersFileError`, with nothing
-        changed, where the file can't be written, or where others were changing it for `patience`
-        seconds. Blocks on the disk.
+        Return False, with nothing changed, if the hash in the file is not `expected` any more, or
+        if `still_wanted` returns False right before the file is replaced. Raise `UsersFileError`,
+        with nothing changed, if the file cannot be written, or if other programs held its lock for
+        `lock_timeout` seconds. Blocks on the disk.
         """
         with self._writing(name, new):
             replaced = replace_hash(
@@ -162,9 +163,9 @@ class AccountStore:
                 return False
             with self._lock:
                 self._swaps += 1
-                if self.accounts.get(name) == expected:  # else a look has found it already
+                if self.accounts.get(name) == expected:  # else a reload has seen it already
                     self.accounts = self.accounts.with_hash(name, new)
-                    if replaced.before == self._versions:  # else others' change is still unread
+                    if replaced.before == self._versions:  # else a change by others is still unread
                         self._versions = replaced.after
         return True
 
@@ -179,7 +180,7 @@ class AccountStore:
                 self._own_writes.discard((name, new))
 
     def _is_own_write(self, before: Accounts, now: Accounts) -> bool:
-        """Requires holding the lock."""
+        """Return True if this server made all changes. The caller holds the lock."""
         changed = now.items() - before.items()
         return bool(changed) and (
             changed <= self._own_writes
@@ -189,7 +190,7 @@ class AccountStore:
         )
 
     def _problem(self, accounts: Accounts) -> str | None:
-        """Why these accounts are not approved of, if so."""
+        """Return why these accounts must not be used, with the path, or None."""
         problem = self._find_problem(accounts) if self._find_problem is not None else None
         return None if problem is None else f"{format_path(self._path)}: {problem}"
 

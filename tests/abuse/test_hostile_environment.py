@@ -218,7 +218,7 @@ def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) ->
             assert file.write(bytes(2 * DISK_SIZE)) < DISK_SIZE
         done = users_command(users, *add_erin)
         assert done.returncode == 2
-        assert b"No space left on device; make room on the disk" in done.stderr
+        assert b"No space left on device; free some disk space" in done.stderr
         assert users.read_bytes() == accounts
         assert sorted(os.listdir(small_disk)) == ["filler", "users.json"]
         with program.log_in("alice") as alice:

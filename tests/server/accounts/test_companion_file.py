@@ -1,4 +1,4 @@
-"""The companion of the users file: what it says, and what earlier servers make of the two."""
+"""The companion of the users file: contents, errors, and how earlier servers read both files."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_server.accounts import file_reader as users_file
+from chat_server.accounts import file_reader
 from chat_server.accounts.file_editor import (
     add_account,
     disable_account,
@@ -40,8 +40,8 @@ def put(file: Path, accounts: dict[str, str], **tables: object) -> None:
         companion_path(file).write_text(json.dumps(tables))
 
 
-def as_earlier_servers_read(file: Path) -> dict[str, str]:
-    """The accounts that may log in, by the rule of the servers that knew the users file alone."""
+def read_by_earlier_servers(file: Path) -> dict[str, str]:
+    """The accounts that may log in, by the rules of servers that know only the users file."""
     parsed = json.loads(file.read_text("utf-8"))
     assert isinstance(parsed, dict)
     for name, hashed in parsed.items():
@@ -55,7 +55,8 @@ def as_earlier_servers_read(file: Path) -> dict[str, str]:
     return parsed
 
 
-def complaint(file: Path) -> str:
+def read_error(file: Path) -> str:
+    """The error of reading the files, without the path at its start."""
     with pytest.raises(UsersFileError) as caught:
         read_accounts(file)
     text = str(caught.value)
@@ -65,15 +66,15 @@ def complaint(file: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "beside"),
+    ("name", "companion"),
     [
         ("users.json", "users.more.json"),
         ("accounts", "accounts.more"),
         ("a.b.json", "a.b.more.json"),
     ],
 )
-def test_companion_file_is_next_to_users_file(tmp_path: Path, name: str, beside: str) -> None:
-    assert companion_path(tmp_path / name) == tmp_path / beside
+def test_companion_file_is_next_to_users_file(tmp_path: Path, name: str, companion: str) -> None:
+    assert companion_path(tmp_path / name) == tmp_path / companion
 
 
 def test_companion_file_is_next_to_symlink_target(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_disabled_accounts_are_read_from_companion_file(file: Path) -> None:
     assert accounts.disabled == {"\u00e9ric": OTHER}
     assert accounts.created == {"alice": "2026-11-26T09:30:00Z"}
     assert dict(accounts.all_hashes) == {"alice": HASH, "\u00e9ric": OTHER}
-    assert accounts.highest_cost == 5, "a disabled one costs what an unknown one does"
+    assert accounts.highest_cost == 5, "a disabled account costs as much as an unknown one"
 
 
 def test_account_in_both_files_is_disabled_with_hash_of_users_file(file: Path) -> None:
@@ -106,7 +107,7 @@ def test_account_in_both_files_is_disabled_with_hash_of_users_file(file: Path) -
 def test_next_change_removes_disabled_account_from_users_file(file: Path) -> None:
     put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
     add_account(file, "bob", HASH)
-    assert as_earlier_servers_read(file) == {"alice": HASH, "bob": HASH}
+    assert read_by_earlier_servers(file) == {"alice": HASH, "bob": HASH}
     assert read_accounts(file).disabled == {"eve": OTHER}
 
 
@@ -117,28 +118,28 @@ def test_missing_companion_file_removes_disabled_accounts(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
         ("", "is empty; delete it"),
-        ("[]", "line 1 column 1: a list where an object {"),
+        ("[]", "line 1 column 1: a list instead of an object {"),
         ("{", "line 1 column 2: not JSON"),
         ('{"enabled": {}}', '\'enabled\': is neither "disabled" nor "created"; remove it'),
         ('{"created": {}, "created": {}}', "'created': is there twice; remove it"),
-        ('{"disabled": ["eve"]}', "'disabled': a list where an object belongs; correct it"),
+        ('{"disabled": ["eve"]}', "'disabled': a list instead of an object; correct it"),
         (
             '{"disabled": {"eve": true}}',
-            "account 'eve': true or false where its bcrypt hash belongs; correct or remove that",
+            "account 'eve': true or false instead of its bcrypt hash; correct or remove that",
         ),
         ('{"disabled": {"a b": "x"}}', "account 'a b': a name is 1 to 32 letters"),
-        ('{"disabled": {"eve": "x"}}', "account 'eve': its value is no bcrypt hash"),
-        ('{"created": {"eve": "yesterday"}}', "account 'eve': no time such as"),
-        ('{"created": {"eve": 2026}}', "account 'eve': no time such as"),
+        ('{"disabled": {"eve": "x"}}', "account 'eve': its value is not a bcrypt hash"),
+        ('{"created": {"eve": "yesterday"}}', "account 'eve': not a time such as"),
+        ('{"created": {"eve": 2026}}', "account 'eve': not a time such as"),
     ],
 )
-def test_broken_companion_file_is_reported_with_position(file: Path, text: str, said: str) -> None:
+def test_broken_companion_file_is_reported_with_position(file: Path, text: str, error: str) -> None:
     put(file, {"alice": HASH})
     companion_path(file).write_text(text)
-    assert complaint(file).startswith(said)
+    assert read_error(file).startswith(error)
 
 
 Step = Callable[[Path], object]
@@ -147,11 +148,11 @@ STEPS: dict[str, Step] = {
     "disable": lambda file: disable_account(file, "bob"),
     "enable": lambda file: enable_account(file, "eve"),
     "rename": lambda file: rename_account(file, "bob", "robert"),
-    "rename a disabled one": lambda file: rename_account(file, "eve", "evelyn"),
+    "rename disabled": lambda file: rename_account(file, "eve", "evelyn"),
     "passwd": lambda file: set_hash(file, "bob", OTHER),
-    "passwd of a disabled one": lambda file: set_hash(file, "eve", OTHER),
+    "passwd disabled": lambda file: set_hash(file, "eve", OTHER),
     "remove": lambda file: remove_account(file, "bob"),
-    "remove a disabled one": lambda file: remove_account(file, "eve"),
+    "remove disabled": lambda file: remove_account(file, "eve"),
 }
 
 
@@ -163,11 +164,11 @@ def test_crash_between_file_writes_never_enables_account(
 ) -> None:
     accounts = {"alice": HASH, "bob": HASH} | ({"eve": HASH} if listed_too else {})
     put(file, accounts, disabled={"eve": HASH}, created={"bob": "2026-11-26T09:30:00Z"})
-    before = as_earlier_servers_read(file)
+    before = read_by_earlier_servers(file)
     replace, unlink = os.replace, Path.unlink
     left = writes
 
-    def die_after(change: Callable[..., object]) -> Callable[..., None]:
+    def crash_after(change: Callable[..., object]) -> Callable[..., None]:
         def changed(*arguments: object, **named: object) -> None:
             nonlocal left
             if not left:
@@ -177,8 +178,8 @@ def test_crash_between_file_writes_never_enables_account(
 
         return changed
 
-    monkeypatch.setattr(os, "replace", die_after(replace))
-    monkeypatch.setattr(Path, "unlink", die_after(unlink))
+    monkeypatch.setattr(os, "replace", crash_after(replace))
+    monkeypatch.setattr(Path, "unlink", crash_after(unlink))
     with suppress(KeyboardInterrupt):
         STEPS[step](file)
     monkeypatch.undo()
@@ -187,10 +188,10 @@ def test_crash_between_file_writes_never_enables_account(
     assert "evelyn" not in now
     assert set(now) <= {"alice", "bob", "erin", "robert"}
     if step != "enable":
-        assert set(as_earlier_servers_read(file)) <= {*before, "erin", "robert"}
+        assert set(read_by_earlier_servers(file)) <= {*before, "erin", "robert"}
     assert "alice" in now
-    if "disabled one" in step or step in ("add", "enable"):
-        assert now["bob"] == HASH, "nobody else is touched"
+    if "disabled" in step or step in ("add", "enable"):
+        assert now["bob"] == HASH, "other accounts do not change"
 
 
 NAMES = ("ann", "ben", "cleo")
@@ -214,11 +215,11 @@ def test_earlier_servers_read_exactly_the_enabled_accounts(
     add_account(file, "alice", HASH)
     enabled, disabled = {"alice": HASH}, dict[str, str]()
     for step, name, other in steps:
-        home = enabled if name in enabled else disabled if name in disabled else None
-        if step == "add" and home is None:
+        table = enabled if name in enabled else disabled if name in disabled else None
+        if step == "add" and table is None:
             add_account(file, name, HASH)
             enabled[name] = HASH
-        elif home is None:
+        elif table is None:
             continue
         elif step == "disable" and disable_account(file, name):
             disabled[name] = enabled.pop(name)
@@ -226,15 +227,15 @@ def test_earlier_servers_read_exactly_the_enabled_accounts(
             enabled[name] = disabled.pop(name)
         elif step == "remove":
             remove_account(file, name)
-            del home[name]
+            del table[name]
         elif step == "passwd":
             set_hash(file, name, OTHER)
-            home[name] = OTHER
+            table[name] = OTHER
         elif step == "rename" and other not in enabled | disabled:
             rename_account(file, name, other)
-            home[other] = home.pop(name)
+            table[other] = table.pop(name)
         accounts = read_accounts(file)
-        assert dict(accounts) == as_earlier_servers_read(file) == enabled
+        assert dict(accounts) == read_by_earlier_servers(file) == enabled
         assert accounts.disabled == disabled
         assert set(accounts.created) == set(enabled | disabled)
 
@@ -243,14 +244,14 @@ def test_account_enabled_during_read_is_not_lost(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(file, {"alice": HASH}, disabled={"eve": HASH})
-    read = users_file._read
+    read = file_reader._read
 
     def read_then_enable(path: Path) -> object:
-        found = read(path)
+        result = read(path)
         if path == file:
             monkeypatch.undo()
             enable_account(file, "eve")
-        return found
+        return result
 
-    monkeypatch.setattr(users_file, "_read", read_then_enable)
+    monkeypatch.setattr(file_reader, "_read", read_then_enable)
     assert dict(read_accounts(file)) == {"alice": HASH, "eve": HASH}

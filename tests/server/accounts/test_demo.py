@@ -1,11 +1,11 @@
-"""Who has the demo password: told in a bounded number of hashes."""
+"""Accounts with the demo password, found with a bounded number of hashes."""
 
 from pathlib import Path
 
 import bcrypt
 import pytest
 
-from chat_server.accounts import demo as demo_accounts
+from chat_server.accounts import demo
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.demo import accounts_with_demo_password
 from chat_server.accounts.password_hash import hash_password
@@ -17,17 +17,17 @@ def demo_hash() -> str:
 
 @pytest.fixture
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The hashes that were tried."""
-    tried: list[bytes] = []
+    """The hashes that were checked."""
+    checked: list[bytes] = []
 
     class Counting:
         @staticmethod
         def checkpw(secret: bytes, hashed: bytes) -> bool:
-            tried.append(hashed)
+            checked.append(hashed)
             return bcrypt.checkpw(secret, hashed)
 
-    monkeypatch.setattr(demo_accounts, "bcrypt", Counting)
-    return tried
+    monkeypatch.setattr(demo, "bcrypt", Counting)
+    return checked
 
 
 def test_accounts_with_demo_password_and_copied_hash_are_listed() -> None:
@@ -61,8 +61,8 @@ def test_demo_password_check_without_accounts_lists_none() -> None:
     assert accounts_with_demo_password(Accounts({})) == ()
 
 
-def test_provide_demo_accounts_reports_only_demo_names(tmp_path: Path) -> None:
+def test_create_demo_accounts_reports_only_demo_names(tmp_path: Path) -> None:
     copied = demo_hash()
     file = tmp_path / "users.json"
     file.write_text(f'{{"zoe": "{copied}", "bob": "{copied}"}}')
-    assert demo_accounts.create_demo_accounts(file) == ("bob",)
+    assert demo.create_demo_accounts(file) == ("bob",)

@@ -1,4 +1,4 @@
-"""Accounts that are disabled, enabled, renamed while the server runs."""
+"""Accounts that are disabled, enabled or renamed while the server runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def enable(server: RunningServer, name: str) -> None:
     server.server.reload_accounts()
 
 
-def refused(server: RunningServer, user: str) -> None:
+def expect_login_fails(server: RunningServer, user: str) -> None:
     client = server.connect()
     client.expect(PROMPT)
     client.send(f"LOGIN {user} pw-of-{user}")
@@ -44,7 +44,7 @@ def test_disabling_account_ends_session_and_rejects_login(server: RunningServer)
     disable(server, "alice")
     alice.expect("[SERVER] Logged out: this account was disabled")
     alice.expect_end()
-    refused(server, "alice")
+    expect_login_fails(server, "alice")
     assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
     log = server.log.getvalue()
     assert "[-] User 'alice' logged out: account disabled" in log
@@ -55,7 +55,7 @@ def test_login_to_disabled_account_counts_as_failure(start_server: StartServer) 
     server = start_server(login_failures=2)
     disable(server, "alice")
     for _ in range(2):
-        refused(server, "alice")
+        expect_login_fails(server, "alice")
     client = server.connect()
     client.expect(PROMPT)
     client.send("LOGIN bob pw-of-bob")
@@ -82,7 +82,7 @@ def test_renaming_account_ends_session_of_old_name(server: RunningServer) -> Non
     rename_account(server.config.users, "alice", "alicia")
     server.server.reload_accounts()
     alice.expect("[SERVER] Logged out: this account was removed")
-    refused(server, "alice")
+    expect_login_fails(server, "alice")
     client = server.connect()
     client.expect(PROMPT)
     client.send("LOGIN alicia pw-of-alice")
@@ -90,14 +90,14 @@ def test_renaming_account_ends_session_of_old_name(server: RunningServer) -> Non
 
 
 def test_logins_racing_with_disabling_do_not_stay(start_server: StartServer) -> None:
-    # As many of them as like may come too late: none is to be throttled for it.
+    # Any number of them may be too late. The throttle must not reject one for it.
     server = start_server(rate=0, login_failures=0)
     bob = server.log_in("bob")
-    begin = threading.Barrier(21)
+    start = threading.Barrier(21)
     last: list[str | None] = []
 
     def log_in(client: WireClient) -> None:
-        begin.wait(10)
+        start.wait(10)
         client.send("LOGIN alice pw-of-alice")
         lines = []
         while (line := client.read_line()) is not None:
@@ -108,11 +108,11 @@ def test_logins_racing_with_disabling_do_not_stay(start_server: StartServer) -> 
     threads = [threading.Thread(target=log_in, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
-    begin.wait(10)
+    start.wait(10)
     disable(server, "alice")
     for thread in threads:
         thread.join(20)
-    assert len(last) == 20, "each connection was closed"
+    assert len(last) == 20, "every connection was closed"
     assert set(last) <= {
         "[SERVER] Logged out: this account was disabled",
         "[SERVER] Logged out due to new login",

@@ -1,4 +1,4 @@
-"""Changes of the users file: whole or not at all, one at a time, nothing widened, nothing left."""
+"""Changes of the users file: atomic, serialized, with strict modes, and without leftovers."""
 
 import errno
 import fcntl
@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from chat_server import files as whole_files
+from chat_server import files
 from chat_server.accounts.file_editor import (
     AccountExistsError,
     NoSuchAccountError,
     add_account,
+    create_accounts,
     disable_account,
-    make_accounts,
     remove_account,
 )
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
@@ -51,7 +51,7 @@ def test_add_and_remove_account_keep_other_accounts_in_order(file: Path) -> None
     assert list(read_accounts(file)) == ["zoe", "alice", "éric"]
     remove_account(file, "alice")
     assert list(read_accounts(file)) == ["zoe", "éric"]
-    assert "éric" in file.read_text("utf-8"), "people read this file, too"
+    assert "éric" in file.read_text("utf-8"), "people read this file"
 
 
 def test_removing_last_account_leaves_valid_file(file: Path) -> None:
@@ -141,18 +141,18 @@ def test_unwritable_folder_is_reported_and_file_unchanged(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "number", "cure"),
+    ("step", "number", "hint"),
     [
-        ("fsync", errno.ENOSPC, "No space left on device; make room on the disk"),
+        ("fsync", errno.ENOSPC, "No space left on device; free some disk space"),
         (
             "replace",
             errno.EBUSY,
-            "Device or resource busy; it is a mount of its own: mount its folder",
+            "Device or resource busy; the file is a mount point: mount its folder",
         ),
     ],
 )
 def test_failed_write_keeps_old_file_and_removes_temporary(
-    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, cure: str
+    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, hint: str
 ) -> None:
     add_account(file, "alice", HASH)
 
@@ -160,7 +160,7 @@ def test_failed_write_keeps_old_file_and_removes_temporary(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(UsersFileError, match=cure):
+    with pytest.raises(UsersFileError, match=hint):
         add_account(file, "bob", HASH)
     assert list(read_accounts(file)) == ["alice"]
     assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
@@ -183,8 +183,8 @@ def test_interrupted_write_keeps_old_file_and_removes_temporary(
 def test_held_folder_lock_is_reported_after_timeout(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everybody may have it who may look into the folder."""
-    monkeypatch.setattr(whole_files, "_LOCK_TIMEOUT", 0.05)
+    """Any user that may read the folder can hold its lock."""
+    monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.05)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -196,29 +196,29 @@ def test_held_folder_lock_is_reported_after_timeout(
                 ):
                     change.result(10)
             finally:
-                fcntl.flock(folder, fcntl.LOCK_UN)  # or the thread would wait as long as we do
+                fcntl.flock(folder, fcntl.LOCK_UN)  # else both would wait forever
     finally:
         os.close(folder)
 
 
 def test_concurrent_add_account_keeps_all_accounts(file: Path) -> None:
     names = [f"user{number}" for number in range(40)]
-    with ThreadPoolExecutor(8) as threads:  # flock tells open files apart, so threads race as well
+    with ThreadPoolExecutor(8) as threads:  # flock excludes threads too
         list(threads.map(lambda name: add_account(file, name, HASH), names))
     assert sorted(read_accounts(file)) == sorted(names)
 
 
-def test_concurrent_make_accounts_succeeds_only_once(file: Path) -> None:
+def test_concurrent_create_accounts_succeeds_only_once(file: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
-        made = list(
-            threads.map(lambda number: make_accounts(file, {f"user{number}": HASH}), range(8))
+        results = list(
+            threads.map(lambda number: create_accounts(file, {f"user{number}": HASH}), range(8))
         )
-    assert made.count(True) == 1
-    assert list(read_accounts(file)) == [f"user{made.index(True)}"]
+    assert results.count(True) == 1
+    assert list(read_accounts(file)) == [f"user{results.index(True)}"]
 
 
 def test_written_users_file_is_valid_utf8_json(file: Path) -> None:
     accounts = {"DPS": HASH, "日本": HASH}
-    make_accounts(file, accounts)
+    create_accounts(file, accounts)
     assert json.loads(file.read_text("utf-8")) == accounts
     assert file.read_bytes().endswith(b"}\n")

@@ -1,4 +1,4 @@
-"""The users file: what is a good one, and what each broken one says."""
+"""The users file: valid files, and the error for each invalid one."""
 
 import errno
 import json
@@ -23,12 +23,12 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "users.json"
 
 
-def complaint(file: Path) -> str:
-    """What the reading says, without the file's name at its start."""
+def read_error(file: Path) -> str:
+    """The error of reading the file, without the path at its start."""
     with pytest.raises(UsersFileError) as caught:
         read_accounts(file)
     text = str(caught.value)
-    assert text.isprintable(), "it has to be one harmless line"
+    assert text.isprintable(), "the error is one line without control characters"
     assert text.startswith(f"{file}: ")
     return text.removeprefix(f"{file}: ")
 
@@ -50,65 +50,67 @@ def test_users_file_names_are_normalized_to_nfc(file: Path) -> None:
 
 
 def test_missing_users_file_error_suggests_add(file: Path) -> None:
-    assert complaint(file) == (
-        "no such file; make an account with:"
+    assert read_error(file) == (
+        "no such file; create an account with:"
         f" chat-server users add NAME --users {shlex.quote(str(file))}"
     )
 
 
 def test_suggested_command_quotes_file_path(tmp_path: Path) -> None:
-    assert f"--users '{tmp_path}/my users.json'" in complaint(tmp_path / "my users.json")
+    assert f"--users '{tmp_path}/my users.json'" in read_error(tmp_path / "my users.json")
 
 
 def test_users_file_rejects_folder(tmp_path: Path) -> None:
-    assert complaint(tmp_path) == "is a folder; name a file in it"
+    assert read_error(tmp_path) == "is a folder; name a file in it"
 
 
 def test_users_file_rejects_named_pipe_without_blocking(file: Path) -> None:
     os.mkfifo(file)
-    assert complaint(file) == "is no regular file; name one"
+    assert read_error(file) == "is not a regular file; name one"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_users_file_is_reported(file: Path) -> None:
     file.write_text(json.dumps({"DPS": HASH}))
     file.chmod(0)
-    assert complaint(file).startswith("permission denied; make it readable")
+    assert read_error(file).startswith("permission denied; make it readable")
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "error"),
     [
         (errno.EACCES, "permission denied; make it readable for the user that runs this program"),
         (errno.EIO, os.strerror(errno.EIO)),
     ],
 )
 def test_users_file_reports_read_error(
-    file: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+    file: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: str
 ) -> None:
     def fail(*_: object) -> bytes:
         raise OSError(number, os.strerror(number))
 
     file.write_text("{}")
     monkeypatch.setattr(os, "read", fail)
-    assert complaint(file) == words
+    assert read_error(file) == error
 
 
 def test_users_file_reports_parent_that_is_not_a_folder(file: Path) -> None:
     file.write_text("{}")
-    assert complaint(file / "users.json") == "Not a directory"
+    assert read_error(file / "users.json") == "Not a directory"
 
 
 def test_users_file_rejects_too_large_file(file: Path) -> None:
     with file.open("wb") as stream:
         stream.truncate(SIZE_LIMIT + 1)
-    assert complaint(file).startswith(f"larger than {SIZE_LIMIT} bytes")
+    assert read_error(file).startswith(f"larger than {SIZE_LIMIT} bytes")
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \r\n\t"])
 def test_users_file_rejects_empty_file(file: Path, text: str) -> None:
     file.write_text(text)
-    assert complaint(file).startswith("is empty; delete it, then make an account with: chat-server")
+    assert read_error(file).startswith(
+        "is empty; delete it, then create an account with: chat-server"
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,30 +123,30 @@ def test_users_file_rejects_empty_file(file: Path, text: str) -> None:
         (b'{"DPS": "x",}', "line 1 column 1"),
         (b"{", "line 1 column 2: not JSON: Expecting property name"),
         (b"{} {}", "line 1 column 4: not JSON: Extra data"),
-        (b"[" * 100_000, 'no object {"name": "bcrypt hash"}; is it the right file?'),
-        (b"9" * 5000, 'no object {"name": "bcrypt hash"}; is it the right file?'),
+        (b"[" * 100_000, 'not an object {"name": "bcrypt hash"}; is it the right file?'),
+        (b"9" * 5000, 'not an object {"name": "bcrypt hash"}; is it the right file?'),
     ],
 )
 def test_invalid_json_error_names_position(file: Path, data: bytes, place: str) -> None:
     file.write_bytes(data)
-    assert complaint(file).startswith(place)
+    assert read_error(file).startswith(place)
 
 
 @pytest.mark.parametrize("data", [b"[" * 5000, b'{"a":' * 5000])
 def test_deeply_nested_json_is_rejected_before_parsing(
     file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a thread of 256 KiB, such as a client's, it ends the process with Python 3.13."""
+    """In a thread with a stack of 256 KiB, as a client's, it would crash Python 3.13."""
     monkeypatch.setattr(json, "loads", pytest.fail)
     file.write_bytes(data)
-    assert complaint(file) == 'no object {"name": "bcrypt hash"}; is it the right file?'
+    assert read_error(file) == 'not an object {"name": "bcrypt hash"}; is it the right file?'
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("[]", "a list"),
-        ('"DPS"', "a text"),
+        ('"DPS"', "a string"),
         ("1", "a number"),
         ("NaN", "a number"),
         ("true", "true or false"),
@@ -153,8 +155,8 @@ def test_deeply_nested_json_is_rejected_before_parsing(
 )
 def test_users_file_rejects_non_object_top_level(file: Path, text: str, kind: str) -> None:
     file.write_text(text)
-    assert complaint(file) == (
-        f'line 1 column 1: {kind} where an object {{"name": "bcrypt hash"}} belongs'
+    assert read_error(file) == (
+        f'line 1 column 1: {kind} instead of an object {{"name": "bcrypt hash"}}'
     )
 
 
@@ -171,8 +173,8 @@ def test_users_file_rejects_non_object_top_level(file: Path, text: str, kind: st
 )
 def test_users_file_rejects_non_string_hash(file: Path, value: str, kind: str) -> None:
     file.write_text(f'{{"DPS": "{HASH}", "alice": {value}}}')
-    assert complaint(file) == (
-        f"account 'alice': {kind} where its bcrypt hash belongs; take the account out of the file,"
+    assert read_error(file) == (
+        f"account 'alice': {kind} instead of its bcrypt hash; remove the account from the file,"
         f" then: chat-server users add alice --users {shlex.quote(str(file))}"
     )
 
@@ -190,7 +192,7 @@ def test_users_file_rejects_non_string_hash(file: Path, value: str, kind: str) -
         "$2b$03$" + HASH[7:],
         "$2b$32$" + HASH[7:],
         "$2b$4$" + HASH[7:],
-        HASH[:-1] + "z",  # bits to spare that are not 0
+        HASH[:-1] + "z",  # spare bits that are not 0
         HASH[:28] + "z" + HASH[29:],
         HASH[:-1] + "é",
         "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
@@ -198,19 +200,20 @@ def test_users_file_rejects_non_string_hash(file: Path, value: str, kind: str) -
 )
 def test_users_file_rejects_invalid_hash_without_showing_it(file: Path, value: str) -> None:
     file.write_text(json.dumps({"alice": value}))
-    said = complaint(file)
-    assert said.startswith("account 'alice': its value is no bcrypt hash")
-    assert "chat-server users add alice" in said
-    assert not value or value not in said, "a hash, or a password in its place, is nobody's affair"
+    error = read_error(file)
+    assert error.startswith("account 'alice': its value is not a bcrypt hash")
+    assert "chat-server users add alice" in error
+    assert not value or value not in error, "the error must not show the value"
 
 
 @pytest.mark.parametrize("cost", [17, 31])
 def test_users_file_rejects_hash_with_excessive_cost(file: Path, cost: int) -> None:
-    """Of anybody: unknown users cost what the dearest hash does, and two of them fill two cores."""
+    """An unknown user costs as much as the most expensive hash. Two such logins fill two cores."""
     file.write_text(json.dumps({"DPS": HASH, "alice": f"$2b${cost}$" + HASH[7:]}))
-    assert complaint(file) == (
-        f"account 'alice': its hash has cost {cost}, and 16 is the most, lest one login keep all"
-        " others waiting; take the account out of the file, then: chat-server users add alice"
+    assert read_error(file) == (
+        f"account 'alice': its hash has cost {cost}; the highest allowed is 16, so that one login"
+        " cannot delay all others; remove the account from the file, then: chat-server users add"
+        " alice"
         f" --users {shlex.quote(str(file))}"
     )
 
@@ -239,19 +242,19 @@ def test_users_file_accepts_bcrypt_prefixes_of_other_programs(file: Path, prefix
 )
 def test_users_file_rejects_invalid_name(file: Path, name: str, shown: str) -> None:
     file.write_text(json.dumps({"alice": HASH, name: HASH}))
-    said = complaint(file)
-    assert said.startswith(f"account {shown}: a name is 1 to 32 letters, marks, digits")
-    assert said.endswith("; rename or remove it")
+    error = read_error(file)
+    assert error.startswith(f"account {shown}: a name is 1 to 32 letters, marks, digits")
+    assert error.endswith("; rename or remove it")
 
 
 def test_users_file_rejects_duplicate_name(file: Path) -> None:
     file.write_text(f'{{"alice": "{HASH}", "bob": "{HASH}", "alice": "{HASH_5}"}}')
-    assert complaint(file) == "account 'alice': is there twice; remove one of the two"
+    assert read_error(file) == "account 'alice': is there twice; remove one of the two"
 
 
 def test_users_file_rejects_names_equal_in_nfc(file: Path) -> None:
     file.write_text(json.dumps({"\u00e9ric": HASH, "e\u0301ric": HASH}))
-    assert complaint(file) == (
+    assert read_error(file) == (
         "account 'e\u0301ric': is the same name as another in Unicode's composed form (NFC),"
         " '\u00e9ric'; remove one of the two"
     )

@@ -1,4 +1,4 @@
-"""The cost of stored hashes is raised at good logins, behind the client's back."""
+"""A successful login raises the cost of the stored hash, without a delay for the client."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import NoReturn
 import bcrypt
 import pytest
 
-from chat_server import files as whole_files
-from chat_server.accounts import rehash as cost_raising
+from chat_server import files
+from chat_server.accounts import rehash
 from chat_server.accounts.file_editor import set_hash
 from chat_server.accounts.file_reader import read_accounts
 from chat_server.accounts.password_hash import hash_cost, hash_password
@@ -29,7 +29,7 @@ def costs(server: RunningServer) -> dict[str, int]:
     return {name: hash_cost(hashed) for name, hashed in accounts.items()}
 
 
-def raised(server: RunningServer, user: str, cost: int = 5) -> None:
+def wait_until_raised(server: RunningServer, user: str, cost: int = 5) -> None:
     until(
         lambda: f"Hash of '{user}' raised to cost {cost}" in server.log.getvalue(),
         f"the hash of {user} is raised",
@@ -40,13 +40,13 @@ def raised(server: RunningServer, user: str, cost: int = 5) -> None:
 def test_successful_login_rehashes_only_its_account(start_server: StartServer) -> None:
     server = start_server(bcrypt_cost=5)
     alice = server.log_in("alice")
-    raised(server, "alice")
+    wait_until_raised(server, "alice")
     assert costs(server) == {"alice": 5, "bob": 4, "carol": 4, "dave": 4, "DPS": 4}
     assert bcrypt.checkpw(b"pw-of-alice", read_accounts(server.config.users)["alice"].encode())
     server.server.reload_accounts()
     alice.expect_silence()
     server.log_in("alice")
-    assert "Users file reloaded" not in server.log.getvalue()
+    assert "Users file read again" not in server.log.getvalue()
     assert server.log.getvalue().count("raised to cost") == 1
 
 
@@ -57,7 +57,7 @@ def test_failed_login_does_not_rehash(start_server: StartServer) -> None:
     client.expect_match(r"\[SERVER\] Login using.*")
     client.expect("[ERROR] Authentication failed")
     server.log_in("bob")
-    raised(server, "bob")
+    wait_until_raised(server, "bob")
     assert costs(server)["alice"] == 4
 
 
@@ -68,12 +68,12 @@ def test_rehash_keeps_higher_cost(start_server: StartServer, tmp_path: Path) -> 
     server = start_server(bcrypt_cost=5, users=users)
     server.log_in("alice")
     server.log_in("bob")
-    raised(server, "bob")
+    wait_until_raised(server, "bob")
     assert read_accounts(users)["alice"] == high
 
 
 class HeldHash:
-    """Holds the raising at its hash."""
+    """Blocks the rehash at its hash."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reached, self._go_on = threading.Event(), threading.Event()
@@ -83,7 +83,7 @@ class HeldHash:
             self._go_on.wait(10)
             return hash_password(password, cost)
 
-        monkeypatch.setattr(cost_raising, "hash_password", hold)
+        monkeypatch.setattr(rehash, "hash_password", hold)
 
     def go_on(self) -> None:
         self._go_on.set()
@@ -98,7 +98,7 @@ def test_login_reply_does_not_wait_for_rehash(
     assert held.reached.wait(10)
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
     held.go_on()
-    raised(server, "alice")
+    wait_until_raised(server, "alice")
 
 
 def test_rehash_does_not_overwrite_changed_password(
@@ -112,7 +112,7 @@ def test_rehash_does_not_overwrite_changed_password(
     set_hash(server.config.users, "alice", another)
     held.go_on()
     server.log_in("bob")
-    raised(server, "bob")  # they come one after the other
+    wait_until_raised(server, "bob")  # idle work runs one after the other, so alice is done
     assert read_accounts(server.config.users)["alice"] == another
 
 
@@ -133,16 +133,16 @@ def test_stop_does_not_wait_for_rehash_and_discards_it(
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Whose hashes were tried to be raised, once that is over."""
-    over: list[str] = []
+    """The users whose rehash was attempted, added when the attempt is over."""
+    finished: list[str] = []
     attempt = Rehasher._rehash
 
-    def attempt_and_tell(self: Rehasher, user: str, password: str, checked: str) -> None:
-        attempt(self, user, password, checked)
-        over.append(user)
+    def attempt_and_record(self: Rehasher, user: str, password: str, verified_hash: str) -> None:
+        attempt(self, user, password, verified_hash)
+        finished.append(user)
 
-    monkeypatch.setattr(Rehasher, "_rehash", attempt_and_tell)
-    return over
+    monkeypatch.setattr(Rehasher, "_rehash", attempt_and_record)
+    return finished
 
 
 def test_rehash_write_error_is_logged_once_and_login_succeeds(
@@ -154,17 +154,17 @@ def test_rehash_write_error_is_logged_once_and_login_succeeds(
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "replace", fail)
-    monkeypatch.setattr(cost_raising, "_RETRY_SECONDS", 0)
+    monkeypatch.setattr(rehash, "_RETRY_SECONDS", 0)
     alice = server.log_in("alice")
-    until(lambda: attempts == ["alice"], "it is tried")
+    until(lambda: attempts == ["alice"], "a rehash is attempted")
     server.log_in("bob")
-    until(lambda: attempts == ["alice", "bob"], "it is tried again")
+    until(lambda: attempts == ["alice", "bob"], "a rehash is attempted again")
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
     log = server.log.getvalue()
     (line,) = (line for line in log.splitlines() if "Cost of hashes not raised" in line)
     assert line.endswith(
         f"[!] Cost of hashes not raised: {server.config.users}: not written:"
-        " Read-only file system; name a file on a disk that can be written"
+        " Read-only file system; name a file on a writable disk"
     )
     assert costs(server)["alice"] == 4
 
@@ -179,8 +179,8 @@ def test_rehash_pauses_after_write_error(
 
     monkeypatch.setattr(os, "replace", fail)
     server.log_in("alice")
-    until(lambda: "Cost of hashes not raised: " in server.log.getvalue(), "it is told")
-    monkeypatch.delattr(cost_raising, "hash_password")
+    until(lambda: "Cost of hashes not raised: " in server.log.getvalue(), "the problem is logged")
+    monkeypatch.delattr(rehash, "hash_password")
     server.log_in("bob")
     server.stop()
     assert "Unexpected" not in server.log.getvalue()
@@ -189,16 +189,16 @@ def test_rehash_pauses_after_write_error(
 def test_rehash_does_not_wait_for_file_lock(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, attempts: list[str]
 ) -> None:
-    monkeypatch.delattr(whole_files, "_POLL_SECONDS")  # whoever waits needs it
+    monkeypatch.delattr(files, "_POLL_SECONDS")  # every waiting thread reads it
     server = start_server(bcrypt_cost=5)
     with lock_folder(server.config.users):
         server.log_in("alice")
-        until(lambda: attempts, "it is given up")
+        until(lambda: attempts, "the rehash is given up")
     assert costs(server)["alice"] == 4
     assert "Hashes keep" not in server.log.getvalue()
     assert "Unexpected" not in server.log.getvalue()
     server.log_in("alice")
-    raised(server, "alice")
+    wait_until_raised(server, "alice")
 
 
 def test_rehash_exception_is_logged_without_password(
@@ -207,13 +207,10 @@ def test_rehash_exception_is_logged_without_password(
     def defect(password: str, _: int) -> NoReturn:
         raise ValueError(f"can't take {password}")
 
-    monkeypatch.setattr(cost_raising, "hash_password", defect)
+    monkeypatch.setattr(rehash, "hash_password", defect)
     server = start_server(bcrypt_cost=5)
     server.log_in("alice")
-    until(lambda: "Unexpected" in server.log.getvalue(), "it is told")
+    until(lambda: "Unexpected" in server.log.getvalue(), "the problem is logged")
     server.log_in("bob")
-    assert (
-        "Unexpected error in the raising of a cost: RuntimeError: ValueError"
-        in server.log.getvalue()
-    )
+    assert "Unexpected error in a rehash: RuntimeError: ValueError" in server.log.getvalue()
     assert "pw-of" not in server.log.getvalue()

@@ -1,4 +1,4 @@
-"""The accounts in use: how a change of the files is noticed, and what is made of it."""
+"""The accounts in use: detection of changed files, and the result of a reload."""
 
 import errno
 import json
@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def put(file: Path, *names: str) -> None:
-    """Replace the file, as the command does, by one with these accounts."""
+    """Replace the file by one with these accounts, as `chat-server users` does."""
     draft = file.with_name("draft")
     draft.write_text(json.dumps(dict.fromkeys(names, HASH)))
     draft.replace(file)
@@ -61,7 +61,7 @@ def test_store_requires_file_with_usable_account(file: Path) -> None:
         AccountStore(file)
     file.write_text("{}")
     with pytest.raises(
-        UsersFileError, match="has no account that may log in; make an account with: chat-server"
+        UsersFileError, match="no account may log in; create an account with: chat-server"
     ):
         AccountStore(file)
 
@@ -244,7 +244,7 @@ def test_broken_companion_keeps_accounts_disabled_and_is_reported_once(
 def test_store_with_only_disabled_accounts_suggests_enable(file: Path) -> None:
     put(file)
     put_more(file, disabled={"eve": HASH})
-    with pytest.raises(UsersFileError, match="no account that may log in; enable an account with"):
+    with pytest.raises(UsersFileError, match="no account may log in; enable an account with"):
         AccountStore(file)
 
 
@@ -259,21 +259,21 @@ def test_store_lists_insecure_files(file: Path) -> None:
     assert AccountStore(file).insecure_files() == [(file, 0o640), (companion_path(file), 0o602)]
 
 
-# What the accounts have to be, besides well written
+# Valid accounts that `find_problem` rejects
 
 
 def no_eve(accounts: Accounts) -> str | None:
     return "has eve; remove her" if "eve" in accounts else None
 
 
-def test_unapproved_accounts_prevent_start(file: Path) -> None:
+def test_rejected_accounts_prevent_start(file: Path) -> None:
     put(file, "alice", "eve")
     with pytest.raises(UsersFileError) as caught:
         AccountStore(file, no_eve)
     assert str(caught.value) == f"{file}: has eve; remove her"
 
 
-def test_reload_with_unapproved_accounts_is_rejected_and_reported_once(file: Path) -> None:
+def test_reload_with_rejected_accounts_is_rejected_and_reported_once(file: Path) -> None:
     put(file, "alice")
     store = AccountStore(file, no_eve)
     put(file, "alice", "eve")

@@ -1,4 +1,4 @@
-"""The users file is changed by the running server itself, beside all others who change it."""
+"""The running server changes the users file itself, while other programs may change it too."""
 
 import json
 import os
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.accounts import file_reader as users_file
-from chat_server.accounts import store as users
+from chat_server.accounts import file_reader
+from chat_server.accounts import store as store_module
 from chat_server.accounts.file_editor import (
     disable_account,
     remove_account,
@@ -30,7 +30,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def put(file: Path, *names: str) -> None:
-    """Replace the file, as the command does, by one with these accounts."""
+    """Replace the file by one with these accounts, as `chat-server users` does."""
     draft = file.with_name("draft")
     draft.write_text(json.dumps(dict.fromkeys(names, HASH)))
     draft.replace(file)
@@ -62,15 +62,15 @@ def test_own_write_is_not_reported_by_concurrent_reload(
     file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace = os.replace
-    looks = []
+    reloads = []
 
-    def replace_then_look(*arguments: Path) -> None:
+    def replace_then_reload(*arguments: Path) -> None:
         replace(*arguments)
-        looks.append(store.reload_if_changed())
+        reloads.append(store.reload_if_changed())
 
-    monkeypatch.setattr(os, "replace", replace_then_look)
+    monkeypatch.setattr(os, "replace", replace_then_reload)
     store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
-    assert looks == [ReloadResult()]
+    assert reloads == [ReloadResult()]
     assert store.hash_of("alice") == HASH_5
     assert store.reload_if_changed() == ReloadResult()
 
@@ -79,15 +79,15 @@ def test_reload_with_stale_contents_does_not_undo_own_write(
     file: Path, store: AccountStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(file, "alice", "bob", "carol")
-    loaded = users_file.load
+    original_load = file_reader.load
 
     def load_then_change(path: Path) -> UsersFiles:
-        contents = loaded(path)
+        contents = original_load(path)
         monkeypatch.undo()
         assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
         return contents
 
-    monkeypatch.setattr(users, "load", load_then_change)
+    monkeypatch.setattr(store_module, "load", load_then_change)
     assert store.reload_if_changed() == ReloadResult()
     assert store.hash_of("alice") == HASH_5
     assert store.reload_if_changed() == ReloadResult(count=3)
@@ -97,7 +97,7 @@ def test_reload_with_stale_contents_does_not_undo_own_write(
 def test_own_write_keeps_earlier_external_changes_pending(file: Path, store: AccountStore) -> None:
     remove_account(file, "bob")
     assert store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
-    assert store.is_active("bob"), "whose session is still to be ended"
+    assert store.is_active("bob"), "the next reload has to end the session"
     assert store.reload_if_changed() == ReloadResult(count=1, removed=frozenset({"bob"}))
     assert store.hash_of("alice") == HASH_5
 
@@ -140,7 +140,7 @@ def test_change_hash_does_not_overwrite_concurrent_manual_edit(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", sync_and_change)
-        with pytest.raises(UsersFileConflictError, match="somebody else changed it"):
+        with pytest.raises(UsersFileConflictError, match="another program changed it"):
             store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
     assert sorted(read_accounts(file)) == ["alice", "bob", "carol"]
     assert os.listdir(file.parent) == [file.name]
