@@ -195,7 +195,7 @@ def test_rehash_does_not_wait_for_file_lock(
         server.log_in("alice")
         until(lambda: attempts, "the rehash is given up")
     assert costs(server)["alice"] == 4
-    assert "Hashes keep" not in server.log.getvalue()
+    assert "Cost of hashes" not in server.log.getvalue()
     assert "Unexpected" not in server.log.getvalue()
     server.log_in("alice")
     wait_until_raised(server, "alice")
