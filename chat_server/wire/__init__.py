@@ -1,4 +1,4 @@
-"""The wire: the only part of the server that the client may import."""
+"""The wire protocol: the only part of the server that the client may import."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The fingerprint of a server's key: what its server prints and its client shows."""
+"""The fingerprint of a server's key, which the server prints and the client shows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import hashlib
 
 
 def key_fingerprint(certificate: bytes) -> str:
-    """The SHA-256 of the public key in a certificate (DER), written as OpenSSH writes it.
+    """Return the SHA-256 of the public key in a DER certificate, in the form that OpenSSH uses.
 
-    Of the key (its SubjectPublicKeyInfo, RFC 5280), not of the certificate: it stays the same when
-    the certificate is renewed. Raises `ValueError` where this is no certificate.
+    It is the hash of the key (its SubjectPublicKeyInfo, RFC 5280), not of the certificate, so it
+    stays the same when the certificate is renewed. Raise `ValueError` if this is not a certificate.
     """
-    # Loading it takes a tenth of a second: only who needs a fingerprint pays for that.
+    # The import takes a tenth of a second, which only callers of this function should pay.
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 

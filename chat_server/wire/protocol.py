@@ -1,7 +1,7 @@
-"""The grammar of the wire, without I/O: bytes in, values out; values in, bytes out.
+"""The grammar of the wire, without I/O: bytes in, values out, and values in, bytes out.
 
-Everything here is a pure function of its arguments, or, for `LineBuffer`, of the bytes fed so far,
-and may be called from any thread. Section numbers are those of docs/protocol.md.
+Every function here is pure. A `LineBuffer` depends only on the bytes fed so far. Any thread may
+call all of it. Section numbers refer to docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -13,40 +13,41 @@ from dataclasses import dataclass, field
 from typing import Final
 
 CLIENT_LINE_LIMIT: Final = 4096
-"""Longest line a client may send, in bytes with its LF (section 1)."""
+"""Longest line that a client may send, in bytes including its LF (section 1)."""
 
 SERVER_LINE_LIMIT: Final = 4352
-"""Longest line a server sends, in bytes with its LF: a client's line, a time and a name."""
+"""Longest line that a server sends, in bytes including its LF: a client's line, a time and a
+name."""
 
 CLIENT_RECEIVE_LIMIT: Final = 65536
-"""Longest line a client takes from any server, in bytes with its LF."""
+"""Longest line that a client accepts from any server, in bytes including its LF."""
 
 LIST_LINE_LIMIT: Final = 1000
-"""A list goes on over another line above this many bytes, without the LF."""
+"""Longest line of a list, in bytes without its LF. A longer list continues on another line."""
 
 MAX_NAME_LENGTH: Final = 32
-"""Most code points in a name of a user or a room, after NFC (section 3)."""
+"""Most code points in the name of a user or a room, after NFC (section 3)."""
 
 MAX_ECHO_LENGTH: Final = 64
-"""A name or command word that is echoed is cut after this many characters."""
+"""An echoed name or command word is truncated after this many characters."""
 
 EVERYONE: Final = "*"
-"""Subscribing to this is subscribing to every publisher but oneself."""
+"""A subscription to this is a subscription to every publisher except oneself."""
 
 LOBBY: Final = "lobby"
-"""The room everyone is in who is in no other."""
+"""The room of every user who has joined no other."""
 
 REPLY_MARK: Final = "[SERVER] "
 ERROR_MARK: Final = "[ERROR] "
 
-# U+001C to U+001F are no white space in Unicode, though str.rstrip() takes them for it: a password
-# that ends in one is a wrong password, not a right one with something to trim.
+# U+001C to U+001F are not white space in Unicode, but str.rstrip() strips them. A password that
+# ends in one of them is a wrong password, not a right one with something to strip.
 _WHITE_SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
 
-# Lone surrogates never come out of strict UTF-8; a client may get them from a paste.
+# Strict UTF-8 never decodes to lone surrogates, but a client may get them from a paste.
 _CONTROLS: Final = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -57,15 +58,15 @@ _CLOCK = r"\d\d:\d\d:\d\d"
 _INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
 _MESSAGE_PATTERN: Final = re.compile(
     rf"\[(?:(?P<clock>{_CLOCK})|(?P<instant>{_INSTANT}))\] "
-    r"(?:\* (?P<actor>[^ ]+) (?P<deed>.*)"
-    r"|(?P<sender>[^ :]+) -> (?P<recipient>[^ :]+): (?P<secret>.*)"
+    r"(?:\* (?P<actor>[^ ]+) (?P<action>.*)"
+    r"|(?P<sender>[^ :]+) -> (?P<recipient>[^ :]+): (?P<private>.*)"
     r"|(?P<author>[^ :]+): (?P<text>.*))",
     re.DOTALL,
 )
 
 
 class LineTooLongError(ValueError):
-    """A line that `CLIENT_LINE_LIMIT` does not admit; `size` is its length in bytes with the LF."""
+    """A line is longer than `CLIENT_LINE_LIMIT`. `size` is its length in bytes including its LF."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"line of {size} bytes, limit {CLIENT_LINE_LIMIT}")
@@ -73,31 +74,31 @@ class LineTooLongError(ValueError):
 
 
 class OversizeLine:
-    """The type of `OVERSIZE`, which stands in the place of a line that was too long."""
+    """The type of `OVERSIZE`, which replaces a line that was too long."""
 
 
 OVERSIZE: Final = OversizeLine()
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into lines at LF and nowhere else, in bounded memory.
+    """A splitter of a byte stream into lines, at LF only and in bounded memory.
 
-    Holds at most `limit` bytes between two calls. Used by the one thread that reads the stream.
+    It holds at most `limit` bytes between two calls. Only the thread that reads the stream uses it.
     """
 
     __slots__ = ("_limit", "_partial", "_skipping")
 
     def __init__(self, limit: int) -> None:
-        """`limit`: the longest line in bytes, with its LF."""
+        """`limit`: the longest line in bytes, including its LF."""
         self._limit = limit - 1
         self._partial = b""
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes | OversizeLine]:
-        """Take what came and return the lines that it completes, without their LF.
+        """Take received bytes and return the lines that they complete, without their LF.
 
-        `OVERSIZE` stands for a line over the limit: once a line, as soon as the limit is passed;
-        the rest of that line is thrown away up to its LF.
+        `OVERSIZE` replaces a line over the limit, once per line and as soon as the limit is
+        exceeded. The rest of that line is dropped up to its LF.
         """
         if self._skipping:
             end = data.find(b"\n")
@@ -121,50 +122,49 @@ class LineBuffer:
         return lines
 
     def finish(self) -> list[bytes]:
-        """The stream has ended: what came after the last LF counts as a last line (section 1)."""
+        """Return the bytes after the last LF as a last line, when the stream ends (section 1)."""
         rest, self._partial = self._partial, b""
         return [rest] if rest else []
 
 
 def decode_line(raw: bytes) -> str:
-    """A client's line as text, the white space at its end removed (so CR LF ends a line too).
+    """Return a client's line as text without trailing white space, so CR LF ends a line too.
 
-    Raises `UnicodeDecodeError` where it is not UTF-8.
+    Raise `UnicodeDecodeError` if it is not UTF-8.
     """
     return raw.decode("utf-8").rstrip(_WHITE_SPACE)
 
 
 def clean(text: str) -> str:
-    """`text` without the control characters that section 1 keeps off everybody's terminal.
+    """Return `text` without the control characters that must not reach a terminal (section 1).
 
-    Those are C0 but TAB, DEL, C1, U+2028, U+2029 and the bidi overrides, embeddings and isolates.
+    They are C0 except TAB, DEL, C1, U+2028, U+2029 and the bidi overrides, embeddings and isolates.
     """
     return text if text.isprintable() else _CONTROLS.sub("", text)
 
 
 def published_form(text: str) -> str:
-    """The server's form of a message: cleaned, without white space at its end.
+    """Return a message as the server publishes it: cleaned, without trailing white space.
 
-    Empty where the server would ignore it. Applying it twice changes nothing, so a client that
-    sends this form gets exactly this text back as its echo (section 4).
+    Empty if the server would ignore the message. The function is idempotent, so a client that sends
+    this form receives exactly this text as its echo (section 4).
     """
     return clean(text).rstrip(_WHITE_SPACE)
 
 
 def echoed(word: str) -> str:
-    """A name or command word as it may stand in an answer: cleaned, cut after 64 characters."""
+    """Return a name or command word for use in a reply: cleaned, truncated after 64 characters."""
     return clean(word)[:MAX_ECHO_LENGTH]
 
 
 def canonical_name(text: str) -> str | None:
-    """The name of a room or a user in its one form (NFC), or None where `text` is no name.
+    """Return the canonical form (NFC) of the name of a room or a user, or None if it is invalid.
 
-    A name is 1 to 32 letters, marks, digits, `_`, `-` or `.` of any script; `none`, `server` and
-    `error` are nobody's in any case (section 3).
+    A name has 1 to 32 letters, marks, digits, `_`, `-` or `.` of any script. `none`, `server` and
+    `error` are reserved in any case (section 3).
     """
-    if (
-        len(text) > 8 * MAX_NAME_LENGTH
-    ):  # no 33 code points of NFC come from so many: spare the work
+    # So many code points have more than 32 after NFC, so normalizing them would be wasted work.
+    if len(text) > 8 * MAX_NAME_LENGTH:
         return None
     name = unicodedata.normalize("NFC", text)
     if not 1 <= len(name) <= MAX_NAME_LENGTH or name.casefold() in _RESERVED_NAMES:
@@ -183,15 +183,15 @@ def _is_name_character(character: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A line that begins with one `/`: its first word, slash and all, and the words after it."""
+    """A line that begins with one `/`: its first word including the slash, and its arguments."""
 
     word: str
     arguments: tuple[str, ...]
     line: str = field(default="", compare=False)
-    """The whole of it, for commands that end in a text."""
+    """The whole line, for commands whose last argument is a text."""
 
     def text_after(self, count: int) -> str:
-        """What follows the first `count` words and the spaces behind them, as it was typed."""
+        """Return what follows the first `count` words and the spaces after them, unchanged."""
         rest = self.line
         for _ in range(count):
             rest = rest.lstrip(" ").partition(" ")[2]
@@ -200,20 +200,20 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """A line that its sender wants published, before cleaning."""
+    """A line that its sender wants to publish, before cleaning."""
 
     text: str
 
 
 def split_words(line: str) -> list[str]:
-    """The words of a line: separated by spaces (U+0020) alone, however many."""
+    """Return the words of a line, which are separated by one or more spaces (U+0020) only."""
     return [word for word in line.split(" ") if word]
 
 
 def parse_client_line(line: str) -> Command | TextLine | None:
-    """What a decoded line asks for; None for a line of nothing but white space.
+    """Return the request in a decoded line, or None if the line is empty.
 
-    Only a `/` as the very first character makes a command; `//text` is the text `/text`.
+    Only a `/` as the very first character makes a command. `//text` is the text `/text`.
     """
     if not line:
         return None
@@ -226,7 +226,7 @@ def parse_client_line(line: str) -> Command | TextLine | None:
 
 
 def encode_line(line: str) -> bytes:
-    """A client's line with its LF. Raises `LineTooLongError` above `CLIENT_LINE_LIMIT` bytes."""
+    """Return a client's line and its LF. Raise `LineTooLongError` over `CLIENT_LINE_LIMIT`."""
     data = line.encode("utf-8", "replace") + b"\n"
     if len(data) > CLIENT_LINE_LIMIT:
         raise LineTooLongError(len(data))
@@ -234,40 +234,40 @@ def encode_line(line: str) -> bytes:
 
 
 def encode_message(text: str) -> bytes:
-    """The client's line that publishes `text`: a `/` at its start is doubled.
+    """Return the client's line that publishes `text`. A leading `/` is doubled.
 
-    Raises `LineTooLongError` above `CLIENT_LINE_LIMIT` bytes.
+    Raise `LineTooLongError` over `CLIENT_LINE_LIMIT` bytes.
     """
     return encode_line("/" + text if text.startswith("/") else text)
 
 
 def encode_replies(texts: Sequence[str]) -> bytes:
-    """Replies or notices of the server, one line each."""
+    """Return replies or notices of the server, one line each."""
     return "".join(f"{REPLY_MARK}{text}\n" for text in texts).encode()
 
 
 def encode_error(text: str) -> bytes:
-    """An error of the server, as its line."""
+    """Return an error of the server as its line."""
     return f"{ERROR_MARK}{text}\n".encode()
 
 
 def encode_live_messages(clock: str, author: str, texts: Sequence[str]) -> bytes:
-    """The lines of messages that one author published within one second.
+    """Return the lines of messages that one author published within one second.
 
-    `clock` is the server's local time as `HH:MM:SS`. One join and one encode for a whole run.
+    `clock` is the server's local time as `HH:MM:SS`. One join and one encode serve the whole run.
     """
     head = f"[{clock}] {author}: "
     return (head + f"\n{head}".join(texts) + "\n").encode()
 
 
 def encode_actions(clock: str, author: str, actions: Sequence[str]) -> bytes:
-    """The lines of what one author did within one second; see `encode_live_messages`."""
+    """Return the lines of one author's actions within one second; see `encode_live_messages`."""
     head = f"[{clock}] * {author} "
     return (head + f"\n{head}".join(actions) + "\n").encode()
 
 
 def encode_private(clock: str, author: str, recipient: str, text: str) -> bytes:
-    """The line of a message from one to one."""
+    """Return the line of a private message."""
     return f"[{clock}] {author} -> {recipient}: {text}\n".encode()
 
 
@@ -287,7 +287,7 @@ class ErrorReply:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Somebody's words. `time` is as it stood in the brackets; `past` where that was ISO 8601."""
+    """A message. `time` is the text in the brackets. `past` is True if that was in ISO 8601."""
 
     time: str
     author: str
@@ -297,7 +297,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Somebody's deed (section 4): `* <author> <text>`."""
+    """An action (section 4): `* <author> <text>`."""
 
     time: str
     author: str
@@ -307,7 +307,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class PrivateMessage:
-    """Words from one to one (section 4): `<author> -> <recipient>: <text>`."""
+    """A private message (section 4): `<author> -> <recipient>: <text>`."""
 
     time: str
     author: str
@@ -318,7 +318,7 @@ class PrivateMessage:
 
 @dataclass(frozen=True, slots=True)
 class UnknownLine:
-    """A line of no kind that this page knows; shown as it is."""
+    """A line of no known kind, which a client shows unchanged."""
 
     text: str
 
@@ -327,7 +327,7 @@ ServerLine = Reply | ErrorReply | Message | Action | PrivateMessage | UnknownLin
 
 
 def parse_server_line(line: str) -> ServerLine:
-    """Tell the kind of a server's line by its start alone (section 1). Never raises."""
+    """Parse a server's line; its start alone determines its kind (section 1). Never raise."""
     if line.startswith(REPLY_MARK):
         return Reply(line[len(REPLY_MARK) :])
     if line.startswith(ERROR_MARK):
@@ -338,7 +338,7 @@ def parse_server_line(line: str) -> ServerLine:
     past = match["instant"] is not None
     time = match["instant"] if past else match["clock"]
     if match["actor"] is not None:
-        return Action(time, match["actor"], match["deed"], past)
+        return Action(time, match["actor"], match["action"], past)
     if match["sender"] is not None:
-        return PrivateMessage(time, match["sender"], match["recipient"], match["secret"], past)
+        return PrivateMessage(time, match["sender"], match["recipient"], match["private"], past)
     return Message(time, match["author"], match["text"], past)

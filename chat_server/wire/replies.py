@@ -1,7 +1,7 @@
-"""The words of the server: what it says, and how a client recognises that it was said.
+"""The texts that the server sends, and the parsers by which a client recognizes them.
 
-Each text here is what follows `[SERVER] ` or `[ERROR] ` on the line. The maker of a text and its
-reader stand side by side, so that neither changes alone; the tests use the same names. Pure.
+Each text here follows `[SERVER] ` or `[ERROR] ` on the line. The maker of a text and its parser are
+in the same module, so that neither changes alone. The tests use the same names. Pure.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ PASSWORD_CHANGED: Final = "Password changed"
 SHUTTING_DOWN: Final = "Server is shutting down"
 GOODBYE: Final = "Goodbye"
 LEGACY_WELCOME: Final = "Welcome to the chat server"
-"""What the first servers say before the login prompt (section 6)."""
+"""The line that the first servers send before the login prompt (section 6)."""
 
 # Errors: after "[ERROR] ".
 INVALID_LOGIN_FORMAT: Final = "Invalid login format"
 AUTHENTICATION_FAILED: Final = "Authentication failed"
 WRONG_PASSWORD: Final = "Wrong password"
-"""How `/passwd` refuses the old password; a new one that can't be is told by its rule."""
+"""The error of `/passwd` for a wrong old password. For an invalid new one it is the rule."""
 DEMO_PASSWORD_REFUSED: Final = "Everybody knows the demo password; choose another"
 PASSWORD_NOT_STORED: Final = "Password not changed: the server can't write its users file"
 ACCOUNTS_BUSY: Final = "Password not changed: the accounts are being changed; try again"
@@ -41,10 +41,10 @@ TLS_ONLY: Final = "This port speaks TLS alone: connect with ncat --ssl or openss
 PLAINTEXT_ONLY: Final = "This port speaks plain text: TLS has a port of its own"
 LINE_TOO_LONG: Final = f"Line too long (limit {CLIENT_LINE_LIMIT} bytes)"
 LINE_CUT_SHORT: Final = "Last line was cut short, and not taken: end a line with LF"
-"""Inside TLS an end that nobody announced may be somebody else's doing."""
+"""Inside TLS, an end without close_notify may be caused by an attacker."""
 LINE_NOT_UTF8: Final = "Line is not valid UTF-8"
 LEGACY_CANNOT_SUBSCRIBE: Final = "Cannot subscribe (user offline or different room)"
-"""How the first servers refuse a subscription (section 6)."""
+"""The error of the first servers for a rejected subscription (section 6)."""
 
 BANNED_ACCOUNT: Final = "This account is banned"
 BANNED_ADDRESS: Final = "Your address is banned"
@@ -55,7 +55,7 @@ TOO_MANY_BANS: Final = "Too many bans; end some with /unban"
 
 _KICKED: Final = "Logged out by an operator"
 _LOGGED_OUT: Final = "Logged out"
-"""How every last line begins that ends a session for good, whoever ended it."""
+"""The start of every last line that ends a session for good, for whatever reason."""
 _COMMANDS_HEAD: Final = "Available commands: "
 _ROOMS_HEAD: Final = "Active rooms: "
 _SUBSCRIPTIONS_HEAD: Final = "Subscriptions: "
@@ -63,125 +63,125 @@ _NONE: Final = "none"
 
 
 def too_many_failures(seconds: float) -> str:
-    """`seconds` until the address may try again; said in whole ones, rounded up, at least 1."""
+    """`seconds` until the address may try again, shown as whole seconds, rounded up, at least 1."""
     return f"Too many failed logins; try again in {max(1, ceil(seconds))} s"
 
 
 def kicked(reason: str) -> str:
-    """The last line of a session that an operator ended; `reason` is cleaned, and may be empty."""
+    """The last line of a session that an operator ended. `reason` is cleaned and may be empty."""
     return f"{_KICKED}: {reason}" if reason else _KICKED
 
 
 def banned(what: str, seconds: float | None) -> str:
-    """The error for who is shut out. `what`: `BANNED_ACCOUNT` or `BANNED_ADDRESS`.
+    """The error for a banned account or address. `what`: `BANNED_ACCOUNT` or `BANNED_ADDRESS`.
 
-    `seconds` until the ban ends, in whole ones, rounded up; None where it ends with the server.
+    `seconds` until the ban ends, rounded up to whole seconds. None: until the server stops.
     """
     return what if seconds is None else f"{what}; try again in {max(1, ceil(seconds))} s"
 
 
 def kicked_out(name: str) -> str:
-    """The answer to `/kick`, to the operator."""
+    """The reply to `/kick`, for the operator."""
     return f"Kicked {name}"
 
 
 def ban_begun(name: str, minutes: int | None) -> str:
-    """The answer to `/ban`; `minutes` is None where the ban ends with the server."""
+    """The reply to `/ban`. `minutes`: None until the server stops."""
     return f"Banned {name} {ban_duration(minutes)}"
 
 
 def ban_duration(minutes: int | None) -> str:
-    """For how long somebody is banned, as it is said to both sides."""
+    """The duration of a ban, in the same form for the operator and the banned user."""
     return "until the server stops" if minutes is None else f"for {minutes} min"
 
 
 def ban_ended(name: str) -> str:
-    """The answer to `/unban`."""
+    """The reply to `/unban`."""
     return f"Unbanned {name}"
 
 
 def not_logged_in(name: str) -> str:
-    """The error for a `/kick` of who is not there."""
+    """The error for a `/kick` of a user without a session."""
     return f"Not logged in: {echoed(name)}"
 
 
 def not_banned(name: str) -> str:
-    """The error for an `/unban` of who is not."""
+    """The error for an `/unban` of an account or address that is not banned."""
     return f"Not banned: {echoed(name)}"
 
 
 def cannot_ban(name: str, reason: str) -> str:
-    """The error for a `/ban` of whom no operator may ban."""
+    """The error for a `/ban` that no operator may do."""
     return f"Can't ban {echoed(name)}: {reason}"
 
 
 def operators_only(word: str) -> str:
-    """The error for an operator's command from anybody else."""
+    """The error for an operator's command from any other user."""
     return f"Only operators may use {word}"
 
 
 def announcement(user: str, text: str) -> str:
-    """What an operator says to everyone on the server, whomever they follow."""
+    """The notice of an operator to every session on the server, whatever its subscriptions."""
     return f"Announcement from {user}: {text}"
 
 
 def joined(room: str) -> str:
-    """The answer to a `/join` that moved."""
+    """The reply to a `/join` that changed the room."""
     return f"Joined room '{room}'"
 
 
 def already_in(room: str) -> str:
-    """The answer to a `/join` of the room that one is in."""
+    """The reply to a `/join` of the current room."""
     return f"You are already in room '{room}'"
 
 
 def invalid_room(name: str) -> str:
-    """The error for a `/join` of what can be no room."""
+    """The error for a `/join` of an invalid room name."""
     return f"Invalid room name: {echoed(name)}"
 
 
 def no_such_room(name: str) -> str:
-    """The error for a `/who` of a room that is not there."""
+    """The error for a `/who` of a room that does not exist."""
     return f"No such room: {echoed(name)}"
 
 
 def no_such_user(name: str) -> str:
-    """The error for a `/subscribe` to who has no account."""
+    """The error for a `/subscribe` to a user without an account."""
     return f"No such user: {echoed(name)}"
 
 
 def subscribed(name: str) -> str:
-    """The answer to `/subscribe`."""
+    """The reply to `/subscribe`."""
     return f"Subscribed to {name}"
 
 
 def unsubscribed(name: str) -> str:
-    """The answer to `/unsubscribe`, which never fails on a name."""
+    """The reply to `/unsubscribe`, which succeeds for any name."""
     return f"Unsubscribed from {echoed(name)}"
 
 
 def sent_to(name: str) -> str:
-    """The answer to a `/msg` that its recipient was sent."""
+    """The reply to a `/msg` that was sent to its recipient."""
     return f"Sent to {name}"
 
 
 def not_delivered(name: str) -> str:
-    """The error for a `/msg` that reached nobody: what one follows is one's own affair."""
+    """The error for a `/msg` that was not sent. It does not reveal a subscription of the user."""
     return f"Not delivered: {echoed(name)} is offline or not subscribed to you"
 
 
 def presence(on: bool) -> str:
-    """The answer to `/presence on` and `/presence off`."""
+    """The reply to `/presence on` and `/presence off`."""
     return f"Presence {'on' if on else 'off'}"
 
 
 def help_line(syntax: str, help_text: str) -> str:
-    """One line of the answer to `/help`."""
+    """One line of the reply to `/help`."""
     return f"{syntax} - {help_text}"
 
 
 def usage(syntax: str) -> str:
-    """The error for a command with a word too few or too many."""
+    """The error for a command with a wrong number of words."""
     return f"Usage: {syntax}"
 
 
@@ -191,49 +191,49 @@ def unknown_command(word: str) -> str:
 
 
 def person_joined(name: str, room: str) -> str:
-    """Presence: somebody came into the room one is in."""
+    """The presence notice that a user joined the room."""
     return f"{name} joined room '{room}'"
 
 
 def person_left(name: str, room: str) -> str:
-    """Presence: somebody left the room one is in."""
+    """The presence notice that a user left the room."""
     return f"{name} left room '{room}'"
 
 
 def room_opened(room: str) -> str:
-    """Presence: a room got its first member."""
+    """The presence notice that a room got its first member."""
     return f"Room '{room}' opened"
 
 
 def room_closed(room: str) -> str:
-    """Presence: a room lost its last member."""
+    """The presence notice that a room lost its last member."""
     return f"Room '{room}' closed"
 
 
 def available_commands(commands: Iterable[str]) -> list[str]:
-    """The list of commands, each with its slash, that follows a successful login."""
+    """The list of commands, with their slashes, that follows a successful login."""
     return list_lines(_COMMANDS_HEAD, list(commands))
 
 
 def active_rooms(counted: Iterable[tuple[str, int]]) -> list[str]:
-    """The answer to `/rooms`: rooms and their numbers of members, in the order given."""
+    """The reply to `/rooms`: rooms with their numbers of members, in the given order."""
     return list_lines(_ROOMS_HEAD, [f"{room} ({members})" for room, members in counted])
 
 
 def subscriptions(names: list[str]) -> list[str]:
-    """The answer to `/subs`, in the order given."""
+    """The reply to `/subs`, in the given order."""
     return list_lines(_SUBSCRIPTIONS_HEAD, names)
 
 
 def members(room: str, names: list[str]) -> list[str]:
-    """The answer to `/who`, in the order given."""
+    """The reply to `/who`, in the given order."""
     return list_lines(f"In room '{room}': ", names)
 
 
 def list_lines(head: str, items: list[str]) -> list[str]:
-    """A list as section 1 breaks it: each line has the whole head, all but the last end in `,`.
+    """Return a list as lines (section 1): each has the whole head, all but the last end in `,`.
 
-    A line with its `[SERVER] ` holds at most `LIST_LINE_LIMIT` bytes. No items: `none`.
+    A line with its `[SERVER] ` has at most `LIST_LINE_LIMIT` bytes. An empty list is `none`.
     """
     lines: list[str] = []
     start = len((REPLY_MARK + head).encode())
@@ -254,7 +254,7 @@ def list_lines(head: str, items: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ListPart:
-    """One line of a list; `more` where another line of the same list follows."""
+    """One line of a list. `more` is True if another line of the same list follows."""
 
     items: tuple[str, ...]
     more: bool
@@ -270,7 +270,7 @@ def _parse_list(head: str, text: str) -> ListPart | None:
 
 
 def parse_available_commands(text: str) -> ListPart | None:
-    """The commands named by a line of `Available commands`, or None where it is none."""
+    """Return the commands in a line of `Available commands`, or None."""
     return _parse_list(_COMMANDS_HEAD, text)
 
 
@@ -278,9 +278,9 @@ _COUNTED: Final = re.compile(r"(?P<room>.+) \((?P<members>\d+)\)")
 
 
 def parse_active_rooms(text: str) -> tuple[list[tuple[str, int | None]], bool] | None:
-    """The rooms of a line of `Active rooms` and whether more follow, or None where it is none.
+    """Return the rooms in a line of `Active rooms` and whether more follow, or None.
 
-    The number of members is None where the server does not tell it (section 6).
+    The number of members is None if the server does not send it (section 6).
     """
     part = _parse_list(_ROOMS_HEAD, text)
     if part is None:
@@ -293,7 +293,7 @@ def parse_active_rooms(text: str) -> tuple[list[tuple[str, int | None]], bool] |
 
 
 def parse_subscriptions(text: str) -> ListPart | None:
-    """The names of a line of `Subscriptions`, or None where it is none."""
+    """Return the names in a line of `Subscriptions`, or None."""
     return _parse_list(_SUBSCRIPTIONS_HEAD, text)
 
 
@@ -301,7 +301,7 @@ _MEMBERS: Final = re.compile(r"(?P<head>In room '(?P<room>[^']*)': ?).*", re.DOT
 
 
 def parse_members(text: str) -> tuple[str, ListPart] | None:
-    """The room and the names of a line that answers `/who`, or None where it is none."""
+    """Return the room and the names in a line of the reply to `/who`, or None."""
     match = _MEMBERS.fullmatch(text)
     if match is None:
         return None
@@ -342,78 +342,78 @@ def _both_groups(pattern: re.Pattern[str], text: str) -> tuple[str, str] | None:
 
 
 def parse_joined(text: str) -> str | None:
-    """The room that one is in after an answer to `/join`, moved or not, or None."""
+    """Return the current room in a reply to `/join`, whether or not it changed, or None."""
     return _first_group(_JOINED, text) or _first_group(_ALREADY_IN, text)
 
 
 def parse_subscribed(text: str) -> str | None:
-    """The name in `Subscribed to <name>`, or None."""
+    """Return the name in `Subscribed to <name>`, or None."""
     return _first_group(_SUBSCRIBED, text)
 
 
 def parse_unsubscribed(text: str) -> str | None:
-    """The name in `Unsubscribed from <name>`, or None."""
+    """Return the name in `Unsubscribed from <name>`, or None."""
     return _first_group(_UNSUBSCRIBED, text)
 
 
 def parse_sent_to(text: str) -> str | None:
-    """The recipient in `Sent to <name>`, or None."""
+    """Return the recipient in `Sent to <name>`, or None."""
     return _first_group(_SENT_TO, text)
 
 
 def parse_person_joined(text: str) -> tuple[str, str] | None:
-    """Name and room of a presence notice, or None."""
+    """Return the name and the room in a presence notice, or None."""
     return _both_groups(_PERSON_JOINED, text)
 
 
 def parse_person_left(text: str) -> tuple[str, str] | None:
-    """Name and room of a presence notice, or None."""
+    """Return the name and the room in a presence notice, or None."""
     return _both_groups(_PERSON_LEFT, text)
 
 
 def parse_room_opened(text: str) -> str | None:
-    """The room of a presence notice, or None."""
+    """Return the room in a presence notice, or None."""
     return _first_group(_ROOM_OPENED, text)
 
 
 def parse_room_closed(text: str) -> str | None:
-    """The room of a presence notice, or None."""
+    """Return the room in a presence notice, or None."""
     return _first_group(_ROOM_CLOSED, text)
 
 
 def parse_retry_after(text: str) -> int | None:
-    """Seconds until this address or account may try to log in again, or None."""
+    """Return the seconds until this address or account may log in again, or None."""
     seconds = _first_group(_RETRY, text)
     return None if seconds is None else int(seconds)
 
 
 def is_logged_out(text: str) -> bool:
-    """Whether a reply ends the session for good: coming back by itself would be unwelcome."""
+    """Return whether a reply ends the session for good, so that a client must not reconnect."""
     return text.startswith(_LOGGED_OUT)
 
 
 def parse_kicked(text: str) -> str | None:
-    """The reason that an operator gave for ending a session, maybe none (""), or None."""
+    """Return the reason for which an operator ended the session (may be empty), or None."""
     if text == _KICKED:
         return ""
     return _first_group(_KICKED_WITH_REASON, text)
 
 
 def is_ban(reason: str) -> bool:
-    """Whether the reason for ending a session is a ban that begins with it."""
+    """Return whether the reason for ending a session is that a ban began."""
     return _BAN.fullmatch(reason) is not None
 
 
 def parse_banned(text: str) -> str | None:
-    """Who is shut out, says an error: `BANNED_ACCOUNT`, `BANNED_ADDRESS`, or None.
+    """Return what is banned according to an error: `BANNED_ACCOUNT`, `BANNED_ADDRESS`, or None.
 
-    For how long, `parse_retry_after` tells.
+    `parse_retry_after` returns for how long.
     """
     return _first_group(_BANNED, text)
 
 
 def parse_announcement(text: str) -> tuple[str, str] | None:
-    """Who announced what, or None."""
+    """Return the operator and the text of an announcement, or None."""
     return _both_groups(_ANNOUNCEMENT, text)
 
 
@@ -426,30 +426,30 @@ _UNKNOWN_COMMAND: Final = _parser(r"Unknown command: (/[^ ]*).*")
 
 
 def parse_invalid_room(text: str) -> str | None:
-    """The name that can be no room, as it was echoed, or None."""
+    """Return the echoed name that is not a valid room name, or None."""
     return _first_group(_INVALID_ROOM, text)
 
 
 def parse_no_such_room(text: str) -> str | None:
-    """The name of the room that is not there, as it was echoed, or None."""
+    """Return the echoed name of the room that does not exist, or None."""
     return _first_group(_NO_SUCH_ROOM, text)
 
 
 def parse_no_such_user(text: str) -> str | None:
-    """The name of who has no account, as it was echoed, or None."""
+    """Return the echoed name of the user without an account, or None."""
     return _first_group(_NO_SUCH_USER, text)
 
 
 def parse_not_delivered(text: str) -> str | None:
-    """The name whom a `/msg` did not reach, as it was echoed, or None."""
+    """Return the echoed name that a `/msg` did not reach, or None."""
     return _first_group(_NOT_DELIVERED, text)
 
 
 def parse_usage(text: str) -> str | None:
-    """The command that was misused, with its slash, or None."""
+    """Return the command that was misused, with its slash, or None."""
     return _first_group(_USAGE, text)
 
 
 def parse_unknown_command(text: str) -> str | None:
-    """The word that is no command, with its slash and as it was echoed, or None."""
+    """Return the unknown command as it was echoed, with its slash, or None."""
     return _first_group(_UNKNOWN_COMMAND, text)

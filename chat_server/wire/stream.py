@@ -1,15 +1,15 @@
-"""A blocking stream of bytes over a connected TCP socket, plain or inside TLS.
+"""A blocking stream of bytes over a connected TCP socket, in plain text or inside TLS.
 
-Who may call what: one thread reads. Writing is serialised by the stream's `lock` (the outbox takes
-it in the server). Any thread may `shutdown` or `abort`, which wakes a blocked read. Only the thread
-that owns the stream may `close` it: the number of a closed file is reused at once, and a late
-writer would write to a stranger.
+Threads: one thread reads. The stream's `lock` serializes writes (in the server, the outbox takes
+it). Any thread may call `shutdown` or `abort`, which wake a blocked read. Only the thread that owns
+the stream may call `close`: the operating system reuses the number of a closed file at once, and a
+late writer would write to another peer.
 
-TLS is an `SSLObject` between two memory BIOs, never an `SSLSocket`. OpenSSL allows no two threads
-in one SSL object, and an `SSLSocket` has no lock of its own: with a reader and a writer it corrupts
-its records, and a peer that asks for new keys (RFC 8446, section 4.6.3) while we send can crash the
-process. Here the lock is held while OpenSSL computes and over sends that do not block, never while
-waiting; and what leaves OpenSSL goes out in the order in which it left.
+TLS is an `SSLObject` between two memory BIOs, never an `SSLSocket`. OpenSSL does not allow two
+threads in one SSL object, and an `SSLSocket` has no lock of its own. With a reader and a writer it
+corrupts its records, and a peer that requests new keys (RFC 8446, section 4.6.3) during a send can
+crash the process. Here the lock is held while OpenSSL computes and during sends that do not block,
+never while waiting. Bytes are sent in the order in which they left OpenSSL.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from contextlib import suppress
 from typing import Final
 
 READ_SIZE: Final = 65536
-"""Most bytes taken by one read: many lines share one system call and one look at the hub."""
+"""Most bytes of one read. Many lines then share one system call and one lock of the hub."""
 
 _MAX_RECORD: Final = 16384
 """Most bytes of plain text in one TLS record (RFC 8446, section 5.1)."""
 
 _MAX_UNSENT: Final = 64 * 1024
-"""Bytes that TLS itself may have to say to a peer that reads nothing: answers to new keys, above
-all. Beyond them the peer wants our memory, not our answers."""
+"""Most bytes that TLS itself may queue for a peer that reads nothing, mainly replies to key
+updates. A peer that causes more wants to exhaust the memory."""
 
 _HANDSHAKE, _ALERT = 0x16, 0x15
-"""The first byte of what a peer sends that begins with TLS (RFC 8446, section 5.1)."""
+"""Possible first bytes of a peer that begins with TLS (RFC 8446, section 5.1)."""
 
 _MAX_PLAINTEXT: Final = 1024
-"""Most bytes that are kept of a plain-text answer to a handshake."""
+"""Most bytes that are kept of a plain-text reply to a handshake."""
 
 _DONT_WAIT: Final = socket.MSG_DONTWAIT
 
@@ -49,61 +49,61 @@ _LINGER_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class PlaintextPeerError(OSError):
-    """The peer did not begin with TLS but with `data`, which is all that came, or its start."""
+    """The peer did not begin with TLS. `data` is what it sent, or the start of it."""
 
     def __init__(self, data: bytes) -> None:
-        super().__init__(errno.EPROTO, "plain text where TLS belongs")
+        super().__init__(errno.EPROTO, "plain text instead of TLS")
         self.data = data
 
 
 class Stream:
-    """A connected socket in blocking mode; never `settimeout`, which would change writes too."""
+    """A connected socket in blocking mode, never with `settimeout`, which would affect writes."""
 
     __slots__ = ("_socket", "lock")
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(True)
-        # Lines are small and each is somebody's waiting eye: Nagle would hold them for 40 ms.
+        # Lines are small and latency matters: Nagle would delay them by 40 ms.
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connected
         self.lock = threading.Lock()
-        """Held by whoever calls `send_some` or `finish`; `recv` and `send_all` are called without
-        it. The last in the order of locks."""
+        """Held by callers of `send_some` and `finish`, but not of `recv` and `send_all`. Last in
+        the lock order."""
 
     @property
     def cut_short(self) -> bool:
-        """Whether the input ended without its sender saying so. Plain text can't tell."""
+        """True if the input ended without an end marker, which plain text does not have."""
         return False
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait in the stream itself for the kernel: none, in plain text."""
+        """Bytes that wait in the stream itself for the kernel. Always 0 in plain text."""
         return 0
 
     def fileno(self) -> int:
-        """The file number, -1 once closed."""
+        """Return the file number, or -1 once closed."""
         return self._socket.fileno()
 
     def handshake(self, timeout: float) -> None:
-        """Make ready what has to be agreed on before the first byte: nothing, in plain text."""
+        """Prepare the stream before the first byte. Plain text needs nothing."""
 
     def fall_back_to_plaintext(self) -> None:
-        """Go on in plain text, as here in any case."""
+        """Continue in plain text, which this stream uses anyway."""
 
     def recv(self, timeout: float | None = None) -> bytes:
-        """The next bytes, at most `READ_SIZE`; empty at the end. Blocks, `timeout` seconds at most.
+        """Return the next bytes, at most `READ_SIZE`, or none at the end. Block up to `timeout` s.
 
-        Raises `TimeoutError` when the time is over and `OSError` when the connection is broken.
+        Raise `TimeoutError` if the time is over and `OSError` if the connection is broken.
         """
         if timeout is not None and not self._poll(select.POLLIN, timeout):
             raise TimeoutError
         return self._socket.recv(READ_SIZE)
 
     def send_some(self, data: bytes | memoryview) -> int:
-        """Give the kernel what it takes at once; never blocks. The caller holds the lock.
+        """Hand the kernel the bytes that it accepts at once, without blocking. Needs the lock.
 
-        Returns the number of bytes that need no more care, 0 where the kernel's buffer is full.
-        The rest has to be offered before anything else. Raises `OSError` when broken.
+        Return the number of bytes that are done with: 0 if the kernel's buffer is full. The caller
+        must offer the rest before any other bytes. Raise `OSError` if the connection is broken.
         """
         try:
             return self._socket.send(data, _DONT_WAIT)
@@ -111,38 +111,38 @@ class Stream:
             return 0
 
     def send_all(self, data: bytes) -> None:
-        """Send everything, blocking as long as it takes. Raises `OSError` when broken."""
+        """Send everything, blocking as long as it takes. Raise `OSError` if broken."""
         self._socket.sendall(data)
 
     def peer_is_gone(self) -> bool:
-        """Whether the connection was reset or shut down on both sides; never blocks."""
+        """Return whether the connection was reset or shut down on both sides. Never block."""
         return bool(self._poll(0, 0.0) & _HANGUP)
 
     def peer_has_finished(self) -> bool:
-        """Whether the peer has closed its sending half, or is gone; never blocks."""
+        """Return whether the peer closed its sending half, or is gone. Never block."""
         return bool(self._poll(_PEER_FINISHED, 0.0))
 
     def finish(self) -> bool:
-        """Say that nothing more will be sent (FIN). The caller holds the lock.
+        """Send the end of the stream (FIN). Needs the lock.
 
-        Returns False where the kernel did not take that yet: to be called again. Silent where the
-        connection is gone. What is read afterwards is only to be thrown away.
+        Return False if the kernel did not accept it yet; then call again. Does nothing if the
+        connection is gone. The caller must drop everything that it reads afterwards.
         """
         self._shutdown(socket.SHUT_WR)
         return True
 
     def shutdown(self) -> None:
-        """End both directions and wake a blocked read. Any thread; silent where already gone."""
+        """End both directions and wake a blocked read. Any thread. Does nothing if already gone."""
         self._shutdown(socket.SHUT_RDWR)
 
     def abort(self) -> None:
-        """As `shutdown`, and let `close` reset the connection instead of flushing it."""
+        """Like `shutdown`, but `close` then resets the connection instead of flushing it."""
         with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
         self.shutdown()
 
     def close(self) -> None:
-        """Free the file number. Only the owning thread; may be called twice."""
+        """Free the file number. Only the owning thread may call this. It may be called twice."""
         self._socket.close()
 
     def _shutdown(self, how: int) -> None:
@@ -157,7 +157,7 @@ class Stream:
 
 
 class TlsStream(Stream):
-    """A stream inside TLS; `handshake` comes before everything else."""
+    """A stream inside TLS. `handshake` must be called first."""
 
     __slots__ = (
         "_at_end",
@@ -181,7 +181,7 @@ class TlsStream(Stream):
         server_side: bool = False,
         host: str | None = None,
     ) -> None:
-        """`host`: whom a client wants to talk to. Raises `ValueError` where that is no name."""
+        """`host`: the server name that a client expects. Raise `ValueError` if it is not a name."""
         super().__init__(connected)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -195,44 +195,43 @@ class TlsStream(Stream):
         self._at_end = False
         self._cut_short = False
         self._unsent = b""
-        """What left OpenSSL and the kernel has not taken."""
+        """Bytes that left OpenSSL and that the kernel has not accepted."""
         self._sealed = 0
-        """How many bytes of plain text in there the caller was not told of: it offers them again
-        first, and then they are not encrypted a second time."""
+        """Bytes of plain text in `_unsent` that the caller was not credited for. The caller offers
+        them again first, and they are not encrypted a second time."""
 
     @property
     def cut_short(self) -> bool:
-        """Whether the input ended without close_notify: whoever is in between can do that."""
+        """True if the input ended without a close_notify. An attacker in between can cause that."""
         return self._cut_short
 
     @property
     def unsent(self) -> int:
-        """As `Stream.unsent`: a record that the kernel takes piece by piece. Under the lock."""
+        """Like `Stream.unsent`: a record that the kernel accepts piece by piece. Needs the lock."""
         return len(self._unsent)
 
     def handshake(self, timeout: float) -> None:
-        """Agree on keys, within `timeout` seconds in all, however the bytes trickle.
+        """Do the handshake within `timeout` seconds in all, however slowly the bytes arrive.
 
-        The owning thread, once. Raises `TimeoutError`, `PlaintextPeerError` where the peer speaks
-        no
-        TLS, `ssl.SSLError` where the two do not come together, and any other `OSError`.
+        The owning thread calls this once. Raise `TimeoutError`, `PlaintextPeerError` if the peer
+        does not speak TLS, `ssl.SSLError` if the handshake fails, or any other `OSError`.
         """
         deadline = time.monotonic() + timeout
         first = True
         while True:
             with self.lock:
-                agreed = self._step_handshake()
+                done = self._step_handshake()
                 flushed = self._flush()
-                if agreed and flushed:
+                if done and flushed:
                     self._ready = True
                     return
-            events = (0 if agreed else select.POLLIN) | (0 if flushed else select.POLLOUT)
+            events = (0 if done else select.POLLIN) | (0 if flushed else select.POLLOUT)
             left = deadline - time.monotonic()
-            # Asked apart: to whom never lets the socket run dry, a poll alone would never say no.
+            # Check the deadline first: if a peer always has bytes ready, poll never times out.
             ready = self._poll(events, left) if left > 0 else 0
             if not ready:
                 raise TimeoutError
-            if agreed or not ready & ~select.POLLOUT:
+            if done or not ready & ~select.POLLOUT:
                 continue
             raw = self._socket.recv(READ_SIZE)
             if first and raw:
@@ -244,14 +243,14 @@ class TlsStream(Stream):
                 self._incoming.write(raw)
 
     def peer_certificate(self) -> bytes | None:
-        """The peer's certificate in DER, whether it was verified or not; after the handshake."""
+        """Return the peer's certificate in DER, verified or not. Call it after the handshake."""
         with self.lock:
             return self._object.getpeercert(binary_form=True)
 
     def fall_back_to_plaintext(self) -> None:
-        """Go on without TLS, to tell a peer that speaks none why nothing comes of it.
+        """Continue without TLS, to report the error to a peer that does not speak it.
 
-        Only after a handshake that came to nothing; never to say what is not for everybody.
+        Only after a failed handshake, and never for anything confidential.
         """
         with self.lock:
             assert not self._ready
@@ -259,7 +258,7 @@ class TlsStream(Stream):
             self._plain = True
 
     def recv(self, timeout: float | None = None) -> bytes:
-        """As `Stream.recv`. Raises `ssl.SSLError`, an `OSError`, where the records are no good."""
+        """Like `Stream.recv`. Raise `ssl.SSLError`, an `OSError`, if a record is invalid."""
         deadline = None if timeout is None else time.monotonic() + timeout
         left = timeout
         while True:
@@ -267,13 +266,13 @@ class TlsStream(Stream):
                 data = None if self._plain or self._finishing else self._read()
             if data is not None:
                 return data
-            if left is not None and left < 0:  # records that hold nothing buy no time
+            if left is not None and left < 0:  # empty records must not extend the deadline
                 raise TimeoutError
             raw = super().recv(left)
             left = None if deadline is None else deadline - time.monotonic()
             with self.lock:
                 if self._finishing and raw:
-                    continue  # nothing that comes now counts, and close_notify was not waited for
+                    continue  # drop it: we have finished and do not wait for close_notify
                 if self._plain or self._finishing:
                     return raw
                 if raw:
@@ -282,7 +281,7 @@ class TlsStream(Stream):
                     self._at_end = True
 
     def send_some(self, data: bytes | memoryview) -> int:
-        """As `Stream.send_some`, a record at a time, each made only once the one before is out."""
+        """Like `Stream.send_some`, record by record, each made once the last one is sent."""
         if self._plain:
             return super().send_some(data)
         if not self._ready:
@@ -301,7 +300,7 @@ class TlsStream(Stream):
         return taken
 
     def send_all(self, data: bytes) -> None:
-        """As `Stream.send_all`; other threads may read meanwhile."""
+        """Like `Stream.send_all`. Other threads may read meanwhile."""
         rest = memoryview(data)
         while True:
             with self.lock:
@@ -311,9 +310,9 @@ class TlsStream(Stream):
             self._poll(select.POLLOUT, None)
 
     def finish(self) -> bool:
-        """As `Stream.finish`, with a close_notify before the FIN."""
+        """Like `Stream.finish`, with a close_notify before the FIN."""
         if self._ready and not self._finishing:
-            # It asks for the peer's close_notify at once, which is not waited for.
+            # It wants the peer's close_notify at once, but we do not wait for that.
             with suppress(ssl.SSLError):
                 self._object.unwrap()
         self._finishing = True
@@ -322,7 +321,7 @@ class TlsStream(Stream):
                 return False
         return super().finish()
 
-    # What follows holds the lock.
+    # The methods below need the lock.
 
     def _step_handshake(self) -> bool:
         try:
@@ -331,12 +330,12 @@ class TlsStream(Stream):
             return False
         except ssl.SSLError:
             with suppress(OSError):
-                self._flush()  # the alert: it tells the peer why
+                self._flush()  # the alert, which gives the peer the reason
             raise
         return True
 
     def _read(self) -> bytes | None:
-        """What can be decrypted now; empty at the end, None where more has to come first."""
+        """Return what can be decrypted now: empty at the end, None if bytes are still missing."""
         parts: list[bytes] = []
         size = 0
         ended = False
@@ -349,14 +348,14 @@ class TlsStream(Stream):
                 parts.append(part)
                 size += len(part)
         except ssl.SSLWantReadError:
-            # OpenSSL is not told of an end that nobody announced: it would refuse to encrypt from
-            # then on, and what the peer had asked before is still to be answered.
+            # Do not report an end without close_notify to OpenSSL. It would refuse to encrypt from
+            # then on, but earlier requests of the peer still need replies.
             ended = self._cut_short = self._at_end
         except ssl.SSLZeroReturnError:
             ended = True
         finally:
-            # Reading makes TLS answer: new keys, an alert. Where the way out is gone, what has
-            # come in still counts; but a peer that takes no answers is not listened to for ever.
+            # Reading makes TLS reply: new keys, an alert. If sending fails, received data still
+            # counts. But a peer that accepts no replies must not be read for ever.
             with suppress(OSError):
                 self._flush()
             if len(self._unsent) > _MAX_UNSENT + _MAX_RECORD:
@@ -364,7 +363,7 @@ class TlsStream(Stream):
         return b"".join(parts) if parts or ended else None
 
     def _flush(self) -> bool:
-        """Give the kernel what left OpenSSL. Returns whether it took everything."""
+        """Hand the kernel what left OpenSSL. Return whether it accepted everything."""
         if self._outgoing.pending:
             self._unsent += self._outgoing.read()
         if not self._unsent:
@@ -373,7 +372,7 @@ class TlsStream(Stream):
         return not self._unsent
 
     def _check_tls_start(self, raw: bytes, deadline: float) -> None:
-        """Raise `PlaintextPeerError` with the first line where these first bytes are no TLS."""
+        """Raise `PlaintextPeerError` with the first line if these first bytes are not TLS."""
         if raw[0] == _HANDSHAKE or (raw[0] == _ALERT and not self._is_server):
             return
         while b"\n" not in raw and len(raw) < _MAX_PLAINTEXT:
