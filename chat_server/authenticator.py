@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chat_server.access import BanList, LoginThrottle
 from chat_server.accounts import AccountStore, CheckStatus, HashPool
-from chat_server.wire import canonical_name, replies
+from chat_server.wire import canonical_name, operator_replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,16 @@ class Authenticator:
         """Return the error for an authenticated user that is banned, or None if it is not."""
         ban = self._bans.account_ban(user)
         if ban is not None:
-            return replies.banned(replies.BANNED_ACCOUNT, ban.seconds)
+            return operator_replies.banned(operator_replies.BANNED_ACCOUNT, ban.seconds)
         return self._address_rejection(host)
 
     def _address_rejection(self, host: str) -> str | None:
         ban = self._bans.address_ban(host)
-        return None if ban is None else replies.banned(replies.BANNED_ADDRESS, ban.seconds)
+        return (
+            None
+            if ban is None
+            else operator_replies.banned(operator_replies.BANNED_ADDRESS, ban.seconds)
+        )
 
     def _check(
         self,

@@ -43,7 +43,10 @@ def test_server_imports_no_client_and_no_asyncio() -> None:
 
 
 def test_wire_package_imports_no_server_and_no_socket() -> None:
-    loaded = modules_after("import chat_server.wire.protocol, chat_server.wire.replies")
+    loaded = modules_after(
+        "import chat_server.wire.protocol, chat_server.wire.replies\n"
+        "import chat_server.wire.operator_replies"
+    )
     assert not loaded & {"socket", "ssl", "threading", "chat_server.server", "chat_server.core.hub"}
 
 

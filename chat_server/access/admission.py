@@ -8,7 +8,7 @@ from chat_server.access.bans import BanList
 from chat_server.access.rate_limits import ConnectionLimiter, UnauthenticatedLimiter
 from chat_server.addresses import LOOPBACK
 from chat_server.config import Config
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 
 
 class Rejection(NamedTuple):
@@ -47,7 +47,8 @@ class AdmissionControl:
         ban = self._bans.address_ban(host)
         if ban is not None:
             return Rejection(
-                replies.banned(replies.BANNED_ADDRESS, ban.seconds), "its address is banned"
+                operator_replies.banned(operator_replies.BANNED_ADDRESS, ban.seconds),
+                "its address is banned",
             )
         if self._unauthenticated.retry_after(host) > 0:
             return Rejection(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from chat_server.addresses import LOOPBACK, format_block, overlaps, rate_limit_key
 from chat_server.commands.context import CommandContext
 from chat_server.core import EndCause, EndNotice
-from chat_server.wire import canonical_name, replies
+from chat_server.wire import canonical_name, operator_replies, replies
 
 
 def kick(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -22,10 +22,10 @@ def kick(context: CommandContext, arguments: tuple[str, ...]) -> None:
     user = canonical_name(name)
     notice = EndNotice(EndCause.KICKED, reason)
     if user is None or not context.hub.end_sessions([user], notice):
-        context.reply_error(replies.not_logged_in(user or name))
+        context.reply_error(operator_replies.not_logged_in(user or name))
         return
     context.services.log.kicked(context.session.user, user, reason)
-    context.reply(replies.kicked_out(user))
+    context.reply(operator_replies.kicked_out(user))
 
 
 def ban(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -37,7 +37,7 @@ def ban(context: CommandContext, arguments: tuple[str, ...]) -> None:
     """
     name, *given = arguments
     if given and not _is_valid_duration(given[0]):
-        context.reply_error(replies.BAD_MINUTES)
+        context.reply_error(operator_replies.BAD_MINUTES)
         return
     minutes = int(given[0]) if given else None
     user = canonical_name(name)
@@ -60,10 +60,10 @@ def unban(context: CommandContext, arguments: tuple[str, ...]) -> None:
     elif block is not None and bans.unban_address(block.removesuffix("/64")):
         unbanned = block
     else:
-        context.reply_error(replies.not_banned(name))
+        context.reply_error(operator_replies.not_banned(name))
         return
     context.services.log.unbanned(context.session.user, unbanned)
-    context.reply(replies.ban_ended(unbanned))
+    context.reply(operator_replies.ban_ended(unbanned))
 
 
 def announce(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -78,25 +78,25 @@ def _is_valid_duration(minutes: str) -> bool:
     return (
         minutes.isascii()
         and minutes.isdigit()
-        and len(minutes) <= len(str(replies.MAX_BAN_MINUTES))
-        and 1 <= int(minutes) <= replies.MAX_BAN_MINUTES
+        and len(minutes) <= len(str(operator_replies.MAX_BAN_MINUTES))
+        and 1 <= int(minutes) <= operator_replies.MAX_BAN_MINUTES
     )
 
 
 def _ban_account(context: CommandContext, user: str, minutes: int | None) -> None:
     services = context.services
     if user in services.config.operators:
-        context.reply_error(replies.cannot_ban(user, "an operator"))
+        context.reply_error(operator_replies.cannot_ban(user, "an operator"))
         return
     # The ban comes before the end of the session. So a login in progress reaches the hub either
     # before the session is ended here, or after the ban, and then the hub rejects it.
     if not services.bans.ban_account(user, _seconds(minutes)):
-        context.reply_error(replies.TOO_MANY_BANS)
+        context.reply_error(operator_replies.TOO_MANY_BANS)
         return
     notice = EndNotice(EndCause.ACCOUNT_BANNED, minutes=minutes)
     logged_out = context.hub.end_sessions([user], notice)
     services.log.banned(context.session.user, user, minutes, logged_out)
-    context.reply(replies.ban_begun(user, minutes))
+    context.reply(operator_replies.ban_begun(user, minutes))
 
 
 def _ban_address(context: CommandContext, formatted: str, minutes: int | None) -> None:
@@ -111,15 +111,15 @@ def _ban_address(context: CommandContext, formatted: str, minutes: int | None) -
     elif overlaps(formatted, services.config.trusted):
         problem = "a trusted network"
     if problem is not None:
-        context.reply_error(replies.cannot_ban(formatted, problem))
+        context.reply_error(operator_replies.cannot_ban(formatted, problem))
         return
     if not services.bans.ban_address(address, _seconds(minutes)):
-        context.reply_error(replies.TOO_MANY_BANS)
+        context.reply_error(operator_replies.TOO_MANY_BANS)
         return
     notice = EndNotice(EndCause.ADDRESS_BANNED, minutes=minutes)
     logged_out = context.hub.end_sessions_from(lambda host: rate_limit_key(host) == block, notice)
     services.log.banned(context.session.user, formatted, minutes, logged_out)
-    context.reply(replies.ban_begun(formatted, minutes))
+    context.reply(operator_replies.ban_begun(formatted, minutes))
 
 
 def _seconds(minutes: int | None) -> float | None:

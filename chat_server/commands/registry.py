@@ -10,7 +10,7 @@ from typing import Final
 
 from chat_server.commands import messages, operator, passwd, rooms, session, subscriptions
 from chat_server.commands.context import CommandContext, Handler
-from chat_server.wire import LOBBY, Command, published_form, replies
+from chat_server.wire import LOBBY, Command, operator_replies, published_form, replies
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def execute(context: CommandContext, command: Command) -> None:
         context.reply_error(replies.unknown_command(command.word))
         return
     if spec.operators_only and not context.is_operator:
-        context.reply_error(replies.operators_only(spec.word))
+        context.reply_error(operator_replies.operators_only(spec.word))
         return
     arguments = spec.arguments_of(command)
     if not spec.accepts(arguments):

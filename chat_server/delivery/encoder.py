@@ -19,6 +19,7 @@ from chat_server.wire import (
     encode_live_messages,
     encode_private,
     encode_replies,
+    operator_replies,
     replies,
 )
 
@@ -107,12 +108,14 @@ _END_TEXTS: Final = {
 def _end_text(notice: EndNotice) -> str:
     match notice.cause:
         case EndCause.KICKED:
-            return replies.kicked(notice.reason)
+            return operator_replies.kicked(notice.reason)
         case EndCause.ACCOUNT_BANNED:
-            return replies.kicked(f"banned {replies.ban_duration(notice.minutes)}")
+            return operator_replies.kicked(
+                f"banned {operator_replies.ban_duration(notice.minutes)}"
+            )
         case EndCause.ADDRESS_BANNED:
-            duration = replies.ban_duration(notice.minutes)
-            return replies.kicked(f"your address is banned {duration}")
+            duration = operator_replies.ban_duration(notice.minutes)
+            return operator_replies.kicked(f"your address is banned {duration}")
         case cause:
             return _END_TEXTS[cause]
 
@@ -139,7 +142,7 @@ _REPLY_LINES: Final[dict[type, Callable[[Any], Sequence[str]]]] = {
     values.MemberLeft: lambda output: (replies.person_left(output.user, output.room),),
     values.RoomOpened: lambda output: (replies.room_opened(output.room),),
     values.RoomClosed: lambda output: (replies.room_closed(output.room),),
-    values.Announced: lambda output: (replies.announcement(output.author, output.text),),
+    values.Announced: lambda output: (operator_replies.announcement(output.author, output.text),),
     EndNotice: lambda output: (_end_text(output),),
 }
 """The text lines of each output that is a reply or a notice, by its type."""

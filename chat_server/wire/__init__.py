@@ -85,6 +85,7 @@ __all__ = [
     "encode_replies",
     "has_forbidden_characters",
     "key_fingerprint",
+    "operator_replies",
     "parse_client_line",
     "parse_server_line",
     "password_problem",

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from chat_server.wire.operator_replies import BANNED_ACCOUNT, BANNED_ADDRESS
 from chat_server.wire.protocol import CLIENT_LINE_LIMIT, LIST_LINE_LIMIT, REPLY_MARK, echoed
+from chat_server.wire.reply_patterns import both_groups, first_group, reply_pattern
 
 # Replies and notices: after "[SERVER] ".
 LOGIN_PROMPT: Final = "Login using: LOGIN <username> <password>"
@@ -46,14 +48,7 @@ LINE_NOT_UTF8: Final = "Line is not valid UTF-8"
 LEGACY_CANNOT_SUBSCRIBE: Final = "Cannot subscribe (user offline or different room)"
 """The error of the first servers for a rejected subscription (section 6)."""
 
-BANNED_ACCOUNT: Final = "This account is banned"
-BANNED_ADDRESS: Final = "Your address is banned"
-MAX_BAN_MINUTES: Final = 525_600
-"""Most minutes of a `/ban`: a year."""
-BAD_MINUTES: Final = f"Minutes are a whole number from 1 to {MAX_BAN_MINUTES}"
-TOO_MANY_BANS: Final = "Too many bans; end some with /unban"
 
-_KICKED: Final = "Logged out by an operator"
 _LOGGED_OUT: Final = "Logged out"
 """The start of every last line that ends a session for good, for whatever reason."""
 _COMMANDS_HEAD: Final = "Available commands: "
@@ -65,64 +60,6 @@ _NONE: Final = "none"
 def too_many_failures(seconds: float) -> str:
     """`seconds` until the address may try again, shown as whole seconds, rounded up, at least 1."""
     return f"Too many failed logins; try again in {max(1, ceil(seconds))} s"
-
-
-def kicked(reason: str) -> str:
-    """The last line of a session that an operator ended. `reason` is cleaned and may be empty."""
-    return f"{_KICKED}: {reason}" if reason else _KICKED
-
-
-def banned(what: str, seconds: float | None) -> str:
-    """The error for a banned account or address. `what`: `BANNED_ACCOUNT` or `BANNED_ADDRESS`.
-
-    `seconds` until the ban ends, rounded up to whole seconds. None: until the server stops.
-    """
-    return what if seconds is None else f"{what}; try again in {max(1, ceil(seconds))} s"
-
-
-def kicked_out(name: str) -> str:
-    """The reply to `/kick`, for the operator."""
-    return f"Kicked {name}"
-
-
-def ban_begun(name: str, minutes: int | None) -> str:
-    """The reply to `/ban`. `minutes`: None until the server stops."""
-    return f"Banned {name} {ban_duration(minutes)}"
-
-
-def ban_duration(minutes: int | None) -> str:
-    """The duration of a ban, in the same form for the operator and the banned user."""
-    return "until the server stops" if minutes is None else f"for {minutes} min"
-
-
-def ban_ended(name: str) -> str:
-    """The reply to `/unban`."""
-    return f"Unbanned {name}"
-
-
-def not_logged_in(name: str) -> str:
-    """The error for a `/kick` of a user without a session."""
-    return f"Not logged in: {echoed(name)}"
-
-
-def not_banned(name: str) -> str:
-    """The error for an `/unban` of an account or address that is not banned."""
-    return f"Not banned: {echoed(name)}"
-
-
-def cannot_ban(name: str, reason: str) -> str:
-    """The error for a `/ban` that no operator may do."""
-    return f"Can't ban {echoed(name)}: {reason}"
-
-
-def operators_only(word: str) -> str:
-    """The error for an operator's command from any other user."""
-    return f"Only operators may use {word}"
-
-
-def announcement(user: str, text: str) -> str:
-    """The notice of an operator to every session on the server, whatever its subscriptions."""
-    return f"Announcement from {user}: {text}"
 
 
 def joined(room: str) -> str:
@@ -309,81 +246,63 @@ def parse_members(text: str) -> tuple[str, ListPart] | None:
     return None if part is None else (match["room"], part)
 
 
-def _parser(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.DOTALL)
-
-
-_JOINED: Final = _parser(r"Joined room '(.+)'")
-_ALREADY_IN: Final = _parser(r"You are already in room '(.+)'")
-_SUBSCRIBED: Final = _parser(r"Subscribed to (.+)")
-_UNSUBSCRIBED: Final = _parser(r"Unsubscribed from (.*)")
-_SENT_TO: Final = _parser(r"Sent to ([^ ]+)")
-_PERSON_JOINED: Final = _parser(r"([^ ]+) joined room '([^']+)'")
-_PERSON_LEFT: Final = _parser(r"([^ ]+) left room '([^']+)'")
-_ROOM_OPENED: Final = _parser(r"Room '([^']+)' opened")
-_ROOM_CLOSED: Final = _parser(r"Room '([^']+)' closed")
-_RETRY: Final = _parser(
+_JOINED: Final = reply_pattern(r"Joined room '(.+)'")
+_ALREADY_IN: Final = reply_pattern(r"You are already in room '(.+)'")
+_SUBSCRIBED: Final = reply_pattern(r"Subscribed to (.+)")
+_UNSUBSCRIBED: Final = reply_pattern(r"Unsubscribed from (.*)")
+_SENT_TO: Final = reply_pattern(r"Sent to ([^ ]+)")
+_PERSON_JOINED: Final = reply_pattern(r"([^ ]+) joined room '([^']+)'")
+_PERSON_LEFT: Final = reply_pattern(r"([^ ]+) left room '([^']+)'")
+_ROOM_OPENED: Final = reply_pattern(r"Room '([^']+)' opened")
+_ROOM_CLOSED: Final = reply_pattern(r"Room '([^']+)' closed")
+_RETRY: Final = reply_pattern(
     rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
 )
-_BANNED: Final = _parser(rf"({BANNED_ACCOUNT}|{BANNED_ADDRESS})(?:; .*)?")
-_BAN: Final = _parser(r"(?:your address is )?banned (?:until the server stops|for \d+ min)")
-_KICKED_WITH_REASON: Final = _parser(rf"{_KICKED}: (.*)")
-_ANNOUNCEMENT: Final = _parser(r"Announcement from ([^ :]+): (.*)")
-
-
-def _first_group(pattern: re.Pattern[str], text: str) -> str | None:
-    match = pattern.fullmatch(text)
-    return None if match is None else match[1]
-
-
-def _both_groups(pattern: re.Pattern[str], text: str) -> tuple[str, str] | None:
-    match = pattern.fullmatch(text)
-    return None if match is None else (match[1], match[2])
 
 
 def parse_joined(text: str) -> str | None:
     """Return the current room in a reply to `/join`, whether or not it changed, or None."""
-    return _first_group(_JOINED, text) or _first_group(_ALREADY_IN, text)
+    return first_group(_JOINED, text) or first_group(_ALREADY_IN, text)
 
 
 def parse_subscribed(text: str) -> str | None:
     """Return the name in `Subscribed to <name>`, or None."""
-    return _first_group(_SUBSCRIBED, text)
+    return first_group(_SUBSCRIBED, text)
 
 
 def parse_unsubscribed(text: str) -> str | None:
     """Return the name in `Unsubscribed from <name>`, or None."""
-    return _first_group(_UNSUBSCRIBED, text)
+    return first_group(_UNSUBSCRIBED, text)
 
 
 def parse_sent_to(text: str) -> str | None:
     """Return the recipient in `Sent to <name>`, or None."""
-    return _first_group(_SENT_TO, text)
+    return first_group(_SENT_TO, text)
 
 
 def parse_person_joined(text: str) -> tuple[str, str] | None:
     """Return the name and the room in a presence notice, or None."""
-    return _both_groups(_PERSON_JOINED, text)
+    return both_groups(_PERSON_JOINED, text)
 
 
 def parse_person_left(text: str) -> tuple[str, str] | None:
     """Return the name and the room in a presence notice, or None."""
-    return _both_groups(_PERSON_LEFT, text)
+    return both_groups(_PERSON_LEFT, text)
 
 
 def parse_room_opened(text: str) -> str | None:
     """Return the room in a presence notice, or None."""
-    return _first_group(_ROOM_OPENED, text)
+    return first_group(_ROOM_OPENED, text)
 
 
 def parse_room_closed(text: str) -> str | None:
     """Return the room in a presence notice, or None."""
-    return _first_group(_ROOM_CLOSED, text)
+    return first_group(_ROOM_CLOSED, text)
 
 
 def parse_retry_after(text: str) -> int | None:
     """Return the seconds until this address or account may log in again, or None."""
-    seconds = _first_group(_RETRY, text)
+    seconds = first_group(_RETRY, text)
     return None if seconds is None else int(seconds)
 
 
@@ -392,64 +311,39 @@ def is_logged_out(text: str) -> bool:
     return text.startswith(_LOGGED_OUT)
 
 
-def parse_kicked(text: str) -> str | None:
-    """Return the reason for which an operator ended the session (may be empty), or None."""
-    if text == _KICKED:
-        return ""
-    return _first_group(_KICKED_WITH_REASON, text)
-
-
-def is_ban(reason: str) -> bool:
-    """Return whether the reason for ending a session is that a ban began."""
-    return _BAN.fullmatch(reason) is not None
-
-
-def parse_banned(text: str) -> str | None:
-    """Return what is banned according to an error: `BANNED_ACCOUNT`, `BANNED_ADDRESS`, or None.
-
-    `parse_retry_after` returns for how long.
-    """
-    return _first_group(_BANNED, text)
-
-
-def parse_announcement(text: str) -> tuple[str, str] | None:
-    """Return the operator and the text of an announcement, or None."""
-    return _both_groups(_ANNOUNCEMENT, text)
-
-
-_INVALID_ROOM: Final = _parser(r"Invalid room name: (.*)")
-_NO_SUCH_ROOM: Final = _parser(r"No such room: (.*)")
-_NO_SUCH_USER: Final = _parser(r"No such user: (.*)")
-_NOT_DELIVERED: Final = _parser(r"Not delivered: (.*) is offline or not subscribed to you")
-_USAGE: Final = _parser(r"Usage: (/[^ ]*).*")
-_UNKNOWN_COMMAND: Final = _parser(r"Unknown command: (/[^ ]*).*")
+_INVALID_ROOM: Final = reply_pattern(r"Invalid room name: (.*)")
+_NO_SUCH_ROOM: Final = reply_pattern(r"No such room: (.*)")
+_NO_SUCH_USER: Final = reply_pattern(r"No such user: (.*)")
+_NOT_DELIVERED: Final = reply_pattern(r"Not delivered: (.*) is offline or not subscribed to you")
+_USAGE: Final = reply_pattern(r"Usage: (/[^ ]*).*")
+_UNKNOWN_COMMAND: Final = reply_pattern(r"Unknown command: (/[^ ]*).*")
 
 
 def parse_invalid_room(text: str) -> str | None:
     """Return the echoed name that is not a valid room name, or None."""
-    return _first_group(_INVALID_ROOM, text)
+    return first_group(_INVALID_ROOM, text)
 
 
 def parse_no_such_room(text: str) -> str | None:
     """Return the echoed name of the room that does not exist, or None."""
-    return _first_group(_NO_SUCH_ROOM, text)
+    return first_group(_NO_SUCH_ROOM, text)
 
 
 def parse_no_such_user(text: str) -> str | None:
     """Return the echoed name of the user without an account, or None."""
-    return _first_group(_NO_SUCH_USER, text)
+    return first_group(_NO_SUCH_USER, text)
 
 
 def parse_not_delivered(text: str) -> str | None:
     """Return the echoed name that a `/msg` did not reach, or None."""
-    return _first_group(_NOT_DELIVERED, text)
+    return first_group(_NOT_DELIVERED, text)
 
 
 def parse_usage(text: str) -> str | None:
     """Return the command that was misused, with its slash, or None."""
-    return _first_group(_USAGE, text)
+    return first_group(_USAGE, text)
 
 
 def parse_unknown_command(text: str) -> str | None:
     """Return the unknown command as it was echoed, with its slash, or None."""
-    return _first_group(_UNKNOWN_COMMAND, text)
+    return first_group(_UNKNOWN_COMMAND, text)

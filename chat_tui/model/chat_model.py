@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from chat_server.wire import Action, Message, PrivateMessage, replies
+from chat_server.wire import Action, Message, PrivateMessage, operator_replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.input import ServerCapabilities, outgoing_to_composer_text, parse_outgoing
@@ -336,7 +336,9 @@ class ChatModel:
             self._calls.add(place, entry)
 
     def _announcement_received(self, author: str, text: str) -> None:
-        entry = self._add(self.place, EntryKind.ANNOUNCEMENT, replies.announcement(author, text))
+        entry = self._add(
+            self.place, EntryKind.ANNOUNCEMENT, operator_replies.announcement(author, text)
+        )
         if author != self.user:
             self.unread.add(self.place, "")
             self._calls.add("", entry)  # of no place: also where the one in view is muted

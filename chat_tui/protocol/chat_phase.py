@@ -15,6 +15,7 @@ from chat_server.wire import (
     ServerLine,
     TextLine,
     canonical_name,
+    operator_replies,
     published_form,
     replies,
     split_words,
@@ -235,7 +236,7 @@ class ChatPhase:
 
     def _handle_reply(self, text: str, now: float) -> None:
         notice = parse_notice(text)
-        announced = replies.parse_announcement(text)
+        announced = operator_replies.parse_announcement(text)
         if replies.is_logged_out(text):
             self.goodbye = events.SignedOut(text)
         elif announced is not None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from chat_server.wire import ErrorReply, LineTooLongError, Reply, ServerLine, encode_line, replies
+from chat_server.wire import (
+    ErrorReply,
+    LineTooLongError,
+    Reply,
+    ServerLine,
+    encode_line,
+    operator_replies,
+    replies,
+)
 from chat_tui import events
 
 PROMPT_TIMEOUT: Final = 10.0
@@ -23,8 +31,8 @@ _PERMANENT_REJECTIONS: Final = frozenset(
     {
         replies.AUTHENTICATION_FAILED,
         replies.INVALID_LOGIN_FORMAT,
-        replies.BANNED_ACCOUNT,
-        replies.BANNED_ADDRESS,
+        operator_replies.BANNED_ACCOUNT,
+        operator_replies.BANNED_ADDRESS,
     }
 )
 """Refusals that another try with the same words will not change. A ban that ends says when."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-from chat_server.wire import ErrorReply, PlaintextPeerError, parse_server_line, replies
+from chat_server.wire import (
+    ErrorReply,
+    PlaintextPeerError,
+    operator_replies,
+    parse_server_line,
+    replies,
+)
 
 _EXPIRED, _NOT_YET, _SELF_SIGNED = 10, 9, 18
 _HOSTNAME_MISMATCH: Final = frozenset(
@@ -47,8 +53,9 @@ def pre_tls_rejection(data: bytes) -> str | None:
     if not isinstance(line, ErrorReply):
         return None
     text = line.text
-    banned = text == replies.BANNED_ADDRESS or (
-        text.startswith(replies.BANNED_ADDRESS) and replies.parse_retry_after(text) is not None
+    banned = text == operator_replies.BANNED_ADDRESS or (
+        text.startswith(operator_replies.BANNED_ADDRESS)
+        and replies.parse_retry_after(text) is not None
     )
     return text if banned or text in _PRE_TLS_REJECTIONS else None
 

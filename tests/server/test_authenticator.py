@@ -20,7 +20,7 @@ from chat_server.authenticator import (
     Banned,
     PasswordResult,
 )
-from chat_server.wire import replies
+from chat_server.wire import operator_replies
 from tests.support.accounts import cheap_hash, write_accounts_file
 
 HOST = "192.0.2.1"
@@ -92,7 +92,7 @@ def test_stopped_pool_abandons_logins(harness: Harness) -> None:
 def test_banned_address_is_rejected_before_hashing(harness: Harness) -> None:
     harness.bans.ban_address(HOST, None)
     harness.pool.stop()  # a hash would give AuthAbandoned
-    banned = Banned(replies.banned(replies.BANNED_ADDRESS, None))
+    banned = Banned(operator_replies.banned(operator_replies.BANNED_ADDRESS, None))
     assert harness.authenticate("alice", "pw-of-alice") == banned
     assert harness.authenticate("eve", "wrong") == banned
 
@@ -107,9 +107,13 @@ def test_ban_rejection_names_account_before_address(harness: Harness) -> None:
     rejection = harness.authenticator.ban_rejection
     assert rejection("alice", HOST) is None
     harness.bans.ban_address(HOST, None)
-    assert rejection("alice", HOST) == replies.banned(replies.BANNED_ADDRESS, None)
+    assert rejection("alice", HOST) == operator_replies.banned(
+        operator_replies.BANNED_ADDRESS, None
+    )
     harness.bans.ban_account("alice", None)
-    assert rejection("alice", HOST) == replies.banned(replies.BANNED_ACCOUNT, None)
+    assert rejection("alice", HOST) == operator_replies.banned(
+        operator_replies.BANNED_ACCOUNT, None
+    )
     assert rejection("bob", "192.0.2.2") is None
 
 

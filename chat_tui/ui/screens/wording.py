@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_tui.events import KeyChanged
 from chat_tui.sanitize import safe_text
 from chat_tui.session import trust_text as trust_words
@@ -30,8 +30,8 @@ _SIGN_IN_FAILURES: Final = {
 }
 
 _BANS: Final = {
-    replies.BANNED_ACCOUNT: "This account is banned from the server.",
-    replies.BANNED_ADDRESS: "Your address is banned from the server.",
+    operator_replies.BANNED_ACCOUNT: "This account is banned from the server.",
+    operator_replies.BANNED_ADDRESS: "Your address is banned from the server.",
 }
 
 _SIGN_OUT_REASONS: Final = {
@@ -53,7 +53,7 @@ _SIGN_OUT_REASONS: Final = {
 def sign_in_failure(reason: str) -> str:
     """Why a sign-in came to nothing, and what to do about it."""
     seconds = replies.parse_retry_after(reason)
-    if (banned := replies.parse_banned(reason)) is not None:
+    if (banned := operator_replies.parse_banned(reason)) is not None:
         if seconds is None:
             return f"{_BANS[banned]} Ask whoever runs it; nothing here was lost."
         return (
@@ -89,10 +89,12 @@ def sign_out_message(reason: str, user: str, *, requested: bool) -> str:
         return _SIGN_OUT_REASONS[reason].format(user=user)
     if requested:
         return SIGNED_OUT
-    kicked = replies.parse_kicked(reason)
+    kicked = operator_replies.parse_kicked(reason)
     if kicked is not None:
         why = f": {safe_text(kicked).rstrip('.')}" if kicked.strip() else ""
-        over = "Once that is over, type" if replies.is_ban(kicked) else "To come back, type"
+        over = (
+            "Once that is over, type" if operator_replies.is_ban(kicked) else "To come back, type"
+        )
         return (
             f"An operator of the server signed you out{why}. {over} the password and press Enter."
         )

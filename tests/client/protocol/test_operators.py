@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_tui.events import (
     AnnouncementReceived,
     JoinFailed,
@@ -20,7 +20,7 @@ COMMANDS = f"{ALL}, /kick, /ban, /unban, /announce"
 
 
 def announced(name: str, text: str) -> str:
-    return f"[SERVER] {replies.announcement(name, text)}"
+    return f"[SERVER] {operator_replies.announcement(name, text)}"
 
 
 def test_announcement_line_becomes_announcement_event() -> None:
@@ -73,8 +73,8 @@ def test_replies_to_operator_commands_are_shown(typed: str, answer: str, kind: s
     [
         replies.LOGGED_OUT_ACCOUNT_DISABLED,
         replies.LOGGED_OUT_ACCOUNT_REMOVED,
-        replies.kicked(""),
-        replies.kicked("enough"),
+        operator_replies.kicked(""),
+        operator_replies.kicked("enough"),
     ],
 )
 def test_session_ended_by_operator_is_not_resumed(reason: str) -> None:
@@ -83,7 +83,7 @@ def test_session_ended_by_operator_is_not_resumed(reason: str) -> None:
     assert talk.ending() is EndReason.SIGNED_OUT
 
 
-@pytest.mark.parametrize("what", [replies.BANNED_ACCOUNT, replies.BANNED_ADDRESS])
+@pytest.mark.parametrize("what", [operator_replies.BANNED_ACCOUNT, operator_replies.BANNED_ADDRESS])
 @pytest.mark.parametrize("asked", [True, False])
 def test_timed_ban_retries_login_after_expiry_and_permanent_ban_does_not(
     what: str, asked: bool
@@ -92,7 +92,7 @@ def test_timed_ban_retries_login_after_expiry_and_permanent_ban_does_not(
         talk = ProtocolHarness()
         if asked:
             talk.server(PROMPT)
-        reason = replies.banned(what, seconds)
+        reason = operator_replies.banned(what, seconds)
         talk.server(f"[ERROR] {reason}")
         assert talk.of(SignInFailed) == [SignInFailed(reason, retry, after)]
         assert talk.ending() is EndReason.REJECTED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind
@@ -139,11 +139,11 @@ def test_ban_during_uncertain_password_change_stops_retries(
 
     def ban() -> None:
         banned = server.accept()
-        banned.say(f"[ERROR] {replies.banned(replies.BANNED_ADDRESS, None)}")
+        banned.say(f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, None)}")
         banned.close()
 
     desk.during(ban)
-    assert desk.until_notice(events.SignInFailed).reason == replies.BANNED_ADDRESS
+    assert desk.until_notice(events.SignInFailed).reason == operator_replies.BANNED_ADDRESS
 
 
 def test_change_password_fails_while_disconnected(desk: SessionHarness) -> None:
@@ -187,7 +187,9 @@ def test_changed_passwords_are_stored_nowhere(
         assert NEW not in where
 
 
-@pytest.mark.parametrize("reason", [replies.LOGGED_OUT_ACCOUNT_DISABLED, replies.kicked("enough")])
+@pytest.mark.parametrize(
+    "reason", [replies.LOGGED_OUT_ACCOUNT_DISABLED, operator_replies.kicked("enough")]
+)
 def test_session_ended_by_server_does_not_reconnect(
     desk: SessionHarness, client: ScriptedClient, reason: str
 ) -> None:
@@ -204,7 +206,7 @@ def test_timed_ban_delays_reconnect(
 
     def ban() -> None:
         banned = server.accept()
-        banned.say(f"[ERROR] {replies.banned(replies.BANNED_ADDRESS, 600)}")
+        banned.say(f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, 600)}")
         banned.close()
 
     desk.during(ban)
@@ -213,6 +215,6 @@ def test_timed_ban_delays_reconnect(
 
 
 def test_announcement_is_added_to_current_log(desk: SessionHarness, client: ScriptedClient) -> None:
-    client.say(f"[SERVER] {replies.announcement('dave', 'back at noon')}")
+    client.say(f"[SERVER] {operator_replies.announcement('dave', 'back at noon')}")
     entry = desk.until_text("Announcement from dave: back at noon")
     assert (entry.kind, entry.author) == (EntryKind.ANNOUNCEMENT, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_tui.events import (
     ConnectionState,
     KeyUnknown,
@@ -250,12 +250,12 @@ def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
         (f"[ERROR] {replies.SERVER_FULL}", replies.SERVER_FULL),
         (f"[ERROR] {replies.TOO_MANY_CONNECTIONS}", replies.TOO_MANY_CONNECTIONS),
         (
-            f"[ERROR] {replies.banned(replies.BANNED_ADDRESS, 90)}",
-            replies.banned(replies.BANNED_ADDRESS, 90),
+            f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, 90)}",
+            operator_replies.banned(operator_replies.BANNED_ADDRESS, 90),
         ),
         ("[ERROR] Your password was stolen, call 555", "not TLS"),
         (f"[SERVER] {replies.SERVER_FULL}", "not TLS"),
-        (f"[ERROR] {replies.BANNED_ADDRESS}; call 555", "not TLS"),
+        (f"[ERROR] {operator_replies.BANNED_ADDRESS}; call 555", "not TLS"),
     ],
 )
 def test_plaintext_rejection_is_reported_only_if_recognized(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_server.wire.protocol import LIST_LINE_LIMIT, REPLY_MARK
 
 names = st.lists(st.from_regex(r"[a-zé]{1,32}", fullmatch=True), max_size=150)
@@ -70,9 +70,18 @@ def test_replies_round_trip_through_their_parsers() -> None:
     assert replies.parse_room_closed(replies.room_closed("dev")) == "dev"
     assert replies.parse_retry_after(replies.too_many_failures(0.2)) == 1
     assert replies.parse_retry_after(replies.too_many_failures(599.1)) == 600
-    assert replies.parse_retry_after(replies.banned(replies.BANNED_ACCOUNT, 59.2)) == 60
-    assert replies.parse_retry_after(replies.banned(replies.BANNED_ADDRESS, None)) is None
-    assert replies.parse_announcement(replies.announcement("al", "a: b")) == ("al", "a: b")
+    assert (
+        replies.parse_retry_after(operator_replies.banned(operator_replies.BANNED_ACCOUNT, 59.2))
+        == 60
+    )
+    assert (
+        replies.parse_retry_after(operator_replies.banned(operator_replies.BANNED_ADDRESS, None))
+        is None
+    )
+    assert operator_replies.parse_announcement(operator_replies.announcement("al", "a: b")) == (
+        "al",
+        "a: b",
+    )
 
 
 def test_is_logged_out_recognizes_every_final_line() -> None:
@@ -80,25 +89,27 @@ def test_is_logged_out_recognizes_every_final_line() -> None:
         replies.LOGGED_OUT_BY_NEW_LOGIN,
         replies.LOGGED_OUT_ACCOUNT_REMOVED,
         replies.LOGGED_OUT_ACCOUNT_DISABLED,
-        replies.kicked(""),
-        replies.kicked("too loud"),
+        operator_replies.kicked(""),
+        operator_replies.kicked("too loud"),
     ):
         assert replies.is_logged_out(text)
     assert not replies.is_logged_out(replies.SHUTTING_DOWN)
 
 
 def test_kick_and_ban_lines_are_parsed() -> None:
-    assert replies.parse_kicked(replies.kicked("")) == ""
-    assert replies.parse_kicked(replies.kicked("too: loud")) == "too: loud"
-    assert replies.parse_kicked(replies.LOGGED_OUT_BY_NEW_LOGIN) is None
+    assert operator_replies.parse_kicked(operator_replies.kicked("")) == ""
+    assert operator_replies.parse_kicked(operator_replies.kicked("too: loud")) == "too: loud"
+    assert operator_replies.parse_kicked(replies.LOGGED_OUT_BY_NEW_LOGIN) is None
     for minutes in (None, 5):
-        assert replies.is_ban(f"banned {replies.ban_duration(minutes)}")
-        assert replies.is_ban(f"your address is banned {replies.ban_duration(minutes)}")
-    assert not replies.is_ban("too loud")
-    for what in (replies.BANNED_ACCOUNT, replies.BANNED_ADDRESS):
-        assert replies.parse_banned(replies.banned(what, None)) == what
-        assert replies.parse_banned(replies.banned(what, 60)) == what
-    assert replies.parse_banned(replies.too_many_failures(60)) is None
+        assert operator_replies.is_ban(f"banned {operator_replies.ban_duration(minutes)}")
+        assert operator_replies.is_ban(
+            f"your address is banned {operator_replies.ban_duration(minutes)}"
+        )
+    assert not operator_replies.is_ban("too loud")
+    for what in (operator_replies.BANNED_ACCOUNT, operator_replies.BANNED_ADDRESS):
+        assert operator_replies.parse_banned(operator_replies.banned(what, None)) == what
+        assert operator_replies.parse_banned(operator_replies.banned(what, 60)) == what
+    assert operator_replies.parse_banned(replies.too_many_failures(60)) is None
 
 
 def test_presence_notice_does_not_parse_as_reply() -> None:

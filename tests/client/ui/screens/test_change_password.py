@@ -9,7 +9,7 @@ from textual.command import CommandPalette
 from textual.events import Key
 from textual.widgets import Static
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut, SignInFailed
 from chat_tui.session.credentials import NOT_CHANGED
@@ -269,7 +269,9 @@ CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", 
 
 
 @pytest.mark.parametrize(
-    "end", [SignedOut(replies.kicked("enough")), CHANGED_KEY], ids=["signed out", "another key"]
+    "end",
+    [SignedOut(operator_replies.kicked("enough")), CHANGED_KEY],
+    ids=["signed out", "another key"],
 )
 @pytest.mark.parametrize("covered", [False, True])
 async def test_password_form_closes_when_session_ends(

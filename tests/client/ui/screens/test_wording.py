@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_server.wire import replies
+from chat_server.wire import operator_replies, replies
 from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_out_message
 
 
@@ -13,13 +13,25 @@ from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_o
     [
         (replies.LOGGED_OUT_ACCOUNT_DISABLED, "The account alice was disabled on the server"),
         (replies.LOGGED_OUT_ACCOUNT_REMOVED, "The account alice was removed from the server"),
-        (replies.kicked(""), "An operator of the server signed you out. To come back"),
-        (replies.kicked("enough."), "An operator of the server signed you out: enough. To come"),
-        (replies.kicked("\x1b]0;x\x07"), "signed you out: ␛]0;x␇. To come back"),
-        (replies.kicked("banned for 10 min"), "banned for 10 min. Once that is over, type the"),
-        (replies.kicked("banned until the server stops"), "server stops. Once that is over, type"),
-        (replies.kicked("your address is banned for 5 min"), "for 5 min. Once that is over, type"),
-        (replies.kicked("banned for 10 minstrels"), "To come back, type"),
+        (operator_replies.kicked(""), "An operator of the server signed you out. To come back"),
+        (
+            operator_replies.kicked("enough."),
+            "An operator of the server signed you out: enough. To come",
+        ),
+        (operator_replies.kicked("\x1b]0;x\x07"), "signed you out: ␛]0;x␇. To come back"),
+        (
+            operator_replies.kicked("banned for 10 min"),
+            "banned for 10 min. Once that is over, type the",
+        ),
+        (
+            operator_replies.kicked("banned until the server stops"),
+            "server stops. Once that is over, type",
+        ),
+        (
+            operator_replies.kicked("your address is banned for 5 min"),
+            "for 5 min. Once that is over, type",
+        ),
+        (operator_replies.kicked("banned for 10 minstrels"), "To come back, type"),
         ("Logged out for lunch", "You were signed out: Logged out for lunch"),
     ],
 )
@@ -30,10 +42,22 @@ def test_ending_text_explains_why_session_ended(reason: str, words: str) -> None
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (replies.banned(replies.BANNED_ACCOUNT, None), "This account is banned from the server."),
-        (replies.banned(replies.BANNED_ADDRESS, None), "Your address is banned from the server."),
-        (replies.banned(replies.BANNED_ACCOUNT, 600), "You can try again in 10 minutes"),
-        (replies.banned(replies.BANNED_ADDRESS, 86_400), "You can try again in 24 hours"),
+        (
+            operator_replies.banned(operator_replies.BANNED_ACCOUNT, None),
+            "This account is banned from the server.",
+        ),
+        (
+            operator_replies.banned(operator_replies.BANNED_ADDRESS, None),
+            "Your address is banned from the server.",
+        ),
+        (
+            operator_replies.banned(operator_replies.BANNED_ACCOUNT, 600),
+            "You can try again in 10 minutes",
+        ),
+        (
+            operator_replies.banned(operator_replies.BANNED_ADDRESS, 86_400),
+            "You can try again in 24 hours",
+        ),
         (replies.TOO_MANY_CONNECTIONS, "Close another window, or wait some minutes"),
         (replies.too_many_failures(40), "Too many wrong passwords came from your address"),
     ],
