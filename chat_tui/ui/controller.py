@@ -107,7 +107,7 @@ class ChatController:
         self._log_files.write()
         self._log_files.folder = settings.log_folder
         self._draw(
-            partial(self.screen.draw, {Pane.ROOMS, Pane.LOG, Pane.COMPOSER})
+            partial(self.screen.panes.draw, {Pane.ROOMS, Pane.LOG, Pane.COMPOSER})
         )  # they name keys
 
     def cancel(self) -> None:
@@ -136,13 +136,13 @@ class ChatController:
         self._draft_store.tick()
         self._log_files.write()
         self.notifier.show_title()
-        self._draw(self.screen.draw_activity)
+        self._draw(self.screen.panes.draw_activity)
 
     def leave(self) -> None:
         """Sign out for good. What waits to be sent goes back to the composer first, and is kept."""
         self.cancel()
         with suppress(NoMatches):  # never shown so far
-            self.screen.switch_draft()
+            self.screen.drafts.switch()
         self._draft_store.save()
         self.session.close()
 
@@ -157,7 +157,7 @@ class ChatController:
 
     def help(self, account: Account, log_path: str) -> Screen[None]:
         """The page about keys and signs. `log_path`: of a server that was started here."""
-        at, pane = self.session.connected_to, self.screen.focused_pane
+        at, pane = self.session.connected_to, self.screen.focus_control.focused_pane
         command = guessed_netcat_command(account) if at is None else netcat_command(at)
         return HelpScreen(HelpContext(command, self.model.commands, log_path, pane))
 
@@ -184,10 +184,12 @@ class ChatController:
         """The session was told something, or has learned something: act upon it, and draw it."""
         for notice in self.session.take_notices():
             self._handle_notice(notice)
-        self.notifier.update(focused=self.shell.is_terminal_focused, at_end=self.screen.at_end)
+        self.notifier.update(
+            focused=self.shell.is_terminal_focused, at_end=self.screen.panes.at_end
+        )
         changes = self.model.take_changes()
         if changes:
-            self._draw(partial(self.screen.draw, changes))
+            self._draw(partial(self.screen.panes.draw, changes))
 
     def _draw(self, draw: Callable[[], None]) -> None:
         # Panes that are just being made draw themselves when they are there; of those that are
@@ -202,18 +204,18 @@ class ChatController:
             case events.SignedIn() if request is not None:
                 self._signed_in(request)
             case events.SignInFailed(reason, retry, untrusted=untrusted):
-                self.screen.close_password_form()
+                self.screen.password_change.close_form()
                 words = wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
                 self.shell.show_login(words, not (retry or untrusted))
             case events.KeyUnknown():
                 self.shell.show_dialog(TrustScreen(notice), self._trust)
             case events.KeyChanged():
-                self.screen.close_password_form()
+                self.screen.password_change.close_form()
                 self.shell.show_login(wording.key_changed(notice), False)
                 self.shell.show_dialog(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
                 self._replaced = not by_request
-                self.screen.close_password_form()
+                self.screen.password_change.close_form()
                 user = "" if request is None else request.user
                 self.shell.show_login(
                     wording.sign_out_message(reason, user, requested=by_request), True
@@ -223,9 +225,9 @@ class ChatController:
                 | events.PasswordChangeFailed()
                 | events.PasswordChangeUncertain()
             ):
-                self.screen.password_answered(notice, self._password_source)
+                self.screen.password_change.show_outcome(notice, self._password_source)
             case events.TextReturned():
-                self.screen.return_text(notice)
+                self.screen.drafts.return_text(notice)
 
     def _signed_in(self, request: LoginScreen.SignInRequested) -> None:
         where = (request.host, request.port, request.user)

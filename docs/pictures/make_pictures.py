@@ -196,8 +196,8 @@ async def draw_chat(folder: Path, into: Path) -> None:
                 assert pending(model)
                 model.server = "127.0.0.1:9000"
                 model.apply(LatencyMeasured(0.003))
-                app.chat.draw(model.take_changes())
-                app.chat.draw_activity()  # otherwise the next tick may draw it or not
+                app.chat.panes.draw(model.take_changes())
+                app.chat.panes.draw_activity()  # otherwise the next tick may draw it or not
                 await pilot.pause()
                 save(app, into / "chat.svg")
                 app.theme = LIGHT.name

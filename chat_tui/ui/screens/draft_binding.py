@@ -1,28 +1,69 @@
-"""HalfWritten: the composer holds the draft of one place; which one, and when it changes."""
+"""DraftBinding: keeps the composer's text and the model's drafts in step."""
 
 from __future__ import annotations
 
-from chat_tui.model import ChatModel
+from typing import Final
+
+from textual.screen import Screen
+
+from chat_tui.events import TextReturned
+from chat_tui.input import holds_secret, merge_into_draft, redact
+from chat_tui.model import conversation_partner
+from chat_tui.sanitize import safe_text
+from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.widgets import Composer
+
+_MAX_PREVIEW: Final = 60
+"""Characters of a returned text that a notice quotes."""
 
 
 class DraftBinding:
-    """Brings drafts from the model into the composer and back."""
+    """Moves drafts between the model and the composer, which holds the draft of one place.
 
-    def __init__(self, model: ChatModel) -> None:
-        """The composer is empty."""
-        self._model = model
-        self._drafts = model.drafts
-        self._place = model.compose_target
+    The chat screen owns it.
+    """
 
-    def save(self, composer: Composer) -> None:
-        """Something was typed."""
-        self._drafts.put(self._place, composer.draft)
+    def __init__(self, screen: Screen[None], context: ChatContext) -> None:
+        """The composer is empty at first."""
+        self._screen = screen
+        self._model = context.model
+        self._shell = context.shell
+        self._drafts = context.model.drafts
+        self._place = context.model.compose_target
 
-    def switch(self, composer: Composer) -> None:
-        """Where the next letter belongs elsewhere: put away what is there, take up what is left."""
-        self.save(composer)
+    @property
+    def _composer(self) -> Composer:
+        return self._screen.query_one(Composer)
+
+    def save(self) -> None:
+        """Store the composer's text as the draft of the place that it belongs to."""
+        self._drafts.put(self._place, self._composer.draft)
+
+    def switch(self) -> None:
+        """Save the draft; if the compose target changed, load the draft of the new target."""
+        self.save()
         model = self._model
         if model.drafts is not self._drafts or model.compose_target != self._place:
             self._drafts, self._place = model.drafts, model.compose_target
-            composer.set_draft(self._drafts.of(self._place))
+            self._composer.set_draft(self._drafts.of(self._place))
+
+    def return_text(self, returned: TextReturned) -> None:
+        """Put text that could not be sent back into its draft, and notify the user.
+
+        The text of another place goes to the draft of that place. The notice gives the reason,
+        unless the log gives it already, and says where the text is if the composer is taken.
+        """
+        self.switch()
+        model, place = self._model, returned.place
+        notice = [] if returned.is_reported else [safe_text(returned.reason)]
+        if place and place != model.compose_target:
+            model.drafts.put(place, merge_into_draft(returned.text, model.drafts.of(place)))
+            notice.append(f"It is kept in your conversation with {conversation_partner(place)}.")
+        elif not self._composer.return_text(returned.text):
+            preview = safe_text(redact(returned.text))[:_MAX_PREVIEW]
+            in_history = not holds_secret(returned.text)
+            notice.append(
+                f"Press Up for it: {preview}" if in_history else f"Type it again: {preview}"
+            )
+        if notice:
+            self._shell.notify("\n".join(notice), severity="warning")

@@ -1,30 +1,120 @@
-"""Which places one can walk through, in the order in which they are listed. Pure."""
+"""Navigator: takes the user to a room or to a private conversation."""
 
 from __future__ import annotations
 
-from chat_tui.model import ChatModel, conversation_place
+from dataclasses import dataclass
+
+from textual.message import Message
+from textual.screen import Screen
+
+from chat_server.wire import canonical_name
+from chat_tui.model import ChatModel, conversation_partner, conversation_place
+from chat_tui.ui.screens.chat_context import ChatContext
+from chat_tui.ui.screens.pane_focus import PaneFocus
+from chat_tui.ui.widgets import Composer
+
+
+@dataclass
+class RoomSwitchRequested(Message):
+    """The user walked to another room. What the user types next is meant for that room."""
+
+    room: str
+
+
+class Navigator:
+    """Changes the place in view, through the session where the server has to agree.
+
+    The chat screen owns it.
+    """
+
+    def __init__(self, screen: Screen[None], context: ChatContext, focus: PaneFocus) -> None:
+        self._screen = screen
+        self._context = context
+        self._model = context.model
+        self._focus = focus
+
+    def join(self, room: str) -> None:
+        """Join a room. What the user types from here on waits for the server's reply."""
+        name, model = canonical_name(room.strip()) or room, self._model
+        if name == model.room and model.private_with and model.compose_target == model.place:
+            model.view(name)
+        else:
+            model.room_requested(name)
+            self._context.session.join(name)
+        self._focus.focus_composer()
+        self._context.process_updates()
+
+    def open_conversation(self, person: str) -> None:
+        """Show the private conversation with `person` and focus the composer."""
+        if not self._model.capabilities.private_messages:
+            self._context.shell.notify("This server knows no private messages.", severity="warning")
+            return
+        self._model.view(conversation_place(person))
+        self._focus.focus_composer()
+        self._context.process_updates()
+
+    def open_next_conversation(self) -> None:
+        """Show the next private conversation, one with unread messages first.
+
+        The call waits for the keys that were pressed before: they are meant for the place in view.
+        """
+        self._screen.query_one(Composer).call_later(self._open_next_conversation)
+
+    def _open_next_conversation(self) -> None:
+        person = next_conversation(self._model)
+        if person:
+            self.open_conversation(person)
+        else:
+            key = self._context.shell.key_of("jump", "Ctrl+K")
+            self._context.shell.notify(f"No private conversation yet: {key} and a name begins one.")
+
+    def walk(self, step: int) -> None:
+        """Show the place `step` rows below in the list. Waits for the keys pressed before."""
+        self._screen.query_one(Composer).call_later(self._walk, step)
+
+    def _walk(self, step: int) -> None:
+        model = self._model
+        place = next_place(model, step)
+        if conversation_partner(place):
+            self.open_conversation(conversation_partner(place))
+        elif place == model.room and model.compose_target == model.place:
+            model.view(place)
+            self._context.process_updates()
+        else:
+            # What the user types from here on is meant for the new room, but messages submitted
+            # before may still be queued in the composer. The request takes the same way through
+            # the composer's queue, so it cannot overtake them.
+            model.room_requested(place)
+            self._context.process_updates()
+            self._screen.query_one(Composer).post_message(RoomSwitchRequested(place))
+
+    def switch_room(self, event: RoomSwitchRequested) -> None:
+        """Ask the server for the room that `walk` requested."""
+        self._context.session.join(event.room)
+        self._context.process_updates()
 
 
 def next_place(model: ChatModel, step: int) -> str:
-    """The room or conversation `step` rows below the one that is written to, around the end."""
+    """Return the place `step` rows below the compose target in the list, wrapping at its end."""
     places = [room.name for room in model.rooms.listed()]
     places += [conversation_place(person) for person in model.conversations.listed()]
-    here = places.index(model.compose_target) if model.compose_target in places else 0
-    return places[(here + step) % len(places)]
+    current = places.index(model.compose_target) if model.compose_target in places else 0
+    return places[(current + step) % len(places)]
 
 
-def unread_conversation(model: ChatModel) -> bool:
-    """Whether somebody said something to us alone that we have not looked at."""
+def has_unread_conversation(model: ChatModel) -> bool:
+    """Return True if a private conversation has unread messages."""
     return any(
         model.unread.count(conversation_place(person)) for person in model.conversations.listed()
     )
 
 
 def next_conversation(model: ChatModel) -> str:
-    """With whom the next one is: one with something unread first; empty where there is none."""
+    """Return the partner of the next conversation, an unread one first; "" if there is none."""
     people = model.conversations.listed()
     if not people:
         return ""
     after = people.index(model.private_with) + 1 if model.private_with in people else 0
-    around = people[after:] + people[:after]
-    return next((one for one in around if model.unread.count(conversation_place(one))), around[0])
+    ordered = people[after:] + people[:after]
+    unread = (person for person in ordered if model.unread.count(conversation_place(person)))
+    return next(unread, ordered[0])

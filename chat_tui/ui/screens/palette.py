@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chat_tui.model import ChatModel
     from chat_tui.ui.base_app import BaseApp
     from chat_tui.ui.notifier import Notifier
+    from chat_tui.ui.screens.navigation import Navigator
 
 
 class PaletteTarget(Protocol):
@@ -24,15 +25,10 @@ class PaletteTarget(Protocol):
 
     model: ChatModel
     notifier: Notifier
+    navigator: Navigator
 
     def query_one(self, query_selector: type[MessageLog]) -> MessageLog:
         """Return the message log."""
-
-    def join(self, room: str) -> None:
-        """Go to the room."""
-
-    def open_conversation(self, person: str) -> None:
-        """Open the private conversation with `person`."""
 
     def begin_command(self, word: str) -> None:
         """Put the command into the composer."""
@@ -79,7 +75,7 @@ class PaletteTarget(Protocol):
     def action_resend(self) -> None:
         """Send the unconfirmed messages again."""
 
-    def action_let_go(self) -> None:
+    def action_dismiss_unconfirmed(self) -> None:
         """Dismiss the unconfirmed messages."""
 
     def action_retry(self) -> None:
@@ -182,7 +178,9 @@ class ChatCommands(_PaletteProvider):
             again = key("message.resend", "Ctrl+G")
             yield _PaletteEntry("Send the unconfirmed message again", again, chat.action_resend)
             yield _PaletteEntry(
-                "Let go of what is not confirmed", "it stays as it is", chat.action_let_go
+                "Let go of what is not confirmed",
+                "it stays as it is",
+                chat.action_dismiss_unconfirmed,
             )
         if chat.check_action("retry", ()):
             retry = key("connection.retry", "Ctrl+R")
@@ -203,11 +201,15 @@ class JumpProvider(_PaletteProvider):
         for room in model.rooms.listed():
             if not room.current or model.private_with:
                 number = "" if room.members is None else f"{room.members} there"
-                yield _PaletteEntry(room.name, number or "room", partial(chat.join, room.name))
+                yield _PaletteEntry(
+                    room.name, number or "room", partial(chat.navigator.join, room.name)
+                )
         for name in model.conversations.listed():
             if name != model.private_with:
                 yield _PaletteEntry(
-                    f"@{name}", "private conversation", partial(chat.open_conversation, name)
+                    f"@{name}",
+                    "private conversation",
+                    partial(chat.navigator.open_conversation, name),
                 )
         people = model.people
         if chat.model.capabilities.follow_everyone:
@@ -227,7 +229,7 @@ class JumpProvider(_PaletteProvider):
                 if not person.own:
                     words = f"Message {person.name} privately"
                     yield _PaletteEntry(
-                        words, "person", partial(chat.open_conversation, person.name)
+                        words, "person", partial(chat.navigator.open_conversation, person.name)
                     )
 
     def _commands(self) -> Iterator[_PaletteEntry]:
@@ -250,5 +252,5 @@ class JumpProvider(_PaletteProvider):
                 yield Hit(score / 2, Content(offer.text), offer.run, offer.text, offer.help)
         room = canonical_name(query)
         if room is not None and room not in self.chat.model.rooms:
-            run = partial(self.chat.join, room)
+            run = partial(self.chat.navigator.join, room)
             yield Hit(0.01, Content(f"Open the room {room}"), run, room, "a new room")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from textual.app import App
-
+from chat_tui.ui.app_shell import AppShell
 from chat_tui.ui.screens.confirm import ConfirmScreen
 from chat_tui.ui.widgets import PASTE_LIMIT, Composer
 
 
 def ask_about_paste(
-    app: App[None], paste: Composer.PasteNeedsConfirmation, composer: Composer
+    shell: AppShell, paste: Composer.PasteNeedsConfirmation, composer: Composer
 ) -> None:
     """Put it into the composer once somebody says yes; refuse what is too long for any room."""
     text = paste.text
     if text is None:
-        app.notify(
+        shell.notify(
             f"Not pasted: more than {PASTE_LIMIT // 1024} KB. "
             "To send a file:  chat-tui --send ROOM < FILE",
             severity="warning",
@@ -25,7 +24,7 @@ def ask_about_paste(
         if yes:
             composer.insert_paste(text)
 
-    app.push_screen(ConfirmScreen(_question(paste), "Paste", "Leave it"), answered)
+    shell.show_dialog(ConfirmScreen(_question(paste), "Paste", "Leave it"), answered)
 
 
 def _question(paste: Composer.PasteNeedsConfirmation) -> str:

@@ -233,7 +233,7 @@ async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> No
 
 async def test_changed_password_notice_mentions_profile_source(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
-        bench.app.chat.password_answered(events.PasswordChanged(NEW), "the keyring")
+        bench.app.chat.password_change.show_outcome(events.PasswordChanged(NEW), "the keyring")
         await bench.settle()
         assert "Your profile takes it from the keyring: change it there, too." in notices(bench)
 
@@ -347,7 +347,7 @@ async def test_password_form_fits_small_and_large_terminals(
 async def test_typed_passwords_are_never_written_to_disk(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=HAS_IT) as bench:
         bench.app.controller._draft_store.open("127.0.0.1", 9000, "alice")
-        bench.app.chat.switch_draft()
+        bench.app.chat.drafts.switch()
         for key in "/passwd old-one ne":
             await bench.press(key)
             bench.app.controller._draft_store.save()

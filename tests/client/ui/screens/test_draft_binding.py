@@ -24,7 +24,7 @@ def written(bench: AppHarness) -> str:
 
 async def go(bench: AppHarness, room: str) -> None:
     """Choose a room; the server has not answered yet."""
-    bench.app.chat.join(room)
+    bench.app.chat.navigator.join(room)
     await bench.settle()
 
 

@@ -127,7 +127,7 @@ async def test_private_messages_are_not_offered_on_legacy_server(tmp_path: Path)
     async with chat(tmp_path) as bench:
         await bench.press("f4")
         await bench.until(lambda: "No private conversation yet" in bench.shown())
-        bench.app.chat.open_conversation("bob")
+        bench.app.chat.navigator.open_conversation("bob")
         await bench.until(lambda: "knows no private messages" in bench.shown())
         assert bench.model.place == "lobby"
 
@@ -135,7 +135,7 @@ async def test_private_messages_are_not_offered_on_legacy_server(tmp_path: Path)
 async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path) -> None:
     async with chat(tmp_path) as bench:
         await know_private_messages(bench)
-        bench.app.chat.open_conversation("bob")
+        bench.app.chat.navigator.open_conversation("bob")
         await bench.settle()
         log = bench.app.chat.query_one(MessageLog)
         bench.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "aloud")))

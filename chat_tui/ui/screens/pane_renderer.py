@@ -1,0 +1,132 @@
+"""PaneRenderer: draws the panes of the chat screen from the model."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from chat_tui.events import ConnectionState
+from chat_tui.model import Pane
+from chat_tui.ui.screens.captions import (
+    connection_warning,
+    empty_log_hint,
+    header,
+    people_activity,
+    status_info,
+    unread_elsewhere,
+)
+from chat_tui.ui.screens.chat_context import ChatContext
+from chat_tui.ui.screens.draft_binding import DraftBinding
+from chat_tui.ui.widgets import (
+    DEFAULT_RESEND_KEY,
+    Caption,
+    Composer,
+    MessageLog,
+    PeopleList,
+    RoomList,
+    StatusBar,
+)
+
+
+class PaneRenderer:
+    """Draws what changed, each pane once. The chat screen owns it."""
+
+    def __init__(self, screen: Screen[None], context: ChatContext, drafts: DraftBinding) -> None:
+        self._screen = screen
+        self._model = context.model
+        self._notifier = context.notifier
+        self._shell = context.shell
+        self._drafts = drafts
+        self._drawn_actions = (ConnectionState.OFFLINE, False)
+        self._drawn_activity: object = None
+        self._input_blocked = False  # the user pressed Enter while the connection was lost
+
+    @property
+    def at_end(self) -> bool:
+        """True if the newest entry of the place in view is visible."""
+        return any(log.following for log in self._screen.query(MessageLog))
+
+    def draw(self, changes: set[Pane]) -> None:
+        """Draw the panes in `changes`. Raise `NoMatches` if the panes are not mounted."""
+        if Pane.ROOMS in changes:
+            self._draw_rooms()
+        if changes & {Pane.ROOMS, Pane.PEOPLE}:
+            self._draw_header()
+        if changes & {Pane.LOG, Pane.PEOPLE}:
+            self._draw_log()
+        if Pane.PEOPLE in changes:
+            self._draw_people()
+        if Pane.STATUS in changes:
+            self._draw_status()
+        if Pane.COMPOSER in changes:
+            self._draw_composer()
+
+    def draw_activity(self) -> None:
+        """Draw unread counts, recent speakers and pending messages if one of them changed."""
+        model, notifier = self._model, self._notifier
+        unread = unread_elsewhere(model), notifier.unread, notifier.muted
+        activity = (people_activity(model), unread, status_info(model))
+        if activity != self._drawn_activity:
+            self._drawn_activity = activity
+            self._screen.refresh_bindings()
+            self._draw_rooms()
+            self._draw_people()
+            self._draw_header()
+            self._screen.query_one(StatusBar).show(status_info(model))
+
+    def show_input_blocked(self) -> None:
+        """Say above the composer that its text stays there until the connection is back."""
+        self._input_blocked = True
+        self._draw_composer()
+
+    def _draw_rooms(self) -> None:
+        model, room_list = self._model, self._screen.query_one(RoomList)
+        room_list.set_open_key(self._shell.key_of("room.open", "^O"))
+        room_list.show(
+            model.rooms.listed(),
+            model.conversations.listed(),
+            model.private_with,
+            unread_elsewhere(model),
+            self._notifier.muted,
+        )
+
+    def _draw_header(self) -> None:
+        caption = self._screen.query_one("#room-header", Caption)
+        caption.update(header(self._model, self._notifier))
+
+    def _draw_log(self) -> None:
+        model, key_of = self._model, self._shell.key_of
+        log = self._screen.query_one(MessageLog)
+        log.set_resend_key(key_of("message.resend", DEFAULT_RESEND_KEY))
+        hint = empty_log_hint(model, key_of("people", "F3"))
+        log.show(model.log, model.mentions.pattern, hint)
+
+    def _draw_people(self) -> None:
+        model = self._model
+        self._screen.query_one(PeopleList).show(
+            model.people,
+            people_activity(model),
+            everyone_offered=model.capabilities.follow_everyone,
+        )
+
+    def _draw_status(self) -> None:
+        model = self._model
+        self._screen.query_one(StatusBar).show(status_info(model))
+        actions = (model.connection.state, bool(model.unconfirmed))
+        if actions != self._drawn_actions:  # `ChatScreen.check_action` depends on both
+            self._drawn_actions = actions
+            self._screen.refresh_bindings()
+
+    def _draw_composer(self) -> None:
+        model, composer = self._model, self._screen.query_one(Composer)
+        composer.accepting = model.connection.state is ConnectionState.ONLINE
+        self._drafts.switch()
+        composer.set_target(model.compose_target)
+        if composer.accepting:
+            self._input_blocked = False
+        composer.show_connection_line(
+            connection_warning(
+                model.connection,
+                input_blocked=self._input_blocked,
+                retry_key=self._shell.key_of("connection.retry", "Ctrl+R"),
+            )
+        )
