@@ -1,4 +1,4 @@
-"""What a person set for themselves: the file, its profiles, its mistakes. Knows no screen."""
+"""The settings file: its settings, profiles, themes and problems. Independent of the screens."""
 
 from chat_tui.config.custom_theme import BASES
 from chat_tui.config.example import EXAMPLE

@@ -1,4 +1,4 @@
-"""OwnTheme: colours that somebody chose, on the base of one of the house's themes."""
+"""Themes that the user defines in the settings file, based on a built-in theme."""
 
 from __future__ import annotations
 
@@ -15,30 +15,35 @@ COLOURS: Final = (
 )
 
 BASES: Final = ("lobby-dark", "lobby-light")
+"""The built-in themes that a custom theme can start from."""
 
 _COLOUR: Final = re.compile("#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 
 @dataclass(frozen=True, slots=True)
 class CustomTheme:
-    """What is not in `colours` is as in `base`."""
+    """A theme of the settings file. Colours that are not in `colours` are those of `base`."""
 
     name: str
     base: str
+    """One of `BASES`."""
     colours: Mapping[str, str]
-    """One of `COLOURS` -> #rrggbb, in small letters."""
+    """A name of `COLOURS` -> `#rrggbb` in lower case."""
 
 
 def read_theme(
     name: str, table: object, report: Callable[[KeyPath, str, str], None]
 ) -> CustomTheme | None:
-    """The theme of a table `[themes.name]`; `wrong` is told what is left out of it, and why."""
+    """Return the theme of a table `[themes.name]`, or None if it is not usable at all.
+
+    Calls `report(path, message, hint)` for each key that is ignored, and for an unusable table.
+    """
     path = ("themes", name)
     if not isinstance(table, dict):
-        report(path, f"{name} is no table", f"Write [themes.{name}] above its lines")
+        report(path, f"{name} is not a table", f"Write [themes.{name}] above its lines")
         return None
     if name in BASES:
-        report(path, f"{name} is a theme of the house", "Give yours another name")
+        report(path, f"{name} is a built-in theme", "Choose another name")
         return None
     base, colours = BASES[0], {}
     for key, value in table.items():
@@ -46,16 +51,18 @@ def read_theme(
             if value in BASES:
                 base = value
             else:
-                report((*path, key), "a base is one of the house's", f"Write one of {BASES}")
+                names = " or ".join(f'"{built_in}"' for built_in in BASES)
+                report((*path, key), "base is not a built-in theme", f"Write base = {names}")
         elif key not in COLOURS:
-            there = ", ".join(("base", *COLOURS))
-            report((*path, key), f"{key!r} is no colour of a theme", f"There are: {there}")
+            known = ", ".join(("base", *COLOURS))
+            report((*path, key), f"{key!r} is not a colour of a theme", f"Use one of: {known}")
         elif isinstance(value, str) and _COLOUR.fullmatch(value):
             colours[key] = _expand_colour(value.lower())
         else:
-            report((*path, key), f"{key} is no colour", f'Write it like {key} = "#e9b25f"')
+            report((*path, key), f"{key} is not a colour", f'Write it as {key} = "#e9b25f"')
     return CustomTheme(name, base, colours)
 
 
 def _expand_colour(colour: str) -> str:
+    """Return `#rgb` as `#rrggbb`."""
     return colour if len(colour) == 7 else "#" + "".join(part * 2 for part in colour[1:])

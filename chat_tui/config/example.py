@@ -1,56 +1,57 @@
-"""The file as it could be: everything in it is out of force until somebody takes the # away."""
+"""An example of the settings file, in which every setting is commented out."""
 
 from __future__ import annotations
 
 from typing import Final
 
 EXAMPLE: Final = """\
-# Settings of chat-tui. A line is in force once the # before it is gone; F5 reads the file again.
-# `chat-tui config` prints what is in force.
+# Settings of chat-tui. Remove the # before a line to set it. F5 reads the file again.
+# `chat-tui config` prints the settings in force.
 
-# Colours: lobby-dark, lobby-light, one of the palette's ("Theme"), or one of your own, see below.
+# Theme: lobby-dark, lobby-light, a name from the palette ("Theme"), or a custom theme (see below).
 #theme = "lobby-dark"
 
-# Whether the client takes the mouse; without, the terminal selects text as it always does.
+# Whether the client uses the mouse. If false, the terminal selects text as usual.
 #mouse = true
 
-# What is addressed to you, beside your name; whether that rings the bell or asks the desktop to
-# notify (OSC 9) while the terminal is not in front.
+# Words that count as a mention of you, in addition to your name. Whether a mention rings the bell
+# or sends a desktop notification (OSC 9) while the terminal is not in front.
 #mention_words = []
 #bell = true
 #desktop_notification = false
 
-# Where what is said is written to, one file a room. Nowhere, unless you name a folder.
+# The folder for chat logs, one file per room. If it is not set, no logs are written.
 #log_folder = "~/chat-logs"
 
-# Whether something else is drawn for what terminals disagree about.
+# Whether characters that terminals draw with different widths are replaced by stand-ins.
 #stand_ins = true
 
-# Keys, instead of those an action has by itself; several stand between commas. The names of the
-# actions are in the list of `chat-tui config`.
+# Keys that replace the default keys of an action. Separate several keys with commas.
+# `chat-tui config` lists the names of the actions.
 #[keys]
 #jump = "ctrl+k"
 #"room.open" = "ctrl+o,f9"
 
-# Servers and accounts: `chat-tui --profile work`. A password never stands in here: it comes from
-# a command (the first line it prints), a variable of the environment or the system's keyring;
-# without any of the three you are asked.
+# Servers and accounts: `chat-tui --profile work`. Do not write a password here. It comes from a
+# command (the first line of its output), an environment variable or the system's keyring. Without
+# any of the three, the client asks for it.
 #[profiles.work]
 #server = "chat.example.org"
 #user = "alice"
 #room = "dev"
 #password_command = "pass show chat/alice"
 # or: password_env = "CHAT_PASSWORD"
-# or: keyring = true    (put there with: keyring set lobby-chat alice@chat.example.org:9001)
-# The talk is encrypted (port 9001); plain text goes to this machine alone. For a server elsewhere
-# that can't encrypt, where everybody on the way may read the password (port 9000):
+# or: keyring = true    (stored with: keyring set lobby-chat alice@chat.example.org:9001)
+# The connection is encrypted (port 9001). Plain text is allowed only to this machine. For a remote
+# server that does not support encryption (port 9000), set the next line. Others on the way can
+# then read everything, including the password.
 #plaintext = true
 
 #[profiles.home]
 #server = "127.0.0.1"
 #user = "alice"
 
-# Colours of your own, on the base of lobby-dark or lobby-light: accent, foreground, background,
+# Custom themes, based on lobby-dark or lobby-light. Colours: accent, foreground, background,
 # panel, surface, primary, secondary, warning, error, success.
 #[themes.night]
 #base = "lobby-dark"

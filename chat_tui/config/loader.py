@@ -1,4 +1,4 @@
-"""Reading the file: each mistake becomes a `ConfigProblem`, and everything else is in force."""
+"""Loading of the settings file. Each mistake becomes a `ConfigProblem`, all the rest applies."""
 
 from __future__ import annotations
 
@@ -16,64 +16,71 @@ from chat_tui.config.profile import Profile
 from chat_tui.config.settings import Settings
 from chat_tui.config.toml_lines import ConfigProblem, KeyPath, UnreadableError, line_numbers, parse
 
-FILE: Final = "config.toml"
+_FILE: Final = "config.toml"
 
-TABLES: Final = ("keys", "profiles", "themes")
+_TABLES: Final = ("keys", "profiles", "themes")
 
 _MAX_BYTES: Final = 1 << 20
-"""Bytes of a file that somebody wrote by hand; what is larger is something else."""
+"""Largest file that is read. A settings file is written by hand and never this large."""
 
 _SOURCES: Final = ("password_command", "password_env", "keyring")
 
 _PROFILE_KEYS: Final = ("server", "user", "room", "plaintext", *_SOURCES)
 
-
 _T = TypeVar("_T")
 
 
 def configuration_path() -> Path:
-    """Where the file is, if somebody has made one."""
-    return user_config_path("lobby-chat", appauthor=False) / FILE
+    """Return the path of the settings file. The file may not exist."""
+    return user_config_path("lobby-chat", appauthor=False) / _FILE
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is in force, as far as the file can be understood, and what is wrong with the rest."""
+    """The settings, profiles and themes in force, and the problems of the file."""
 
     path: Path = field(default_factory=configuration_path)
     exists: bool = False
+    """True if the file exists."""
     settings: Settings = field(default_factory=Settings)
     profiles: tuple[Profile, ...] = ()
-    """In the order of the file."""
+    """The valid profiles, in the order of the file."""
     themes: tuple[CustomTheme, ...] = ()
     problems: tuple[ConfigProblem, ...] = ()
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
-    """The line on which the file says something; what is not here is a default."""
+    """The line of each value that the file sets. All other values are defaults."""
 
     def profile(self, name: str) -> Profile | None:
-        """The profile of that name."""
+        """Return the profile of that name, or None."""
         return next((profile for profile in self.profiles if profile.name == name), None)
 
     def profile_for(self, host: str, port: int, user: str, name: str = "") -> Profile | None:
-        """The profile of that user at that server: of several the one of that name, else the
-        first.
+        """Return the profile of that user at that server, or None.
+
+        If several match, prefer the one called `name`, or else the first.
         """
         found = [profile for profile in self.profiles if profile.matches(host, port, user)]
-        named = (profile for profile in found if profile.name == name)
-        return next(named, found[0] if found else None)
+        preferred = (profile for profile in found if profile.name == name)
+        return next(preferred, found[0] if found else None)
 
     def key_path(self, action: str) -> KeyPath:
-        """Where the file says the key of an action: `"room.open" = …` or `room.open = …`."""
-        whole = ("keys", action)
-        return whole if whole in self.lines else ("keys", *action.split("."))
+        """Return the path of an action's key in the file.
+
+        The file may say `"room.open" = …` or `room.open = …`.
+        """
+        quoted = ("keys", action)
+        return quoted if quoted in self.lines else ("keys", *action.split("."))
 
     def problem_at(self, path: KeyPath, message: str, hint: str) -> ConfigProblem:
-        """A mistake that shows only later, when what the file names is looked for."""
+        """Return a problem of the value at `path` that was found only after loading."""
         return ConfigProblem(self.path, self.lines.get(path), message, hint)
 
 
 def load(path: Path | None = None) -> Configuration:
-    """Read the file, or be content that there is none. Never raises for what is in it."""
+    """Read the settings file. Return the defaults if it does not exist.
+
+    Never raises for the content of the file: see `Configuration.problems`.
+    """
     path = path or configuration_path()
     try:
         with path.open("rb") as file:
@@ -81,10 +88,9 @@ def load(path: Path | None = None) -> Configuration:
     except FileNotFoundError:
         return Configuration(path)
     except OSError as error:
-        cure = "See who may read it; until then the defaults are in force"
-        return Configuration(
-            path, problems=(ConfigProblem(path, None, f"not readable: {error.strerror}", cure),)
-        )
+        hint = "Check its permissions. Until then, the defaults are in force"
+        problem = ConfigProblem(path, None, f"can't be read: {error.strerror}", hint)
+        return Configuration(path, problems=(problem,))
     try:
         if len(data) > _MAX_BYTES:
             raise UnreadableError(1, f"Larger than {_MAX_BYTES >> 20} MiB")
@@ -92,17 +98,17 @@ def load(path: Path | None = None) -> Configuration:
         tables = parse(text)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problem = ConfigProblem(path, line, "this is not UTF-8", "Save the file as UTF-8")
+        problem = ConfigProblem(path, line, "the file is not UTF-8", "Save the file as UTF-8")
         return Configuration(path, True, problems=(problem,))
     except UnreadableError as error:
-        cure = 'Text stands in quotes, as in theme = "lobby-light"; nothing of the file is in force'
-        problem = ConfigProblem(path, error.line, f"this is no TOML: {error}", cure)
+        hint = 'Put text in quotes, as in theme = "lobby-light". Nothing in the file is in force'
+        problem = ConfigProblem(path, error.line, f"not valid TOML: {error}", hint)
         return Configuration(path, True, problems=(problem,))
     return _ConfigLoader(path, tables, line_numbers(text)).configuration()
 
 
 class _ConfigLoader:
-    """One file on its way from tables to a `Configuration`."""
+    """Conversion of the parsed tables of one file to a `Configuration`."""
 
     def __init__(
         self, path: Path, tables: Mapping[str, object], lines: Mapping[KeyPath, int]
@@ -142,8 +148,8 @@ class _ConfigLoader:
         from difflib import get_close_matches
 
         near = get_close_matches(path[-1], known, 1, 0.6)
-        cure = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}"
-        self._report(path, f"{path[-1]!r} means nothing here", cure)
+        hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(known)}"
+        self._report(path, f"{path[-1]!r} is not a known key", hint)
 
     def _table(self, name: str) -> Mapping[str, object]:
         table = self._tables.get(name, {})
@@ -158,53 +164,53 @@ class _ConfigLoader:
         known = [setting.name for setting in fields(Settings) if setting.name != "keys"]
         found: dict[str, Any] = {}
         for name, value in self._tables.items():
-            if name in TABLES:
+            if name in _TABLES:
                 continue
             if name not in known:
-                self._report_unknown((name,), (*known, *TABLES))
+                self._report_unknown((name,), (*known, *_TABLES))
                 continue
-            accept, form = _CONVERTERS[name]
-            accepted = accept(value)
-            if accepted is None:
+            convert, example = _CONVERTERS[name]
+            converted = convert(value)
+            if converted is None:
                 self._report(
-                    (name,), f"{name} can't be {_format_value(value)}", f"Write {name} = {form}"
+                    (name,), f"{name} can't be {_format_value(value)}", f"Write {name} = {example}"
                 )
             else:
-                found[name] = accepted
+                found[name] = converted
         return Settings(**found, keys=self._keys())
 
     def _keys(self) -> dict[str, str]:
         keys = {}
         for action, value in _flatten(self._table("keys")).items():
-            pressed = _to_text(value)
-            if pressed is None:
+            text = _to_text(value)
+            if text is None:
                 path = ("keys", *action.split("."))
-                cure = f'Write {action} = "ctrl+y", or several: "ctrl+y,f9"'
-                self._report(path, f"{action} can't be {_format_value(value)}", cure)
+                hint = f'Write {action} = "ctrl+y", or several keys: "ctrl+y,f9"'
+                self._report(path, f"{action} can't be {_format_value(value)}", hint)
             else:
-                keys[action] = pressed
+                keys[action] = text
         return keys
 
     # Profiles
 
     def _profile(self, name: str, table: object) -> Profile | None:
-        """The profile, or None where it could not be used; what is only odd is left out."""
+        """Return the profile, or None if it is not usable. Invalid optional keys are ignored."""
         path = ("profiles", name)
         if not isinstance(table, dict):
-            self._report(path, f"{name} is no table", f"Write [profiles.{name}] above its lines")
+            self._report(path, f"{name} is not a table", f"Write [profiles.{name}] above its lines")
             return None
         for key in table:
             if key == "password":
-                words = "a password does not belong into a file; this line was not read"
-                cure = f"Take it out, and write one of {', '.join(_SOURCES)}, or none to be asked"
-                self._report((*path, key), words, cure)
+                message = "a password must not be in this file; the line was ignored"
+                hint = f"Remove it and set one of {', '.join(_SOURCES)}, or none to type it"
+                self._report((*path, key), message, hint)
             elif key not in _PROFILE_KEYS:
                 self._report_unknown((*path, key), _PROFILE_KEYS)
         server = self._profile_value(path, table, "server", _to_address, '"chat.example.org"')
         user = self._profile_value(path, table, "user", _to_name, '"alice"')
-        for key, got in (("server", server), ("user", user)):
-            if got is None and key not in table:
-                self._report(path, f"the profile {name} has no {key}", f"Write a line {key} = …")
+        for key, value in (("server", server), ("user", user)):
+            if value is None and key not in table:
+                self._report(path, f"the profile {name} has no {key}", f"Add a line {key} = …")
         room = self._profile_value(path, table, "room", _to_name, '"dev"')
         env = self._profile_value(path, table, "password_env", _to_variable_name, '"CHAT_PASSWORD"')
         command = self._profile_value(
@@ -214,8 +220,8 @@ class _ConfigLoader:
         plaintext = bool(self._profile_value(path, table, "plaintext", _to_bool, "true"))
         sources = [key for key in _SOURCES if key in table and table[key] is not False]
         if len(sources) > 1:
-            words = f"{' and '.join(sources)} both say where the password is"
-            self._report((*path, sources[1]), words, "Keep one of them")
+            message = f"{' and '.join(sources)} can't be used together"
+            self._report((*path, sources[1]), message, "Keep one of them")
             return None
         if server is None or user is None:
             return None
@@ -228,31 +234,32 @@ class _ConfigLoader:
         path: KeyPath,
         table: Mapping[str, object],
         key: str,
-        accept: Callable[[object], _T | None],
+        convert: Callable[[object], _T | None],
         example: str,
     ) -> _T | None:
+        """Return the converted value, or None if it is missing or invalid (which is reported)."""
         if key not in table:
             return None
-        accepted = accept(table[key])
-        if accepted is None:
-            words = f"{key} can't be {_format_value(table[key])}"
-            self._report((*path, key), words, f"Write it like {key} = {example}")
-        return accepted
+        converted = convert(table[key])
+        if converted is None:
+            message = f"{key} can't be {_format_value(table[key])}"
+            self._report((*path, key), message, f"Write it as {key} = {example}")
+        return converted
 
 
-def _flatten(table: Mapping[str, object], above: str = "") -> dict[str, object]:
-    """`{"room": {"open": x}}`, which is what TOML makes of `room.open = x`, as one name."""
+def _flatten(table: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Return nested tables with dotted names: TOML reads `room.open = x` as nested tables."""
     found: dict[str, object] = {}
     for name, value in table.items():
         if isinstance(value, dict):
-            found |= _flatten(value, f"{above}{name}.")
+            found |= _flatten(value, f"{prefix}{name}.")
         else:
-            found[above + name] = value
+            found[prefix + name] = value
     return found
 
 
 def _format_value(value: object) -> str:
-    """A value as a person wrote it, cut short."""
+    """Return a value as it is written in the file, in at most 40 characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
@@ -269,11 +276,11 @@ def _to_text(value: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-def _to_words(value: object) -> tuple[str, ...] | None:
+def _to_strings(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list):
         return None
-    found = [_to_text(word) for word in value]
-    return None if None in found else tuple(word for word in found if word)
+    found = [_to_text(item) for item in value]
+    return None if None in found else tuple(item for item in found if item)
 
 
 def _to_folder(value: object) -> Path | None:
@@ -282,7 +289,7 @@ def _to_folder(value: object) -> Path | None:
         return None
     try:
         folder = Path(text).expanduser()
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # there is no such user, or the home folder is unknown
         return None
     return folder if folder.is_absolute() else None
 
@@ -307,8 +314,8 @@ def _to_variable_name(value: object) -> str | None:
 
 
 def _to_command(value: object) -> tuple[str, ...] | None:
-    """A list as it is; a line is for the shell."""
-    parts = _to_words(value if isinstance(value, list) else [value])
+    """Return a list as it is, and a string as a command line for the shell."""
+    parts = _to_strings(value if isinstance(value, list) else [value])
     if not parts or "\0" in "".join(parts):
         return None
     return parts if isinstance(value, list) else ("/bin/sh", "-c", *parts)
@@ -317,10 +324,10 @@ def _to_command(value: object) -> tuple[str, ...] | None:
 _CONVERTERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = {
     "theme": (_to_text, '"lobby-light"'),
     "mouse": (_to_bool, "true or false, without quotes"),
-    "mention_words": (_to_words, '["deploy", "red build"]'),
+    "mention_words": (_to_strings, '["deploy", "red build"]'),
     "bell": (_to_bool, "true or false, without quotes"),
     "desktop_notification": (_to_bool, "true or false, without quotes"),
-    "log_folder": (_to_folder, '"~/chat-logs", or another whole path'),
+    "log_folder": (_to_folder, '"~/chat-logs", or another absolute path'),
     "stand_ins": (_to_bool, "true or false, without quotes"),
 }
-"""How each setting is taken, and what is right where it can't be."""
+"""Setting -> converter (returns None for an invalid value) and an example of a valid value."""

@@ -1,4 +1,4 @@
-"""Profile: a server, an account there, and where its password is found, never the password."""
+"""Profiles of the settings file: a server, an account, and the source of its password."""
 
 from __future__ import annotations
 
@@ -10,42 +10,47 @@ from typing import Final
 
 from chat_tui.account import Account, account
 
-SERVICE: Final = "lobby-chat"
-"""Under which the keyring holds our passwords."""
+KEYRING_SERVICE: Final = "lobby-chat"
+"""The service name of the client's passwords in the system's keyring."""
 
-_COMMAND_SECONDS: Final = 120.0
-"""How long a command may take: it may ask somebody to unlock something."""
+_COMMAND_TIMEOUT: Final = 120.0
+"""Seconds that `password_command` may take. It may ask the user to unlock a password store."""
 
 
 class PasswordError(Exception):
-    """The password was not found where the profile says; the text says why, for a person."""
+    """The profile's source did not give a password. The text is the reason, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """At most one of the three sources is set; without any, a person is asked."""
+    """A server, an account and the source of its password, but never the password itself.
+
+    At most one of the three sources is set. Without any, the user types the password.
+    """
 
     name: str
     host: str
     port: int
     user: str
     room: str | None = None
-    """The room to begin in."""
+    """The room to enter first."""
     password_env: str | None = None
+    """The environment variable that holds the password."""
     password_command: tuple[str, ...] | None = None
-    """A program and its arguments."""
+    """A program and its arguments. The first line of its output is the password."""
     keyring: bool = False
+    """True if the password is in the system's keyring."""
     plaintext: bool = False
-    """Whether nothing is encrypted there, wherever it is."""
+    """True if the connection must not be encrypted, even to a remote host."""
 
     @property
     def needs_prompt(self) -> bool:
-        """Whether a person has to type the password."""
+        """True if the user has to type the password."""
         return not self.source
 
     @property
     def source(self) -> str:
-        """Where the password comes from, in words for the form; empty where one types it."""
+        """The source of the password as text for the form. Empty if the user types it."""
         if self.password_env is not None:
             return f"the variable {self.password_env}"
         if self.password_command is not None:
@@ -54,19 +59,22 @@ class Profile:
 
     @property
     def keyring_entry(self) -> str:
-        """The name that the keyring has for it: user@host:port."""
+        """The user name of the keyring entry: user@host:port."""
         return f"{self.user}@{self.account('').server}"
 
     def account(self, password: str) -> Account:
-        """Who signs in, with a password."""
+        """Return the account of this profile with `password`."""
         return account(self.host, self.port, self.user, password)
 
     def matches(self, host: str, port: int, user: str) -> bool:
-        """Whether this is the profile of that user at that server."""
+        """Return whether this profile is for that user at that server."""
         return self.account("").identity == account(host, port, user, "").identity
 
     def password(self) -> str | None:
-        """Fetch it; None where a person is to be asked. Blocks. Raises `PasswordError`."""
+        """Fetch the password. Return None if the user has to type it.
+
+        Blocks up to two minutes for a command. Raises `PasswordError`.
+        """
         if self.password_env is not None:
             return self._password_from_environment(self.password_env)
         if self.password_command is not None:
@@ -76,14 +84,14 @@ class Profile:
     def _password_from_environment(self, variable: str) -> str:
         found = os.environ.get(variable)
         if not found:
-            raise PasswordError(f"the environment has no {variable}")
+            raise PasswordError(f"the environment variable {variable} is not set, or is empty")
         return found
 
     def _password_from_command(self, command: tuple[str, ...]) -> str:
-        """The first line that the command prints.
+        """Return the first line of the command's output.
 
-        It reads nothing: what stands on the standard input may be what is to be sent. It has a
-        process group of its own, so that whatever it started ends with it.
+        The command gets no standard input, which may hold the messages to send. It runs in its own
+        process group, so that all its children are killed with it.
         """
         import subprocess
 
@@ -100,17 +108,17 @@ class Profile:
             raise PasswordError(f"password_command can't be run: {reason}") from error
         with process:
             try:
-                out, complaint = process.communicate(timeout=_COMMAND_SECONDS)
+                out, complaint = process.communicate(timeout=_COMMAND_TIMEOUT)
             except BaseException as error:
                 with suppress(OSError):
                     os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    words = f"password_command gave nothing within {_COMMAND_SECONDS:.0f} s"
-                    raise PasswordError(words) from error
+                    reason = f"password_command timed out after {_COMMAND_TIMEOUT:.0f} s"
+                    raise PasswordError(reason) from error
                 raise
         if process.returncode:
-            said = complaint.decode("utf-8", "replace").strip().splitlines()
-            reason = said[-1] if said else f"exit code {process.returncode}"
+            complaints = complaint.decode("utf-8", "replace").strip().splitlines()
+            reason = complaints[-1] if complaints else f"exit code {process.returncode}"
             raise PasswordError(f"password_command failed: {reason}")
         found = out.decode("utf-8", "replace").splitlines()
         if not found or not found[0]:
@@ -121,13 +129,16 @@ class Profile:
         try:
             import keyring
         except ImportError as error:
-            cure = "pip install 'lobby-chat[keyring]'"
-            raise PasswordError(f"the library for the keyring is not there: {cure}") from error
+            raise PasswordError(
+                "keyring support is not installed. Run: pip install 'lobby-chat[keyring]'"
+            ) from error
         try:
-            found: str | None = keyring.get_password(SERVICE, self.keyring_entry)
-        except Exception as error:  # each backend has errors of its own
+            found: str | None = keyring.get_password(KEYRING_SERVICE, self.keyring_entry)
+        except Exception as error:  # each backend raises errors of its own
             raise PasswordError(f"the keyring failed: {error or type(error).__name__}") from error
         if not found:
-            cure = f"keyring set {SERVICE} {self.keyring_entry}"
-            raise PasswordError(f"the keyring has no password for it; put it there with: {cure}")
+            raise PasswordError(
+                "the keyring has no password for this profile. Store it with: "
+                f"keyring set {KEYRING_SERVICE} {self.keyring_entry}"
+            )
         return found

@@ -1,4 +1,4 @@
-"""What a person may set for themselves: every setting of the client, its default and its reason."""
+"""The settings of the client: their names, types and defaults."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """In force from the start of the client, or from the moment the file is read again."""
+    """Settings in force. Each field is a key of the settings file.
+
+    They apply when the client starts, and again when the user reloads the file (F5).
+    """
 
     theme: str = "lobby-dark"
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Action id -> keys, comma separated, in place of those the action has by itself."""
+    """Action id -> keys, separated by commas. They replace the default keys of the action."""
     mouse: bool = True
-    """Whether the client takes the mouse; without, the terminal selects text as it always does."""
+    """True if the client uses the mouse. If False, the terminal selects text as usual."""
     mention_words: tuple[str, ...] = ()
-    """What counts as addressed to one, beside one's own name; case does not matter."""
+    """Words that count as a mention, in addition to the user's name. Case is ignored."""
     bell: bool = True
-    """Whether a mention rings the terminal's bell while somebody looks elsewhere."""
+    """True if a mention rings the terminal's bell while the terminal is not in front."""
     desktop_notification: bool = False
-    """Whether it also asks the terminal to notify (OSC 9); not all do, and some print it."""
+    """True if a mention also asks the terminal for a desktop notification (OSC 9). Not all
+    terminals support it, and some print it."""
     log_folder: Path | None = None
-    """Where what is said is written to, one file a room; None: nowhere."""
+    """The folder of the chat logs, one file per room. None: no logs are written."""
     stand_ins: bool = True
-    """Whether something else is drawn for what terminals disagree about, like joined emoji or the
-    vowel signs of Hindi; without, all is drawn as it is, and some borders may be bent."""
+    """True if stand-ins replace the characters whose width terminals disagree about, such as
+    joined emoji or the vowel signs of Hindi. If False, all text is drawn as it was sent, and some
+    borders may be misaligned."""

@@ -1,4 +1,7 @@
-"""Who signs in, and where, as far as the command line says; the same with a screen and without."""
+"""The server and user of a sign-in, as far as the command line and the settings name them.
+
+The full-screen client and the headless modes use the same rules.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,17 @@ if TYPE_CHECKING:
     from chat_tui.storage import LastServer
 
 DEFAULT_HOST: Final = "127.0.0.1"
-"""Where a server is looked for, where nothing says where."""
+"""The host of the server if nothing else names one."""
 
 
 class SignInTarget(NamedTuple):
-    """A user at a server. `plaintext`: nothing is to be encrypted, wherever that is."""
+    """A user at a server, without a password."""
 
     host: str
     port: int
     user: str
     plaintext: bool
+    """True if the connection must not be encrypted, even to a remote host."""
 
 
 def sign_in_target(
@@ -32,9 +36,11 @@ def sign_in_target(
     *,
     plaintext: bool,
 ) -> SignInTarget:
-    """Those of the profile, else as asked, else as last time, else a guess.
+    """Return the target of `profile`, or combine the options, the last sign-in and defaults.
 
-    `plaintext` was asked for, for `server`: it is never remembered from the last time.
+    `server` (host, port) and `user` are options of the command line. `last` fills in what they
+    leave open. Without it, the server is `DEFAULT_HOST` on the TLS port and the user is `os_user`.
+    `plaintext` is an option for `server` and is never taken from `last`.
     """
     if profile is not None:
         return SignInTarget(profile.host, profile.port, profile.user, profile.plaintext)

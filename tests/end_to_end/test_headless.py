@@ -165,7 +165,7 @@ def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
         (["--send", "ops", "hello"], "which profile? Add --profile and one of: work, home"),
         (["--profile", "wrok", "--send", "ops", "hello"], "there are: work, home"),
         (["--profile", "work", "--user", "bob", "--plain"], "it names server and user"),
-        (["--profile", "work", "--plain"], "the environment has no BOT_PASSWORD"),
+        (["--profile", "work", "--plain"], "the environment variable BOT_PASSWORD is not set"),
     ]:
         done = shell.run("", *arguments)
         assert done.returncode == 2

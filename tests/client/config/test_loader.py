@@ -1,4 +1,4 @@
-"""The file of one's own: what it says is in force, and each mistake names line and cure."""
+"""The settings file: its values take effect, and each problem names the line and a fix."""
 
 import os
 import shlex
@@ -49,73 +49,73 @@ def read(folder: Path, text: str) -> Configuration:
     return load(path)
 
 
-def told(folder: Path, text: str) -> list[str]:
+def problems_of(folder: Path, text: str) -> list[str]:
     return [str(problem).removeprefix(f"{folder}/") for problem in read(folder, text).problems]
 
 
 def test_config_file_settings_take_effect(tmp_path: Path) -> None:
-    read_in = read(tmp_path, GOOD)
-    assert read_in.problems == ()
-    assert read_in.settings == Settings(
+    configuration = read(tmp_path, GOOD)
+    assert configuration.problems == ()
+    assert configuration.settings == Settings(
         theme="night",
         mention_words=("deploy", "red build"),
         bell=False,
         log_folder=Path("/var/chat"),
         keys={"jump": "ctrl+y", "room.open": "f9,ctrl+n"},
     )
-    work, home = read_in.profiles
+    work, home = configuration.profiles
     assert (work.name, work.host, work.port, work.user, work.room) == (
         *("work", "chat.example.org", 7777, "alice", "dev"),
     )
     assert (home.name, home.host, home.port, home.needs_prompt) == ("at home", "::1", 9001, True)
-    assert read_in.profile("work") is work
+    assert configuration.profile("work") is work
     assert work.password() == "secret"
-    assert read_in.profile("nobody") is None
-    assert read_in.profile_for("Chat.Example.org", 7777, "alice") is work
-    assert read_in.profile_for("::1", 9002, "bob") is None
-    (theme,) = read_in.themes
+    assert configuration.profile("nobody") is None
+    assert configuration.profile_for("Chat.Example.org", 7777, "alice") is work
+    assert configuration.profile_for("::1", 9002, "bob") is None
+    (theme,) = configuration.themes
     assert (theme.name, theme.base, theme.colours) == (
         "night",
         "lobby-light",
         {"accent": "#ffaa00"},
     )
-    assert read_in.lines["mention_words",] == 2
-    assert read_in.lines["keys", "room", "open"] == 11
-    assert read_in.lines["profiles", "at home", "user"] == 21
+    assert configuration.lines["mention_words",] == 2
+    assert configuration.lines["keys", "room", "open"] == 11
+    assert configuration.lines["profiles", "at home", "user"] == 21
 
 
 def test_missing_or_unreadable_config_file_gives_defaults(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     assert load(path) == Configuration(path)
     path.mkdir()
-    assert "not readable" in str(load(path).problems[0])
+    assert "can't be read" in str(load(path).problems[0])
     assert load(path).settings == Settings()
 
 
 def test_config_example_is_valid_and_changes_nothing(tmp_path: Path) -> None:
-    shown = read(tmp_path, EXAMPLE)
-    assert shown.problems == ()
-    assert (shown.settings, shown.profiles) == (Settings(), ())
+    configuration = read(tmp_path, EXAMPLE)
+    assert configuration.problems == ()
+    assert (configuration.settings, configuration.profiles) == (Settings(), ())
     used = "\n".join(
         line.removeprefix("#") if line.startswith("#") and not line.startswith("# ") else line
         for line in EXAMPLE.splitlines()
     )
-    shown = read(tmp_path, used)
-    assert shown.problems == ()
-    assert len(shown.profiles) == 2
-    assert len(shown.themes) == 1
+    configuration = read(tmp_path, used)
+    assert configuration.problems == ()
+    assert len(configuration.profiles) == 2
+    assert len(configuration.themes) == 1
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
         ('\nthemes = "x"', ["line 2", "themes is not a table", "[themes]"]),
         ("# x\nbell = 'yes'", ["line 2", 'bell can\'t be "yes"', "true or false"]),
         ("mention_words = 'x'", ["line 1", 'Write mention_words = ["deploy"']),
-        ("log_folder = 'logs'", ["line 1", "whole path"]),
-        ("bel = true", ["line 1", "'bel' means nothing here", "Did you mean bell"]),
-        ("bell = true\n\ntheme = lobby-light\n", ["line 3", "no TOML", "in quotes"]),
-        ("bell = ", ["line 1", "no TOML"]),
+        ("log_folder = 'logs'", ["line 1", "absolute path"]),
+        ("bel = true", ["line 1", "'bel' is not a known key", "Did you mean bell"]),
+        ("bell = true\n\ntheme = lobby-light\n", ["line 3", "not valid TOML", "in quotes"]),
+        ("bell = ", ["line 1", "not valid TOML"]),
         ("[keys]\njump = 3", ["line 2", "jump can't be 3", 'jump = "ctrl+y"']),
         ("[profiles]\nwork = 1", ["line 2", "[profiles.work]"]),
         ("[profiles.w]\nuser = 'al'", ["line 1", "the profile w has no server"]),
@@ -123,28 +123,30 @@ def test_config_example_is_valid_and_changes_nothing(tmp_path: Path) -> None:
         ("[profiles.w]\nuser='a b'\nserver='h'", ["line 2", 'user can\'t be "a b"']),
         ("[profiles.w]\nuser='a'\nserver='h'\nroon='x'", ["line 4", "Did you mean room"]),
         ("[themes.w]\naccent='red'", ["line 2", 'accent = "#e9b25f"']),
-        ("[themes.lobby-dark]\n", ["line 1", "Give yours another name"]),
+        ("[themes.lobby-dark]\n", ["line 1", "Choose another name"]),
         ("[themes.w]\nbase='w'", ["line 2", "lobby-light"]),
-        ("[themes.w]\nacent='#fff'", ["line 2", "There are: base, accent"]),
+        ("[themes.w]\nacent='#fff'", ["line 2", "Use one of: base, accent"]),
     ],
 )
-def test_config_problem_names_line_and_fix(tmp_path: Path, text: str, words: list[str]) -> None:
-    (problem,) = told(tmp_path, text)
+def test_config_problem_names_line_and_fix(tmp_path: Path, text: str, expected: list[str]) -> None:
+    (problem,) = problems_of(tmp_path, text)
     assert problem.startswith("config.toml, line ")
-    assert all(word in problem for word in words), problem
+    assert all(part in problem for part in expected), problem
 
 
 def test_config_problem_leaves_other_settings_in_effect(tmp_path: Path) -> None:
-    shown = read(tmp_path, "bell = false\nmouse = 3\n[profiles.w]\nuser='a'\nserver='h'\nx=1")
-    assert len(shown.problems) == 2
-    assert (shown.settings.bell, shown.settings.mouse) == (False, True)
-    assert shown.profiles == (Profile("w", "h", 9001, "a"),)
+    configuration = read(
+        tmp_path, "bell = false\nmouse = 3\n[profiles.w]\nuser='a'\nserver='h'\nx=1"
+    )
+    assert len(configuration.problems) == 2
+    assert (configuration.settings.bell, configuration.settings.mouse) == (False, True)
+    assert configuration.profiles == (Profile("w", "h", 9001, "a"),)
 
 
 def test_profile_with_plaintext_uses_plaintext_port(tmp_path: Path) -> None:
     text = "[profiles.{}]\nuser='a'\nserver='{}'\nplaintext=true\n"
-    shown = read(tmp_path, text.format("w", "h") + text.format("v", "h:9100"))
-    assert shown.profiles == (
+    configuration = read(tmp_path, text.format("w", "h") + text.format("v", "h:9100"))
+    assert configuration.profiles == (
         Profile("w", "h", 9000, "a", plaintext=True),
         Profile("v", "h", 9100, "a", plaintext=True),
     )
@@ -152,34 +154,36 @@ def test_profile_with_plaintext_uses_plaintext_port(tmp_path: Path) -> None:
 
 def test_password_in_config_file_is_rejected_and_not_shown(tmp_path: Path) -> None:
     text = "[profiles.w]\nuser='a'\nserver='h'\npassword = 'hunter2'"
-    shown = read(tmp_path, text)
-    assert "does not belong into a file" in str(shown.problems[0])
-    assert "line 4" in str(shown.problems[0])
-    assert "hunter2" not in repr(shown)
-    both = told(tmp_path, "[profiles.w]\nuser='a'\nserver='h'\nkeyring=true\npassword_env='X'")
+    configuration = read(tmp_path, text)
+    assert "a password must not be in this file" in str(configuration.problems[0])
+    assert "line 4" in str(configuration.problems[0])
+    assert "hunter2" not in repr(configuration)
+    both = problems_of(
+        tmp_path, "[profiles.w]\nuser='a'\nserver='h'\nkeyring=true\npassword_env='X'"
+    )
     assert "Keep one of them" in both[0]
 
 
 def test_config_file_rejects_bad_encoding_deep_nesting_and_large_size(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    for data, words in (
-        (b"\nbell = '\xff'", "line 2: this is not UTF-8"),
+    for data, expected in (
+        (b"\nbell = '\xff'", "line 2: the file is not UTF-8"),
         (b"x = " + b"[" * 20_000, "Nested too deeply"),
         (b"#" * (1 << 20) + b"##", "Larger than 1 MiB"),
     ):
         path.write_bytes(data)
-        assert words in str(load(path).problems[0])
+        assert expected in str(load(path).problems[0])
     path.write_bytes(b"\xef\xbb\xbfbell = false\r\n")
     assert load(path).settings.bell is False
 
 
 def sh(line: str) -> tuple[str, ...]:
-    """As the file's `password_command = "line"` is read."""
+    """Return the command of `password_command = "line"` in the file."""
     return ("/bin/sh", "-c", line)
 
 
 def is_alive(process: int) -> bool:
-    """Whether it runs; one that nobody waited for does not."""
+    """Return whether the process runs. A zombie does not run."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -192,7 +196,7 @@ def is_alive(process: int) -> bool:
 
 
 class TestProfilePassword:
-    """Each source, and in words what is wrong where it has none."""
+    """Each source of a password, and the error if it gives none."""
 
     def profile(self, **source: object) -> Profile:
         return Profile("work", "h", 9000, "alice", **source)  # type: ignore[arg-type]
@@ -208,7 +212,7 @@ class TestProfilePassword:
         monkeypatch.setenv("CHAT_SECRET", "hunter2")
         assert profile.password() == "hunter2"
         monkeypatch.delenv("CHAT_SECRET")
-        with pytest.raises(PasswordError, match="the environment has no CHAT_SECRET"):
+        with pytest.raises(PasswordError, match="the environment variable CHAT_SECRET is not set"):
             profile.password()
 
     def test_password_is_first_output_line_of_command(self, tmp_path: Path) -> None:
@@ -216,7 +220,7 @@ class TestProfilePassword:
         assert self.profile(password_command=("echo", "$HOME")).password() == "$HOME"
 
     @pytest.mark.parametrize(
-        ("command", "words"),
+        ("command", "reason"),
         [
             (sh("echo oops >&2; exit 3"), "failed: oops"),
             (sh("exit 3"), "failed: exit code 3"),
@@ -225,47 +229,47 @@ class TestProfilePassword:
         ],
     )
     def test_failing_password_command_is_reported_with_reason(
-        self, command: tuple[str, ...], words: str
+        self, command: tuple[str, ...], reason: str
     ) -> None:
-        with pytest.raises(PasswordError, match=words):
+        with pytest.raises(PasswordError, match=reason):
             self.profile(password_command=command).password()
 
     def test_password_command_gets_no_stdin_and_is_killed_on_timeout(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        ours, (there, here) = os.dup(0), os.pipe()
-        os.write(here, b"what is to be sent\n")
-        os.close(here)
-        os.dup2(there, 0)
+        old_stdin, (read_end, write_end) = os.dup(0), os.pipe()
+        os.write(write_end, b"a message to send\n")
+        os.close(write_end)
+        os.dup2(read_end, 0)
         try:
             assert self.profile(password_command=sh("cat; echo end")).password() == "end"
         finally:
-            os.dup2(ours, 0)
-            os.close(ours)
-            os.close(there)
-        mark = tmp_path / "pid"
-        for limit in (0.2, 1.0, 5.0):  # until the command had the time to begin
-            monkeypatch.setattr("chat_tui.config.profile._COMMAND_SECONDS", limit)
-            with pytest.raises(PasswordError, match="gave nothing within"):
+            os.dup2(old_stdin, 0)
+            os.close(old_stdin)
+            os.close(read_end)
+        pid_file = tmp_path / "pid"
+        for limit in (0.2, 1.0, 5.0):  # until the command had time to start
+            monkeypatch.setattr("chat_tui.config.profile._COMMAND_TIMEOUT", limit)
+            with pytest.raises(PasswordError, match="timed out after"):
                 self.profile(
-                    password_command=sh(f"sleep 50 & echo $! > {shlex.quote(str(mark))}; wait")
+                    password_command=sh(f"sleep 50 & echo $! > {shlex.quote(str(pid_file))}; wait")
                 ).password()
-            if mark.exists() and mark.read_text().endswith("\n"):
+            if pid_file.exists() and pid_file.read_text().endswith("\n"):
                 break
-        started = int(mark.read_text())
+        started = int(pid_file.read_text())
         deadline = time.monotonic() + 10
         while is_alive(started):
-            assert time.monotonic() < deadline, "what the command started is still there"
+            assert time.monotonic() < deadline, "the child of the command still runs"
             threading.Event().wait(0.01)
 
     def test_password_is_read_from_keyring(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        kept = {("lobby-chat", "alice@h:9000"): "hunter2"}
+        stored = {("lobby-chat", "alice@h:9000"): "hunter2"}
         ring = types.ModuleType("keyring")
-        ring.get_password = lambda service, name: kept.get((service, name))  # type: ignore[attr-defined]
+        ring.get_password = lambda service, name: stored.get((service, name))  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "keyring", ring)
         profile = self.profile(keyring=True)
         assert profile.password() == "hunter2"
-        kept.clear()
+        stored.clear()
         with pytest.raises(PasswordError, match="keyring set lobby-chat alice@h:9000"):
             profile.password()
         ring.get_password = lambda service, name: 1 / 0  # type: ignore[attr-defined]

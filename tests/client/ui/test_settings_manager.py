@@ -172,7 +172,7 @@ async def test_settings_reload_key_applies_theme_and_keymap(tmp_path: Path) -> N
         assert app.theme_variables["accent"].lower() == "#ffffff"
         path.write_text("theme = night\n")
         await bench.press("f5")
-        assert f"{path}, line 1: this is no TOML" in toasts(bench)
+        assert f"{path}, line 1: not valid TOML" in toasts(bench)
         assert "Nothing was changed" in toasts(bench)
         assert app.theme == "night"
         path.unlink()
