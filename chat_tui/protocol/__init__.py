@@ -1,11 +1,12 @@
-"""The client's side of the protocol, sans I/O. `ClientProtocol` is its face."""
+"""The client's side of the protocol, sans I/O. `ClientProtocol` is the entry point."""
 
-from chat_tui.protocol.client_protocol import NOT_CONNECTED, ClientProtocol, EndReason
+from chat_tui.protocol.client_protocol import ClientProtocol
+from chat_tui.protocol.phase import EndReason, ProtocolState
 from chat_tui.protocol.restore_target import RestoreTarget
 
 __all__ = [
-    "NOT_CONNECTED",
     "ClientProtocol",
     "EndReason",
+    "ProtocolState",
     "RestoreTarget",
 ]

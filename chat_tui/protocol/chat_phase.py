@@ -1,4 +1,4 @@
-"""The talk with a server once it took us in, without sockets, threads or a clock of its own."""
+"""ChatPhase: the session on one connection, from the accepted login to its end."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from chat_tui.protocol.pending_requests import (
     parse_notice,
     parse_reply,
 )
+from chat_tui.protocol.phase import Ended, EndReason, Phase, ProtocolState
 from chat_tui.protocol.poller import Poller
 from chat_tui.protocol.private_messages import PrivateIntent, PrivateMessages
 from chat_tui.protocol.restore_target import RestoreTarget
@@ -49,13 +50,15 @@ from chat_tui.protocol.unsent import UnsentText
 _LineKind = Literal["reply", "error", "notice"]
 
 
-class ChatPhase:
-    """What is said and asked on one connection, from `Login successful` to its end.
+class ChatPhase(Phase):
+    """The session on one connection.
 
-    What the person wants stands in one queue, in the order in which it was wanted (`_queue`). It
-    stops behind every change of room until the server has answered, so that nothing can be said
-    in a room other than the one that it was meant for. Times are of one monotonic clock.
+    All intents of the user go through one queue (`_queue`), in their order. The queue stops after
+    each room change until the server has answered it. So no text can be sent to a room other than
+    the one that it was typed for.
     """
+
+    state = ProtocolState.CHAT
 
     def __init__(
         self,
@@ -66,8 +69,11 @@ class ChatPhase:
         emit: Callable[[Event], None],
         now: float,
     ) -> None:
-        """`name` signed in just now. `tell` takes what is learned."""
-        self._emit = emit
+        """Start the session of `name`, who signed in just now, and request what restores `target`.
+
+        `own_ids` generates the ids of own messages. `emit` takes each event for the model.
+        """
+        super().__init__(emit)
         self._room = LOBBY
         self._queue = IntentQueue()
         self._unsent = UnsentText(self._queue, emit)
@@ -78,70 +84,63 @@ class ChatPhase:
         self._own_messages = OwnMessages(name, self._sender, own_ids, emit)
         self._private_messages = PrivateMessages(self._sender, own_ids, emit)
         self._password_change = PasswordChange(self._sender, emit)
-        self.final_message = ""
-        """What the server said about why it is going to hang up."""
-        self.goodbye: events.SignedOut | None = None
-        """Set once the server has ended the session for good."""
+        self._shutdown_notice = ""
 
         emit(events.SignedIn(name, commands))
-        # First of all: no text may be said before it is known whether it comes back.
+        # First of all: no text may be sent before it is known whether the server echoes it.
         self._own_messages.subscribe_to_self(now)
-        self._sender.ask("/presence", "on", now=now)
-        self._restore(target, now)
-        if self._sender.ask("/subs", now=now) is None:
+        self._sender.request("/presence", "on", now=now)
+        self._restore_room(target, now)
+        if self._sender.request("/subs", now=now) is None:
             self._subscriptions.list_unavailable()
         self._advance(now)
 
-    def _restore(self, target: RestoreTarget, now: float) -> None:
-        goes = target.room not in (None, LOBBY) and self._capabilities.rooms
-        if goes and not target.is_reconnect:
-            self._emit(events.Joined(LOBBY))
-        if not (goes and target.room and self._sender.ask("/join", target.room, now=now)):
-            self._entered(LOBBY, now)
+    @property
+    def is_in_room(self) -> bool:
+        """True if a text typed now would be sent at once, to the room joined last."""
+        return self._own_messages.ready and not self._queue and not self._is_changing_room()
 
-    # What the person wants.
+    @property
+    def is_restored(self) -> bool:
+        """True once the restore target is reached, or the server has rejected parts of it."""
+        return self.is_in_room and self._subscriptions.is_restored
 
     @property
     def restore_target(self) -> RestoreTarget:
-        """What the next connection has to bring back if this one is lost now."""
-        goals = [self._target_room, *self._queue.target_rooms()]
-        possible = [goal for goal in goals if canonical_name(goal)]
-        room = possible[-1] if possible else self._room
-        follow = set(self._subscriptions.desired)
-        for request in self._sender.requests():
-            if request.kind is RequestKind.SUBSCRIBE and request.subject not in (
-                "",
-                self._own_messages.name,
-            ):
-                follow.add(request.subject)
-            elif request.kind is RequestKind.UNSUBSCRIBE:
-                follow.discard(request.subject)
-        return RestoreTarget(room, frozenset(follow), is_reconnect=True)
+        """State for the next connection to restore if this one is lost now."""
+        rooms = [self._target_room, *self._queue.target_rooms()]
+        valid = [room for room in rooms if canonical_name(room)]
+        room = valid[-1] if valid else self._room
+        follow = self._subscriptions.desired_after(self._sender.requests())
+        return RestoreTarget(room, frozenset(follow - {self._own_messages.name}), is_reconnect=True)
 
     @property
     def _target_room(self) -> str:
-        """The room that we are on the way to, else the one that we are in."""
-        goals = [
+        """The room of the last requested room change, or the current room."""
+        rooms = [
             request.subject
             for request in self._sender.requests()
             if request.kind is RequestKind.JOIN
         ]
-        return goals[-1] if goals else self._room
+        return rooms[-1] if rooms else self._room
+
+    def take_lines(self) -> list[bytes]:
+        """Return the lines to send since the last call, each with its LF."""
+        return self._sender.take_lines()
+
+    # Requests of the user
 
     def submit(self, submission: Submission, now: float) -> None:
-        """Enter in the composer gave `text`: one line or several. All of it is sent or nothing.
-
-        `to`: whom alone it is for; empty: it is for the room.
-        """
-        lines, problem = resolve_submission(submission, self._sender)
+        """Queue all lines of a submission, or return it to the composer if one cannot be sent."""
+        intents, problem = resolve_submission(submission, self._capabilities)
         if problem is None:
-            self._queue.add(lines)
+            self._queue.add(intents)
             self._advance(now)
         else:
             self._emit(events.TextReturned(submission.text, problem, submission.place))
 
     def join(self, room: str, now: float) -> None:
-        """Go to a room."""
+        """Queue a room change."""
         name = canonical_name(room.strip())
         if (
             name is None
@@ -158,57 +157,25 @@ class ChatPhase:
             self._advance(now)
 
     def toggle_follow(self, name: str, now: float) -> str | None:
-        """Follow somebody ("*": everyone), or no longer: the contrary of what was last wanted.
+        """Reverse the subscription to a user ("*": everyone), as last requested.
 
-        Gives back the command that was asked for, None where there is none for it.
+        Return the command, or None if there is none: for the user's own name, or if the server
+        does not have it.
         """
-        follow = name not in self._subscriptions.current
-        for request in self._sender.requests():
-            if (
-                request.kind in (RequestKind.SUBSCRIBE, RequestKind.UNSUBSCRIBE)
-                and request.subject == name
-            ):
-                follow = request.kind is RequestKind.UNSUBSCRIBE
         if name == self._own_messages.name:
             return None
-        word = "/subscribe" if follow else "/unsubscribe"
-        request_made = self._sender.ask(word, name, origin=RequestOrigin.UI, now=now)
-        return None if request_made is None else request_made.line
+        word = self._subscriptions.toggle_command(name, self._sender.requests())
+        request = self._sender.request(word, name, origin=RequestOrigin.UI, now=now)
+        return None if request is None else request.line
 
     def change_password(self, old: str, new: str, now: float) -> None:
-        """Ask for another password; what comes of it is told."""
+        """Request a password change. The outcome is an event."""
         self._password_change.request(old, new, now)
 
-    def settle(self) -> None:
-        """The connection is over: say what has become of all that was under way."""
-        self._own_messages.settle()
-        self._private_messages.settle()
-        self._password_change.settle()
-        self._unsent.settle(self._target_room)
-
-    @property
-    def is_in_room(self) -> bool:
-        """Whether what is said now is said in the room that was last entered, and at once."""
-        return self._own_messages.ready and not self._queue and not self._is_changing_room()
-
-    @property
-    def is_restored(self) -> bool:
-        """Whether the wish has come true with which we signed in, or is known not to."""
-        return self.is_in_room and self._subscriptions.is_restored
-
-    @property
-    def is_quitting(self) -> bool:
-        """Whether the person has asked the server to end the session."""
-        return any(request.kind is RequestKind.QUIT for request in self._sender.requests())
-
-    def take_lines(self) -> list[bytes]:
-        """What has to be sent since the last call, each with its LF."""
-        return self._sender.take_lines()
-
-    # What comes from outside.
+    # Input from the connection
 
     def receive(self, line: ServerLine, now: float) -> None:
-        """The server sent a line."""
+        """Handle a line from the server."""
         match line:
             case Message() | Action() | PrivateMessage():
                 if not self._own_messages.match_echo(line, now):
@@ -222,27 +189,41 @@ class ChatPhase:
         self._advance(now)
 
     def bytes_received(self, now: float) -> None:
-        """The newest bytes came then, if only part of a line."""
+        """Record the time of the newest byte, even if it was not the end of a line."""
         self._poller.bytes_received(now)
 
-    def tick(self, now: float) -> bool:
-        """Time has passed; False where the server is dead."""
+    def tick(self, now: float) -> None:
+        """Handle timeouts."""
         if not self._poller.tick(now):
-            return False
+            self.connection_lost("The server does not answer any more")
+            return
         for request in self._sender.expire(now):
             self._request_unanswered(request, now)
         self._advance(now)
-        return True
+
+    def connection_lost(self, reason: str) -> None:
+        """End the session: signed out if the user has typed `/quit`, lost otherwise."""
+        if any(request.kind is RequestKind.QUIT for request in self._sender.requests()):
+            self._signed_out(replies.GOODBYE, requested=True)
+        else:
+            self.outcome = Ended(EndReason.LOST, message=self._shutdown_notice or reason)
+
+    def settle(self) -> None:
+        """Report what became of everything pending: the session has ended."""
+        self._own_messages.settle()
+        self._private_messages.settle()
+        self._password_change.settle()
+        self._unsent.settle(self._target_room)
 
     def _handle_reply(self, text: str, now: float) -> None:
         notice = parse_notice(text)
-        announced = operator_replies.parse_announcement(text)
+        announcement = operator_replies.parse_announcement(text)
         if replies.is_logged_out(text):
-            self.goodbye = events.SignedOut(text)
-        elif announced is not None:
-            self._handle_announcement(*announced, now)
+            self._signed_out(text, requested=False)
+        elif announcement is not None:
+            self._handle_announcement(*announcement, now)
         elif text == replies.SHUTTING_DOWN:
-            self.final_message = text
+            self._shutdown_notice = text
             self._emit_notice(text, "notice")
         elif notice is not None:
             self._handle_notice(notice, now)
@@ -256,7 +237,7 @@ class ChatPhase:
             and oldest.subject == "/announce"
             and author == self._own_messages.name
         ):
-            self._sender.answer_oldest(now)  # our own: it may be all that answers the command
+            self._sender.answer_oldest(now)  # our own: it may be the only answer to the command
         self._emit(events.AnnouncementReceived(author, text))
 
     def _handle_notice(self, notice: Notice, now: float) -> None:
@@ -278,9 +259,9 @@ class ChatPhase:
             and oldest is not None
             and oldest.kind in (RequestKind.JOIN, RequestKind.PASSWORD)
         ):
-            # In words that are not known here, as the rules for passwords are. Were it none of the
-            # join's, then the room will follow its answer all the same, and what waits for it is
-            # safe in the composer.
+            # An unknown text, for example a rule for passwords. If it does not answer the join
+            # after all, the client still follows the later answer, and the texts that waited for
+            # the room are safe in the composer.
             answer = ParsedReply(oldest.kind, None, failed=True)
         self._handle_answer(text, answer, "error", now)
 
@@ -300,28 +281,30 @@ class ChatPhase:
         for other in passed:
             self._request_unanswered(other, now)
         if request is not None:
-            if request.alone and not request.listed:
+            if request.measures_latency and not request.listed:
                 self._emit(events.LatencyMeasured(now - request.sent_at))
-            request.take(answer)
+            request.add_items(answer)
             if answer.failed:
                 self._request_rejected(request, text, now)
         if not answer.failed and not answer.more:
             self._apply_answer(answer, request, now)
-        # Last: what answers a /join stands in the new room.
-        if not self._sender.was_given_up(answer) if request is None else is_shown(answer, request):
+        # Last: the log shows the answer to a /join in the new room.
+        if not self._sender.was_expired(answer) if request is None else is_shown(answer, request):
             self._emit_notice(text, kind)
 
     def _apply_answer(self, answer: ParsedReply, request: Request | None, now: float) -> None:
-        subject = answer.subject or ""
+        subject, own_name = answer.subject or "", self._own_messages.name
         match answer.kind:
             case RequestKind.JOIN:
                 self._entered(subject, now)
-            case RequestKind.SUBSCRIBE if self._own_messages.answered(request, subject):
+            case RequestKind.SUBSCRIBE if self._own_messages.subscription_answered(
+                request, subject
+            ):
                 pass
-            case RequestKind.SUBSCRIBE if subject != self._own_messages.name:
+            case RequestKind.SUBSCRIBE if subject != own_name:
                 self._subscriptions.subscribed(subject)
                 self._emit(events.Followed(subject))
-            case RequestKind.UNSUBSCRIBE if subject != self._own_messages.name:
+            case RequestKind.UNSUBSCRIBE if subject != own_name:
                 self._subscriptions.unsubscribed(subject)
                 self._emit(events.Unfollowed(subject))
             case RequestKind.PRESENCE:
@@ -331,7 +314,7 @@ class ChatPhase:
             case RequestKind.PASSWORD:
                 self._password_change.succeeded(request)
             case RequestKind.QUIT if request is not None:
-                self.goodbye = events.SignedOut(replies.GOODBYE, requested=True)
+                self._signed_out(replies.GOODBYE, requested=True)
         if request is None:
             return
         match answer.kind:
@@ -340,29 +323,25 @@ class ChatPhase:
             case RequestKind.WHO:
                 self._emit(events.MembersListed(subject, tuple(request.result(answer))))
             case RequestKind.SUBS:
-                followed = [
-                    name for name in request.result(answer) if name != self._own_messages.name
-                ]
+                followed = [name for name in request.result(answer) if name != own_name]
                 self._subscriptions.listed(followed)
                 self._emit(events.SubscriptionsListed(tuple(followed)))
 
     def _request_rejected(self, request: Request, reason: str, now: float) -> None:
-        """A request came to nothing."""
         if request.kind is RequestKind.JOIN:
             self._join_failed(request, reason, now)
         elif request.kind is RequestKind.PRIVATE:
             self._private_messages.rejected(request, reason)
         elif request.kind is RequestKind.PASSWORD:
             self._password_change.rejected(request, reason)
-        elif request.kind is RequestKind.SUBSCRIBE and not self._own_messages.answered(
-            request, None
-        ):
-            self._subscriptions.rejected(request.subject)
+        elif request.kind is RequestKind.SUBSCRIBE:
+            if not self._own_messages.subscription_answered(request, None):
+                self._subscriptions.rejected(request.subject)
         elif request.kind is RequestKind.SUBS:
             self._subscriptions.list_unavailable()
 
     def _request_unanswered(self, request: Request, now: float) -> None:
-        """A request has got no answer that could be understood, and will get none any more."""
+        """Handle a request that got no answer that the client knows, and will not get one."""
         if request.origin is RequestOrigin.TYPED and request.kind not in (
             RequestKind.JOIN,
             RequestKind.OTHER,
@@ -373,32 +352,40 @@ class ChatPhase:
         self._request_rejected(request, "The server did not answer", now)
 
     def _join_failed(self, request: Request, reason: str, now: float) -> None:
-        if (
-            request.origin is RequestOrigin.INTERNAL
-        ):  # on the way back to where we were before: it ends here
+        if request.origin is RequestOrigin.INTERNAL:  # the room to restore cannot be joined
             self._entered(self._room, now)
         self._emit(events.JoinFailed(request.subject, reason))
         for intent in self._unsent.join_failed(reason):
             self._perform(intent, now)
+
+    # Output
+
+    def _restore_room(self, target: RestoreTarget, now: float) -> None:
+        has_room = target.room not in (None, LOBBY) and self._capabilities.rooms
+        if has_room and not target.is_reconnect:
+            self._emit(events.Joined(LOBBY))
+        if not (has_room and target.room and self._sender.request("/join", target.room, now=now)):
+            self._entered(LOBBY, now)
 
     def _entered(self, room: str, now: float) -> None:
         self._room = room
         self._emit(events.Joined(room))
         self._poller.room_entered(now)
 
-    # What goes out.
+    def _signed_out(self, text: str, *, requested: bool) -> None:
+        self.outcome = Ended(EndReason.SIGNED_OUT, events.SignedOut(text, requested=requested))
 
     def _advance(self, now: float) -> None:
-        """Do what may be done now."""
+        """Send everything that may be sent now."""
         while self._queue and self._own_messages.ready and not self._is_changing_room():
             self._perform(self._queue.take(), now)
-        for name in self._subscriptions.to_restore():
-            if self._sender.ask("/subscribe", name, now=now) is None:
+        for name in self._subscriptions.take_due():
+            if self._sender.request("/subscribe", name, now=now) is None:
                 self._subscriptions.rejected(name)
-        refused = self._subscriptions.take_rejected()
-        if refused:
+        rejected = self._subscriptions.take_rejected()
+        if rejected:
             self._emit_notice(
-                f"No longer following {', '.join(refused)}: the server refuses it", "error"
+                f"No longer following {', '.join(rejected)}: the server refuses it", "error"
             )
         self._sender.advance(now)
         self._unsent.report_queued(self._target_room)
@@ -418,18 +405,18 @@ class ChatPhase:
                 if room == self._room:
                     self._emit(events.Joined(room))
                 else:
-                    self._sender.ask("/join", room, origin=RequestOrigin.UI, now=now)
+                    self._sender.request("/join", room, origin=RequestOrigin.UI, now=now)
             case CommandInput():
-                self._command(intent, now)
+                self._send_command(intent, now)
 
-    def _command(self, line: CommandInput, now: float) -> None:
-        request = make_request(line, RequestOrigin.TYPED)
-        if request.kind is RequestKind.QUIT and not self._capabilities.ordered_quit:
-            self.goodbye = events.SignedOut(replies.GOODBYE, requested=True)
+    def _send_command(self, command: CommandInput, now: float) -> None:
+        request = make_request(command, RequestOrigin.TYPED)
+        if request.kind is RequestKind.QUIT and not self._capabilities.supports(command.word):
+            self._signed_out(replies.GOODBYE, requested=True)
             return
         self._sender.send(request, now)
-        self._own_messages.unsubscribed(request, now)
-        self._password_change.command_sent(request, line.arguments)
+        self._own_messages.command_sent(request, now)
+        self._password_change.command_sent(request, command.arguments)
 
     def _emit_notice(self, text: str, kind: _LineKind) -> None:
         self._emit(events.LogNotice(text, kind))

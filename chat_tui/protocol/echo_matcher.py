@@ -1,4 +1,4 @@
-"""Our own messages on their way, and the echoes that prove that the server took them."""
+"""EchoMatcher: match the echoes of own messages with the messages on their way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message of ours, in the server's form."""
+    """An own message, in its published form."""
 
     id: int
     text: str
@@ -16,10 +16,11 @@ class SentMessage:
 
 
 class EchoMatcher:
-    """What we said and have not heard back yet, oldest first.
+    """The sent messages that the server has not echoed yet, oldest first.
 
-    A server delivers one publisher's messages in order, so the echo of a later one tells that the
-    earlier ones will not be echoed any more. Of equal texts the oldest is meant.
+    The server delivers the messages of one publisher in order. The echo of a later message
+    therefore means that earlier ones will not be echoed any more. If several messages have the same
+    text, the echo confirms the oldest.
     """
 
     def __init__(self) -> None:
@@ -29,29 +30,29 @@ class EchoMatcher:
         return len(self._pending)
 
     def expect(self, message: SentMessage) -> None:
-        """A message goes out."""
+        """Expect the echo of a message that is being sent."""
         self._pending.append(message)
 
     def match(
         self, text: str, *, is_action: bool = False
     ) -> tuple[SentMessage | None, list[SentMessage]]:
-        """An own message came back: the one that it proves, and those that it leaves unproved.
+        """Return the message that this echo confirms, and those that it leaves unconfirmed.
 
-        None where it is none of these (it was said before, or by other means).
+        The message is None if it is not pending: it was sent earlier or by another client.
         """
         if self._pending and self._pending[0] == SentMessage(self._pending[0].id, text, is_action):
             return self._pending.popleft(), []
-        heard = (text, is_action)
-        said = [(said.text, said.is_action) for said in self._pending]
-        if heard not in said:  # the first servers trim a message on both sides
-            heard = (text.strip(), is_action)
-            said = [(one.strip(), done) for one, done in said]
-        if heard not in said:
+        echo = (text, is_action)
+        sent = [(message.text, message.is_action) for message in self._pending]
+        if echo not in sent:  # the first servers trim a message on both sides
+            echo = (text.strip(), is_action)
+            sent = [(sent_text.strip(), action) for sent_text, action in sent]
+        if echo not in sent:
             return None, []
-        passed = [self._pending.popleft() for _ in range(said.index(heard))]
+        passed = [self._pending.popleft() for _ in range(sent.index(echo))]
         return self._pending.popleft(), passed
 
     def take_pending(self) -> list[SentMessage]:
-        """Nothing more will be heard: all that is unproved, oldest first."""
-        awaited, self._pending = list(self._pending), deque()
-        return awaited
+        """Return all pending messages, oldest first, and stop expecting their echoes."""
+        pending, self._pending = list(self._pending), deque()
+        return pending

@@ -1,4 +1,4 @@
-"""What the person wants done, in the order in which it was wanted."""
+"""IntentQueue: the user's intents, in the order in which they were typed or chosen."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from chat_tui.protocol.private_messages import PrivateIntent
 
 @dataclass(frozen=True, slots=True)
 class JoinIntent:
-    """A room was chosen, other than by typing."""
+    """Join a room that the user chose other than by a command."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class ActionIntent:
-    """What we do, to be told in the room, in the server's form."""
+    """Publish an action (`/me`) in the room. The text is in its published form."""
 
     text: str
 
     @property
     def command(self) -> CommandInput:
-        """The command that tells it."""
+        """The command that publishes it."""
         return action_command(self.text)
 
 
@@ -35,10 +35,10 @@ Intent = JoinIntent | CommandInput | TextLine | ActionIntent | PrivateIntent
 
 
 class IntentQueue:
-    """What is wanted and has to wait: nothing may overtake a change of room.
+    """The user's queued intents. Nothing may overtake a room change that was queued earlier.
 
-    A text is meant for the room to which the last change before it leads. Where that fails, the
-    text goes back to its writer; what stands behind the next change is not concerned.
+    A text is for the room to which the last room change before it leads. If that change fails, the
+    text goes back to the composer. Texts after the next room change are not affected.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class IntentQueue:
         return bool(self._items)
 
     def add(self, items: Iterable[Intent]) -> None:
-        """More is wanted. Of rooms chosen in a row only the last one counts."""
+        """Append intents. Of consecutive `JoinIntent`s only the last is kept."""
         for item in items:
             if (
                 isinstance(item, JoinIntent)
@@ -59,28 +59,30 @@ class IntentQueue:
             self._items.append(item)
 
     def take(self) -> Intent:
-        """What is to be done next. Raises `IndexError` where nothing is wanted."""
+        """Return the next intent. Raises `IndexError` if the queue is empty."""
         return self._items.popleft()
 
     def take_until_join(self) -> tuple[str, list[str], list[CommandInput | PrivateIntent]]:
-        """What was to be done before the next change of room, which is the one that failed.
+        """Take the intents before the next room change. Called after a room change failed.
 
-        What goes back to the composer, which lines can't, and what can be done in any room.
+        Return the text for the composer, the lines that cannot go there, and the intents that do
+        not depend on the room.
         """
-        for_the_room: list[TextLine | ActionIntent] = []
-        for_any: list[CommandInput | PrivateIntent] = []
+        for_room: list[TextLine | ActionIntent] = []
+        independent: list[CommandInput | PrivateIntent] = []
         while self._items and self._room_of(self._items[0]) is None:
             item = self._items.popleft()
             if isinstance(item, TextLine | ActionIntent):
-                for_the_room.append(item)
+                for_room.append(item)
             elif isinstance(item, CommandInput | PrivateIntent):
-                for_any.append(item)
-        return *_to_composer(for_the_room), for_any
+                independent.append(item)
+        return *_to_composer(for_room), independent
 
     def take_all(self) -> tuple[str, list[str], list[PrivateIntent]]:
-        """Nothing can be done any more: what goes back to the composer, and which lines can't.
+        """Take all intents. Called after the connection ended.
 
-        And what goes back to private conversations.
+        Return the text for the composer, the lines that cannot go there, and the texts that go
+        back to private conversations.
         """
         private = [
             item for item in self._items if isinstance(item, PrivateIntent) and not item.typed
@@ -90,15 +92,15 @@ class IntentQueue:
         return *_to_composer(rest), private
 
     def texts_by_place(self, room: str) -> dict[str, str]:
-        """What is to be said, by place, as it would have to stand in the composer.
+        """Return the queued texts by place, as the composer would hold them.
 
-        `room`: where that is said which waits for no other change of room.
+        `room`: the room for the texts before the first queued room change.
         """
         waiting: dict[str, list[Intent]] = {}
         for item in self._items:
-            goal = self._room_of(item)
-            if goal is not None:
-                room = goal
+            next_room = self._room_of(item)
+            if next_room is not None:
+                room = next_room
             elif isinstance(item, PrivateIntent) and not item.typed:
                 waiting.setdefault(item.place, []).append(TextLine(item.text))
             else:
@@ -106,7 +108,7 @@ class IntentQueue:
         return {place: text for place, items in waiting.items() if (text := _to_composer(items)[0])}
 
     def target_rooms(self) -> list[str]:
-        """The rooms that are to be gone to, in order."""
+        """Return the rooms of the queued room changes, in order."""
         rooms = [self._room_of(item) for item in self._items]
         return [room for room in rooms if room is not None]
 
@@ -121,10 +123,10 @@ class IntentQueue:
 
 
 def _to_composer(items: Iterable[Intent]) -> tuple[str, list[str]]:
-    """What goes back to the composer, and which lines can't.
+    """Return the text for the composer, and the lines that cannot go there.
 
-    Commands can't stand among several lines: there they would be said aloud. What holds a password
-    never goes back: it would be kept as a draft, and be there for all who look.
+    A command cannot be one of several lines, because it would be published as text. A line with a
+    password never goes back: it would be saved as a draft and be readable on the screen.
     """
     texts: list[str] = []
     commands: list[str] = []

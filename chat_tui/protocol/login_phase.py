@@ -1,7 +1,8 @@
-"""The talk before a session: from the login line of the server to its list of commands."""
+"""LoginPhase: from the server's login prompt to its list of commands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from chat_server.wire import (
@@ -14,18 +15,22 @@ from chat_server.wire import (
     replies,
 )
 from chat_tui import events
+from chat_tui.events import Event
+from chat_tui.protocol.phase import Ended, EndReason, LoggedIn, Phase, ProtocolState
 
 PROMPT_TIMEOUT: Final = 10.0
-"""Seconds in which a chat server says its first line."""
+"""Seconds in which a chat server sends its first line."""
 
 LOGIN_TIMEOUT: Final = 60.0
-"""Seconds that a login may take: passwords are hashed one after the other, and slowly."""
+"""Seconds that a login may take. The server hashes passwords one after the other, and slowly."""
 
 COMMANDS_TIMEOUT: Final = 5.0
-"""Seconds after a successful login in which the list of commands has to come."""
+"""Seconds after a successful login in which the list of commands has to arrive."""
 
-_IN_TLS: Final = "That port is for encryption alone: leave out --plaintext, or plaintext = true"
-"""What a server means whose words are for somebody at netcat."""
+_TLS_ONLY_HINT: Final = (
+    "That port is for encryption alone: leave out --plaintext, or plaintext = true"
+)
+"""Shown instead of the server's text, which is written for a user of netcat."""
 
 _PERMANENT_REJECTIONS: Final = frozenset(
     {
@@ -35,77 +40,81 @@ _PERMANENT_REJECTIONS: Final = frozenset(
         operator_replies.BANNED_ADDRESS,
     }
 )
-"""Refusals that another try with the same words will not change. A ban that ends says when."""
+"""Rejections that a retry with the same credentials does not change. A temporary ban has another
+text, with the time to wait."""
 
 
-class LoginPhase:
-    """Signing in on one connection: takes the server's lines, gives ours and the outcome.
+class LoginPhase(Phase):
+    """The login on one connection.
 
-    `outcome` is None as long as it is open; then the commands that the server listed, or why it
-    did not take us in.
+    The outcome is `LoggedIn`, or `Ended` with the reason for which the login failed.
     """
 
-    def __init__(self, user: str, password: str, now: float) -> None:
+    state = ProtocolState.LOGIN
+
+    def __init__(self, user: str, password: str, emit: Callable[[Event], None], now: float) -> None:
+        super().__init__(emit)
         self._login_line = f"LOGIN {user} {password}"
         self._deadline = now + PROMPT_TIMEOUT
         self._prompted = False
         self._accepted = False
         self._commands: list[str] = []
-        self.outcome: tuple[str, ...] | events.SignInFailed | None = None
+        self._lines: list[bytes] = []
 
-    def receive(self, line: ServerLine, now: float) -> bytes | events.LogNotice | None:
-        """Take a line; what has to be sent because of it, or shown.
+    def take_lines(self) -> list[bytes]:
+        """Return the lines to send since the last call, each with its LF."""
+        taken, self._lines = self._lines, []
+        return taken
 
-        A line that is no part of signing in (the first servers say welcome) is shown as it is.
+    def receive(self, line: ServerLine, now: float) -> None:
+        """Handle a line from the server.
+
+        A line that is not part of the login is shown as it is. The first servers send a welcome.
         """
         if isinstance(line, ErrorReply):
             after = replies.parse_retry_after(line.text)
-            reason = _IN_TLS if line.text == replies.TLS_ONLY else line.text
+            reason = _TLS_ONLY_HINT if line.text == replies.TLS_ONLY else line.text
             self._reject(reason, retry=line.text not in _PERMANENT_REJECTIONS, after=after or 0.0)
-            return None
-        if not isinstance(line, Reply):
-            if not self._prompted:
-                self._reject("No chat server answers there", retry=True)
-            return None
-        text = line.text
-        if text == replies.SHUTTING_DOWN:
-            self._reject(text, retry=True)
-        elif not self._prompted and text.startswith("Login using:"):
-            return self._log_in(now)
-        elif self._prompted and not self._accepted and text == replies.LOGIN_SUCCESSFUL:
-            self._accepted = True
-            self._deadline = now + COMMANDS_TIMEOUT
-        elif self._accepted and self._take_commands(text):
-            pass
-        else:
-            return events.LogNotice(text, "reply")
-        return None
+        elif isinstance(line, Reply):
+            self._handle_reply(line.text, now)
+        elif not self._prompted:
+            self._reject("No chat server answers there", retry=True)
 
     def tick(self, now: float) -> None:
-        """Time has passed."""
-        if self.outcome is not None or now < self._deadline:
+        """End the phase if the server has missed a deadline."""
+        if now < self._deadline:
             return
         if self._accepted:
-            self.outcome = tuple(self._commands)
+            self._finish()
         elif self._prompted:
             self._reject("The server does not answer the login", retry=True)
         else:
             self._reject("No chat server answers there", retry=True)
 
     def connection_lost(self, reason: str) -> None:
-        """The connection ended."""
+        """End the phase: the connection ended before the login did."""
         if not self._prompted:
             reason = f"{reason} before it asked for a login"
         self._reject(reason, retry=True)
 
-    def _log_in(self, now: float) -> bytes | None:
+    def _handle_reply(self, text: str, now: float) -> None:
+        if text == replies.SHUTTING_DOWN:
+            self._reject(text, retry=True)
+        elif not self._prompted and text.startswith("Login using:"):
+            self._log_in(now)
+        elif self._prompted and not self._accepted and text == replies.LOGIN_SUCCESSFUL:
+            self._accepted = True
+            self._deadline = now + COMMANDS_TIMEOUT
+        elif not (self._accepted and self._take_commands(text)):
+            self._emit(events.LogNotice(text, "reply"))
+
+    def _log_in(self, now: float) -> None:
         self._prompted = True
         self._deadline = now + LOGIN_TIMEOUT
         try:
-            return encode_line(self._login_line)
+            self._lines.append(encode_line(self._login_line))
         except LineTooLongError:
             self._reject("This name and password are too long for a line", retry=False)
-            return None
 
     def _take_commands(self, text: str) -> bool:
         part = replies.parse_available_commands(text)
@@ -113,9 +122,12 @@ class LoginPhase:
             return False
         self._commands += part.items
         if not part.more:
-            self.outcome = tuple(self._commands)
+            self._finish()
         return True
 
+    def _finish(self) -> None:
+        self.outcome = LoggedIn(tuple(self._commands))
+
     def _reject(self, reason: str, *, retry: bool, after: float = 0.0) -> None:
-        if self.outcome is None:
-            self.outcome = events.SignInFailed(reason, retry, after)
+        failure = events.SignInFailed(reason, retry, after)
+        self.outcome = Ended(EndReason.REJECTED, failure)

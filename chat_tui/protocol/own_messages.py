@@ -1,4 +1,4 @@
-"""What we say ourselves, and how we learn that the server took it (section 4 of the contract)."""
+"""OwnMessages: send messages to the room and confirm them by their echoes (protocol section 4)."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from chat_tui.protocol.send_queue import SendQueue
 
 
 class OwnMessages:
-    """Keeps us subscribed to ourselves, and matches what comes back with what was said.
+    """The user's messages to the room. The client stays subscribed to itself for their echoes.
 
-    Where the server does not let us hear ourselves, what was said counts as sent once it is out.
+    If the server rejects that subscription, a message counts as sent once its line is queued.
     """
 
     def __init__(
         self, name: str, sender: SendQueue, own_ids: Iterator[int], emit: Callable[[Event], None]
     ) -> None:
         self.name = name
-        """Our own name, as the server writes it."""
+        """The user's name as the server writes it."""
         self.ready = False
-        """Whether it is known that our words come back, or that they do not."""
+        """True once it is known whether the server echoes our messages."""
         self._sender = sender
         self._own_ids = own_ids
         self._emit = emit
         self._self_subscription: Request | None = None
 
     def subscribe_to_self(self, now: float) -> None:
-        """Subscribe to ourselves."""
-        self._self_subscription = self._sender.ask("/subscribe", self.name, now=now)
+        """Request the echoes of our messages."""
+        self._self_subscription = self._sender.request("/subscribe", self.name, now=now)
         if self._self_subscription is None:
             self._echo_unavailable()
 
-    def unsubscribed(self, request: Request, now: float) -> None:
-        """A command was sent that may unsubscribe us from ourselves.
+    def command_sent(self, request: Request, now: float) -> None:
+        """Subscribe to ourselves again if the user's command may end that subscription.
 
-        What is sent right behind it makes up for that: no word of ours goes between the two.
+        The request goes out right after the command, so no message can be sent between the two.
         """
         if (
             request.kind is RequestKind.UNSUBSCRIBE
@@ -48,8 +48,11 @@ class OwnMessages:
         ):
             self.subscribe_to_self(now)
 
-    def answered(self, request: Request | None, name: str | None) -> bool:
-        """Whether this request was ours to hear ourselves; it was granted to `name`, or refused."""
+    def subscription_answered(self, request: Request | None, name: str | None) -> bool:
+        """Return True if this answers our subscription to ourselves.
+
+        `name`: our name as the server writes it. None: the server rejected the subscription.
+        """
         if request is None or request is not self._self_subscription:
             return False
         self._self_subscription = None
@@ -61,35 +64,36 @@ class OwnMessages:
         return True
 
     def send(self, text: str, room: str, now: float, *, is_action: bool = False) -> None:
-        """Say a text, in the server's form and not too long, in the room that we are in.
+        """Send a text to the current room. It is in its published form and fits in a line.
 
-        `is_action`: tell that we do it.
+        `is_action`: send it as an action (`/me`).
         """
-        said = SentMessage(next(self._own_ids), text, is_action)
-        self._emit(events.MessagePending(said.id, room, text, is_action))
-        self._sender.send_message(said, now)
+        message = SentMessage(next(self._own_ids), text, is_action)
+        self._emit(events.MessagePending(message.id, room, text, is_action))
+        self._sender.send_message(message, now)
         if not self._sender.echoing:
-            self._emit(events.MessageSent(said.id))
+            self._emit(events.MessageSent(message.id))
 
     def match_echo(self, message: Message | Action | PrivateMessage, now: float) -> bool:
-        """Whether this is the echo of something that we said here."""
+        """Return True if this is the echo of a message that was sent on this connection."""
         if isinstance(message, PrivateMessage) or message.author != self.name or message.past:
             return False
-        done = isinstance(message, Action)
-        said, passed = self._sender.match_echo(message.text, now, is_action=done)
-        for unproved in passed:
-            self._emit(events.MessageUnconfirmed(unproved.id))
-        if said is not None:
-            self._emit(events.MessageSent(said.id, message.time))
-        return said is not None
+        confirmed, passed = self._sender.match_echo(
+            message.text, now, is_action=isinstance(message, Action)
+        )
+        for unconfirmed in passed:
+            self._emit(events.MessageUnconfirmed(unconfirmed.id))
+        if confirmed is not None:
+            self._emit(events.MessageSent(confirmed.id, message.time))
+        return confirmed is not None
 
     def settle(self) -> None:
-        """The connection is over: what did not come back may have arrived or not."""
-        for said in self._sender.take_unconfirmed():
-            self._emit(events.MessageUnconfirmed(said.id))
+        """Report all pending messages as unconfirmed: the connection has ended."""
+        for message in self._sender.take_unconfirmed():
+            self._emit(events.MessageUnconfirmed(message.id))
 
     def _echo_unavailable(self) -> None:
         self.ready = True
         self._sender.echoing = False
-        for said in self._sender.take_unconfirmed():
-            self._emit(events.MessageSent(said.id))
+        for message in self._sender.take_unconfirmed():
+            self._emit(events.MessageSent(message.id))

@@ -1,4 +1,4 @@
-"""Changing our password, and how we learn what became of it."""
+"""PasswordChange: change the user's password, and report the outcome."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from chat_tui.input import PASSWD, make_command
 from chat_tui.protocol.pending_requests import Request, RequestKind, RequestOrigin, make_request
 from chat_tui.protocol.send_queue import SendQueue
 
-_UNSUPPORTED = "This server lets nobody change a password"
+_UNSUPPORTED = "This server does not let users change their password"
 
 
 class PasswordChange:
-    """What has no answer when the connection ends may have been done.
+    """The pending password changes. Without a reply, a change may or may not have been made.
 
-    Whoever comes back by itself has to know the password that holds: so what is typed as a command
-    counts like what was asked for in the form.
+    To reconnect, the client must know the current password. A `/passwd` command that the user
+    types is therefore tracked like a change requested in the form.
     """
 
     def __init__(self, sender: SendQueue, emit: Callable[[Event], None]) -> None:
         self._sender = sender
         self._emit = emit
-        self._pending: list[tuple[Request, str]] = []  # and the new password
-        self._unanswered: list[str] = []  # the new passwords whose answers may still come
+        self._pending: list[tuple[Request, str]] = []  # with the new password
+        self._unanswered: list[str] = []  # new passwords whose replies may still come
 
     def request(self, old: str, new: str, now: float) -> None:
-        """Ask for it; both are words of a line. The answer comes as an event."""
+        """Request a change. Neither password may contain white space. The outcome is an event."""
         if not self._sender.capabilities.password_change:
             self._emit(events.PasswordChangeFailed(_UNSUPPORTED))
             return
@@ -41,34 +41,34 @@ class PasswordChange:
         self._pending.append((request, new))
 
     def command_sent(self, request: Request, arguments: tuple[str, ...]) -> None:
-        """A command was sent; it may be the one that does it."""
+        """Track a command that the user typed, if it changes the password."""
         if request.kind is RequestKind.PASSWORD and len(arguments) == 2:
             self._pending.append((request, arguments[1]))
 
     def succeeded(self, request: Request | None) -> None:
-        """The server says that it changed a password: for this request, or for one given up."""
+        """Report a change that the server confirmed, for this request or for an expired one."""
         new = self._take(request) or (self._unanswered.pop(0) if self._unanswered else None)
         if new is not None:
             self._emit(events.PasswordChanged(new))
 
     def rejected(self, request: Request, reason: str) -> None:
-        """The server says that it did not."""
+        """Report a change that the server rejected."""
         if self._take(request) is not None:
             self._emit(events.PasswordChangeFailed(reason))
 
     def unanswered(self, request: Request) -> None:
-        """No answer came in time."""
+        """Report a change without a reply."""
         new = self._take(request)
         if new is not None:
             self._unanswered.append(new)
             self._emit(events.PasswordChangeUncertain(new))
 
     def settle(self) -> None:
-        """The connection is over."""
+        """Report all pending changes as uncertain: the connection has ended."""
         for request, _ in list(self._pending):
             self.unanswered(request)
 
     def _take(self, request: Request | None) -> str | None:
         found = next((new for other, new in self._pending if other is request), None)
-        self._pending = [known for known in self._pending if known[0] is not request]
+        self._pending = [pending for pending in self._pending if pending[0] is not request]
         return found

@@ -1,8 +1,8 @@
-"""What was asked of the server and not answered yet, and which line answers which request.
+"""PendingRequests: unanswered requests, and which line from the server answers which request.
 
-The server answers in the order of the commands on the connection (section 3 of the contract), so
-an answer belongs to the oldest request that it fits; one that fits a later request only shows
-that the earlier ones will not be answered any more.
+The server answers in the order of the commands on the connection (protocol section 3). An answer
+therefore belongs to the oldest request that it fits. If it fits a later request only, the earlier
+ones will not be answered any more.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from chat_tui.events import PersonJoined, PersonLeft, RoomClosed, RoomOpened
 from chat_tui.input import PASSWD, CommandInput
 
 REQUEST_TIMEOUT: Final = 30.0
-"""Seconds without any progress after which a request is given up."""
+"""Seconds without any progress after which a request expires."""
 
-_MAX_LATE: Final = 50
-"""Given-up requests of our own whose late answers would still be kept from the log."""
+_MAX_EXPIRED: Final = 50
+"""Expired requests that are remembered, so that a late answer to one stays out of the log."""
 
 
 Notice = PersonJoined | PersonLeft | RoomOpened | RoomClosed
-"""What a list that is being read may be out of date about."""
+"""A presence notice. It is newer than the lines of a list that is being received."""
 
 
 class RequestKind(Enum):
-    """What a request asks for: which answers fit it."""
+    """The kind of a request. It decides which answers fit."""
 
     JOIN = auto()
     ROOMS = auto()
@@ -43,7 +43,7 @@ class RequestKind(Enum):
     PRIVATE = auto()
     PASSWORD = auto()
     OTHER = auto()
-    """A command whose answers are not known here."""
+    """A command whose answers the client does not know."""
 
 
 _KINDS: Final = {
@@ -62,50 +62,56 @@ _KINDS: Final = {
 
 
 class RequestOrigin(Enum):
-    """Who wanted it: how much of the answer is shown."""
+    """Where a request comes from. It decides whether the log shows the answer."""
 
     TYPED = auto()
-    """The person typed the command: the answer is shown."""
+    """The user typed the command: show the answer."""
     UI = auto()
-    """The person asked for it by other means: only a refusal is shown."""
+    """The user requested it by a key or the mouse: show only an error."""
     INTERNAL = auto()
-    """The client wants to know: nothing is shown."""
+    """The client needs the answer: show nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """A line that answers a request of some kind; `subject` is None where it does not tell."""
+    """A line that answers a request."""
 
     kind: RequestKind
     subject: str | None
+    """The room or name in the answer, or None if the answer does not name one."""
     items: tuple[str, ...] = ()
+    """The items of a list that are in this line."""
     counts: tuple[int | None, ...] = ()
+    """For rooms, the member counts of `items`. None: the server does not report them."""
     more: bool = False
+    """True if the list continues in another line."""
     failed: bool = False
 
 
 @dataclass(slots=True)
 class Request:
-    """A command on its way. `subject`: the room or name that it is about, "" where any fits."""
+    """A command on its way. No `repr` shows its line, which may hold a password."""
 
     line: str = field(repr=False)
     kind: RequestKind
     subject: str
+    """The room or name that the command is about. Empty: any answer of its kind fits."""
     origin: RequestOrigin
     sent_at: float = 0.0
-    alone: bool = False
-    """Nothing else was on its way, and it takes no time to answer: that time is the round trip."""
+    measures_latency: bool = False
+    """True if no other line was on its way and the server answers at once. The time until the
+    answer is then the round trip time."""
     listed: dict[str, int | None] = field(default_factory=dict)
-    """What the lines of a list brought so far, and for rooms their numbers of members."""
+    """The items of a list received so far. For rooms, with their member counts."""
     notices: list[Notice] = field(default_factory=list)
-    """What came between the lines of the list: newer than what any of them says."""
+    """Notices that arrived between the lines of the list. They are newer than all of its lines."""
 
-    def take(self, answer: ParsedReply) -> None:
-        """A line of its list has come."""
+    def add_items(self, answer: ParsedReply) -> None:
+        """Add the items of one line of the list."""
         self.listed.update(zip(answer.items, answer.counts or repeat(None), strict=False))
 
     def result(self, answer: ParsedReply) -> dict[str, int | None]:
-        """The whole list, as it is once its last line, `answer`, has come."""
+        """Return the whole list, with the notices applied. `answer` is its last line."""
         for notice in self.notices:
             match notice:
                 case PersonJoined(name, room) if (
@@ -123,7 +129,7 @@ class Request:
         return self.listed
 
     def is_about(self, name: str | None) -> bool:
-        """Whether an answer about `name` (None: it does not tell) is about this request."""
+        """Return True if an answer that names `name` (None: no name) fits this request."""
         if name is None or not self.subject:
             return True
         canonical = canonical_name(self.subject) or self.subject
@@ -131,7 +137,7 @@ class Request:
 
 
 def make_request(command: CommandInput, origin: RequestOrigin) -> Request:
-    """The request that a command makes."""
+    """Return the request for a command."""
     kind = _KINDS.get(command.word, RequestKind.OTHER)
     subject = command.arguments[0] if len(command.arguments) == 1 else ""
     if kind is RequestKind.PRIVATE and command.arguments:
@@ -146,18 +152,15 @@ def make_request(command: CommandInput, origin: RequestOrigin) -> Request:
 
 
 def is_shown(answer: ParsedReply, request: Request) -> bool:
-    """Whether the log shows this answer to `asked`."""
-    if answer.failed:
-        return (
-            request.origin is not RequestOrigin.INTERNAL and request.kind is not RequestKind.JOIN
-        )  # see JoinFailed
-    return (
-        request.origin is RequestOrigin.TYPED and request.kind is not RequestKind.QUIT
-    )  # see SignedOut
+    """Return True if the log shows this answer to the request."""
+    if answer.failed:  # a failed join is shown by `JoinFailed`
+        return request.origin is not RequestOrigin.INTERNAL and request.kind is not RequestKind.JOIN
+    # The end of the session is shown by `SignedOut`.
+    return request.origin is RequestOrigin.TYPED and request.kind is not RequestKind.QUIT
 
 
 def parse_reply(text: str) -> ParsedReply | None:
-    """Which kind of request the text of a `[SERVER]` line answers, or None."""
+    """Parse the text of a `[SERVER]` line. Return None if it does not answer a request."""
     for kind, parse in _NAMED_REPLIES:
         name = parse(text)
         if name is not None:
@@ -192,7 +195,10 @@ _NAMED_REPLIES: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...
 
 
 def parse_notice(text: str) -> Notice | None:
-    """The presence notice that the text of a `[SERVER]` line is, or None. No answer is one."""
+    """Parse the text of a `[SERVER]` line. Return None if it is not a presence notice.
+
+    The texts of notices and of answers are disjoint.
+    """
     if (pair := replies.parse_person_joined(text)) is not None:
         return PersonJoined(*pair)
     if (pair := replies.parse_person_left(text)) is not None:
@@ -205,7 +211,7 @@ def parse_notice(text: str) -> Notice | None:
 
 
 def parse_error(text: str) -> ParsedReply | None:
-    """Which kind of request the text of an `[ERROR]` line refuses, or None."""
+    """Parse the text of an `[ERROR]` line. Return None if it does not answer a known request."""
     for kind, parse in _NAMED_ERRORS:
         name = parse(text)
         if name is not None:
@@ -230,11 +236,11 @@ _NAMED_ERRORS: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...]
 
 
 class PendingRequests:
-    """The requests that were sent and not answered yet, oldest first."""
+    """The sent requests that are not answered yet, oldest first."""
 
     def __init__(self) -> None:
         self._requests: deque[Request] = deque()
-        self._late: deque[Request] = deque(maxlen=_MAX_LATE)
+        self._expired: deque[Request] = deque(maxlen=_MAX_EXPIRED)
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -244,56 +250,55 @@ class PendingRequests:
 
     @property
     def oldest(self) -> Request | None:
-        """The request whose answer comes next."""
+        """The request that the server answers next."""
         return self._requests[0] if self._requests else None
 
     def add(self, request: Request) -> None:
-        """A request goes out."""
+        """Add a request that is being sent."""
         self._requests.append(request)
 
     def match(self, answer: ParsedReply) -> tuple[Request | None, list[Request]]:
-        """The request that `answer` answers, and those that it shows to be given up.
+        """Return the request that `answer` answers, and the earlier ones that it leaves unanswered.
 
-        None where it answers nothing that was asked. The request is taken out unless its list
-        goes on.
+        The request is None if the answer fits no request. It is removed unless its list continues.
         """
         index = self._index_of(answer)
         if index is None:
             return None, []
         passed = [self._requests.popleft() for _ in range(index)]
-        self._late.extend(passed)
+        self._expired.extend(passed)
         found = self._requests[0]
         if not answer.more:
             self._requests.popleft()
         return found, passed
 
     def take_oldest(self) -> Request | None:
-        """The oldest request has got an answer, in words that are not known here."""
+        """Remove and return the oldest request. Its answer has an unknown text."""
         return self._requests.popleft() if self._requests else None
 
     def expire(self, since: float) -> list[Request]:
-        """Give up the oldest requests that were asked at `since` or before."""
-        given_up = []
+        """Remove and return the requests that were sent at `since` or before."""
+        expired = []
         while self._requests and self._requests[0].sent_at <= since:
-            given_up.append(self._requests.popleft())
-        self._late.extend(given_up)
-        return given_up
+            expired.append(self._requests.popleft())
+        self._expired.extend(expired)
+        return expired
 
     def was_expired(self, answer: ParsedReply) -> bool:
-        """Whether this is the late answer to a given-up request of the client's own."""
-        for late in self._late:
+        """Return True if this is the late answer to an expired request of the client itself."""
+        for late in self._expired:
             if late.kind is answer.kind and late.origin is RequestOrigin.INTERNAL:
                 if not answer.more:
-                    self._late.remove(late)
+                    self._expired.remove(late)
                 return True
         return False
 
     def _index_of(self, answer: ParsedReply) -> int | None:
-        of_its_kind = None
+        first_of_kind = None
         for index, request in enumerate(self._requests):
             if request.kind is answer.kind:
                 if request.is_about(answer.subject):
                     return index
-                if of_its_kind is None:
-                    of_its_kind = index
-        return of_its_kind
+                if first_of_kind is None:
+                    first_of_kind = index
+        return first_of_kind

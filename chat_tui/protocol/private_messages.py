@@ -1,4 +1,4 @@
-"""What we say to one person alone, and how we learn what became of it."""
+"""PrivateMessages: send texts to one user, and confirm them by the server's reply."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from chat_tui.protocol.send_queue import SendQueue
 
 @dataclass(frozen=True, slots=True)
 class PrivateIntent:
-    """A text in the server's form for one person; `typed`: as a command, wherever one was."""
+    """Send a text, in its published form, to one user."""
 
     name: str
     text: str
     typed: bool
+    """True if the user typed it as a command, in any place."""
 
     @property
     def place(self) -> str:
@@ -27,18 +28,18 @@ class PrivateIntent:
 
     @property
     def command(self) -> CommandInput:
-        """The command that says it."""
+        """The command that sends it."""
         return private_command(self.name, self.text)
 
     def returned(self, reason: str) -> events.TextReturned:
-        """It goes back to where it was typed."""
-        if self.typed:  # a command says by itself whom it is meant for
+        """Return the event that puts it back into the composer where it was typed."""
+        if self.typed:  # a command names its recipient, so it may go back to any place
             return events.TextReturned(self.command.line, reason)
         return events.TextReturned(to_composer_text([self.text]), reason, self.place)
 
 
 class PrivateMessages:
-    """The server's answer is the proof; what has none when the connection ends may have arrived."""
+    """The user's private messages. Without a reply, a message may or may not have arrived."""
 
     def __init__(
         self, sender: SendQueue, own_ids: Iterator[int], emit: Callable[[Event], None]
@@ -49,7 +50,7 @@ class PrivateMessages:
         self._pending: list[tuple[Request, PrivateIntent, int]] = []
 
     def send(self, intent: PrivateIntent, now: float) -> None:
-        """Say it. Raises `LineTooLongError`."""
+        """Send a private message. Raises `LineTooLongError`."""
         origin = RequestOrigin.TYPED if intent.typed else RequestOrigin.UI
         request, own_id = make_request(intent.command, origin), next(self._own_ids)
         self._emit(events.MessagePending(own_id, intent.place, intent.text))
@@ -57,27 +58,27 @@ class PrivateMessages:
         self._sender.send(request, now)
 
     def delivered(self, request: Request | None) -> None:
-        """The server says that it sent it."""
+        """Confirm the message of this request: the server has delivered it."""
         for _, own_id in self._take(request):
             self._emit(events.MessageSent(own_id))
 
     def rejected(self, request: Request, reason: str) -> None:
-        """It reached nobody."""
+        """Return the text of this request to the composer: the server delivered it to no user."""
         for intent, own_id in self._take(request):
             self._emit(events.MessageRejected(own_id))
             self._emit(replace(intent.returned(reason), is_reported=True))
 
     def unanswered(self, request: Request) -> None:
-        """What became of it will never be known."""
+        """Report the message of this request as unconfirmed: no reply will come."""
         for _, own_id in self._take(request):
             self._emit(events.MessageUnconfirmed(own_id))
 
     def settle(self) -> None:
-        """The connection is over."""
+        """Report all pending messages as unconfirmed: the connection has ended."""
         for request in [request for request, _, _ in self._pending]:
             self.unanswered(request)
 
     def _take(self, request: Request | None) -> list[tuple[PrivateIntent, int]]:
         found = [(intent, own_id) for other, intent, own_id in self._pending if other is request]
-        self._pending = [known for known in self._pending if known[0] is not request]
+        self._pending = [pending for pending in self._pending if pending[0] is not request]
         return found

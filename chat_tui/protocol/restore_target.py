@@ -1,4 +1,4 @@
-"""What a connection is to bring about, or to bring back."""
+"""RestoreTarget: state to restore after signing in."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RestoreTarget:
-    """Where a person wants to be once signed in, and whom they want to follow.
-
-    `is_reconnect`: they were there before, and it was the connection that was lost.
-    """
+    """The room and the subscriptions to restore after signing in."""
 
     room: str | None = None
+    """None: stay in the lobby."""
     subscriptions: frozenset[str] = frozenset()
+    """Names of users to follow; may hold "*" for everyone."""
     is_reconnect: bool = False
+    """True if a session was lost. False on the first sign-in."""

@@ -1,4 +1,4 @@
-"""What goes to the server, in order, and what it has not answered or echoed yet."""
+"""SendQueue: lines to the server, in order, and the replies and echoes that are still missing."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from chat_tui.protocol.pending_requests import (
 )
 
 SILENT_MESSAGE_SECONDS: Final = 0.2
-"""Seconds after which a server that reads one line at a time has read a message (section 6)."""
+"""Seconds after which a server without pipelining has read a message (protocol section 6)."""
 
 
 class SendQueue:
-    """The lines to the server. Most servers are sent everything at once, and answer in order.
+    """The lines to the server. With pipelining, all lines go out at once; replies come in order.
 
-    The first servers take one `recv` for one line: there, `one_at_a_time`, a line goes out when
-    what answers the one before has come, or for a message 0.2 seconds have gone.
+    The first servers take one `recv` for one line. To a server without pipelining, a line goes out
+    only after the reply to the line before, or 0.2 seconds after a message.
     """
 
     def __init__(self, capabilities: ServerCapabilities, now: float) -> None:
         self.capabilities = capabilities
         self.echoing = False
-        """Whether the server sends back what we say."""
+        """True if the server echoes our messages."""
         self._waiting: deque[tuple[Request | SentMessage, bytes]] = deque()
         self._requests = PendingRequests()
         self._echoes = EchoMatcher()
@@ -43,23 +43,24 @@ class SendQueue:
         self._lines: list[bytes] = []
 
     def take_lines(self) -> list[bytes]:
-        """What has to be sent since the last call, each with its LF."""
+        """Return the lines to send since the last call, each with its LF."""
         taken, self._lines = self._lines, []
         return taken
 
     def requests(self) -> Iterator[Request]:
-        """All that was asked and is not answered, also what still waits to go out; in order."""
+        """Yield all unanswered requests in order, including those not sent yet."""
         yield from self._requests
         for item, _ in self._waiting:
             if isinstance(item, Request):
                 yield item
 
-    def ask(
+    def request(
         self, word: str, *arguments: str, now: float, origin: RequestOrigin = RequestOrigin.INTERNAL
     ) -> Request | None:
-        """Send a command that was not typed; None where the server does not have it.
+        """Send a command that the user did not type. Return None if it cannot be sent.
 
-        So it is too where the name in it came from a server whose lines are longer than ours.
+        It cannot be sent if the server does not have it, or if the line is too long: a name in it
+        may come from a server whose lines are longer than ours.
         """
         if not self.capabilities.supports(word):
             return None
@@ -70,10 +71,13 @@ class SendQueue:
             return None
         return request
 
-    def ask_once(self, word: str, now: float) -> None:
-        """Ask something for the client itself, unless that is being asked already."""
-        if not any(a.line == word and a.origin is RequestOrigin.INTERNAL for a in self.requests()):
-            self.ask(word, now=now)
+    def request_once(self, word: str, now: float) -> None:
+        """Send a command for the client itself, unless the same request is pending."""
+        if not any(
+            pending.line == word and pending.origin is RequestOrigin.INTERNAL
+            for pending in self.requests()
+        ):
+            self.request(word, now=now)
 
     def send(self, request: Request, now: float) -> None:
         """Send a command. Raises `LineTooLongError`."""
@@ -87,26 +91,26 @@ class SendQueue:
         self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Send what may go out now."""
-        while self._waiting and not (not self.capabilities.pipelining and self._is_busy(now)):
+        """Send all lines that may go out now."""
+        while self._waiting and (self.capabilities.pipelining or not self._is_busy(now)):
             item, line = self._waiting.popleft()
             self._in_flight, self._flight_ends = item, now + SILENT_MESSAGE_SECONDS
             if isinstance(item, Request):
                 item.sent_at = now
-                # What has to be hashed first says nothing about the way.
-                way = item.kind is not RequestKind.PASSWORD
-                item.alone = way and not self._requests and not self._echoes
+                # Hashing a password takes longer than the round trip.
+                is_fast = item.kind is not RequestKind.PASSWORD
+                item.measures_latency = is_fast and not self._requests and not self._echoes
                 self._requests.add(item)
             elif self.echoing:
                 self._echoes.expect(item)
             self._lines.append(line)
 
     def skip_wait(self) -> None:
-        """Wait no longer for what answers the line before: the server has been silent for long."""
+        """Stop waiting for the reply to the line before: the server has been silent for long."""
         self._in_flight = None
 
     def match(self, answer: ParsedReply, now: float) -> tuple[Request | None, list[Request]]:
-        """The request that `answer` answers, if any, and those that now never will be."""
+        """Return the request that `answer` answers, if any, and those that it leaves unanswered."""
         found, passed = self._requests.match(answer)
         self._clear_in_flight(passed)
         if found is not None:
@@ -115,43 +119,44 @@ class SendQueue:
                 self._clear_in_flight([found])
         return found, passed
 
-    def was_given_up(self, answer: ParsedReply) -> bool:
-        """Whether this answers, too late, what the client had asked for itself."""
+    def was_expired(self, answer: ParsedReply) -> bool:
+        """Return True if this is the late answer to a request of the client itself."""
         return self._requests.was_expired(answer)
 
     @property
     def oldest(self) -> Request | None:
-        """The request whose answer comes next."""
+        """The request that the server answers next."""
         return self._requests.oldest
 
     def answer_oldest(self, now: float) -> None:
-        """The oldest request was answered in words that are not known here."""
+        """Record that the server answered the oldest request with a text unknown to the client."""
         self._last_progress = now
         self._clear_in_flight([self._requests.take_oldest()])
 
     def expire(self, now: float) -> list[Request]:
-        """The requests that wait too long, though nothing else of ours was answered meanwhile.
+        """Return the requests that have timed out.
 
-        Where a server takes our lines slowly, at the rate that it allows, there is progress.
+        None times out while the server answers other requests: a server that takes our lines
+        slowly, at its rate limit, makes progress.
         """
         if now - self._last_progress <= REQUEST_TIMEOUT:
             return []
-        given_up = self._requests.expire(now - REQUEST_TIMEOUT)
-        self._clear_in_flight(given_up)
-        return given_up
+        expired = self._requests.expire(now - REQUEST_TIMEOUT)
+        self._clear_in_flight(expired)
+        return expired
 
     def match_echo(
         self, text: str, now: float, *, is_action: bool = False
     ) -> tuple[SentMessage | None, list[SentMessage]]:
-        """An own message came back: the one that it proves, and those that it leaves unproved."""
-        said, passed = self._echoes.match(text, is_action=is_action)
-        if said is not None:
+        """Return the message that this echo confirms, and those that it leaves unconfirmed."""
+        message, passed = self._echoes.match(text, is_action=is_action)
+        if message is not None:
             self._last_progress = now
-            self._clear_in_flight([said])
-        return said, passed
+            self._clear_in_flight([message])
+        return message, passed
 
     def take_unconfirmed(self) -> list[SentMessage]:
-        """All that was said and is not proved, oldest first; no proof is awaited any more."""
+        """Return all unconfirmed messages, oldest first, and stop expecting echoes."""
         unsent = [item for item, _ in self._waiting if isinstance(item, SentMessage)]
         return self._echoes.take_pending() + unsent
 

@@ -1,4 +1,4 @@
-"""Whom we follow, whom we want to follow, and what is missing between the two."""
+"""SubscriptionSync: current and desired subscriptions, and the difference to restore."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from chat_tui.protocol.pending_requests import Request, RequestKind
+
 MAX_PIPELINED_RESTORES: Final = 8
-"""Subscriptions that are asked for again without waiting for an answer: each takes from our
-allowance, and what is typed meanwhile must not stand behind hundreds of them."""
+"""Subscriptions that are requested again without waiting for a reply. Each request counts against
+the client's rate limit, and lines that the user types meanwhile must not queue behind hundreds of
+them."""
 
 
 class SubscriptionSync:
-    """Our subscriptions ("*": everyone), without the one to ourselves.
+    """The user's subscriptions ("*": everyone), without the subscription to themselves.
 
-    Subscriptions are kept by the server across a cut and lost with its end: after signing in it
-    is asked what is left, and the rest is asked for again.
+    The server keeps subscriptions when a connection is lost, and forgets them when it restarts.
+    After signing in, the client lists what is left and requests the rest again.
     """
 
     def __init__(self, desired: Iterable[str]) -> None:
-        """`desired`: those that there should be once signed in."""
+        """`desired`: the subscriptions to have once signed in."""
         self.desired = set(desired)
         self.current: set[str] = set()
         self._missing: deque[str] | None = None  # None: not known yet
@@ -29,27 +32,51 @@ class SubscriptionSync:
 
     @property
     def is_restored(self) -> bool:
-        """Whether we hear again whom we heard before, or, of very many, the first ones."""
+        """True once all missing subscriptions, or the first 8 of them, have been answered."""
         if self._missing is None:
             return False
         return (
             not (self._missing or self._requested) or self._answer_count >= MAX_PIPELINED_RESTORES
         )
 
+    def desired_after(self, requests: Iterable[Request]) -> set[str]:
+        """Return the desired subscriptions once these requests have succeeded."""
+        desired = set(self.desired)
+        for request in requests:
+            if request.kind is RequestKind.SUBSCRIBE and request.subject:
+                desired.add(request.subject)
+            elif request.kind is RequestKind.UNSUBSCRIBE:
+                desired.discard(request.subject)
+        return desired
+
+    def toggle_command(self, name: str, requests: Iterable[Request]) -> str:
+        """Return the command that reverses the newest of these requests about `name`.
+
+        Without such a request, return the one that reverses the current subscription.
+        """
+        follow = name not in self.current
+        for request in requests:
+            if request.subject == name:
+                if request.kind is RequestKind.SUBSCRIBE:
+                    follow = False
+                elif request.kind is RequestKind.UNSUBSCRIBE:
+                    follow = True
+        return "/subscribe" if follow else "/unsubscribe"
+
     def listed(self, names: Iterable[str]) -> None:
-        """The server told what there is."""
+        """Take the subscriptions that the server listed."""
         self.current = set(names)
         if self._missing is None:
             self._missing = deque(sorted(self.desired - self.current))
         self.desired |= self.current
 
     def list_unavailable(self) -> None:
-        """The server can't tell what there is: all that is wanted has to be asked for."""
+        """Restore all desired subscriptions: the server cannot list those that are left."""
         if self._missing is None:
             self._missing = deque(sorted(self.desired))
 
-    def to_restore(self) -> list[str]:
-        """Whom to subscribe to now; each is given once."""
+    def take_due(self) -> list[str]:
+        """Return the names to subscribe to now. Each name is returned once."""
         names: list[str] = []
         while self._missing and len(self._requested) < MAX_PIPELINED_RESTORES:
             name = self._missing.popleft()
@@ -59,31 +86,31 @@ class SubscriptionSync:
         return names
 
     def subscribed(self, name: str) -> None:
-        """The server said that we follow `name`."""
-        self._restored(name)
+        """Record that the server confirmed a subscription."""
+        self._answered(name)
         self.current.add(name)
         self.desired.add(name)
 
     def unsubscribed(self, name: str) -> None:
-        """The server said that we do not follow `name`."""
+        """Record that the server confirmed the end of a subscription."""
         self.current.discard(name)
         self.desired.discard(name)
 
     def rejected(self, name: str) -> None:
-        """The server would not let us follow `name`."""
+        """Record that the server rejected a subscription."""
         self.desired.discard(name)
-        if self._restored(name):
+        if self._answered(name):
             self._rejected.append(name)
 
     def take_rejected(self) -> list[str]:
-        """Whom we can't follow again; once, when the last answer has come."""
+        """Return the names that could not be restored. Empty until the last answer has arrived."""
         if self._missing or self._requested:
             return []
-        refused, self._rejected = self._rejected, []
-        return refused
+        rejected, self._rejected = self._rejected, []
+        return rejected
 
-    def _restored(self, name: str) -> bool:
-        """Whether this answers a request of ours to follow `name` again."""
+    def _answered(self, name: str) -> bool:
+        """Return True if this answers a restore request."""
         if name not in self._requested:
             return False
         self._requested.discard(name)

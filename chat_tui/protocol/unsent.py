@@ -1,4 +1,4 @@
-"""What was typed and could not be said or asked: where it goes, and what the person is told."""
+"""UnsentText: report queued text, and return it to the composer if it cannot be sent."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LOST = "The connection was lost: it was not sent"
 
 
 class UnsentText:
-    """Tells of what is held: that it waits, or that it comes back."""
+    """Reports on the texts in the intent queue: still queued, or returned."""
 
     def __init__(self, queue: IntentQueue, emit: Callable[[Event], None]) -> None:
         self._queue = queue
         self._emit = emit
-        self._reported: dict[str, str] = {}  # what waits, as it was told last
+        self._reported: dict[str, str] = {}  # the queued texts as last reported
 
     def report_queued(self, target_room: str) -> None:
-        """Whoever keeps what is typed on disk has to know of it, too.
+        """Emit the queued texts if they have changed. Drafts on disk include them.
 
-        `goal`: the room where that is said which waits for no other change of room.
+        `target_room`: the room for the texts before the first queued room change.
         """
         waiting = self._queue.texts_by_place(target_room) if self._queue else {}
         if waiting != self._reported:
@@ -32,15 +32,18 @@ class UnsentText:
             self._emit(events.QueuedTextChanged(waiting))
 
     def join_failed(self, reason: str) -> list[CommandInput | PrivateIntent]:
-        """The change of room did that the next words waited for; what can be done all the same."""
-        returned, lost, others = self._queue.take_until_join()
+        """Return the texts for a room that could not be joined to the composer.
+
+        The result holds the intents up to the next room change that do not depend on the room.
+        """
+        returned, lost, independent = self._queue.take_until_join()
         if returned:
             self._emit(events.TextReturned(returned, reason))
         self._not_sent(lost)
-        return others
+        return independent
 
     def settle(self, target_room: str) -> None:
-        """The connection is over: nothing that waits will be said on it."""
+        """Return all queued texts to the composer: the connection has ended."""
         returned, commands, private = self._queue.take_all()
         self.report_queued(target_room)
         if returned:

@@ -1,4 +1,4 @@
-"""Approach: the way to one server, from dialling to a connection whose other end is trusted."""
+"""Connector: from dialing a server to a connection with a trusted key."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from chat_tui.transport import ChangedKey, Connected, ConnectFailed, Dialer, Unk
 
 
 class Connector:
-    """One try after another, and the question about a key. The screen's thread calls it.
+    """One attempt after another to connect, and the trust decision. Called by the screen's thread.
 
-    Nothing of a login is sent in here: what it gives is a connection to a server that is trusted.
+    It sends nothing of the login. A `Connected` outcome is a connection to a trusted server.
     """
 
     def __init__(self, known: KnownServers, wake: Callable[[], None]) -> None:
-        """`ring` is called from a thread when `outcome` has something."""
+        """`wake` is called from another thread when `outcome` has a result."""
         self._known = known
         self._wake = wake
         self._account: Account | None = None
         self._dialer: Dialer | None = None
-        self._unknown_key: str | None = None  # the fingerprint that somebody is asked about
+        self._unknown_key: str | None = None  # the fingerprint that the user is asked about
 
     def dial(self, account: Account) -> SignInFailed | None:
-        """Begin. Gives why not, where that is so."""
+        """Start an attempt. Return why it cannot start, or None."""
         self._account = account
         try:
             self._dialer = Dialer(
@@ -38,7 +38,10 @@ class Connector:
         return None
 
     def outcome(self) -> Connected | SignInFailed | KeyUnknown | KeyChanged | None:
-        """What came of it, once; None as long as it is open. A `KeyUnknown` wants a `trust`."""
+        """Return the outcome of the attempt, once. None while it is under way.
+
+        After a `KeyUnknown`, call `trust`.
+        """
         account = self._account
         outcome = self._dialer.outcome() if self._dialer is not None else None
         if outcome is None or account is None:
@@ -55,9 +58,9 @@ class Connector:
         return outcome
 
     def trust(self, decision: TrustDecision) -> SignInFailed | None:
-        """The answer to a `KeyUnknown`: dial again, when only that key will do, or do not.
+        """Answer a `KeyUnknown`: dial again and accept only that key, or reject the server.
 
-        Why not is what it gives. Nothing happens where nothing was asked.
+        Return why no attempt starts, or None. No effect if there is no open question.
         """
         account, fingerprint = self._account, self._unknown_key
         self._unknown_key = None
@@ -69,20 +72,20 @@ class Connector:
             elif decision is TrustDecision.ONCE:
                 self._known.trust_once(account.host, account.port, fingerprint)
             else:
-                words = "Nothing was sent: you did not say that this is the server's key"
-                return events.SignInFailed(words, retry=False, untrusted=True)
+                reason = "Nothing was sent: you did not confirm the server's key"
+                return events.SignInFailed(reason, retry=False, untrusted=True)
         except KnownServersError as problem:
-            words = f"Nothing was sent: {problem}"
-            return events.SignInFailed(words, retry=False, untrusted=True)
+            reason = f"Nothing was sent: {problem}"
+            return events.SignInFailed(reason, retry=False, untrusted=True)
         return self.dial(account)
 
     def cancel(self) -> None:
-        """Give up what is under way, the question too."""
+        """Cancel the attempt under way, and drop the open question."""
         if self._dialer is not None:
             self._dialer.cancel()
         self._dialer = self._unknown_key = None
 
 
 def resolved_account(account: Account, reached: Connected) -> Account:
-    """Who signs in where, as it turned out, without the password: the port may be another one."""
+    """Return the account as connected, without the password. The port may be another one."""
     return replace(account, port=reached.port, password="", plaintext=not reached.fingerprint)

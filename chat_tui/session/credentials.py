@@ -1,4 +1,4 @@
-"""With which password a session comes back, once it was asked to be another one. Pure."""
+"""Credentials to reconnect with after a password change was requested. Pure."""
 
 from __future__ import annotations
 
@@ -14,27 +14,29 @@ UNCERTAIN: Final = (
     "No answer came: your password may be the new one or the old. If you have to sign in, "
     "try the new one first"
 )
-"""What is known when the connection ends before the answer."""
+"""Shown if the connection ends before the server has answered."""
 
 NOT_CHANGED: Final = "Your password was not changed: the server still takes the old one only"
-"""How the doubt ends where the new one is refused."""
+"""Shown after an uncertain change if the server rejects the new password on reconnect."""
 
 CHANGED_AFTER_ALL: Final = "Your password was changed: the server takes the new one"
-"""How it ends where it is not."""
+"""Shown after an uncertain change if the server accepts the new password on reconnect."""
 
 
 def credentials_after(
     account: Account, outcome: Outcome
 ) -> tuple[Account, events.LogNotice | None]:
-    """Who comes back from now on, and what the log has to tell: only what no answer told."""
+    """Return the account to reconnect with, and a notice for the log.
+
+    The notice is None if an answer of the server has reported the outcome already.
+    """
     match outcome:
         case events.PasswordChangeUncertain(new):
             return account.in_doubt(new), events.LogNotice(UNCERTAIN, "error")
         case events.PasswordChanged(new):
-            told = (
-                events.LogNotice(CHANGED_AFTER_ALL, "reply") if account.previous_password else None
-            )
-            return account.with_password(new), told
+            was_uncertain = bool(account.previous_password)
+            notice = events.LogNotice(CHANGED_AFTER_ALL, "reply") if was_uncertain else None
+            return account.with_password(new), notice
         case events.PasswordChangeFailed(reason) if (
             account.previous_password and reason == NOT_CHANGED
         ):
@@ -44,6 +46,6 @@ def credentials_after(
     return account, None
 
 
-def should_retry_old_password(account: Account, refused: events.SignInFailed) -> bool:
-    """Whether this refusal only means that the new password does not hold: the old one may."""
-    return bool(account.previous_password) and refused.reason == replies.AUTHENTICATION_FAILED
+def should_retry_old_password(account: Account, failure: events.SignInFailed) -> bool:
+    """Return True if only the uncertain new password was rejected, so the old one may be valid."""
+    return bool(account.previous_password) and failure.reason == replies.AUTHENTICATION_FAILED

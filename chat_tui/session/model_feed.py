@@ -1,4 +1,4 @@
-"""Continuity: what one session leaves in the model for the next, and what a new one brings."""
+"""ModelFeed: apply events to the model, and keep the model over reconnects of the same user."""
 
 from __future__ import annotations
 
@@ -11,32 +11,40 @@ from chat_tui.model import ChatModel
 
 
 class ModelFeed:
-    """The same user who comes back to the same server goes on in the same log, behind a gap.
+    """Applies the events of one connection after the other to the model.
 
-    Anybody else gets an empty one. The screen's thread calls it.
+    If the same user comes back to the same server, the logs continue after a gap. Any other user
+    gets an empty model. Called by the screen's thread.
     """
 
     def __init__(self, model: ChatModel) -> None:
         self._model = model
-        self._identity: tuple[str, str] | None = None  # whose model it is
-        self._in_session = False
-        self._queued: list[Event] = []  # learned before the session began
+        self._identity: tuple[str, str] | None = None  # the user and server of the model
+        self._is_signing_in = False
+        self._queued: list[Event] = []  # received before the login succeeded
         self._disconnected_at: datetime | None = None
 
     def connected(self) -> None:
-        """There is a connection. What is learned belongs to no session so far."""
-        self._in_session = False
+        """Hold back events from now on: it is not known yet which session they belong to."""
+        self._is_signing_in = True
+
+    def disconnected(self) -> None:
+        """Apply events at once again: without a connection they belong to the model as it is.
+
+        Events that are still held back belong to no session and are discarded.
+        """
+        self._is_signing_in = False
         self._queued.clear()
 
     def handle_event(self, event: Event) -> None:
-        """Take it into the model, as soon as it is known whose model that is."""
-        if self._in_session:
-            self._model.apply(event)
-        else:
+        """Apply an event, or hold it back until the login has succeeded."""
+        if self._is_signing_in:
             self._queued.append(event)
+        else:
+            self._model.apply(event)
 
     def signed_in(self, event: events.SignedIn, account: Account, server: str) -> None:
-        """A session began, for this account; `server`: where that really is."""
+        """Start or continue the model's session. `server` is its real address, `host:port`."""
         if account.identity != self._identity:
             self._identity = account.identity
             self._disconnected_at = None
@@ -48,8 +56,9 @@ class ModelFeed:
             self._disconnected_at = None
         for early in self._queued:
             self._model.apply(early)
-        self._in_session = True
+        self._queued.clear()
+        self._is_signing_in = False
 
     def session_ended(self) -> None:
-        """From now on nothing is heard."""
+        """Record when the session ended: messages from now on are missing in the log."""
         self._disconnected_at = self._model.now()

@@ -1,4 +1,4 @@
-"""Taking in what arrived, a bounded piece each turn: between two pieces, keys are heard."""
+"""Process received lines in bounded pieces, so that keys are handled between two pieces."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chat_tui.protocol import ClientProtocol
 from chat_tui.transport import Inbox
 
 _BATCH: Final = 16
-"""Lines between two looks at the clock."""
+"""Lines between two checks of the clock."""
 
 
 def pump_inbox(
@@ -23,10 +23,10 @@ def pump_inbox(
     max_lines: int,
     max_seconds: float,
 ) -> bool:
-    """Tell the dialogue what is in the inbox: at most so many lines, for about so long.
+    """Pass lines from the inbox to the protocol: at most `max_lines`, for about `max_seconds`.
 
-    `goes_on` is called after each batch; it says whether this is still the connection that counts,
-    and so does the result. The screen's thread.
+    `should_continue` is called after each batch. It returns False if this connection is no longer
+    the current one. Return its last result. Called by the screen's thread.
     """
     deadline = clock() + max_seconds
     while lines := inbox.take(min(max_lines, _BATCH)):

@@ -1,4 +1,4 @@
-"""Reconnecting: when a session that was lost is tried again, and what is told meanwhile."""
+"""Reconnector: when to reconnect after a lost connection, and the countdown in the model."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from chat_tui.model import ChatModel
 from chat_tui.transport import Backoff
 
 _RESTORE_SECONDS: Final = 5.0
-"""Seconds after signing in at which we are there, though not all may be as it was before."""
+"""Seconds after signing in at which the session counts as online, even if it is not fully
+restored."""
 
 
 class Reconnector:
-    """The pauses of one session, and its countdown in the model. The screen's thread calls it."""
+    """The reconnect delays of a session. Called by the screen's thread."""
 
     def __init__(self, model: ChatModel, clock: Callable[[], float], backoff: Backoff) -> None:
         self._model = model
@@ -24,42 +25,42 @@ class Reconnector:
         self._retry_at: float | None = None
         self._online_since = 0.0
         self.was_online = False
-        """Whether a session was lost that is to come back: what is tried is tried on."""
+        """True once the client has signed in, until it gives up. Failures are then retried."""
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a pause is under way."""
+        """True if a retry is scheduled."""
         return self._retry_at is not None
 
     @property
     def is_restore_overdue(self) -> bool:
-        """Whether whoever signed in last has to be there by now, if not all is as it was before."""
+        """True if the session counts as online even if it is not fully restored."""
         return self._clock() - self._online_since > _RESTORE_SECONDS
 
     def begin(self) -> None:
-        """Somebody wants to sign in."""
+        """Reset the delays: the user signs in."""
         self._backoff.reset()
 
     def signed_in(self) -> None:
-        """It worked."""
+        """Record a successful login."""
         self.was_online = True
         self._online_since = self._clock()
 
     def lost(self, reason: str) -> None:
-        """The connection broke: try again after a pause."""
+        """Schedule a retry after a lost connection."""
         self._backoff.session_ended(self._clock() - self._online_since)
         self.schedule_retry(reason)
 
     def schedule_retry(self, reason: str, min_delay: float = 0.0) -> None:
-        """A try came to nothing, too: the next pause is longer, `at_least` so many seconds."""
-        pause = max(self._backoff.next_delay(), min_delay)
-        self._retry_at = self._clock() + pause
+        """Schedule a retry with the next, longer delay, but at least `min_delay` seconds."""
+        delay = max(self._backoff.next_delay(), min_delay)
+        self._retry_at = self._clock() + delay
         self._model.apply(
-            ConnectionChanged(ConnectionState.WAITING, reason, float(math.ceil(pause)))
+            ConnectionChanged(ConnectionState.WAITING, reason, float(math.ceil(delay)))
         )
 
     def is_due(self, now: float) -> bool:
-        """Whether the pause is over; while it is not, tell how long it still takes."""
+        """Return True if the delay has passed. Before that, update the countdown in the model."""
         if self._retry_at is None or now >= self._retry_at:
             return self._retry_at is not None
         shown = self._model.connection
@@ -69,10 +70,10 @@ class Reconnector:
         return False
 
     def stop_waiting(self) -> None:
-        """Something is tried now."""
+        """Cancel the scheduled retry: an attempt starts now."""
         self._retry_at = None
 
     def give_up(self) -> None:
-        """Nothing is to come back."""
+        """Stop reconnecting."""
         self._retry_at = None
         self.was_online = False

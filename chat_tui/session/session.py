@@ -1,4 +1,4 @@
-"""ChatSession: one person at one server, from signing in to leaving, lost connections included."""
+"""ChatSession: one user at one server, from sign-in to sign-out, with reconnects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chat_tui.account import Account, account
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDecision
 from chat_tui.input import Submission, parse_submission
 from chat_tui.model import ChatModel
-from chat_tui.protocol import NOT_CONNECTED, ClientProtocol, EndReason, RestoreTarget
+from chat_tui.protocol import ClientProtocol, EndReason, ProtocolState, RestoreTarget
 from chat_tui.session.connector import Connector, resolved_account
 from chat_tui.session.credentials import (
     NOT_CHANGED,
@@ -28,17 +28,17 @@ from chat_tui.storage import KnownServers
 from chat_tui.transport import Backoff, Connected, Connection, Wakeup
 
 _SUSPENDED_SECONDS: Final = 5.0
-"""Seconds between two ticks that tell that the whole program stood still (Ctrl+Z, a closed lid):
-the silence of that time says nothing about the server."""
+"""Seconds between two ticks after which the whole process must have been suspended (Ctrl+Z, a
+closed lid). The silence of that time says nothing about the server."""
 
 
 class ChatSession:
-    """Everything between the screens and the wire, without a screen.
+    """Everything between the screens and the wire.
 
-    All methods are called by the screen's thread and return at once. What arrives is applied to
-    `model`; what needs the screen (see `take_notices`) is left for it.
+    All methods are called by the screen's thread and return at once. Events are applied to `model`.
+    Those that the screen has to act upon are in `take_notices`.
 
-    The screen calls `pump` when `wake` fired, and `tick` about four times a second.
+    The screen calls `pump` after each `wake`, and `tick` about four times a second.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class ChatSession:
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
     ) -> None:
-        """Nothing is connected yet.
+        """Create a session without a connection.
 
-        `start_reader` runs the function it is given in a thread and returns at once; that function
-        blocks in `recv` and ends by itself soon after the connection is over. `wake` may be called
-        from any thread; it asks the screen's thread to call `pump` soon, and is not called again
-        before that. `known`: the servers whose keys are trusted.
+        `start_reader` runs a function in a new thread and returns at once. The function blocks in
+        `recv` and ends soon after the connection has ended. `wake` may be called from any thread.
+        It asks the screen's thread to call `pump` soon, and is not called again before that.
+        `known`: the servers with pinned keys.
         """
         self.model = model
         self._start_reader = start_reader
@@ -67,17 +67,17 @@ class ChatSession:
         self._model_feed = ModelFeed(model)
         self._own_ids = count(1)
         self._notices: list[Event] = []
-        self._account: Account | None = None  # None: nothing is being tried
+        self._account: Account | None = None  # None: offline, and no attempt is under way
         self.connected_to: Account | None = None
-        """Where the connection that is or was last really leads (`really`), and for whom."""
+        """The resolved account (`resolved_account`) of the current or last connection."""
         self.fingerprint = ""
-        """Of the server's key there; empty: unencrypted."""
+        """Of the server's key on that connection. Empty: unencrypted."""
         self._target = RestoreTarget()
         self._connection: Connection | None = None
-        self._protocol: ClientProtocol | None = None
+        self._protocol = ClientProtocol.closed()  # of `_connection`; closed if there is none
         self._last_tick = clock()
 
-    # Coming and going.
+    # Connecting and disconnecting
 
     def sign_in(
         self,
@@ -91,77 +91,73 @@ class ChatSession:
         follow: Iterable[str] = (),
         plaintext: bool = False,
     ) -> None:
-        """Look up, dial and log in; whatever was connected before is left.
+        """Resolve, connect and log in. An earlier connection is closed.
 
-        The outcome is a `SignedIn` or a `SignInFailed` in `take_notices`, or a `KeyUnknown` that
-        wants an answer (`trust`) before anything is sent. `room`: go there at once.
-        `follow_everyone`: subscribe to "*"; `follow`: to these. `plaintext`: do not encrypt. The
-        model is emptied once we are in, unless the same user came back to the same server.
+        The outcome is a `SignedIn` or a `SignInFailed` in `take_notices`, or a `KeyUnknown`: then
+        nothing is sent until `trust` is called. `room`: join it at once. `follow_everyone`:
+        subscribe to "*". `follow`: subscribe to these users. `plaintext`: do not encrypt. The model
+        is emptied after the login, unless the same user came back to the same server.
         """
         self.cancel()
-        asked = account(host, port, user, password, plaintext=plaintext)
-        if asked.problem is not None:
-            self._notices.append(events.SignInFailed(asked.problem, retry=False))
+        requested = account(host, port, user, password, plaintext=plaintext)
+        if requested.problem is not None:
+            self._notices.append(events.SignInFailed(requested.problem, retry=False))
             return
-        self._account = asked
+        self._account = requested
         everyone = (EVERYONE,) if follow_everyone else ()
         self._target = RestoreTarget(room, frozenset((*follow, *everyone)))
         self._reconnector.begin()
-        self._dial(asked, ConnectionState.CONNECTING)
+        self._dial(requested, ConnectionState.CONNECTING)
 
     def trust(self, decision: TrustDecision) -> None:
-        """The answer to a `KeyUnknown`: sign in if the server still has that key, or do not."""
-        if (refused := self._connector.trust(decision)) is not None:
-            self._sign_in_failed(refused)
+        """Answer a `KeyUnknown`: sign in if the server still has that key, or give up."""
+        if (failure := self._connector.trust(decision)) is not None:
+            self._sign_in_failed(failure)
 
     def cancel(self) -> None:
-        """Give up what is under way, or sign out: offline at once. `sign_in` may follow.
-
-        No `SignedOut` comes of it.
-        """
-        if self._protocol is not None and self._protocol.is_online:
+        """Cancel the attempt under way, or sign out. Offline at once, without a `SignedOut`."""
+        if self._protocol.is_online:
             self._protocol.connection_lost("", self._clock())
             self._model_feed.session_ended()
             for event in self._protocol.take_events():
                 self._handle_event(event)
         self._disconnect()
+        self._model_feed.disconnected()
         if self._account is not None:
             self._go_offline("")
 
     def close(self) -> None:
-        """Leave for good: every thread ends soon, none is waited for. May be called twice."""
+        """Close for good. All threads end soon; the call waits for none. May be called twice."""
         self._disconnect()
         self._account = None
         self._reconnector.give_up()
 
     def retry_now(self) -> None:
-        """While a connection is lost: try at once instead of when the pause is over."""
+        """Reconnect at once instead of after the delay. No effect unless a retry is scheduled."""
         if self._account is not None and self._reconnector.is_waiting:
             self._reconnector.stop_waiting()
             self._dial(self._account, ConnectionState.RETRYING)
 
     @property
     def is_in_room(self) -> bool:
-        """Whether what is said now is said at once, in the room that the model has."""
-        return self._protocol is not None and self._protocol.is_in_room
+        """True if a text typed now would be sent at once, to the model's current room."""
+        return self._protocol.is_in_room
 
-    # What the person wants.
+    # Requests of the user
 
     def submit(self, text: str, recipient: str = "") -> None:
-        """What Enter in the composer gave: one line or several. Kept in `model.history`.
+        """Send what Enter in the composer gave, and keep it in `model.history`.
 
-        A single line that begins with "/" is a command ("//" a text with one "/"); of several
-        lines each is sent as text: to the room, or to `to` alone. What can't be sent now comes
+        A single line that begins with "/" is a command ("//" is a text with one "/"). Of several
+        lines each is sent as a text, to the room or to `recipient` alone. What cannot be sent comes
         back as `TextReturned`.
         """
         submission = self._parse_submission(text, recipient)
-        if self._protocol is not None:
-            self._send(submission)
-        elif text.strip() == "/quit":
+        if self._connection is None and text.strip() == "/quit":
             self.cancel()
             self._notices.append(events.SignedOut("Goodbye", requested=True))
         else:
-            self._notices.append(events.TextReturned(text, NOT_CONNECTED, submission.place))
+            self._send(submission)
 
     def _parse_submission(self, text: str, recipient: str) -> Submission:
         self.model.history.add(text)
@@ -172,47 +168,38 @@ class ChatSession:
         return submission
 
     def _send(self, submission: Submission) -> None:
-        if self._protocol is not None:
-            self._record_last_action(submission.wire_lines)
-            self._protocol.submit(submission, self._clock())
-            self._flush_protocol()
+        self._record_last_action(submission.wire_lines)
+        self._protocol.submit(submission, self._clock())
+        self._flush_protocol()
 
     def join(self, room: str) -> None:
-        """Go to `room`. What is typed from here on waits for the answer."""
-        if self._protocol is not None:
-            self._record_last_action([f"/join {room}"])
-            self._protocol.join(room, self._clock())
-            self._flush_protocol()
-        else:
-            self.model.apply(events.JoinFailed(room, "Not connected"))
+        """Join a room. Texts typed from now on wait for the server's answer."""
+        self._record_last_action([f"/join {room}"])
+        self._protocol.join(room, self._clock())
+        self._flush_protocol()
 
     def toggle_follow(self, name: str) -> None:
-        """Follow `name` ("*": everyone), or no longer. Nothing happens for our own name."""
-        if self._protocol is not None:
-            asked = self._protocol.toggle_follow(name, self._clock())
-            self._record_last_action([asked] if asked else [])
-            self._flush_protocol()
+        """Follow a user ("*": everyone) or stop following. No effect for the user's own name."""
+        command = self._protocol.toggle_follow(name, self._clock())
+        self._record_last_action([command] if command else [])
+        self._flush_protocol()
 
     def change_password(self, old: str, new: str) -> None:
-        """Ask the server for another password; neither is kept but to come back with.
+        """Request a password change. The passwords are kept only to reconnect with.
 
-        What comes of it is a `PasswordChanged`, `PasswordChangeFailed` or
-        `PasswordChangeUncertain` in
+        The outcome is a `PasswordChanged`, `PasswordChangeFailed` or `PasswordChangeUncertain` in
         `take_notices`.
         """
-        if self._protocol is None:
-            self._notices.append(events.PasswordChangeFailed(NOT_CONNECTED))
-            return
         self._protocol.change_password(old, new, self._clock())
         self._flush_protocol()
 
     def resend(self, entry_id: int) -> bool:
         """Send an unconfirmed message of the place in view again, as a new entry.
 
-        False, and nothing changes, where it is not unconfirmed, or where we are not in the room:
-        not connected, on the way back to it, on the way to another.
+        Return False, and change nothing, if the message is not unconfirmed or the client is not in
+        the room: not connected, reconnecting, or changing the room.
         """
-        if self._protocol is None or not self._protocol.is_in_room:
+        if not self._protocol.is_in_room:
             return False
         text = self.model.mark_resent(entry_id)
         if text is None:
@@ -220,32 +207,32 @@ class ChatSession:
         self._send(parse_submission(text, self.model.private_with))
         return True
 
-    # What the screen asks for.
+    # Calls of the screen's event loop
 
     def pump(self, max_events: int = 500, max_seconds: float = 0.008) -> bool:
-        """Take in what arrived, at most so much; True where more is waiting: call again soon.
+        """Process received lines within these limits. True if more are waiting: call again soon.
 
-        While it returned True, `wake` does not fire.
+        After True, `wake` is not called.
         """
         self._wakeup.clear()
         self._poll_connector()
-        connection, dialogue = self._connection, self._protocol
-        if connection is None or dialogue is None:
+        connection, protocol = self._connection, self._protocol
+        if connection is None:
             return False
 
-        def goes_on() -> bool:
+        def should_continue() -> bool:
             self._flush_protocol()
             return self._connection is connection
 
         wire, clock = self.model.wire, self._clock
         if not pump_inbox(
-            connection.inbox, dialogue, wire, clock, goes_on, max_events, max_seconds
+            connection.inbox, protocol, wire, clock, should_continue, max_events, max_seconds
         ):
             return False
         ended = connection.inbox.ended
         if ended is not None:
             self.model.wire.note(ended)
-            dialogue.connection_lost(ended, self._clock())
+            protocol.connection_lost(ended, self._clock())
             self._flush_protocol()
         elif len(connection.inbox):
             self._wakeup.suppress()
@@ -253,13 +240,13 @@ class ChatSession:
         return False
 
     def tick(self) -> None:
-        """Time has passed: heartbeats, retries, the countdown. About four times a second."""
+        """Handle heartbeats, retries and the countdown. Called about four times a second."""
         now = self._clock()
-        stood_still = now - self._last_tick > _SUSPENDED_SECONDS
+        was_suspended = now - self._last_tick > _SUSPENDED_SECONDS
         self._last_tick = now
         self._poll_connector()
-        if self._protocol is not None and self._connection is not None:
-            if stood_still:  # what has come meanwhile is still to be read
+        if self._connection is not None:
+            if was_suspended:  # the bytes that arrived meanwhile have not been read yet
                 self._protocol.bytes_received(now)
                 return
             waiting = len(self._connection.inbox) > 0
@@ -270,26 +257,26 @@ class ChatSession:
             self.retry_now()
 
     def take_notices(self) -> list[Event]:
-        """What the screen has to act upon since the last call, in order.
+        """Return the events since the last call that the screen has to act upon, in order.
 
-        `SignedIn`: the chat may be shown. `KeyUnknown`: ask, and tell the answer to `trust`.
-        `SignInFailed`, `KeyChanged`: back to the form, and why (also when a reconnect fails for
-        good). `SignedOut`: it will not be retried; say why and offer to sign in again, or leave
-        where it was `asked` for by /quit. `TextReturned`: put it back into the composer, say why.
-        `PasswordChanged`, `PasswordChangeFailed`, `PasswordChangeUncertain`: what became of a
-        change, also of
-        one that was typed; of the last, one of the others tells more once we are back.
+        `SignedIn`: show the chat. `KeyUnknown`: ask the user and pass the decision to `trust`.
+        `SignInFailed`, `KeyChanged`: go back to the login form and show why (also if a reconnect
+        fails for good). `SignedOut`: no retry follows; show why and offer to sign in again, or quit
+        if it was `requested` by /quit. `TextReturned`: put the text back into the composer and show
+        why. `PasswordChanged`, `PasswordChangeFailed`, `PasswordChangeUncertain`: the outcome of a
+        change, also of one typed as a command. After the last, one of the other two follows once
+        the client has reconnected.
         """
         taken, self._notices = self._notices, []
         return taken
 
-    # Behind the scenes.
+    # Internals
 
     def _dial(self, account: Account, state: ConnectionState) -> None:
-        why = self.model.connection.reason if state is ConnectionState.RETRYING else ""
-        self.model.apply(ConnectionChanged(state, why))
-        if (refused := self._connector.dial(account)) is not None:
-            self._sign_in_failed(refused)
+        reason = self.model.connection.reason if state is ConnectionState.RETRYING else ""
+        self.model.apply(ConnectionChanged(state, reason))
+        if (failure := self._connector.dial(account)) is not None:
+            self._sign_in_failed(failure)
 
     def _poll_connector(self) -> None:
         account, outcome = self._account, self._connector.outcome()
@@ -297,7 +284,8 @@ class ChatSession:
             case Connected() if account is not None:
                 self._connected(outcome, account)
             case events.SignInFailed(reason):
-                self.model.wire.note(reason)  # coming back goes on, and this may be a wall
+                # A reconnect retries without a message elsewhere, so the wire log needs it.
+                self.model.wire.note(reason)
                 self._sign_in_failed(outcome)
             case events.KeyUnknown():
                 self._notices.append(outcome)
@@ -313,10 +301,8 @@ class ChatSession:
                 events.SignInFailed(f"No thread to write with: {problem}", retry=True)
             )
             return
-        self.connected_to, self.fingerprint = (
-            resolved_account(account, connected),
-            connected.fingerprint,
-        )
+        self.connected_to = resolved_account(account, connected)
+        self.fingerprint = connected.fingerprint
         how = f"encrypted, key {connected.fingerprint}" if connected.fingerprint else "unencrypted"
         self.model.wire.note(f"Connected to {self.connected_to.server}, {how}")
         self._model_feed.connected()
@@ -326,32 +312,33 @@ class ChatSession:
         self._start_reader(self._connection.read)
 
     def _flush_protocol(self) -> None:
-        """Something was said to the dialogue: take what it learned, send what it wants sent."""
-        dialogue, connection = self._protocol, self._connection
-        if dialogue is None or connection is None:
-            return
-        learned = dialogue.take_events()
-        lines = dialogue.take_lines()
-        self.model.wire.sent(lines)
-        connection.send(lines)
-        if dialogue.end_reason is not None:
+        """Process the protocol's output: send its lines, handle its events, check its state."""
+        protocol, connection = self._protocol, self._connection
+        learned = protocol.take_events()
+        if connection is not None:
+            lines = protocol.take_lines()
+            self.model.wire.sent(lines)
+            connection.send(lines)
+        if protocol.end_reason is not None:
             self._disconnect()
         for event in learned:
             self._handle_event(event)
-        arrived = dialogue.is_restored or (
-            dialogue.is_online and self._reconnector.is_restore_overdue
+        if protocol.end_reason is not None:
+            self._model_feed.disconnected()
+        is_ready = protocol.is_restored or (
+            protocol.is_online and self._reconnector.is_restore_overdue
         )
-        if arrived and self.model.connection.state is not ConnectionState.ONLINE:
+        if is_ready and self.model.connection.state is not ConnectionState.ONLINE:
             encrypted = bool(self.fingerprint)
             self.model.apply(ConnectionChanged(ConnectionState.ONLINE, encrypted=encrypted))
-        if dialogue.end_reason is EndReason.LOST:
-            self._target = dialogue.restore_target
+        if protocol.end_reason is EndReason.LOST:
+            self._target = protocol.restore_target
             self._model_feed.session_ended()
-            self._reconnector.lost(dialogue.final_message)
+            self._reconnector.lost(protocol.final_message)
 
     def _record_last_action(self, lines: list[str]) -> None:
-        """The person asks for this, in the room that we are in or on the way to."""
-        if self._protocol is not None:
+        """Record the wire lines of a request, and the room that it is for: also one on the way."""
+        if self._protocol.state is not ProtocolState.CLOSED:
             self.model.wire.record_action(self._protocol.restore_target.room or LOBBY, lines)
 
     def _handle_event(self, event: Event) -> None:
@@ -378,9 +365,9 @@ class ChatSession:
 
     def _password_answered(self, outcome: Outcome) -> None:
         if self._account is not None:
-            self._account, told = credentials_after(self._account, outcome)
-            if told is not None:
-                self.model.apply(told)
+            self._account, notice = credentials_after(self._account, outcome)
+            if notice is not None:
+                self.model.apply(notice)
         self._notices.append(outcome)
 
     def _signed_in(self, event: events.SignedIn) -> None:
@@ -395,11 +382,11 @@ class ChatSession:
         self._reconnector.signed_in()
 
     def _sign_in_failed(self, failure: events.SignInFailed) -> None:
-        """A try came to nothing: a session that was lost goes on trying, a first one does not."""
-        was_in = self._reconnector.was_online
-        if was_in and failure.retry:
+        """Retry if a session was lost. A first sign-in is not retried."""
+        was_online = self._reconnector.was_online
+        if was_online and failure.retry:
             self._reconnector.schedule_retry(failure.reason, min_delay=failure.after)
-        elif was_in and self._account and should_retry_old_password(self._account, failure):
+        elif was_online and self._account and should_retry_old_password(self._account, failure):
             self._password_answered(events.PasswordChangeFailed(NOT_CHANGED))
             self._dial(self._account, ConnectionState.RETRYING)
         else:
@@ -412,8 +399,9 @@ class ChatSession:
         self.model.apply(ConnectionChanged(ConnectionState.OFFLINE, reason))
 
     def _disconnect(self) -> None:
-        """Let go of what is connected or being tried."""
+        """Close the connection, or cancel the attempt under way."""
         self._connector.cancel()
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._protocol = None
+        self._connection = None
+        self._protocol = ClientProtocol.closed()
