@@ -1,4 +1,4 @@
-"""Admission control: connection limits, the login throttle and bans."""
+"""Access control: connection limits, the login throttle, bans and each client's line rate."""
 
 from chat_server.access.admission import AdmissionControl
 from chat_server.access.bans import BanList

@@ -1,4 +1,4 @@
-"""Who may come in: what a connection is told at the door, before it has said anything."""
+"""Admission control: accept or reject a connection before its first line is read."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from chat_server.wire import operator_replies, replies
 
 
 class Rejection(NamedTuple):
-    """Why a connection is not let in."""
+    """Why a connection is rejected."""
 
     text: str
-    """For the client: an error of the protocol."""
+    """For the client: a protocol error, without its prefix."""
     reason: str
     """For the log."""
 
 
 class AdmissionControl:
-    """Bans of addresses and the two limits on connections, asked together.
+    """Checks address bans and the two limits on connections.
 
-    May be called from any thread; takes leaf locks only.
+    Any thread may call it; it takes leaf locks only.
     """
 
     def __init__(self, config: Config, bans: BanList) -> None:
@@ -40,9 +40,9 @@ class AdmissionControl:
         )
 
     def admit(self, host: str) -> Rejection | None:
-        """Let one more connection of `host` in, which is answered by one `release`; or say why not.
+        """Admit one more connection from `host`, or return why it is rejected.
 
-        One that is refused counts nowhere.
+        Call `release` once for each admitted connection. Rejected ones count toward no limit.
         """
         ban = self._bans.address_ban(host)
         if ban is not None:
@@ -60,7 +60,7 @@ class AdmissionControl:
         return None
 
     def release(self, host: str, *, unauthenticated: bool = False) -> None:
-        """A connection that was admitted has ended. `without_login`: it had never logged in."""
+        """Release an admitted connection that has ended. `unauthenticated`: it never logged in."""
         self._connections.release(host)
         if unauthenticated:
             self._unauthenticated.record_unauthenticated(host)

@@ -1,4 +1,4 @@
-"""Who is shut out by an operator: accounts and addresses, for a while or until the server stops."""
+"""Bans of accounts and addresses by operators, for some time or until the server stops."""
 
 from __future__ import annotations
 
@@ -11,65 +11,65 @@ from typing import Final, NamedTuple
 from chat_server.addresses import rate_limit_key
 
 MAX_BANS: Final = 4096
-"""Most bans of accounts, and most of addresses: what operators typed. About 1 MB each. One more is
-refused; to forget the oldest, as tables of strangers do, would let somebody in again unseen."""
+"""Most bans of accounts, and most of addresses. About 1 MB each. Operators type them, so a further
+one is rejected. To evict the oldest ban would silently admit a banned user again."""
 
 
 class Ban(NamedTuple):
-    """That an account or an address is shut out."""
+    """A ban in force."""
 
     seconds: float | None
-    """Until it ends; None where it ends with the server."""
+    """Seconds until it ends; None if it ends with the server."""
 
 
 class BanList:
-    """The bans that are in force.
+    """The bans in force.
 
-    May be called from any thread, also under the hub's lock. Its lock is a leaf.
+    Any thread may call it, also while it holds the hub's lock. Its lock is a leaf.
     """
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, max_bans: int = MAX_BANS
     ) -> None:
-        """`clock` tells seconds and never goes back; `most` bounds each of the two tables."""
+        """`clock` returns monotonic seconds. `max_bans` bounds each of the two tables."""
         self._clock = clock
         self._max_bans = max_bans
         self._lock = threading.Lock()
-        # When each ends, on the clock; infinite where that is with the server.
+        # End time by the clock; infinite if the ban ends with the server.
         self._accounts: dict[bytes | str, float] = {}
         self._addresses: dict[bytes | str, float] = {}
 
     def ban_account(self, user: str, seconds: float | None) -> bool:
-        """Shut out the canonical `user`, instead of for how long it was before.
+        """Ban the canonical `user`. This replaces an earlier ban.
 
-        False, and nothing changed, where there are too many bans.
+        Return False, with nothing changed, if there are too many bans.
         """
         return self._ban(self._accounts, user, seconds)
 
     def ban_address(self, address: str, seconds: float | None) -> bool:
-        """Shut out `address`, an IPv6 one with all of its /64. Else as `ban_account`."""
+        """Ban `address`; for IPv6, its whole /64. Otherwise like `ban_account`."""
         return self._ban(self._addresses, rate_limit_key(address), seconds)
 
     def unban_account(self, user: str) -> bool:
-        """Let the canonical `user` in again; False where that one was not banned."""
+        """End the ban of the canonical `user`. Return False if there was none."""
         return self._unban(self._accounts, user)
 
     def unban_address(self, address: str) -> bool:
-        """Let `address` in again; False where it was not banned."""
+        """End the ban of `address`. Return False if there was none."""
         return self._unban(self._addresses, rate_limit_key(address))
 
     def account_ban(self, user: str) -> Ban | None:
-        """The ban of the canonical `user`, or None."""
+        """Return the ban of the canonical `user`, or None."""
         return self._look_up(self._accounts, user)
 
     def address_ban(self, address: str) -> Ban | None:
-        """The ban of `address`, or None."""
-        if not self._addresses:  # the way of almost every connection
+        """Return the ban of `address`, or None."""
+        if not self._addresses:  # almost always
             return None
         return self._look_up(self._addresses, rate_limit_key(address))
 
     def is_banned(self, user: str, address: str) -> bool:
-        """Whether a session of the canonical `user` from `address` may not be."""
+        """Return True if the canonical `user` or `address` is banned."""
         return self.account_ban(user) is not None or self.address_ban(address) is not None
 
     def _ban(
@@ -78,8 +78,8 @@ class BanList:
         with self._lock:
             now = self._clock()
             if key not in table and len(table) >= self._max_bans:
-                for over in [held for held, until in table.items() if until <= now]:
-                    del table[over]
+                for expired in [other for other, until in table.items() if until <= now]:
+                    del table[expired]
                 if len(table) >= self._max_bans:
                     return False
             table[key] = inf if seconds is None else now + seconds

@@ -1,10 +1,9 @@
-"""How much one address may do: failed logins, connections at once, connections without a login.
+"""Limits per address: failed logins, connections at once, connections without a login.
 
-Addresses are told apart as `addresses.block_of` says: IPv6 by /64. Every table here is bounded,
-whoever knocks: where one is full, the address is forgotten whose last event is longest ago. What
-that gives an attacker: one who owns more than `MAX_TRACKED_ADDRESSES` addresses, and lets each of
-them fail, gets the first ones forgotten a little before their ten minutes are over. With so many
-addresses nobody needs that: each has its own allowance anyway.
+`addresses.rate_limit_key` groups addresses: IPv6 by /64. Every table here is bounded. A full table
+evicts the address whose last event is the oldest. An attacker with more than
+`MAX_TRACKED_ADDRESSES` addresses that all fail gets the first ones evicted a little before their
+ten minutes are over. That gains nothing, because each of those addresses has its own allowance.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ from typing import Final
 from chat_server.addresses import Network, is_within, rate_limit_key
 
 MAX_TRACKED_ADDRESSES: Final = 65_536
-"""Most addresses in each table of past events. About 20 MB for failed logins and 30 MB for
-connections without a login, at worst: where every one of them has used up its allowance."""
+"""Most addresses in each table of past events. If all of them have used up their allowance, failed
+logins take about 20 MB and connections without a login 30 MB."""
 
 
 class SlidingWindow:
-    """The times of each address's last events: at most `limit` of them, within `window`.
+    """Times of each address's last events: at most `limit` of them, within `window`.
 
-    Belongs to one of the limits below and is called under its lock.
+    One of the limiters below owns it and holds its lock during every call.
     """
 
     __slots__ = ("_limit", "_max_keys", "_times", "_window")
 
     def __init__(self, limit: int, window: float, max_keys: int) -> None:
-        """`window` in seconds; `remembered`: most addresses that are held."""
+        """`window` in seconds. `max_keys`: most addresses in the table."""
         self._limit = limit
         self._window = window
         self._max_keys = max_keys
-        # The address whose last event is the newest is last.
+        # Ordered by the last event; the newest is last.
         self._times: OrderedDict[bytes | str, array[float]] = OrderedDict()
 
     def retry_after(self, key: bytes | str, now: float) -> float:
-        """Seconds until `block` has had fewer than `limit` events in the window; 0.0: now."""
+        """Return the seconds until `key` has fewer than `limit` events in the window; 0.0: now."""
         times = self._times.get(key)
         if times is None:
             return 0.0
@@ -52,7 +51,7 @@ class SlidingWindow:
         return times[0] + self._window - now if len(times) >= self._limit else 0.0
 
     def add(self, key: bytes | str, now: float) -> None:
-        """Note an event, instead of the oldest one where `limit` of them are noted already."""
+        """Record an event. If there are `limit` of them already, it replaces the oldest."""
         times = self._times.get(key)
         if times is None:
             self._times[key] = array("d", (now,))
@@ -64,19 +63,19 @@ class SlidingWindow:
         self._times.move_to_end(key)
 
     def _evict(self, now: float) -> None:
-        """Two that are over for each that comes: so what a spray left is gone soon after it."""
+        """Delete up to two expired keys for each new one, so a flood leaves nothing for long."""
         for _ in range(2):
             oldest = next(iter(self._times))
-            over = now - self._times[oldest][-1] >= self._window
-            if not over and len(self._times) <= self._max_keys:
+            expired = now - self._times[oldest][-1] >= self._window
+            if not expired and len(self._times) <= self._max_keys:
                 return
             del self._times[oldest]
 
 
 class LoginThrottle:
-    """Counts the failed logins of each address: `limit` of them in any `window` are let through.
+    """Counts the failed logins of each address: at most `limit` of them in any `window`.
 
-    May be called from any thread. Its lock is a leaf: nothing else is taken while it is held.
+    Any thread may call it. Its lock is a leaf: no other lock is taken while it is held.
     """
 
     def __init__(
@@ -86,82 +85,81 @@ class LoginThrottle:
         clock: Callable[[], float] = time.monotonic,
         max_addresses: int = MAX_TRACKED_ADDRESSES,
     ) -> None:
-        """`limit` failures, 0 for no limit, in `window` seconds; `remembered` bounds the table."""
+        """`limit` failures (0: no limit) in `window` seconds. `max_addresses` bounds the table."""
         self._limit = limit
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = SlidingWindow(limit, window, max_addresses)
 
     def retry_after(self, address: str) -> float:
-        """Seconds until a login from `address` may be tried again; 0.0: now.
+        """Return the seconds until a login from `address` may be checked again; 0.0: now.
 
-        To be asked when the login's turn to hash has come, so that a right login which only
-        waited its turn is not refused for what happens at the same time (section 2).
+        Call it when it is the login's turn to be hashed. Then a login with the right password that
+        only waited its turn is not rejected for failures at the same time (protocol, section 2).
         """
         if self._limit <= 0:
             return 0.0
-        block = rate_limit_key(address)
+        key = rate_limit_key(address)
         with self._lock:
-            return self._failures.retry_after(block, self._clock())
+            return self._failures.retry_after(key, self._clock())
 
     def record_failure(self, address: str) -> float:
-        """The hash of a login from `address` has said no. Returns 0.0 where that was counted.
+        """Count a failed login from `address` after its hash. Return 0.0 if it was counted.
 
-        Several logins of one address may be hashed at the same time and all have been let in by
-        the last free place. Those that come out too late are not counted, and the seconds are
-        returned for which they are to be refused: so no more than `limit` are ever told
-        that authentication failed.
+        Several logins of one address may be hashed at the same time although only one failure was
+        left. Those that finish late are not counted. They are throttled for the returned number of
+        seconds, so the server never reveals more than `limit` wrong passwords.
         """
         if self._limit <= 0:
             return 0.0
-        block = rate_limit_key(address)
+        key = rate_limit_key(address)
         with self._lock:
             now = self._clock()
-            wait = self._failures.retry_after(block, now)
+            wait = self._failures.retry_after(key, now)
             if wait <= 0:
-                self._failures.add(block, now)
+                self._failures.add(key, now)
             return wait
 
 
 class ConnectionLimiter:
-    """Counts the connections of each address: at most `limit` at once.
+    """Counts the open connections of each address: at most `limit`.
 
-    May be called from any thread. Its lock is a leaf. The table holds no more addresses than
-    there are connections.
+    Any thread may call it. Its lock is a leaf. The table has at most as many addresses as there
+    are connections.
     """
 
     def __init__(self, limit: int, exempt: tuple[Network, ...]) -> None:
-        """`limit` connections, 0 for no limit; `exempt`: networks that have none."""
+        """`limit` connections, 0 for no limit. `exempt`: networks without a limit."""
         self._limit = limit
         self._exempt = exempt
         self._lock = threading.Lock()
         self._connections: dict[bytes | str, int] = {}
 
     def admit(self, address: str) -> bool:
-        """Count one more connection of `address`; False, and nothing counted, where it is full.
+        """Count one more connection of `address`. Return False, uncounted, at the limit.
 
-        Each True is answered by one `release`.
+        Call `release` once for each True.
         """
         if self._is_exempt(address):
             return True
-        block = rate_limit_key(address)
+        key = rate_limit_key(address)
         with self._lock:
-            connections = self._connections.get(block, 0)
+            connections = self._connections.get(key, 0)
             if connections >= self._limit:
                 return False
-            self._connections[block] = connections + 1
+            self._connections[key] = connections + 1
             return True
 
     def release(self, address: str) -> None:
-        """A connection that was admitted has ended."""
+        """Release an admitted connection that has ended."""
         if self._is_exempt(address):
             return
-        block = rate_limit_key(address)
+        key = rate_limit_key(address)
         with self._lock:
-            if self._connections[block] == 1:
-                del self._connections[block]
+            if self._connections[key] == 1:
+                del self._connections[key]
             else:
-                self._connections[block] -= 1
+                self._connections[key] -= 1
 
     def _is_exempt(self, address: str) -> bool:
         return self._limit <= 0 or is_within(address, self._exempt)
@@ -170,13 +168,13 @@ class ConnectionLimiter:
 class UnauthenticatedLimiter:
     """Counts the connections of each address that ended without a login: `limit` in any `window`.
 
-    A connection is counted when it ends, not when it begins: so a class of a hundred behind one
-    address, which all come back at once after a restart and all log in, is never shut out. How
-    many may be under way meanwhile is for `ConnectionLimiter` to say: an address that only
-    knocks gets `limit` and that many in all. One that was refused was never let in, and does not
-    count; else a client that comes back by itself would be shut out for ever.
+    A connection is counted when it ends, not when it starts. So a hundred users behind one
+    address, who all reconnect after a restart and log in, are never rejected. `ConnectionLimiter`
+    bounds the connections that are open meanwhile: an address that never logs in gets both limits
+    in total. A rejected connection does not count. Otherwise a client that reconnects by itself
+    would be rejected forever.
 
-    May be called from any thread. Its lock is a leaf.
+    Any thread may call it. Its lock is a leaf.
     """
 
     def __init__(
@@ -187,9 +185,9 @@ class UnauthenticatedLimiter:
         clock: Callable[[], float] = time.monotonic,
         max_addresses: int = MAX_TRACKED_ADDRESSES,
     ) -> None:
-        """`limit` connections, 0 for no limit, in `window` seconds; `exempt` networks have none.
+        """`limit` connections, 0 for no limit, in `window` seconds.
 
-        `remembered` bounds the table.
+        `exempt`: networks without a limit. `max_addresses` bounds the table.
         """
         self._limit = limit
         self._exempt = exempt
@@ -198,20 +196,20 @@ class UnauthenticatedLimiter:
         self._recent = SlidingWindow(limit, window, max_addresses)
 
     def retry_after(self, address: str) -> float:
-        """Seconds until `address` may connect again; 0.0: now."""
+        """Return the seconds until `address` may connect again; 0.0: now."""
         if self._is_exempt(address):
             return 0.0
-        block = rate_limit_key(address)
+        key = rate_limit_key(address)
         with self._lock:
-            return self._recent.retry_after(block, self._clock())
+            return self._recent.retry_after(key, self._clock())
 
     def record_unauthenticated(self, address: str) -> None:
-        """A connection of `address` that was let in has ended and had never logged in."""
+        """Count an admitted connection of `address` that has ended and never logged in."""
         if self._is_exempt(address):
             return
-        block = rate_limit_key(address)
+        key = rate_limit_key(address)
         with self._lock:
-            self._recent.add(block, self._clock())
+            self._recent.add(key, self._clock())
 
     def _is_exempt(self, address: str) -> bool:
         return self._limit <= 0 or is_within(address, self._exempt)

@@ -1,4 +1,4 @@
-"""How many lines one client may send."""
+"""Token bucket: the rate limit for the lines of one client."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """One client's allowance of lines, full at the start.
+    """One client's allowance of lines. Full at the start.
 
-    Used by the one thread that reads that client: no lock.
+    No lock: only the client's own thread uses it.
     """
 
     __slots__ = ("_burst", "_clock", "_filled_at", "_rate", "_tokens")
@@ -17,9 +17,9 @@ class TokenBucket:
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`rate` in lines a second, 0 for no limit; `burst`: lines that may come at once.
+        """`rate`: lines per second, 0 for no limit. `burst`: lines that may come at once.
 
-        `clock` tells seconds and never goes back.
+        `clock` returns monotonic seconds.
         """
         self._rate = rate
         self._burst = burst
@@ -28,10 +28,10 @@ class TokenBucket:
         self._filled_at = clock()
 
     def take(self) -> float:
-        """Take one token and return the seconds to wait before this line may go on; 0.0: now.
+        """Take one token. Return the seconds to wait before the line may be processed.
 
-        The token is taken in any case: the caller waits what is returned and then takes the line
-        without asking again.
+        The token is taken in any case: the caller waits and then processes the line without a
+        second call.
         """
         if self._rate <= 0:
             return 0.0

@@ -1,4 +1,4 @@
-"""Section 2 of the contract: who is let in at the door."""
+"""Admission of connections (protocol, section 2), over a real socket."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tests.support.wait_until import until
 from tests.support.wire_client import PATIENCE, WireClient
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
-REFUSED = "[ERROR] Too many connections from your address; try again later"
+REJECTED = "[ERROR] Too many connections from your address; try again later"
 
 
-def knock(server: RunningServer, times: int) -> None:
-    """Connect and hang up without a login; returns when the server has noticed."""
+def connect_without_login(server: RunningServer, times: int) -> None:
+    """Connect and close without a login. Return when the server has noticed."""
     before = server.server.client_count
     for _ in range(times):
         client = server.connect()
         client.expect(PROMPT)
         client.close()
-    until(lambda: server.server.client_count == before, "they are gone")
+    until(lambda: server.server.client_count == before, "the connections are closed")
 
 
 def test_connections_without_login_are_rejected_and_sessions_continue(
@@ -31,17 +31,19 @@ def test_connections_without_login_are_rejected_and_sessions_continue(
 ) -> None:
     server = start_server(limit_loopback_without_login=True)
     alice = server.log_in("alice")
-    knock(server, 32)
-    refused = server.connect()
-    refused.send("LOGIN bob pw-of-bob")  # unread by the server: must not reset the line away
-    refused.expect(REFUSED)
-    refused.expect_end()
+    connect_without_login(server, 32)
+    rejected = server.connect()
+    rejected.send(
+        "LOGIN bob pw-of-bob"
+    )  # the server does not read it, and must not lose its own line to a reset
+    rejected.expect(REJECTED)
+    rejected.expect_end()
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
 
 
 def test_default_limit_of_connections_without_login_is_32(start_server: StartServer) -> None:
     server = start_server(limit_loopback_without_login=True)
-    knock(server, 31)
+    connect_without_login(server, 31)
     server.log_in("alice")
 
 
@@ -50,7 +52,7 @@ def test_logged_in_clients_of_one_address_can_reconnect_without_limit(
 ) -> None:
     server = start_server(limit_loopback_without_login=True, connections_without_login=2)
     for _ in range(6):
-        # All are there at once before the first of them logs in, as after a restart.
+        # All connect before the first one logs in, as after a restart.
         clients = {name: server.connect() for name in ("alice", "bob", "carol", "dave", "DPS")}
         for client in clients.values():
             client.expect(PROMPT)
@@ -70,17 +72,17 @@ def test_rejected_connection_does_not_count_as_connection_without_login(
         connections_without_login=1,
         connections_without_login_window=0.5,
     )
-    knock(server, 1)
-    refused = 0
+    connect_without_login(server, 1)
+    rejected = 0
     deadline = time.monotonic() + PATIENCE
     while True:
         with WireClient("127.0.0.1", server.port) as client:
             if client.read_line() == PROMPT:
                 break
-            refused += 1
-        assert time.monotonic() < deadline, "who knocks again and again is never let in"
-    assert refused
-    # However many they were, the log has one line of them.
+            rejected += 1
+        assert time.monotonic() < deadline, "a client that keeps reconnecting is never admitted"
+    assert rejected
+    # The log has one line for any number of them.
     assert server.log.getvalue().count("[!] Refused ") == 1
     assert "did not log in" in server.log.getvalue()
 
@@ -94,7 +96,7 @@ def test_loopback_and_trusted_networks_are_exempt_except_from_login_throttle(
     server = start_server(
         connections_without_login=1, max_connections_per_ip=1, login_failures=2, **settings
     )
-    knock(server, 3)
+    connect_without_login(server, 3)
     for _ in range(2):
         client = server.connect()
         client.send("LOGIN alice wrong")

@@ -1,4 +1,4 @@
-"""Bans, with a clock that the test moves."""
+"""Bans, with a fake clock."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_ipv6_ban_covers_the_whole_64_prefix(bans: BanList) -> None:
     assert bans.address_ban("2001:db8::1") is None
 
 
-def test_ban_list_shuts_out_banned_account_or_address(bans: BanList) -> None:
+def test_ban_list_rejects_banned_account_or_address(bans: BanList) -> None:
     bans.ban_account("bob", 60)
     bans.ban_address("192.0.2.1", 60)
     assert bans.is_banned("bob", "198.51.100.1")
@@ -72,11 +72,11 @@ def test_full_ban_list_rejects_new_ban_and_keeps_existing_bans(
     for number in range(MAX_BANS):
         assert bans.ban_account(f"user{number}", 60 if number == 7 else None)
     assert not bans.ban_account("bob", None)
-    assert bans.ban_account("user1", 600)  # that one has its place
-    assert bans.ban_address("192.0.2.1", None)  # another table
+    assert bans.ban_account("user1", 600)  # replaces its own entry
+    assert bans.ban_address("192.0.2.1", None)  # a separate table
     assert bans.account_ban("user0") == Ban(None)
     clock.now += 60
-    assert bans.ban_account("bob", None)  # in the place of one that is over
+    assert bans.ban_account("bob", None)  # replaces an expired ban
     assert len(bans._accounts) == MAX_BANS
 
 

@@ -1,4 +1,4 @@
-"""The limits by address, with a clock that the test moves."""
+"""The limits per address, with a fake clock."""
 
 import gc
 import socket
@@ -117,7 +117,7 @@ def test_limiters_share_one_counter_for_equivalent_addresses(
     [
         ("2001:db8::1", "2001:db8:0:1::1"),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
-        ("no address", "none either"),
+        ("not an address", "not one either"),
     ],
 )
 def test_login_throttle_counts_distinct_addresses_separately(
@@ -200,22 +200,22 @@ def test_trusted_networks_are_exempt_from_connection_limits(clock: FakeClock, ad
 MILLION = 1_000_000
 
 
-def spray(number: int) -> str:
-    """One of a million addresses: half of them IPv4, half in a /64 of its own each."""
+def address_number(number: int) -> str:
+    """Return one of a million addresses: half are IPv4, half are IPv6, each in its own /64."""
     if number % 2:
         return socket.inet_ntoa(number.to_bytes(4))
     return socket.inet_ntop(socket.AF_INET6, (number << 70).to_bytes(16))
 
 
 @contextmanager
-def megabytes_at_most(most: float) -> Iterator[None]:
-    """Fail where what is made within, and still there at its end, takes more."""
+def assert_memory_below(megabytes: float) -> Iterator[None]:
+    """Fail if objects that are created in the block, and exist at its end, take more."""
     gc.collect()
     tracemalloc.start()
     try:
         yield
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] < most * 1e6
+        assert tracemalloc.get_traced_memory()[0] < megabytes * 1e6
     finally:
         tracemalloc.stop()
 
@@ -224,43 +224,43 @@ def megabytes_at_most(most: float) -> Iterator[None]:
 def test_limiter_table_stays_bounded_for_a_million_addresses(
     clock: FakeClock, kind: type[LoginThrottle] | type[UnauthenticatedLimiter]
 ) -> None:
-    note: Callable[[str], object]
+    record: Callable[[str], object]
     if kind is LoginThrottle:
         throttle = LoginThrottle(10, 600, clock)
-        note, table = throttle.record_failure, throttle._failures._times
+        record, table = throttle.record_failure, throttle._failures._times
         wait = throttle.retry_after
     else:
         without_login = UnauthenticatedLimiter(32, 600, (), clock)
-        note, table = without_login.record_unauthenticated, without_login._recent._times
+        record, table = without_login.record_unauthenticated, without_login._recent._times
         wait = without_login.retry_after
     for number in range(MILLION - 1):
-        note(spray(number))
+        record(address_number(number))
     assert len(table) == MAX_TRACKED_ADDRESSES
     clock.now += 600
-    # What a spray left goes with the events after it: two for one.
+    # Each later event deletes up to two expired entries.
     for number in range(MAX_TRACKED_ADDRESSES):
-        note(spray(number))
+        record(address_number(number))
     assert len(table) <= MAX_TRACKED_ADDRESSES
     clock.now += 600
-    assert wait(spray(5)) == 0.0
+    assert wait(address_number(5)) == 0.0
 
 
 @pytest.mark.parametrize(("limit", "megabytes"), [(10, 30), (32, 40)])
 def test_full_sliding_window_table_stays_below_memory_limit(
     clock: FakeClock, limit: int, megabytes: float
 ) -> None:
-    with megabytes_at_most(megabytes):
+    with assert_memory_below(megabytes):
         events = SlidingWindow(limit, 600, MAX_TRACKED_ADDRESSES)
         for number in range(MAX_TRACKED_ADDRESSES + 1000):
-            block = rate_limit_key(spray(number))
+            key = rate_limit_key(address_number(number))
             for _ in range(limit + 1):
-                events.add(block, clock.now)
+                events.add(key, clock.now)
 
 
 def test_connection_limiter_keeps_no_entry_after_a_million_connections() -> None:
     connections = ConnectionLimiter(16, ())
     for number in range(MILLION):
-        address = spray(number)
+        address = address_number(number)
         assert connections.admit(address)
         connections.release(address)
     assert not connections._connections
@@ -269,5 +269,5 @@ def test_connection_limiter_keeps_no_entry_after_a_million_connections() -> None
 def test_login_throttle_queries_add_no_entries(clock: FakeClock) -> None:
     throttle = LoginThrottle(10, 600, clock)
     for number in range(MILLION):
-        throttle.retry_after(spray(number))
+        throttle.retry_after(address_number(number))
     assert not throttle._failures._times

@@ -1,4 +1,4 @@
-"""The allowance of lines, with a clock that the test moves."""
+"""The rate limit of a client's lines, with a fake clock."""
 
 import pytest
 

@@ -46,7 +46,7 @@ def test_successful_login_rehashes_only_its_account(start_server: StartServer) -
     server.server.reload_accounts()
     alice.expect_silence()
     server.log_in("alice")
-    assert "Users file read again" not in server.log.getvalue()
+    assert "Users file reloaded" not in server.log.getvalue()
     assert server.log.getvalue().count("raised to cost") == 1
 
 
