@@ -1,4 +1,4 @@
-"""What all clients of one server have in common."""
+"""The services of a server: one object that every client's thread is given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chat_server.observability import EventLog
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all clients of one server share."""
+    """What all clients of one server share. Every part may be used by any thread."""
 
     config: Config
     hub: Hub[Outbox]

@@ -97,7 +97,7 @@ _TABLE: Final = (
     ),
     CommandSpec(
         "/msg <user> <text>",
-        "send a message to one user, in any room, who is subscribed to you",
+        "send a message to one user who is subscribed to you, in any room",
         messages.send_private,
         min_arguments=2,
         max_arguments=2,

@@ -1,14 +1,14 @@
-"""Delivery: the one queue, who drains it, and the flusher for readers that lag behind.
+"""The dispatcher: one queue, the thread that drains it, and the flusher for lagging readers.
 
-Model. Whoever decides something for others (the hub, under its lock) only appends to the queue.
-After letting the hub go, whichever client thread gets the drain lock *without waiting* sends what
-everybody queued: grouped by receiver, joined, one non-blocking send each. The others go straight
-back to their sockets. So a quiet server wakes nobody to deliver a line, and under load many
-messages share a system call. What a kernel buffer does not take stays in the receiver's outbox,
-and the flusher thread empties it as the socket becomes writable.
+Model. A thread that decides something for others (in the hub, under its lock) only appends to the
+queue. Once it has released the hub's lock, the client thread that gets the drain lock *without
+waiting* sends what all threads have queued: grouped by recipient, joined, one non-blocking send
+each. The other threads return to their sockets at once. So a quiet server wakes no thread to
+deliver a line, and under load many messages share a system call. What a kernel buffer does not take
+stays in the recipient's outbox, and the flusher thread sends it when the socket becomes writable.
 
-Order. Appends of one publisher are in order, only one thread drains at a time, and each receiver
-has one outbox: so each reader gets one publisher's lines in the order in which they were sent.
+Order. One publisher's appends are in order, only one thread drains at a time, and each recipient
+has one outbox. So each reader gets one publisher's lines in the order in which they were sent.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from chat_server.delivery.batch import Batch
 from chat_server.delivery.outbox import Outbox, OutboxState
 
 _ROUND_BYTES: Final = 256 * 1024
-"""Queued bytes sent in one round: more would overfill outboxes in one go."""
+"""Queued bytes sent in one round. More would overfill outboxes at once."""
 
 _QUEUE_BYTES: Final = 1024 * 1024
-"""Above this a publisher waits for the drain lock, and drains: the queue stays bounded."""
+"""Above this a publisher waits for the drain lock and drains, so the queue stays bounded."""
 
 _ROUNDS: Final = 16
-"""Rounds that one client's thread sends for others before the flusher takes over from it."""
+"""Rounds that one client's thread sends for others before the flusher takes over."""
 
 _RESEND_SECONDS: Final = 0.02
-"""How often a lagging reader's kernel buffer is offered more. Linux calls a socket writable only
-when a third of its buffer is free, a megabyte and more: waiting for that alone, a reader that
-takes 200 KB a second looked for five seconds as if it took nothing."""
+"""How often the flusher offers more to a lagging reader's kernel buffer. Linux reports a socket as
+writable only when a third of its buffer is free, which may be a megabyte or more. With nothing but
+that report, a reader that takes 200 KB a second looked stalled for five seconds."""
 
 _POLL_SECONDS: Final = 0.5
-"""How often any other outbox in the flusher's table is looked at."""
+"""How often the flusher checks any other outbox in its table."""
 
 
 class _QueuedWrite(NamedTuple):
@@ -52,7 +52,7 @@ class _QueuedWrite(NamedTuple):
 
 
 class Dispatcher:
-    """Brings bytes to outboxes, in the order in which they were handed in."""
+    """Moves bytes to outboxes, in the order in which they were queued."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -65,19 +65,19 @@ class Dispatcher:
         self._wake_read = self._wake_write = -1
         self._stopping = False
         self.bytes_out = 0
-        """Bytes handed to outboxes so far. Changed under the drain lock; read without it."""
+        """Bytes passed to outboxes so far. Changed under the drain lock, read without it."""
         self._round: Callable[[], None] = self._send_round
         self._flusher = threading.Thread(target=self._flush_forever, name="flusher", daemon=True)
 
     def start(self) -> None:
-        """Start the flusher. Raises `RuntimeError` where no thread can be had."""
+        """Start the flusher. Raise `RuntimeError` if no thread can be started."""
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._flusher.start()
 
     def stop(self) -> None:
-        """Stop the flusher; once, after every client's thread has ended."""
+        """Stop the flusher. Call once, after every client's thread has ended."""
         self._stopping = True
         self._wake_flusher()
         self._flusher.join()
@@ -86,23 +86,24 @@ class Dispatcher:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the flusher runs."""
+        """True while the flusher runs."""
         return self._flusher.is_alive()
 
     def backlog(self) -> tuple[int, int]:
-        """Bytes that wait, in the queue and for lagging readers; and how many readers lag."""
+        """Return the bytes that wait, in the queue and for lagging readers, and how many lag."""
         with self._below_limit:
             waiting = [outbox.backlog for outbox in self._lagging if outbox.backlog]
         return self._queued_bytes + sum(waiting), len(waiting)
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
-        """Tell `observe`, from now on, how many seconds each round of sending took.
+        """Call `observe` with the duration of each round of sending, in seconds, from now on.
 
-        It is called under the drain lock and may take leaf locks only. Until then no round pays.
+        It is called under the drain lock and may take leaf locks only. Without a call of this
+        method, no round is timed.
         """
 
         def timed_round() -> None:
-            if self._queue:  # under the drain lock nobody else takes from it
+            if self._queue:  # only the holder of the drain lock takes from it
                 started = time.perf_counter()
                 self._send_round()
                 observe(time.perf_counter() - started)
@@ -110,32 +111,32 @@ class Dispatcher:
         self._round = timed_round
 
     def deliver(self, targets: tuple[Outbox, ...], data: bytes, last: bool = False) -> None:
-        """Queue `data` for every one of `targets`; `last`: nothing follows for them.
+        """Queue `data` for each of `targets`. `last`: nothing follows for them.
 
-        Does nothing but append, so that it may be called under the hub's lock. The caller does so
-        within a `batch`, which drains once it holds no lock any more.
+        Only appends, so it may be called under the hub's lock. Call it within a `batch`, which
+        drains the queue after the caller has released its locks.
         """
         with self._queue_lock:
             self._queue.append(_QueuedWrite(targets, data, last))
             self._queued_bytes += len(data)
 
     def batch(self, outbox: Outbox | None = None) -> Batch:
-        """Return a batch for one thread. `outbox`: that of the client that the thread serves.
+        """Return a batch for one thread. `outbox` is the one of the client that it serves.
 
-        Whatever a thread delivers outside the delivery package, it delivers within a batch.
+        Outside this package, every call of `deliver` is made within a batch.
         """
         return Batch(self, outbox)
 
     @property
     def has_lagging(self) -> bool:
-        """Whether the flusher looks after any outbox. Read without a lock, as a hint."""
+        """True if the flusher tracks an outbox. Read without a lock, as a hint."""
         return bool(self._lagging)
 
     def drain(self) -> None:
-        """Send what is queued, by anyone, unless another thread is doing so. Holds no lock before.
+        """Send what any thread has queued, unless another thread does so. The caller holds no lock.
 
-        Looking at the queue again after letting go of the drain lock is what makes this safe: who
-        appended while another was draining and did not get the lock is seen by that other.
+        The check of the queue after the release of the drain lock makes this safe. A thread that
+        appends while another one drains does not get the lock, but the other one sees its bytes.
         """
         for _ in range(_ROUNDS):
             if not self._queue or not self._drain_lock.acquire(blocking=False):
@@ -148,7 +149,7 @@ class Dispatcher:
             self._wake_flusher()
 
     def apply_backpressure(self) -> None:
-        """Let a publisher wait where more is queued than the bound; it then drains, too."""
+        """Make a publisher wait and drain if more is queued than the bound."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
                 self._round()
@@ -156,8 +157,8 @@ class Dispatcher:
     def throttle(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
 
-        Waits at most `throttle_seconds` in all, and only for those in `audiences` that are over
-        the mark, took something within `throttle_recency`, and were not waited for in vain since.
+        Wait at most `throttle_seconds` in all, and only for those `recipients` that lag, took
+        something within `throttle_recency`, and for which no publisher has waited in vain since.
         """
         if not self._lagging:
             return
@@ -182,10 +183,10 @@ class Dispatcher:
                 outbox.throttle_exhausted = True
 
     def wait_flushed(self, outbox: Outbox) -> None:
-        """Wait until the last line of `outbox` is out or the flusher has given it up.
+        """Wait until the last line of `outbox` is sent or the flusher has given up.
 
-        Its own thread only; bounded by `longest_flush_seconds`. While another thread has still to
-        send what is queued, that last line included, the outbox is open.
+        Only for its client's own thread. Bounded by `longest_flush_seconds`. The outbox is still
+        open while another thread has not sent yet what is queued, the last line included.
         """
         with self._below_limit:
             self._below_limit.wait_for(
@@ -193,7 +194,7 @@ class Dispatcher:
             )
 
     def _send_round(self) -> None:
-        """Send some of the queue, one send a receiver. Holds the drain lock."""
+        """Send a part of the queue, one send a recipient. The caller holds the drain lock."""
         batch: list[_QueuedWrite] = []
         size = 0
         with self._queue_lock:
@@ -215,7 +216,7 @@ class Dispatcher:
             self._track_lagging(lagging)
 
     def _send_grouped(self, batch: list[_QueuedWrite]) -> list[Outbox]:
-        """Join what each receiver has in this batch; returns those the flusher must look after."""
+        """Send each recipient its parts of the round. Return those that the flusher must track."""
         parts: dict[Outbox, list[bytes]] = {}
         finished: set[Outbox] = set()
         for targets, data, last in batch:
@@ -248,39 +249,39 @@ class Dispatcher:
             self._wake_flusher()
 
     def _wake_flusher(self) -> None:
-        # full: it is being woken already; closed: it has ended
+        # A full pipe: it wakes already. A closed one: it has ended.
         with suppress(OSError):
             os.write(self._wake_write, b"!")
 
     def _flush_forever(self) -> None:
         while not self._stopping:
             with self._below_limit:
-                attended = list(self._lagging)
-            writable = self._wait(attended)
+                tracked = list(self._lagging)
+            writable = self._wait(tracked)
             if self._queue:
                 self.drain()
-            for outbox in attended:
+            for outbox in tracked:
                 if outbox.needs_attention or outbox in writable:
                     outbox.flush()
             now = time.monotonic()
-            for outbox in attended:
+            for outbox in tracked:
                 if self._deadline(outbox) <= now:
                     self._give_up(outbox)
             with self._below_limit:
-                # Who sends appends first and asks for attention afterwards: an outbox that is
-                # found empty here and filled right after this comes back through _attend.
-                self._lagging.difference_update([o for o in attended if not self._needs_flusher(o)])
+                # A sending thread appends first and calls `_track_lagging` afterwards. So an outbox
+                # that is empty here and filled right after this comes back.
+                self._lagging.difference_update([o for o in tracked if not self._needs_flusher(o)])
                 self._below_limit.notify_all()
 
     def _wait(self, lagging: list[Outbox]) -> set[Outbox]:
-        """Block until an outbox can be flushed, one is due, or somebody wakes the flusher."""
+        """Block until an outbox is writable or due, or a thread wakes the flusher."""
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         by_file: dict[int, Outbox] = {}
         due = inf
         for outbox in lagging:
-            # Emptied or closed by another thread since it was attended: as long as it is in the
-            # table nobody would wake us when it fills again.
+            # Another thread has emptied or closed it. As long as it is in the table, no thread
+            # would wake the flusher when it fills again.
             if not self._needs_flusher(outbox):
                 due = 0.0
             due = min(due, self._deadline(outbox), self._next_check(outbox))
@@ -303,7 +304,7 @@ class Dispatcher:
 
     @staticmethod
     def _needs_flusher(outbox: Outbox) -> bool:
-        """Whether the flusher has still to look after `outbox`."""
+        """Return True if the flusher still has to track `outbox`."""
         match outbox.state:
             case OutboxState.OPEN:
                 return outbox.backlog > 0
@@ -314,16 +315,16 @@ class Dispatcher:
 
     @staticmethod
     def _next_check(outbox: Outbox) -> float:
-        """When to look at an attended outbox again whatever the kernel says of it.
+        """Return when to check a tracked outbox again, whatever the kernel reports about it.
 
-        Always some time: nobody wakes the flusher when a small backlog passes the mark, nor when
-        another thread empties the outbox or closes it.
+        Never infinite: no thread wakes the flusher when a small backlog passes the threshold, or
+        when it empties or closes the outbox.
         """
         wait = _RESEND_SECONDS if outbox.needs_attention else _POLL_SECONDS
         return time.monotonic() + wait
 
     def _deadline(self, outbox: Outbox) -> float:
-        """When patience with this outbox ends, on the monotonic clock."""
+        """Return when the flusher gives this outbox up, on the monotonic clock."""
         config = self._config
         match outbox.state:
             case OutboxState.OPEN if outbox.backlog > outbox.lag_threshold:

@@ -1,4 +1,4 @@
-"""The outbox: what one receiver has still to take, bounded and in order."""
+"""The outbox: what one client has not taken yet, bounded and in order."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Final
 from chat_server.wire import Stream
 
 _FLUSH_SIZE: Final = 256 * 1024
-"""Bytes joined for one send: what a kernel buffer takes at once, roughly."""
+"""Bytes joined for one send: roughly what a kernel buffer takes at once."""
 
 
 class OutboxState(Enum):
-    """The life of an outbox; it only ever moves downwards."""
+    """The state of an outbox. It only moves downwards in this list."""
 
     OPEN = auto()
     """Takes lines."""
     FINISHING = auto()
-    """Has its last line; what is there still goes out."""
+    """Has its last line. The backlog is still sent."""
     FINISHED = auto()
-    """Everything is out and FIN is sent; what the client still sends is thrown away."""
+    """Everything is sent, and so is FIN. What the client still sends is discarded."""
     CUT = auto()
-    """Given up with a reset: too slow, or gone."""
+    """Given up with a reset: the client was too slow, or is gone."""
     CLOSED = auto()
-    """The file number is free; nothing may touch the stream again."""
+    """The file descriptor is free. No thread may use the stream again."""
 
 
 _OPEN: Final = OutboxState.OPEN
-"""Read for every line of every receiver: in Python 3.11, `OutboxState.OPEN` takes three times"
-" as long."""
+"""Read for every line of every recipient. In Python 3.11, `OutboxState.OPEN` takes three times as
+long."""
 
 
 class Outbox:
-    """The way to one client, from any thread.
+    """The output of one client, for any thread.
 
-    The drainer calls `send` and `send_last`, the flusher and a throttled publisher `flush`, the
-    client's own thread `close`. Each takes the stream's lock, the last in the order of locks, and
-    holds it only over a non-blocking send: so two threads never interleave their bytes, and nobody
-    ever writes to a file number that the client's own thread has given back.
+    The draining thread calls `send` and `send_last`, the flusher and a throttled publisher `flush`,
+    the client's own thread `close`. Each takes the stream's lock, the last in the lock order, and
+    holds it only over a non-blocking send. So two threads never interleave their bytes, and no
+    thread writes to a file descriptor that the client's own thread has closed.
     """
 
     __slots__ = (
@@ -58,36 +58,38 @@ class Outbox:
     )
 
     def __init__(self, stream: Stream, limit: int, lag_threshold: int) -> None:
-        """`limit`: most bytes of backlog. `lag_threshold`: the backlog above which a reader"
-        " lags."""
+        """Create an open outbox. Above `limit` bytes of backlog it cuts the client.
+
+        Above `lag_threshold` bytes the client lags.
+        """
         self._stream = stream
         self._limit = limit
         self.lag_threshold = lag_threshold
-        self._lock = stream.lock  # one lock for both: a TLS stream's reader takes it, too
+        self._lock = stream.lock  # one lock for both: the reader of a TLS stream takes it as well
         self._chunks: deque[bytes | memoryview] = deque()
         self.backlog = 0
-        """Bytes not yet taken by the kernel. Read without the lock, as a hint."""
+        """Bytes that the kernel has not taken yet. Read without the lock, as a hint."""
         self.state = OutboxState.OPEN
         self.progressed_at = time.monotonic()
-        """When the kernel last took something of this client's."""
+        """When the kernel last took bytes of this client."""
         self.lagging_since = 0.0
-        """When the backlog last passed the mark; of no meaning below it."""
+        """When the backlog last passed the threshold. Meaningless below it."""
         self.throttle_exhausted = False
-        """A publisher has waited for this reader in vain; nobody does again until it takes more."""
+        """A publisher has waited for this client in vain. No other does until it takes more."""
         self.finished_at = 0.0
-        """When the last line was decided (FINISHING) or sent with its FIN (FINISHED)."""
+        """When the last line was queued (FINISHING), or sent with its FIN (FINISHED)."""
         self.was_too_slow = False
-        """Cut because it did not read, not because it went away; for the log."""
+        """Cut because the client did not read, not because it disconnected. For the log."""
 
     def fileno(self) -> int:
-        """The stream's file number, to wait for; -1 once closed."""
+        """Return the stream's file descriptor to poll; -1 once it is closed."""
         return self._stream.fileno()
 
     def send(self, data: bytes) -> bool:
-        """Pass on what was decided for this client: at once where nothing waits, else behind it.
+        """Send `data` at once if there is no backlog, or queue it behind the backlog.
 
-        Never blocks. Returns whether the flusher must look after this outbox. A backlog over the
-        limit cuts the client.
+        Never block. Return True if the flusher must track this outbox. A backlog over the limit
+        cuts the client.
         """
         with self._lock:
             if self.state is not _OPEN:
@@ -103,7 +105,7 @@ class Outbox:
             return True
 
     def send_last(self, data: bytes) -> bool:
-        """As `send`, but nothing after it is taken any more, and FIN follows once all is out."""
+        """Do as `send`, take nothing afterwards, and send FIN once everything is sent."""
         with self._lock:
             if self.state is not _OPEN:
                 return False
@@ -116,16 +118,16 @@ class Outbox:
             return True
 
     def flush(self) -> None:
-        """Offer the backlog to the kernel, as far as it takes it. Never blocks."""
+        """Send as much of the backlog as the kernel takes. Never block."""
         with self._lock:
-            while self._chunks:  # so the phase is OPEN or FINISHING: whatever ends them clears it
+            while self._chunks:  # so it is OPEN or FINISHING: all that ends these states clears it
                 chunk = self._next_chunk()
                 unsent = self._stream.unsent
                 taken = self._try_send(chunk)
                 if self.state is OutboxState.CUT:
                     return
-                # Of a TLS record no part counts as taken before all of it is: who reads slowly, but
-                # reads, would look as if it took nothing for as long as that lasts.
+                # No part of a TLS record counts as taken before all of it is. Without `unsent`, a
+                # client that reads slowly would look stalled meanwhile.
                 if taken or self._stream.unsent < unsent:
                     self.progressed_at = time.monotonic()
                     self.throttle_exhausted = False
@@ -136,23 +138,23 @@ class Outbox:
             self._finish_when_empty()
 
     def cut(self, *, too_slow: bool = False) -> None:
-        """Give this client up with a reset and wake its thread. Any thread."""
+        """Give up on this client with a reset and wake its thread. Any thread."""
         with self._lock:
             self._cut(too_slow=too_slow)
 
     @property
     def needs_attention(self) -> bool:
-        """Whether time runs against this reader: it lags, or its last line is still to go out."""
+        """True if a deadline runs: the client lags, or its last line is not sent yet."""
         return self.state is OutboxState.FINISHING or self.backlog > self.lag_threshold
 
     def wake(self) -> None:
-        """End both directions so that the client's own thread comes out of its read. Any thread."""
+        """Shut down both directions, so that the client's own thread stops reading. Any thread."""
         with self._lock:
             if self.state is not OutboxState.CLOSED:
                 self._stream.shutdown()
 
     def close(self) -> None:
-        """Free the file number; only the client's own thread. Nothing is sent afterwards."""
+        """Close the stream. Nothing is sent afterwards. Only for the client's own thread."""
         with self._lock:
             self.state = OutboxState.CLOSED
             self._chunks.clear()
@@ -160,9 +162,9 @@ class Outbox:
             self._stream.close()
 
     def _try_send(self, data: bytes | memoryview) -> int:
-        """One non-blocking send. Returns how many bytes need no more care.
+        """Do one non-blocking send. Return how many bytes are done with.
 
-        Those are what the kernel took; and all, where the connection broke and was cut.
+        Those are the bytes that the kernel took, or all if the connection broke and was cut.
         """
         try:
             return self._stream.send_some(data)
@@ -171,7 +173,7 @@ class Outbox:
             return len(data)
 
     def _queue_remainder(self, data: bytes, sent: int) -> None:
-        """Put what the kernel did not take behind the backlog; over the limit, cut."""
+        """Append what the kernel did not take to the backlog. Cut the client over the limit."""
         rest = memoryview(data)[sent:] if sent else data
         if not self.backlog:
             self.progressed_at = time.monotonic()
@@ -183,7 +185,7 @@ class Outbox:
             self._cut(too_slow=True)
 
     def _next_chunk(self) -> bytes | memoryview:
-        """The next bytes to offer: small chunks are joined, so that they share a system call."""
+        """Return the next bytes to send. Small chunks are joined, so that they share a call."""
         first = self._chunks.popleft()
         if not self._chunks or len(first) >= _FLUSH_SIZE:
             return first

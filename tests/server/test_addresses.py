@@ -1,4 +1,4 @@
-"""Which addresses count as one, and how a network is written."""
+"""Addresses: rate limit keys, blocks, and the notation of networks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_parse_network_accepts_addresses_and_prefixes(written: str, network: str
 
 
 @pytest.mark.parametrize(
-    ("written", "cure"),
+    ("written", "suggestion"),
     [
         ("10.0.0.1/8", "write 10.0.0.0/8"),
         ("2001:db8::1/32", "write 2001:db8::/32"),
@@ -83,8 +83,10 @@ def test_parse_network_accepts_addresses_and_prefixes(written: str, network: str
         ("", "write it like"),
     ],
 )
-def test_parse_network_rejects_invalid_text_and_suggests_form(written: str, cure: str) -> None:
-    with pytest.raises(ValueError, match=cure) as raised:
+def test_parse_network_rejects_invalid_text_and_suggests_form(
+    written: str, suggestion: str
+) -> None:
+    with pytest.raises(ValueError, match=suggestion) as raised:
         parse_network(written)
     assert str(raised.value).isprintable()
 

@@ -1,4 +1,4 @@
-"""Section 1 of the contract: framing, limits, encodings, control characters."""
+"""Section 1 of the contract: framing, limits, encoding and control characters."""
 
 from __future__ import annotations
 

@@ -20,14 +20,15 @@ COMMANDS = (
 )
 
 
-def greeted(server: RunningServer) -> WireClient:
+def connect_and_read_prompt(server: RunningServer) -> WireClient:
+    """Connect and read the login prompt."""
     client = server.connect()
     client.expect(PROMPT)
     return client
 
 
 def test_correct_password_logs_in(server: RunningServer) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send("LOGIN alice pw-of-alice")
     client.expect("[SERVER] Login successful", COMMANDS)
     assert client.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
@@ -39,7 +40,7 @@ def test_correct_password_logs_in(server: RunningServer) -> None:
     "line", ["LOGIN alice", "LOGIN alice a b", "login alice pw", "hello", "/join dev", "LOGIN"]
 )
 def test_invalid_login_format_closes_connection(server: RunningServer, line: str) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send(line)
     client.expect("[ERROR] Invalid login format")
     client.expect_end()
@@ -61,7 +62,7 @@ def test_invalid_login_format_closes_connection(server: RunningServer, line: str
 def test_unknown_user_and_wrong_password_get_same_reply(
     server: RunningServer, credentials: str
 ) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send("LOGIN " + credentials)
     client.expect("[ERROR] Authentication failed")
     client.expect_end()
@@ -74,40 +75,40 @@ def test_login_name_is_normalized_to_nfc(start_server: StartServer) -> None:
     path = server.config.users
     write_accounts_file(path, ["josé"])
     server.server.reload_accounts()
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send("LOGIN josé pw-of-josé")
     client.expect("[SERVER] Login successful", COMMANDS)
 
 
 def test_blank_lines_before_login_are_ignored(server: RunningServer) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send("", "   ", "\t", "LOGIN alice pw-of-alice\r")
     client.expect("[SERVER] Login successful", COMMANDS)
 
 
 def test_lines_pipelined_after_login_are_processed(server: RunningServer) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send("LOGIN alice pw-of-alice", "/join dev", "/who")
     client.expect("[SERVER] Login successful", COMMANDS)
     client.expect("[SERVER] Joined room 'dev'", "[SERVER] In room 'dev': alice")
 
 
 def test_login_sent_byte_by_byte_is_accepted(server: RunningServer) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     for byte in b"LOGIN alice pw-of-alice\r\n":
         client.send_raw(bytes([byte]))
     client.expect("[SERVER] Login successful", COMMANDS)
 
 
 def test_too_long_line_before_login_closes_connection(server: RunningServer) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send_raw(b"x" * 4096)
     client.expect("[ERROR] Line too long (limit 4096 bytes)")
     client.expect_end()
 
 
 def test_invalid_utf8_before_login_closes_connection(server: RunningServer) -> None:
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send_raw(b"LOGIN \xff\xfe\n")
     client.expect("[ERROR] Line is not valid UTF-8")
     client.expect_end()
@@ -115,7 +116,7 @@ def test_invalid_utf8_before_login_closes_connection(server: RunningServer) -> N
 
 def test_login_times_out_despite_partial_line(start_server: StartServer) -> None:
     server = start_server(login_timeout=0.2)
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send_raw(b"LOGIN al")
     client.expect("[ERROR] Login timed out")
     client.expect_end()
@@ -124,7 +125,7 @@ def test_login_times_out_despite_partial_line(start_server: StartServer) -> None
 
 def test_blank_lines_do_not_extend_login_timeout(start_server: StartServer) -> None:
     server = start_server(login_timeout=0.2)
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     stop = threading.Event()
 
     def flood() -> None:
@@ -146,10 +147,10 @@ def test_throttled_address_is_rejected_even_with_correct_password(
     server = start_server(login_failures=3)
     live = server.log_in("bob")
     for _ in range(3):
-        client = greeted(server)
+        client = connect_and_read_prompt(server)
         client.send("LOGIN alice wrong")
         client.expect("[ERROR] Authentication failed")
-    client = greeted(server)
+    client = connect_and_read_prompt(server)
     client.send("LOGIN alice pw-of-alice")
     match = client.expect_match(r"\[ERROR\] Too many failed logins; try again in (\d+) s")
     assert 590 <= int(match[1]) <= 600
@@ -160,7 +161,7 @@ def test_throttled_address_is_rejected_even_with_correct_password(
 def test_invalid_login_format_does_not_count_as_failure(start_server: StartServer) -> None:
     server = start_server(login_failures=1)
     for _ in range(3):
-        client = greeted(server)
+        client = connect_and_read_prompt(server)
         client.send("nonsense")
         client.expect("[ERROR] Invalid login format")
     server.log_in("alice")
@@ -168,42 +169,43 @@ def test_invalid_login_format_does_not_count_as_failure(start_server: StartServe
 
 def test_connections_beyond_limit_per_address_are_rejected(start_server: StartServer) -> None:
     server = start_server(max_connections_per_ip=2, limit_loopback=True)
-    first, _ = greeted(server), greeted(server)
-    refused = server.connect()
-    refused.send("LOGIN alice pw-of-alice")  # unread by the server: must not reset the line away
-    refused.expect("[ERROR] " + replies.TOO_MANY_CONNECTIONS)
-    refused.expect_end()
+    first, _ = connect_and_read_prompt(server), connect_and_read_prompt(server)
+    rejected = server.connect()
+    # The server does not read this line, and yet no reset may discard the error.
+    rejected.send("LOGIN alice pw-of-alice")
+    rejected.expect("[ERROR] " + replies.TOO_MANY_CONNECTIONS)
+    rejected.expect_end()
     first.send("x")
     first.expect("[ERROR] Invalid login format")
     first.expect_end()
     first.close()
-    retried = _greeted_in_the_end(server)
+    retried = _connect_when_admitted(server)
     retried.send("LOGIN alice pw-of-alice")
     retried.expect("[SERVER] Login successful", COMMANDS)
 
 
-def _greeted_in_the_end(server: RunningServer) -> WireClient:
-    """The server releases a place when the client's thread has ended, soon after its last line."""
+def _connect_when_admitted(server: RunningServer) -> WireClient:
+    """Retry: the server frees a place when the client's thread has ended, after its last line."""
     for _ in range(1000):
         client = server.connect()
         if client.read_line() == PROMPT:
             return client
         client.close()
-    raise AssertionError("the place was never given back")
+    raise AssertionError("the server did not free the place")
 
 
 def test_loopback_is_exempt_from_connection_limit_by_default(start_server: StartServer) -> None:
     server = start_server(max_connections_per_ip=1)
-    greeted(server)
-    greeted(server)
+    connect_and_read_prompt(server)
+    connect_and_read_prompt(server)
 
 
 def test_full_server_rejects_connection(start_server: StartServer) -> None:
     server = start_server(max_clients=1)
-    greeted(server)
-    refused = server.connect()
-    refused.expect("[ERROR] Server is full; try again later")
-    refused.expect_end()
+    connect_and_read_prompt(server)
+    rejected = server.connect()
+    rejected.expect("[ERROR] Server is full; try again later")
+    rejected.expect_end()
 
 
 def test_second_login_forces_first_session_out(server: RunningServer) -> None:
@@ -220,15 +222,15 @@ def test_superseded_session_publishes_nothing(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=1, burst=1)
-    listener = server.log_in("bob", subscribe="*")
+    subscriber = server.log_in("bob", subscribe="*")
     first = server.log_in("alice")
     first.send("one", "two", "three")
-    listener.expect_message("alice", "one")
+    subscriber.expect_message("alice", "one")
     second = server.log_in("alice")
     first.expect("[SERVER] Logged out due to new login")
     first.expect_end()
     second.send("from the new one")
-    listener.expect_message("alice", "from the new one")
+    subscriber.expect_message("alice", "from the new one")
 
 
 def test_concurrent_logins_of_one_user_leave_one_session(server: RunningServer) -> None:
@@ -243,7 +245,9 @@ def test_concurrent_logins_of_one_user_leave_one_session(server: RunningServer) 
         while (line := client.read_line(patience=60)) is not None:
             last_lines.put(line)
 
-    threads = [threading.Thread(target=race, args=(greeted(server),)) for _ in range(40)]
+    threads = [
+        threading.Thread(target=race, args=(connect_and_read_prompt(server),)) for _ in range(40)
+    ]
     for thread in threads:
         thread.start()
     for _ in range(39):
@@ -265,7 +269,7 @@ def test_removed_user_is_logged_out(server: RunningServer) -> None:
     alice.expect("[SERVER] Logged out: this account was removed")
     alice.expect_end()
     assert bob.ask("/subscribe alice") == "[ERROR] No such user: alice"
-    again = greeted(server)
+    again = connect_and_read_prompt(server)
     again.send("LOGIN alice pw-of-alice")
     again.expect("[ERROR] Authentication failed")
 

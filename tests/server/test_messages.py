@@ -1,4 +1,4 @@
-"""Section 4 of the contract: who hears what, in which order, across rooms."""
+"""Section 4 of the contract: the recipients of messages, their order, and room changes."""
 
 from __future__ import annotations
 
@@ -40,32 +40,36 @@ def test_all_subscribers_receive_all_messages_in_order(
     publishers = [f"p{number}" for number in range(4)]
     subscribers = [f"s{number}" for number in range(8)]
     server.add_people([*publishers, *subscribers])
-    listening = [server.log_in(name, subscribe="*") for name in subscribers]
-    speaking = [server.log_in(name) for name in publishers]
+    subscribed = [server.log_in(name, subscribe="*") for name in subscribers]
+    publishing = [server.log_in(name) for name in publishers]
     received: list[dict[str, list[int]]] = [{name: [] for name in publishers} for _ in subscribers]
 
-    def listen(client: WireClient, into: dict[str, list[int]]) -> None:
+    def read(client: WireClient, into: dict[str, list[int]]) -> None:
         for _ in range(4 * 500):
             match = client.expect_match(r"\[..:..:..\] (p\d): (\d+)")
             into[match[1]].append(int(match[2]))
 
-    def speak(client: WireClient) -> None:
+    def publish(client: WireClient) -> None:
         for start in range(0, 500, 7):
             client.send(*(str(number) for number in range(start, min(start + 7, 500))))
 
     threads = [
         *(
-            threading.Thread(target=listen, args=pair)
-            for pair in zip(listening, received, strict=True)
+            threading.Thread(target=read, args=pair)
+            for pair in zip(subscribed, received, strict=True)
         ),
-        *(threading.Thread(target=speak, args=(client,)) for client in speaking),
+        *(threading.Thread(target=publish, args=(client,)) for client in publishing),
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert all(numbers == list(range(500)) for heard in received for numbers in heard.values())
-    for client in listening:
+    assert all(
+        numbers == list(range(500))
+        for by_publisher in received
+        for numbers in by_publisher.values()
+    )
+    for client in subscribed:
         client.expect_silence()
 
 
@@ -73,28 +77,28 @@ def test_room_changes_never_deliver_messages_of_other_rooms(server: RunningServe
     rooms = ["r0", "r1", "r2"]
     server.add_people([f"noisy-{room}" for room in rooms])
     stop = threading.Event()
-    noisy = []
+    publishing = []
     for room in rooms:
         client = server.log_in(f"noisy-{room}")
         client.send(f"/join {room}")
         client.expect(f"[SERVER] Joined room '{room}'")
-        noisy.append((room, client))
+        publishing.append((room, client))
 
-    def make_noise(room: str, client: WireClient) -> None:
+    def publish_forever(room: str, client: WireClient) -> None:
         while not stop.is_set():
             client.send(*[f"from {room}"] * 20, "/rooms")
             client.expect_match(r"\[SERVER\] Active rooms: .*")
 
-    threads = [threading.Thread(target=make_noise, args=pair) for pair in noisy]
+    threads = [threading.Thread(target=publish_forever, args=pair) for pair in publishing]
     for thread in threads:
         thread.start()
-    hopper = server.log_in("alice", subscribe="*")
+    mover = server.log_in("alice", subscribe="*")
     here, foreign, messages = "lobby", [], 0
     for hop in range(300):
         target = rooms[hop % 3]
-        hopper.send(f"/join {target}")
+        mover.send(f"/join {target}")
         while here != target or messages < hop:
-            line = hopper.read_line()
+            line = mover.read_line()
             assert line is not None
             joined = re.fullmatch(r"\[SERVER\] Joined room '(\w+)'", line)
             if joined:

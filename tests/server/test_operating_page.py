@@ -40,7 +40,7 @@ NO_LIMITS = {
 
 
 def rows() -> list[list[str]]:
-    """Return the cells of every row of every table."""
+    """Return the cells of each row of all tables."""
     return [
         [cell.strip() for cell in line[1:-1].split(" | ")]
         for line in PAGE.splitlines()

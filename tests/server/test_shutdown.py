@@ -1,4 +1,4 @@
-"""How a server stops, and what it survives: section 5 of the contract."""
+"""Section 5 of the contract: how the server stops, and errors that it survives."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.support.running_server import RunningServer, StartServer
 
 def test_stop_notifies_all_connections_even_before_login(start_server: StartServer) -> None:
     server = start_server()
-    stranger, alice = server.connect(), server.log_in("alice")
-    stranger.expect_match(r"\[SERVER\] Login using: .*")
+    unauthenticated, alice = server.connect(), server.log_in("alice")
+    unauthenticated.expect_match(r"\[SERVER\] Login using: .*")
     stopping = threading.Thread(target=server.stop)
     stopping.start()
-    for client in (stranger, alice):
+    for client in (unauthenticated, alice):
         client.expect("[SERVER] Server is shutting down")
         client.expect_end()
         client.close()
@@ -59,14 +59,14 @@ def test_failed_thread_start_rejects_client_and_server_continues(
 ) -> None:
     alice = server.log_in("alice")
 
-    def refuse(thread: threading.Thread) -> None:
+    def fail_to_start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", refuse)
-        refused = server.connect()
-        refused.expect("[ERROR] Server is full; try again later")
-        refused.expect_end()
+        patched.setattr(threading.Thread, "start", fail_to_start)
+        rejected = server.connect()
+        rejected.expect("[ERROR] Server is full; try again later")
+        rejected.expect_end()
     assert "[!] Can't start a thread for a client: can't start new thread" in server.log.getvalue()
     server.log_in("bob")
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"

@@ -1,16 +1,16 @@
 """Replays every transcript of docs/protocol.md against the real server.
 
-A block fenced as `transcript` begins on a fresh server. In it, `alice> line` is sent by the
-connection called alice, which is made at its first mention; `alice< line` is exactly the next line
-that it reads, with `[HH:MM:SS]` for any time of the day. What is not on the wire is in brackets:
+A block fenced as `transcript` starts with a new server. In it, the connection `alice` sends
+`alice> line`. It is opened when it is first mentioned. `alice< line` is exactly the next line that
+it reads, with `[HH:MM:SS]` for any time of the day. Text that is not on the wire is in brackets:
 
-    (alice and bob are logged in)   they have been, and have read what the server says to that
-    (carol is an operator)          the server was started so
-    alice> (end of input)           closes its sending half; the line before it goes without its LF
-    alice< (nothing)                nothing more has come, once everyone's lines were taken
+    (alice and bob are logged in)   they have logged in and read the replies
+    (carol is an operator)          the server was started with this setting
+    alice> (end of input)           close the sending half; the line before it is sent without LF
+    alice< (nothing)                no more lines came after all clients' lines were processed
     alice< (closed)                 the server has closed the connection
 
-At the end of a block nobody has anything left to read.
+At the end of a block no connection has a line left to read.
 """
 
 import json
@@ -28,11 +28,11 @@ from tests.support.wire_client import WireClient
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
 OPERATOR = re.compile(r"\((?P<name>\w+) is an operator\)")
 LOGGED_IN = re.compile(r"\((?P<names>.+) (?:is|are) logged in\)")
-SPOKEN = re.compile(r"(?P<name>\w+)(?P<direction>[<>]) (?P<line>.*)")
+SENT_OR_READ = re.compile(r"(?P<name>\w+)(?P<direction>[<>]) (?P<line>.*)")
 
 
 def transcripts() -> Iterator[object]:
-    """Give every transcript as a test's parameter, named by its line in the document."""
+    """Yield each transcript as a test parameter, named by its line in the document."""
     text = PROTOCOL.read_text(encoding="utf-8")
     for block in re.finditer(r"```transcript\n(.*?)```", text, re.DOTALL):
         number = text.count("\n", 0, block.start()) + 1
@@ -40,7 +40,7 @@ def transcripts() -> Iterator[object]:
 
 
 class TranscriptRunner:
-    """The connections of one transcript, by name."""
+    """The connections of one transcript, by the name of the user."""
 
     def __init__(self, server: RunningServer) -> None:
         self._server = server
@@ -59,7 +59,7 @@ class TranscriptRunner:
         self[name].expect_match(r"\[SERVER\] Available commands: .*")
 
     def expect(self, name: str, line: str) -> None:
-        """Read one line and compare it with what the document says."""
+        """Read one line and compare it with the line in the document."""
         if line == "(closed)":
             self._in_session.discard(name)
             self[name].expect_end()
@@ -70,45 +70,48 @@ class TranscriptRunner:
             self._in_session.add(name)
 
     def expect_nothing(self, *names: str) -> None:
-        """Nothing more comes to `names`; first everybody's lines are taken, so that it would."""
-        everybody = sorted(self._in_session)
-        for name in (*everybody, *(names or everybody)):
+        """Check that no line is left for `names`, or for any session without names.
+
+        The lines of all sessions are processed first, so that their effects have arrived.
+        """
+        in_session = sorted(self._in_session)
+        for name in (*in_session, *(names or in_session)):
             self[name].expect_silence()
 
 
 @pytest.fixture
-def stage(
+def runner(
     start_server: StartServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> TranscriptRunner:
-    """Give an empty stage before a fresh server with the demo accounts."""
+    """Return a runner without connections, for a new server with the demo accounts."""
     lines: list[str] = request.getfixturevalue("lines")
-    operators = frozenset(said["name"] for line in lines if (said := OPERATOR.fullmatch(line)))
+    operators = frozenset(match["name"] for line in lines if (match := OPERATOR.fullmatch(line)))
     users = tmp_path / "demo.json"
     users.write_text(json.dumps(dict.fromkeys(DEMO_NAMES, cheap_hash(DEMO_PASSWORD))))
     return TranscriptRunner(start_server(users=users, operators=operators))
 
 
 @pytest.mark.parametrize("lines", list(transcripts()))
-def test_server_follows_protocol_transcript(lines: list[str], stage: TranscriptRunner) -> None:
+def test_server_follows_protocol_transcript(lines: list[str], runner: TranscriptRunner) -> None:
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         logged_in = LOGGED_IN.fullmatch(line)
-        spoken = SPOKEN.fullmatch(line)
+        sent_or_read = SENT_OR_READ.fullmatch(line)
         if OPERATOR.fullmatch(line):
             continue
         if logged_in:
             for name in re.split(r", | and ", logged_in["names"]):
-                stage.log_in(name)
+                runner.log_in(name)
             continue
-        assert spoken, f"no line of a transcript: {line!r}"
-        name, text = spoken["name"], spoken["line"]
-        match spoken["direction"], text:
+        assert sent_or_read, f"not a line of a transcript: {line!r}"
+        name, text = sent_or_read["name"], sent_or_read["line"]
+        match sent_or_read["direction"], text:
             case ">", "(end of input)":
-                stage[name].finish()
+                runner[name].finish()
             case ">", _:
                 end = "" if following == f"{name}> (end of input)" else "\n"
-                stage[name].send_raw(f"{text}{end}".encode())
+                runner[name].send_raw(f"{text}{end}".encode())
             case _, "(nothing)":
-                stage.expect_nothing(name)
+                runner.expect_nothing(name)
             case _:
-                stage.expect(name, text)
-    stage.expect_nothing()
+                runner.expect(name, text)
+    runner.expect_nothing()

@@ -1,4 +1,4 @@
-"""Section 4 of the contract: `/msg`, from one to one in whatever room, and `/me`, for the room."""
+"""Section 4 of the contract: `/msg`, to one user in any room, and `/me`, to the room."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def expect_private(client: WireClient, author: str, recipient: str, text: str) -
     assert match.groups() == (author, recipient, text)
 
 
-def expect_action(client: WireClient, author: str, deed: str) -> None:
+def expect_action(client: WireClient, author: str, text: str) -> None:
     """Read one action."""
     match = client.expect_match(r"\[\d\d:\d\d:\d\d\] \* ([^ :]+) (.*)")
-    assert match.groups() == (author, deed)
+    assert match.groups() == (author, text)
 
 
 def test_private_message_reaches_recipient_in_any_room(server: RunningServer) -> None:
@@ -36,11 +36,11 @@ def test_private_message_error_is_same_for_offline_and_unsubscribed_recipient(
 ) -> None:
     alice = server.log_in("alice", subscribe="alice")
     bob = server.log_in("bob", subscribe="carol")
-    refused = "[ERROR] Not delivered: {} is offline or not subscribed to you"
+    rejection = "[ERROR] Not delivered: {} is offline or not subscribed to you"
     for name in ("bob", "carol", "nobody", "*"):
-        assert alice.ask(f"/msg {name} psst") == refused.format(name)
-    # To oneself neither, though the echo is on.
-    assert alice.ask("/msg alice psst") == refused.format("alice")
+        assert alice.ask(f"/msg {name} psst") == rejection.format(name)
+    # The author is not a recipient either, although alice is subscribed to herself.
+    assert alice.ask("/msg alice psst") == rejection.format("alice")
     bob.expect_silence()
     assert bob.ask("/subscribe alice") == "[SERVER] Subscribed to alice"
     assert alice.ask("/msg bob psst") == "[SERVER] Sent to bob"
@@ -48,7 +48,7 @@ def test_private_message_error_is_same_for_offline_and_unsubscribed_recipient(
     bob.send("/quit")
     bob.expect("[SERVER] Goodbye")
     bob.expect_end()
-    assert alice.ask("/msg bob psst") == refused.format("bob")
+    assert alice.ask("/msg bob psst") == rejection.format("bob")
 
 
 def test_private_message_recipient_is_normalized_and_truncated_in_error(

@@ -1,4 +1,4 @@
-"""What operators may do, and nobody else: kick, ban, unban, announce."""
+"""The operators' commands: kick, ban, unban, announce."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from tests.support.running_server import RunningServer, StartServer
 from tests.support.wire_client import PATIENCE, WireClient
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
-WORDS = ("/kick", "/ban", "/unban", "/announce")
+OPERATOR_COMMANDS = ("/kick", "/ban", "/unban", "/announce")
 
 
 @pytest.fixture
 def server(start_server: StartServer) -> RunningServer:
-    """A server whose operators are alice and dave."""
+    """Return a server whose operators are alice and dave."""
     return start_server(rate=0, operators=frozenset({"alice", "dave"}))
 
 
 def try_to_log_in(server: RunningServer, name: str, source: str | None = None) -> WireClient:
-    """A client that has sent its LOGIN line and read the first line of the server."""
+    """Connect, read the prompt and send the LOGIN line."""
     client = server.connect(source=source)
     client.expect(PROMPT)
     client.send(f"LOGIN {name} pw-of-{name}")
     return client
 
 
-# Who may
+# Permission
 
 
 def test_operator_commands_are_listed_only_for_operators(server: RunningServer) -> None:
@@ -47,8 +47,8 @@ def test_operator_commands_are_listed_only_for_operators(server: RunningServer) 
         client = try_to_log_in(server, name)
         client.expect("[SERVER] Login successful")
         listed = client.expect_match(r"\[SERVER\] Available commands: (.*)")[1].split(", ")
-        assert set(WORDS).issubset(listed) == is_operator
-        assert set(WORDS).isdisjoint(listed) != is_operator
+        assert set(OPERATOR_COMMANDS).issubset(listed) == is_operator
+        assert set(OPERATOR_COMMANDS).isdisjoint(listed) != is_operator
         client.send("/help", "/who")
         for word in listed:
             client.expect_match(rf"\[SERVER\] {word}( .*)? - .+")
@@ -148,7 +148,7 @@ def test_kick_ends_session_with_reason(server: RunningServer) -> None:
     bob.expect("[SERVER] Logged out by an operator: too loud,[31m Bob")
     bob.expect_end()
     alice.expect("[SERVER] bob left room 'lobby'", "[SERVER] Kicked bob")
-    server.log_in("bob")  # who may come back
+    server.log_in("bob")  # may log in again
     log = server.log.getvalue()
     assert "[!] Operator 'alice' kicked 'bob': 'too loud,[31m Bob'\n" in log
 
@@ -258,39 +258,39 @@ def test_ban_is_rejected_if_ban_list_is_full(
     assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
 
 
-class HeldLogin:
-    """Logins of `user` stop between the right hash and the hub, until they are let go."""
+class BlockedLogin:
+    """Blocks each login of `user` between the password check and the hub, until released."""
 
     def __init__(self, server: RunningServer, user: str) -> None:
-        self.has_come, self._go = threading.Event(), threading.Event()
-        really_log_in = server.server._hub.log_in
+        self.reached, self._released = threading.Event(), threading.Event()
+        original_log_in = server.server._hub.log_in
 
         def log_in(
             name: str, receiver: Outbox, commands: Sequence[str], host: str
         ) -> Session[Outbox] | None:
             if name == user:
-                self.has_come.set()
-                assert self._go.wait(PATIENCE)
-            return really_log_in(name, receiver, commands, host)
+                self.reached.set()
+                assert self._released.wait(PATIENCE)
+            return original_log_in(name, receiver, commands, host)
 
         server.server._hub.log_in = log_in  # type: ignore[method-assign, assignment]
 
     def wait(self) -> None:
-        assert self.has_come.wait(PATIENCE)
+        assert self.reached.wait(PATIENCE)
 
-    def go(self) -> None:
-        self._go.set()
+    def release(self) -> None:
+        self._released.set()
 
 
 def test_login_in_progress_is_rejected_if_account_is_banned(
     server: RunningServer,
 ) -> None:
     alice = server.log_in("alice")
-    held = HeldLogin(server, "bob")
+    blocked = BlockedLogin(server, "bob")
     bob = try_to_log_in(server, "bob")
-    held.wait()
+    blocked.wait()
     assert alice.ask("/ban bob 5") == "[SERVER] Banned bob for 5 min"
-    held.go()
+    blocked.release()
     bob.expect_match(r"\[ERROR\] This account is banned; try again in \d+ s")
     bob.expect_end()
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
@@ -301,7 +301,7 @@ def test_login_in_progress_is_rejected_if_account_is_banned(
 
 @pytest.fixture
 def other_addresses(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Two addresses of this machine, neither of them the operator's, that may be banned."""
+    """Return two addresses of this machine that are not the operator's and may be banned."""
     if sys.platform != "linux":
         pytest.skip("only Linux has all of 127.0.0.0/8")
     monkeypatch.setattr("chat_server.commands.operator.LOOPBACK", ())
@@ -311,46 +311,46 @@ def other_addresses(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 def test_address_ban_ends_sessions_and_rejects_connections(
     server: RunningServer, other_addresses: tuple[str, str]
 ) -> None:
-    there, elsewhere = other_addresses
+    banned, not_banned = other_addresses
     alice = server.log_in("alice")
-    bob, carol = server.log_in("bob", source=there), server.log_in("carol", source=there)
-    dps = server.log_in("DPS", source=elsewhere)
-    knocking = server.connect(source=there)
-    knocking.expect(PROMPT)
+    bob, carol = server.log_in("bob", source=banned), server.log_in("carol", source=banned)
+    dps = server.log_in("DPS", source=not_banned)
+    admitted = server.connect(source=banned)
+    admitted.expect(PROMPT)
 
-    assert alice.ask(f"/ban {there} 3") == f"[SERVER] Banned {there} for 3 min"
+    assert alice.ask(f"/ban {banned} 3") == f"[SERVER] Banned {banned} for 3 min"
     for client in (bob, carol):
         client.expect("[SERVER] Logged out by an operator: your address is banned for 3 min")
         client.expect_end()
-    refused = server.connect(source=there)
-    match = refused.expect_match(r"\[ERROR\] Your address is banned; try again in (\d+) s")
+    rejected = server.connect(source=banned)
+    match = rejected.expect_match(r"\[ERROR\] Your address is banned; try again in (\d+) s")
     assert 170 <= int(match[1]) <= 180
-    refused.expect_end()
-    # Who was let in before, and is only now about to log in:
-    knocking.send("LOGIN bob guess")  # no hash is spent on it
-    knocking.expect_match(r"\[ERROR\] Your address is banned; try again in \d+ s")
-    knocking.expect_end()
+    rejected.expect_end()
+    # A connection that was admitted before the ban and logs in after it:
+    admitted.send("LOGIN bob guess")  # rejected without computing a hash
+    admitted.expect_match(r"\[ERROR\] Your address is banned; try again in \d+ s")
+    admitted.expect_end()
 
     assert dps.ask("/who") == "[SERVER] In room 'lobby': DPS, alice"
-    server.log_in("bob", source=elsewhere)  # it is not bob who is banned
+    server.log_in("bob", source=not_banned)  # the account is not banned
     log = server.log.getvalue()
-    assert f"banned '{there}' for 3 min; logged out: 'bob', 'carol'\n" in log
-    assert f"[!] Refused {there}:" in log
+    assert f"banned '{banned}' for 3 min; logged out: 'bob', 'carol'\n" in log
+    assert f"[!] Refused {banned}:" in log
     assert "its address is banned" in log
-    assert alice.ask(f"/unban {there}") == f"[SERVER] Unbanned {there}"
-    server.log_in("carol", source=there)
+    assert alice.ask(f"/unban {banned}") == f"[SERVER] Unbanned {banned}"
+    server.log_in("carol", source=banned)
 
 
 def test_login_in_progress_is_rejected_if_address_is_banned(
     server: RunningServer, other_addresses: tuple[str, str]
 ) -> None:
-    there, _ = other_addresses
+    banned, _ = other_addresses
     alice = server.log_in("alice")
-    held = HeldLogin(server, "bob")
-    bob = try_to_log_in(server, "bob", there)
-    held.wait()
-    assert alice.ask(f"/ban {there}") == f"[SERVER] Banned {there} until the server stops"
-    held.go()
+    blocked = BlockedLogin(server, "bob")
+    bob = try_to_log_in(server, "bob", banned)
+    blocked.wait()
+    assert alice.ask(f"/ban {banned}") == f"[SERVER] Banned {banned} until the server stops"
+    blocked.release()
     bob.expect("[ERROR] Your address is banned")
     bob.expect_end()
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"

@@ -1,4 +1,4 @@
-"""`/passwd` over a real socket: what it answers, what it changes, and what nobody gets to see."""
+"""`/passwd` over a real socket: its replies, its changes, and what it never reveals."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NOT_STORED = "[ERROR] Password not changed: the server can't write its users fil
 BUSY = "[ERROR] Password not changed: the accounts are being changed; try again"
 
 
-def answer_to(server: RunningServer, user: str, password: str) -> str | None:
-    """What a login is answered with."""
+def reply_to_login(server: RunningServer, user: str, password: str) -> str | None:
+    """Return the reply to a login."""
     client = server.connect()
     client.expect(PROMPT)
     client.send(f"LOGIN {user} {password}")
@@ -44,21 +44,21 @@ def held_write(monkeypatch: pytest.MonkeyPatch) -> HeldWrite:
 
 
 class HeldWrite:
-    """Holds whoever has written a draft of the users file, before it takes its place."""
+    """Blocks each write of the users file before the draft replaces it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.reached, self._go_on = threading.Event(), threading.Event()
+        self.reached, self._released = threading.Event(), threading.Event()
         fsync = os.fsync
 
         def hold(handle: int) -> None:
             fsync(handle)
             self.reached.set()
-            self._go_on.wait(10)
+            self._released.wait(10)
 
         monkeypatch.setattr(os, "fsync", hold)
 
-    def go_on(self) -> None:
-        self._go_on.set()
+    def release(self) -> None:
+        self._released.set()
 
 
 def test_passwd_activates_new_password_at_once(server: RunningServer) -> None:
@@ -66,9 +66,9 @@ def test_passwd_activates_new_password_at_once(server: RunningServer) -> None:
     alice.send("/join dev")
     alice.expect("[SERVER] Joined room 'dev'")
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
-    assert alice.ask("/who") == "[SERVER] In room 'dev': alice", "the session goes on"
-    assert answer_to(server, "alice", "pw-of-alice") == "[ERROR] Authentication failed"
-    assert answer_to(server, "alice", "correct-horse") == "[SERVER] Login successful"
+    assert alice.ask("/who") == "[SERVER] In room 'dev': alice", "the session continues"
+    assert reply_to_login(server, "alice", "pw-of-alice") == "[ERROR] Authentication failed"
+    assert reply_to_login(server, "alice", "correct-horse") == "[SERVER] Login successful"
     assert bcrypt.checkpw(b"correct-horse", stored(server, "alice").encode())
     assert "[*] User 'alice' changed the password" in server.log.getvalue()
 
@@ -122,14 +122,14 @@ def test_passwd_failures_count_toward_login_throttle(start_server: StartServer) 
     alice = server.log_in("alice")
     for _ in range(2):
         assert alice.ask("/passwd wrong correct-horse") == "[ERROR] Wrong password"
-    assert answer_to(server, "bob", "wrong") == "[ERROR] Authentication failed"
-    refused = r"\[ERROR\] Too many failed logins; try again in (\d+) s"
+    assert reply_to_login(server, "bob", "wrong") == "[ERROR] Authentication failed"
+    rejection = r"\[ERROR\] Too many failed logins; try again in (\d+) s"
     alice.send("/passwd pw-of-alice correct-horse")
-    assert 590 <= int(alice.expect_match(refused)[1]) <= 600
+    assert 590 <= int(alice.expect_match(rejection)[1]) <= 600
     client = server.connect()
     client.expect(PROMPT)
     client.send("LOGIN bob pw-of-bob")
-    client.expect_match(refused)
+    client.expect_match(rejection)
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
     assert "Refused password change for 'alice' from 127.0.0.1: too many" in server.log.getvalue()
 
@@ -150,7 +150,7 @@ def test_message_before_passwd_is_delivered_during_hashing(
     bob.expect_message("alice", "before")
     assert held_write.reached.wait(10)
     bob.expect_silence()
-    held_write.go_on()
+    held_write.release()
     alice.expect("[SERVER] Password changed")
 
 
@@ -162,10 +162,10 @@ def test_passwd_of_ended_session_changes_nothing(
     older.send("/passwd pw-of-alice correct-horse")
     assert held_write.reached.wait(10)
     newer = server.log_in("alice")
-    held_write.go_on()
+    held_write.release()
     older.expect("[SERVER] Logged out due to new login")
     older.expect_end()
-    server.stop()  # its thread has ended by then
+    server.stop()  # waits for the thread of the older session
     assert stored(server, "alice") == before
     assert sorted(os.listdir(server.config.users.parent)) == ["users.json"]
     assert "changed the password" not in server.log.getvalue()
@@ -173,41 +173,42 @@ def test_passwd_of_ended_session_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("change", "farewell"),
+    ("change", "last_line"),
     [
         (disable_account, replies.LOGGED_OUT_ACCOUNT_DISABLED),
         (remove_account, replies.LOGGED_OUT_ACCOUNT_REMOVED),
     ],
 )
 def test_passwd_does_not_restore_removed_or_disabled_account(
-    server: RunningServer, change: Callable[..., object], farewell: str
+    server: RunningServer, change: Callable[..., object], last_line: str
 ) -> None:
     alice = server.log_in("alice")
     change(server.config.users, "alice")
-    assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY  # not looked at yet
+    # The server has not reloaded the file yet.
+    assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
     server.server.reload_accounts()
-    alice.expect(f"[SERVER] {farewell}")
+    alice.expect(f"[SERVER] {last_line}")
     assert "alice" not in read_accounts(server.config.users)
-    assert answer_to(server, "alice", "correct-horse") == "[ERROR] Authentication failed"
+    assert reply_to_login(server, "alice", "correct-horse") == "[ERROR] Authentication failed"
 
 
 def test_passwd_does_not_overwrite_password_set_by_admin(server: RunningServer) -> None:
     alice = server.log_in("alice")
-    set_hash(server.config.users, "alice", cheap_hash("from above"))
+    set_hash(server.config.users, "alice", cheap_hash("from-the-admin"))
     assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
     server.server.reload_accounts()
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[ERROR] Wrong password"
-    assert stored(server, "alice") == cheap_hash("from above")
+    assert stored(server, "alice") == cheap_hash("from-the-admin")
 
 
 def test_passwd_succeeds_if_hash_was_rehashed_meanwhile(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when the cost is raised right after the login."""
+    """The server does so if it raises the cost after the login."""
     alice = server.log_in("alice")
     make = HashPool.hash_new
 
-    def make_and_change(pool: HashPool, *arguments: str, **named: object) -> str | None:
+    def rehash_and_make(pool: HashPool, *arguments: str, **named: object) -> str | None:
         accounts = server.server._accounts
         again = bcrypt.hashpw(b"pw-of-alice", bcrypt.gensalt(4)).decode()
         accounts.change_hash(
@@ -215,7 +216,7 @@ def test_passwd_succeeds_if_hash_was_rehashed_meanwhile(
         )
         return make(pool, *arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(HashPool, "hash_new", make_and_change)
+    monkeypatch.setattr(HashPool, "hash_new", rehash_and_make)
     assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
 
 
@@ -232,7 +233,7 @@ def test_passwd_write_error_is_reported_and_changes_nothing(
         assert alice.ask("/passwd pw-of-alice correct-horse") == NOT_STORED
     log = server.log.getvalue()
     assert f"[!] Password of 'alice' not changed: {server.config.users}: not written: " in log
-    assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
+    assert reply_to_login(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
 
 
 def test_passwd_fails_if_file_lock_times_out(
@@ -281,7 +282,7 @@ def test_passwd_with_leading_space_is_message(server: RunningServer) -> None:
     alice = server.log_in("alice", subscribe="alice")
     alice.send(" /passwd pw-of-alice correct-horse")
     alice.expect_message("alice", " /passwd pw-of-alice correct-horse")
-    assert answer_to(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
+    assert reply_to_login(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
 
 
 def test_concurrent_passwd_changes_all_succeed(server: RunningServer) -> None:
@@ -293,7 +294,7 @@ def test_concurrent_passwd_changes_all_succeed(server: RunningServer) -> None:
     accounts = read_accounts(server.config.users)
     for name in clients:
         assert bcrypt.checkpw(f"correct-{name}".encode(), accounts[name].encode())
-        assert answer_to(server, name, f"correct-{name}") == "[SERVER] Login successful"
+        assert reply_to_login(server, name, f"correct-{name}") == "[SERVER] Login successful"
     assert "DPS" in accounts
     assert not companion_path(server.config.users).exists()
 
@@ -306,7 +307,7 @@ def test_stop_during_passwd_discards_change(server: RunningServer, held_write: H
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     _expect_end(alice)
-    held_write.go_on()
+    held_write.release()
     stopping.join(10)
     assert stored(server, "alice") == before
 

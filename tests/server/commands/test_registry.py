@@ -1,4 +1,4 @@
-"""Section 3 of the contract: every command, its reply and its errors."""
+"""Section 3 of the contract: each command, its reply and its errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.running_server import RunningServer
 
 
 @pytest.mark.parametrize(
-    ("line", "answer"),
+    ("line", "reply"),
     [
         ("/join dev", "[SERVER] Joined room 'dev'"),
         ("/join lobby", "[SERVER] You are already in room 'lobby'"),
@@ -64,8 +64,8 @@ from tests.support.running_server import RunningServer
         ("/" + "x" * 100, "[ERROR] Unknown command: /" + "x" * 63 + " (try /help)"),
     ],
 )
-def test_command_gives_documented_reply(server: RunningServer, line: str, answer: str) -> None:
-    assert server.log_in("alice").ask(line) == answer
+def test_command_gives_documented_reply(server: RunningServer, line: str, reply: str) -> None:
+    assert server.log_in("alice").ask(line) == reply
 
 
 def test_help_lists_one_line_per_command_in_greeting_order(server: RunningServer) -> None:
@@ -99,9 +99,9 @@ def test_unknown_command_is_not_published(server: RunningServer) -> None:
 
 def test_long_list_is_split_over_several_lines(server: RunningServer) -> None:
     alice = server.log_in("alice")
-    people = [f"{'x' * 26}{number:03}" for number in range(60)]
-    server.add_people(people)
-    for name in people:
+    users = [f"{'x' * 26}{number:03}" for number in range(60)]
+    server.add_people(users)
+    for name in users:
         assert alice.ask(f"/subscribe {name}") == f"[SERVER] Subscribed to {name}"
     alice.send("/subscribe *", "/subs")
     alice.expect("[SERVER] Subscribed to *")
@@ -112,7 +112,7 @@ def test_long_list_is_split_over_several_lines(server: RunningServer) -> None:
         assert len(line[0].encode()) <= 1000
         more = line[1].endswith(",")
         names += line[1].rstrip(",").split(", ")
-    assert names == ["*", *people]
+    assert names == ["*", *users]
 
 
 def test_presence_notices_are_sent_after_presence_on(server: RunningServer) -> None:

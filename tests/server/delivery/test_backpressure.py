@@ -1,4 +1,4 @@
-"""Section 5 of the contract: too fast, too slow, gone."""
+"""Section 5 of the contract: fast senders, slow readers and vanished clients."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_rate_limit_wait_ends_at_reset(start_server: StartServer) -> None:
     bob, alice = server.log_in("bob"), server.log_in("alice")
     alice.send("one", "two")
     alice.reset()
-    _until_gone(bob, "alice", server)
+    _wait_until_logged_out(bob, "alice", server)
 
 
-def _until_gone(observer: WireClient, name: str, server: RunningServer) -> None:
+def _wait_until_logged_out(observer: WireClient, name: str, server: RunningServer) -> None:
     deadline = time.monotonic() + 10
     while f"User '{name}' disconnected" not in server.log.getvalue():
         assert time.monotonic() < deadline, "the session never ended"
@@ -105,7 +105,7 @@ def test_stalled_reader_above_backlog_mark_is_cut_after_stall_timeout(
     for _ in range(650):
         alice.send(*["x" * 4000] * 10)
     assert "In room" in alice.ask("/who")
-    _until_gone(alice, "stuck", server)
+    _wait_until_logged_out(alice, "stuck", server)
     assert "[!] Cut 'stuck'" in server.log.getvalue()
     stuck.close()
 
@@ -126,7 +126,7 @@ def test_slow_but_progressing_reader_is_not_cut(start_server: StartServer) -> No
     reading = threading.Thread(target=read)
     reading.start()
     for _ in range(batches):
-        alice.send(*["x" * 4000] * 4, "/who")  # the command must not make the readers forgotten
+        alice.send(*["x" * 4000] * 4, "/who")  # a command must not reset the recipients
         alice.expect("[SERVER] In room 'lobby': alice, bob")
     reading.join(30)
     assert not reading.is_alive()
@@ -153,7 +153,7 @@ def test_last_lines_are_flushed_to_slow_reader(start_server: StartServer) -> Non
         assert line is not None
         lines += 1
         if lines % 100 == 0:
-            threading.Event().wait(0.08)  # takes more than flush_seconds in all, never at once
+            threading.Event().wait(0.08)  # longer than flush_seconds in all, never without progress
     assert lines == 1500
     assert time.monotonic() - started > 1.0
     slow.expect_end()
@@ -190,6 +190,6 @@ def test_reset_in_every_state_leaves_server_clean(server: RunningServer) -> None
     chatting = server.log_in("alice")
     chatting.send_raw(b"half a li")
     chatting.reset()
-    _until_gone(observer, "alice", server)
+    _wait_until_logged_out(observer, "alice", server)
     assert observer.ask("/who") == "[SERVER] In room 'lobby': bob"
     assert "Unexpected" not in server.log.getvalue()

@@ -1,4 +1,4 @@
-"""Delivery to real sockets: order, last lines, backlogs, and who waits for whom."""
+"""The dispatcher with real sockets: order, last lines, backlogs, throttling and the batch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from chat_server.wire.stream import Stream
 
 TUNING = Tuning(linger_seconds=0.1, flush_seconds=0.3)
 CONFIG = Config(max_clients=1, outbox=256 * 1024, tuning=TUNING)
-MORE_THAN_BUFFERS_TAKE = b"x" * 65535 + b"\n"
+LARGER_THAN_BUFFERS = b"x" * 65535 + b"\n"
 
 
 @dataclass
 class ReceiverHarness:
-    """A connection: the server's end as an outbox, the client's end as a socket."""
+    """A connection: the server's side as an outbox, the client's side as a socket."""
 
     outbox: Outbox
     client: socket.socket
@@ -46,7 +46,7 @@ def delivery() -> Iterator[Dispatcher]:
 
 @pytest.fixture
 def connect(delivery: Dispatcher) -> Iterator[Callable[[], ReceiverHarness]]:
-    lines: list[ReceiverHarness] = []
+    receivers: list[ReceiverHarness] = []
 
     def make() -> ReceiverHarness:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -56,22 +56,22 @@ def connect(delivery: Dispatcher) -> Iterator[Callable[[], ReceiverHarness]]:
             client.connect(listener.getsockname())
             accepted, _ = listener.accept()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        lines.append(
+        receivers.append(
             ReceiverHarness(Outbox(Stream(accepted), CONFIG.outbox, CONFIG.lag_threshold), client)
         )
-        return lines[-1]
+        return receivers[-1]
 
     yield make
-    for line in lines:
-        line.outbox.close()
-        line.client.close()
+    for receiver in receivers:
+        receiver.outbox.close()
+        receiver.client.close()
 
 
 def test_concurrent_deliveries_keep_order_per_publisher(
     delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
 ) -> None:
-    lines = [connect() for _ in range(3)]
-    targets = tuple(line.outbox for line in lines)
+    receivers = [connect() for _ in range(3)]
+    targets = tuple(receiver.outbox for receiver in receivers)
 
     def publish(name: int) -> None:
         for number in range(300):
@@ -85,8 +85,8 @@ def test_concurrent_deliveries_keep_order_per_publisher(
         thread.join()
     delivery.deliver(targets, b"end\n", last=True)
     delivery.drain()
-    for index, line in enumerate(lines):
-        with line.client.makefile() as read:
+    for index, receiver in enumerate(receivers):
+        with receiver.client.makefile() as read:
             received = list(read)
         assert received.pop() == "end\n"
         for name in range(4):
@@ -97,40 +97,40 @@ def test_concurrent_deliveries_keep_order_per_publisher(
 def test_nothing_is_sent_after_last_line(
     delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
 ) -> None:
-    line, other = connect(), connect()
-    delivery.deliver((line.outbox, other.outbox), b"one\n")
-    delivery.deliver((line.outbox,), b"last\n", last=True)
-    delivery.deliver((line.outbox, other.outbox), b"after\n")
+    receiver, other = connect(), connect()
+    delivery.deliver((receiver.outbox, other.outbox), b"one\n")
+    delivery.deliver((receiver.outbox,), b"last\n", last=True)
+    delivery.deliver((receiver.outbox, other.outbox), b"after\n")
     delivery.drain()
-    assert line.read(100) == b"one\nlast\n"
+    assert receiver.read(100) == b"one\nlast\n"
     assert other.read(10) == b"one\nafter\n"
-    assert line.outbox.state is OutboxState.FINISHED
+    assert receiver.outbox.state is OutboxState.FINISHED
 
 
 def test_flusher_sends_remaining_backlog(
     delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
 ) -> None:
-    line = connect()
+    receiver = connect()
     for number in range(10):
-        delivery.deliver((line.outbox,), b"%d" % number * 20_000)
+        delivery.deliver((receiver.outbox,), b"%d" % number * 20_000)
         delivery.drain()
-    assert line.outbox.backlog
-    delivery.deliver((line.outbox,), b"end", last=True)
+    assert receiver.outbox.backlog
+    delivery.deliver((receiver.outbox,), b"end", last=True)
     delivery.drain()
-    assert line.read(1_000_000) == b"".join(b"%d" % n * 20_000 for n in range(10)) + b"end"
+    assert receiver.read(1_000_000) == b"".join(b"%d" % n * 20_000 for n in range(10)) + b"end"
 
 
 def test_full_outbox_resets_slow_reader(
     delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
 ) -> None:
-    line = connect()
-    while line.outbox.state is OutboxState.OPEN:
-        delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE)
+    receiver = connect()
+    while receiver.outbox.state is OutboxState.OPEN:
+        delivery.deliver((receiver.outbox,), LARGER_THAN_BUFFERS)
         delivery.drain()
-    assert line.outbox.was_too_slow
-    line.outbox.close()
+    assert receiver.outbox.was_too_slow
+    receiver.outbox.close()
     with pytest.raises(ConnectionResetError):
-        line.read(10_000_000)
+        receiver.read(10_000_000)
 
 
 def test_publisher_is_throttled_once_for_stuck_reader(
@@ -139,7 +139,7 @@ def test_publisher_is_throttled_once_for_stuck_reader(
     stuck, good = connect(), connect()
     targets = (stuck.outbox, good.outbox)
     while stuck.outbox.backlog <= CONFIG.lag_threshold:
-        delivery.deliver((stuck.outbox,), MORE_THAN_BUFFERS_TAKE)
+        delivery.deliver((stuck.outbox,), LARGER_THAN_BUFFERS)
         delivery.drain()
     waits: list[float] = []
     wait = delivery._below_limit.wait
@@ -164,12 +164,50 @@ def test_publisher_is_throttled_once_for_stuck_reader(
         stuck.read(1000)
 
 
-def test_settle_cuts_stuck_reader(
+def test_wait_flushed_returns_if_stuck_reader_is_cut(
     delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
 ) -> None:
-    line = connect()
-    delivery.deliver((line.outbox,), MORE_THAN_BUFFERS_TAKE * 3, last=True)
+    receiver = connect()
+    delivery.deliver((receiver.outbox,), LARGER_THAN_BUFFERS * 3, last=True)
     delivery.drain()
-    assert line.outbox.backlog
-    delivery.wait_flushed(line.outbox)
-    assert line.outbox.state is OutboxState.CUT
+    assert receiver.outbox.backlog
+    delivery.wait_flushed(receiver.outbox)
+    assert receiver.outbox.state is OutboxState.CUT
+
+
+def test_batch_drains_at_end_and_at_flush(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
+    receiver = connect()
+    with delivery.batch() as batch:
+        delivery.deliver((receiver.outbox,), b"one\n")
+        assert delivery.backlog() == (4, 0)
+        batch.flush()
+        assert receiver.read(4) == b"one\n"
+        delivery.deliver((receiver.outbox,), b"two\n")
+    assert receiver.read(4) == b"two\n"
+    assert delivery.backlog() == (0, 0)
+
+
+def test_batch_throttles_for_its_recipients_and_own_client(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, reader, other = connect(), connect(), connect()
+    while other.outbox.backlog <= CONFIG.lag_threshold:
+        delivery.deliver((other.outbox,), LARGER_THAN_BUFFERS)
+        delivery.drain()
+    throttled: list[set[Outbox]] = []
+    monkeypatch.setattr(
+        delivery, "throttle", lambda recipients: throttled.append(set().union(*recipients))
+    )
+    batch = delivery.batch(own.outbox)
+    recipients = (reader.outbox,)
+    with batch:
+        batch.add(recipients)
+        batch.add(recipients)
+    with batch:
+        pass
+    assert throttled == [{own.outbox, reader.outbox}, {own.outbox}]
+    with pytest.raises(ConnectionResetError), batch:
+        raise ConnectionResetError
+    assert len(throttled) == 2
