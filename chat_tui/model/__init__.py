@@ -1,6 +1,6 @@
-"""What is true for the eye: rooms, people, messages; text made safe. No screen, no wire.
+"""The state that the client shows: rooms, people, messages. No screen, no connection.
 
-Nothing in here is shared between threads: the screen's thread alone reads and changes it.
+Only the screen's thread reads and changes it. All text is safe for a terminal.
 """
 
 from typing import TYPE_CHECKING
@@ -9,13 +9,14 @@ from chat_tui.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from chat_tui.model.alerts import Alert
-    from chat_tui.model.chat_model import ChatModel, Pane
+    from chat_tui.model.chat_model import ChatModel
     from chat_tui.model.completion import Completion, CompletionList, complete
-    from chat_tui.model.conversations import conversation_partner, conversation_place
     from chat_tui.model.drafts import Drafts
     from chat_tui.model.entries import Entry, EntryKind, EntryState
     from chat_tui.model.history import MAX_ITEMS, InputHistory
     from chat_tui.model.links import Link, find_links, link_host
+    from chat_tui.model.location import Location
+    from chat_tui.model.panes import Pane
     from chat_tui.model.people import Person, Roster
     from chat_tui.model.room_log import RoomLog
     from chat_tui.model.rooms import RoomInfo
@@ -35,6 +36,7 @@ __all__ = [
     "EntryState",
     "InputHistory",
     "Link",
+    "Location",
     "Pane",
     "Person",
     "RoomInfo",
@@ -44,8 +46,6 @@ __all__ = [
     "WireLine",
     "WireLog",
     "complete",
-    "conversation_partner",
-    "conversation_place",
     "find_links",
     "link_host",
 ]
@@ -64,8 +64,9 @@ __getattr__ = lazy_exports(
         "EntryState": "chat_tui.model.entries",
         "InputHistory": "chat_tui.model.history",
         "Link": "chat_tui.model.links",
+        "Location": "chat_tui.model.location",
         "MAX_ITEMS": "chat_tui.model.history",
-        "Pane": "chat_tui.model.chat_model",
+        "Pane": "chat_tui.model.panes",
         "Person": "chat_tui.model.people",
         "RoomInfo": "chat_tui.model.rooms",
         "RoomLog": "chat_tui.model.room_log",
@@ -74,8 +75,6 @@ __getattr__ = lazy_exports(
         "WireLine": "chat_tui.model.wire_record",
         "WireLog": "chat_tui.model.wire_record",
         "complete": "chat_tui.model.completion",
-        "conversation_partner": "chat_tui.model.conversations",
-        "conversation_place": "chat_tui.model.conversations",
         "find_links": "chat_tui.model.links",
         "link_host": "chat_tui.model.links",
     },

@@ -1,22 +1,24 @@
-"""ChatModel: everything that the screens show, changed by events alone."""
+"""ChatModel: everything that the screens show, changed by events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from chat_server.wire import Action, Message, PrivateMessage, operator_replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Event
 from chat_tui.input import ServerCapabilities, outgoing_to_composer_text, parse_outgoing
 from chat_tui.model.alerts import Alert, AlertQueue
-from chat_tui.model.conversations import Conversations, conversation_partner, conversation_place
+from chat_tui.model.conversations import Conversations
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState
-from chat_tui.model.gaps import AbsenceTracker, format_time_range
+from chat_tui.model.gaps import AbsenceTracker, connection_gap
 from chat_tui.model.history import InputHistory
+from chat_tui.model.location import Location
 from chat_tui.model.mentions import Mentions
+from chat_tui.model.navigation import Navigation
+from chat_tui.model.panes import Pane
 from chat_tui.model.people import Roster
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import RoomDirectory
@@ -27,57 +29,46 @@ from chat_tui.model.wire_record import WireLog
 from chat_tui.sanitize import safe_name, safe_text
 
 
-class Pane(Enum):
-    """A part of the screen that may have to be drawn again."""
-
-    ROOMS = auto()
-    LOG = auto()
-    PEOPLE = auto()
-    STATUS = auto()
-    COMPOSER = auto()
-
-
 class ChatModel:
-    """The truth for the eye. The screen's thread alone calls it; nothing in here blocks.
+    """The state that the screens show. Only the screen's thread calls it; no method blocks.
 
-    Every text that comes out of it is safe for a terminal (model/text.py).
+    Every text in it is safe for a terminal (`chat_tui.sanitize`).
     """
 
     def __init__(self, now: Callable[[], datetime] = datetime.now) -> None:
-        """`now` gives the local time without zone; tests give their own."""
+        """`now` returns the local time without a zone; tests pass a fake clock."""
         self.now = now
         self._changes: set[Pane] = set()
         self.history = InputHistory()
-        """What was sent from the composer, in every session."""
+        """The texts sent from the composer, in every session."""
         self.mentions = Mentions()
         self.wire = WireLog(lambda: self.now())
-        """What went over the wire, in every session."""
+        """The lines sent and received, in every session."""
         self.begin("", "")
 
     def begin(self, server: str, user: str) -> None:
-        """Somebody signs in for the first time, or as another or elsewhere: all is empty."""
+        """Start empty: for the first sign-in, and for another user or server (`host:port`)."""
         self.server = safe_text(server)
-        """`host:port`."""
         self.user = safe_name(user)
         self.capabilities = ServerCapabilities()
         self.connection = ConnectionChanged(ConnectionState.OFFLINE)
         self.round_trip: float | None = None
-        """Seconds between a request and its answer, the newest measured."""
+        """Seconds between the latest measured request and its answer."""
         self.rooms = RoomDirectory()
         self.people = Roster()
         self.people.user = self.user
         self.mentions.configure(user=self.user)
         self.unread = Unread()
-        """What came; whoever shows a place clears it while somebody looks there."""
-        self._calls = AlertQueue()
-        self._logs: dict[str, RoomLog] = {}
-        self._own = UnconfirmedMessages(self.log_of)
-        self._elsewhere = AbsenceTracker()
+        """Unread messages. The notifier clears a location while the user looks at it."""
         self.conversations = Conversations()
         self.drafts = Drafts()
         self.waiting: Mapping[str, str] = {}
-        """What was typed and waits to be said, by place, as it would stand in the composer."""
-        self._going_to: str | None = None  # the room that a join is under way to
+        """Typed text that is queued to be sent, by location, as it would be in the composer."""
+        self._navigation = Navigation(self.room)
+        self._logs: dict[str, RoomLog] = {}
+        self._own = UnconfirmedMessages(self.log_of)
+        self._absences = AbsenceTracker()
+        self._alerts = AlertQueue()
         self._changes |= set(Pane)
 
     @property
@@ -85,110 +76,108 @@ class ChatModel:
         """The commands that the server listed, each with its slash."""
         return self.capabilities.commands
 
+    # Locations
+
     @property
     def room(self) -> str:
-        """The room that we are in, or were in before the connection was lost."""
+        """The room that the user is in, or was in before the connection was lost."""
         return self.rooms.current
 
     @property
-    def place(self) -> str:
-        """What is in view and written to: the current room, or `@bob`, private with bob."""
-        return conversation_place(self.private_with) if self.private_with else self.room
+    def location(self) -> Location:
+        """The location in view: the current room or a private conversation."""
+        return self._navigation.location
 
     @property
-    def private_with(self) -> str:
-        """With whom alone one talks in the place in view; empty where that is a room."""
-        return self.conversations.viewed
+    def compose_location(self) -> Location:
+        """The location that the composer writes to: during a join, already the new room."""
+        return self._navigation.compose_location
 
-    def view(self, place: str) -> None:
-        """Show this place, the room that we are in or a conversation, and let one write there.
+    def view(self, location: Location) -> None:
+        """View the current room or a private conversation, and write to it.
 
-        Of a way to another room that is still to come, the answer shows nothing else then.
+        The answer to a pending join changes nothing in view then.
         """
-        self._going_to = None
-        self.conversations.viewed = conversation_partner(place)
-        if self.private_with:
-            self.conversations.begin(self.private_with)
+        self._navigation.view(location, self.room)
+        if self.location.is_private:
+            self.conversations.begin(self.location.partner)
         self._changes |= set(Pane)
 
-    @property
-    def compose_target(self) -> str:
-        """The place that the next letter is meant for: while one goes to a room, already that."""
-        return self.place if self._going_to is None else self._going_to
-
     def room_requested(self, room: str) -> None:
-        """A way into `room` was asked for; its answer is still to come."""
-        self._going_to = safe_name(room)
+        """The user requested to join `room`; the server has not answered yet."""
+        self._navigation.join_requested(safe_name(room))
         self._changes.add(Pane.COMPOSER)
 
     @property
     def log(self) -> RoomLog:
-        """The log of the place in view."""
-        return self.log_of(self.place)
+        """The log of the location in view."""
+        return self.log_of(self.location)
 
     @property
-    def places(self) -> list[str]:
-        """All places that have a log."""
+    def locations(self) -> list[str]:
+        """All locations that have a log."""
         return list(self._logs)
 
-    def log_of(self, room: str) -> RoomLog:
-        """The log of a room, empty where we never heard anything there."""
-        return self._logs.setdefault(room, RoomLog())
+    def log_of(self, location: str) -> RoomLog:
+        """Return the log of a location; it is created empty if there is none."""
+        return self._logs.setdefault(location, RoomLog())
+
+    # Own messages
 
     @property
     def unconfirmed(self) -> list[Entry]:
-        """Own messages of the place in view that may not have arrived, oldest first."""
-        return self._own.entries(self.place)
+        """Own messages of the location in view that may not have arrived, oldest first."""
+        return self._own.entries(self.location)
 
     def pending(self, min_age: timedelta) -> int:
-        """How many own messages, in all rooms, the server has not taken within that time."""
+        """Return how many own messages, in all locations, have been pending for `min_age`."""
         return self._own.count_pending(self.now() - min_age)
 
     def mark_resent(self, entry_id: int) -> str | None:
-        """An unconfirmed message of the place in view is being sent again.
+        """Mark an unconfirmed message of the location in view as sent again.
 
-        Gives back what has to stand in the composer for it.
-
-        None, and nothing changes, where there is no such entry or it is not unconfirmed.
+        Return the text to put into the composer. None, and nothing changes, if there is no such
+        entry or it is not unconfirmed.
         """
-        text = self._own.take_unconfirmed(self.place, entry_id)
+        text = self._own.mark_resent(self.location, entry_id)
         if text is not None:
-            self.log.set_state(entry_id, EntryState.RESENT)
             self._changes |= {Pane.LOG, Pane.STATUS}
         return text
 
-    def unconfirmed_by_place(self) -> dict[str, list[tuple[datetime, str]]]:
-        """By place, oldest first: when what was said that is not known to have arrived.
+    def unconfirmed_by_location(self) -> dict[str, list[tuple[datetime, str]]]:
+        """Return the time and the composer text of own messages not known to have arrived.
 
-        Each as it has to stand in the composer.
+        They are grouped by location, oldest first.
         """
-        return self._own.by_place(self.now())
+        return self._own.by_location(self.now())
 
-    def restore_unconfirmed(self, place: str, timestamp: datetime, typed: str) -> None:
-        """This was said in an earlier session, and it may have arrived or not."""
+    def restore_unconfirmed(self, location: str, timestamp: datetime, typed: str) -> None:
+        """Add a message of an earlier session that may have arrived or not."""
         text, is_action = parse_outgoing(typed)
-        entry = self._own_entry(place, timestamp, text, EntryState.UNCONFIRMED, is_action=is_action)
-        self._own.add_unconfirmed(place, entry.id, typed)
+        entry = self._own_entry(
+            Location(location), timestamp, text, EntryState.UNCONFIRMED, is_action=is_action
+        )
+        self._own.add_unconfirmed(location, entry.id, typed)
         self._changes.add(Pane.STATUS)
 
     def dismiss_unconfirmed(self) -> None:
-        """Nobody wants to send the unconfirmed messages of the place in view again."""
-        for entry in self.unconfirmed:
-            self.log.set_state(entry.id, EntryState.DISMISSED)
-        self._own.dismiss(self.place)
+        """Stop offering to send the unconfirmed messages of the location in view again."""
+        self._own.dismiss(self.location)
         self._changes |= {Pane.LOG, Pane.STATUS}
 
+    # Changes
+
     def take_alerts(self) -> list[Alert]:
-        """Who addressed us since the last call: never ourselves, nor what was said long ago."""
-        return self._calls.take()
+        """Return the alerts since the last call: neither own messages nor a server's backlog."""
+        return self._alerts.take()
 
     def take_changes(self) -> set[Pane]:
-        """The panes that have to be drawn again since the last call."""
+        """Return the panes to draw again since the last call."""
         changes, self._changes = self._changes, set()
         return changes
 
     def apply(self, event: Event) -> None:
-        """Take in what the dialogue learned."""
+        """Change the state as the protocol reports."""
         match event:
             case events.MessageArrived(room, message):
                 self._message_arrived(safe_name(room), message)
@@ -206,7 +195,7 @@ class ChatModel:
             case events.ConnectionChanged():
                 self.connection = event
                 if event.state is not ConnectionState.ONLINE:
-                    self._going_to = None
+                    self._navigation.connection_lost()
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
                 self.user = self.people.user = safe_name(user)
@@ -222,19 +211,19 @@ class ChatModel:
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
                 self._apply_to_subscriptions(event)
             case events.LogNotice(text, kind):
-                place = self.room if kind == "notice" else self.place
-                self._add(place, LOG_NOTICE_KINDS[kind], text)
+                location = self.room if kind == "notice" else self.location
+                self._add(location, LOG_NOTICE_KINDS[kind], text)
             case events.AnnouncementReceived(author, text):
                 self._announcement_received(safe_name(author), text)
             case events.JoinFailed(room, reason):
-                self._room_change_ended(safe_name(room))
-                self._add(self.place, EntryKind.ERROR, reason)
+                self._join_ended(safe_name(room))
+                self._add(self.location, EntryKind.ERROR, reason)
             case events.SignedOut(reason):
-                self._add(self.place, EntryKind.SERVER, reason)
+                self._add(self.location, EntryKind.SERVER, reason)
             case events.HistoryGap(lost_at, back_at):
-                self._gap(lost_at, back_at)
+                self._connection_was_lost(connection_gap(lost_at, back_at))
             case events.QueuedTextChanged(texts):
-                self.waiting = {safe_name(place): text for place, text in texts.items()}
+                self.waiting = {safe_name(location): text for location, text in texts.items()}
             case _:
                 pass  # for the screen: ChatSession.take_notices
 
@@ -250,14 +239,14 @@ class ChatModel:
             case events.RoomClosed(room):
                 self.rooms.closed(safe_name(room))
         for gone in before - {room.name for room in self.rooms.listed()}:
-            self.unread.clear(gone)  # where nobody can look any more
+            self.unread.clear(gone)  # the user can no longer view it
         self._changes.add(Pane.ROOMS)
 
     def _apply_to_members(
         self, event: events.MembersListed | events.PersonJoined | events.PersonLeft
     ) -> None:
         room = safe_name(event.room)
-        if room != self.room:  # of a room that we have left since
+        if room != self.room:  # the user has left that room since
             return
         members: int | None
         match event:
@@ -288,21 +277,19 @@ class ChatModel:
     def _joined(self, room: str) -> None:
         if room != self.room:
             self.people.forget_here()
-            self._elsewhere.left(self.room, self.now())
-            self._elsewhere.returned(room, self.log_of(room), self.now())
+            self._absences.left(self.room, self.now())
+            self._absences.returned(room, self.log_of(room), self.now())
         self.rooms.enter(room)
-        if room == self._going_to:
-            self.conversations.viewed = ""
-        self._room_change_ended(room)
+        self._navigation.joined(room)
+        self._join_ended(room)
         self._changes |= set(Pane)
 
-    def _room_change_ended(self, room: str) -> None:
-        """The way into `room` has come to its end, there or not."""
-        if room == self._going_to:
-            self._going_to = None
+    def _join_ended(self, room: str) -> None:
+        if self._navigation.join_ended(room):
             self._changes.add(Pane.COMPOSER)
 
     def _message_arrived(self, room: str, message: Message | Action | PrivateMessage) -> None:
+        location = Location(room)
         author = safe_name(message.author)
         recipient = ""
         kind = EntryKind.MESSAGE
@@ -313,9 +300,9 @@ class ChatModel:
             recipient = safe_name(message.recipient)
             other = recipient if author == self.user else author
             self.conversations.begin(other)
-            room = conversation_place(other)
+            location = Location.private(other)
             self._changes.add(Pane.ROOMS)
-        entry = self.log_of(room).append(
+        entry = self.log_of(location).append(
             kind,
             message_time(message.time, self.now()),
             safe_text(message.text),
@@ -324,84 +311,88 @@ class ChatModel:
             own=author == self.user,
         )
         if not entry.own:
-            self._other_message_added(room, entry, past=message.past)
-        self._log_changed(room)
+            self._other_message_added(location, entry, past=message.past)
+        self._log_changed(location)
 
-    def _other_message_added(self, place: str, entry: Entry, *, past: bool) -> None:
-        self.unread.add(place, entry.author)
+    def _other_message_added(self, location: Location, entry: Entry, *, past: bool) -> None:
+        self.unread.add(location, entry.author)
         if past:
             return
         self.people.spoke(entry.author, self.now())
         if entry.kind is EntryKind.PRIVATE or self.mentions.matches(entry.text):
-            self._calls.add(place, entry)
+            self._alerts.add(location, entry)
 
     def _announcement_received(self, author: str, text: str) -> None:
         entry = self._add(
-            self.place, EntryKind.ANNOUNCEMENT, operator_replies.announcement(author, text)
+            self.location, EntryKind.ANNOUNCEMENT, operator_replies.announcement(author, text)
         )
         if author != self.user:
-            self.unread.add(self.place, "")
-            self._calls.add("", entry)  # of no place: also where the one in view is muted
+            self.unread.add(self.location, "")
+            # Without a location: it alerts even if the location in view is muted.
+            self._alerts.add("", entry)
 
     def _own_pending(self, event: events.MessagePending) -> None:
-        place = safe_name(event.room)
+        location = Location(safe_name(event.room))
         entry = self._own_entry(
-            place, self.now(), event.text, EntryState.PENDING, is_action=event.is_action
+            location, self.now(), event.text, EntryState.PENDING, is_action=event.is_action
         )
         typed = outgoing_to_composer_text(event.text, is_action=event.is_action)
-        self._own.add_pending(event.id, place, entry.id, typed)
+        self._own.add_pending(event.id, location, entry.id, typed)
 
     def _own_entry(
-        self, place: str, timestamp: datetime, text: str, state: EntryState, *, is_action: bool
+        self,
+        location: Location,
+        timestamp: datetime,
+        text: str,
+        state: EntryState,
+        *,
+        is_action: bool,
     ) -> Entry:
-        other = conversation_partner(place)
-        kind = EntryKind.PRIVATE if other else EntryKind.MESSAGE
-        if other:
-            self.conversations.begin(other)
+        kind = EntryKind.PRIVATE if location.is_private else EntryKind.MESSAGE
+        if location.is_private:
+            self.conversations.begin(location.partner)
             self._changes.add(Pane.ROOMS)
-        entry = self.log_of(place).append(
+        entry = self.log_of(location).append(
             EntryKind.ACTION if is_action else kind,
             timestamp,
             safe_text(text),
             author=self.user,
-            recipient=other,
+            recipient=location.partner,
             own=True,
             state=state,
         )
-        self._log_changed(place)
+        self._log_changed(location)
         return entry
 
     def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
-        said = self._own.settle(own_id)
-        if said is None:
+        timestamp = None if said_at is None else message_time(said_at, self.now())
+        message = self._own.settle(own_id, state, timestamp)
+        if message is None:
             return
-        at = None if said_at is None else message_time(said_at, self.now())
-        self.log_of(said.place).set_state(said.entry_id, state, at)
         if state is EntryState.UNCONFIRMED:
-            self._own.add_unconfirmed(said.place, said.entry_id, said.typed)
             self._changes.add(Pane.STATUS)
         if state is EntryState.REJECTED:
-            self._drop_empty_conversation(said.place)
-        self._log_changed(said.place)
+            self._drop_empty_conversation(Location(message.location))
+        self._log_changed(message.location)
 
-    def _drop_empty_conversation(self, place: str) -> None:
-        """A conversation of which no word arrived is none, unless somebody is writing there."""
-        if place in (self.place, self.compose_target) or self.drafts.of(place):
+    def _drop_empty_conversation(self, location: Location) -> None:
+        """End a conversation in which no message arrived, unless the user is writing there."""
+        if location in (self.location, self.compose_location) or self.drafts.of(location):
             return
-        if all(entry.state is EntryState.REJECTED for entry in self.log_of(place)):
-            self.conversations.end(conversation_partner(place))
+        if all(entry.state is EntryState.REJECTED for entry in self.log_of(location)):
+            self.conversations.end(location.partner)
             self._changes.add(Pane.ROOMS)
 
-    def _gap(self, lost_at: datetime, back_at: datetime) -> None:
-        text = f"no connection {format_time_range(lost_at, back_at)}; messages may be missing"
-        for place in self._logs.keys() | {self.room}:
-            if place == self.room or place.startswith("@"):  # those left before have gaps anyway
-                self._add(place, EntryKind.GAP, text)
+    def _connection_was_lost(self, gap: str) -> None:
+        """Log the gap where messages may be missing: the rooms left before have gaps already."""
+        for location in map(Location, self._logs.keys() | {self.room}):
+            if location == self.room or location.is_private:
+                self._add(location, EntryKind.GAP, gap)
 
-    def _add(self, room: str, kind: EntryKind, text: str) -> Entry:
-        self._log_changed(room)
-        return self.log_of(room).append(kind, self.now(), safe_text(text))
+    def _add(self, location: str, kind: EntryKind, text: str) -> Entry:
+        self._log_changed(location)
+        return self.log_of(location).append(kind, self.now(), safe_text(text))
 
-    def _log_changed(self, room: str) -> None:
-        if room == self.place:
+    def _log_changed(self, location: str) -> None:
+        if location == self.location:
             self._changes.add(Pane.LOG)

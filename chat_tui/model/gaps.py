@@ -1,4 +1,7 @@
-"""What a log does not hold, said in it: a server sends what is said where one is, and no more."""
+"""Gaps in logs: periods whose messages the client did not receive, as entries of the logs.
+
+A server sends the messages of the room that the user is in, and no others.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,13 @@ from chat_tui.model.entries import EntryKind
 from chat_tui.model.room_log import RoomLog
 
 
+def connection_gap(start: datetime, end: datetime) -> str:
+    """Return the text of the gap that a lost connection left; local time without a zone."""
+    return f"no connection {format_time_range(start, end)}; messages may be missing"
+
+
 def format_time_range(start: datetime, end: datetime) -> str:
-    """A stretch of local time in words, with its days where it is not within one."""
+    """Return a range of local time as text, with its days if it is not within one day."""
     if start.date() == end.date():
         return f"from {start:%H:%M} to {end:%H:%M}"
     return f"from {_day_and_time(start)} to {_day_and_time(end)}"
@@ -20,32 +28,33 @@ def _day_and_time(timestamp: datetime) -> str:
 
 
 class AbsenceTracker:
-    """When one left which room: what is said there is not heard until one is back."""
+    """The times at which the user left rooms: the client receives nothing until the return."""
 
     def __init__(self) -> None:
         self._left_at: dict[str, datetime] = {}
-        self._reported: dict[
-            str, tuple[int, datetime]
-        ] = {}  # room -> entry of its last gap, its start
+        # Room -> the entry of its last gap, and the start of that gap.
+        self._reported: dict[str, tuple[int, datetime]] = {}
 
     def left(self, room: str, timestamp: datetime) -> None:
-        """Somebody goes to another room."""
+        """The user leaves `room` for another one."""
         self._left_at[room] = timestamp
 
     def returned(self, room: str, log: RoomLog, timestamp: datetime) -> None:
-        """Somebody is in this room again, or for the first time: say in its log what is missing.
+        """The user is in `room` again, or for the first time: log the gap.
 
-        Where nobody has spoken between two gaps, they are told as one.
+        Two gaps without a message between them become one entry.
         """
         left_at = self._left_at.pop(room, None)
         if left_at is None or not len(log):
             return
-        told, start = self._reported.get(room, (-1, left_at))
-        silent = told >= log.first and not any(entry.author for entry in log.entries(told))
-        start = start if silent else left_at
+        entry_id, start = self._reported.get(room, (-1, left_at))
+        is_same_gap = entry_id >= log.first and not any(
+            entry.author for entry in log.entries(entry_id)
+        )
+        start = start if is_same_gap else left_at
         text = f"you were elsewhere {format_time_range(start, timestamp)}; messages may be missing"
-        if silent:
-            log.amend(told, text)
+        if is_same_gap:
+            log.amend(entry_id, text)
         else:
-            told = log.append(EntryKind.GAP, timestamp, text).id
-        self._reported[room] = (told, start)
+            entry_id = log.append(EntryKind.GAP, timestamp, text).id
+        self._reported[room] = (entry_id, start)

@@ -38,7 +38,7 @@ class SettledFeed:
     def take(self) -> list[tuple[str, Entry]]:
         """The new entries of each place, and the place; the oldest of a place first."""
         found: list[tuple[str, Entry]] = []
-        for place in self._model.places:
+        for place in self._model.locations:
             log = self._model.log_of(place)
             reading = self._positions.get(place)
             if reading is None or reading.log is not log:

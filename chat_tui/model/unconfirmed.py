@@ -1,4 +1,4 @@
-"""Own words of which it is not known that they arrived: on their way, or unconfirmed. Pure."""
+"""Own messages that are not known to have arrived: pending or unconfirmed. Pure."""
 
 from __future__ import annotations
 
@@ -6,68 +6,93 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
-from chat_tui.model.entries import Entry
+from chat_tui.model.entries import Entry, EntryState
 from chat_tui.model.room_log import RoomLog
 
 
 class UnconfirmedMessage(NamedTuple):
-    """Where it stands. `typed`: what stood in the composer; the entry may show it otherwise."""
+    """The location, the entry in its log, and the text as typed in the composer.
 
-    place: str
+    The entry may show another text than `typed`.
+    """
+
+    location: str
     entry_id: int
     typed: str
 
 
 class UnconfirmedMessages:
-    """Those of one person at one server, in all places."""
+    """The unconfirmed messages of one user at one server, in all locations.
+
+    It sets the state of their entries, too.
+    """
 
     def __init__(self, log_of: Callable[[str], RoomLog]) -> None:
-        """`log_of` gives the log of a place."""
+        """`log_of` returns the log of a location."""
         self._log_of = log_of
         self._pending: dict[int, UnconfirmedMessage] = {}
-        self._unconfirmed: dict[str, dict[int, str]] = {}  # place -> entry -> typed, oldest first
+        # Location -> entry id -> typed text, oldest first.
+        self._unconfirmed: dict[str, dict[int, str]] = {}
 
-    def add_pending(self, own_id: int, place: str, entry: int, typed: str) -> None:
-        """It is on its way."""
-        self._pending[own_id] = UnconfirmedMessage(place, entry, typed)
+    def add_pending(self, own_id: int, location: str, entry_id: int, typed: str) -> None:
+        """Add a message that was handed to the connection."""
+        self._pending[own_id] = UnconfirmedMessage(location, entry_id, typed)
 
-    def settle(self, own_id: int) -> UnconfirmedMessage | None:
-        """It is on its way no longer; None where it was not."""
-        return self._pending.pop(own_id, None)
+    def add_unconfirmed(self, location: str, entry_id: int, typed: str) -> None:
+        """Add a message that may have arrived or not; no confirmation will come."""
+        self._unconfirmed.setdefault(location, {})[entry_id] = typed
 
-    def add_unconfirmed(self, place: str, entry: int, typed: str) -> None:
-        """It may have arrived or not, and nobody will tell."""
-        self._unconfirmed.setdefault(place, {})[entry] = typed
+    def settle(
+        self, own_id: int, state: EntryState, timestamp: datetime | None
+    ) -> UnconfirmedMessage | None:
+        """Give a pending message its final state, and a time unless it is None.
 
-    def take_unconfirmed(self, place: str, entry: int) -> str | None:
-        """What was typed for it, which counts no longer; None where it is not unconfirmed."""
-        return self._unconfirmed.get(place, {}).pop(entry, None)
+        Return the message, or None if it was not pending.
+        """
+        message = self._pending.pop(own_id, None)
+        if message is not None:
+            self._log_of(message.location).set_state(message.entry_id, state, timestamp)
+            if state is EntryState.UNCONFIRMED:
+                self.add_unconfirmed(*message)
+        return message
 
-    def dismiss(self, place: str) -> None:
-        """The unconfirmed ones of this place count no longer."""
-        self._unconfirmed.pop(place, None)
+    def mark_resent(self, location: str, entry_id: int) -> str | None:
+        """Mark an unconfirmed message as sent again. Return the text to put into the composer.
 
-    def entries(self, place: str) -> list[Entry]:
-        """The entries of those that its log still keeps, oldest first."""
-        log = self._log_of(place)
-        return [log[entry] for entry in self._unconfirmed.get(place, {}) if entry >= log.first]
+        None, and nothing changes, if there is no such entry or it is not unconfirmed.
+        """
+        typed = self._unconfirmed.get(location, {}).pop(entry_id, None)
+        if typed is not None:
+            self._log_of(location).set_state(entry_id, EntryState.RESENT)
+        return typed
+
+    def dismiss(self, location: str) -> None:
+        """Mark the unconfirmed messages of a location as dismissed: they are not sent again."""
+        for entry in self.entries(location):
+            self._log_of(location).set_state(entry.id, EntryState.DISMISSED)
+        self._unconfirmed.pop(location, None)
+
+    def entries(self, location: str) -> list[Entry]:
+        """Return the unconfirmed entries that the log still keeps, oldest first."""
+        log = self._log_of(location)
+        return [log[entry] for entry in self._unconfirmed.get(location, {}) if entry >= log.first]
 
     def count_pending(self, since: datetime) -> int:
-        """How many have been on their way since then, or longer."""
-        waiting = ((self._log_of(said.place), said.entry_id) for said in self._pending.values())
-        return sum(entry >= log.first and log[entry].timestamp <= since for log, entry in waiting)
+        """Return how many messages have been pending since then, or longer."""
+        pending = ((self._log_of(own.location), own.entry_id) for own in self._pending.values())
+        return sum(entry >= log.first and log[entry].timestamp <= since for log, entry in pending)
 
-    def by_place(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
-        """By place, oldest first: when it was said, and what was typed.
+    def by_location(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
+        """Return the time and the typed text of each message, by location, oldest first.
 
-        `now` stands for when, where the log keeps it no longer.
+        `now` replaces the time of a message that the log no longer keeps.
         """
         own = list(self._pending.values())
-        for place, texts in self._unconfirmed.items():
-            own += [UnconfirmedMessage(place, entry, typed) for entry, typed in texts.items()]
+        for location, texts in self._unconfirmed.items():
+            own += [UnconfirmedMessage(location, entry, typed) for entry, typed in texts.items()]
         found: dict[str, list[tuple[datetime, str]]] = {}
-        for place, entry, typed in sorted(own):
-            log = self._log_of(place)
+        for location, entry, typed in sorted(own):
+            log = self._log_of(location)
             at = log[entry].timestamp if entry >= log.first else now
-            found.setdefault(place, []).append((at, typed))
+            found.setdefault(location, []).append((at, typed))
         return found

@@ -204,7 +204,7 @@ class ChatSession:
         text = self.model.mark_resent(entry_id)
         if text is None:
             return False
-        self._send(parse_submission(text, self.model.private_with))
+        self._send(parse_submission(text, self.model.location.partner))
         return True
 
     # Calls of the screen's event loop

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from chat_tui.account import account
 from chat_tui.input import holds_secret, merge_into_draft
-from chat_tui.model import ChatModel, Drafts, conversation_partner
+from chat_tui.model import ChatModel, Drafts, Location
 from chat_tui.sanitize import safe_name
 from chat_tui.storage.private_files import file_stem, write_private
 
@@ -65,12 +65,12 @@ class DraftStore:
         self._drafts = Drafts(drafts)
         self._model.drafts = self._drafts
         for place, kept in self._written.items():
-            if person := conversation_partner(place):
+            if person := Location(place).partner:
                 self._model.conversations.begin(person)
             for at, text in kept.unconfirmed:
                 self._model.restore_unconfirmed(place, at, text)
         self._last_seen = self._current()
-        return sorted(self._written.keys() - {self._model.compose_target})
+        return sorted(self._written.keys() - {self._model.compose_location})
 
     def tick(self) -> None:
         """Time has passed, a moment: write what has changed and has not been touched since."""
@@ -88,7 +88,7 @@ class DraftStore:
         """What is to be kept; once the model is another person's, what was kept last."""
         if self._model.drafts is not self._drafts:
             return self._last_seen
-        unproved = self._model.unconfirmed_by_place()
+        unproved = self._model.unconfirmed_by_location()
         drafts = self._drafts.all()
         for place, waiting in self._model.waiting.items():
             drafts[place] = merge_into_draft(waiting, drafts.get(place, ""))

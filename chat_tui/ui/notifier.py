@@ -50,7 +50,7 @@ class Notifier:
     def toggle_mute(self) -> bool:
         """Mute the place in view, or no longer; whether it is muted now."""
         model = self._model
-        return self._muted.toggle(model.server, model.user, model.place)
+        return self._muted.toggle(model.server, model.user, model.location)
 
     @property
     def unread(self) -> int:
@@ -64,7 +64,7 @@ class Notifier:
         """
         calls = self._model.take_alerts()
         if focused and at_end:
-            self._model.unread.clear(self._model.place)
+            self._model.unread.clear(self._model.location)
         if focused:
             return
         muted = self.muted
@@ -78,7 +78,8 @@ class Notifier:
             self._terminal.restore_title()
             return
         count = self.unread
-        self._terminal.set_title(f"({count}) {self._model.place}" if count else self._model.place)
+        location = self._model.location
+        self._terminal.set_title(f"({count}) {location}" if count else location)
 
     def restore_title(self) -> None:
         """The title is what it was before."""

@@ -31,7 +31,7 @@ from chat_server.observability import EventLog
 from chat_server.server import ChatServer
 from chat_tui.events import LatencyMeasured
 from chat_tui.launch import LaunchOptions
-from chat_tui.model import ChatModel, EntryState, RoomLog, conversation_place
+from chat_tui.model import ChatModel, EntryState, Location, RoomLog
 from chat_tui.session import ChatSession
 from chat_tui.storage import ClientState, KnownServers
 from chat_tui.ui import DARK, LIGHT, ChatApp
@@ -177,9 +177,7 @@ async def draw_chat(folder: Path, into: Path) -> None:
             await sign_in(app, pilot)
             model = app.session.model
             for PictureClock.shown, name, text in SCRIPT[:-1]:
-                log = (
-                    model.log_of(conversation_place(name)) if text.startswith("/msg") else model.log
-                )
+                log = model.log_of(Location.private(name)) if text.startswith("/msg") else model.log
                 begun = log.end
                 if name == "alice":
                     await write(app, pilot, text)

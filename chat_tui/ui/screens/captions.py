@@ -10,7 +10,7 @@ from typing import Final
 from textual.content import Content
 
 from chat_tui.events import ConnectionChanged, ConnectionState
-from chat_tui.model import ChatModel, conversation_place
+from chat_tui.model import ChatModel, Location
 from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens.wording import format_duration
 from chat_tui.ui.widgets import PeopleActivity, StatusInfo
@@ -27,19 +27,19 @@ _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 def header(model: ChatModel, notifier: Notifier) -> Content:
     """The line above the log: how much is unread, where one is, and with how many."""
     unread = f"({notifier.unread}) " if notifier.unread else ""
-    person, members = model.private_with, model.rooms.members_of(model.room)
+    person, members = model.location.partner, model.rooms.members_of(model.room)
     about = "" if members is None else f" · {members} here"
     if person:
         about = " · private" if model.people.follows(person) else f" · {_ONE_WAY_NOTE}"
-    about += " · muted" if model.place in notifier.muted else ""
+    about += " · muted" if model.location in notifier.muted else ""
     where = person or model.room
     return Content.assemble((unread, "bold"), (where, "bold $accent"), (about, "$foreground 60%"))
 
 
 def empty_log_hint(model: ChatModel, people_key: str) -> str:
     """What stands in an empty log. `people_key`: what leads to the list of people."""
-    if model.private_with:
-        return f"What you write here reaches {model.private_with} alone, who has to follow you."
+    if person := model.location.partner:
+        return f"What you write here reaches {person} alone, who has to follow you."
     people = model.people
     if people.follows_nobody_here:
         press = f"Click on a name, or press {people_key}."
@@ -68,17 +68,17 @@ def status_info(model: ChatModel) -> StatusInfo:
 def people_activity(model: ChatModel) -> PeopleActivity:
     """What is new about the people of the room, and of the conversation if one is in view."""
     unread = Counter(model.unread.by_author(model.room))
-    if model.place != model.room:
-        unread.update(model.unread.by_author(model.place))
+    if model.location != model.room:
+        unread.update(model.unread.by_author(model.location))
     return PeopleActivity(unread, model.people.recent_speakers(model.now()))
 
 
 def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
     """How much is unread in each place that is not in view; those without are left out."""
     places = [room.name for room in model.rooms.listed()]
-    places += [conversation_place(person) for person in model.conversations.listed()]
+    places += [Location.private(person) for person in model.conversations.listed()]
     counts = {place: model.unread.count(place) for place in places}
-    return {name: count for name, count in counts.items() if count and name != model.place}
+    return {name: count for name, count in counts.items() if count and name != model.location}
 
 
 def connection_warning(

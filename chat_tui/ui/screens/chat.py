@@ -19,7 +19,7 @@ from textual.widgets import Footer
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
 from chat_tui.input import PASSWD, BlockedInput, check_input
-from chat_tui.model import CompletionList, Pane, complete, conversation_partner
+from chat_tui.model import CompletionList, Location, Pane, complete
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
@@ -153,7 +153,7 @@ class ChatScreen(Screen[None]):
             self.password_change.open_form()
             return
         # Another place may be in view by now.
-        self._chat.session.submit(event.text, conversation_partner(event.place))
+        self._chat.session.submit(event.text, Location(event.place).partner)
         self.query_one(MessageLog).action_follow()
         self._chat.process_updates()
 
@@ -283,7 +283,7 @@ class ChatScreen(Screen[None]):
 
     def action_mute(self) -> None:
         """Mute or unmute the place in view. A muted place rings no bell and is not in the title."""
-        place, shell = self.model.place, self._chat.shell
+        place, shell = self.model.location, self._chat.shell
         if self.notifier.toggle_mute():
             key = shell.key_of("mute", "Ctrl+T")
             shell.notify(f"{place} is muted: no bell, nothing in the title. {key} ends that.")

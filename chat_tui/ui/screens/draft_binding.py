@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from chat_tui.events import TextReturned
 from chat_tui.input import holds_secret, merge_into_draft, redact
-from chat_tui.model import conversation_partner
+from chat_tui.model import Location
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.widgets import Composer
@@ -29,7 +29,7 @@ class DraftBinding:
         self._model = context.model
         self._shell = context.shell
         self._drafts = context.model.drafts
-        self._place = context.model.compose_target
+        self._place = context.model.compose_location
 
     @property
     def _composer(self) -> Composer:
@@ -43,8 +43,8 @@ class DraftBinding:
         """Save the draft; if the compose target changed, load the draft of the new target."""
         self.save()
         model = self._model
-        if model.drafts is not self._drafts or model.compose_target != self._place:
-            self._drafts, self._place = model.drafts, model.compose_target
+        if model.drafts is not self._drafts or model.compose_location != self._place:
+            self._drafts, self._place = model.drafts, model.compose_location
             self._composer.set_draft(self._drafts.of(self._place))
 
     def return_text(self, returned: TextReturned) -> None:
@@ -56,9 +56,9 @@ class DraftBinding:
         self.switch()
         model, place = self._model, returned.place
         notice = [] if returned.is_reported else [safe_text(returned.reason)]
-        if place and place != model.compose_target:
+        if place and place != model.compose_location:
             model.drafts.put(place, merge_into_draft(returned.text, model.drafts.of(place)))
-            notice.append(f"It is kept in your conversation with {conversation_partner(place)}.")
+            notice.append(f"It is kept in your conversation with {Location(place).partner}.")
         elif not self._composer.return_text(returned.text):
             preview = safe_text(redact(returned.text))[:_MAX_PREVIEW]
             in_history = not holds_secret(returned.text)

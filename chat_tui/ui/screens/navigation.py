@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from chat_server.wire import canonical_name
-from chat_tui.model import ChatModel, conversation_partner, conversation_place
+from chat_tui.model import ChatModel, Location
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.widgets import Composer
@@ -36,8 +36,9 @@ class Navigator:
     def join(self, room: str) -> None:
         """Join a room. What the user types from here on waits for the server's reply."""
         name, model = canonical_name(room.strip()) or room, self._model
-        if name == model.room and model.private_with and model.compose_target == model.place:
-            model.view(name)
+        is_joining = model.compose_location != model.location
+        if name == model.room and model.location.is_private and not is_joining:
+            model.view(Location(name))
         else:
             model.room_requested(name)
             self._context.session.join(name)
@@ -49,7 +50,7 @@ class Navigator:
         if not self._model.capabilities.private_messages:
             self._context.shell.notify("This server knows no private messages.", severity="warning")
             return
-        self._model.view(conversation_place(person))
+        self._model.view(Location.private(person))
         self._focus.focus_composer()
         self._context.process_updates()
 
@@ -75,10 +76,10 @@ class Navigator:
     def _walk(self, step: int) -> None:
         model = self._model
         place = next_place(model, step)
-        if conversation_partner(place):
-            self.open_conversation(conversation_partner(place))
-        elif place == model.room and model.compose_target == model.place:
-            model.view(place)
+        if partner := Location(place).partner:
+            self.open_conversation(partner)
+        elif place == model.room and model.compose_location == model.location:
+            model.view(Location(place))
             self._context.process_updates()
         else:
             # What the user types from here on is meant for the new room, but messages submitted
@@ -97,15 +98,15 @@ class Navigator:
 def next_place(model: ChatModel, step: int) -> str:
     """Return the place `step` rows below the compose target in the list, wrapping at its end."""
     places = [room.name for room in model.rooms.listed()]
-    places += [conversation_place(person) for person in model.conversations.listed()]
-    current = places.index(model.compose_target) if model.compose_target in places else 0
+    places += [Location.private(person) for person in model.conversations.listed()]
+    current = places.index(model.compose_location) if model.compose_location in places else 0
     return places[(current + step) % len(places)]
 
 
 def has_unread_conversation(model: ChatModel) -> bool:
     """Return True if a private conversation has unread messages."""
     return any(
-        model.unread.count(conversation_place(person)) for person in model.conversations.listed()
+        model.unread.count(Location.private(person)) for person in model.conversations.listed()
     )
 
 
@@ -114,7 +115,7 @@ def next_conversation(model: ChatModel) -> str:
     people = model.conversations.listed()
     if not people:
         return ""
-    after = people.index(model.private_with) + 1 if model.private_with in people else 0
+    after = people.index(model.location.partner) + 1 if model.location.partner in people else 0
     ordered = people[after:] + people[:after]
-    unread = (person for person in ordered if model.unread.count(conversation_place(person)))
+    unread = (person for person in ordered if model.unread.count(Location.private(person)))
     return next(unread, ordered[0])

@@ -156,7 +156,7 @@ class ChatCommands(_PaletteProvider):
             everyone = chat.model.people.everyone
             words = "Follow everyone no longer" if everyone else "Follow everyone"
             yield _PaletteEntry(words, key("people.everyone", "F8"), chat.action_follow_everyone)
-        place = chat.model.place
+        place = chat.model.location
         words = f"Mute {place} no longer" if place in chat.notifier.muted else f"Mute {place}"
         does = f"{key('mute', 'Ctrl+T')}: no bell, nothing in the title"
         yield _PaletteEntry(words, does, chat.action_mute)
@@ -199,13 +199,13 @@ class JumpProvider(_PaletteProvider):
         chat = self.chat
         model = chat.model
         for room in model.rooms.listed():
-            if not room.current or model.private_with:
+            if not room.current or model.location.partner:
                 number = "" if room.members is None else f"{room.members} there"
                 yield _PaletteEntry(
                     room.name, number or "room", partial(chat.navigator.join, room.name)
                 )
         for name in model.conversations.listed():
-            if name != model.private_with:
+            if name != model.location.partner:
                 yield _PaletteEntry(
                     f"@{name}",
                     "private conversation",

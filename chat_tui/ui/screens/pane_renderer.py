@@ -84,7 +84,7 @@ class PaneRenderer:
         room_list.show(
             model.rooms.listed(),
             model.conversations.listed(),
-            model.private_with,
+            model.location.partner,
             unread_elsewhere(model),
             self._notifier.muted,
         )
@@ -120,7 +120,7 @@ class PaneRenderer:
         model, composer = self._model, self._screen.query_one(Composer)
         composer.accepting = model.connection.state is ConnectionState.ONLINE
         self._drafts.switch()
-        composer.set_target(model.compose_target)
+        composer.set_target(model.compose_location)
         if composer.accepting:
             self._input_blocked = False
         composer.show_connection_line(

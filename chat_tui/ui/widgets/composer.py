@@ -15,7 +15,7 @@ from textual.widgets import TextArea
 
 from chat_server.wire import clean
 from chat_tui.input import BlockedInput, merge_into_draft
-from chat_tui.model import Completion, InputHistory, conversation_partner
+from chat_tui.model import Completion, InputHistory, Location
 from chat_tui.ui.widgets.completion_controller import Completer, CompletionController
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
@@ -136,7 +136,7 @@ class Composer(TextArea, inherit_bindings=False):
     def set_target(self, place: str) -> None:
         """Show the room, or the person (`@bob`), that will receive the text."""
         self._target = place
-        person = conversation_partner(place)
+        person = Location(place).partner
         receiver = f"{person} privately" if person else place
         self.placeholder = Content(f"Message {receiver}…")
 

@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
-from chat_tui.model import RoomInfo, conversation_place
+from chat_tui.model import Location, RoomInfo
 from chat_tui.ui.terminal import cut
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
@@ -151,7 +151,7 @@ class RoomList(Vertical):
 
     def _person_row(self, person: str, width: int) -> SideRow:
         mark = HERE if person == self._private_with else " "
-        row = self._row(mark, person, conversation_place(person), "", width)
+        row = self._row(mark, person, Location.private(person), "", width)
         return SideRow(_CONVERSATION + person, row)
 
     def _row(self, mark: str, text: str, place: str, number: str, width: int) -> Content:

@@ -9,8 +9,10 @@ import pytest
 from chat_server.wire.protocol import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.events import ConnectionState
-from chat_tui.model.chat_model import ChatModel, Pane
+from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.location import Location
+from chat_tui.model.panes import Pane
 
 NOW = datetime(2026, 11, 22, 21, 3, 7)
 
@@ -313,7 +315,7 @@ def test_conversation_without_delivered_message_is_not_listed(model: ChatModel) 
     model.apply(events.MessageRejected(3))
     assert model.conversations.listed() == ["bob"]
 
-    model.view("@carol")
+    model.view(Location("@carol"))
     model.apply(events.MessagePending(4, "@carol", "hi"))
     model.apply(events.MessageRejected(4))
     model.drafts.put("@dave", "half")

@@ -10,6 +10,7 @@ from chat_server.wire.protocol import PrivateMessage
 from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind, EntryState
+from chat_tui.model.location import Location
 from tests.support.protocol_harness import ProtocolHarness, online, online_of_old
 
 REFUSED = "Not delivered: bob is offline or not subscribed to you"
@@ -134,13 +135,13 @@ def test_private_conversation_has_its_own_log(model: ChatModel) -> None:
     assert not len(model.log)
     assert model.unread.count("@bob") == 1
     assert [call.place for call in model.take_alerts()] == ["@bob"]
-    model.view("@bob")
-    assert (model.place, model.room, model.compose_target) == ("@bob", "lobby", "@bob")
+    model.view(Location("@bob"))
+    assert (model.location, model.room, model.compose_location) == ("@bob", "lobby", "@bob")
     assert [entry.text for entry in model.log] == ["psst"]
 
 
 def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> None:
-    model.view("@bob")
+    model.view(Location("@bob"))
     for own_id, text in enumerate(("one", "/two", "three")):
         model.apply(events.MessagePending(own_id, "@bob", text))
     model.apply(events.MessageSent(0))
@@ -154,7 +155,7 @@ def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> 
     ]
     assert {(entry.kind, entry.recipient) for entry in entries} == {(EntryKind.PRIVATE, "bob")}
     model.apply(events.MessagePending(3, "lobby", "waves", is_action=True))
-    kept = model.unconfirmed_by_place()
+    kept = model.unconfirmed_by_location()
     assert [text for _, text in kept["@bob"]] == ["//two"]
     assert [text for _, text in kept["lobby"]] == ["/me waves"]
     assert model.mark_resent(1) == "//two"
@@ -173,15 +174,15 @@ def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> 
 
 
 def test_messages_go_to_place_in_view_during_pending_join(model: ChatModel) -> None:
-    model.view("@bob")
+    model.view(Location("@bob"))
     model.apply(events.Joined("dev"))  # not asked for by us here: brought back after a loss
-    assert model.place == "@bob"
+    assert model.location == "@bob"
     model.room_requested("ops")
-    assert (model.place, model.compose_target) == ("@bob", "ops")
+    assert (model.location, model.compose_location) == ("@bob", "ops")
     model.apply(events.Joined("ops"))
-    assert model.place == "ops"
+    assert model.location == "ops"
     model.room_requested("dev")
-    model.view("@bob")
-    assert model.compose_target == "@bob"
+    model.view(Location("@bob"))
+    assert model.compose_location == "@bob"
     model.apply(events.Joined("dev"))
-    assert model.place == "@bob"
+    assert model.location == "@bob"

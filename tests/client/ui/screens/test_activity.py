@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from chat_server.wire.protocol import EVERYONE, Message, PrivateMessage
 from chat_tui.events import Joined, MembersListed, MessageArrived
+from chat_tui.model.location import Location
 from chat_tui.ui.app import ChatApp
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.people_list import PeopleList
@@ -118,7 +119,7 @@ async def test_room_messages_are_counted_while_private_conversation_is_shown(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path) as bench:
-        bench.model.view("@bob")
+        bench.model.view(Location("@bob"))
         said = PrivateMessage("21:00:00", "bob", "alice", "psst")
         bench.session.tell(MessageArrived("lobby", said))
         await bench.hear("carol", "to all")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chat_tui.events import AnnouncementReceived
+from chat_tui.model.location import Location
 from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import HOSTILE, chat
 
@@ -27,7 +28,7 @@ async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) 
 
 async def test_announcement_is_shown_in_current_view_with_markup_escaped(tmp_path: Path) -> None:
     async with chat(tmp_path, (140, 24)) as bench:
-        bench.model.view("@bob")
+        bench.model.view(Location("@bob"))
         bench.session.tell(AnnouncementReceived("dave", HOSTILE))
         await bench.settle()
         assert "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]" in bench.shown()

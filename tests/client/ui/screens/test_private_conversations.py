@@ -119,7 +119,7 @@ async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Pa
         bench.session.tell(Joined("dev"))
         await bench.until(lambda: "dev · 3 here" in bench.rows()[0])
         await bench.press("alt+down", "alt+down")
-        await bench.until(lambda: bench.model.compose_target == "lobby")
+        await bench.until(lambda: bench.model.compose_location == "lobby")
         assert bench.session.told[-1] == ("join", "lobby")
 
 
@@ -129,7 +129,7 @@ async def test_private_messages_are_not_offered_on_legacy_server(tmp_path: Path)
         await bench.until(lambda: "No private conversation yet" in bench.shown())
         bench.app.chat.navigator.open_conversation("bob")
         await bench.until(lambda: "knows no private messages" in bench.shown())
-        assert bench.model.place == "lobby"
+        assert bench.model.location == "lobby"
 
 
 async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_jump_finds_people_conversations_and_commands(tmp_path: Path) -> N
         await bench.press("ctrl+k", *"message carol")
         await bench.until(lambda: "Message carol privately" in bench.shown())
         await bench.press("enter")
-        await bench.until(lambda: bench.model.place == "@carol")
+        await bench.until(lambda: bench.model.location == "@carol")
         await bench.press("ctrl+k", *"/subscr")
         await bench.until(lambda: "/subscribe NAME" in bench.shown())
         await bench.press("enter")
