@@ -1,6 +1,6 @@
-"""The certificate of a server: its own, made at the first start, or one from an authority.
+"""The server's certificate: self-signed, created at the first start, or from an authority.
 
-Errors are one line each: they name the file and the cure.
+Each error is one line: it names the file and what to do.
 """
 
 from __future__ import annotations
@@ -29,69 +29,69 @@ if TYPE_CHECKING:
 
 SELF_SIGNED_CERTIFICATE: Final = "tls-cert.pem"
 SELF_SIGNED_KEY: Final = "tls-key.pem"
-"""What the server makes for itself in its state folder, where no other certificate is named."""
+"""Files that the server creates in its state folder if no certificate is configured."""
 
 _VALIDITY: Final = timedelta(days=3650)
-"""Of an own certificate. Clients hold on to its key, not to its dates."""
+"""Validity of a self-signed certificate. Clients pin its key and ignore its dates."""
 
 _CLOCK_SKEW: Final = timedelta(days=1)
-"""It begins to be good so long ago: other clocks are wrong, too."""
+"""A new certificate is valid from this long ago, because clients' clocks may be slow."""
 
 
 class CertificateError(Exception):
-    """The certificate or its key can't be used. The text is one line: the file, why, the cure."""
+    """The certificate or its key cannot be used. One line: the file, why, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """A certificate in use, read once: what is read again makes a new one."""
+    """A loaded certificate. A reload creates a new object."""
 
     context: ssl.SSLContext
-    """With it connections are made; never changed, for that would be a race with them."""
+    """The context of new connections. Never changed, because they use it in other threads."""
     fingerprint: str
-    """Of the key, as clients show it."""
+    """Fingerprint of the key, in the form that clients display."""
     path: Path
     key: Path
     key_mode: int
-    """Who may read the key, or write it: the permission bits of its file."""
+    """Permission bits of the key's file."""
     not_before: datetime
     not_after: datetime
 
     @property
     def has_expired(self) -> bool:
-        """Whether clients that look at the dates refuse it by now."""
+        """True if clients that check the dates reject it."""
         return self.not_after <= datetime.now(UTC)
 
     @property
     def key_is_exposed(self) -> bool:
-        """Whether others than its owner may read or write the key."""
+        """True if users other than the owner may read or write the key."""
         return bool(self.key_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 class MissingFiles(Enum):
-    """What a server has still to make for itself."""
+    """The files that the server still has to create."""
 
     NOTHING = auto()
     CERTIFICATE = auto()
-    """There is none, or it has expired; the key is there."""
+    """The certificate is missing or has expired. The key exists."""
     BOTH = auto()
 
 
 def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
-    """Read a certificate (with its chain) and its key, both PEM. Raises `CertificateError`."""
+    """Load a certificate (with its chain) and its key, both PEM. Raises `CertificateError`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Of TLS 1.2, what TLS 1.3 has as well: keys of their own for each connection, and no CBC.
+    # TLS 1.2 only with what TLS 1.3 has too: forward secrecy, and no CBC.
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
-    # Clients do not resume sessions; a ticket is one thing more that can be stolen. What remains is
-    # OpenSSL's own memory of TLS 1.2, by session id, which Python can't switch off: at most 20,480
-    # sessions, some 28 MB, each for two hours and as long as this context.
+    # Clients do not resume sessions, and a ticket is one more secret that can be stolen. Python
+    # cannot disable OpenSSL's cache of TLS 1.2 sessions by id: at most 20,480 sessions, some 28 MB,
+    # each for two hours and at most as long as this context.
     context.num_tickets = 0
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     _check_readable(certificate)
     key_mode = _check_readable(key)
     try:
-        # Without a password given here, OpenSSL would ask for one at the terminal.
+        # Without this password, OpenSSL would prompt for one at the terminal.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         raise CertificateError(_describe_load_failure(certificate, key, error)) from None
@@ -117,11 +117,11 @@ def load_certificate(certificate: Path, key: Path) -> ServerCertificate:
 
 
 def self_signed_certificate(folder: Path, host: str) -> ServerCertificate:
-    """The certificate that the server makes for itself, in `folder`; made where there is none.
+    """Load the self-signed certificate in `folder`. Create it if there is none.
 
-    The key is what clients know the server by: it is made once, and a certificate that is missing
-    or has expired is made anew for the same key. `host`: the address that is listened on.
-    Raises `CertificateError`. Main thread; blocks for a moment.
+    Clients identify the server by its key, so the key is created once. A certificate that is
+    missing or has expired is created again for the same key. `host`: the address that the server
+    listens on. Raises `CertificateError`. Main thread; blocks on the disk.
     """
     certificate, key = folder / SELF_SIGNED_CERTIFICATE, folder / SELF_SIGNED_KEY
     try:
@@ -137,22 +137,20 @@ def self_signed_certificate(folder: Path, host: str) -> ServerCertificate:
 
 
 def missing_files(folder: Path) -> MissingFiles:
-    """What `self_signed_certificate` would make in `folder`; looks and makes nothing.
+    """Return what `self_signed_certificate` would create in `folder`. Create nothing.
 
-    Raises `CertificateError` where what is there is not to be used or replaced.
+    Raises `CertificateError` if an existing file must be neither used nor replaced.
     """
     certificate, key = folder / SELF_SIGNED_CERTIFICATE, folder / SELF_SIGNED_KEY
     try:
-        # In this order: another start that comes in between makes the key first.
+        # In this order, because a concurrent start creates the key first.
         is_certified = certificate.exists()
         if not key.exists():
             if is_certified or key.is_symlink():
                 raise CertificateError(
-                    f"{_format_path(key)}: the key is gone; restore it from a backup, or move"
-                    " what is"
-                    f" left in {_format_path(folder)} away (clients will then be warned that the"
-                    " key has"
-                    " changed)"
+                    f"{_format_path(key)}: the key is missing; restore it from a backup, or"
+                    f" move the other files out of {_format_path(folder)} (clients will then be"
+                    " warned that the key has changed)"
                 )
             return MissingFiles.BOTH
         if is_certified and not load_certificate(certificate, key).has_expired:
@@ -164,10 +162,10 @@ def missing_files(folder: Path) -> MissingFiles:
 
 
 def _not_writable_error(folder: Path, error: OSError) -> CertificateError:
-    where = error.filename or folder
+    path = Path(str(error.filename or folder))
     return CertificateError(
-        f"{_format_path(Path(str(where)))}: {error.strerror or error}; name a folder that can be"
-        " written with --state, or a certificate with --tls-cert and --tls-key"
+        f"{_format_path(path)}: {error.strerror or error}; name a writable folder with --state, or"
+        " a certificate with --tls-cert and --tls-key"
     )
 
 
@@ -181,13 +179,13 @@ def _make_key(path: Path) -> None:
 
     key = ec.generate_private_key(ec.SECP256R1())
     data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    draft = _write_temporary(path, data, 0o600)
+    temporary = _write_temporary(path, data, 0o600)
     try:
-        # Unlike a rename it never replaces a key that another start has made meanwhile.
+        # Unlike a rename, this never replaces a key that a concurrent start has created.
         with suppress(FileExistsError):
-            os.link(draft, path)
+            os.link(temporary, path)
     finally:
-        draft.unlink()
+        temporary.unlink()
     sync_folder(path.parent)
 
 
@@ -199,7 +197,7 @@ def _make_certificate(path: Path, key_path: Path, host: str) -> None:
     key = _read_key(key_path)
     now = datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "Lobby chat server")])
-    built = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -216,7 +214,7 @@ def _make_certificate(path: Path, key_path: Path, host: str) -> None:
         )
         .sign(key, hashes.SHA256())
     )
-    os.replace(_write_temporary(path, built.public_bytes(Encoding.PEM), 0o644), path)
+    os.replace(_write_temporary(path, certificate.public_bytes(Encoding.PEM), 0o644), path)
     sync_folder(path.parent)
 
 
@@ -231,14 +229,14 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey:
         key = None
     if not isinstance(key, EllipticCurvePrivateKey):
         raise CertificateError(
-            f"{_format_path(path)}: is no key that this server made; restore it from a backup, or"
-            " move it away (clients will then be warned that the key has changed)"
+            f"{_format_path(path)}: is not a key that this server created; restore it from a"
+            " backup, or move it away (clients will then be warned that the key has changed)"
         )
     return key
 
 
 def _subject_alternative_names(host: str) -> Iterator[GeneralName]:
-    """Under which names and addresses this machine may be reached, as far as it knows."""
+    """Yield the known names and addresses of this machine."""
     from cryptography import x509
 
     names = dict.fromkeys(["localhost", socket.gethostname()])
@@ -252,7 +250,7 @@ def _subject_alternative_names(host: str) -> Iterator[GeneralName]:
             if not address.is_unspecified:
                 addresses[str(address)] = None
     for name in names:
-        with suppress(ValueError):  # a host may be called what can be no name in a certificate
+        with suppress(ValueError):  # a host name may be invalid in a certificate
             if name:
                 yield x509.DNSName(name)
     for text in addresses:
@@ -261,31 +259,31 @@ def _subject_alternative_names(host: str) -> Iterator[GeneralName]:
 
 def _own_addresses() -> list[str]:
     try:
-        found = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
     except OSError:
         return []
-    return [str(address[0]).partition("%")[0] for *_, address in found]
+    return [str(address[0]).partition("%")[0] for *_, address in resolved]
 
 
 def _write_temporary(path: Path, data: bytes, mode: int) -> Path:
-    """Write `data` into a new file beside `path`, down to the disk, and return its path."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    """Write `data` to a new file next to `path`, sync it to the disk, and return its path."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(file, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(file)
     except BaseException:
-        draft.unlink()
+        temporary.unlink()
         raise
-    return draft
+    return temporary
 
 
 def _check_readable(path: Path) -> int:
-    """The mode of the file at `path`, which is a regular one that can be read.
+    """Return the mode of the file at `path`. Raise if it is not a readable regular file.
 
-    OpenSSL would wait for whoever writes to a pipe, for ever, and with it the main thread.
+    OpenSSL would wait forever for a writer of a FIFO, and block the main thread.
     """
     try:
         # Without O_NONBLOCK, opening a FIFO would wait as well.
@@ -296,14 +294,13 @@ def _check_readable(path: Path) -> int:
             os.close(file)
     except OSError as error:
         raise CertificateError(
-            f"{_format_path(path)}: {error.strerror or error}; the user that runs the server"
-            " must be"
-            " able to read it"
+            f"{_format_path(path)}: {error.strerror or error}; make it readable for the user"
+            " that runs the server"
         ) from None
     if stat.S_ISDIR(mode):
         raise CertificateError(f"{_format_path(path)}: is a folder; name a file in it")
     if not stat.S_ISREG(mode):
-        raise CertificateError(f"{_format_path(path)}: is no regular file; name one")
+        raise CertificateError(f"{_format_path(path)}: is not a regular file; name one")
     return stat.S_IMODE(mode)
 
 
@@ -311,18 +308,19 @@ def _describe_load_failure(certificate: Path, key: Path, error: ssl.SSLError) ->
     if error.reason == "KEY_VALUES_MISMATCH":
         return (
             f"{_format_path(key)}: is not the key of {_format_path(certificate)};"
-            " name the two that belong"
+            " name a certificate and its own key"
         )
     from cryptography import x509
 
     try:
         x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError):
-        return f"{_format_path(certificate)}: is no certificate in PEM form; is it the right file?"
+        return (
+            f"{_format_path(certificate)}: is not a certificate in PEM form; is it the right file?"
+        )
     return (
         f"{_format_path(key)}: can't be used with {_format_path(certificate)}: is it the key, in"
-        " PEM form and"
-        f" without a password? ({_describe_ssl_error(error)})"
+        f" PEM form and without a password? ({_describe_ssl_error(error)})"
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a server listens: plain text on loopback, TLS where others can reach it."""
+"""Endpoints: plain text on loopback, TLS on addresses that other machines can reach."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chat_server.escape import one_line
 
 
 class ListenError(Exception):
-    """An address can't be listened on. The text is one line: the address, why, the cure."""
+    """An address cannot be listened on. The text is one line: the address, why, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +20,32 @@ class Endpoint:
     """One address and port to listen on."""
 
     host: str
-    """As it was asked for."""
+    """The configured host name or address."""
     address: str
-    """What that was found to be."""
+    """The address that `host` resolved to."""
     family: socket.AddressFamily
     port: int
     encrypted: bool
 
     @property
     def is_public(self) -> bool:
-        """Whether anyone but this machine can reach it."""
+        """True if other machines can reach it."""
         return not is_loopback(self.address)
 
 
 def endpoints(config: Config) -> tuple[Endpoint, ...]:
-    """Where this configuration listens; plain text first. May look up a name.
+    """Return the endpoints of this configuration, plain text first. May resolve a host name.
 
-    Plain text is for loopback alone, unless `insecure_plaintext` is asked for: on an address that
-    others can reach, TLS is spoken in any case. Raises `ListenError`.
+    Plain text is for loopback only, unless `insecure_plaintext` is set. An address that other
+    machines can reach always gets a TLS endpoint. Raises `ListenError`.
     """
     try:
-        family, _, _, _, where = socket.getaddrinfo(
+        family, _, _, _, resolved = socket.getaddrinfo(
             config.host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except (OSError, UnicodeError) as error:  # a host name can be too odd even to be looked up
+    except (OSError, UnicodeError) as error:  # `UnicodeError`: a host name that cannot be encoded
         raise ListenError(_describe_failure(config.host, config.port, error)) from None
-    address = str(where[0])
+    address = str(resolved[0])
 
     def make_endpoint(port: int, *, encrypted: bool) -> Endpoint:
         return Endpoint(config.host, address, family, port, encrypted)
@@ -67,10 +67,10 @@ def endpoints(config: Config) -> tuple[Endpoint, ...]:
 
 
 def bind(endpoint: Endpoint) -> socket.socket:
-    """A socket bound to the endpoint that does not listen yet. Raises `ListenError`."""
+    """Return a socket that is bound to the endpoint and does not listen. Raises `ListenError`."""
     bound = socket.socket(endpoint.family, socket.SOCK_STREAM)
     try:
-        # A server that was just restarted must not wait for the ends of old connections.
+        # A restarted server must not wait for connections in TIME_WAIT.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if endpoint.family == socket.AF_INET6:
             dual = endpoint.address == "::" and socket.has_dualstack_ipv6()
@@ -83,15 +83,16 @@ def bind(endpoint: Endpoint) -> socket.socket:
 
 
 def listen(endpoint: Endpoint, backlog: int) -> socket.socket:
-    """A listening socket, non-blocking: a connection may vanish between `select` and `accept`.
+    """Return a listening socket. Raises `ListenError`.
 
-    `backlog`: connections that may wait to be accepted. Raises `ListenError`.
+    It does not block, because a connection may vanish between `select` and `accept`. `backlog`:
+    connections that may wait to be accepted.
     """
     listener = bind(endpoint)
     try:
         listener.setblocking(False)
         listener.listen(backlog)
-    except OSError as error:  # somebody else was faster
+    except OSError as error:  # another program listens there since `bind`
         listener.close()
         raise _listen_error(endpoint, error) from None
     return listener

@@ -1,4 +1,4 @@
-"""Connections that are refused at the door: told why, and closed without losing that line."""
+"""Lingering close: rejected connections get one error line and are closed without losing it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Final
 from chat_server.wire import READ_SIZE, encode_error
 
 _MAX_LINGERING: Final = 32
-"""Refused connections that may linger at once, out of the files kept back from clients; beyond,
-one is closed as it is."""
+"""Rejected connections that may linger at once, within the files reserved by `config`. A further
+one is closed at once."""
 
 
 class LingeringCloser:
-    """Refused connections that linger. They have no thread: the acceptor's alone calls this."""
+    """Rejected connections that linger. No lock: only the acceptor's thread uses it."""
 
     def __init__(self, selector: selectors.BaseSelector, linger_seconds: float) -> None:
-        """`selector`: the acceptor's own, in which the refused sockets wait, too."""
+        """`selector`: the acceptor's. The rejected sockets are registered there as well."""
         self._selector = selector
         self._linger_seconds = linger_seconds
         self._deadlines: dict[socket.socket, float] = {}
 
     def reject(self, connected: socket.socket, text: str) -> None:
-        """Say why, as an error line, and let the connection end."""
+        """Send `text` as an error line, and close the connection once the client has read it."""
         connected.setblocking(False)
         try:
-            # A fresh socket's buffer takes one line whole.
+            # The send buffer of a new socket has room for one line.
             connected.send(encode_error(text))
             connected.shutdown(socket.SHUT_WR)
         except OSError:
@@ -41,7 +41,7 @@ class LingeringCloser:
         self._selector.register(connected, selectors.EVENT_READ)
 
     def discard_input(self, rejected: socket.socket) -> None:
-        """Throw away what a refused client sent: unread, it would turn the close into a reset."""
+        """Read and discard input. Closing a socket with unread input sends a reset."""
         try:
             if rejected.recv(READ_SIZE):
                 return
@@ -52,21 +52,21 @@ class LingeringCloser:
         self._close(rejected)
 
     def seconds_left(self) -> float:
-        """Until the next one has lingered long enough; infinite where there is none."""
+        """Return the seconds until the next deadline; infinite if nothing lingers."""
         return (
             max(0.0, min(self._deadlines.values()) - time.monotonic()) if self._deadlines else inf
         )
 
     def close_overdue(self) -> None:
-        """Close those that have lingered long enough."""
+        """Close the connections whose deadline has passed."""
         now = time.monotonic()
-        for refused in [held for held, until in self._deadlines.items() if until <= now]:
-            self._close(refused)
+        for rejected in [late for late, until in self._deadlines.items() if until <= now]:
+            self._close(rejected)
 
     def close_all(self) -> None:
-        """Close every one that is left."""
-        for refused in list(self._deadlines):
-            self._close(refused)
+        """Close all remaining connections."""
+        for rejected in list(self._deadlines):
+            self._close(rejected)
 
     def _close(self, rejected: socket.socket) -> None:
         del self._deadlines[rejected]

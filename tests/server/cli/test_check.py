@@ -253,7 +253,7 @@ def test_check_reports_unusable_certificate(folder: Path) -> None:
     certificate.write_text("none")
     named = ("--tls-cert", str(certificate), "--tls-key", str(key))
     lines = findings(folder, "check", *TLS, *named, status=1)
-    assert any(line.startswith(f"error {certificate}: is no certificate") for line in lines)
+    assert any(line.startswith(f"error {certificate}: is not a certificate") for line in lines)
 
 
 def test_check_reports_own_key_without_usable_certificate(folder: Path) -> None:
@@ -262,7 +262,9 @@ def test_check_reports_own_key_without_usable_certificate(folder: Path) -> None:
     (folder / "tls-key.pem").write_bytes((folder / "cert.pem").read_bytes())
     options = (*TLS, "--state", str(folder))
     (line,) = (s for s in findings(folder, "check", *options, status=1) if "tls-key.pem: " in s)
-    assert line.startswith(f"error {folder / 'tls-key.pem'}: is no key that this server made; ")
+    assert line.startswith(
+        f"error {folder / 'tls-key.pem'}: is not a key that this server created; "
+    )
     assert run(folder, *options).stderr == f"chat-server: {line.removeprefix('error ')}\n"
 
 

@@ -1,4 +1,4 @@
-"""The server's certificate: made once, kept, renewed for the same key; and files that are none."""
+"""The server's certificate: creation, reuse, renewal for the same key, and invalid files."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def test_first_start_creates_private_key_with_owner_only_mode(tmp_path: Path) ->
 
 def test_own_certificate_uses_p256_and_names_all_local_hosts(tmp_path: Path) -> None:
     self_signed_certificate(tmp_path, "chat.example.org")
-    made = read(tmp_path / SELF_SIGNED_CERTIFICATE)
-    key = made.public_key()
+    certificate = read(tmp_path / SELF_SIGNED_CERTIFICATE)
+    key = certificate.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert isinstance(key.curve, ec.SECP256R1)
-    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert {"localhost", "chat.example.org"} <= set(names.get_values_for_type(x509.DNSName))
     assert {ip_address("127.0.0.1"), ip_address("::1")} <= set(
         names.get_values_for_type(x509.IPAddress)
@@ -109,8 +109,10 @@ def test_expired_certificate_is_renewed_for_existing_key(tmp_path: Path) -> None
 
 def test_concurrent_first_starts_agree_on_one_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as starts:
-        made = list(starts.map(lambda _: self_signed_certificate(tmp_path, "127.0.0.1"), range(8)))
-    assert len({one.fingerprint for one in made}) == 1
+        certificates = list(
+            starts.map(lambda _: self_signed_certificate(tmp_path, "127.0.0.1"), range(8))
+        )
+    assert len({certificate.fingerprint for certificate in certificates}) == 1
 
 
 def test_uncreatable_state_folder_is_reported_with_option(tmp_path: Path) -> None:
@@ -121,23 +123,23 @@ def test_uncreatable_state_folder_is_reported_with_option(tmp_path: Path) -> Non
 
 
 def test_broken_own_key_is_never_replaced(tmp_path: Path) -> None:
-    (tmp_path / SELF_SIGNED_KEY).write_text("no key")
+    (tmp_path / SELF_SIGNED_KEY).write_text("not a key")
     with pytest.raises(CertificateError, match="backup"):
         self_signed_certificate(tmp_path, "127.0.0.1")
-    assert (tmp_path / SELF_SIGNED_KEY).read_text() == "no key"
+    assert (tmp_path / SELF_SIGNED_KEY).read_text() == "not a key"
 
 
 def test_missing_key_of_existing_certificate_is_not_recreated(tmp_path: Path) -> None:
     self_signed_certificate(tmp_path, "127.0.0.1")
     (tmp_path / SELF_SIGNED_KEY).unlink()
-    with pytest.raises(CertificateError, match="the key is gone; restore it from a backup"):
+    with pytest.raises(CertificateError, match="the key is missing; restore it from a backup"):
         self_signed_certificate(tmp_path, "127.0.0.1")
     assert os.listdir(tmp_path) == [SELF_SIGNED_CERTIFICATE]
 
 
 def test_dangling_symlink_to_key_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / SELF_SIGNED_KEY).symlink_to(tmp_path / "not mounted" / SELF_SIGNED_KEY)
-    with pytest.raises(CertificateError, match="the key is gone; restore it from a backup"):
+    with pytest.raises(CertificateError, match="the key is missing; restore it from a backup"):
         self_signed_certificate(tmp_path, "127.0.0.1")
 
 
@@ -151,19 +153,19 @@ def test_load_certificate_rejects_key_of_other_certificate(tmp_path: Path) -> No
 def test_load_certificate_rejects_invalid_missing_or_folder_path(tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     certificate.write_text("-----BEGIN CERTIFICATE-----\nnothing\n")
-    assert f"{certificate}: is no certificate" in problem(certificate, key)
+    assert f"{certificate}: is not a certificate" in problem(certificate, key)
     assert "No such file" in problem(tmp_path / "missing", key)
     assert "is a folder" in problem(tmp_path, key)
 
 
 @pytest.mark.parametrize("name", ["certificate", "key"])
 def test_load_certificate_rejects_named_pipe_without_blocking(tmp_path: Path, name: str) -> None:
-    """Where it waits at SIGHUP, no signal ends the server any more."""
+    """A server that waits here at SIGHUP handles no further signal."""
     certificate, key = write_certificate(tmp_path)
     pipe = certificate if name == "certificate" else key
     pipe.unlink()
     os.mkfifo(pipe)
-    assert problem(certificate, key) == f"{pipe}: is no regular file; name one"
+    assert problem(certificate, key) == f"{pipe}: is not a regular file; name one"
 
 
 def test_load_certificate_rejects_invalid_key(tmp_path: Path) -> None:

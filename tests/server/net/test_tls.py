@@ -1,4 +1,4 @@
-"""The port for TLS: the same chat, and clients that do not speak it as they should."""
+"""The TLS port: the same chat as in plain text, and clients that misuse TLS."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def trusting() -> ssl.SSLContext:
 
 
 def open_stream(server: RunningServer) -> TlsStream:
-    """A client's end that can say goodbye as TLS wants it."""
+    """Open a client's TLS stream, which can send close_notify."""
     connected = socket.create_connection(("127.0.0.1", server.server.tls_port))
     stream = TlsStream(connected, trusting_context(), host="127.0.0.1")
     stream.handshake(PATIENCE)
     return stream
 
 
-def until_logged(server: RunningServer, words: str) -> None:
-    until(lambda: words in server.log.getvalue(), words, server.log.getvalue)
+def until_logged(server: RunningServer, text: str) -> None:
+    until(lambda: text in server.log.getvalue(), text, server.log.getvalue)
 
 
 def rest_of(stream: TlsStream) -> bytes:
@@ -111,10 +111,10 @@ def test_plaintext_on_tls_port_gets_explanation(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
     alice = server.log_in("alice", tls=trusting)
-    with WireClient("127.0.0.1", server.server.tls_port) as lost:
-        lost.send("LOGIN bob pw-of-bob", "/rooms")
-        lost.expect(SPEAKS_TLS)
-        lost.expect_end()
+    with WireClient("127.0.0.1", server.server.tls_port) as client:
+        client.send("LOGIN bob pw-of-bob", "/rooms")
+        client.expect(SPEAKS_TLS)
+        client.expect_end()
     assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
     until_logged(server, "plain text")
     assert "pw-of-bob" not in server.log.getvalue()
@@ -148,24 +148,24 @@ def test_slow_client_hello_does_not_extend_handshake_timeout(
             except TimeoutError:
                 continue
         else:
-            pytest.fail("all of it was waited for")
+            pytest.fail("the server waited for the whole ClientHello")
         assert answer.decode().startswith("[ERROR] ")
-    until(lambda: server.server.client_count == 0, "all are gone")
+    until(lambda: server.server.client_count == 0, "all connections are closed")
     assert server.log_in("alice", tls=trusting).ask("/rooms").endswith("lobby (1)")
 
 
 def test_client_hello_on_plaintext_port_gets_explanation(
     server: RunningServer, trusting: ssl.SSLContext
 ) -> None:
-    with WireClient("127.0.0.1", server.port) as lost:
-        lost.expect("[SERVER] Login using: LOGIN <username> <password>")
+    with WireClient("127.0.0.1", server.port) as client:
+        client.expect("[SERVER] Login using: LOGIN <username> <password>")
         out = ssl.MemoryBIO()
         hello = trusting.wrap_bio(ssl.MemoryBIO(), out, server_hostname="127.0.0.1")
         with pytest.raises(ssl.SSLWantReadError):
             hello.do_handshake()
-        lost.send_raw(out.read())
-        lost.expect(SPEAKS_PLAIN_TEXT)
-        lost.expect_end()
+        client.send_raw(out.read())
+        client.expect(SPEAKS_PLAIN_TEXT)
+        client.expect_end()
 
 
 def test_tls_1_1_is_rejected_with_protocol_version_alert(server: RunningServer) -> None:
@@ -181,15 +181,15 @@ def test_tls_1_1_is_rejected_with_protocol_version_alert(server: RunningServer) 
 
 
 @pytest.mark.parametrize(
-    ("ciphers", "taken"),
+    ("ciphers", "accepted"),
     [("ECDHE-ECDSA-AES128-GCM-SHA256", True), ("ECDHE-ECDSA-AES128-SHA256", False)],
 )
 def test_tls_1_2_accepts_only_secure_ciphers(
-    server: RunningServer, trusting: ssl.SSLContext, ciphers: str, taken: bool
+    server: RunningServer, trusting: ssl.SSLContext, ciphers: str, accepted: bool
 ) -> None:
     trusting.maximum_version = ssl.TLSVersion.TLSv1_2
     trusting.set_ciphers(ciphers)
-    if taken:
+    if accepted:
         server.log_in("alice", tls=trusting)
         return
     with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
@@ -203,12 +203,12 @@ def test_commands_before_truncated_tls_close_are_answered(
     stream = open_stream(server)
     stream.send_all(b"LOGIN alice pw-of-alice\nwhole\n/who\nhalf a li")
     stream._socket.shutdown(socket.SHUT_WR)
-    *_, answer, complaint = rest_of(stream).decode().splitlines()
+    *_, answer, error = rest_of(stream).decode().splitlines()
     stream.close()
     assert answer == "[SERVER] In room 'lobby': alice, bob"
-    assert complaint == "[ERROR] Last line was cut short, and not taken: end a line with LF"
+    assert error == "[ERROR] Last line was cut short, and not taken: end a line with LF"
     bob.expect_message("alice", "whole")
-    # Whoever sits in between can cut a line in two: half of one is not published.
+    # An attacker on the path can truncate a line. The server must not publish half of it.
     bob.expect_silence()
 
 
@@ -233,19 +233,21 @@ def test_tampered_tls_record_ends_only_that_client(
     raw = socket.socket(fileno=socket.dup(alice.socket.fileno()))
     with raw:
         raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
-    until(lambda: server.server.client_count == 1, "one is gone")
+    until(lambda: server.server.client_count == 1, "one connection is closed")
     assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
     assert "Unexpected" not in server.log.getvalue()
 
 
-@pytest.mark.parametrize("way", ["reset", "close"])
-def test_client_leaving_during_handshake_leaves_no_state(server: RunningServer, way: str) -> None:
+@pytest.mark.parametrize("ending", ["reset", "close"])
+def test_client_leaving_during_handshake_leaves_no_state(
+    server: RunningServer, ending: str
+) -> None:
     for part in (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"):
         client = WireClient("127.0.0.1", server.server.tls_port)
         if part:
             client.send_raw(part)
-        client.reset() if way == "reset" else client.close()
-    until(lambda: server.server.client_count == 0, "all are gone")
+        client.reset() if ending == "reset" else client.close()
+    until(lambda: server.server.client_count == 0, "all connections are closed")
     assert "Unexpected" not in server.log.getvalue()
 
 
@@ -283,9 +285,9 @@ def test_certificate_fingerprint_equals_key_seen_by_client(
 
 def fingerprint_of(client: WireClient) -> str:
     assert isinstance(client.socket, ssl.SSLSocket)
-    shown = client.socket.getpeercert(binary_form=True)
-    assert shown is not None
-    return key_fingerprint(shown)
+    certificate = client.socket.getpeercert(binary_form=True)
+    assert certificate is not None
+    return key_fingerprint(certificate)
 
 
 def test_server_creates_own_certificate(start_server: StartServer, tmp_path: Path) -> None:
@@ -294,7 +296,7 @@ def test_server_creates_own_certificate(start_server: StartServer, tmp_path: Pat
     anyone = ssl.create_default_context()
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
     assert server.log_in("alice", tls=anyone).ask("/rooms").endswith("lobby (1)")
-    # One can trust it by hand as well: it is for the address that it is reached at.
+    # A client can also trust the certificate itself, which names the address.
     known = ssl.create_default_context(cafile=str(tmp_path / "state" / "tls-cert.pem"))
     server.log_in("bob", tls=known)
 
@@ -302,11 +304,11 @@ def test_server_creates_own_certificate(start_server: StartServer, tmp_path: Pat
 def test_insecure_tls_key_is_logged_at_start(start_server: StartServer, tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     key.chmod(0o600)
-    named = {"tls": True, "tls_cert": certificate, "tls_key": key}
-    assert str(key) not in start_server(**named).log.getvalue()
+    settings = {"tls": True, "tls_cert": certificate, "tls_key": key}
+    assert str(key) not in start_server(**settings).log.getvalue()
     key.chmod(0o644)
     assert f"{key} can be read or written by others (mode 0644)" in (
-        start_server(**named).log.getvalue()
+        start_server(**settings).log.getvalue()
     )
 
 
@@ -329,6 +331,6 @@ def test_stuck_tls_reader_is_cut_and_others_are_not(
         bob.send(line)
         alice.expect_message("bob", line)
         sent += 1
-        assert sent < 5000, "20 MB, and still not cut"
+        assert sent < 5000, "the server did not cut it after 20 MB"
     assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
     stuck.close()
