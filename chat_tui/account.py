@@ -1,4 +1,4 @@
-"""Who signs in, and where."""
+"""Accounts: a user at a server with a password, and the parsing of server addresses."""
 
 from __future__ import annotations
 
@@ -9,67 +9,73 @@ from typing import Final
 from chat_server.wire import canonical_name, published_form, split_words
 
 PORT: Final = 9000
-"""Where a server listens that does not encrypt, unless somebody chose another port."""
+"""The default port of a server without encryption."""
 
 TLS_PORT: Final = 9001
-"""Where a server listens that encrypts, unless somebody chose another port."""
+"""The default port of a server with encryption."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user at a server, and the password for it, which no `repr` shows."""
+    """A user at a server, with the password. `repr` hides passwords."""
 
     host: str
     port: int
     user: str
     password: str = field(repr=False)
     plaintext: bool = False
-    """Whether nothing is to be encrypted, wherever the server is. Without it, plain text goes to
-    this machine alone, where a server does not encrypt."""
+    """True if the connection must not be encrypted, even to a remote host. If False, plain text is
+    used only for a server on this machine that does not encrypt."""
     previous_password: str = field(default="", repr=False)
-    """What the password was, while it is not known whether a change of it was made; else empty."""
+    """The password before a change whose outcome is unknown. Otherwise empty."""
 
     def with_password(self, new: str) -> Account:
-        """The same, whose password is known to be `new`."""
+        """Return this account with `new`, which is known to be the password."""
         return replace(self, password=new, previous_password="")
 
-    def in_doubt(self, new: str) -> Account:
-        """The same, whose password is `new` or still the one of now: the new one is tried first."""
+    def with_uncertain_password(self, new: str) -> Account:
+        """Return this account while the outcome of a change to `new` is unknown.
+
+        The client tries `new` first and then the current password.
+        """
         return replace(self, password=new, previous_password=self.password)
 
     @property
     def server(self) -> str:
-        """`host:port`, as it is shown."""
+        """`host:port`, with brackets around an IPv6 address."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Who it is, and where: equal for the same user at the same server."""
+        """The server and the user. Equal for the same user at the same server."""
         return self.server.casefold(), canonical_name(self.user) or self.user
 
     @property
     def problem(self) -> str | None:
-        """Why this can't be tried, in words for the form, or None where it can.
+        """Why the client can't sign in with this account, as text for the user, or None.
 
-        A line end in the name or the password would begin a line of its own, a space another
-        word of `LOGIN <username> <password>`; white space at the end of a line does not count.
+        A line end in the name or the password would start another line. A space would start
+        another word of `LOGIN <username> <password>`. The server ignores white space at the end of
+        a line.
         """
         if not self.host:
-            return "Which server? Its name is empty"
+            return "The server name is empty"
         if not 0 < self.port < 65536:
-            return "A port is a number from 1 to 65535"
+            return "The port must be a number from 1 to 65535"
         if not self.user:
-            return "Who are you? The user name is empty"
+            return "The user name is empty"
         if not self.password:
             return "The password is empty"
-        for what, word in (("user name", self.user), ("password", self.password)):
-            if split_words(word) != [word] or published_form(word) != word:
-                return f"A {what} has no spaces and no control characters"
+        for field_name, value in (("user name", self.user), ("password", self.password)):
+            if split_words(value) != [value] or published_form(value) != value:
+                return f"The {field_name} must not contain spaces or control characters"
         return None
 
 
-def account(host: str, port: int, user: str, password: str, *, plaintext: bool = False) -> Account:
-    """An account as it was typed into a form: the host may stand in the brackets of an IPv6."""
+def make_account(
+    host: str, port: int, user: str, password: str, *, plaintext: bool = False
+) -> Account:
+    """Return an account as the user typed it: an IPv6 `host` may be in brackets."""
     host = host.strip()
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -77,30 +83,31 @@ def account(host: str, port: int, user: str, password: str, *, plaintext: bool =
 
 
 def default_port(*, plaintext: bool) -> int:
-    """The port of a server where nobody named one."""
+    """Return the port of a server if the user names none."""
     return PORT if plaintext else TLS_PORT
 
 
-def address(text: str) -> tuple[str, int | None]:
-    """Host and port of HOST, HOST:PORT, [V6], [V6]:PORT or a bare V6. Raises `ValueError`.
+def parse_address(text: str) -> tuple[str, int | None]:
+    """Return the host and port of HOST, HOST:PORT, [IPV6], [IPV6]:PORT or a bare IPv6 address.
 
-    None for the port where there is none: which one is usual depends on the encryption.
+    The port is None if `text` has none: the default depends on the encryption. Raises
+    `ValueError`, whose text is for the user.
     """
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or ":" not in host or (rest and not rest.startswith(":")):
-            raise ValueError(f"{text} is no address: an IPv6 one looks like [::1]:9001")
+            raise ValueError(f"{text} is not an address: write IPv6 addresses like [::1]:9001")
         return host, _port(rest[1:]) if rest else None
     host, colon, rest = text.partition(":")
     if ":" in rest:
         return text, None
     if not host or any(character.isspace() for character in host):
-        raise ValueError(f"{text!r} names no host: an address looks like chat.example.org:9001")
+        raise ValueError(f"{text!r} has no host: write an address like chat.example.org:9001")
     return host, _port(rest) if colon else None
 
 
 def is_loopback(address: str) -> bool:
-    """Whether this is an address, written out, that never leaves the machine."""
+    """Return whether `address` is a literal loopback IP address, which never leaves the machine."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -110,11 +117,11 @@ def is_loopback(address: str) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is this machine, as far as its name says without a look-up."""
+    """Return whether `host` is this machine, judged by the name alone: nothing is resolved."""
     return host.casefold().rstrip(".") == "localhost" or is_loopback(host)
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ValueError(f"{text!r} is no port: a port is a number from 1 to 65535")
+        raise ValueError(f"{text!r} is not a port: use a number from 1 to 65535")
     return int(text)

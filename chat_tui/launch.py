@@ -1,4 +1,4 @@
-"""What the client begins with."""
+"""The options with which the full-screen client starts."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """What the command line and the settings of the person asked for."""
+    """Options of the command line, completed from the settings and the last sign-in."""
 
     host: str
     port: int
     user: str
     room: str | None = None
+    """The room to enter first. None: the room that the server chooses."""
     start_local: Callable[[], LocalServer] | None = None
-    """Starts the server of `--local`; blocks. None: there is to be none."""
+    """Starts the server of `--local`. Blocks. None without `--local`."""
     configuration: Configuration = field(default_factory=Configuration)
-    """What the file of one's own says; F5 reads it again."""
+    """The settings file as it was at the start. F5 reads it again."""
     profile: str | None = None
-    """The profile that the form begins with; None: the one of this user and server, if any."""
+    """The profile that the login form starts with. None: the profile of this user and server, if
+    there is one."""
     plaintext: bool = False
-    """Whether nothing is to be encrypted, at this host and port alone."""
+    """True if the connection must not be encrypted. Applies only to this host and port."""
 
     @property
     def settings(self) -> Settings:
-        """What is set, at first."""
+        """The settings at the start."""
         return self.configuration.settings

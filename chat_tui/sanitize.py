@@ -1,4 +1,4 @@
-"""Text from outside made safe for a terminal, once, where it enters the model."""
+"""Text from outside made safe for a terminal. It is applied once, when text enters the model."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from typing import Final
 
 MAX_NAME_SHOWN: Final = 64
-"""Most characters of a name that are kept: other servers may have other limits than ours."""
+"""Longest name that is kept, in characters. Other servers may allow longer names than ours."""
 
 _TAB: Final = "    "
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _NEW_LINE_SIGN: Final = "\N{SYMBOL FOR NEWLINE}"
 
-# ESC and C1 begin terminal sequences; bidi overrides, embeddings and isolates reorder what stands
-# beside them; U+2028 and U+2029 break lines in str.splitlines; U+FFF9 to U+FFFB hide text; a lone
+# ESC and C1 start terminal sequences. Bidi overrides, embeddings and isolates reorder the text
+# around them. U+2028 and U+2029 break lines in str.splitlines. U+FFF9 to U+FFFB hide text. A lone
 # surrogate can't be written to a terminal at all. The weak marks U+061C, U+200E, U+200F and the
-# byte order mark are no harm in a sentence, but nothing that a terminal has to hear of.
+# byte order mark are harmless in a sentence, but terminals do not need them: they are dropped.
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff]"
@@ -23,11 +23,11 @@ _UNSAFE: Final = re.compile(
 
 
 def safe_text(text: str) -> str:
-    """`text` on one line that a terminal only shows and never obeys.
+    """Return `text` as one line without any control sequence for the terminal.
 
-    C0 and DEL stand as their control pictures, a TAB as spaces, C1, bidi controls and lone
-    surrogates as U+FFFD. Applying it twice changes nothing. Markup is not touched: widgets draw
-    text, they never parse it.
+    C0 and DEL become control pictures, a TAB becomes spaces, and C1, bidi controls and lone
+    surrogates become U+FFFD. The function is idempotent. It leaves markup alone: widgets draw text
+    and never parse it.
     """
     if text.isprintable():
         return text
@@ -35,7 +35,7 @@ def safe_text(text: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """A name of a user or a room, safe and not endless."""
+    """Return the name of a user or a room, safe and truncated to `MAX_NAME_SHOWN` characters."""
     return safe_text(name[: MAX_NAME_SHOWN + 1])[:MAX_NAME_SHOWN]
 
 

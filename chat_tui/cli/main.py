@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chat_server.wire import canonical_name
-from chat_tui.account import PORT, TLS_PORT, Account, address, default_port
+from chat_tui.account import PORT, TLS_PORT, Account, default_port, parse_address
 from chat_tui.config import DEFAULT_HOST, sign_in_target
 from chat_tui.input import guessed_netcat_command
 
@@ -25,7 +25,7 @@ def _to_address(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[str, int | None] | None:
     try:
-        return None if text is None else address(text)
+        return None if text is None else parse_address(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from chat_tui.account import Account, account, address, default_port
+from chat_tui.account import Account, default_port, make_account, parse_address
 from chat_tui.events import KeyChanged, KeyUnknown, TrustDecision
 from chat_tui.headless import ExitCode, ask_trust, has_terminal
 from chat_tui.sanitize import safe_text
@@ -31,10 +31,10 @@ def _to_address(
     context: click.Context, parameter: click.Parameter, text: str
 ) -> tuple[str, int | None]:
     try:
-        host, port = address(text)
+        host, port = parse_address(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
-    return account(host, 0, "", "").host, port
+    return make_account(host, 0, "", "").host, port
 
 
 def _to_fingerprint(

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from platformdirs import user_config_path
 
 from chat_server.wire import canonical_name
-from chat_tui.account import account, address, default_port
+from chat_tui.account import default_port, make_account, parse_address
 from chat_tui.config.custom_theme import CustomTheme, read_theme
 from chat_tui.config.profile import Profile
 from chat_tui.config.settings import Settings
@@ -302,10 +302,10 @@ def _to_address(value: object) -> tuple[str, int | None] | None:
     if not isinstance(value, str):
         return None
     try:
-        host, port = address(value)
+        host, port = parse_address(value)
     except ValueError:
         return None
-    return account(host, port or 0, "", "").host, port
+    return make_account(host, port or 0, "", "").host, port
 
 
 def _to_variable_name(value: object) -> str | None:

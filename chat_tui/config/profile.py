@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from chat_tui.account import Account, account
+from chat_tui.account import Account, make_account
 
 KEYRING_SERVICE: Final = "lobby-chat"
 """The service name of the client's passwords in the system's keyring."""
@@ -64,11 +64,11 @@ class Profile:
 
     def account(self, password: str) -> Account:
         """Return the account of this profile with `password`."""
-        return account(self.host, self.port, self.user, password)
+        return make_account(self.host, self.port, self.user, password)
 
     def matches(self, host: str, port: int, user: str) -> bool:
         """Return whether this profile is for that user at that server."""
-        return self.account("").identity == account(host, port, user, "").identity
+        return self.account("").identity == make_account(host, port, user, "").identity
 
     def password(self) -> str | None:
         """Fetch the password. Return None if the user has to type it.

@@ -6,7 +6,7 @@ import getpass
 import os
 from typing import Final
 
-from chat_tui.account import Account, account
+from chat_tui.account import Account, make_account
 from chat_tui.config import Configuration, PasswordError, Profile, SignInTarget
 from chat_tui.headless.prompt import has_terminal
 from chat_tui.sanitize import safe_text
@@ -60,7 +60,7 @@ def account_with_password(
             f"{PASSWORD_VARIABLE}; there is no terminal to ask at"
         )
     plaintext = target.plaintext or (profile is not None and profile.plaintext)
-    who = account(target.host, target.port, target.user, password, plaintext=plaintext)
+    who = make_account(target.host, target.port, target.user, password, plaintext=plaintext)
     if who.problem is not None:
         raise SignInConfigError(who.problem)
     return who

@@ -32,7 +32,7 @@ def credentials_after(
     """
     match outcome:
         case events.PasswordChangeUncertain(new):
-            return account.in_doubt(new), events.LogNotice(UNCERTAIN, "error")
+            return account.with_uncertain_password(new), events.LogNotice(UNCERTAIN, "error")
         case events.PasswordChanged(new):
             was_uncertain = bool(account.previous_password)
             notice = events.LogNotice(CHANGED_AFTER_ALL, "reply") if was_uncertain else None

@@ -9,7 +9,7 @@ from typing import Final
 
 from chat_server.wire import EVERYONE, LOBBY
 from chat_tui import events
-from chat_tui.account import Account, account
+from chat_tui.account import Account, make_account
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDecision
 from chat_tui.input import Submission, parse_submission
 from chat_tui.model import ChatModel
@@ -99,7 +99,7 @@ class ChatSession:
         is emptied after the login, unless the same user came back to the same server.
         """
         self.cancel()
-        requested = account(host, port, user, password, plaintext=plaintext)
+        requested = make_account(host, port, user, password, plaintext=plaintext)
         if requested.problem is not None:
             self._notices.append(events.SignInFailed(requested.problem, retry=False))
             return

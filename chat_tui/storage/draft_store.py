@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from chat_tui.account import account
+from chat_tui.account import make_account
 from chat_tui.input import holds_secret, merge_into_draft
 from chat_tui.model import ChatModel, Drafts, Location
 from chat_tui.sanitize import safe_name
@@ -59,7 +59,9 @@ class DraftStore:
         """
         if self._model.drafts is self._drafts and self._account is not None:
             return []
-        self._account = self._folder / file_stem(" ".join(account(host, port, user, "").identity))
+        self._account = self._folder / file_stem(
+            " ".join(make_account(host, port, user, "").identity)
+        )
         self._written = _read(self._account)
         drafts = {place: kept.draft for place, kept in self._written.items() if kept.draft}
         self._drafts = Drafts(drafts)

@@ -1,14 +1,14 @@
-"""Who signs in, and where; what can't even be tried."""
+"""Accounts: validation before the sign-in, and the identity of a user at a server."""
 
 from __future__ import annotations
 
 import pytest
 
-from chat_tui.account import account, is_this_machine
+from chat_tui.account import is_this_machine, make_account
 
 
 @pytest.mark.parametrize(
-    ("user", "password", "fits"),
+    ("user", "password", "is_valid"),
     [
         ("alice", "secret", True),
         ("Zo\u00eb", "p\u00e4ssw\u00f6rd", True),
@@ -23,13 +23,13 @@ from chat_tui.account import account, is_this_machine
     ],
 )
 def test_account_rejects_user_or_password_that_cannot_be_in_login_line(
-    user: str, password: str, fits: bool
+    user: str, password: str, is_valid: bool
 ) -> None:
-    assert (account("127.0.0.1", 9000, user, password).problem is None) is fits
+    assert (make_account("127.0.0.1", 9000, user, password).problem is None) is is_valid
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "fits"),
+    ("host", "port", "is_valid"),
     [
         ("127.0.0.1", 9000, True),
         ("chat.example.org", 1, True),
@@ -41,29 +41,29 @@ def test_account_rejects_user_or_password_that_cannot_be_in_login_line(
         ("127.0.0.1", -1, False),
     ],
 )
-def test_account_validates_host_and_port(host: str, port: int, fits: bool) -> None:
-    assert (account(host, port, "alice", "secret").problem is None) is fits
+def test_account_validates_host_and_port(host: str, port: int, is_valid: bool) -> None:
+    assert (make_account(host, port, "alice", "secret").problem is None) is is_valid
 
 
 def test_account_formats_server_as_host_and_port() -> None:
-    assert account(" chat.example.org ", 9000, "a", "b").server == "chat.example.org:9000"
-    assert account("[::1]", 9000, "a", "b").server == "[::1]:9000"
-    assert account("::1", 9000, "a", "b").host == "::1"
+    assert make_account(" chat.example.org ", 9000, "a", "b").server == "chat.example.org:9000"
+    assert make_account("[::1]", 9000, "a", "b").server == "[::1]:9000"
+    assert make_account("::1", 9000, "a", "b").host == "::1"
 
 
 def test_account_identity_ignores_host_case_and_unicode_form_of_user() -> None:
-    one = account("Chat.Example.Org", 9000, "Zoe\u0308", "x")
-    assert one.identity == account("chat.example.org", 9000, "Zo\u00eb", "y").identity
-    assert one.identity != account("chat.example.org", 9001, "Zo\u00eb", "y").identity
-    assert one.identity != account("chat.example.org", 9000, "zo\u00eb", "y").identity
+    one = make_account("Chat.Example.Org", 9000, "Zoe\u0308", "x")
+    assert one.identity == make_account("chat.example.org", 9000, "Zo\u00eb", "y").identity
+    assert one.identity != make_account("chat.example.org", 9001, "Zo\u00eb", "y").identity
+    assert one.identity != make_account("chat.example.org", 9000, "zo\u00eb", "y").identity
 
 
 def test_account_repr_hides_password() -> None:
-    assert "secret" not in repr(account("127.0.0.1", 9000, "alice", "secret"))
+    assert "secret" not in repr(make_account("127.0.0.1", 9000, "alice", "secret"))
 
 
 @pytest.mark.parametrize(
-    ("host", "here"),
+    ("host", "expected"),
     [
         *[("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("LocalHost", True)],
         *[("localhost.", True), ("::ffff:127.0.0.1", True), ("::1%lo", True)],
@@ -71,5 +71,5 @@ def test_account_repr_hides_password() -> None:
         *[("::ffff:192.0.2.1", False), ("127.0.0.1.example.org", False), ("0.0.0.0", False)],
     ],
 )
-def test_stays_here_recognizes_only_loopback_hosts(host: str, here: bool) -> None:
-    assert is_this_machine(host) is here
+def test_is_this_machine_recognizes_only_loopback_hosts(host: str, expected: bool) -> None:
+    assert is_this_machine(host) is expected

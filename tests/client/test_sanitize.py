@@ -1,4 +1,4 @@
-"""Text from outside, made safe."""
+"""Text from outside, made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chat_tui.sanitize import safe_name, safe_text
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("plain text", "plain text"),
         ("", ""),
@@ -36,8 +36,8 @@ from chat_tui.sanitize import safe_name, safe_text
         ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
     ],
 )
-def test_safe_text_replaces_control_characters(text: str, shown: str) -> None:
-    assert safe_text(text) == shown
+def test_safe_text_replaces_control_characters(text: str, expected: str) -> None:
+    assert safe_text(text) == expected
 
 
 @given(st.text(st.characters(codec=None)))

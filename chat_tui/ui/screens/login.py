@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Footer, Label, Static
 from textual.widgets.input import Selection
 
-from chat_tui.account import Account, account, is_this_machine
+from chat_tui.account import Account, is_this_machine, make_account
 from chat_tui.config import Configuration, Profile
 from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens.local_server_task import (
@@ -71,7 +71,7 @@ class LoginScreen(Screen[None]):
         @property
         def account(self) -> Account:
             """Who wants to sign in, without the password."""
-            return account(self.host, self.port, self.user, "", plaintext=self.plaintext)
+            return make_account(self.host, self.port, self.user, "", plaintext=self.plaintext)
 
     @dataclass
     class Cancelled(Message):

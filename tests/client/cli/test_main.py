@@ -1,11 +1,11 @@
-"""The command line of the client: addresses, questions, and one line for what is wrong."""
+"""The command line of the client: server addresses, and usage errors on one line."""
 
 import subprocess
 import sys
 
 import pytest
 
-from chat_tui.account import address
+from chat_tui.account import parse_address
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +32,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_address_parses_host_and_port(text: str, host: str, port: int | None) -> None:
-    assert address(text) == (host, port)
+    assert parse_address(text) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -40,16 +40,16 @@ def test_address_parses_host_and_port(text: str, host: str, port: int | None) ->
     ["", ":9000", "host:", "host:x", "host:0", "host:65536", "[::1", "[host]:1", "[::1]9", "a b"],
 )
 def test_address_rejects_invalid_text(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no|names no"):
-        address(text)
+    with pytest.raises(ValueError, match=r"is not an address|has no host|is not a port"):
+        parse_address(text)
 
 
 def test_client_without_terminal_suggests_netcat() -> None:
-    done = run("chat.example.org:7777")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert "openssl s_client -quiet -connect chat.example.org:7777" in done.stderr
+    result = run("chat.example.org:7777")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert "openssl s_client -quiet -connect chat.example.org:7777" in result.stderr
     assert "nc chat.example.org 7777" in run("--plaintext", "chat.example.org:7777").stderr
     assert "nc 127.0.0.1 9000" in run().stderr
 
@@ -72,14 +72,14 @@ def test_client_without_terminal_suggests_netcat() -> None:
     ids=" ".join,
 )
 def test_usage_error_is_one_line(arguments: list[str]) -> None:
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith("chat-tui: ")
-    assert done.stderr.count("\n") == 1
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("chat-tui: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_help_and_version_need_no_terminal() -> None:
-    told = run("--help")
-    assert told.returncode == 0
-    assert all(option in told.stdout for option in ("--user", "--room", "--local", "[::1]:9001"))
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert all(option in shown.stdout for option in ("--user", "--room", "--local", "[::1]:9001"))
     assert run("--version").stdout.startswith("chat-tui, version ")
