@@ -17,7 +17,7 @@ from chat_server.authenticator import (
 )
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
-from chat_server.core import Session
+from chat_server.core import RejectReason, Session
 from chat_server.delivery import Outbox
 from chat_server.escape import format_address
 from chat_server.services import Services
@@ -213,7 +213,7 @@ class ClientHandler:
             self._read()
         if self._buffer.finish():  # half a line, which may mean something else than the whole
             with services.delivery.batch():
-                context.reply_error(replies.LINE_CUT_SHORT)
+                context.reject(RejectReason.LINE_CUT_SHORT)
 
     def _take_lines(self, context: CommandContext, allowance: TokenBucket) -> bool:
         """Process all complete lines. Consecutive messages are one run: one call of the hub.
@@ -245,13 +245,13 @@ class ClientHandler:
         """
         if isinstance(raw, OversizeLine):
             self._publish(context, run)
-            context.reply_error(replies.LINE_TOO_LONG)
+            context.reject(RejectReason.LINE_TOO_LONG)
             return None
         try:
             line = decode_line(raw)
         except UnicodeDecodeError:
             self._publish(context, run)
-            context.reply_error(replies.LINE_NOT_UTF8)
+            context.reject(RejectReason.LINE_NOT_UTF8)
             return None
         parsed = parse_client_line(line)
         if isinstance(parsed, TextLine):

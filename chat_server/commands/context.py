@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from chat_server.core import Hub, Session
+from chat_server.core import Hub, RejectReason, Session, values
 from chat_server.delivery import Batch, Outbox
 from chat_server.services import Services
 
@@ -30,13 +30,13 @@ class CommandContext:
         """Whether the user may use the commands of operators."""
         return self.session.user in self.services.config.operators
 
-    def reply(self, *texts: str) -> None:
-        """Reply to the session; each text is a line."""
-        self.services.hub.reply(self.session, texts)
+    def reply(self, reply: values.Reply) -> None:
+        """Reply to the session."""
+        self.services.hub.reply(self.session, reply)
 
-    def reply_error(self, text: str) -> None:
-        """Reply to the session with an error."""
-        self.services.hub.reply_error(self.session, text)
+    def reject(self, reason: RejectReason, subject: str = "") -> None:
+        """Reply to the session that its request is rejected."""
+        self.services.hub.reply(self.session, values.Rejected(reason, subject))
 
 
 Handler: TypeAlias = Callable[[CommandContext, tuple[str, ...]], None]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from chat_server.addresses import LOOPBACK, format_block, overlaps, rate_limit_key
 from chat_server.commands.context import CommandContext
-from chat_server.core import EndCause, EndNotice
-from chat_server.wire import canonical_name, operator_replies, replies
+from chat_server.core import EndCause, EndNotice, RejectReason, values
+from chat_server.wire import canonical_name, operator_replies
 
 
 def kick(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -22,10 +22,10 @@ def kick(context: CommandContext, arguments: tuple[str, ...]) -> None:
     user = canonical_name(name)
     notice = EndNotice(EndCause.KICKED, reason)
     if user is None or not context.hub.end_sessions([user], notice):
-        context.reply_error(operator_replies.not_logged_in(user or name))
+        context.reject(RejectReason.NOT_LOGGED_IN, user or name)
         return
     context.services.log.kicked(context.session.user, user, reason)
-    context.reply(operator_replies.kicked_out(user))
+    context.reply(values.UserKicked(user))
 
 
 def ban(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -37,7 +37,7 @@ def ban(context: CommandContext, arguments: tuple[str, ...]) -> None:
     """
     name, *given = arguments
     if given and not _is_valid_duration(given[0]):
-        context.reply_error(operator_replies.BAD_MINUTES)
+        context.reject(RejectReason.INVALID_BAN_MINUTES)
         return
     minutes = int(given[0]) if given else None
     user = canonical_name(name)
@@ -46,7 +46,7 @@ def ban(context: CommandContext, arguments: tuple[str, ...]) -> None:
     elif (block := format_block(name)) is not None:
         _ban_address(context, block, minutes)
     else:
-        context.reply_error(replies.no_such_user(name))
+        context.reject(RejectReason.NO_SUCH_USER, name)
 
 
 def unban(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -60,10 +60,10 @@ def unban(context: CommandContext, arguments: tuple[str, ...]) -> None:
     elif block is not None and bans.unban_address(block.removesuffix("/64")):
         unbanned = block
     else:
-        context.reply_error(operator_replies.not_banned(name))
+        context.reject(RejectReason.NOT_BANNED, name)
         return
     context.services.log.unbanned(context.session.user, unbanned)
-    context.reply(operator_replies.ban_ended(unbanned))
+    context.reply(values.BanEnded(unbanned))
 
 
 def announce(context: CommandContext, arguments: tuple[str, ...]) -> None:
@@ -86,17 +86,17 @@ def _is_valid_duration(minutes: str) -> bool:
 def _ban_account(context: CommandContext, user: str, minutes: int | None) -> None:
     services = context.services
     if user in services.config.operators:
-        context.reply_error(operator_replies.cannot_ban(user, "an operator"))
+        context.reject(RejectReason.BAN_OF_OPERATOR, user)
         return
     # The ban comes before the end of the session. So a login in progress reaches the hub either
     # before the session is ended here, or after the ban, and then the hub rejects it.
     if not services.bans.ban_account(user, _seconds(minutes)):
-        context.reply_error(operator_replies.TOO_MANY_BANS)
+        context.reject(RejectReason.TOO_MANY_BANS)
         return
     notice = EndNotice(EndCause.ACCOUNT_BANNED, minutes=minutes)
     logged_out = context.hub.end_sessions([user], notice)
     services.log.banned(context.session.user, user, minutes, logged_out)
-    context.reply(operator_replies.ban_begun(user, minutes))
+    context.reply(values.BanStarted(user, minutes))
 
 
 def _ban_address(context: CommandContext, formatted: str, minutes: int | None) -> None:
@@ -105,21 +105,21 @@ def _ban_address(context: CommandContext, formatted: str, minutes: int | None) -
     block = rate_limit_key(address)
     problem = None
     if block == rate_limit_key(context.session.host):
-        problem = "your own address"
+        problem = RejectReason.BAN_OF_OWN_ADDRESS
     elif overlaps(formatted, LOOPBACK):
-        problem = "this machine"
+        problem = RejectReason.BAN_OF_LOOPBACK
     elif overlaps(formatted, services.config.trusted):
-        problem = "a trusted network"
+        problem = RejectReason.BAN_OF_TRUSTED_NETWORK
     if problem is not None:
-        context.reply_error(operator_replies.cannot_ban(formatted, problem))
+        context.reject(problem, formatted)
         return
     if not services.bans.ban_address(address, _seconds(minutes)):
-        context.reply_error(operator_replies.TOO_MANY_BANS)
+        context.reject(RejectReason.TOO_MANY_BANS)
         return
     notice = EndNotice(EndCause.ADDRESS_BANNED, minutes=minutes)
     logged_out = context.hub.end_sessions_from(lambda host: rate_limit_key(host) == block, notice)
     services.log.banned(context.session.user, formatted, minutes, logged_out)
-    context.reply(operator_replies.ban_begun(formatted, minutes))
+    context.reply(values.BanStarted(formatted, minutes))
 
 
 def _seconds(minutes: int | None) -> float | None:

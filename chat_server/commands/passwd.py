@@ -7,7 +7,8 @@ from typing import Final
 from chat_server.accounts import DEMO_PASSWORD, UsersFileConflictError, UsersFileError
 from chat_server.authenticator import AuthAbandoned, Authenticated, AuthFailed, AuthThrottled
 from chat_server.commands.context import CommandContext
-from chat_server.wire import password_problem, replies
+from chat_server.core import Rejected, RejectReason, values
+from chat_server.wire import password_problem
 
 _LOCK_TIMEOUT: Final = 2.0
 """Seconds to wait while another program changes the accounts."""
@@ -32,18 +33,19 @@ def change_password(context: CommandContext, arguments: tuple[str, ...]) -> None
         # Log the type only: the text of the error may contain a password.
         named = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
         context.services.log.unexpected(named, f"the password change of {context.session.user}")
-        problem = replies.PASSWORD_NOT_STORED
+        problem = Rejected(RejectReason.PASSWORD_NOT_STORED)
     if problem is not None:
-        context.reply_error(problem)
+        context.reply(problem)
 
 
-def _new_password_problem(new: str) -> str | None:
+def _new_password_problem(new: str) -> Rejected | None:
     if new == DEMO_PASSWORD:
-        return replies.DEMO_PASSWORD_REFUSED
-    return password_problem(new)
+        return Rejected(RejectReason.DEMO_PASSWORD)
+    rule = password_problem(new)
+    return None if rule is None else Rejected(RejectReason.PASSWORD_RULE, rule)
 
 
-def _change(context: CommandContext, old: str, new: str) -> str | None:
+def _change(context: CommandContext, old: str, new: str) -> Rejected | None:
     """Change the password and confirm it. Return an error for the client, if it still waits."""
     services, user, host = context.services, context.session.user, context.session.host
     new_hash: str | None = None
@@ -55,10 +57,10 @@ def _change(context: CommandContext, old: str, new: str) -> str | None:
         match services.authenticator.verify_password(user, old, host, still_wanted):
             case AuthThrottled(retry_after):
                 services.log.password_change_throttled(user, host)
-                return replies.too_many_failures(retry_after)
+                return Rejected(RejectReason.TOO_MANY_FAILURES, retry_after=retry_after)
             case AuthFailed():
                 services.log.password_change_failed(user, host)
-                return replies.WRONG_PASSWORD
+                return Rejected(RejectReason.WRONG_PASSWORD)
             case AuthAbandoned():
                 return None
             case Authenticated(_, verified_hash):
@@ -74,13 +76,13 @@ def _change(context: CommandContext, old: str, new: str) -> str | None:
                 user, verified_hash, new_hash, still_wanted=still_wanted, lock_timeout=_LOCK_TIMEOUT
             ):
                 services.log.password_changed(user)
-                context.reply(replies.PASSWORD_CHANGED)
+                context.reply(values.PasswordChanged())
                 return None
         except UsersFileConflictError:
-            return replies.ACCOUNTS_BUSY
+            return Rejected(RejectReason.ACCOUNTS_BUSY)
         except UsersFileError as error:
             services.log.password_not_stored(user, str(error))
-            return replies.PASSWORD_NOT_STORED
+            return Rejected(RejectReason.PASSWORD_NOT_STORED)
         if not still_wanted():
             return None
-    return replies.ACCOUNTS_BUSY
+    return Rejected(RejectReason.ACCOUNTS_BUSY)

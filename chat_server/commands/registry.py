@@ -10,7 +10,8 @@ from typing import Final
 
 from chat_server.commands import messages, operator, passwd, rooms, session, subscriptions
 from chat_server.commands.context import CommandContext, Handler
-from chat_server.wire import LOBBY, Command, operator_replies, published_form, replies
+from chat_server.core import RejectReason, values
+from chat_server.wire import LOBBY, Command, published_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class CommandSpec:
 def _help(context: CommandContext, _: tuple[str, ...]) -> None:
     """List the commands that the user may use."""
     specs = _specs_for(context.is_operator)
-    context.reply(*(replies.help_line(spec.syntax, spec.help) for spec in specs))
+    context.reply(values.CommandHelp(tuple((spec.syntax, spec.help) for spec in specs)))
 
 
 _TABLE: Final = (
@@ -178,13 +179,13 @@ def execute(context: CommandContext, command: Command) -> None:
     """Run a command, or reply with an error if it is unknown, not allowed or malformed."""
     spec = _BY_WORD.get(command.word)
     if spec is None:
-        context.reply_error(replies.unknown_command(command.word))
+        context.reject(RejectReason.UNKNOWN_COMMAND, command.word)
         return
     if spec.operators_only and not context.is_operator:
-        context.reply_error(operator_replies.operators_only(spec.word))
+        context.reject(RejectReason.OPERATORS_ONLY, spec.word)
         return
     arguments = spec.arguments_of(command)
     if not spec.accepts(arguments):
-        context.reply_error(replies.usage(spec.syntax))
+        context.reject(RejectReason.USAGE, spec.syntax)
         return
     spec.handler(context, arguments)

@@ -3,12 +3,14 @@
 from chat_server.core.clock import now_microseconds
 from chat_server.core.hub import Hub
 from chat_server.core.rooms import Session
-from chat_server.core.values import EndCause, EndNotice
+from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
 
 __all__ = [
     "EndCause",
     "EndNotice",
     "Hub",
+    "RejectReason",
+    "Rejected",
     "Session",
     "now_microseconds",
     "values",

@@ -38,8 +38,6 @@ from chat_server.core.values import (
     SessionStarted,
     ShutDown,
     Subscribed,
-    TextError,
-    TextReply,
     Unsubscribed,
     UserForgotten,
 )
@@ -230,15 +228,10 @@ class Hub(Generic[ReceiverT]):
 
     # Replies that the hub does not decide, but that keep their order with those that it does
 
-    def reply(self, session: Session[ReceiverT], texts: Sequence[str]) -> None:
-        """Reply to a session; each text is a line."""
+    def reply(self, session: Session[ReceiverT], reply: Reply) -> None:
+        """Reply to a session."""
         with self._lock:
-            self._reply(session, TextReply(tuple(texts)))
-
-    def reply_error(self, session: Session[ReceiverT], text: str) -> None:
-        """Reply to a session with an error."""
-        with self._lock:
-            self._reply(session, TextError(text))
+            self._reply(session, reply)
 
     # The caller of the following methods holds the lock.
 

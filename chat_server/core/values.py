@@ -233,15 +233,85 @@ class SubscriptionList:
     names: tuple[str, ...]
 
 
-class RejectReason(Enum):
-    """Why the hub rejects a request."""
+@dataclass(frozen=True, slots=True)
+class CommandHelp:
+    """The reply to `/help`: the syntax and the help text of each command."""
 
+    commands: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    """The reply to `/passwd`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserKicked:
+    """The reply to `/kick`."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class BanStarted:
+    """The reply to `/ban`."""
+
+    subject: str
+    """The user or the block of addresses."""
+    minutes: int | None
+    """None if the ban ends with the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class BanEnded:
+    """The reply to `/unban`."""
+
+    subject: str
+    """The user or the block of addresses."""
+
+
+class RejectReason(Enum):
+    """Why a request of a session is rejected."""
+
+    # Lines
+    LINE_TOO_LONG = auto()
+    LINE_NOT_UTF8 = auto()
+    LINE_CUT_SHORT = auto()
+    """The input ended within a line."""
+    UNKNOWN_COMMAND = auto()
+    """Subject: the command."""
+    OPERATORS_ONLY = auto()
+    """Subject: the command."""
+    USAGE = auto()
+    """The arguments do not match. Subject: the syntax."""
+
+    # Names, which are the subject: as typed or in the canonical form
     INVALID_ROOM_NAME = auto()
     NO_SUCH_ROOM = auto()
     NO_SUCH_USER = auto()
+    NOT_LOGGED_IN = auto()
+    NOT_BANNED = auto()
     NOT_DELIVERED = auto()
     """The recipient of a private message is offline, unknown, the author, or not subscribed to the
     author. All of them are one reason, so the author does not learn who follows whose messages."""
+
+    # Bans. Subject: the user or the block of addresses
+    INVALID_BAN_MINUTES = auto()
+    TOO_MANY_BANS = auto()
+    BAN_OF_OPERATOR = auto()
+    BAN_OF_OWN_ADDRESS = auto()
+    BAN_OF_LOOPBACK = auto()
+    BAN_OF_TRUSTED_NETWORK = auto()
+
+    # Passwords
+    WRONG_PASSWORD = auto()
+    TOO_MANY_FAILURES = auto()
+    """With `retry_after`."""
+    PASSWORD_RULE = auto()
+    """Subject: the rule that the new password breaks, as a sentence."""
+    DEMO_PASSWORD = auto()
+    ACCOUNTS_BUSY = auto()
+    PASSWORD_NOT_STORED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,22 +319,10 @@ class Rejected:
     """The reply to a request that changes nothing."""
 
     reason: RejectReason
-    name: str
-    """The name that was asked for, as it was typed or in its canonical form."""
-
-
-@dataclass(frozen=True, slots=True)
-class TextReply:
-    """The reply of a command that the hub does not decide. Each text is a line."""
-
-    texts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TextError:
-    """The error of a command that the hub does not decide."""
-
-    text: str
+    subject: str = ""
+    """What the reason says it is, with the characters that the client sent. Encoders clean it."""
+    retry_after: float = 0.0
+    """Seconds until the client may try again."""
 
 
 Notice: TypeAlias = MemberJoined | MemberLeft | RoomOpened | RoomClosed
@@ -274,9 +332,12 @@ Reply: TypeAlias = (
     | RoomList
     | MemberList
     | SubscriptionList
+    | CommandHelp
+    | PasswordChanged
+    | UserKicked
+    | BanStarted
+    | BanEnded
     | Rejected
-    | TextReply
-    | TextError
 )
 Output: TypeAlias = (
     PublishedMessages

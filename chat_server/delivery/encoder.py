@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Generic, TypeVar
 
-from chat_server.core import EndCause, EndNotice, values
+from chat_server.core import EndCause, EndNotice, RejectReason, values
 from chat_server.wire import (
     encode_actions,
     encode_error,
@@ -52,10 +52,8 @@ class TextEncoder(Generic[ReceiverT]):
         match output:
             case values.PrivateMessageSent(author, recipient, text, stamp):
                 return encode_private(self._clock(stamp), author, recipient, text)
-            case values.Rejected(reason, name):
-                return encode_error(_REJECTIONS[reason](name))
-            case values.TextError(text):
-                return encode_error(text)
+            case values.Rejected():
+                return encode_error(_error_text(output))
             case values.SessionStarted():
                 return _encode_greeting(output.commands)
         raise TypeError(type(output).__name__)
@@ -89,12 +87,48 @@ class TextEncoder(Generic[ReceiverT]):
         return self._clock_text
 
 
-_REJECTIONS: Final = {
-    values.RejectReason.INVALID_ROOM_NAME: replies.invalid_room,
-    values.RejectReason.NO_SUCH_ROOM: replies.no_such_room,
-    values.RejectReason.NO_SUCH_USER: replies.no_such_user,
-    values.RejectReason.NOT_DELIVERED: replies.not_delivered,
+_ERROR_TEXTS: Final = {
+    RejectReason.LINE_TOO_LONG: replies.LINE_TOO_LONG,
+    RejectReason.LINE_NOT_UTF8: replies.LINE_NOT_UTF8,
+    RejectReason.LINE_CUT_SHORT: replies.LINE_CUT_SHORT,
+    RejectReason.INVALID_BAN_MINUTES: operator_replies.BAD_MINUTES,
+    RejectReason.TOO_MANY_BANS: operator_replies.TOO_MANY_BANS,
+    RejectReason.WRONG_PASSWORD: replies.WRONG_PASSWORD,
+    RejectReason.DEMO_PASSWORD: replies.DEMO_PASSWORD_REFUSED,
+    RejectReason.ACCOUNTS_BUSY: replies.ACCOUNTS_BUSY,
+    RejectReason.PASSWORD_NOT_STORED: replies.PASSWORD_NOT_STORED,
 }
+
+_ERRORS_WITH_SUBJECT: Final[dict[RejectReason, Callable[[str], str]]] = {
+    RejectReason.UNKNOWN_COMMAND: replies.unknown_command,
+    RejectReason.OPERATORS_ONLY: operator_replies.operators_only,
+    RejectReason.USAGE: replies.usage,
+    RejectReason.INVALID_ROOM_NAME: replies.invalid_room,
+    RejectReason.NO_SUCH_ROOM: replies.no_such_room,
+    RejectReason.NO_SUCH_USER: replies.no_such_user,
+    RejectReason.NOT_LOGGED_IN: operator_replies.not_logged_in,
+    RejectReason.NOT_BANNED: operator_replies.not_banned,
+    RejectReason.NOT_DELIVERED: replies.not_delivered,
+    RejectReason.BAN_OF_OPERATOR: partial(operator_replies.cannot_ban, reason="an operator"),
+    RejectReason.BAN_OF_OWN_ADDRESS: partial(
+        operator_replies.cannot_ban, reason="your own address"
+    ),
+    RejectReason.BAN_OF_LOOPBACK: partial(operator_replies.cannot_ban, reason="this machine"),
+    RejectReason.BAN_OF_TRUSTED_NETWORK: partial(
+        operator_replies.cannot_ban, reason="a trusted network"
+    ),
+    RejectReason.PASSWORD_RULE: str,
+}
+
+
+def _error_text(rejected: values.Rejected) -> str:
+    reason = rejected.reason
+    if reason is RejectReason.TOO_MANY_FAILURES:
+        return replies.too_many_failures(rejected.retry_after)
+    if reason in _ERRORS_WITH_SUBJECT:
+        return _ERRORS_WITH_SUBJECT[reason](rejected.subject)
+    return _ERROR_TEXTS[reason]
+
 
 _END_TEXTS: Final = {
     EndCause.NEW_LOGIN: replies.LOGGED_OUT_BY_NEW_LOGIN,
@@ -134,7 +168,11 @@ _REPLY_LINES: Final[dict[type, Callable[[Any], Sequence[str]]]] = {
     values.Unsubscribed: lambda output: (replies.unsubscribed(output.publisher),),
     values.PresenceSet: lambda output: (replies.presence(output.on),),
     values.DeliveryReceipt: lambda output: (replies.sent_to(output.recipient),),
-    values.TextReply: lambda output: output.texts,
+    values.CommandHelp: lambda output: [replies.help_line(*each) for each in output.commands],
+    values.PasswordChanged: lambda output: (replies.PASSWORD_CHANGED,),
+    values.UserKicked: lambda output: (operator_replies.kicked_out(output.user),),
+    values.BanStarted: lambda output: (operator_replies.ban_begun(output.subject, output.minutes),),
+    values.BanEnded: lambda output: (operator_replies.ban_ended(output.subject),),
     values.RoomList: lambda output: replies.active_rooms(output.rooms),
     values.MemberList: lambda output: replies.members(output.room, list(output.names)),
     values.SubscriptionList: lambda output: replies.subscriptions(list(output.names)),

@@ -116,8 +116,14 @@ def test_every_output_can_be_encoded() -> None:
         values.PublishedMessages,
         values.PrivateMessageSent,
         values.Rejected,
-        values.TextError,
         values.SessionStarted,
     }
     kinds = {get_origin(kind) or kind for kind in get_args(values.Output)}
     assert encoder._REPLY_LINES.keys() == kinds - apart
+
+
+@pytest.mark.parametrize("reason", values.RejectReason)
+def test_every_rejection_is_one_error_line(reason: values.RejectReason) -> None:
+    line = Reader().read(values.Rejected(reason, "subject", retry_after=5))
+    assert line.startswith("[ERROR] ")
+    assert line.count("\n") == 1
