@@ -1,4 +1,4 @@
-"""What the client keeps on this machine, each in files of its own: for nobody else's eyes."""
+"""Files that the client keeps on this machine, readable by their owner only."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,8 @@
-"""DraftShelf: what is half written, and what may not have arrived, kept on this machine.
+"""Drafts and unconfirmed messages, stored on disk so that they survive a crash.
 
-One file a place, in a folder a person and server: a client that dies loses what was typed in its
-last moments at most, and one place at most if its file is broken.
+There is a folder for each user and server, and in it a file for each place (a room or a private
+conversation). A client that is killed loses at most the last moments of typing. A broken file loses
+at most one place.
 """
 
 from __future__ import annotations
@@ -22,40 +23,42 @@ from chat_tui.storage.private_files import file_stem, write_private
 _FOLDER: Final = "drafts"
 
 _MAX_BUSY_TICKS: Final = 8
-"""Ticks in which somebody may type without a pause before it is written all the same."""
+"""Ticks of typing without a pause after which the draft is written anyway."""
 
 _MAX_BYTES: Final = 4 << 20
-"""Bytes of a file that are read: what is longer is none of ours."""
+"""Largest file that is read, in bytes. The client writes no larger one."""
 
 
 class StoredDraft(NamedTuple):
-    """What is kept of one place: the draft, and when what was said that may have arrived."""
+    """The draft and the unconfirmed messages of one place."""
 
     draft: str = ""
     unconfirmed: tuple[tuple[datetime, str], ...] = ()
+    """Local time and text of each message that may not have arrived."""
 
 
 class DraftStore:
-    """Brings a model's drafts to the disk soon after they change, and back at the next time.
+    """Writer and reader of a model's drafts on disk.
 
-    The screen's thread alone calls it. Nothing here is worth a crash: what can't be written is
-    tried again with the next change.
+    Called only by the UI thread. It never raises for a file: a write that fails is tried again at
+    the next tick.
     """
 
     def __init__(self, folder: Path, model: ChatModel) -> None:
-        """`folder`: the state folder of the client. Nobody's drafts are kept yet."""
+        """`folder` is the state folder of the client. Nothing is stored before `open`."""
         self._folder = folder / _FOLDER
         self._model = model
         self._account: Path | None = None
         self._drafts = model.drafts
         self._written: dict[str, StoredDraft] = {}
-        self._last_seen: dict[str, StoredDraft] = {}  # at the last tick
-        self._busy_ticks = 0  # ticks since somebody began to type without a pause
+        self._last_seen: dict[str, StoredDraft] = {}  # as of the last tick
+        self._busy_ticks = 0  # ticks of typing without a pause
 
     def open(self, host: str, port: int, user: str) -> list[str]:
-        """`user` is signed in there: bring back what they left. Other places with some of it.
+        """Restore the drafts and unconfirmed messages of a user that has just signed in.
 
-        Nothing happens where it is the model's already.
+        Return the sorted names of all other places with stored text. Do nothing and return an empty
+        list if the model has this user's drafts already.
         """
         if self._model.drafts is self._drafts and self._account is not None:
             return []
@@ -63,89 +66,100 @@ class DraftStore:
             " ".join(make_account(host, port, user, "").identity)
         )
         self._written = _read(self._account)
-        drafts = {place: kept.draft for place, kept in self._written.items() if kept.draft}
+        drafts = {place: stored.draft for place, stored in self._written.items() if stored.draft}
         self._drafts = Drafts(drafts)
         self._model.drafts = self._drafts
-        for place, kept in self._written.items():
+        for place, stored in self._written.items():
             if person := Location(place).partner:
                 self._model.conversations.begin(person)
-            for at, text in kept.unconfirmed:
-                self._model.restore_unconfirmed(place, at, text)
+            for timestamp, text in stored.unconfirmed:
+                self._model.restore_unconfirmed(place, timestamp, text)
         self._last_seen = self._current()
         return sorted(self._written.keys() - {self._model.compose_location})
 
     def tick(self) -> None:
-        """Time has passed, a moment: write what has changed and has not been touched since."""
-        now = self._current()
-        self._busy_ticks = 0 if now == self._last_seen else self._busy_ticks + 1
+        """Write the drafts if they have not changed since the last tick.
+
+        Called a few times a second. Continuous typing is written every `_MAX_BUSY_TICKS` ticks.
+        """
+        current = self._current()
+        self._busy_ticks = 0 if current == self._last_seen else self._busy_ticks + 1
         if self._busy_ticks % _MAX_BUSY_TICKS == 0:
-            self._write(now)
-        self._last_seen = now
+            self._write(current)
+        self._last_seen = current
 
     def save(self) -> None:
-        """Write what has changed, at once."""
+        """Write all changes now."""
         self._write(self._current())
 
     def _current(self) -> dict[str, StoredDraft]:
-        """What is to be kept; once the model is another person's, what was kept last."""
+        """Return the state to store.
+
+        Once the model belongs to another user, that is the last state of the former user.
+        """
         if self._model.drafts is not self._drafts:
             return self._last_seen
-        unproved = self._model.unconfirmed_by_location()
+        unconfirmed = self._model.unconfirmed_by_location()
         drafts = self._drafts.all()
-        for place, waiting in self._model.waiting.items():
-            drafts[place] = merge_into_draft(waiting, drafts.get(place, ""))
+        for place, queued in self._model.waiting.items():
+            drafts[place] = merge_into_draft(queued, drafts.get(place, ""))
         return {
-            place: StoredDraft(drafts.get(place, ""), tuple(unproved.get(place, ())))
-            for place in drafts.keys() | unproved.keys()
+            place: StoredDraft(drafts.get(place, ""), tuple(unconfirmed.get(place, ())))
+            for place in drafts.keys() | unconfirmed.keys()
         }
 
     def _write(self, current: Mapping[str, StoredDraft]) -> None:
         if self._account is None:
             return
         for place in self._written.keys() | current.keys():
-            kept = current.get(place, StoredDraft())
-            if kept == self._written.get(place, StoredDraft()):
+            stored = current.get(place, StoredDraft())
+            if stored == self._written.get(place, StoredDraft()):
                 continue
             path = self._account / f"{file_stem(place)}.json"
             with suppress(OSError):
-                self._write_one(path, place, kept)
-                self._written[place] = kept
+                self._write_one(path, place, stored)
+                self._written[place] = stored
 
-    def _write_one(self, path: Path, place: str, kept: StoredDraft) -> None:
-        if holds_secret(kept.draft, self._model.user):  # never into a file of ours
-            kept = kept._replace(draft="")
-        if kept == StoredDraft():
+    def _write_one(self, path: Path, place: str, stored: StoredDraft) -> None:
+        if holds_secret(stored.draft, self._model.user):  # passwords are never written to disk
+            stored = stored._replace(draft="")
+        if stored == StoredDraft():
             path.unlink(missing_ok=True)
         else:
-            write_private(path, _as_json(place, kept))
+            write_private(path, _as_json(place, stored))
 
 
-def _as_json(place: str, kept: StoredDraft) -> str:
-    unproved = [{"at": at.isoformat(), "text": text} for at, text in kept.unconfirmed]
-    return json.dumps({"place": place, "draft": kept.draft, "unconfirmed": unproved}, indent=1)
+def _as_json(place: str, stored: StoredDraft) -> str:
+    unconfirmed = [
+        {"at": timestamp.isoformat(), "text": text} for timestamp, text in stored.unconfirmed
+    ]
+    return json.dumps({"place": place, "draft": stored.draft, "unconfirmed": unconfirmed}, indent=1)
 
 
 def _read(folder: Path) -> dict[str, StoredDraft]:
-    """What the files of one account hold, as far as it is what it should be."""
+    """Return the contents of one account's folder. Invalid files are skipped."""
     found: dict[str, StoredDraft] = {}
     with suppress(OSError):
         for path in sorted(folder.glob("*.json")):
             with suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
                 if path.stat().st_size <= _MAX_BYTES:
-                    place, kept = _from_json(json.loads(path.read_bytes()))
-                    found[place] = kept
+                    place, stored = _from_json(json.loads(path.read_bytes()))
+                    found[place] = stored
     return found
 
 
-def _from_json(held: dict[str, object]) -> tuple[str, StoredDraft]:
-    """Raises `TypeError`, `KeyError` or `ValueError` where it is something else."""
-    place, draft, unproved = held["place"], held["draft"], held["unconfirmed"]
-    if not (isinstance(place, str) and isinstance(draft, str) and isinstance(unproved, list)):
+def _from_json(data: dict[str, object]) -> tuple[str, StoredDraft]:
+    """Return a place and its stored text.
+
+    Raises `TypeError`, `KeyError` or `ValueError` if `data` has another form.
+    """
+    place, draft, unconfirmed = data["place"], data["draft"], data["unconfirmed"]
+    if not (isinstance(place, str) and isinstance(draft, str) and isinstance(unconfirmed, list)):
         raise TypeError
-    said = []
-    for one in unproved:
-        at, text = datetime.fromisoformat(one["at"]), one["text"]
-        if not isinstance(text, str) or at.tzinfo is not None:
+    messages = []
+    for item in unconfirmed:
+        timestamp, text = datetime.fromisoformat(item["at"]), item["text"]
+        if not isinstance(text, str) or timestamp.tzinfo is not None:
             raise TypeError
-        said.append((at, text))
-    return safe_name(place), StoredDraft(draft, tuple(said))
+        messages.append((timestamp, text))
+    return safe_name(place), StoredDraft(draft, tuple(messages))

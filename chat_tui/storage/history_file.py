@@ -1,4 +1,4 @@
-"""HistoryFile: what was sent from the composer, kept from one time to the next."""
+"""The input history of the composer, kept on disk between sessions."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from chat_tui.storage.private_files import private_folder, write_private
 _FILE: Final = "sent.jsonl"
 
 _MAX_ITEM: Final = 4096
-"""Longest item that is kept, in characters: what was pasted is found where it came from."""
+"""Longest item that is stored, in characters. The user has the source of a longer paste."""
 
 _MAX_READ_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of the file that are looked at, the last ones."""
+"""Bytes that are read, from the end of the file."""
 
 
 class HistoryFile:
-    """One line of JSON an item, the newest last; for nobody else's eyes.
+    """A file with one JSON string per line, the newest last, readable by its owner only.
 
-    Lines are appended, one write each, so several windows may share the file; it is cut to
-    `MAX_ENTRIES` items when it is read. What looks like a password is never written. A file that
-    can't be read or written costs the history and nothing else.
+    Each item is appended with one write, so several clients can share the file. Reading truncates
+    it to `MAX_ITEMS` items. Text that looks like a password is never written. If the file can't be
+    read or written, the history is lost and nothing else happens.
     """
 
     def __init__(self, folder: Path) -> None:
-        """`folder` need not be there yet."""
+        """`folder` is created when the first item is written."""
         self._path = folder / _FILE
 
     def read(self) -> list[str]:
-        """What was sent in former sessions, oldest first."""
+        """Return the items of former sessions, oldest first."""
         try:
             with open(self._path, "rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -45,14 +45,14 @@ class HistoryFile:
             return []
         lines = data.split(b"\n")
         items = [item for item in map(_read_item, lines) if item is not None]
-        # Also what was cut off while it was written: the next line would be glued to it.
+        # A last line without an end was cut off by a crash. The next item would be glued to it.
         if size > _MAX_READ_BYTES or len(items) > 2 * MAX_ITEMS or lines[-1]:
             with suppress(OSError):
                 write_private(self._path, _as_lines(items[-MAX_ITEMS:]))
         return items[-MAX_ITEMS:]
 
     def append(self, text: str) -> None:
-        """Add what was sent just now."""
+        """Append a text that was just sent."""
         if len(text) > _MAX_ITEM or holds_secret(text):
             return
         with suppress(OSError):

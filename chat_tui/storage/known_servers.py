@@ -1,4 +1,4 @@
-"""The servers whose keys somebody trusted: for good, in a file, or for this run of the client."""
+"""Trusted keys of servers: pinned in a file, or trusted until the client exits."""
 
 from __future__ import annotations
 
@@ -21,54 +21,56 @@ from chat_tui.storage.private_files import private_folder, write_private
 _FILE: Final = "known-servers.json"
 
 _LOCK: Final = "known-servers.lock"
-"""Held while the file is read, changed and written: two clients at once lose nothing."""
+"""Locked while the file is read, changed and written, so that no client overwrites another's
+change."""
 
 _MAX_BYTES: Final = 1 << 20
-"""Bytes of a file that is ours: some thousand servers."""
+"""Largest file that is read, in bytes: room for some thousand servers."""
 
 FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
-"""How the fingerprint of a key is written, whole."""
+"""The form of a whole fingerprint of a key."""
 
 
 class KnownServersError(Exception):
-    """The file can't be used, or must not be changed so; the text says why and what to do."""
+    """The file can't be used, or the change is not allowed. The text gives the reason and a fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownServer:
-    """A server and the key that it has to have."""
+    """A server and its pinned key."""
 
     server: str
-    """`host:port`, in small letters."""
+    """`host:port` in lower case."""
     fingerprint: str
+    """The fingerprint that the server must have."""
     since: str
-    """The day on which somebody said so, like 2026-11-22."""
+    """The day on which the user pinned the key, such as 2026-11-22."""
 
     @property
     def host(self) -> str:
-        """The server without its port."""
+        """The host of the server, with brackets around an IPv6 address."""
         return self.server.rpartition(":")[0]
 
 
 class KnownServers:
-    """What is trusted. Any thread may call it; a file's lock is the only thing it waits for.
+    """The trusted keys. Any thread may call it. It blocks only for the lock file.
 
-    The file is read each time, so that what another window or `chat-tui trust` changed counts at
-    once. One that is there and can't be read is an error, never an empty one: every key would look
-    new, and a stranger's could be taken.
+    Each call reads the file, so that changes by another client or `chat-tui trust` apply at once.
+    A file that exists but can't be read is an error. It never counts as empty: every key would
+    look new, and the user could accept the key of an attacker.
     """
 
     def __init__(self, folder: Path) -> None:
-        """`folder`: the state folder of the client; it may not be there yet."""
+        """`folder` is the state folder of the client. It may not exist yet."""
         self._folder = folder
         self.path = folder / _FILE
         self._session_keys: dict[str, str] = {}
         self._lock = threading.Lock()  # guards `_session_keys`; leaf
 
     def trusted(self, host: str, port: int) -> tuple[str, bool] | None:
-        """The fingerprint that this server has to have, and whether it is pinned in the file.
+        """Return the fingerprint that this server must have, and whether it is pinned in the file.
 
-        None: nobody has said so far. Raises `KnownServersError`.
+        Return None if no key of this server is trusted. Raises `KnownServersError`.
         """
         server = server_name(host, port)
         pinned = self._read().get(server)
@@ -79,49 +81,52 @@ class KnownServers:
         return None if once is None else (once, False)
 
     def trust_once(self, host: str, port: int, fingerprint: str) -> None:
-        """It is this key as long as the client runs."""
+        """Trust this key until the client exits."""
         with self._lock:
             self._session_keys[server_name(host, port)] = fingerprint
 
     def pin(self, host: str, port: int, fingerprint: str) -> None:
-        """It is this key until somebody says otherwise.
+        """Pin this key in the file.
 
-        A different one that is pinned stays. Raises `KnownServersError` then, and where the file
-        can't be written.
+        Never replaces a different pinned key: raises `KnownServersError` then, and if the file
+        can't be read or written.
         """
         server = server_name(host, port)
         with self._transaction() as known:
-            there = known.get(server)
-            if there is not None and there.fingerprint != fingerprint:
+            pinned = known.get(server)
+            if pinned is not None and pinned.fingerprint != fingerprint:
                 raise KnownServersError(
-                    f"another key is kept for {server}: {there.fingerprint}. If it has a new one, "
-                    f"first: chat-tui trust forget {server}"
+                    f"another key of {server} is pinned: {pinned.fingerprint}. If the server has "
+                    f"a new key, first run: chat-tui trust forget {server}"
                 )
             known.setdefault(server, KnownServer(server, fingerprint, date.today().isoformat()))
 
     def forget(self, host: str, port: int | None) -> list[KnownServer]:
-        """Let go of the keys of this server, at all its ports where none is named.
+        """Remove the pinned keys of this server, at all its ports if `port` is None.
 
-        Returns what was let go of. Raises `KnownServersError`.
+        Return the removed servers. Raises `KnownServersError`.
         """
         with self._transaction() as known:
-            gone = [
-                one
-                for one in known.values()
-                if (one.host == server_name(host, 0).rpartition(":")[0])
-                and port in (None, int(one.server.rpartition(":")[2]))
+            removed = [
+                server
+                for server in known.values()
+                if (server.host == server_name(host, 0).rpartition(":")[0])
+                and port in (None, int(server.server.rpartition(":")[2]))
             ]
-            for one in gone:
-                del known[one.server]
-        return gone
+            for server in removed:
+                del known[server.server]
+        return removed
 
     def listed(self) -> list[KnownServer]:
-        """All that are pinned, by name. Raises `KnownServersError`."""
-        return sorted(self._read().values(), key=lambda one: one.server)
+        """Return all pinned servers, sorted by name. Raises `KnownServersError`."""
+        return sorted(self._read().values(), key=lambda known: known.server)
 
     @contextmanager
     def _transaction(self) -> Iterator[dict[str, KnownServer]]:
-        """What the file holds, to be changed; written at the end, if it was."""
+        """Give the contents of the file to the caller for changes, and write them if they changed.
+
+        Holds the file lock.
+        """
         try:
             with self._locked():
                 before = self._read()
@@ -156,13 +161,13 @@ class KnownServers:
         except (OSError, ValueError, RecursionError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise KnownServersError(
-                f"the keys of servers in {self.path} can't be read: {why}. Mend the "
-                "file, or move it away: then you are asked anew for each server"
+                f"the trusted keys in {self.path} can't be read: {why}. Repair the file, or "
+                "move it away: the client then asks again about each server"
             ) from error
 
 
 def server_name(host: str, port: int) -> str:
-    """`host:port` in the one form in which a server is known, however it was written."""
+    """Return `host:port` in canonical form: lower case, no final dot, one form per IP address."""
     host = host.strip().casefold().rstrip(".")
     with suppress(ValueError):
         host = str(ipaddress.ip_address(host))
@@ -170,29 +175,32 @@ def server_name(host: str, port: int) -> str:
 
 
 def _as_json(known: Mapping[str, KnownServer]) -> str:
-    kept = {one.server: {"key": one.fingerprint, "since": one.since} for one in known.values()}
-    return json.dumps(kept, indent=1, sort_keys=True)
+    data = {
+        server.server: {"key": server.fingerprint, "since": server.since}
+        for server in known.values()
+    }
+    return json.dumps(data, indent=1, sort_keys=True)
 
 
 def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("it says something twice")
+        raise ValueError("it has duplicate keys")
     return found
 
 
-def _from_json(held: object) -> dict[str, KnownServer]:
-    """Raises `ValueError` where it is anything but what `_as_json` writes."""
+def _from_json(data: object) -> dict[str, KnownServer]:
+    """Return the servers. Raises `ValueError` if `data` is not what `_as_json` writes."""
     known: dict[str, KnownServer] = {}
-    if not isinstance(held, dict):
-        raise ValueError("it is no list of servers")
-    for server, about in held.items():
-        match about:
+    if not isinstance(data, dict):
+        raise ValueError("it is not a JSON object")
+    for server, entry in data.items():
+        match entry:
             case {"key": str(key), "since": str(since)} if FINGERPRINT.fullmatch(key):
                 port = server.rpartition(":")[2]
                 if not (port.isascii() and port.isdigit()):
-                    raise ValueError(f"{server!r} is no server")
+                    raise ValueError(f"{server!r} is not host:port")
                 known[server] = KnownServer(server, key, since)
             case _:
-                raise ValueError(f"what it says about {server!r} is no key")
+                raise ValueError(f"the entry of {server!r} has no valid key")
     return known

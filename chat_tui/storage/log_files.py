@@ -1,4 +1,4 @@
-"""LogFiles: what is said, written to this machine's disk where a person wants that."""
+"""Chat logs on disk, if the user has set `log_folder`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from chat_tui.model import ChatModel, Entry, EntryKind, EntryState, SettledFeed
 from chat_tui.storage.private_files import file_stem, private_folder
 
 MAX_BYTES: Final = 8 << 20
-"""Bytes that a file may have before a new one is begun; the last batch may exceed it."""
+"""Bytes above which a file is rotated. The last batch may exceed it."""
 
 MAX_ROTATED: Final = 9
-"""Full files kept beside each; the oldest of them goes when another one is full."""
+"""Rotated files that are kept for each log. The oldest is deleted."""
 
-_SAID: Final = frozenset(
+_LOGGED_KINDS: Final = frozenset(
     {
         EntryKind.MESSAGE,
         EntryKind.ACTION,
@@ -30,42 +30,42 @@ _SAID: Final = frozenset(
     },
 )
 
-_UNCONFIRMED: Final = {
+_STATE_SUFFIXES: Final = {
     EntryState.UNCONFIRMED: " (not confirmed)",
     EntryState.REJECTED: " (not delivered)",
 }
 
 _PLAIN_NAME: Final = re.compile(
-    # What no file system takes for another name, a device or one of `file_stem`'s.
+    # Names that are safe on every file system: not equal to another name if case is ignored, not a
+    # device, and not a possible result of `file_stem`.
     r"(?!(?:con|prn|aux|nul|com\d|lpt\d)$)(?!(?:.*-)?[0-9a-f]{16}$)@?[a-z0-9_][a-z0-9_-]{0,63}"
 )
 
 
 class LogFiles:
-    """One file a room, `<folder>/<server and user>/<room>.log`, for nobody else's eyes.
+    """Log files `<folder>/<server and user>/<room>.log`, readable by their owner only.
 
-    The screen's thread alone calls it. Nothing in here ends a chat: what can't be written now is
-    tried again at the next `write`, as long as the model keeps it, and the first failure is told
-    in the log of the room in view.
+    Called only by the UI thread. It never raises: entries that can't be written are tried again at
+    the next `write`, up to 10,000 of them. The first failure is reported in the log of the room in
+    view.
     """
 
     def __init__(
         self, model: ChatModel, folder: Path | None, *, max_bytes: int = MAX_BYTES
     ) -> None:
-        """`folder`: None for no files; it may change at any time, and holds from then on."""
+        """`folder` is None for no files. It may be set at any time and applies to later entries."""
         self.folder = folder
         self._model = model
         self._max_bytes = max_bytes
         self._feed = SettledFeed(model)
         self._since = model.now()
         self._account = ""
-        self._unwritten: list[
-            tuple[str, Entry]
-        ] = []  # of that account: what could not be written yet
+        # Entries of `_account` that could not be written yet.
+        self._unwritten: list[tuple[str, Entry]] = []
         self._reported = False
 
     def write(self) -> None:
-        """Write what is new. Called a few times a second, and before the end."""
+        """Write all new entries. Called a few times a second, and before the client exits."""
         new = [(place, entry) for place, entry in self._feed.take() if self._belongs(entry)]
         account = f"{self._model.server.casefold()} {self._model.user}"
         if self.folder is None or account != self._account:
@@ -73,10 +73,10 @@ class LogFiles:
             self._unwritten.clear()
         if self.folder is None:
             return
-        # As many as a log keeps: what waits for a full disk must not fill the memory.
-        waiting = (self._unwritten + new)[-10_000:]
+        # Bounded like the log of a room, so that a full disk does not fill the memory.
+        pending = (self._unwritten + new)[-10_000:]
         self._unwritten = []
-        for place, entries in _by_place(waiting):
+        for place, entries in _by_place(pending):
             try:
                 self._append(self.folder / file_stem(account), place, entries)
             except OSError as problem:
@@ -84,9 +84,12 @@ class LogFiles:
                 self._report(problem)
 
     def _belongs(self, entry: Entry) -> bool:
-        """What was unconfirmed before this session was written by an earlier one."""
+        """Return whether the entry belongs in a log file.
+
+        A message that was unconfirmed before this session was written by an earlier one.
+        """
         old = entry.state is EntryState.UNCONFIRMED and entry.timestamp < self._since
-        return entry.kind in _SAID and not old
+        return entry.kind in _LOGGED_KINDS and not old
 
     def _append(self, folder: Path, place: str, entries: list[tuple[str, Entry]]) -> None:
         path = private_folder(folder) / f"{log_name(place)}.log"
@@ -97,38 +100,41 @@ class LogFiles:
     def _report(self, problem: OSError) -> None:
         if not self._reported:
             self._reported = True
-            words = f"Not written to {self.folder}: {problem.strerror}. The chat goes on without."
-            self._model.apply(events.LogNotice(words, "error"))
+            message = (
+                f"Chat logs can't be written to {self.folder}: {problem.strerror}. "
+                "The chat goes on without them."
+            )
+            self._model.apply(events.LogNotice(message, "error"))
 
 
 def log_name(place: str) -> str:
-    """The name of a place's file, without its ending: the place's own wherever that is safe."""
+    """Return the name of a place's log without extension: the place's own name if it is safe."""
     return place if _PLAIN_NAME.fullmatch(place) else file_stem(place)
 
 
 def log_line(place: str, entry: Entry) -> str:
-    """An entry as it stands in a file: when, where, who, what; one line."""
+    """Return an entry as one line of a log: time, place, author, text."""
     head = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S} {place}"
-    unproved = _UNCONFIRMED.get(entry.state, "")
+    suffix = _STATE_SUFFIXES.get(entry.state, "")
     match entry.kind:
         case EntryKind.ACTION:
-            return f"{head} * {entry.author} {entry.text}{unproved}"
+            return f"{head} * {entry.author} {entry.text}{suffix}"
         case EntryKind.GAP | EntryKind.ANNOUNCEMENT:
             return f"{head} -- {entry.text}"
-    return f"{head} <{entry.author}> {entry.text}{unproved}"
+    return f"{head} <{entry.author}> {entry.text}{suffix}"
 
 
 def _by_place(
     entries: Iterable[tuple[str, Entry]],
 ) -> Iterable[tuple[str, list[tuple[str, Entry]]]]:
-    """What belongs into one file, in its order."""
-    in_order = sorted(entries, key=lambda one: one[0])  # a stable sort
-    for place, group in groupby(in_order, key=lambda one: one[0]):
+    """Group the entries by file and keep their order."""
+    by_place = sorted(entries, key=lambda item: item[0])  # stable
+    for place, group in groupby(by_place, key=lambda item: item[0]):
         yield place, list(group)
 
 
 def _rotate(path: Path, max_bytes: int) -> None:
-    """Put a full file aside: `room.log` becomes `room.1.log`, that `room.2.log`, and so on."""
+    """Rename a full `room.log` to `room.1.log`, that one to `room.2.log`, and so on."""
     try:
         if path.stat().st_size < max_bytes:
             return
@@ -141,7 +147,7 @@ def _rotate(path: Path, max_bytes: int) -> None:
 
 
 def _append_all(path: Path, data: bytes) -> None:
-    """Append all of `data` or nothing: a disk that is full must not leave half a line."""
+    """Append all of `data` or nothing, so that a full disk leaves no partial line."""
     number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         before = os.fstat(number).st_size

@@ -1,4 +1,4 @@
-"""Which rooms and conversations somebody wants to hear of only when they look there."""
+"""The muted rooms and conversations, kept on disk."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from chat_tui.storage.private_files import write_private
 
 _FILE: Final = "muted.json"
 
-_MAX_SESSIONS: Final = 200
-"""Users at servers whose places are remembered, the last changed ones."""
+_MAX_ACCOUNTS: Final = 200
+"""Accounts whose muted places are kept: those changed last."""
 
 
 class MuteStore:
     """The muted places of each user at each server, and the file that holds them.
 
-    Nothing here is worth a crash: a file that is missing or broken mutes nothing, and one that
-    can't be written holds until the client ends. The screen's thread alone calls it.
+    It never raises for the file: a missing or broken file mutes nothing. If the file can't be
+    written, a change lasts until the client exits. Called only by the UI thread.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,19 +27,19 @@ class MuteStore:
         self._places = self._read()
 
     def places(self, server: str, user: str) -> frozenset[str]:
-        """What `user` muted at `server` (`host:port`)."""
+        """Return the places that `user` has muted at `server` (`host:port`)."""
         return frozenset(self._places.get(_key(server, user), ()))
 
     def toggle(self, server: str, user: str, place: str) -> bool:
-        """Mute a place, or no longer; whether it is muted now."""
-        # Another window of the same person may have written since.
+        """Mute or unmute a place. Return whether it is muted now."""
+        # Another client of the same user may have written the file.
         self._places = self._read() or self._places
         key = _key(server, user)
         places = set(self._places.pop(key, ()))
         places ^= {place}
         if places:
             self._places[key] = sorted(places)
-        for oldest in list(self._places)[:-_MAX_SESSIONS]:
+        for oldest in list(self._places)[:-_MAX_ACCOUNTS]:
             del self._places[oldest]
         with suppress(OSError):
             write_private(self._path, json.dumps(self._places, indent=1))
@@ -47,11 +47,11 @@ class MuteStore:
 
     def _read(self) -> dict[str, list[str]]:
         with suppress(OSError, ValueError, RecursionError):
-            kept = json.loads(self._path.read_bytes())
-            if isinstance(kept, dict):
+            data = json.loads(self._path.read_bytes())
+            if isinstance(data, dict):
                 return {
                     key: [place for place in places if isinstance(place, str)]
-                    for key, places in kept.items()
+                    for key, places in data.items()
                     if isinstance(places, list)
                 }
         return {}

@@ -1,4 +1,4 @@
-"""Files that are for nobody else's eyes: written whole or not at all, under names safe anywhere."""
+"""Files with mode 0600, written atomically, and file names that are safe everywhere."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Final
 
 _MAX_READABLE: Final = 32
-"""Most characters of a name that are recognisable in the name of its file."""
+"""Characters of a name that its file name keeps in readable form."""
 
 
 def file_stem(name: str) -> str:
-    """The name of a file for whatever is called `name`, without an ending; any text will do.
+    """Return a file name without extension for `name`, which may be any text.
 
-    Different names give different stems, also where a file system does not tell capitals or
-    compositions apart, and none is hidden, too long, a device (`CON`) or a way out (`..`): a part
-    that can be read, and one that tells it from all others.
+    The result is a readable part and a hash. Different names give different results, even on a
+    file system that ignores case or Unicode composition. No result is hidden, too long, a device
+    (`CON`) or a path (`..`).
     """
     readable = re.sub("[^a-z0-9]+", "-", name.lower())[:_MAX_READABLE].strip("-")
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -27,7 +27,7 @@ def file_stem(name: str) -> str:
 
 
 def private_folder(folder: Path) -> Path:
-    """`folder`, made with all above it that was missing, for us alone. Raises `OSError`."""
+    """Create `folder` and its missing parents with mode 0700. Return it. Raises `OSError`."""
     if not folder.is_dir():
         private_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -35,9 +35,9 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file, mode 0600, whole or not at all; its folder is made. Raises `OSError`.
+    """Write a file atomically with mode 0600, and create its folder. Raises `OSError`.
 
-    Lone surrogates are kept: read it with `errors="surrogatepass"`.
+    Lone surrogates are kept: read the file with `errors="surrogatepass"`.
     """
     private_folder(path.parent)
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")  # mode 0600

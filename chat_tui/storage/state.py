@@ -1,4 +1,4 @@
-"""What the client remembers from one time to the next: the last server, and a tick for each."""
+"""Client state between sessions: the last sign-in, and "follow everyone" for each server."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ from chat_tui.storage.private_files import write_private
 _FILE: Final = "client.json"
 
 _MAX_SERVERS: Final = 200
-"""Servers whose tick is remembered, the last used ones."""
+"""Servers whose "follow everyone" choice is kept: those used last."""
 
 
 def state_folder() -> Path:
-    """The folder for what the client keeps on this machine; it may not be there yet."""
+    """Return the state folder of the client. It may not exist yet."""
     return user_state_path("lobby-chat", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LastServer:
-    """Where somebody signed in last, and as whom."""
+    """The server and user of the last successful sign-in."""
 
     host: str
     port: int
     user: str
     profile: str = ""
-    """The name of the profile, where it was with one."""
+    """The name of the profile. Empty if the sign-in used none."""
 
 
 class ClientState:
-    """What is remembered, and the file that holds it. The screen's thread alone calls it.
+    """The client state and the file that holds it. Called only by the UI thread.
 
-    Nothing here is worth a crash: a file that is missing, broken or not to be written is as if
-    nobody had ever signed in.
+    It never raises for the file: a missing or broken file counts as empty, and a write error is
+    ignored.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read what `folder` holds."""
+        """Read the state from `folder`."""
         self.folder = folder
         self._path = folder / _FILE
         self.last: LastServer | None = None
-        """The last successful sign-in; None at the first time."""
+        """The last successful sign-in. None before the first one."""
         self.muted = MuteStore(folder)
         self._follow: dict[str, bool] = {}
         with suppress(OSError, ValueError, RecursionError):
             self._load(json.loads(self._path.read_bytes()))
 
     def follows_everyone(self, host: str, port: int) -> bool:
-        """Whether "follow everyone here" was ticked for this server; it is at the first visit."""
+        """Return the last choice of "follow everyone" for this server. True at the first visit."""
         return self._follow.get(_key(host, port), True)
 
     def signed_in(
         self, host: str, port: int, user: str, follow_everyone: bool, profile: str = ""
     ) -> None:
-        """Remember a successful sign-in."""
+        """Store a successful sign-in."""
         self.last = LastServer(host, port, user, profile)
         key = _key(host, port)
         self._follow.pop(key, None)
@@ -71,7 +71,7 @@ class ClientState:
             self._save()
 
     def _load(self, data: object) -> None:
-        """Take over what the file says, as far as it is what it should be."""
+        """Take over the valid parts of the file."""
         if not isinstance(data, dict):
             return
         last = data.get("last")
@@ -83,14 +83,15 @@ class ClientState:
                 self.last = LastServer(host, port, user, name)
         follow = data.get("follow_everyone")
         if isinstance(follow, dict):
-            self._follow = {key: tick for key, tick in follow.items() if isinstance(tick, bool)}
+            self._follow = {
+                key: choice for key, choice in follow.items() if isinstance(choice, bool)
+            }
 
     def _save(self) -> None:
-        """Write the file whole or not at all. Raises `OSError`."""
+        """Write the file atomically. Raises `OSError`."""
         assert self.last is not None
-        last = asdict(self.last)
-        kept = {"last": last, "follow_everyone": self._follow}
-        write_private(self._path, json.dumps(kept, indent=1))
+        data = {"last": asdict(self.last), "follow_everyone": self._follow}
+        write_private(self._path, json.dumps(data, indent=1))
 
 
 def _key(host: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""What is half written, and what may not have arrived, is there again at the next time."""
+"""Drafts and unconfirmed messages survive quitting, a crash and another sign-in."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def opened(
     folder: Path, user: str = "alice", host: str = "127.0.0.1"
 ) -> tuple[ChatModel, DraftStore]:
     model = ChatModel(lambda: NOW)
-    shelf = DraftStore(folder, model)
+    store = DraftStore(folder, model)
     model.begin(f"{host}:9000", user)
-    shelf.open(host, 9000, user)
-    return model, shelf
+    store.open(host, 9000, user)
+    return model, store
 
 
-def begun(folder: Path, user: str = "alice", host: str = "127.0.0.1") -> ChatModel:
-    """A model into which `user` has just signed in: what they left is back."""
+def signed_in_model(folder: Path, user: str = "alice", host: str = "127.0.0.1") -> ChatModel:
+    """Return the model of a user that has just signed in, with the restored drafts."""
     return opened(folder, user, host)[0]
 
 
-def rest(shelf: DraftStore) -> None:
-    """Nothing is typed for a moment."""
-    shelf.tick()
-    shelf.tick()
+def pause_typing(store: DraftStore) -> None:
+    """Let a moment pass in which the user types nothing."""
+    store.tick()
+    store.tick()
 
 
 def files(folder: Path) -> list[Path]:
@@ -46,10 +46,10 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_drafts_are_restored_for_any_place_name(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     for place in ODD_PLACES:
         model.drafts.put(place, f"half a line for {place}")
-    rest(shelf)
+    pause_typing(store)
     assert len(files(tmp_path)) == len(ODD_PLACES)
     assert {path.parent.parent for path in files(tmp_path)} == {tmp_path / "drafts"}
     for path in files(tmp_path):
@@ -61,104 +61,104 @@ def test_drafts_are_restored_for_any_place_name(tmp_path: Path) -> None:
 
 
 def test_draft_store_lists_other_places_with_drafts(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     for place in ("lobby", "ops", "dev"):
         model.drafts.put(place, "…")
-    shelf.save()
+    store.save()
     model = ChatModel(lambda: NOW)
-    shelf = DraftStore(tmp_path, model)
+    store = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
-    assert shelf.open("127.0.0.1", 9000, "alice") == ["dev", "ops"]
-    assert shelf.open("127.0.0.1", 9000, "alice") == []  # nobody else signed in meanwhile
+    assert store.open("127.0.0.1", 9000, "alice") == ["dev", "ops"]
+    assert store.open("127.0.0.1", 9000, "alice") == []  # no other user has signed in
 
 
 def test_drafts_are_separate_per_user_and_server(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     model.drafts.put("lobby", "for alice on this machine")
-    shelf.save()
+    store.save()
     for user, host in (("Alice", "127.0.0.1"), ("bob", "127.0.0.1"), ("alice", "chat.example.org")):
-        other = begun(tmp_path, user, host)
+        other = signed_in_model(tmp_path, user, host)
         assert other.drafts.all() == {}
     model.begin("127.0.0.1:9000", "bob")  # in the same client
-    shelf.open("127.0.0.1", 9000, "bob")
+    store.open("127.0.0.1", 9000, "bob")
     assert model.drafts.all() == {}
     model.drafts.put("lobby", "for bob")
-    rest(shelf)
-    assert begun(tmp_path).drafts.of("lobby") == "for alice on this machine"
+    pause_typing(store)
+    assert signed_in_model(tmp_path).drafts.of("lobby") == "for alice on this machine"
 
 
 def test_emptied_draft_removes_its_file(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     model.drafts.put("lobby", "half")
-    rest(shelf)
+    pause_typing(store)
     model.drafts.put("lobby", "")
-    rest(shelf)
+    pause_typing(store)
     assert files(tmp_path) == []
 
 
 def test_draft_is_written_when_typing_pauses_and_periodically(
     tmp_path: Path,
 ) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     model.drafts.put("lobby", "a")
-    shelf.tick()
+    store.tick()
     assert files(tmp_path) == []
-    shelf.tick()
-    assert begun(tmp_path).drafts.of("lobby") == "a"
+    store.tick()
+    assert signed_in_model(tmp_path).drafts.of("lobby") == "a"
     for number in range(20):
         model.drafts.put("lobby", "a" * number)
-        shelf.tick()
-    assert len(begun(tmp_path).drafts.of("lobby")) > 10
+        store.tick()
+    assert len(signed_in_model(tmp_path).drafts.of("lobby")) > 10
 
 
 @pytest.mark.parametrize(
     "secret", ["/login alice pw", " LOGIN alice pw", "one\nlogin alice pw", "/passwd old new"]
 )
 def test_draft_with_password_is_never_written(tmp_path: Path, secret: str) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     model.drafts.put("lobby", secret)
-    shelf.save()
+    store.save()
     assert files(tmp_path) == []
     model.drafts.put("lobby", "login is broken")
-    shelf.save()
+    store.save()
     assert len(files(tmp_path)) == 1
 
 
 def test_unconfirmed_messages_are_restored_and_can_be_resent(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     for own_id, text in enumerate(("arrived", "maybe\tthis", "or this")):
         model.apply(events.MessagePending(own_id, "lobby", text))
     model.apply(events.MessageSent(0))
     model.apply(events.MessageUnconfirmed(1))
-    shelf.save()  # the third is still on its way
+    store.save()  # the third has no answer yet
     assert b"arrived" not in files(tmp_path)[0].read_bytes()
-    again, shelf = opened(tmp_path)
+    again, store = opened(tmp_path)
     first, second = again.unconfirmed
     assert (first.text, first.timestamp, first.own) == ("maybe    this", NOW, True)
     assert first.state is second.state is EntryState.UNCONFIRMED
     assert again.mark_resent(first.id) == "maybe\tthis"
     again.dismiss_unconfirmed()
     assert again.log[second.id].state is EntryState.DISMISSED
-    rest(shelf)
+    pause_typing(store)
     assert files(tmp_path) == []
-    assert begun(tmp_path).unconfirmed == []
+    assert signed_in_model(tmp_path).unconfirmed == []
 
 
 def test_confirmed_messages_write_no_file(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
-    rest(shelf)
+    model, store = opened(tmp_path)
+    pause_typing(store)
     model.apply(events.MessagePending(1, "lobby", "hi"))
-    shelf.tick()
+    store.tick()
     model.apply(events.MessageSent(1))
-    rest(shelf)
+    pause_typing(store)
     assert not (tmp_path / "drafts").exists()
 
 
 def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     for place in ("lobby", "dev"):
         model.drafts.put(place, f"half for {place}")
-    shelf.save()
+    store.save()
     folder = files(tmp_path)[0].parent
     good = json.loads(next(p for p in files(tmp_path) if p.name.startswith("dev")).read_text())
     broken: tuple[object, ...] = (
@@ -174,7 +174,7 @@ def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
         (folder / f"broken-{number}.json").write_text(json.dumps(content))
     (folder / "broken.json").write_bytes(b"\xff{")
     (folder / "folder.json").mkdir()
-    assert begun(tmp_path).drafts.all() == {
+    assert signed_in_model(tmp_path).drafts.all() == {
         "lobby": "half for lobby",
         "dev": "half for dev",
     }
@@ -183,7 +183,7 @@ def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
 def test_draft_store_retries_after_write_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     model.drafts.put("lobby", "half")
 
     def fail(*_: object) -> None:
@@ -191,19 +191,19 @@ def test_draft_store_retries_after_write_error(
 
     with monkeypatch.context() as full:
         full.setattr(os, "replace", fail)
-        rest(shelf)
-    shelf.tick()
-    assert begun(tmp_path).drafts.of("lobby") == "half"
+        pause_typing(store)
+    store.tick()
+    assert signed_in_model(tmp_path).drafts.of("lobby") == "half"
 
 
 def test_restored_message_keeps_its_date(tmp_path: Path) -> None:
     model = ChatModel(lambda: NOW - timedelta(days=2))
-    shelf = DraftStore(tmp_path, model)
+    store = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
-    shelf.open("127.0.0.1", 9000, "alice")
+    store.open("127.0.0.1", 9000, "alice")
     model.apply(events.MessagePending(1, "lobby", "hi"))
-    shelf.save()
-    assert begun(tmp_path).unconfirmed[0].timestamp == NOW - timedelta(days=2)
+    store.save()
+    assert signed_in_model(tmp_path).unconfirmed[0].timestamp == NOW - timedelta(days=2)
 
 
 def test_drafts_put_and_remove_by_place() -> None:
@@ -214,11 +214,11 @@ def test_drafts_put_and_remove_by_place() -> None:
 
 
 def test_queued_text_is_stored_before_draft(tmp_path: Path) -> None:
-    model, shelf = opened(tmp_path)
+    model, store = opened(tmp_path)
     model.drafts.put("dev", "half")
     model.apply(events.QueuedTextChanged({"dev": "whole", "ops": "another"}))
-    rest(shelf)
-    assert begun(tmp_path).drafts.all() == {"dev": "whole\nhalf", "ops": "another"}
+    pause_typing(store)
+    assert signed_in_model(tmp_path).drafts.all() == {"dev": "whole\nhalf", "ops": "another"}
     model.apply(events.QueuedTextChanged({}))
-    rest(shelf)
-    assert begun(tmp_path).drafts.all() == {"dev": "half"}
+    pause_typing(store)
+    assert signed_in_model(tmp_path).drafts.all() == {"dev": "half"}

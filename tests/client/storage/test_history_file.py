@@ -1,4 +1,4 @@
-"""What was sent, kept from one time to the next."""
+"""The input history on disk."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_history_file_skips_broken_lines(tmp_path: Path) -> None:
 
 
 def test_input_history_continues_from_stored_items_and_reports_new_ones() -> None:
-    history, told = InputHistory(), list[str]()
-    history.load(map(str, range(MAX_ITEMS + 5)), told.append)
+    history, reported = InputHistory(), list[str]()
+    history.load(map(str, range(MAX_ITEMS + 5)), reported.append)
     for text in ("a", "a", "  ", "b"):
         history.add(text)
-    assert told == ["a", "b"]
+    assert reported == ["a", "b"]
     assert (len(history), history[0]) == (MAX_ITEMS, "7")

@@ -1,4 +1,4 @@
-"""The file of keys that are trusted for good."""
+"""The file of pinned keys."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_concurrent_pins_are_all_stored(tmp_path: Path) -> None:
         for port in range(1, 11):
             known.pin(f"host{number}", port, keys[number % 2])
 
-    with ThreadPoolExecutor(8) as windows:
-        list(windows.map(pin, range(8)))
+    with ThreadPoolExecutor(8) as clients:
+        list(clients.map(pin, range(8)))
     assert len(KnownServers(tmp_path).listed()) == 80
 
 

@@ -1,4 +1,4 @@
-"""What is said, on this machine's disk: one file a room, for nobody else, and never in the way."""
+"""Chat logs on disk: one file per room, readable by their owner only, never fatal."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class FakeClock:
     """Local time, by hand."""
 
     def __init__(self) -> None:
-        self.at = NOON
+        self.now = NOON
 
     def __call__(self) -> datetime:
-        return self.at
+        return self.now
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def says(model: ChatModel, author: str, text: str, room: str = "lobby") -> None:
 
 
 def files(folder: Path) -> dict[str, str]:
-    """What the files hold, by name; of one account."""
+    """Return the contents of one account's files by name."""
     return {path.name: path.read_text() for path in folder.glob("*/*")}
 
 
@@ -183,9 +183,9 @@ def test_log_write_error_is_reported_once_and_retried(model: ChatModel, tmp_path
     for number in range(3):
         says(model, "bob", f"message {number}")
         logs.write()
-    told = [entry.text for entry in model.log if entry.kind is EntryKind.ERROR]
-    assert len(told) == 1
-    assert str(in_the_way) in told[0]
+    errors = [entry.text for entry in model.log if entry.kind is EntryKind.ERROR]
+    assert len(errors) == 1
+    assert str(in_the_way) in errors[0]
     in_the_way.unlink()
     logs.write()
     assert [line[-1] for line in files(in_the_way)["lobby.log"].splitlines()] == ["0", "1", "2"]

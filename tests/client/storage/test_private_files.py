@@ -1,4 +1,4 @@
-"""Files for nobody else's eyes: their names, their modes, and that they are whole."""
+"""Private files: names, modes and atomic writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the client remembers, and that nothing about its file can break a start."""
+"""The client state file, and that no content of it prevents a start."""
 
 from __future__ import annotations
 
