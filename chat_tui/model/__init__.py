@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chat_tui.model.room_log import RoomLog
     from chat_tui.model.rooms import RoomInfo
     from chat_tui.model.settled_feed import SettledFeed
-    from chat_tui.model.wire_record import Direction, WireLine, WireLog
+    from chat_tui.model.wire_log import Direction, WireLine, WireLog
 
 __all__ = [
     "MAX_ITEMS",
@@ -57,7 +57,7 @@ __getattr__ = lazy_exports(
         "ChatModel": "chat_tui.model.chat_model",
         "Completion": "chat_tui.model.completion",
         "CompletionList": "chat_tui.model.completion",
-        "Direction": "chat_tui.model.wire_record",
+        "Direction": "chat_tui.model.wire_log",
         "Drafts": "chat_tui.model.drafts",
         "Entry": "chat_tui.model.entries",
         "EntryKind": "chat_tui.model.entries",
@@ -72,8 +72,8 @@ __getattr__ = lazy_exports(
         "RoomLog": "chat_tui.model.room_log",
         "Roster": "chat_tui.model.people",
         "SettledFeed": "chat_tui.model.settled_feed",
-        "WireLine": "chat_tui.model.wire_record",
-        "WireLog": "chat_tui.model.wire_record",
+        "WireLine": "chat_tui.model.wire_log",
+        "WireLog": "chat_tui.model.wire_log",
         "complete": "chat_tui.model.completion",
         "find_links": "chat_tui.model.links",
         "link_host": "chat_tui.model.links",

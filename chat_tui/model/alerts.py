@@ -1,4 +1,4 @@
-"""Who addressed us, until somebody asks. Pure."""
+"""Alerts: messages addressed to the user that wait for the notifier. Pure."""
 
 from __future__ import annotations
 
@@ -8,31 +8,29 @@ from typing import Final, NamedTuple
 from chat_tui.model.entries import Entry
 
 _MAX_ALERTS: Final = 16
-"""Calls that wait for somebody who asks for them: more at once would be no more than noise."""
+"""Most alerts in the queue. More at once would not help the user."""
 
 
 class Alert(NamedTuple):
-    """Somebody addressed us just now, in this place: by name, or to us alone.
+    """A new message that is addressed to the user: by name, or in a private conversation."""
 
-    An announcement is of no place: that is empty then.
-    """
-
-    place: str
+    location: str
+    """Empty for an announcement, which does not belong to a location."""
     entry: Entry
 
 
 class AlertQueue:
-    """The newest ones."""
+    """The newest alerts, oldest first. When the queue is full, the oldest is dropped."""
 
     def __init__(self) -> None:
         self._waiting: deque[Alert] = deque(maxlen=_MAX_ALERTS)
 
-    def add(self, place: str, entry: Entry) -> None:
-        """This addresses us."""
-        self._waiting.append(Alert(place, entry))
+    def add(self, location: str, entry: Entry) -> None:
+        """Add an alert."""
+        self._waiting.append(Alert(location, entry))
 
     def take(self) -> list[Alert]:
-        """Those since the last time."""
-        calls = list(self._waiting)
+        """Return the alerts since the last call and clear the queue."""
+        alerts = list(self._waiting)
         self._waiting.clear()
-        return calls
+        return alerts

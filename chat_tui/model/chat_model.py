@@ -25,7 +25,7 @@ from chat_tui.model.rooms import RoomDirectory
 from chat_tui.model.timestamps import message_time
 from chat_tui.model.unconfirmed import UnconfirmedMessages
 from chat_tui.model.unread import Unread
-from chat_tui.model.wire_record import WireLog
+from chat_tui.model.wire_log import WireLog
 from chat_tui.sanitize import safe_name, safe_text
 
 

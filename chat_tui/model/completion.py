@@ -1,4 +1,4 @@
-"""What a half-typed command, room or name may become. Pure: the model in, choices out."""
+"""Completions of a partly typed command, room or name. Pure."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from chat_tui.input import KNOWN_COMMANDS, ArgumentKind, nearest_command
 from chat_tui.model.chat_model import ChatModel
 
 MAX_COMPLETIONS: Final = 100
-"""Most choices of one offer: who needs more types another letter."""
+"""Most completions of one list. Another letter narrows it."""
 
 _CONTEXT_CHARACTERS: Final = 256
-"""Characters before the cursor that are looked at: in a long text the start is of no matter."""
+"""Characters before the cursor that are parsed. The start of a long text does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One way to go on."""
+    """One completion."""
 
     text: str
-    """What takes the place of what was typed, with the space that follows it."""
+    """The text that replaces what was typed, with the space that follows it."""
 
     shown: str
+    """The completion as listed."""
+
     hint: str
+    """What it is, as listed next to it; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionList:
-    """The ways to go on from one place."""
+    """The completions at one cursor position."""
 
     length: int
-    """Characters before the cursor that a choice takes the place of."""
+    """Characters before the cursor that a completion replaces."""
 
     completions: tuple[Completion, ...]
     """At least one."""
@@ -43,10 +46,10 @@ class CompletionList:
 def complete(
     model: ChatModel, before: str, *, is_only_line: bool, explicit: bool
 ) -> CompletionList | None:
-    """What may be meant by `before`, the part of a line before the cursor.
+    """Return the completions of `before`, the part of a line before the cursor; None: none.
 
-    `alone`: it is the only line, so that it can be a command. `asked`: somebody asked for it; of
-    itself nothing is offered for a bare word, nor where all is typed already.
+    A command is completed only on the only line (`is_only_line`). `explicit`: the user asked for
+    completions. Otherwise a bare word has none, and neither has a text that is complete already.
     """
     if is_only_line and before.startswith("/") and not before.startswith("//"):
         first, *between = before[:_CONTEXT_CHARACTERS].split(" ")
@@ -75,7 +78,7 @@ def _completion_list(
     kept = tuple(islice(fit, MAX_COMPLETIONS))
     if not kept or (not explicit and all(choice.text.rstrip(" ") == typed for choice in kept)):
         return None
-    # What is typed already comes first, though others begin with it, too.
+    # A completion that is typed in full already comes first; others may begin with it.
     return CompletionList(
         len(typed), tuple(sorted(kept, key=lambda c: c.text.rstrip(" ") != typed))
     )
@@ -127,9 +130,9 @@ def _arguments(model: ChatModel, argument: ArgumentKind) -> Iterator[Completion]
 def _people(
     model: ChatModel, mark: str = "", *, followed: bool | None = None
 ) -> Iterator[Completion]:
-    """Others: those who just spoke, those who are here, those whom we follow elsewhere.
+    """Yield other people: recent speakers, then members of the room, then followed people.
 
-    `followed`: only those whom we follow by name, or do not.
+    `followed`: only people that the user follows by name (True) or does not (False).
     """
     people = model.people
     spoke = people.recent_speakers(model.now())

@@ -1,4 +1,4 @@
-"""What is half written, for each place that it is meant for."""
+"""Drafts: typed and unsent text, by location."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Mapping
 
 
 class Drafts:
-    """Texts that were typed and not sent; of one person at one server."""
+    """The drafts of one user at one server."""
 
     def __init__(self, texts: Mapping[str, str] | None = None) -> None:
-        """`texts`: those of the last time, by place."""
+        """`texts` are the drafts of the last session, by location."""
         self._texts = dict(texts or {})
 
-    def of(self, place: str) -> str:
-        """What is half written for this place, "" where nothing is."""
-        return self._texts.get(place, "")
+    def of(self, location: str) -> str:
+        """Return the draft for a location, "" if there is none."""
+        return self._texts.get(location, "")
 
-    def put(self, place: str, text: str) -> None:
-        """This, and nothing else, is half written for this place now."""
+    def put(self, location: str, text: str) -> None:
+        """Replace the draft for a location; an empty text removes it."""
         if text:
-            self._texts[place] = text
+            self._texts[location] = text
         else:
-            self._texts.pop(place, None)
+            self._texts.pop(location, None)
 
     def all(self) -> dict[str, str]:
-        """What is half written, by place."""
+        """Return a copy of all drafts, by location."""
         return dict(self._texts)

@@ -1,4 +1,4 @@
-"""One entry of a room's log."""
+"""Entry: one entry of a log, its kinds and states."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Final
 
 
 class EntryKind(Enum):
-    """What an entry is: how it is drawn."""
+    """What an entry is. It decides how the entry is drawn."""
 
     MESSAGE = "message"
     ACTION = "action"
     PRIVATE = "private"
     SERVER = "server"
-    """An answer of the server to what was typed, or a line of its own accord."""
+    """A line of the server: a reply to the user, or a notice about the session."""
     ANNOUNCEMENT = "announcement"
-    """What an operator said to everyone on the server: addressed to each, and no talk."""
+    """A message of an operator to everyone on the server. It alerts and is not part of a room."""
     ERROR = "error"
     NOTICE = "notice"
-    """Somebody came or went."""
+    """A person joined or left."""
     GAP = "gap"
-    """We were away: what was said meanwhile is missing."""
+    """The client was not in the room or not connected: messages may be missing."""
 
 
 LOG_NOTICE_KINDS: Final = {
@@ -30,31 +30,31 @@ LOG_NOTICE_KINDS: Final = {
     "error": EntryKind.ERROR,
     "notice": EntryKind.NOTICE,
 }
-"""What a `ServerLine` becomes, by its kind."""
+"""The kind of entry for each kind of `LogNotice`."""
 
 
 class EntryState(Enum):
-    """What is known about an own message; everything else is SENT."""
+    """What is known about an own message. All other entries are SENT."""
 
     SENT = "sent"
     PENDING = "pending"
-    """Handed to the connection; the server has not said yet that it took it."""
+    """Handed to the connection; the server has not confirmed it yet."""
     UNCONFIRMED = "unconfirmed"
-    """The connection broke first: it may have arrived. Can be sent again, by a key only."""
+    """The connection broke before the confirmation: it may have arrived. Only the user resends."""
     RESENT = "resent"
-    """Was unconfirmed, and was sent again as a newer entry."""
-    DISMISSED = "let go"
-    """Was unconfirmed, and nobody wants to send it again."""
-    REJECTED = "refused"
-    """The server said that it reached nobody."""
+    """It was unconfirmed, and was sent again as a newer entry."""
+    DISMISSED = "dismissed"
+    """It was unconfirmed, and the user chose not to send it again."""
+    REJECTED = "rejected"
+    """The server rejected it: there was no receiver."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of talk. All text is safe for a terminal.
+    """One message or notice in a log. All text is safe for a terminal.
 
-    `id` is unique and rises by one within a room's log. `timestamp` is local time without zone.
-    `author` and `recipient` are empty where there is none; `own`: we said it.
+    `id` is unique within a log and rises by one. `timestamp` is local time without a zone.
+    `author` and `recipient` are empty if there is none. `own`: the user is the author.
     """
 
     id: int

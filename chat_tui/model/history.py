@@ -1,4 +1,4 @@
-"""What was sent from the composer, for Up and Down to walk through."""
+"""InputHistory: the texts sent from the composer, which Up and Down bring back."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 from chat_tui.input import holds_secret
 
 MAX_ITEMS: Final = 500
-"""Items that are kept."""
+"""Most texts that are kept; the oldest are dropped."""
 
 
 class InputHistory:
-    """What was given with Enter, oldest first. Where one stands in it is the composer's matter."""
+    """The texts that the user sent, oldest first. The composer keeps its own position in it."""
 
     def __init__(self) -> None:
         self._items: list[str] = []
@@ -25,14 +25,14 @@ class InputHistory:
         return self._items[index]
 
     def load(self, earlier: Iterable[str], store: Callable[[str], None]) -> None:
-        """Begin with what was sent in `earlier` sessions; `keep` is told what comes from now on."""
+        """Start with the texts of earlier sessions; pass each text added later to `store`."""
         self._items = [*earlier][-MAX_ITEMS:]
         self._store = store
 
     def add(self, text: str) -> None:
-        """Keep `text` as the newest; the same twice in a row is kept once, nothing is not.
+        """Add `text` as the newest, unless it is blank or equal to the newest.
 
-        What holds a password is not kept either: whoever presses Up shows it to the room.
+        A text with a password is not kept: one press of Up and Enter would send it to the room.
         """
         if not text.strip() or holds_secret(text) or (self._items and self._items[-1] == text):
             return
@@ -42,6 +42,9 @@ class InputHistory:
             self._store(text)
 
     def find_next(self, place: int, step: int, matches: Callable[[str], bool]) -> int | None:
-        """The next place that fits from `place` on, backwards (-1) or forwards (1), or None."""
+        """Return the next index after `place` whose text matches, or None.
+
+        `step` is -1 for older texts and 1 for newer ones.
+        """
         ahead = range(place + step, -1 if step < 0 else len(self), step)
         return next((index for index in ahead if matches(self._items[index])), None)

@@ -1,4 +1,4 @@
-"""Links in what somebody said: where they stand, and where they really lead."""
+"""Links in messages: where they are in the text, and which host they lead to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-# Up to what can't be in an address, or would hide a part of it from who reads: spaces, quotes,
-# characters without width, and what stands for a control character.
+# A link ends before a character that cannot be in an address, or that would hide a part of it from
+# the reader: spaces, quotes, characters without width, and pictures of control characters.
 _LINK: Final = re.compile(
     '(?<![a-z0-9])https?://[^\\s<>"`{}|\\\\^\u00ad\u180e\u200b-\u200f\u2018-\u201f\u2028-\u202f'
     "\u2060-\u206f\u2400-\u2426\u3000-\u3003\u3008-\u3011\ufe00-\ufe0f\ufeff\ufffd]+",
@@ -18,7 +18,7 @@ _PAIRS: Final = {")": "(", "]": "["}
 
 
 class Link(NamedTuple):
-    """An address, and the characters of the text where it stands."""
+    """An address (`target`), and its first character and the one after its last in the text."""
 
     start: int
     end: int
@@ -26,7 +26,7 @@ class Link(NamedTuple):
 
 
 def find_links(text: str) -> list[Link]:
-    """Every http and https address in `text`, from left to right; nothing else is a link."""
+    """Return every http and https address in `text`, from left to right. No other scheme counts."""
     if "://" not in text:
         return []
     found = []
@@ -38,9 +38,9 @@ def find_links(text: str) -> list[Link]:
 
 
 def link_host(target: str) -> str:
-    """The machine that a link leads to, as the network knows it.
+    """Return the host that a link leads to, as it is resolved.
 
-    Letters that are not ASCII are told as `xn--…`: some of them look like others.
+    A name that is not ASCII is returned as `xn--…`: some letters look like others.
     """
     host = _host(target)
     if host.isascii():
@@ -59,7 +59,7 @@ def _host(target: str) -> str:
 
 
 def _trim_trailing(found: str) -> str:
-    """The address alone: a full stop ends the sentence, and a bracket was opened before it."""
+    """Remove the punctuation of the sentence: full stops, and brackets opened before the link."""
     while found:
         last = found[-1]
         opened = _PAIRS.get(last)

@@ -1,4 +1,4 @@
-"""Who is here, and whom we follow."""
+"""Roster: the members of the current room and the user's subscriptions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final
 from chat_server.wire import EVERYONE
 
 RECENT_SPEAKER_AGE: Final = timedelta(minutes=1)
-"""How long somebody counts as having just spoken."""
+"""How long a person counts as a recent speaker after a message."""
 
 _MAX_SPEAKERS: Final = 500
-"""Names that are remembered for that, the newest: a server may make up names without end."""
+"""Most recent speakers that are kept, the newest: a hostile server may invent names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One row of the sidebar; `followed` by name, whether or not everyone is followed."""
+    """A person. `followed`: the user follows this name; following everyone does not count."""
 
     name: str
     followed: bool
@@ -30,37 +30,37 @@ class Roster:
 
     def __init__(self) -> None:
         self.user = ""
-        """Our own name."""
+        """The name of the user."""
         self.everyone = False
-        """Whether we follow everyone."""
+        """True if the user follows everyone."""
         self._followed: set[str] = set()
-        self._here: set[str] | None = None
+        self._here: set[str] | None = None  # None: not known
         self._last_spoke: dict[str, datetime] = {}  # name -> when; the newest last
 
     @property
     def known(self) -> bool:
-        """Whether it is known who is here (older servers do not tell)."""
+        """True if the members are known. Old servers do not list them."""
         return self._here is not None
 
     def here(self) -> list[Person]:
-        """The members of the current room by name, ourselves among them; empty if not known."""
+        """Return the members of the current room by name, with the user; empty if not known."""
         return [self._person(name) for name in sorted(self._here or ())]
 
     def elsewhere(self, extra: Iterable[str] = ()) -> list[Person]:
-        """Those whom we follow by name, and `also`, as far as they are not known to be here."""
+        """Return the followed people and `extra`, without those known to be in the room."""
         names = (self._followed | {*extra}) - (self._here or set())
         return [self._person(name) for name in sorted(names)]
 
     def spoke(self, name: str, timestamp: datetime) -> None:
-        """We heard `name` say something; `at` by our own clock."""
+        """A message of `name` arrived; `timestamp` is local time."""
         self._last_spoke.pop(name, None)
         self._last_spoke[name] = timestamp
         if len(self._last_spoke) > _MAX_SPEAKERS:
             del self._last_spoke[next(iter(self._last_spoke))]
 
     def recent_speakers(self, now: datetime) -> frozenset[str]:
-        """Those whom we heard within the last minute."""
-        # A clock that was set back makes nobody speak for hours.
+        """Return the people whose latest message is younger than `RECENT_SPEAKER_AGE`."""
+        # A time in the future (the clock was set back) does not count: it would last for hours.
         recent = {
             name
             for name, at in self._last_spoke.items()
@@ -70,53 +70,53 @@ class Roster:
         return frozenset(recent)
 
     def follows(self, name: str) -> bool:
-        """Whether we hear `name` when we are in one room ("*": whether we follow everyone)."""
+        """Return True if the user receives messages of `name` ("*": if they follow everyone)."""
         return self.everyone if name == EVERYONE else self.everyone or name in self._followed
 
     @property
     def follows_nobody_here(self) -> bool:
-        """There are others in this room, and we hear none of them."""
+        """True if there are others in the room and the user follows none of them."""
         others = (self._here or set()) - {self.user}
         return not self.everyone and bool(others) and not others & self._followed
 
     def forget_here(self) -> None:
-        """We went to another room: who is there is not known yet."""
+        """The user joined another room: its members are not known yet."""
         self._here = None
 
     def members_listed(self, names: Iterable[str]) -> int:
-        """What `/who` answered for the current room; gives back how many there are."""
+        """Set the members of the current room, from the reply to `/who`. Return their number."""
         self._here = set(names)
         return len(self._here)
 
     def person_joined(self, name: str) -> int | None:
-        """Somebody came into the room; how many there are now, None where it is not known."""
+        """Add a member. Return the number of members, None if it is not known."""
         if self._here is None:
             return None
         self._here.add(name)
         return len(self._here)
 
     def person_left(self, name: str) -> int | None:
-        """Somebody left the room; how many there are now, None where it is not known."""
+        """Remove a member. Return the number of members, None if it is not known."""
         if self._here is None:
             return None
         self._here.discard(name)
         return len(self._here)
 
     def subscriptions_listed(self, names: Iterable[str]) -> None:
-        """What `/subs` answered."""
+        """Set the subscriptions, from the reply to `/subs`."""
         self._followed = set(names)
         self.everyone = EVERYONE in self._followed
         self._followed -= {EVERYONE, self.user}
 
     def follow(self, name: str) -> None:
-        """We follow `name` now ("*": everyone)."""
+        """Add a subscription to `name` ("*": to everyone)."""
         if name == EVERYONE:
             self.everyone = True
         elif name != self.user:
             self._followed.add(name)
 
     def unfollow(self, name: str) -> None:
-        """We no longer follow `name` ("*": everyone)."""
+        """Remove the subscription to `name` ("*": to everyone)."""
         if name == EVERYONE:
             self.everyone = False
         else:

@@ -1,4 +1,4 @@
-"""What of a log somebody has seen: since when nobody looks, and where what is new begins."""
+"""ReadMarker: the first entry of a log that the user has not seen."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from chat_tui.model.entries import Entry
 
 
 class ReadMarker:
-    """Of one log. Nobody has looked away from it yet: what is never shown has no rule "new"."""
+    """The read marker of one log.
+
+    It starts as if the user was looking at the log: a log that is never shown has no rule "new".
+    """
 
     def __init__(self) -> None:
         self.new_from: int | None = None
-        """The id of the first entry of others that was not seen when it came; None: all were."""
+        """The id of the first unseen entry of others; None: the user has seen all of them."""
         self.since: datetime | None = None
-        """When somebody looked away before that entry came."""
+        """When the user stopped looking at the log, before that entry came."""
         self._away_since: datetime | None = None
-        self._was_passed = False  # somebody has looked at the end since the rule is there
+        self._was_passed = False  # the user has seen the end of the log since `new_from` was set
 
     def unfocus(self, timestamp: datetime) -> None:
-        """From now on nobody looks at the newest entries, if somebody did."""
+        """The user stops looking at the newest entries, if they were looking."""
         if self._away_since is None:
             self._away_since = timestamp
 
     def focus(self) -> None:
-        """Somebody looks at the newest entries again; the rule stays until there is a newer one."""
+        """The user looks at the newest entries. The rule stays until another one replaces it."""
         if self._away_since is not None:
             self._away_since = None
             self._was_passed = True
 
     def entry_added(self, entry: Entry) -> None:
-        """An entry has come; what one says oneself ends what was new."""
+        """Move the marker for a new entry. An own message removes it."""
         if entry.own:
             self.new_from = None
         elif (

@@ -1,4 +1,4 @@
-"""What was said in one room, as far as we heard it."""
+"""RoomLog: the entries of one room or private conversation that the client received."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from chat_tui.model.entries import Entry, EntryKind, EntryState
 from chat_tui.model.read_marker import ReadMarker
 
 MAX_ENTRIES: Final = 10_000
-"""Entries that a log keeps."""
+"""Most entries that a log keeps; the oldest are evicted."""
 
 _TRIM_BATCH: Final = 1_000
-"""Entries forgotten in one go: deleting the head of a list one by one would copy it each time."""
+"""Entries evicted in one go: each deletion at the head of a list copies the rest."""
 
 
 class RoomLog:
-    """The newest entries of a room, in the order in which they came.
+    """The newest entries, in the order in which they came.
 
-    Ids rise by one from entry to entry, so `log[id]` is a look-up, and what a widget has drawn up
-    to can be kept as one number. `version` grows with every change.
+    Ids rise by one from entry to entry, so `log[id]` is a lookup, and a widget needs one number to
+    know what it has drawn. `version` grows with every change.
     """
 
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
@@ -34,12 +34,12 @@ class RoomLog:
 
     @property
     def first(self) -> int:
-        """The id of the oldest entry kept (`end` where there is none)."""
+        """The id of the oldest entry kept, `end` if the log is empty."""
         return max(self._base, self.end - self._max_entries)
 
     @property
     def end(self) -> int:
-        """The id that the next entry will get: one more than the newest's."""
+        """The id of the next entry: one more than the id of the newest."""
         return self._base + len(self._entries)
 
     def __len__(self) -> int:
@@ -49,13 +49,13 @@ class RoomLog:
         return iter(self.entries())
 
     def __getitem__(self, entry_id: int) -> Entry:
-        """The entry with this id. Raises `KeyError` where it is not kept."""
+        """Return the entry with this id. Raise `KeyError` if the log does not keep it."""
         if not self.first <= entry_id < self.end:
             raise KeyError(entry_id)
         return self._entries[entry_id - self._base]
 
     def entries(self, start: int | None = None) -> list[Entry]:
-        """The entries with ids from `start` on (all that are kept: None), oldest first."""
+        """Return the entries with ids from `start` on (None: all), oldest first."""
         oldest = self.first if start is None else max(start, self.first)
         return self._entries[oldest - self._base :]
 
@@ -70,7 +70,7 @@ class RoomLog:
         own: bool = False,
         state: EntryState = EntryState.SENT,
     ) -> Entry:
-        """Add an entry, whose texts are safe already, and forget the oldest above the bound."""
+        """Add an entry with texts that are safe already; evict the oldest above the bound."""
         entry = Entry(self.end, kind, timestamp, author, text, own, state, recipient)
         self._entries.append(entry)
         self.read_marker.entry_added(entry)
@@ -85,9 +85,9 @@ class RoomLog:
     def set_state(
         self, entry_id: int, state: EntryState, timestamp: datetime | None = None
     ) -> None:
-        """Give an entry another state, and another time where one is given.
+        """Give an entry another state, and another time unless it is None.
 
-        An entry that is no longer kept is passed over: it was drawn once and is forgotten.
+        An entry that was evicted is ignored.
         """
         if not self.first <= entry_id < self.end:
             return
@@ -100,15 +100,15 @@ class RoomLog:
         self.version += 1
 
     def amend(self, entry_id: int, text: str) -> None:
-        """Give an entry that is kept another text, safe already."""
+        """Give an entry another text, safe already. The log must keep the entry."""
         self._entries[entry_id - self._base] = replace(self[entry_id], text=text)
         self._changed.add(entry_id)
         self.version += 1
 
     def take_changed(self) -> set[int]:
-        """The ids of entries that got another state, time or text since the last call.
+        """Return the ids of entries that got another state, time or text since the last call.
 
-        Only entries that were there before: new ones are those from the last seen `end` on.
+        New entries may be missing: they are those from the last seen `end` on.
         """
         changed, self._changed = self._changed, set()
         return changed

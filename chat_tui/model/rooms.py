@@ -1,4 +1,4 @@
-"""The rooms there are, as far as the server told."""
+"""RoomDirectory: the rooms of the server, as far as it listed them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chat_server.wire import LOBBY
 
 @dataclass(frozen=True, slots=True)
 class RoomInfo:
-    """One row of the room list; `members` is None where it is not known."""
+    """One room. `members` is the number of members, None if it is not known."""
 
     name: str
     members: int | None
@@ -28,35 +28,35 @@ class RoomDirectory:
         return name in self._members
 
     def listed(self) -> list[RoomInfo]:
-        """All rooms: the lobby first, then by name."""
+        """Return all rooms: the lobby first, the others by name."""
         names = sorted(self._members, key=lambda name: (name != LOBBY, name))
         return [RoomInfo(name, self._members[name], name == self.current) for name in names]
 
     def members_of(self, name: str) -> int | None:
-        """The number of members of a room, None where it is not known."""
+        """Return the number of members of a room, None if it is not known."""
         return self._members.get(name)
 
     def replace_all(self, rooms: Iterable[tuple[str, int | None]]) -> None:
-        """What `/rooms` answered."""
+        """Set all rooms and their numbers of members, from the reply to `/rooms`."""
         self._members = dict(rooms)
         self._members.setdefault(LOBBY, None)
         self._members.setdefault(self.current, None)
 
     def enter(self, name: str) -> None:
-        """We are in `name` now."""
+        """Make `name` the current room."""
         self.current = name
         self._members.setdefault(name, None)
 
     def opened(self, name: str) -> None:
-        """A room has its first member."""
+        """Add a room that got its first member."""
         self._members.setdefault(name, None)
 
     def closed(self, name: str) -> None:
-        """A room is gone; the current one stays: we are in it, whatever a late notice says."""
+        """Remove a room. The current one stays: the user is in it, and the notice came late."""
         if name not in (LOBBY, self.current):
             self._members.pop(name, None)
 
     def set_member_count(self, name: str, members: int) -> None:
-        """The number of members of a room is known from elsewhere than `/rooms`."""
+        """Set the number of members of a listed room, from another source than `/rooms`."""
         if name in self._members:
             self._members[name] = members

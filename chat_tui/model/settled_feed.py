@@ -1,4 +1,4 @@
-"""What is new in all rooms, in a form that will not change any more."""
+"""SettledFeed: the new entries of all locations, each once its state is final."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chat_tui.model.room_log import RoomLog
 
 @dataclass(slots=True)
 class _LogPosition:
-    """How far one log was read, and which own messages before that are still on their way."""
+    """How far one log was read, and which own messages before that are still pending."""
 
     log: RoomLog
     read_to: int = 0
@@ -19,40 +19,40 @@ class _LogPosition:
 
 
 class SettledFeed:
-    """Reads on in every log of a model, also after somebody else has signed in.
+    """Reads the logs of a model, also after another user has signed in.
 
-    Each entry comes once. An own message comes when it is known whether the server took it: among
-    the others it then stands where the server has it.
+    Each entry is returned once. An own message is returned when it is no longer pending: its order
+    among the others is then the server's order.
     """
 
     def __init__(self, model: ChatModel) -> None:
-        """What `model` holds already counts as new."""
+        """The entries that `model` holds already count as new."""
         self._model = model
         self._positions: dict[str, _LogPosition] = {}
 
     @property
     def pending(self) -> int:
-        """How many own messages, of those seen so far, are still on their way."""
-        return sum(len(reading.pending) for reading in self._positions.values())
+        """The number of own messages that were read and are still pending."""
+        return sum(len(position.pending) for position in self._positions.values())
 
     def take(self) -> list[tuple[str, Entry]]:
-        """The new entries of each place, and the place; the oldest of a place first."""
+        """Return the new entries with their locations; those of one location oldest first."""
         found: list[tuple[str, Entry]] = []
-        for place in self._model.locations:
-            log = self._model.log_of(place)
-            reading = self._positions.get(place)
-            if reading is None or reading.log is not log:
-                reading = self._positions[place] = _LogPosition(log)
-            found += [(place, entry) for entry in self._new(reading)]
+        for location in self._model.locations:
+            log = self._model.log_of(location)
+            position = self._positions.get(location)
+            if position is None or position.log is not log:
+                position = self._positions[location] = _LogPosition(log)
+            found += [(location, entry) for entry in self._new_entries(position)]
         return found
 
     @staticmethod
-    def _new(reading: _LogPosition) -> list[Entry]:
-        log, seen = reading.log, reading.read_to
-        if not reading.pending and seen == log.end:
+    def _new_entries(position: _LogPosition) -> list[Entry]:
+        log, read_to = position.log, position.read_to
+        if not position.pending and read_to == log.end:
             return []
-        sought = [number for number in reading.pending if number >= log.first]
-        entries = [log[number] for number in sought] + log.entries(seen)
-        reading.read_to = log.end
-        reading.pending = [one.id for one in entries if one.state is EntryState.PENDING]
+        kept = [entry_id for entry_id in position.pending if entry_id >= log.first]
+        entries = [log[entry_id] for entry_id in kept] + log.entries(read_to)
+        position.read_to = log.end
+        position.pending = [entry.id for entry in entries if entry.state is EntryState.PENDING]
         return [entry for entry in entries if entry.state is not EntryState.PENDING]

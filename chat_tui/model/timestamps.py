@@ -1,4 +1,4 @@
-"""When a message was said, by the clock here. Pure."""
+"""Conversion of the times on the wire to local time. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from datetime import datetime, time
 
 
 def message_time(wire_time: str, now: datetime) -> datetime:
-    """Local time without zone of what a line says: a live one tells the hour only, and is of today.
+    """Return the time of a message as local time without a zone.
 
-    What is no time is `now`.
+    A live message has only a time of day and is of today. `now` replaces an invalid time.
     """
     try:
         if len(wire_time) > len("HH:MM:SS"):
             return datetime.fromisoformat(wire_time).astimezone().replace(tzinfo=None)
-        # Today here, not there: the day of a message never goes back from one to the next,
-        # whatever the server's time zone.
+        # Today by the local clock, not by the server's: so the day never goes back from one
+        # message to the next, whatever the time zone of the server is.
         return datetime.combine(now.date(), time.fromisoformat(wire_time))
     except (ValueError, OverflowError):  # 25:61:61
         return now

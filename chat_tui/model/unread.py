@@ -1,4 +1,4 @@
-"""What others said and nobody has looked at yet, as numbers."""
+"""Unread: the numbers of messages of others that the user has not seen."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from collections.abc import Container, Mapping
 from typing import Final
 
 _MAX_AUTHORS: Final = 500
-"""Authors of a place that are counted one by one: a server may make up names without end."""
+"""Most authors of a location that are counted each: a hostile server may invent names."""
 
 _OTHER_AUTHORS: Final = ""
-"""Whom the rest is counted for."""
+"""The key for messages of all other authors."""
 
 
 class Unread:
-    """Counts by place and author. A place is a room, or a private conversation."""
+    """Counts by location (a room or a private conversation) and author."""
 
     def __init__(self) -> None:
-        self._places: dict[str, Counter[str]] = {}
+        self._counts: dict[str, Counter[str]] = {}
 
-    def add(self, place: str, author: str) -> None:
-        """`author` said something there."""
-        counts = self._places.setdefault(place, Counter())
+    def add(self, location: str, author: str) -> None:
+        """Count one message of `author`."""
+        counts = self._counts.setdefault(location, Counter())
         known = author in counts or len(counts) < _MAX_AUTHORS
         counts[author if known else _OTHER_AUTHORS] += 1
 
-    def clear(self, place: str) -> None:
-        """Somebody looks at the newest of it."""
-        self._places.pop(place, None)
+    def clear(self, location: str) -> None:
+        """Count nothing: the user has seen the newest message."""
+        self._counts.pop(location, None)
 
-    def count(self, place: str) -> int:
-        """How much is unread there."""
-        return self._places[place].total() if place in self._places else 0
+    def count(self, location: str) -> int:
+        """Return the number of unread messages in a location."""
+        return self._counts[location].total() if location in self._counts else 0
 
-    def by_author(self, place: str) -> Mapping[str, int]:
-        """The same for each author; a copy."""
-        return Counter(self._places.get(place, ()))
+    def by_author(self, location: str) -> Mapping[str, int]:
+        """Return a copy of the numbers of unread messages in a location, by author."""
+        return Counter(self._counts.get(location, ()))
 
     def total(self, excluding: Container[str] = ()) -> int:
-        """How much is unread in all places but those of `without`."""
-        return sum(self.count(place) for place in self._places if place not in excluding)
+        """Return the number of unread messages in all locations that are not in `excluding`."""
+        return sum(self.count(location) for location in self._counts if location not in excluding)

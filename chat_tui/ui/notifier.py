@@ -62,15 +62,15 @@ class Notifier:
 
         `focused`: the terminal is in front; `at_end`: so is the newest of the place in view.
         """
-        calls = self._model.take_alerts()
+        alerts = self._model.take_alerts()
         if focused and at_end:
             self._model.unread.clear(self._model.location)
         if focused:
             return
         muted = self.muted
-        for call in calls:
-            if call.place not in muted and self._may_alert():
-                self._alert(call)
+        for alert in alerts:
+            if alert.location not in muted and self._may_alert():
+                self._alert(alert)
 
     def show_title(self) -> None:
         """Tell where one is and how much is unread, while one is signed in."""
@@ -111,4 +111,4 @@ def _notification_text(alert: Alert) -> str:
             return entry.text
         case EntryKind.PRIVATE:
             return f"{entry.author}: {entry.text}"
-    return f"{entry.author} in {alert.place}: {entry.text}"
+    return f"{entry.author} in {alert.location}: {entry.text}"

@@ -15,7 +15,7 @@ from chat_tui.input.redaction import MASK, holds_secret, redact
 from chat_tui.input.shell_commands import LastAction
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.history import InputHistory
-from chat_tui.model.wire_record import WireLog
+from chat_tui.model.wire_log import WireLog
 from chat_tui.storage.draft_store import DraftStore
 from chat_tui.storage.history_file import HistoryFile
 

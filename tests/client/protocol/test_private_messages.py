@@ -134,7 +134,7 @@ def test_private_conversation_has_its_own_log(model: ChatModel) -> None:
     assert model.conversations.listed() == ["bob"]
     assert not len(model.log)
     assert model.unread.count("@bob") == 1
-    assert [call.place for call in model.take_alerts()] == ["@bob"]
+    assert [alert.location for alert in model.take_alerts()] == ["@bob"]
     model.view(Location("@bob"))
     assert (model.location, model.room, model.compose_location) == ("@bob", "lobby", "@bob")
     assert [entry.text for entry in model.log] == ["psst"]

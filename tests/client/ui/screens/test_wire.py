@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chat_tui.model.wire_record import MAX_LINES
+from chat_tui.model.wire_log import MAX_LINES
 from chat_tui.ui.screens.wire import WireScreen
 from chat_tui.ui.widgets.wire_lines import WireLines
 from tests.support.app_harness import HOSTILE, AppHarness, chat, form

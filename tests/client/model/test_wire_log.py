@@ -9,7 +9,7 @@ import pytest
 
 from chat_tui.input.redaction import redact
 from chat_tui.input.shell_commands import LastAction, netcat_line
-from chat_tui.model.wire_record import (
+from chat_tui.model.wire_log import (
     MAX_CHARACTERS,
     MAX_LINES,
     Direction,

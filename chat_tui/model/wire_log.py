@@ -1,4 +1,4 @@
-"""The lines that went over the wire, both ways, and what the person did last, as such lines."""
+"""WireLog: the lines that the client sent and received, and the user's last action as lines."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from chat_tui.input import LastAction, holds_secret, redact
 from chat_tui.sanitize import safe_text
 
 MAX_LINES: Final = 2_000
-"""The newest lines that are kept."""
+"""Most lines that are kept; the oldest are dropped."""
 
 MAX_CHARACTERS: Final = 1 << 20
-"""The same for their length; the newest line is kept however long it is."""
+"""Most characters of all kept lines. The newest line is kept even if it is longer."""
 
 
 class Direction(Enum):
-    """Where a line went."""
+    """The direction of a line."""
 
     SENT = ">"
     RECEIVED = "<"
     NOTE = "·"
-    """Nowhere: a connection was made, or ended."""
+    """Not a line of the wire: a connection was opened or closed."""
 
 
 class WireLine(NamedTuple):
-    """One line, safe for a terminal. `timestamp` is local time without zone."""
+    """One line, safe for a terminal. `timestamp` is local time without a zone."""
 
     timestamp: datetime
     direction: Direction
@@ -36,12 +36,12 @@ class WireLine(NamedTuple):
 
 
 class WireLog:
-    """A bounded record of one client, over all its connections. The screen's thread calls it.
+    """The wire log of one client, over all its connections. The screen's thread calls it.
 
-    Passwords are never in it: so nothing that shows or copies a line can give one away.
+    It is bounded, and it never holds a password: no code that shows or copies a line can reveal
+    one.
 
-    Lines are numbered from 0 on: `first` is the oldest that is kept, `end` one more than the
-    newest.
+    Lines are numbered from 0: `first` is the oldest that is kept, `end` one more than the newest.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -57,28 +57,28 @@ class WireLog:
         return self.end - len(self._kept)
 
     def sent(self, lines: Sequence[bytes]) -> None:
-        """These lines go to the server."""
+        """Record lines sent to the server, with passwords removed."""
         for line in lines:
             self._append(Direction.SENT, redact(line.decode("utf-8", "replace").rstrip("\r\n")))
 
     def received(self, line: str) -> None:
-        """The server sent this line."""
+        """Record a line received from the server."""
         self._append(Direction.RECEIVED, line)
 
     def note(self, text: str) -> None:
-        """Something happened to the connection."""
+        """Record an event of the connection."""
         self._append(Direction.NOTE, text)
 
     def record_action(self, room: str, lines: Sequence[str]) -> None:
-        """The person asked for this, in the form in which it goes over the wire."""
+        """Store the user's last action as the lines that it sends, unless they hold a password."""
         if lines and not any(map(holds_secret, lines)):
             self.last_action = LastAction(room, tuple(lines))
 
     def since(self, number: int) -> list[WireLine]:
-        """The lines that are kept, from this number on."""
-        newest = max(0, min(self.end - number, len(self._kept)))
-        kept = [self._kept[index] for index in range(-newest, 0)]
-        return [WireLine(at, way, safe_text(text)) for at, way, text in kept]
+        """Return the kept lines from this number on."""
+        count = max(0, min(self.end - number, len(self._kept)))
+        kept = [self._kept[index] for index in range(-count, 0)]
+        return [WireLine(at, direction, safe_text(text)) for at, direction, text in kept]
 
     def _append(self, direction: Direction, text: str) -> None:
         self._kept.append((self._now(), direction, text))
