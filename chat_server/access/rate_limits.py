@@ -169,7 +169,7 @@ class UnauthenticatedLimiter:
     """Counts the connections of each address that ended without a login: `limit` in any `window`.
 
     A connection is counted when it ends, not when it starts. So a hundred users behind one
-    address, who all reconnect after a restart and log in, are never rejected. `ConnectionLimiter`
+    address, which all reconnect after a restart and log in, are never rejected. `ConnectionLimiter`
     bounds the connections that are open meanwhile: an address that never logs in gets both limits
     in total. A rejected connection does not count. Otherwise a client that reconnects by itself
     would be rejected forever.

@@ -1,4 +1,4 @@
-"""Changes the users file and its companion: one change at a time on this machine, whole or not.
+"""Changes the users file and its companion: one atomic change at a time on this machine.
 
 `file_reader` says what people may change by hand, and why a change is safe at every moment between
 the writes of the two files. Every function here reads the files while it holds the lock of all
@@ -72,7 +72,7 @@ def check_new_name(name: str, accounts: Accounts, renamed_from: str | None = Non
     """Raise `AccountExistsError` or `ConfusableNameError` if a new account may not have the name.
 
     `renamed_from`: the old name of the account, which the new one may resemble. Existing accounts
-    that look alike are not rejected, so nobody is locked out.
+    that look alike are not rejected, so no user is locked out.
     """
     everyone = accounts.all_hashes
     if name in everyone:

@@ -128,9 +128,9 @@ def self_signed_certificate(folder: Path, host: str) -> ServerCertificate:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         missing = missing_files(folder)
         if missing is MissingFiles.BOTH:
-            _make_key(key)
+            _create_key(key)
         if missing is not MissingFiles.NOTHING:
-            _make_certificate(certificate, key, host)
+            _create_certificate(certificate, key, host)
         return load_certificate(certificate, key)
     except OSError as error:
         raise _not_writable_error(folder, error) from None
@@ -169,7 +169,7 @@ def _not_writable_error(folder: Path, error: OSError) -> CertificateError:
     )
 
 
-def _make_key(path: Path) -> None:
+def _create_key(path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
@@ -189,7 +189,7 @@ def _make_key(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _make_certificate(path: Path, key_path: Path, host: str) -> None:
+def _create_certificate(path: Path, key_path: Path, host: str) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding

@@ -90,7 +90,7 @@ def test_login_throttle_evicts_address_with_oldest_failure(clock: FakeClock) -> 
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("2001:db8::1", "2001:db8::ffff:1"),
         ("2001:db8:0:0:1::", "2001:0db8:0:0:0:0:0:2"),
@@ -99,33 +99,33 @@ def test_login_throttle_evicts_address_with_oldest_failure(clock: FakeClock) -> 
     ],
 )
 def test_limiters_share_one_counter_for_equivalent_addresses(
-    clock: FakeClock, one: str, other: str
+    clock: FakeClock, first: str, second: str
 ) -> None:
     throttle = LoginThrottle(1, 600, clock)
-    throttle.record_failure(one)
-    assert throttle.retry_after(other) > 0
+    throttle.record_failure(first)
+    assert throttle.retry_after(second) > 0
     connections = ConnectionLimiter(1, ())
-    assert connections.admit(one)
-    assert not connections.admit(other)
+    assert connections.admit(first)
+    assert not connections.admit(second)
     without_login = UnauthenticatedLimiter(1, 600, (), clock)
-    without_login.record_unauthenticated(one)
-    assert without_login.retry_after(other) > 0
+    without_login.record_unauthenticated(first)
+    assert without_login.retry_after(second) > 0
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("2001:db8::1", "2001:db8:0:1::1"),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
-        ("not an address", "not one either"),
+        ("not an address", "another string"),
     ],
 )
 def test_login_throttle_counts_distinct_addresses_separately(
-    clock: FakeClock, one: str, other: str
+    clock: FakeClock, first: str, second: str
 ) -> None:
     throttle = LoginThrottle(1, 600, clock)
-    throttle.record_failure(one)
-    assert throttle.retry_after(other) == 0.0
+    throttle.record_failure(first)
+    assert throttle.retry_after(second) == 0.0
 
 
 def test_connection_limiter_admits_again_after_release() -> None:

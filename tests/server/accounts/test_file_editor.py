@@ -119,12 +119,12 @@ def test_symlinked_users_file_changes_its_target(file: Path, tmp_path: Path) -> 
     assert sorted(os.listdir(target.parent)) == ["accounts", "accounts.more"]
 
 
-@pytest.mark.parametrize("where", ["missing/users.json", "file/users.json"])
-def test_missing_folder_of_users_file_is_reported(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("users_path", ["missing/users.json", "file/users.json"])
+def test_missing_folder_of_users_file_is_reported(tmp_path: Path, users_path: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsersFileError) as caught:
-        add_account(tmp_path / where, "alice", HASH)
-    assert str(caught.value).startswith(f"{tmp_path / where}: its folder: ")
+        add_account(tmp_path / users_path, "alice", HASH)
+    assert str(caught.value).startswith(f"{tmp_path / users_path}: its folder: ")
     assert str(caught.value).isprintable()
 
 

@@ -195,7 +195,7 @@ def test_disabled_account_is_known_but_cannot_log_in(file: Path) -> None:
     assert store.hash_of("eve") is None
     assert store.exists("eve")
     assert store.exists("alice")
-    assert not store.exists("nobody")
+    assert not store.exists("mallory")
     assert store.highest_cost == 5
 
 

@@ -107,7 +107,7 @@ def test_change_hash_keeps_hash_that_changed_meanwhile(file: Path, store: Accoun
     assert not store.change_hash("alice", HASH, OTHER, still_wanted=always, lock_timeout=5)
     disable_account(file, "bob")
     assert not store.change_hash("bob", HASH, OTHER, still_wanted=always, lock_timeout=5)
-    assert not store.change_hash("nobody", HASH, OTHER, still_wanted=always, lock_timeout=5)
+    assert not store.change_hash("eve", HASH, OTHER, still_wanted=always, lock_timeout=5)
     assert dict(read_accounts(file).all_hashes) == {"alice": HASH_5, "bob": HASH}
 
 

@@ -1,0 +1,93 @@
+"""The acceptor: connections, rejections, and listeners that cannot accept."""
+
+from __future__ import annotations
+
+import errno
+import io
+import socket
+from collections.abc import Iterator
+from queue import SimpleQueue
+
+import pytest
+
+from chat_server.net.acceptor import Acceptor
+from chat_server.net.endpoints import Endpoint
+from chat_server.observability.event_log import EventLog
+from tests.support.wire_client import PATIENCE, WireClient
+
+ENDPOINT = Endpoint("localhost", "127.0.0.1", socket.AF_INET, 0, encrypted=False)
+
+
+class Harness:
+    """An acceptor with one listener. It rejects a connection with `rejection`, if that is set."""
+
+    def __init__(self) -> None:
+        self.rejection: str | None = None
+        self.served: SimpleQueue[tuple[socket.socket, str, int, Endpoint]] = SimpleQueue()
+        self.log = io.StringIO()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+        self.acceptor = Acceptor(self._serve, EventLog(self.log), linger_seconds=0.2)
+
+    def _serve(self, connected: socket.socket, host: str, port: int, to: Endpoint) -> str | None:
+        if self.rejection is None:
+            self.served.put((connected, host, port, to))
+        return self.rejection
+
+    def connect(self) -> WireClient:
+        return WireClient("127.0.0.1", self.listener.getsockname()[1])
+
+
+@pytest.fixture
+def harness() -> Iterator[Harness]:
+    harness = Harness()
+    harness.acceptor.start({harness.listener: ENDPOINT})
+    yield harness
+    if harness.acceptor.is_alive:
+        harness.acceptor.stop()
+
+
+def test_acceptor_passes_connection_with_its_addresses(harness: Harness) -> None:
+    with harness.connect() as client:
+        connected, host, port, endpoint = harness.served.get(timeout=PATIENCE)
+        with connected:
+            assert (host, port) == client.socket.getsockname()
+            assert endpoint is ENDPOINT
+            client.send("hello")
+            assert connected.recv(100) == b"hello\n"
+
+
+def test_acceptor_sends_rejection_and_closes(harness: Harness) -> None:
+    harness.rejection = "No"
+    with harness.connect() as client:
+        client.expect("[ERROR] No")
+        client.expect_end()
+
+
+def test_acceptor_retries_after_accept_failed(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = socket.socket.accept
+    failures = 3
+
+    def fail(listener: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", fail)
+    with harness.connect():
+        connected, *_ = harness.served.get(timeout=PATIENCE)
+        connected.close()
+    assert harness.log.getvalue().count("Too many open files") == 3
+
+
+def test_stop_closes_listeners_and_rejected_connections(harness: Harness) -> None:
+    harness.rejection = "No"
+    with harness.connect() as client:
+        client.expect("[ERROR] No")
+        harness.acceptor.stop()
+    assert not harness.acceptor.is_alive
+    assert harness.listener.fileno() == -1
