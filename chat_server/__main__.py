@@ -1,4 +1,4 @@
-"""The command line: options to a `Config`, a `Config` to a server that runs."""
+"""The command line: from options to a `Config`, and from a `Config` to a running server."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ from chat_server.cli import (
     "--stop-on-stdin-eof",
     is_flag=True,
     hidden=True,
-    help="Stop when standard input ends, for a program that runs this server beside itself.",
+    help="Stop when standard input ends. For programs that run this server as a child process.",
 )
 @click.version_option(package_name="lobby-chat", prog_name="chat-server")
 @click.pass_context
 def cli(context: click.Context, /, stop_on_stdin_eof: bool, **chosen: Any) -> None:
-    """Serve a chat to anyone who can send lines of text: a client, a script, netcat.
+    """Serve a chat to any program that can send lines of text: a client, a script, netcat.
 
-    Each option is also read from an environment variable, CHAT_SERVER_PORT for --port, and from
-    the file that --config names, as the key port. An option beats a variable, and that the file.
+    Each option is also read from an environment variable (CHAT_SERVER_PORT for --port) and from the
+    file that --config names (the key port). An option overrides a variable, which overrides the
+    file.
     """
     if context.invoked_subcommand is None:
         raise_file_limit(chosen["max_clients"])
@@ -51,10 +52,10 @@ cli.add_command(check)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The script `chat-server`: whatever is wrong is told in one line, without a traceback."""
+    """Run the script `chat-server`. Report every error in one line, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that is not UTF-8 has no sign for every name.
+            # A terminal that is not UTF-8 cannot show every name.
             stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(args=arguments, prog_name="chat-server", standalone_mode=False)
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         print("chat-server: stopped", file=sys.stderr)
         sys.exit(130)
-    except OSError as error:  # a full disk behind standard output; a closed pipe ends click itself
+    except OSError as error:  # a full disk, for example; click itself handles a closed pipe
         why = error.strerror or str(error)
         print(f"chat-server: can't write to standard output: {why}", file=sys.stderr)
         sys.exit(1)
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _drop_unwritten_output() -> None:
     """Drop what standard output or standard error does not accept.
 
-    Otherwise the interpreter fails to flush it at exit: it ends with a traceback and status 120.
+    Otherwise the interpreter would fail to flush it at exit, with a traceback and status 120.
     """
     for stream in (sys.stdout, sys.stderr):
         try:

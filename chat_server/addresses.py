@@ -1,7 +1,7 @@
-"""Which addresses count as one, and which networks are exempt.
+"""Rate-limit keys of addresses, and the networks that limits exempt.
 
-An *address* is the bare host as `getpeername` tells it, without the port. An IPv4 address that
-comes over an IPv6 socket is the IPv4 address that it is. Pure; may be called from any thread.
+An *address* is the bare host that `getpeername` returns, without the port. An IPv4 address that
+arrives over an IPv6 socket counts as that IPv4 address. Pure: any thread may call all of it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Final
 Network = IPv4Network | IPv6Network
 
 _IPV4_MAPPED_PREFIX: Final = bytes(10) + b"\xff\xff"
-"""How an IPv4 address begins that comes over an IPv6 socket."""
+"""The prefix of an IPv4 address that arrives over an IPv6 socket."""
 
 _BLOCK_BYTES: Final = 8
-"""Of an IPv6 address: its /64, the smallest block that is given to anybody."""
+"""Bytes of an IPv6 address that form its /64, the smallest block that providers assign."""
 
 LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-"""This machine talking to itself."""
+"""The networks of this machine itself."""
 
 
 def rate_limit_key(address: str) -> bytes | str:
-    """What `address` counts as in every table by address: itself, or its /64 in IPv6.
+    """Return the key of `address` in every table by address: itself, or its /64 in IPv6.
 
-    Four bytes, eight bytes, or the text as it is where it is no address. This is the quick way,
-    for tables that a million strangers may look into.
+    The key is four bytes, eight bytes, or the text unchanged if it is not an address. This is the
+    fast function, for tables that a million unknown peers may query.
     """
     packed = _packed(address)
     if packed is None:
@@ -35,10 +35,9 @@ def rate_limit_key(address: str) -> bytes | str:
 
 
 def format_block(address: str) -> str | None:
-    """The block of `address` as a person writes it: `192.0.2.1`, `2001:db8::/64`.
+    """Return the block of `address` for people: `192.0.2.1` or `2001:db8::/64`. None if invalid.
 
-    None where `address` is none. A `/64` behind an IPv6 address is taken as well, so that what
-    was shown may be typed.
+    A `/64` after an IPv6 address is accepted too, so that a user can type what was shown.
     """
     packed = _packed(address.removesuffix("/64") if ":" in address else address)
     if packed is None:
@@ -49,7 +48,7 @@ def format_block(address: str) -> str | None:
 
 
 def overlaps(block: str, networks: tuple[Network, ...]) -> bool:
-    """Whether any address of `block`, which `format_block` gave, is in one of `networks`."""
+    """Return whether any address of `block`, a result of `format_block`, is in `networks`."""
     shown = ip_network(block)
     return any(
         (
@@ -67,12 +66,12 @@ def overlaps(block: str, networks: tuple[Network, ...]) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether `address` is this machine talking to itself."""
+    """Return whether `address` is an address of this machine itself."""
     return is_within(address, LOOPBACK)
 
 
 def is_within(address: str, networks: tuple[Network, ...]) -> bool:
-    """Whether `address` is in one of `networks`."""
+    """Return whether `address` is in one of `networks`."""
     packed = _packed(address) if networks else None
     if packed is None:
         return False
@@ -81,18 +80,18 @@ def is_within(address: str, networks: tuple[Network, ...]) -> bool:
 
 
 def parse_network(text: str) -> Network:
-    """A network as it was written: `10.0.0.0/8`, `2001:db8::/32`, or one address.
+    """Return the network that `text` describes: `10.0.0.0/8`, `2001:db8::/32`, or one address.
 
-    Raises `ValueError` with the cure, where it is none.
+    Raise `ValueError` with a hint if it is invalid.
     """
     try:
         network = ip_network(text, strict=False)
     except ValueError:
         raise ValueError(
-            f"{text!r} is no network; write it like 10.0.0.0/8 or 2001:db8::/32"
+            f"{text!r} is not a network; write it like 10.0.0.0/8 or 2001:db8::/32"
         ) from None
     if "/" in text and str(network.network_address) != str(ip_address(text.split("/")[0])):
-        raise ValueError(f"{text!r} has bits behind its prefix; write {network}")
+        raise ValueError(f"{text!r} has bits set after its prefix; write {network}")
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = IPv6Address(network.network_address).ipv4_mapped
         if mapped is not None:
@@ -101,12 +100,12 @@ def parse_network(text: str) -> Network:
 
 
 def _packed(address: str) -> bytes | None:
-    """Four bytes, or sixteen of IPv6; None where `address` is none."""
+    """Return the four bytes of `address`, or sixteen for IPv6. None if it is not an address."""
     try:
         if ":" not in address:
             return socket.inet_pton(socket.AF_INET, address)
-        # The scope of a link-local address, as in fe80::1%eth0, is the way to it and no part of it.
+        # The scope of a link-local address, as in fe80::1%eth0, is not part of the address.
         packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    except (OSError, ValueError):  # no address; a NUL in it
+    except (OSError, ValueError):  # not an address, or it contains a NUL
         return None
     return packed[12:] if packed.startswith(_IPV4_MAPPED_PREFIX) else packed

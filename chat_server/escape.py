@@ -1,20 +1,17 @@
-"""Text from outside as it may stand in a log line or an error: on one line, harmless, short.
-
-Pure; may be called from any thread.
-"""
+"""Escaping of text from outside for log lines and errors: one line, harmless, short. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MAX_ESCAPED_LENGTH: Final = 64
-"""A name from outside is cut after this many characters."""
+"""A name from outside is truncated after this many characters."""
 
 
 def one_line(text: str) -> str:
-    r"""`text` with everything that is not printable written as `\x1b`, `\u202e` or `\U000e0001`.
+    r"""Return `text` with everything not printable as `\x1b`, `\u202e` or `\U000e0001`.
 
-    For our own sentences, of any length, which may hold something from outside.
+    For the server's own sentences, of any length, which may contain text from outside.
     """
     if text.isprintable():
         return text
@@ -22,22 +19,22 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""A word from outside: as `one_line`, a backslash doubled, `...` after 64 characters.
+    """Return a word from outside like `one_line`, backslashes doubled, `...` after 64 characters.
 
-    The doubled backslash tells what was escaped from what was there.
+    A doubled backslash distinguishes an original backslash from an escape.
     """
     shown = one_line(text[:MAX_ESCAPED_LENGTH].replace("\\", "\\\\"))
     return shown if len(text) <= MAX_ESCAPED_LENGTH else shown + "..."
 
 
 def format_address(host: str, port: int) -> str:
-    """Host and port in one word; an IPv6 host in brackets."""
+    """Return host and port as one word. An IPv6 host is in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def quoted(text: str) -> str:
-    r"""`text` as `printable` makes it, in single quotes; a quote in it becomes `\'`.
+    r"""Return `text` as `printable` makes it, in single quotes. A quote in it becomes `\'`.
 
-    So nobody's name can end the quotation and go on as if the program were speaking.
+    So no name can end the quotation and imitate the server's own text after it.
     """
     return "'" + printable(text).replace("'", "\\'") + "'"

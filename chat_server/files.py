@@ -1,6 +1,6 @@
 """Atomic file replacement and the folder lock. A reader sees the old file or the new one.
 
-Errors are plain `OSError`s and the classes below. The callers name the file and the cure.
+Errors are plain `OSError`s and the classes below. Callers add the name of the file and the cure.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Final
 
 _POLL_SECONDS: Final = 0.02
-"""While somebody else has the lock: how often it is tried again."""
+"""Interval between two attempts to take a lock that another process holds."""
 
 _LOCK_TIMEOUT: Final = 30.0
-"""Many times what all who change the file may take. Whoever may look into the folder can hold its
-lock for ever, and a command that waits says nothing."""
+"""Many times what any writer needs. Any user who can read the folder can hold its lock for ever,
+and a waiting command prints nothing."""
 
 
 class FileChangedError(Exception):
-    """The file on disk is not the one that the caller has read."""
+    """The file on disk is not the version that the caller read."""
 
 
 class LockTimeoutError(Exception):
-    """Another thread or program held the lock of the folder for too long."""
+    """Another thread or process held the lock of the folder for too long."""
 
 
 class LockUnsupportedError(Exception):
@@ -41,14 +41,14 @@ class FileVersion:
     """Status fields; a write, a replacement or a chmod changes at least one of them."""
 
     modified_ns: int
-    changed_ns: int  # a chmod that makes it readable changes nothing else
+    changed_ns: int  # a chmod changes only this and the mode
     inode: int
     size: int
     mode: int
 
 
 def file_version(status: os.stat_result) -> FileVersion:
-    """Return the fingerprint of the file with this status."""
+    """Return the version of the file with this status."""
     return FileVersion(
         status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode
     )
@@ -62,16 +62,18 @@ def write_atomic(
     owner_like: Path | None = None,
     still_wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Replace the file, or make it where there is none; on the disk when this returns.
+    """Replace the file, or create it. It is on the disk when this returns.
 
-    Nobody but its owner can read the new file: mode 0600, or less where the old one had less. Its
-    owner is the old one's, or `owned_as`'s where there is no old one. `before` is the file that was
-    read (None: there was none); one that is another by now is not replaced (`FileChangedError`): by
-    hand people change it without the lock. `wanted` is asked last; False, with nothing done, where
-    it says so. Raises `OSError`, with nothing done. A caller that has read the file to change it
-    holds the lock of `lock_folder`.
+    Only the owner can read the new file: its mode is 0600, or less if the old file had less. Its
+    owner is that of the old file, or that of `owner_like` if there is no old file.
+
+    `expected_version` is the version that the caller read, None if there was no file. A file of
+    another version is not replaced (`FileChangedError`): users edit it by hand, without the lock.
+    `still_wanted` is called last. If it returns False, nothing is changed and the result is False.
+    Raise `OSError`, with nothing changed. A caller that read the file in order to change it must
+    hold the lock of `lock_folder`.
     """
-    target = Path(os.path.realpath(path))  # replacing a symlink would leave its target behind
+    target = Path(os.path.realpath(path))  # replace the target of a symlink, not the symlink
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     file = os.open(
         draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -97,19 +99,19 @@ def write_atomic(
 
 
 def delete_file(path: Path) -> None:
-    """Delete the file, if there is one. Raises `OSError`."""
+    """Delete the file if it exists. Raise `OSError`."""
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 @contextmanager
 def lock_folder(path: Path, timeout: float | None = None) -> Iterator[None]:
-    """Hold the lock of all who change a users file in the folder of `path`.
+    """Hold the lock that every writer of a users file in the folder of `path` takes.
 
-    The lock is on the folder itself: it leaves no file behind, and unlike the users file, the
+    The lock is on the folder itself. It leaves no file behind, and unlike the users file, the
     folder is not replaced while another process waits for its lock. Threads exclude each other,
-    too. Waits `patience` seconds for it, 30 if that is None; then raises `LockTimeoutError`. Raises
-    `OSError` if the folder cannot be opened, `LockUnsupportedError` if it cannot be locked.
+    too. Wait up to `timeout` seconds, 30 if that is None, then raise `LockTimeoutError`. Raise
+    `OSError` if the folder cannot be opened, and `LockUnsupportedError` if it cannot be locked.
     """
     folder = Path(os.path.realpath(path)).parent
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -124,7 +126,7 @@ def lock_folder(path: Path, timeout: float | None = None) -> Iterator[None]:
 
 
 def _lock(handle: int, timeout: float | None) -> None:
-    """Raises `LockTimeoutError` and `OSError`."""
+    """Lock the folder. Raise `LockTimeoutError` or `OSError`."""
     deadline = time.monotonic() + (_LOCK_TIMEOUT if timeout is None else timeout)
     while True:
         try:
@@ -139,7 +141,7 @@ def _lock(handle: int, timeout: float | None) -> None:
 
 
 def _copy_owner_and_mode(file: int, target: Path, owner_like: Path | None) -> None:
-    """Give the draft the owner that it is to have, and no more mode than 0600."""
+    """Set the owner of the draft, and a mode of at most 0600."""
     mode = 0o600
     try:
         old = target.stat()
@@ -150,7 +152,7 @@ def _copy_owner_and_mode(file: int, target: Path, owner_like: Path | None) -> No
         old = owner_like.stat()
     new = os.fstat(file)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.fchown(file, old.st_uid, old.st_gid)  # before the mode: chown takes bits away
+        os.fchown(file, old.st_uid, old.st_gid)  # before the mode: chown clears bits of it
     os.fchmod(file, mode)
 
 
@@ -162,8 +164,8 @@ def _file_version(target: Path) -> FileVersion | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring what was renamed or made in it to the disk, as far as its file system can."""
-    with suppress(OSError):  # the file is in place; some file systems can't sync a folder
+    """Flush renamed and created files of the folder to the disk, if the file system can."""
+    with suppress(OSError):  # the file is in place, but some file systems cannot sync a folder
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(handle)

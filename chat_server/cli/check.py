@@ -1,4 +1,4 @@
-"""`chat-server check`: what a start with these settings would do, without one."""
+"""`chat-server check`: report what a start with these settings would do, without starting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _print_example(context: click.Context, _: click.Parameter, requested: bool) 
         context.exit()
 
 
-# The same variables as the server itself: CHAT_SERVER_PORT, not CHAT_SERVER_CHECK_PORT.
+# The variables of the server itself: CHAT_SERVER_PORT, not CHAT_SERVER_CHECK_PORT.
 @click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
 @config_option
 @server_options
@@ -36,11 +36,11 @@ def _print_example(context: click.Context, _: click.Parameter, requested: bool) 
 )
 @click.pass_context
 def check(context: click.Context, /, **chosen: Any) -> None:
-    """Tell what a start with these settings would do, and what is wrong with them.
+    """Report what a start with these settings would do, and what is wrong with them.
 
-    Prints one finding a line, which begins with ok, warning or error. The exit status is 0 where
-    a start would work, else 1; 2 where the options or the file can't be understood. Nothing is
-    started, made or changed.
+    Prints one finding a line, which begins with ok, warning or error. The exit status is 0 if a
+    start would work, and 1 if it would fail. It is 2 if the options or the file cannot be parsed.
+    Nothing is started, created or changed.
     """
     level = Severity.OK
     for finding in _findings(context, chosen):
@@ -54,34 +54,34 @@ def check(context: click.Context, /, **chosen: Any) -> None:
 
 
 def _findings(context: click.Context, chosen: dict[str, Any]) -> Iterator[Finding]:
-    above = context.parent
+    parent = context.parent
     origins = {}
     for key, option in settings_by_key(context.command).items():
         assert option.name is not None
         source: click.Context = context
         # As in `chat-server --port 9001 check`.
         if (
-            above is not None
-            and above.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
+            parent is not None
+            and parent.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
             and context.get_parameter_source(option.name) is not ParameterSource.COMMANDLINE
         ):
-            source = above
-            chosen[option.name] = above.params[option.name]
+            source = parent
+            chosen[option.name] = parent.params[option.name]
         origin = option_origin(source, option)
         if origin is not None:
-            origins[key] = f"{key} = {_format_value(chosen[option.name])}, by {origin}"
+            origins[key] = f"{key} = {_format_value(chosen[option.name])}, from {origin}"
     for text in origins.values():
         yield Finding(Severity.OK, text)
     if not origins:
         yield Finding(Severity.OK, "every setting has its default")
-    raise_file_limit(chosen["max_clients"])  # as a start would; for this process only
+    raise_file_limit(chosen["max_clients"])  # like a start, but only for this process
     try:
         config = build_config(chosen)
     except click.UsageError as error:
         yield Finding(Severity.ERROR, error.format_message())
         return
-    for look in CHECKS:
-        yield from look(config)
+    for run_check in CHECKS:
+        yield from run_check(config)
 
 
 def _format_value(value: object) -> str:

@@ -1,4 +1,4 @@
-"""A configuration file to begin with, made from the options themselves: so it is never stale."""
+"""An example configuration file, generated from the options so that it is always up to date."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import click
 from chat_server.cli.config_file import settings_by_key
 
 _HEAD: Final = """\
-# Settings of chat-server. A line is in force once the # before it is gone. An option of the command
-# line beats an environment variable (CHAT_SERVER_PORT for port), and that beats this file. A
-# relative path counts from the folder of this file. `chat-server check --config FILE` tells what
-# a start would do.
+# Settings of chat-server. Remove the # before a line to activate it. An option overrides an
+# environment variable (CHAT_SERVER_PORT for port), which overrides this file. A relative path
+# counts from the folder of this file. `chat-server check --config FILE` reports what a start
+# would do.
 """
 
 
 def config_example(command: click.Command) -> str:
-    """Every setting of `command` with what it does and its default, all of it commented out."""
+    """Return every setting of `command` with its help and default, all commented out."""
     parts = [_HEAD]
     for key, option in settings_by_key(command).items():
         about = [option.help or ""]
@@ -35,7 +35,7 @@ def config_example(command: click.Command) -> str:
 
 
 def _value(option: click.Option) -> str:
-    """The default as TOML; where that is none that could be written, something of its kind."""
+    """Return the default as TOML, or a sample value if the default cannot be written."""
     default = option.default
     if option.multiple:
         return "[]"

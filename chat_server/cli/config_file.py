@@ -1,9 +1,9 @@
 """The configuration file: TOML, in which every option of the server is a key, `max-clients = 500`.
 
-An option beats an environment variable, a variable beats the file, the file beats the default: that
-is what click makes of `Context.default_map`, which is filled here. Whatever is wrong is one line
-that names the file, the line in it, the key and the rule. A relative path in the file counts from
-the folder of the file, and `~` is a home folder, as no shell is there to say so.
+An option overrides an environment variable, which overrides the file, which overrides the default.
+click does this with `Context.default_map`, which this module fills. Every error is one line with
+the file, the line in it, the key and the rule. A relative path in the file counts from the folder
+of the file. `~` is expanded here, as no shell does it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from click.core import ParameterSource
 from chat_server.escape import one_line, quoted
 
 SIZE_LIMIT: Final = 64 * 1024
-"""Most bytes of a file that somebody wrote by hand; what is larger is something else."""
+"""Most bytes of a file that was written by hand. A larger one is not a configuration file."""
 
 _META: Final = "chat_server.cli.config_file"
 _TOML_POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -32,20 +32,20 @@ _CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A file that was read: where it is, and on which line it says what."""
+    """A parsed file: its path, and the line of each key."""
 
     path: Path
     lines: Mapping[str, int]
 
     def location(self, key: str | None = None) -> str:
-        """The file, and the line of `key` in it, as errors and `chat-server check` name them."""
+        """Return the file, and the line of `key` in it, for errors and `chat-server check`."""
         shown = one_line(str(self.path))
         line = None if key is None else self.lines.get(key)
         return shown if line is None else f"{shown}: line {line}"
 
 
 def config_option(command: _CommandT) -> _CommandT:
-    """Give a command the option `--config`, to be read before all others."""
+    """Add the option `--config` to a command. It is parsed before all other options."""
     option = click.option(
         "--config",
         type=click.Path(path_type=Path),
@@ -60,7 +60,7 @@ def config_option(command: _CommandT) -> _CommandT:
 
 
 def settings_by_key(command: click.Command) -> dict[str, click.Option]:
-    """The options that a file may set, by key, in the order of `--help`."""
+    """Return the options that a file may set, by key, in the order of `--help`."""
     return {
         option_key(option): option
         for option in command.params
@@ -69,12 +69,12 @@ def settings_by_key(command: click.Command) -> dict[str, click.Option]:
 
 
 def option_key(option: click.Option) -> str:
-    """The key of an option: its long name without the dashes before it."""
+    """Return the key of an option: its long name without the leading dashes."""
     return max(option.opts, key=len).lstrip("-")
 
 
 def option_origin(context: click.Context, option: click.Option) -> str | None:
-    """Where the value of an option came from, for a person; None where it is the default."""
+    """Return a description of the source of an option's value, or None for the default."""
     assert option.name is not None
     match context.get_parameter_source(option.name):
         case ParameterSource.COMMANDLINE:
@@ -91,37 +91,37 @@ def option_origin(context: click.Context, option: click.Option) -> str | None:
 
 def _load(context: click.Context, option: click.Parameter, path: Path | None) -> None:
     assert option.name is not None
-    above = context.parent
+    parent = context.parent
     given = context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
-    if above is not None and not given:
-        # As in `chat-server --config FILE check`; it has looked into the environment, too.
-        context.default_map = above.default_map
+    if parent is not None and not given:
+        # As in `chat-server --config FILE check`. The parent has read the environment, too.
+        context.default_map = parent.default_map
     elif path is not None:
         context.default_map = _read(context, path)
 
 
 def _read(context: click.Context, path: Path) -> dict[str, Any]:
-    """The values by the options' names, and what was read, in `context.meta`.
+    """Return the values by parameter name, and store the `ConfigFile` in `context.meta`.
 
-    Raises `click.UsageError`.
+    Raise `click.UsageError`.
     """
     text = _read_text(path)
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        words = str(error)
-        place = _TOML_POSITION.search(words)
-        where = f"line {place[1]} column {place[2]}" if place and place[1] else "at its end"
+        problem = str(error)
+        place = _TOML_POSITION.search(problem)
+        where = f"line {place[1]} column {place[2]}" if place and place[1] else "at the end"
         raise _config_error(
             ConfigFile(path, {}),
             None,
-            f"{where}: not TOML: {_TOML_POSITION.sub('', words)}; a line is like: port = 9000",
+            f"{where}: not TOML: {_TOML_POSITION.sub('', problem)}; write lines like: port = 9000",
         ) from None
     except RecursionError:
         raise _config_error(ConfigFile(path, {}), None, "nested too deeply for settings") from None
-    except ValueError:  # Python counts no further than to 4,300 digits
+    except ValueError:  # Python parses at most 4,300 digits
         raise _config_error(
-            ConfigFile(path, {}), None, "holds a number that is far too long"
+            ConfigFile(path, {}), None, "contains a number with too many digits"
         ) from None
     file = ConfigFile(path, _line_numbers(text))
     settings = settings_by_key(context.command)
@@ -145,14 +145,14 @@ def _read_text(path: Path) -> str:
         raise _config_error(file, None, "no such file; name another with --config") from None
     except IsADirectoryError:
         raise _config_error(file, None, "is a folder; name a file in it with --config") from None
-    except (OSError, ValueError) as error:  # a NUL in its name
+    except (OSError, ValueError) as error:  # or a NUL in its name
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise _config_error(file, None, f"can't be read: {one_line(why)}") from None
     if len(data) > SIZE_LIMIT:
         raise _config_error(
             file,
             None,
-            f"larger than {SIZE_LIMIT >> 10} KiB, which no settings are; is it the right file?",
+            f"larger than {SIZE_LIMIT >> 10} KiB; is it a configuration file?",
         )
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
@@ -162,10 +162,10 @@ def _read_text(path: Path) -> str:
 
 
 def _line_numbers(text: str) -> dict[str, int]:
-    """On which line each name of the top level begins, in a text that is TOML.
+    """Return the line on which each top-level name begins, in a valid TOML text.
 
-    The parser tells no lines, but it tells where a statement ends: at the first line up to which
-    the lines since the last statement can be parsed alone.
+    The parser reports no lines, but it shows where a statement ends: at the first line up to which
+    the lines since the last statement can be parsed on their own.
     """
     found: dict[str, int] = {}
     in_table = False
@@ -187,27 +187,31 @@ def _line_numbers(text: str) -> dict[str, int]:
 
 def _describe_unknown_key(key: str, settings: Mapping[str, click.Option]) -> str:
     if key == "config":
-        return "'config' can't be set here: a file names no other file"
+        return "'config' can't be set here: a file cannot name another file"
     plain = key.lower().replace("_", "-")
     near = difflib.get_close_matches(plain, settings, 1, 0.5)
-    cure = f"did you mean '{near[0]}'?" if near else "chat-server check --example shows all"
+    cure = f"did you mean '{near[0]}'?" if near else "chat-server check --example lists all"
     return f"unknown setting {quoted(key)}; {cure}"
 
 
 def _convert(
     context: click.Context, file: ConfigFile, key: str, option: click.Option, value: object
 ) -> object:
-    """The value as click takes it. Raises `click.UsageError` where it breaks the option's rule."""
+    """Return the value in the form that click expects. Raise `click.UsageError` if invalid."""
     values = value if option.multiple and isinstance(value, list) else [value]
-    kind, words = _toml_type(option)
+    kind, description = _toml_type(option)
     for each in values:
         if not isinstance(each, kind) or (isinstance(each, bool) and kind is not bool):
-            a_list = ", or a list of them in [ ]," if option.multiple else ""
+            or_list = " or a list of them in [ ]" if option.multiple else ""
             raise _config_error(
-                file, key, f"{key}: {_format_value(each)} where {words}{a_list} belongs"
+                file, key, f"{key}: must be {description}{or_list}, not {_format_value(each)}"
             )
-        if isinstance(each, str) and "\0" in each:  # no path, and elsewhere nothing, can have one
-            raise _config_error(file, key, f"{key}: {_format_value(each)} holds a NUL; take it out")
+        if (
+            isinstance(each, str) and "\0" in each
+        ):  # neither a path nor any other setting can contain one
+            raise _config_error(
+                file, key, f"{key}: {_format_value(each)} contains a NUL; remove it"
+            )
     if isinstance(option.type, click.Path):
         values = [_resolve_path(file.path, str(each)) for each in values]
     for each in values:
@@ -219,25 +223,25 @@ def _convert(
 
 
 def _toml_type(option: click.Option) -> tuple[type | tuple[type, ...], str]:
-    """What a value is in TOML, and how that is called."""
+    """Return the TOML type of a value, and its description."""
     if option.is_flag:
         return bool, "true or false"
     if isinstance(option.type, click.types.IntParamType):
         return int, "a whole number"
     if isinstance(option.type, click.types.FloatParamType):
         return (int, float), "a number"
-    return str, "a text in quotes"
+    return str, "a quoted text"
 
 
 def _resolve_path(file: Path, written: str) -> str:
     try:
         return str(file.parent / Path(written).expanduser())
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # no home folder is known
         return str(file.parent / written)
 
 
 def _format_value(value: object) -> str:
-    """A value as a person wrote it, cut short."""
+    """Return a value as the user wrote it, truncated."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):

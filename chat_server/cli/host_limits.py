@@ -17,7 +17,7 @@ _KERNEL_LIMITS: Final = Path("/proc/sys/kernel")
 
 
 class ResourceLimit(NamedTuple):
-    """A limit: how much, and what sets it."""
+    """The value of a limit and its source."""
 
     value: int
     source: str
@@ -41,31 +41,29 @@ def raise_file_limit(max_clients: int | None) -> None:
 
 
 def thread_limit() -> ResourceLimit | None:
-    """The lowest limit on threads, or None where none is known. It may be shared with others."""
-    ceilings = [
+    """Return the lowest limit on threads, or None if none is known. Others may share it."""
+    limits = [
         *_read_limits(_cgroup_files("pids.max"), "the control group (TasksMax= in systemd)"),
         *_read_limits([_KERNEL_LIMITS / "threads-max"], "the kernel (kernel.threads-max)"),
         *_read_limits([_KERNEL_LIMITS / "pid_max"], "the kernel (kernel.pid_max)"),
     ]
     soft = resource.getrlimit(resource.RLIMIT_NPROC)[0]
-    if soft != resource.RLIM_INFINITY and os.geteuid() != 0:  # it does not bind root
-        ceilings.append(ResourceLimit(soft, "the limit on processes (ulimit -u)"))
-    return min(ceilings, default=None)
+    if soft != resource.RLIM_INFINITY and os.geteuid() != 0:  # does not apply to root
+        limits.append(ResourceLimit(soft, "the limit on processes (ulimit -u)"))
+    return min(limits, default=None)
 
 
 def memory_limit() -> ResourceLimit | None:
-    """The memory in bytes that there is, or None where that is not known."""
-    ceilings = _read_limits(
-        _cgroup_files("memory.max"), "the control group (MemoryMax= in systemd)"
-    )
+    """Return the available memory in bytes, or None if it is unknown."""
+    limits = _read_limits(_cgroup_files("memory.max"), "the control group (MemoryMax= in systemd)")
     with suppress(OSError, ValueError):
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        ceilings.append(ResourceLimit(pages, "this machine"))
-    return min(ceilings, default=None)
+        limits.append(ResourceLimit(pages, "this machine"))
+    return min(limits, default=None)
 
 
 def _cgroup_files(name: str) -> Iterator[Path]:
-    """The file `name` of this process's control group and of all above it (version 2)."""
+    """Yield the file `name` of this process's control group and of all its parents (version 2)."""
     try:
         lines = _SELF_CGROUP.read_text().splitlines()
     except OSError:
@@ -81,6 +79,6 @@ def _cgroup_files(name: str) -> Iterator[Path]:
 def _read_limits(files: Iterator[Path] | list[Path], source: str) -> list[ResourceLimit]:
     found = []
     for file in files:
-        with suppress(OSError, ValueError):  # not there, or "max"
+        with suppress(OSError, ValueError):  # does not exist, or is "max"
             found.append(ResourceLimit(int(file.read_text()), source))
     return found

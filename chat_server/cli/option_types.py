@@ -1,4 +1,4 @@
-"""Options that hold several values: given several times, or several of them between commas."""
+"""Types of options with several values: given several times, or separated by commas."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _SEPARATORS: Final = re.compile(r"[,\s]+")
 
 
 class _CommaSeparated(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  # generic from 8.5 on
-    """One use of the option: any number of values between commas or spaces."""
+    """One use of the option: any number of values, separated by commas or spaces."""
 
     @abstractmethod
     def parse(self, text: str) -> _T:
-        """One value. Raises `ValueError` with what is wrong and the cure."""
+        """Return one value. Raise `ValueError` with the problem and a hint."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[_T, ...]:
-        """The values of one use; those that were converted already as they are."""
+        """Return the values of one use. Values that are already converted are unchanged."""
         if isinstance(value, tuple):
             return value
         try:
@@ -38,7 +38,7 @@ class _CommaSeparated(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  
             self.fail(str(error), param, ctx)
 
     def split_envvar_value(self, rv: str) -> list[str]:
-        """The whole variable counts as one use."""
+        """Return the whole variable as one use of the option."""
         return [rv]
 
 
@@ -48,7 +48,7 @@ class _AccountList(_CommaSeparated[str]):
     def parse(self, text: str) -> str:
         canonical = canonical_name(text)
         if canonical is None:
-            raise ValueError(f"{quoted(text)} can't be an account: {NAME_RULE}")
+            raise ValueError(f"{quoted(text)} is not a valid account name: {NAME_RULE}")
         return canonical
 
 
@@ -60,14 +60,14 @@ class _NetworkList(_CommaSeparated[Network]):
 
 
 ACCOUNT_LIST: Final = _AccountList()
-"""Names of accounts, in their canonical form."""
+"""Names of accounts, in canonical form."""
 
 NETWORK_LIST: Final = _NetworkList()
-"""Networks, as `addresses.parse_network` takes them."""
+"""Networks, as `addresses.parse_network` accepts them."""
 
 
 def merge_uses(
     _: click.Context, __: click.Parameter, uses: Iterable[tuple[object, ...]]
 ) -> tuple[object, ...]:
-    """All values of all uses, each once, in the order in which they were given."""
+    """Return the values of all uses, each once, in the order in which they were given."""
     return tuple(dict.fromkeys(value for use in uses for value in use))

@@ -1,4 +1,4 @@
-"""The options of the server: each is one field of `Config`, and also an environment variable."""
+"""The options of the server: each is a field of `Config` and an environment variable."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _DEFAULTS: Final = Config(max_clients=1)
 
 
 class _FiniteFloatRange(click.FloatRange):
-    """A number within bounds; what is called "not a number" is none."""
+    """A number within bounds. NaN is rejected."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """As `click.FloatRange`, whose bounds do not hold a NaN."""
+        """Convert like `click.FloatRange`, whose bounds do not exclude a NaN."""
         try:
             number = float(super().convert(value, param, ctx))
         except OverflowError:  # a whole number of more than 308 digits
@@ -50,8 +50,8 @@ _OPTIONS: Final = (
     click.option(
         "--tls",
         is_flag=True,
-        help="Speak TLS as well, on a port of its own. Not needed for an address that others can"
-        " reach: there, TLS alone is spoken.",
+        help="Speak TLS as well, on its own port. Not needed on an address that others can reach,"
+        " where only TLS is spoken.",
     ),
     click.option(
         "--tls-port",
@@ -63,20 +63,20 @@ _OPTIONS: Final = (
     click.option(
         "--tls-cert",
         type=click.Path(path_type=Path, readable=False),
-        show_default="one that the server makes for itself",
+        show_default="a self-signed certificate",
         metavar="FILE",
-        help="A certificate with its chain, in PEM form.",
+        help="Certificate with its chain, in PEM format.",
     ),
     click.option(
         "--tls-key",
         type=click.Path(path_type=Path, readable=False),
         metavar="FILE",
-        help="The key of --tls-cert, in PEM form, without a password.",
+        help="Key of --tls-cert, in PEM format, without a password.",
     ),
     click.option(
         "--insecure-plaintext",
         is_flag=True,
-        help="Speak plain text also on an address that others can reach, and read along.",
+        help="Speak plain text also on an address that others can reach. They can read it.",
     ),
     click.option(
         "--state",
@@ -84,7 +84,7 @@ _OPTIONS: Final = (
         default=_DEFAULTS.state,
         show_default=True,
         metavar="FOLDER",
-        help="Where the server keeps its own key and certificate.",
+        help="Folder for the server's own key and certificate.",
     ),
     click.option(
         "--users",
@@ -94,37 +94,37 @@ _OPTIONS: Final = (
         default=_DEFAULTS.users,
         show_default="users.json in the working directory",
         metavar="FILE",
-        help="The accounts.",
+        help="Users file, which holds the accounts.",
     ),
     click.option(
         "--max-clients",
         type=click.IntRange(1),
         default=None,
         show_default=f"{MAX_CLIENTS}, or what the open-file limit admits",
-        help="Connections at once.",
+        help="Most connections at once.",
     ),
     click.option(
         "--max-connections-per-ip",
         type=click.IntRange(0),
         default=None,
         show_default=f"{_DEFAULTS.max_connections_per_ip}, loopback exempt unless given",
-        help="Connections at once from one address; 0: no limit.",
+        help="Most connections at once from one address; 0: no limit.",
     ),
     click.option(
         "--connections-without-login",
         type=click.IntRange(0),
         default=None,
         show_default=f"{_DEFAULTS.connections_without_login}, loopback exempt unless given",
-        help="Connections of one address that may end without a login in 10 minutes; 0: no limit.",
+        help="Connections from an address that may end without login in 10 minutes; 0: no limit.",
     ),
     click.option(
         "--trusted",
         type=NETWORK_LIST,
         multiple=True,
         callback=merge_uses,
-        show_default="loopback alone",
+        show_default="loopback only",
         metavar="NETWORK",
-        help="A network, as in 10.1.0.0/16, that these two limits leave alone. May be given"
+        help="Network that is exempt from these two limits, such as 10.1.0.0/16. May be given"
         " several times.",
     ),
     click.option(
@@ -155,14 +155,14 @@ _OPTIONS: Final = (
         type=click.IntRange(0),
         default=_DEFAULTS.login_failures,
         show_default=True,
-        help="Failed logins that an address may have in 10 minutes; 0: no limit.",
+        help="Failed logins of one address in 10 minutes; 0: no limit.",
     ),
     click.option(
         "--bcrypt-cost",
         type=click.IntRange(LOWEST_COST, HIGHEST_COST),
         default=_DEFAULTS.bcrypt_cost,
         show_default=True,
-        help="Cost of new password hashes; lower ones are raised to it at a good login.",
+        help="Cost of new password hashes. A lower one is raised to it at a successful login.",
     ),
     click.option(
         "--outbox",
@@ -170,7 +170,7 @@ _OPTIONS: Final = (
         default=_DEFAULTS.outbox,
         show_default=True,
         metavar="BYTES",
-        help="Backlog that a slow reader may have.",
+        help="Largest backlog of a slow reader.",
     ),
     click.option(
         "--login-timeout",
@@ -185,14 +185,14 @@ _OPTIONS: Final = (
         type=click.Choice(LEVELS),
         default=_DEFAULTS.log_level,
         show_default=True,
-        help="What is logged to standard error.",
+        help="Lowest level that is logged to standard error.",
     ),
     click.option(
         "--log-format",
         type=click.Choice(FORMATS),
         default=_DEFAULTS.log_format,
         show_default=True,
-        help="One line an event for eyes, or one JSON object a line for programs.",
+        help="One sentence a line for people, or one JSON object a line for programs.",
     ),
     click.option(
         "--metrics",
@@ -200,13 +200,13 @@ _OPTIONS: Final = (
         default=None,
         show_default="off",
         metavar="PORT",
-        help="Port of loopback for /metrics (Prometheus) and /healthz; 0: any free port.",
+        help="Port of 127.0.0.1 for /metrics (Prometheus) and /healthz; 0: any free port.",
     ),
 )
 
 
 def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all options of the server, in the order in which `--help` shows them."""
+    """Add all options of the server to a command, in the order of `--help`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -219,19 +219,23 @@ def build_config(values: Mapping[str, Any]) -> Config:
     other or if the limit on open files is too low for `--max-clients`.
     """
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
-        raise click.UsageError("--tls-cert and --tls-key belong together: name both, or none")
-    most = values["max_connections_per_ip"]
-    idle = values["connections_without_login"]
+        raise click.UsageError(
+            "`--tls-cert` and `--tls-key` must be used together. Set both or neither."
+        )
+    max_connections = values["max_connections_per_ip"]
+    without_login = values["connections_without_login"]
     return Config(
         **{
             **values,
             "max_clients": _max_clients(values["max_clients"]),
-            "max_connections_per_ip": _DEFAULTS.max_connections_per_ip if most is None else most,
-            "limit_loopback": most is not None,
+            "max_connections_per_ip": _DEFAULTS.max_connections_per_ip
+            if max_connections is None
+            else max_connections,
+            "limit_loopback": max_connections is not None,
             "connections_without_login": (
-                _DEFAULTS.connections_without_login if idle is None else idle
+                _DEFAULTS.connections_without_login if without_login is None else without_login
             ),
-            "limit_loopback_without_login": idle is not None,
+            "limit_loopback_without_login": without_login is not None,
             "operators": frozenset(values["operators"]),
         }
     )
@@ -243,7 +247,7 @@ def _max_clients(requested: int | None) -> int:
     possible = clients_within_file_limit(requested)
     if possible < requested:
         raise click.UsageError(
-            f"--max-clients {requested}: the open-file limit admits {possible}; "
-            "raise it with ulimit -n, or ask for fewer"
+            f"`--max-clients {requested}` exceeds the open-file limit, which admits {possible}."
+            " Raise the limit with `ulimit -n`, or lower `--max-clients`."
         )
     return requested

@@ -1,6 +1,6 @@
-"""What could keep a server with a given configuration from starting or from serving well.
+"""Checks for whatever would keep a server with this configuration from starting or serving well.
 
-Nothing here starts a server, makes a file or keeps a port.
+They do not start a server, create a file or keep a port.
 """
 
 from __future__ import annotations
@@ -39,30 +39,30 @@ from chat_server.net import (
 )
 
 _BASE_THREADS: Final = 4
-"""Beside clients and hashing: main, acceptor, flusher, and one to spare."""
+"""Threads in addition to clients and hashing: main, acceptor, flusher, and one to spare."""
 
 _BASE_BYTES: Final = 45 * 2**20
-"""Of a server without a client."""
+"""Memory of a server without a client."""
 
 _CLIENT_BYTES: Final = 90 * 2**10
-"""Of one that is quiet: 30 KB in the process, 60 KB in the kernel (docs/performance.md)."""
+"""Memory of a quiet client: 30 KB in the process, 60 KB in the kernel (docs/performance.md)."""
 
 _WIDE_PREFIX_LENGTH: Final = {4: 8, 6: 32}
-"""A trusted network whose prefix is shorter than this holds a good part of the internet."""
+"""A trusted network with a shorter prefix contains a large part of the internet."""
 
 
 class Severity(Enum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
-    """A start would work, but somebody should know."""
+    """A start would work, but the operator should know."""
     ERROR = "error"
     """A start would fail."""
 
 
 class Finding(NamedTuple):
-    """One line of what was found."""
+    """One line of the report."""
 
     severity: Severity
     text: str
@@ -72,7 +72,7 @@ class Finding(NamedTuple):
 
 
 def check_listening(config: Config) -> Iterator[Finding]:
-    """Whether the addresses are ones of this machine, and their ports free."""
+    """Check that the addresses are local and their ports are free."""
     try:
         targets = endpoints(config)
     except ListenError as error:
@@ -97,7 +97,7 @@ def check_listening(config: Config) -> Iterator[Finding]:
 
 
 def check_certificate(config: Config) -> Iterator[Finding]:
-    """Whether there is a certificate that can be used, or one could be made."""
+    """Check that there is a usable certificate, or that one could be created."""
     if not _uses_tls(config):
         return
     try:
@@ -115,18 +115,16 @@ def check_certificate(config: Config) -> Iterator[Finding]:
         return
     until = loaded.not_after.date().isoformat()
     if loaded.has_expired:
-        yield Finding(
-            Severity.WARNING, f"certificate {loaded.path} has expired on {until}; renew it"
-        )
+        yield Finding(Severity.WARNING, f"certificate {loaded.path} expired on {until}; renew it")
     elif loaded.not_before > datetime.now(UTC):
         begins = loaded.not_before.date().isoformat()
         yield Finding(
             Severity.WARNING,
-            f"certificate {loaded.path} is not good before {begins}: clients will refuse it",
+            f"certificate {loaded.path} is not valid before {begins}: clients will reject it",
         )
     else:
         yield Finding(
-            Severity.OK, f"certificate {loaded.path}: until {until}, key {loaded.fingerprint}"
+            Severity.OK, f"certificate {loaded.path}: valid until {until}, key {loaded.fingerprint}"
         )
     if loaded.key_is_exposed:
         yield Finding(
@@ -136,21 +134,21 @@ def check_certificate(config: Config) -> Iterator[Finding]:
 
 
 def _check_state(folder: Path, missing: MissingFiles) -> Iterator[Finding]:
-    """Whether the server can make there what is missing."""
+    """Check that the server can create the missing files there."""
     what = (
-        "a key and a certificate of its own in"
+        "a key and a self-signed certificate in"
         if missing is MissingFiles.BOTH
         else f"another certificate for the key {SELF_SIGNED_KEY} in"
     )
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        yield Finding(Severity.OK, f"would make {what} {folder}")
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        yield Finding(Severity.OK, f"would create {what} {folder}")
     else:
         yield Finding(
             Severity.ERROR,
-            f"can't make {what} {folder}: {there} can't be written; name another"
+            f"can't create {what} {folder}: {existing} can't be written; name another"
             " folder with --state, or a certificate with --tls-cert and --tls-key",
         )
 
@@ -159,7 +157,7 @@ def _uses_tls(config: Config) -> bool:
     try:
         return any(endpoint.encrypted for endpoint in endpoints(config))
     except ListenError:
-        return False  # said already
+        return False  # reported by check_listening
 
 
 def _is_public(config: Config) -> bool:
@@ -170,7 +168,7 @@ def _is_public(config: Config) -> bool:
 
 
 def check_users(config: Config) -> Iterator[Finding]:
-    """Whether the users file can be used, and who else can."""
+    """Check that the users file is usable, and which other users can read it."""
     path = one_line(str(config.users))
     try:
         accounts = read_accounts(config.users)
@@ -184,7 +182,7 @@ def check_users(config: Config) -> Iterator[Finding]:
     if not accounts:
         yield Finding(
             Severity.ERROR,
-            f"users file {path}: has no account; make one with: chat-server users add NAME"
+            f"users file {path}: has no account; create one with: chat-server users add NAME"
             f" --users {shlex.quote(str(config.users))}",
         )
         return
@@ -200,17 +198,17 @@ def check_users(config: Config) -> Iterator[Finding]:
     if demo:
         yield Finding(
             Severity.ERROR if _is_public(config) else Severity.WARNING,
-            f"users file {path}: the demo password, which everybody knows, is that of"
+            f"users file {path}: the publicly known demo password is still set for"
             f" {', '.join(demo)}; a server that others can reach does not start with it",
         )
 
 
 def check_operators(config: Config) -> Iterator[Finding]:
-    """Whether every operator has an account."""
+    """Check that every operator has an account."""
     try:
         accounts: Accounts = read_accounts(config.users)
     except UsersFileError:
-        return  # said already
+        return  # reported by check_users
     for name in sorted(config.operators):
         if name not in accounts:
             yield Finding(Severity.WARNING, f"operator {quoted(name)} has no account")
@@ -220,8 +218,8 @@ def check_operators(config: Config) -> Iterator[Finding]:
 
 
 def check_trusted(config: Config) -> Iterator[Finding]:
-    """What the limits by address do, and whom they spare."""
-    spared = [str(network) for network in config.trusted]
+    """Report the limits by address, and the networks that they exempt."""
+    exempt_networks = [str(network) for network in config.trusted]
     limits = (
         (config.max_connections_per_ip, "connections at once", config.limit_loopback),
         (
@@ -230,25 +228,25 @@ def check_trusted(config: Config) -> Iterator[Finding]:
             config.limit_loopback_without_login,
         ),
     )
-    for most, what, counts_loopback in limits:
-        if most == 0:
+    for maximum, what, counts_loopback in limits:
+        if maximum == 0:
             yield Finding(Severity.OK, f"each address may have any number of {what}")
             continue
-        exempt = ", ".join([*spared, *([] if counts_loopback else ["loopback"])])
+        exempt = ", ".join([*exempt_networks, *([] if counts_loopback else ["loopback"])])
         yield Finding(
-            Severity.OK, f"each address may have {most} {what}{exempt and f'; exempt: {exempt}'}"
+            Severity.OK, f"each address may have {maximum} {what}{exempt and f'; exempt: {exempt}'}"
         )
     for network in config.trusted:
         if network.prefixlen < _WIDE_PREFIX_LENGTH[network.version] and network not in LOOPBACK:
             yield Finding(
                 Severity.WARNING,
-                f"trusted network {network} holds a good part of the internet:"
-                " no limit on connections is left for it",
+                f"trusted network {network} contains a large part of the internet:"
+                " no limit on connections applies to it",
             )
 
 
 def check_open_files(config: Config) -> Iterator[Finding]:
-    """Whether the limit on open files admits the clients."""
+    """Check that the limit on open files admits the clients."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     admits = "any number" if soft == resource.RLIM_INFINITY else str(soft)
     needed = config.max_clients + RESERVED_FILES
@@ -259,28 +257,28 @@ def check_open_files(config: Config) -> Iterator[Finding]:
 
 
 def check_threads(config: Config) -> Iterator[Finding]:
-    """Whether there can be a thread for each client."""
-    ceiling = thread_limit()
+    """Check that every client can have a thread."""
+    maximum = thread_limit()
     needed = config.max_clients + default_workers() + _BASE_THREADS
-    if ceiling is None or needed <= ceiling.value:
-        limit = "not known" if ceiling is None else f"{ceiling.value}, by {ceiling.source}"
+    if maximum is None or needed <= maximum.value:
+        limit = "unknown" if maximum is None else f"{maximum.value}, set by {maximum.source}"
         yield Finding(Severity.OK, f"{needed} threads at most; the limit is {limit}")
         return
     yield Finding(
         Severity.WARNING,
-        f"{config.max_clients} clients need {needed} threads, but {ceiling.source} admits"
-        f" {ceiling.value}: those beyond are told that the server is full; raise it, or lower"
-        " --max-clients",
+        f"{config.max_clients} clients need {needed} threads, but {maximum.source} admits"
+        f" {maximum.value}: the server will reject further clients as full; raise the limit, or"
+        " lower --max-clients",
     )
 
 
 def check_memory(config: Config) -> Iterator[Finding]:
-    """About how much memory it takes when everybody is there, and at worst."""
+    """Estimate the memory with all clients connected, and in the worst case."""
     quiet = _BASE_BYTES + config.max_clients * _CLIENT_BYTES
     worst = quiet + config.max_clients * config.outbox
     text = (
         f"memory: about {_format_megabytes(quiet)} with {config.max_clients} clients,"
-        f" {_format_megabytes(worst)} if all of them were stuck"
+        f" {_format_megabytes(worst)} if all of them are stuck"
     )
     limit = memory_limit()
     if limit is None:
@@ -304,7 +302,7 @@ CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     check_threads,
     check_memory,
 )
-"""All of them, in the order in which they are told."""
+"""All checks, in the order of the report."""
 
 
 def _format_megabytes(size: int) -> str:

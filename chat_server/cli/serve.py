@@ -1,4 +1,4 @@
-"""A server from its start to the signal that ends it: what the main thread does."""
+"""The main thread of a server, from its start to the signal that ends it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from chat_server.accounts import Accounts, AccountStore, UsersFileError, accounts_with_demo_password
-from chat_server.cli import systemd as service_manager
-from chat_server.cli import thread_dump as thread_stacks
+from chat_server.cli import systemd, thread_dump
 from chat_server.config import Config
 from chat_server.net import CertificateError, ListenError, endpoints
 from chat_server.observability import EventLog
@@ -26,26 +25,26 @@ _STOP: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
-    """Run a server until a signal, or the end of standard input, asks it to stop. Main thread.
+    """Run a server until a signal or, if requested, the end of standard input. Main thread.
 
-    Raises `click.UsageError` where the users file, the certificate or the address can't be used.
+    Raise `click.UsageError` if the users file, the certificate or the address cannot be used.
     """
-    thread_stacks.dump_on_signal()
+    thread_dump.dump_on_signal()
     log = EventLog(level=config.log_level, form=config.log_format)
     try:
-        # Looked up once: a name that led elsewhere at a second look would be listened on unvetted.
-        where = endpoints(config)
-        public = any(endpoint.is_public for endpoint in where)
+        # Resolve once. A second lookup could return another address, which was not checked.
+        targets = endpoints(config)
+        public = any(endpoint.is_public for endpoint in targets)
         server = ChatServer(
             config, AccountStore(config.users, _demo_password_problem if public else None), log
         )
-        server.start(where)
+        server.start(targets)
     except (UsersFileError, CertificateError, ListenError) as error:
         raise click.UsageError(str(error)) from error
     except RuntimeError as error:
         raise click.UsageError(f"can't start: {error}") from error
     metrics = _start_metrics(config, server, log)
-    # A handler that did more than leave a byte could interrupt whoever holds the lock it needs.
+    # Signal handlers only leave a byte. A handler that took a lock could interrupt its holder.
     signalled, on_signal = os.pipe()
     os.set_blocking(on_signal, False)
     signal.set_wakeup_fd(on_signal, warn_on_full_buffer=False)
@@ -63,30 +62,30 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     _log_startup(server, log)
     if metrics is not None:
         log.metrics_listening(metrics.port)
-    service_manager.notify(service_manager.READY)
-    watchdog = service_manager.watchdog_seconds()
-    # Half of its patience, so that one turn that takes long is no death.
+    systemd.notify(systemd.READY)
+    watchdog = systemd.watchdog_seconds()
+    # Half of the watchdog's time, so that one slow iteration does not end the server.
     pause = min(config.tuning.users_check_seconds, watchdog / 2 if watchdog else math.inf)
     wait_for = [signalled, *([sys.stdin.fileno()] if until_stdin_ends and sys.stdin else [])]
     while True:
         ready = select.select(wait_for, [], [], pause)[0]
         if signalled in ready:
-            numbers = os.read(signalled, 4096)  # a byte a signal
-            terminal_is_gone = at_terminal and not os.isatty(sys.stderr.fileno())
-            if any(number in numbers for number in _STOP) or terminal_is_gone:
+            numbers = os.read(signalled, 4096)  # one byte per signal
+            terminal_closed = at_terminal and not os.isatty(sys.stderr.fileno())
+            if any(number in numbers for number in _STOP) or terminal_closed:
                 break
             if signal.SIGUSR1 in numbers:
-                thread_stacks.dump_remaining()
+                thread_dump.dump_remaining()
             if signal.SIGHUP in numbers:
                 server.reload_certificate()
         elif ready and not os.read(ready[0], 4096):
             break
         server.reload_accounts()
         if watchdog and server.health_problem() is None:
-            service_manager.notify(service_manager.ALIVE)
+            systemd.notify(systemd.ALIVE)
     for number in (*_STOP, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-    service_manager.notify(service_manager.STOPPING)
+    systemd.notify(systemd.STOPPING)
     log.stopping()
     server.stop()
     if metrics is not None:
@@ -95,26 +94,26 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
 
 
 def _demo_password_problem(accounts: Accounts) -> str | None:
-    """Why these accounts can't be those of a server that others can reach, if so."""
+    """Return why a server that others can reach must not use these accounts, or None."""
     names = accounts_with_demo_password(accounts)
     if not names:
         return None
     return (
-        f"the demo password, which everybody knows, is that of {', '.join(names)}; others can reach"
-        " this server: change it with chat-server users passwd NAME, or remove the account"
+        f"the publicly known demo password is still set for {', '.join(names)}; others can reach"
+        " this server, so change it with chat-server users passwd NAME, or remove the account"
     )
 
 
 def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> MetricsServer | None:
-    """Answer /metrics and /healthz where that is wanted. Stops the server where it can't be."""
+    """Serve /metrics and /healthz if requested. Stop the server if that fails."""
     if config.metrics is None:
         return None
-    # Not before it is wanted: with the library this takes as long as the whole start without it.
+    # Import on demand: loading the library takes as long as the rest of the start.
     from chat_server.observability import Metrics, MetricsServer
 
-    numbers = Metrics(server.measure, config.max_clients)
+    collected = Metrics(server.measure, config.max_clients)
     try:
-        metrics = MetricsServer(config.metrics, numbers.text, server.health_problem, log)
+        metrics = MetricsServer(config.metrics, collected.text, server.health_problem, log)
         metrics.start()
     except (OSError, RuntimeError) as error:
         server.stop()
@@ -123,19 +122,19 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
             f"can't listen on 127.0.0.1 port {config.metrics} for --metrics: {why}; "
             "choose another port"
         ) from error
-    server.time_fan_out(numbers.observe_fan_out)
+    server.time_fan_out(collected.observe_fan_out)
     return metrics
 
 
 def _print_startup(server: ChatServer) -> None:
-    """Tell on standard output what a person, or the program that started this, waits for."""
+    """Print what a user, or the parent process, waits for on standard output."""
     lines = [
         f"[*] Chat server running on port {port}{' (TLS)' if endpoint.encrypted else ''}\n"
         for endpoint, port in server.listening
     ]
     if server.certificate is not None:
         lines.append(f"[*] Key fingerprint {server.certificate.fingerprint}\n")
-    # In one piece: whoever waits for the first line may read no further.
+    # Write all lines at once: a reader of the first line may not read any further.
     print("".join(lines), end="", flush=True)
 
 

@@ -1,6 +1,6 @@
-"""What systemd is told of a service of `Type=notify`: sd_notify(3), which is one datagram.
+"""Notifications to systemd for a service of `Type=notify`: sd_notify(3), one datagram each.
 
-Nothing is said, and nothing fails, where no service manager listens.
+Without a service manager, nothing is sent and nothing fails.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ STOPPING: Final = "STOPPING=1"
 ALIVE: Final = "WATCHDOG=1"
 
 _SEND_TIMEOUT: Final = 1.0
-"""Seconds that a service manager may take to have room for a datagram."""
+"""Seconds that the service manager has to make room for a datagram."""
 
 
 def notify(state: str) -> None:
-    """Say `state`, one of the above, to the service manager. Blocks for a moment at most."""
+    """Send `state`, one of the constants above, to the service manager. Blocks for up to 1 s."""
     path = os.environ.get("NOTIFY_SOCKET", "")
-    if not path.startswith(("/", "@")):  # a vsock, for one: not of a service on this machine
+    if not path.startswith(("/", "@")):  # a vsock, for example, which is not for a local service
         return
-    # Linux has names of sockets that are no files; systemd writes them with an @.
+    # Linux has abstract socket names, which are not files. systemd writes them with an @.
     address = "\0" + path[1:] if path.startswith("@") else path
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.settimeout(_SEND_TIMEOUT)
-        # Connected, it can be waited for room on the other side; sendto would try without end.
+        # A connected socket can wait for room at the receiver. sendto would retry without end.
         channel.connect(address)
         channel.send(state.encode())
 
 
 def watchdog_seconds() -> float | None:
-    """How long the service manager waits for the next `ALIVE` before it restarts us.
+    """Return how long the service manager waits for the next `ALIVE` before it restarts us.
 
-    None where it does not wait for any.
+    None if it does not wait for any.
     """
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None

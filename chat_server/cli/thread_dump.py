@@ -1,4 +1,4 @@
-"""Where every thread stands, on SIGUSR1: to see what a server does that hangs or is slow."""
+"""Stacks of all threads on SIGUSR1, to diagnose a server that hangs or is slow."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from contextlib import suppress
 from typing import Final
 
 _MAX_FAULTHANDLER_THREADS: Final = 100
-"""Threads that it shows, the youngest first: with as many clients, none that they all wait for."""
+"""Threads that faulthandler shows, the youngest first. With so many clients it may omit the thread
+that all the others wait for."""
 
 
 def dump_on_signal() -> None:
-    """Write the stacks to standard error on SIGUSR1, and on a crash. Main thread, at the start.
+    """Write the stacks to standard error on SIGUSR1 and on a crash. Main thread, at the start.
 
-    It is done in C at the moment of the signal, and so it works while everything hangs. The
-    signal also reaches the wake-up pipe of the main thread, which then calls `dump_remaining`.
+    faulthandler does it in C at the moment of the signal, so it works while everything hangs. The
+    signal also reaches the wakeup pipe of the main thread, which then calls `dump_remaining`.
     """
-    with suppress(AttributeError, OSError, ValueError):  # no such signal; no standard error
+    with suppress(AttributeError, OSError, ValueError):  # no such signal, or no standard error
         file = sys.stderr.fileno()
         faulthandler.enable(file)
         signal.signal(signal.SIGUSR1, lambda *_: None)
@@ -28,7 +29,7 @@ def dump_on_signal() -> None:
 
 
 def dump_remaining() -> None:
-    """Write all stacks, with the threads' names, where there are too many for faulthandler."""
+    """Write all stacks with thread names if there are too many threads for faulthandler."""
     frames = sys._current_frames()
     if len(frames) <= _MAX_FAULTHANDLER_THREADS or sys.stderr is None:
         return

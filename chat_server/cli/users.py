@@ -1,4 +1,4 @@
-"""`chat-server users`: the accounts, from the command line."""
+"""`chat-server users`: commands that edit the accounts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
-    """The file named here or, as in `chat-server --users FILE users list`, before."""
+    """Return the file of this option or, as in `chat-server --users FILE users list`, above."""
     before = context.find_root().params.get("users")
     return value or (before if isinstance(before, Path) else _DEFAULT_FILE)
 
@@ -53,30 +53,32 @@ def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path 
 _users_option: Final[_Decorator] = click.option(
     "--users",
     "users_file",
-    type=click.Path(path_type=Path, readable=False),  # whoever reads it knows the cure
+    type=click.Path(
+        path_type=Path, readable=False
+    ),  # the reader of the file reports this with a hint
     callback=_resolve_users_file,
     default=None,
     metavar="FILE",
-    help="The accounts; users.json in the working directory where no other is named.",
+    help="Users file. Default: users.json in the working directory.",
 )
 
 _stdin_option: Final[_Decorator] = click.option(
     "--password-stdin",
     is_flag=True,
-    help="Take the password from the first line of standard input instead of asking for it.",
+    help="Read the password from the first line of standard input instead of prompting.",
 )
 
 _generate_option: Final[_Decorator] = click.option(
     "--generate",
     is_flag=True,
-    help="Make a strong password and print it, once and alone, on standard output.",
+    help="Generate a strong password and print it, once, as the only line of standard output.",
 )
 
 
-# A map of its own: click would look for it in the file's settings, under "users", which is a path.
+# Without this map, click would look for one in the file under "users", which is a path there.
 @click.group(context_settings={"default_map": {}})
 def users() -> None:
-    """Add, list, change and remove accounts. A running server notices within a second."""
+    """Add, list, change and remove accounts. A running server applies changes within a second."""
 
 
 @users.command()
@@ -87,12 +89,12 @@ def users() -> None:
 def add(name: str, users_file: Path, password_stdin: bool, generate: bool) -> None:
     """Add the account NAME, with a password of 8 to 72 bytes without white space.
 
-    Makes the users file where there is none. A name that could be taken for another account's is
-    refused.
+    Creates the users file if it does not exist. Rejects a name that looks like that of another
+    account.
     """
     user = _canonical(name)
     with _one_line_errors(users_file):
-        # Before anybody has typed a password.
+        # Before the user types a password.
         check_new_name(user, load_or_empty(users_file).accounts())
         password = _new_password(password_stdin, generate)
         add_account(users_file, user, hash_password(password, _bcrypt_cost()))
@@ -105,9 +107,9 @@ def add(name: str, users_file: Path, password_stdin: bool, generate: bool) -> No
 @_stdin_option
 @_generate_option
 def passwd(name: str, users_file: Path, password_stdin: bool, generate: bool) -> None:
-    """Give the account NAME another password, of 8 to 72 bytes without white space.
+    """Change the password of the account NAME, to 8 to 72 bytes without white space.
 
-    A session that it has goes on; the next login needs the new one.
+    Its session continues. The next login needs the new password.
     """
     user = _canonical(name)
     with _one_line_errors(users_file):
@@ -123,12 +125,12 @@ def passwd(name: str, users_file: Path, password_stdin: bool, generate: bool) ->
 @click.option(
     "--long",
     is_flag=True,
-    help="For every account also whether it is enabled, and since when it is there, after tabs.",
+    help="Also print, after tabs, whether each account is enabled and when it was created.",
 )
 def list_names(users_file: Path, long: bool) -> None:
-    """Print the names that have an account, one a line.
+    """Print the names of all accounts, one a line.
 
-    After a disabled one stands a tab and the word disabled.
+    The name of a disabled account is followed by a tab and the word disabled.
     """
     with _one_line_errors(users_file):
         accounts: Accounts = read_accounts(users_file)
@@ -144,7 +146,7 @@ def list_names(users_file: Path, long: bool) -> None:
 @click.argument("name")
 @_users_option
 def remove(name: str, users_file: Path) -> None:
-    """Remove the account NAME. Its session, if there is one, ends."""
+    """Remove the account NAME, and end its session."""
     user = _canonical(name)
     with _one_line_errors(users_file):
         remove_account(users_file, user)
@@ -156,9 +158,9 @@ def remove(name: str, users_file: Path) -> None:
 @click.argument("new")
 @_users_option
 def rename(old: str, new: str, users_file: Path) -> None:
-    """Give the account OLD the name NEW; its password stays.
+    """Rename the account OLD to NEW. Its password stays the same.
 
-    A session of OLD ends. A name that could be taken for another account's is refused.
+    A session of OLD ends. Rejects a name that looks like that of another account.
     """
     old_name, new_name = _canonical(old), _canonical(new)
     with _one_line_errors(users_file):
@@ -170,28 +172,28 @@ def rename(old: str, new: str, users_file: Path) -> None:
 @click.argument("name")
 @_users_option
 def disable(name: str, users_file: Path) -> None:
-    """Let the account NAME log in no more, until it is enabled. Its session ends."""
+    """Disable logins to the account NAME until it is enabled, and end its session."""
     user = _canonical(name)
     with _one_line_errors(users_file):
         done = disable_account(users_file, user)
-    click.echo(f"Disabled {user}" if done else f"{user} was disabled already")
+    click.echo(f"Disabled {user}" if done else f"{user} is already disabled")
 
 
 @users.command()
 @click.argument("name")
 @_users_option
 def enable(name: str, users_file: Path) -> None:
-    """Let the disabled account NAME log in again, with the password that it had."""
+    """Enable logins to the account NAME again, with its old password."""
     user = _canonical(name)
     with _one_line_errors(users_file):
         done = enable_account(users_file, user)
-    click.echo(f"Enabled {user}" if done else f"{user} was enabled already")
+    click.echo(f"Enabled {user}" if done else f"{user} is already enabled")
 
 
 @users.command(hidden=True)
 @_users_option
 def demo(users_file: Path) -> None:
-    """Make the users file with the demo accounts where there is none.
+    """Create the users file with the demo accounts if it does not exist.
 
     Prints the demo accounts that have the demo password in it, one a line.
     """
@@ -202,16 +204,16 @@ def demo(users_file: Path) -> None:
 
 
 def _canonical(name: str) -> str:
-    with suppress(UnicodeError):  # in a locale that is not UTF-8 Python left its bytes escaped
+    with suppress(UnicodeError):  # in a locale that is not UTF-8, Python escapes bytes
         name = os.fsencode(name).decode()
     user = canonical_name(name)
     if user is None:
-        raise click.UsageError(f"{quoted(name)} can't be an account: {NAME_RULE}")
+        raise click.UsageError(f"{quoted(name)} is not a valid account name: {NAME_RULE}")
     return user
 
 
 def _bcrypt_cost() -> int:
-    """The cost asked for, as in `chat-server --bcrypt-cost 13 users add NAME`."""
+    """Return the requested cost, as in `chat-server --bcrypt-cost 13 users add NAME`."""
     chosen = click.get_current_context().find_root().params.get("bcrypt_cost")
     return chosen if isinstance(chosen, int) else DEFAULT_COST
 
@@ -221,10 +223,10 @@ def _format_path(users_file: Path) -> str:
 
 
 def _report_done(message: str, password: str | None) -> None:
-    """Say what was done; a generated password stands alone on standard output, for scripts."""
+    """Print a report. A generated password is alone on standard output, for scripts."""
     click.echo(message, err=password is not None)
     if password is not None:
-        click.echo("Its password, which is shown only now:", err=True)
+        click.echo("The password, which is shown only this once:", err=True)
         click.echo(password)
 
 
@@ -238,22 +240,21 @@ def _one_line_errors(users_file: Path) -> Iterator[None]:
         raise click.UsageError(str(error)) from error
     except AccountExistsError as error:
         raise click.ClickException(
-            f"{error} has an account already; for another password: chat-server users passwd"
+            f"the account {error} already exists; to change its password: chat-server users passwd"
             f" {error} {option}"
         ) from error
     except ConfusableNameError as error:
         raise click.ClickException(
-            f"{error.name} could be taken for {error.account}, which has an account;"
-            " choose another name"
+            f"{error.name} looks like the existing account {error.account}; choose another name"
         ) from error
     except NoSuchAccountError as error:
         raise click.ClickException(
-            f"{error} has no account; those who have: chat-server users list {option}"
+            f"there is no account {error}; to list all accounts: chat-server users list {option}"
         ) from error
     if mode & 0o077 and not _mode(users_file) & 0o077:
         click.echo(
-            f"{_format_path(users_file)} had mode {mode:04o}: now only its owner may read it,"
-            " and a server has to run as that user",
+            f"{_format_path(users_file)} had mode {mode:04o}: now only its owner can read it,"
+            " and the server must run as that user",
             err=True,
         )
 
@@ -267,7 +268,9 @@ def _mode(users_file: Path) -> int:
 
 def _new_password(from_stdin: bool, generate: bool) -> str:
     if generate and from_stdin:
-        raise click.UsageError("--generate and --password-stdin exclude each other; name one")
+        raise click.UsageError(
+            "`--generate` cannot be used with `--password-stdin`. Use one of them."
+        )
     if generate:
         return generate_password()
     return _password_from_stdin() if from_stdin else _prompt_for_password()
@@ -276,12 +279,12 @@ def _new_password(from_stdin: bool, generate: bool) -> str:
 def _prompt_for_password() -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         raise click.UsageError(
-            "no terminal to ask for the password on; use --password-stdin or --generate"
+            "can't prompt for a password without a terminal; use --password-stdin or --generate"
         )
     password: str = click.prompt(
         "Password",
         hide_input=True,
-        confirmation_prompt="The same password again",
+        confirmation_prompt="Repeat the password",
         value_proc=_validate_password,
         err=True,
     )
@@ -289,7 +292,7 @@ def _prompt_for_password() -> str:
 
 
 def _validate_password(password: str) -> str:
-    # At the start of a server that others can reach it is looked for under the demo names alone.
+    # A start on a public address checks only the demo accounts for this password.
     known = f"{replies.DEMO_PASSWORD_REFUSED}." if password == DEMO_PASSWORD else None
     problem = known or password_problem(password)
     if problem is not None:

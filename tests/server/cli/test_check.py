@@ -1,4 +1,4 @@
-"""`chat-server check`, and `--config` for the other commands: real processes."""
+"""`chat-server check`, and `--config` with the other commands, run as real processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMAND = (sys.executable, "-m", "chat_server")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a users file in order and a configuration file that asks for nothing."""
+    """A folder with a valid users file and a configuration file that sets only the port."""
     write_accounts_file(tmp_path / "users.json").chmod(0o600)
     (tmp_path / "chat.toml").write_text("port = 0\n")
     return tmp_path
@@ -44,7 +44,7 @@ def run(folder: Path, *options: str, **environment: str) -> subprocess.Completed
 
 
 def findings(folder: Path, *options: str, status: int = 0, **environment: str) -> list[str]:
-    """The lines of a check, each as its level and its text."""
+    """Return the lines of a check, each with its severity and its text."""
     done = run(folder, *options, **environment)
     assert (done.returncode, done.stderr) == (status, "")
     lines = done.stdout.splitlines()
@@ -56,8 +56,8 @@ def findings(folder: Path, *options: str, status: int = 0, **environment: str) -
 def test_check_reports_valid_configuration(folder: Path) -> None:
     lines = findings(folder, "check", "--config", "chat.toml", "--max-clients", "10")
     assert lines[:3] == [
-        "ok port = 0, by chat.toml: line 1",
-        "ok max-clients = 10, by option --max-clients",
+        "ok port = 0, from chat.toml: line 1",
+        "ok max-clients = 10, from option --max-clients",
         "ok would listen on 127.0.0.1 port 0, plain text, any free port",
     ]
     assert "ok users file users.json: 5 accounts" in lines
@@ -76,19 +76,19 @@ def test_check_reports_source_of_each_setting(folder: Path) -> None:
         CHAT_SERVER_BURST="6",
         CHAT_SERVER_OPERATORS="alice bob",
     )
-    assert [line for line in lines if ", by " in line and " = " in line] == [
-        "ok port = 0, by chat.toml: line 3",
-        "ok operators = alice, bob, by environment CHAT_SERVER_OPERATORS",
-        "ok rate = 7.0, by option --rate",
-        "ok burst = 6, by environment CHAT_SERVER_BURST",
-        "ok outbox = 30000, by option --outbox",
+    assert [line for line in lines if ", from " in line and " = " in line] == [
+        "ok port = 0, from chat.toml: line 3",
+        "ok operators = alice, bob, from environment CHAT_SERVER_OPERATORS",
+        "ok rate = 7.0, from option --rate",
+        "ok burst = 6, from environment CHAT_SERVER_BURST",
+        "ok outbox = 30000, from option --outbox",
     ]
 
 
 def test_check_config_option_overrides_environment(folder: Path) -> None:
     (folder / "other.toml").write_text("burst = 5\n")
     lines = findings(folder, "--config", "chat.toml", "check", CHAT_SERVER_CONFIG="other.toml")
-    assert "ok port = 0, by chat.toml: line 1" in lines
+    assert "ok port = 0, from chat.toml: line 1" in lines
     assert not any("burst" in line for line in lines)
 
 
@@ -98,7 +98,7 @@ def test_check_reports_port_in_use(folder: Path) -> None:
         lines = findings(folder, "check", "--port", str(port), status=1)
         taken.settimeout(0)
         with pytest.raises(BlockingIOError):
-            taken.accept()  # nobody tried it out
+            taken.accept()  # the check did not connect
     assert any(re.match(rf"error can't listen on 127.0.0.1 port {port}: .*use", s) for s in lines)
     assert lines[-1] == "error a start would fail"
 
@@ -110,7 +110,7 @@ def test_check_reports_same_port_for_plaintext_and_tls(folder: Path) -> None:
     lines = findings(folder, "check", *same, status=1)
     assert any(line.startswith(f"error can't listen on port {port} for plain") for line in lines)
     assert run(folder, *same).stderr.startswith(f"chat-server: can't listen on port {port} for")
-    # Where only one of the two is listened on, nothing is wrong.
+    # Without TLS, only one of the two ports is used.
     findings(folder, "check", "--port", port, "--tls-port", port)
 
 
@@ -148,7 +148,7 @@ def test_check_warns_of_demo_passwords(folder: Path) -> None:
         f'{{"alice": "{cheap_hash(DEMO_PASSWORD)}", "bob": "{cheap_hash("another one")}"}}'
     )
     (line,) = (x for x in findings(folder, "check", "--port", "0") if x.startswith("warning"))
-    assert "the demo password, which everybody knows, is that of alice;" in line
+    assert "the publicly known demo password is still set for alice;" in line
     assert "bob" not in line
 
 
@@ -161,7 +161,7 @@ def test_check_warns_of_unknown_operators_and_wide_trusted_networks(folder: Path
     )
     assert "warning operator 'alcie' has no account" in lines
     assert "ok operators: alice" in lines
-    assert any(line.startswith("warning trusted network 0.0.0.0/0 holds") for line in lines)
+    assert any(line.startswith("warning trusted network 0.0.0.0/0 contains") for line in lines)
     assert not any(line.startswith("warning trusted network 10.") for line in lines)
     assert "ok each address may have any number of connections at once" in lines
     assert (
@@ -172,7 +172,10 @@ def test_check_warns_of_unknown_operators_and_wide_trusted_networks(folder: Path
 
 def test_check_reports_max_clients_above_host_limits(folder: Path) -> None:
     lines = findings(folder, "check", "--port", "0", "--max-clients", "99999999", status=1)
-    assert any(line.startswith("error --max-clients 99999999: the open-file") for line in lines)
+    assert any(
+        line.startswith("error `--max-clients 99999999` exceeds the open-file limit")
+        for line in lines
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_check_example_is_valid_configuration(folder: Path) -> None:
     assert done.returncode == 0
     (folder / "chat.toml").write_text(done.stdout.replace("#port = 9000", "port = 0"))
     lines = findings(folder, "check", "--config", "chat.toml")
-    assert lines[0].startswith("ok port = 0, by chat.toml: line ")
+    assert lines[0].startswith("ok port = 0, from chat.toml: line ")
     assert not lines[1].startswith("ok users =")
 
 
@@ -226,7 +229,7 @@ def test_check_reports_key_that_would_be_created(folder: Path) -> None:
     state = folder / "state" / "chat-server"
     lines = findings(folder, "check", *TLS, "--state", str(state))
     assert "ok would listen on 127.0.0.1 port 0, TLS, any free port" in lines
-    assert f"ok would make a key and a certificate of its own in {state}" in lines
+    assert f"ok would create a key and a self-signed certificate in {state}" in lines
     assert not (folder / "state").exists()
 
 
@@ -234,7 +237,7 @@ def test_check_reports_key_that_cannot_be_created(folder: Path) -> None:
     state = folder / "users.json" / "state"
     lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
     assert any(
-        line.startswith(f"error can't make a key and a certificate of its own in {state}: ")
+        line.startswith(f"error can't create a key and a self-signed certificate in {state}: ")
         for line in lines
     )
 
@@ -257,7 +260,7 @@ def test_check_reports_unusable_certificate(folder: Path) -> None:
 
 
 def test_check_reports_own_key_without_usable_certificate(folder: Path) -> None:
-    """As at a start, which makes one where there is none."""
+    """A start would create the missing certificate from the key."""
     write_certificate(folder)
     (folder / "tls-key.pem").write_bytes((folder / "cert.pem").read_bytes())
     options = (*TLS, "--state", str(folder))
@@ -272,7 +275,7 @@ def test_check_reports_certificate_that_would_be_recreated(folder: Path) -> None
     self_signed_certificate(folder, "127.0.0.1")
     (folder / "tls-cert.pem").unlink()
     lines = findings(folder, "check", *TLS, "--state", str(folder))
-    assert f"ok would make another certificate for the key tls-key.pem in {folder}" in lines
+    assert f"ok would create another certificate for the key tls-key.pem in {folder}" in lines
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -282,7 +285,7 @@ def test_check_reports_certificate_that_cannot_be_recreated(folder: Path) -> Non
     (state / "tls-cert.pem").unlink()
     state.chmod(0o500)
     lines = findings(folder, "check", *TLS, "--state", str(state), status=1)
-    assert any(line.startswith("error can't make another certificate for") for line in lines)
+    assert any(line.startswith("error can't create another certificate for") for line in lines)
 
 
 def test_check_warns_of_certificate_not_yet_valid(folder: Path) -> None:
@@ -295,7 +298,7 @@ def test_check_warns_of_certificate_not_yet_valid(folder: Path) -> None:
     leaf.private_key_pem.write_to_path(key)
     named = ("--tls-cert", str(certificate), "--tls-key", str(key))
     lines = findings(folder, "check", *TLS, *named)
-    assert any(f"{certificate} is not good before {start.date()}" in line for line in lines)
+    assert any(f"{certificate} is not valid before {start.date()}" in line for line in lines)
 
 
 def test_check_of_public_host_reports_tls_and_warns_of_plaintext(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The configuration file: what beats what, and every mistake in one line that names its place."""
+"""The configuration file: precedence, and errors that are one line and name their place."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from chat_server.cli.options import build_config, server_options
 @click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
 @config_option
 @server_options
-def asked(**chosen: Any) -> Mapping[str, Any]:
-    """Give back what was chosen."""
+def command(**chosen: Any) -> Mapping[str, Any]:
+    """Return the chosen values."""
     return chosen
 
 
 def chosen(*arguments: str) -> Mapping[str, Any]:
-    result: Mapping[str, Any] = asked.main(list(arguments), standalone_mode=False)
+    result: Mapping[str, Any] = command.main(list(arguments), standalone_mode=False)
     return result
 
 
@@ -39,14 +39,14 @@ def load(file: Path, text: str, *arguments: str) -> Mapping[str, Any]:
     return chosen("--config", str(file), *arguments)
 
 
-def refused(file: Path, text: str) -> str:
-    """What is said of a file, without its own name."""
+def config_error(file: Path, text: str) -> str:
+    """Return the error for a file, without the name of the file."""
     with pytest.raises(click.UsageError) as raised:
         load(file, text)
-    said = raised.value.format_message()
-    assert said.startswith(f"{file}: ")
-    assert said.isprintable()
-    return said.removeprefix(f"{file}: ")
+    message = raised.value.format_message()
+    assert message.startswith(f"{file}: ")
+    assert message.isprintable()
+    return message.removeprefix(f"{file}: ")
 
 
 def test_config_precedence_is_option_then_variable_then_file_then_default(
@@ -78,7 +78,7 @@ def test_empty_config_file_changes_nothing(file: Path) -> None:
 
 def test_config_file_accepts_every_setting(file: Path) -> None:
     values: dict[str, str] = {}
-    for key, option in settings_by_key(asked).items():
+    for key, option in settings_by_key(command).items():
         if isinstance(option.type, click.Choice):
             values[key] = f'"{option.type.choices[0]}"'
         elif isinstance(option.type, click.IntRange):
@@ -129,7 +129,7 @@ def test_relative_path_in_config_is_resolved_from_folder_of_file(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("prot = 1", "line 1: unknown setting 'prot'; did you mean 'port'?"),
         ("\n# x\nmax_clients = 5", "line 3: unknown setting 'max_clients'; did you mean"),
@@ -140,43 +140,51 @@ def test_relative_path_in_config_is_resolved_from_folder_of_file(
         ("config = 'x.toml'", "line 1: 'config' can't be set here"),
         ("help = true", "line 1: unknown setting 'help'"),
         ("stop-on-stdin-eof = true", "line 1: unknown setting 'stop-on-stdin-eof'"),
-        ("port = '9000'", "line 1: port: '9000' where a whole number belongs"),
-        ("port = 9000.5", "line 1: port: 9000.5 where a whole number belongs"),
-        ("port = true", "line 1: port: true where a whole number belongs"),
-        ("port = [1]", "line 1: port: [1] where a whole number belongs"),
-        ("port.x = 1", "line 1: port: a table where a whole number belongs"),
-        ("rate = 'fast'", "line 1: rate: 'fast' where a number belongs"),
-        ("users = 5", "line 1: users: 5 where a text in quotes belongs"),
-        ("trusted = [5]", "line 1: trusted: 5 where a text in quotes, or a list of them in [ ],"),
+        ("port = '9000'", "line 1: port: must be a whole number, not '9000'"),
+        ("port = 9000.5", "line 1: port: must be a whole number, not 9000.5"),
+        ("port = true", "line 1: port: must be a whole number, not true"),
+        ("port = [1]", "line 1: port: must be a whole number, not [1]"),
+        ("port.x = 1", "line 1: port: must be a whole number, not a table"),
+        ("rate = 'fast'", "line 1: rate: must be a number, not 'fast'"),
+        ("users = 5", "line 1: users: must be a quoted text, not 5"),
+        ("trusted = [5]", "line 1: trusted: must be a quoted text or a list of them in [ ], not 5"),
         ("a = 1\nport = 70000", "line 1: unknown setting 'a'"),
         ("burst = 5\nport = 70000", "line 2: port: 70000 is not in the range 0<=x<=65535"),
         ("rate = nan", "line 1: rate: nan is not a number"),
         (f"rate = 1{'0' * 400}", "line 1: rate: 10000000000000000000... is too large"),
-        (f"rate = 1{'0' * 5000}", "holds a number that is far too long"),
+        (f"rate = 1{'0' * 5000}", "contains a number with too many digits"),
         (f"burst = 1{'0' * 400}", "line 1: burst: 10"),
         (f"outbox = 1{'0' * 400}", "line 1: outbox: 10"),
-        ('users = "a\\u0000b"', r"line 1: users: 'a\x00b' holds a NUL; take it out"),
-        ('host = "\\u0000"', r"line 1: host: '\x00' holds a NUL; take it out"),
+        ('users = "a\\u0000b"', r"line 1: users: 'a\x00b' contains a NUL; remove it"),
+        ('host = "\\u0000"', r"line 1: host: '\x00' contains a NUL; remove it"),
         ("max-clients = 0", "line 1: max-clients: 0 is not in the range x>=1"),
         ("log-level = 'loud'", "line 1: log-level: 'loud' is not one of 'debug', "),
-        ('operators = [\n"alice",\n"a b/c"]', "line 1: operators: 'b/c' can't be an account: "),
-        ("trusted = ['10.0.0.1/8']", "line 1: trusted: '10.0.0.1/8' has bits behind its prefix; "),
+        (
+            'operators = [\n"alice",\n"a b/c"]',
+            "line 1: operators: 'b/c' is not a valid account name: ",
+        ),
+        (
+            "trusted = ['10.0.0.1/8']",
+            "line 1: trusted: '10.0.0.1/8' has bits set after its prefix; ",
+        ),
         ("port = \n", "line 1 column 8: not TOML: "),
         ("burst = 1\nport 9000", "line 2 column 6: not TOML: "),
         ("port = 1\nport = 2\n", "line 2 column 9: not TOML: "),
-        ('users = """', "at its end: not TOML: "),
+        ('users = """', "at the end: not TOML: "),
         ("x = " + "[" * 5000, "nested too deeply"),
         ("#" * 70_000, "larger than 64 KiB"),
     ],
 )
-def test_config_error_is_one_line_with_position_and_rule(file: Path, text: str, said: str) -> None:
-    assert refused(file, text).startswith(said)
+def test_config_error_is_one_line_with_position_and_rule(
+    file: Path, text: str, expected: str
+) -> None:
+    assert config_error(file, text).startswith(expected)
 
 
 def test_unreadable_config_file_is_reported(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"port = 1\n# \xe9\n")
-    for path, said in (
+    for path, expected in (
         (tmp_path / "none.toml", "no such file"),
         (tmp_path, "is a folder"),
         (latin, "line 2: not UTF-8"),
@@ -184,7 +192,7 @@ def test_unreadable_config_file_is_reported(tmp_path: Path) -> None:
     ):
         with pytest.raises(click.UsageError) as raised:
             chosen("--config", str(path))
-        assert raised.value.format_message().startswith(f"{path}: {said}")
+        assert raised.value.format_message().startswith(f"{path}: {expected}")
 
 
 def test_config_example_has_every_setting_and_each_line_is_valid(
@@ -197,11 +205,11 @@ def test_config_example_has_every_setting_and_each_line_is_valid(
         for line in example.splitlines()
         if line.startswith("#") and not line.startswith("# ")
     ]
-    assert list(tomllib.loads("\n".join(lines))) == list(settings_by_key(asked))
+    assert list(tomllib.loads("\n".join(lines))) == list(settings_by_key(command))
     defaults = {**chosen(), "users": file.parent / "users.json"}
     settings = load(file, "\n".join(lines))
     for name, value in settings.items():
-        # Some have no default that could be written: what is shown is what it comes to.
+        # Some defaults cannot be written. The example then shows the effective value.
         assert value == defaults[name] or defaults[name] is None, name
     assert max(map(len, example.splitlines())) <= 100
 

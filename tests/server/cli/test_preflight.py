@@ -1,4 +1,4 @@
-"""The checks whose findings depend on the machine."""
+"""Checks whose findings depend on the machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.cli import host_limits as machine_limits
-from chat_server.cli import preflight
+from chat_server.cli import host_limits, preflight
 from chat_server.cli.host_limits import (
     ResourceLimit,
     memory_limit,
@@ -28,13 +27,13 @@ def test_finding_is_one_line_prefixed_with_severity() -> None:
 def test_check_threads_warns_if_limit_is_below_max_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(max_clients=1000)
     monkeypatch.setattr(
-        "chat_server.cli.preflight.thread_limit", lambda: ResourceLimit(512, "somebody")
+        "chat_server.cli.preflight.thread_limit", lambda: ResourceLimit(512, "the test")
     )
     (finding,) = check_threads(config)
     assert finding.severity is Severity.WARNING
-    assert "somebody admits 512" in finding.text
+    assert "the test admits 512" in finding.text
     monkeypatch.setattr(
-        "chat_server.cli.preflight.thread_limit", lambda: ResourceLimit(5000, "somebody")
+        "chat_server.cli.preflight.thread_limit", lambda: ResourceLimit(5000, "the test")
     )
     (finding,) = check_threads(config)
     assert finding.severity is Severity.OK
@@ -43,13 +42,13 @@ def test_check_threads_warns_if_limit_is_below_max_clients(monkeypatch: pytest.M
 def test_check_memory_warns_if_limit_is_below_need(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(max_clients=10_000)
     monkeypatch.setattr(
-        "chat_server.cli.preflight.memory_limit", lambda: ResourceLimit(512 << 20, "a box")
+        "chat_server.cli.preflight.memory_limit", lambda: ResourceLimit(512 << 20, "the test")
     )
     (finding,) = check_memory(config)
     assert finding.severity is Severity.WARNING
-    assert "a box has 537 MB" in finding.text
+    assert "the test has 537 MB" in finding.text
     monkeypatch.setattr(
-        "chat_server.cli.preflight.memory_limit", lambda: ResourceLimit(2 << 30, "a box")
+        "chat_server.cli.preflight.memory_limit", lambda: ResourceLimit(2 << 30, "the test")
     )
     (finding,) = check_memory(config)
     assert finding.severity is Severity.OK
@@ -68,8 +67,8 @@ def test_host_limits_use_lowest_limit_of_all_parent_cgroups(
     ):
         (folder / "pids.max").write_text(f"{threads}\n")
         (folder / "memory.max").write_text(f"{memory}\n")
-    monkeypatch.setattr(machine_limits, "_CGROUPS", groups)
-    monkeypatch.setattr(machine_limits, "_SELF_CGROUP", tmp_path / "own")
+    monkeypatch.setattr(host_limits, "_CGROUPS", groups)
+    monkeypatch.setattr(host_limits, "_SELF_CGROUP", tmp_path / "own")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, 0))
     (tmp_path / "own").write_text("1:name=x:/y\n0::/system.slice/chat.service\n")
     assert thread_limit() == (77, "the control group (TasksMax= in systemd)")
@@ -79,13 +78,13 @@ def test_host_limits_use_lowest_limit_of_all_parent_cgroups(
 def test_host_limits_are_unknown_if_system_reports_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_limits, "_SELF_CGROUP", tmp_path / "none")
-    monkeypatch.setattr(machine_limits, "_KERNEL_LIMITS", tmp_path)
+    monkeypatch.setattr(host_limits, "_SELF_CGROUP", tmp_path / "none")
+    monkeypatch.setattr(host_limits, "_KERNEL_LIMITS", tmp_path)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, 0))
     assert thread_limit() is None
     monkeypatch.setattr(preflight, "thread_limit", thread_limit)
     (finding,) = check_threads(Config(max_clients=10))
-    assert "not known" in finding.text
+    assert "unknown" in finding.text
 
 
 def test_room_for_clients_is_capped_by_open_file_limit(monkeypatch: pytest.MonkeyPatch) -> None:

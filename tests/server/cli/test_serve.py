@@ -1,4 +1,4 @@
-"""The program `chat-server`: its first line, its refusals, its end. Real processes."""
+"""The program `chat-server`, run as real processes: its start, its errors, its end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMAND = (sys.executable, "-m", "chat_server")
 
 @pytest.fixture
 def spawn(tmp_path: Path) -> Iterator[Spawn]:
-    """Give a function that starts the program in a folder with a users file."""
+    """Return a function that starts the program in a folder with a users file."""
     write_accounts_file(tmp_path / "users.json")
     started: list[subprocess.Popen[str]] = []
 
@@ -64,13 +64,13 @@ def port_of(process: subprocess.Popen[str]) -> int:
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Exit status and standard error."""
+    """Return the exit status and the standard error."""
     _, errors = process.communicate(timeout=20)
     return process.returncode, errors
 
 
-def refused(process: subprocess.Popen[str]) -> str:
-    """The one line with which the program refused to start."""
+def start_error(process: subprocess.Popen[str]) -> str:
+    """Return the one line of a failed start."""
     status, errors = outcome(process)
     assert status == 2
     assert errors.count("\n") == 1
@@ -96,7 +96,7 @@ def test_signal_stops_server_gracefully(spawn: Spawn, number: signal.Signals) ->
         assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[[*+!-]\] ", line)
     assert "[-] User 'alice' disconnected" in errors
     with socket.create_server(("127.0.0.1", port)):
-        pass  # free at once
+        pass  # the port is free at once
 
 
 def test_second_signal_ends_server_at_once(spawn: Spawn) -> None:
@@ -152,7 +152,7 @@ def test_help_shows_every_option_with_its_default() -> None:
         ("--max-clients", "10000"),
         ("--max-connections-per-ip", "16"),
         ("--connections-without-login", "32"),
-        ("--trusted", "loopback alone"),
+        ("--trusted", "loopback only"),
         ("--operators", "none"),
         ("--rate", "10"),
         ("--burst", "20"),
@@ -162,7 +162,7 @@ def test_help_shows_every_option_with_its_default() -> None:
         ("--login-timeout", "30"),
         ("--log-level", "info"),
         ("--tls-port", "9001"),
-        ("--tls-cert", "one that the server makes for itself"),
+        ("--tls-cert", "a self-signed certificate"),
     ):
         assert re.search(rf"{option} .*?default: [^\]]*{re.escape(default)}", flat), option
     assert "stdin" not in shown
@@ -170,22 +170,22 @@ def test_help_shows_every_option_with_its_default() -> None:
 
 def test_start_fails_if_port_is_in_use(spawn: Spawn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        line = refused(spawn("--port", str(taken.getsockname()[1])))
+        line = start_error(spawn("--port", str(taken.getsockname()[1])))
     assert "--port" in line
     assert "in use" in line
 
 
 def test_start_fails_if_address_cannot_be_bound(spawn: Spawn) -> None:
-    assert "192.0.2.1" in refused(spawn("--host", "192.0.2.1", "--port", "0"))
+    assert "192.0.2.1" in start_error(spawn("--host", "192.0.2.1", "--port", "0"))
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "no.such.host.invalid"])
 def test_start_fails_for_invalid_host(spawn: Spawn, host: str) -> None:
-    assert host in refused(spawn("--host", host, "--port", "0"))
+    assert host in start_error(spawn("--host", host, "--port", "0"))
 
 
 def read_lines(process: subprocess.Popen[str], count: int) -> list[str]:
-    """The first lines of standard output."""
+    """Return the first lines of standard output."""
     assert process.stdout is not None
     return [process.stdout.readline().removesuffix("\n") for _ in range(count)]
 
@@ -196,19 +196,19 @@ FINGERPRINT = r"\[\*\] Key fingerprint SHA256:[A-Za-z0-9+/]{43}"
 def test_fingerprint_is_printed_at_every_start_and_stays_the_same(
     spawn: Spawn, tmp_path: Path
 ) -> None:
-    told = []
+    fingerprints = []
     for _ in range(2):
         process = spawn("--port", "0", "--tls", "--tls-port", "0", "--state", str(tmp_path))
         plain, encrypted, fingerprint = read_lines(process, 3)
         assert re.fullmatch(r"\[\*\] Chat server running on port \d+", plain)
         assert re.fullmatch(r"\[\*\] Chat server running on port \d+ \(TLS\)", encrypted)
         assert re.fullmatch(FINGERPRINT, fingerprint)
-        told.append(fingerprint)
+        fingerprints.append(fingerprint)
         process.terminate()
         status, errors = outcome(process)
         assert status == 0
         assert fingerprint in errors
-    assert told[0] == told[1]
+    assert fingerprints[0] == fingerprints[1]
 
 
 def test_public_server_listens_on_tls_only(spawn: Spawn, tmp_path: Path) -> None:
@@ -240,10 +240,10 @@ def test_public_server_refuses_to_start_with_demo_passwords(spawn: Spawn, tmp_pa
     users = tmp_path / "users.json"
     users.write_text(json.dumps({**hashes, "alice": demo, "erin": demo, "DPS": demo}))
     for more in ((), ("--insecure-plaintext",)):
-        line = refused(spawn(*PUBLIC, "--state", str(tmp_path), *more))
-        assert "is that of DPS, alice, erin;" in line
+        line = start_error(spawn(*PUBLIC, "--state", str(tmp_path), *more))
+        assert "is still set for DPS, alice, erin;" in line
         assert "chat-server users passwd" in line
-    process = spawn("--port", "0")  # for oneself they are good enough
+    process = spawn("--port", "0")  # on loopback they are allowed
     port_of(process)
 
 
@@ -257,31 +257,31 @@ def test_reload_rejects_demo_password_on_public_server(spawn: Spawn, tmp_path: P
     for line in process.stderr:
         if "Users file not reloaded" in line:
             break
-    assert "is that of alice;" in line
+    assert "is still set for alice;" in line
 
 
 def test_rejected_reload_still_ends_sessions_of_disabled_and_removed_accounts(
     spawn: Spawn, tmp_path: Path
 ) -> None:
-    """Who is disabled or removed goes, be the rest of the file as it may; nobody else notices."""
+    """The sessions of other accounts continue, although the rest of the file is rejected."""
     users = tmp_path / "users.json"
     process = spawn(*PUBLIC, "--insecure-plaintext", "--state", str(tmp_path))
     port = port_of(process)
     before = json.loads(users.read_text())
     with ExitStack() as closing:
-        here = {}
+        sessions = {}
         for name in ("alice", "bob", "carol"):
-            here[name] = closing.enter_context(WireClient("127.0.0.1", port))
-            here[name].send(f"LOGIN {name} pw-of-{name}")
-            here[name].expect_match(r"\[SERVER\] Login using.*")
-            here[name].expect("[SERVER] Login successful")
-            here[name].expect_match(r"\[SERVER\] Available.*")
+            sessions[name] = closing.enter_context(WireClient("127.0.0.1", port))
+            sessions[name].send(f"LOGIN {name} pw-of-{name}")
+            sessions[name].expect_match(r"\[SERVER\] Login using.*")
+            sessions[name].expect("[SERVER] Login successful")
+            sessions[name].expect_match(r"\[SERVER\] Available.*")
         (tmp_path / "users.more.json").write_text(json.dumps({"disabled": {"bob": before["bob"]}}))
         del before["bob"], before["carol"]
         users.write_text(json.dumps({**before, "DPS": cheap_hash("password123")}))
-        here["bob"].expect("[SERVER] Logged out: this account was disabled")
-        here["carol"].expect("[SERVER] Logged out: this account was removed")
-        assert here["alice"].ask("/who") == "[SERVER] In room 'lobby': alice"
+        sessions["bob"].expect("[SERVER] Logged out: this account was disabled")
+        sessions["carol"].expect("[SERVER] Logged out: this account was removed")
+        assert sessions["alice"].ask("/who") == "[SERVER] In room 'lobby': alice"
     for name, password in (("bob", "pw-of-bob"), ("DPS", "password123")):
         with WireClient("127.0.0.1", port) as again:
             again.expect_match(r"\[SERVER\] Login using.*")
@@ -325,24 +325,24 @@ def test_closed_terminal_ends_server(spawn: Spawn) -> None:
     process = spawn("--port", "0", stderr=theirs, start_new_session=True)
     os.close(theirs)
     port_of(process)
-    os.read(ours, 100)  # it has said where it listens: the signals are heard
+    os.read(ours, 100)  # it is listening, so its signal handlers are installed
     os.close(ours)
     process.send_signal(signal.SIGHUP)
     assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize(
-    ("options", "why"),
+    ("options", "reason"),
     [
-        (("--tls-cert", "cert.pem"), "--tls-key belong together"),
+        (("--tls-cert", "cert.pem"), "`--tls-key` must be used together"),
         (("--tls", "--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem: No such file"),
         (("--tls", "--state", "users.json/x"), "--state"),
     ],
 )
 def test_start_fails_with_unusable_certificate(
-    spawn: Spawn, options: tuple[str, ...], why: str
+    spawn: Spawn, options: tuple[str, ...], reason: str
 ) -> None:
-    assert why in refused(spawn("--port", "0", "--tls-port", "0", *options))
+    assert reason in start_error(spawn("--port", "0", "--tls-port", "0", *options))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -357,7 +357,7 @@ def test_start_fails_if_stdout_cannot_be_written(spawn: Spawn) -> None:
 def test_unread_log_pipe_does_not_block_server(spawn: Spawn) -> None:
     process = spawn("--port", "0")
     port = port_of(process)
-    for _ in range(1200):  # more lines than a pipe holds
+    for _ in range(1200):  # more lines than fit into a pipe
         with WireClient("127.0.0.1", port) as client:
             client.expect_match(r"\[SERVER\] Login using.*")
     process.send_signal(signal.SIGTERM)
@@ -382,12 +382,12 @@ def test_unread_log_pipe_does_not_block_server(spawn: Spawn) -> None:
     ],
 )
 def test_invalid_options_are_rejected(spawn: Spawn, options: tuple[str, ...]) -> None:
-    refused(spawn(*options))
+    start_error(spawn(*options))
 
 
 def test_missing_users_file_error_names_add_command(spawn: Spawn, tmp_path: Path) -> None:
     (tmp_path / "users.json").unlink()
-    line = refused(spawn("--port", "0"))
+    line = start_error(spawn("--port", "0"))
     assert "users.json" in line
     assert "chat-server users add" in line
 
@@ -408,7 +408,7 @@ def test_start_fails_with_broken_users_file(
     spawn: Spawn, tmp_path: Path, content: bytes, place: str
 ) -> None:
     (tmp_path / "users.json").write_bytes(content)
-    line = refused(spawn("--port", "0"))
+    line = start_error(spawn("--port", "0"))
     assert "users.json" in line
     assert place in line
 
@@ -450,5 +450,5 @@ def test_server_without_free_file_descriptors_neither_dies_nor_spins(spawn: Spaw
     process.send_signal(signal.SIGTERM)
     status, errors = outcome(process)
     assert status == 0
-    # Each try that fails is logged: a spin would have logged hundreds of thousands a second.
+    # Each failed attempt is logged. A busy loop would log hundreds of thousands a second.
     assert errors.count("Can't accept") < 50

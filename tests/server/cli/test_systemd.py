@@ -1,4 +1,4 @@
-"""What one has who runs a server: a log for programs, stacks on a signal, a service manager."""
+"""What an operator relies on: systemd notifications, thread dumps and the JSON log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.cli import systemd as service_manager
+from chat_server.cli import systemd
 from tests.support.accounts import write_accounts_file
 from tests.support.server_program import ServerProgram
 from tests.support.wire_client import PATIENCE, WireClient
@@ -25,15 +25,15 @@ SIGNALLED = r"Thread 0x[0-9a-f]+.* \(most recent call first\):"
 
 
 class ServiceManager:
-    """A socket on which a program tells how it is, as systemd has one."""
+    """A notification socket as systemd provides it."""
 
     def __init__(self, address: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(address)
         self.socket.settimeout(PATIENCE)
 
-    def told(self) -> str:
-        """What it is told next."""
+    def receive(self) -> str:
+        """Return the next notification."""
         return self.socket.recv(4096).decode()
 
 
@@ -41,13 +41,13 @@ class ServiceManager:
 def manager(
     request: pytest.FixtureRequest, short_folder: Path
 ) -> Iterator[tuple[ServiceManager, str]]:
-    """A service manager and the NOTIFY_SOCKET that leads to it."""
+    """A service manager and the value of NOTIFY_SOCKET for it."""
     if request.param == "file":
         shown = address = str(short_folder / "notify")
     elif sys.platform == "linux":
         shown, address = f"@{short_folder}", f"\0{short_folder}"
     else:
-        pytest.skip("only Linux has sockets with names that are no files")
+        pytest.skip("only Linux has abstract socket names")
     listening = ServiceManager(address)
     yield listening, shown
     listening.socket.close()
@@ -56,7 +56,7 @@ def manager(
 def test_systemd_is_notified_ready_after_port_accepts(
     manager: tuple[ServiceManager, str], tmp_path: Path
 ) -> None:
-    told, address = manager[0].told, manager[1]
+    receive, address = manager[0].receive, manager[1]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     users = write_accounts_file(tmp_path / "users.json")
@@ -68,16 +68,16 @@ def test_systemd_is_notified_ready_after_port_accepts(
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert told() == "READY=1"
+        assert receive() == "READY=1"
         with WireClient("127.0.0.1", port) as client:
             client.expect_match(r"\[SERVER\] Login using.*")
             program.terminate()
             client.expect("[SERVER] Server is shutting down")
-            assert told() == "STOPPING=1"
+            assert receive() == "STOPPING=1"
         assert program.wait(PATIENCE) == 0
         manager[0].socket.setblocking(False)
         with pytest.raises(BlockingIOError):
-            told()
+            receive()
     finally:
         program.kill()
         program.wait()
@@ -106,7 +106,7 @@ def test_failed_start_never_notifies_ready(
     assert done.returncode == 2
     manager[0].socket.setblocking(False)
     with pytest.raises(BlockingIOError):
-        manager[0].told()
+        manager[0].receive()
 
 
 def test_watchdog_is_notified_while_healthy(tmp_path: Path, short_folder: Path) -> None:
@@ -115,7 +115,7 @@ def test_watchdog_is_notified_while_healthy(tmp_path: Path, short_folder: Path) 
     with manager.socket:
         environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000"}
         with ServerProgram(tmp_path / "users.json", environment=environment):
-            assert [manager.told() for _ in range(4)] == ["READY=1"] + 3 * ["WATCHDOG=1"]
+            assert [manager.receive() for _ in range(4)] == ["READY=1"] + 3 * ["WATCHDOG=1"]
 
 
 def test_blocked_notify_socket_times_out_without_busy_wait(
@@ -124,7 +124,7 @@ def test_blocked_notify_socket_times_out_without_busy_wait(
     address = str(short_folder / "notify")
     manager = ServiceManager(address)
     monkeypatch.setenv("NOTIFY_SOCKET", address)
-    monkeypatch.setattr(service_manager, "_SEND_TIMEOUT", 0.3)
+    monkeypatch.setattr(systemd, "_SEND_TIMEOUT", 0.3)
     with manager.socket, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filling:
         filling.setblocking(False)
         filling.connect(address)
@@ -132,7 +132,7 @@ def test_blocked_notify_socket_times_out_without_busy_wait(
             while True:
                 filling.send(b"x")
         work = time.thread_time()
-        service_manager.notify(service_manager.ALIVE)
+        systemd.notify(systemd.ALIVE)
         assert time.thread_time() - work < 0.02
 
 
@@ -203,35 +203,35 @@ def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
             if line.endswith("in hang\n"):
                 break
         else:
-            pytest.fail("it ended without showing where it hangs")
+            pytest.fail("it ended without a dump of the hanging thread")
     finally:
         program.kill()
         program.communicate()
 
 
-def log_with(program: ServerProgram, *words: str) -> str:
-    """The log, once it has these words."""
+def log_with(program: ServerProgram, *texts: str) -> str:
+    """Return the log, once it contains these texts."""
     waited = threading.Event()
     for _ in range(int(PATIENCE / 0.01)):
         log = program.log
-        if all(word in log for word in words):
+        if all(text in log for text in texts):
             return log
         waited.wait(0.01)
-    raise AssertionError(f"never came: {words}\n{program.log}")
+    raise AssertionError(f"never logged: {texts}\n{program.log}")
 
 
 def test_json_log_of_server_process_contains_only_objects(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json", "--log-format", "json") as program:
         program.log_in("alice").close()
-        with WireClient("127.0.0.1", program.port) as stranger:
-            stranger.send("LOGIN \x1b[31m\x7f\u202e[+]\r wrong-wrong")
-            stranger.expect_match(r"\[SERVER\] Login using.*")
-            stranger.expect("[ERROR] Authentication failed")
+        with WireClient("127.0.0.1", program.port) as peer:
+            peer.send("LOGIN \x1b[31m\x7f\u202e[+]\r wrong-wrong")
+            peer.expect_match(r"\[SERVER\] Login using.*")
+            peer.expect("[ERROR] Authentication failed")
     lines = program.log.splitlines()
-    told = [json.loads(line) for line in lines]
+    events = [json.loads(line) for line in lines]
     assert all(line.isascii() and line.isprintable() for line in lines)
-    (listening,) = [event for event in told if event["event"] == "listening"]
+    (listening,) = [event for event in events if event["event"] == "listening"]
     assert listening["port"] == program.port
-    assert told[-1]["event"] == "stopped"
-    (failed,) = [event for event in told if event["event"] == "login_failed"]
+    assert events[-1]["event"] == "stopped"
+    (failed,) = [event for event in events if event["event"] == "login_failed"]
     assert failed["user"] == "\x1b[31m\x7f\u202e[+]\r"

@@ -1,4 +1,4 @@
-"""`chat-server users`, run in this process and, where that matters, as the real program."""
+"""`chat-server users`, run in this process and, if necessary, as a real process."""
 
 import errno
 import json
@@ -84,7 +84,7 @@ def test_users_add_normalizes_name_to_nfc(file: Path) -> None:
     put(file, "\u00e9ric")
     done = run("users", "add", "e\u0301ric", "--users", file, "--password-stdin", typed="password1")
     assert done.exit_code == 1
-    assert "\u00e9ric has an account already" in done.stderr
+    assert "the account \u00e9ric already exists" in done.stderr
 
 
 def test_users_add_keeps_existing_account_and_suggests_passwd(file: Path) -> None:
@@ -92,7 +92,7 @@ def test_users_add_keeps_existing_account_and_suggests_passwd(file: Path) -> Non
     done = run("users", "add", "alice", "--users", file, "--password-stdin", typed="password456")
     assert done.exit_code == 1
     assert done.stderr == (
-        "Error: alice has an account already; for another password:"
+        "Error: the account alice already exists; to change its password:"
         f" chat-server users passwd alice --users {shlex.quote(str(file))}\n"
     )
     assert read_accounts(file)["alice"] == HASH
@@ -104,7 +104,7 @@ def test_users_commands_reject_invalid_name(file: Path, command: str, name: str)
     put(file, "alice")
     done = run("users", command, "--users", file, "--", name)
     assert done.exit_code == 2
-    assert "can't be an account: a name is 1 to 32 letters" in done.stderr
+    assert "is not a valid account name: a name is 1 to 32 letters" in done.stderr
     assert "\x1b" not in done.stderr
     assert list(read_accounts(file)) == ["alice"]
 
@@ -131,7 +131,7 @@ def test_users_add_rejects_invalid_password(file: Path, typed: bytes, why: str) 
 def test_users_add_without_terminal_suggests_password_stdin(file: Path) -> None:
     done = run("users", "add", "alice", "--users", file)
     assert done.exit_code == 2
-    assert "no terminal to ask for the password on; use --password-stdin" in done.stderr
+    assert "can't prompt for a password without a terminal; use --password-stdin" in done.stderr
 
 
 def test_users_list_prints_sorted_names(file: Path) -> None:
@@ -156,7 +156,7 @@ def test_users_commands_reject_unknown_account(file: Path, command: list[str]) -
     done = run("users", *command, "--users", file)
     assert done.exit_code == 1
     assert done.stderr == (
-        "Error: bob has no account; those who have:"
+        "Error: there is no account bob; to list all accounts:"
         f" chat-server users list --users {shlex.quote(str(file))}\n"
     )
 
@@ -245,7 +245,7 @@ def test_concurrent_users_add_processes_keep_all_accounts(file: Path) -> None:
 
 
 class Terminal:
-    """The real program on a pseudo-terminal: wait for what it asks, type, wait for its end."""
+    """The real program on a pseudo-terminal."""
 
     def __init__(self, *arguments: str) -> None:
         self._ours, theirs = pty.openpty()
@@ -254,37 +254,37 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,  # no terminal of ours that it could ask on instead
+            start_new_session=True,  # without our terminal, on which it could prompt instead
         )
         os.close(theirs)
         self.shown = ""
         self._answered = 0
 
     def answer(self, question: str, typed: str) -> None:
-        """Type a line once `question` stands at the end of what is shown since the last answer."""
+        """Type a line once the output since the last answer ends with `question`."""
         while not self.shown[self._answered :].endswith(question):
-            assert self._read(), f"ended instead of asking {question!r}: {self.shown}"
+            assert self._read(), f"ended instead of the prompt {question!r}: {self.shown}"
         self._answered = len(self.shown)
         os.write(self._ours, f"{typed}\n".encode())
 
     def end(self) -> int:
-        """Wait for the end and give the exit status."""
+        """Wait for the end and return the exit status."""
         while self._read():
             pass
         return self._program.wait(10)
 
     def close(self) -> None:
-        """Whatever came of the test."""
+        """End the program, whatever the outcome of the test."""
         os.close(self._ours)
         self._program.kill()
         self._program.wait(10)
 
     def _read(self) -> bytes:
         ready, _, _ = select.select([self._ours], [], [], 10)
-        assert ready, f"nothing came for 10 s after: {self.shown}"
+        assert ready, f"no output for 10 s after: {self.shown}"
         try:
             data = os.read(self._ours, 4096)
-        except OSError:  # how Linux tells that nobody has the other end any more
+        except OSError:  # how Linux reports that the other end is closed
             return b""
         self.shown += data.decode()
         return data
@@ -300,9 +300,9 @@ def terminal(file: Path) -> Iterator[Terminal]:
 def test_users_add_prompts_twice_without_echo(file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "short")
     terminal.answer("Password: ", "horse-battery")
-    terminal.answer("The same password again: ", "password124")
+    terminal.answer("Repeat the password: ", "password124")
     terminal.answer("Password: ", "horse-battery")
-    terminal.answer("The same password again: ", "horse-battery")
+    terminal.answer("Repeat the password: ", "horse-battery")
     assert terminal.end() == 0
     assert "at least 8 bytes; this one has 5" in terminal.shown
     assert f"Added alice to {file}" in terminal.shown
@@ -312,7 +312,7 @@ def test_users_add_prompts_twice_without_echo(file: Path, terminal: Terminal) ->
 
 def test_users_add_aborted_prompt_creates_nothing(file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "horse-battery")
-    terminal.answer("The same password again: ", "\x04")
+    terminal.answer("Repeat the password: ", "\x04")
     assert terminal.end() == 130
     assert "Traceback" not in terminal.shown
     assert not file.exists()

@@ -1,4 +1,4 @@
-"""`chat-server users`: changes of accounts that are there."""
+"""`chat-server users`: commands that change existing accounts."""
 
 import json
 import re
@@ -50,10 +50,10 @@ def test_users_list_marks_disabled_account(file: Path) -> None:
 def test_users_enable_and_disable_are_idempotent(file: Path) -> None:
     put(file, "alice")
     done = run("users", "enable", "alice", "--users", file)
-    assert (done.exit_code, done.stdout) == (0, "alice was enabled already\n")
+    assert (done.exit_code, done.stdout) == (0, "alice is already enabled\n")
     run("users", "disable", "alice", "--users", file)
     done = run("users", "disable", "alice", "--users", file)
-    assert (done.exit_code, done.stdout) == (0, "alice was disabled already\n")
+    assert (done.exit_code, done.stdout) == (0, "alice is already disabled\n")
 
 
 def test_users_list_long_shows_state_and_creation_time(file: Path) -> None:
@@ -85,8 +85,10 @@ def test_users_passwd_keeps_account_disabled(file: Path) -> None:
     assert bcrypt.checkpw(b"password456", accounts.disabled["eve"].encode())
 
 
-@pytest.mark.parametrize(("command", "told"), [("add", "Added bob to"), ("passwd", "Changed the")])
-def test_generated_password_is_the_only_stdout_line(file: Path, command: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "report"), [("add", "Added bob to"), ("passwd", "Changed the")]
+)
+def test_generated_password_is_the_only_stdout_line(file: Path, command: str, report: str) -> None:
     put(file, "alice", *(["bob"] if command == "passwd" else []))
     done = run("users", command, "bob", "--users", file, "--generate")
     assert done.exit_code == 0
@@ -94,7 +96,7 @@ def test_generated_password_is_the_only_stdout_line(file: Path, command: str, to
     password = done.stdout.removesuffix("\n")
     assert password_problem(password) is None
     assert bcrypt.checkpw(password.encode(), read_accounts(file)["bob"].encode())
-    assert told in done.stderr
+    assert report in done.stderr
     assert password not in done.stderr
 
 
@@ -109,7 +111,7 @@ def test_generate_and_password_stdin_exclude_each_other(file: Path) -> None:
     both = ("--generate", "--password-stdin")
     done = run("users", "passwd", "alice", "--users", file, *both, typed="password456\n")
     assert done.exit_code == 2
-    assert "--generate and --password-stdin exclude each other; name one" in done.stderr
+    assert "`--generate` cannot be used with `--password-stdin`. Use one of them." in done.stderr
     assert read_accounts(file)["alice"] == HASH
 
 
@@ -148,7 +150,7 @@ def test_users_commands_reject_confusable_name(file: Path, disabled: bool) -> No
     for command in (["add", "Alice", "--generate"], ["rename", "bob", "\u0430lice"]):
         done = run("users", *command, "--users", file)
         assert done.exit_code == 1
-        assert "could be taken for alice, which has an account; choose another name" in done.stderr
+        assert "looks like the existing account alice; choose another name" in done.stderr
     assert file.read_bytes() == before
 
 
@@ -171,7 +173,7 @@ def test_users_add_rejects_name_of_disabled_account(file: Path) -> None:
     run("users", "disable", "eve", "--users", file)
     done = run("users", "add", "eve", "--users", file, "--generate")
     assert done.exit_code == 1
-    assert "eve has an account already" in done.stderr
+    assert "the account eve already exists" in done.stderr
 
 
 def test_insecure_users_file_becomes_private_and_is_reported(file: Path) -> None:
@@ -180,7 +182,7 @@ def test_insecure_users_file_becomes_private_and_is_reported(file: Path) -> None
     done = run("users", "disable", "alice", "--users", file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert done.stderr == (
-        f"{file} had mode 0644: now only its owner may read it, and a server has to run as that"
+        f"{file} had mode 0644: now only its owner can read it, and the server must run as that"
         " user\n"
     )
     assert run("users", "enable", "alice", "--users", file).stderr == ""
