@@ -40,7 +40,7 @@ class Acceptor:
         self._listeners: Mapping[socket.socket, Endpoint] = {}
         self._wake_read = self._wake_write = -1
         self._selector: selectors.BaseSelector  # created by `start`; then used by the thread only
-        self._thread = threading.Thread(target=self._run, name="acceptor", daemon=True)
+        self._thread = threading.Thread(target=self._accept_forever, name="acceptor", daemon=True)
 
     @property
     def is_alive(self) -> bool:
@@ -64,7 +64,7 @@ class Acceptor:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _run(self) -> None:
+    def _accept_forever(self) -> None:
         with self._selector as selector, ExitStack() as closing:
             for listener in self._listeners:
                 closing.enter_context(listener)
