@@ -1,4 +1,4 @@
-"""`--local`: a chat server beside the client. `LocalServer` is its face."""
+"""The local server of `--local`: a chat server on loopback that the client starts or joins."""
 
 from chat_tui.local_server.local_server import DEMO_PASSWORD, LocalServer, LocalServerError
 

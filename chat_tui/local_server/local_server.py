@@ -1,7 +1,7 @@
-"""`--local`: a chat server on loopback, beside the client: one that is there, or one of its own.
+"""The local server of `--local`: the chat server on loopback that runs already, or a new one.
 
-Everything here blocks; no Textual. Whoever can't wait runs it in a daemon thread: if the client
-ends in the middle of a start, what was started ends with it.
+Everything here blocks and nothing uses Textual. The UI calls it in a daemon thread. If the client
+exits during a start, the server that was started stops too.
 """
 
 from __future__ import annotations
@@ -11,48 +11,48 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chat_tui.local_server.note import LocalServerRecord, demo_accounts_on
 from chat_tui.local_server.port_probe import LOOPBACK, PortOwner, port_owner
-from chat_tui.local_server.program import DemoAccountsProcess, ServerProcess, ServerProcessError
+from chat_tui.local_server.process import DemoAccountsProcess, ServerProcess, ServerProcessError
+from chat_tui.local_server.record import LocalServerRecord, recorded_demo_accounts
 
 PREFERRED_PORT: Final = 9000
-"""The port of every chat server, where nothing else has it."""
+"""The port of the local server if no other program uses it."""
 
 DEMO_PASSWORD: Final = "password123"
 """The password of the demo accounts."""
 
 STOP_TIMEOUT: Final = 8.0
-"""Seconds within which a server has stopped: it flushes for 5 and closes."""
+"""Seconds after which a stopping server is killed. It flushes for 5 s and then closes."""
 
 _DEMO_CHECK_TIMEOUT: Final = 2.0
-"""Seconds more that a start may take only to learn which demo accounts there are."""
+"""Seconds that a start waits at the end for the list of demo accounts."""
 
 
 class LocalServerError(Exception):
-    """There is no local server; the text is one line that says why."""
+    """The local server could not be started or joined. The text is the reason, on one line."""
 
 
 class LocalServer:
-    """A server on loopback that one can sign in to. `LocalServer.start` makes it."""
+    """A running server on loopback. Use `LocalServer.start` to get one."""
 
     host: Final = LOOPBACK
 
     def __init__(
         self, state_folder: Path, port: int, demo_accounts: tuple[str, ...], log_path: Path | None
     ) -> None:
-        """`log_path` is None for a server that was there before."""
+        """`log_path` is None for a server that ran already."""
         self.port = port
         self.demo_accounts = demo_accounts
-        """Those of DPS, alice, bob and carol that have `DEMO_PASSWORD` there, as far as known."""
+        """The accounts of DPS, alice, bob and carol that are known to have `DEMO_PASSWORD`."""
         self.log_path = log_path
-        """Where the server's log goes, or None where it was not started here."""
+        """The log of the server. None if this client did not start it."""
         self._state_folder = state_folder
         self._process: ServerProcess | None = None
         self._record: LocalServerRecord | None = None
 
     @property
     def joined_existing(self) -> bool:
-        """Whether the server was there before, so that it stays when the client goes."""
+        """True if the server ran already. It keeps running after the client exits."""
         return self._process is None
 
     @classmethod
@@ -61,30 +61,30 @@ class LocalServer:
     ) -> LocalServer:
         """Join the chat server on `preferred_port`, or start one there or on a free port.
 
-        Its accounts are those of `users.json` in `working_folder`, or else of one in `state_folder`
-        that is made with the demo accounts at first use. Its log goes to `state_folder`. Takes
-        about a second, half a minute at the most. Raises `LocalServerError`.
+        A new server uses `users.json` in `working_folder`. If that file does not exist, it uses the
+        one in `state_folder`, which is created with the demo accounts at first use. The log is in
+        `state_folder`. Takes about a second, and at most half a minute. Raises `LocalServerError`.
         """
         try:
             state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             state_folder = state_folder.resolve()
-            holder = port_owner(preferred_port)
-            if holder is PortOwner.CHAT_SERVER:
+            owner = port_owner(preferred_port)
+            if owner is PortOwner.CHAT_SERVER:
                 return cls._join(state_folder, preferred_port)
             users = working_folder.resolve() / "users.json"
             if not os.path.lexists(users):
                 users = state_folder / "users.json"
-            free = holder is PortOwner.NOBODY
-            return cls._start(state_folder, users, preferred_port if free else 0, preferred_port)
+            is_free = owner is PortOwner.NONE
+            return cls._start(state_folder, users, preferred_port if is_free else 0, preferred_port)
         except ServerProcessError as error:
             raise LocalServerError(str(error)) from error
         except OSError as error:
-            where = "" if error.filename is None else f"{error.filename}: "
-            raise LocalServerError(f"{where}{error.strerror or error}") from error
+            path = "" if error.filename is None else f"{error.filename}: "
+            raise LocalServerError(f"{path}{error.strerror or error}") from error
 
     @classmethod
     def _join(cls, state_folder: Path, port: int) -> LocalServer:
-        return cls(state_folder, port, demo_accounts_on(port, state_folder), None)
+        return cls(state_folder, port, recorded_demo_accounts(port, state_folder), None)
 
     @classmethod
     def _start(cls, state_folder: Path, users: Path, port: int, preferred_port: int) -> LocalServer:
@@ -92,33 +92,35 @@ class LocalServer:
         demo = DemoAccountsProcess(users)
         try:
             if not os.path.lexists(users):
-                demo.names()  # which makes the file that the server is about to read
+                demo.names()  # creates the file that the server is about to read
             try:
-                program = ServerProcess.start(LOOPBACK, port, users, log_path)
+                process = ServerProcess.start(LOOPBACK, port, users, log_path)
             except ServerProcessError:
                 if port == 0:
                     raise
-                # Another window was faster, or something has the port without listening on it.
+                # Another client was faster, or a program has bound the port without listening.
                 if port_owner(preferred_port) is PortOwner.CHAT_SERVER:
                     return cls._join(state_folder, preferred_port)
-                program = ServerProcess.start(LOOPBACK, 0, users, log_path)
-            server = cls(state_folder, program.port, (), log_path)
-            server._process = program
-            with suppress(ServerProcessError):  # the server runs; only the hint in the form is less
+                process = ServerProcess.start(LOOPBACK, 0, users, log_path)
+            server = cls(state_folder, process.port, (), log_path)
+            server._process = process
+            with suppress(
+                ServerProcessError
+            ):  # the server runs; only the hint in the form is incomplete
                 server.demo_accounts = demo.names(_DEMO_CHECK_TIMEOUT)
         finally:
             demo.close()
-        if program.port == preferred_port:  # where the next window looks
+        if process.port == preferred_port:  # the port on which the next client looks for the server
             server._record = LocalServerRecord(
-                program.port, program.process_id, server.demo_accounts
+                process.port, process.process_id, server.demo_accounts
             )
             server._record.write(state_folder)
         return server
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """Stop the server that was started here: in an orderly way, killed after `timeout` seconds.
+        """Stop the server gracefully if this client started it. Kill it after `timeout` seconds.
 
-        Does nothing to a server that was there before. May be called twice, from any thread.
+        Has no effect on a server that ran already. May be called twice, and by any thread.
         """
         if self._record is not None:
             self._record.remove(self._state_folder)

@@ -1,4 +1,4 @@
-"""Who has a port of this machine: a chat server, something else, or nobody. Blocking."""
+"""A probe that finds out if a chat server, another program or nothing listens on a port."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from chat_server.wire import (
 LOOPBACK: Final = "127.0.0.1"
 
 _GREETING_TIMEOUT: Final = 1.0
-"""Seconds in which a chat server has sent its login line."""
+"""Seconds within which a chat server has sent its login line."""
 
 
 class PortOwner(Enum):
-    """Who answers on a port."""
+    """The kind of program that listens on a port."""
 
-    NOBODY = "nobody"
+    NONE = "none"
     CHAT_SERVER = "chat server"
-    SOMETHING_ELSE = "something else"
+    OTHER = "other program"
 
 
 def port_owner(port: int) -> PortOwner:
-    """Ask on loopback; takes a second where something has the port and keeps silent."""
+    """Connect to `port` on loopback. Takes a second if the program there sends nothing. Blocks."""
     deadline = time.monotonic() + _GREETING_TIMEOUT
     try:
         with socket.create_connection((LOOPBACK, port), timeout=_GREETING_TIMEOUT) as connected:
             if connected.getsockname() == connected.getpeername():
-                return PortOwner.NOBODY  # TCP met itself, as it may on a port nobody listens on
+                return PortOwner.NONE  # a TCP self-connection, possible on a free port
             greeted = _sends_login_prompt(connected, deadline)
-            return PortOwner.CHAT_SERVER if greeted else PortOwner.SOMETHING_ELSE
+            return PortOwner.CHAT_SERVER if greeted else PortOwner.OTHER
     except ConnectionRefusedError:
-        return PortOwner.NOBODY
+        return PortOwner.NONE
     except OSError:
-        return PortOwner.SOMETHING_ELSE
+        return PortOwner.OTHER
 
 
 def _sends_login_prompt(connected: socket.socket, deadline: float) -> bool:
-    """Whether the login line comes in time; the first servers say something else before it."""
+    """Return whether the login line arrives in time. Old servers send a welcome line before it."""
     buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
     while (left := deadline - time.monotonic()) > 0:
         connected.settimeout(left)

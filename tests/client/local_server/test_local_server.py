@@ -1,4 +1,4 @@
-"""`--local`: the real server as a program of its own, and everything that may stand in its way."""
+"""The local server of `--local`: the real server as a child process, and all that can fail."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def working(tmp_path: Path) -> Path:
-    """A working folder with accounts, for the tests that are not about who makes them."""
+    """A working folder with accounts, for tests that do not need the demo accounts."""
     working = tmp_path / "working"
     working.mkdir()
     (working / "users.json").write_text(json.dumps({"alice": HASH, "dave": HASH}))
@@ -50,7 +50,7 @@ def working(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    """A port that nobody had a moment ago."""
+    """A port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number: int = listener.getsockname()[1]
     return number
@@ -73,22 +73,22 @@ Start = Callable[[Path, Path, int], LocalServer]
 
 
 @contextmanager
-def somebody(*said: bytes, closes: bool = False) -> Iterator[int]:
-    """Somebody else's server: says this to everyone who comes, and then closes or keeps silent."""
-    callers: list[socket.socket] = []
-    over = threading.Event()
+def other_server(*lines: bytes, closes: bool = False) -> Iterator[int]:
+    """A server of another program: sends `lines` to each client, then closes or stays silent."""
+    clients: list[socket.socket] = []
+    stopped = threading.Event()
 
     def serve() -> None:
         while True:
-            caller, _ = listener.accept()
-            callers.append(caller)
-            if over.is_set():
+            client, _ = listener.accept()
+            clients.append(client)
+            if stopped.is_set():
                 return
-            with suppress(OSError):  # who has heard enough hangs up
-                for data in said:
-                    caller.sendall(data)
+            with suppress(OSError):  # the client may have closed
+                for data in lines:
+                    client.sendall(data)
             if closes:
-                caller.close()
+                client.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
@@ -96,17 +96,17 @@ def somebody(*said: bytes, closes: bool = False) -> Iterator[int]:
         try:
             yield listener.getsockname()[1]
         finally:
-            over.set()
+            stopped.set()
             socket.create_connection(listener.getsockname()).close()
             thread.join()
-            for caller in callers:
-                caller.close()
+            for client in clients:
+                client.close()
 
 
 def wait_until(predicate: Callable[[], bool], seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while not predicate():
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, "timed out"
         threading.Event().wait(0.01)
 
 
@@ -119,7 +119,7 @@ def is_listening(port: int) -> bool:
 
 
 def log_in(port: int, user: str, password: str = "password123") -> str:
-    """The first line that answers a LOGIN."""
+    """Send a LOGIN and return the first line of the answer."""
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as client,
         client.makefile("rw", encoding="utf-8") as lines,
@@ -130,15 +130,15 @@ def log_in(port: int, user: str, password: str = "password123") -> str:
         return lines.readline().rstrip()
 
 
-# Who has the port
+# The port probe
 
 
 def test_port_probe_reports_free_port(port: int) -> None:
-    assert port_owner(port) is PortOwner.NOBODY
+    assert port_owner(port) is PortOwner.NONE
 
 
 @pytest.mark.parametrize(
-    "said",
+    "lines",
     [
         [LOGIN_LINE],
         [WELCOME, LOGIN_LINE],
@@ -147,13 +147,13 @@ def test_port_probe_reports_free_port(port: int) -> None:
         [b"\xff\xfe\n", LOGIN_LINE],
     ],
 )
-def test_port_probe_recognizes_chat_server_by_login_line(said: list[bytes]) -> None:
-    with somebody(*said) as port:
+def test_port_probe_recognizes_chat_server_by_login_line(lines: list[bytes]) -> None:
+    with other_server(*lines) as port:
         assert port_owner(port) is PortOwner.CHAT_SERVER
 
 
 @pytest.mark.parametrize(
-    ("said", "closes"),
+    ("lines", "closes"),
     [
         ([], False),
         ([], True),
@@ -166,11 +166,11 @@ def test_port_probe_recognizes_chat_server_by_login_line(said: list[bytes]) -> N
     ],
 )
 def test_port_probe_reports_other_program_within_one_second(
-    said: list[bytes], closes: bool
+    lines: list[bytes], closes: bool
 ) -> None:
-    with somebody(*said, closes=closes) as port:
+    with other_server(*lines, closes=closes) as port:
         before = time.monotonic()
-        assert port_owner(port) is PortOwner.SOMETHING_ELSE
+        assert port_owner(port) is PortOwner.OTHER
         assert time.monotonic() - before < 1.5
 
 
@@ -205,7 +205,9 @@ def test_local_server_prefers_users_file_of_working_folder(
     other = hash_password("password456", cost=4)
     (working / "users.json").write_text(json.dumps({"alice": other, "bob": HASH, "dave": HASH}))
     server = start(state, working, port)
-    assert server.demo_accounts == ("bob",), "alice has another password, dave is no demo account"
+    assert server.demo_accounts == ("bob",), (
+        "alice has another password, dave is not a demo account"
+    )
     assert log_in(server.port, "dave") == "[SERVER] Login successful"
     assert not (state / "users.json").exists()
 
@@ -236,7 +238,7 @@ def test_local_server_rotates_large_log(
 def test_local_server_imports_nothing_from_working_folder(
     state: Path, working: Path, port: int, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (working / "click.py").write_text("raise RuntimeError('a stranger')")
+    (working / "click.py").write_text("raise RuntimeError('imported')")
     monkeypatch.chdir(working)
     assert start(state, Path(), port).port == port
 
@@ -250,7 +252,7 @@ def test_local_server_imports_no_textual_and_no_asyncio() -> None:
     assert done.stderr.strip() == b""
 
 
-# Others on the port
+# Another server on the port
 
 
 def test_second_client_joins_local_server_and_knows_demo_accounts(
@@ -262,13 +264,13 @@ def test_second_client_joins_local_server_and_knows_demo_accounts(
     assert second.log_path is None
     assert second.demo_accounts == first.demo_accounts == ("alice",)
     second.stop()
-    assert is_listening(port), "it is not the second window's to stop"
+    assert is_listening(port), "the second client must not stop the server"
 
 
 def test_foreign_chat_server_is_joined_without_demo_accounts(
     state: Path, working: Path, start: Start
 ) -> None:
-    with somebody(WELCOME, LOGIN_LINE) as port:
+    with other_server(WELCOME, LOGIN_LINE) as port:
         server = start(state, working, port)
         assert server.joined_existing
         assert server.demo_accounts == ()
@@ -276,7 +278,7 @@ def test_foreign_chat_server_is_joined_without_demo_accounts(
 
 
 @pytest.mark.parametrize(
-    "note",
+    "record",
     [
         "",
         "[]",
@@ -291,27 +293,27 @@ def test_foreign_chat_server_is_joined_without_demo_accounts(
     ],
 )
 def test_stale_local_server_record_is_ignored(
-    state: Path, working: Path, start: Start, note: str
+    state: Path, working: Path, start: Start, record: str
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     state.mkdir(parents=True)
-    with somebody(LOGIN_LINE) as port:
+    with other_server(LOGIN_LINE) as port:
         for word, number in (("PORT", port), ("ENDED", ended.pid), ("RUNNING", os.getpid())):
-            note = note.replace(word, str(number))
-        (state / "local-server.json").write_text(note)
+            record = record.replace(word, str(number))
+        (state / "local-server.json").write_text(record)
         assert start(state, working, port).demo_accounts == ()
 
 
 def test_local_server_uses_other_port_if_port_holder_is_silent(
     state: Path, working: Path, start: Start
 ) -> None:
-    with somebody() as port:
+    with other_server() as port:
         server = start(state, working, port)
         assert not server.joined_existing
         assert server.port != port
         assert log_in(server.port, "alice") == "[SERVER] Login successful"
-        assert not (state / "local-server.json").exists(), "the next window would not look there"
+        assert not (state / "local-server.json").exists(), "the next client would not look there"
 
 
 def test_local_server_uses_other_port_if_port_is_bound_only(
@@ -335,7 +337,7 @@ def test_concurrent_clients_start_one_local_server(
     assert log_in(port, "carol") == "[SERVER] Login successful"
 
 
-# What can't be
+# Errors
 
 
 def test_local_server_reports_broken_users_file(state: Path, working: Path, port: int) -> None:
@@ -363,18 +365,18 @@ def test_local_server_reports_uncreatable_state_folder(tmp_path: Path, port: int
     assert str(tmp_path / "state") in str(caught.value)
 
 
-# Ending
+# Stopping
 
 
 def test_local_server_stop_removes_its_record(
     state: Path, working: Path, port: int, start: Start
 ) -> None:
     server = start(state, working, port)
-    note = state / "local-server.json"
-    assert json.loads(note.read_text())["port"] == port
+    record = state / "local-server.json"
+    assert json.loads(record.read_text())["port"] == port
     server.stop()
     assert not is_listening(port)
-    assert not note.exists()
+    assert not record.exists()
     server.stop()
 
 
@@ -426,4 +428,4 @@ def test_local_server_runs_in_own_session(
 ) -> None:
     start(state, working, port)
     process = json.loads((state / "local-server.json").read_text())["process"]
-    assert os.getsid(process) == process, "Ctrl+C goes to everyone in the terminal's session"
+    assert os.getsid(process) == process, "Ctrl+C goes to all processes in the terminal's session"

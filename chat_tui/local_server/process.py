@@ -1,6 +1,7 @@
-"""`python -m chat_server` as a program of its own, run by the client. Blocking; no Textual.
+"""`python -m chat_server` as a child process of the client. Blocking, without Textual.
 
-The client imports nothing of the server: what it needs to know, the program prints.
+The client imports nothing from the server except the wire. It reads what it needs from the output
+of the process.
 """
 
 from __future__ import annotations
@@ -19,61 +20,61 @@ from chat_server.wire import protocol
 from chat_tui.sanitize import safe_text
 
 START_TIMEOUT: Final = 15.0
-"""Seconds within which a program has done its work, on a slow machine that just woke up, too."""
+"""Seconds that a process may take, which is enough for a slow machine that has just woken up."""
 
 _MAX_LOG_BYTES: Final = 1 << 20
-"""Bytes of log above which a new file is begun; the one before is kept beside it."""
+"""Bytes above which the log is rotated. One old log is kept."""
 
 _READY: Final = re.compile(rb"\[\*\] Chat server running on port (\d+)")
-_COMPLAINT: Final = "chat-server: "
+_ERROR_PREFIX: Final = "chat-server: "
 
-# The folder that holds the program. Being the working folder of a `python -m` it decides what is
-# imported: no stray click.py of the folder that the person happens to be in.
-_PROGRAM_FOLDER: Final = Path(protocol.__file__).resolve().parents[2]
+# The folder that contains the package `chat_server`. It is the working folder of `python -m`, so
+# Python imports from it and not, say, a stray click.py in the user's working folder.
+_PACKAGE_FOLDER: Final = Path(protocol.__file__).resolve().parents[2]
 
 
 class ServerProcessError(Exception):
-    """The program could not do its work; the text is one line that says why."""
+    """The process failed. The text is the reason, on one line."""
 
 
 class ServerProcess:
     """A running server that stops when the pipe to its standard input closes.
 
-    The only other end of that pipe is here, so the kernel closes it however this process ends, and
-    the server never outlives it. Its own session keeps a Ctrl+C meant for the client from it.
+    Only the client holds the other end of that pipe. The kernel closes it however the client ends,
+    so the server never outlives the client. The server has its own session, so that Ctrl+C in the
+    client's terminal does not reach it.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        """`start` makes it."""
+        """Use `ServerProcess.start`."""
         self._process = process
         self.port = port
-        """Where it listens."""
+        """The port that the server listens on."""
 
     @property
     def process_id(self) -> int:
-        """The number of its process."""
+        """The process id."""
         return self._process.pid
 
     @classmethod
     def start(cls, host: str, port: int, users: Path, log_path: Path) -> ServerProcess:
         """Start a server and wait until it is ready, at most `START_TIMEOUT` seconds.
 
-        `port` may be 0 for any free one. Raises `ServerProcessError`, and `OSError` where the log
-        can't
-        be written.
+        `port` may be 0 for any free port. Raises `ServerProcessError`, and `OSError` if the log
+        can't be written.
         """
         with suppress(FileNotFoundError):
             if log_path.stat().st_size > _MAX_LOG_BYTES:
                 log_path.replace(log_path.with_suffix(".old.log"))
         with open(log_path, "ab", opener=_open_private) as log:
-            told_before = os.fstat(log.fileno()).st_size
+            log_start = os.fstat(log.fileno()).st_size
             options = ["--host", host, "--port", str(port), "--users", str(users)]
             process = subprocess.Popen(
                 _command(*options, "--stop-on-stdin-eof"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                cwd=_PROGRAM_FOLDER,
+                cwd=_PACKAGE_FOLDER,
                 start_new_session=True,
             )
         try:
@@ -85,13 +86,13 @@ class ServerProcess:
             return cls(process, int(match[1]))
         _terminate(process, START_TIMEOUT)
         with open(log_path, "rb") as output:
-            output.seek(told_before)
+            output.seek(log_start)
             raise ServerProcessError(
                 _failure_reason(output.read(_MAX_LOG_BYTES), process.returncode)
             )
 
     def stop(self, timeout: float) -> None:
-        """Tell the server to stop and wait until it has; kill it after `timeout` seconds.
+        """Ask the server to stop and wait for its end. Kill it after `timeout` seconds.
 
         May be called twice.
         """
@@ -99,9 +100,9 @@ class ServerProcess:
 
 
 class DemoAccountsProcess:
-    """Makes a users file with the demo accounts where there is none, and finds out which it has.
+    """A process that lists the demo accounts of a users file.
 
-    Runs by itself from the start; to be closed by whoever made it.
+    It creates the file if it is missing. It starts at once. The caller must call `close`.
     """
 
     def __init__(self, users: Path) -> None:
@@ -110,28 +111,31 @@ class DemoAccountsProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd=_PROGRAM_FOLDER,
+            cwd=_PACKAGE_FOLDER,
             start_new_session=True,
         )
         self._names: tuple[str, ...] | None = None
 
     def names(self, timeout: float = START_TIMEOUT) -> tuple[str, ...]:
-        """Wait for its end: whose password is the demo password.
+        """Wait for the process and return the accounts that have the demo password.
 
-        Raises `ServerProcessError` where the file can't be used or made, or the time is over.
+        Raises `ServerProcessError` if the file can't be used or created, and after `timeout`
+        seconds.
         """
         if self._names is None:
             try:
                 printed, output = self._process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
-                raise ServerProcessError("the demo accounts took too long") from None
+                raise ServerProcessError(
+                    f"the demo accounts were not ready within {timeout:.0f} s"
+                ) from None
             if self._process.returncode != 0:
                 raise ServerProcessError(_failure_reason(output, self._process.returncode))
             self._names = tuple(printed.decode().split())
         return self._names
 
     def close(self) -> None:
-        """End it if it is not done."""
+        """Kill the process if it still runs."""
         _terminate(self._process, 0)
 
 
@@ -144,8 +148,10 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    """What the program prints first; incomplete where it ended before. Raises"
-    " `ServerProcessError`."""
+    """Return the first line of output, incomplete if the process has ended.
+
+    Raises `ServerProcessError` after `START_TIMEOUT` seconds.
+    """
     assert process.stdout is not None
     deadline = time.monotonic() + START_TIMEOUT
     printed = b""
@@ -174,9 +180,9 @@ def _terminate(process: subprocess.Popen[bytes], timeout: float) -> None:
 
 
 def _failure_reason(output: bytes, status: int) -> str:
-    """The program's one line of complaint, among others that the log may hold."""
+    """Return the error line of the process. `output` may hold other lines of its log."""
     lines = [line for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
     if not lines:
         return f"the server ended with status {status}"
-    complaints = [line for line in lines if line.startswith(_COMPLAINT)]
-    return safe_text((complaints or lines)[-1].removeprefix(_COMPLAINT))
+    errors = [line for line in lines if line.startswith(_ERROR_PREFIX)]
+    return safe_text((errors or lines)[-1].removeprefix(_ERROR_PREFIX))

@@ -1,7 +1,7 @@
-"""What one window leaves in the state folder for the next: whose the server on the port is.
+"""A record in the state folder of the local server that a client has started.
 
-A window that joins a server can't see its users file. This note tells it which demo accounts there
-are, as long as the server that it speaks of is running.
+A client that joins a running server can't see its users file. The record lists the demo accounts of
+that server. It is valid while the server's process runs.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ _FILE_NAME: Final = "local-server.json"
 
 @dataclass(frozen=True, slots=True)
 class LocalServerRecord:
-    """A server that a window has started."""
+    """A local server that a client has started."""
 
     port: int
     process: int
-    """The number of the server's process."""
+    """The process id of the server."""
 
     demo_accounts: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
-        """Write the note, whole or not at all. Where that fails the next window knows less."""
+        """Write the record atomically. If that fails, the next client shows no demo accounts."""
         draft = folder / f".{_FILE_NAME}.{self.process}"
         with suppress(OSError):
             draft.write_text(json.dumps(asdict(self)), "utf-8")
             draft.replace(folder / _FILE_NAME)
 
     def remove(self, folder: Path) -> None:
-        """Remove the note, unless another server's is there by now."""
+        """Remove the record, unless another server has replaced it."""
         if _read(folder) == self:
             (folder / _FILE_NAME).unlink(missing_ok=True)
 
 
-def demo_accounts_on(port: int, folder: Path) -> tuple[str, ...]:
-    """The demo accounts of the server on `port`, as far as a note in `folder` tells of it."""
-    note = _read(folder)
-    if note is None or note.port != port or not _is_running(note.process):
+def recorded_demo_accounts(port: int, folder: Path) -> tuple[str, ...]:
+    """Return the demo accounts of the server on `port`, or () if `folder` has no valid record."""
+    record = _read(folder)
+    if record is None or record.port != port or not _is_running(record.process):
         return ()
-    return note.demo_accounts
+    return record.demo_accounts
 
 
 def _read(folder: Path) -> LocalServerRecord | None:
@@ -60,7 +60,7 @@ def _read(folder: Path) -> LocalServerRecord | None:
 
 
 def _is_running(process: int) -> bool:
-    if process <= 0:  # not one process but a group of them, or all
+    if process <= 0:  # a process group, or all processes
         return False
     try:
         os.kill(process, 0)
