@@ -1,4 +1,4 @@
-"""What a server says of itself in numbers, and that saying it harms nobody."""
+"""The metrics of a server and the HTTP server that serves them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ WithMetrics = Callable[[RunningServer], MetricsServer]
 
 @pytest.fixture
 def with_metrics() -> Iterator[WithMetrics]:
-    """Give a function that lets a running server answer HTTP; all are stopped afterwards."""
+    """Return a function that starts a metrics server. All are stopped after the test."""
     running: list[MetricsServer] = []
 
     def start(server: RunningServer) -> MetricsServer:
@@ -45,10 +46,10 @@ def with_metrics() -> Iterator[WithMetrics]:
         metrics.stop()
 
 
-def ask(
+def request(
     port: int, path: str, method: str = "GET", host: str | None = None
 ) -> tuple[int, http.client.HTTPMessage, str]:
-    """Status, headers and body of an answer."""
+    """Return the status, the headers and the body of a response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, headers={} if host is None else {"Host": host})
@@ -58,9 +59,9 @@ def ask(
         connection.close()
 
 
-def numbers_of(port: int) -> dict[str, float]:
-    """Each sample by its name, with its label where it has one: `name{label}`."""
-    status, headers, body = ask(port, "/metrics")
+def read_metrics(port: int) -> dict[str, float]:
+    """Return each sample by its name, followed by its label if it has one: `name{label}`."""
+    status, headers, body = request(port, "/metrics")
     assert status == 200
     assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     return {
@@ -70,10 +71,10 @@ def numbers_of(port: int) -> dict[str, float]:
     }
 
 
-def settled(port: int, name: str, value: float) -> dict[str, float]:
-    """The numbers, once `name` has come to `value`."""
+def metrics_once(port: int, name: str, value: float) -> dict[str, float]:
+    """Return the metrics once `name` has reached `value`."""
     deadline = time.monotonic() + PATIENCE
-    while (numbers := numbers_of(port)).get(name) != value:
+    while (numbers := read_metrics(port)).get(name) != value:
         assert time.monotonic() < deadline, (name, numbers.get(name))
         time.sleep(0.01)
     return numbers
@@ -84,22 +85,22 @@ def test_metrics_count_sessions_and_messages(
 ) -> None:
     server = start_server(rate=0)
     port = with_metrics(server).port
-    before = numbers_of(port)
+    before = read_metrics(port)
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol", subscribe="*")
-    stranger = server.connect()
-    stranger.expect_match(r"\[SERVER\] Login using.*")
+    peer = server.connect()
+    peer.expect_match(r"\[SERVER\] Login using.*")
     alice.send("one", "two", "three")
     for reader in (bob, carol):
         for text in ("one", "two", "three"):
             reader.expect_message("alice", text)
     carol.send("/join dev")
     carol.expect("[SERVER] Joined room 'dev'")
-    carol.send("nobody hears this", "/who")
+    carol.send("without a recipient", "/who")
     carol.expect("[SERVER] In room 'dev': carol")
     bob.send("/msg alice psst")
     bob.expect("[SERVER] Sent to alice")
-    now = numbers_of(port)
+    now = read_metrics(port)
     assert now["lobby_sessions"] == 3
     assert now["lobby_rooms"] == 2
     assert now["lobby_connections"] == 4
@@ -115,7 +116,7 @@ def test_metrics_count_sessions_and_messages(
     assert now["lobby_fanout_seconds_count"] >= 3
     assert 0 < now["lobby_fanout_seconds_sum"] < 60
     carol.close()
-    settled(port, "lobby_sessions", 2)
+    metrics_once(port, "lobby_sessions", 2)
 
 
 def test_metrics_count_all_bytes_sent_to_clients(
@@ -123,18 +124,20 @@ def test_metrics_count_all_bytes_sent_to_clients(
 ) -> None:
     server = start_server(rate=0)
     port = with_metrics(server).port
-    talkers = [WireClient("127.0.0.1", server.port) for _ in range(4)]
+    clients = [WireClient("127.0.0.1", server.port) for _ in range(4)]
     try:
-        for number, talker in enumerate(talkers):
-            talker.send(f"LOGIN {['alice', 'bob', 'carol', 'DPS'][number]} wrong-wrong")
-        heard = 0
-        for talker in talkers:
-            while (line := talker.read_line()) is not None:
-                heard += len(line.encode()) + 1
-        assert settled(port, "lobby_sent_bytes_total", heard)["lobby_logins_failed_total"] == 4
+        for number, client in enumerate(clients):
+            client.send(f"LOGIN {['alice', 'bob', 'carol', 'DPS'][number]} wrong-wrong")
+        received = 0
+        for client in clients:
+            while (line := client.read_line()) is not None:
+                received += len(line.encode()) + 1
+        assert (
+            metrics_once(port, "lobby_sent_bytes_total", received)["lobby_logins_failed_total"] == 4
+        )
     finally:
-        for talker in talkers:
-            talker.close()
+        for client in clients:
+            client.close()
 
 
 def test_metrics_lose_no_count_between_threads(
@@ -142,19 +145,19 @@ def test_metrics_lose_no_count_between_threads(
 ) -> None:
     server = start_server(rate=0)
     port = with_metrics(server).port
-    server.add_people([f"talker{number}" for number in range(8)])
-    talkers = [server.log_in(f"talker{number}") for number in range(8)]
+    server.add_people([f"client{number}" for number in range(8)])
+    clients = [server.log_in(f"client{number}") for number in range(8)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(20):
-            for talker in talkers:
-                talker.send(*["text"] * 25)
-        for talker in talkers:
-            talker.expect_silence()
+            for client in clients:
+                client.send(*["text"] * 25)
+        for client in clients:
+            client.expect_silence()
     finally:
         sys.setswitchinterval(interval)
-    assert numbers_of(port)["lobby_messages_received_total"] == 8 * 20 * 25
+    assert read_metrics(port)["lobby_messages_received_total"] == 8 * 20 * 25
 
 
 def test_metrics_count_rejections_by_reason(
@@ -169,12 +172,12 @@ def test_metrics_count_rejections_by_reason(
         first.send("LOGIN alice wrong-wrong")
         first.expect("[ERROR] Authentication failed")
         first.expect_end()
-    settled(port, "lobby_connections", 0)
+    metrics_once(port, "lobby_connections", 0)
     third = server.connect()
     third.send("LOGIN alice pw-of-alice")
     third.expect_match(r"\[SERVER\] Login using.*")
     third.expect_match(r"\[ERROR\] Too many failed logins; .*")
-    now = settled(port, "lobby_logins_throttled_total", 1)
+    now = metrics_once(port, "lobby_logins_throttled_total", 1)
     assert now["lobby_connections_refused_total{the server is full}"] == 1
     assert now["lobby_logins_failed_total"] == 1
 
@@ -192,15 +195,15 @@ def test_metrics_show_backlog_and_cut_slow_reader(
     alice = server.log_in("alice")
     while True:
         alice.send(*["x" * 4000] * 50)
-        now = numbers_of(port)
+        now = read_metrics(port)
         if now["lobby_backlog_bytes"] > 100_000:
             break
     assert now["lobby_lagging_clients"] == 1
     assert now["lobby_slow_readers_cut_total"] == 0
-    while numbers_of(port)["lobby_slow_readers_cut_total"] == 0:
+    while read_metrics(port)["lobby_slow_readers_cut_total"] == 0:
         alice.send(*["x" * 4000] * 50)
     alice.expect_silence()
-    settled(port, "lobby_lagging_clients", 0)
+    metrics_once(port, "lobby_lagging_clients", 0)
     stuck.close()
 
 
@@ -216,59 +219,56 @@ def test_metrics_show_hashing_queue(start_server: StartServer, with_metrics: Wit
         for client in waiting:
             client.send("LOGIN alice pw-of-alice")
         hashing = sum(thread.name.startswith("hashing") for thread in threading.enumerate())
-        settled(port, "lobby_hashing_queue", 20 - hashing)
+        metrics_once(port, "lobby_hashing_queue", 20 - hashing)
     finally:
         gate.set()
-    settled(port, "lobby_hashing_queue", 0)
+    metrics_once(port, "lobby_hashing_queue", 0)
 
 
 def test_healthz_is_ok_until_server_stops(server: RunningServer, with_metrics: WithMetrics) -> None:
     port = with_metrics(server).port
-    status, headers, body = ask(port, "/healthz")
+    status, headers, body = request(port, "/healthz")
     assert (status, body) == (200, "ok\n")
     assert headers["Content-Type"] == "text/plain; charset=utf-8"
     server.stop()
-    status, _, body = ask(port, "/healthz")
+    status, _, body = request(port, "/healthz")
     assert (status, body) == (503, "the server is stopping\n")
 
 
 @pytest.mark.parametrize(
-    ("part", "holder"),
-    [("acceptor", "_acceptor"), ("flusher", "_delivery"), ("hashing", "_services")],
+    ("part", "attribute"),
+    [
+        ("acceptor", "_acceptor._thread"),
+        ("flusher", "_delivery._flusher"),
+        ("hashing", "_services.hash_pool._threads"),
+    ],
 )
 def test_healthz_reports_dead_thread(
-    server: RunningServer, with_metrics: WithMetrics, part: str, holder: str
+    server: RunningServer,
+    with_metrics: WithMetrics,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    attribute: str,
 ) -> None:
     port = with_metrics(server).port
     dead = threading.Thread(name="dead")
-    original = getattr(server.server, holder)
-    if holder == "_acceptor":
-        thread, original._thread = original._thread, dead
-    elif holder == "_delivery":
-        flusher, original._flusher = original._flusher, dead
-    else:
-        original.hash_pool._threads.append(dead)
-    try:
-        assert ask(port, "/healthz")[::2] == (503, f"the thread '{part}' does not run\n")
-    finally:
-        if holder == "_acceptor":
-            original._thread = thread
-        elif holder == "_delivery":
-            original._flusher = flusher
-        else:
-            original.hash_pool._threads.remove(dead)
-    assert ask(port, "/healthz")[0] == 200
+    *path, name = attribute.split(".")
+    owner: object = reduce(getattr, path, server.server)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, [dead] if part == "hashing" else dead)
+        assert request(port, "/healthz")[::2] == (503, f"the thread '{part}' does not run\n")
+    assert request(port, "/healthz")[0] == 200
 
 
 def test_metrics_server_rejects_other_paths_and_methods(
     server: RunningServer, with_metrics: WithMetrics
 ) -> None:
     port = with_metrics(server).port
-    assert ask(port, "/metrics?name[]=x")[0] == 200
-    assert ask(port, "/")[0] == 404
-    assert ask(port, "/metrics/")[0] == 404
-    assert ask(port, "/metrics", "POST")[0] == 501
-    status, headers, body = ask(port, "/metrics", "HEAD")
+    assert request(port, "/metrics?name[]=x")[0] == 200
+    assert request(port, "/")[0] == 404
+    assert request(port, "/metrics/")[0] == 404
+    assert request(port, "/metrics", "POST")[0] == 501
+    status, headers, body = request(port, "/metrics", "HEAD")
     assert (status, body) == (200, "")
     assert int(headers["Content-Length"]) > 1000
 
@@ -278,9 +278,9 @@ def test_metrics_server_rejects_foreign_host_header(
 ) -> None:
     port = with_metrics(server).port
     for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", ""):
-        assert ask(port, "/metrics", host=host)[0] == 403
+        assert request(port, "/metrics", host=host)[0] == 403
     for host in ("localhost", f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "[::1]"):
-        assert ask(port, "/metrics", host=host)[0] == 200
+        assert request(port, "/metrics", host=host)[0] == 200
 
 
 def test_metrics_server_times_out_slow_requests_and_bounds_threads(
@@ -292,20 +292,20 @@ def test_metrics_server_times_out_slow_requests_and_bounds_threads(
     slow = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
     try:
         for connection in slow:
-            dribble_until_broken_off(connection)
+            send_slowly_until_closed(connection)
         assert threading.active_count() <= threads + 8
     finally:
         for connection in slow:
             connection.close()
-    assert ask(port, "/healthz")[0] == 200
+    assert request(port, "/healthz")[0] == 200
 
 
-def dribble_until_broken_off(connection: socket.socket) -> None:
-    """Send a byte from time to time until the other side has enough."""
+def send_slowly_until_closed(connection: socket.socket) -> None:
+    """Send single bytes until the server closes the connection."""
     deadline = time.monotonic() + PATIENCE
     connection.settimeout(0.05)
     while True:
-        assert time.monotonic() < deadline, "never broken off"
+        assert time.monotonic() < deadline, "never closed"
         try:
             connection.send(b"x")
             if connection.recv(1000) == b"":
@@ -322,7 +322,7 @@ def test_metrics_server_stop_does_not_wait_for_open_request(
     metrics = with_metrics(server)
     with socket.create_connection(("127.0.0.1", metrics.port), PATIENCE) as idle:
         idle.send(b"GET /metr")
-        assert ask(metrics.port, "/healthz")[0] == 200  # so the idle one was accepted before
+        assert request(metrics.port, "/healthz")[0] == 200  # so the idle one was already accepted
         started = time.monotonic()
         metrics.stop()
         assert time.monotonic() - started < 5
@@ -336,11 +336,11 @@ def test_server_process_logs_metrics_address_and_serves_it(tmp_path: Path) -> No
         host, port = found[1].removeprefix("http://").split(":")
         assert host == "127.0.0.1"
         with program.log_in("alice"):
-            now = numbers_of(int(port))
+            now = read_metrics(int(port))
         assert now["lobby_sessions"] == 1
         assert now["lobby_fanout_seconds_count"] > 0
-        assert ask(int(port), "/healthz")[::2] == (200, "ok\n")
-        with pytest.raises(OSError):  # noqa: PT011 - the words differ: that address alone
+        assert request(int(port), "/healthz")[::2] == (200, "ok\n")
+        with pytest.raises(OSError):  # noqa: PT011 - the message differs by system
             socket.create_connection(("127.0.0.2", int(port)), PATIENCE)
 
 
@@ -366,8 +366,6 @@ def test_prometheus_client_is_imported_only_for_metrics() -> None:
     assert "prometheus_client" not in modules_after(
         "import chat_server.__main__, chat_server.server, chat_server.cli.serve"
     )
-    with_it = modules_after(
-        "import chat_server.cli.serve, chat_server.observability.metrics_server"
-    )
-    assert "prometheus_client" in with_it
-    assert not with_it & {"asyncio", "textual", "rich"}
+    loaded = modules_after("import chat_server.cli.serve, chat_server.observability.metrics_server")
+    assert "prometheus_client" in loaded
+    assert not loaded & {"asyncio", "textual", "rich"}

@@ -1,4 +1,4 @@
-"""The `process_*` of /metrics, where /proc shows nothing but processes (`ProcSubset=pid`)."""
+"""The `process_*` metrics if /proc shows only processes (`ProcSubset=pid`)."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /pr
 def test_process_metrics_work_with_proc_subset_pid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wanted = {
+    expected = {
         sample.name: sample.value
         for family in ProcessCollector(registry=None).collect()
         for sample in family.samples
     }
-    assert len(wanted) >= 6
+    assert len(expected) >= 6
     real_open = builtins.open
 
-    def open_without_the_machine(file: Any, *more: Any, **others: Any) -> Any:
+    def open_without_proc_stat(file: Any, *more: Any, **others: Any) -> Any:
         if file == "/proc/stat":
             raise FileNotFoundError
         return real_open(file, *more, **others)
 
-    monkeypatch.setattr("builtins.open", open_without_the_machine)
+    monkeypatch.setattr("builtins.open", open_without_proc_stat)
     assert not list(ProcessCollector(registry=None).collect())
     values: dict[str, Any] = {field.name: 1 for field in fields(MetricsSnapshot)}
     now = MetricsSnapshot(**values | {"events": {}, "rejections": {}})
-    told = {
+    exported = {
         sample.name: sample.value
         for family in text_string_to_metric_families(Metrics(lambda: now, 10).text().decode())
         for sample in family.samples
     }
-    assert wanted.keys() <= told.keys()
+    assert expected.keys() <= exported.keys()
     start = "process_start_time_seconds"
-    assert told[start] == pytest.approx(wanted[start], abs=1.5)
+    assert exported[start] == pytest.approx(expected[start], abs=1.5)

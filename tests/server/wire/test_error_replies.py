@@ -1,4 +1,4 @@
-"""The client's readers of refusals take exactly what the server's makers say."""
+"""The parsers of error replies accept exactly the texts that the server makes."""
 
 from __future__ import annotations
 

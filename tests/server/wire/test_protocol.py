@@ -1,4 +1,4 @@
-"""The grammar: bytes in, values out; values in, bytes out."""
+"""The grammar: bytes in, values out, and values in, bytes out."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_line_buffer_splits_only_at_lf() -> None:
     ]
 
 
-LINES_AND_SCRAPS = st.lists(
+LINES_AND_FRAGMENTS = st.lists(
     st.sampled_from([b"\n", b"\r\n", b"x" * 7, b"x" * 8, "é\u2028".encode(), b"\x00\x0b\xff"])
     | st.binary(max_size=12)
 ).map(b"".join)
-"""Bytes with many ends of lines, and lines right at a limit of 8."""
+"""Bytes with many line ends, and lines near the limit of 8."""
 
 
-@given(LINES_AND_SCRAPS, st.data())
+@given(LINES_AND_FRAGMENTS, st.data())
 def test_line_buffer_equals_naive_splitter_for_any_chunking(
     stream: bytes, data: st.DataObject
 ) -> None:
@@ -163,7 +163,7 @@ def test_published_form_is_stable_across_the_wire(text: str) -> None:
 
 NAMES = st.text(min_size=1, max_size=32).map(canonical_name).filter(lambda name: name is not None)
 WORDS = st.text(st.characters(exclude_characters=" \n", exclude_categories=["Cs"]), min_size=1)
-SPOKEN = st.text().map(published_form).filter(bool)
+PUBLISHED = st.text().map(published_form).filter(bool)
 
 
 @given(WORDS.filter(lambda word: word[0] != "/"), st.lists(WORDS), st.integers(1, 3))
@@ -172,7 +172,7 @@ def test_command_line_round_trips(word: str, rest: list[str], spaces: int) -> No
     assert parse_client_line(line) == Command(f"/{word}", tuple(rest))
 
 
-@given(NAMES, st.lists(SPOKEN, min_size=1, max_size=4))
+@given(NAMES, st.lists(PUBLISHED, min_size=1, max_size=4))
 def test_encoded_messages_round_trip(name: str, texts: list[str]) -> None:
     lines = encode_live_messages("12:34:56", name, texts).decode().removesuffix("\n").split("\n")
     assert [parse_server_line(line) for line in lines] == [
@@ -180,7 +180,7 @@ def test_encoded_messages_round_trip(name: str, texts: list[str]) -> None:
     ]
 
 
-@given(st.lists(SPOKEN, min_size=1, max_size=4))
+@given(st.lists(PUBLISHED, min_size=1, max_size=4))
 def test_encoded_replies_and_errors_round_trip(texts: list[str]) -> None:
     lines = encode_replies(texts).decode().removesuffix("\n").split("\n")
     assert [parse_server_line(line) for line in lines] == [Reply(text) for text in texts]

@@ -1,4 +1,4 @@
-"""The server's words: what one side makes the other recognises."""
+"""The texts of the server: each parser recognizes what its maker produces."""
 
 from __future__ import annotations
 

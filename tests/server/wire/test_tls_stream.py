@@ -1,4 +1,4 @@
-"""A stream inside TLS: two threads on one connection, and peers that do not play along."""
+"""A stream inside TLS: two threads on one connection, and misbehaving peers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from chat_server.wire.fingerprint import key_fingerprint
 from chat_server.wire.stream import PlaintextPeerError, Stream, TlsStream
 from tests.support.certificates import server_context, trusting_context
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 Sockets = tuple[socket.socket, socket.socket]
 
 
 @contextmanager
 def connected(buffer: int) -> Iterator[Sockets]:
-    """Both ends of a TCP connection, the server's first, with buffers of so many bytes."""
+    """Both ends of a TCP connection, the server's first, with buffers of that many bytes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         near = socket.socket()
@@ -48,26 +48,26 @@ Pair = tuple[TlsStream, TlsStream]
 
 
 def pair_over(sockets: Sockets, version: ssl.TLSVersion) -> Pair:
-    theirs, ours = server_context(), trusting_context()
-    ours.maximum_version = version
-    server = TlsStream(sockets[0], theirs, server_side=True)
-    client = TlsStream(sockets[1], ours, host="127.0.0.1")
+    server_side_context, client_side_context = server_context(), trusting_context()
+    client_side_context.maximum_version = version
+    server = TlsStream(sockets[0], server_side_context, server_side=True)
+    client = TlsStream(sockets[1], client_side_context, host="127.0.0.1")
     with ThreadPoolExecutor(1) as other:
-        shaken = other.submit(server.handshake, PATIENCE)
-        client.handshake(PATIENCE)
-        shaken.result()
+        handshake = other.submit(server.handshake, TIMEOUT)
+        client.handshake(TIMEOUT)
+        handshake.result()
     return server, client
 
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2], ids=["1.3", "1.2"])
 def pair(sockets: Sockets, request: pytest.FixtureRequest) -> Pair:
-    """Server and client, agreed."""
+    """Server and client after the handshake."""
     return pair_over(sockets, request.param)
 
 
 def read_all(stream: Stream) -> bytes:
     read = b""
-    while data := stream.recv(PATIENCE):
+    while data := stream.recv(TIMEOUT):
         read += data
     return read
 
@@ -92,14 +92,14 @@ def test_tls_stream_transfers_in_both_directions_at_once(pair: Pair) -> None:
     def read(stream: Stream) -> bytes:
         read = b""
         while len(read) < len(sent):
-            read += stream.recv(PATIENCE)
+            read += stream.recv(TIMEOUT)
         return read
 
     with ThreadPoolExecutor(4) as threads:
-        arrived = [threads.submit(read, stream) for stream in pair]
-        gone = [threads.submit(stream.send_all, sent) for stream in pair]
-        assert all(future.result() is None for future in gone)
-        assert all(future.result() == sent for future in arrived)
+        received = [threads.submit(read, stream) for stream in pair]
+        sent_all = [threads.submit(stream.send_all, sent) for stream in pair]
+        assert all(future.result() is None for future in sent_all)
+        assert all(future.result() == sent for future in received)
 
 
 def test_tls_stream_does_not_resend_retried_bytes(pair: Pair) -> None:
@@ -108,14 +108,14 @@ def test_tls_stream_does_not_resend_retried_bytes(pair: Pair) -> None:
     rest = sent
     while taken := send_some(server, rest):
         rest = rest[taken:]
-    assert rest, "all of it went into buffers: nothing was offered twice"
+    assert rest, "the buffers took everything, so nothing was offered twice"
     assert send_some(server, rest) == 0
     read = b""
     while rest:
-        read += client.recv(PATIENCE)
+        read += client.recv(TIMEOUT)
         rest = rest[send_some(server, rest) :]
     while not finish(server):
-        read += client.recv(PATIENCE)
+        read += client.recv(TIMEOUT)
     assert read + read_all(client) == bytes(sent)
 
 
@@ -128,7 +128,7 @@ def test_tls_finish_waits_for_buffered_bytes(pair: Pair) -> None:
     assert not finish(server)
     read = b""
     while not finish(server):
-        read += client.recv(PATIENCE)
+        read += client.recv(TIMEOUT)
     read += read_all(client)
     assert read.startswith(bytes(sent[:total]))
     assert bytes(sent).startswith(read)
@@ -139,11 +139,11 @@ def test_tls_stream_detects_truncated_connection(sockets: Sockets, pair: Pair) -
     server, client = pair
     client.send_all(b"half a li")
     sockets[1].shutdown(socket.SHUT_WR)
-    assert server.recv(PATIENCE) == b"half a li"
-    assert server.recv(PATIENCE) == b""
+    assert server.recv(TIMEOUT) == b"half a li"
+    assert server.recv(TIMEOUT) == b""
     assert server.cut_short
     assert send_some(server, b"still heard\n") == 12
-    assert client.recv(PATIENCE) == b"still heard\n"
+    assert client.recv(TIMEOUT) == b"still heard\n"
 
 
 def test_tls_close_notify_keeps_other_direction_open(pair: Pair) -> None:
@@ -160,14 +160,14 @@ def test_tls_stream_discards_input_after_own_close(pair: Pair) -> None:
     assert finish(server)
     client.send_all(b"too late\n")
     client.shutdown()
-    assert server.recv(PATIENCE) == b""
+    assert server.recv(TIMEOUT) == b""
 
 
 def test_tls_stream_rejects_tampered_record(sockets: Sockets) -> None:
     server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
     sockets[1].sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
     with pytest.raises(ssl.SSLError):
-        server.recv(PATIENCE)
+        server.recv(TIMEOUT)
 
 
 @pytest.mark.parametrize("server_side", [True, False])
@@ -187,43 +187,43 @@ def test_tls_handshake_times_out_on_slow_single_bytes(sockets: Sockets) -> None:
     hello = outgoing.read()
     over = threading.Event()
 
-    def dribble() -> None:
+    def send_slowly() -> None:
         for byte in hello[:-1]:
             if over.wait(0.01):
                 return
             sockets[1].sendall(bytes([byte]))
 
-    dribbling = threading.Thread(target=dribble)
-    dribbling.start()
+    sender = threading.Thread(target=send_slowly)
+    sender.start()
     try:
         with pytest.raises(TimeoutError):
             TlsStream(sockets[0], server_context(), server_side=True).handshake(0.2)
     finally:
         over.set()
-        dribbling.join()
+        sender.join()
 
 
 @pytest.fixture
-def never_dry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading takes a few bytes at a time: more of what was sent is always there."""
+def small_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads take a few bytes at a time, so more bytes are always ready."""
     monkeypatch.setattr(stream_module, "READ_SIZE", 16)
 
 
-NO_GOOD = b"\x03\x03\x10\x00" + bytes(0x1000)
-"""A record but for its first byte. Whoever reads it to its end finds that it is none."""
+INVALID_RECORD = b"\x03\x03\x10\x00" + bytes(0x1000)
+"""The rest of a record after its first byte. Its end shows that it is invalid."""
 
 
-@pytest.mark.usefixtures("never_dry")
+@pytest.mark.usefixtures("small_reads")
 def test_tls_handshake_times_out_on_endless_bytes(sockets: Sockets) -> None:
-    sockets[1].sendall(b"\x16" + NO_GOOD)
+    sockets[1].sendall(b"\x16" + INVALID_RECORD)
     with pytest.raises(TimeoutError):
         TlsStream(sockets[0], server_context(), server_side=True).handshake(0.0)
 
 
-@pytest.mark.usefixtures("never_dry")
+@pytest.mark.usefixtures("small_reads")
 def test_tls_recv_times_out_on_endless_bytes(sockets: Sockets) -> None:
     server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
-    sockets[1].sendall(b"\x17" + NO_GOOD)
+    sockets[1].sendall(b"\x17" + INVALID_RECORD)
     with pytest.raises(TimeoutError):
         server.recv(0.0)
 
@@ -232,9 +232,9 @@ def test_plaintext_client_data_is_returned_from_handshake(sockets: Sockets) -> N
     server = TlsStream(sockets[0], server_context(), server_side=True)
     sockets[1].sendall(b"LOGIN ali")
     sockets[1].sendall(b"ce secret\n")
-    with pytest.raises(PlaintextPeerError) as said:
-        server.handshake(PATIENCE)
-    assert said.value.data.startswith(b"LOGIN ali")
+    with pytest.raises(PlaintextPeerError) as raised:
+        server.handshake(TIMEOUT)
+    assert raised.value.data.startswith(b"LOGIN ali")
     server.fall_back_to_plaintext()
     assert send_some(server, b"[ERROR] no\n") == 11
     assert sockets[1].recv(100) == b"[ERROR] no\n"
@@ -244,24 +244,24 @@ def test_plaintext_client_data_is_returned_from_handshake(sockets: Sockets) -> N
 
 def test_plaintext_server_is_detected_in_handshake(sockets: Sockets) -> None:
     sockets[0].sendall(b"[SERVER] Login using: LOGIN <username> <password>\n")
-    with pytest.raises(PlaintextPeerError) as said:
-        TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(PATIENCE)
-    assert said.value.data == b"[SERVER] Login using: LOGIN <username> <password>\n"
+    with pytest.raises(PlaintextPeerError) as raised:
+        TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(TIMEOUT)
+    assert raised.value.data == b"[SERVER] Login using: LOGIN <username> <password>\n"
 
 
 def test_plaintext_data_kept_from_handshake_is_bounded(sockets: Sockets) -> None:
     with ThreadPoolExecutor(1) as other:
         sending = other.submit(sockets[0].sendall, b"x" * 5000)
-        with pytest.raises(PlaintextPeerError) as said:
-            TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(PATIENCE)
-        assert len(said.value.data) <= 1024
+        with pytest.raises(PlaintextPeerError) as raised:
+            TlsStream(sockets[1], trusting_context(), host="127.0.0.1").handshake(TIMEOUT)
+        assert len(raised.value.data) <= 1024
         sending.result()
 
 
 def test_tls_handshake_fails_if_peer_closes(sockets: Sockets) -> None:
     sockets[1].shutdown(socket.SHUT_WR)
     with pytest.raises(ConnectionResetError):
-        TlsStream(sockets[0], server_context(), server_side=True).handshake(PATIENCE)
+        TlsStream(sockets[0], server_context(), server_side=True).handshake(TIMEOUT)
 
 
 def test_tls_stream_rejects_send_before_handshake(sockets: Sockets) -> None:
@@ -281,11 +281,11 @@ def test_key_fingerprint_is_sha256_of_peer_key(pair: Pair) -> None:
 def test_tls_stream_fails_if_peer_does_not_read_tls_replies(pair: Pair) -> None:
     server, client = pair
     while send_some(server, b"x" * 65536):
-        pass  # now the kernel takes nothing more of the server
-    server._outgoing.write(bytes(100_000))  # as OpenSSL does to answer key updates
+        pass  # the kernel's buffer is full
+    server._outgoing.write(bytes(100_000))  # like OpenSSL's replies to key updates
     client.send_all(b"listen\n")
     with pytest.raises(OSError, match="buffer space"):
-        server.recv(PATIENCE)
+        server.recv(TIMEOUT)
 
 
 def test_outbox_finishes_only_after_close_notify_is_sent(sockets: Sockets, pair: Pair) -> None:
@@ -294,26 +294,26 @@ def test_outbox_finishes_only_after_close_notify_is_sent(sockets: Sockets, pair:
     with suppress(BlockingIOError):
         while True:
             sockets[0].send(bytes(65536))
-    phases = []
+    states = []
     outbox.send_last(b"")
-    phases.append(outbox.state)
+    states.append(outbox.state)
     outbox.flush()
-    phases.append(outbox.state)
-    sockets[1].settimeout(PATIENCE)
+    states.append(outbox.state)
+    sockets[1].settimeout(TIMEOUT)
     while outbox.state is OutboxState.FINISHING:
         sockets[1].recv(65536)
         outbox.flush()
-    phases.append(outbox.state)
-    assert phases == [OutboxState.FINISHING, OutboxState.FINISHING, OutboxState.FINISHED]
+    states.append(outbox.state)
+    assert states == [OutboxState.FINISHING, OutboxState.FINISHING, OutboxState.FINISHED]
 
 
 def test_outbox_progress_counts_partial_tls_records() -> None:
-    """Else one on a slow line is cut as if it did not read (section 5)."""
+    """Otherwise a client on a slow line would be cut as if it did not read (section 5)."""
     with connected(2048) as sockets:
         server, _ = pair_over(sockets, ssl.TLSVersion.TLSv1_3)
         outbox = Outbox(server, 1 << 20, 1000)
         outbox.send(bytes(500_000))
-        sockets[1].settimeout(PATIENCE)
+        sockets[1].settimeout(TIMEOUT)
         records: set[int] = set()
         progressed: set[float] = set()
         while len(records) < 4:
