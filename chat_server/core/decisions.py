@@ -1,8 +1,8 @@
-"""The decisions of the hub: a request and the state give an event, or the reply that it changes
-nothing.
+"""The decisions of the hub: from a request and the state to an event or a reply.
 
-Pure functions that read and change nothing else. The hub calls them under its lock and applies the
-event before it lets the lock go, so a decision still holds when it is applied.
+A reply means that the request changes nothing. The functions are pure. The hub calls them
+under its lock and applies the event before it releases the lock, so a decision still holds when it
+is applied.
 """
 
 from __future__ import annotations
