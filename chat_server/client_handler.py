@@ -213,7 +213,7 @@ class ClientHandler:
             self._read()
         if self._buffer.finish():  # half a line, which may mean something else than the whole
             with services.delivery.batch():
-                context.reject(RejectReason.LINE_CUT_SHORT)
+                context.reject(RejectReason.LINE_TRUNCATED)
 
     def _take_lines(self, context: CommandContext, allowance: TokenBucket) -> bool:
         """Process all complete lines. Consecutive messages are one run: one call of the hub.
@@ -321,7 +321,7 @@ class ClientHandler:
             self._lines.extend(self._buffer.feed(data))
         else:
             self._input_ended = True
-            if not self._stream.cut_short:
+            if not self._stream.truncated:
                 self._lines.extend(self._buffer.finish())
         return data
 

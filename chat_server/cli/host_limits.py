@@ -27,15 +27,15 @@ def raise_file_limit(max_clients: int | None) -> None:
     """Raise the soft limit on open files of this process to what `max_clients` need, if possible.
 
     None: what the default of `Config.max_clients` needs at most. Call it before a `Config` is
-    created, which derives that default from the limit. Never lowers the limit and never raises.
+    created, which derives that default from the limit. Never lower the limit, and never fail.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = (MAX_CLIENTS if max_clients is None else max_clients) + RESERVED_FILES
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     raised = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    # Some systems have a lower bound than the hard limit that they report, and none counts as far
-    # as a user may ask for. The soft limit then stays as it was.
+    # Some systems enforce a lower bound than the hard limit that they report, and a user may
+    # request more than the system call can express. The soft limit then stays as it was.
     with suppress(OSError, ValueError, OverflowError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
 

@@ -276,7 +276,7 @@ class RejectReason(Enum):
     # Lines
     LINE_TOO_LONG = auto()
     LINE_NOT_UTF8 = auto()
-    LINE_CUT_SHORT = auto()
+    LINE_TRUNCATED = auto()
     """The input ended within a line."""
     UNKNOWN_COMMAND = auto()
     """Subject: the command."""

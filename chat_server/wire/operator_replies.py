@@ -30,12 +30,12 @@ def banned(what: str, seconds: float | None) -> str:
     return what if seconds is None else f"{what}; try again in {max(1, ceil(seconds))} s"
 
 
-def kicked_out(name: str) -> str:
+def kick_reply(name: str) -> str:
     """The reply to `/kick`, for the operator."""
     return f"Kicked {name}"
 
 
-def ban_begun(name: str, minutes: int | None) -> str:
+def ban_reply(name: str, minutes: int | None) -> str:
     """The reply to `/ban`. `minutes`: None until the server stops."""
     return f"Banned {name} {ban_duration(minutes)}"
 
@@ -45,7 +45,7 @@ def ban_duration(minutes: int | None) -> str:
     return "until the server stops" if minutes is None else f"for {minutes} min"
 
 
-def ban_ended(name: str) -> str:
+def unban_reply(name: str) -> str:
     """The reply to `/unban`."""
     return f"Unbanned {name}"
 

@@ -71,7 +71,7 @@ class Stream:
         the lock order."""
 
     @property
-    def cut_short(self) -> bool:
+    def truncated(self) -> bool:
         """True if the input ended without an end marker, which plain text does not have."""
         return False
 
@@ -161,7 +161,6 @@ class TlsStream(Stream):
 
     __slots__ = (
         "_at_end",
-        "_cut_short",
         "_finishing",
         "_incoming",
         "_is_server",
@@ -169,7 +168,8 @@ class TlsStream(Stream):
         "_outgoing",
         "_plain",
         "_ready",
-        "_sealed",
+        "_truncated",
+        "_uncredited",
         "_unsent",
     )
 
@@ -193,17 +193,17 @@ class TlsStream(Stream):
         self._plain = False
         self._finishing = False
         self._at_end = False
-        self._cut_short = False
+        self._truncated = False
         self._unsent = b""
         """Bytes that left OpenSSL and that the kernel has not accepted."""
-        self._sealed = 0
+        self._uncredited = 0
         """Bytes of plain text in `_unsent` that the caller was not credited for. The caller offers
         them again first, and they are not encrypted a second time."""
 
     @property
-    def cut_short(self) -> bool:
+    def truncated(self) -> bool:
         """True if the input ended without a close_notify. An attacker in between can cause that."""
-        return self._cut_short
+        return self._truncated
 
     @property
     def unsent(self) -> int:
@@ -288,13 +288,13 @@ class TlsStream(Stream):
             raise OSError(errno.ENOTCONN, "no keys yet")
         if not self._flush():
             return 0
-        taken, self._sealed = self._sealed, 0
+        taken, self._uncredited = self._uncredited, 0
         view = memoryview(data)
         while taken < len(view):
             piece = view[taken : taken + _MAX_RECORD]
             self._object.write(piece)
             if not self._flush():
-                self._sealed = len(piece)
+                self._uncredited = len(piece)
                 return taken
             taken += len(piece)
         return taken
@@ -350,7 +350,7 @@ class TlsStream(Stream):
         except ssl.SSLWantReadError:
             # Do not report an end without close_notify to OpenSSL. It would refuse to encrypt from
             # then on, but earlier requests of the peer still need replies.
-            ended = self._cut_short = self._at_end
+            ended = self._truncated = self._at_end
         except ssl.SSLZeroReturnError:
             ended = True
         finally:

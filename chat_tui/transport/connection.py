@@ -92,7 +92,7 @@ class Connection:
                 return "The connection broke: something came that the server can't have sent so"
             except OSError as problem:
                 return f"The connection broke: {problem.strerror or problem}"
-            if not data and self._stream.cut_short:
+            if not data and self._stream.truncated:
                 # Whoever is in between can do that; half a line is no line.
                 return "The connection was cut"
             if not data:

@@ -103,7 +103,7 @@ def test_stop_notifies_and_closes_tls_clients_cleanly(server: RunningServer) -> 
     assert stream.recv(PATIENCE).startswith(b"[SERVER] Login using")
     server.stop()
     assert rest_of(stream) == b"[SERVER] Server is shutting down\n"
-    assert not stream.cut_short
+    assert not stream.truncated
     stream.close()
 
 

@@ -132,7 +132,7 @@ def test_tls_finish_waits_for_buffered_bytes(pair: Pair) -> None:
     read += read_all(client)
     assert read.startswith(bytes(sent[:total]))
     assert bytes(sent).startswith(read)
-    assert not client.cut_short
+    assert not client.truncated
 
 
 def test_tls_stream_detects_truncated_connection(sockets: Sockets, pair: Pair) -> None:
@@ -141,7 +141,7 @@ def test_tls_stream_detects_truncated_connection(sockets: Sockets, pair: Pair) -
     sockets[1].shutdown(socket.SHUT_WR)
     assert server.recv(TIMEOUT) == b"half a li"
     assert server.recv(TIMEOUT) == b""
-    assert server.cut_short
+    assert server.truncated
     assert send_some(server, b"still heard\n") == 12
     assert client.recv(TIMEOUT) == b"still heard\n"
 
@@ -151,7 +151,7 @@ def test_tls_close_notify_keeps_other_direction_open(pair: Pair) -> None:
     client.send_all(b"goodbye\n")
     assert finish(client)
     assert read_all(server) == b"goodbye\n"
-    assert not server.cut_short
+    assert not server.truncated
     assert send_some(server, b"more\n") == 5
 
 
