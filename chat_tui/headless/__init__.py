@@ -1,4 +1,4 @@
-"""The client without a screen, for screen readers, pipes and scripts: lines in, lines out."""
+"""The client without a screen: `--plain`, `--send` and `--tail`, for pipes and screen readers."""
 
 from typing import TYPE_CHECKING
 

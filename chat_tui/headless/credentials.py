@@ -1,4 +1,4 @@
-"""Who signs in without a screen, and with which password: a script holds none."""
+"""The account of a headless job: its profile, and the source of its password."""
 
 from __future__ import annotations
 
@@ -12,39 +12,46 @@ from chat_tui.headless.prompt import has_terminal
 from chat_tui.sanitize import safe_text
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"
-"""The environment variable with the password, where no profile says where to find it."""
+"""The environment variable that holds the password if no profile names a source."""
 
 
 class SignInConfigError(Exception):
-    """It is not known who is to sign in, or with which password; the text says why."""
+    """The account or its password can't be determined. The text gives the reason and a fix."""
 
 
 def select_profile(
     configuration: Configuration, name: str | None, *, default_to_only: bool
 ) -> Profile | None:
-    """The profile of that name; where none is named, the only one if `or_only`.
+    """Return the profile of that name, or None.
 
-    Of several none is guessed: a script must not speak as whoever signed in last. Raises
+    Without a name and with `default_to_only`, return the only profile. With several profiles, raise
+    an error and do not guess: a script must not use the account of the last sign-in. Raises
     `SignInConfigError`.
     """
     names = ", ".join(profile.name for profile in configuration.profiles)
     if name is not None:
         found = configuration.profile(name)
         if found is None:
-            there = f"there are: {names}" if names else f"{configuration.path} has none"
-            raise SignInConfigError(f"there is no profile {safe_text(name)}; {there}")
+            raise SignInConfigError(
+                f"{configuration.path} has no profile {safe_text(name)!r}. "
+                f"Its profiles: {names or 'none'}"
+            )
         return found
     if not default_to_only or not configuration.profiles:
         return None
     if len(configuration.profiles) > 1:
-        raise SignInConfigError(f"which profile? Add --profile and one of: {names}")
+        raise SignInConfigError(f"there are several profiles. Add --profile with one of: {names}")
     return configuration.profiles[0]
 
 
 def account_with_password(
     configuration: Configuration, profile: Profile | None, target: SignInTarget
 ) -> Account:
-    """The account with its password; may ask at the terminal. Raises `SignInConfigError`."""
+    """Return the account with its password.
+
+    The password comes from the profile, or from `PASSWORD_VARIABLE`, or the user types it on the
+    terminal. Blocks. Raises `SignInConfigError`.
+    """
     profile = profile or configuration.profile_for(target.host, target.port, target.user)
     try:
         password = profile.password() if profile is not None else None
@@ -56,11 +63,11 @@ def account_with_password(
         password = getpass.getpass(f"Password of {safe_text(target.user)}: ")
     if password is None:
         raise SignInConfigError(
-            "no password: let a profile say where it is, or set the environment variable "
-            f"{PASSWORD_VARIABLE}; there is no terminal to ask at"
+            "no password, and no terminal to ask for it. Set the environment variable "
+            f"{PASSWORD_VARIABLE}, or a password source in a profile"
         )
     plaintext = target.plaintext or (profile is not None and profile.plaintext)
-    who = make_account(target.host, target.port, target.user, password, plaintext=plaintext)
-    if who.problem is not None:
-        raise SignInConfigError(who.problem)
-    return who
+    result = make_account(target.host, target.port, target.user, password, plaintext=plaintext)
+    if result.problem is not None:
+        raise SignInConfigError(result.problem)
+    return result

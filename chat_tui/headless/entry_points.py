@@ -1,4 +1,4 @@
-"""How the client without a screen begins and ends: its streams, signals and exit code."""
+"""Start and end of the headless modes: standard streams, signals and the exit code."""
 
 from __future__ import annotations
 
@@ -27,52 +27,53 @@ _STDIN, _STDOUT = 0, 1
 
 def run_interactive(
     account: Account,
-    known: KnownServers,
+    known_servers: KnownServers,
     room: str | None,
     follow_everyone: bool,
-    logs: Path | None,
-    signed_in: Callable[[], None],
-    password_from: str = "",
+    log_folder: Path | None,
+    on_signed_in: Callable[[], None],
+    password_source: str = "",
 ) -> int:
-    """`--plain`: lines from the standard input go out, what is said comes in.
+    """Run `--plain`: send the lines of standard input and print the chat. Return the exit code.
 
-    `known`: the servers whose keys are trusted. `signed_in` is called once the server has taken
-    the person in; `logs`: where to write to; `password_from`: where the password was found, in
-    words.
+    `on_signed_in` is called when the session reports `SignedIn`. `log_folder`: the folder of the
+    chat logs. `password_source`: where the password came from, as text for the user.
     """
 
-    def start_job(seat: HeadlessRunner) -> ExitCode:
-        typed, files = LineReader(_STDIN), LogFiles(seat.model, logs)
-        talk = InteractiveJob(seat, account, typed, files, signed_in, password_from)
-        return talk.run(room, follow_everyone=follow_everyone)
+    def start_job(runner: HeadlessRunner) -> ExitCode:
+        input_lines, log_files = LineReader(_STDIN), LogFiles(runner.model, log_folder)
+        job = InteractiveJob(runner, account, input_lines, log_files, on_signed_in, password_source)
+        return job.run(room, follow_everyone=follow_everyone)
 
-    return _run_job(known, start_job)
+    return _run_job(known_servers, start_job)
 
 
-def run_send(account: Account, known: KnownServers, room: str, text: str | None) -> int:
-    """`--run_send`: `text`, or what comes on the standard input, is said in `room`."""
+def run_send(account: Account, known_servers: KnownServers, room: str, text: str | None) -> int:
+    """Run `--send`: send `text`, or the lines of standard input, to `room`."""
     lines = LineReader(_STDIN) if text is None else LineReader.from_text(text)
-    return _run_job(known, lambda seat: SendJob(seat, account, room, lines).run())
+    return _run_job(known_servers, lambda runner: SendJob(runner, account, room, lines).run())
 
 
-def run_tail(account: Account, known: KnownServers, room: str, authors: Collection[str]) -> int:
-    """`--run_tail`: what is said in `room`, by `authors` or, where there are none, by anyone."""
-    return _run_job(known, lambda seat: TailJob(seat, account, room, authors).run())
+def run_tail(
+    account: Account, known_servers: KnownServers, room: str, authors: Collection[str]
+) -> int:
+    """Run `--tail`: print the messages in `room` of `authors`, or of all users if it is empty."""
+    return _run_job(known_servers, lambda runner: TailJob(runner, account, room, authors).run())
 
 
-def _run_job(known: KnownServers, start_job: Callable[[HeadlessRunner], ExitCode]) -> int:
-    """Run an errand to its end, whatever ends it, and give what the shell is to learn."""
+def _run_job(known_servers: KnownServers, start_job: Callable[[HeadlessRunner], ExitCode]) -> int:
+    """Run a job until it ends, for whatever reason, and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: no text may end a talk
+        if isinstance(stream, io.TextIOWrapper):  # in any locale, no text may end the job
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _exit_on_signal)
     _open_closed_streams()
-    runner = HeadlessRunner(_write_line, _write_log, known, _output_closed)
+    runner = HeadlessRunner(_write_line, _write_log, known_servers, _output_closed)
     try:
         return start_job(runner)
-    except BrokenPipeError:  # who reads has had enough, as `head` has
+    except BrokenPipeError:  # the reader of the output has ended, such as `head`
         _discard_output()
         return ExitCode.DONE
     except KeyboardInterrupt:
@@ -90,9 +91,9 @@ def _write_line(line: str) -> None:
         print(line)
     except BrokenPipeError:
         raise
-    except OSError as problem:  # a full disk
+    except OSError as problem:  # for example, a full disk
         _discard_output()
-        _write_log(f"nothing can be written any more: {problem.strerror}")
+        _write_log(f"standard output can't be written: {problem.strerror}")
         sys.exit(ExitCode.UNCONFIRMED)
 
 
@@ -102,24 +103,24 @@ def _write_log(line: str) -> None:
 
 
 def _discard_output() -> None:
-    """What is still to be written goes nowhere: at the end of the process it would fail again."""
+    """Redirect standard output to /dev/null: the final flush at exit would fail again."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
 
 
 def _open_closed_streams() -> None:
-    """No stream of ours is ever something else, which got its number because that was free."""
-    for number in range(3):
+    """Open closed standard streams on /dev/null, so that no other file gets their descriptors."""
+    for fd in range(3):
         try:
-            os.fstat(number)
+            os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
 
 
 def _output_closed() -> bool:
-    """Whether the standard output is a pipe whose other end is gone: known without writing."""
+    """Return whether standard output is a pipe whose reader is gone. Writes nothing."""
     if not stat.S_ISFIFO(os.fstat(_STDOUT).st_mode):
         return False
     poll = select.poll()
     poll.register(_STDOUT, 0)
-    return any(what & (select.POLLERR | select.POLLHUP) for _, what in poll.poll(0))
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

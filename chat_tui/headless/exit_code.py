@@ -1,4 +1,4 @@
-"""What the client without a screen tells the shell at its end."""
+"""The exit codes of the headless modes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Part of what scripts rely on: described in docs/client.md, never renumbered."""
+    """Exit codes. Scripts depend on them: see docs/client.md. Never renumber them."""
 
     DONE = 0
-    """All that was said is known to have arrived."""
+    """All messages are confirmed."""
     UNCONFIRMED = 1
-    """Something was not sent, or may not have arrived."""
+    """A message was not sent, or may not have arrived."""
     USAGE = 2
-    """The command line asks for what can't be."""
+    """The command line or the settings are wrong."""
     REJECTED = 3
-    """The server does not take this user and password, or ended the session for good."""
+    """The server rejected this user and password, or ended the session for good."""
     NO_CONNECTION = 4
-    """No server was reached, or it takes in nobody now: the same may work later."""
+    """The server is not reachable, or accepts no logins now. A retry may work later."""
     UNTRUSTED = 5
-    """The server's key is not known, or is another than the one that is kept: nothing was sent."""
+    """The server's key is unknown or has changed, or the file of trusted keys can't be read.
+    Nothing was sent."""

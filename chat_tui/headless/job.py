@@ -1,4 +1,4 @@
-"""What the command line asks for without a screen, done from its words to its exit code."""
+"""A headless job of the command line, from its options to its exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chat_tui.account import Account
 from chat_tui.config import load, sign_in_target
-from chat_tui.headless import entry_points as start
+from chat_tui.headless import entry_points
 from chat_tui.headless.credentials import SignInConfigError, account_with_password, select_profile
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.storage import ClientState, KnownServers, state_folder
@@ -15,25 +15,27 @@ from chat_tui.storage import ClientState, KnownServers, state_folder
 
 @dataclass(frozen=True, slots=True)
 class HeadlessJob:
-    """The options, as they were given; names and addresses are possible ones."""
+    """The options of the command line. Names and addresses are valid already."""
 
     profile: str | None = None
-    """Not beside `server` and `user`: a password goes to the server that it is for."""
+    """A profile name. Never set together with `server` or `user`: a profile's password goes only to
+    its own server."""
     server: tuple[str, int] | None = None
     user: str | None = None
     room: str | None = None
     send: str | None = None
-    """The room to say something in; else `tail` or neither, which is a talk."""
+    """The room of `--send`. Without `send` and `tail` the job is interactive (`--plain`)."""
     text: str | None = None
-    """What to say there; None: the standard input."""
+    """The text to send. None: read standard input."""
     tail: str | None = None
-    """The room to listen in."""
+    """The room of `--tail`."""
     authors: tuple[str, ...] = ()
+    """With `tail`: print only the messages of these users. Empty: of all users."""
     plaintext: bool = False
-    """Nothing is to be encrypted; only beside `server`."""
+    """Do not encrypt the connection. Set only together with `server`."""
 
     def run(self, os_user: str) -> int:
-        """Do it; the exit code. `user_here`: who signs in where nothing says who."""
+        """Run the job and return its exit code. `os_user` is the default user name."""
         configuration, state = load(), ClientState(state_folder())
         for problem in configuration.problems:
             print(f"chat-tui: {problem}", file=sys.stderr)
@@ -43,38 +45,40 @@ class HeadlessJob:
             )
             if profile is None and self.server is None and not self._is_interactive:
                 raise SignInConfigError(
-                    "which server? Add --server HOST[:PORT], or --profile and one that "
-                    f"{configuration.path} has"
+                    "no server is named. Add --server HOST[:PORT], or --profile with a profile of "
+                    f"{configuration.path}"
                 )
-            asked = sign_in_target(
+            target = sign_in_target(
                 profile, self.server, self.user, state.last, os_user, plaintext=self.plaintext
             )
-            who = account_with_password(configuration, profile, asked)
+            account = account_with_password(configuration, profile, target)
         except SignInConfigError as error:
             print(f"chat-tui: {error}", file=sys.stderr)
             return ExitCode.USAGE
-        known = KnownServers(state.folder)
+        known_servers = KnownServers(state.folder)
         if not self._is_interactive:
-            return self._run_in_room(who, known)
-        everyone = state.follows_everyone(who.host, who.port)
-        name = profile.name if profile else ""
+            return self._run_in_room(account, known_servers)
+        follow_everyone = state.follows_everyone(account.host, account.port)
+        profile_name = profile.name if profile else ""
         room = self.room or (profile.room if profile else None)
-        return start.run_interactive(
-            who,
-            known,
+        return entry_points.run_interactive(
+            account,
+            known_servers,
             room,
-            everyone,
+            follow_everyone,
             configuration.settings.log_folder,
-            lambda: state.signed_in(who.host, who.port, who.user, everyone, name),
+            lambda: state.signed_in(
+                account.host, account.port, account.user, follow_everyone, profile_name
+            ),
             profile.source if profile else "",
         )
 
     @property
     def _is_interactive(self) -> bool:
-        """Whether somebody is there who sees whom they speak as; else it is a script's errand."""
+        """True for `--plain`, whose user sees the account in use. The others run in scripts."""
         return self.send is None and self.tail is None
 
-    def _run_in_room(self, account: Account, known: KnownServers) -> int:
+    def _run_in_room(self, account: Account, known_servers: KnownServers) -> int:
         if self.send is not None:
-            return start.run_send(account, known, self.send, self.text)
-        return start.run_tail(account, known, self.tail or "", self.authors)
+            return entry_points.run_send(account, known_servers, self.send, self.text)
+        return entry_points.run_tail(account, known_servers, self.tail or "", self.authors)

@@ -1,4 +1,4 @@
-"""Entries of a log as lines for whoever has no screen, and lines that come in."""
+"""Lines of the headless modes: log entries as output, and a reader of input lines."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from typing import Final
 from chat_server.wire import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
 from chat_tui.model import Entry, EntryKind
 
-TOO_LONG: Final = f"Not sent: a line of more than {CLIENT_RECEIVE_LIMIT} bytes"
+TOO_LONG: Final = f"Not sent: the line is longer than {CLIENT_RECEIVE_LIMIT} bytes"
 
 
 def message_line(entry: Entry) -> str | None:
-    """What somebody said, as a server sends it, with a mark where we said it; else None.
+    """Return a message as the server sends it, marked if it is the user's own. Else None.
 
     `[21:03:04] alice: text`, `[21:03:04] bob (you): text`, `[21:03:04] * alice waves`,
     `[21:03:04] alice -> bob: text`.
     """
     author = f"{entry.author} (you)" if entry.own else entry.author
-    clock = f"[{entry.timestamp:%H:%M:%S}]"
+    time = f"[{entry.timestamp:%H:%M:%S}]"
     match entry.kind:
         case EntryKind.MESSAGE:
-            return f"{clock} {author}: {entry.text}"
+            return f"{time} {author}: {entry.text}"
         case EntryKind.ACTION:
-            return f"{clock} * {author} {entry.text}"
+            return f"{time} * {author} {entry.text}"
         case EntryKind.PRIVATE:
-            return f"{clock} {author} -> {entry.recipient}: {entry.text}"
+            return f"{time} {author} -> {entry.recipient}: {entry.text}"
     return None
 
 
 def status_line(entry: Entry) -> str:
-    """What a log holds beside what was said: `!!` before what went wrong, `--` before the rest."""
+    """Return an entry that is not a message: `!!` and the text of an error, `--` and other text."""
     return f"{'!!' if entry.kind is EntryKind.ERROR else '--'} {entry.text}"
 
 
 class LineReader:
-    """The lines of a file, a pipe or a terminal. It never reads more than somebody asked for."""
+    """A reader of lines from a file, a pipe or a terminal. It reads only when `read` is called."""
 
-    def __init__(self, number: int) -> None:
-        """`number` of the open file, which stays open."""
-        self.number = number
+    def __init__(self, fd: int) -> None:
+        """`fd` is an open file descriptor. The reader does not close it."""
+        self.fd = fd
         self.ended = False
-        """Whether nothing more will come; lines may still be waiting."""
+        """True after the end of the input. `lines` may still hold lines."""
         self.lines: deque[str | None] = deque()
-        """Lines without their ends; None for one that is longer than any that could be sent."""
+        """Lines without line ends. None stands for a line that is too long to be sent."""
         self._buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
 
     @classmethod
     def from_text(cls, text: str) -> LineReader:
-        """The lines of a text that is there already."""
-        lines = cls(-1)
-        lines.ended = True
-        lines.lines.extend(text.split("\n"))
-        return lines
+        """Return a reader that holds the lines of `text` and has ended."""
+        reader = cls(-1)
+        reader.ended = True
+        reader.lines.extend(text.split("\n"))
+        return reader
 
     def read(self) -> None:
-        """Read what is there; blocks where nothing is."""
+        """Read the available input. Blocks if there is none."""
         try:
-            data = os.read(self.number, 65536)
-        except OSError:  # a terminal that is gone
+            data = os.read(self.fd, 65536)
+        except OSError:  # the terminal has hung up
             data = b""
         lines = self._buffer.feed(data) if data else self._buffer.finish()
         self.ended = not data

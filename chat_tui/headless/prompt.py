@@ -1,4 +1,4 @@
-"""Asking whoever sits at the terminal, whatever the standard streams are."""
+"""Questions on the controlling terminal, even if the standard streams are redirected."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 from chat_tui.events import KeyUnknown, TrustDecision
 from chat_tui.sanitize import safe_text
-from chat_tui.session import trust_text as trust_words
+from chat_tui.session import trust_text
 
 _MAX_ATTEMPTS: Final = 3
-"""Answers that are none, after which it is a no: something else is being typed there."""
+"""Invalid answers after which the key is rejected: the user is typing something else."""
 
 
 def has_terminal() -> bool:
-    """Whether there is a terminal to ask at."""
+    """Return whether the process has a controlling terminal."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -24,20 +24,21 @@ def has_terminal() -> bool:
 
 
 def ask_trust(event: KeyUnknown, *, only_permanent: bool = False) -> TrustDecision:
-    """Show the key and wait for a whole word; anything else in the end, or nothing, is a no.
+    """Show the key on the terminal and wait for a whole word as the answer.
 
-    `only_for_good`: nothing comes of it that "once" could mean.
+    Return REJECT at the end of the input, and after `_MAX_ATTEMPTS` invalid answers.
+    `only_permanent`: do not offer "once". Blocks.
     """
-    question = "Trust it: once, always or no? "
+    question = "Trust this key? once, always or no: "
     if only_permanent:
-        question = "Trust it: always or no? "
-    words = (
+        question = "Trust this key? always or no: "
+    message = (
         f"The key of {safe_text(event.server)} is not known. {event.why}\n"
         f"  {event.fingerprint}\n"
-        f"{trust_words.COMPARE}\n"
+        f"{trust_text.COMPARE}\n"
     )
     with suppress(OSError), open("/dev/tty", "r+b", buffering=0) as terminal:
-        terminal.write(words.encode())
+        terminal.write(message.encode())
         for _ in range(_MAX_ATTEMPTS):
             terminal.write(question.encode())
             answer = terminal.readline(1024)

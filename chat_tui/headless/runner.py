@@ -1,4 +1,4 @@
-"""Seat: a session, and the one thread that works for it and waits for a person's lines."""
+"""The event loop of the headless modes: one thread that drives a session and reads input."""
 
 from __future__ import annotations
 
@@ -15,60 +15,61 @@ from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.model import ChatModel, Entry, SettledFeed
 from chat_tui.sanitize import safe_text
-from chat_tui.session import ChatSession
-from chat_tui.session import trust_text as trust_words
+from chat_tui.session import ChatSession, trust_text
 from chat_tui.storage import KnownServers
 from chat_tui.transport import Backoff
 
 _TICK: Final = 0.25
-"""Seconds between two looks at the clock: heartbeats, retries."""
+"""Seconds between two ticks of the session, which drive heartbeats and retries."""
 
 
 class HeadlessRunner:
-    """What a screen is for the full client: it pumps and ticks, and takes what is new.
+    """The driver of a session: it pumps events, calls ticks and collects new log entries.
 
-    One thread calls it. It takes one line of the server at a turn, so that what stands in several
-    rooms can be told in the order in which it came.
+    Only one thread may call it. It takes one line of the server at a time, so that the entries of
+    several rooms can be printed in their order of arrival.
     """
 
     def __init__(
         self,
         write_line: Callable[[str], None],
         log: Callable[[str], None],
-        known: KnownServers,
+        known_servers: KnownServers,
         output_closed: Callable[[], bool] = lambda: False,
         backoff: Backoff | None = None,
     ) -> None:
-        """`write_line` takes a line of talk, `log` one about the client itself. Both may block.
+        """Create a runner that is not signed in.
 
-        `known`: the servers whose keys are trusted. `nobody_reads`: whether it makes no sense any
-        more to say something.
+        `write_line` writes a line of the chat, and `log` a line about the client itself. Both may
+        block. `output_closed` returns True once the reader of the output is gone.
         """
         self.write_line = write_line
         self.log = log
         self._output_closed = output_closed
         self.model = ChatModel()
-        self.session = ChatSession(self.model, _start_reader, self._wake, known, backoff=backoff)
+        self.session = ChatSession(
+            self.model, _start_reader, self._wake, known_servers, backoff=backoff
+        )
         self.settled_feed = SettledFeed(self.model)
-        self._woken, self._wakes = os.pipe()
-        os.set_blocking(self._wakes, False)
-        self._wake_lock = threading.Lock()  # held while the pipe is written to or closed; leaf
+        self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_writer, False)
+        self._wake_lock = threading.Lock()  # guards writes to and closing of the pipe; leaf
         self._closed = False
-        self._more = False  # lines of the server wait to be taken
+        self._has_more = False  # the session has events that were not pumped yet
         self._next_tick = 0.0
 
     def run_once(self, input_fd: int | None = None) -> bool:
-        """Wait a moment for something to happen, and take in a part of it.
+        """Wait up to `_TICK` seconds for input or an event, and process at most one event.
 
-        True where the file with the number `hears` can be read without waiting. Raises
-        `BrokenPipeError` where nobody reads what is said.
+        Return True if `input_fd` can be read without blocking. Raises `BrokenPipeError` if the
+        reader of the output is gone.
         """
-        watched = [self._woken] if input_fd is None else [self._woken, input_fd]
-        pause = 0.0 if self._more else _TICK
-        readable, _, _ = select.select(watched, [], [], pause)
-        if self._woken in readable:
-            os.read(self._woken, 4096)
-        self._more = self.session.pump(max_events=1)
+        watched = [self._wake_reader] if input_fd is None else [self._wake_reader, input_fd]
+        timeout = 0.0 if self._has_more else _TICK
+        readable, _, _ = select.select(watched, [], [], timeout)
+        if self._wake_reader in readable:
+            os.read(self._wake_reader, 4096)
+        self._has_more = self.session.pump(max_events=1)
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + _TICK
             self.session.tick()
@@ -77,13 +78,13 @@ class HeadlessRunner:
         return input_fd in readable
 
     def take_new_entries(self) -> list[tuple[str, Entry]]:
-        """What is new since the last call, and the place that it stands in."""
+        """Return the settled entries since the last call, each with its room or conversation."""
         return self.settled_feed.take()
 
     def exit_code_for(self, notice: events.Event, account: Account) -> ExitCode | None:
-        """What it means if the session comes to its end with this notice; it is told.
+        """Return the exit code if this notice ends the session, and log the reason.
 
-        None where it does not, or where the person wanted it so.
+        Return None if the notice does not end the session, or if the user asked for the end.
         """
         match notice:
             case events.SignInFailed(reason, retry, untrusted=untrusted):
@@ -93,10 +94,10 @@ class HeadlessRunner:
                 return ExitCode.NO_CONNECTION if retry else ExitCode.REJECTED
             case events.KeyUnknown():
                 self.session.cancel()
-                self.log(trust_words.unknown_key_text(notice))
+                self.log(trust_text.unknown_key_text(notice))
                 return ExitCode.UNTRUSTED
             case events.KeyChanged():
-                self.log(trust_words.changed_key_text(notice))
+                self.log(trust_text.changed_key_text(notice))
                 return ExitCode.UNTRUSTED
             case events.SignedOut(reason, requested=False):
                 self.log(_one_line(reason))
@@ -104,18 +105,18 @@ class HeadlessRunner:
         return None
 
     def close(self) -> None:
-        """Leave the server; every thread ends soon."""
+        """Close the session. Its threads end soon."""
         self.session.close()
         with self._wake_lock:
             if not self._closed:
                 self._closed = True
-                os.close(self._wakes)
-                os.close(self._woken)
+                os.close(self._wake_writer)
+                os.close(self._wake_reader)
 
     def _wake(self) -> None:
         with self._wake_lock, suppress(BlockingIOError):
             if not self._closed:
-                os.write(self._wakes, b"!")
+                os.write(self._wake_writer, b"!")
 
 
 def _one_line(reason: str) -> str:

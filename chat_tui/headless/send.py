@@ -1,4 +1,4 @@
-"""`chat-tui --send`: say something in a room, wait for the proof that it arrived, and leave."""
+"""`chat-tui --send`: send messages to a room, wait for their confirmation, and quit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from chat_tui.input import holds_secret, redact, sending_problem, to_composer_te
 from chat_tui.model import EntryKind, EntryState
 from chat_tui.sanitize import safe_text
 
-_LOST = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
+_LOST_STATES = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 
 class SendJob:
-    """Each line is said as it stands, also where it begins with "/"; empty ones are left out.
+    """A job that sends each line as a message, even if it begins with "/". Empty lines are skipped.
 
-    What looks like a password is not said: the whole room would read it.
+    A line that looks like a password is not sent: the whole room would read it.
 
-    It comes back to no lost connection: whoever calls it knows best whether to try again.
+    The job does not reconnect: its caller decides whether to try again.
     """
 
     def __init__(
@@ -32,12 +32,12 @@ class SendJob:
         self._account = account
         self._room = room
         self._lines = lines
-        self._sent = self._confirmed = 0  # lines
+        self._sent = self._confirmed = 0  # counts of lines
         self._failed = False
         self._leaving = False
 
     def run(self) -> ExitCode:
-        """Say it all. DONE only where the server has taken every line."""
+        """Send all lines. Return DONE only if the server has confirmed every line."""
         runner, account = self._runner, self._account
         runner.session.sign_in(
             account.host,
@@ -48,7 +48,7 @@ class SendJob:
             plaintext=account.plaintext,
         )
         while True:
-            if runner.run_once(self._lines.number if self._wants_to_read() else None):
+            if runner.run_once(self._lines.fd if self._wants_to_read() else None):
                 self._lines.read()
             self._process_new_entries()
             for notice in runner.session.take_notices():
@@ -58,7 +58,7 @@ class SendJob:
                     return self._result()
                 elif (code := runner.exit_code_for(notice, account)) is not None:
                     return code
-            if runner.model.connection.state in _LOST:
+            if runner.model.connection.state in _LOST_STATES:
                 runner.log(safe_text(runner.model.connection.reason))
                 runner.session.cancel()
                 return self._result()
@@ -70,11 +70,11 @@ class SendJob:
         return self._has_capacity() and not lines.ended and not lines.lines
 
     def _has_capacity(self) -> bool:
-        on_their_way = self._sent - self._confirmed
-        return self._runner.session.is_in_room and on_their_way < MAX_PENDING
+        pending = self._sent - self._confirmed
+        return self._runner.session.is_in_room and pending < MAX_PENDING
 
     def _advance(self) -> None:
-        if self._runner.model.room != self._room:  # why, the news have told
+        if self._runner.model.room != self._room:  # an error entry has given the reason
             self._failed = True
             self._leave()
             return
@@ -90,7 +90,7 @@ class SendJob:
         if line is None:
             self._fail(TOO_LONG)
         elif holds_secret(line, self._account.user):
-            self._fail("Not sent: a line that looks like a password")
+            self._fail("Not sent: the line looks like a password")
         elif problem := sending_problem(TextLine(text)):
             self._fail(f"{problem}: {safe_text(text)[:60]}…")
         elif text:
@@ -116,8 +116,8 @@ class SendJob:
         self._process_new_entries()
         if self._confirmed < self._sent:
             self._runner.log(
-                f"{self._confirmed} of {self._sent} lines are known to have arrived; "
-                "the next may have, or not"
+                f"{self._confirmed} of {self._sent} lines are confirmed. "
+                "The others may or may not have arrived"
             )
         unread = bool(self._lines.lines) or not self._lines.ended
         done = not (self._failed or unread) and self._confirmed == self._sent

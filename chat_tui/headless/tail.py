@@ -1,4 +1,4 @@
-"""`chat-tui --tail`: what is said in a room, line by line, until nobody reads it any more."""
+"""`chat-tui --tail`: print the messages of a room until the reader of the output is gone."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from chat_tui.model import Entry, EntryKind
 from chat_tui.sanitize import safe_text
 
 _LOGGED_KINDS = frozenset({EntryKind.ERROR, EntryKind.GAP, EntryKind.ANNOUNCEMENT})
-"""What is no talk of the room, and has to be known all the same."""
+"""Kinds of entries that are not messages of the room but are reported on standard error."""
 
 
 class TailJob:
-    """Comes back after a lost connection, and remarks when something may be missing."""
+    """A job that prints a room. It reconnects and reports when messages may be missing."""
 
     def __init__(
         self, runner: HeadlessRunner, account: Account, room: str, authors: Collection[str]
     ) -> None:
-        """`authors`: whom to hear; empty: everyone."""
+        """`authors`: the users whose messages are printed. Empty: all users."""
         self._runner = runner
         self._account = account
         self._room = room
         self._authors = frozenset(authors)
 
     def run(self) -> ExitCode:
-        """Listen until the session ends; the caller ends it where nobody reads any more."""
+        """Print messages until the session ends. Return the exit code.
+
+        Raises `BrokenPipeError` if the reader of the output is gone.
+        """
         runner, account = self._runner, self._account
         runner.session.sign_in(
             account.host,
@@ -41,7 +44,7 @@ class TailJob:
             follow=self._authors,
             plaintext=account.plaintext,
         )
-        was = ConnectionState.CONNECTING
+        shown_state = ConnectionState.CONNECTING
         while True:
             runner.run_once()
             for place, entry in runner.take_new_entries():
@@ -50,17 +53,17 @@ class TailJob:
                 if (code := runner.exit_code_for(notice, account)) is not None:
                     return code
             if runner.session.is_in_room and runner.model.room != self._room:
-                return ExitCode.UNCONFIRMED  # why, the news have told
-            now = runner.model.connection.state
-            if now is not was and now is ConnectionState.WAITING:
+                return ExitCode.UNCONFIRMED  # an error entry has given the reason
+            state = runner.model.connection.state
+            if state is not shown_state and state is ConnectionState.WAITING:
                 why = safe_text(runner.model.connection.reason).rstrip(".")
-                runner.log(f"{why}; trying again until it works")
-            if now is not ConnectionState.RETRYING:
-                was = now
+                runner.log(f"{why}; retrying")
+            if state is not ConnectionState.RETRYING:
+                shown_state = state
 
     def _show(self, place: str, entry: Entry) -> None:
-        said = message_line(entry)
+        line = message_line(entry)
         if entry.kind in _LOGGED_KINDS:
             self._runner.log(entry.text)
-        elif said and place == self._room and (not self._authors or entry.author in self._authors):
-            self._runner.write_line(said)
+        elif line and place == self._room and (not self._authors or entry.author in self._authors):
+            self._runner.write_line(line)

@@ -143,7 +143,9 @@ def test_headless_mode_requires_explicit_server(shell: ShellHarness, errand: str
     ClientState(state).signed_in("127.0.0.1", shell.port, "alice", True)
     asked = shell.run("", errand, "ops")
     assert asked.returncode == 2
-    assert asked.stderr.startswith("chat-tui: which server? Add --server HOST[:PORT], or --prof")
+    assert asked.stderr.startswith(
+        "chat-tui: no server is named. Add --server HOST[:PORT], or --prof"
+    )
 
 
 def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
@@ -162,8 +164,11 @@ def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
     with file.open("a") as more:
         more.write(f"[profiles.home]\n{work}")
     for arguments, words in [
-        (["--send", "ops", "hello"], "which profile? Add --profile and one of: work, home"),
-        (["--profile", "wrok", "--send", "ops", "hello"], "there are: work, home"),
+        (
+            ["--send", "ops", "hello"],
+            "there are several profiles. Add --profile with one of: work, home",
+        ),
+        (["--profile", "wrok", "--send", "ops", "hello"], "Its profiles: work, home"),
         (["--profile", "work", "--user", "bob", "--plain"], "it names server and user"),
         (["--profile", "work", "--plain"], "the environment variable BOT_PASSWORD is not set"),
     ]:

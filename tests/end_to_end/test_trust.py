@@ -177,7 +177,7 @@ def test_headless_trust_question_is_asked_on_terminal(
         start_new_session=True,  # so that the terminal that it opens becomes its own
     ) as talk:
         shown = ""
-        while "Trust it:" not in shown:
+        while "Trust this key?" not in shown:
             assert select.select([keys], [], [], PATIENCE)[0], shown
             shown += os.read(keys, 4096).decode()
         assert town.fingerprint in shown

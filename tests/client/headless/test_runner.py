@@ -1,4 +1,4 @@
-"""The client without a screen, at a server that says what a test tells it to."""
+"""The headless modes with a scripted server."""
 
 from __future__ import annotations
 
@@ -34,77 +34,83 @@ def server() -> Iterator[ScriptedServer]:
     server.close()
 
 
-class Terminal:
-    """Where a client without a screen runs, and what it says there."""
+class HeadlessHarness:
+    """A headless client, with its output and its log lines."""
 
     def __init__(self, server: ScriptedServer) -> None:
         self.account = Account("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-        self.said: list[str] = []
-        self.remarked: list[str] = []
-        known = KnownServers(Path("/nowhere"))
-        backoff = Backoff(lambda: -0.9)  # pauses of at most 50 ms, as at a desk
-        self.seat = HeadlessRunner(self.said.append, self.remarked.append, known, backoff=backoff)
+        self.output: list[str] = []
+        self.log_lines: list[str] = []
+        known_servers = KnownServers(Path("/nowhere"))
+        backoff = Backoff(lambda: -0.9)  # delays of at most 50 ms, as in SessionHarness
+        self.runner = HeadlessRunner(
+            self.output.append, self.log_lines.append, known_servers, backoff=backoff
+        )
 
     @contextmanager
-    def doing(self, errand: Callable[[], ExitCode]) -> Iterator[Future[ExitCode]]:
-        """While the client does it, the test plays the server."""
+    def running(self, job: Callable[[], ExitCode]) -> Iterator[Future[ExitCode]]:
+        """Run the job in a thread while the test plays the server."""
         with ThreadPoolExecutor(1) as client:
             try:
-                yield client.submit(errand)
+                yield client.submit(job)
             finally:
                 client.shutdown()
-                self.seat.close()
+                self.runner.close()
 
     @property
-    def remarks(self) -> str:
-        return "\n".join(self.remarked)
+    def log_text(self) -> str:
+        return "\n".join(self.log_lines)
 
-    def until_remarked(self, words: str) -> None:
-        """Wait until the client has remarked on it."""
+    def until_logged(self, text: str) -> None:
+        """Wait until the client has logged `text`."""
         deadline = time.monotonic() + PATIENCE
-        while words not in self.remarks:
-            assert time.monotonic() < deadline, self.remarks
+        while text not in self.log_text:
+            assert time.monotonic() < deadline, self.log_text
             threading.Event().wait(0.005)
 
-    def send(self, text: str, room: str = "ops") -> Callable[[], ExitCode]:
-        return SendJob(self.seat, self.account, room, LineReader.from_text(text)).run
+    def send_job(self, text: str, room: str = "ops") -> Callable[[], ExitCode]:
+        return SendJob(self.runner, self.account, room, LineReader.from_text(text)).run
 
-    def talk(self, typed: int) -> Callable[[], ExitCode]:
-        talk = InteractiveJob(
-            self.seat, self.account, LineReader(typed), LogFiles(self.seat.model, None)
+    def interactive_job(self, input_fd: int) -> Callable[[], ExitCode]:
+        job = InteractiveJob(
+            self.runner, self.account, LineReader(input_fd), LogFiles(self.runner.model, None)
         )
-        return lambda: talk.run(None, follow_everyone=False)
+        return lambda: job.run(None, follow_everyone=False)
 
 
 @pytest.fixture
-def terminal(server: ScriptedServer) -> Terminal:
-    return Terminal(server)
+def headless(server: ScriptedServer) -> HeadlessHarness:
+    return HeadlessHarness(server)
 
 
 def test_send_job_succeeds_when_all_lines_are_echoed(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    with terminal.doing(terminal.send("deployed\n\n/etc is full\n")) as result:
+    with headless.running(headless.send_job("deployed\n\n/etc is full\n")) as result:
         client = server.let_in("ops")
         client.expect("deployed", "//etc is full", "/quit")
         client.say(f"{ECHO}deployed", f"{ECHO}/etc is full", "[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.DONE
-    assert terminal.said == []
-    assert terminal.remarked == []
+    assert headless.output == []
+    assert headless.log_lines == []
 
 
-def test_send_job_reports_unconfirmed_lines(server: ScriptedServer, terminal: Terminal) -> None:
-    with terminal.doing(terminal.send("one\ntwo")) as result:
+def test_send_job_reports_unconfirmed_lines(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    with headless.running(headless.send_job("one\ntwo")) as result:
         client = server.let_in("ops")
         client.expect("one", "two")
         client.say(f"{ECHO}one")
         client.reset()
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    assert "1 of 2 lines are known to have arrived" in terminal.remarks
+    assert "1 of 2 lines are confirmed" in headless.log_text
 
 
-def test_send_job_sends_nothing_if_join_fails(server: ScriptedServer, terminal: Terminal) -> None:
-    with terminal.doing(terminal.send("secret plans")) as result:
+def test_send_job_sends_nothing_if_join_fails(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    with headless.running(headless.send_job("secret plans")) as result:
         client = server.accept()
         client.say("[SERVER] Login using: LOGIN <username> <password>")
         client.expect("LOGIN alice secret")
@@ -115,45 +121,48 @@ def test_send_job_sends_nothing_if_join_fails(server: ScriptedServer, terminal: 
         client.expect("/join ops", "/subs", "/quit")
         client.say("[SERVER] Subscriptions: alice", "[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    assert "Invalid room name: ops" in terminal.remarks
+    assert "Invalid room name: ops" in headless.log_text
 
 
 def test_send_job_reports_too_long_line_and_sends_others(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    with terminal.doing(terminal.send(f"{'x' * 5000}\nshort")) as result:
+    with headless.running(headless.send_job(f"{'x' * 5000}\nshort")) as result:
         client = server.let_in("ops")
         client.expect("short", "/quit")
         client.say(f"{ECHO}short", "[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    assert "Not sent" in terminal.remarks
+    assert "Not sent" in headless.log_text
 
 
 @pytest.mark.parametrize(
-    ("refusal", "code"),
+    ("error", "code"),
     [
         ("Authentication failed", ExitCode.REJECTED),
         ("Server is full; try again later", ExitCode.NO_CONNECTION),
     ],
 )
 def test_send_job_reports_rejected_login(
-    server: ScriptedServer, terminal: Terminal, refusal: str, code: ExitCode
+    server: ScriptedServer, headless: HeadlessHarness, error: str, code: ExitCode
 ) -> None:
-    with terminal.doing(terminal.send("hello")) as result:
+    with headless.running(headless.send_job("hello")) as result:
         client = server.accept()
         client.say("[SERVER] Login using: LOGIN <username> <password>")
         client.expect("LOGIN alice secret")
-        client.say(f"[ERROR] {refusal}")
+        client.say(f"[ERROR] {error}")
         assert result.result(PATIENCE) is code
-    assert refusal in terminal.remarks
-    assert "secret" not in terminal.remarks
+    assert error in headless.log_text
+    assert "secret" not in headless.log_text
 
 
 def test_interactive_job_on_pipe_survives_lost_connection(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    there, here = os.pipe()
-    with os.fdopen(here, "w", buffering=1) as typed, terminal.doing(terminal.talk(there)) as result:
+    read_end, write_end = os.pipe()
+    with (
+        os.fdopen(write_end, "w", buffering=1) as typed,
+        headless.running(headless.interactive_job(read_end)) as result,
+    ):
         client = server.let_in()
         print("one", file=typed)
         client.expect("one")
@@ -161,33 +170,33 @@ def test_interactive_job_on_pipe_survives_lost_connection(
         print("two", file=typed)
         client.expect("two")
         client.close()
-        terminal.until_remarked("trying again")
+        headless.until_logged("retrying")
         print("three", "LOGIN alice hunter2", "//four", sep="\n", file=typed)
         typed.close()
         again = server.let_in()
-        again.expect("three", "//four", "/quit")  # "two" is not sent by itself: it may be there
+        again.expect("three", "//four", "/quit")  # "two" may have arrived: it is not sent again
         again.say(f"{ECHO}three", f"{ECHO}/four", "[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    os.close(there)
-    assert terminal.said[:2] == ["[21:03:04] bob: hi ␛[2J", "[21:03:04] alice (you): one"]
-    assert "[21:03:04] alice (you): three" in terminal.said
-    assert "[21:03:04] alice (you): /four" in terminal.said
-    assert any(line.startswith("-- no connection from ") for line in terminal.said)
-    assert "not confirmed, it may have arrived or not: two" in terminal.remarks
-    assert "looks like a password" in terminal.remarks
-    assert "hunter2" not in terminal.remarks
+    os.close(read_end)
+    assert headless.output[:2] == ["[21:03:04] bob: hi ␛[2J", "[21:03:04] alice (you): one"]
+    assert "[21:03:04] alice (you): three" in headless.output
+    assert "[21:03:04] alice (you): /four" in headless.output
+    assert any(line.startswith("-- no connection from ") for line in headless.output)
+    assert "not confirmed, may have arrived: two" in headless.log_text
+    assert "looks like a password" in headless.log_text
+    assert "hunter2" not in headless.log_text
 
 
 def test_interactive_job_sends_unsent_lines_after_reconnect(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
     lines = [f"line {number}" for number in range(2 * MAX_PENDING)]
-    there, here = os.pipe()
-    os.write(here, "\n".join(lines).encode())
-    os.close(here)
-    with terminal.doing(terminal.talk(there)) as result:
+    read_end, write_end = os.pipe()
+    os.write(write_end, "\n".join(lines).encode())
+    os.close(write_end)
+    with headless.running(headless.interactive_job(read_end)) as result:
         client = server.let_in()
-        client.expect(*lines[:MAX_PENDING])  # and no more, as none comes back
+        client.expect(*lines[:MAX_PENDING])  # no more, because no echo arrives
         client.close()
         again = server.let_in()
         again.expect(*lines[MAX_PENDING:])
@@ -195,33 +204,33 @@ def test_interactive_job_sends_unsent_lines_after_reconnect(
         again.expect("/quit")
         again.say("[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    os.close(there)
-    assert len(terminal.said) == MAX_PENDING + 2
-    assert terminal.remarks.count("not confirmed") == MAX_PENDING
+    os.close(read_end)
+    assert len(headless.output) == MAX_PENDING + 2
+    assert headless.log_text.count("not confirmed") == MAX_PENDING
 
 
 def test_interactive_job_on_terminal_reports_unsent_line_at_once(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    keys, there = os.openpty()
-    with terminal.doing(terminal.talk(there)) as result:
+    keyboard, terminal = os.openpty()
+    with headless.running(headless.interactive_job(terminal)) as result:
         server.let_in()
-        terminal.until_remarked("connected to")
+        headless.until_logged("connected to")
         server.close()
-        terminal.until_remarked("trying again")
-        os.write(keys, b"anybody?\n")
-        terminal.until_remarked("Not connected: it was not sent: anybody?")
-        os.write(keys, b"\x04")  # Ctrl+D
+        headless.until_logged("retrying")
+        os.write(keyboard, b"anybody?\n")
+        headless.until_logged("Not connected: it was not sent: anybody?")
+        os.write(keyboard, b"\x04")  # Ctrl+D
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    os.close(keys)
-    os.close(there)
+    os.close(keyboard)
+    os.close(terminal)
 
 
 def test_tail_job_prints_selected_authors_and_reports_gap(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    tail = TailJob(terminal.seat, terminal.account, "ops", ["bob"])
-    with terminal.doing(tail.run) as result:
+    tail = TailJob(headless.runner, headless.account, "ops", ["bob"])
+    with headless.running(tail.run) as result:
         client = server.let_in("ops")
         client.expect("/subscribe bob")
         client.say("[SERVER] Subscribed to bob", "[21:03:00] carol: no", "[21:03:01] bob: yes")
@@ -230,77 +239,77 @@ def test_tail_job_prints_selected_authors_and_reports_gap(
         again = server.let_in("ops", follows="alice, bob")
         again.say("[21:04:00] bob: again", "[SERVER] Logged out due to new login")
         assert result.result(PATIENCE) is ExitCode.REJECTED
-    assert terminal.said == [
+    assert headless.output == [
         "[21:03:01] bob: yes",
         "[21:03:02] * bob waves",
         "[21:04:00] bob: again",
     ]
-    assert "no connection from" in terminal.remarks
-    assert "Logged out due to new login" in terminal.remarks
+    assert "no connection from" in headless.log_text
+    assert "Logged out due to new login" in headless.log_text
 
 
 def test_send_job_does_not_send_line_with_password(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    with terminal.doing(terminal.send("/passwd secret new-secret\nhello")) as result:
+    with headless.running(headless.send_job("/passwd secret new-secret\nhello")) as result:
         client = server.let_in("ops")
         client.expect("hello", "/quit")
         client.say(f"{ECHO}hello", "[SERVER] Goodbye")
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    assert terminal.remarked == ["Not sent: a line that looks like a password"]
+    assert headless.log_lines == ["Not sent: the line looks like a password"]
 
 
 def test_interactive_job_changes_password_without_printing_it(
-    server: ScriptedServer, terminal: Terminal
+    server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    keys, there = os.openpty()
-    typed = LineReader(there)
-    talk = InteractiveJob(
-        terminal.seat,
-        terminal.account,
+    keyboard, terminal = os.openpty()
+    typed = LineReader(terminal)
+    job = InteractiveJob(
+        headless.runner,
+        headless.account,
         typed,
-        LogFiles(terminal.seat.model, None),
-        password_from="the keyring",
+        LogFiles(headless.runner.model, None),
+        password_source="the keyring",
     )
-    with terminal.doing(lambda: talk.run(None, follow_everyone=False)) as result:
+    with headless.running(lambda: job.run(None, follow_everyone=False)) as result:
         client = server.let_in(more=("/passwd",))
-        terminal.until_remarked("connected to")
-        os.write(keys, b"/paswd secret new-secret\n")
-        terminal.until_remarked("Did you mean /passwd ***")
-        os.write(keys, b"/passwd secret new-secret\n")
+        headless.until_logged("connected to")
+        os.write(keyboard, b"/paswd secret new-secret\n")
+        headless.until_logged("Did you mean /passwd ***")
+        os.write(keyboard, b"/passwd secret new-secret\n")
         client.expect("/passwd secret new-secret")
         client.say("[SERVER] Password changed", "[SERVER] Announcement from dave: back at noon")
-        terminal.until_remarked("the password comes from the keyring: change it there, too")
+        headless.until_logged("the password comes from the keyring: change it there, too")
         client.reset()
         again = server.let_in(password="new-secret", more=("/passwd",))
         deadline = time.monotonic() + PATIENCE
-        while terminal.remarks.count("connected to") < 2:
-            assert time.monotonic() < deadline, terminal.remarks
+        while headless.log_text.count("connected to") < 2:
+            assert time.monotonic() < deadline, headless.log_text
             threading.Event().wait(0.005)
-        assert "secret" not in terminal.remarks
-        terminal.remarked.clear()
+        assert "secret" not in headless.log_text
+        headless.log_lines.clear()
         again.close()
         server.close()
-        terminal.until_remarked("trying again")
-        os.write(keys, b"/passwd new-secret other-secret\n")
-        terminal.until_remarked("Not connected: it was not sent: /passwd ***")
-        os.write(keys, b"\x04")  # Ctrl+D
+        headless.until_logged("retrying")
+        os.write(keyboard, b"/passwd new-secret other-secret\n")
+        headless.until_logged("Not connected: it was not sent: /passwd ***")
+        os.write(keyboard, b"\x04")  # Ctrl+D
         assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
-    os.close(keys)
-    os.close(there)
-    assert "-- Password changed" in terminal.said
-    assert "-- Announcement from dave: back at noon" in terminal.said
-    assert "secret" not in terminal.remarks + "".join(terminal.said)
+    os.close(keyboard)
+    os.close(terminal)
+    assert "-- Password changed" in headless.output
+    assert "-- Announcement from dave: back at noon" in headless.output
+    assert "secret" not in headless.log_text + "".join(headless.output)
 
 
-def test_tail_job_reports_announcement(server: ScriptedServer, terminal: Terminal) -> None:
-    tail = TailJob(terminal.seat, terminal.account, "ops", ())
-    with terminal.doing(tail.run) as result:
+def test_tail_job_reports_announcement(server: ScriptedServer, headless: HeadlessHarness) -> None:
+    tail = TailJob(headless.runner, headless.account, "ops", ())
+    with headless.running(tail.run) as result:
         client = server.accept()
         client.let_in(room="ops", follows="*")
         client.say("[SERVER] Announcement from dave: back at noon")
-        terminal.until_remarked("Announcement from dave: back at noon")
+        headless.until_logged("Announcement from dave: back at noon")
         client.say("[SERVER] Logged out by an operator: enough")
         assert result.result(PATIENCE) is ExitCode.REJECTED
-    assert terminal.said == []
-    assert terminal.remarks.endswith("Logged out by an operator: enough")
+    assert headless.output == []
+    assert headless.log_text.endswith("Logged out by an operator: enough")
