@@ -1,4 +1,4 @@
-"""`chat-tui config`: what is in force, and where each value came from."""
+"""`chat-tui config`: print the settings in force, and where each value comes from."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from chat_tui.sanitize import safe_text
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--example", is_flag=True, help="Print a settings file to begin with.")
+@click.option("--example", is_flag=True, help="Print an example settings file.")
 def config_command(example: bool) -> int:
-    """Print the settings in force and where each came from, and what is wrong with the file.
+    """Print the settings in force, their origin, and the problems of the settings file.
 
-    What is printed is itself a settings file; no password is ever in it. The exit code is 1 where
-    something is wrong.
+    The output is a valid settings file and never contains a password. The exit code is 1 if the
+    file has problems.
     """
     if example:
         print(EXAMPLE, end="")
@@ -37,7 +37,7 @@ def config_command(example: bool) -> int:
     for line in (
         *_settings(configuration),
         *_keys(configuration, keys),
-        *_unknown_entries(configuration),
+        *_profiles_and_themes(configuration),
     ):
         print(line)
     sys.stdout.flush()
@@ -47,16 +47,19 @@ def config_command(example: bool) -> int:
 
 
 def _validated(configuration: Configuration) -> tuple[dict[str, str], list[ConfigProblem]]:
-    """The keys that can be used, and all mistakes, those included that only the screens see."""
+    """Return the usable keys (action id -> keys), and all problems.
+
+    Problems of keys and themes are found here, because only the UI knows all actions and themes.
+    """
     from textual.theme import BUILTIN_THEMES
 
     from chat_tui.config import BASES
     from chat_tui.ui import theme_problem, usable_keys
 
-    keys, wrong = usable_keys(configuration)
-    own = [theme.name for theme in configuration.themes]
-    themes = theme_problem(configuration, [*BASES, *BUILTIN_THEMES, *own])
-    return keys, [*configuration.problems, *themes, *wrong]
+    keys, key_problems = usable_keys(configuration)
+    custom = [theme.name for theme in configuration.themes]
+    theme_problems = theme_problem(configuration, [*BASES, *BUILTIN_THEMES, *custom])
+    return keys, [*configuration.problems, *theme_problems, *key_problems]
 
 
 def _settings(configuration: Configuration) -> Iterator[str]:
@@ -64,7 +67,7 @@ def _settings(configuration: Configuration) -> Iterator[str]:
     if configuration.exists:
         yield f"# {safe_text(str(path))}"
     else:
-        yield f"# There is no {safe_text(str(path))}: all is as it comes. To begin one:"
+        yield f"# There is no {safe_text(str(path))}. All values are defaults. To create it:"
         folder, file = shlex.quote(str(path.parent)), shlex.quote(str(path))
         yield f"#   mkdir -p {folder} && chat-tui config --example > {file}"
     yield ""
@@ -75,22 +78,25 @@ def _settings(configuration: Configuration) -> Iterator[str]:
         if value is None:
             yield _line(f"# {setting.name} is not set", "default")
         else:
-            where = _origin(configuration, setting.name)
-            yield _line(f"{setting.name} = {_toml(value)}", where)
+            origin = _origin(configuration, setting.name)
+            yield _line(f"{setting.name} = {_toml(value)}", origin)
 
 
-def _keys(configuration: Configuration, good: dict[str, str]) -> Iterator[str]:
+def _keys(configuration: Configuration, usable: dict[str, str]) -> Iterator[str]:
     from chat_tui.ui import effective_keys
 
     yield ""
     yield "[keys]"
-    for name, keys, words in effective_keys(good):
-        where = _origin(configuration, *configuration.key_path(name)) if name in good else "default"
+    for name, keys, description in effective_keys(usable):
+        origin = "default"
+        if name in usable:
+            origin = _origin(configuration, *configuration.key_path(name))
         quoted = _toml(name) if "." in name else name
-        yield _line(f"{quoted} = {_toml(keys)}", f"{where}: {words}" if words else where)
+        comment = f"{origin}: {description}" if description else origin
+        yield _line(f"{quoted} = {_toml(keys)}", comment)
 
 
-def _unknown_entries(configuration: Configuration) -> Iterator[str]:
+def _profiles_and_themes(configuration: Configuration) -> Iterator[str]:
     for profile in configuration.profiles:
         path = ("profiles", profile.name)
         yield ""
@@ -100,15 +106,15 @@ def _unknown_entries(configuration: Configuration) -> Iterator[str]:
         for name, value in values.items():
             if value is not None:
                 yield _line(f"{name} = {_toml(value)}", _origin(configuration, *path, name))
-        if profile.password_command is not None:  # what it is may tell where a secret lies
-            where = _origin(configuration, *path, "password_command")
-            yield _line("# password_command = …", where)
+        if profile.password_command is not None:  # the command may reveal where a secret is
+            origin = _origin(configuration, *path, "password_command")
+            yield _line("# password_command = …", origin)
         if profile.plaintext:
             yield _line("plaintext = true", _origin(configuration, *path, "plaintext"))
         if profile.keyring:
             yield _line("keyring = true", _origin(configuration, *path, "keyring"))
         if profile.needs_prompt:
-            yield "# the password: you are asked"
+            yield "# no password source: the client asks for it"
     for theme in configuration.themes:
         path = ("themes", theme.name)
         yield ""
@@ -123,14 +129,16 @@ def _line(text: str, origin: str) -> str:
 
 
 def _origin(configuration: Configuration, *path: str) -> str:
+    """Return the line that sets the value, or "default" if none does or the line has a problem."""
     line = configuration.lines.get(path)
-    wrong = any(problem.line == line for problem in configuration.problems)
-    if line is None or wrong:
+    has_problem = any(problem.line == line for problem in configuration.problems)
+    if line is None or has_problem:
         return "default"
     return f"line {line}"
 
 
 def _toml(value: object) -> str:
+    """Return the TOML form of a boolean, a string, a path or a tuple of these."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
