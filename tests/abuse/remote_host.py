@@ -37,18 +37,18 @@ class RemoteHost:
 
     def set_up(self) -> None:
         """Make it. Raises `RemoteHostUnavailableError`."""
-        near, far = self._near_end, self._far_end
+        near, remote = self._near_end, self._far_end
         for step in (
             ("netns", "add", self._name),
-            ("link", "add", near, "type", "veth", "peer", far, "netns", self._name),
+            ("link", "add", near, "type", "veth", "peer", remote, "netns", self._name),
         ):
             done = self._run(*step, check=False)
             if done.returncode:
                 raise RemoteHostUnavailableError(done.stderr.strip())
         self._run("addr", "add", f"{self.near}/30", "dev", near)
         self._run("link", "set", near, "up")
-        self._run("-n", self._name, "addr", "add", f"{self._far}/30", "dev", far)
-        self._run("-n", self._name, "link", "set", far, "up")
+        self._run("-n", self._name, "addr", "add", f"{self._far}/30", "dev", remote)
+        self._run("-n", self._name, "link", "set", remote, "up")
 
     def tear_down(self) -> None:
         """Leave nothing of it, however far it was made."""

@@ -108,11 +108,11 @@ class HashGate:
         """Wait for a hash that has come to the gate since this was last called."""
         assert self._held.acquire(timeout=PATIENCE)
 
-    def occupy(self, stage: AbuseScenario) -> None:
+    def occupy(self, scenario: AbuseScenario) -> None:
         """Close, and keep every hashing thread busy."""
         self.close()
         for _ in range(default_workers()):
-            dave = stage.server.connect()
-            stage.bystanders.append(dave)
+            dave = scenario.server.connect()
+            scenario.bystanders.append(dave)
             dave.send("LOGIN dave pw-of-dave")
             self.until_one_is_held()

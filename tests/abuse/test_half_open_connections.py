@@ -25,14 +25,14 @@ REACHABLE_FROM_FAR = "0.0.0.0"
 
 
 @pytest.fixture
-def far(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
+def remote(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
     with far_machine(require_program) as machine:
         yield machine
 
 
-def log_in_from(far: RemoteHost, server: RunningServer, user: str) -> WireClient:
+def log_in_from(remote: RemoteHost, server: RunningServer, user: str) -> WireClient:
     """A client on the far machine that follows everybody."""
-    client = far.connect(server.port, receive_buffer=4096)
+    client = remote.connect(server.port, receive_buffer=4096)
     client.send(f"LOGIN {user} pw-of-{user}", "/subscribe *")
     while client.read_line() != "[SERVER] Subscribed to *":
         pass
@@ -40,7 +40,7 @@ def log_in_from(far: RemoteHost, server: RunningServer, user: str) -> WireClient
 
 
 def test_vanished_peer_is_detected_in_every_state(
-    far: RemoteHost, start_server: StartServer
+    remote: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR,
@@ -54,15 +54,15 @@ def test_vanished_peer_is_detected_in_every_state(
     server.add_people(["idle", "listening", "overdrawn", "leaving"])
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob")
 
-    vanished = [log_in_from(far, server, user) for user in ("idle", "listening", "overdrawn")]
+    vanished = [log_in_from(remote, server, user) for user in ("idle", "listening", "overdrawn")]
     idle, _, overdrawn = vanished
     idle.send("/join elsewhere")  # where nothing is said
     idle.expect("[SERVER] Joined room 'elsewhere'")
     overdrawn.send(*"12345")
     for text in "123":
         alice.expect_message("overdrawn", text)
-    leaving = log_in_from(far, server, "leaving")
-    stranger, interrupted = far.connect(server.port), far.connect(server.port)
+    leaving = log_in_from(remote, server, "leaving")
+    stranger, interrupted = remote.connect(server.port), remote.connect(server.port)
     for silent in (stranger, interrupted):
         silent.expect_match(r"\[SERVER\] Login using: .*")
     interrupted.send_raw(b"LOGIN idle ")
@@ -71,7 +71,7 @@ def test_vanished_peer_is_detected_in_every_state(
 
     idle_outbox = outbox_of(server, idle)
     until(lambda: _unacknowledged(idle_outbox) == 0, "only a keepalive can find the idle one")
-    far.cut_the_cable()
+    remote.cut_the_cable()
     bob.send("to nobody's ear")
     alice.expect_message("bob", "to nobody's ear")
     until(lambda: server.server.client_count == 2, "everyone who vanished is found")
@@ -102,14 +102,14 @@ def _unacknowledged(outbox: Outbox) -> int:
 
 
 def test_vanished_peer_does_not_block_others_before_detection(
-    far: RemoteHost, start_server: StartServer
+    remote: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, linger_seconds=0.2
     )
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
-    vanished = [log_in_from(far, server, user) for user in ("carol", "dave")]
-    far.cut_the_cable()
+    vanished = [log_in_from(remote, server, user) for user in ("carol", "dave")]
+    remote.cut_the_cable()
     for number in range(500):
         alice.send(f"ping {number}")
         bob.expect_message("alice", f"ping {number}")
@@ -122,14 +122,14 @@ def test_vanished_peer_does_not_block_others_before_detection(
 
 
 def test_vanished_peer_is_cut_when_outbox_is_full(
-    far: RemoteHost, start_server: StartServer
+    remote: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, outbox=64 * 1024
     )
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
-    vanished = log_in_from(far, server, "carol")
-    far.cut_the_cable()
+    vanished = log_in_from(remote, server, "carol")
+    remote.cut_the_cable()
     until(lambda: _says(alice, bob) and server.server.client_count == 2, "carol is cut")
     assert "[!] Cut 'carol'" in server.log.getvalue()
     assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
@@ -144,7 +144,9 @@ def _says(publisher: WireClient, subscriber: WireClient) -> bool:
     return True
 
 
-def test_stop_does_not_wait_for_vanished_peers(far: RemoteHost, start_server: StartServer) -> None:
+def test_stop_does_not_wait_for_vanished_peers(
+    remote: RemoteHost, start_server: StartServer
+) -> None:
     server = start_server(
         host=REACHABLE_FROM_FAR,
         insecure_plaintext=True,
@@ -153,10 +155,10 @@ def test_stop_does_not_wait_for_vanished_peers(far: RemoteHost, start_server: St
         linger_seconds=0.2,
     )
     alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="*")
-    behind = log_in_from(far, server, "carol")
-    vanished = [behind, log_in_from(far, server, "dave"), far.connect(server.port)]
+    behind = log_in_from(remote, server, "carol")
+    vanished = [behind, log_in_from(remote, server, "dave"), remote.connect(server.port)]
     outbox = outbox_of(server, behind)
-    far.cut_the_cable()
+    remote.cut_the_cable()
     until(lambda: _says(alice, bob) and outbox.backlog, "something waits for carol")
     server.stop()
     assert server.server.client_count == 0

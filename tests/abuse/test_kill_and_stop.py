@@ -45,15 +45,15 @@ def program(tmp_path: Path) -> Iterator[ServerProgram]:
 
 def test_killed_server_restarts_on_same_port_at_once(program: ServerProgram) -> None:
     accounts = program.users.read_bytes()
-    with ClientPool() as crowd:
+    with ClientPool() as pool:
         clients = [Reader(program.port, name, "/subscribe *", *["hello"] * 100) for name in PEOPLE]
         clients.append(Reader(program.port))
         for client in clients:
-            crowd.add(client)
-        crowd.turn_until(lambda: all(client.lines for client in clients), "all are greeted")
+            pool.add(client)
+        pool.turn_until(lambda: all(client.lines for client in clients), "all are greeted")
         program.kill()
         program.start()
-        crowd.turn_until(lambda: all(client.has_ended for client in clients), "all know it")
+        pool.turn_until(lambda: all(client.has_ended for client in clients), "all know it")
     assert program.users.read_bytes() == accounts
     with program.log_in("alice") as alice:
         assert alice.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
@@ -196,13 +196,13 @@ def by_author(lines: list[str]) -> dict[str, list[int]]:
 def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
     program: ServerProgram,
 ) -> None:
-    with ClientPool() as crowd:
+    with ClientPool() as pool:
         sleepers = [Reader(program.port, name, "/subscribe *", narrow=True) for name in SLEEPERS]
         subscribers = [Reader(program.port, name, "/subscribe *") for name in SUBSCRIBERS]
         strangers = [Reader(program.port) for _ in range(5)]
         for client in [*sleepers, *subscribers, *strangers]:
-            crowd.add(client)
-        crowd.turn_until(
+            pool.add(client)
+        pool.turn_until(
             lambda: all(len(client.lines) == 4 for client in [*sleepers, *subscribers]),
             "everyone is there",
         )
@@ -210,20 +210,20 @@ def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
             sleeper.listens = False
         publishers = [Publisher(program.port, name) for name in PUBLISHERS]
         for publisher in publishers:
-            crowd.add(publisher)
-        crowd.turn_until(
+            pool.add(publisher)
+        pool.turn_until(
             lambda: all(len(client.lines) > 500 for client in [*publishers, *subscribers]),
             "the load is full",
         )
         asked_at = monotonic()
         program.ask_to_stop()
         readers: list[Reader] = [*publishers, *subscribers, *strangers]
-        crowd.turn_until(lambda: all(client.has_ended for client in readers), "everyone is told")
+        pool.turn_until(lambda: all(client.has_ended for client in readers), "everyone is told")
         assert program.process.wait(EXIT_SECONDS - (monotonic() - asked_at)) == 0
 
         for sleeper in sleepers:
             sleeper.listens = True
-        crowd.turn_until(lambda: all(sleeper.has_ended for sleeper in sleepers), "it is gone")
+        pool.turn_until(lambda: all(sleeper.has_ended for sleeper in sleepers), "it is gone")
         assert all(sleeper.was_reset for sleeper in sleepers)
         assert "it reads too slowly" not in program.log, "a sleeper was cut before the stop"
 

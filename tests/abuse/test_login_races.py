@@ -57,10 +57,10 @@ class Alice(Reader):
 class Race:
     """alice is who logs in; carol follows her and sees her come and go."""
 
-    def __init__(self, server: RunningServer, crowd: ClientPool) -> None:
+    def __init__(self, server: RunningServer, pool: ClientPool) -> None:
         self.server = server.server
         self.port = server.port
-        self.crowd = crowd
+        self.pool = pool
         self.bystanders: list[Reader] = []
         self.carol = self.bystander("carol", "/presence on", "/subscribe alice")
         self.older = self.alice()
@@ -75,7 +75,7 @@ class Race:
 
     def enter(self, reader: ReaderT) -> ReaderT:
         """Returns when the last line that it sent, `/subs`, is answered."""
-        self.crowd.add(reader)
+        self.pool.add(reader)
         self.until(
             lambda: reader.lines and reader.lines[-1].startswith("[SERVER] Subscriptions: "),
             "who came has been answered",
@@ -83,7 +83,7 @@ class Race:
         return reader
 
     def until(self, happened: Callable[[], object], what: str) -> None:
-        self.crowd.turn_until(happened, what)
+        self.pool.turn_until(happened, what)
 
     def run(self, last_deed: Callable[[], object]) -> list[Alice]:
         """Let all logins and the older session's last deed go off at the same moment."""
@@ -100,7 +100,7 @@ class Race:
         hub.log_in = log_in  # type: ignore[method-assign, assignment]
         newer = [Alice(self.port, f"{login}.0", f"{login}.1") for login in range(LOGINS)]
         for login in newer:
-            self.crowd.add(login)
+            self.pool.add(login)
         self.until(lambda: start.n_waiting == LOGINS, "all are about to enter the hub")
         last_deed()
         start.wait(PATIENCE)
@@ -150,7 +150,7 @@ def hanging_up(race: Race) -> LastDeed:
 
 
 def resetting(race: Race) -> LastDeed:
-    return lambda: race.crowd.remove(race.older, reset=True)
+    return lambda: race.pool.remove(race.older, reset=True)
 
 
 ALLOWANCES: dict[Callable[[Race], LastDeed], dict[str, object]] = {
@@ -177,8 +177,8 @@ def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
 ) -> None:
     quick = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}
     server = start_server(**quick | HASTE | ALLOWANCES.get(older_is, {}))
-    with ClientPool() as crowd:
-        race = Race(server, crowd)
+    with ClientPool() as pool:
+        race = Race(server, pool)
         newer = race.run(older_is(race))
         race.until(lambda: sum(login.has_ended for login in newer) == LOGINS - 1, "one is left")
         (left,) = (login for login in newer if not login.has_ended)

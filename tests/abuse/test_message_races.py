@@ -111,7 +111,7 @@ class Talker:
         return f"/subscribe {publisher}"
 
 
-def check(reader: Talker, crowd: dict[str, Talker]) -> None:
+def check(reader: Talker, pool: dict[str, Talker]) -> None:
     """What one client read, against what everybody said and where.
 
     Where it was and whom it followed is told by the replies in between: they go one way with the
@@ -119,7 +119,7 @@ def check(reader: Talker, crowd: dict[str, Talker]) -> None:
     """
     room = "lobby"
     follows: set[str] = set()
-    latest = dict.fromkeys(crowd, -1)
+    latest = dict.fromkeys(pool, -1)
     """Of each author: the number of the message that was read last."""
     unbroken: set[str] = set()
     """Authors of whom nothing said in this room since `latest` may be missing."""
@@ -131,11 +131,11 @@ def check(reader: Talker, crowd: dict[str, Talker]) -> None:
     for line in reader.transcript:
         if message := MESSAGE.fullmatch(line):
             author, number, where = message[1], int(message[2]), message[3]
-            assert where == room == crowd[author].rooms[number], f"{line!r} was read in {room}"
+            assert where == room == pool[author].rooms[number], f"{line!r} was read in {room}"
             assert hears(author), f"{line!r} was read by who follows {follows}"
             assert latest[author] < number, f"{line!r} came after number {latest[author]}"
             if author in unbroken:
-                missed = crowd[author].rooms[latest[author] + 1 : number].count(room)
+                missed = pool[author].rooms[latest[author] + 1 : number].count(room)
                 assert not missed, f"before {line!r} {missed} are missing"
             latest[author] = number
             unbroken.add(author)
@@ -154,7 +154,7 @@ def check(reader: Talker, crowd: dict[str, Talker]) -> None:
         if line != AT_THE_END:
             own.append(line)
     assert own == reader.own
-    for author, talker in crowd.items():
+    for author, talker in pool.items():
         assert latest[author] == len(talker.rooms) - 1, f"the last words of {author} are missing"
         assert author in unbroken
 
@@ -209,13 +209,13 @@ def test_random_clients_receive_exactly_their_messages(
 ) -> None:
     server = start_server(rate=0, **HASTE)
     server.add_people(CROWD)
-    crowd = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
+    pool = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
     decisions = Decisions(server.server._hub)
-    all_are_here = threading.Barrier(len(crowd), decisions.all_are_here)
-    with ThreadPoolExecutor(len(crowd)) as threads:
-        lives = [threads.submit(talker.live, all_are_here) for talker in crowd.values()]
+    all_are_here = threading.Barrier(len(pool), decisions.all_are_here)
+    with ThreadPoolExecutor(len(pool)) as threads:
+        lives = [threads.submit(talker.live, all_are_here) for talker in pool.values()]
     for life in lives:
         life.result()
-    for talker in crowd.values():
-        check(talker, crowd)
+    for talker in pool.values():
+        check(talker, pool)
     decisions.check()

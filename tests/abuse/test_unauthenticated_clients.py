@@ -30,7 +30,7 @@ def people_talking(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
     over = threading.Event()
     failures: list[BaseException] = []
 
-    def talk() -> None:
+    def harness() -> None:
         try:
             number = 0
             while not over.is_set() or number == 0:
@@ -42,7 +42,7 @@ def people_talking(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
         except BaseException as failure:
             failures.append(failure)
 
-    talking = threading.Thread(target=talk)
+    talking = threading.Thread(target=harness)
     talking.start()
     try:
         yield alice, bob

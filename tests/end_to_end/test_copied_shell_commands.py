@@ -20,10 +20,10 @@ HARD_TO_QUOTE = 'it\'s $(id) `id` "two" \\ ! %s; | & > * ~ #\ttab'
 
 
 @pytest.fixture
-def desk() -> Iterator[SessionHarness]:
-    desk = SessionHarness()
-    yield desk
-    desk.close()
+def harness() -> Iterator[SessionHarness]:
+    harness = SessionHarness()
+    yield harness
+    harness.close()
 
 
 def run(line: str) -> str:
@@ -36,12 +36,12 @@ def run(line: str) -> str:
 
 
 def test_copied_netcat_line_repeats_message_and_subscription(
-    server_program: ServerProgram, desk: SessionHarness, require_program: Callable[[str], Path]
+    server_program: ServerProgram, harness: SessionHarness, require_program: Callable[[str], Path]
 ) -> None:
     require_program("nc")
 
     def by_hand() -> str:
-        action = desk.model.wire.last_action
+        action = harness.model.wire.last_action
         assert action is not None
         line = netcat_line("127.0.0.1", server_program.port, "alice", action, one_at_a_time=False)
         assert DEMO_PASSWORD not in line
@@ -51,21 +51,21 @@ def test_copied_netcat_line_repeats_message_and_subscription(
         bob.send(f"LOGIN bob {DEMO_PASSWORD}", "/subscribe alice", "/join dev")
         while bob.read_line() != "[SERVER] Joined room 'dev'":
             pass
-        desk.session.sign_in("127.0.0.1", server_program.port, "alice", DEMO_PASSWORD)
-        desk.until_notice(SignedIn)
-        desk.session.join("dev")
-        desk.session.submit(HARD_TO_QUOTE)
-        desk.until_text(HARD_TO_QUOTE.replace("\t", "    "))
+        harness.session.sign_in("127.0.0.1", server_program.port, "alice", DEMO_PASSWORD)
+        harness.until_notice(SignedIn)
+        harness.session.join("dev")
+        harness.session.submit(HARD_TO_QUOTE)
+        harness.until_text(HARD_TO_QUOTE.replace("\t", "    "))
         bob.expect_message("alice", HARD_TO_QUOTE)
 
         by_hand()
         bob.expect_message("alice", HARD_TO_QUOTE)
 
-    desk.session.sign_in("127.0.0.1", server_program.port, "alice", DEMO_PASSWORD)
-    desk.until_notice(SignedIn)
-    desk.session.toggle_follow("bob")
-    desk.until(lambda: desk.model.people.follows("bob"))
+    harness.session.sign_in("127.0.0.1", server_program.port, "alice", DEMO_PASSWORD)
+    harness.until_notice(SignedIn)
+    harness.session.toggle_follow("bob")
+    harness.until(lambda: harness.model.people.follows("bob"))
     assert "[SERVER] Subscribed to bob\n" in by_hand()
-    sent = [line.text for line in desk.model.wire.since(0)]
+    sent = [line.text for line in harness.model.wire.since(0)]
     assert "LOGIN alice ***" in sent
     assert not any(DEMO_PASSWORD in text for text in sent)

@@ -85,71 +85,77 @@ class TwoServerHarness:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[TwoServerHarness]:
-    town = TwoServerHarness(tmp_path)
-    yield town
-    town.server.stop()
+def servers(tmp_path: Path) -> Iterator[TwoServerHarness]:
+    servers = TwoServerHarness(tmp_path)
+    yield servers
+    servers.server.stop()
 
 
-def test_unknown_key_error_names_trust_command(town: TwoServerHarness) -> None:
-    unknown = town.send()
+def test_unknown_key_error_names_trust_command(servers: TwoServerHarness) -> None:
+    unknown = servers.send()
     assert unknown.returncode == 5
     assert unknown.stderr.count("\n") == 1
-    cure = f"chat-tui trust add {town.at} {town.fingerprint}"
+    cure = f"chat-tui trust add {servers.at} {servers.fingerprint}"
     assert unknown.stderr.endswith(f"{cure}\n")
-    assert "alice" not in town.server.log
-    wrong = town.run("trust", "add", town.at, "SHA256:" + "A" * 43)
+    assert "alice" not in servers.server.log
+    wrong = servers.run("trust", "add", servers.at, "SHA256:" + "A" * 43)
     assert wrong.returncode == 5
-    assert town.fingerprint in wrong.stderr
-    assert town.run("trust", "list").stdout == ""
-    added = town.run(*cure.split()[1:])
+    assert servers.fingerprint in wrong.stderr
+    assert servers.run("trust", "list").stdout == ""
+    added = servers.run(*cure.split()[1:])
     assert (added.returncode, added.stderr) == (0, "")
-    listed = town.run("trust", "list")
+    listed = servers.run("trust", "list")
     assert re.fullmatch(
-        f"{town.at}  {re.escape(town.fingerprint)}  \\d{{4}}-\\d\\d-\\d\\d\n", listed.stdout
+        f"{servers.at}  {re.escape(servers.fingerprint)}  \\d{{4}}-\\d\\d-\\d\\d\n", listed.stdout
     )
-    assert (town.send().returncode, town.send().stderr) == (0, "")
+    assert (servers.send().returncode, servers.send().stderr) == (0, "")
 
 
-def test_changed_key_blocks_script_until_forgotten(town: TwoServerHarness) -> None:
-    old = town.fingerprint
-    assert town.run("trust", "add", town.at, old.removeprefix("SHA256:") + "=").returncode == 0
-    town.another_key()
-    changed = town.send()
+def test_changed_key_blocks_script_until_forgotten(servers: TwoServerHarness) -> None:
+    old = servers.fingerprint
+    assert (
+        servers.run("trust", "add", servers.at, old.removeprefix("SHA256:") + "=").returncode == 0
+    )
+    servers.another_key()
+    changed = servers.send()
     assert changed.returncode == 5
     assert old in changed.stderr
-    assert town.fingerprint in changed.stderr
-    assert f"chat-tui trust forget {town.at}" in changed.stderr
-    assert "alice" not in town.server.log
-    again = town.run("trust", "add", town.at, town.fingerprint)
+    assert servers.fingerprint in changed.stderr
+    assert f"chat-tui trust forget {servers.at}" in changed.stderr
+    assert "alice" not in servers.server.log
+    again = servers.run("trust", "add", servers.at, servers.fingerprint)
     assert again.returncode == 5
     assert "trust forget" in again.stderr
-    assert town.run("trust", "forget", "127.0.0.1").stdout == f"forgotten: {town.at}  {old}\n"
-    assert town.run("trust", "forget", "127.0.0.1").returncode == 1
-    assert town.run("trust", "add", town.at).returncode == 5  # there is nobody to ask
-    assert town.run("trust", "add", town.at, town.fingerprint).returncode == 0
-    assert town.send().returncode == 0
+    assert servers.run("trust", "forget", "127.0.0.1").stdout == f"forgotten: {servers.at}  {old}\n"
+    assert servers.run("trust", "forget", "127.0.0.1").returncode == 1
+    assert servers.run("trust", "add", servers.at).returncode == 5  # there is nobody to ask
+    assert servers.run("trust", "add", servers.at, servers.fingerprint).returncode == 0
+    assert servers.send().returncode == 0
 
 
 def test_broken_known_servers_file_has_own_exit_code(
-    town: TwoServerHarness, tmp_path: Path
+    servers: TwoServerHarness, tmp_path: Path
 ) -> None:
     file = tmp_path / "state" / "lobby-chat" / "known-servers.json"
     file.parent.mkdir(parents=True)
     file.write_text("{")
-    for done in (town.send(), town.run("trust", "add", town.at), town.run("trust", "list")):
+    for done in (
+        servers.send(),
+        servers.run("trust", "add", servers.at),
+        servers.run("trust", "list"),
+    ):
         assert done.returncode == 5
         assert done.stderr.count("\n") == 1
         assert f"{file} can't be read" in done.stderr
         assert "move it away" in done.stderr
-    assert "alice" not in town.server.log
+    assert "alice" not in servers.server.log
 
 
-def test_trust_add_fails_for_unencrypted_or_absent_server(town: TwoServerHarness) -> None:
-    plain = town.run("trust", "add", f"127.0.0.1:{town.server.port}")
+def test_trust_add_fails_for_unencrypted_or_absent_server(servers: TwoServerHarness) -> None:
+    plain = servers.run("trust", "add", f"127.0.0.1:{servers.server.port}")
     assert plain.returncode == 4
     assert "does not encrypt" in plain.stderr
-    nobody = town.run("trust", "add", "127.0.0.1:1")
+    nobody = servers.run("trust", "add", "127.0.0.1:1")
     assert nobody.returncode == 4
     assert "Nothing listens" in nobody.stderr
 
@@ -165,33 +171,44 @@ def test_trust_add_fails_for_unencrypted_or_absent_server(town: TwoServerHarness
     ids=["no", "nothing that counts", "once", "always"],
 )
 def test_headless_trust_question_is_asked_on_terminal(
-    town: TwoServerHarness, answers: str, code: int, kept: bool
+    servers: TwoServerHarness, answers: str, code: int, kept: bool
 ) -> None:
     keys, terminal = os.openpty()
     line = f'exec "$0" "$@" 2>&1 >/dev/null </dev/null 3<>{os.ttyname(terminal)} '
     with subprocess.Popen(
-        ["sh", "-c", line, sys.executable, "-m", "chat_tui", town.at, "--user", "alice", "--plain"],
-        env=town.environment,
+        [
+            "sh",
+            "-c",
+            line,
+            sys.executable,
+            "-m",
+            "chat_tui",
+            servers.at,
+            "--user",
+            "alice",
+            "--plain",
+        ],
+        env=servers.environment,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # so that the terminal that it opens becomes its own
-    ) as talk:
+    ) as harness:
         shown = ""
         while "Trust this key?" not in shown:
             assert select.select([keys], [], [], PATIENCE)[0], shown
             shown += os.read(keys, 4096).decode()
-        assert town.fingerprint in shown
-        assert "alice" not in town.server.log  # nothing is sent before the answer
+        assert servers.fingerprint in shown
+        assert "alice" not in servers.server.log  # nothing is sent before the answer
         os.write(keys, answers.encode())
-        assert talk.wait(PATIENCE) == code
+        assert harness.wait(PATIENCE) == code
     os.close(keys)
     os.close(terminal)
-    assert bool(town.run("trust", "list").stdout) is kept
-    assert ("alice" in town.server.log) is (code == 0)
+    assert bool(servers.run("trust", "list").stdout) is kept
+    assert ("alice" in servers.server.log) is (code == 0)
 
 
 def test_copied_tls_line_sends_password_only_to_pinned_server(
-    town: TwoServerHarness, tmp_path: Path, require_program: Callable[[str], Path]
+    servers: TwoServerHarness, tmp_path: Path, require_program: Callable[[str], Path]
 ) -> None:
     require_program("openssl")
 
@@ -199,11 +216,11 @@ def test_copied_tls_line_sends_password_only_to_pinned_server(
         action = desk.model.wire.last_action
         assert action is not None
         line = netcat_line(
-            "127.0.0.1", town.port, "alice", action, one_at_a_time=False, fingerprint=fingerprint
+            "127.0.0.1", servers.port, "alice", action, one_at_a_time=False, fingerprint=fingerprint
         )
         done = subprocess.run(
             ["sh", "-c", line],
-            env=town.environment,
+            env=servers.environment,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -211,13 +228,13 @@ def test_copied_tls_line_sends_password_only_to_pinned_server(
         return done.stdout
 
     with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
-        desk.session.sign_in("127.0.0.1", town.port, "alice", "pw-of-alice")
+        desk.session.sign_in("127.0.0.1", servers.port, "alice", "pw-of-alice")
         desk.until_notice(KeyUnknown)
         desk.session.trust(TrustDecision.ONCE)
         desk.until_notice(SignedIn)
         desk.session.toggle_follow("bob")
         desk.until(lambda: desk.model.people.follows("bob"))
         key = desk.session.fingerprint
-        assert key == town.fingerprint
+        assert key == servers.fingerprint
         assert "[SERVER] Subscribed to bob\n" in by_hand(key)
         assert by_hand("SHA256:" + "A" * 43) == ""

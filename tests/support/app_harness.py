@@ -153,9 +153,9 @@ async def form(
     """The client as it comes up: with the form."""
     app, session = app_with(folder, start)
     async with app.run_test(size=size, notifications=True) as pilot:
-        bench = AppHarness(app, pilot, session)
-        await bench.settle()
-        yield bench
+        harness = AppHarness(app, pilot, session)
+        await harness.settle()
+        yield harness
 
 
 @asynccontextmanager
@@ -171,6 +171,6 @@ async def chat(
     app, session = app_with(folder, kind=SignedInApp)
     session.be_online(here=here, follows=follows, commands=commands)
     async with app.run_test(size=size, notifications=True) as pilot:
-        bench = AppHarness(app, pilot, session)
-        await bench.settle()
-        yield bench
+        harness = AppHarness(app, pilot, session)
+        await harness.settle()
+        yield harness

@@ -96,24 +96,24 @@ def online(
     commands: str = ALL,
 ) -> ProtocolHarness:
     """A session at a server of today, all questions of its start answered."""
-    talk = ProtocolHarness(wish, user=user)
-    talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
-    talk.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
+    harness = ProtocolHarness(wish, user=user)
+    harness.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
+    harness.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
     if room == "lobby":
-        talk.server(f"[SERVER] In room 'lobby': {user}", "[SERVER] Active rooms: lobby (1)")
-        talk.server(f"[SERVER] Subscriptions: {subs}")
+        harness.server(f"[SERVER] In room 'lobby': {user}", "[SERVER] Active rooms: lobby (1)")
+        harness.server(f"[SERVER] Subscriptions: {subs}")
     else:
-        talk.server(f"[SERVER] Joined room '{room}'", f"[SERVER] Subscriptions: {subs}")
-        talk.server(f"[SERVER] In room '{room}': {user}")
-        talk.server(f"[SERVER] Active rooms: lobby (0), {room} (1)")
-    return talk.fresh()
+        harness.server(f"[SERVER] Joined room '{room}'", f"[SERVER] Subscriptions: {subs}")
+        harness.server(f"[SERVER] In room '{room}': {user}")
+        harness.server(f"[SERVER] Active rooms: lobby (0), {room} (1)")
+    return harness.fresh()
 
 
 def online_of_old(wish: RestoreTarget | None = None) -> ProtocolHarness:
     """A session at one of the first servers, all questions of its start answered."""
-    talk = ProtocolHarness(wish)
-    talk.server("[SERVER] Welcome to the chat server", PROMPT)
-    talk.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
-    talk.server("[SERVER] Subscribed to alice", "[SERVER] Active rooms: lobby")
-    talk.server("[SERVER] Subscriptions: alice")
-    return talk.fresh()
+    harness = ProtocolHarness(wish)
+    harness.server("[SERVER] Welcome to the chat server", PROMPT)
+    harness.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
+    harness.server("[SERVER] Subscribed to alice", "[SERVER] Active rooms: lobby")
+    harness.server("[SERVER] Subscriptions: alice")
+    return harness.fresh()

@@ -71,13 +71,13 @@ class TlsServer(ScriptedServer):
             yield client
 
 
-def dial(desk: SessionHarness, server: ScriptedServer, host: str = "127.0.0.1") -> None:
+def dial(harness: SessionHarness, server: ScriptedServer, host: str = "127.0.0.1") -> None:
     """Let alice sign in, without saying how."""
-    desk.session.sign_in(host, server.port, "alice", "secret")
+    harness.session.sign_in(host, server.port, "alice", "secret")
 
 
-def let_in(desk: SessionHarness, server: ScriptedServer) -> ScriptedClient:
+def let_in(harness: SessionHarness, server: ScriptedServer) -> ScriptedClient:
     """Take the next connection, and alice in."""
-    client = desk.during(server.let_in)
-    desk.until_state(ConnectionState.ONLINE)
+    client = harness.during(server.let_in)
+    harness.until_state(ConnectionState.ONLINE)
     return client

@@ -12,87 +12,93 @@ from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX, ProtocolH
 
 
 def test_login_line_waits_for_prompt() -> None:
-    talk = ProtocolHarness()
-    assert talk.sent() == []
-    assert talk.server(PROMPT).sent() == ["LOGIN alice secret"]
-    assert talk.events() == []
+    harness = ProtocolHarness()
+    assert harness.sent() == []
+    assert harness.server(PROMPT).sent() == ["LOGIN alice secret"]
+    assert harness.events() == []
 
 
 def test_sign_in_reports_commands_in_server_order() -> None:
-    talk = ProtocolHarness().server(PROMPT, ACCEPTED)
-    assert talk.events() == []
-    talk.server(f"[SERVER] Available commands: {ALL}")
-    assert talk.events()[:2] == [
+    harness = ProtocolHarness().server(PROMPT, ACCEPTED)
+    assert harness.events() == []
+    harness.server(f"[SERVER] Available commands: {ALL}")
+    assert harness.events()[:2] == [
         events.SignedIn("alice", tuple(ALL.split(", "))),
         events.Joined("lobby"),
     ]
 
 
 def test_command_list_is_joined_from_several_lines() -> None:
-    talk = ProtocolHarness().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /join, /leave,")
-    assert talk.events() == []
-    talk.server("[SERVER] Available commands: /help")
-    assert talk.of(events.SignedIn) == [events.SignedIn("alice", ("/join", "/leave", "/help"))]
+    harness = ProtocolHarness().server(
+        PROMPT, ACCEPTED, "[SERVER] Available commands: /join, /leave,"
+    )
+    assert harness.events() == []
+    harness.server("[SERVER] Available commands: /help")
+    assert harness.of(events.SignedIn) == [events.SignedIn("alice", ("/join", "/leave", "/help"))]
 
 
 def test_first_requests_begin_with_self_subscription() -> None:
-    talk = (
+    harness = (
         ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset("*")))
         .server(PROMPT, ACCEPTED)
         .fresh()
     )
-    talk.server(f"[SERVER] Available commands: {ALL}")
-    assert talk.sent() == ["/subscribe alice", "/presence on", "/join dev", "/subs"]
-    talk.server(
+    harness.server(f"[SERVER] Available commands: {ALL}")
+    assert harness.sent() == ["/subscribe alice", "/presence on", "/join dev", "/subs"]
+    harness.server(
         "[SERVER] Subscribed to alice", "[SERVER] Presence on", "[SERVER] Joined room 'dev'"
     )
-    assert talk.sent() == ["/who", "/rooms"]
-    assert talk.server("[SERVER] Subscriptions: alice").sent() == ["/subscribe *"]
+    assert harness.sent() == ["/who", "/rooms"]
+    assert harness.server("[SERVER] Subscriptions: alice").sent() == ["/subscribe *"]
 
 
 def test_client_sends_only_listed_commands() -> None:
-    talk = (
+    harness = (
         ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset({"*", "bob"})))
         .server(PROMPT, ACCEPTED)
         .fresh()
     )
-    talk.server("[SERVER] Available commands: /help")
-    talk.after(16).after(6).after(30)
-    assert talk.sent() == []
-    assert not talk.ending()
+    harness.server("[SERVER] Available commands: /help")
+    harness.after(16).after(6).after(30)
+    assert harness.sent() == []
+    assert not harness.ending()
 
 
 def test_messages_are_confirmed_when_sent_if_server_has_no_subscriptions() -> None:
-    talk = ProtocolHarness().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /help").fresh()
-    talk.types("hello")
-    assert talk.sent() == ["hello"]
-    assert talk.events() == [events.MessagePending(1, "lobby", "hello"), events.MessageSent(1)]
+    harness = (
+        ProtocolHarness().server(PROMPT, ACCEPTED, "[SERVER] Available commands: /help").fresh()
+    )
+    harness.types("hello")
+    assert harness.sent() == ["hello"]
+    assert harness.events() == [events.MessagePending(1, "lobby", "hello"), events.MessageSent(1)]
 
 
 def test_missing_command_list_times_out_as_empty() -> None:
-    talk = ProtocolHarness().server(PROMPT, ACCEPTED).fresh()
-    talk.after(4.9)
-    assert talk.events() == []
-    talk.after(0.2)
-    assert talk.of(events.SignedIn) == [events.SignedIn("alice", ())]
+    harness = ProtocolHarness().server(PROMPT, ACCEPTED).fresh()
+    harness.after(4.9)
+    assert harness.events() == []
+    harness.after(0.2)
+    assert harness.of(events.SignedIn) == [events.SignedIn("alice", ())]
 
 
 def test_text_waits_for_self_subscription_reply() -> None:
-    talk = ProtocolHarness().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}").fresh()
-    talk.types("hello").types("/who")
-    assert talk.sent() == []
-    assert talk.of(events.MessagePending) == []
-    talk.server("[SERVER] Subscribed to alice")
-    assert talk.sent() == ["hello", "/who"]
+    harness = (
+        ProtocolHarness().server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}").fresh()
+    )
+    harness.types("hello").types("/who")
+    assert harness.sent() == []
+    assert harness.of(events.MessagePending) == []
+    harness.server("[SERVER] Subscribed to alice")
+    assert harness.sent() == ["hello", "/who"]
 
 
 def test_own_name_is_taken_from_server_reply() -> None:
-    talk = ProtocolHarness(user="Zoe\u0308")  # NFD: two code points
-    talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
-    assert talk.of(events.SignedIn)[0].user == "Zo\u00eb"
-    talk.server("[SERVER] Subscribed to Zo\u00eb").fresh()
-    talk.types("hi").server("[12:00:00] Zo\u00eb: hi")
-    assert talk.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
+    harness = ProtocolHarness(user="Zoe\u0308")  # NFD: two code points
+    harness.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
+    assert harness.of(events.SignedIn)[0].user == "Zo\u00eb"
+    harness.server("[SERVER] Subscribed to Zo\u00eb").fresh()
+    harness.types("hi").server("[12:00:00] Zo\u00eb: hi")
+    assert harness.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
 
 
 @pytest.mark.parametrize(
@@ -121,46 +127,46 @@ def test_own_name_is_taken_from_server_reply() -> None:
 def test_rejected_login_reports_reason_and_whether_to_retry(
     line: str, refused: events.SignInFailed
 ) -> None:
-    talk = ProtocolHarness().server(PROMPT, f"[ERROR] {line}")
-    assert talk.events() == [refused]
-    assert talk.ending() is EndReason.REJECTED
-    assert talk.breaks().server(ACCEPTED).events() == []
+    harness = ProtocolHarness().server(PROMPT, f"[ERROR] {line}")
+    assert harness.events() == [refused]
+    assert harness.ending() is EndReason.REJECTED
+    assert harness.breaks().server(ACCEPTED).events() == []
 
 
 @pytest.mark.parametrize("line", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS])
 def test_rejection_instead_of_prompt_is_retried(line: str) -> None:
-    talk = ProtocolHarness().server(f"[ERROR] {line}")
-    assert talk.events() == [events.SignInFailed(line, retry=True)]
-    assert talk.sent() == []
+    harness = ProtocolHarness().server(f"[ERROR] {line}")
+    assert harness.events() == [events.SignInFailed(line, retry=True)]
+    assert harness.sent() == []
 
 
 @pytest.mark.parametrize("before", [[], [PROMPT], [PROMPT, ACCEPTED]])
 def test_shutdown_during_login_is_retried(before: list[str]) -> None:
-    talk = ProtocolHarness().server(*before, f"[SERVER] {replies.SHUTTING_DOWN}")
-    assert talk.events() == [events.SignInFailed(replies.SHUTTING_DOWN, retry=True)]
+    harness = ProtocolHarness().server(*before, f"[SERVER] {replies.SHUTTING_DOWN}")
+    assert harness.events() == [events.SignInFailed(replies.SHUTTING_DOWN, retry=True)]
 
 
 @pytest.mark.parametrize(
     "line", ["SSH-2.0-OpenSSH_9.2p1", "220 mail.example.org ESMTP", "HTTP/1.1 400 Bad Request", ""]
 )
 def test_non_chat_server_is_reported(line: str) -> None:
-    talk = ProtocolHarness().server(line)
-    assert talk.events() == [events.SignInFailed("No chat server answers there", retry=True)]
-    assert talk.sent() == []
+    harness = ProtocolHarness().server(line)
+    assert harness.events() == [events.SignInFailed("No chat server answers there", retry=True)]
+    assert harness.sent() == []
 
 
 def test_missing_prompt_times_out() -> None:
-    talk = ProtocolHarness().after(9.9)
-    assert talk.events() == []
-    talk.after(0.2)
-    assert talk.events() == [events.SignInFailed("No chat server answers there", retry=True)]
-    assert talk.after(60).events() == []
+    harness = ProtocolHarness().after(9.9)
+    assert harness.events() == []
+    harness.after(0.2)
+    assert harness.events() == [events.SignInFailed("No chat server answers there", retry=True)]
+    assert harness.after(60).events() == []
 
 
 def test_login_reply_times_out_after_one_minute() -> None:
-    talk = ProtocolHarness().server(PROMPT).after(59)
-    assert talk.events() == []
-    (refused,) = talk.after(2).of(events.SignInFailed)
+    harness = ProtocolHarness().server(PROMPT).after(59)
+    assert harness.events() == []
+    (refused,) = harness.after(2).of(events.SignInFailed)
     assert refused.retry
 
 
@@ -175,9 +181,9 @@ def test_connection_loss_during_login_is_retried() -> None:
 
 
 def test_legacy_welcome_line_is_shown() -> None:
-    talk = ProtocolHarness().server(f"[SERVER] {replies.LEGACY_WELCOME}", PROMPT)
-    assert talk.events() == [events.LogNotice(replies.LEGACY_WELCOME, "reply")]
-    assert talk.sent() == ["LOGIN alice secret"]
+    harness = ProtocolHarness().server(f"[SERVER] {replies.LEGACY_WELCOME}", PROMPT)
+    assert harness.events() == [events.LogNotice(replies.LEGACY_WELCOME, "reply")]
+    assert harness.sent() == ["LOGIN alice secret"]
 
 
 def test_repeated_prompt_does_not_resend_password() -> None:
@@ -185,15 +191,15 @@ def test_repeated_prompt_does_not_resend_password() -> None:
 
 
 def test_too_long_login_line_is_not_sent() -> None:
-    talk = ProtocolHarness(user="a" * 5000).server(PROMPT)
-    (refused,) = talk.of(events.SignInFailed)
+    harness = ProtocolHarness(user="a" * 5000).server(PROMPT)
+    (refused,) = harness.of(events.SignInFailed)
     assert not refused.retry
-    assert talk.sent() == []
+    assert harness.sent() == []
 
 
 def test_text_typed_before_sign_in_is_returned() -> None:
-    talk = ProtocolHarness().server(PROMPT).types("hello\nworld").clicks("dev").toggles("bob")
-    assert talk.events() == [
+    harness = ProtocolHarness().server(PROMPT).types("hello\nworld").clicks("dev").toggles("bob")
+    assert harness.events() == [
         events.TextReturned("hello\nworld", "Not connected: it was not sent"),
         events.JoinFailed("dev", "Not connected"),
     ]
@@ -201,110 +207,114 @@ def test_text_typed_before_sign_in_is_returned() -> None:
 
 def test_reconnect_restores_room_and_missing_subscriptions() -> None:
     wish = RestoreTarget("dev", frozenset({"*", "bob", "carol"}), is_reconnect=True)
-    talk = ProtocolHarness(wish).server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
-    assert talk.of(events.Joined) == []  # the log of the room stays in sight
-    talk.sent()
-    talk.server(
+    harness = ProtocolHarness(wish).server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
+    assert harness.of(events.Joined) == []  # the log of the room stays in sight
+    harness.sent()
+    harness.server(
         "[SERVER] Subscribed to alice", "[SERVER] Presence on", "[SERVER] Joined room 'dev'"
     )
-    assert talk.of(events.Joined) == [events.Joined("dev")]
-    assert talk.sent() == ["/who", "/rooms"]
-    talk.server("[SERVER] Subscriptions: alice, bob")
-    assert talk.sent() == ["/subscribe *", "/subscribe carol"]
-    assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("bob",))]
-    talk.server("[SERVER] Subscribed to *", "[SERVER] Subscribed to carol")
-    assert talk.of(events.Followed) == [events.Followed("*"), events.Followed("carol")]
-    assert talk.dialogue.restore_target == RestoreTarget(
+    assert harness.of(events.Joined) == [events.Joined("dev")]
+    assert harness.sent() == ["/who", "/rooms"]
+    harness.server("[SERVER] Subscriptions: alice, bob")
+    assert harness.sent() == ["/subscribe *", "/subscribe carol"]
+    assert harness.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("bob",))]
+    harness.server("[SERVER] Subscribed to *", "[SERVER] Subscribed to carol")
+    assert harness.of(events.Followed) == [events.Followed("*"), events.Followed("carol")]
+    assert harness.dialogue.restore_target == RestoreTarget(
         "dev", frozenset({"*", "bob", "carol"}), is_reconnect=True
     )
 
 
 def test_reconnect_does_not_repeat_existing_subscriptions() -> None:
-    talk = ProtocolHarness(RestoreTarget("lobby", frozenset({"*", "bob"}), is_reconnect=True))
-    talk.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
-    assert talk.of(events.Joined) == [events.Joined("lobby")]
-    talk.server("[SERVER] Subscribed to alice", "[SERVER] Presence on")
-    talk.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)").fresh()
-    talk.server("[SERVER] Subscriptions: *, alice, bob")
-    assert talk.sent() == []
+    harness = ProtocolHarness(RestoreTarget("lobby", frozenset({"*", "bob"}), is_reconnect=True))
+    harness.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
+    assert harness.of(events.Joined) == [events.Joined("lobby")]
+    harness.server("[SERVER] Subscribed to alice", "[SERVER] Presence on")
+    harness.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)").fresh()
+    harness.server("[SERVER] Subscriptions: *, alice, bob")
+    assert harness.sent() == []
 
 
 def test_reconnect_falls_back_to_lobby_if_room_is_rejected() -> None:
-    talk = ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED).fresh()
-    talk.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
-    talk.types("meant for dev")
-    talk.server("[SERVER] Presence on").fresh()
-    talk.server("[ERROR] Invalid room name: dev")
-    assert talk.events() == [
+    harness = (
+        ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED).fresh()
+    )
+    harness.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
+    harness.types("meant for dev")
+    harness.server("[SERVER] Presence on").fresh()
+    harness.server("[ERROR] Invalid room name: dev")
+    assert harness.events() == [
         events.Joined("lobby"),
         events.JoinFailed("dev", "Invalid room name: dev"),
         events.TextReturned("meant for dev", "Invalid room name: dev"),
     ]
-    assert talk.sent() == ["/who", "/rooms"]
-    assert talk.dialogue.restore_target.room == "lobby"
+    assert harness.sent() == ["/who", "/rooms"]
+    assert harness.dialogue.restore_target.room == "lobby"
 
 
 def test_messages_received_before_rejoin_belong_to_lobby() -> None:
-    talk = ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED)
-    talk.server(f"[SERVER] Available commands: {ALL}", "[12:00:00] bob: in the lobby")
-    (arrived,) = talk.of(events.MessageArrived)
+    harness = ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED)
+    harness.server(f"[SERVER] Available commands: {ALL}", "[12:00:00] bob: in the lobby")
+    (arrived,) = harness.of(events.MessageArrived)
     assert arrived.room == "lobby"
-    talk.server(
+    harness.server(
         "[SERVER] Subscribed to alice", "[SERVER] Presence on", "[SERVER] Joined room 'dev'"
     )
-    (arrived,) = talk.server("[12:00:00] bob: in dev").of(events.MessageArrived)
+    (arrived,) = harness.server("[12:00:00] bob: in dev").of(events.MessageArrived)
     assert arrived.room == "dev"
 
 
 def test_resubscriptions_are_sent_in_small_batches() -> None:
     names = frozenset(f"user{n:02}" for n in range(30))
-    talk = ProtocolHarness(RestoreTarget("lobby", names, is_reconnect=True)).server(
+    harness = ProtocolHarness(RestoreTarget("lobby", names, is_reconnect=True)).server(
         PROMPT, ACCEPTED
     )
-    talk.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
-    talk.server("[SERVER] Presence on").fresh()
-    talk.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)")
-    talk.server("[SERVER] Subscriptions: alice")
-    asked = talk.sent()
+    harness.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
+    harness.server("[SERVER] Presence on").fresh()
+    harness.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)")
+    harness.server("[SERVER] Subscriptions: alice")
+    asked = harness.sent()
     assert asked == [f"/subscribe user{n:02}" for n in range(8)]
-    talk.types("not behind all of them")
-    assert talk.sent() == ["not behind all of them"]
+    harness.types("not behind all of them")
+    assert harness.sent() == ["not behind all of them"]
     for n in range(30):
-        talk.server(f"[SERVER] Subscribed to user{n:02}")
-        asked += talk.sent()
+        harness.server(f"[SERVER] Subscribed to user{n:02}")
+        asked += harness.sent()
     assert asked == [f"/subscribe user{n:02}" for n in range(30)]
 
 
 def test_failed_resubscriptions_are_reported_once() -> None:
-    talk = online(
+    harness = online(
         RestoreTarget("lobby", frozenset({"bob", "carol", "dave"}), is_reconnect=True), subs="alice"
     )
-    talk.server("[ERROR] No such user: bob", "[SERVER] Subscribed to carol")
-    assert talk.of(events.LogNotice) == []
-    talk.server("[ERROR] No such user: dave")
-    (line,) = talk.of(events.LogNotice)
+    harness.server("[ERROR] No such user: bob", "[SERVER] Subscribed to carol")
+    assert harness.of(events.LogNotice) == []
+    harness.server("[ERROR] No such user: dave")
+    (line,) = harness.of(events.LogNotice)
     assert line.kind == "error"
     assert "bob, dave" in line.text
-    assert talk.dialogue.restore_target.subscriptions == {"carol"}
+    assert harness.dialogue.restore_target.subscriptions == {"carol"}
 
 
 def test_second_loss_during_resubscription_keeps_all_names() -> None:
     names = frozenset(f"user{n:02}" for n in range(30))
-    talk = online(RestoreTarget("dev", names, is_reconnect=True), room="dev", subs="alice")
-    talk.server("[SERVER] Subscribed to user00").breaks()
-    assert talk.dialogue.restore_target == RestoreTarget("dev", names, is_reconnect=True)
+    harness = online(RestoreTarget("dev", names, is_reconnect=True), room="dev", subs="alice")
+    harness.server("[SERVER] Subscribed to user00").breaks()
+    assert harness.dialogue.restore_target == RestoreTarget("dev", names, is_reconnect=True)
 
 
 def test_loss_during_login_keeps_restore_target() -> None:
     wish = RestoreTarget("dev", frozenset({"bob"}), is_reconnect=True)
-    talk = ProtocolHarness(wish).server(PROMPT).breaks()
-    assert talk.dialogue.restore_target == wish
+    harness = ProtocolHarness(wish).server(PROMPT).breaks()
+    assert harness.dialogue.restore_target == wish
 
 
 def test_six_listed_commands_select_legacy_mode() -> None:
-    talk = ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset("*"))).server(PROMPT)
-    assert talk.sent() == ["LOGIN alice secret"]
-    talk.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
-    assert talk.sent() == ["/subscribe alice"]
-    assert talk.server("[SERVER] Subscribed to alice").sent() == ["/join dev"]
-    assert talk.server("[SERVER] Joined room 'dev'").sent() == ["/subs"]
+    harness = ProtocolHarness(RestoreTarget(room="dev", subscriptions=frozenset("*"))).server(
+        PROMPT
+    )
+    assert harness.sent() == ["LOGIN alice secret"]
+    harness.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
+    assert harness.sent() == ["/subscribe alice"]
+    assert harness.server("[SERVER] Subscribed to alice").sent() == ["/join dev"]
+    assert harness.server("[SERVER] Joined room 'dev'").sent() == ["/subs"]

@@ -24,30 +24,30 @@ def announced(name: str, text: str) -> str:
 
 
 def test_announcement_line_becomes_announcement_event() -> None:
-    talk = online().server(announced("dave", "back at noon: be patient"))
-    assert talk.events() == [AnnouncementReceived("dave", "back at noon: be patient")]
+    harness = online().server(announced("dave", "back at noon: be patient"))
+    assert harness.events() == [AnnouncementReceived("dave", "back at noon: be patient")]
 
 
 def test_message_that_imitates_announcement_is_not_announcement() -> None:
-    talk = online().server("[21:00:00] dave: Announcement from alice: all must leave")
-    assert talk.of(AnnouncementReceived) == []
+    harness = online().server("[21:00:00] dave: Announcement from alice: all must leave")
+    assert harness.of(AnnouncementReceived) == []
 
 
 def test_announcement_does_not_answer_pending_request() -> None:
-    talk = online(commands=f"{ALL}, /future").types("/future")
-    talk.server(announced("dave", "back at noon")).fresh()
-    assert talk.server("[ERROR] No future").events() == [LogNotice("No future", "error")]
+    harness = online(commands=f"{ALL}, /future").types("/future")
+    harness.server(announced("dave", "back at noon")).fresh()
+    assert harness.server("[ERROR] No future").events() == [LogNotice("No future", "error")]
 
 
 def test_typed_announce_is_not_pending_message() -> None:
-    talk = online(commands=COMMANDS).types("/announce back at noon")
-    assert talk.sent() == ["/announce back at noon"]
-    assert talk.of(MessagePending) == []
-    assert talk.server(announced("alice", "back at noon")).events() == [
+    harness = online(commands=COMMANDS).types("/announce back at noon")
+    assert harness.sent() == ["/announce back at noon"]
+    assert harness.of(MessagePending) == []
+    assert harness.server(announced("alice", "back at noon")).events() == [
         AnnouncementReceived("alice", "back at noon")
     ]
-    talk.clicks("dev").server("[ERROR] That room is closed today")
-    assert talk.of(JoinFailed) == [JoinFailed("dev", "That room is closed today")]
+    harness.clicks("dev").server("[ERROR] That room is closed today")
+    assert harness.of(JoinFailed) == [JoinFailed("dev", "That room is closed today")]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_typed_announce_is_not_pending_message() -> None:
     ],
 )
 def test_replies_to_operator_commands_are_shown(typed: str, answer: str, kind: str) -> None:
-    talk = online(commands=COMMANDS).types(typed)
-    assert talk.sent() == [typed]
-    (line,) = talk.server(answer).events()
+    harness = online(commands=COMMANDS).types(typed)
+    assert harness.sent() == [typed]
+    (line,) = harness.server(answer).events()
     assert isinstance(line, LogNotice)
     assert (line.text, line.kind) == (answer.partition("] ")[2], kind)
 
@@ -78,9 +78,9 @@ def test_replies_to_operator_commands_are_shown(typed: str, answer: str, kind: s
     ],
 )
 def test_session_ended_by_operator_is_not_resumed(reason: str) -> None:
-    talk = online().server(f"[SERVER] {reason}")
-    assert talk.events() == [SignedOut(reason)]
-    assert talk.ending() is EndReason.SIGNED_OUT
+    harness = online().server(f"[SERVER] {reason}")
+    assert harness.events() == [SignedOut(reason)]
+    assert harness.ending() is EndReason.SIGNED_OUT
 
 
 @pytest.mark.parametrize("what", [operator_replies.BANNED_ACCOUNT, operator_replies.BANNED_ADDRESS])
@@ -89,10 +89,10 @@ def test_timed_ban_retries_login_after_expiry_and_permanent_ban_does_not(
     what: str, asked: bool
 ) -> None:
     for seconds, retry, after in ((None, False, 0.0), (600, True, 600.0)):
-        talk = ProtocolHarness()
+        harness = ProtocolHarness()
         if asked:
-            talk.server(PROMPT)
+            harness.server(PROMPT)
         reason = operator_replies.banned(what, seconds)
-        talk.server(f"[ERROR] {reason}")
-        assert talk.of(SignInFailed) == [SignInFailed(reason, retry, after)]
-        assert talk.ending() is EndReason.REJECTED
+        harness.server(f"[ERROR] {reason}")
+        assert harness.of(SignInFailed) == [SignInFailed(reason, retry, after)]
+        assert harness.ending() is EndReason.REJECTED

@@ -20,28 +20,28 @@ from tests.support.protocol_harness import online
 
 
 def test_own_message_is_pending_until_echo() -> None:
-    talk = online().types("hello")
-    assert talk.events() == [events.MessagePending(1, "lobby", "hello")]
-    assert talk.sent() == ["hello"]
-    talk.server("[12:34:56] bob: hello")
-    assert len(talk.of(events.MessageArrived)) == 1
-    talk.server("[12:34:57] alice: hello")
-    assert talk.events() == [events.MessageSent(1, "12:34:57")]
+    harness = online().types("hello")
+    assert harness.events() == [events.MessagePending(1, "lobby", "hello")]
+    assert harness.sent() == ["hello"]
+    harness.server("[12:34:56] bob: hello")
+    assert len(harness.of(events.MessageArrived)) == 1
+    harness.server("[12:34:57] alice: hello")
+    assert harness.events() == [events.MessageSent(1, "12:34:57")]
 
 
 def test_echoes_of_equal_texts_are_matched_in_order() -> None:
-    talk = online().types("ha").types("ha").types("ha").fresh()
+    harness = online().types("ha").types("ha").types("ha").fresh()
     for n in (1, 2, 3):
-        talk.server("[12:00:00] alice: ha")
-        assert talk.events() == [events.MessageSent(n, "12:00:00")]
-    talk.server("[12:00:00] alice: ha")
-    assert len(talk.of(events.MessageArrived)) == 1
+        harness.server("[12:00:00] alice: ha")
+        assert harness.events() == [events.MessageSent(n, "12:00:00")]
+    harness.server("[12:00:00] alice: ha")
+    assert len(harness.of(events.MessageArrived)) == 1
 
 
 def test_echo_of_later_message_marks_earlier_messages_unconfirmed() -> None:
-    talk = online().types("one").types("two").types("three").fresh()
-    talk.server("[12:00:00] alice: three")
-    assert talk.events() == [
+    harness = online().types("one").types("two").types("three").fresh()
+    harness.server("[12:00:00] alice: three")
+    assert harness.events() == [
         events.MessageUnconfirmed(1),
         events.MessageUnconfirmed(2),
         events.MessageSent(3, "12:00:00"),
@@ -49,65 +49,65 @@ def test_echo_of_later_message_marks_earlier_messages_unconfirmed() -> None:
 
 
 def test_lost_connection_leaves_pending_messages_unconfirmed() -> None:
-    talk = online().types("one").types("two").types("three")
-    talk.server("[12:00:00] alice: one").fresh()
-    assert talk.breaks().events() == [events.MessageUnconfirmed(2), events.MessageUnconfirmed(3)]
-    assert talk.types("four").of(events.TextReturned) == [
+    harness = online().types("one").types("two").types("three")
+    harness.server("[12:00:00] alice: one").fresh()
+    assert harness.breaks().events() == [events.MessageUnconfirmed(2), events.MessageUnconfirmed(3)]
+    assert harness.types("four").of(events.TextReturned) == [
         events.TextReturned("four", "Not connected: it was not sent")
     ]
 
 
 def test_own_message_from_other_client_is_shown() -> None:
-    talk = online().server("[12:00:00] alice: from elsewhere")
-    (arrived,) = talk.of(events.MessageArrived)
+    harness = online().server("[12:00:00] alice: from elsewhere")
+    (arrived,) = harness.of(events.MessageArrived)
     assert arrived.message.author == "alice"
 
 
 def test_past_message_does_not_confirm_pending_message() -> None:
-    talk = online().types("hello").fresh()
-    talk.server("[2026-11-22T12:00:00.000001+01:00] alice: hello")
-    assert [type(event) for event in talk.events()] == [events.MessageArrived]
+    harness = online().types("hello").fresh()
+    harness.server("[2026-11-22T12:00:00.000001+01:00] alice: hello")
+    assert [type(event) for event in harness.events()] == [events.MessageArrived]
 
 
 def test_own_action_or_private_message_does_not_confirm_pending_message() -> None:
-    talk = online().types("hello").fresh()
-    talk.server("[12:00:00] * alice hello", "[12:00:00] alice -> bob: hello")
-    assert [type(event) for event in talk.events()] == [events.MessageArrived] * 2
+    harness = online().types("hello").fresh()
+    harness.server("[12:00:00] * alice hello", "[12:00:00] alice -> bob: hello")
+    assert [type(event) for event in harness.events()] == [events.MessageArrived] * 2
 
 
 def test_self_unsubscription_is_undone_before_next_message() -> None:
-    talk = online().types("/unsubscribe alice").types("hello")
-    assert talk.sent() == ["/unsubscribe alice", "/subscribe alice", "hello"]
-    talk.fresh().server("[SERVER] Unsubscribed from alice", "[SERVER] Subscribed to alice")
-    assert talk.events() == [events.LogNotice("Unsubscribed from alice", "reply")]
-    talk.server("[12:00:00] alice: hello")
-    assert talk.events() == [events.MessageSent(1, "12:00:00")]
+    harness = online().types("/unsubscribe alice").types("hello")
+    assert harness.sent() == ["/unsubscribe alice", "/subscribe alice", "hello"]
+    harness.fresh().server("[SERVER] Unsubscribed from alice", "[SERVER] Subscribed to alice")
+    assert harness.events() == [events.LogNotice("Unsubscribed from alice", "reply")]
+    harness.server("[12:00:00] alice: hello")
+    assert harness.events() == [events.MessageSent(1, "12:00:00")]
 
 
 def test_self_unsubscription_is_recognized_in_other_unicode_form() -> None:
-    talk = online(user="Zo\u00eb").types("/unsubscribe Zoe\u0308")
-    assert talk.sent() == ["/unsubscribe Zoe\u0308", "/subscribe Zo\u00eb"]
+    harness = online(user="Zo\u00eb").types("/unsubscribe Zoe\u0308")
+    assert harness.sent() == ["/unsubscribe Zoe\u0308", "/subscribe Zo\u00eb"]
 
 
 def test_typed_self_subscription_shows_reply_and_changes_nothing() -> None:
-    talk = online().types("/subscribe alice").server("[SERVER] Subscribed to alice")
-    learned = talk.events()
+    harness = online().types("/subscribe alice").server("[SERVER] Subscribed to alice")
+    learned = harness.events()
     assert events.LogNotice("Subscribed to alice", "reply") in learned
     assert not [event for event in learned if isinstance(event, events.Followed)]
-    assert talk.dialogue.restore_target.subscriptions == frozenset()
+    assert harness.dialogue.restore_target.subscriptions == frozenset()
 
 
 def test_unsubscribe_from_everyone_keeps_self_subscription() -> None:
-    talk = online(subs="*, alice").types("/unsubscribe *")
-    assert talk.sent() == ["/unsubscribe *"]
-    talk.server("[SERVER] Unsubscribed from *")
-    assert talk.of(events.Unfollowed) == [events.Unfollowed("*")]
+    harness = online(subs="*, alice").types("/unsubscribe *")
+    assert harness.sent() == ["/unsubscribe *"]
+    harness.server("[SERVER] Unsubscribed from *")
+    assert harness.of(events.Unfollowed) == [events.Unfollowed("*")]
 
 
 def test_multiline_input_is_always_text() -> None:
-    talk = online().types("/join dev\n//two\n\n   \n three\t\n")
-    assert talk.sent() == ["//join dev", "///two", " three"]
-    assert [event.text for event in talk.of(events.MessagePending)] == [
+    harness = online().types("/join dev\n//two\n\n   \n three\t\n")
+    assert harness.sent() == ["//join dev", "///two", " three"]
+    assert [event.text for event in harness.of(events.MessagePending)] == [
         "/join dev",
         "//two",
         " three",
@@ -123,29 +123,29 @@ def test_leading_space_before_slash_makes_text() -> None:
 
 
 def test_sent_text_is_normalized_to_echoed_form() -> None:
-    talk = online().types("a\x1b[31mb\u202ec \t ")
-    assert talk.sent() == ["a[31mbc"]
-    talk.server("[12:00:00] alice: a[31mbc")
-    assert talk.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
+    harness = online().types("a\x1b[31mb\u202ec \t ")
+    assert harness.sent() == ["a[31mbc"]
+    harness.server("[12:00:00] alice: a[31mbc")
+    assert harness.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
 
 
 @pytest.mark.parametrize("nothing", ["", "  ", "\n\n", "\x1b\x07", " \t\u202e", "\u2028"])
 def test_text_without_visible_characters_is_not_sent(nothing: str) -> None:
-    talk = online().types(nothing)
-    assert talk.sent() == []
-    assert talk.events() == []
+    harness = online().types(nothing)
+    assert harness.sent() == []
+    assert harness.events() == []
 
 
 def test_too_long_line_returns_whole_input() -> None:
     fits = "x" * (CLIENT_LINE_LIMIT - 1)
-    talk = online().types(fits)
-    assert talk.sent() == [fits]
-    talk.events()
+    harness = online().types(fits)
+    assert harness.sent() == [fits]
+    harness.events()
     for text in (fits + "x", f"one\n{fits}x\nthree", "/msg bob " + fits, "//" + fits):
-        (returned,) = talk.types(text).of(events.TextReturned)
+        (returned,) = harness.types(text).of(events.TextReturned)
         assert returned.text == text
         assert "4096" in returned.reason
-        assert talk.sent() == []
+        assert harness.sent() == []
 
 
 def test_lone_surrogates_are_removed_from_sent_text() -> None:
@@ -153,20 +153,20 @@ def test_lone_surrogates_are_removed_from_sent_text() -> None:
 
 
 def test_forced_logout_leaves_pending_message_unconfirmed() -> None:
-    talk = online().types("one").clicks("dev").types("two").fresh()
-    talk.server("[SERVER] Logged out due to new login")
-    assert talk.events() == [
+    harness = online().types("one").clicks("dev").types("two").fresh()
+    harness.server("[SERVER] Logged out due to new login")
+    assert harness.events() == [
         events.MessageUnconfirmed(1),
         events.TextReturned("two", "The connection was lost: it was not sent"),
         events.SignedOut("Logged out due to new login"),
     ]
-    assert talk.ending() is EndReason.SIGNED_OUT
+    assert harness.ending() is EndReason.SIGNED_OUT
 
 
 @given(st.text(max_size=60))
 def test_multiline_text_never_parses_as_command(text: str) -> None:
-    talk = online().types(f"first\n{text}\nlast")
-    for line in talk.sent():
+    harness = online().types(f"first\n{text}\nlast")
+    for line in harness.sent():
         asked = parse_client_line(decode_line(line.encode()))
         assert isinstance(asked, TextLine)
         assert published_form(asked.text) == asked.text

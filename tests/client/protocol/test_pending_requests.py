@@ -12,16 +12,16 @@ from chat_tui.protocol import EndReason
 from tests.support.protocol_harness import ProtocolHarness, online
 
 
-def shown(talk: ProtocolHarness) -> list[str]:
+def shown(harness: ProtocolHarness) -> list[str]:
     """The server lines that were shown since the last look."""
-    return [line.text for line in talk.of(events.LogNotice)]
+    return [line.text for line in harness.of(events.LogNotice)]
 
 
 def test_replies_to_client_requests_are_not_shown() -> None:
-    talk = online().after(16)
-    assert talk.sent() == ["/rooms"]
-    talk.server("[SERVER] Active rooms: lobby (2), dev (3)")
-    learned = talk.events()
+    harness = online().after(16)
+    assert harness.sent() == ["/rooms"]
+    harness.server("[SERVER] Active rooms: lobby (2), dev (3)")
+    learned = harness.events()
     assert events.RoomsListed((("lobby", 2), ("dev", 3))) in learned
     assert not [event for event in learned if isinstance(event, events.LogNotice)]
 
@@ -41,9 +41,9 @@ def test_replies_to_client_requests_are_not_shown() -> None:
     ],
 )
 def test_replies_to_typed_commands_are_shown(typed: str, answer: str) -> None:
-    talk = online().types(typed)
-    assert talk.sent() == [typed]
-    assert shown(talk.server(f"[SERVER] {answer}")) == [answer]
+    harness = online().types(typed)
+    assert harness.sent() == [typed]
+    assert shown(harness.server(f"[SERVER] {answer}")) == [answer]
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_replies_to_typed_commands_are_shown(typed: str, answer: str) -> None:
     ],
 )
 def test_errors_to_typed_commands_are_shown(typed: str, error: str) -> None:
-    talk = online().types(typed).server(f"[ERROR] {error}")
-    assert talk.of(events.LogNotice) == [events.LogNotice(error, "error")]
+    harness = online().types(typed).server(f"[ERROR] {error}")
+    assert harness.of(events.LogNotice) == [events.LogNotice(error, "error")]
 
 
 def test_typed_command_is_sent_unchanged() -> None:
@@ -67,33 +67,33 @@ def test_typed_command_is_sent_unchanged() -> None:
 
 
 def test_replies_to_typed_and_client_requests_are_matched_in_order() -> None:
-    talk = online().after(16).types("/rooms")
-    assert talk.sent() == ["/rooms", "/rooms"]
-    assert shown(talk.server("[SERVER] Active rooms: lobby (1)")) == []
-    assert shown(talk.server("[SERVER] Active rooms: lobby (2)")) == ["Active rooms: lobby (2)"]
+    harness = online().after(16).types("/rooms")
+    assert harness.sent() == ["/rooms", "/rooms"]
+    assert shown(harness.server("[SERVER] Active rooms: lobby (1)")) == []
+    assert shown(harness.server("[SERVER] Active rooms: lobby (2)")) == ["Active rooms: lobby (2)"]
 
 
 def test_follow_click_shows_only_errors() -> None:
-    talk = online().toggles("bob").server("[SERVER] Subscribed to bob")
-    assert talk.sent() == ["/subscribe bob"]
-    assert talk.events() == [events.Followed("bob")]
-    talk.toggles("gone").server("[ERROR] No such user: gone")
-    assert talk.of(events.LogNotice) == [events.LogNotice("No such user: gone", "error")]
+    harness = online().toggles("bob").server("[SERVER] Subscribed to bob")
+    assert harness.sent() == ["/subscribe bob"]
+    assert harness.events() == [events.Followed("bob")]
+    harness.toggles("gone").server("[ERROR] No such user: gone")
+    assert harness.of(events.LogNotice) == [events.LogNotice("No such user: gone", "error")]
 
 
 def test_follow_toggle_starts_from_last_requested_state() -> None:
-    talk = online(subs="*, bob").toggles("bob").toggles("bob").toggles("bob").toggles("*")
-    assert talk.sent() == [
+    harness = online(subs="*, bob").toggles("bob").toggles("bob").toggles("bob").toggles("*")
+    assert harness.sent() == [
         "/unsubscribe bob",
         "/subscribe bob",
         "/unsubscribe bob",
         "/unsubscribe *",
     ]
-    assert talk.dialogue.restore_target.subscriptions == frozenset()
-    talk.server("[SERVER] Unsubscribed from bob", "[SERVER] Subscribed to bob")
-    talk.server("[SERVER] Unsubscribed from bob", "[SERVER] Unsubscribed from *")
-    talk.fresh().toggles("bob")
-    assert talk.sent() == ["/subscribe bob"]
+    assert harness.dialogue.restore_target.subscriptions == frozenset()
+    harness.server("[SERVER] Unsubscribed from bob", "[SERVER] Subscribed to bob")
+    harness.server("[SERVER] Unsubscribed from bob", "[SERVER] Unsubscribed from *")
+    harness.fresh().toggles("bob")
+    assert harness.sent() == ["/subscribe bob"]
 
 
 def test_follow_toggle_of_own_name_sends_nothing() -> None:
@@ -101,15 +101,15 @@ def test_follow_toggle_of_own_name_sends_nothing() -> None:
 
 
 def test_own_name_is_removed_from_subscription_list() -> None:
-    talk = online().types("/subs").server("[SERVER] Subscriptions: *, alice, bob")
-    assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", "bob"))]
+    harness = online().types("/subs").server("[SERVER] Subscriptions: *, alice, bob")
+    assert harness.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", "bob"))]
 
 
 def test_unknown_server_lines_are_shown_unchanged() -> None:
-    talk = online().server(
+    harness = online().server(
         "[SERVER] The moon is full", "[ERROR] You are muted", "*** hello ***", "[12:00] odd", ""
     )
-    assert talk.of(events.LogNotice) == [
+    assert harness.of(events.LogNotice) == [
         events.LogNotice("The moon is full", "reply"),
         events.LogNotice("You are muted", "error"),
         events.LogNotice("*** hello ***", "reply"),
@@ -118,20 +118,20 @@ def test_unknown_server_lines_are_shown_unchanged() -> None:
 
 
 def test_unsolicited_error_does_not_consume_pending_request() -> None:
-    talk = online().after(16)
-    assert shown(talk.server("[ERROR] You are muted")) == ["You are muted"]
-    talk.server("[SERVER] Active rooms: lobby (7)")
-    assert talk.of(events.RoomsListed) == [events.RoomsListed((("lobby", 7),))]
+    harness = online().after(16)
+    assert shown(harness.server("[ERROR] You are muted")) == ["You are muted"]
+    harness.server("[SERVER] Active rooms: lobby (7)")
+    assert harness.of(events.RoomsListed) == [events.RoomsListed((("lobby", 7),))]
 
 
 def test_member_list_is_joined_from_many_lines() -> None:
     names = [f"user-{n:04}" for n in range(5000)]
-    talk = online().types("/who").fresh()
+    harness = online().types("/who").fresh()
     lines = replies.members("lobby", names)
     assert len(lines) > 40
     for line in lines:
-        talk.server(f"[SERVER] {line}")
-    learned = talk.events()
+        harness.server(f"[SERVER] {line}")
+    learned = harness.events()
     assert [e for e in learned if isinstance(e, events.MembersListed)] == [
         events.MembersListed("lobby", tuple(names))
     ]
@@ -140,19 +140,19 @@ def test_member_list_is_joined_from_many_lines() -> None:
 
 def test_room_and_subscription_lists_are_joined_from_many_lines() -> None:
     counted = [("lobby", 0), *((f"room-{n:03}", n) for n in range(500))]
-    talk = online().after(16).types("/subs").fresh()
+    harness = online().after(16).types("/subs").fresh()
     for line in replies.active_rooms(counted):
-        talk.server(f"[SERVER] {line}")
-    assert talk.of(events.RoomsListed) == [events.RoomsListed(tuple(counted))]
+        harness.server(f"[SERVER] {line}")
+    assert harness.of(events.RoomsListed) == [events.RoomsListed(tuple(counted))]
     names = [f"user-{n:03}" for n in range(500)]
     for line in replies.subscriptions(["*", *names]):
-        talk.server(f"[SERVER] {line}")
-    assert talk.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", *names))]
+        harness.server(f"[SERVER] {line}")
+    assert harness.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("*", *names))]
 
 
 def test_presence_notices_between_list_lines_update_the_list() -> None:
-    talk = online().types("/who").fresh()
-    talk.server(
+    harness = online().types("/who").fresh()
+    harness.server(
         "[SERVER] In room 'lobby': alice, bob,",
         "[SERVER] zed joined room 'lobby'",
         "[SERVER] bob left room 'lobby'",
@@ -161,7 +161,7 @@ def test_presence_notices_between_list_lines_update_the_list() -> None:
         "[12:00:00] carol: in between",
         "[SERVER] In room 'lobby': carol, dave",
     )
-    learned = talk.events()
+    learned = harness.events()
     assert [e for e in learned if isinstance(e, events.MembersListed)] == [
         events.MembersListed("lobby", ("alice", "carol", "zed"))
     ]
@@ -170,79 +170,79 @@ def test_presence_notices_between_list_lines_update_the_list() -> None:
 
 
 def test_room_notices_between_list_lines_update_the_list() -> None:
-    talk = online().after(16).fresh()
-    talk.server(
+    harness = online().after(16).fresh()
+    harness.server(
         "[SERVER] Active rooms: lobby (1), a (1),",
         "[SERVER] Room 'a' closed",
         "[SERVER] Room 'b' opened",
         "[SERVER] Active rooms: z (2)",
     )
-    assert talk.of(events.RoomsListed) == [
+    assert harness.of(events.RoomsListed) == [
         events.RoomsListed((("lobby", 1), ("z", 2), ("b", None)))
     ]
 
 
 def test_incomplete_list_is_dropped_at_next_reply() -> None:
-    talk = online().after(16).types("/subs").fresh()
-    talk.server("[SERVER] Active rooms: lobby (1),", "[SERVER] Subscriptions: none")
-    learned = talk.events()
+    harness = online().after(16).types("/subs").fresh()
+    harness.server("[SERVER] Active rooms: lobby (1),", "[SERVER] Subscriptions: none")
+    learned = harness.events()
     assert events.SubscriptionsListed(()) in learned
     assert not [event for event in learned if isinstance(event, events.RoomsListed)]
 
 
 def test_skipped_request_is_reported_as_unanswered() -> None:
-    talk = online().types("/who").types("/subs").fresh()
-    talk.server("[SERVER] Subscriptions: none")
-    assert shown(talk) == ["No answer to /who", "Subscriptions: none"]
+    harness = online().types("/who").types("/subs").fresh()
+    harness.server("[SERVER] Subscriptions: none")
+    assert shown(harness) == ["No answer to /who", "Subscriptions: none"]
 
 
 def test_pending_request_times_out() -> None:
-    talk = online().types("/who").fresh()
+    harness = online().types("/who").fresh()
     for _ in range(6):
-        talk.after(5).server("[12:00:00] bob: still here")
-    assert shown(talk) == []
-    assert shown(talk.after(1)) == ["No answer to /who"]
+        harness.after(5).server("[12:00:00] bob: still here")
+    assert shown(harness) == []
+    assert shown(harness.after(1)) == ["No answer to /who"]
 
 
 def test_late_reply_to_client_request_is_not_shown() -> None:
-    talk = online().after(16)
-    assert talk.sent() == ["/rooms"]
+    harness = online().after(16)
+    assert harness.sent() == ["/rooms"]
     for _ in range(7):
-        talk.after(5).server("[12:00:00] bob: still here")
-    talk.fresh().server("[SERVER] Active rooms: lobby (1),", "[SERVER] Active rooms: dev (1)")
-    assert shown(talk) == []
+        harness.after(5).server("[12:00:00] bob: still here")
+    harness.fresh().server("[SERVER] Active rooms: lobby (1),", "[SERVER] Active rooms: dev (1)")
+    assert shown(harness) == []
 
 
 def test_latency_is_measured_only_on_undelayed_reply() -> None:
-    talk = online().after(16)
-    talk.now += 0.025
-    talk.server("[SERVER] Active rooms: lobby (1)")
-    (trip,) = talk.of(events.LatencyMeasured)
+    harness = online().after(16)
+    harness.now += 0.025
+    harness.server("[SERVER] Active rooms: lobby (1)")
+    (trip,) = harness.of(events.LatencyMeasured)
     assert trip.seconds == pytest.approx(0.025)
-    talk.types("hello").types("/subs")
-    talk.server("[12:00:00] alice: hello", "[SERVER] Subscriptions: none")
-    assert talk.of(events.LatencyMeasured) == []
+    harness.types("hello").types("/subs")
+    harness.server("[12:00:00] alice: hello", "[SERVER] Subscriptions: none")
+    assert harness.of(events.LatencyMeasured) == []
 
 
 def test_presence_changes_trigger_rate_limited_rooms_refresh() -> None:
-    talk = online().after(3)
+    harness = online().after(3)
     for n in range(100):
-        talk.server(f"[SERVER] user{n} joined room 'lobby'").after(0.01)
-    assert talk.sent() == ["/rooms"]
-    talk.server("[SERVER] Active rooms: lobby (101)", "[SERVER] Room 'dev' opened")
-    assert talk.after(1).sent() == []
-    assert talk.after(1).sent() == ["/rooms"]
+        harness.server(f"[SERVER] user{n} joined room 'lobby'").after(0.01)
+    assert harness.sent() == ["/rooms"]
+    harness.server("[SERVER] Active rooms: lobby (101)", "[SERVER] Room 'dev' opened")
+    assert harness.after(1).sent() == []
+    assert harness.after(1).sent() == ["/rooms"]
 
 
 def test_presence_notices_become_join_leave_and_room_events() -> None:
-    talk = online().server(
+    harness = online().server(
         "[SERVER] bob joined room 'lobby'",
         "[SERVER] bob left room 'lobby'",
         "[SERVER] Room 'dev' opened",
         "[SERVER] Room 'dev' closed",
         "[SERVER] alice joined room 'lobby'",
     )
-    assert talk.events() == [
+    assert harness.events() == [
         events.PersonJoined("bob", "lobby"),
         events.PersonLeft("bob", "lobby"),
         events.RoomOpened("dev"),
@@ -251,52 +251,52 @@ def test_presence_notices_become_join_leave_and_room_events() -> None:
 
 
 def test_client_polls_members_if_presence_is_off() -> None:
-    talk = online().types("/presence off").server("[SERVER] Presence off").fresh()
-    assert talk.after(16).sent() == ["/rooms", "/who"]
+    harness = online().types("/presence off").server("[SERVER] Presence off").fresh()
+    assert harness.after(16).sent() == ["/rooms", "/who"]
 
 
 def test_silent_server_is_pinged_and_then_lost() -> None:
-    talk = online().after(16)
-    assert talk.sent() == ["/rooms"]
-    talk.after(4)
-    assert talk.sent() == []  # the question of before is one
-    talk.after(9.9)
-    assert talk.ending() is None
-    talk.after(0.2)
-    assert talk.ending() is EndReason.LOST
-    assert talk.dialogue.final_message == "The server does not answer any more"
+    harness = online().after(16)
+    assert harness.sent() == ["/rooms"]
+    harness.after(4)
+    assert harness.sent() == []  # the question of before is one
+    harness.after(9.9)
+    assert harness.ending() is None
+    harness.after(0.2)
+    assert harness.ending() is EndReason.LOST
+    assert harness.dialogue.final_message == "The server does not answer any more"
 
 
 def test_any_received_byte_keeps_connection_alive() -> None:
-    talk = online()
+    harness = online()
     for _ in range(20):
-        talk.after(19)
-        talk.dialogue.bytes_received(talk.now)
-    assert talk.ending() is None
+        harness.after(19)
+        harness.dialogue.bytes_received(harness.now)
+    assert harness.ending() is None
 
 
 def test_typed_quit_signs_out_instead_of_losing_connection() -> None:
-    talk = online().types("/quit")
-    assert talk.sent() == ["/quit"]
-    talk.server("[SERVER] Goodbye")
-    assert talk.events() == [events.SignedOut("Goodbye", requested=True)]
-    assert talk.ending() is EndReason.SIGNED_OUT
-    assert talk.breaks().events() == []
+    harness = online().types("/quit")
+    assert harness.sent() == ["/quit"]
+    harness.server("[SERVER] Goodbye")
+    assert harness.events() == [events.SignedOut("Goodbye", requested=True)]
+    assert harness.ending() is EndReason.SIGNED_OUT
+    assert harness.breaks().events() == []
 
 
 def test_connection_loss_after_quit_counts_as_sign_out() -> None:
-    talk = online().types("last words").types("/quit").fresh()
-    talk.breaks()
-    assert talk.events() == [
+    harness = online().types("last words").types("/quit").fresh()
+    harness.breaks()
+    assert harness.events() == [
         events.MessageUnconfirmed(1),
         events.SignedOut("Goodbye", requested=True),
     ]
 
 
 def test_unrequested_goodbye_is_shown_as_line() -> None:
-    talk = online().server("[SERVER] Goodbye")
-    assert shown(talk) == ["Goodbye"]
-    assert talk.ending() is None
+    harness = online().server("[SERVER] Goodbye")
+    assert shown(harness) == ["Goodbye"]
+    assert harness.ending() is None
 
 
 @pytest.mark.parametrize(
@@ -308,31 +308,31 @@ def test_unrequested_goodbye_is_shown_as_line() -> None:
     ],
 )
 def test_forced_logout_signs_out_with_reason(line: str) -> None:
-    talk = online().server(f"[SERVER] {line}", "[12:00:00] bob: too late")
-    assert talk.events() == [events.SignedOut(line)]
-    assert talk.ending() is EndReason.SIGNED_OUT
-    assert talk.breaks().events() == []
+    harness = online().server(f"[SERVER] {line}", "[12:00:00] bob: too late")
+    assert harness.events() == [events.SignedOut(line)]
+    assert harness.ending() is EndReason.SIGNED_OUT
+    assert harness.breaks().events() == []
 
 
 def test_shutdown_notice_becomes_reason_of_lost_connection() -> None:
-    talk = online().server("[SERVER] Server is shutting down")
-    assert talk.events() == [events.LogNotice("Server is shutting down", "notice")]
-    talk.breaks("the server closed the connection")
-    assert talk.ending() is EndReason.LOST
-    assert talk.dialogue.final_message == "Server is shutting down"
+    harness = online().server("[SERVER] Server is shutting down")
+    assert harness.events() == [events.LogNotice("Server is shutting down", "notice")]
+    harness.breaks("the server closed the connection")
+    assert harness.ending() is EndReason.LOST
+    assert harness.dialogue.final_message == "Server is shutting down"
 
 
 def test_oversize_server_line_is_shown_as_error() -> None:
-    talk = online()
-    talk.dialogue.receive_oversize(talk.now)
-    (line,) = talk.of(events.LogNotice)
+    harness = online()
+    harness.dialogue.receive_oversize(harness.now)
+    (line,) = harness.of(events.LogNotice)
     assert line.kind == "error"
 
 
 @given(st.lists(st.text(max_size=80), max_size=30))
 def test_arbitrary_server_lines_never_break_protocol(lines: list[str]) -> None:
-    for talk in (ProtocolHarness(), online().types("/who").clicks("dev").types("x")):
+    for harness in (ProtocolHarness(), online().types("/who").clicks("dev").types("x")):
         for line in lines:
-            talk.server(line, f"[SERVER] {line}", f"[ERROR] {line}", f"[12:00:00] {line}")
-        talk.after(40).breaks()
-        assert talk.ending() is not None
+            harness.server(line, f"[SERVER] {line}", f"[ERROR] {line}", f"[12:00:00] {line}")
+        harness.after(40).breaks()
+        assert harness.ending() is not None

@@ -16,25 +16,25 @@ from tests.support.protocol_harness import ProtocolHarness, online, online_of_ol
 REFUSED = "Not delivered: bob is offline or not subscribed to you"
 
 
-def writes_to_bob(talk: ProtocolHarness, text: str) -> ProtocolHarness:
+def writes_to_bob(harness: ProtocolHarness, text: str) -> ProtocolHarness:
     """The person gives this with Enter in the conversation with bob."""
-    talk.types(text, "bob")
-    return talk
+    harness.types(text, "bob")
+    return harness
 
 
 def test_private_message_is_confirmed_by_reply() -> None:
-    talk = writes_to_bob(online(), "  psst")
-    assert talk.sent() == ["/msg bob psst"]
-    assert talk.events() == [events.MessagePending(1, "@bob", "psst")]
-    talk.server("[SERVER] Sent to bob")
-    assert talk.events() == [events.MessageSent(1)]
+    harness = writes_to_bob(online(), "  psst")
+    assert harness.sent() == ["/msg bob psst"]
+    assert harness.events() == [events.MessagePending(1, "@bob", "psst")]
+    harness.server("[SERVER] Sent to bob")
+    assert harness.events() == [events.MessageSent(1)]
 
 
 def test_multiline_private_message_sends_each_line_to_recipient() -> None:
-    talk = writes_to_bob(online(), "one\n/join dev\ntwo")
-    assert talk.sent() == ["/msg bob one", "/msg bob /join dev", "/msg bob two"]
-    talk.fresh().server("[SERVER] Sent to bob", f"[ERROR] {REFUSED}", "[SERVER] Sent to bob")
-    assert talk.events() == [
+    harness = writes_to_bob(online(), "one\n/join dev\ntwo")
+    assert harness.sent() == ["/msg bob one", "/msg bob /join dev", "/msg bob two"]
+    harness.fresh().server("[SERVER] Sent to bob", f"[ERROR] {REFUSED}", "[SERVER] Sent to bob")
+    assert harness.events() == [
         events.MessageSent(1),
         events.MessageRejected(2),
         events.TextReturned("//join dev", REFUSED, "@bob", is_reported=True),
@@ -44,17 +44,17 @@ def test_multiline_private_message_sends_each_line_to_recipient() -> None:
 
 
 def test_rejected_msg_command_is_returned_as_command() -> None:
-    talk = online().types("/msg bob  two  spaces ")
-    assert talk.sent() == ["/msg bob two  spaces"]
-    assert talk.events() == [events.MessagePending(1, "@bob", "two  spaces")]
-    talk.server(f"[ERROR] {REFUSED}")
-    assert talk.events() == [
+    harness = online().types("/msg bob  two  spaces ")
+    assert harness.sent() == ["/msg bob two  spaces"]
+    assert harness.events() == [events.MessagePending(1, "@bob", "two  spaces")]
+    harness.server(f"[ERROR] {REFUSED}")
+    assert harness.events() == [
         events.MessageRejected(1),
         events.TextReturned("/msg bob two  spaces", REFUSED, is_reported=True),
         events.LogNotice(REFUSED, "error"),
     ]
-    talk.types("/msg bob hi").server("[SERVER] Sent to bob")
-    assert talk.of(events.LogNotice) == [events.LogNotice("Sent to bob", "reply")]
+    harness.types("/msg bob hi").server("[SERVER] Sent to bob")
+    assert harness.of(events.LogNotice) == [events.LogNotice("Sent to bob", "reply")]
 
 
 def test_command_typed_in_private_conversation_is_sent_as_command() -> None:
@@ -62,19 +62,19 @@ def test_command_typed_in_private_conversation_is_sent_as_command() -> None:
 
 
 def test_action_typed_in_private_conversation_is_returned() -> None:
-    talk = writes_to_bob(online(), "/me waves")
-    assert talk.sent() == []
-    (returned,) = talk.of(events.TextReturned)
+    harness = writes_to_bob(online(), "/me waves")
+    assert harness.sent() == []
+    (returned,) = harness.of(events.TextReturned)
     assert (returned.text, returned.place) == ("/me waves", "@bob")
 
 
 def test_private_message_in_flight_at_loss_is_unconfirmed() -> None:
-    talk = writes_to_bob(online(), "one")
-    talk.types("/join dev")
-    writes_to_bob(talk, "two").types("/me waves")
-    assert talk.sent() == ["/msg bob one", "/join dev"]
-    talk.fresh().breaks()
-    assert talk.events() == [
+    harness = writes_to_bob(online(), "one")
+    harness.types("/join dev")
+    writes_to_bob(harness, "two").types("/me waves")
+    assert harness.sent() == ["/msg bob one", "/join dev"]
+    harness.fresh().breaks()
+    assert harness.events() == [
         events.MessageUnconfirmed(1),
         events.TextReturned("/me waves", "The connection was lost: it was not sent"),
         events.TextReturned("two", "The connection was lost: it was not sent", "@bob"),
@@ -82,43 +82,46 @@ def test_private_message_in_flight_at_loss_is_unconfirmed() -> None:
 
 
 def test_failed_join_returns_action_but_sends_private_message() -> None:
-    talk = online().types("/join a/b")
-    writes_to_bob(talk, "psst").types("/me waves")
-    talk.fresh().server("[ERROR] Invalid room name: a/b")
-    assert talk.sent() == ["/msg bob psst"]
-    assert talk.of(events.TextReturned) == [
+    harness = online().types("/join a/b")
+    writes_to_bob(harness, "psst").types("/me waves")
+    harness.fresh().server("[ERROR] Invalid room name: a/b")
+    assert harness.sent() == ["/msg bob psst"]
+    assert harness.of(events.TextReturned) == [
         events.TextReturned("/me waves", "Invalid room name: a/b")
     ]
 
 
 def test_unanswered_private_message_is_unconfirmed() -> None:
-    talk = writes_to_bob(online(), "psst").fresh().after(31)
-    assert talk.of(events.MessageUnconfirmed) == [events.MessageUnconfirmed(1)]
+    harness = writes_to_bob(online(), "psst").fresh().after(31)
+    assert harness.of(events.MessageUnconfirmed) == [events.MessageUnconfirmed(1)]
 
 
 @pytest.mark.parametrize("to", ["", "bob"])
 def test_private_message_is_returned_on_legacy_server(to: str) -> None:
-    talk = online_of_old()
-    talk.types("psst" if to else "/msg bob psst", to)
-    assert talk.sent() == []
-    assert len(talk.of(events.TextReturned)) == 1
+    harness = online_of_old()
+    harness.types("psst" if to else "/msg bob psst", to)
+    assert harness.sent() == []
+    assert len(harness.of(events.TextReturned)) == 1
 
 
 def test_private_message_too_long_with_recipient_is_returned() -> None:
-    talk = writes_to_bob(online(), "x" * 4090)
-    assert talk.sent() == []
-    assert talk.of(events.TextReturned)[0].place == "@bob"
+    harness = writes_to_bob(online(), "x" * 4090)
+    assert harness.sent() == []
+    assert harness.of(events.TextReturned)[0].place == "@bob"
 
 
 def test_action_is_confirmed_by_action_echo_only() -> None:
-    talk = online().types("/me  waves").types("waves")
-    assert talk.sent() == ["/me waves", "waves"]
-    assert talk.events() == [
+    harness = online().types("/me  waves").types("waves")
+    assert harness.sent() == ["/me waves", "waves"]
+    assert harness.events() == [
         events.MessagePending(1, "lobby", "waves", is_action=True),
         events.MessagePending(2, "lobby", "waves"),
     ]
-    talk.server("[12:00:00] * alice waves", "[12:00:01] alice: waves")
-    assert talk.events() == [events.MessageSent(1, "12:00:00"), events.MessageSent(2, "12:00:01")]
+    harness.server("[12:00:00] * alice waves", "[12:00:01] alice: waves")
+    assert harness.events() == [
+        events.MessageSent(1, "12:00:00"),
+        events.MessageSent(2, "12:00:01"),
+    ]
 
 
 @pytest.fixture

@@ -87,21 +87,21 @@ def house(tmp_path: Path) -> Iterator[ServerFixture]:
 
 
 @pytest.fixture
-def desk() -> Iterator[SessionHarness]:
-    desk = SessionHarness()
-    yield desk
-    desk.close()
+def harness() -> Iterator[SessionHarness]:
+    harness = SessionHarness()
+    yield harness
+    harness.close()
 
 
 def come_in(
-    desk: SessionHarness,
+    harness: SessionHarness,
     house: ServerFixture,
     *,
     room: str | None = None,
     follow_everyone: bool = True,
 ) -> None:
     """Sign alice in, and wait until all that is asked at first is answered."""
-    desk.session.sign_in(
+    harness.session.sign_in(
         "127.0.0.1",
         house.port,
         "alice",
@@ -109,71 +109,71 @@ def come_in(
         room=room,
         follow_everyone=follow_everyone,
     )
-    desk.until_notice(events.SignedIn)
-    desk.until_state(ConnectionState.ONLINE)
-    desk.until(lambda: desk.model.people.known)
-    desk.until(lambda: desk.model.rooms.members_of(room or "lobby") is not None)
+    harness.until_notice(events.SignedIn)
+    harness.until_state(ConnectionState.ONLINE)
+    harness.until(lambda: harness.model.people.known)
+    harness.until(lambda: harness.model.rooms.members_of(room or "lobby") is not None)
 
 
 def test_sign_in_lists_people_and_rooms_of_real_server(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start().guest("bob")
     house.guest("carol", "/join dev")
-    come_in(desk, house)
-    assert [person.name for person in desk.model.people.here()] == ["alice", "bob"]
-    assert [(room.name, room.members) for room in desk.model.rooms.listed()] == [
+    come_in(harness, house)
+    assert [person.name for person in harness.model.people.here()] == ["alice", "bob"]
+    assert [(room.name, room.members) for room in harness.model.rooms.listed()] == [
         ("lobby", 2),
         ("dev", 1),
     ]
-    assert "/who" in desk.model.commands
-    assert desk.texts() == []
-    assert desk.model.round_trip is not None
-    assert 0 < desk.model.round_trip < 5
+    assert "/who" in harness.model.commands
+    assert harness.texts() == []
+    assert harness.model.round_trip is not None
+    assert 0 < harness.model.round_trip < 5
 
 
 def test_messages_are_exchanged_with_netcat_user(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     bob = house.start().guest("bob")
-    come_in(desk, house)
-    desk.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
-    assert {entry.state for entry in desk.model.log} == {EntryState.PENDING}
-    desk.until(lambda: {entry.state for entry in desk.model.log} == {EntryState.SENT})
+    come_in(harness, house)
+    harness.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
+    assert {entry.state for entry in harness.model.log} == {EntryState.PENDING}
+    harness.until(lambda: {entry.state for entry in harness.model.log} == {EntryState.SENT})
     for text in ("hello \U0001f600 [red]", "/two", "  three"):
         bob.expect_message("alice", text)
     bob.send("hi alice")
-    assert not desk.until_text("hi alice").own
+    assert not harness.until_text("hi alice").own
 
 
 def test_joins_and_leaves_of_others_update_model(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start()
-    come_in(desk, house)
+    come_in(harness, house)
     bob = house.guest("bob")
-    desk.until_text("bob joined")
-    assert desk.model.rooms.members_of("lobby") == 2
+    harness.until_text("bob joined")
+    assert harness.model.rooms.members_of("lobby") == 2
     bob.send("/join dev")
-    desk.until_text("bob left")
-    desk.until(lambda: desk.model.rooms.members_of("dev") == 1)
+    harness.until_text("bob left")
+    harness.until(lambda: harness.model.rooms.members_of("dev") == 1)
     bob.close()
-    desk.until(lambda: "dev" not in desk.model.rooms)
+    harness.until(lambda: "dev" not in harness.model.rooms)
 
 
 def test_text_typed_after_room_change_reaches_new_room_only(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     bob = house.start().guest("bob")
     carol = house.guest("carol", "/join dev")
-    come_in(desk, house)
-    desk.session.submit("for the lobby")
-    desk.session.join("dev")
-    desk.session.submit("for dev")
-    desk.session.join("lobby")
-    desk.session.submit("for the lobby again")
-    desk.until(lambda: desk.texts()[-1:] == ["for the lobby again"])
-    desk.until(lambda: desk.model.log.entries()[-1].state is EntryState.SENT)
+    come_in(harness, house)
+    harness.session.submit("for the lobby")
+    harness.session.join("dev")
+    harness.session.submit("for dev")
+    harness.session.join("lobby")
+    harness.session.submit("for the lobby again")
+    harness.until(lambda: harness.texts()[-1:] == ["for the lobby again"])
+    harness.until(lambda: harness.model.log.entries()[-1].state is EntryState.SENT)
     bob.send("/rooms")
     heard = texts_until(bob, "[SERVER] Active rooms")
     assert heard == ["for the lobby", "for the lobby again"]
@@ -181,23 +181,23 @@ def test_text_typed_after_room_change_reaches_new_room_only(
 
 
 def test_typed_commands_get_replies_from_real_server(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start().guest("bob")
-    come_in(desk, house)
+    come_in(harness, house)
     for typed in ("/help", "/dance", "/who nowhere", "/subs", "/unsubscribe alice", "/who"):
-        desk.session.submit(typed)
-    desk.session.submit("heard by myself")
-    desk.until(lambda: desk.model.log.entries()[-1].state is EntryState.SENT)
-    desk.until_text("In room 'lobby': alice, bob")
-    own, *answers = desk.texts()
+        harness.session.submit(typed)
+    harness.session.submit("heard by myself")
+    harness.until(lambda: harness.model.log.entries()[-1].state is EntryState.SENT)
+    harness.until_text("In room 'lobby': alice, bob")
+    own, *answers = harness.texts()
     assert own == "heard by myself"
     assert [answer.split(" - ")[0] for answer in answers[:3]] == [
         "/join <room>",
         "/leave",
         "/rooms",
     ]
-    assert answers[len(desk.model.commands) :] == [
+    assert answers[len(harness.model.commands) :] == [
         "Unknown command: /dance (try /help)",
         "No such room: nowhere",
         "Subscriptions: *, alice",
@@ -207,145 +207,149 @@ def test_typed_commands_get_replies_from_real_server(
 
 
 def test_follow_toggle_starts_and_stops_messages(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     bob = house.start().guest("bob")
-    come_in(desk, house, follow_everyone=False)
-    assert desk.model.people.follows_nobody_here
-    desk.session.toggle_follow("bob")
-    desk.until(lambda: desk.model.people.follows("bob"))
+    come_in(harness, house, follow_everyone=False)
+    assert harness.model.people.follows_nobody_here
+    harness.session.toggle_follow("bob")
+    harness.until(lambda: harness.model.people.follows("bob"))
     bob.send("one")
-    desk.until_text("one")
-    desk.session.toggle_follow("bob")
-    desk.until(lambda: not desk.model.people.follows("bob"))
+    harness.until_text("one")
+    harness.session.toggle_follow("bob")
+    harness.until(lambda: not harness.model.people.follows("bob"))
     bob.send("two")
     bob.send("/rooms")
     texts_until(bob, "[SERVER] Active rooms")
-    desk.session.submit("three")
-    desk.until_text("three")
-    desk.until(lambda: desk.model.log.entries()[-1].state is EntryState.SENT)
-    assert "two" not in desk.texts()
+    harness.session.submit("three")
+    harness.until_text("three")
+    harness.until(lambda: harness.model.log.entries()[-1].state is EntryState.SENT)
+    assert "two" not in harness.texts()
 
 
 def test_server_restart_restores_room_and_subscriptions(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start()
-    come_in(desk, house, room="dev")
-    desk.session.toggle_follow("bob")
-    desk.until(lambda: [person.name for person in desk.model.people.elsewhere()] == ["bob"])
-    desk.session.submit("before")
-    desk.until(lambda: desk.model.log[0].state is EntryState.SENT)
+    come_in(harness, house, room="dev")
+    harness.session.toggle_follow("bob")
+    harness.until(lambda: [person.name for person in harness.model.people.elsewhere()] == ["bob"])
+    harness.session.submit("before")
+    harness.until(lambda: harness.model.log[0].state is EntryState.SENT)
     house.stop()
-    desk.until_state(ConnectionState.WAITING)
-    assert desk.texts() == ["before", replies.SHUTTING_DOWN]
-    desk.session.submit("typed meanwhile")
-    assert desk.until_notice(events.TextReturned).text == "typed meanwhile"
+    harness.until_state(ConnectionState.WAITING)
+    assert harness.texts() == ["before", replies.SHUTTING_DOWN]
+    harness.session.submit("typed meanwhile")
+    assert harness.until_notice(events.TextReturned).text == "typed meanwhile"
     house.start()
-    desk.until_state(ConnectionState.ONLINE)
+    harness.until_state(ConnectionState.ONLINE)
     bob = house.guest("bob", "/join dev")
     bob.send("after")
-    desk.until_text("after")
-    assert desk.model.room == "dev"
-    desk.session.submit("/subs")
-    desk.until_text("Subscriptions: *, alice, bob")
-    kinds = [entry.kind for entry in desk.model.log]
+    harness.until_text("after")
+    assert harness.model.room == "dev"
+    harness.session.submit("/subs")
+    harness.until_text("Subscriptions: *, alice, bob")
+    kinds = [entry.kind for entry in harness.model.log]
     assert kinds.count(EntryKind.GAP) == 1
 
 
 def test_connection_cut_is_restored_without_loss(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start()
-    come_in(desk, house, room="dev")
-    connection = desk.session._connection
+    come_in(harness, house, room="dev")
+    connection = harness.session._connection
     assert connection is not None
     connection._stream.shutdown()
-    desk.until(lambda: desk.model.connection.state is not ConnectionState.ONLINE)
-    desk.until_state(ConnectionState.ONLINE)
-    desk.session.submit("/subs")
-    desk.until_text("Subscriptions: *, alice")
-    desk.session.submit("/who")
-    desk.until_text("In room 'dev': alice")
-    assert desk.model.room == "dev"
-    assert desk.notices == []
+    harness.until(lambda: harness.model.connection.state is not ConnectionState.ONLINE)
+    harness.until_state(ConnectionState.ONLINE)
+    harness.session.submit("/subs")
+    harness.until_text("Subscriptions: *, alice")
+    harness.session.submit("/who")
+    harness.until_text("In room 'dev': alice")
+    assert harness.model.room == "dev"
+    assert harness.notices == []
 
 
 def test_many_subscriptions_survive_server_restart(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     names = [f"somebody-with-a-long-name-{n:03}" for n in range(120)]
     write_accounts_file(house.config.users, [*PEOPLE, *names])
     house.start()
-    come_in(desk, house)
+    come_in(harness, house)
     for name in names:
-        desk.session.toggle_follow(name)
-    desk.until(lambda: len(desk.model.people.elsewhere()) == 120)
+        harness.session.toggle_follow(name)
+    harness.until(lambda: len(harness.model.people.elsewhere()) == 120)
     house.stop()
-    desk.until_state(ConnectionState.WAITING)
+    harness.until_state(ConnectionState.WAITING)
     house.start()
-    desk.until_state(ConnectionState.ONLINE)
-    desk.until(lambda: len(desk.model.people.elsewhere()) == 120)
-    desk.session.submit("/subs")
-    desk.until(lambda: len([text for text in desk.texts() if "Subscriptions:" in text]) > 3)
+    harness.until_state(ConnectionState.ONLINE)
+    harness.until(lambda: len(harness.model.people.elsewhere()) == 120)
+    harness.session.submit("/subs")
+    harness.until(lambda: len([text for text in harness.texts() if "Subscriptions:" in text]) > 3)
 
 
-def test_login_of_same_name_signs_session_out(desk: SessionHarness, house: ServerFixture) -> None:
+def test_login_of_same_name_signs_session_out(
+    harness: SessionHarness, house: ServerFixture
+) -> None:
     house.start()
-    come_in(desk, house)
+    come_in(harness, house)
     house.guest("alice")
-    assert desk.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_BY_NEW_LOGIN
-    assert desk.model.connection.state is ConnectionState.OFFLINE
+    assert harness.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_BY_NEW_LOGIN
+    assert harness.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_removed_account_is_signed_out(desk: SessionHarness, house: ServerFixture) -> None:
+def test_removed_account_is_signed_out(harness: SessionHarness, house: ServerFixture) -> None:
     house.start()
-    come_in(desk, house)
+    come_in(harness, house)
     house.remove("alice")
-    assert desk.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_ACCOUNT_REMOVED
+    assert harness.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_ACCOUNT_REMOVED
 
 
 def test_account_removed_while_disconnected_ends_reconnecting(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start()
-    come_in(desk, house)
+    come_in(harness, house)
     house.stop()
-    desk.until_state(ConnectionState.WAITING)
+    harness.until_state(ConnectionState.WAITING)
     house.start()
     house.remove("alice")
     seen = (events.SignInFailed, events.SignedOut)  # it may have been back in for a moment
-    desk.until(lambda: any(isinstance(notice, seen) for notice in desk.notices))
-    assert desk.model.connection.state is ConnectionState.OFFLINE
+    harness.until(lambda: any(isinstance(notice, seen) for notice in harness.notices))
+    assert harness.model.connection.state is ConnectionState.OFFLINE
 
 
 def test_wrong_password_is_rejected_by_real_server(
-    desk: SessionHarness, house: ServerFixture
+    harness: SessionHarness, house: ServerFixture
 ) -> None:
     house.start()
-    desk.session.sign_in("127.0.0.1", house.port, "alice", "guess")
-    refused = desk.until_notice(events.SignInFailed)
+    harness.session.sign_in("127.0.0.1", house.port, "alice", "guess")
+    refused = harness.until_notice(events.SignInFailed)
     assert refused == events.SignInFailed("Authentication failed", retry=False)
 
 
-def test_rate_limited_client_loses_no_message(desk: SessionHarness, house: ServerFixture) -> None:
+def test_rate_limited_client_loses_no_message(
+    harness: SessionHarness, house: ServerFixture
+) -> None:
     """Nothing is lost, nothing is given up, and a change of room stays where it belongs."""
     bob = house.start(rate=100, burst=10).guest("bob")
-    come_in(desk, house)
-    desk.session.submit("\n".join(f"line {n}" for n in range(100)))
-    desk.session.join("dev")
-    desk.session.submit("in dev")
-    entry = desk.until_text("in dev")
-    desk.until(lambda: desk.model.log[entry.id].state is EntryState.SENT)
-    assert desk.model.room == "dev"
-    lobby = desk.model.log_of("lobby")
+    come_in(harness, house)
+    harness.session.submit("\n".join(f"line {n}" for n in range(100)))
+    harness.session.join("dev")
+    harness.session.submit("in dev")
+    entry = harness.until_text("in dev")
+    harness.until(lambda: harness.model.log[entry.id].state is EntryState.SENT)
+    assert harness.model.room == "dev"
+    lobby = harness.model.log_of("lobby")
     assert {entry.state for entry in lobby if entry.own} == {EntryState.SENT}
     for n in range(100):
         bob.expect_message("alice", f"line {n}")
 
 
-def test_quit_signs_out_from_real_server(desk: SessionHarness, house: ServerFixture) -> None:
+def test_quit_signs_out_from_real_server(harness: SessionHarness, house: ServerFixture) -> None:
     house.start()
-    come_in(desk, house)
-    desk.session.submit("/quit")
-    assert desk.until_notice(events.SignedOut) == events.SignedOut("Goodbye", requested=True)
+    come_in(harness, house)
+    harness.session.submit("/quit")
+    assert harness.until_notice(events.SignedOut) == events.SignedOut("Goodbye", requested=True)

@@ -34,9 +34,9 @@ def server() -> Iterator[TlsServer]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[SessionHarness]:
-    with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
-        yield desk
+def harness(tmp_path: Path) -> Iterator[SessionHarness]:
+    with closing(SessionHarness(known=KnownServers(tmp_path))) as harness:
+        yield harness
 
 
 @pytest.fixture
@@ -47,42 +47,42 @@ def trusted_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
-def asked(desk: SessionHarness, server: TlsServer) -> KeyUnknown:
+def asked(harness: SessionHarness, server: TlsServer) -> KeyUnknown:
     """Dial; the first handshake is refused by who knows nobody, the second is a look."""
 
     def twice() -> None:
         server.refused()
         server.looked_at()
 
-    dial(desk, server)
-    desk.during(twice)
-    return desk.until_notice(KeyUnknown)
+    dial(harness, server)
+    harness.during(twice)
+    return harness.until_notice(KeyUnknown)
 
 
-def pinned(desk: SessionHarness, server: TlsServer) -> None:
+def pinned(harness: SessionHarness, server: TlsServer) -> None:
     """Somebody said "always" to the server's key, and left."""
-    asked(desk, server)
-    desk.session.trust(TrustDecision.ALWAYS)
-    let_in(desk, server)
-    desk.session.cancel()
-    desk.notices.clear()
+    asked(harness, server)
+    harness.session.trust(TrustDecision.ALWAYS)
+    let_in(harness, server)
+    harness.session.cancel()
+    harness.notices.clear()
 
 
 @contextmanager
 def next_run(folder: Path) -> Iterator[SessionHarness]:
-    with closing(SessionHarness(known=KnownServers(folder))) as desk:
-        yield desk
+    with closing(SessionHarness(known=KnownServers(folder))) as harness:
+        yield harness
 
 
 def test_certificate_trusted_by_system_needs_no_question(
-    desk: SessionHarness, server: TlsServer, trusted_authority: None
+    harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
-    dial(desk, server)
-    let_in(desk, server)
-    desk.until_notice(SignedIn)
-    assert desk.model.connection.encrypted
-    assert desk.session.fingerprint == server.fingerprint
-    assert not desk.session._connector._known.path.exists()
+    dial(harness, server)
+    let_in(harness, server)
+    harness.until_notice(SignedIn)
+    assert harness.model.connection.encrypted
+    assert harness.session.fingerprint == server.fingerprint
+    assert not harness.session._connector._known.path.exists()
 
 
 YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -104,46 +104,46 @@ YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     ids=["another name", "expired", "not yet", "another authority"],
 )
 def test_untrusted_certificate_asks_user_with_reason(
-    desk: SessionHarness,
+    harness: SessionHarness,
     server: TlsServer,
     trusted_authority: None,
     leaf: Callable[[], trustme.LeafCert],
     why: str,
 ) -> None:
     server.certificate = leaf()
-    question = asked(desk, server)  # what it looks at, it sends nothing to
+    question = asked(harness, server)  # what it looks at, it sends nothing to
     assert question.fingerprint == server.fingerprint
     assert question.server == f"127.0.0.1:{server.port}"
     assert why in question.why
 
 
-def test_declined_trust_sends_nothing(desk: SessionHarness, server: TlsServer) -> None:
-    asked(desk, server)
-    desk.session.trust(TrustDecision.REJECT)
-    refused = desk.until_notice(SignInFailed)
+def test_declined_trust_sends_nothing(harness: SessionHarness, server: TlsServer) -> None:
+    asked(harness, server)
+    harness.session.trust(TrustDecision.REJECT)
+    refused = harness.until_notice(SignInFailed)
     assert refused.reason.startswith("Nothing was sent")
-    assert desk.model.connection.state is ConnectionState.OFFLINE
-    asked(desk, server)  # and it is remembered nowhere
+    assert harness.model.connection.state is ConnectionState.OFFLINE
+    asked(harness, server)  # and it is remembered nowhere
 
 
 def test_trust_once_lasts_for_run_and_reconnects(
-    desk: SessionHarness, server: TlsServer, tmp_path: Path
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
-    asked(desk, server)
-    desk.session.trust(TrustDecision.ONCE)
-    client = let_in(desk, server)
+    asked(harness, server)
+    harness.session.trust(TrustDecision.ONCE)
+    client = let_in(harness, server)
     client.close()
-    let_in(desk, server)
-    desk.session.cancel()
-    dial(desk, server)
-    let_in(desk, server)
+    let_in(harness, server)
+    harness.session.cancel()
+    dial(harness, server)
+    let_in(harness, server)
     assert not (tmp_path / "known-servers.json").exists()
     with next_run(tmp_path) as later:
         asked(later, server)
 
 
-def test_trust_always_pins_key(desk: SessionHarness, server: TlsServer, tmp_path: Path) -> None:
-    pinned(desk, server)
+def test_trust_always_pins_key(harness: SessionHarness, server: TlsServer, tmp_path: Path) -> None:
+    pinned(harness, server)
     file = tmp_path / "known-servers.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     (server_name,) = kept = json.loads(file.read_text())
@@ -155,64 +155,64 @@ def test_trust_always_pins_key(desk: SessionHarness, server: TlsServer, tmp_path
 
 
 def test_renewed_certificate_with_pinned_key_needs_no_question(
-    desk: SessionHarness, server: TlsServer, tmp_path: Path
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
     known = KnownServers(tmp_path)
     server.certificate = certificate("some.other.name", not_after=YESTERDAY)
     known.pin("127.0.0.1", server.port, server.fingerprint)
-    dial(desk, server)
-    let_in(desk, server)
+    dial(harness, server)
+    let_in(harness, server)
 
 
 def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
-    desk: SessionHarness, server: TlsServer, tmp_path: Path, trusted_authority: None
+    harness: SessionHarness, server: TlsServer, tmp_path: Path, trusted_authority: None
 ) -> None:
     old = fingerprint(leaf := certificate("elsewhere"))
     server.certificate = leaf
-    pinned(desk, server)
+    pinned(harness, server)
     server.certificate = certificate()  # which the system trusts; a pin is a promise
     for _ in range(2):
-        dial(desk, server)
-        desk.during(server.looked_at)
-        told = desk.until_notice(KeyChanged)
+        dial(harness, server)
+        harness.during(server.looked_at)
+        told = harness.until_notice(KeyChanged)
         assert told == KeyChanged(f"127.0.0.1:{server.port}", old, server.fingerprint, pinned=True)
-        assert desk.model.connection.state is ConnectionState.OFFLINE
+        assert harness.model.connection.state is ConnectionState.OFFLINE
     KnownServers(tmp_path).forget("127.0.0.1", None)
-    dial(desk, server)
-    let_in(desk, server)
+    dial(harness, server)
+    let_in(harness, server)
 
 
-def test_changed_key_stops_reconnecting(desk: SessionHarness, server: TlsServer) -> None:
-    asked(desk, server)
-    desk.session.trust(TrustDecision.ONCE)
-    client = let_in(desk, server)
+def test_changed_key_stops_reconnecting(harness: SessionHarness, server: TlsServer) -> None:
+    asked(harness, server)
+    harness.session.trust(TrustDecision.ONCE)
+    client = let_in(harness, server)
     old = server.fingerprint
     server.certificate = certificate()
     client.close()
-    desk.during(server.looked_at)
-    told = desk.until_notice(KeyChanged)
+    harness.during(server.looked_at)
+    told = harness.until_notice(KeyChanged)
     assert (told.trusted, told.seen, told.pinned) == (old, server.fingerprint, False)
-    assert desk.model.connection.state is ConnectionState.OFFLINE
-    assert not desk.session._reconnector.is_waiting
+    assert harness.model.connection.state is ConnectionState.OFFLINE
+    assert not harness.session._reconnector.is_waiting
 
 
 @pytest.mark.parametrize("answer", [TrustDecision.ONCE, TrustDecision.ALWAYS])
 def test_key_swapped_between_question_and_login_is_rejected(
-    desk: SessionHarness, server: TlsServer, answer: TrustDecision
+    harness: SessionHarness, server: TlsServer, answer: TrustDecision
 ) -> None:
-    shown = asked(desk, server).fingerprint
+    shown = asked(harness, server).fingerprint
     server.certificate = certificate()
-    desk.session.trust(answer)
-    desk.during(server.looked_at)
-    told = desk.until_notice(KeyChanged)
+    harness.session.trust(answer)
+    harness.during(server.looked_at)
+    told = harness.until_notice(KeyChanged)
     assert (told.trusted, told.seen) == (shown, server.fingerprint)
 
 
 def test_trust_question_can_be_asked_during_reconnect(
-    desk: SessionHarness, server: TlsServer, trusted_authority: None
+    harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
-    dial(desk, server)
-    client = let_in(desk, server)
+    dial(harness, server)
+    client = let_in(harness, server)
     server.certificate = certificate("another.name")
     client.close()
 
@@ -220,56 +220,56 @@ def test_trust_question_can_be_asked_during_reconnect(
         server.refused()
         server.looked_at()
 
-    desk.during(twice)
-    desk.until_notice(KeyUnknown)
-    desk.session.trust(TrustDecision.ONCE)
-    let_in(desk, server)
+    harness.during(twice)
+    harness.until_notice(KeyUnknown)
+    harness.session.trust(TrustDecision.ONCE)
+    let_in(harness, server)
 
 
 def test_broken_known_servers_file_blocks_tls_sign_in(
-    desk: SessionHarness, server: TlsServer, tmp_path: Path
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
     (tmp_path / "known-servers.json").write_text("{")
-    dial(desk, server)
-    refused = desk.until_notice(SignInFailed)
+    dial(harness, server)
+    refused = harness.until_notice(SignInFailed)
     assert str(tmp_path / "known-servers.json") in refused.reason
     assert "move it away" in refused.reason
     assert not refused.retry
-    desk.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
+    harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     server._listener.settimeout(PATIENCE)
-    desk.during(lambda: server._listener.accept()[0].close())
+    harness.during(lambda: server._listener.accept()[0].close())
 
 
 def test_unwritable_known_servers_file_sends_nothing(
-    desk: SessionHarness, server: TlsServer, tmp_path: Path
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
-    asked(desk, server)
+    asked(harness, server)
     (tmp_path / "known-servers.lock").mkdir()
-    desk.session.trust(TrustDecision.ALWAYS)
-    refused = desk.until_notice(SignInFailed)
+    harness.session.trust(TrustDecision.ALWAYS)
+    refused = harness.until_notice(SignInFailed)
     assert refused.reason.startswith("Nothing was sent: ")
     assert "can't be written" in refused.reason
 
 
 def test_undecryptable_record_is_reported_as_reason(
-    desk: SessionHarness, server: TlsServer, trusted_authority: None
+    harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
-    dial(desk, server)
-    client = let_in(desk, server)
+    dial(harness, server)
+    client = let_in(harness, server)
     forged = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record of no key
     os.write(client._socket.fileno(), forged)
-    desk.until_state(ConnectionState.WAITING)
-    reason = desk.model.connection.reason
+    harness.until_state(ConnectionState.WAITING)
+    reason = harness.model.connection.reason
     assert reason == "The connection broke: something came that the server can't have sent so"
 
 
 def test_truncated_tls_connection_is_reported_as_cut(
-    desk: SessionHarness, server: TlsServer, trusted_authority: None
+    harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
-    dial(desk, server)
-    client = let_in(desk, server)
+    dial(harness, server)
+    client = let_in(harness, server)
     client.say_bytes(b"[21:03:04] alice: half a li")
     client.cut()
-    desk.until_state(ConnectionState.WAITING)
-    assert desk.model.connection.reason == "The connection was cut"
-    assert "half a li" not in " ".join(desk.texts())
+    harness.until_state(ConnectionState.WAITING)
+    assert harness.model.connection.reason == "The connection was cut"
+    assert "half a li" not in " ".join(harness.texts())

@@ -261,14 +261,14 @@ def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
 def test_plaintext_rejection_is_reported_only_if_recognized(
     desk: SessionHarness, far_away: None, said: str, told: str
 ) -> None:
-    with closing(ScriptedServer()) as door:
+    with closing(ScriptedServer()) as harness:
 
         def refuse() -> None:
-            client = door.accept()
+            client = harness.accept()
             client._socket.recv(65536)
             client.say(said)
 
-        dial(desk, door)
+        dial(desk, harness)
         desk.during(refuse)
         reason = desk.until_notice(SignInFailed).reason
         assert told in reason

@@ -27,10 +27,10 @@ from tests.support.app_harness import press_keys, screen_rows, wait_until
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[ServerFixture]:
-    house = ServerFixture(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
-    yield house
-    house.close()
+def server(tmp_path: Path) -> Iterator[ServerFixture]:
+    server = ServerFixture(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
+    yield server
+    server.close()
 
 
 class AppWithServerHarness:
@@ -56,10 +56,10 @@ class AppWithServerHarness:
 
 @asynccontextmanager
 async def window(
-    house: ServerFixture, folder: Path, *, sign_in: bool = True
+    server: ServerFixture, folder: Path, *, sign_in: bool = True
 ) -> AsyncIterator[AppWithServerHarness]:
     app = ChatApp(
-        LaunchOptions("127.0.0.1", house.port, "alice"),
+        LaunchOptions("127.0.0.1", server.port, "alice"),
         ClientState(folder),
         lambda model, reader, wake: ChatSession(
             model, reader, wake, KnownServers(folder), backoff=Backoff(lambda: -0.9)
@@ -74,9 +74,9 @@ async def window(
         yield opened
 
 
-async def test_app_chats_with_netcat_user(house: ServerFixture, tmp_path: Path) -> None:
-    async with window(house, tmp_path) as alice:
-        bob = house.guest("bob")
+async def test_app_chats_with_netcat_user(server: ServerFixture, tmp_path: Path) -> None:
+    async with window(server, tmp_path) as alice:
+        bob = server.guest("bob")
         await alice.until("bob joined", "lobby · 2 here", "◉ bob")
         bob.send("hello from netcat")
         await alice.until("bob  hello from netcat")
@@ -95,10 +95,10 @@ async def test_app_chats_with_netcat_user(house: ServerFixture, tmp_path: Path) 
 
 
 async def test_text_typed_after_room_click_is_sent_to_room(
-    house: ServerFixture, tmp_path: Path
+    server: ServerFixture, tmp_path: Path
 ) -> None:
-    async with window(house, tmp_path) as alice:
-        here, there = house.guest("bob"), house.guest("carol", "/join dev")
+    async with window(server, tmp_path) as alice:
+        here, there = server.guest("bob"), server.guest("carol", "/join dev")
         await alice.until("dev")
         rooms = alice.app.chat.query_one(RoomList)
         row = next(n for n, text in enumerate(screen_rows(alice.app, rooms)) if "dev" in text)
@@ -110,18 +110,18 @@ async def test_text_typed_after_room_click_is_sent_to_room(
         assert here.read_line() == "[SERVER] Subscriptions: *"
 
 
-async def test_app_reconnects_after_server_restart(house: ServerFixture, tmp_path: Path) -> None:
-    async with window(house, tmp_path) as alice:
+async def test_app_reconnects_after_server_restart(server: ServerFixture, tmp_path: Path) -> None:
+    async with window(server, tmp_path) as alice:
         await alice.type("/join dev")
         await alice.until("▸ dev")
         await alice.type("before")
         await alice.until("you  before")
-        house.stop()
+        server.stop()
         await alice.until("✕ connection lost")
         assert "you  before" in alice.shown()
         await alice.type("kept")
         await alice.until("kept", on=alice.app.chat.query_one("#composer"))
-        house.start()
+        server.start()
         await press_keys(alice.pilot, "ctrl+r")
         await alice.until("● connected", "▸ dev", "◉ everyone")
         await press_keys(alice.pilot, "enter")
@@ -130,38 +130,38 @@ async def test_app_reconnects_after_server_restart(house: ServerFixture, tmp_pat
 
 
 async def test_login_elsewhere_shows_form_and_allows_sign_in(
-    house: ServerFixture, tmp_path: Path
+    server: ServerFixture, tmp_path: Path
 ) -> None:
-    async with window(house, tmp_path) as alice:
-        house.guest("alice")
+    async with window(server, tmp_path) as alice:
+        server.guest("alice")
         await alice.until("Somebody signed in as alice somewhere else", "Sign in")
         await alice.type("pw-of-alice")
         await alice.until("● connected")
 
 
 async def test_wrong_password_then_correct_password_signs_in(
-    house: ServerFixture, tmp_path: Path
+    server: ServerFixture, tmp_path: Path
 ) -> None:
-    async with window(house, tmp_path, sign_in=False) as alice:
+    async with window(server, tmp_path, sign_in=False) as alice:
         await alice.type("wrong")
         await alice.until("Wrong user or password. Nothing was lost")
         await alice.type("pw-of-alice")
         await alice.until("● connected")
 
 
-async def test_sign_in_to_stopped_server_shows_error(house: ServerFixture, tmp_path: Path) -> None:
-    house.stop()
-    async with window(house, tmp_path, sign_in=False) as alice:
+async def test_sign_in_to_stopped_server_shows_error(server: ServerFixture, tmp_path: Path) -> None:
+    server.stop()
+    async with window(server, tmp_path, sign_in=False) as alice:
         await alice.type("pw-of-alice")
         await alice.until("Nothing listens at 127.0.0.1")
 
 
 async def test_app_stays_responsive_during_message_flood(
-    house: ServerFixture, tmp_path: Path
+    server: ServerFixture, tmp_path: Path
 ) -> None:
     lines = 5_000
-    async with window(house, tmp_path) as alice:
-        bob = house.guest("bob")
+    async with window(server, tmp_path) as alice:
+        bob = server.guest("bob")
         await alice.until("bob joined")
         bob.send_raw(
             "".join(f"line {number} {'words ' * 15}\n" for number in range(lines)).encode()
@@ -179,9 +179,9 @@ async def test_app_stays_responsive_during_message_flood(
         assert model.connection.state is ConnectionState.ONLINE
 
 
-async def test_quit_ends_every_thread(house: ServerFixture, tmp_path: Path) -> None:
-    async with window(house, tmp_path) as alice:
-        bob = house.guest("bob")
+async def test_quit_ends_every_thread(server: ServerFixture, tmp_path: Path) -> None:
+    async with window(server, tmp_path) as alice:
+        bob = server.guest("bob")
         await alice.until("bob joined")
         bob.send("/presence on")
         bob.expect("[SERVER] Presence on")

@@ -27,15 +27,15 @@ NAME = "[/][@click=app.quit]x\x1b]0;owned\x07\u202e"
 """No server that keeps the contract lets this be a name."""
 
 
-def assert_harmless(bench: AppHarness) -> None:
+def assert_harmless(harness: AppHarness) -> None:
     """What is written to the terminal has no control character that came from outside."""
-    for row in bench.rows():
+    for row in harness.rows():
         assert row.isprintable() or not set(row) & set("\x1b\x07\x9b\u202e\n\r"), repr(row)
 
 
 async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
-    async with chat(tmp_path, size=(140, 40)) as bench:
-        bench.session.tell(
+    async with chat(tmp_path, size=(140, 40)) as harness:
+        harness.session.tell(
             SignedIn(NAME, (NAME, "/help")),
             RoomsListed(((NAME, 3), ("lobby", 2))),
             Joined(NAME),
@@ -60,36 +60,36 @@ async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
             HistoryGap(at("21:00:00"), at("21:01:00")),
             ConnectionChanged(ConnectionState.WAITING, HOSTILE, 3.0),
         )
-        await bench.settle()
-        assert "[/] [red]x[/red] [@click=app.quit]press[/]" in bench.shown()
-        assert "[/][@click=a…" in bench.shown(bench.app.chat.query_one("#rooms"))
-        assert "[/][@click=a" in bench.shown(bench.app.chat.query_one("#people"))
-        assert_harmless(bench)
+        await harness.settle()
+        assert "[/] [red]x[/red] [@click=app.quit]press[/]" in harness.shown()
+        assert "[/][@click=a…" in harness.shown(harness.app.chat.query_one("#rooms"))
+        assert "[/][@click=a" in harness.shown(harness.app.chat.query_one("#people"))
+        assert_harmless(harness)
         for row in range(2, 30):
-            await bench.pilot.click(offset=(60, row))
-        await bench.settle()
-        assert bench.app.is_running
+            await harness.pilot.click(offset=(60, row))
+        await harness.settle()
+        assert harness.app.is_running
         for width in (100, 58, 40):
-            await bench.pilot.resize_terminal(width, 24)
-            await bench.settle()
-            assert_harmless(bench)
-        await bench.press("ctrl+k")
-        await bench.until(lambda: "Follow" in bench.shown())
-        assert_harmless(bench)
-        await bench.press(*"click")
-        await bench.until(lambda: "[@click" in bench.shown())
-        await bench.press("escape", "escape", "f1")
-        assert_harmless(bench)
+            await harness.pilot.resize_terminal(width, 24)
+            await harness.settle()
+            assert_harmless(harness)
+        await harness.press("ctrl+k")
+        await harness.until(lambda: "Follow" in harness.shown())
+        assert_harmless(harness)
+        await harness.press(*"click")
+        await harness.until(lambda: "[@click" in harness.shown())
+        await harness.press("escape", "escape", "f1")
+        assert_harmless(harness)
 
 
 async def test_very_long_messages_are_rendered(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.hear("bob", "x" * 10_000, "\u0301" * 5_000, "漢" * 5_000, " " * 9_000 + "end")
-        assert bench.rows()[3].strip()
-        assert_harmless(bench)
+    async with chat(tmp_path) as harness:
+        await harness.hear("bob", "x" * 10_000, "\u0301" * 5_000, "漢" * 5_000, " " * 9_000 + "end")
+        assert harness.rows()[3].strip()
+        assert_harmless(harness)
 
 
 async def test_notification_shows_markup_as_text(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        bench.app.notify("[/] [@click=app.quit]x[/]", title="[/]")
-        await bench.until(lambda: "[@click=app.quit]x[/]" in bench.shown())
+    async with chat(tmp_path) as harness:
+        harness.app.notify("[/] [@click=app.quit]x[/]", title="[/]")
+        await harness.until(lambda: "[@click=app.quit]x[/]" in harness.shown())

@@ -54,58 +54,60 @@ def start_with(folder: Path, text: str, profile: str | None = "work") -> LaunchO
     return LaunchOptions(host, port, user, configuration=configuration, profile=profile)
 
 
-def toasts(bench: AppHarness) -> str:
-    return "\n".join(toast.message for toast in bench.app._notifications)
+def toasts(harness: AppHarness) -> str:
+    return "\n".join(toast.message for toast in harness.app._notifications)
 
 
-def in_the_log(bench: AppHarness) -> str:
-    return " ".join(bench.shown(bench.app.chat.query_one(MessageLog)).split())
+def in_the_log(harness: AppHarness) -> str:
+    return " ".join(harness.shown(harness.app.chat.query_one(MessageLog)).split())
 
 
 async def test_login_form_switches_between_profiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
-    async with form(tmp_path, start_with(tmp_path, PROFILES)) as bench:
-        said = bench.app.login.query_one("#said", Static)
-        password = bench.app.login.query_one("#password", SafeInput)
-        assert "‹ work ›  1 of 3" in bench.shown()
-        assert "from the variable WORK_SECRET" in bench.shown()
-        await bench.press("enter")  # the one key of the second start
-        await bench.until(lambda: bench.session.told)
+    async with form(tmp_path, start_with(tmp_path, PROFILES)) as harness:
+        said = harness.app.login.query_one("#said", Static)
+        password = harness.app.login.query_one("#password", SafeInput)
+        assert "‹ work ›  1 of 3" in harness.shown()
+        assert "from the variable WORK_SECRET" in harness.shown()
+        await harness.press("enter")  # the one key of the second start
+        await harness.until(lambda: harness.session.told)
         asked = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
-        assert bench.session.told == [asked]
+        assert harness.session.told == [asked]
         assert password.value == ""
-        assert "hunter2" not in bench.shown()
-        await bench.press("escape")
-        bench.app.login.query_one("#profile").focus()
-        await bench.press("right")
-        assert "‹ home ›  2 of 3" in bench.shown()
-        assert "127.0.0.1" in bench.shown()
-        told = len(bench.session.told)
-        await bench.press("enter")
-        await bench.until(lambda: "failed: oops" in bench.shown(said), "why there is no password")
-        assert bench.app.focused is password
-        await bench.click_on("› ")
-        assert "‹ asked ›  3 of 3" in bench.shown()
-        await bench.press("enter")
-        assert "Type your password" in bench.shown(said)
-        assert len(bench.session.told) == told
-        await bench.press(*DEMO_PASSWORD, "enter")
-        assert bench.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
+        assert "hunter2" not in harness.shown()
+        await harness.press("escape")
+        harness.app.login.query_one("#profile").focus()
+        await harness.press("right")
+        assert "‹ home ›  2 of 3" in harness.shown()
+        assert "127.0.0.1" in harness.shown()
+        told = len(harness.session.told)
+        await harness.press("enter")
+        await harness.until(
+            lambda: "failed: oops" in harness.shown(said), "why there is no password"
+        )
+        assert harness.app.focused is password
+        await harness.click_on("› ")
+        assert "‹ asked ›  3 of 3" in harness.shown()
+        await harness.press("enter")
+        assert "Type your password" in harness.shown(said)
+        assert len(harness.session.told) == told
+        await harness.press(*DEMO_PASSWORD, "enter")
+        assert harness.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
 
 
 async def test_password_fetch_can_be_cancelled(tmp_path: Path) -> None:
     text = PROFILES.replace('password_env = "WORK_SECRET"', 'password_command = "echo secret"')
-    async with form(tmp_path, start_with(tmp_path, text)) as bench:
-        login = bench.app.login
+    async with form(tmp_path, start_with(tmp_path, text)) as harness:
+        login = harness.app.login
         login.query_one("#password").focus()
         login.action_sign_in()
         login.action_cancel()
         late = login.query_one("#password", SafeInput)
         login.post_message(PasswordFetched(1 << 30, "late"))
-        await bench.settle()
-        assert bench.session.told in ([], [("cancel",)])
+        await harness.settle()
+        assert harness.session.told in ([], [("cancel",)])
         assert late.value == ""
 
 
@@ -114,14 +116,14 @@ async def test_profile_password_is_used_only_for_its_user_and_server(
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     text = PROFILES.split("[profiles.home]")[0]
-    async with form(tmp_path, start_with(tmp_path, text)) as bench:
-        assert "Profile" not in bench.shown(), "there is nothing to choose"
-        user = bench.app.login.query_one("#user", SafeInput)
+    async with form(tmp_path, start_with(tmp_path, text)) as harness:
+        assert "Profile" not in harness.shown(), "there is nothing to choose"
+        user = harness.app.login.query_one("#user", SafeInput)
         user.value = "eve"
-        await bench.settle()
-        assert "from the variable" not in bench.shown()
-        await bench.press("enter")
-        assert bench.session.told == [], "her password is not alice's"
+        await harness.settle()
+        assert "from the variable" not in harness.shown()
+        await harness.press("enter")
+        assert harness.session.told == [], "her password is not alice's"
 
 
 async def test_selected_profile_wins_over_other_profile_of_same_user(
@@ -131,19 +133,19 @@ async def test_selected_profile_wins_over_other_profile_of_same_user(
     monkeypatch.setenv("OTHER_SECRET", "other")
     work = PROFILES.split("[profiles.home]")[0]
     other = work.replace("work", "on-call").replace("dev", "ops").replace("WORK_", "OTHER_")
-    async with form(tmp_path, start_with(tmp_path, work + other)) as bench:
-        bench.app.login.query_one("#profile").focus()
-        await bench.press("right")
-        assert "‹ on-call ›  2 of 2" in bench.shown()
-        assert "from the variable OTHER_SECRET" in bench.shown()
-        await bench.press("f5")
-        assert "‹ on-call ›  2 of 2" in bench.shown()
-        await bench.press("enter")
-        await bench.until(lambda: bench.session.told)
+    async with form(tmp_path, start_with(tmp_path, work + other)) as harness:
+        harness.app.login.query_one("#profile").focus()
+        await harness.press("right")
+        assert "‹ on-call ›  2 of 2" in harness.shown()
+        assert "from the variable OTHER_SECRET" in harness.shown()
+        await harness.press("f5")
+        assert "‹ on-call ›  2 of 2" in harness.shown()
+        await harness.press("enter")
+        await harness.until(lambda: harness.session.told)
         asked = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
-        assert bench.session.told == [asked]
-        bench.session.notices.append(SignedIn("alice", COMMANDS))
-        await bench.until(lambda: ClientState(tmp_path).last, "who was signed in is remembered")
+        assert harness.session.told == [asked]
+        harness.session.notices.append(SignedIn("alice", COMMANDS))
+        await harness.until(lambda: ClientState(tmp_path).last, "who was signed in is remembered")
         last = ClientState(tmp_path).last
         assert last is not None
         assert last.profile == "on-call", "the next start begins with it"
@@ -151,35 +153,35 @@ async def test_selected_profile_wins_over_other_profile_of_same_user(
 
 async def test_settings_reload_key_applies_theme_and_keymap(tmp_path: Path) -> None:
     start = start_with(tmp_path, 'theme = "lobby-light"', None)
-    async with form(tmp_path, start) as bench:
-        app, path = bench.app, tmp_path / "config.toml"
+    async with form(tmp_path, start) as harness:
+        app, path = harness.app, tmp_path / "config.toml"
         assert app.theme == "lobby-light"
         path.write_text(
             'theme = "night"\nbell = false\n[keys]\nwire = "f12"\n[themes.night]\naccent = "#6cf"'
         )
-        await bench.press("f5")
+        await harness.press("f5")
         assert app.theme == "night"
         assert app.theme_variables["accent"].lower() == "#66ccff"
         assert app.theme_variables["footer-key-foreground"].lower() == "#66ccff"
         assert app.settings.bell is False
-        await bench.press("f6")
+        await harness.press("f6")
         assert not isinstance(app.screen, WireScreen)
-        await bench.press("f12")
+        await harness.press("f12")
         assert isinstance(app.screen, WireScreen)
-        await bench.press("escape")
+        await harness.press("escape")
         path.write_text(path.read_text().replace("#6cf", "#fff"))
-        await bench.press("f5")
+        await harness.press("f5")
         assert app.theme_variables["accent"].lower() == "#ffffff"
         path.write_text("theme = night\n")
-        await bench.press("f5")
-        assert f"{path}, line 1: not valid TOML" in toasts(bench)
-        assert "Nothing was changed" in toasts(bench)
+        await harness.press("f5")
+        assert f"{path}, line 1: not valid TOML" in toasts(harness)
+        assert "Nothing was changed" in toasts(harness)
         assert app.theme == "night"
         path.unlink()
-        await bench.press("f5")
+        await harness.press("f5")
         assert app.theme == "lobby-dark"
         assert app.theme == "lobby-dark"
-        await bench.press("f6")
+        await harness.press("f6")
         assert isinstance(app.screen, WireScreen)
 
 
@@ -190,26 +192,26 @@ TYPING = {"composer", "log.older", "log.newer"}
 async def test_palette_shows_configured_keys(
     tmp_path: Path,
 ) -> None:
-    async with chat(tmp_path) as bench:
-        app, screen = bench.app, bench.app.chat
+    async with chat(tmp_path) as harness:
+        app, screen = harness.app, harness.app.chat
         maps = (node._bindings for node in (app, screen, screen.query_one(MessageLog)))
         ids = {b.id for known in maps for bs in known.key_to_bindings.values() for b in bs if b.id}
         keys = {action: f"f{number}" for number, action in enumerate(sorted(ids - TYPING), 13)}
         app.set_keymap(keys)
-        bench.session.tell(
+        harness.session.tell(
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
         )
-        await bench.settle()
+        await harness.settle()
         told = " ".join(offer.help for offer in ChatCommands(screen).entries())
         told += " ".join(command.help for command in app.get_system_commands(app.screen))
         named = set(re.findall(r"F\d+", told))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
-        assert f"{keys['connection.retry'].upper()} now" in bench.shown()
-        assert f"{keys['message.resend'].upper()} sends it again" in in_the_log(bench)
+        assert f"{keys['connection.retry'].upper()} now" in harness.shown()
+        assert f"{keys['message.resend'].upper()} sends it again" in in_the_log(harness)
         app.action_help()
-        await bench.until(lambda: keys["jump"].upper() in bench.shown())
+        await harness.until(lambda: keys["jump"].upper() in harness.shown())
 
 
 async def test_panes_show_configured_keys(tmp_path: Path) -> None:
@@ -217,22 +219,22 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
     app, session = app_with(tmp_path, start, SignedInApp)
     session.be_online(here=("alice", "bob"))
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
-        bench = AppHarness(app, pilot, session)
-        await bench.until(lambda: "+ open a room ^O" in bench.shown())
+        harness = AppHarness(app, pilot, session)
+        await harness.until(lambda: "+ open a room ^O" in harness.shown())
         session.tell(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
-        await bench.until(lambda: "Ctrl+G sends it again" in in_the_log(bench))
+        await harness.until(lambda: "Ctrl+G sends it again" in in_the_log(harness))
         keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
         settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
         (tmp_path / "config.toml").write_text(f"[keys]\n{settings}\n")
-        await bench.press("f5")
+        await harness.press("f5")
         app.clear_notifications()
-        await bench.until(lambda: "F9 sends it again" in in_the_log(bench))
-        assert "+ open a room ^Y" in bench.shown()
-        await bench.press("ctrl+c")
-        assert "F10 quits." in toasts(bench)
+        await harness.until(lambda: "F9 sends it again" in in_the_log(harness))
+        assert "+ open a room ^Y" in harness.shown()
+        await harness.press("ctrl+c")
+        assert "F10 quits." in toasts(harness)
         app.clear_notifications()
         session.tell(Joined("dev"))
-        await bench.until(lambda: "F12" in in_the_log(bench))
+        await harness.until(lambda: "F12" in in_the_log(harness))
 
 
 async def test_client_starts_with_broken_config_and_reports_problems(tmp_path: Path) -> None:
@@ -246,14 +248,14 @@ help = "x"
 wire = "Ctrl+Q"
 rooms = "F12"
 """
-    async with form(tmp_path, start_with(tmp_path, text, None)) as bench:
-        await bench.until(lambda: "more" in toasts(bench), "the mistakes")
-        told = toasts(bench)
+    async with form(tmp_path, start_with(tmp_path, text, None)) as harness:
+        await harness.until(lambda: "more" in toasts(harness), "the mistakes")
+        told = toasts(harness)
         assert "line 2: mouse can't be [1]. Write mouse = true or false" in told
         assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in told
         assert "line 4: no action is called 'jmp'. Did you mean jump" in told
         assert "And 3 more" in told
-        assert "Sign in" in bench.shown()
+        assert "Sign in" in harness.shown()
 
 
 def test_config_command_prints_effective_settings(

@@ -55,12 +55,12 @@ def test_author_hue_is_stable_and_all_hues_are_used() -> None:
 
 
 async def test_every_theme_renders_chat(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.hear("bob", "hello")
+    async with chat(tmp_path) as harness:
+        await harness.hear("bob", "hello")
         for theme in THEMES:
-            bench.app.theme = theme.name
-            await bench.settle()
-            assert "hello" in bench.shown()
+            harness.app.theme = theme.name
+            await harness.settle()
+            assert "hello" in harness.shown()
 
 
 async def test_login_form_uses_default_theme(tmp_path: Path) -> None:
@@ -70,12 +70,12 @@ async def test_login_form_uses_default_theme(tmp_path: Path) -> None:
 
 
 async def test_theme_change_repaints_existing_messages(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.hear("bob", "hello")
-        log = bench.app.chat.query_one(MessageLog)
+    async with chat(tmp_path) as harness:
+        await harness.hear("bob", "hello")
+        log = harness.app.chat.query_one(MessageLog)
         for theme in (LIGHT, DARK):
-            bench.app.theme = theme.name
-            await bench.settle()
+            harness.app.theme = theme.name
+            await harness.settle()
             style = next(part.style for part in log.render_line(1) if part.text == "bob")
             hue = author_variables(theme)[f"author-{author_hue('bob')}"]
             assert style
@@ -85,19 +85,19 @@ async def test_theme_change_repaints_existing_messages(tmp_path: Path) -> None:
 
 async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with chat(tmp_path, follows=("bob",)) as bench:
-        assert bench.app.no_color
-        bench.session.tell(
+    async with chat(tmp_path, follows=("bob",)) as harness:
+        assert harness.app.no_color
+        harness.session.tell(
             MessageArrived("lobby", Message("21:03:00", "bob", "hello")),
             MessagePending(1, "lobby", "hi"),
         )
-        await bench.settle()
-        shown = bench.shown()
+        await harness.settle()
+        shown = harness.shown()
         for words in ("▸ lobby", "● bob", "○ carol", "sending…", "● connected", "(you)"):
             assert words in shown
         colors = {
             color
-            for strip in bench.app.screen._compositor.render_strips()
+            for strip in harness.app.screen._compositor.render_strips()
             for segment in strip
             if segment.style
             for color in (segment.style.color, segment.style.bgcolor)
@@ -109,11 +109,11 @@ async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
 async def test_ansi_themes_use_terminal_colours_and_show_focus(tmp_path: Path, theme: str) -> None:
-    async with chat(tmp_path, follows=("bob",)) as bench:
-        bench.app.theme = theme
-        await bench.hear("bob", "hello")
-        await bench.press("f2")
-        strips = bench.app.screen._compositor.render_strips()
+    async with chat(tmp_path, follows=("bob",)) as harness:
+        harness.app.theme = theme
+        await harness.hear("bob", "hello")
+        await harness.press("f2")
+        strips = harness.app.screen._compositor.render_strips()
         styles = [segment.style for strip in strips for segment in strip if segment.text.strip()]
         colors = [c for style in styles if style for c in (style.color, style.bgcolor) if c]
         assert colors

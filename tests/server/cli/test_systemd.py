@@ -159,8 +159,8 @@ def test_sigusr1_dumps_all_threads_and_server_continues(tmp_path: Path) -> None:
 
 def test_thread_dump_lists_names_beyond_faulthandler_limit(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json") as program:
-        crowd = [WireClient("127.0.0.1", program.port) for _ in range(120)]
-        for client in crowd:
+        pool = [WireClient("127.0.0.1", program.port) for _ in range(120)]
+        for client in pool:
             client.expect_match(r"\[SERVER\] Login using.*")
         program.process.send_signal(signal.SIGUSR1)
         shown = log_with(program, "threads by name", "'MainThread'")
@@ -169,7 +169,7 @@ def test_thread_dump_lists_names_beyond_faulthandler_limit(tmp_path: Path) -> No
         for name in ("acceptor", "flusher", "hashing-0"):
             assert f"'{name}' (most recent call first):" in tail
         assert tail.count("'client 127.0.0.1:") == 120
-        for client in crowd:
+        for client in pool:
             client.close()
 
 

@@ -31,10 +31,10 @@ def connected(buffer: int) -> Iterator[Sockets]:
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         near.connect(listener.getsockname())
-        far, _ = listener.accept()
-    far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
-    with near, far:
-        yield far, near
+        remote, _ = listener.accept()
+    remote.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    with near, remote:
+        yield remote, near
 
 
 @pytest.fixture

@@ -26,43 +26,45 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return kept
 
 
-def people(bench: AppHarness) -> list[list[str]]:
-    sidebar: Widget = bench.app.chat.query_one(PeopleList)
-    return [row.strip(" ▌").split() for row in bench.rows(sidebar) if row.strip(" ▌")]
+def people(harness: AppHarness) -> list[list[str]]:
+    sidebar: Widget = harness.app.chat.query_one(PeopleList)
+    return [row.strip(" ▌").split() for row in harness.rows(sidebar) if row.strip(" ▌")]
 
 
-async def look_away(bench: AppHarness) -> None:
-    bench.app.post_message(events.AppBlur())
-    await bench.until(lambda: not bench.app.app_focus)
+async def look_away(harness: AppHarness) -> None:
+    harness.app.post_message(events.AppBlur())
+    await harness.until(lambda: not harness.app.app_focus)
 
 
-def header(bench: AppHarness) -> str:
-    return bench.shown(bench.app.chat.query_one("#room-header")).strip()
+def header(harness: AppHarness) -> str:
+    return harness.shown(harness.app.chat.query_one("#room-header")).strip()
 
 
 async def test_unfocused_window_counts_messages_and_rings_for_mentions(
     tmp_path: Path, written: list[str]
 ) -> None:
-    async with chat(tmp_path, follows=("bob",)) as bench:
-        await bench.until(lambda: "\x1b]2;lobby\x07" in written)
-        await bench.hear("bob", "hello")
-        await bench.until(lambda: ["●", "bob", "‹"] in people(bench), "bob just spoke")
-        assert header(bench) == "lobby · 4 here"
+    async with chat(tmp_path, follows=("bob",)) as harness:
+        await harness.until(lambda: "\x1b]2;lobby\x07" in written)
+        await harness.hear("bob", "hello")
+        await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "bob just spoke")
+        assert header(harness) == "lobby · 4 here"
 
-        await look_away(bench)
-        await bench.hear("bob", "one", "two")
-        await bench.hear("carol", "three, alice")
-        await bench.until(lambda: ["○", "carol", "‹", "1"] in people(bench), "carol's number")
-        assert ["●", "bob", "‹", "2"] in people(bench)
-        assert header(bench) == "(3) lobby · 4 here"
+        await look_away(harness)
+        await harness.hear("bob", "one", "two")
+        await harness.hear("carol", "three, alice")
+        await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness), "carol's number")
+        assert ["●", "bob", "‹", "2"] in people(harness)
+        assert header(harness) == "(3) lobby · 4 here"
         assert written[-1] == "\x1b]2;(3) lobby\x07"
         assert written.count("\x07") == 1
-        await bench.hear("zoe", "from outside")
-        await bench.until(lambda: ["○", "zoe", "‹", "1"] in people(bench), "zoe, who left since")
+        await harness.hear("zoe", "from outside")
+        await harness.until(
+            lambda: ["○", "zoe", "‹", "1"] in people(harness), "zoe, who left since"
+        )
 
-        bench.app.post_message(events.AppFocus())
-        await bench.until(lambda: ["●", "bob", "‹"] in people(bench), "no number")
-        assert header(bench) == "lobby · 4 here"
+        harness.app.post_message(events.AppFocus())
+        await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "no number")
+        assert header(harness) == "lobby · 4 here"
         assert written[-1] == "\x1b]2;lobby\x07"
     assert written[-1] == "\x1b]2;\x07\x1b[23;2t"
 
@@ -70,63 +72,68 @@ async def test_unfocused_window_counts_messages_and_rings_for_mentions(
 async def test_scrolled_up_log_counts_messages_without_bell(
     tmp_path: Path, written: list[str]
 ) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.hear("bob", *(f"line {number}" for number in range(60)))
-        await bench.press("pageup")
-        await bench.hear("bob", "alice?")
-        await bench.until(lambda: header(bench) == "(1) lobby · 4 here")
+    async with chat(tmp_path) as harness:
+        await harness.hear("bob", *(f"line {number}" for number in range(60)))
+        await harness.press("pageup")
+        await harness.hear("bob", "alice?")
+        await harness.until(lambda: header(harness) == "(1) lobby · 4 here")
         assert "\x07" not in written
-        bench.session.tell(Joined("dev"))
-        rooms = bench.app.chat.query_one(RoomList)
-        await bench.until(lambda: bench.rows(rooms)[2].split() == ["lobby", "(1)", "4"])
-        assert header(bench).startswith("(1) dev")
-        bench.session.tell(Joined("lobby"), MembersListed("lobby", ("alice", "bob", "x", "y")))
-        await bench.until(lambda: header(bench) == "lobby · 4 here")
+        harness.session.tell(Joined("dev"))
+        rooms = harness.app.chat.query_one(RoomList)
+        await harness.until(lambda: harness.rows(rooms)[2].split() == ["lobby", "(1)", "4"])
+        assert header(harness).startswith("(1) dev")
+        harness.session.tell(Joined("lobby"), MembersListed("lobby", ("alice", "bob", "x", "y")))
+        await harness.until(lambda: header(harness) == "lobby · 4 here")
 
 
 async def test_notices_show_configured_keys(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        bench.app.set_keymap({"mute": "f12", "mouse": "f9"})
-        await bench.press("f12")
-        await bench.until(lambda: "F12 ends" in bench.shown())
-        await bench.press("f9")
-        await bench.until(lambda: "F9 ends" in bench.shown())
+    async with chat(tmp_path) as harness:
+        harness.app.set_keymap({"mute": "f12", "mouse": "f9"})
+        await harness.press("f12")
+        await harness.until(lambda: "F12 ends" in harness.shown())
+        await harness.press("f9")
+        await harness.until(lambda: "F9 ends" in harness.shown())
 
 
 async def test_mute_key_mutes_room_and_f8_follows_everyone(
     tmp_path: Path, written: list[str]
 ) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press("ctrl+t")
-        await bench.until(lambda: header(bench) == "lobby · 4 here · muted")
-        assert "Ctrl+T ends" in bench.shown()
-        assert "no bell" in bench.shown()
-        assert bench.rows(bench.app.chat.query_one(RoomList))[2].split() == ["▸", "lobby", "⊘", "4"]
-        await look_away(bench)
-        bench.session.tell(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
-        await bench.until(lambda: ["○", "bob", "‹", "1"] in people(bench))
-        assert header(bench) == "lobby · 4 here · muted"
+    async with chat(tmp_path) as harness:
+        await harness.press("ctrl+t")
+        await harness.until(lambda: header(harness) == "lobby · 4 here · muted")
+        assert "Ctrl+T ends" in harness.shown()
+        assert "no bell" in harness.shown()
+        assert harness.rows(harness.app.chat.query_one(RoomList))[2].split() == [
+            "▸",
+            "lobby",
+            "⊘",
+            "4",
+        ]
+        await look_away(harness)
+        harness.session.tell(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
+        await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
+        assert header(harness) == "lobby · 4 here · muted"
         assert "\x07" not in written
-        bench.app.post_message(events.AppFocus())
-        await bench.until(lambda: bench.app.app_focus)
-        await bench.press("ctrl+t", "f8")
-        await bench.until(lambda: header(bench) == "lobby · 4 here")
-        assert bench.session.told == [("toggle_follow", EVERYONE)]
-        assert bench.app.focused is bench.app.chat.query_one(Composer)
+        harness.app.post_message(events.AppFocus())
+        await harness.until(lambda: harness.app.app_focus)
+        await harness.press("ctrl+t", "f8")
+        await harness.until(lambda: header(harness) == "lobby · 4 here")
+        assert harness.session.told == [("toggle_follow", EVERYONE)]
+        assert harness.app.focused is harness.app.chat.query_one(Composer)
 
 
 async def test_room_messages_are_counted_while_private_conversation_is_shown(
     tmp_path: Path, written: list[str]
 ) -> None:
-    async with chat(tmp_path) as bench:
-        bench.model.view(Location("@bob"))
+    async with chat(tmp_path) as harness:
+        harness.model.view(Location("@bob"))
         said = PrivateMessage("21:00:00", "bob", "alice", "psst")
-        bench.session.tell(MessageArrived("lobby", said))
-        await bench.hear("carol", "to all")
-        await bench.until(lambda: ["○", "carol", "‹", "1"] in people(bench))
-        assert ["○", "bob", "‹"] in people(bench)
-        await look_away(bench)
-        bench.session.tell(MessageArrived("lobby", said))
-        await bench.until(lambda: ["○", "bob", "‹", "1"] in people(bench))
-        await bench.until(lambda: written[-1] == "\x1b]2;(2) @bob\x07")
+        harness.session.tell(MessageArrived("lobby", said))
+        await harness.hear("carol", "to all")
+        await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness))
+        assert ["○", "bob", "‹"] in people(harness)
+        await look_away(harness)
+        harness.session.tell(MessageArrived("lobby", said))
+        await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
+        await harness.until(lambda: written[-1] == "\x1b]2;(2) @bob\x07")
         assert written.count("\x07") == 1

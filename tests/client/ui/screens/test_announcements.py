@@ -13,23 +13,25 @@ SAID = "Announcement from dave: back at noon"
 
 
 async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) -> None:
-    async with chat(tmp_path, (120, 24)) as bench:
-        bench.session.tell(AnnouncementReceived("dave", "back at noon"))
-        await bench.hear("mallory", SAID)
-        log = bench.app.chat.query_one(MessageLog)
-        real, fake = (row for row in bench.rows(log) if SAID in row)
+    async with chat(tmp_path, (120, 24)) as harness:
+        harness.session.tell(AnnouncementReceived("dave", "back at noon"))
+        await harness.hear("mallory", SAID)
+        log = harness.app.chat.query_one(MessageLog)
+        real, fake = (row for row in harness.rows(log) if SAID in row)
         assert real.split()[:2] == ["@21:00", "»"]
         assert "mallory" not in real
         assert fake.split()[:2] == ["21:03", "mallory"]
-        await bench.click_on("»", log)
-        await bench.click_on("Announcement from dave", log)
-        assert bench.session.told == [], "there is no author to follow"
+        await harness.click_on("»", log)
+        await harness.click_on("Announcement from dave", log)
+        assert harness.session.told == [], "there is no author to follow"
 
 
 async def test_announcement_is_shown_in_current_view_with_markup_escaped(tmp_path: Path) -> None:
-    async with chat(tmp_path, (140, 24)) as bench:
-        bench.model.view(Location("@bob"))
-        bench.session.tell(AnnouncementReceived("dave", HOSTILE))
-        await bench.settle()
-        assert "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]" in bench.shown()
-        assert "\x1b" not in bench.shown()
+    async with chat(tmp_path, (140, 24)) as harness:
+        harness.model.view(Location("@bob"))
+        harness.session.tell(AnnouncementReceived("dave", HOSTILE))
+        await harness.settle()
+        assert (
+            "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]" in harness.shown()
+        )
+        assert "\x1b" not in harness.shown()

@@ -24,129 +24,129 @@ OLD, NEW = "secret", "correct-horse"
 ASKED = ("change_password", OLD, NEW)
 
 
-def is_open(bench: AppHarness) -> bool:
-    return isinstance(bench.app.screen, ChangePasswordScreen)
+def is_open(harness: AppHarness) -> bool:
+    return isinstance(harness.app.screen, ChangePasswordScreen)
 
 
-def said(bench: AppHarness) -> str:
-    return " ".join(bench.shown(bench.app.screen.query_one("#password-said", Static)).split())
+def said(harness: AppHarness) -> str:
+    return " ".join(harness.shown(harness.app.screen.query_one("#password-said", Static)).split())
 
 
-def values(bench: AppHarness) -> list[str]:
-    return [field.value for field in bench.app.screen.query(SafeInput)]
+def values(harness: AppHarness) -> list[str]:
+    return [field.value for field in harness.app.screen.query(SafeInput)]
 
 
-def notices(bench: AppHarness) -> str:
-    return "\n".join(notice.message for notice in bench.app._notifications)
+def notices(harness: AppHarness) -> str:
+    return "\n".join(notice.message for notice in harness.app._notifications)
 
 
-async def open_form(bench: AppHarness) -> None:
-    await bench.press(*"/passwd", "enter")
-    await bench.until(lambda: is_open(bench))
+async def open_form(harness: AppHarness) -> None:
+    await harness.press(*"/passwd", "enter")
+    await harness.until(lambda: is_open(harness))
 
 
-async def fill_in(bench: AppHarness, old: str = OLD, new: str = NEW, again: str = NEW) -> None:
+async def fill_in(harness: AppHarness, old: str = OLD, new: str = NEW, again: str = NEW) -> None:
     for name, text in (("old", old), ("new", new), ("again", again)):
-        bench.app.screen.query_one(f"#{name}", SafeInput).value = text
-    bench.app.screen.query_one("#again").focus()
-    await bench.press("enter")
+        harness.app.screen.query_one(f"#{name}", SafeInput).value = text
+    harness.app.screen.query_one("#again").focus()
+    await harness.press("enter")
 
 
-async def hear(bench: AppHarness, *told: events.Event) -> None:
-    bench.session.notices.extend(told)
-    bench.session.wake()
-    await bench.settle()
+async def hear(harness: AppHarness, *told: events.Event) -> None:
+    harness.session.notices.extend(told)
+    harness.session.wake()
+    await harness.settle()
 
 
 async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        assert bench.session.told == []
-        assert "Change the password of alice" in bench.shown()
-        assert "8 to 72 bytes, no white space, no control characters" in said(bench)
-        await bench.press("escape")
-        assert not is_open(bench)
-        assert bench.app.chat.query_one(Composer).text == ""
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        assert harness.session.told == []
+        assert "Change the password of alice" in harness.shown()
+        assert "8 to 72 bytes, no white space, no control characters" in said(harness)
+        await harness.press("escape")
+        assert not is_open(harness)
+        assert harness.app.chat.query_one(Composer).text == ""
 
 
 async def test_passwd_with_arguments_is_sent_and_not_kept(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await bench.press(*"/passwd secret other-one", "enter")
-        assert bench.session.told == [("submit", "/passwd secret other-one")]
-        assert not is_open(bench)
-        await bench.press("up")
-        assert bench.app.chat.query_one(Composer).text == ""
-        await bench.press("ctrl+z")
-        assert bench.app.chat.query_one(Composer).text == ""
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await harness.press(*"/passwd secret other-one", "enter")
+        assert harness.session.told == [("submit", "/passwd secret other-one")]
+        assert not is_open(harness)
+        await harness.press("up")
+        assert harness.app.chat.query_one(Composer).text == ""
+        await harness.press("ctrl+z")
+        assert harness.app.chat.query_one(Composer).text == ""
 
 
 async def test_tab_corrects_misspelled_passwd(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await bench.press(*"/paswd secret other-one", "enter")
-        assert bench.session.told == []
-        assert "Tab: /passwd ***" in bench.shown()
-        await bench.press("tab", "enter")
-        assert bench.session.told == [("submit", "/passwd secret other-one")]
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await harness.press(*"/paswd secret other-one", "enter")
+        assert harness.session.told == []
+        assert "Tab: /passwd ***" in harness.shown()
+        await harness.press("tab", "enter")
+        assert harness.session.told == [("submit", "/passwd secret other-one")]
 
 
 async def test_password_change_is_not_offered_if_server_lacks_command(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press(*"/passwd", "enter")
-        assert not is_open(bench)
-        await bench.press(*" secret other-one", "enter")
-        assert "looks like a password" in bench.shown()
-        assert bench.session.told == []
-        bench.app.chat.query_one(Composer).text = ""
-        await bench.press("f1")
-        assert "/passwd" not in "\n".join(_texts(bench))
+    async with chat(tmp_path) as harness:
+        await harness.press(*"/passwd", "enter")
+        assert not is_open(harness)
+        await harness.press(*" secret other-one", "enter")
+        assert "looks like a password" in harness.shown()
+        assert harness.session.told == []
+        harness.app.chat.query_one(Composer).text = ""
+        await harness.press("f1")
+        assert "/passwd" not in "\n".join(_texts(harness))
 
 
-def _texts(bench: AppHarness) -> list[str]:
-    return [str(widget.render()) for widget in bench.app.screen.query(Static)]
+def _texts(harness: AppHarness) -> list[str]:
+    return [str(widget.render()) for widget in harness.app.screen.query(Static)]
 
 
 @pytest.mark.parametrize("key", ["ctrl+p", "ctrl+k"])
 async def test_palette_opens_password_form(tmp_path: Path, key: str) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await bench.press(key)
-        await bench.press(*"change your pass")
-        await bench.until(lambda: "Change your password" in bench.shown())
-        await bench.press("enter")
-        await bench.until(lambda: is_open(bench))
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await harness.press(key)
+        await harness.press(*"change your pass")
+        await harness.until(lambda: "Change your password" in harness.shown())
+        await harness.press("enter")
+        await harness.until(lambda: is_open(harness))
 
 
 async def test_help_and_jump_list_passwd(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await bench.press("f1")
-        assert "/passwd" in _texts(bench)
-        await bench.press("escape", "ctrl+k")
-        await bench.press(*"/passwd")
-        await bench.until(lambda: "a form asks for it" in bench.shown())
-        await bench.press("enter")
-        await bench.until(lambda: is_open(bench))
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await harness.press("f1")
+        assert "/passwd" in _texts(harness)
+        await harness.press("escape", "ctrl+k")
+        await harness.press(*"/passwd")
+        await harness.until(lambda: "a form asks for it" in harness.shown())
+        await harness.press("enter")
+        await harness.until(lambda: is_open(harness))
 
 
 async def test_enter_moves_through_password_fields_and_submits(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await bench.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
-        assert bench.session.told == [ASKED]
-        assert values(bench) == [OLD, NEW, NEW]
-        assert "Waiting for the server" in said(bench)
-        assert OLD not in bench.shown()
-        assert NEW not in bench.shown()
-        await bench.press("enter")
-        assert bench.session.told == [ASKED], "it waits"
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await harness.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
+        assert harness.session.told == [ASKED]
+        assert values(harness) == [OLD, NEW, NEW]
+        assert "Waiting for the server" in said(harness)
+        assert OLD not in harness.shown()
+        assert NEW not in harness.shown()
+        await harness.press("enter")
+        assert harness.session.told == [ASKED], "it waits"
 
 
 async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
         keys = [*OLD, "tab", *NEW, "enter", *NEW, "enter"]
         for key in keys:
             name = {"-": "minus"}.get(key, key)
-            bench.app.post_message(Key(name, key if len(key) == 1 else None))
-        await bench.until(lambda: bench.session.told == [ASKED])
+            harness.app.post_message(Key(name, key if len(key) == 1 else None))
+        await harness.until(lambda: harness.session.told == [ASKED])
 
 
 @pytest.mark.parametrize(
@@ -168,36 +168,36 @@ async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
 async def test_password_form_validates_fields_before_sending(
     tmp_path: Path, old: str, new: str, again: str, field: str, words: str
 ) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench, old, new, again)
-        assert words in said(bench)
-        assert bench.session.told == []
-        assert values(bench) == [old, new, again]
-        assert bench.app.focused is bench.app.screen.query_one(f"#{field}")
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness, old, new, again)
+        assert words in said(harness)
+        assert harness.session.told == []
+        assert values(harness) == [old, new, again]
+        assert harness.app.focused is harness.app.screen.query_one(f"#{field}")
 
 
 async def test_retyped_confirmation_replaces_mismatch(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await bench.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
-        assert "Type it again" in said(bench)
-        await bench.press(*NEW, "enter")
-        assert bench.session.told == [ASKED]
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await harness.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
+        assert "Type it again" in said(harness)
+        await harness.press(*NEW, "enter")
+        assert harness.session.told == [ASKED]
 
 
 async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        assert "The old one is wrong. Nothing was changed" in said(bench)
-        assert values(bench) == [OLD, NEW, NEW]
-        old = bench.app.screen.query_one("#old", SafeInput)
-        assert bench.app.focused is old
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        assert "The old one is wrong. Nothing was changed" in said(harness)
+        assert values(harness) == [OLD, NEW, NEW]
+        old = harness.app.screen.query_one("#old", SafeInput)
+        assert harness.app.focused is old
         assert old.selected_text == OLD
-        await bench.press(*"right1", "tab", "tab", "enter")
-        assert bench.session.told == [ASKED, ("change_password", "right1", NEW)]
+        await harness.press(*"right1", "tab", "tab", "enter")
+        assert harness.session.told == [ASKED, ("change_password", "right1", NEW)]
 
 
 @pytest.mark.parametrize(
@@ -211,58 +211,58 @@ async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) ->
     ],
 )
 async def test_password_form_shows_server_errors(tmp_path: Path, reason: str, words: str) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        await hear(bench, events.PasswordChangeFailed(reason))
-        assert words in said(bench)
-        assert values(bench) == [OLD, NEW, NEW]
-        await bench.press("enter")
-        assert bench.session.told == [ASKED, ASKED]
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        await hear(harness, events.PasswordChangeFailed(reason))
+        assert words in said(harness)
+        assert values(harness) == [OLD, NEW, NEW]
+        await harness.press("enter")
+        assert harness.session.told == [ASKED, ASKED]
 
 
 async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        await hear(bench, events.PasswordChanged(NEW))
-        assert not is_open(bench)
-        assert notices(bench) == "Your password is changed."
-        assert isinstance(bench.app.focused, Composer)
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        await hear(harness, events.PasswordChanged(NEW))
+        assert not is_open(harness)
+        assert notices(harness) == "Your password is changed."
+        assert isinstance(harness.app.focused, Composer)
 
 
 async def test_changed_password_notice_mentions_profile_source(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        bench.app.chat.password_change.show_outcome(events.PasswordChanged(NEW), "the keyring")
-        await bench.settle()
-        assert "Your profile takes it from the keyring: change it there, too." in notices(bench)
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        harness.app.chat.password_change.show_outcome(events.PasswordChanged(NEW), "the keyring")
+        await harness.settle()
+        assert "Your profile takes it from the keyring: change it there, too." in notices(harness)
 
 
 async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
     tmp_path: Path,
 ) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
-        await hear(bench, events.PasswordChangeUncertain(NEW))
-        assert "it may be changed or not" in said(bench)
-        assert "try the new one first" in said(bench)
-        assert values(bench) == [OLD, NEW, NEW]
-        await hear(bench, events.PasswordChanged(NEW))
-        assert not is_open(bench)
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
+        await hear(harness, events.PasswordChangeUncertain(NEW))
+        assert "it may be changed or not" in said(harness)
+        assert "try the new one first" in said(harness)
+        assert values(harness) == [OLD, NEW, NEW]
+        await hear(harness, events.PasswordChanged(NEW))
+        assert not is_open(harness)
 
 
 async def test_closed_password_form_still_reports_result(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        await bench.press("escape")
-        assert not is_open(bench)
-        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        assert notices(bench) == "Wrong password: nothing was changed."
-        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        assert notices(bench).count("Wrong password") == 1, "of a typed one the log tells"
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        await harness.press("escape")
+        assert not is_open(harness)
+        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        assert notices(harness) == "Wrong password: nothing was changed."
+        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        assert notices(harness).count("Wrong password") == 1, "of a typed one the log tells"
 
 
 CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", pinned=True)
@@ -277,89 +277,89 @@ CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", 
 async def test_password_form_closes_when_session_ends(
     tmp_path: Path, covered: bool, end: events.Event
 ) -> None:
-    async with form(tmp_path) as bench:
-        await bench.press(*OLD, "enter")
-        bench.session.be_online(commands=HAS_IT)
-        await hear(bench, events.SignedIn("alice", HAS_IT))
-        await bench.until(lambda: isinstance(bench.app.focused, Composer))
-        await open_form(bench)
-        await fill_in(bench)
-        page = bench.app.screen
+    async with form(tmp_path) as harness:
+        await harness.press(*OLD, "enter")
+        harness.session.be_online(commands=HAS_IT)
+        await hear(harness, events.SignedIn("alice", HAS_IT))
+        await harness.until(lambda: isinstance(harness.app.focused, Composer))
+        await open_form(harness)
+        await fill_in(harness)
+        page = harness.app.screen
         if covered:
-            await bench.press("ctrl+p")
-            await bench.until(lambda: isinstance(bench.app.screen, CommandPalette))
-        await hear(bench, end)
+            await harness.press("ctrl+p")
+            await harness.until(lambda: isinstance(harness.app.screen, CommandPalette))
+        await hear(harness, end)
         if end is CHANGED_KEY:
-            await bench.press("enter")
-        assert bench.app.screen is bench.app.login
-        assert page not in bench.app.screen_stack
-        await hear(bench, events.SignedIn("alice", HAS_IT))
-        await bench.until(lambda: bench.app.screen is bench.app.chat)
+            await harness.press("enter")
+        assert harness.app.screen is harness.app.login
+        assert page not in harness.app.screen_stack
+        await hear(harness, events.SignedIn("alice", HAS_IT))
+        await harness.until(lambda: harness.app.screen is harness.app.chat)
 
 
 async def test_password_form_closes_when_trust_is_declined(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await hear(bench, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
-        await bench.press("escape")
-        assert bench.session.told == [("trust", events.TrustDecision.REJECT)]
-        await hear(bench, SignInFailed("Nothing was sent", retry=False, untrusted=True))
-        assert bench.app.screen is bench.app.login
-        bench.app.switch_mode("chat")
-        await bench.settle()
-        assert not is_open(bench)
-        assert not bench.app.screen.is_modal
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await hear(harness, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
+        await harness.press("escape")
+        assert harness.session.told == [("trust", events.TrustDecision.REJECT)]
+        await hear(harness, SignInFailed("Nothing was sent", retry=False, untrusted=True))
+        assert harness.app.screen is harness.app.login
+        harness.app.switch_mode("chat")
+        await harness.settle()
+        assert not is_open(harness)
+        assert not harness.app.screen.is_modal
 
 
 async def test_password_fields_are_never_copied_to_clipboard(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        await hear(bench, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        await bench.press("ctrl+c", "ctrl+x")  # out of habit, to leave
-        assert bench.app.clipboard == ""
-        assert values(bench) == [OLD, NEW, NEW]
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        await harness.press("ctrl+c", "ctrl+x")  # out of habit, to leave
+        assert harness.app.clipboard == ""
+        assert values(harness) == [OLD, NEW, NEW]
 
 
 async def test_password_form_does_not_open_while_disconnected(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
-        bench.app.chat.action_change_password()
-        await bench.settle()
-        assert not is_open(bench)
-        assert "Not connected" in notices(bench)
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
+        harness.app.chat.action_change_password()
+        await harness.settle()
+        assert not is_open(harness)
+        assert "Not connected" in notices(harness)
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (140, 40)])
 async def test_password_form_fits_small_and_large_terminals(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with chat(tmp_path, size, commands=HAS_IT) as bench:
-        await open_form(bench)
-        await fill_in(bench)
-        await hear(bench, events.PasswordChangeUncertain(NEW))
-        shown = bench.shown()
+    async with chat(tmp_path, size, commands=HAS_IT) as harness:
+        await open_form(harness)
+        await fill_in(harness)
+        await hear(harness, events.PasswordChangeUncertain(NEW))
+        shown = harness.shown()
         for words in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
             assert words in shown
-        assert said(bench).endswith("try the new one first.")
+        assert said(harness).endswith("try the new one first.")
 
 
 async def test_typed_passwords_are_never_written_to_disk(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as bench:
-        bench.app.controller._draft_store.open("127.0.0.1", 9000, "alice")
-        bench.app.chat.drafts.switch()
+    async with chat(tmp_path, commands=HAS_IT) as harness:
+        harness.app.controller._draft_store.open("127.0.0.1", 9000, "alice")
+        harness.app.chat.drafts.switch()
         for key in "/passwd old-one ne":
-            await bench.press(key)
-            bench.app.controller._draft_store.save()
+            await harness.press(key)
+            harness.app.controller._draft_store.save()
             assert "old" not in _on_disk(tmp_path)
-        bench.app.chat.query_one(Composer).text = ""
-        await open_form(bench)
-        await fill_in(bench)
-        bench.app.controller._draft_store.save()
+        harness.app.chat.query_one(Composer).text = ""
+        await open_form(harness)
+        await fill_in(harness)
+        harness.app.controller._draft_store.save()
         assert OLD not in _on_disk(tmp_path)
         assert NEW not in _on_disk(tmp_path)
-        bench.app.screen.dismiss()
-        await bench.press(*"kept", "enter")
+        harness.app.screen.dismiss()
+        await harness.press(*"kept", "enter")
         assert "kept" in _on_disk(tmp_path)
 
 

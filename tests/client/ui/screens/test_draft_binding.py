@@ -18,115 +18,117 @@ from tests.support.app_harness import AppHarness, chat, form
 from tests.support.fake_session import COMMANDS
 
 
-def written(bench: AppHarness) -> str:
-    return bench.app.chat.query_one(Composer).text
+def written(harness: AppHarness) -> str:
+    return harness.app.chat.query_one(Composer).text
 
 
-async def go(bench: AppHarness, room: str) -> None:
+async def go(harness: AppHarness, room: str) -> None:
     """Choose a room; the server has not answered yet."""
-    bench.app.chat.navigator.join(room)
-    await bench.settle()
+    harness.app.chat.navigator.join(room)
+    await harness.settle()
 
 
 async def test_each_room_has_its_own_draft(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press(*"hal")
-        bench.app.chat.query_one(Composer).insert("f")  # and nobody has heard of it yet
-        await go(bench, "dev")
+    async with chat(tmp_path) as harness:
+        await harness.press(*"hal")
+        harness.app.chat.query_one(Composer).insert("f")  # and nobody has heard of it yet
+        await go(harness, "dev")
         # What is typed from here on is meant for dev, though its answer is still to come.
-        assert written(bench) == ""
-        assert "Message dev…" in bench.shown(bench.app.chat.query_one(Composer))
-        await bench.press(*"hi")
-        bench.session.tell(Joined("dev"))
-        await bench.settle()
-        assert written(bench) == "hi"
-        await go(bench, "lobby")
-        bench.session.tell(Joined("lobby"))
-        await bench.settle()
-        assert written(bench) == "half"
-        await bench.press("enter")
-        assert bench.session.told[-1] == ("submit", "half")
-        assert bench.model.drafts.all() == {"dev": "hi"}
+        assert written(harness) == ""
+        assert "Message dev…" in harness.shown(harness.app.chat.query_one(Composer))
+        await harness.press(*"hi")
+        harness.session.tell(Joined("dev"))
+        await harness.settle()
+        assert written(harness) == "hi"
+        await go(harness, "lobby")
+        harness.session.tell(Joined("lobby"))
+        await harness.settle()
+        assert written(harness) == "half"
+        await harness.press("enter")
+        assert harness.session.told[-1] == ("submit", "half")
+        assert harness.model.drafts.all() == {"dev": "hi"}
 
 
 async def test_text_typed_after_join_command_belongs_to_new_room(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        bench.model.drafts.put("dev", "from before ")
-        await bench.press(*"/join dev", "enter", *"hello")
-        assert written(bench) == "from before hello"
-        bench.session.tell(Joined("dev"))
-        await bench.settle()
-        assert written(bench) == "from before hello"
-        await bench.press("enter", *"/leave", "enter", *"back")
-        assert bench.model.drafts.all() == {"lobby": "back"}
+    async with chat(tmp_path) as harness:
+        harness.model.drafts.put("dev", "from before ")
+        await harness.press(*"/join dev", "enter", *"hello")
+        assert written(harness) == "from before hello"
+        harness.session.tell(Joined("dev"))
+        await harness.settle()
+        assert written(harness) == "from before hello"
+        await harness.press("enter", *"/leave", "enter", *"back")
+        assert harness.model.drafts.all() == {"lobby": "back"}
 
 
 async def test_failed_join_restores_old_draft(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press(*"half")
-        await go(bench, "dev")
-        await bench.press(*"for dev")
-        bench.session.notices.append(TextReturned("sent to dev", "no"))
-        bench.session.tell(JoinFailed("dev", "no"))
-        await bench.settle()
-        assert written(bench) == "sent to dev\nhalf"
-        assert bench.model.drafts.of("dev") == "for dev"
+    async with chat(tmp_path) as harness:
+        await harness.press(*"half")
+        await go(harness, "dev")
+        await harness.press(*"for dev")
+        harness.session.notices.append(TextReturned("sent to dev", "no"))
+        harness.session.tell(JoinFailed("dev", "no"))
+        await harness.settle()
+        assert written(harness) == "sent to dev\nhalf"
+        assert harness.model.drafts.of("dev") == "for dev"
 
 
 async def test_draft_survives_lost_connection(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press(*"half")
-        bench.session.tell(ConnectionChanged(ConnectionState.WAITING, "gone", 4.0))
-        await bench.press(*" more", "enter")
-        assert bench.session.told == []
-        bench.session.tell(Joined("lobby"), ConnectionChanged(ConnectionState.ONLINE))
-        await bench.settle()
-        assert written(bench) == "half more"
+    async with chat(tmp_path) as harness:
+        await harness.press(*"half")
+        harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "gone", 4.0))
+        await harness.press(*" more", "enter")
+        assert harness.session.told == []
+        harness.session.tell(Joined("lobby"), ConnectionChanged(ConnectionState.ONLINE))
+        await harness.settle()
+        assert written(harness) == "half more"
 
 
 async def test_history_item_in_composer_is_not_saved_as_draft(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press(*"one", "enter", "o", "up")
-        assert written(bench) == "one"
-        assert bench.model.drafts.of("lobby") == "o"
-        await bench.press("!")
-        assert bench.model.drafts.of("lobby") == "one!"
+    async with chat(tmp_path) as harness:
+        await harness.press(*"one", "enter", "o", "up")
+        assert written(harness) == "one"
+        assert harness.model.drafts.of("lobby") == "o"
+        await harness.press("!")
+        assert harness.model.drafts.of("lobby") == "one!"
 
 
-async def sign_in(bench: AppHarness) -> None:
+async def sign_in(harness: AppHarness) -> None:
     """Alice fills in the form, and the server lets her in."""
-    await bench.press(*"secret", "enter")
-    bench.session.be_online()
-    bench.session.notices.append(SignedIn("alice", COMMANDS))
-    bench.session.wake()
-    await bench.until(lambda: bench.app.chat.is_mounted and bench.app.screen is bench.app.chat)
-    await bench.settle()
+    await harness.press(*"secret", "enter")
+    harness.session.be_online()
+    harness.session.notices.append(SignedIn("alice", COMMANDS))
+    harness.session.wake()
+    await harness.until(
+        lambda: harness.app.chat.is_mounted and harness.app.screen is harness.app.chat
+    )
+    await harness.settle()
 
 
 async def test_drafts_and_unconfirmed_messages_survive_restart(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        await bench.press(*"half a line")
-        bench.session.tell(MessagePending(1, "lobby", "on its way"))
-        await go(bench, "dev")
-        bench.session.tell(Joined("dev"))
-        await bench.settle()
-        await bench.press(*"other", "ctrl+q")
-        await bench.until(lambda: not bench.app.is_running)
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        assert written(bench) == "half a line"
-        assert "! not confirmed: it may have arrived." in bench.shown()
-        assert "not sent and kept, or not confirmed: dev" in bench.shown()
-        await bench.press("ctrl+g")
-        assert bench.session.told[-1][0] == "resend"
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        await harness.press(*"half a line")
+        harness.session.tell(MessagePending(1, "lobby", "on its way"))
+        await go(harness, "dev")
+        harness.session.tell(Joined("dev"))
+        await harness.settle()
+        await harness.press(*"other", "ctrl+q")
+        await harness.until(lambda: not harness.app.is_running)
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        assert written(harness) == "half a line"
+        assert "! not confirmed: it may have arrived." in harness.shown()
+        assert "not sent and kept, or not confirmed: dev" in harness.shown()
+        await harness.press("ctrl+g")
+        assert harness.session.told[-1][0] == "resend"
 
 
 async def test_draft_survives_abrupt_exit(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        await bench.press(*"half")
-        bench.app.exit()
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        assert written(bench) == "half"
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        await harness.press(*"half")
+        harness.app.exit()
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        assert written(harness) == "half"

@@ -19,69 +19,69 @@ from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, AppHarness, form
 
 
-def value(bench: AppHarness, field: str) -> str:
-    return bench.app.login.query_one(f"#{field}", SafeInput).value
+def value(harness: AppHarness, field: str) -> str:
+    return harness.app.login.query_one(f"#{field}", SafeInput).value
 
 
-def said(bench: AppHarness) -> str:
-    return " ".join(bench.shown(bench.app.login.query_one("#said", Static)).split())
+def said(harness: AppHarness) -> str:
+    return " ".join(harness.shown(harness.app.login.query_one("#said", Static)).split())
 
 
-async def tell(bench: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
-    bench.session.notices.append(notice)
-    bench.session.wake()
-    await bench.settle()
+async def tell(harness: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
+    harness.session.notices.append(notice)
+    harness.session.wake()
+    await harness.settle()
 
 
-async def sign_in(bench: AppHarness, password: str = "password123") -> None:
-    await bench.press(*password, "enter")
+async def sign_in(harness: AppHarness, password: str = "password123") -> None:
+    await harness.press(*password, "enter")
 
 
 async def test_login_form_is_prefilled_and_focuses_first_empty_field(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        assert [value(bench, name) for name in ("host", "port", "user", "password")] == [
+    async with form(tmp_path) as harness:
+        assert [value(harness, name) for name in ("host", "port", "user", "password")] == [
             "127.0.0.1",
             "9000",
             "alice",
             "",
         ]
-        assert bench.app.focused is bench.app.login.query_one("#password")
-    async with form(tmp_path, LaunchOptions("::1", 9000, "")) as bench:
-        assert bench.app.focused is bench.app.login.query_one("#user")
+        assert harness.app.focused is harness.app.login.query_one("#password")
+    async with form(tmp_path, LaunchOptions("::1", 9000, "")) as harness:
+        assert harness.app.focused is harness.app.login.query_one("#user")
 
 
 async def test_enter_signs_in_without_showing_password(tmp_path: Path) -> None:
-    async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", "dev")) as bench:
-        await sign_in(bench)
-        assert bench.session.told == [
+    async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", "dev")) as harness:
+        await sign_in(harness)
+        assert harness.session.told == [
             ("sign_in", "127.0.0.1", 9000, "alice", "password123", "dev", True)
         ]
-        assert "password123" not in bench.shown()
-        assert "Connecting to 127.0.0.1, port 9000" in said(bench)
+        assert "password123" not in harness.shown()
+        assert "Connecting to 127.0.0.1, port 9000" in said(harness)
 
 
 async def test_sign_in_button_signs_in(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await bench.press(*"secret")
-        await bench.click_on("Sign in")
-        assert bench.session.told[0][:2] == ("sign_in", "127.0.0.1")
+    async with form(tmp_path) as harness:
+        await harness.press(*"secret")
+        await harness.click_on("Sign in")
+        assert harness.session.told[0][:2] == ("sign_in", "127.0.0.1")
 
 
 async def test_tab_reaches_every_login_field_and_enter_signs_in(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await bench.press(*"secret")
+    async with form(tmp_path) as harness:
+        await harness.press(*"secret")
         reached: list[Widget | None] = []
         for _ in range(6):
-            reached.append(bench.app.focused)
-            await bench.press("enter")
-            await bench.press("escape", "tab")
+            reached.append(harness.app.focused)
+            await harness.press("enter")
+            await harness.press("escape", "tab")
         assert len(set(reached)) == 6
-        assert [told[0] for told in bench.session.told] == ["sign_in", "cancel"] * 6
+        assert [told[0] for told in harness.session.told] == ["sign_in", "cancel"] * 6
 
 
 async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        bench.app.login.query_one("#password", SafeInput).value = "secret"
+    async with form(tmp_path) as harness:
+        harness.app.login.query_one("#password", SafeInput).value = "secret"
         for name, text, words in (
             ("host", "", "Which server?"),
             ("port", "0", "a number from 1 to 65535"),
@@ -92,18 +92,18 @@ async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
             ("password", "", "Type your password"),
             ("password", "a b", "no spaces"),
         ):
-            field = bench.app.login.query_one(f"#{name}", SafeInput)
+            field = harness.app.login.query_one(f"#{name}", SafeInput)
             right, field.value = field.value, text
-            await bench.press("enter")
-            assert words in said(bench)
-            assert bench.app.focused is field
+            await harness.press("enter")
+            assert words in said(harness)
+            assert harness.app.focused is field
             field.value = right
-        assert bench.session.told == []
+        assert harness.session.told == []
 
 
 async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
         for reason, retry, words in (
             (replies.AUTHENTICATION_FAILED, False, "Wrong user or password. Nothing was lost"),
             (replies.too_many_failures(421), True, "lets you try again in 8 minutes"),
@@ -114,73 +114,73 @@ async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> No
             ("Nothing listens at 127.0.0.1 port 1", True, "Nothing listens at 127.0.0.1 port 1"),
             (HOSTILE, True, "[/] [red]x[/red] [@click=app.quit]press[/]"),
         ):
-            await tell(bench, SignInFailed(reason, retry))
-            assert words in said(bench)
-            assert value(bench, "user") == "alice"
-            assert value(bench, "password") == "password123"
-            told = len(bench.session.told)
-            await bench.press("enter")
-            assert [what[0] for what in bench.session.told[told:]] == ["sign_in"]
+            await tell(harness, SignInFailed(reason, retry))
+            assert words in said(harness)
+            assert value(harness, "user") == "alice"
+            assert value(harness, "password") == "password123"
+            told = len(harness.session.told)
+            await harness.press("enter")
+            assert [what[0] for what in harness.session.told[told:]] == ["sign_in"]
 
 
 async def test_typing_replaces_wrong_password(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench, "wrong")
-        await tell(bench, SignInFailed(replies.AUTHENTICATION_FAILED, False))
-        await sign_in(bench, "right")
-        assert bench.session.told[-1][4] == "right"
+    async with form(tmp_path) as harness:
+        await sign_in(harness, "wrong")
+        await tell(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
+        await sign_in(harness, "right")
+        assert harness.session.told[-1][4] == "right"
 
 
 async def test_sign_in_message_repr_hides_password(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        asked = bench.app.login.SignInRequested("127.0.0.1", 9000, "alice", "secret", True)
-        await bench.settle()
+    async with form(tmp_path) as harness:
+        asked = harness.app.login.SignInRequested("127.0.0.1", 9000, "alice", "secret", True)
+        await harness.settle()
         assert "secret" not in repr(asked)
 
 
 async def test_sign_in_can_be_cancelled_by_key_and_button(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        assert "Cancel" in bench.shown()
-        await bench.press("escape")
-        assert bench.session.told[-1] == ("cancel",)
-        assert "Cancelled" in said(bench)
-        assert value(bench, "password") == "password123"
-        await bench.press("enter")
-        await bench.click_on("Cancel")
-        assert [told[0] for told in bench.session.told] == ["sign_in", "cancel"] * 2
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        assert "Cancel" in harness.shown()
+        await harness.press("escape")
+        assert harness.session.told[-1] == ("cancel",)
+        assert "Cancelled" in said(harness)
+        assert value(harness, "password") == "password123"
+        await harness.press("enter")
+        await harness.click_on("Cancel")
+        assert [told[0] for told in harness.session.told] == ["sign_in", "cancel"] * 2
 
 
 async def test_successful_sign_in_shows_chat_and_clears_password(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        bench.session.be_online()
-        await tell(bench, SignedIn("alice", ()))
-        await bench.until(lambda: bench.app.screen is bench.app.chat)
-        await bench.settle()
-        assert isinstance(bench.app.focused, Composer)
-        assert value(bench, "password") == ""
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        harness.session.be_online()
+        await tell(harness, SignedIn("alice", ()))
+        await harness.until(lambda: harness.app.screen is harness.app.chat)
+        await harness.settle()
+        assert isinstance(harness.app.focused, Composer)
+        assert value(harness, "password") == ""
         assert ClientState(tmp_path).last is not None
 
 
 async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> None:
     ClientState(tmp_path).signed_in("quiet.example.org", 9000, "alice", False)
-    async with form(tmp_path) as bench:
-        tick = bench.app.login.query_one(FollowCheckbox)
-        assert "[x] Follow everyone here" in bench.shown()
-        bench.app.login.query_one("#host", SafeInput).value = "quiet.example.org"
-        bench.app.login.query_one("#host").focus()
-        await bench.press("tab")
-        assert "[ ] Follow everyone here" in bench.shown()
-        await bench.click_on("Follow everyone")
-        assert "[x] Follow everyone here" in bench.shown()
+    async with form(tmp_path) as harness:
+        tick = harness.app.login.query_one(FollowCheckbox)
+        assert "[x] Follow everyone here" in harness.shown()
+        harness.app.login.query_one("#host", SafeInput).value = "quiet.example.org"
+        harness.app.login.query_one("#host").focus()
+        await harness.press("tab")
+        assert "[ ] Follow everyone here" in harness.shown()
+        await harness.click_on("Follow everyone")
+        assert "[x] Follow everyone here" in harness.shown()
         tick.focus()
-        await bench.press("space")
-        assert "[ ] Follow everyone here" in bench.shown()
-        bench.app.login.query_one("#password", SafeInput).value = "secret"
-        bench.app.login.query_one("#password").focus()
-        await bench.press("enter")
-        assert bench.session.told[-1][-1] is False
+        await harness.press("space")
+        assert "[ ] Follow everyone here" in harness.shown()
+        harness.app.login.query_one("#password", SafeInput).value = "secret"
+        harness.app.login.query_one("#password").focus()
+        await harness.press("enter")
+        assert harness.session.told[-1][-1] is False
 
 
 @pytest.mark.parametrize(
@@ -194,44 +194,44 @@ async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> 
 async def test_forced_logout_shows_reason_in_login_form(
     tmp_path: Path, reason: str, words: str
 ) -> None:
-    async with form(tmp_path) as bench:
-        await sign_in(bench)
-        bench.session.be_online()
-        await tell(bench, SignedIn("alice", ()))
-        await bench.until(lambda: bench.app.screen is bench.app.chat)
-        await bench.settle()
-        await tell(bench, SignedOut(reason))
-        await bench.until(lambda: bench.app.screen is bench.app.login)
-        await bench.settle()
-        assert words in said(bench)
-        assert bench.app.focused is bench.app.login.query_one("#password")
-        bench.session.tell(Joined("dev"))
-        await sign_in(bench)
-        assert bench.session.told[-1][0] == "sign_in"
-        assert bench.session.told[-1][5] == "dev", "back to the room where one was"
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        harness.session.be_online()
+        await tell(harness, SignedIn("alice", ()))
+        await harness.until(lambda: harness.app.screen is harness.app.chat)
+        await harness.settle()
+        await tell(harness, SignedOut(reason))
+        await harness.until(lambda: harness.app.screen is harness.app.login)
+        await harness.settle()
+        assert words in said(harness)
+        assert harness.app.focused is harness.app.login.query_one("#password")
+        harness.session.tell(Joined("dev"))
+        await sign_in(harness)
+        assert harness.session.told[-1][0] == "sign_in"
+        assert harness.session.told[-1][5] == "dev", "back to the room where one was"
 
 
 async def test_typed_quit_shows_login_form(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await tell(bench, SignedOut("Goodbye", requested=True))
-        assert "You signed out" in said(bench)
+    async with form(tmp_path) as harness:
+        await tell(harness, SignedOut("Goodbye", requested=True))
+        assert "You signed out" in said(harness)
 
 
 async def test_login_form_is_usable_in_small_window(tmp_path: Path) -> None:
-    async with form(tmp_path, size=(40, 10)) as bench:
-        await sign_in(bench)
-        await tell(bench, SignInFailed(replies.AUTHENTICATION_FAILED, False))
-        assert "Wrong user or password" in said(bench)
+    async with form(tmp_path, size=(40, 10)) as harness:
+        await sign_in(harness)
+        await tell(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
+        assert "Wrong user or password" in said(harness)
 
 
 async def test_paste_into_login_field_is_sanitized(tmp_path: Path) -> None:
     from textual.events import Paste
 
-    async with form(tmp_path) as bench:
-        field = bench.app.login.query_one("#user", SafeInput)
+    async with form(tmp_path) as harness:
+        field = harness.app.login.query_one("#user", SafeInput)
         field.value = ""
         field.post_message(Paste(f"{HOSTILE}\nsecond line"))
-        await bench.settle()
+        await harness.settle()
         assert "\x1b" not in field.value
         assert "second" not in field.value
         assert field.value.startswith("[/] [red]x[/red]")
@@ -246,37 +246,41 @@ class TestLocalServer:
             log = tmp_path / "local-server.log"
             return LocalServer(tmp_path, 9123, ("DPS", "alice", "bob"), log)
 
-        async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)) as bench:
-            assert "Starting a server of your own" in said(bench)
-            await bench.press(*"password123", "enter")
-            assert bench.session.told == []
+        async with form(
+            tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
+        ) as harness:
+            assert "Starting a server of your own" in said(harness)
+            await harness.press(*"password123", "enter")
+            assert harness.session.told == []
             may_start.set()
-            await bench.until(lambda: "Demo accounts" in said(bench))
-            assert "Demo accounts: DPS, alice, bob — password password123" in said(bench)
-            assert "A second window needs another one" in said(bench)
-            assert "nc 127.0.0.1 9123" in said(bench)
-            assert value(bench, "port") == "9123"
-            assert value(bench, "password") == "password123"
-            assert "local-server.log" in bench.shown().replace("\n", "").replace(" ", "")
-            await bench.press("enter")
-            assert bench.session.told[0][2] == 9123
+            await harness.until(lambda: "Demo accounts" in said(harness))
+            assert "Demo accounts: DPS, alice, bob — password password123" in said(harness)
+            assert "A second window needs another one" in said(harness)
+            assert "nc 127.0.0.1 9123" in said(harness)
+            assert value(harness, "port") == "9123"
+            assert value(harness, "password") == "password123"
+            assert "local-server.log" in harness.shown().replace("\n", "").replace(" ", "")
+            await harness.press("enter")
+            assert harness.session.told[0][2] == 9123
 
     async def test_login_form_shows_local_server_error(self, tmp_path: Path) -> None:
         def start() -> LocalServer:
             raise LocalServerError(f"users.json: {HOSTILE.split(chr(0x1B))[0]}")
 
-        async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)) as bench:
-            await bench.until(lambda: "No server could be started here" in said(bench))
-            assert "users.json: [/] [red]x" in said(bench)
+        async with form(
+            tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
+        ) as harness:
+            await harness.until(lambda: "No server could be started here" in said(harness))
+            assert "users.json: [/] [red]x" in said(harness)
 
 
 async def test_fast_keys_reach_login_fields_in_order(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        user = bench.app.login.query_one("#user", SafeInput)
+    async with form(tmp_path) as harness:
+        user = harness.app.login.query_one("#user", SafeInput)
         user.value = ""
         user.focus()
-        await bench.settle()
+        await harness.settle()
         for key in ("b", "o", "x", "backspace", "b", "tab", *"secret", "home", "X"):
-            bench.app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await bench.settle()
-        assert (value(bench, "user"), value(bench, "password")) == ("bob", "Xsecret")
+            harness.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await harness.settle()
+        assert (value(harness, "user"), value(harness, "password")) == ("bob", "Xsecret")

@@ -31,9 +31,9 @@ from tests.support.app_harness import AppHarness, chat
 from tests.support.fake_session import COMMANDS
 
 
-async def know_private_messages(bench: AppHarness) -> None:
-    bench.session.tell(SignedIn("alice", (*COMMANDS, "/msg", "/me")))
-    await bench.settle()
+async def know_private_messages(harness: AppHarness) -> None:
+    harness.session.tell(SignedIn("alice", (*COMMANDS, "/msg", "/me")))
+    await harness.settle()
 
 
 def says(author: str, text: str) -> MessageArrived:
@@ -41,163 +41,163 @@ def says(author: str, text: str) -> MessageArrived:
 
 
 async def test_private_conversation_lifecycle(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await know_private_messages(bench)
-        rooms, log = bench.app.chat.query_one(RoomList), bench.app.chat.query_one(MessageLog)
-        composer = bench.app.chat.query_one(Composer)
-        bench.session.tell(says("bob", "psst"))
-        await bench.until(lambda: "PRIVATE" in bench.shown(rooms))
-        await bench.until(lambda: "bob (1)" in bench.shown(rooms))
-        assert "psst" not in bench.shown(log)
-        await bench.press("h", "a", "l", "f")
+    async with chat(tmp_path) as harness:
+        await know_private_messages(harness)
+        rooms, log = harness.app.chat.query_one(RoomList), harness.app.chat.query_one(MessageLog)
+        composer = harness.app.chat.query_one(Composer)
+        harness.session.tell(says("bob", "psst"))
+        await harness.until(lambda: "PRIVATE" in harness.shown(rooms))
+        await harness.until(lambda: "bob (1)" in harness.shown(rooms))
+        assert "psst" not in harness.shown(log)
+        await harness.press("h", "a", "l", "f")
 
-        await bench.press("f4")
-        await bench.until(lambda: "psst" in bench.shown(log))
-        assert "▸ bob" in bench.shown(rooms)
-        assert "• lobby" in bench.shown(rooms)
-        assert "bob · private; follow back" in bench.rows()[0]
-        assert "Message bob privately" in bench.shown(composer)
+        await harness.press("f4")
+        await harness.until(lambda: "psst" in harness.shown(log))
+        assert "▸ bob" in harness.shown(rooms)
+        assert "• lobby" in harness.shown(rooms)
+        assert "bob · private; follow back" in harness.rows()[0]
+        assert "Message bob privately" in harness.shown(composer)
         assert composer.text == ""
-        await bench.press("h", "i", "enter")
-        assert bench.session.told[-1] == ("submit", "hi", "bob")
-        bench.session.tell(MessagePending(1, "@bob", "hi"))
-        await bench.until(lambda: "sending" in bench.shown(log))
-        bench.session.tell(MessageSent(1))
-        await bench.until(lambda: "sending" not in bench.shown(log))
+        await harness.press("h", "i", "enter")
+        assert harness.session.told[-1] == ("submit", "hi", "bob")
+        harness.session.tell(MessagePending(1, "@bob", "hi"))
+        await harness.until(lambda: "sending" in harness.shown(log))
+        harness.session.tell(MessageSent(1))
+        await harness.until(lambda: "sending" not in harness.shown(log))
         # Refused, while the person has gone on to a room: it never gets near it.
-        bench.session.tell(MessagePending(2, "@bob", "secret"))
-        await bench.click_on("lobby", rooms)
-        await bench.until(lambda: composer.text == "half")
-        bench.session.tell(MessageRejected(2))
-        bench.session.notices.append(TextReturned("secret", "Not delivered", "@bob"))
-        bench.session.wake()
-        await bench.until(lambda: "conversation with bob" in bench.shown())
+        harness.session.tell(MessagePending(2, "@bob", "secret"))
+        await harness.click_on("lobby", rooms)
+        await harness.until(lambda: composer.text == "half")
+        harness.session.tell(MessageRejected(2))
+        harness.session.notices.append(TextReturned("secret", "Not delivered", "@bob"))
+        harness.session.wake()
+        await harness.until(lambda: "conversation with bob" in harness.shown())
         assert composer.text == "half"
-        await bench.click_on("bob", rooms)
-        await bench.until(lambda: composer.text == "secret")
-        assert bench.model.log[2].state is EntryState.REJECTED
+        await harness.click_on("bob", rooms)
+        await harness.until(lambda: composer.text == "secret")
+        assert harness.model.log[2].state is EntryState.REJECTED
 
 
 async def test_undelivered_private_message_is_reported_once(tmp_path: Path) -> None:
     refused = "Not delivered: bob is offline or not subscribed to you"
-    async with chat(tmp_path) as bench:
-        await know_private_messages(bench)
-        bench.session.tell(LogNotice(refused, "error"))
-        bench.session.notices.append(TextReturned("/msg bob hi", refused, is_reported=True))
-        bench.session.wake()
-        await bench.until(lambda: bench.app.chat.query_one(Composer).text == "/msg bob hi")
-        assert [notice.message for notice in bench.app._notifications] == []
-        bench.session.notices.append(TextReturned("psst", refused, "@bob", is_reported=True))
-        bench.session.wake()
-        await bench.until(lambda: len(bench.app._notifications))
-        words = [notice.message for notice in bench.app._notifications]
+    async with chat(tmp_path) as harness:
+        await know_private_messages(harness)
+        harness.session.tell(LogNotice(refused, "error"))
+        harness.session.notices.append(TextReturned("/msg bob hi", refused, is_reported=True))
+        harness.session.wake()
+        await harness.until(lambda: harness.app.chat.query_one(Composer).text == "/msg bob hi")
+        assert [notice.message for notice in harness.app._notifications] == []
+        harness.session.notices.append(TextReturned("psst", refused, "@bob", is_reported=True))
+        harness.session.wake()
+        await harness.until(lambda: len(harness.app._notifications))
+        words = [notice.message for notice in harness.app._notifications]
         assert words == ["It is kept in your conversation with bob."]
 
 
 async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await know_private_messages(bench)
-        composer = bench.app.chat.query_one(Composer)
-        bench.session.tell(says("bob", "psst"))
-        await bench.settle()
+    async with chat(tmp_path) as harness:
+        await know_private_messages(harness)
+        composer = harness.app.chat.query_one(Composer)
+        harness.session.tell(says("bob", "psst"))
+        await harness.settle()
         # Each line belongs to the place in which it was typed, however fast the keys come.
-        await bench.press("1", "enter", "f4", "0", "enter", "f4")
-        assert bench.session.told[-2:] == [("submit", "1"), ("submit", "0", "bob")]
-        await bench.click_on("lobby", bench.app.chat.query_one(RoomList))
-        bench.session.told.clear()
+        await harness.press("1", "enter", "f4", "0", "enter", "f4")
+        assert harness.session.told[-2:] == [("submit", "1"), ("submit", "0", "bob")]
+        await harness.click_on("lobby", harness.app.chat.query_one(RoomList))
+        harness.session.told.clear()
         for key in ("1", "enter", "alt+up", "2", "enter", "alt+up", "3", "enter"):
-            bench.app.post_message(Key(key, key if len(key) == 1 else None))
-        await bench.until(lambda: ("submit", "3") in bench.session.told)
-        said = [told for told in bench.session.told if told[0] in ("submit", "join")]
+            harness.app.post_message(Key(key, key if len(key) == 1 else None))
+        await harness.until(lambda: ("submit", "3") in harness.session.told)
+        said = [told for told in harness.session.told if told[0] in ("submit", "join")]
         assert said == [
             ("submit", "1"),
             ("submit", "2", "bob"),
             ("join", "dev"),
             ("submit", "3"),
         ]
-        assert "Message dev" in bench.shown(composer)
-        bench.session.tell(Joined("dev"))
-        await bench.until(lambda: "dev · 3 here" in bench.rows()[0])
-        await bench.press("alt+down", "alt+down")
-        await bench.until(lambda: bench.model.compose_location == "lobby")
-        assert bench.session.told[-1] == ("join", "lobby")
+        assert "Message dev" in harness.shown(composer)
+        harness.session.tell(Joined("dev"))
+        await harness.until(lambda: "dev · 3 here" in harness.rows()[0])
+        await harness.press("alt+down", "alt+down")
+        await harness.until(lambda: harness.model.compose_location == "lobby")
+        assert harness.session.told[-1] == ("join", "lobby")
 
 
 async def test_private_messages_are_not_offered_on_legacy_server(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press("f4")
-        await bench.until(lambda: "No private conversation yet" in bench.shown())
-        bench.app.chat.navigator.open_conversation("bob")
-        await bench.until(lambda: "knows no private messages" in bench.shown())
-        assert bench.model.location == "lobby"
+    async with chat(tmp_path) as harness:
+        await harness.press("f4")
+        await harness.until(lambda: "No private conversation yet" in harness.shown())
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.until(lambda: "knows no private messages" in harness.shown())
+        assert harness.model.location == "lobby"
 
 
 async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await know_private_messages(bench)
-        bench.app.chat.navigator.open_conversation("bob")
-        await bench.settle()
-        log = bench.app.chat.query_one(MessageLog)
-        bench.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "aloud")))
-        await bench.until(lambda: "(1)" in bench.shown(bench.app.chat.query_one(RoomList)))
-        assert "aloud" not in bench.shown(log)
-        assert "reaches bob alone" in bench.shown(log).replace("\n", " ")
+    async with chat(tmp_path) as harness:
+        await know_private_messages(harness)
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.settle()
+        log = harness.app.chat.query_one(MessageLog)
+        harness.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "aloud")))
+        await harness.until(lambda: "(1)" in harness.shown(harness.app.chat.query_one(RoomList)))
+        assert "aloud" not in harness.shown(log)
+        assert "reaches bob alone" in harness.shown(log).replace("\n", " ")
 
 
 async def test_jump_finds_people_conversations_and_commands(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await know_private_messages(bench)
-        await bench.press("ctrl+k", *"message carol")
-        await bench.until(lambda: "Message carol privately" in bench.shown())
-        await bench.press("enter")
-        await bench.until(lambda: bench.model.location == "@carol")
-        await bench.press("ctrl+k", *"/subscr")
-        await bench.until(lambda: "/subscribe NAME" in bench.shown())
-        await bench.press("enter")
-        composer = bench.app.chat.query_one(Composer)
-        await bench.until(lambda: composer.text == "/subscribe ")
-        bench.app.chat.begin_command("/who")
-        await bench.until(lambda: "half written here" in bench.shown())
+    async with chat(tmp_path) as harness:
+        await know_private_messages(harness)
+        await harness.press("ctrl+k", *"message carol")
+        await harness.until(lambda: "Message carol privately" in harness.shown())
+        await harness.press("enter")
+        await harness.until(lambda: harness.model.location == "@carol")
+        await harness.press("ctrl+k", *"/subscr")
+        await harness.until(lambda: "/subscribe NAME" in harness.shown())
+        await harness.press("enter")
+        composer = harness.app.chat.query_one(Composer)
+        await harness.until(lambda: composer.text == "/subscribe ")
+        harness.app.chat.begin_command("/who")
+        await harness.until(lambda: "half written here" in harness.shown())
         assert composer.text == "/subscribe "
 
 
 async def test_footer_shows_five_context_actions(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await know_private_messages(bench)
-        footer = bench.app.chat.query_one(Footer)
+    async with chat(tmp_path) as harness:
+        await know_private_messages(harness)
+        footer = harness.app.chat.query_one(Footer)
 
         def words() -> list[str]:
             return [str(key.description) for key in footer.query(FooterKey)]
 
-        await bench.until(lambda: words() == ["Help", "Rooms", "Jump", "Find", "Quit"])
-        await bench.press("ctrl+f")
-        await bench.until(lambda: words() == ["Older", "Newer", "Stay here", "Back", "Help"])
-        await bench.press("escape", "ctrl+o")  # a field of its own takes Ctrl+K for itself
-        await bench.until(lambda: words() == ["Write", "Help", "Jump", "Find", "Quit"])
-        await bench.press("escape")
-        bench.session.tell(
+        await harness.until(lambda: words() == ["Help", "Rooms", "Jump", "Find", "Quit"])
+        await harness.press("ctrl+f")
+        await harness.until(lambda: words() == ["Older", "Newer", "Stay here", "Back", "Help"])
+        await harness.press("escape", "ctrl+o")  # a field of its own takes Ctrl+K for itself
+        await harness.until(lambda: words() == ["Write", "Help", "Jump", "Find", "Quit"])
+        await harness.press("escape")
+        harness.session.tell(
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
             says("bob", "psst"),
         )
-        await bench.until(lambda: {"Again", "Retry", "Private"} < {*words()}, "urgent ones")
+        await harness.until(lambda: {"Again", "Retry", "Private"} < {*words()}, "urgent ones")
         assert len(words()) == 5
-        await bench.press("f2")
-        await bench.until(lambda: "Write" in words())
+        await harness.press("f2")
+        await harness.until(lambda: "Write" in words())
         assert len(words()) == 5
 
 
 async def test_help_starts_with_focused_pane(tmp_path: Path) -> None:
-    async with chat(tmp_path, size=(100, 120)) as bench:
+    async with chat(tmp_path, size=(100, 120)) as harness:
         for key, heading in (("f3", "IN THE LIST OF PEOPLE"), ("f2", "IN THE LIST OF ROOMS")):
-            await bench.press(key, "f1")
-            await bench.until(lambda: isinstance(bench.app.screen, HelpScreen))
-            await bench.settle()
+            await harness.press(key, "f1")
+            await harness.until(lambda: isinstance(harness.app.screen, HelpScreen))
+            await harness.settle()
             headings = [
-                str(label.content) for label in bench.app.screen.query(Label).filter(".heading")
+                str(label.content) for label in harness.app.screen.query(Label).filter(".heading")
             ]
             assert headings[:2] == [heading, "EVERYWHERE"]
-            assert "/join dev" in bench.shown()
-            await bench.press("escape")
-            await bench.until(lambda: bench.app.screen is bench.app.chat)
+            assert "/join dev" in harness.shown()
+            await harness.press("escape")
+            await harness.until(lambda: harness.app.screen is harness.app.chat)

@@ -30,28 +30,28 @@ WHY = "Nobody vouches for this server: it made its certificate itself."
 SIZES = [(80, 24), (140, 40), (40, 12)]
 
 
-async def notice(bench: AppHarness, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
+async def notice(harness: AppHarness, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
     """The session tells it."""
-    bench.session.notices.append(told)
-    bench.app.controller.process_updates()
-    await bench.settle()
+    harness.session.notices.append(told)
+    harness.app.controller.process_updates()
+    await harness.settle()
 
 
-def squeezed(bench: AppHarness) -> str:
+def squeezed(harness: AppHarness) -> str:
     """What is shown, without frames and the ends of rows."""
-    return "".join(re.sub("[│▁-█ ]+$", "", row).strip("│ ") for row in bench.rows())
+    return "".join(re.sub("[│▁-█ ]+$", "", row).strip("│ ") for row in harness.rows())
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_trust_screen_shows_server_reason_key_and_answers(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice"), size) as bench:
-        await notice(bench, KeyUnknown(SERVER, ONE, WHY))
-        shown = bench.shown()
+    async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice"), size) as harness:
+        await notice(harness, KeyUnknown(SERVER, ONE, WHY))
+        shown = harness.shown()
         assert f"Is this {SERVER}?" in shown
         assert "Nobody vouches for this server" in shown
-        assert ONE in squeezed(bench)
+        assert ONE in squeezed(harness)
         assert all(word in shown for word in ("No", "Once", "Always", "whoever"))
 
 
@@ -68,22 +68,22 @@ async def test_trust_screen_shows_server_reason_key_and_answers(
 async def test_trust_screen_defaults_to_no(
     tmp_path: Path, keys: list[str], answer: TrustDecision
 ) -> None:
-    async with form(tmp_path) as bench:
-        await notice(bench, KeyUnknown(SERVER, ONE, WHY))
-        await bench.press(*keys)
-        assert bench.session.told[-1] == ("trust", answer)
-        assert not isinstance(bench.app.screen, TrustScreen)
+    async with form(tmp_path) as harness:
+        await notice(harness, KeyUnknown(SERVER, ONE, WHY))
+        await harness.press(*keys)
+        assert harness.session.told[-1] == ("trust", answer)
+        assert not isinstance(harness.app.screen, TrustScreen)
 
 
 async def test_typed_text_does_not_answer_trust_screen(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await bench.press(*"hey ")
-        await notice(bench, KeyUnknown(SERVER, ONE, WHY))
-        await bench.press(*"all of you once and always yn")
-        assert isinstance(bench.app.screen, TrustScreen)
-        assert not any(told[0] == "trust" for told in bench.session.told)
-        await bench.press("enter")  # meant for the composer: nothing is trusted by it
-        assert bench.session.told[-1] == ("trust", TrustDecision.REJECT)
+    async with chat(tmp_path) as harness:
+        await harness.press(*"hey ")
+        await notice(harness, KeyUnknown(SERVER, ONE, WHY))
+        await harness.press(*"all of you once and always yn")
+        assert isinstance(harness.app.screen, TrustScreen)
+        assert not any(told[0] == "trust" for told in harness.session.told)
+        await harness.press("enter")  # meant for the composer: nothing is trusted by it
+        assert harness.session.told[-1] == ("trust", TrustDecision.REJECT)
 
 
 @pytest.mark.parametrize(
@@ -92,65 +92,65 @@ async def test_typed_text_does_not_answer_trust_screen(tmp_path: Path) -> None:
 async def test_ctrl_q_quits_from_trust_screens(
     tmp_path: Path, told: KeyUnknown | KeyChanged
 ) -> None:
-    async with form(tmp_path) as bench:
-        await notice(bench, told)
-        await bench.press("ctrl+q")
-        await bench.until(lambda: not bench.app.is_running)
-        assert not any(told[0] == "trust" for told in bench.session.told)
+    async with form(tmp_path) as harness:
+        await notice(harness, told)
+        await harness.press("ctrl+q")
+        await harness.until(lambda: not harness.app.is_running)
+        assert not any(told[0] == "trust" for told in harness.session.told)
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_changed_key_screen_shows_both_keys_and_forget_command(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with form(tmp_path, size=size) as bench:
-        await notice(bench, KeyChanged(SERVER, ONE, OTHER, pinned=True))
-        assert ONE in squeezed(bench)
-        assert OTHER in squeezed(bench)
-        assert "Close" in bench.shown()
-        await bench.press("pagedown")
-        assert f"forget{SERVER}" in squeezed(bench).replace(" ", "")
-        await bench.press("enter")
-        assert "Nothing was sent" in bench.shown()
-        assert f"forget{SERVER}" in squeezed(bench).replace(" ", "")
-        assert not any(told[0] == "trust" for told in bench.session.told)
+    async with form(tmp_path, size=size) as harness:
+        await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
+        assert ONE in squeezed(harness)
+        assert OTHER in squeezed(harness)
+        assert "Close" in harness.shown()
+        await harness.press("pagedown")
+        assert f"forget{SERVER}" in squeezed(harness).replace(" ", "")
+        await harness.press("enter")
+        assert "Nothing was sent" in harness.shown()
+        assert f"forget{SERVER}" in squeezed(harness).replace(" ", "")
+        assert not any(told[0] == "trust" for told in harness.session.told)
 
 
 async def test_changed_key_trusted_once_suggests_restart(tmp_path: Path) -> None:
-    async with form(tmp_path) as bench:
-        await notice(bench, KeyChanged(SERVER, ONE, OTHER, pinned=False))
-        assert "quit and start again" in bench.shown()
-        assert "trust forget" not in bench.shown()
+    async with form(tmp_path) as harness:
+        await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=False))
+        assert "quit and start again" in harness.shown()
+        assert "trust forget" not in harness.shown()
 
 
 async def test_changed_key_during_chat_returns_to_login_form(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        await notice(bench, KeyChanged(SERVER, ONE, OTHER, pinned=True))
-        await bench.press("escape")
-        assert bench.app.current_mode == "login"
+    async with chat(tmp_path) as harness:
+        await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
+        await harness.press("escape")
+        assert harness.app.current_mode == "login"
 
 
 async def test_declined_trust_keeps_login_fields(
     tmp_path: Path,
 ) -> None:
-    async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice")) as bench:
-        await bench.press(*"secret")
+    async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice")) as harness:
+        await harness.press(*"secret")
         refused = SignInFailed("Nothing was sent: no", retry=False, untrusted=True)
-        await notice(bench, refused)
-        assert "Nothing was sent: no. Press Enter to try again." in bench.shown()
-        await bench.press("x")
+        await notice(harness, refused)
+        assert "Nothing was sent: no. Press Enter to try again." in harness.shown()
+        await harness.press("x")
         assert (
-            bench.app.login.query_one("#password", SafeInput).value == "secretx"
+            harness.app.login.query_one("#password", SafeInput).value == "secretx"
         )  # it is not wrong
 
 
 async def test_status_bar_shows_encryption_state(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        bar = bench.app.chat.query_one(StatusBar)
-        assert bench.shown(bar).rstrip().endswith("unencrypted")
-        bench.session.tell(ConnectionChanged(ConnectionState.ONLINE, encrypted=True))
-        await bench.settle()
-        assert bench.shown(bar).rstrip().endswith("   encrypted")
+    async with chat(tmp_path) as harness:
+        bar = harness.app.chat.query_one(StatusBar)
+        assert harness.shown(bar).rstrip().endswith("unencrypted")
+        harness.session.tell(ConnectionChanged(ConnectionState.ONLINE, encrypted=True))
+        await harness.settle()
+        assert harness.shown(bar).rstrip().endswith("   encrypted")
 
 
 WARNING = "unencrypted: all on the way may read it"
@@ -158,17 +158,17 @@ WARNING = "unencrypted: all on the way may read it"
 
 async def test_plaintext_option_applies_only_to_its_server(tmp_path: Path) -> None:
     start = LaunchOptions("chat.example.org", 9000, "alice", plaintext=True)
-    async with form(tmp_path, start) as bench:
-        assert WARNING in bench.shown()
-        await bench.press(*"secret", "enter")
-        assert bench.session.told[-1][1:3] == ("chat.example.org", 9000)
-        assert bench.session.told[-1][-1] == "plaintext"
-        bench.app.login.show_message("x")
-        await bench.press("shift+tab", "shift+tab", "shift+tab", "end", "x")
-        assert WARNING not in bench.shown()
-        await bench.press("enter")
-        assert bench.session.told[-1][1] == "chat.example.orgx"
-        assert bench.session.told[-1][-1] != "plaintext"
+    async with form(tmp_path, start) as harness:
+        assert WARNING in harness.shown()
+        await harness.press(*"secret", "enter")
+        assert harness.session.told[-1][1:3] == ("chat.example.org", 9000)
+        assert harness.session.told[-1][-1] == "plaintext"
+        harness.app.login.show_message("x")
+        await harness.press("shift+tab", "shift+tab", "shift+tab", "end", "x")
+        assert WARNING not in harness.shown()
+        await harness.press("enter")
+        assert harness.session.told[-1][1] == "chat.example.orgx"
+        assert harness.session.told[-1][-1] != "plaintext"
 
 
 async def test_profile_with_plaintext_signs_in_without_encryption(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_profile_with_plaintext_signs_in_without_encryption(tmp_path: Path
     start = LaunchOptions(
         "chat.example.org", 9000, "alice", configuration=Configuration(profiles=(profile,))
     )
-    async with form(tmp_path, start) as bench:
-        assert WARNING in bench.shown()
-        await bench.press(*"secret", "enter")
-        assert bench.session.told[-1][-1] == "plaintext"
+    async with form(tmp_path, start) as harness:
+        assert WARNING in harness.shown()
+        await harness.press(*"secret", "enter")
+        assert harness.session.told[-1][-1] == "plaintext"

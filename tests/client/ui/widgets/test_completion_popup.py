@@ -10,38 +10,38 @@ from chat_tui.ui.widgets.composer import Composer
 from tests.support.app_harness import AppHarness, chat
 
 
-def composer_of(bench: AppHarness) -> Composer:
-    return bench.app.chat.query_one(Composer)
+def composer_of(harness: AppHarness) -> Composer:
+    return harness.app.chat.query_one(Composer)
 
 
-def listed(bench: AppHarness) -> list[str]:
+def listed(harness: AppHarness) -> list[str]:
     """The popup's rows, the chosen one with its mark; none where there is no popup."""
-    popup = bench.app.chat.query_one(CompletionPopup)
-    return [row.strip() for row in bench.rows(popup)] if popup.display else []
+    popup = harness.app.chat.query_one(CompletionPopup)
+    return [row.strip() for row in harness.rows(popup)] if popup.display else []
 
 
 async def test_tab_completes_command_and_name(tmp_path: Path) -> None:
-    async with chat(tmp_path, here=("alba", "alice", "bob"), follows=("alba",)) as bench:
-        composer = composer_of(bench)
-        bench.model.user = bench.model.people.user = "bob"
-        await bench.press(*"/sub")
-        assert [row.split()[0] for row in listed(bench)] == ["/subscribe", "/subs"]
+    async with chat(tmp_path, here=("alba", "alice", "bob"), follows=("alba",)) as harness:
+        composer = composer_of(harness)
+        harness.model.user = harness.model.people.user = "bob"
+        await harness.press(*"/sub")
+        assert [row.split()[0] for row in listed(harness)] == ["/subscribe", "/subs"]
         assert composer.text == "/sub", "it is only offered so far"
-        await bench.press("tab")
+        await harness.press("tab")
         assert composer.text == "/subscribe "
-        assert listed(bench)[0].startswith("▸ /subscribe NAME")
-        await bench.press(*"al", "tab")
+        assert listed(harness)[0].startswith("▸ /subscribe NAME")
+        await harness.press(*"al", "tab")
         assert composer.text == "/subscribe alice ", "alba is followed already"
-        assert listed(bench) == []
-        await bench.press("enter")
-        assert bench.session.told == [("submit", "/subscribe alice ")]
+        assert listed(harness) == []
+        await harness.press("enter")
+        assert harness.session.told == [("submit", "/subscribe alice ")]
 
 
 async def test_tab_and_arrow_keys_cycle_through_completions(tmp_path: Path) -> None:
-    async with chat(tmp_path, here=("alice", "bob", "bert", "ben")) as bench:
-        composer = composer_of(bench)
-        await bench.press(*"see @b")
-        assert [row.split()[0] for row in listed(bench)] == ["@ben", "@bert", "@bob"]
+    async with chat(tmp_path, here=("alice", "bob", "bert", "ben")) as harness:
+        composer = composer_of(harness)
+        await harness.press(*"see @b")
+        assert [row.split()[0] for row in listed(harness)] == ["@ben", "@bert", "@bob"]
         for key, text in (
             ("tab", "see @ben "),
             ("tab", "see @bert "),
@@ -50,51 +50,51 @@ async def test_tab_and_arrow_keys_cycle_through_completions(tmp_path: Path) -> N
             ("shift+tab", "see @bob "),
             ("up", "see @bert "),
         ):
-            await bench.press(key)
+            await harness.press(key)
             assert composer.text == text
-        await bench.press("escape")
-        assert (composer.text, listed(bench)) == ("see @b", [])
-        await bench.press("tab", "down", "enter")
-        assert (composer.text, listed(bench)) == ("see @bert ", [])
-        assert bench.session.told == [], "this Enter was for the choice"
-        await bench.press("tab")
-        assert bench.app.focused is not composer, "nothing is left to complete"
+        await harness.press("escape")
+        assert (composer.text, listed(harness)) == ("see @b", [])
+        await harness.press("tab", "down", "enter")
+        assert (composer.text, listed(harness)) == ("see @bert ", [])
+        assert harness.session.told == [], "this Enter was for the choice"
+        await harness.press("tab")
+        assert harness.app.focused is not composer, "nothing is left to complete"
 
 
 async def test_completion_popup_does_not_block_history_or_enter(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        composer = composer_of(bench)
-        bench.model.history.add("/join dev")
-        await bench.press(*"/jo", "up")
-        assert (composer.text, listed(bench)) == ("/join dev", []), "Up is the history"
-        await bench.press("x", "backspace", "backspace")
-        assert (composer.text, listed(bench)) == ("/join de", ["dev  3 there"])
-        await bench.press("down")
+    async with chat(tmp_path) as harness:
+        composer = composer_of(harness)
+        harness.model.history.add("/join dev")
+        await harness.press(*"/jo", "up")
+        assert (composer.text, listed(harness)) == ("/join dev", []), "Up is the history"
+        await harness.press("x", "backspace", "backspace")
+        assert (composer.text, listed(harness)) == ("/join de", ["dev  3 there"])
+        await harness.press("down")
         assert composer.text == "/jo", "Down leads back to the draft all the same"
-        await bench.press("o", "backspace")
-        assert listed(bench), "what is typed makes an offer again"
-        await bench.press("escape", *"i")
-        assert (composer.text, listed(bench)) == ("/joi", []), "Esc means it"
-        await bench.press("ctrl+u", *"/leave", "enter")
-        assert bench.session.told == [("submit", "/leave")], "Enter sends where nothing is chosen"
-        await bench.press(*"hello bo")
-        assert listed(bench) == [], "words are not interrupted"
-        await bench.press("tab")
+        await harness.press("o", "backspace")
+        assert listed(harness), "what is typed makes an offer again"
+        await harness.press("escape", *"i")
+        assert (composer.text, listed(harness)) == ("/joi", []), "Esc means it"
+        await harness.press("ctrl+u", *"/leave", "enter")
+        assert harness.session.told == [("submit", "/leave")], "Enter sends where nothing is chosen"
+        await harness.press(*"hello bo")
+        assert listed(harness) == [], "words are not interrupted"
+        await harness.press("tab")
         assert composer.text == "hello bob "
 
 
 async def test_click_selects_completion_and_list_scrolls(tmp_path: Path) -> None:
-    async with chat(tmp_path, size=(60, 12)) as bench:
+    async with chat(tmp_path, size=(60, 12)) as harness:
         names = tuple(f"user{number:02}" for number in range(30))
-        bench.session.tell(MembersListed("lobby", names))
-        await bench.press("@")
-        shown = listed(bench)
+        harness.session.tell(MembersListed("lobby", names))
+        await harness.press("@")
+        shown = listed(harness)
         assert 3 <= len(shown) <= 8
         assert shown[-1].endswith(f"{len(shown)} of 30")
-        await bench.press("tab", "shift+tab")
-        assert listed(bench)[-1].startswith("▸ @user29")
-        await bench.click_on("@user28")
-        assert (composer_of(bench).text, listed(bench)) == ("@user28 ", [])
-        assert bench.app.focused is composer_of(bench)
-        await bench.press("backspace", "backspace", "f2")
-        assert listed(bench) == [], "it goes with the cursor"
+        await harness.press("tab", "shift+tab")
+        assert listed(harness)[-1].startswith("▸ @user29")
+        await harness.click_on("@user28")
+        assert (composer_of(harness).text, listed(harness)) == ("@user28 ", [])
+        assert harness.app.focused is composer_of(harness)
+        await harness.press("backspace", "backspace", "f2")
+        assert listed(harness) == [], "it goes with the cursor"

@@ -20,23 +20,23 @@ from chat_tui.ui.widgets.status_bar import StatusBar
 from tests.support.app_harness import AppHarness, SignedInApp, app_with, chat
 
 
-def log_of(bench: AppHarness) -> MessageLog:
-    return bench.app.chat.query_one(MessageLog)
+def log_of(harness: AppHarness) -> MessageLog:
+    return harness.app.chat.query_one(MessageLog)
 
 
-def bar_of(bench: AppHarness) -> SearchBar:
-    return bench.app.chat.query_one(SearchBar)
+def bar_of(harness: AppHarness) -> SearchBar:
+    return harness.app.chat.query_one(SearchBar)
 
 
-def chosen(bench: AppHarness) -> str:
+def chosen(harness: AppHarness) -> str:
     """The text of the message under the cursor, as the screen marks it."""
-    rows = [row for row in bench.rows(log_of(bench)) if row.startswith("▌")]
+    rows = [row for row in harness.rows(log_of(harness)) if row.startswith("▌")]
     return " ".join(row[16:-1].strip() for row in rows)
 
 
-def hits(bench: AppHarness) -> list[str]:
+def hits(harness: AppHarness) -> list[str]:
     """What is marked as found, from top to bottom."""
-    log = log_of(bench)
+    log = log_of(harness)
     look = log.get_component_rich_style("message-log--hit")
     return [
         segment.text
@@ -46,89 +46,89 @@ def hits(bench: AppHarness) -> list[str]:
     ]
 
 
-async def fill(bench: AppHarness, lines: int = 60) -> None:
-    await bench.hear("bob", *(f"line {number}" for number in range(lines)))
-    await bench.hear("carol", "the build is red", "Rebuild it")
-    await bench.hear("bob", "last words")
-    await bench.until(lambda: "last words" in bench.shown(log_of(bench)))
+async def fill(harness: AppHarness, lines: int = 60) -> None:
+    await harness.hear("bob", *(f"line {number}" for number in range(lines)))
+    await harness.hear("carol", "the build is red", "Rebuild it")
+    await harness.hear("bob", "last words")
+    await harness.until(lambda: "last words" in harness.shown(log_of(harness)))
 
 
 class TestSearch:
     async def test_search_updates_live_and_escape_restores_position(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            log = log_of(bench)
-            await fill(bench)
-            await bench.press("h", "a", "l", "f", "pageup")
-            top, below = log.top_entry, bench.rows(log)[:-1]
-            await bench.press("ctrl+f", *"line 1")
-            await bench.until(lambda: "/11" in bench.shown(bar_of(bench)))
-            assert "11/11" in bench.shown(bar_of(bench))
-            assert chosen(bench) == "line 19"
-            assert set(hits(bench)) == {"line 1"}
-            await bench.press("up")
-            assert "10/11" in bench.shown(bar_of(bench))
-            assert chosen(bench) == "line 18"
-            await bench.hear("dave", *(f"line 1 {number}" for number in range(30)))
-            assert "10/41" in bench.shown(bar_of(bench))
-            assert chosen(bench) == "line 18"
-            await bench.press("down", "down")
-            assert "12/41" in bench.shown(bar_of(bench))
-            assert chosen(bench) == "line 1 0"
-            await bench.press("enter", "enter", "ctrl+f")
-            assert chosen(bench) == "line 17"
-            await bench.press(*"x")
-            await bench.until(lambda: "nothing found" in bench.shown(bar_of(bench)))
+        async with chat(tmp_path) as harness:
+            log = log_of(harness)
+            await fill(harness)
+            await harness.press("h", "a", "l", "f", "pageup")
+            top, below = log.top_entry, harness.rows(log)[:-1]
+            await harness.press("ctrl+f", *"line 1")
+            await harness.until(lambda: "/11" in harness.shown(bar_of(harness)))
+            assert "11/11" in harness.shown(bar_of(harness))
+            assert chosen(harness) == "line 19"
+            assert set(hits(harness)) == {"line 1"}
+            await harness.press("up")
+            assert "10/11" in harness.shown(bar_of(harness))
+            assert chosen(harness) == "line 18"
+            await harness.hear("dave", *(f"line 1 {number}" for number in range(30)))
+            assert "10/41" in harness.shown(bar_of(harness))
+            assert chosen(harness) == "line 18"
+            await harness.press("down", "down")
+            assert "12/41" in harness.shown(bar_of(harness))
+            assert chosen(harness) == "line 1 0"
+            await harness.press("enter", "enter", "ctrl+f")
+            assert chosen(harness) == "line 17"
+            await harness.press(*"x")
+            await harness.until(lambda: "nothing found" in harness.shown(bar_of(harness)))
             assert log.top_entry == top
-            bench.app.post_message(Key("escape", None))
-            await bench.press("w")  # at once: it is written, not searched
-            await bench.until(lambda: not bar_of(bench).display)
-            assert bench.app.chat.query_one(Composer).text == "halfw"
+            harness.app.post_message(Key("escape", None))
+            await harness.press("w")  # at once: it is written, not searched
+            await harness.until(lambda: not bar_of(harness).display)
+            assert harness.app.chat.query_one(Composer).text == "halfw"
             assert log.top_entry == top
-            assert [row[:40] for row in bench.rows(log)[:-1]] == [row[:40] for row in below]
-            assert not hits(bench)
-            assert not chosen(bench)
+            assert [row[:40] for row in harness.rows(log)[:-1]] == [row[:40] for row in below]
+            assert not hits(harness)
+            assert not chosen(harness)
 
     async def test_search_by_author_and_stay_at_hit(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench)
-            await bench.press("ctrl+f", *"from:carol")
-            await bench.until(lambda: "2/2" in bench.shown(bar_of(bench)))
-            assert chosen(bench) == "Rebuild it"
-            assert "carol" in hits(bench)
-            await bench.press(*" build", "up")
-            assert "1/2" in bench.shown(bar_of(bench))
-            assert chosen(bench) == "the build is red"
-            assert hits(bench)[-2:] == ["build", "build"]
-            await bench.press("tab")
-            await bench.until(lambda: log_of(bench).has_focus)
-            assert chosen(bench) == "the build is red"
-            assert not bar_of(bench).display
+        async with chat(tmp_path) as harness:
+            await fill(harness)
+            await harness.press("ctrl+f", *"from:carol")
+            await harness.until(lambda: "2/2" in harness.shown(bar_of(harness)))
+            assert chosen(harness) == "Rebuild it"
+            assert "carol" in hits(harness)
+            await harness.press(*" build", "up")
+            assert "1/2" in harness.shown(bar_of(harness))
+            assert chosen(harness) == "the build is red"
+            assert hits(harness)[-2:] == ["build", "build"]
+            await harness.press("tab")
+            await harness.until(lambda: log_of(harness).has_focus)
+            assert chosen(harness) == "the build is red"
+            assert not bar_of(harness).display
 
     async def test_search_by_mouse_and_resume_following(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench)
-            bench.app.chat.action_find()
-            await bench.press(*"line 5")
-            await bench.until(lambda: "11/11" in bench.shown(bar_of(bench)))
-            await bench.click_on("↑", bar_of(bench))
-            assert "10/11" in bench.shown(bar_of(bench))
-            await bench.click_on("↓", bar_of(bench))
-            assert "11/11" in bench.shown(bar_of(bench))
-            await bench.click_on("✕", bar_of(bench))
-            await bench.hear("bob", "followed again")
-            assert "followed again" in bench.rows(log_of(bench))[-1]
+        async with chat(tmp_path) as harness:
+            await fill(harness)
+            harness.app.chat.action_find()
+            await harness.press(*"line 5")
+            await harness.until(lambda: "11/11" in harness.shown(bar_of(harness)))
+            await harness.click_on("↑", bar_of(harness))
+            assert "10/11" in harness.shown(bar_of(harness))
+            await harness.click_on("↓", bar_of(harness))
+            assert "11/11" in harness.shown(bar_of(harness))
+            await harness.click_on("✕", bar_of(harness))
+            await harness.hear("bob", "followed again")
+            assert "followed again" in harness.rows(log_of(harness))[-1]
 
     async def test_room_change_ends_search(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench)
-            await bench.press("ctrl+f", *"line")
-            await bench.until(lambda: "/60" in bench.shown(bar_of(bench)))
-            bench.session.tell(Joined("dev"), MembersListed("dev", ("alice",)))
-            await bench.until(lambda: not bar_of(bench).display)
-            await bench.hear("bob", "another line")
-            await bench.press("w")
-            assert bench.app.chat.query_one(Composer).text == "w"
-            assert not hits(bench)
+        async with chat(tmp_path) as harness:
+            await fill(harness)
+            await harness.press("ctrl+f", *"line")
+            await harness.until(lambda: "/60" in harness.shown(bar_of(harness)))
+            harness.session.tell(Joined("dev"), MembersListed("dev", ("alice",)))
+            await harness.until(lambda: not bar_of(harness).display)
+            await harness.hear("bob", "another line")
+            await harness.press("w")
+            assert harness.app.chat.query_one(Composer).text == "w"
+            assert not hits(harness)
 
 
 class TestCursor:
@@ -138,41 +138,41 @@ class TestCursor:
         for name in ("TMUX", "STY", "TERM_PROGRAM"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("TERM", "xterm-256color")
-        async with chat(tmp_path) as bench:
-            log = log_of(bench)
+        async with chat(tmp_path) as harness:
+            log = log_of(harness)
             long = "a long message that " + "goes on and " * 9 + "ends"
-            await fill(bench)
-            await bench.hear("carol", long)
-            bench.session.tell(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
-            await bench.settle()
+            await fill(harness)
+            await harness.hear("carol", long)
+            harness.session.tell(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
+            await harness.settle()
             log.focus()
-            await bench.press("up")
-            assert chosen(bench) == "mine"
-            await bench.press("r")
-            resent: tuple[object, ...] = ("resend", bench.model.log.end - 1)
-            await bench.until(lambda: bench.session.told[-1:] == [resent])
-            await bench.press("up", "c")
-            await bench.until(lambda: bench.app.clipboard == long)
+            await harness.press("up")
+            assert chosen(harness) == "mine"
+            await harness.press("r")
+            resent: tuple[object, ...] = ("resend", harness.model.log.end - 1)
+            await harness.until(lambda: harness.session.told[-1:] == [resent])
+            await harness.press("up", "c")
+            await harness.until(lambda: harness.app.clipboard == long)
             copied = tmp_path / "copied.txt"
-            await bench.until(copied.exists)
+            await harness.until(copied.exists)
             assert copied.read_text() == long + "\n"
             assert copied.stat().st_mode & 0o777 == 0o600
-            await bench.until(lambda: "copied.txt" in bench.toasts())
-            (toast,) = bench.app._notifications
+            await harness.until(lambda: "copied.txt" in harness.toasts())
+            (toast,) = harness.app._notifications
             assert "Yours may not take it" in toast.message
-            await bench.press("f")
-            await bench.until(lambda: bench.session.told[-1] == ("toggle_follow", "carol"))
+            await harness.press("f")
+            await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "carol"))
             # What comes does not carry the message away that one is at.
-            await bench.hear("bob", *(f"more {number}" for number in range(30)))
-            assert chosen(bench).startswith("a long message")
-            assert "30 new below" in bench.rows(log)[-1]
-            await bench.press(*["up"] * 40)
-            assert chosen(bench).startswith("line 2")
-            await bench.press("escape")
-            await bench.until(lambda: not log.has_focus)
-            assert not chosen(bench)
+            await harness.hear("bob", *(f"more {number}" for number in range(30)))
+            assert chosen(harness).startswith("a long message")
+            assert "30 new below" in harness.rows(log)[-1]
+            await harness.press(*["up"] * 40)
+            assert chosen(harness).startswith("line 2")
+            await harness.press("escape")
+            await harness.until(lambda: not log.has_focus)
+            assert not chosen(harness)
             log.focus()
-            await bench.press("end", "up", "down")
+            await harness.press("end", "up", "down")
             assert log.following
 
     async def test_osc_52_terminal_copies_without_file(
@@ -181,17 +181,17 @@ class TestCursor:
         monkeypatch.delenv("TMUX", raising=False)
         monkeypatch.delenv("STY", raising=False)
         monkeypatch.setenv("TERM", "xterm-kitty")
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "x" * 60_000)
-            await bench.hear("carol", "one and only")
-            await bench.click_on("only", log_of(bench), times=2)
-            await bench.press("ctrl+c")
-            await bench.until(lambda: bench.app.clipboard == "one and only")
-            await bench.until(lambda: "Sent to the terminal's" in bench.shown())
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "x" * 60_000)
+            await harness.hear("carol", "one and only")
+            await harness.click_on("only", log_of(harness), times=2)
+            await harness.press("ctrl+c")
+            await harness.until(lambda: harness.app.clipboard == "one and only")
+            await harness.until(lambda: "Sent to the terminal's" in harness.shown())
             assert not (tmp_path / "copied.txt").exists()
-            log_of(bench).focus()
-            await bench.press("up", "up", "y")  # more than such a terminal takes
-            await bench.until((tmp_path / "copied.txt").exists)
+            log_of(harness).focus()
+            await harness.press("up", "up", "y")  # more than such a terminal takes
+            await harness.until((tmp_path / "copied.txt").exists)
 
 
 class TestLinks:
@@ -202,76 +202,76 @@ class TestLinks:
         monkeypatch.setattr(link, "browser_command", lambda environment: ["browse"])
         monkeypatch.setattr(link, "open_in", lambda command, target: opened.append(target))
         target = "http://real.example/" + "/".join(f"part{number}" for number in range(24))
-        async with chat(tmp_path, size=(80, 24)) as bench:
-            log = log_of(bench)
-            await bench.hear("bob", f"[@click=app.quit] see {target}, and https://b.example/")
-            await bench.click_on("part20", log)
-            await bench.until(lambda: isinstance(bench.app.screen, LinkScreen))
-            await bench.settle()
-            rows = bench.rows(bench.app.screen.query_one("#link-target"))
+        async with chat(tmp_path, size=(80, 24)) as harness:
+            log = log_of(harness)
+            await harness.hear("bob", f"[@click=app.quit] see {target}, and https://b.example/")
+            await harness.click_on("part20", log)
+            await harness.until(lambda: isinstance(harness.app.screen, LinkScreen))
+            await harness.settle()
+            rows = harness.rows(harness.app.screen.query_one("#link-target"))
             assert "".join(row.strip() for row in rows) == target
-            assert "leads to real.example · unencrypted · 1 of 2" in bench.shown()
-            assert "from bob" in bench.shown()
+            assert "leads to real.example · unencrypted · 1 of 2" in harness.shown()
+            assert "from bob" in harness.shown()
             assert not opened
-            await bench.press("escape")
+            await harness.press("escape")
             assert not opened
             log.focus()
-            await bench.press("up", "o")
-            await bench.until(lambda: isinstance(bench.app.screen, LinkScreen))
-            await bench.press("n", "enter")
-            await bench.until(lambda: opened == ["https://b.example/"])
-            await bench.until(lambda: not isinstance(bench.app.screen, LinkScreen))
-            await bench.press("o")
-            await bench.until(lambda: isinstance(bench.app.screen, LinkScreen))
-            await bench.press("c")
-            await bench.until(lambda: bench.app.clipboard == target)
+            await harness.press("up", "o")
+            await harness.until(lambda: isinstance(harness.app.screen, LinkScreen))
+            await harness.press("n", "enter")
+            await harness.until(lambda: opened == ["https://b.example/"])
+            await harness.until(lambda: not isinstance(harness.app.screen, LinkScreen))
+            await harness.press("o")
+            await harness.until(lambda: isinstance(harness.app.screen, LinkScreen))
+            await harness.press("c")
+            await harness.until(lambda: harness.app.clipboard == target)
             assert len(opened) == 1
             # To select it is not to open it.
-            bench.app.clear_notifications()
-            await bench.until(lambda: "clipboard" not in bench.shown())
+            harness.app.clear_notifications()
+            await harness.until(lambda: "clipboard" not in harness.shown())
             region = log.region
-            await bench.pilot.mouse_down(offset=Offset(region.x + 20, region.y + 2))
-            await bench.pilot.hover(offset=Offset(region.x + 40, region.y + 2))
-            await bench.pilot.mouse_up(offset=Offset(region.x + 40, region.y + 2))
-            await bench.settle()
-            assert "example/part0" in str(bench.app.chat.get_selected_text())
+            await harness.pilot.mouse_down(offset=Offset(region.x + 20, region.y + 2))
+            await harness.pilot.hover(offset=Offset(region.x + 40, region.y + 2))
+            await harness.pilot.mouse_up(offset=Offset(region.x + 40, region.y + 2))
+            await harness.settle()
+            assert "example/part0" in str(harness.app.chat.get_selected_text())
             # A terminal's drag ends with a click, a pilot's does not.
             log.post_message(Click(log, 40, 2, 0, 0, 1, False, False, False))
-            await bench.settle()
-            await bench.click_on("bob", log)  # what that click brought about is done by then
-            await bench.until(lambda: bench.session.told[-1] == ("toggle_follow", "bob"))
-            assert not isinstance(bench.app.screen, LinkScreen)
+            await harness.settle()
+            await harness.click_on("bob", log)  # what that click brought about is done by then
+            await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "bob"))
+            assert not isinstance(harness.app.screen, LinkScreen)
 
     async def test_link_can_be_copied_without_browser(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(link, "browser_command", lambda environment: None)
-        async with chat(tmp_path, size=(40, 14)) as bench:
-            await bench.hear("bob", "https://a.example/x")
-            await bench.click_on("https", log_of(bench))
-            await bench.until(lambda: "No browser" in bench.shown())
-            assert bench.app.screen.query_one("#open", Button).disabled
-            await bench.press("enter")
-            await bench.until(lambda: bench.app.clipboard == "https://a.example/x")
+        async with chat(tmp_path, size=(40, 14)) as harness:
+            await harness.hear("bob", "https://a.example/x")
+            await harness.click_on("https", log_of(harness))
+            await harness.until(lambda: "No browser" in harness.shown())
+            assert harness.app.screen.query_one("#open", Button).disabled
+            await harness.press("enter")
+            await harness.until(lambda: harness.app.clipboard == "https://a.example/x")
 
 
 class TestAuthors:
     async def test_click_on_author_toggles_follow(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("carol", "bob said it")
-            await bench.click_on("bob said", log_of(bench))
-            assert "toggle_follow" not in [told[0] for told in bench.session.told]
-            await bench.click_on("carol", log_of(bench))
-            await bench.until(lambda: bench.session.told[-1] == ("toggle_follow", "carol"))
+        async with chat(tmp_path) as harness:
+            await harness.hear("carol", "bob said it")
+            await harness.click_on("bob said", log_of(harness))
+            assert "toggle_follow" not in [told[0] for told in harness.session.told]
+            await harness.click_on("carol", log_of(harness))
+            await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "carol"))
 
 
 class TestMentions:
     async def test_mention_word_is_highlighted_across_rows(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            log = log_of(bench)
-            bench.model.mentions.configure(keywords=("red build",))
-            await bench.hear("bob", "x" * 37 + " a red build", "redbuild, alice2")
-            rows = bench.rows(log)
+        async with chat(tmp_path) as harness:
+            log = log_of(harness)
+            harness.model.mentions.configure(keywords=("red build",))
+            await harness.hear("bob", "x" * 37 + " a red build", "redbuild, alice2")
+            rows = harness.rows(log)
             assert [row[0] for row in rows[1:4]] == ["@", " ", " "]
             look = log.get_component_rich_style("message-log--mention")
             assert look.reverse
@@ -288,16 +288,16 @@ class TestMouse:
     async def test_mouse_off_key_releases_mouse_and_shows_status(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with chat(tmp_path) as bench:
+        async with chat(tmp_path) as harness:
             written: list[str] = []
-            monkeypatch.setattr(bench.app, "write_to_terminal", written.append)
-            bar = bench.app.chat.query_one(StatusBar)
-            await bench.press("f7")
-            await bench.until(lambda: "mouse off" in bench.shown(bar))
+            monkeypatch.setattr(harness.app, "write_to_terminal", written.append)
+            bar = harness.app.chat.query_one(StatusBar)
+            await harness.press("f7")
+            await harness.until(lambda: "mouse off" in harness.shown(bar))
             assert "\x1b[?1000l" in written[-1]
             assert "\x1b[?1003l" in written[-1]
-            await bench.press("f7")
-            await bench.until(lambda: "mouse off" not in bench.shown(bar))
+            await harness.press("f7")
+            await harness.until(lambda: "mouse off" not in harness.shown(bar))
             assert "\x1b[?1003h" in written[-1]
 
     async def test_mouse_can_be_disabled_in_settings(self, tmp_path: Path) -> None:
@@ -309,6 +309,6 @@ class TestMouse:
         written: list[str] = []
         app.write_to_terminal = written.append  # type: ignore[assignment, method-assign]
         async with app.run_test() as pilot:
-            bench = AppHarness(app, pilot, session)
-            await bench.until(lambda: "mouse off" in bench.shown(app.chat.query_one(StatusBar)))
+            harness = AppHarness(app, pilot, session)
+            await harness.until(lambda: "mouse off" in harness.shown(app.chat.query_one(StatusBar)))
             assert "\x1b[?1003l" in "".join(written)

@@ -25,45 +25,47 @@ from tests.support.app_harness import AppHarness, chat
 from tests.support.fake_session import at
 
 
-def log_of(bench: AppHarness) -> MessageLog:
-    return bench.app.chat.query_one(MessageLog)
+def log_of(harness: AppHarness) -> MessageLog:
+    return harness.app.chat.query_one(MessageLog)
 
 
-async def fill(bench: AppHarness, lines: int) -> None:
-    await bench.hear("bob", *(f"line {number}" for number in range(lines)))
-    await bench.until(lambda: f"line {lines - 1}" in bench.shown(log_of(bench)), "the last line")
+async def fill(harness: AppHarness, lines: int) -> None:
+    await harness.hear("bob", *(f"line {number}" for number in range(lines)))
+    await harness.until(
+        lambda: f"line {lines - 1}" in harness.shown(log_of(harness)), "the last line"
+    )
 
 
 class TestAppearance:
     async def test_log_aligns_time_author_and_text_in_columns(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "did anyone see the build?")
-            await bench.hear("carol", "looking now " * 6, clock="21:04:00")
-            rows = bench.rows(log_of(bench))
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "did anyone see the build?")
+            await harness.hear("carol", "looking now " * 6, clock="21:04:00")
+            rows = harness.rows(log_of(harness))
             assert "Sunday 22 November" in rows[0]
             assert rows[1].rstrip() == " 21:03     bob  did anyone see the build?"
             assert rows[2].startswith(" 21:04   carol  looking now looking now")
             assert rows[3].startswith("                looking now")
 
     async def test_empty_log_shows_hint(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, follows=("*",)) as bench:
-            assert "No one has spoken" in bench.shown(log_of(bench))
-        async with chat(tmp_path) as bench:
-            assert "You follow no one here" in bench.shown(log_of(bench))
-        async with chat(tmp_path, here=("alice",)) as bench:
-            assert "You are alone here" in bench.shown(log_of(bench))
+        async with chat(tmp_path, follows=("*",)) as harness:
+            assert "No one has spoken" in harness.shown(log_of(harness))
+        async with chat(tmp_path) as harness:
+            assert "You follow no one here" in harness.shown(log_of(harness))
+        async with chat(tmp_path, here=("alice",)) as harness:
+            assert "You are alone here" in harness.shown(log_of(harness))
 
     async def test_entry_kinds_are_distinguishable_without_colour(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            bench.session.tell(
+        async with chat(tmp_path) as harness:
+            harness.session.tell(
                 LogNotice("Subscriptions: none", "reply"),
                 LogNotice("No such user: x", "error"),
                 PersonJoined("erin", "lobby"),
                 MessageArrived("lobby", Action("21:03:00", "bob", "waves")),
                 HistoryGap(at("21:00:00"), at("21:02:00")),
             )
-            await bench.settle()
-            shown = bench.shown(log_of(bench))
+            await harness.settle()
+            shown = harness.shown(log_of(harness))
             for row in (
                 "·  Subscriptions: none",
                 "!  No such user: x",
@@ -76,18 +78,18 @@ class TestAppearance:
     async def test_log_rows_keep_width_with_wide_and_combining_characters(
         self, tmp_path: Path
     ) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear(
+        async with chat(tmp_path) as harness:
+            await harness.hear(
                 "日本語", "こんにちは、みなさん。" * 6, "e\u0301\u0302" * 80, "👨‍👩‍👧" * 40
             )
-            widget = log_of(bench)
+            widget = log_of(harness)
             for y in range(widget.size.height):
                 assert widget.render_line(y).cell_length == widget.scrollable_content_region.width
 
     async def test_mention_is_highlighted_and_author_is_coloured(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "one", "hey Alice, look", "malice is no mention")
-            widget = log_of(bench)
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "one", "hey Alice, look", "malice is no mention")
+            widget = log_of(harness)
             mention = widget.get_component_rich_style("message-log--mention")
             found = [
                 segment.text
@@ -100,188 +102,188 @@ class TestAppearance:
 
 class TestOwnMessages:
     async def test_own_message_shows_sending_until_echo(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            bench.session.tell(MessagePending(1, "lobby", "thanks"))
-            await bench.settle()
-            row = bench.rows(log_of(bench))[1]
+        async with chat(tmp_path) as harness:
+            harness.session.tell(MessagePending(1, "lobby", "thanks"))
+            await harness.settle()
+            row = harness.rows(log_of(harness))[1]
             assert row.startswith(" 21:00     you  thanks")
             assert row.rstrip().endswith("sending…")
-            bench.session.tell(MessageSent(1, "21:00:01"))
-            await bench.settle()
-            assert "sending" not in bench.shown(log_of(bench))
+            harness.session.tell(MessageSent(1, "21:00:01"))
+            await harness.settle()
+            assert "sending" not in harness.shown(log_of(harness))
 
     async def test_sending_mark_does_not_change_layout(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            width = log_of(bench).scrollable_content_region.width
+        async with chat(tmp_path) as harness:
+            width = log_of(harness).scrollable_content_region.width
             for length in range(width - 28, width, 3):
-                bench.session.tell(MessagePending(length, "lobby", "x" * length))
-                await bench.settle()
-                before = log_of(bench).virtual_size
-                assert "…" in bench.shown(log_of(bench))
-                bench.session.tell(MessageSent(length))
-                await bench.settle()
-                assert log_of(bench).virtual_size == before
-                assert "…" not in bench.shown(log_of(bench))
+                harness.session.tell(MessagePending(length, "lobby", "x" * length))
+                await harness.settle()
+                before = log_of(harness).virtual_size
+                assert "…" in harness.shown(log_of(harness))
+                harness.session.tell(MessageSent(length))
+                await harness.settle()
+                assert log_of(harness).virtual_size == before
+                assert "…" not in harness.shown(log_of(harness))
 
     async def test_unconfirmed_message_can_be_resent_by_key_and_click(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            bench.session.tell(
+        async with chat(tmp_path) as harness:
+            harness.session.tell(
                 MessagePending(1, "lobby", "one"),
                 MessagePending(2, "lobby", "two"),
                 MessageUnconfirmed(1),
                 MessageUnconfirmed(2),
             )
-            await bench.settle()
-            shown = bench.shown(log_of(bench))
+            await harness.settle()
+            shown = harness.shown(log_of(harness))
             assert shown.count("! not confirmed: it may have arrived.") == 2
             assert "Ctrl+G" in shown
-            await bench.press("ctrl+g")
-            assert bench.session.told[-1] == ("resend", 0)
-            assert "sent again" in bench.shown(log_of(bench))
-            await bench.click_on("! not confirmed", log_of(bench))
-            assert bench.session.told[-1] == ("resend", 1)
-            await bench.press("ctrl+g")  # nothing is left
-            assert bench.session.told[-1] == ("resend", 1)
+            await harness.press("ctrl+g")
+            assert harness.session.told[-1] == ("resend", 0)
+            assert "sent again" in harness.shown(log_of(harness))
+            await harness.click_on("! not confirmed", log_of(harness))
+            assert harness.session.told[-1] == ("resend", 1)
+            await harness.press("ctrl+g")  # nothing is left
+            assert harness.session.told[-1] == ("resend", 1)
 
 
 class TestFollowing:
     async def test_log_follows_newest_message(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 100)
-            assert log_of(bench).following
-            assert "line 99" in bench.rows(log_of(bench))[-1]
+        async with chat(tmp_path) as harness:
+            await fill(harness, 100)
+            assert log_of(harness).following
+            assert "line 99" in harness.rows(log_of(harness))[-1]
 
     async def test_scrolling_up_stops_following_and_counts_new_messages(
         self, tmp_path: Path
     ) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 100)
-            await bench.press("pageup")
-            before = [row[:-1] for row in bench.rows(log_of(bench))[:-1]]
-            await bench.hear("carol", "one", "two", "three")
-            assert [row[:-1] for row in bench.rows(log_of(bench))[:-1]] == before
-            assert "3 new below" in bench.rows(log_of(bench))[-1]
-            bench.session.tell(PersonJoined("erin", "lobby"))
-            await bench.settle()
-            assert log_of(bench).new_below == 3
-            await bench.press("end")
-            assert log_of(bench).following
-            assert "new below" not in bench.shown(log_of(bench))
+        async with chat(tmp_path) as harness:
+            await fill(harness, 100)
+            await harness.press("pageup")
+            before = [row[:-1] for row in harness.rows(log_of(harness))[:-1]]
+            await harness.hear("carol", "one", "two", "three")
+            assert [row[:-1] for row in harness.rows(log_of(harness))[:-1]] == before
+            assert "3 new below" in harness.rows(log_of(harness))[-1]
+            harness.session.tell(PersonJoined("erin", "lobby"))
+            await harness.settle()
+            assert log_of(harness).new_below == 3
+            await harness.press("end")
+            assert log_of(harness).following
+            assert "new below" not in harness.shown(log_of(harness))
 
     async def test_new_rule_is_shown_above_unseen_messages(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 30)
-            await bench.press("pageup")
-            await bench.hear("carol", "unseen", "also unseen")
-            await bench.press("end")
-            rows = bench.rows(log_of(bench))
+        async with chat(tmp_path) as harness:
+            await fill(harness, 30)
+            await harness.press("pageup")
+            await harness.hear("carol", "unseen", "also unseen")
+            await harness.press("end")
+            rows = harness.rows(log_of(harness))
             assert sum("─ new since 21:00 ─" in row for row in rows) == 1
             assert "─ new since 21:00 ─" in rows[-3]
-            bench.session.tell(MessagePending(1, "lobby", "seen"))
-            await bench.settle()
-            assert "─ new since 21:00 ─" not in bench.shown(log_of(bench))
+            harness.session.tell(MessagePending(1, "lobby", "seen"))
+            await harness.settle()
+            assert "─ new since 21:00 ─" not in harness.shown(log_of(harness))
 
     async def test_new_rule_is_shown_for_messages_received_while_unfocused(
         self, tmp_path: Path
     ) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("carol", "seen")
-            bench.app.app_focus = False
-            await bench.hear("carol", "unseen")
-            assert "─ new since 21:00 ─" in bench.shown(log_of(bench))
+        async with chat(tmp_path) as harness:
+            await harness.hear("carol", "seen")
+            harness.app.app_focus = False
+            await harness.hear("carol", "unseen")
+            assert "─ new since 21:00 ─" in harness.shown(log_of(harness))
 
     async def test_new_rule_moves_with_each_absence(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            widget = log_of(bench)
+        async with chat(tmp_path) as harness:
+            widget = log_of(harness)
             for text in ("first", "second"):
-                bench.app.app_focus = False
-                await bench.hear("carol", text)
-                bench.app.app_focus = True
-                await bench.settle()
-                await bench.hear("carol", "seen")
-                rows = bench.rows(widget)
+                harness.app.app_focus = False
+                await harness.hear("carol", text)
+                harness.app.app_focus = True
+                await harness.settle()
+                await harness.hear("carol", "seen")
+                rows = harness.rows(widget)
                 (rule,) = (row for row in range(len(rows)) if "─ new since 21:00 ─" in rows[row])
                 assert text in rows[rule + 1]
 
     async def test_new_rule_is_shown_in_room_that_was_left(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("carol", "seen")
-            bench.session.tell(Joined("dev"))
-            await bench.settle()
-            bench.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "unseen")))
-            bench.session.tell(Joined("lobby"))
-            await bench.settle()
-            rows = bench.rows(log_of(bench))
+        async with chat(tmp_path) as harness:
+            await harness.hear("carol", "seen")
+            harness.session.tell(Joined("dev"))
+            await harness.settle()
+            harness.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "unseen")))
+            harness.session.tell(Joined("lobby"))
+            await harness.settle()
+            rows = harness.rows(log_of(harness))
             assert "seen" in rows[1]
             assert "─ new since 21:00 ─" in rows[2]
             assert "unseen" in rows[3]
             assert "you were elsewhere from 21:00 to 21:00" in rows[4]
 
     async def test_click_on_new_below_label_resumes_following(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 100)
-            await bench.press("pageup")
-            await bench.hear("carol", "one")
-            await bench.click_on("1 new below", log_of(bench))
-            assert log_of(bench).following
+        async with chat(tmp_path) as harness:
+            await fill(harness, 100)
+            await harness.press("pageup")
+            await harness.hear("carol", "one")
+            await harness.click_on("1 new below", log_of(harness))
+            assert log_of(harness).following
 
     async def test_sending_message_resumes_following(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 100)
-            await bench.press("pageup", "h", "i", "enter")
-            assert log_of(bench).following
+        async with chat(tmp_path) as harness:
+            await fill(harness, 100)
+            await harness.press("pageup", "h", "i", "enter")
+            assert log_of(harness).following
 
     async def test_resize_keeps_top_message(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(120, 24)) as bench:
-            await bench.hear("bob", *(f"{number} " + "words " * 40 for number in range(300)))
-            widget = log_of(bench)
-            await bench.press(*["pageup"] * 20)
+        async with chat(tmp_path, size=(120, 24)) as harness:
+            await harness.hear("bob", *(f"{number} " + "words " * 40 for number in range(300)))
+            widget = log_of(harness)
+            await harness.press(*["pageup"] * 20)
             top = widget.top_entry
             assert top is not None
             for size in ((70, 24), (40, 12), (300, 100), (58, 20), (120, 24)):
-                await bench.pilot.resize_terminal(*size)
-                await bench.settle()
+                await harness.pilot.resize_terminal(*size)
+                await harness.settle()
                 assert widget.top_entry == top
 
     async def test_resize_keeps_following(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 100)
+        async with chat(tmp_path) as harness:
+            await fill(harness, 100)
             for size in ((58, 20), (140, 40), (40, 11), (100, 24)):
-                await bench.pilot.resize_terminal(*size)
-                await bench.settle()
-                assert "line 99" in bench.rows(log_of(bench))[-1]
-            composer = bench.app.chat.query_one(Composer)
+                await harness.pilot.resize_terminal(*size)
+                await harness.settle()
+                assert "line 99" in harness.rows(log_of(harness))[-1]
+            composer = harness.app.chat.query_one(Composer)
             composer.text = "a\nb\nc\nd"
-            await bench.settle()
-            assert "line 99" in bench.rows(log_of(bench))[-1]
+            await harness.settle()
+            assert "line 99" in harness.rows(log_of(harness))[-1]
 
     async def test_longer_author_name_does_not_move_view(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await fill(bench, 60)
-            await bench.press("pageup")
-            top = log_of(bench).top_entry
-            await bench.hear("a-much-longer-name", "hello")
-            assert log_of(bench).top_entry == top
+        async with chat(tmp_path) as harness:
+            await fill(harness, 60)
+            await harness.press("pageup")
+            top = log_of(harness).top_entry
+            await harness.hear("a-much-longer-name", "hello")
+            assert log_of(harness).top_entry == top
 
 
 class TestManyMessages:
     async def test_log_shows_newest_ten_thousand_messages(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            widget = log_of(bench)
-            log = bench.model.log
+        async with chat(tmp_path) as harness:
+            widget = log_of(harness)
+            log = harness.model.log
             for number in range(MAX_ENTRIES + 1500):
                 log.append(EntryKind.MESSAGE, at("21:00:00"), f"line {number}", author="bob")
                 if number % 500 == 0:
                     widget.show(log, None, "")
             widget.show(log, None, "")
-            await bench.until(lambda: "line 11499" in bench.shown(widget))
+            await harness.until(lambda: "line 11499" in harness.shown(widget))
             assert widget.virtual_size.height == MAX_ENTRIES + 1  # and the rule of the day
             widget.scroll_home(animate=False)
-            await bench.until(lambda: "line 1500" in bench.shown(widget))
+            await harness.until(lambda: "line 1500" in harness.shown(widget))
 
     async def test_eviction_of_oldest_does_not_move_view(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            widget = log_of(bench)
+        async with chat(tmp_path) as harness:
+            widget = log_of(harness)
             log = RoomLog(max_entries=200)
 
             def say(count: int) -> None:
@@ -291,25 +293,25 @@ class TestManyMessages:
                 widget.show(log, None, "")
 
             say(200)
-            await bench.settle()
-            await bench.press("pageup", "pageup")
+            await harness.settle()
+            await harness.press("pageup", "pageup")
             top = widget.top_entry
             assert top is not None
-            selected = await select_row(bench, 3)
+            selected = await select_row(harness, 3)
             for _ in range(10):
                 say(10)
-                await bench.settle()
+                await harness.settle()
             assert widget.top_entry == top
-            assert bench.app.chat.get_selected_text() == selected
+            assert harness.app.chat.get_selected_text() == selected
             say(100)  # and now that message itself is gone
-            await bench.settle()
+            await harness.settle()
             assert widget.top_entry == log.first
-            assert not bench.app.chat.get_selected_text()
+            assert not harness.app.chat.get_selected_text()
 
     async def test_message_flood_is_laid_out_quickly(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            widget = log_of(bench)
-            log = bench.model.log
+        async with chat(tmp_path) as harness:
+            widget = log_of(harness)
+            log = harness.model.log
             begun = time.perf_counter()
             for batch in range(100):
                 for number in range(100):
@@ -320,65 +322,65 @@ class TestManyMessages:
             assert time.perf_counter() - begun < 5.0  # measured: 0.35 s
 
 
-async def select_row(bench: AppHarness, row: int) -> str | None:
+async def select_row(harness: AppHarness, row: int) -> str | None:
     """Drag over the text of a row; what is selected then."""
-    region = log_of(bench).region
-    await bench.pilot.mouse_down(offset=Offset(region.x + 15, region.y + row))
-    await bench.pilot.hover(offset=Offset(region.x + 50, region.y + row))
-    await bench.pilot.mouse_up(offset=Offset(region.x + 50, region.y + row))
-    await bench.settle()
-    return bench.app.chat.get_selected_text()
+    region = log_of(harness).region
+    await harness.pilot.mouse_down(offset=Offset(region.x + 15, region.y + row))
+    await harness.pilot.hover(offset=Offset(region.x + 50, region.y + row))
+    await harness.pilot.mouse_up(offset=Offset(region.x + 50, region.y + row))
+    await harness.settle()
+    return harness.app.chat.get_selected_text()
 
 
 class TestSelection:
     async def test_selection_over_wrapped_rows_copies_original_text(self, tmp_path: Path) -> None:
         text = "the flaky test is back, the one with the clock that nobody wants to touch"
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", text)
-            region = log_of(bench).region
-            await bench.pilot.mouse_down(offset=Offset(region.x + 15, region.y + 1))
-            await bench.pilot.hover(offset=Offset(region.x + 55, region.y + 2))
-            await bench.pilot.mouse_up(offset=Offset(region.x + 55, region.y + 2))
-            await bench.settle()
-            selected = bench.app.chat.get_selected_text()
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", text)
+            region = log_of(harness).region
+            await harness.pilot.mouse_down(offset=Offset(region.x + 15, region.y + 1))
+            await harness.pilot.hover(offset=Offset(region.x + 55, region.y + 2))
+            await harness.pilot.mouse_up(offset=Offset(region.x + 55, region.y + 2))
+            await harness.settle()
+            selected = harness.app.chat.get_selected_text()
             assert selected is not None
             assert selected in text
             assert len(selected) > 50
 
     async def test_selection_of_several_messages_includes_authors(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "one", "two")
-            await bench.hear("carol", "three", clock="21:04:00")
-            region = log_of(bench).region
-            await bench.pilot.mouse_down(offset=Offset(region.x + 1, region.y + 1))
-            await bench.pilot.hover(offset=Offset(region.x + 50, region.y + 3))
-            await bench.pilot.mouse_up(offset=Offset(region.x + 50, region.y + 3))
-            await bench.settle()
-            assert bench.app.chat.get_selected_text() == (
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "one", "two")
+            await harness.hear("carol", "three", clock="21:04:00")
+            region = log_of(harness).region
+            await harness.pilot.mouse_down(offset=Offset(region.x + 1, region.y + 1))
+            await harness.pilot.hover(offset=Offset(region.x + 50, region.y + 3))
+            await harness.pilot.mouse_up(offset=Offset(region.x + 50, region.y + 3))
+            await harness.settle()
+            assert harness.app.chat.get_selected_text() == (
                 "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
             )
-            await bench.press("ctrl+c")
-            assert bench.app.clipboard == "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
+            await harness.press("ctrl+c")
+            assert harness.app.clipboard == "21:03 bob: one\n21:03 bob: two\n21:04 carol: three"
 
     async def test_selection_dragged_out_of_log_stays_in_log(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", *(f"line {number}" for number in range(100)))
-            region = log_of(bench).region
-            await bench.pilot.mouse_down(offset=Offset(region.x + 1, region.bottom - 3))
-            await bench.pilot.hover(offset=Offset(region.right + 8, region.bottom - 2))
-            await bench.pilot.mouse_up(offset=Offset(region.right + 8, region.bottom - 2))
-            await bench.settle()
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", *(f"line {number}" for number in range(100)))
+            region = log_of(harness).region
+            await harness.pilot.mouse_down(offset=Offset(region.x + 1, region.bottom - 3))
+            await harness.pilot.hover(offset=Offset(region.right + 8, region.bottom - 2))
+            await harness.pilot.mouse_up(offset=Offset(region.right + 8, region.bottom - 2))
+            await harness.settle()
             expected = [f"21:03 bob: line {number}" for number in (97, 98, 99)]
-            assert bench.app.chat.get_selected_text() == "\n".join(expected)
-            await bench.hear("bob", "one more")
-            assert bench.app.chat.get_selected_text() == "\n".join(expected)
+            assert harness.app.chat.get_selected_text() == "\n".join(expected)
+            await harness.hear("bob", "one more")
+            assert harness.app.chat.get_selected_text() == "\n".join(expected)
 
     async def test_selected_text_stays_readable(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "one and only")
-            widget = log_of(bench)
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "one and only")
+            widget = log_of(harness)
             usual = {segment.text.strip(): segment.style for segment in widget.render_line(1)}
-            await bench.click_on("only", widget, times=2)
+            await harness.click_on("only", widget, times=2)
             style = next(s.style for s in widget.render_line(1) if s.text == "one and only")
             before = usual["one and only"]
             assert style
@@ -387,14 +389,14 @@ class TestSelection:
             assert style.bgcolor != before.bgcolor
 
     async def test_double_click_selects_one_message(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "one and only", "two")
-            await bench.click_on("only", log_of(bench), times=2)
-            assert bench.app.chat.get_selected_text() == "one and only"
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "one and only", "two")
+            await harness.click_on("only", log_of(harness), times=2)
+            assert harness.app.chat.get_selected_text() == "one and only"
 
     async def test_typing_after_selection_goes_to_composer(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.hear("bob", "one and only")
-            await bench.click_on("only", log_of(bench))
-            await bench.press("h", "i")
-            assert bench.app.chat.query_one(Composer).text == "hi"
+        async with chat(tmp_path) as harness:
+            await harness.hear("bob", "one and only")
+            await harness.click_on("only", log_of(harness))
+            await harness.press("h", "i")
+            assert harness.app.chat.query_one(Composer).text == "hi"

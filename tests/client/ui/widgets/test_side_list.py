@@ -21,87 +21,87 @@ from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, AppHarness, chat
 
 
-def rooms_of(bench: AppHarness) -> RoomList:
-    return bench.app.chat.query_one(RoomList)
+def rooms_of(harness: AppHarness) -> RoomList:
+    return harness.app.chat.query_one(RoomList)
 
 
-def people_of(bench: AppHarness) -> PeopleList:
-    return bench.app.chat.query_one(PeopleList)
+def people_of(harness: AppHarness) -> PeopleList:
+    return harness.app.chat.query_one(PeopleList)
 
 
-def lines(bench: AppHarness, widget: Widget) -> list[str]:
-    return [row.replace("▌", " ").strip() for row in bench.rows(widget) if row.strip(" ▌")]
+def lines(harness: AppHarness, widget: Widget) -> list[str]:
+    return [row.replace("▌", " ").strip() for row in harness.rows(widget) if row.strip(" ▌")]
 
 
 class TestRooms:
     async def test_room_list_shows_counts_and_current_room(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            shown = lines(bench, rooms_of(bench))
+        async with chat(tmp_path) as harness:
+            shown = lines(harness, rooms_of(harness))
             assert shown[0] == "ROOMS"
             assert shown[1].split() == ["▸", "lobby", "4"]
             assert shown[2].split() == ["dev", "3"]
             assert shown[-1].startswith("+ open a room")
 
     async def test_click_on_room_joins_and_keeps_composer_focus(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.click_on("dev", rooms_of(bench))
-            assert bench.session.told == [("join", "dev")]
-            assert bench.app.focused is bench.app.chat.query_one(Composer)
+        async with chat(tmp_path) as harness:
+            await harness.click_on("dev", rooms_of(harness))
+            assert harness.session.told == [("join", "dev")]
+            assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_enter_in_room_list_joins_room(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.press("f2", "down", "enter")
-            assert bench.session.told == [("join", "dev")]
-            assert bench.app.focused is bench.app.chat.query_one(Composer)
+        async with chat(tmp_path) as harness:
+            await harness.press("f2", "down", "enter")
+            assert harness.session.told == [("join", "dev")]
+            assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_typed_room_name_opens_room(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.press("ctrl+o", *"ops", "enter")
-            assert bench.session.told == [("join", "ops")]
-            assert rooms_of(bench).query_one(SafeInput).value == ""
+        async with chat(tmp_path) as harness:
+            await harness.press("ctrl+o", *"ops", "enter")
+            assert harness.session.told == [("join", "ops")]
+            assert rooms_of(harness).query_one(SafeInput).value == ""
 
     async def test_invalid_room_name_is_explained_and_kept(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.press("ctrl+o", *"a/b", "enter")
-            await bench.until(lambda: "can't be a room" in bench.shown())
-            assert bench.session.told == []
-            assert rooms_of(bench).query_one(SafeInput).value == "a/b"
+        async with chat(tmp_path) as harness:
+            await harness.press("ctrl+o", *"a/b", "enter")
+            await harness.until(lambda: "can't be a room" in harness.shown())
+            assert harness.session.told == []
+            assert rooms_of(harness).query_one(SafeInput).value == "a/b"
 
     async def test_room_list_updates_on_room_events(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            bench.session.tell(RoomOpened("ops"), RoomClosed("dev"), Joined("ops"))
-            await bench.settle()
-            shown = lines(bench, rooms_of(bench))
+        async with chat(tmp_path) as harness:
+            harness.session.tell(RoomOpened("ops"), RoomClosed("dev"), Joined("ops"))
+            await harness.settle()
+            shown = lines(harness, rooms_of(harness))
             assert [row.split() for row in shown[1:3]] == [["lobby", "4"], ["▸", "ops"]]
-            assert "Message ops…" in bench.shown()
+            assert "Message ops…" in harness.shown()
 
     async def test_long_room_list_scrolls_and_keeps_selection(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
+        async with chat(tmp_path) as harness:
             many = tuple((f"room{number:03}", number) for number in range(100))
-            bench.session.tell(RoomsListed(many))
-            await bench.settle()
-            await bench.press("f2", "end")
-            assert "room099" in bench.shown(rooms_of(bench))
-            assert "+ open a room" in bench.shown(rooms_of(bench))
-            bench.session.tell(RoomsListed((*many[1:], ("zoo", 1))))
-            await bench.settle()
-            assert "room098" in bench.shown(rooms_of(bench))
-            await bench.press("enter")
-            assert bench.session.told == [("join", "room099")]
+            harness.session.tell(RoomsListed(many))
+            await harness.settle()
+            await harness.press("f2", "end")
+            assert "room099" in harness.shown(rooms_of(harness))
+            assert "+ open a room" in harness.shown(rooms_of(harness))
+            harness.session.tell(RoomsListed((*many[1:], ("zoo", 1))))
+            await harness.settle()
+            assert "room098" in harness.shown(rooms_of(harness))
+            await harness.press("enter")
+            assert harness.session.told == [("join", "room099")]
 
     async def test_long_room_name_is_truncated_before_count(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            bench.session.tell(RoomsListed((("今日は晴れです今日は晴れです", 12), ("x" * 32, 3))))
-            await bench.settle()
-            shown = lines(bench, rooms_of(bench))
+        async with chat(tmp_path) as harness:
+            harness.session.tell(RoomsListed((("今日は晴れです今日は晴れです", 12), ("x" * 32, 3))))
+            await harness.settle()
+            shown = lines(harness, rooms_of(harness))
             assert [row.split()[-1] for row in shown[2:4]] == ["3", "12"]
             assert all("…" in row for row in shown[2:4])
 
 
 class TestPeople:
     async def test_people_list_marks_followed_people(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, follows=("bob", "erin")) as bench:
-            assert lines(bench, people_of(bench)) == [
+        async with chat(tmp_path, follows=("bob", "erin")) as harness:
+            assert lines(harness, people_of(harness)) == [
                 "FOLLOWING",
                 "○ everyone",
                 "HERE",
@@ -114,8 +114,8 @@ class TestPeople:
             ]
 
     async def test_people_heard_through_everyone_have_own_mark(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, follows=("*", "bob")) as bench:
-            shown = lines(bench, people_of(bench))
+        async with chat(tmp_path, follows=("*", "bob")) as harness:
+            shown = lines(harness, people_of(harness))
             assert "◉ everyone" in shown
             assert "● bob" in shown
             assert "◉ carol" in shown
@@ -124,42 +124,42 @@ class TestPeople:
     async def test_click_on_person_toggles_follow(
         self, tmp_path: Path, words: str, name: str
     ) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.click_on(words, people_of(bench))
-            assert bench.session.told == [("toggle_follow", name)]
-            assert bench.app.focused is bench.app.chat.query_one(Composer)
+        async with chat(tmp_path) as harness:
+            await harness.click_on(words, people_of(harness))
+            assert harness.session.told == [("toggle_follow", name)]
+            assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_click_on_own_name_or_heading_does_nothing(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.click_on("alice (you)", people_of(bench))
-            await bench.click_on("HERE", people_of(bench))
-            assert bench.session.told == []
+        async with chat(tmp_path) as harness:
+            await harness.click_on("alice (you)", people_of(harness))
+            await harness.click_on("HERE", people_of(harness))
+            assert harness.session.told == []
 
     async def test_enter_on_person_toggles_follow_and_keeps_focus(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.press("f3", "down", "enter")
-            assert bench.session.told == [("toggle_follow", "bob")]
-            bench.session.tell(Followed("bob"))
-            await bench.settle()
-            await bench.press("down", "enter")
-            assert bench.session.told[-1] == ("toggle_follow", "carol")
+        async with chat(tmp_path) as harness:
+            await harness.press("f3", "down", "enter")
+            assert harness.session.told == [("toggle_follow", "bob")]
+            harness.session.tell(Followed("bob"))
+            await harness.settle()
+            await harness.press("down", "enter")
+            assert harness.session.told[-1] == ("toggle_follow", "carol")
 
     async def test_people_list_hints_if_nobody_is_followed(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            assert "You follow no one" in bench.shown(people_of(bench))
-            bench.session.tell(Followed("bob"))
-            await bench.settle()
-            assert "You follow no one" not in bench.shown(people_of(bench))
+        async with chat(tmp_path) as harness:
+            assert "You follow no one" in harness.shown(people_of(harness))
+            harness.session.tell(Followed("bob"))
+            await harness.settle()
+            assert "You follow no one" not in harness.shown(people_of(harness))
 
     async def test_follow_everyone_is_not_offered_on_legacy_server(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            bench.model.begin("old:9000", "alice")
-            bench.session.tell(
+        async with chat(tmp_path) as harness:
+            harness.model.begin("old:9000", "alice")
+            harness.session.tell(
                 SignedIn("alice", ("/join", "/rooms", "/subscribe", "/unsubscribe", "/subs")),
                 SubscriptionsListed(("bob",)),
             )
-            await bench.settle()
-            shown = lines(bench, people_of(bench))
+            await harness.settle()
+            shown = lines(harness, people_of(harness))
             assert "○ everyone" not in shown
             assert "● bob" in shown
             assert "This server does not" in " ".join(shown)
@@ -172,57 +172,57 @@ class TestFolding:
     async def test_sidebars_fold_by_terminal_width(
         self, tmp_path: Path, width: int, rooms: bool, people: bool
     ) -> None:
-        async with chat(tmp_path, size=(width, 24)) as bench:
-            assert rooms_of(bench).display is rooms
-            assert people_of(bench).display is people
+        async with chat(tmp_path, size=(width, 24)) as harness:
+            assert rooms_of(harness).display is rooms
+            assert people_of(harness).display is people
 
     async def test_key_unfolds_sidebar_over_log(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(58, 20)) as bench:
-            await bench.hear("bob", "hello")
-            log = bench.app.chat.query_one("#log")
+        async with chat(tmp_path, size=(58, 20)) as harness:
+            await harness.hear("bob", "hello")
+            log = harness.app.chat.query_one("#log")
             before = log.region
-            await bench.press("f3")
-            assert "HERE" in bench.shown(people_of(bench))
+            await harness.press("f3")
+            assert "HERE" in harness.shown(people_of(harness))
             assert log.region == before
-            await bench.press("f3")
-            assert not people_of(bench).display
-            await bench.press("f2")
-            await bench.press("down", "enter")
-            assert bench.session.told == [("join", "dev")]
-            assert not rooms_of(bench).display
+            await harness.press("f3")
+            assert not people_of(harness).display
+            await harness.press("f2")
+            await harness.press("down", "enter")
+            assert harness.session.told == [("join", "dev")]
+            assert not rooms_of(harness).display
 
     async def test_escape_folds_sidebar_and_focuses_composer(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(58, 20)) as bench:
-            await bench.press("f3", "escape")
-            assert not people_of(bench).display
-            assert bench.app.focused is bench.app.chat.query_one(Composer)
+        async with chat(tmp_path, size=(58, 20)) as harness:
+            await harness.press("f3", "escape")
+            assert not people_of(harness).display
+            assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_sidebar_key_focuses_then_hides_in_wide_terminal(self, tmp_path: Path) -> None:
-        async with chat(tmp_path) as bench:
-            await bench.press("f3")
-            assert people_of(bench).has_pseudo_class("focus-within")
-            await bench.press("f3")
-            assert not people_of(bench).display
-            await bench.press("f3")
-            assert people_of(bench).display
+        async with chat(tmp_path) as harness:
+            await harness.press("f3")
+            assert people_of(harness).has_pseudo_class("focus-within")
+            await harness.press("f3")
+            assert not people_of(harness).display
+            await harness.press("f3")
+            assert people_of(harness).display
 
     async def test_open_room_key_unfolds_room_list(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(58, 20)) as bench:
-            await bench.press("ctrl+o", *"ops", "enter")
-            assert bench.session.told == [("join", "ops")]
-            assert not rooms_of(bench).display
+        async with chat(tmp_path, size=(58, 20)) as harness:
+            await harness.press("ctrl+o", *"ops", "enter")
+            assert harness.session.told == [("join", "ops")]
+            assert not rooms_of(harness).display
 
     async def test_footer_is_hidden_in_low_terminal(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(80, 12)) as bench:
-            assert "F1 Help" in bench.shown()
-            await bench.pilot.resize_terminal(80, 11)
-            await bench.settle()
-            assert "F1 Help" not in bench.shown()
-            assert "● connected" in bench.shown()
+        async with chat(tmp_path, size=(80, 12)) as harness:
+            assert "F1 Help" in harness.shown()
+            await harness.pilot.resize_terminal(80, 11)
+            await harness.settle()
+            assert "F1 Help" not in harness.shown()
+            assert "● connected" in harness.shown()
 
     async def test_sidebars_work_at_any_terminal_size(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(1, 1)) as bench:
-            await bench.hear("bob", "hello there, everyone", HOSTILE)
+        async with chat(tmp_path, size=(1, 1)) as harness:
+            await harness.hear("bob", "hello there, everyone", HOSTILE)
             for size in ((1, 1), (2, 3), (5, 5), (13, 4), (20, 6), (300, 90), (1, 1)):
-                await bench.pilot.resize_terminal(*size)
-                await bench.press("f2", "f3", "escape", "a", "pageup")
+                await harness.pilot.resize_terminal(*size)
+                await harness.press("f2", "f3", "escape", "a", "pageup")

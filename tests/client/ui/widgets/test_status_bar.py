@@ -20,10 +20,10 @@ from tests.support.fake_session import at
 async def test_status_bar_shows_all_parts(
     tmp_path: Path,
 ) -> None:
-    async with chat(tmp_path) as bench:
-        bench.session.tell(LatencyMeasured(0.0031))
-        await bench.settle()
-        bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+    async with chat(tmp_path) as harness:
+        harness.session.tell(LatencyMeasured(0.0031))
+        await harness.settle()
+        bar = harness.rows(harness.app.chat.query_one(StatusBar))[0]
         assert bar.rstrip().split("   ") == [
             " ● connected",
             "alice@127.0.0.1:9000",
@@ -31,9 +31,9 @@ async def test_status_bar_shows_all_parts(
             "3 ms",
             "unencrypted",
         ]
-        bench.session.tell(LatencyMeasured(0.0003))
-        await bench.settle()
-        assert "<1 ms" in bench.shown()
+        harness.session.tell(LatencyMeasured(0.0003))
+        await harness.settle()
+        assert "<1 ms" in harness.shown()
 
 
 @pytest.mark.parametrize(
@@ -49,21 +49,21 @@ async def test_status_bar_shows_all_parts(
 async def test_status_bar_shows_text_and_symbol_for_every_state(
     tmp_path: Path, state: ConnectionState, words: str
 ) -> None:
-    async with chat(tmp_path) as bench:
-        bench.session.tell(ConnectionChanged(state))
-        await bench.settle()
-        assert words in bench.shown(bench.app.chat.query_one(StatusBar))
+    async with chat(tmp_path) as harness:
+        harness.session.tell(ConnectionChanged(state))
+        await harness.settle()
+        assert words in harness.shown(harness.app.chat.query_one(StatusBar))
 
 
 async def test_status_bar_drops_whole_parts_on_narrow_terminals(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        bench.session.tell(
+    async with chat(tmp_path) as harness:
+        harness.session.tell(
             LatencyMeasured(0.003), MessagePending(1, "lobby", "x"), MessageUnconfirmed(1)
         )
         for width in range(100, 12, -7):
-            await bench.pilot.resize_terminal(width, 24)
-            await bench.settle()
-            bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+            await harness.pilot.resize_terminal(width, 24)
+            await harness.settle()
+            bar = harness.rows(harness.app.chat.query_one(StatusBar))[0]
             assert bar.startswith(" ●")
             for part in bar.strip().split("   "):
                 assert part.strip() in {
@@ -113,26 +113,26 @@ async def test_status_bar_drops_encryption_state_last(
 async def test_status_bar_prefers_unconfirmed_count_over_mouse_state(
     tmp_path: Path,
 ) -> None:
-    async with chat(tmp_path, (40, 12)) as bench:
-        bench.session.tell(
+    async with chat(tmp_path, (40, 12)) as harness:
+        harness.session.tell(
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "cut", 4.0),
         )
-        await bench.press("f7")
-        bar = bench.rows(bench.app.chat.query_one(StatusBar))[0]
+        await harness.press("f7")
+        bar = harness.rows(harness.app.chat.query_one(StatusBar))[0]
         assert bar.rstrip() == " ✕ connection lost   ! 1 not confirmed"
 
 
 async def test_status_bar_counts_delayed_messages(tmp_path: Path) -> None:
-    async with chat(tmp_path) as bench:
-        bar = bench.app.chat.query_one(StatusBar)
+    async with chat(tmp_path) as harness:
+        bar = harness.app.chat.query_one(StatusBar)
         clock = [at("21:00:00")]
-        bench.model.now = lambda: clock[0]
-        bench.session.tell(MessagePending(1, "lobby", "x"), MessagePending(2, "dev", "y"))
-        await bench.settle()
-        assert "sending" not in bench.shown(bar)
+        harness.model.now = lambda: clock[0]
+        harness.session.tell(MessagePending(1, "lobby", "x"), MessagePending(2, "dev", "y"))
+        await harness.settle()
+        assert "sending" not in harness.shown(bar)
         clock[0] = at("21:00:01")
-        await bench.until(lambda: "… 2 sending" in bench.shown(bar))
-        bench.session.tell(MessageSent(1), MessageUnconfirmed(2))
-        await bench.until(lambda: "sending" not in bench.shown(bar))
+        await harness.until(lambda: "… 2 sending" in harness.shown(bar))
+        harness.session.tell(MessageSent(1), MessageUnconfirmed(2))
+        await harness.until(lambda: "sending" not in harness.shown(bar))
