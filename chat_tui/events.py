@@ -1,6 +1,6 @@
-"""What the dialogue learns, as values: the only thing that passes from the wire to the model.
+"""Events: what happened on a connection, as values. Nothing else passes from the wire to the model.
 
-Texts in here are as the server sent them; the model makes them safe for a terminal.
+Texts are as the server sent them. The model makes them safe for a terminal.
 """
 
 from __future__ import annotations
@@ -15,117 +15,109 @@ from chat_server.wire import Action, Message, PrivateMessage
 
 
 class ConnectionState(Enum):
-    """How things stand with the server."""
+    """The state of the connection, as the user sees it."""
 
     OFFLINE = "offline"
-    """Nobody is signed in and nothing is being tried."""
+    """Signed out, and no attempt is under way."""
     CONNECTING = "connecting"
-    """The first sign-in is under way: looking up, dialling, logging in."""
+    """The first sign-in is under way: resolving, connecting, logging in."""
     ONLINE = "connected"
-    """Signed in, in the room and with the subscriptions that were wanted."""
+    """Signed in, with the requested room and subscriptions."""
     WAITING = "connection lost"
-    """The connection was lost; the next try comes in `ConnectionChanged.retry_in` seconds."""
+    """The connection was lost. The next attempt starts in `ConnectionChanged.retry_in` seconds."""
     RETRYING = "reconnecting"
-    """A try to come back is under way."""
+    """An attempt to reconnect is under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionChanged:
-    """The connection has another state, or the countdown to the next try has moved on.
-
-    `reason` says in words why it is so, empty where all is well. `retry_in`: seconds, only while
-    WAITING.
-    """
+    """The connection has another state, or the countdown to the next attempt has changed."""
 
     state: ConnectionState
     reason: str = ""
+    """Why it has this state, for the user. Empty if nothing is wrong."""
     retry_in: float | None = None
+    """Seconds until the next attempt. Only while WAITING."""
     encrypted: bool = False
     """Only while ONLINE."""
 
 
 class TrustDecision(Enum):
-    """What somebody says to the key of a server that is not known."""
+    """The user's decision about the key of an unknown server."""
 
     REJECT = "no"
-    """It is not trusted: nothing is sent to it."""
+    """Do not trust it. Nothing is sent to the server."""
     ONCE = "once"
-    """As long as the client runs."""
+    """Trust it until the client ends."""
     ALWAYS = "always"
-    """From now on; any other key at this place is a stranger's."""
+    """Pin it. From now on the client rejects any other key at this address."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyUnknown:
-    """The key of `server` (`host:port`) is not known: nothing is sent before somebody trusts it.
-
-    `why` is a sentence.
-    """
+    """The key of a server is not known. Nothing is sent before the user trusts it."""
 
     server: str
+    """`host:port`."""
     fingerprint: str
     why: str
+    """Why the user has to decide: a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChanged:
-    """`server` has another key than the one that was trusted: nothing was sent, nor will be.
-
-    `pinned`: the trusted one is kept in the file, and not only for this run of the client.
-    """
+    """A server has another key than the trusted one. Nothing was sent, and nothing will be."""
 
     server: str
+    """`host:port`."""
     trusted: str
     seen: str
     pinned: bool
+    """True if the trusted key is pinned in the file. False: it is trusted for this run only."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The server took us in; `commands` are those it listed, each with its slash, in its order."""
+    """The server accepted the login."""
 
     user: str
     commands: tuple[str, ...]
+    """The commands that it listed, each with its slash, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInFailed:
-    """A sign-in came to nothing: the server refused it, or there was no getting to one.
-
-    `retry`: whether the same may work later, so that a lost session goes on trying; `after`:
-    seconds that the server asked to wait before that, 0.0 where it said nothing. `untrusted`: it
-    is about whose key it is, and nothing was sent.
-    """
+    """A sign-in failed: the server rejected it or cannot be reached."""
 
     reason: str
     retry: bool
+    """True if a retry may succeed. A lost session is then retried."""
     after: float = 0.0
+    """Seconds to wait before a retry, as requested by the server. 0.0: it requested none."""
     untrusted: bool = False
+    """True if the server's key is the problem. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """The server ended the session and means it: never retried by itself.
-
-    `requested`: the person had typed `/quit`; else somebody signed in elsewhere, an operator ended
-    it,
-    or the account is gone or disabled.
-    """
+    """The server ended the session for good. The client does not reconnect by itself."""
 
     reason: str
     requested: bool = False
+    """True if the user typed `/quit`. False if the same user signed in elsewhere, an operator ended
+    the session, or the account was removed or disabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """From here on the room is `room`: what is said next is said there."""
+    """The current room is now `room`: the next text is sent there."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class JoinFailed:
-    """The way into `room` was refused; the room stays what it was."""
+    """`room` could not be joined. The current room stays the same."""
 
     room: str
     reason: str
@@ -133,14 +125,14 @@ class JoinFailed:
 
 @dataclass(frozen=True, slots=True)
 class RoomsListed:
-    """All active rooms with their numbers of members (None where the server does not tell)."""
+    """All active rooms, with their member counts (None: the server does not report them)."""
 
     rooms: tuple[tuple[str, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MembersListed:
-    """All members of `room`, oneself among them."""
+    """All members of `room`, including the user."""
 
     room: str
     names: tuple[str, ...]
@@ -148,7 +140,7 @@ class MembersListed:
 
 @dataclass(frozen=True, slots=True)
 class PersonJoined:
-    """`name` came into `room`, which is the room we are in."""
+    """`name` joined `room`, the current room."""
 
     name: str
     room: str
@@ -156,7 +148,7 @@ class PersonJoined:
 
 @dataclass(frozen=True, slots=True)
 class PersonLeft:
-    """`name` left `room`, which is the room we are in."""
+    """`name` left `room`, the current room."""
 
     name: str
     room: str
@@ -164,42 +156,42 @@ class PersonLeft:
 
 @dataclass(frozen=True, slots=True)
 class RoomOpened:
-    """`room` has its first member."""
+    """`room` got its first member."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class RoomClosed:
-    """`room` is empty and gone."""
+    """`room` lost its last member and no longer exists."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionsListed:
-    """All that we follow; may hold "*" for everyone, never our own name."""
+    """All subscriptions. May hold "*" for everyone, never the user's own name."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """We follow `name` now ("*": everyone)."""
+    """The user now follows `name` ("*": everyone)."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unfollowed:
-    """We no longer follow `name` ("*": everyone)."""
+    """The user no longer follows `name` ("*": everyone)."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class MessageArrived:
-    """Somebody said something in `room`, or to us alone (Private)."""
+    """A message arrived in `room`, or for the user alone (`PrivateMessage`)."""
 
     room: str
     message: Message | Action | PrivateMessage
@@ -207,20 +199,23 @@ class MessageArrived:
 
 @dataclass(frozen=True, slots=True)
 class MessagePending:
-    """We said `text` in `room`, or to one alone (`@bob`); whether it was taken is not known yet.
-
-    `is_action`: it is what we do.
-    """
+    """An own message was sent or queued. It is not known yet whether the server has taken it."""
 
     id: int
     room: str
+    """The room, or the private conversation (`@bob`)."""
     text: str
+    """In its published form."""
     is_action: bool = False
+    """True for an action (`/me`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
-    """The server took our message `id`; `time` is when, in its own clock (None: it can't tell)."""
+    """The server has taken the own message `id`.
+
+    `time`: when, by the server's clock. None: the server did not report it.
+    """
 
     id: int
     time: str | None = None
@@ -228,21 +223,21 @@ class MessageSent:
 
 @dataclass(frozen=True, slots=True)
 class MessageUnconfirmed:
-    """Whether the server took our message `id` will never be known: it may have arrived."""
+    """No confirmation of the own message `id` will come. It may or may not have arrived."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRejected:
-    """Our message `id` reached nobody, says the server; its text comes back as `TextReturned`."""
+    """The server did not deliver the own message `id`. Its text comes back as `TextReturned`."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class LogNotice:
-    """A line for the log: an answer to what was typed, or one that answers nothing we asked."""
+    """A line for the log: an answer to a typed command, or a line that answers no request."""
 
     text: str
     kind: Literal["reply", "error", "notice"]
@@ -250,7 +245,7 @@ class LogNotice:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementReceived:
-    """An operator said `text` to everyone on the server, wherever they are."""
+    """An operator sent `text` to all users on the server, in all rooms."""
 
     author: str
     text: str
@@ -258,46 +253,44 @@ class AnnouncementReceived:
 
 @dataclass(frozen=True, slots=True)
 class PasswordChanged:
-    """Our password is `new` from now on; no `repr` shows it."""
+    """The user's password is now `new`. No `repr` shows it."""
 
     new: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChangeFailed:
-    """Our password is what it was."""
+    """The user's password was not changed."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordChangeUncertain:
-    """It was asked to be `new`, and no answer came: it may be the one or the other."""
+    """No answer to a password change came: the old or the new password is valid."""
 
     new: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class TextReturned:
-    """What was typed could not be sent and goes back to the composer.
-
-    `text` is what Enter in the composer would have to give again for the same effect; where a draft
-    is there already, `typed.put_back` tells what should stand there. The screen says `reason`.
-    `place`: the private conversation (`@bob`) that it was meant for and must not leave; else empty.
-    `is_reported`: the log says the reason already.
-    """
+    """A text could not be sent and goes back to the composer. The screen shows the reason."""
 
     text: str
+    """What the composer must hold so that Enter sends the same again. `merge_into_draft` combines
+    it with an existing draft."""
     reason: str
     place: str = ""
+    """The private conversation (`@bob`) that the text is for and must not leave. Empty: a room."""
     is_reported: bool = False
+    """True if the log shows the reason already."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedTextChanged:
-    """What was typed and waits for an answer that leads to where it is meant for, by place.
+    """The texts that wait for the answer to a room change, by place.
 
-    Each as it would have to stand in the composer. It will be said, or comes as `TextReturned`.
+    Each is as the composer would hold it. Later it is sent, or comes back as `TextReturned`.
     """
 
     texts: Mapping[str, str]
@@ -305,14 +298,14 @@ class QueuedTextChanged:
 
 @dataclass(frozen=True, slots=True)
 class LatencyMeasured:
-    """The time between a request and its answer, in seconds."""
+    """The round trip time of a request, in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryGap:
-    """We were away from `lost_at` to `restored_at` (local time): what was said then is not here."""
+    """The client was offline from `lost_at` to `restored_at` (local time). Messages are missing."""
 
     lost_at: datetime
     restored_at: datetime
@@ -351,4 +344,4 @@ Event = (
     | LatencyMeasured
     | HistoryGap
 )
-"""Everything that `ChatModel.apply` takes."""
+"""All events. `ChatModel.apply` takes each of them."""

@@ -1,4 +1,4 @@
-"""Rules on typed text: parsing, command checks and redaction. Pure."""
+"""Rules on typed text: parsing, command checks, redaction, server capabilities. Pure."""
 
 from typing import TYPE_CHECKING
 

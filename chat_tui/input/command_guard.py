@@ -1,4 +1,4 @@
-"""What Enter must not say aloud: commands that went wrong, and passwords. Pure."""
+"""Block input that must not be published: mistyped commands, and passwords. Pure."""
 
 from __future__ import annotations
 
@@ -19,26 +19,28 @@ _WITHOUT_ARGUMENTS: Final = {
 }
 
 _COMMAND: Final = re.compile(r"/[^\W\d_]{1,20}")
-"""What a command looks like. A path or a fraction does not."""
+"""The form of a command. A path or a fraction has another form."""
 
 _MAX_WORD_SHOWN: Final = 24
+"""Characters of a typed word that a reason shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockedInput:
-    """A reason not to send, as one line of text that is safe to show."""
+    """Why the input is not sent."""
 
     reason: str
+    """One line of text that is safe to show."""
     suggestion: str = ""
-    """What may have been meant, as it has to stand in the composer; empty: nothing is near."""
+    """A correction, as the composer must hold it. Empty: there is none."""
 
 
 def check_input(text: str, commands: Collection[str], user: str = "") -> BlockedInput | None:
-    """Why Enter should leave `text` where it is, or None where it may go.
+    """Return why `text` must not be sent, or None if it may be.
 
-    `commands` are those that the server listed, each with its slash; `user` is our own name.
-    A single line that begins with "/" is a command, and "//x" is the text "/x"; of several lines
-    each is a text, whatever it begins with.
+    `commands`: those that the server listed, each with its slash. `user`: the user's own name. A
+    single line that begins with "/" is a command, and "//x" is the text "/x". If there are several
+    lines, each is a text, even if it begins with "/".
     """
     lines = _LINE_END.split(text.rstrip("\r\n"))
     known = {*commands, "/quit"}
@@ -46,10 +48,11 @@ def check_input(text: str, commands: Collection[str], user: str = "") -> Blocked
         return None
     for number, line in enumerate(lines, 1):
         if holds_secret(line, user):
-            offered = _check_password_change(line) if len(lines) == 1 and PASSWD in known else None
-            where = f"line {number} " if len(lines) > 1 else ""
-            return offered or BlockedInput(
-                f"Not sent: {where}looks like a password; else reword it"
+            single = len(lines) == 1
+            correction = _check_password_change(line) if single and PASSWD in known else None
+            which = "" if single else f"line {number} "
+            return correction or BlockedInput(
+                f"Not sent: {which}looks like a password; else reword it"
             )
     if len(lines) == 1:
         return _check_line(lines[0], known)
@@ -59,7 +62,7 @@ def check_input(text: str, commands: Collection[str], user: str = "") -> Blocked
         if word not in harmless and nearest_command(word, known | KNOWN_COMMANDS.keys()):
             return BlockedInput(
                 f"Not sent: line {number} looks like a command, {_format_word(word)}. "
-                "Alone it would run; to say it, begin with another word"
+                "Send it alone to run it, or put another word first to send it as text"
             )
         harmless.add(word)
     return None
@@ -68,79 +71,83 @@ def check_input(text: str, commands: Collection[str], user: str = "") -> Blocked
 def nearest_command(
     word: str, commands: Iterable[str], *, has_arguments: bool = False
 ) -> str | None:
-    """The command that `word` may stand for, misspelt or begun; None where none is near.
+    """Return the command that `word` may stand for, misspelt or incomplete, or None.
 
-    `with_words`: words follow, so it is rather a command that takes some.
+    `has_arguments`: more words follow, so a command that takes arguments is more likely.
     """
     typed = word.casefold()
-    if len(typed) > 2 * _MAX_WORD_SHOWN:  # no command is near, and the measure takes its square
+    # No command is that long, and the edit distance takes quadratic time.
+    if len(typed) > 2 * _MAX_WORD_SHOWN:
         return None
     near = []
     max_distance = 2 if len(typed) > 6 else 1
     for command in commands:
-        begun = len(typed) > 2 and command.startswith(typed)
+        is_prefix = len(typed) > 2 and command.startswith(typed)
         too_far = abs(len(typed) - len(command)) > max_distance
         distance = max_distance + 1 if too_far else edit_distance(typed, command)
-        if begun or distance <= max_distance:
+        if is_prefix or distance <= max_distance:
             unlikely = has_arguments and command in _WITHOUT_ARGUMENTS
-            near.append((unlikely, 0 if begun else distance, command))
+            near.append((unlikely, 0 if is_prefix else distance, command))
     return min(near)[2] if near else None
 
 
 def _check_password_change(line: str) -> BlockedInput | None:
-    """The way on from a line that was meant to change a password; None where it was not."""
-    before = IGNORED_PREFIX.match(line)
-    meant = normalize_command(line[before.end() :] if before else line)
-    split = meant.startswith("/ ")
+    """Return a correction for a mistyped `/passwd` line, or None if it is none."""
+    prefix = IGNORED_PREFIX.match(line)
+    intended = normalize_command(line[prefix.end() :] if prefix else line)
+    split = intended.startswith("/ ")
     if split:
-        meant = f"/{meant[1:].lstrip()}"
-    word, _, rest = meant.partition(" ")
-    glued = word != PASSWD and word.startswith(PASSWD)  # where the old one begins nobody knows
-    if meant.startswith("//") or glued or not rest.strip():
+        intended = f"/{intended[1:].lstrip()}"
+    word, _, rest = intended.partition(" ")
+    # With the old password attached to the command, its first character is not known.
+    attached = word != PASSWD and word.startswith(PASSWD)
+    if intended.startswith("//") or attached or not rest.strip():
         return None
     if word == PASSWD:
-        wrong = "a space within" if split else _prefix_description(is_space=before is not None)
-        wrong += f" {word}"
+        problem = "a space within" if split else _prefix_problem(is_space=prefix is not None)
+        problem += f" {word}"
     elif word == PASSWD[1:]:
-        wrong = f"no / before {word}"
+        problem = f"no / before {word}"
     elif is_passwd(word):
-        wrong = f"{_format_word(word)} is no command"
+        problem = f"{_format_word(word)} is not a command"
     else:
         return None
-    instead = f"{PASSWD} {rest.lstrip()}"
-    return BlockedInput(f"Not sent: {wrong}. Tab: {redact(instead)}", instead)
+    correction = f"{PASSWD} {rest.lstrip()}"
+    return BlockedInput(f"Not sent: {problem}. Tab: {redact(correction)}", correction)
 
 
-def _prefix_description(*, is_space: bool) -> str:
-    """What keeps a word that looks like a command from being one."""
-    return "a space before" if is_space else "other signs in"
+def _prefix_problem(*, is_space: bool) -> str:
+    """Return why a word that looks like a command is not one."""
+    return "a space before" if is_space else "other characters in"
 
 
 def _check_line(line: str, commands: Collection[str]) -> BlockedInput | None:
-    before = IGNORED_PREFIX.match(line)
-    meant = normalize_command(line[before.end() :] if before else line)
-    if meant.startswith("//") or not meant.startswith("/"):
+    prefix = IGNORED_PREFIX.match(line)
+    intended = normalize_command(line[prefix.end() :] if prefix else line)
+    if intended.startswith("//") or not intended.startswith("/"):
         return None
-    word, *rest = meant.split(None, 1)
+    word, *rest = intended.split(None, 1)
     near = nearest_command(word, commands, has_arguments=bool(rest))
     if line.startswith("/"):
         if near is None:
             return BlockedInput(
-                f"{_format_word(word)} is no command. Tab: say it as text", "/" + line
+                f"{_format_word(word)} is not a command. Tab: send it as text", "/" + line
             )
-        instead = " ".join((near, *rest))
-        wrong = "has no plain space behind it" if near == word else "is no command"
-        return BlockedInput(f"{_format_word(word)} {wrong}. Tab: {_format_word(instead)}", instead)
+        correction = " ".join((near, *rest))
+        problem = "needs a plain space after it" if near == word else "is not a command"
+        return BlockedInput(
+            f"{_format_word(word)} {problem}. Tab: {_format_word(correction)}", correction
+        )
     if not _COMMAND.fullmatch(word) or (near or nearest_command(word, KNOWN_COMMANDS)) is None:
         return None
-    instead = " ".join((near, *rest)) if near else ""
-    offered = f" Tab: {_format_word(instead)}" if instead else ""
-    wrong = _prefix_description(is_space=before is not None)
-    return BlockedInput(f"Not sent: {wrong} {_format_word(word)}.{offered}", instead)
+    correction = " ".join((near, *rest)) if near else ""
+    hint = f" Tab: {_format_word(correction)}" if correction else ""
+    problem = _prefix_problem(is_space=prefix is not None)
+    return BlockedInput(f"Not sent: {problem} {_format_word(word)}.{hint}", correction)
 
 
 def _intended_word(line: str) -> str:
-    """The word of the command that a line looks like; empty where it looks like none."""
+    """Return the command word that a line seems to begin with, or an empty string."""
     word = normalize_command(IGNORED_PREFIX.sub(" ", line).lstrip()).partition(" ")[0]
     return word if _COMMAND.fullmatch(word) else ""
 

@@ -1,4 +1,4 @@
-"""The commands that the client knows: what each is for, and what it is followed by. Pure."""
+"""The commands that the client knows, with their syntax and arguments. Pure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Final, NamedTuple
 
 
 class ArgumentKind(Enum):
-    """What stands behind a command's word."""
+    """The kind of a command's first argument. It decides what the completion offers."""
 
     NONE = auto()
     ROOM = auto()
     FOLLOWED = auto()
-    """Somebody whom we follow."""
+    """A user that the user follows."""
     NOT_FOLLOWED = auto()
     PERSON = auto()
     SWITCH = auto()
     """`on` or `off`."""
     SECRET = auto()
-    """Passwords: nothing is offered for one."""
+    """Passwords. Nothing is offered."""
     TEXT = auto()
 
 
@@ -33,59 +33,57 @@ class KnownCommand(NamedTuple):
 
 KNOWN_COMMANDS: Final = {
     "/join": KnownCommand(
-        "/join ROOM", "go to a room; it opens if it is not there", ArgumentKind.ROOM, "/join dev"
+        "/join ROOM", "go to a room, or create it", ArgumentKind.ROOM, "/join dev"
     ),
-    "/leave": KnownCommand("/leave", "back to the lobby", ArgumentKind.NONE, "/leave"),
+    "/leave": KnownCommand("/leave", "go back to the lobby", ArgumentKind.NONE, "/leave"),
     "/rooms": KnownCommand(
-        "/rooms", "the rooms and how many are in each", ArgumentKind.NONE, "/rooms"
+        "/rooms", "list the rooms with their member counts", ArgumentKind.NONE, "/rooms"
     ),
     "/subscribe": KnownCommand(
         "/subscribe NAME",
-        "follow somebody (* for everyone)",
+        "follow a user (* for everyone)",
         ArgumentKind.NOT_FOLLOWED,
         "/subscribe bob",
     ),
     "/unsubscribe": KnownCommand(
-        "/unsubscribe NAME", "follow no longer", ArgumentKind.FOLLOWED, "/unsubscribe bob"
+        "/unsubscribe NAME", "stop following a user", ArgumentKind.FOLLOWED, "/unsubscribe bob"
     ),
-    "/subs": KnownCommand("/subs", "whom you follow", ArgumentKind.NONE, "/subs"),
-    "/who": KnownCommand("/who [ROOM]", "who is in a room", ArgumentKind.ROOM, "/who dev"),
+    "/subs": KnownCommand("/subs", "list the users you follow", ArgumentKind.NONE, "/subs"),
+    "/who": KnownCommand(
+        "/who [ROOM]", "list the members of a room", ArgumentKind.ROOM, "/who dev"
+    ),
     "/msg": KnownCommand(
-        "/msg NAME TEXT",
-        "say something to one person alone",
-        ArgumentKind.PERSON,
-        "/msg bob lunch?",
+        "/msg NAME TEXT", "send a private message", ArgumentKind.PERSON, "/msg bob lunch?"
     ),
     "/me": KnownCommand(
-        "/me TEXT", "tell what you do: * alice waves", ArgumentKind.TEXT, "/me waves"
+        "/me TEXT", "describe what you do: * alice waves", ArgumentKind.TEXT, "/me waves"
     ),
     "/presence": KnownCommand(
         "/presence on|off",
-        "whether to be told who comes and goes",
+        "show or hide arrivals and departures",
         ArgumentKind.SWITCH,
         "/presence off",
     ),
     "/passwd": KnownCommand(
-        "/passwd", "change your password: a form asks for it", ArgumentKind.SECRET, "/passwd"
+        "/passwd", "change your password in a form", ArgumentKind.SECRET, "/passwd"
     ),
-    "/help": KnownCommand(
-        "/help", "what the server says about its commands", ArgumentKind.NONE, "/help"
-    ),
+    "/help": KnownCommand("/help", "show the server's help", ArgumentKind.NONE, "/help"),
     "/quit": KnownCommand("/quit", "sign out", ArgumentKind.NONE, "/quit"),
     "/kick": KnownCommand(
-        "/kick NAME [REASON]", "end somebody's session", ArgumentKind.PERSON, "/kick bob flooding"
+        "/kick NAME [REASON]", "end a user's session", ArgumentKind.PERSON, "/kick bob flooding"
     ),
     "/ban": KnownCommand(
-        "/ban NAME|ADDRESS [MINUTES]", "shut somebody out", ArgumentKind.PERSON, "/ban bob 10"
+        "/ban NAME|ADDRESS [MINUTES]",
+        "ban a user or an address",
+        ArgumentKind.PERSON,
+        "/ban bob 10",
     ),
-    "/unban": KnownCommand(
-        "/unban NAME|ADDRESS", "let somebody in again", ArgumentKind.TEXT, "/unban bob"
-    ),
+    "/unban": KnownCommand("/unban NAME|ADDRESS", "lift a ban", ArgumentKind.TEXT, "/unban bob"),
     "/announce": KnownCommand(
         "/announce TEXT",
-        "say something to everyone on the server",
+        "send a message to all users on the server",
         ArgumentKind.TEXT,
         "/announce back at noon",
     ),
 }
-"""In the order in which they are offered."""
+"""In the order in which the completion offers them."""

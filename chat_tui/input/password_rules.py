@@ -1,4 +1,4 @@
-"""Which passwords can be new ones: what the form tells before it asks a server. Pure."""
+"""Validate the password form before the server is asked. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ RULES: Final = (
     f"The new one: {MIN_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES} bytes, no white space,"
     " no control characters, not the old one."
 )
-"""In one line."""
+"""The rules in one line, for the form."""
 
 
 class FieldError(NamedTuple):
-    """Why a change can't be asked for, and what has to be corrected."""
+    """Why the form cannot be sent, and the field to correct."""
 
     field: str
     """`old`, `new` or `again`."""
@@ -22,11 +22,11 @@ class FieldError(NamedTuple):
 
 
 def validate(old: str, new: str, confirmation: str) -> FieldError | None:
-    """What is wrong with a form filled in so; None: it can be sent."""
+    """Return the first error in the form, or None if it can be sent."""
     if not old:
         return FieldError("old", "Type the password that you have now.")
     if has_forbidden_characters(old):
-        return FieldError("old", "There is no white space in a password: this is not the old one.")
+        return FieldError("old", "A password has no white space: this is not the old one.")
     if not new:
         return FieldError("new", "Type the password that you want.")
     if has_forbidden_characters(new):

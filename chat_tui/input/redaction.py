@@ -1,7 +1,7 @@
-"""Which lines hold a password, and what may be shown of them. Pure.
+"""Find lines that hold a password, and redact them. Pure.
 
-Whatever keeps, shows or says aloud what was typed asks here first: the guard before Enter, drafts
-and the history, the record of the wire, the shell line for netcat, and what comes back unsent.
+All code that stores, shows or sends typed text asks here first: the guard before Enter, drafts and
+the history, the wire log, the shell line for netcat, and text that comes back unsent.
 """
 
 from __future__ import annotations
@@ -13,60 +13,62 @@ from chat_server.wire import MIN_PASSWORD_BYTES, clean, split_words
 from chat_tui.input.fuzzy import IGNORED_PREFIX, edit_distance, normalize_command
 
 PASSWD: Final = "/passwd"
-"""The command of our protocol that is followed by passwords."""
+"""The command of this protocol that takes passwords."""
 
 _WITH_SECRETS: Final = frozenset(
     (PASSWD, "/login", "/password", "/pass", "/auth", "/identify", "/oper", "/register")
 )
-"""Commands, of this protocol or of others, that are followed by a password."""
+"""Commands, of this protocol or of others, that take a password."""
 
 _FUZZY_COMMANDS: Final = (PASSWD, "/password")
-"""Those whose misspelt forms count, too; the others are too near to words of other meaning."""
+"""Commands that are recognized even if misspelt. The others are too close to unrelated words."""
 
 _MAX_DISTANCE: Final = 2
-"""Letters that may be wrong."""
+"""Maximum edit distance of a misspelt command."""
 
 _MIN_PREFIX: Final = 3
-"""Characters from which on the beginning of a command may be it."""
+"""Characters from which the beginning of a command is recognized."""
 
 _LOGIN: Final = "LOGIN"
-"""The word that begins the line with the password, before a session."""
+"""The first word of the login line, which holds the password."""
 
 _LINE_END: Final = re.compile("(\r\n|\r|\n)")
 
 _WIRE_SECRET: Final = re.compile(
     r"\s*(?:LOGIN\s+\S+|/passwd)(?=\s)\s*(.*)", re.DOTALL | re.IGNORECASE
 )
-"""A line with a password in the form in which it goes over the wire; the group is what is hidden.
-"""
+"""A line with a password in its wire form. The group is the part to redact."""
 
 MASK: Final = "***"
-"""What stands for a password."""
+"""Replaces a password."""
 
 
 def holds_secret(text: str, user: str = "") -> bool:
-    """Whether a line of `text` looks like a command with a password in it; `user`: whose."""
+    """Return True if a line of `text` looks like a command with a password.
+
+    `user`: the user's own name. A line that begins with "login" and this name counts, too.
+    """
     return any(_holds_secret(line, user) for line in _LINE_END.split(text))
 
 
 def redact(text: str, user: str = "") -> str:
-    """`text` without the passwords that are in it: in each line that may hold one, `***`.
+    """Return `text` with `***` in place of passwords.
 
-    It hides what `holds_secret` finds, and more: a line over the wire that begins like a login.
+    It redacts what `holds_secret` finds, and more: any line in the wire form of a login.
     """
     return "".join(_redact_line(part, user) for part in _LINE_END.split(text))
 
 
 def is_passwd(word: str) -> bool:
-    """Whether the first word of a line may be meant as `/passwd`: as it is, misspelt or begun."""
-    meant = word.casefold().replace("//", "/", 1)
-    if not meant.startswith("/") or len(meant) > len("/password") + _MAX_DISTANCE:
+    """Return True if the first word of a line may be meant as `/passwd`: misspelt or incomplete."""
+    candidate = word.casefold().replace("//", "/", 1)
+    if not candidate.startswith("/") or len(candidate) > len("/password") + _MAX_DISTANCE:
         return False
-    begun = len(meant) >= _MIN_PREFIX and any(
-        command.startswith(meant) for command in _FUZZY_COMMANDS
+    is_prefix = len(candidate) >= _MIN_PREFIX and any(
+        command.startswith(candidate) for command in _FUZZY_COMMANDS
     )
-    return begun or any(
-        edit_distance(meant, command) <= _MAX_DISTANCE for command in _FUZZY_COMMANDS
+    return is_prefix or any(
+        edit_distance(candidate, command) <= _MAX_DISTANCE for command in _FUZZY_COMMANDS
     )
 
 
@@ -77,24 +79,24 @@ def _holds_secret(line: str, user: str) -> bool:
         return bool(rest)
     if _has_attached_secret(first):
         return True
-    if word == PASSWD[1:]:  # "passwd is a file" is what people say
+    if word == PASSWD[1:]:  # but "passwd is a file" is an ordinary text
         return len(rest) <= 2 and any(len(one.encode()) >= MIN_PASSWORD_BYTES for one in rest)
     if first.casefold() != _LOGIN.casefold() or len(rest) < 2:
         return False
-    # "login is broken" is what people say.
+    # "login is broken" is an ordinary text.
     return first == _LOGIN or (len(rest) == 2 and rest[0].casefold() == user.casefold())
 
 
 def _has_attached_secret(word: str) -> bool:
-    """Whether a password stands right behind the command: "/passwdold new", "/passwd:old"."""
-    meant = word.casefold().replace("//", "/", 1)
-    return meant.startswith(PASSWD) and not is_passwd(word)
+    """Return True if a password is attached to the command: "/passwdold", "/passwd:old"."""
+    candidate = word.casefold().replace("//", "/", 1)
+    return candidate.startswith(PASSWD) and not is_passwd(word)
 
 
 def _redact_line(line: str, user: str) -> str:
-    sent = _WIRE_SECRET.match(line)
-    if sent is not None:
-        return line[: sent.start(1)] + MASK
+    wire_line = _WIRE_SECRET.match(line)
+    if wire_line is not None:
+        return line[: wire_line.start(1)] + MASK
     if not _holds_secret(line, user):
         return line
     first = _command_words(line)[0]
@@ -102,8 +104,8 @@ def _redact_line(line: str, user: str) -> str:
 
 
 def _command_words(line: str) -> list[str]:
-    """The words of a line as they are meant; one that is empty where there is none."""
-    found = split_words(clean(IGNORED_PREFIX.sub(" ", normalize_command(line.strip())))) or [""]
-    if found[0] == "/" and len(found) > 1:  # a space has slipped in
-        found[:2] = ["/" + found[1]]
-    return found
+    """Return the normalized words of a line. The list is never empty; its first word may be."""
+    words = split_words(clean(IGNORED_PREFIX.sub(" ", normalize_command(line.strip())))) or [""]
+    if words[0] == "/" and len(words) > 1:  # a space after the slash
+        words[:2] = ["/" + words[1]]
+    return words

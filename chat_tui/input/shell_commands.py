@@ -1,4 +1,4 @@
-"""The same by hand: a shell line that does with netcat what was done here."""
+"""Shell commands that repeat with netcat or openssl what the user did in the client. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from chat_server.wire import LOBBY
 from chat_tui.account import PORT, TLS_PORT, Account, is_this_machine
 
 PASSWORD_VARIABLE: Final = "LOBBY_PASSWORD"
-"""What the shell has the password in: no line of ours ever holds one."""
+"""The shell variable with the password. A generated line never holds a password."""
 
 _ROOM_INDEPENDENT: Final = frozenset(
     {"/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/msg", "/help", "/quit"}
 )
-"""Commands that do the same in whatever room they are given."""
+"""Commands whose effect does not depend on the current room."""
 
 
 class LastAction(NamedTuple):
-    """The newest that the person asked for: the lines that do it, said in `room`."""
+    """The user's last request: the lines that make it, and the room that they are sent in."""
 
     room: str
     lines: tuple[str, ...]
@@ -34,35 +34,39 @@ def netcat_line(
     one_at_a_time: bool,
     fingerprint: str = "",
 ) -> str:
-    """A line for a POSIX shell. `one_at_a_time`: the server takes one `recv` for one line.
+    """Return a line for a POSIX shell that signs in and sends the action.
 
-    It holds no control character and nothing that the shell would read as more than text.
-    `fingerprint`: of the key that the server has to have; empty: nothing is encrypted.
+    It holds no control character and no text that the shell would interpret. `one_at_a_time`: the
+    server takes one `recv` for one line. `fingerprint`: the key that the server must have. Empty:
+    unencrypted.
     """
     lines = list(action.lines)
     if action.room != LOBBY and not all(map(_is_room_independent, lines)):
         lines.insert(0, f"/join {action.room}")
     if fingerprint and lines[-1:] != ["/quit"]:
-        lines.append("/quit")  # openssl waits for the server's end, not for that of its input
+        lines.append("/quit")  # openssl ends when the server does, not at the end of its input
     login = f"printf 'LOGIN %s %s\\n' {_quoted(user)} \"${PASSWORD_VARIABLE}\""
     if one_at_a_time:
-        said = "; sleep 1; ".join([login, *(f"printf '%s\\n' {_quoted(line)}" for line in lines)])
-        said += "; sleep 1"
+        script = "; sleep 1; ".join([login, *(f"printf '%s\\n' {_quoted(line)}" for line in lines)])
+        script += "; sleep 1"
     else:
-        said = f"{login}; printf '%s\\n' {' '.join(map(_quoted, lines))}"
-    carrier = _openssl(host, port, fingerprint) if fingerprint else f"nc -N {_quoted(host)} {port}"
-    return f"{{ {said}; }} | {carrier}"
+        script = f"{login}; printf '%s\\n' {' '.join(map(_quoted, lines))}"
+    client = _openssl(host, port, fingerprint) if fingerprint else f"nc -N {_quoted(host)} {port}"
+    return f"{{ {script}; }} | {client}"
 
 
 def netcat_command(account: Account) -> str:
-    """For a shell, and for somebody who types the lines."""
+    """Return a shell command for a user who types the lines by hand."""
     if account.plaintext:
         return f"nc {shlex.quote(account.host)} {account.port}"
     return f"openssl s_client -quiet -connect {shlex.quote(account.server)}"
 
 
 def guessed_netcat_command(account: Account) -> str:
-    """The same before anybody has connected: a server of this machine rarely encrypts."""
+    """Return `netcat_command` before the first connection.
+
+    A server on this machine is assumed not to encrypt.
+    """
     if account.plaintext or not is_this_machine(account.host):
         return netcat_command(account)
     port = PORT if account.port == TLS_PORT else account.port
@@ -70,9 +74,10 @@ def guessed_netcat_command(account: Account) -> str:
 
 
 def _openssl(host: str, port: int, fingerprint: str) -> str:
-    """Without the key openssl would take anybody for the server, and send the password.
+    """Return an openssl command that accepts the pinned key only.
 
-    The key stands there as in a TLSA record of the key alone (RFC 7671, section 5.1).
+    Without the key, openssl would accept any server and send the password to it. The key is given
+    as a TLSA record of the key alone (RFC 7671, section 5.1).
     """
     key = base64.b64decode(fingerprint.partition(":")[2] + "=").hex()
     return (
@@ -88,7 +93,7 @@ def _is_room_independent(line: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    # A TAB that is pasted into a shell asks it to complete something.
+    # A TAB pasted into a shell would trigger its completion.
     return "\"$(printf '\\t')\"".join(map(_quoted_part, text.split("\t"))) if text else "''"
 
 

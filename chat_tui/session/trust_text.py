@@ -1,4 +1,4 @@
-"""What there is to say about the key of a server, on a screen and without one. Pure."""
+"""Texts about the key of a server, for the trust screen and for the line mode. Pure."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Final
 from chat_tui.events import KeyChanged, KeyUnknown
 
 COMPARE: Final = (
-    "The server prints this when it starts. Ask whoever runs it, by another way than this one."
+    "Ask the operator, over another channel than this one. The server prints this when it starts."
 )
 
 CHANGED: Final = (
-    "Either somebody is in between and reads along, or the server has a new key. Ask whoever runs "
-    "it, by another way than this one."
+    "Either an attacker intercepts the connection, or the server has a new key. Ask its operator, "
+    "over another channel than this one."
 )
 
 
 def unknown_key_text(event: KeyUnknown) -> str:
-    """One line for a script that nobody watches."""
+    """Return one line for a script or a terminal without a user."""
     add = f"chat-tui trust add {shlex.quote(event.server)} {event.fingerprint}"
     return (
         f"the key of {event.server} is not known, so nothing was sent. {event.why} Its "
-        f"fingerprint is {event.fingerprint}. If whoever runs the server says the same: {add}"
+        f"fingerprint is {event.fingerprint}. If the server's operator confirms it: {add}"
     )
 
 
 def changed_key_text(event: KeyChanged) -> str:
-    """The same where it is another than the trusted one."""
+    """Return one line about a key that differs from the trusted one."""
     return (
         f"the key of {event.server} has changed, so nothing was sent. Trusted: {event.trusted}. "
         f"Now: {event.seen}. {CHANGED} {changed_key_hint(event)}"
@@ -35,7 +35,10 @@ def changed_key_text(event: KeyChanged) -> str:
 
 
 def changed_key_hint(event: KeyChanged) -> str:
-    """The only way on."""
+    """Return what the user can do about a changed key."""
     if event.pinned:
-        return f"If whoever runs it says so: chat-tui trust forget {shlex.quote(event.server)}"
-    return "The other was trusted for this run alone: to be asked anew, quit and start again."
+        return (
+            "If the server's operator confirms the new key: "
+            f"chat-tui trust forget {shlex.quote(event.server)}"
+        )
+    return "The other key was trusted for this run only. To be asked again, restart the client."

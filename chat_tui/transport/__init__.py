@@ -1,4 +1,4 @@
-"""A wire without a screen: dialling, a connection and its two threads, and what it brought."""
+"""Connections to a server: dialing, TLS, the threads that read and write, and the inbox."""
 
 from typing import TYPE_CHECKING
 

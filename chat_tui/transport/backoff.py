@@ -1,4 +1,4 @@
-"""How long to wait before the next try to come back."""
+"""Backoff: delays between reconnect attempts."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from collections.abc import Callable
 from typing import Final
 
 INITIAL_SECONDS: Final = 1.0
-"""Seconds before the first try."""
+"""Seconds before the first attempt."""
 
 MAX_SECONDS: Final = 30.0
-"""Seconds that no pause exceeds."""
+"""Maximum delay in seconds."""
 
 RESET_AFTER_SECONDS: Final = 60.0
-"""Seconds of a session after which the pauses begin anew. A server that takes us in and drops us
-at once, again and again, must not be asked every second."""
+"""Seconds of a session after which the delays start from the beginning. A server that accepts the
+client and drops it at once, again and again, must not be dialed every second."""
 
 
 class Backoff:
-    """Growing pauses, each drawn from the upper half of its length.
+    """Exponential delays, each drawn at random from the upper half of its length.
 
-    A thousand clients that lost the same server must not all come back in the same moment.
+    The jitter keeps a thousand clients that lost the same server from reconnecting all at once.
     """
 
     def __init__(self, random_fraction: Callable[[], float] = random.random) -> None:
-        """`draw` gives numbers from 0 to 1."""
+        """`random_fraction` returns numbers from 0 to 1."""
         self._random = random_fraction
         self._length = INITIAL_SECONDS
 
     def next_delay(self) -> float:
-        """Seconds to wait before the next try."""
-        pause = self._length * (0.5 + 0.5 * self._random())
+        """Return the seconds to wait before the next attempt. The next delay is longer."""
+        delay = self._length * (0.5 + 0.5 * self._random())
         self._length = min(self._length * 2, MAX_SECONDS)
-        return pause
+        return delay
 
     def session_ended(self, lasted: float) -> None:
-        """A session is over that lasted so many seconds."""
+        """Reset the delays if the session lasted long enough. `lasted` is in seconds."""
         if lasted >= RESET_AFTER_SECONDS:
             self.reset()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Start from the initial delay again."""
         self._length = INITIAL_SECONDS

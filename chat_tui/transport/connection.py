@@ -1,4 +1,4 @@
-"""A connection to a server: a thread that reads, a thread that writes, and nobody who waits."""
+"""Connection: a connection to a server, with a reader thread and a writer thread."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from chat_tui.transport.wakeup import Wakeup
 
 
 class Connection:
-    """Lines out, lines in. `read` is for the reader's thread, all else for the screen's.
+    """Lines out, lines in. The reader thread calls `read`; the screen's thread calls the rest.
 
-    Either thread may end first, and the stream is closed by the last one: the number of a closed
-    file is given away at once, and a late writer would write to a stranger.
+    Either thread may end first. The last one closes the stream. Closing it earlier would be a race:
+    the kernel reuses the number of a closed file at once, and a late writer would write to another
+    peer.
     """
 
     def __init__(
         self, stream: Stream, wakeup: Wakeup, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Takes over `stream`. Raises `RuntimeError` where no thread can be started."""
+        """Take ownership of `stream`. Raises `RuntimeError` if no thread can be started."""
         self.inbox = Inbox(wakeup)
         self.heard_at = clock()
-        """When the last byte came. Written by the reader alone."""
+        """When the last byte arrived. Written by the reader thread only."""
         self._stream = stream
         self._clock = clock
         self._buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
-        self._state = threading.Condition()  # guards what follows; leaf
+        self._state = threading.Condition()  # guards the attributes below; leaf lock
         self._outgoing = bytearray()
         self._writing = False
         self._closing = False
-        self._reader_came = False
-        self._users = 2  # the reader, who may be yet to come, and the writer
+        self._reader_started = False
+        self._users = 2  # the reader, which may not have started yet, and the writer
         try:
             threading.Thread(target=self._write, name="writer", daemon=True).start()
         except RuntimeError:
@@ -43,7 +44,7 @@ class Connection:
             raise
 
     def send(self, lines: Sequence[bytes]) -> None:
-        """Queue lines for the writer; they are lost if the connection breaks before."""
+        """Queue lines for the writer. They are lost if the connection breaks first."""
         if not lines:
             return
         with self._state:
@@ -52,7 +53,10 @@ class Connection:
                 self._state.notify()
 
     def close(self) -> None:
-        """End it now: what the kernel takes at once is still sent. May be called twice."""
+        """Close at once. Queued bytes are sent if the kernel takes them without blocking.
+
+        May be called twice.
+        """
         self.inbox.close()
         with self._state:
             if self._closing:
@@ -61,18 +65,18 @@ class Connection:
             if not self._writing and self._outgoing:
                 self._flush()
             with self._stream.lock:
-                self._stream.finish()  # an end that is announced is no cut
+                self._stream.finish()  # with a close_notify, the peer does not see a truncation
             self._stream.shutdown()
             self._state.notify()
-            if not self._reader_came:
+            if not self._reader_started:
                 self._release()
 
     def read(self) -> None:
-        """Read until the end: lines go to the inbox, and at last why it ended."""
+        """Read until the connection ends. Lines go to the inbox, then the reason of the end."""
         with self._state:
             if self._closing:
                 return
-            self._reader_came = True
+            self._reader_started = True
         reason = "The connection broke"
         try:
             reason = self._read_lines()
@@ -89,11 +93,11 @@ class Connection:
             try:
                 data = self._stream.recv()
             except ssl.SSLError:
-                return "The connection broke: something came that the server can't have sent so"
+                return "The connection broke: data arrived that the server cannot have sent"
             except OSError as problem:
                 return f"The connection broke: {problem.strerror or problem}"
             if not data and self._stream.truncated:
-                # Whoever is in between can do that; half a line is no line.
+                # An attacker on the path can truncate the stream, so the partial line is dropped.
                 return "The connection was cut"
             if not data:
                 self.inbox.put([_decode(line) for line in self._buffer.finish()])
@@ -118,19 +122,22 @@ class Connection:
             try:
                 self._stream.send_all(data)
             except OSError:
-                self._stream.shutdown()  # the reader finds the end, and says so
+                self._stream.shutdown()  # the reader then finds and reports the end
 
     def _flush(self) -> None:
         with suppress(OSError), self._stream.lock:
             self._stream.send_some(bytes(self._outgoing))
 
     def _release(self) -> None:
-        """One of the two has ended. Holds the lock, as `shutdown` does: nobody hits a stranger."""
+        """Drop one of the two users of the stream, and close it after the last.
+
+        The caller holds `_state`, as it does for `shutdown`: so no thread uses a closed file.
+        """
         self._users -= 1
         if self._users == 0:
             self._stream.close()
 
 
 def _decode(line: bytes | OversizeLine) -> str | OversizeLine:
-    """A line of whatever server: bytes that are no UTF-8 are shown as such, CR LF is a line end."""
+    """Decode a line. Invalid UTF-8 becomes U+FFFD. The CR of a CR LF is stripped."""
     return line if isinstance(line, OversizeLine) else line.decode("utf-8", "replace").rstrip()

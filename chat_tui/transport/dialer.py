@@ -1,4 +1,4 @@
-"""Reaching a server, in a thread that nobody has to wait for."""
+"""Dialer: connect to a server in a thread of its own."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chat_tui.transport.tcp_connect import TcpConnector
 from chat_tui.transport.tls_connect import TlsConnector
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for looking up, for all addresses together, and for agreeing on an encryption."""
+"""Seconds for resolving, for connecting to all addresses together, and for the TLS handshake."""
 
-_TAKEN: Final = ConnectFailed("It was taken, or is no longer wanted")
+_TAKEN: Final = ConnectFailed("The connection was already taken, or the attempt was cancelled")
 
 
 class Dialer:
-    """One try to reach a server. All methods are the screen's thread's.
+    """One attempt to connect to a server. All methods are called by the screen's thread.
 
-    The thread is a daemon: a look-up can't be interrupted, and must not hold up the exit. What it
-    brings too late is closed.
+    The dialing thread is a daemon: name resolution cannot be interrupted and must not delay the
+    exit. A connection that arrives too late is closed.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class Dialer:
         timeout: float = CONNECT_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin at once; `done` is called from the thread when there is an outcome.
+        """Start at once. `done` is called from the dialing thread when there is an outcome.
 
-        `known`: whose keys are trusted. `plaintext`: do not encrypt, wherever it is. Raises
-        `RuntimeError` where no thread can be started.
+        `known`: the servers with pinned keys. `plaintext`: do not encrypt, whatever the server.
+        `timeout`: seconds. Raises `RuntimeError` if no thread can be started.
         """
         self._host = host
         self._done = done
@@ -47,26 +47,29 @@ class Dialer:
         self._tcp_connector = TcpConnector(host, port, timeout, clock)
         self._tls_connector = TlsConnector(self._tcp_connector, known, plaintext=plaintext)
         self._deadline = clock() + timeout
-        self._lock = threading.Lock()  # guards what follows; leaf
+        self._lock = threading.Lock()  # guards the attributes below; leaf lock
         self._active = True
         self._outcome: Outcome | None = None
-        threading.Thread(target=self._run, name="dialling", daemon=True).start()
+        threading.Thread(target=self._run, name="dialer", daemon=True).start()
 
     def outcome(self) -> Outcome | None:
-        """What came of it: a connection is given once. None while it is open."""
+        """Return the outcome, or None while the attempt is under way.
+
+        A connection is returned once. The caller then owns its stream.
+        """
         with self._lock:
             if self._outcome is None and self._clock() >= self._deadline:
                 self._active = False
                 self._outcome = ConnectFailed(self._tls_connector.timeout_message)
-            outcome, wanted = self._outcome, self._active
+            outcome, is_active = self._outcome, self._active
             if isinstance(outcome, Connected):
                 self._outcome = _TAKEN
-        if not wanted:
+        if not is_active:
             self._tcp_connector.cancel()
         return outcome
 
     def cancel(self) -> None:
-        """It is no longer wanted. The thread ends soon, or when its look-up does."""
+        """Cancel the attempt. The thread ends soon; during name resolution, after it."""
         with self._lock:
             self._active = False
             late, self._outcome = self._outcome, _TAKEN
@@ -77,13 +80,13 @@ class Dialer:
     def _run(self) -> None:
         try:
             outcome = self._tls_connector.outcome()
-        except Exception as problem:  # nothing that a name may do can leave the form waiting
+        except Exception as problem:  # an odd host name must not leave the form waiting forever
             outcome = ConnectFailed(f"{self._host} can't be reached: {problem}")
         with self._lock:
-            wanted = self._active
-            if wanted:
+            is_active = self._active
+            if is_active:
                 self._outcome = outcome
-        if wanted:
+        if is_active:
             self._done()
         elif isinstance(outcome, Connected):
             outcome.stream.close()

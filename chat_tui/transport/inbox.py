@@ -1,4 +1,4 @@
-"""Lines on their way from the reader's thread to the screen's."""
+"""Inbox: received lines, from the reader thread to the screen's thread."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from chat_server.wire import OversizeLine
 from chat_tui.transport.wakeup import Wakeup
 
 MAX_LINES: Final = 4096
-"""Lines above which the reader waits; TCP then slows the server, and nothing is dropped."""
+"""Lines at which the reader waits. TCP then slows the server down, and no line is dropped."""
 
 MAX_CHARACTERS: Final = 1 << 20
-"""The same for their length, since a line may have 65,536 bytes."""
+"""The same for the characters of all lines: one line may have 65,536 bytes."""
 
 
 class Inbox:
-    """A bounded queue with one writer, the reader's thread, and one taker, the screen's.
+    """A bounded queue with one producer, the reader thread, and one consumer, the screen's thread.
 
-    It may exceed its bounds by what one read brings.
+    It may exceed its bounds by the lines of one read.
     """
 
     def __init__(self, wakeup: Wakeup) -> None:
@@ -32,7 +32,10 @@ class Inbox:
         self._not_full = threading.Condition()
 
     def put(self, lines: Sequence[str | OversizeLine]) -> bool:
-        """Add lines and ring; waits while it is full. False once nobody wants any more."""
+        """Add lines and wake the consumer. Blocks while the inbox is full.
+
+        Return False if the inbox was closed.
+        """
         with self._not_full:
             while self._is_full() and not self._closed:
                 self._not_full.wait()
@@ -44,13 +47,13 @@ class Inbox:
         return True
 
     def end(self, reason: str) -> None:
-        """Nothing more will come; `reason` says why."""
+        """Record that no more lines will arrive, and why."""
         with self._not_full:
             self._ended = reason
         self._wakeup.notify()
 
     def take(self, max_lines: int) -> list[str | OversizeLine]:
-        """The next lines, at most so many; does not wait."""
+        """Return the next lines, at most `max_lines`. Does not block."""
         with self._not_full:
             was_full = self._is_full()
             taken = [self._lines.popleft() for _ in range(min(max_lines, len(self._lines)))]
@@ -64,12 +67,12 @@ class Inbox:
 
     @property
     def ended(self) -> str | None:
-        """Why nothing more will come, once all lines are taken; None before that."""
+        """Why no more lines will arrive. None until all lines have been taken."""
         with self._not_full:
             return None if self._lines else self._ended
 
     def close(self) -> None:
-        """Nobody takes any more: a reader that waits goes on to its end."""
+        """Stop consuming. A reader that waits in `put` continues and ends."""
         with self._not_full:
             self._closed = True
             self._not_full.notify()

@@ -1,4 +1,4 @@
-"""What comes of a try to reach a server, as values."""
+"""Outcomes of an attempt to connect to a server."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from chat_server.wire import Stream
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Connected; nothing of a login was sent. Whoever takes it closes `stream`."""
+    """Connected to a trusted server. Nothing of the login has been sent."""
 
     stream: Stream
+    """The owner of the outcome closes it."""
     port: int
-    """Where it really is: another one than was asked for, where a server of this machine speaks
-    plain text."""
+    """The real port. It differs from the requested one if the client fell back to the plaintext
+    port of this machine."""
     fingerprint: str = ""
-    """Of the server's key, which is trusted; empty where nothing is encrypted."""
+    """Of the server's key, which is trusted. Empty: unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectFailed:
-    """There is no getting to it. `retry`: the same may work later.
-
-    `untrusted`: nobody can tell whether its key is trusted.
-    """
+    """The server cannot be reached."""
 
     reason: str
     retry: bool = True
+    """True if a retry may succeed."""
     untrusted: bool = False
+    """True if the client cannot find out whether the server's key is trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownKey:
-    """It is there and encrypts, but nobody has said yet that this is its key. Not connected."""
+    """The server's key is neither pinned nor certified. The connection is closed."""
 
     fingerprint: str
     why: str
-    """Why somebody has to be asked: a sentence."""
+    """Why the user has to decide: a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedKey:
-    """It has another key than the one that was trusted. Not connected."""
+    """The server has another key than the trusted one. The connection is closed."""
 
     trusted: str
     seen: str
     pinned: bool
-    """Whether the trusted one is kept in the file, and not only for this run."""
+    """True if the trusted key is pinned in the file. False: it is trusted for this run only."""
 
 
 Outcome = Connected | ConnectFailed | UnknownKey | ChangedKey

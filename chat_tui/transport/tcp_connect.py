@@ -1,4 +1,4 @@
-"""Looking up a host and connecting to one of its addresses, within one deadline for everything."""
+"""TcpConnector: resolve a host and connect to one of its addresses, within one deadline."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from chat_server.wire import Stream
 from chat_tui.account import is_loopback
 
 _POLL_SECONDS: Final = 0.2
-"""Seconds after which a connecting thread looks whether it is still wanted."""
+"""Seconds between two checks of the connecting thread for a cancellation."""
 
 
 class TcpConnectError(Exception):
-    """No address was reached; the text says why. Without words where it is no longer wanted.
-
-    `silent`: one of them did not answer, and may be there. `refused`: none was silent, and one of
-    them said that nobody listens.
-    """
+    """No address could be reached. The message says why. It is empty after a cancellation."""
 
     def __init__(self, message: str, *, silent: bool = False, refused: bool = False) -> None:
+        """`silent`: an address did not answer within its time; the server may be there.
+
+        `refused`: no address was silent, and at least one refused the connection.
+        """
         super().__init__(message)
         self.silent = silent
         self.refused = refused
@@ -38,31 +38,31 @@ class SocketAddress:
 
     family: int
     sockaddr: tuple[object, ...]
-    """As a socket takes it: the address as text, the port, and more for IPv6."""
+    """As `socket.connect` takes it: the address as text, the port, and two more items for IPv6."""
 
     @property
     def is_loopback(self) -> bool:
-        """Whether what is sent there stays on this machine."""
+        """True if data sent there stays on this machine."""
         return is_loopback(str(self.sockaddr[0]))
 
     def with_port(self, port: int) -> SocketAddress:
-        """The same machine, another port."""
+        """Return the same address with another port."""
         return SocketAddress(self.family, (self.sockaddr[0], port, *self.sockaddr[2:]))
 
 
 class TcpConnector:
-    """The sockets of one try. One thread calls it; any other may `cancel`."""
+    """The sockets of one attempt. One thread calls it; any other thread may call `cancel`."""
 
     def __init__(
         self, host: str, port: int, timeout: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`within`: seconds for all that is done here, from now on."""
+        """`timeout`: seconds from now on for everything that this object does."""
         self.host = host
         self.port = port
         self._timeout = timeout
         self._clock = clock
         self._deadline = clock() + timeout
-        self._lock = threading.Lock()  # guards what follows; leaf
+        self._lock = threading.Lock()  # guards the attributes below; leaf lock
         self._active = True
         self._stream: Stream | None = None
 
@@ -73,44 +73,47 @@ class TcpConnector:
 
     @property
     def timeout_message(self) -> str:
-        """What to say once the time is over."""
+        """The error after the deadline."""
         return f"{self.host} port {self.port} did not answer within {self._timeout:.0f} s"
 
     def cancel(self) -> None:
-        """It is no longer wanted: what goes on ends soon, a look-up when it does."""
+        """Cancel the attempt. Blocking calls end soon; name resolution is not interrupted."""
         with self._lock:
             self._active = False
             if self._stream is not None:
                 self._stream.shutdown()
 
     def set_stream(self, stream: Stream | None) -> None:
-        """Whom a `cancel` wakes; None: nobody any more. The stream must not be closed before."""
+        """Set the stream that `cancel` shuts down, or None.
+
+        The caller sets None before it closes the stream.
+        """
         with self._lock:
             self._stream = stream
             if stream is not None and not self._active:
                 stream.shutdown()
 
     def resolve(self) -> list[SocketAddress]:
-        """All addresses of the host, at the port. Blocks. Raises `TcpConnectError`."""
+        """Return all addresses of the host, with the port. Blocks. Raises `TcpConnectError`."""
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError):
-            words = f"There is no host of the name {self.host}, or no network to ask"
-            raise TcpConnectError(words) from None
+            message = f"No host is named {self.host}, or there is no network"
+            raise TcpConnectError(message) from None
         return list(
             dict.fromkeys(SocketAddress(family, tuple(at)) for family, _, _, _, at in found)
         )
 
     def connect(self, addresses: Sequence[SocketAddress]) -> tuple[socket.socket, SocketAddress]:
-        """A blocking socket, connected to the first that answers. Raises `TcpConnectError`.
+        """Return a blocking socket, connected to the first address that answers.
 
-        What it raises is what tells most: a machine without IPv6 can't even try the second address
-        of `localhost`, and that says nothing about the server.
+        Raises `TcpConnectError` with the most informative of the failures: a machine without IPv6
+        cannot even try the second address of `localhost`, and that says nothing about the server.
         """
         silent = TcpConnectError(self.timeout_message, silent=True)
         problems: list[TcpConnectError] = []
         for index, address in enumerate(addresses):
-            # An address that does not answer must leave time for the others.
+            # A silent address must leave time for the others.
             share = self.seconds_left / (len(addresses) - index)
             try:
                 connected = self._connect(address, self._clock() + share)
@@ -122,10 +125,10 @@ class TcpConnector:
             if not self._active:
                 raise TcpConnectError("")
             problems.append(silent)
-        raise max(problems, key=lambda one: (one.silent, one.refused), default=silent)
+        raise max(problems, key=lambda problem: (problem.silent, problem.refused), default=silent)
 
     def peek(self, connected: socket.socket, timeout: float) -> bytes:
-        """What the peer says first by itself, left where it is; empty: nothing, in this time."""
+        """Return what the peer sends first, without consuming it. Empty after `timeout` seconds."""
         if not self._wait(
             connected, select.POLLIN, self._clock() + min(timeout, self.seconds_left)
         ):
@@ -143,7 +146,7 @@ class TcpConnector:
             if code == errno.EINPROGRESS and self._wait(connecting, select.POLLOUT, deadline):
                 code = connecting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code == 0 and connecting.getsockname() == connecting.getpeername():
-                # The port of a server that is down was given to ourselves: we are talking to us.
+                # A TCP self-connection: the kernel chose the port of a stopped server as our own.
                 code = errno.ECONNREFUSED
             if code == 0:
                 connecting.setblocking(True)
@@ -157,7 +160,7 @@ class TcpConnector:
         raise OSError(code, os.strerror(code))
 
     def _wait(self, connecting: socket.socket, events: int, deadline: float) -> bool:
-        """Whether it is ready, or broken, in time and while it is wanted."""
+        """Return True if the socket is ready or broken before the deadline and a cancellation."""
         poller = select.poll()
         poller.register(connecting, events)
         while self._active and (left := deadline - self._clock()) > 0:
@@ -167,6 +170,6 @@ class TcpConnector:
 
     def _describe_failure(self, error: OSError, address: SocketAddress) -> TcpConnectError:
         if error.errno == errno.ECONNREFUSED:
-            words = f"Nothing listens at {self.host} port {address.sockaddr[1]}"
-            return TcpConnectError(words, refused=True)
+            message = f"Nothing listens at {self.host} port {address.sockaddr[1]}"
+            return TcpConnectError(message, refused=True)
         return TcpConnectError(f"{self.host} can't be reached: {error.strerror or error}")

@@ -1,7 +1,7 @@
-"""How a server is reached: encrypted by a key that is trusted, or in plain text where that may be.
+"""TlsConnector: connect with TLS and a trusted key, or in plain text if that is allowed.
 
-Plain text goes to this machine alone, decided by the address that was really connected to, or where
-somebody asked for it. Nothing of a login is sent in here.
+Plain text is allowed to this machine, judged by the address of the connected socket, or if the user
+requested it. Nothing of a login is sent here.
 """
 
 from __future__ import annotations
@@ -14,48 +14,52 @@ from typing import Final
 from chat_server.wire import PlaintextPeerError, Stream, TlsStream, key_fingerprint
 from chat_tui.account import PORT, TLS_PORT
 from chat_tui.storage import KnownServers, KnownServersError
-from chat_tui.transport import errors as tls_words
+from chat_tui.transport import errors
 from chat_tui.transport.outcome import ChangedKey, Connected, ConnectFailed, Outcome, UnknownKey
 from chat_tui.transport.tcp_connect import SocketAddress, TcpConnectError, TcpConnector
 
 _GREETING_TIMEOUT: Final = 0.1
-"""Seconds that a server on this machine gets to speak first, as one does that does not encrypt.
+"""Seconds to wait for a greeting on this machine. A server that does not encrypt speaks first.
 
-If it is slower than that it answers our first bytes of TLS in plain text, and is reached again.
+If it is slower, it answers our first TLS bytes in plain text, and the client connects again.
 """
 
 
 class _PlaintextServerError(Exception):
-    """The peer does not encrypt; `data` is what it said, the start of it."""
+    """The peer does not encrypt."""
 
     def __init__(self, data: bytes) -> None:
+        """`data`: the first bytes from the peer."""
         super().__init__()
         self.data = data
 
 
 class _BrokenHandshakeError(Exception):
-    """The two do not come together; the text says why."""
+    """The TLS handshake failed. The message says why."""
 
 
 class TlsConnector:
-    """One try. Its thread alone calls it; what it gives, or nothing, is all that stays open."""
+    """One attempt to connect. Called by the dialing thread only.
+
+    The only socket left open is the one in a `Connected` outcome.
+    """
 
     def __init__(
         self, tcp_connector: TcpConnector, known: KnownServers, *, plaintext: bool
     ) -> None:
-        """`plaintext`: no encryption, wherever it is; somebody wants it so."""
+        """`plaintext`: the user requested no encryption, whatever the server."""
         self._tcp_connector = tcp_connector
         self._host = tcp_connector.host
         self._port = tcp_connector.port
         self._known = known
         self._plaintext = plaintext
         self.timeout_message = tcp_connector.timeout_message
-        """What to say once the time is over. Any thread may read it."""
+        """The error after the deadline. Any thread may read it."""
         if not plaintext and self._port == TLS_PORT:
-            self.timeout_message += tls_words.PLAINTEXT_HINT
+            self.timeout_message += errors.PLAINTEXT_HINT
 
     def outcome(self) -> Outcome:
-        """Look up, connect, and encrypt or not. Blocks, until the deadline at most."""
+        """Resolve, connect, and do the TLS handshake if needed. Blocks until the deadline."""
         try:
             if self._plaintext:
                 return self._connect_plaintext(self._tcp_connector.resolve())
@@ -65,9 +69,9 @@ class TlsConnector:
         except TcpConnectError as problem:
             return ConnectFailed(self._failure_reason(problem))
         except _PlaintextServerError as answer:
-            refusal = tls_words.pre_tls_rejection(answer.data)
+            rejection = errors.pre_tls_rejection(answer.data)
             return ConnectFailed(
-                refusal or tls_words.plaintext_server(self._host, self._port, TLS_PORT)
+                rejection or errors.plaintext_server(self._host, self._port, TLS_PORT)
             )
         except _BrokenHandshakeError as problem:
             return ConnectFailed(str(problem))
@@ -76,12 +80,12 @@ class TlsConnector:
         if problem.silent:
             return self.timeout_message
         if problem.refused and self._port == PORT:
-            return f"{problem}; {tls_words.default_port_hint(TLS_PORT)}"
+            return f"{problem}; {errors.default_port_hint(TLS_PORT)}"
         return str(problem)
 
     def _connect_tls(self) -> Outcome:
         trusted = self._known.trusted(self._host, self._port)
-        if trusted is not None:  # nobody is talked into plain text with a server that encrypts
+        if trusted is not None:  # never downgrade a server with a trusted key
             self.timeout_message = self._tcp_connector.timeout_message
         addresses = self._tcp_connector.resolve()
         try:
@@ -91,10 +95,10 @@ class TlsConnector:
                 raise
             if trusted or not _local_plaintext_addresses(addresses):
                 known = trusted is not None
-                words = tls_words.no_tls_server(self._host, self._port, known=known)
-                raise TcpConnectError(words) from None
+                message = errors.no_tls_server(self._host, self._port, known=known)
+                raise TcpConnectError(message) from None
             return self._connect_local_plaintext(
-                addresses, tls_words.no_local_server(self._host, self._port, PORT)
+                addresses, errors.no_local_server(self._host, self._port, PORT)
             )
         if trusted is not None:
             return self._connect_pinned(connected, *trusted)
@@ -105,7 +109,7 @@ class TlsConnector:
                 return Connected(Stream(connected), self._port)
             connected.close()
             return self._connect_local_plaintext(
-                addresses, tls_words.other_local_service(self._host, self._port, PORT)
+                addresses, errors.other_local_service(self._host, self._port, PORT)
             )
         try:
             return self._connect_unpinned(connected, address)
@@ -113,21 +117,24 @@ class TlsConnector:
             if self._is_expected_plaintext_server(answer.data):
                 return self._connect_plaintext([address])
             return self._connect_local_plaintext(
-                addresses, tls_words.other_local_service(self._host, self._port, PORT)
+                addresses, errors.other_local_service(self._host, self._port, PORT)
             )
 
     def _is_expected_plaintext_server(self, greeting: bytes) -> bool:
-        """Whether this is the server that is meant, which talks plainly, as far as that shows.
+        """Return True if the plaintext peer may be the requested server.
 
-        Where a port was named it is; at the usual one something else may be, and a chat server at
-        the usual port for plain text.
+        At a port that the user named, it is. At the default TLS port another service may listen,
+        and the chat server may be at the default port for plain text.
         """
         return self._port != TLS_PORT or greeting.startswith((b"[SERVER]", b"[ERROR]"))
 
     def _connect_local_plaintext(
         self, addresses: Sequence[SocketAddress], not_found_message: str
     ) -> Connected:
-        """At this machine's usual port for plain text. `nobody`: what to say if nobody is there."""
+        """Connect to this machine's default port for plain text.
+
+        `not_found_message`: the error if nothing listens there.
+        """
         try:
             return self._connect_plaintext(_local_plaintext_addresses(addresses))
         except TcpConnectError as problem:
@@ -140,7 +147,7 @@ class TlsConnector:
         return Connected(Stream(connected), int(str(address.sockaddr[1])))
 
     def _connect_pinned(self, connected: socket.socket, trusted: str, pinned: bool) -> Outcome:
-        """The key decides, and nothing else: neither the name nor the day of the certificate."""
+        """Accept the trusted key only. The certificate's name and dates do not matter."""
         stream = self._tls_handshake(connected, _tls_context(verified=False))
         seen = self._peer_fingerprint(stream)
         if seen != trusted:
@@ -149,11 +156,11 @@ class TlsConnector:
         return Connected(stream, self._port, seen)
 
     def _connect_unpinned(self, connected: socket.socket, address: SocketAddress) -> Outcome:
-        """Whom the system trusts for this name needs no question."""
+        """Accept a certificate that the system trusts for this name. Else return `UnknownKey`."""
         try:
             stream = self._tls_handshake(connected, _tls_context(verified=True))
         except ssl.SSLCertVerificationError as error:
-            why = tls_words.untrusted_reason(error)
+            why = errors.untrusted_reason(error)
         else:
             return Connected(stream, self._port, self._peer_fingerprint(stream))
         again, _ = self._tcp_connector.connect([address])
@@ -163,9 +170,10 @@ class TlsConnector:
         return UnknownKey(seen, why)
 
     def _tls_handshake(self, connected: socket.socket, context: ssl.SSLContext) -> TlsStream:
-        """Takes over `connected`. Raises `ssl.SSLCertVerificationError`, or what `outcome` tells.
+        """Do the handshake, and take ownership of `connected`.
 
-        The name is the one that was asked for: an address has no name to be looked at.
+        The certificate is checked against the requested host name. Raises
+        `ssl.SSLCertVerificationError`, `_PlaintextServerError` or `_BrokenHandshakeError`.
         """
         name = self._host.partition("%")[0].rstrip(".")
         try:
@@ -188,7 +196,7 @@ class TlsConnector:
         except OSError as error:
             stream.close()
             raise _BrokenHandshakeError(
-                tls_words.handshake_failure(error, self._host, self._port, self.timeout_message)
+                errors.handshake_failure(error, self._host, self._port, self.timeout_message)
             ) from error
         except BaseException:
             stream.close()
@@ -198,21 +206,21 @@ class TlsConnector:
     def _peer_fingerprint(self, stream: TlsStream) -> str:
         try:
             return key_fingerprint(stream.peer_certificate() or b"")
-        except Exception as error:  # what a library says to a certificate that somebody made
+        except Exception as error:  # the library raises anything on a malformed certificate
             stream.close()
-            words = f"The certificate of {self._host} port {self._port} can't be read"
-            raise _BrokenHandshakeError(words) from error
+            message = f"The certificate of {self._host} port {self._port} can't be read"
+            raise _BrokenHandshakeError(message) from error
 
 
 def _local_plaintext_addresses(addresses: Sequence[SocketAddress]) -> list[SocketAddress]:
-    """Where a server of this machine that does not encrypt would be."""
+    """Return the loopback addresses, with the default port for plain text."""
     return [address.with_port(PORT) for address in addresses if address.is_loopback]
 
 
 def _tls_context(*, verified: bool) -> ssl.SSLContext:
-    """What the client asks of TLS. Not `verified`: the key is looked at, before anything is sent.
+    """Return a TLS context. Without `verified`, the caller checks the key before it sends anything.
 
-    The system's certificates are read anew each time: `SSL_CERT_FILE` counts as everywhere.
+    The system's certificates are loaded each time, so `SSL_CERT_FILE` is respected.
     """
     if verified:
         context = ssl.create_default_context()

@@ -1,4 +1,4 @@
-"""One wake-up for many arrivals."""
+"""Wakeup: one call for many events."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 
 class Wakeup:
-    """Calls `wake` once for all that happens until the screen's thread answers.
+    """Calls `wake` once for everything that happens until the screen's thread responds.
 
-    A flood would otherwise fill the screen's queue with wake-ups, and starve its keys.
+    Without this, a flood of lines would fill the screen's queue with wakeups and delay its keys.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        """`wake` is called from the thread that rings, without any lock held."""
+        """`wake` is called from the notifying thread, without a lock held."""
         self._wake = wake
         self._lock = threading.Lock()
         self._pending = False
 
     def notify(self) -> None:
-        """Something is there to be taken. Any thread."""
+        """Wake the screen's thread: there is something to process. Any thread may call it."""
         with self._lock:
             if self._pending:
                 return
@@ -27,11 +27,11 @@ class Wakeup:
         self._wake()
 
     def clear(self) -> None:
-        """The screen's thread begins to look: what comes from here on rings again."""
+        """Rearm. The screen's thread calls it before it processes: later events wake it again."""
         with self._lock:
             self._pending = False
 
     def suppress(self) -> None:
-        """The screen's thread will look again by itself: nothing has to ring before that."""
+        """Do not wake until the next `clear`: the screen's thread will process again by itself."""
         with self._lock:
             self._pending = True

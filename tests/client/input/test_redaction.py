@@ -137,10 +137,10 @@ def test_partially_typed_password_is_never_written_to_disk(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("typed", "wrong"),
     [
-        ("/paswd old-one new-one", "/paswd is no command"),
+        ("/paswd old-one new-one", "/paswd is not a command"),
         (" /passwd old-one new-one", "a space before /passwd"),
         ("/ passwd old-one new-one", "a space within /passwd"),
-        ("\uff0fpasswd old-one new-one", "other signs in /passwd"),
+        ("\uff0fpasswd old-one new-one", "other characters in /passwd"),
         ("passwd old-first-one new-one", "no / before passwd"),
     ],
 )

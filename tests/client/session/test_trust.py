@@ -98,7 +98,7 @@ YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
             lambda: trustme.CA(key_type=trustme.KeyType.ECDSA).issue_cert(
                 "127.0.0.1", key_type=trustme.KeyType.ECDSA
             ),
-            "Nobody whom this machine knows",
+            "No authority that this machine trusts",
         ),
     ],
     ids=["another name", "expired", "not yet", "another authority"],
@@ -260,7 +260,7 @@ def test_undecryptable_record_is_reported_as_reason(
     os.write(client._socket.fileno(), forged)
     harness.until_state(ConnectionState.WAITING)
     reason = harness.model.connection.reason
-    assert reason == "The connection broke: something came that the server can't have sent so"
+    assert reason == "The connection broke: data arrived that the server cannot have sent"
 
 
 def test_truncated_tls_connection_is_reported_as_cut(

@@ -171,7 +171,7 @@ def test_timeout_at_default_port_suggests_plaintext_for_unknown_server(
         assert reached.outcome() == ConnectFailed(reached.timeout_message)
         for one in waiting:
             one.close()
-    hint = "" if known else "; --plaintext talks without encryption"
+    hint = "" if known else "; --plaintext connects without encryption"
     assert reached.timeout_message == f"127.0.0.1 port {port} did not answer within 1 s{hint}"
 
 
@@ -182,7 +182,7 @@ def test_remote_server_is_never_tried_in_plaintext(
     desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
     assert desk.until_notice(SignInFailed).reason == (
         f"No encrypted server answers at 127.0.0.1 port {unused}; "
-        "--plaintext talks without encryption"
+        "--plaintext connects without encryption"
     )
     desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret")
 
@@ -282,7 +282,7 @@ def test_outdated_tls_version_is_reported(desk: SessionHarness, server: TlsServe
     server.oldest_and_newest = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     dial(desk, server)
     desk.during(server.refused)
-    assert "only an old TLS" in desk.until_notice(SignInFailed).reason
+    assert "only an outdated TLS version" in desk.until_notice(SignInFailed).reason
 
 
 def test_hang_up_during_handshake_is_reported(desk: SessionHarness) -> None:
@@ -296,7 +296,7 @@ def test_hang_up_during_handshake_is_reported(desk: SessionHarness) -> None:
 
         desk.during(hang_up)
         reason = desk.until_notice(SignInFailed).reason
-        assert reason.endswith("hung up while the encryption was being agreed on")
+        assert reason.endswith("closed the connection during the TLS handshake")
 
 
 def test_connect_to_silent_server_can_be_cancelled(desk: SessionHarness) -> None:

@@ -91,7 +91,7 @@ async def test_app_chats_with_netcat_user(server: ServerFixture, tmp_path: Path)
         await alice.type("/who nowhere")
         await alice.until("!  No such room: nowhere")
         await alice.type("/subscrbe bob")
-        await alice.until("/subscrbe is no command. Tab: /subscribe bob")
+        await alice.until("/subscrbe is not a command. Tab: /subscribe bob")
 
 
 async def test_text_typed_after_room_click_is_sent_to_room(

@@ -121,7 +121,7 @@ async def test_help_and_jump_list_passwd(tmp_path: Path) -> None:
         assert "/passwd" in _texts(harness)
         await harness.press("escape", "ctrl+k")
         await harness.press(*"/passwd")
-        await harness.until(lambda: "a form asks for it" in harness.shown())
+        await harness.until(lambda: "change your password in a form" in harness.shown())
         await harness.press("enter")
         await harness.until(lambda: is_open(harness))
 

@@ -25,7 +25,7 @@ from tests.support.app_harness import AppHarness, chat, form
 SERVER = "chat.example.org:9001"
 ONE = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8"
 OTHER = "SHA256:p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM"
-WHY = "Nobody vouches for this server: it made its certificate itself."
+WHY = "No authority vouches for it: its certificate is self-signed."
 
 SIZES = [(80, 24), (140, 40), (40, 12)]
 
@@ -50,9 +50,9 @@ async def test_trust_screen_shows_server_reason_key_and_answers(
         await notice(harness, KeyUnknown(SERVER, ONE, WHY))
         shown = harness.shown()
         assert f"Is this {SERVER}?" in shown
-        assert "Nobody vouches for this server" in shown
+        assert "No authority vouches for it" in shown
         assert ONE in squeezed(harness)
-        assert all(word in shown for word in ("No", "Once", "Always", "whoever"))
+        assert all(word in shown for word in ("No", "Once", "Always", "operator"))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_changed_key_screen_shows_both_keys_and_forget_command(
 async def test_changed_key_trusted_once_suggests_restart(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=False))
-        assert "quit and start again" in harness.shown()
+        assert "restart the client" in harness.shown()
         assert "trust forget" not in harness.shown()
 
 
