@@ -89,9 +89,9 @@ match sys.argv.pop(1):
         os.replace = die_after(os.replace)
 
 from chat_server import __main__
-from chat_server.cli import users as users_command
 hashed = sys.argv.pop()
-users_command.hash_password = lambda *_: hashed
+# `from chat_server.cli import users` is the click group, not the module.
+sys.modules["chat_server.cli.users"].hash_password = lambda *_: hashed
 __main__.main()
 """
 
