@@ -41,10 +41,10 @@ class InputHistory:
         if self._store is not None:
             self._store(text)
 
-    def find_next(self, place: int, step: int, matches: Callable[[str], bool]) -> int | None:
-        """Return the next index after `place` whose text matches, or None.
+    def find_next(self, index: int, step: int, matches: Callable[[str], bool]) -> int | None:
+        """Return the next index after `index` whose text matches, or None.
 
         `step` is -1 for older texts and 1 for newer ones.
         """
-        ahead = range(place + step, -1 if step < 0 else len(self), step)
-        return next((index for index in ahead if matches(self._items[index])), None)
+        ahead = range(index + step, -1 if step < 0 else len(self), step)
+        return next((number for number in ahead if matches(self._items[number])), None)

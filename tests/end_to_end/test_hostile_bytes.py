@@ -72,7 +72,7 @@ def open_terminal(tmp_path: Path) -> Iterator[OpenTerminal]:
         opened.append(Terminal(command, tmp_path))
         opened[-1].until(b"Follow everyone here")
         size = struct.pack("HHHH", 60, 140, 0, 0)
-        fcntl.ioctl(opened[-1].ours, termios.TIOCSWINSZ, size)
+        fcntl.ioctl(opened[-1].our_fd, termios.TIOCSWINSZ, size)
         return opened[-1]
 
     yield start
@@ -101,7 +101,7 @@ def test_hostile_peer_cannot_control_terminal(
         terminal.until(b"still here")
     terminal.press(b"\x11")
     assert terminal.wait() == 0
-    assert terminal.is_as_it_was()
+    assert terminal.is_restored()
     assert_only_ours(terminal.written[begun:])
 
 
@@ -153,7 +153,7 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
         terminal.until(b"Sign in")
         terminal.press(b"\x11")
         assert terminal.wait() == 0
-        assert terminal.is_as_it_was()
+        assert terminal.is_restored()
         assert_only_ours(terminal.written[begun:])
     finally:
         server.close()

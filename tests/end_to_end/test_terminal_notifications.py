@@ -55,6 +55,6 @@ def test_terminal_receives_title_and_bell_and_title_is_restored(
             terminal.press(QUIT)
         assert terminal.wait() == 0
         assert terminal.written.rindex(b"\x1b[23;2t") > terminal.written.rindex(b"\x1b]2;lobby")
-        assert terminal.is_as_it_was()
+        assert terminal.is_restored()
     finally:
         terminal.close()

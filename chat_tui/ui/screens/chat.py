@@ -19,7 +19,7 @@ from textual.widgets import Footer
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
 from chat_tui.input import PASSWD, BlockedInput, check_input
-from chat_tui.model import CompletionList, Location, Pane, complete
+from chat_tui.model import CompletionList, Pane, complete
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
@@ -153,7 +153,7 @@ class ChatScreen(Screen[None]):
             self.password_change.open_form()
             return
         # Another place may be in view by now.
-        self._chat.session.submit(event.text, Location(event.place).partner)
+        self._chat.session.submit(event.text, event.location.partner)
         self.query_one(MessageLog).action_follow()
         self._chat.process_updates()
 

@@ -160,7 +160,7 @@ class ChatCommands(_PaletteProvider):
         words = f"Mute {place} no longer" if place in chat.notifier.muted else f"Mute {place}"
         does = f"{key('mute', 'Ctrl+T')}: no bell, nothing in the title"
         yield _PaletteEntry(words, does, chat.action_mute)
-        does = f"{key('log.find', 'Ctrl+F')}: words, or from:alice"
+        does = f"{key('log.find', 'Ctrl+F')}: text, or from:alice"
         yield _PaletteEntry("Find in the log", does, chat.action_find)
         if chat.get_selected_text():
             yield _PaletteEntry("Copy what is selected", "Ctrl+C", chat.action_copy_text)

@@ -1,4 +1,4 @@
-"""The terminal beside the picture: its title and bell, its keys and pastes, its clipboard."""
+"""The terminal apart from the screen: title, bell, keys, pastes, clipboard and hangup."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Text in a given number of a terminal's cells: a CJK character takes two, a mark none."""
+"""Text in a given number of terminal cells. A CJK character takes two, a combining mark none."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from rich.cells import cell_len, set_cell_size
 
 
 def cut(text: str, cells: int) -> str:
-    """`text` in at most so many cells, with an ellipsis where it was cut."""
+    """Return `text` in at most `cells` cells, with an ellipsis if it was cut."""
     if cell_len(text) <= cells:
         return text
     return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
 
 
 def padded(text: str, cells: int) -> str:
-    """`text` in exactly so many cells: cut or followed by spaces."""
+    """Return `text` in exactly `cells` cells: cut, or followed by spaces."""
     return set_cell_size(cut(text, cells), max(0, cells))

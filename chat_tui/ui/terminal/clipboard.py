@@ -1,6 +1,7 @@
-"""What is copied goes to the terminal's clipboard, and beside it where that is not sure to work.
+"""Copying to the terminal's clipboard, and to a file if the terminal may not support it.
 
-A terminal is asked by OSC 52 and never answers: nobody can know whether it took the text.
+The client sends the text with OSC 52. A terminal never answers it, so the client cannot know
+whether the copy succeeded.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from chat_tui.storage import write_private
 _FILE: Final = "copied.txt"
 
 MAX_OSC_52_BYTES: Final = 50_000
-"""Bytes that terminals which know OSC 52 take at once: some stop at 74,994, encoded in base64."""
+"""Most bytes that every terminal with OSC 52 accepts: some stop at 74,994 bytes of base64."""
 
-# What terminals that take OSC 52 without being asked to say of themselves.
+# How terminals that accept OSC 52 by default identify themselves.
 _PROGRAMS: Final = frozenset({"WezTerm", "ghostty", "rio", "contour", "WarpTerminal"})
 _TERMS: Final = frozenset({"xterm-kitty", "xterm-ghostty", "alacritty", "foot", "contour", "rio"})
 _VARIABLES: Final = ("KITTY_WINDOW_ID", "WEZTERM_PANE", "WT_SESSION", "ALACRITTY_WINDOW_ID")
@@ -28,11 +29,11 @@ _VARIABLES: Final = ("KITTY_WINDOW_ID", "WEZTERM_PANE", "WT_SESSION", "ALACRITTY
 
 @dataclass
 class CopyRequested(Message):
-    """Somebody wants this text in the clipboard. Bubbles up to the app."""
+    """The user asked to copy this text. The message bubbles up to the app."""
 
     text: str
     note: str = ""
-    """What they have to know about it, beside where it went."""
+    """A sentence that is shown after the notice about the copy."""
 
 
 class ClipboardApp(Protocol):
@@ -49,9 +50,9 @@ class ClipboardApp(Protocol):
 
 
 def supports_osc_52(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal is one of those that take a clipboard text, as far as it tells.
+    """Return True if the environment names a terminal that accepts OSC 52 by default.
 
-    tmux and screen stand between, and pass nothing on unless they are told to.
+    tmux and screen do not forward it unless they are configured to.
     """
     term = environment.get("TERM", "")
     if "TMUX" in environment or "STY" in environment or term.startswith(("tmux", "screen")):
@@ -63,23 +64,26 @@ def supports_osc_52(environment: Mapping[str, str]) -> bool:
 def copy_to_clipboard(
     app: ClipboardApp, request: CopyRequested, folder: Path, environment: Mapping[str, str]
 ) -> None:
-    """Send the text to the terminal, keep it in `folder` where that may fail, and say which."""
+    """Send the text to the terminal and notify the user.
+
+    If the terminal may not accept it, also write the text to a file in `folder` and name the file.
+    """
     app.copy_to_clipboard(request.text)
-    sure = supports_osc_52(environment) and len(request.text.encode()) <= MAX_OSC_52_BYTES
-    words = "Sent to the terminal's clipboard."
-    if not sure:
+    is_supported = supports_osc_52(environment) and len(request.text.encode()) <= MAX_OSC_52_BYTES
+    notice = "Copied."
+    if not is_supported:
         path = folder / _FILE
         try:
             write_private(path, request.text + "\n")
         except OSError:
             key = app.key_of("mouse", "F7")
-            words += f" If it is not there, press {key} and select with the terminal's own mouse."
+            notice += f" If pasting does not work, press {key} and select the text with the mouse."
         else:
-            words += f" Yours may not take it: it is in {_format_path(path)}, too."
-    app.notify(f"{words} {request.note}".strip())
+            notice += f" If pasting does not work, see {_format_path(path)}."
+    app.notify(f"{notice} {request.note}".strip())
 
 
 def _format_path(path: Path) -> str:
-    """A path as one types it into a shell."""
+    """Return a path as the user types it into a shell, with `~` for the home folder."""
     home = os.path.expanduser("~")
     return str(path).replace(home, "~", 1) if path.is_relative_to(home) else str(path)

@@ -1,7 +1,8 @@
-"""The end of the terminal is the end of the client, whatever the client is doing.
+"""Exit of the client when its terminal is closed, whatever the client is doing.
 
-When a window is closed, Textual's writer dies of the first write, and its event loop blocks for
-ever once the queue to the writer is full, while its input thread spins on a file that has ended.
+When a terminal window is closed, Textual's writer thread ends at the first write. Its event loop
+then blocks for ever once the queue to the writer is full, and its input thread spins on a file that
+has ended.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from types import FrameType
 from typing import Final
 
 _EXIT_TIMEOUT: Final = 3
-"""Seconds in which the event loop has to bring the end about; then the kernel does."""
+"""Seconds that the event loop has to end the client; then SIGALRM kills it."""
 
 
 def exit_on_hangup(terminal: int, leave: Callable[[], None]) -> None:
     """Call `leave` in the event loop at SIGTERM and SIGHUP, and when the terminal hangs up.
 
-    Main thread, within the running loop. `terminal`: the file number of the keyboard. Whoever
-    waited for the end calls `cancel_exit_alarm` then.
+    Call it in the main thread, within the running loop. `terminal` is the file descriptor of the
+    keyboard. The caller calls `cancel_exit_alarm` once the loop has ended.
     """
     loop = asyncio.get_running_loop()
 
     def end(number: int = 0, frame: FrameType | None = None) -> None:
-        # The default action of SIGALRM needs no Python: it works also while the loop is blocked.
+        # The default action of SIGALRM runs no Python code: it works even if the loop is blocked.
         signal.alarm(_EXIT_TIMEOUT)
         loop.call_soon_threadsafe(leave)
 
@@ -37,12 +38,15 @@ def exit_on_hangup(terminal: int, leave: Callable[[], None]) -> None:
 
 
 def cancel_exit_alarm() -> None:
-    """The end has come in time."""
+    """Cancel the SIGALRM of `exit_on_hangup`: the client has ended in time."""
     signal.alarm(0)
 
 
 def _wait_for_hangup(terminal: int, end: Callable[[], None]) -> None:
-    """In a thread of its own; without asking for input, `poll` tells of nothing but the end."""
+    """Block until the terminal hangs up, in a thread of its own.
+
+    Without requested events, `poll` reports only errors and the hangup.
+    """
     poller = select.poll()
     poller.register(terminal, 0)
     if any(events & select.POLLHUP for _, events in poller.poll()):

@@ -1,8 +1,9 @@
-"""What the terminal sends us: keys as Textual reads them, pastes as they were meant.
+"""Terminal input: keys as Textual parses them, and pastes taken out before that.
 
-Textual alone takes an ESC within a paste for the start of a key, and what follows it for keys,
-Enter among them: somebody else's text could send itself. It waits without end for the end of a
-paste that never comes, deaf to every key, and takes a second for each two megabytes.
+Textual's parser has three faults with pastes. It takes an ESC within a paste for the start of a
+key, and what follows for keys, Enter among them: a text that a peer wrote could send itself when it
+is pasted. If the end of a paste is missing, it waits for ever and ignores every key. It takes a
+second for each two megabytes.
 """
 
 from __future__ import annotations
@@ -23,41 +24,42 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 MAX_PASTE: Final = 1024 * 1024
-"""Most characters that are kept of a paste; more than anybody takes."""
+"""Most characters that are kept of a paste; every field accepts less."""
 
 PASTE_TIMEOUT: Final = 2.0
-"""Seconds without more of a paste after which it is taken for ended, though its end never came."""
+"""Seconds without more input after which a paste without an end counts as complete."""
 
 _MAX_TYPED: Final = 8
-"""Most characters that a keyboard sends at once; more of them belong to the paste."""
+"""Most characters that a keyboard sends at once; a longer read belongs to the paste."""
 
 _POLL_SECONDS: Final = 0.1
-"""Seconds between two looks at the clock."""
+"""Seconds between two ticks of the parser."""
 
-_READ: Final = 65536
+_READ_BYTES: Final = 65536
 
 
 class PasteReader(XTermParser):
-    """Takes pastes out of what comes before it is looked at for keys."""
+    """Parser of terminal input that takes pastes out before it parses keys."""
 
     def __init__(self, debug: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(debug)
         self._clock = clock
-        self._passed = ""  # the last characters that were read as keys: a start may be cut in two
+        # The last characters that were parsed as keys: the start of a paste may be split.
+        self._passed = ""
         self._pasted: list[str] | None = None  # None: no paste is under way
         self._size = 0
-        self._tail = ""  # the last characters of the paste: its end may be cut in two
-        self._newest = 0.0  # when more of the paste came
-        self._given_up = False  # the end never came; more of it may come yet
+        self._tail = ""  # the last characters of the paste: its end marker may be split
+        self._newest = 0.0  # the time of the latest input of the paste
+        self._timed_out = False  # the paste ended without its marker; more of it may come
 
     def feed(self, data: str) -> Iterable[Message]:
-        """Take what came; the keys and pastes in it. Empty: it was the last."""
+        """Yield the keys and pastes in the input `data`. An empty `data` ends the input."""
         if not data:
             yield from self._end_paste()
             yield from super().feed(data)
             return
-        if self._given_up:
-            self._given_up = False
+        if self._timed_out:
+            self._timed_out = False
             if len(data) > _MAX_TYPED and not data.startswith("\x1b"):
                 self._begin_paste()
         while data:
@@ -70,19 +72,20 @@ class PasteReader(XTermParser):
                 data = yield from self._continue_paste(data)
 
     def tick(self) -> Iterable[Message]:
-        """Time has passed: a lone ESC is a key then, and a paste without an end is over."""
+        """Yield what is complete after some time: a lone ESC as a key, a paste that timed out."""
         if self._pasted is not None and self._clock() - self._newest >= PASTE_TIMEOUT:
             yield from self._end_paste()
-            self._given_up = True
+            self._timed_out = True
         for message in super().tick():
             self._passed = ""
             yield message
 
     def _split_at_paste(self, data: str) -> tuple[str, str]:
-        """What comes before a paste, and what is in it and behind it; the paste is begun."""
+        """Return the input before a paste, and the rest; begin the paste if there is one."""
         for cut in range(1, len(START)):
             if self._passed.endswith(START[:cut]) and data.startswith(START[cut:]):
-                # Its first part was read already: it gets its start and, at once, its end.
+                # Textual has parsed the first part of the start marker already: complete the
+                # marker for it, and end that paste at once.
                 self._begin_paste()
                 return START[cut:] + END, data[len(START) - cut :]
         before, start, rest = data.partition(START)
@@ -95,9 +98,9 @@ class PasteReader(XTermParser):
         self._newest = self._clock()
 
     def _continue_paste(self, data: str) -> Generator[Message, None, str]:
-        """Take more of the paste; returns what is behind it."""
+        """Add input to the paste. Return the input after its end."""
         assert self._pasted is not None
-        if len(data) > _MAX_TYPED:  # else it may be somebody who wonders why no key does anything
+        if len(data) > _MAX_TYPED:  # otherwise the user may be pressing keys that have no effect
             self._newest = self._clock()
         seen = self._tail + data
         inside, end, rest = seen.partition(END)
@@ -117,10 +120,10 @@ class PasteReader(XTermParser):
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver with our reader of what comes from the keyboard."""
+    """Textual's driver with `PasteReader` as the parser of its input."""
 
     def run_input_thread(self) -> None:
-        """Read what comes until the terminal is given back. In a thread of its own."""
+        """Read input until the driver stops. Textual calls it in a thread of its own."""
         reader = PasteReader(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
@@ -128,18 +131,18 @@ class TerminalDriver(LinuxDriver):
 
             def read_ready() -> None:
                 if selector.select(_POLL_SECONDS):
-                    data = os.read(self.fileno, _READ)
+                    data = os.read(self.fileno, _READ_BYTES)
                     if not data:
-                        self.exit_event.wait(_POLL_SECONDS)  # the file has ended: no more will come
+                        self.exit_event.wait(_POLL_SECONDS)  # end of file: do not spin
                     for message in reader.feed(decode(data)) if data else ():
                         self.process_message(message)
                 for message in reader.tick():
                     self.process_message(message)
 
-            with suppress(OSError):  # the terminal is gone: whoever waits for that ends the client
+            with suppress(OSError):  # the terminal has hung up: `exit_on_hangup` ends the client
                 while not self.exit_event.is_set():
                     read_ready()
-                read_ready()  # what the terminal still answers is not for the shell
+                read_ready()  # late answers of the terminal must not reach the shell
 
 
 def _is_not_empty_paste(message: Message) -> bool:

@@ -1,4 +1,4 @@
-"""Opening a link outside the terminal, and never in it: a text browser would lie over the chat."""
+"""Opening a link in a graphical browser. A text browser would draw over the chat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def browser_command(
     platform: str = sys.platform,
     which: Callable[[str], str | None] = shutil.which,
 ) -> list[str] | None:
-    """The program that opens a link, which it gets as its last argument; None: there is none."""
+    """Return the command that opens a link, which is appended as the last argument; None: none."""
     if platform == "darwin":
         return ["open"]
     if platform == "win32":
@@ -31,9 +31,9 @@ def browser_command(
 
 
 def open_in(command: list[str], target: str) -> None:
-    """Open an http or https link; returns at once. Raises `OSError`.
+    """Open an http or https link and return at once. Raise `OSError` if that fails.
 
-    Nothing that the program prints reaches the terminal, and it outlives the chat.
+    The output of the program does not reach the terminal, and the program outlives the client.
     """
     if not target.lower().startswith(("http://", "https://")):
         raise OSError(f"not a link: {target}")
@@ -44,5 +44,5 @@ def open_in(command: list[str], target: str) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # Somebody has to ask how it ended, or it stays as a zombie.
+    # A thread waits for the process, or it would stay as a zombie.
     Thread(target=process.wait, name="browser", daemon=True).start()

@@ -1,7 +1,7 @@
-"""The panes of the chat screen, one file each. No pane knows another: they meet in the screen.
+"""The widgets of the screens, one file each. No pane knows another one; the screen connects them.
 
-A pane posts messages upward and is told things by method calls. It gets values of the model, whose
-text is safe for a terminal, and shows them as text, never as markup.
+A widget posts messages to the screen, and the screen calls its methods. It gets values of the
+model, whose text is safe for a terminal, and shows them as text, never as markup.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Caption: words of ours."""
+"""Caption: text of the client itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 
 class Caption(Static):
-    """Text, never markup; what somebody selects is what others said, without these words."""
+    """Text, never markup. It cannot be selected: a selection is to hold messages only."""
 
     ALLOW_SELECT = False
 

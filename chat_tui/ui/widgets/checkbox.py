@@ -1,4 +1,4 @@
-"""Tick: a box to tick, whose state can be read without colour."""
+"""Checkbox: a checkbox whose state can be read without colour."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from textual.widget import Widget
 
 
 class Checkbox(Widget, can_focus=True):
-    """`[x] Words`. Space and a click turn it; Enter is left to the form."""
+    """`[x] Label`. Space and a click toggle it; Enter is left to the form."""
 
     ALLOW_SELECT = False
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "toggle_value", "Tick", show=False)]
 
     value: reactive[bool] = reactive(False)
-    """Whether it is ticked."""
+    """True if it is checked."""
 
     def __init__(self, label: str, value: bool, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -27,14 +27,14 @@ class Checkbox(Widget, can_focus=True):
         self.set_reactive(Checkbox.value, value)
 
     def render(self) -> Content:
-        """Called by Textual."""
+        """Return the box and its label. Textual calls it."""
         return Content(f"[{'x' if self.value else ' '}] {self._label}")
 
     def action_toggle_value(self) -> None:
-        """The other state."""
+        """Toggle the value."""
         self.value = not self.value
 
     def on_click(self, event: events.Click) -> None:
-        """The same, by mouse."""
+        """Toggle the value."""
         event.stop()
         self.action_toggle_value()

@@ -1,4 +1,4 @@
-"""CompletionPopup: what fits what was begun, listed right above it."""
+"""CompletionPopup: the list of completions above the composer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHOSEN: Final = "▸ "
 
 
 class CompletionPopup(Widget):
-    """Lies over the log and never has the focus: keys are the business of whoever writes."""
+    """Covers a part of the log. It never has the focus: the composer handles the keys."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "completion-popup--chosen",
@@ -29,7 +29,7 @@ class CompletionPopup(Widget):
 
     @dataclass
     class Clicked(Message):
-        """Somebody wants the choice of this number."""
+        """The user clicked on the completion with this index."""
 
         index: int
 
@@ -38,10 +38,10 @@ class CompletionPopup(Widget):
         self.display = False
         self._completions: tuple[Completion, ...] = ()
         self._chosen: int | None = None
-        self._first = 0  # the choice in the first row
+        self._first = 0  # the index of the completion in the first row
 
     def show(self, completions: tuple[Completion, ...], chosen: int | None, max_rows: int) -> None:
-        """List these, at most `room` rows of them; without any: away with it."""
+        """List the completions in at most `max_rows` rows; hide the list if there are none."""
         rows = min(len(completions), _MAX_ROWS, max_rows)
         self.display = rows > 0
         if rows <= 0:
@@ -57,7 +57,7 @@ class CompletionPopup(Widget):
         self.refresh()
 
     def render(self) -> Content:
-        """A row a choice: its mark, itself, what it is."""
+        """Return one row per completion: a mark, the completion, its hint."""
         chosen = self.get_visual_style("completion-popup--chosen")
         hint = self.get_visual_style("completion-popup--hint")
         wide = self.content_size.width
@@ -78,13 +78,13 @@ class CompletionPopup(Widget):
         return Content("\n").join(rows)
 
     def on_click(self, event: events.Click) -> None:
-        """The row is the choice."""
+        """Report the completion of the row."""
         index = self._first + event.y
         if index < len(self._completions):
             self.post_message(self.Clicked(index))
 
     def _hint(self, index: int, is_last: bool, cells: int) -> str:
-        """What a choice is; in the last row also how many there are, where not all are listed."""
+        """Return the hint of a completion; in the last row also the number if not all fit."""
         number = len(self._completions)
         rest = f" {index + 1} of {number}" if is_last and number > self.content_size.height else ""
         return padded(self._completions[index].hint, cells - len(rest)) + rest

@@ -72,8 +72,8 @@ class Composer(TextArea, inherit_bindings=False):
         """The user pressed Enter; the composer is empty again."""
 
         text: str
-        place: str = ""
-        """The place that the text was written for."""
+        location: Location
+        """The location that the text was written for."""
 
     @dataclass
     class SubmitBlocked(Message):
@@ -118,11 +118,11 @@ class Composer(TextArea, inherit_bindings=False):
         self._completion = CompletionController(self, complete, self._completions_changed)
         self.accepting = True
         """True if Enter sends now."""
-        self._target = ""
+        self._target = Location()
         self._history = history
-        # The place in the history (its length: the draft; None: the user is not walking), and the
-        # unsent text that was typed at each place, including the draft.
-        self._place: int | None = None
+        # The index in the history (its length: the draft; None: the user is not walking), and the
+        # unsent text that was typed at each index, including the draft.
+        self._history_index: int | None = None
         self._typed: dict[int, str] = {}
         self._saved_draft = ""  # the draft when the walk began; found entries begin with it
         self._returned = ""  # text that `return_text` left to the history: Up always finds it
@@ -133,24 +133,23 @@ class Composer(TextArea, inherit_bindings=False):
 
     # Called by the screen
 
-    def set_target(self, place: str) -> None:
-        """Show the room, or the person (`@bob`), that will receive the text."""
-        self._target = place
-        person = Location(place).partner
-        receiver = f"{person} privately" if person else place
+    def set_target(self, location: Location) -> None:
+        """Show the room or the person that will receive the text."""
+        self._target = location
+        receiver = f"{location.partner} privately" if location.is_private else location
         self.placeholder = Content(f"Message {receiver}…")
 
     @property
     def draft(self) -> str:
         """The typed and unsent text. An unchanged history entry does not count as typed."""
-        end, place = len(self._history), self._place
-        if place is None or place >= end or self.text != self._history[place]:
+        end, index = len(self._history), self._history_index
+        if index is None or index >= end or self.text != self._history[index]:
             return self.text
         return self._typed.get(end, "")
 
     def set_draft(self, draft: str) -> None:
         """Show another draft. The caller has stored the former one already."""
-        self._place = None
+        self._history_index = None
         self._typed.clear()
         self._replace(draft)
 
@@ -195,7 +194,7 @@ class Composer(TextArea, inherit_bindings=False):
             event.prevent_default()
             self._replace(instead)
         # In the history, Down leads back to the draft.
-        elif self._completion.handle_key(event.key, down_selects=self._place is None):
+        elif self._completion.handle_key(event.key, down_selects=self._history_index is None):
             event.stop()
             event.prevent_default()
         else:
@@ -288,8 +287,8 @@ class Composer(TextArea, inherit_bindings=False):
         # The text is removed here, at once: a key that is pressed before the screen handles the
         # message must not be lost.
         text = self.text
-        draft = "" if self._place is None else self._typed.get(len(self._history), "")
-        self._place = None
+        draft = "" if self._history_index is None else self._typed.get(len(self._history), "")
+        self._history_index = None
         self._typed.clear()
         self._returned = ""
         # A draft that only served to find this entry is done with; any other draft is kept.
@@ -298,7 +297,7 @@ class Composer(TextArea, inherit_bindings=False):
 
     def _walk(self, step: int) -> None:
         end = len(self._history)
-        here = end if self._place is None else min(self._place, end)
+        here = end if self._history_index is None else min(self._history_index, end)
         text = self.text
         if here == end:
             one_line = text.strip() and self.document.line_count == 1
@@ -315,7 +314,7 @@ class Composer(TextArea, inherit_bindings=False):
         if there is None or there == here:
             return
         self._typed[here] = text
-        self._place = None if there == end else there
+        self._history_index = None if there == end else there
         self._replace(self._typed.get(there, self._history[there] if there < end else ""))
 
     def _suggestion(self) -> str:

@@ -1,4 +1,4 @@
-"""Keys that edit do so in their turn among the letters."""
+"""Editing keys take effect in the order in which they are typed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from textual.widget import Widget
 
 
 async def run_binding_now(field: Widget, event: events.Key) -> None:
-    """Do what a key means to `field` itself, if anything. Called from where it handles keys.
+    """Run the action that `field` itself binds to a key, if any. Its key handler calls this.
 
-    Textual runs a key's action only once the key has come up to the app: letters that came right
-    behind it are in the text by then, and the focus may be elsewhere.
+    Textual runs the action of a key only after the key has bubbled up to the app. Letters that were
+    typed right after it are in the text by then, and another widget may have the focus.
     """
     if event.is_printable:
         return

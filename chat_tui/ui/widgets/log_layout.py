@@ -1,4 +1,4 @@
-"""LogLayout: the rows of a whole log at one width, kept in step with the log. No widget."""
+"""LogLayout: the rows of a whole log at one width, kept in step with the log. Not a widget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chat_tui.ui.widgets.log_rows import (
 
 
 class LogLayout:
-    """Rows of a `RoomLog`, as numbers and offsets: entries and their text stay in the log."""
+    """Rows of a `RoomLog`, as numbers and offsets. Entries and their text stay in the log."""
 
     def __init__(self) -> None:
         self.log = RoomLog()
@@ -28,13 +28,13 @@ class LogLayout:
         """From the oldest to the newest, in the order of `row_order`."""
         self.columns = columns_for(80, 0)
         self.hint = unconfirmed_hint()
-        """What is said under an unconfirmed message."""
+        """The hint below an unconfirmed message."""
         self.new_from: int | None = None
         """The id of the entry that has the rule "new" above it."""
         self.end = 0
-        """The id up to which there are rows."""
+        """One more than the id of the newest entry that has rows."""
         self.rewritten = 0
-        """Grows whenever a row that was there has become another or has another number."""
+        """Grows whenever an existing row gets another content or another number."""
         self._first = 0  # the oldest id that has rows
         self._longest_label = 0
 
@@ -54,7 +54,7 @@ class LogLayout:
         self._lay_out_from(self._first)
 
     def set_resend_key(self, key: str) -> bool:
-        """Lay out everything anew where another key sends again; whether that was so."""
+        """Lay out everything again if another key resends. Return True if so."""
         hint = unconfirmed_hint(key)
         if hint == self.hint:
             return False
@@ -63,7 +63,7 @@ class LogLayout:
         return True
 
     def update(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
-        """Entries have changed, and `fresh` are those that came since `end`."""
+        """Lay out the `changed` entries (by id) and the `fresh` ones, which came since `end`."""
         longest = _longest_label(fresh)
         if longest > self._longest_label:
             self._longest_label = longest
@@ -75,39 +75,39 @@ class LogLayout:
         self._lay_out_from(start)
 
     def trim(self) -> int:
-        """Drop the rows of entries that the log has forgotten; how many less there are now."""
+        """Remove the rows of evicted entries. Return by how many rows the layout is shorter."""
         first = self.log.first
         if first <= self._first:
             return 0
-        # The oldest one left has nobody above it any more: it names its day and its author again.
+        # The oldest remaining entry has none above it: it names its day and its author again.
         before = len(self.rows)
-        left = first < self.log.end
-        head = rows_of(self.log[first], None, self.columns, self.hint) if left else []
+        has_entries = first < self.log.end
+        head = rows_of(self.log[first], None, self.columns, self.hint) if has_entries else []
         self.rows[: self.first_row_of(first + 1)] = head
         self._first = first
         self.rewritten += 1
         return before - len(self.rows)
 
     def move_new_rule(self, entry_id: int | None) -> None:
-        """Take the rule "new" away from where it is; have it above `entry_id` once that comes."""
+        """Remove the rule "new"; put it above the entry `entry_id` when that is laid out."""
         if self.new_from is not None:
-            place = row_order(Row(self.new_from, RowKind.NEW, 0, 0))
-            number = bisect_left(self.rows, place, key=row_order)
+            order = row_order(Row(self.new_from, RowKind.NEW, 0, 0))
+            number = bisect_left(self.rows, order, key=row_order)
             if number < len(self.rows) and self.rows[number].kind is RowKind.NEW:
                 del self.rows[number]
                 self.rewritten += 1
         self.new_from = entry_id
 
     def first_row_of(self, entry_id: int) -> int:
-        """The number of the first row of this entry, or of the one that comes after it."""
+        """Return the number of the first row of this entry, or of the next one with rows."""
         return bisect_left(self.rows, entry_id, key=lambda row: row.entry)
 
     def matching_row(self, row: Row) -> int:
-        """The number of the row that shows, at this width, what `row` began with at another."""
+        """Return the number of the row that shows the start of `row` of another width."""
         return max(0, bisect_right(self.rows, row_order(row), key=row_order) - 1)
 
     def _lay_out_from(self, start: int) -> None:
-        """Make the rows of entry `start` and of all after it anew."""
+        """Replace the rows of the entry `start` and of all later ones."""
         log = self.log
         start = max(start, log.first)
         del self.rows[self.first_row_of(start) :]
@@ -115,8 +115,8 @@ class LogLayout:
         for entry in log.entries(start):
             rows = rows_of(entry, previous, self.columns, self.hint)
             if entry.id == self.new_from:
-                place = 1 if rows[0].kind is RowKind.DAY else 0
-                rows.insert(place, Row(entry.id, RowKind.NEW, 0, 0))
+                index = 1 if rows[0].kind is RowKind.DAY else 0
+                rows.insert(index, Row(entry.id, RowKind.NEW, 0, 0))
             self.rows += rows
             previous = entry
         self.end = log.end

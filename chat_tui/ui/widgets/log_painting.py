@@ -1,4 +1,4 @@
-"""How a row of the log looks: which words stand in it, and in which style. No widget."""
+"""RowRenderer: the text and the styles of a row of the log. Not a widget."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STYLE_NAMES: Final = (
     *("rule", "new", "gap", "hint", "mark", "below", "below-nothing", "empty"),
     *("link", "hit", "cursor", "sign"),
 )
-"""What the stylesheet calls the parts of a row, each after `message-log--`."""
+"""The names of the parts of a row in the stylesheet, each after `message-log--`."""
 
 _TEXT_STYLES: Final = {
     EntryKind.MESSAGE: "text",
@@ -48,19 +48,19 @@ _MARKS: Final = {
     EntryState.DISMISSED: ("not confirmed", "!"),
     EntryState.REJECTED: ("not delivered", "✗"),
 }
-"""What stands behind an own message that is in this state: in words, and where there is no room."""
+"""The mark after an own message in this state: as text, and as a sign if the text does not fit."""
 
 CURSOR_SIGN: Final = "▌"
 """In the margin of every row of the entry that the cursor is on."""
 
 MENTION_SIGN: Final = "@"
-"""In the margin of an entry that is addressed to who reads it."""
+"""In the margin of an entry that is addressed to the user."""
 
 Piece = tuple[str, Style]
 
 
 def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) -> list[Piece]:
-    """The pieces with `style` over the characters of `span` (an end of -1: to the last)."""
+    """Return the pieces with `style` added to the characters of `span` (end -1: to the last)."""
     start, end = span
     painted: list[Piece] = []
     position = 0
@@ -74,7 +74,7 @@ def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) ->
 
 
 class RowRenderer:
-    """Turns rows into pieces of styled text, for one theme and one user."""
+    """Renders rows as pieces of styled text, for one theme and one user."""
 
     def __init__(
         self,
@@ -83,26 +83,26 @@ class RowRenderer:
         base: Style,
         mention: re.Pattern[str] | None,
     ) -> None:
-        """`styles` by the names of `STYLE_NAMES`; `hues` of authors.
+        """`styles` are keyed by `STYLE_NAMES`; `hues` are the styles of authors.
 
-        `mention` finds what is addressed to who reads it.
+        `mention` finds what is addressed to the user.
         """
         self._styles = styles
         self._hues = hues
         self.base = base
-        """The style of what is blank."""
+        """The style of blank cells."""
         self.new_since: datetime | None = None
-        """When somebody looked away before what is new came."""
+        """When the user stopped looking at the log, before the new entries came."""
         self.hint = unconfirmed_hint()
-        """What is said under an unconfirmed message."""
+        """The hint below an unconfirmed message."""
         self.cursor: int | None = None
         """The id of the entry that the cursor is on."""
         self.query: SearchQuery | None = None
-        """What somebody searches for."""
+        """The query whose hits are marked."""
         self._mention = mention
 
     def pieces(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
-        """What stands in a row, from its left edge on; never wider than the log."""
+        """Return the pieces of a row from its left edge on. They never exceed the log's width."""
         match row.kind:
             case RowKind.DAY:
                 return self._rule(day_of(entry), "rule", columns)
@@ -124,13 +124,13 @@ class RowRenderer:
 
     def _message_row(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         text = shown_text(entry)
-        said = text[row.start : row.end]
+        shown = text[row.start : row.end]
         pieces = self._head(row, entry, columns)
         pieces += self._text_pieces(row, entry)
         if row.end == len(text) and entry.state in _MARKS:
-            words, sign = _MARKS[entry.state]
-            space = columns.width - columns.text - cell_len(said) - 1
-            mark = words if cell_len(words) + 2 <= space else sign
+            label, sign = _MARKS[entry.state]
+            space = columns.width - columns.text - cell_len(shown) - 1
+            mark = label if cell_len(label) + 2 <= space else sign
             pieces.append((" " * (space - cell_len(mark)), self.base))
             pieces.append((mark, self._styles["mark"]))
         return self._with_cursor(pieces, columns) if entry.id == self.cursor else pieces
@@ -140,7 +140,7 @@ class RowRenderer:
         first, style = pieces[0]
         ground = Style(bgcolor=self._styles["cursor"].bgcolor)
         under = [
-            # What is marked for another reason stays so.
+            # A piece that has another background already keeps it.
             (text, look + ground if look.bgcolor == self.base.bgcolor else look)
             for text, look in [(first[1:], style), *pieces[1:], (" " * blank, self.base)]
         ]
@@ -190,11 +190,11 @@ class RowRenderer:
         return pieces
 
     def _marked(self, text: str, entry: Entry) -> Iterator[tuple[tuple[int, int], Style]]:
-        """What stands out in the text of an entry: also what is broken over two rows."""
+        """Yield the highlighted spans of an entry's text; a span may continue in the next row."""
         for link in find_links(text):
             yield (link.start, link.end), self._styles["link"]
         if self._mention is not None and entry.author and not entry.own:
-            # The author of an action is no mention: what was said begins behind the name.
+            # The author's name before an action is not a mention.
             begin = len(text) - len(entry.text)
             for match in self._mention.finditer(text, begin):
                 yield match.span(), self._styles["mention"]
@@ -202,10 +202,8 @@ class RowRenderer:
             for span in self.query.spans(text):
                 yield span, self._styles["hit"]
 
-    def _rule(self, words: str, style: str, columns: Columns) -> list[Piece]:
-        look = self._styles[style]
-        dashes = columns.width - 2 - cell_len(words) - 2
+    def _rule(self, label: str, style: str, columns: Columns) -> list[Piece]:
+        dashes = columns.width - 2 - cell_len(label) - 2
         left = max(0, dashes // 2)
         right = max(0, dashes - left)
-        text = f" {'─' * left} {words} {'─' * right}"
-        return [(text, look)]
+        return [(f" {'─' * left} {label} {'─' * right}", self._styles[style])]

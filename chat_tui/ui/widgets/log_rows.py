@@ -1,7 +1,7 @@
-"""How entries of a log become rows of a screen: columns, wrapping, rules. Pure.
+"""The rows that show an entry of a log: columns, wrapping, rules. Pure.
 
-A row is a stretch of one entry's text, told by character offsets. Widths are cells of a terminal:
-a CJK character takes two, a combining mark none.
+A row is a part of one entry's text, given by character offsets. Widths are cells of a terminal: a
+CJK character takes two, a combining mark none.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from chat_tui.model import Entry, EntryKind, EntryState
 from chat_tui.ui.terminal import cut
 
 MESSAGE_KINDS: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE})
-"""The kinds that somebody said, as against what the server or the client says."""
+"""The kinds that a person wrote, not the server or the client."""
 
 DEFAULT_RESEND_KEY: Final = "Ctrl+G"
-"""What usually sends an unconfirmed message again: no terminal, shell or editor wants it here."""
+"""The default key to resend a message. Terminals, shells and editors do not use it."""
 
 ANNOUNCEMENT_SIGN: Final = "»"
-"""In the author's column: an operator speaks to everyone on the server."""
+"""In the author's column of an announcement."""
 
 _SAME_AUTHOR_SECONDS: Final = timedelta(minutes=2)
-"""Within this time the author of the line before is not named again."""
+"""Within this time after an entry of the same author, the author is not named again."""
 
 _MARGIN: Final = 2
-"""Cells kept free at the right edge: a gap, and a sign where a mark does not fit."""
+"""Cells kept free at the right edge: a gap, and a sign if the mark of the state does not fit."""
 
 _MIN_TEXT_WIDTH: Final = 4
 
-# Latin, Greek and Cyrillic without marks: twenty times as fast to wrap as what has to be measured.
+# Latin, Greek and Cyrillic without combining marks: one cell each. Wrapping them needs no
+# measuring and is twenty times as fast.
 _SINGLE_CELL: Final = re.compile("[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482]*").fullmatch
 
 
@@ -43,19 +44,19 @@ class RowKind(Enum):
     HEAD = "head"
     """The first row of an entry, with its time and author."""
     SAME_AUTHOR = "same author"
-    """The first row of an entry whose author has just spoken: with its time alone."""
+    """The first row of an entry in a group of the same author: only with its time."""
     SAME_MINUTE = "same minute"
-    """The same, in the same minute: with neither."""
+    """The same, if the minute is also the same: without time and author."""
     REST = "rest"
     """A further row of an entry."""
     HINT = "hint"
-    """A row of what is said under an unconfirmed message."""
+    """A row of the hint below an unconfirmed message."""
     DAY = "day"
     """The rule above the first entry of a day."""
     NEW = "new"
-    """The rule above the first entry that was not seen."""
+    """The rule above the first unseen entry."""
     GAP = "gap"
-    """The rule that says when the connection was lost."""
+    """The rule of a gap: when the connection was lost, or the user was elsewhere."""
 
 
 TEXT_ROWS: Final = frozenset({RowKind.HEAD, RowKind.SAME_AUTHOR, RowKind.SAME_MINUTE, RowKind.REST})
@@ -65,7 +66,7 @@ _ORDER: Final = {RowKind.DAY: 0, RowKind.NEW: 1, RowKind.HINT: 3}
 
 
 class Row(NamedTuple):
-    """One row: of the entry with this id, characters `start` to `end` of what it shows."""
+    """One row: the characters from `start` to `end` of the shown text of the entry `entry`."""
 
     entry: int
     kind: RowKind
@@ -74,12 +75,12 @@ class Row(NamedTuple):
 
 
 def row_order(row: Row) -> tuple[int, int, int]:
-    """Where a row stands among all others: the rows of a log are in this order at any width."""
+    """Return the sort key of a row. The rows of a log are in this order at any width."""
     return (row.entry, _ORDER.get(row.kind, 2), row.start)
 
 
 class Columns(NamedTuple):
-    """Where things stand in a log of `width` cells. `time` and `author` are widths, 0: left out."""
+    """The columns of a log of `width` cells. `time` and `author` are widths; 0: no such column."""
 
     width: int
     time: int
@@ -88,20 +89,20 @@ class Columns(NamedTuple):
 
     @property
     def text(self) -> int:
-        """The cell at which text begins."""
+        """The cell at which the text begins."""
         before = 1 + self.author + self.gap
         return before + self.time + self.gap if self.time else before
 
     @property
     def text_width(self) -> int:
-        """Cells that a row of text may take."""
+        """The number of cells for the text of a row."""
         return max(_MIN_TEXT_WIDTH, self.width - self.text - _MARGIN)
 
 
 def columns_for(width: int, longest_label: int) -> Columns:
-    """The columns of a log of `width` cells whose longest label takes `longest_label`.
+    """Return the columns of a log of `width` cells with labels of at most `longest_label` cells.
 
-    There is room for most names from the start: a longer one moves all text to the right.
+    The author's column fits most names from the start, because a longer one moves all text.
     """
     if width >= 72:
         return Columns(width, 5, max(8, min(longest_label, 14)), 2)
@@ -113,12 +114,13 @@ def columns_for(width: int, longest_label: int) -> Columns:
 
 
 def label_of(entry: Entry) -> str:
-    """What stands in the author's column."""
+    """Return the text for the author's column."""
     match entry.kind:
         case EntryKind.MESSAGE | EntryKind.PRIVATE:
             if entry.own:
                 return "you"
-            # Somebody may be called "you"; a name can't hold quotes, so nobody looks like oneself.
+            # A person may be called "you". A name cannot hold quotes, so the quoted name differs
+            # from the label of the user.
             return f'"{entry.author}"' if entry.author.casefold() == "you" else entry.author
         case EntryKind.ACTION:
             return "*"
@@ -131,7 +133,7 @@ def label_of(entry: Entry) -> str:
 
 
 def shown_text(entry: Entry) -> str:
-    """What stands in the column of the text."""
+    """Return the text for the text column."""
     match entry.kind:
         case EntryKind.ACTION:
             return f"{entry.author} {entry.text}"
@@ -140,7 +142,7 @@ def shown_text(entry: Entry) -> str:
 
 
 def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, str]:
-    """What stands before the text of a row: the time, space, the label, space; all may be blank."""
+    """Return what precedes the text of a row: time, space, label, space. Each may be blank."""
     clock = label = ""
     if row.kind in (RowKind.HEAD, RowKind.SAME_AUTHOR):
         clock = f"{entry.timestamp:%H:%M}"
@@ -152,21 +154,21 @@ def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, st
 
 
 def unconfirmed_hint(resend_key: str = DEFAULT_RESEND_KEY) -> str:
-    """What is said under an unconfirmed message."""
+    """Return the hint below an unconfirmed message."""
     return f"! not confirmed: it may have arrived. {resend_key} sends it again"
 
 
 def day_of(entry: Entry) -> str:
-    """The day of an entry, as its rule names it."""
+    """Return the day of an entry, as its rule shows it."""
     return f"{entry.timestamp:%A} {entry.timestamp.day} {entry.timestamp:%B}"
 
 
 def rows_of(
     entry: Entry, previous: Entry | None, columns: Columns, hint: str = unconfirmed_hint()
 ) -> list[Row]:
-    """The rows of an entry that stands below `previous` (None: it is the first).
+    """Return the rows of an entry below the entry `previous` (None: it is the first).
 
-    `hint` is said under it if it is unconfirmed.
+    `hint` is shown below it if it is unconfirmed.
     """
     rows: list[Row] = []
     same_day = previous is not None and previous.timestamp.date() == entry.timestamp.date()
@@ -204,10 +206,10 @@ def _same_author_group(previous: Entry, entry: Entry) -> bool:
 
 
 def wrap(text: str, width: int) -> list[tuple[int, int]]:
-    """Offsets of the rows that show `text` in `width` cells each; at least one row.
+    """Return the offsets of the rows that show `text` in `width` cells each; at least one row.
 
-    Broken at spaces, which are not shown there, and before wide characters; a word that is too long
-    is cut, but never within a character that is made of several code points.
+    Rows break at spaces, which are then not shown, and before wide characters. A word that is too
+    long is cut, but never within a grapheme of several code points.
     """
     if _SINGLE_CELL(text) is None:
         return _wrap_graphemes(text, width)
@@ -237,7 +239,8 @@ def _wrap_graphemes(text: str, width: int) -> list[tuple[int, int]]:
         return [(0, len(text))]
     rows: list[tuple[int, int]] = []
     row_start = used = 0
-    # Where the row may end, where the next would begin, and the cells used up to there.
+    # The latest possible break: the end of this row, the start of the next, and the cells used up
+    # to that start.
     chance: tuple[int, int, int] | None = None
     for start, end, cells in spans:
         is_space = text[start:end] == " "

@@ -1,4 +1,4 @@
-"""Subscriptions: who is here, and whom we follow."""
+"""PeopleList: the members of the room, and the people that the user follows."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
 
 FOLLOWED: Final = "●"
-"""Followed by name."""
+"""The user follows this person by name."""
 
 THROUGH_EVERYONE: Final = "◉"
-"""Heard because everyone is followed; also the mark of that row."""
+"""The user follows everyone; also the mark of the row "everyone"."""
 
 NOT_FOLLOWED: Final = "○"
-"""Not heard."""
-
+"""The user does not receive messages of this person."""
 
 RECENT_SPEAKER: Final = "‹"
-"""Said something within the last minute."""
+"""This person wrote a message within the last minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleActivity:
-    """What is new about people: how much of each is unread, and who just spoke."""
+    """The number of unread messages by author, and the recent speakers."""
 
     unread: Mapping[str, int] = field(default_factory=dict)
     recent_speakers: frozenset[str] = frozenset()
 
 
 class PeopleList(Vertical):
-    """The right sidebar. A click or Enter on a name follows, or no longer follows."""
+    """The right sidebar. A click or Enter on a name follows, or stops following."""
 
     @dataclass
     class Toggled(Message):
-        """Somebody wants to follow this name ("*": everyone), or no longer."""
+        """The user asked to follow this name ("*": everyone), or to stop following it."""
 
         name: str
 
@@ -56,13 +55,13 @@ class PeopleList(Vertical):
         self._everyone_offered = True
 
     def compose(self) -> ComposeResult:
-        """The heading, the list, a word where one hears nobody."""
+        """Yield the heading, the list, and a hint for an empty one."""
         yield Caption("FOLLOWING", classes="heading")
         yield SideList(id="people-rows")
         yield Caption(id="people-advice")
 
     def show(self, people: Roster, activity: PeopleActivity, *, everyone_offered: bool) -> None:
-        """Draw these people. `everyone_offered`: the server knows how to follow everyone."""
+        """Draw these people. `everyone_offered`: the server supports following everyone."""
         self._people = people
         self._activity = activity
         self._everyone_offered = everyone_offered
@@ -72,14 +71,14 @@ class PeopleList(Vertical):
         advice.update(self._empty_hint())
 
     def focus_list(self) -> None:
-        """Let keys go to the list."""
+        """Focus the list, with a row highlighted."""
         rows = self.query_one(SideList)
         if rows.highlighted is None:
             rows.action_first()
         rows.focus()
 
     def on_resize(self) -> None:
-        """Names are cut where the sidebar ends."""
+        """Draw again: names are cut at the edge of the sidebar."""
         self.show(self._people, self._activity, everyone_offered=self._everyone_offered)
 
     @on(SideList.OptionSelected)
@@ -121,9 +120,9 @@ class PeopleList(Vertical):
         people = self._people
         if people.follows_nobody_here:
             choice = "a name, or everyone," if self._everyone_offered else "a name"
-            return f"You follow no one here, so you hear no one. Click {choice} to change that."
+            return f"You follow no one here. Click {choice} to receive messages."
         if not people.known and not self._everyone_offered:
-            return "This server does not say who is here. Follow with /subscribe NAME."
+            return "This server does not list members. Follow people with /subscribe NAME."
         return ""
 
 

@@ -1,4 +1,4 @@
-"""ProfilePick: which of several profiles signs in, on one line."""
+"""ProfilePicker: a choice of one of several profiles, on one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chat_tui.sanitize import safe_name
 
 
 class ProfilePicker(Widget, can_focus=True):
-    """`‹ work ›  2 of 3`. The arrows and a click walk; Enter is left to the form."""
+    """`‹ work ›  2 of 3`. The arrows and a click pick another profile; Enter signs in."""
 
     ALLOW_SELECT = False
 
@@ -28,7 +28,7 @@ class ProfilePicker(Widget, can_focus=True):
 
     @dataclass
     class ProfilePicked(Message):
-        """Another one is to sign in."""
+        """The user picked another profile."""
 
         index: int
 
@@ -38,24 +38,24 @@ class ProfilePicker(Widget, can_focus=True):
         self._index = index
 
     def set_profiles(self, names: Sequence[str], index: int) -> None:
-        """There are others now."""
+        """Replace the profiles."""
         self._names, self._index = names, index
         self.refresh()
 
     def render(self) -> Content:
-        """Called by Textual."""
+        """Return the name and the position of the profile. Textual calls it."""
         if not self._names:
             return Content("")
         name = safe_name(self._names[self._index])
         return Content(f"‹ {name} ›  {self._index + 1} of {len(self._names)}")
 
     def action_walk(self, steps: int) -> None:
-        """To the next or the previous one, around the end."""
+        """Pick the next (1) or the previous (-1) profile, around the ends."""
         self._index = (self._index + steps) % len(self._names)
         self.refresh()
         self.post_message(self.ProfilePicked(self._index))
 
     def on_click(self, event: events.Click) -> None:
-        """The left arrow goes back, everything else on."""
+        """Pick the previous profile on the left arrow, otherwise the next one."""
         event.stop()
         self.action_walk(-1 if event.x < 2 else 1)

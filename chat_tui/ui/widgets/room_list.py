@@ -1,4 +1,4 @@
-"""RoomList: the rooms, how many are in each, and the private conversations; which is in view."""
+"""RoomList: the rooms with their numbers of members, and the private conversations."""
 
 from __future__ import annotations
 
@@ -20,43 +20,42 @@ from chat_tui.ui.widgets.side_list import SideList, SideRow
 from chat_tui.ui.widgets.text_input import SafeInput
 
 MUTED: Final = "⊘"
-"""Calls nobody: no bell, nothing in the title."""
-
+"""The location is muted: it does not ring the bell and does not count in the title."""
 
 HERE: Final = "▸"
-"""The place in view."""
+"""The location in view."""
 
 WAITING: Final = "•"
-"""The room that we are in, while a conversation is in view."""
+"""The room that the user is in, while a private conversation is in view."""
 
 _OPEN: Final = "+ open a room {}"
-"""What stands in the field for the name of a room, with the key that leads there."""
+"""The placeholder of the field for the name of a room, with the key that focuses it."""
 
 _CONVERSATION: Final = "\n"
-"""What the key of such a row begins with: no room has such a name, whatever a server says."""
+"""Prefix of the key of a conversation's row. The name of a room never begins with it."""
 
 
 class RoomList(Vertical):
-    """The left sidebar. A click or Enter on a room goes there; the field below opens any other.
+    """The left sidebar: rooms, private conversations, and a field that opens any other room.
 
-    Below the rooms stand the private conversations.
+    A click or Enter on a room joins it.
     """
 
     @dataclass
     class RoomChosen(Message):
-        """Somebody wants to go to this room of the list."""
+        """The user asked to join this room of the list."""
 
         room: str
 
     @dataclass
     class ConversationChosen(Message):
-        """Somebody wants to see the conversation with this person."""
+        """The user asked to view the conversation with this person."""
 
         person: str
 
     @dataclass
     class RoomNameEntered(Message):
-        """Somebody typed the name of a room to go to; whether it is a name is not known."""
+        """The user typed the name of a room to join. The name is not validated yet."""
 
         name: str
 
@@ -64,35 +63,35 @@ class RoomList(Vertical):
         super().__init__(id=id)
         self._rooms: Sequence[RoomInfo] = ()
         self._people: Sequence[str] = ()
-        self._private_with = ""
+        self._viewed_person = ""
         self._unread: Mapping[str, int] = {}
         self._muted: Container[str] = ()
 
     def compose(self) -> ComposeResult:
-        """The heading, the list, the field."""
+        """Yield the heading, the list and the field."""
         yield Caption("ROOMS", classes="heading")
         yield SideList(id="room-rows")
         yield SafeInput(placeholder=_OPEN.format("^O"), compact=True, id="room-name")
 
     def set_open_key(self, key: str) -> None:
-        """Say that this key leads to the field."""
+        """Name the key that focuses the field in its placeholder."""
         self.query_one(SafeInput).placeholder = _OPEN.format(key)
 
     def show(
         self,
         rooms: Sequence[RoomInfo],
         people: Sequence[str],
-        private_with: str,
+        viewed_person: str,
         unread: Mapping[str, int],
         muted: Container[str],
     ) -> None:
         """Draw these rooms and the conversations with these people.
 
-        `private_with`: whose is in view, "" where a room is. `unread`: how much is, by place; the
-        places of `muted` call nobody.
+        `viewed_person` is the partner of the conversation in view, "" if a room is in view.
+        `unread` and `muted` are keyed by location.
         """
         self._rooms, self._unread, self._muted = rooms, unread, muted
-        self._people, self._private_with = people, private_with
+        self._people, self._viewed_person = people, viewed_person
         self._draw()
 
     def _draw(self) -> None:
@@ -105,21 +104,21 @@ class RoomList(Vertical):
         rows.show(shown)
 
     def focus_list(self) -> None:
-        """Let keys go to the list, with the place in view highlighted."""
+        """Focus the list, with the location in view highlighted."""
         rows = self.query_one(SideList)
         current = [index for index, room in enumerate(self._rooms) if room.current]
-        if self._private_with in self._people:
-            current = [rows.get_option_index(_CONVERSATION + self._private_with)]
+        if self._viewed_person in self._people:
+            current = [rows.get_option_index(_CONVERSATION + self._viewed_person)]
         if current:
             rows.highlighted = current[0]
         rows.focus()
 
     def focus_field(self) -> None:
-        """Let keys go to the field that opens a room by its name."""
+        """Focus the field that opens a room by its name."""
         self.query_one(SafeInput).focus()
 
     def on_resize(self) -> None:
-        """Numbers stand at the right edge, wherever that is."""
+        """Draw again: numbers are aligned to the right edge."""
         self._draw()
 
     @on(SideList.OptionSelected)
@@ -139,24 +138,24 @@ class RoomList(Vertical):
             self.post_message(self.RoomNameEntered(event.value.strip()))
 
     def clear_field(self) -> None:
-        """The name was taken."""
+        """Empty the field: the name was accepted."""
         self.query_one(SafeInput).value = ""
 
     def _room_row(self, room: RoomInfo, width: int) -> SideRow:
         number = "" if room.members is None else f" {room.members}"
         mark = " "
         if room.current:
-            mark = WAITING if self._private_with else HERE
+            mark = WAITING if self._viewed_person else HERE
         return SideRow(room.name, self._row(mark, room.name, room.name, number, width))
 
     def _person_row(self, person: str, width: int) -> SideRow:
-        mark = HERE if person == self._private_with else " "
+        mark = HERE if person == self._viewed_person else " "
         row = self._row(mark, person, Location.private(person), "", width)
         return SideRow(_CONVERSATION + person, row)
 
-    def _row(self, mark: str, text: str, place: str, number: str, width: int) -> Content:
-        sign = f" {MUTED}" if place in self._muted else ""
-        unread = f" ({self._unread[place]})" if place in self._unread else ""
+    def _row(self, mark: str, text: str, location: str, number: str, width: int) -> Content:
+        sign = f" {MUTED}" if location in self._muted else ""
+        unread = f" ({self._unread[location]})" if location in self._unread else ""
         left = width - len(mark) - 1 - len(unread) - len(sign) - len(number)
         name = cut(text, left)
         gap = " " * max(0, left - cell_len(name))

@@ -1,4 +1,4 @@
-"""SearchBar: what is looked for in the log, and how much of it there is."""
+"""SearchBar: the field for the text to search for in the log, and the number of hits."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.text_input import SafeInput
 
 
-class _Step(Caption):
+class _Button(Caption):
     """A sign to click on."""
 
     @dataclass
     class Pressed(Message):
-        """It was clicked on."""
+        """The user clicked on the sign."""
 
-        what: str
+        button_id: str
 
     def on_click(self) -> None:
-        """Called by Textual."""
+        """Report the click."""
         self.post_message(self.Pressed(self.id or ""))
 
 
 class SearchBar(Horizontal):
-    """One row, there only while somebody searches."""
+    """One row, shown only during a search."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,up", "step(-1)", "Older", id="search.older", priority=True),
@@ -39,59 +39,62 @@ class SearchBar(Horizontal):
     ]
 
     class Changed(Message):
-        """Something else is looked for: `text`."""
+        """The text to search for (`text`) has changed."""
 
     @dataclass
     class Stepped(Message):
-        """To an older hit (-1) or a newer one (1) of `text`: a key may overtake `Changed`."""
+        """The user asked for an older (-1) or a newer (1) hit of `text`.
+
+        The receiver searches for `text` first: this message may come before `Changed`.
+        """
 
         by: int
 
     class Closed(Message):
-        """Somebody clicked it away."""
+        """The user closed the bar with the mouse."""
 
     def compose(self) -> ComposeResult:
-        """What is looked for, how many there are, and the same keys for the mouse."""
+        """Yield the field, the number of hits, and buttons for the mouse."""
         yield Caption("Find", id="search-label")
         yield SafeInput(
-            placeholder="words, or from:alice",
+            placeholder="text, or from:alice",
             id="search-field",
             compact=True,
             select_on_focus=True,
         )
         yield Caption(id="search-count")
-        yield _Step("↑", id="search-older", classes="step")
-        yield _Step("↓", id="search-newer", classes="step")
-        yield _Step("✕", id="search-close", classes="step")
+        yield _Button("↑", id="search-older", classes="step")
+        yield _Button("↓", id="search-newer", classes="step")
+        yield _Button("✕", id="search-close", classes="step")
 
     def open(self) -> None:
-        """Show it, with what was looked for last, to be typed over."""
+        """Show the bar with the last text selected, so that typing replaces it."""
         self.add_class("-open")
         self.query_one(SafeInput).focus()
         self.post_message(self.Changed())
 
     def close(self) -> None:
-        """Away with it."""
+        """Hide the bar."""
         self.remove_class("-open")
 
     @property
     def text(self) -> str:
-        """What is looked for, as of the last key."""
+        """The text to search for, as of the last key."""
         return self.query_one(SafeInput).value
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody searches."""
+        """True during a search."""
         return self.has_class("-open")
 
     def show(self, number: int, hits: int) -> None:
-        """The hit that one is at, counted from 1 at the oldest, and how many there are."""
-        looks = bool(self.text.strip())
-        words = f"{number}/{hits}" if hits else "nothing found" if looks else ""
-        self.query_one("#search-count", Caption).update(Content(words))
+        """Show the number of the current hit, counted from 1 at the oldest, and of all hits."""
+        has_text = bool(self.text.strip())
+        result = f"{number}/{hits}" if hits else "nothing found" if has_text else ""
+        self.query_one("#search-count", Caption).update(Content(result))
 
     def action_step(self, by: int) -> None:
-        """A key was pressed."""
+        """Ask for an older (-1) or a newer (1) hit."""
         self.post_message(self.Stepped(by))
 
     @on(SafeInput.Changed)
@@ -100,10 +103,10 @@ class SearchBar(Horizontal):
         if self.is_open:
             self.post_message(self.Changed())
 
-    @on(_Step.Pressed)
-    def _clicked(self, event: _Step.Pressed) -> None:
+    @on(_Button.Pressed)
+    def _clicked(self, event: _Button.Pressed) -> None:
         event.stop()
-        match event.what:
+        match event.button_id:
             case "search-older":
                 self.action_step(-1)
             case "search-newer":

@@ -1,4 +1,4 @@
-"""SideList: the list in a sidebar; it keeps its place while its rows change."""
+"""SideList: the list in a sidebar. It keeps its scroll position while its rows change."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from textual.widgets.option_list import Option
 
 
 class SideRow(NamedTuple):
-    """One row: `key` names it (None: it can't be chosen), `content` is what it shows."""
+    """One row. `key` identifies it; None: it cannot be chosen."""
 
     key: str | None
     content: Content
 
 
 class SideList(OptionList):
-    """An `OptionList` of whole rows that are replaced at every change."""
+    """An `OptionList` whose rows are replaced as a whole."""
 
-    # A click chooses; what is typed next still goes to the composer.
+    # A click chooses a row; what is typed next still goes to the composer.
     FOCUS_ON_CLICK = False
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -28,7 +28,7 @@ class SideList(OptionList):
         self._rows: list[SideRow] = []
 
     def show(self, rows: Sequence[SideRow]) -> None:
-        """Show these rows; what is highlighted and where one has scrolled to stays, if it can."""
+        """Show these rows. The highlight and the scroll position stay if possible."""
         if list(rows) == self._rows:
             return
         same_keys = [row.key for row in rows] == [row.key for row in self._rows]
@@ -50,5 +50,5 @@ class SideList(OptionList):
 
     @property
     def row_width(self) -> int:
-        """Cells that a row may take."""
+        """The width of a row in cells, at least 1."""
         return max(1, self.scrollable_content_region.width)

@@ -1,4 +1,4 @@
-"""StatusBar: how things stand with the server, in one line, in words."""
+"""StatusBar: the state of the connection, the user, the room and own messages, in one line."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STATE_SIGNS: Final = {
 ENCRYPTED: Final = "encrypted"
 
 UNENCRYPTED: Final = "unencrypted"
-"""What goes over the wire is clear text."""
+"""The connection is plain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusInfo:
-    """What the bar tells. `latency` in seconds, None where it was not measured."""
+    """The values that the bar shows. `latency` is in seconds, None if it was not measured."""
 
     state: ConnectionState
     user: str
@@ -35,17 +35,17 @@ class StatusInfo:
     latency: float | None
     encrypted: bool = False
     members: int | None = None
-    """How many are in the room, None where that is not known."""
+    """The number of members of the room, None if it is not known."""
     sending: int = 0
-    """Own messages that the server takes its time with."""
+    """The number of own messages that the server has not confirmed for some time."""
     unconfirmed: int = 0
-    """Own messages that may not have arrived."""
+    """The number of own messages that may not have arrived."""
 
 
 class StatusBar(Widget):
-    """One row. What has no room is left out, the least wanted first; nothing is cut in half.
+    """One row. Parts that do not fit are dropped, the least important first; no part is cut.
 
-    Whether it is encrypted goes last: where one is, and as whom, stands elsewhere, too.
+    The encryption state is dropped last: the room and the user are shown elsewhere, too.
     """
 
     ALLOW_SELECT = False
@@ -56,7 +56,7 @@ class StatusBar(Widget):
         self._mouse_off = False
 
     def on_mount(self) -> None:
-        """Say it where the mouse is left to the terminal."""
+        """Show when the mouse is left to the terminal."""
         self.watch(self.app, "mouse_on", self._mouse)
 
     def _mouse(self, on: bool) -> None:
@@ -64,60 +64,60 @@ class StatusBar(Widget):
         self.refresh(layout=True)
 
     def show(self, info: StatusInfo) -> None:
-        """Draw this."""
+        """Draw these values."""
         if info != self._info:
             self._info = info
             self.refresh(layout=True)
 
     def render(self) -> Content:
-        """Called by Textual."""
+        """Return the longest form that fits. Textual calls it."""
         width = self.size.width or 80
         lines = self._from_long_to_short()
         return next((line for line in lines if line.cell_length <= width), lines[-1])
 
     def get_content_width(self, container: object, viewport: object) -> int:
-        """Called by Textual where the width is "auto": all of it."""
+        """Return the width of the longest form. Textual calls it if the width is "auto"."""
         return self._from_long_to_short()[0].cell_length
 
     def _from_long_to_short(self) -> list[Content]:
-        standing = self._info
-        sign, words, color = _STATE_SIGNS[standing.state]
-        state = Content.assemble((f" {sign} {words}", color))
-        sign_alone = Content.assemble((f" {sign}", color))
-        where = Content(f"{standing.user}@{standing.server}") if standing.user else Content("")
-        user, room = Content(standing.user), Content(standing.room)
+        info = self._info
+        sign, label, color = _STATE_SIGNS[info.state]
+        state = Content.assemble((f" {sign} {label}", color))
+        state_sign = Content.assemble((f" {sign}", color))
+        account = Content(f"{info.user}@{info.server}") if info.user else Content("")
+        user, room = Content(info.user), Content(info.room)
         members = room
-        if standing.room and standing.members is not None:
-            members = Content.assemble(room, (f", {standing.members} here", "$foreground 60%"))
-        speed = clear = Content("")
-        if standing.state is ConnectionState.ONLINE:
-            words = ENCRYPTED if standing.encrypted else UNENCRYPTED
-            clear = Content.assemble((words, "$foreground 60%"))
-            if standing.latency is not None:
-                speed = Content.assemble((_milliseconds(standing.latency), "$foreground 60%"))
-        unproved = self._delivery_parts()
+        if info.room and info.members is not None:
+            members = Content.assemble(room, (f", {info.members} here", "$foreground 60%"))
+        latency = encryption = Content("")
+        if info.state is ConnectionState.ONLINE:
+            label = ENCRYPTED if info.encrypted else UNENCRYPTED
+            encryption = Content.assemble((label, "$foreground 60%"))
+            if info.latency is not None:
+                latency = Content.assemble((_milliseconds(info.latency), "$foreground 60%"))
+        delivery = self._delivery_parts()
         mouse = Content.assemble(("mouse off" if self._mouse_off else "", "$foreground 60%"))
-        trouble = _joined(*unproved, mouse)
+        attention = _joined(*delivery, mouse)
         return [
-            _joined(state, trouble, where, members, speed, clear),
-            _joined(state, trouble, user, members, speed, clear),
-            _joined(state, trouble, user, members, clear),
-            _joined(state, trouble, user, room, clear),
-            _joined(state, trouble, room, clear),
-            _joined(state, trouble, clear),
-            _joined(state, *unproved, clear),
-            _joined(sign_alone, *unproved, clear),
-            _joined(sign_alone, *unproved[:1], clear),
-            _joined(state, clear),
-            _joined(sign_alone, clear),
+            _joined(state, attention, account, members, latency, encryption),
+            _joined(state, attention, user, members, latency, encryption),
+            _joined(state, attention, user, members, encryption),
+            _joined(state, attention, user, room, encryption),
+            _joined(state, attention, room, encryption),
+            _joined(state, attention, encryption),
+            _joined(state, *delivery, encryption),
+            _joined(state_sign, *delivery, encryption),
+            _joined(state_sign, *delivery[:1], encryption),
+            _joined(state, encryption),
+            _joined(state_sign, encryption),
         ]
 
     def _delivery_parts(self) -> list[Content]:
-        """What has become of our messages, where that calls for attention."""
-        standing = self._info
-        counts = [(standing.unconfirmed, "! {} not confirmed"), (standing.sending, "… {} sending")]
-        words = [words.format(count) for count, words in counts if count]
-        return [Content.assemble((word, "$text-warning")) for word in words]
+        """Return the numbers of own messages that need attention."""
+        info = self._info
+        counts = [(info.unconfirmed, "! {} not confirmed"), (info.sending, "… {} sending")]
+        texts = [text.format(count) for count, text in counts if count]
+        return [Content.assemble((text, "$text-warning")) for text in texts]
 
 
 def _joined(*parts: Content) -> Content:

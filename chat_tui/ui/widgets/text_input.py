@@ -1,4 +1,4 @@
-"""Field: a line of input that takes no control characters from a paste."""
+"""SafeInput: a line of input that removes control characters from a paste."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 
 class SafeInput(Input):
-    """An `Input` whose pasted text is only text: a terminal would obey what it holds otherwise."""
+    """An `Input` that cleans pasted text: a terminal would obey control characters in it."""
 
-    cursor_blink = reactive(False, init=False)  # nothing moves, and idle is idle
+    cursor_blink = reactive(False, init=False)  # no timer wakes an idle client
 
     def action_copy(self) -> None:
-        """Copy what is selected; a password is for nobody's clipboard."""
+        """Copy the selected text, unless the field is for a password."""
         if self.password:
             raise SkipAction
         super().action_copy()
 
     def action_cut(self) -> None:
-        """The same, and take it away."""
+        """Cut the selected text, unless the field is for a password."""
         if self.password:
             raise SkipAction
         super().action_cut()
 
     async def on_key(self, event: events.Key) -> None:
-        """Edit at once."""
+        """Run the field's own actions at once."""
         await run_binding_now(self, event)
 
     def on_paste(self, event: events.Paste) -> None:
-        """Insert the first line of what was pasted, cleaned."""
+        """Insert the first line of the paste without control characters."""
         event.stop()
         event.prevent_default()
         lines = event.text.splitlines()

@@ -1,4 +1,4 @@
-"""WireLines: the lines that went over the wire, wrapped, the newest at the bottom."""
+"""WireLines: the lines of the wire log, wrapped, the newest at the bottom."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from textual.strip import Strip
 from chat_tui.model import Direction, WireLine, WireLog
 from chat_tui.ui.widgets.log_rows import wrap
 
-_ROOM_FOR_MILLISECONDS: Final = 60
-"""Columns from which times are shown that exactly."""
+_MIN_WIDTH_FOR_MILLISECONDS: Final = 60
+"""Width in cells from which times are shown with milliseconds."""
 
 _NAMES: Final = {Direction.SENT: "sent", Direction.RECEIVED: "received", Direction.NOTE: "note"}
 
@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 class WireLines(ScrollView, can_focus=True):
-    """Draws a `WireLog`: the newest is followed until somebody scrolls up."""
+    """Draws a `WireLog`. The newest line is followed until the user scrolls up."""
 
     ALLOW_SELECT = False
 
@@ -47,10 +47,10 @@ class WireLines(ScrollView, can_focus=True):
         self._rows: list[_Row] = []
         self._next = record.first  # the number of the first line that has no rows yet
         self._following = True
-        self._placing = False  # rows are being put in place: nobody scrolls
+        self._is_placing = False  # `_place` sets the scroll position, not the user
 
     def update(self) -> None:
-        """Draw what is new in the record; what it no longer keeps goes."""
+        """Draw new lines; remove the lines that the wire log no longer keeps."""
         if self._next == self._record.end:
             return
         self._next = max(self._next, self._record.first)
@@ -67,13 +67,13 @@ class WireLines(ScrollView, can_focus=True):
         self._place(0)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Somebody scrolled, or rows were put in place."""
+        """Follow or stop following after the user scrolled. Textual calls it."""
         super().watch_scroll_y(old_value, new_value)
-        if not self._placing:
+        if not self._is_placing:
             self._following = round(new_value) >= self.max_scroll_y
 
     def on_resize(self, event: events.Resize) -> None:
-        """Wrap again; the line at the top stays there."""
+        """Wrap again for another width; the line at the top stays there."""
         top = self.scroll_offset.y
         number = self._rows[top].number if top < len(self._rows) else 0
         lines = [(row.number, row.line) for row in self._rows if row.start == 0]
@@ -81,7 +81,7 @@ class WireLines(ScrollView, can_focus=True):
         self._place(len(list(takewhile(lambda row: row.number < number, self._rows))))
 
     def render_line(self, y: int) -> Strip:
-        """Draw the row at `y` of the view. Called by Textual."""
+        """Return the row at `y` of the view. Textual calls it."""
         width = self.scrollable_content_region.width
         number = self.scroll_offset.y + y
         if number >= len(self._rows):
@@ -103,18 +103,19 @@ class WireLines(ScrollView, can_focus=True):
 
     @property
     def _time_width(self) -> int:
-        return len("12:00:00.000" if self.size.width >= _ROOM_FOR_MILLISECONDS else "12:00:00")
+        has_milliseconds = self.size.width >= _MIN_WIDTH_FOR_MILLISECONDS
+        return len("12:00:00.000" if has_milliseconds else "12:00:00")
 
     def _rows_of(self, number: int, line: WireLine) -> list[_Row]:
         width = max(1, self.scrollable_content_region.width - self._time_width - 4)
         return [_Row(number, line, *ends) for ends in wrap(line.text, width)]
 
     def _place(self, top: int) -> None:
-        """Rows have changed: the one at `top` is the first in view, unless the end is followed."""
-        self._placing = True
+        """Update the scrollbar after rows changed; show row `top` first unless following."""
+        self._is_placing = True
         try:
             self.virtual_size = Size(self.scrollable_content_region.width, len(self._rows))
             self.scroll_to(y=self.max_scroll_y if self._following else top, animate=False)
         finally:
-            self._placing = False
+            self._is_placing = False
         self.refresh()

@@ -1,4 +1,4 @@
-"""The model: what the events make of it."""
+"""The model: how events change it."""
 
 from __future__ import annotations
 
@@ -302,8 +302,8 @@ def test_model_sanitizes_all_text(model: ChatModel) -> None:
 
 
 def test_conversation_without_delivered_message_is_not_listed(model: ChatModel) -> None:
-    model.apply(events.MessagePending(1, "@nobody", "hi"))
-    assert model.conversations.listed() == ["nobody"]
+    model.apply(events.MessagePending(1, "@ghost", "hi"))
+    assert model.conversations.listed() == ["ghost"]
     model.take_changes()
     model.apply(events.MessageRejected(1))
     assert model.conversations.listed() == []

@@ -1,4 +1,4 @@
-"""What a half-typed command, room or name is offered to become."""
+"""Completion of partly typed commands, rooms and names."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def model() -> ChatModel:
     return model
 
 
-def texts(model: ChatModel, before: str, *, alone: bool = True, asked: bool = True) -> list[str]:
-    found = complete(model, before, is_only_line=alone, explicit=asked)
+def texts(
+    model: ChatModel, before: str, *, is_only_line: bool = True, explicit: bool = True
+) -> list[str]:
+    found = complete(model, before, is_only_line=is_only_line, explicit=explicit)
     if found is None:
         return []
     return [before[: len(before) - found.length] + choice.text for choice in found.completions]
@@ -89,17 +91,17 @@ def test_every_server_command_is_in_known_commands() -> None:
 
 
 def test_completion_offers_no_command_in_multiline_text(model: ChatModel) -> None:
-    assert texts(model, "/sub", alone=False) == []
-    assert texts(model, "@bo", alone=False) == ["@bob "]
+    assert texts(model, "/sub", is_only_line=False) == []
+    assert texts(model, "@bo", is_only_line=False) == ["@bob "]
 
 
 def test_unrequested_completion_skips_bare_words_and_complete_commands(
     model: ChatModel,
 ) -> None:
-    assert texts(model, "hello al", asked=False) == []
-    assert texts(model, "/leave", asked=False) == []
-    assert texts(model, "/le", asked=False) == ["/leave"]
-    assert texts(model, "hello @bo", asked=False) == ["hello @bob "]
+    assert texts(model, "hello al", explicit=False) == []
+    assert texts(model, "/leave", explicit=False) == []
+    assert texts(model, "/le", explicit=False) == ["/leave"]
+    assert texts(model, "hello @bo", explicit=False) == ["hello @bob "]
 
 
 def test_completion_lists_recent_speaker_first(model: ChatModel) -> None:

@@ -1,4 +1,4 @@
-"""What is not in a log is said in it: from when to when, and told once."""
+"""Gaps in logs: each is logged once, with its start and end."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def hear(model: ChatModel, text: str) -> None:
     model.apply(events.MessageArrived(model.room, Message("21:00:00", "bob", text)))
 
 
-def gaps(model: ChatModel, place: str) -> list[str]:
-    return [entry.text for entry in model.log_of(place) if entry.kind is EntryKind.GAP]
+def gaps(model: ChatModel, location: str) -> list[str]:
+    return [entry.text for entry in model.log_of(location) if entry.kind is EntryKind.GAP]
 
 
 def test_gap_time_range_shows_dates_only_across_days() -> None:
@@ -52,8 +52,8 @@ def test_connection_gap_is_logged_in_current_room_and_private_conversations() ->
     model.log_of("dev")
     model.log_of("@bob")
     model.apply(events.HistoryGap(BEGIN, BEGIN + timedelta(minutes=3)))
-    words = "no connection from 21:00 to 21:03; messages may be missing"
-    assert gaps(model, "lobby") == gaps(model, "@bob") == [words]
+    text = "no connection from 21:00 to 21:03; messages may be missing"
+    assert gaps(model, "lobby") == gaps(model, "@bob") == [text]
     assert gaps(model, "dev") == []
 
 
@@ -61,13 +61,13 @@ def test_rejoined_room_shows_gap_of_absence() -> None:
     model, clock = signed_in()
     hear(model, "hi")
     model.apply(events.Joined("dev"))
-    assert gaps(model, "dev") == []  # nothing is missing where one has never been
+    assert gaps(model, "dev") == []  # the user has not been there before
     clock.now += timedelta(minutes=5)
     model.apply(events.Joined("lobby"))
     assert gaps(model, "lobby") == [
         "you were elsewhere from 21:00 to 21:05; messages may be missing"
     ]
-    model.apply(events.Joined("lobby"))  # as after a lost connection: we were here
+    model.apply(events.Joined("lobby"))  # as after a lost connection: the user was in this room
     assert len(gaps(model, "lobby")) == 1
 
 
@@ -82,8 +82,8 @@ def test_repeated_absences_without_messages_merge_into_one_gap() -> None:
     assert gaps(model, "lobby") == [
         "you were elsewhere from 21:00 to 21:03; messages may be missing"
     ]
-    assert model.log.take_changed()  # and it is drawn again
-    hear(model, "somebody speaks")
+    assert model.log.take_changed()  # it is drawn again
+    hear(model, "a message")
     model.apply(events.Joined("dev"))
     model.apply(events.Joined("lobby"))
     assert len(gaps(model, "lobby")) == 2

@@ -1,4 +1,4 @@
-"""Links: where they stand in a text, and where they lead."""
+"""Links: their position in a text, and the host they lead to."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from chat_tui.model.links import find_links, link_host
         ('<https://a.example/b> "http://c.example"', ["https://a.example/b", "http://c.example"]),
         ("file:///etc/passwd javascript:x ftp://a.example mailto:a@b.example", []),
         ("xhttp://a.example http:// https://. http://[1", []),
-        # What has no width, and what stands for ESC, ends it: all of it can be seen.
+        # A character without width and a picture of ESC end a link: all of it must be visible.
         ("https://a.example\u200b.evil.example", ["https://a.example"]),
         ("https://a.example\u241b]8;;x", ["https://a.example"]),
         ("https://a.example/日本語、次", ["https://a.example/日本語"]),

@@ -1,4 +1,4 @@
-"""Where the rule "new" stands: above the first entry that came while nobody looked."""
+"""The rule "new": above the first entry that came while the user did not look."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_read_marker_is_above_first_unseen_message_with_time() -> None:
     log = RoomLog()
     say(log)
     log.read_marker.unfocus(BEGIN)
-    log.read_marker.unfocus(BEGIN + MINUTE)  # in another way, too
+    log.read_marker.unfocus(BEGIN + MINUTE)  # the first call counts
     log.append(EntryKind.NOTICE, BEGIN, "carol joined")
     first = say(log)
     say(log)

@@ -1,4 +1,4 @@
-"""A room's log: stable ids, a bound, and changes that a widget finds without looking."""
+"""The log of a room: stable ids, a bound, and the changes it reports to a widget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls for attention, as the model knows it: unread, mentions, who just spoke."""
+"""Attention in the model: unread messages, mentions, alerts, recent speakers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TestMentions:
 
 class TestAlerts:
     @pytest.mark.parametrize(
-        ("message", "calls"),
+        ("message", "alerts"),
         [
             (Message("12:00:00", "bob", "hi alice"), True),
             (Action("12:00:00", "bob", "waves at alice"), True),
@@ -86,11 +86,11 @@ class TestAlerts:
         ],
     )
     def test_alert_is_queued_for_live_message_that_addresses_user(
-        self, message: Message | Action | PrivateMessage, calls: bool
+        self, message: Message | Action | PrivateMessage, alerts: bool
     ) -> None:
         model = model_of_alice()
         model.apply(MessageArrived("lobby", message))
-        assert bool(model.take_alerts()) is calls
+        assert bool(model.take_alerts()) is alerts
         assert model.take_alerts() == []
 
     def test_alert_queue_is_bounded_and_keeps_newest(self) -> None:
@@ -98,14 +98,15 @@ class TestAlerts:
         for number in range(1000):
             message = Message("12:00:00", "bob", f"alice {number}")
             model.apply(MessageArrived("lobby", message))
-        assert [call.entry.text for call in model.take_alerts()][-1] == "alice 999"
+        assert [alert.entry.text for alert in model.take_alerts()][-1] == "alice 999"
 
 
 class TestUnread:
-    def test_unread_counts_by_place_and_author_until_cleared(self) -> None:
+    def test_unread_counts_by_location_and_author_until_cleared(self) -> None:
         unread = Unread()
-        for place, author in (("lobby", "bob"), ("lobby", "bob"), ("lobby", "carol"), ("dev", "x")):
-            unread.add(place, author)
+        authors = (("lobby", "bob"), ("lobby", "bob"), ("lobby", "carol"), ("dev", "x"))
+        for location, author in authors:
+            unread.add(location, author)
         assert unread.by_author("lobby") == {"bob": 2, "carol": 1}
         assert (unread.count("lobby"), unread.count("dev"), unread.count("ops")) == (3, 1, 0)
         assert (unread.total(), unread.total(excluding={"dev"})) == (4, 3)

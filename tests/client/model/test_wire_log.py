@@ -1,4 +1,4 @@
-"""The record of the wire: bounded, without passwords; and the last action as a shell line."""
+"""The wire log: bounded, without passwords; and the last action as a shell command."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ class TestWireLog:
         assert wire.last_action == LastAction("lobby", ("hello",))
 
 
-def line_for(room: str, *lines: str, user: str = "alice", of_old: bool = False) -> str:
+def line_for(room: str, *lines: str, user: str = "alice", one_at_a_time: bool = False) -> str:
     action = LastAction(room, lines)
-    return netcat_line("127.0.0.1", 9000, user, action, one_at_a_time=of_old)
+    return netcat_line("127.0.0.1", 9000, user, action, one_at_a_time=one_at_a_time)
 
 
 LOGIN = "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"; "
@@ -127,7 +127,7 @@ class TestNetcatLine:
         assert "'a'\"'\"'b'" in line_for("lobby", "x", user="a'b")
 
     def test_netcat_line_for_legacy_server_sends_one_line_at_a_time(self) -> None:
-        assert line_for("dev", "hello", of_old=True) == (
+        assert line_for("dev", "hello", one_at_a_time=True) == (
             f"{LOGIN}sleep 1; printf '%s\\n' '/join dev'; sleep 1; "
             "printf '%s\\n' hello; sleep 1; }"
             " | nc -N 127.0.0.1 9000"

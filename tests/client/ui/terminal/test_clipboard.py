@@ -1,4 +1,4 @@
-"""Which terminals are known to take what is copied."""
+"""Detection of terminals that accept OSC 52."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from chat_tui.ui.terminal.clipboard import supports_osc_52
 
 
 @pytest.mark.parametrize(
-    ("environment", "takes"),
+    ("environment", "is_supported"),
     [
         ({"TERM": "xterm-kitty"}, True),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, True),
@@ -20,6 +20,6 @@ from chat_tui.ui.terminal.clipboard import supports_osc_52
     ],
 )
 def test_osc_52_support_is_detected_from_environment(
-    environment: dict[str, str], takes: bool
+    environment: dict[str, str], is_supported: bool
 ) -> None:
-    assert supports_osc_52(environment) is takes
+    assert supports_osc_52(environment) is is_supported

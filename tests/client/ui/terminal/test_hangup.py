@@ -1,4 +1,4 @@
-"""At a real terminal: however the client ends, the terminal is as it was."""
+"""The client in a pseudo-terminal: however it ends, the terminal is restored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from chat_tui.ui.screens.chat import ChatScreen
 from chat_tui.ui.screens.login import LoginScreen
 
 def fail(self, *_):
-    raise ZeroDivisionError("a mistake of ours")
+    raise ZeroDivisionError("a deliberate mistake")
 
 LoginScreen.action_cancel = fail
 LoginScreen.check_action = lambda *_: True
@@ -42,17 +42,16 @@ main(["127.0.0.1:1", "--user", "alice"])
 """
 
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
-"""Out of the second screen, the cursor shown, the mouse left alone, pastes plain again."""
+"""Leave the alternate screen, show the cursor, stop mouse reports, stop bracketed pastes."""
 
 
 class Terminal:
-    """A pseudo-terminal with the client in it."""
+    """A pseudo-terminal in which the client runs."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
-        self.ours, theirs = os.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(theirs)
-        self._theirs = theirs
+        self.our_fd, self._client_fd = os.openpty()
+        fcntl.ioctl(self._client_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(self._client_fd)
         environment = {
             **os.environ,
             "TERM": "xterm-256color",
@@ -61,57 +60,57 @@ class Terminal:
         }
         self.process = subprocess.Popen(
             command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=self._client_fd,
+            stdout=self._client_fd,
+            stderr=self._client_fd,
             env=environment,
             start_new_session=True,
         )
         self.written = b""
 
-    def until(self, words: bytes, patience: float = 20.0) -> None:
-        """Read what the client draws until these words are there."""
-        deadline = time.monotonic() + patience
-        while words not in self.written:
+    def until(self, text: bytes, timeout: float = 20.0) -> None:
+        """Read what the client draws until it contains `text`."""
+        deadline = time.monotonic() + timeout
+        while text not in self.written:
             left = deadline - time.monotonic()
-            assert left > 0, f"{words!r} never came: {self.written[-2000:]!r}"
+            assert left > 0, f"{text!r} never came: {self.written[-2000:]!r}"
             self.read(left)
 
     def press(self, keys: bytes) -> None:
-        os.write(self.ours, keys)
+        os.write(self.our_fd, keys)
 
-    def wait(self, patience: float = 10.0) -> int:
-        """Its exit status; what it wrote till then is read."""
-        deadline = time.monotonic() + patience
+    def wait(self, timeout: float = 10.0) -> int:
+        """Read until the client ends. Return its exit status."""
+        deadline = time.monotonic() + timeout
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, "it does not end"
+            assert time.monotonic() < deadline, "the client does not end"
             self.read(0.05)
         self.read(0.05)
         return self.process.returncode
 
     def hang_up(self) -> None:
-        """The window is closed."""
-        os.close(self._theirs)
-        os.close(self.ours)
-        self._theirs = self.ours = -1
+        """Close the terminal, as when its window is closed."""
+        os.close(self._client_fd)
+        os.close(self.our_fd)
+        self._client_fd = self.our_fd = -1
 
-    def is_as_it_was(self) -> bool:
-        modes = termios.tcgetattr(self._theirs)[:4] == self.before[:4]
+    def is_restored(self) -> bool:
+        modes = termios.tcgetattr(self._client_fd)[:4] == self.before[:4]
         return modes and all(sequence in self.written for sequence in RESTORED)
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        if self.ours >= 0:
+        if self.our_fd >= 0:
             self.hang_up()
 
-    def read(self, patience: float) -> None:
-        if select.select([self.ours], [], [], patience)[0]:
+    def read(self, timeout: float) -> None:
+        if select.select([self.our_fd], [], [], timeout)[0]:
             try:
-                self.written += os.read(self.ours, 65536)
+                self.written += os.read(self.our_fd, 65536)
             except OSError as error:
-                if error.errno != errno.EIO:  # nobody is at the other end any more
+                if error.errno != errno.EIO:  # the client has closed the other end
                     raise
 
 
@@ -126,14 +125,14 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 def test_quit_key_restores_terminal(terminal: Terminal) -> None:
     terminal.press(b"\x11")
     assert terminal.wait() == 0
-    assert terminal.is_as_it_was()
+    assert terminal.is_restored()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signal_exit_restores_terminal(terminal: Terminal, number: signal.Signals) -> None:
     terminal.process.send_signal(number)
     assert terminal.wait() == 0
-    assert terminal.is_as_it_was()
+    assert terminal.is_restored()
 
 
 def test_quit_during_host_lookup_restores_terminal(terminal: Terminal) -> None:
@@ -143,22 +142,22 @@ def test_quit_during_host_lookup_restores_terminal(terminal: Terminal) -> None:
     terminal.press(b"\r\x11")
     assert terminal.wait() == 0
     assert time.monotonic() - begun < 5
-    assert terminal.is_as_it_was()
+    assert terminal.is_restored()
 
 
 def test_unterminated_paste_does_not_block_keyboard(terminal: Terminal) -> None:
     text = b"secret \x1b and\rmore text, longer than any key could be"
     terminal.press(b"\x1b[200~" + text)  # its end never comes
     terminal.until("•".encode())
-    assert b"Nothing listens at" not in terminal.written, "what was pasted pressed Enter"
+    assert b"Nothing listens at" not in terminal.written, "the paste pressed Enter"
     terminal.press(b"\x11")
     assert terminal.wait() == 0
 
 
-@pytest.mark.parametrize("signalled", [True, False])
-def test_terminal_hangup_ends_client(terminal: Terminal, signalled: bool) -> None:
+@pytest.mark.parametrize("with_signal", [True, False])
+def test_terminal_hangup_ends_client(terminal: Terminal, with_signal: bool) -> None:
     terminal.hang_up()
-    if signalled:
+    if with_signal:
         terminal.process.send_signal(signal.SIGHUP)
     terminal.process.wait(timeout=10)
 
@@ -178,10 +177,10 @@ def test_exception_restores_terminal_and_prints_traceback(tmp_path: Path) -> Non
     try:
         terminal.until(b"Password")
         terminal.press(b"\x1b")
-        terminal.until(b"a mistake of ours")
+        terminal.until(b"a deliberate mistake")
         assert terminal.wait() == 1
-        assert terminal.is_as_it_was()
-        assert terminal.written.rindex(b"\x1b[?1049l") < terminal.written.rindex(b"a mistake")
+        assert terminal.is_restored()
+        assert terminal.written.rindex(b"\x1b[?1049l") < terminal.written.rindex(b"a deliberate")
     finally:
         terminal.close()
 

@@ -1,4 +1,4 @@
-"""A link is opened outside the terminal or not at all."""
+"""A link is opened outside the terminal, or not at all."""
 
 import sys
 import time
@@ -26,19 +26,19 @@ def test_browser_command_requires_desktop_session() -> None:
 def test_browser_gets_unchanged_link_and_its_output_is_discarded(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    place = tmp_path / "got"
+    received = tmp_path / "received"
     code = (
         "import sys, os; print('noise'); print('noise', file=sys.stderr); "
-        f"open({str(place)!r} + '~', 'w').write(sys.argv[1]); "
-        f"os.rename({str(place)!r} + '~', {str(place)!r})"
+        f"open({str(received)!r} + '~', 'w').write(sys.argv[1]); "
+        f"os.rename({str(received)!r} + '~', {str(received)!r})"
     )
     target = "https://a.example/?a=1&b=$(touch x);'\""
     open_in([sys.executable, "-c", code], target)
     deadline = time.monotonic() + 20
-    while not place.exists():
+    while not received.exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert place.read_text() == target
+    assert received.read_text() == target
     assert capfd.readouterr() == ("", "")
 
 

@@ -1,4 +1,4 @@
-"""Completion in the composer: what Tab, the arrows, Enter, Esc and the mouse do with what fits."""
+"""Completion in the composer by Tab, arrow keys, Enter, Escape and mouse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def composer_of(harness: AppHarness) -> Composer:
 
 
 def listed(harness: AppHarness) -> list[str]:
-    """The popup's rows, the chosen one with its mark; none where there is no popup."""
+    """Return the rows of the popup, the chosen one with its mark; none if it is hidden."""
     popup = harness.app.chat.query_one(CompletionPopup)
     return [row.strip() for row in harness.rows(popup)] if popup.display else []
 
@@ -26,7 +26,7 @@ async def test_tab_completes_command_and_name(tmp_path: Path) -> None:
         harness.model.user = harness.model.people.user = "bob"
         await harness.press(*"/sub")
         assert [row.split()[0] for row in listed(harness)] == ["/subscribe", "/subs"]
-        assert composer.text == "/sub", "it is only offered so far"
+        assert composer.text == "/sub", "a listed completion is not inserted"
         await harness.press("tab")
         assert composer.text == "/subscribe "
         assert listed(harness)[0].startswith("▸ /subscribe NAME")
@@ -56,9 +56,9 @@ async def test_tab_and_arrow_keys_cycle_through_completions(tmp_path: Path) -> N
         assert (composer.text, listed(harness)) == ("see @b", [])
         await harness.press("tab", "down", "enter")
         assert (composer.text, listed(harness)) == ("see @bert ", [])
-        assert harness.session.told == [], "this Enter was for the choice"
+        assert harness.session.told == [], "Enter accepts the completion and sends nothing"
         await harness.press("tab")
-        assert harness.app.focused is not composer, "nothing is left to complete"
+        assert harness.app.focused is not composer, "without a completion, Tab moves the focus"
 
 
 async def test_completion_popup_does_not_block_history_or_enter(tmp_path: Path) -> None:
@@ -66,19 +66,19 @@ async def test_completion_popup_does_not_block_history_or_enter(tmp_path: Path) 
         composer = composer_of(harness)
         harness.model.history.add("/join dev")
         await harness.press(*"/jo", "up")
-        assert (composer.text, listed(harness)) == ("/join dev", []), "Up is the history"
+        assert (composer.text, listed(harness)) == ("/join dev", []), "Up walks the history"
         await harness.press("x", "backspace", "backspace")
         assert (composer.text, listed(harness)) == ("/join de", ["dev  3 there"])
         await harness.press("down")
-        assert composer.text == "/jo", "Down leads back to the draft all the same"
+        assert composer.text == "/jo", "Down leads back to the draft"
         await harness.press("o", "backspace")
-        assert listed(harness), "what is typed makes an offer again"
+        assert listed(harness), "typed text lists completions again"
         await harness.press("escape", *"i")
-        assert (composer.text, listed(harness)) == ("/joi", []), "Esc means it"
+        assert (composer.text, listed(harness)) == ("/joi", []), "Escape closes the list"
         await harness.press("ctrl+u", *"/leave", "enter")
-        assert harness.session.told == [("submit", "/leave")], "Enter sends where nothing is chosen"
+        assert harness.session.told == [("submit", "/leave")], "Enter sends if none is chosen"
         await harness.press(*"hello bo")
-        assert listed(harness) == [], "words are not interrupted"
+        assert listed(harness) == [], "a bare word lists no completions"
         await harness.press("tab")
         assert composer.text == "hello bob "
 
@@ -97,4 +97,4 @@ async def test_click_selects_completion_and_list_scrolls(tmp_path: Path) -> None
         assert (composer_of(harness).text, listed(harness)) == ("@user28 ", [])
         assert harness.app.focused is composer_of(harness)
         await harness.press("backspace", "backspace", "f2")
-        assert listed(harness) == [], "it goes with the cursor"
+        assert listed(harness) == [], "the list closes when the cursor moves away"

@@ -1,4 +1,4 @@
-"""The composer: Enter sends, a paste stays whole, history, nothing is lost."""
+"""The composer: sending, pasting, history, and no loss of typed text."""
 
 from pathlib import Path
 
@@ -60,10 +60,10 @@ async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_p
     async with chat(tmp_path) as harness:
         composer = composer_of(harness)
         await paste(harness, "\n".join("12345") + "\n")
-        assert composer.text == "1\n2\n3\n4\n5", "five lines are no question"
+        assert composer.text == "1\n2\n3\n4\n5", "five lines need no confirmation"
         composer.clear()
         await paste(harness, "x" * 2000)
-        assert composer.text == "x" * 2000, "nor are 2,000 bytes"
+        assert composer.text == "x" * 2000, "2,000 bytes need no confirmation"
         composer.clear()
         await write(harness, "before ")
         twenty = "\r\n".join(f"line {n}" for n in range(20))
@@ -76,8 +76,8 @@ async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_p
         await harness.press("y")
         await harness.until(lambda: composer.text.startswith("before line 0\nline 1\n"))
         assert composer.text.endswith("\nline 19")
-        assert harness.session.told == [], "and nothing is sent before Enter"
-        assert composer.size.height <= 7, "it leaves room for the log"
+        assert harness.session.told == [], "a paste is not sent before Enter"
+        assert composer.size.height <= 7, "the composer must leave room for the log"
         harness.app.copy_to_clipboard("é" * 1001)
         await harness.press("ctrl+v")
         await harness.until(lambda: "Paste a line of 2,002 bytes?" in harness.shown())
@@ -123,7 +123,7 @@ async def test_unknown_command_stays_in_composer_with_suggestion(tmp_path: Path)
         await harness.press("enter")
         assert composer.text == "see\nLOGIN alice secret\nbye"
         assert "line 2 looks like a password" in harness.shown(composer)
-        assert len(harness.model.history) == 2, "what was held back is not in it"
+        assert len(harness.model.history) == 2, "blocked text must not be in the history"
 
 
 async def test_blocked_password_reason_is_fully_visible(tmp_path: Path) -> None:
@@ -167,17 +167,17 @@ async def test_history_keys_keep_draft(tmp_path: Path) -> None:
             "/j",
         ]
         await harness.press("x")
-        assert await walked("up", "down") == ["/jx", "/jx"], "nothing begins with it"
+        assert await walked("up", "down") == ["/jx", "/jx"], "no history entry begins with /jx"
         await harness.press("backspace", "up", "up", "enter")
         assert harness.session.told[-1] == ("submit", "/join dev")
-        assert composer.text == "", "what was begun has found it"
+        assert composer.text == "", "the draft only served to find the entry"
 
 
 async def test_history_is_restored_without_passwords(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await write(harness, "before")
         await harness.press("enter")
-        harness.model.history.add("/passwd old new")  # as where the server has it
+        harness.model.history.add("/passwd old new")  # as if the server supports it
         harness.model.history.add("two\nlines")
     async with chat(tmp_path) as harness:
         await harness.press("up")
@@ -206,7 +206,7 @@ async def test_up_moves_cursor_within_multiline_text_first(tmp_path: Path) -> No
         assert composer_of(harness).text == "sent"
         await harness.press("enter")
         assert harness.session.told[-1] == ("submit", "sent")
-        assert composer_of(harness).text == "a\nb", "the draft is still wanted"
+        assert composer_of(harness).text == "a\nb", "the draft must be kept"
 
 
 async def test_text_stays_in_composer_while_disconnected(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ async def test_log_keys_work_while_composer_is_focused(tmp_path: Path) -> None:
         await harness.press("pageup")
         assert "line 99" not in harness.shown()
         await harness.press("home", "end")
-        assert "line 99" not in harness.shown(), "End was for the line"
+        assert "line 99" not in harness.shown(), "End moves the cursor in the line first"
         await harness.press("end")
         assert "line 99" in harness.shown()
         assert composer_of(harness).text == "some text"

@@ -1,4 +1,4 @@
-"""Reading a log by hand: search, a cursor, copying, links, authors, the mouse."""
+"""Interaction with the log: search, cursor, copying, links, authors, mouse."""
 
 from pathlib import Path
 
@@ -29,13 +29,13 @@ def bar_of(harness: AppHarness) -> SearchBar:
 
 
 def chosen(harness: AppHarness) -> str:
-    """The text of the message under the cursor, as the screen marks it."""
+    """Return the text of the message under the cursor, as the screen marks it."""
     rows = [row for row in harness.rows(log_of(harness)) if row.startswith("▌")]
     return " ".join(row[16:-1].strip() for row in rows)
 
 
 def hits(harness: AppHarness) -> list[str]:
-    """What is marked as found, from top to bottom."""
+    """Return the marked hits, from top to bottom."""
     log = log_of(harness)
     look = log.get_component_rich_style("message-log--hit")
     return [
@@ -80,7 +80,7 @@ class TestSearch:
             await harness.until(lambda: "nothing found" in harness.shown(bar_of(harness)))
             assert log.top_entry == top
             harness.app.post_message(Key("escape", None))
-            await harness.press("w")  # at once: it is written, not searched
+            await harness.press("w")  # at once: it goes to the composer, not to the search
             await harness.until(lambda: not bar_of(harness).display)
             assert harness.app.chat.query_one(Composer).text == "halfw"
             assert log.top_entry == top
@@ -159,10 +159,10 @@ class TestCursor:
             assert copied.stat().st_mode & 0o777 == 0o600
             await harness.until(lambda: "copied.txt" in harness.toasts())
             (toast,) = harness.app._notifications
-            assert "Yours may not take it" in toast.message
+            assert "If pasting does not work, see " in toast.message
             await harness.press("f")
             await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "carol"))
-            # What comes does not carry the message away that one is at.
+            # New messages do not move the message under the cursor.
             await harness.hear("bob", *(f"more {number}" for number in range(30)))
             assert chosen(harness).startswith("a long message")
             assert "30 new below" in harness.rows(log)[-1]
@@ -187,10 +187,10 @@ class TestCursor:
             await harness.click_on("only", log_of(harness), times=2)
             await harness.press("ctrl+c")
             await harness.until(lambda: harness.app.clipboard == "one and only")
-            await harness.until(lambda: "Sent to the terminal's" in harness.shown())
+            await harness.until(lambda: "Copied." in harness.shown())
             assert not (tmp_path / "copied.txt").exists()
             log_of(harness).focus()
-            await harness.press("up", "up", "y")  # more than such a terminal takes
+            await harness.press("up", "up", "y")  # more than OSC 52 can carry
             await harness.until((tmp_path / "copied.txt").exists)
 
 
@@ -226,19 +226,19 @@ class TestLinks:
             await harness.press("c")
             await harness.until(lambda: harness.app.clipboard == target)
             assert len(opened) == 1
-            # To select it is not to open it.
+            # Selecting a link does not open it.
             harness.app.clear_notifications()
-            await harness.until(lambda: "clipboard" not in harness.shown())
+            await harness.until(lambda: "Copied." not in harness.shown())
             region = log.region
             await harness.pilot.mouse_down(offset=Offset(region.x + 20, region.y + 2))
             await harness.pilot.hover(offset=Offset(region.x + 40, region.y + 2))
             await harness.pilot.mouse_up(offset=Offset(region.x + 40, region.y + 2))
             await harness.settle()
             assert "example/part0" in str(harness.app.chat.get_selected_text())
-            # A terminal's drag ends with a click, a pilot's does not.
+            # A drag in a terminal ends with a click; a drag of the pilot does not.
             log.post_message(Click(log, 40, 2, 0, 0, 1, False, False, False))
             await harness.settle()
-            await harness.click_on("bob", log)  # what that click brought about is done by then
+            await harness.click_on("bob", log)  # the click before is handled by then
             await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "bob"))
             assert not isinstance(harness.app.screen, LinkScreen)
 

@@ -1,4 +1,4 @@
-"""How entries become rows: columns, wrapping, rules. No screen."""
+"""The rows of entries: columns, wrapping, rules. Without a screen."""
 
 from datetime import datetime, timedelta
 

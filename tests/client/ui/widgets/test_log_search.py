@@ -1,4 +1,4 @@
-"""What a search finds in a log, by id, while the log grows and forgets."""
+"""The hits of a search while the log grows and evicts entries."""
 
 from datetime import datetime
 
@@ -31,7 +31,7 @@ def test_log_search_matches_words_and_authors_case_insensitively() -> None:
         "bob red b[a.*b",
     ]
     assert found(log, "build is") == ["Alice The Build is red"]
-    assert found(log, "a.*b") == ["bob red b[a.*b"]  # as it stands
+    assert found(log, "a.*b") == ["bob red b[a.*b"]  # literally
     assert found(log, "") == found(log, "  ") == found(log, "from:") == found(log, "from:x") == []
     say(log, "carol", "waves", kind=EntryKind.ACTION)
     assert found(log, "carol wav") == ["carol waves"]

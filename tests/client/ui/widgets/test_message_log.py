@@ -1,4 +1,4 @@
-"""The log: following, keeping its place, marks, selection, many messages."""
+"""The log: following, scroll position, marks, selection, many messages."""
 
 import time
 from datetime import timedelta
@@ -142,7 +142,7 @@ class TestOwnMessages:
             assert "sent again" in harness.shown(log_of(harness))
             await harness.click_on("! not confirmed", log_of(harness))
             assert harness.session.told[-1] == ("resend", 1)
-            await harness.press("ctrl+g")  # nothing is left
+            await harness.press("ctrl+g")  # no unconfirmed message is left
             assert harness.session.told[-1] == ("resend", 1)
 
 
@@ -277,7 +277,7 @@ class TestManyMessages:
                     widget.show(log, None, "")
             widget.show(log, None, "")
             await harness.until(lambda: "line 11499" in harness.shown(widget))
-            assert widget.virtual_size.height == MAX_ENTRIES + 1  # and the rule of the day
+            assert widget.virtual_size.height == MAX_ENTRIES + 1  # plus the rule of the day
             widget.scroll_home(animate=False)
             await harness.until(lambda: "line 1500" in harness.shown(widget))
 
@@ -303,7 +303,7 @@ class TestManyMessages:
                 await harness.settle()
             assert widget.top_entry == top
             assert harness.app.chat.get_selected_text() == selected
-            say(100)  # and now that message itself is gone
+            say(100)  # now the selected message is evicted
             await harness.settle()
             assert widget.top_entry == log.first
             assert not harness.app.chat.get_selected_text()
@@ -323,7 +323,7 @@ class TestManyMessages:
 
 
 async def select_row(harness: AppHarness, row: int) -> str | None:
-    """Drag over the text of a row; what is selected then."""
+    """Drag over the text of a row and return the selected text."""
     region = log_of(harness).region
     await harness.pilot.mouse_down(offset=Offset(region.x + 15, region.y + row))
     await harness.pilot.hover(offset=Offset(region.x + 50, region.y + row))
@@ -334,7 +334,7 @@ async def select_row(harness: AppHarness, row: int) -> str | None:
 
 class TestSelection:
     async def test_selection_over_wrapped_rows_copies_original_text(self, tmp_path: Path) -> None:
-        text = "the flaky test is back, the one with the clock that nobody wants to touch"
+        text = "the flaky test is back, the one with the clock that needs some more time."
         async with chat(tmp_path) as harness:
             await harness.hear("bob", text)
             region = log_of(harness).region

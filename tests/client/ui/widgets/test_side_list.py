@@ -1,4 +1,4 @@
-"""The sidebars: rooms and people, by mouse and by key, wide and folded."""
+"""The sidebars with rooms and people: by mouse and by key, wide and narrow."""
 
 from pathlib import Path
 
@@ -120,12 +120,12 @@ class TestPeople:
             assert "● bob" in shown
             assert "◉ carol" in shown
 
-    @pytest.mark.parametrize(("words", "name"), [("carol", "carol"), ("everyone", "*")])
+    @pytest.mark.parametrize(("label", "name"), [("carol", "carol"), ("everyone", "*")])
     async def test_click_on_person_toggles_follow(
-        self, tmp_path: Path, words: str, name: str
+        self, tmp_path: Path, label: str, name: str
     ) -> None:
         async with chat(tmp_path) as harness:
-            await harness.click_on(words, people_of(harness))
+            await harness.click_on(label, people_of(harness))
             assert harness.session.told == [("toggle_follow", name)]
             assert harness.app.focused is harness.app.chat.query_one(Composer)
 

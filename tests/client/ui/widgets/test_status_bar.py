@@ -1,4 +1,4 @@
-"""The status bar: words for every state, and what is left out first."""
+"""The status bar: a label for every state, and which parts are dropped first."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ async def test_status_bar_shows_all_parts(
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("state", "label"),
     [
         (ConnectionState.OFFLINE, "○ signed out"),
         (ConnectionState.CONNECTING, "◌ connecting"),
@@ -47,12 +47,12 @@ async def test_status_bar_shows_all_parts(
     ],
 )
 async def test_status_bar_shows_text_and_symbol_for_every_state(
-    tmp_path: Path, state: ConnectionState, words: str
+    tmp_path: Path, state: ConnectionState, label: str
 ) -> None:
     async with chat(tmp_path) as harness:
         harness.session.tell(ConnectionChanged(state))
         await harness.settle()
-        assert words in harness.shown(harness.app.chat.query_one(StatusBar))
+        assert label in harness.shown(harness.app.chat.query_one(StatusBar))
 
 
 async def test_status_bar_drops_whole_parts_on_narrow_terminals(tmp_path: Path) -> None:
