@@ -52,16 +52,16 @@ def complete(
     completions. Otherwise a bare word has none, and neither has a text that is complete already.
     """
     if is_only_line and before.startswith("/") and not before.startswith("//"):
-        first, *between = before[:_CONTEXT_CHARACTERS].split(" ")
-        if not between:
+        first, *arguments = before[:_CONTEXT_CHARACTERS].split(" ")
+        if not arguments:
             return _completion_list(first, _commands(model), explicit) or _nearest_command(
                 model, first
             )
         known = KNOWN_COMMANDS.get(first)
         if known is None or not model.capabilities.supports(first):
             return None
-        if known.argument is not ArgumentKind.TEXT and not any(between[:-1]):
-            return _completion_list(between[-1], _arguments(model, known.argument), explicit)
+        if known.argument is not ArgumentKind.TEXT and not any(arguments[:-1]):
+            return _completion_list(arguments[-1], _arguments(model, known.argument), explicit)
         if known.argument not in (ArgumentKind.TEXT, ArgumentKind.PERSON):
             return None
     word = before[-_CONTEXT_CHARACTERS:].rpartition(" ")[2]
@@ -73,10 +73,10 @@ def complete(
 def _completion_list(
     typed: str, completions: Iterable[Completion], explicit: bool
 ) -> CompletionList | None:
-    begun = typed.casefold()
-    fit = (choice for choice in completions if choice.text.casefold().startswith(begun))
-    kept = tuple(islice(fit, MAX_COMPLETIONS))
-    if not kept or (not explicit and all(choice.text.rstrip(" ") == typed for choice in kept)):
+    prefix = typed.casefold()
+    matching = (item for item in completions if item.text.casefold().startswith(prefix))
+    kept = tuple(islice(matching, MAX_COMPLETIONS))
+    if not kept or (not explicit and all(item.text.rstrip(" ") == typed for item in kept)):
         return None
     # A completion that is typed in full already comes first; others may begin with it.
     return CompletionList(
@@ -92,17 +92,17 @@ def _nearest_command(model: ChatModel, typed: str) -> CompletionList | None:
 
 def _commands(model: ChatModel) -> list[Completion]:
     listed = {*model.commands, "/quit"}
-    words = [word for word in KNOWN_COMMANDS if word in listed]
-    words += sorted(listed - KNOWN_COMMANDS.keys())
-    return [_command(word) for word in words]
+    names = [name for name in KNOWN_COMMANDS if name in listed]
+    names += sorted(listed - KNOWN_COMMANDS.keys())
+    return [_command(name) for name in names]
 
 
-def _command(word: str) -> Completion:
-    known = KNOWN_COMMANDS.get(word)
+def _command(name: str) -> Completion:
+    known = KNOWN_COMMANDS.get(name)
     if known is None:
-        return Completion(f"{word} ", word, "")
+        return Completion(f"{name} ", name, "")
     end = "" if known.argument in (ArgumentKind.NONE, ArgumentKind.SECRET) else " "
-    return Completion(word + end, known.syntax, known.description)
+    return Completion(name + end, known.syntax, known.description)
 
 
 def _arguments(model: ChatModel, argument: ArgumentKind) -> Iterator[Completion]:
@@ -137,8 +137,8 @@ def _people(
     people = model.people
     spoke = people.recent_speakers(model.now())
     here = sorted(people.here(), key=lambda person: person.name not in spoke)
-    for known, where in ((here, "here"), (people.elsewhere(), "elsewhere")):
-        for person in known:
+    for group, group_hint in ((here, "here"), (people.elsewhere(), "elsewhere")):
+        for person in group:
             if not person.own and followed in (None, person.followed):
-                hint = "just spoke" if person.name in spoke else where
+                hint = "just spoke" if person.name in spoke else group_hint
                 yield Completion(f"{mark}{person.name} ", mark + person.name, hint)
