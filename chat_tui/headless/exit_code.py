@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes. Scripts depend on them: see docs/client.md. Never renumber them."""
+    """Exit codes. Scripts depend on them: see docs/client-reference.md. Never renumber them."""
 
     DONE = 0
     """All messages are confirmed."""
