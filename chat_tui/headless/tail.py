@@ -47,8 +47,8 @@ class TailJob:
         shown_state = ConnectionState.CONNECTING
         while True:
             runner.run_once()
-            for place, entry in runner.take_new_entries():
-                self._show(place, entry)
+            for location, entry in runner.take_new_entries():
+                self._show(location, entry)
             for notice in runner.session.take_notices():
                 if (code := runner.exit_code_for(notice, account)) is not None:
                     return code
@@ -61,9 +61,11 @@ class TailJob:
             if state is not ConnectionState.RETRYING:
                 shown_state = state
 
-    def _show(self, place: str, entry: Entry) -> None:
+    def _show(self, location: str, entry: Entry) -> None:
         line = message_line(entry)
         if entry.kind in _LOGGED_KINDS:
             self._runner.log(entry.text)
-        elif line and place == self._room and (not self._authors or entry.author in self._authors):
+        elif (
+            line and location == self._room and (not self._authors or entry.author in self._authors)
+        ):
             self._runner.write_line(line)

@@ -1,8 +1,8 @@
 """Drafts and unconfirmed messages, stored on disk so that they survive a crash.
 
-There is a folder for each user and server, and in it a file for each place (a room or a private
-conversation). A client that is killed loses at most the last moments of typing. A broken file loses
-at most one place.
+There is a folder for each user and server, and in it a file for each room or private conversation.
+A client that is killed loses at most the last moments of typing. A broken file loses at most one
+location.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_BYTES: Final = 4 << 20
 
 
 class StoredDraft(NamedTuple):
-    """The draft and the unconfirmed messages of one place."""
+    """The draft and the unconfirmed messages of one location."""
 
     draft: str = ""
     unconfirmed: tuple[tuple[datetime, str], ...] = ()
@@ -57,8 +57,8 @@ class DraftStore:
     def open(self, host: str, port: int, user: str) -> list[str]:
         """Restore the drafts and unconfirmed messages of a user that has just signed in.
 
-        Return the sorted names of all other places with stored text. Do nothing and return an empty
-        list if the model has this user's drafts already.
+        Return the sorted names of all other locations with stored text. Do nothing and return an
+        empty list if the model has this user's drafts already.
         """
         if self._model.drafts is self._drafts and self._account is not None:
             return []
@@ -66,14 +66,16 @@ class DraftStore:
             " ".join(make_account(host, port, user, "").identity)
         )
         self._written = _read(self._account)
-        drafts = {place: stored.draft for place, stored in self._written.items() if stored.draft}
+        drafts = {
+            location: stored.draft for location, stored in self._written.items() if stored.draft
+        }
         self._drafts = Drafts(drafts)
         self._model.drafts = self._drafts
-        for place, stored in self._written.items():
-            if person := Location(place).partner:
-                self._model.conversations.begin(person)
+        for location, stored in self._written.items():
+            if partner := Location(location).partner:
+                self._model.conversations.begin(partner)
             for timestamp, text in stored.unconfirmed:
-                self._model.restore_unconfirmed(place, timestamp, text)
+                self._model.restore_unconfirmed(location, timestamp, text)
         self._last_seen = self._current()
         return sorted(self._written.keys() - {self._model.compose_location})
 
@@ -101,39 +103,41 @@ class DraftStore:
             return self._last_seen
         unconfirmed = self._model.unconfirmed_by_location()
         drafts = self._drafts.all()
-        for place, queued in self._model.waiting.items():
-            drafts[place] = merge_into_draft(queued, drafts.get(place, ""))
+        for location, queued in self._model.waiting.items():
+            drafts[location] = merge_into_draft(queued, drafts.get(location, ""))
         return {
-            place: StoredDraft(drafts.get(place, ""), tuple(unconfirmed.get(place, ())))
-            for place in drafts.keys() | unconfirmed.keys()
+            location: StoredDraft(drafts.get(location, ""), tuple(unconfirmed.get(location, ())))
+            for location in drafts.keys() | unconfirmed.keys()
         }
 
     def _write(self, current: Mapping[str, StoredDraft]) -> None:
         if self._account is None:
             return
-        for place in self._written.keys() | current.keys():
-            stored = current.get(place, StoredDraft())
-            if stored == self._written.get(place, StoredDraft()):
+        for location in self._written.keys() | current.keys():
+            stored = current.get(location, StoredDraft())
+            if stored == self._written.get(location, StoredDraft()):
                 continue
-            path = self._account / f"{file_stem(place)}.json"
+            path = self._account / f"{file_stem(location)}.json"
             with suppress(OSError):
-                self._write_one(path, place, stored)
-                self._written[place] = stored
+                self._write_one(path, location, stored)
+                self._written[location] = stored
 
-    def _write_one(self, path: Path, place: str, stored: StoredDraft) -> None:
+    def _write_one(self, path: Path, location: str, stored: StoredDraft) -> None:
         if holds_secret(stored.draft, self._model.user):  # passwords are never written to disk
             stored = stored._replace(draft="")
         if stored == StoredDraft():
             path.unlink(missing_ok=True)
         else:
-            write_private(path, _as_json(place, stored))
+            write_private(path, _as_json(location, stored))
 
 
-def _as_json(place: str, stored: StoredDraft) -> str:
+def _as_json(location: str, stored: StoredDraft) -> str:
     unconfirmed = [
         {"at": timestamp.isoformat(), "text": text} for timestamp, text in stored.unconfirmed
     ]
-    return json.dumps({"place": place, "draft": stored.draft, "unconfirmed": unconfirmed}, indent=1)
+    return json.dumps(
+        {"place": location, "draft": stored.draft, "unconfirmed": unconfirmed}, indent=1
+    )
 
 
 def _read(folder: Path) -> dict[str, StoredDraft]:
@@ -143,18 +147,18 @@ def _read(folder: Path) -> dict[str, StoredDraft]:
         for path in sorted(folder.glob("*.json")):
             with suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
                 if path.stat().st_size <= _MAX_BYTES:
-                    place, stored = _from_json(json.loads(path.read_bytes()))
-                    found[place] = stored
+                    location, stored = _from_json(json.loads(path.read_bytes()))
+                    found[location] = stored
     return found
 
 
 def _from_json(data: dict[str, object]) -> tuple[str, StoredDraft]:
-    """Return a place and its stored text.
+    """Return a location and its stored text.
 
     Raises `TypeError`, `KeyError` or `ValueError` if `data` has another form.
     """
-    place, draft, unconfirmed = data["place"], data["draft"], data["unconfirmed"]
-    if not (isinstance(place, str) and isinstance(draft, str) and isinstance(unconfirmed, list)):
+    location, draft, unconfirmed = data["place"], data["draft"], data["unconfirmed"]
+    if not (isinstance(location, str) and isinstance(draft, str) and isinstance(unconfirmed, list)):
         raise TypeError
     messages = []
     for item in unconfirmed:
@@ -162,4 +166,4 @@ def _from_json(data: dict[str, object]) -> tuple[str, StoredDraft]:
         if not isinstance(text, str) or timestamp.tzinfo is not None:
             raise TypeError
         messages.append((timestamp, text))
-    return safe_name(place), StoredDraft(draft, tuple(messages))
+    return safe_name(location), StoredDraft(draft, tuple(messages))

@@ -66,7 +66,7 @@ class LogFiles:
 
     def write(self) -> None:
         """Write all new entries. Called a few times a second, and before the client exits."""
-        new = [(place, entry) for place, entry in self._feed.take() if self._belongs(entry)]
+        new = [(location, entry) for location, entry in self._feed.take() if self._belongs(entry)]
         account = f"{self._model.server.casefold()} {self._model.user}"
         if self.folder is None or account != self._account:
             self._account = account
@@ -76,9 +76,9 @@ class LogFiles:
         # Bounded like the log of a room, so that a full disk does not fill the memory.
         pending = (self._unwritten + new)[-10_000:]
         self._unwritten = []
-        for place, entries in _by_place(pending):
+        for location, entries in _by_location(pending):
             try:
-                self._append(self.folder / file_stem(account), place, entries)
+                self._append(self.folder / file_stem(account), location, entries)
             except OSError as problem:
                 self._unwritten += entries
                 self._report(problem)
@@ -91,10 +91,10 @@ class LogFiles:
         old = entry.state is EntryState.UNCONFIRMED and entry.timestamp < self._since
         return entry.kind in _LOGGED_KINDS and not old
 
-    def _append(self, folder: Path, place: str, entries: list[tuple[str, Entry]]) -> None:
-        path = private_folder(folder) / f"{log_name(place)}.log"
+    def _append(self, folder: Path, location: str, entries: list[tuple[str, Entry]]) -> None:
+        path = private_folder(folder) / f"{log_name(location)}.log"
         _rotate(path, self._max_bytes)
-        text = "".join(f"{log_line(place, entry)}\n" for _, entry in entries)
+        text = "".join(f"{log_line(location, entry)}\n" for _, entry in entries)
         _append_all(path, text.encode("utf-8", "surrogatepass"))
 
     def _report(self, problem: OSError) -> None:
@@ -107,14 +107,14 @@ class LogFiles:
             self._model.apply(events.LogNotice(message, "error"))
 
 
-def log_name(place: str) -> str:
-    """Return the name of a place's log without extension: the place's own name if it is safe."""
-    return place if _PLAIN_NAME.fullmatch(place) else file_stem(place)
+def log_name(location: str) -> str:
+    """Return the name of a log without extension: the name of the location itself if it is safe."""
+    return location if _PLAIN_NAME.fullmatch(location) else file_stem(location)
 
 
-def log_line(place: str, entry: Entry) -> str:
-    """Return an entry as one line of a log: time, place, author, text."""
-    head = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S} {place}"
+def log_line(location: str, entry: Entry) -> str:
+    """Return an entry as one line of a log: time, location, author, text."""
+    head = f"{entry.timestamp:%Y-%m-%dT%H:%M:%S} {location}"
     suffix = _STATE_SUFFIXES.get(entry.state, "")
     match entry.kind:
         case EntryKind.ACTION:
@@ -124,13 +124,13 @@ def log_line(place: str, entry: Entry) -> str:
     return f"{head} <{entry.author}> {entry.text}{suffix}"
 
 
-def _by_place(
+def _by_location(
     entries: Iterable[tuple[str, Entry]],
 ) -> Iterable[tuple[str, list[tuple[str, Entry]]]]:
     """Group the entries by file and keep their order."""
-    by_place = sorted(entries, key=lambda item: item[0])  # stable
-    for place, group in groupby(by_place, key=lambda item: item[0]):
-        yield place, list(group)
+    ordered = sorted(entries, key=lambda item: item[0])  # stable
+    for location, group in groupby(ordered, key=lambda item: item[0]):
+        yield location, list(group)
 
 
 def _rotate(path: Path, max_bytes: int) -> None:

@@ -45,7 +45,7 @@ class Notifier:
     @property
     def muted(self) -> frozenset[str]:
         """The places of this user at this server that call nobody."""
-        return self._muted.places(self._model.server, self._model.user)
+        return self._muted.locations(self._model.server, self._model.user)
 
     def toggle_mute(self) -> bool:
         """Mute the place in view, or no longer; whether it is muted now."""

@@ -17,7 +17,7 @@ from chat_tui.model.entries import EntryState
 from chat_tui.storage.draft_store import DraftStore
 
 NOW = datetime(2026, 11, 22, 21, 3, 7)
-ODD_PLACES = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)
+ODD_LOCATIONS = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)
 
 
 def opened(
@@ -45,25 +45,27 @@ def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_drafts_are_restored_for_any_place_name(tmp_path: Path) -> None:
+def test_drafts_are_restored_for_any_location_name(tmp_path: Path) -> None:
     model, store = opened(tmp_path)
-    for place in ODD_PLACES:
-        model.drafts.put(place, f"half a line for {place}")
+    for location in ODD_LOCATIONS:
+        model.drafts.put(location, f"half a line for {location}")
     pause_typing(store)
-    assert len(files(tmp_path)) == len(ODD_PLACES)
+    assert len(files(tmp_path)) == len(ODD_LOCATIONS)
     assert {path.parent.parent for path in files(tmp_path)} == {tmp_path / "drafts"}
     for path in files(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     again, _ = opened(tmp_path)
-    assert again.drafts.all() == {place: f"half a line for {place}" for place in ODD_PLACES}
+    assert again.drafts.all() == {
+        location: f"half a line for {location}" for location in ODD_LOCATIONS
+    }
     assert again.conversations.listed() == ["bob"]
 
 
-def test_draft_store_lists_other_places_with_drafts(tmp_path: Path) -> None:
+def test_draft_store_lists_other_locations_with_drafts(tmp_path: Path) -> None:
     model, store = opened(tmp_path)
-    for place in ("lobby", "ops", "dev"):
-        model.drafts.put(place, "…")
+    for location in ("lobby", "ops", "dev"):
+        model.drafts.put(location, "…")
     store.save()
     model = ChatModel(lambda: NOW)
     store = DraftStore(tmp_path, model)
@@ -156,8 +158,8 @@ def test_confirmed_messages_write_no_file(tmp_path: Path) -> None:
 
 def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
     model, store = opened(tmp_path)
-    for place in ("lobby", "dev"):
-        model.drafts.put(place, f"half for {place}")
+    for location in ("lobby", "dev"):
+        model.drafts.put(location, f"half for {location}")
     store.save()
     folder = files(tmp_path)[0].parent
     good = json.loads(next(p for p in files(tmp_path) if p.name.startswith("dev")).read_text())
@@ -206,7 +208,7 @@ def test_restored_message_keeps_its_date(tmp_path: Path) -> None:
     assert signed_in_model(tmp_path).unconfirmed[0].timestamp == NOW - timedelta(days=2)
 
 
-def test_drafts_put_and_remove_by_place() -> None:
+def test_drafts_put_and_remove_by_location() -> None:
     drafts = Drafts({"lobby": "x"})
     drafts.put("dev", "y")
     drafts.put("lobby", "")

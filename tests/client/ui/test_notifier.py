@@ -207,17 +207,17 @@ class TestMutedRoom:
     ) -> None:
         window.attention.toggle_mute()
         again = MuteStore(tmp_path)
-        assert again.places("127.0.0.1:9000", "alice") == {"lobby"}
-        assert again.places("127.0.0.1:9000", "bob") == frozenset()
-        assert again.places("127.0.0.1:9001", "alice") == frozenset()
+        assert again.locations("127.0.0.1:9000", "alice") == {"lobby"}
+        assert again.locations("127.0.0.1:9000", "bob") == frozenset()
+        assert again.locations("127.0.0.1:9001", "alice") == frozenset()
         assert stat.S_IMODE((tmp_path / "muted.json").stat().st_mode) == 0o600
 
     def test_mute_store_merges_changes_of_two_clients(self, tmp_path: Path) -> None:
         one, other = MuteStore(tmp_path), MuteStore(tmp_path)
         one.toggle("s:1", "alice", "dev")
         other.toggle("s:1", "bob", "ops")
-        assert MuteStore(tmp_path).places("s:1", "alice") == {"dev"}
-        assert MuteStore(tmp_path).places("s:1", "bob") == {"ops"}
+        assert MuteStore(tmp_path).locations("s:1", "alice") == {"dev"}
+        assert MuteStore(tmp_path).locations("s:1", "bob") == {"ops"}
 
     @pytest.mark.parametrize(
         "content", [b"", b"[]", b"\xff", b'{"s:1 alice": 3}', b'{"s:1 alice": [3]}', b"[" * 9999]
@@ -227,13 +227,13 @@ class TestMutedRoom:
     ) -> None:
         (tmp_path / "muted.json").write_bytes(content)
         muted = MuteStore(tmp_path)
-        assert muted.places("s:1", "alice") == frozenset()
+        assert muted.locations("s:1", "alice") == frozenset()
         assert muted.toggle("s:1", "alice", "dev")
-        assert MuteStore(tmp_path).places("s:1", "alice") == {"dev"}
+        assert MuteStore(tmp_path).locations("s:1", "alice") == {"dev"}
 
     def test_mute_store_works_in_memory_if_file_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         muted = MuteStore(tmp_path / "file")
         assert muted.toggle("s:1", "alice", "dev")
-        assert muted.places("s:1", "alice") == {"dev"}
+        assert muted.locations("s:1", "alice") == {"dev"}
         assert not muted.toggle("s:1", "alice", "dev")
