@@ -1,4 +1,4 @@
-"""A Dialogue and a server played by the test: what was sent, what was learned, time by hand."""
+"""ProtocolHarness: a `ClientProtocol` whose server and clock the test plays."""
 
 from __future__ import annotations
 
@@ -25,70 +25,74 @@ E = TypeVar("E", bound=Event)
 class ProtocolHarness:
     """One connection of alice's, seen from both ends."""
 
-    def __init__(self, wish: RestoreTarget | None = None, *, user: str = "alice") -> None:
+    def __init__(self, target: RestoreTarget | None = None, *, user: str = "alice") -> None:
         self.now = 1000.0
-        self.dialogue = ClientProtocol(user, "secret", wish or RestoreTarget(), count(1), self.now)
+        self.protocol = ClientProtocol(
+            user, "secret", target or RestoreTarget(), count(1), self.now
+        )
 
     def server(self, *lines: str) -> ProtocolHarness:
         """The server says these lines."""
         for line in lines:
-            self.dialogue.receive(line, self.now)
+            self.protocol.receive(line, self.now)
         return self
 
     def after(self, seconds: float) -> ProtocolHarness:
         """Time passes."""
         self.now += seconds
-        self.dialogue.tick(self.now)
+        self.protocol.tick(self.now)
         return self
 
     def types(self, text: str, recipient: str = "") -> ProtocolHarness:
         """The person gives this with Enter."""
-        self.dialogue.submit(parse_submission(text, recipient), self.now)
+        self.protocol.submit(parse_submission(text, recipient), self.now)
         return self
 
     def clicks(self, room: str) -> ProtocolHarness:
         """The person chooses a room."""
-        self.dialogue.join(room, self.now)
+        self.protocol.join(room, self.now)
         return self
 
     def toggles(self, name: str) -> ProtocolHarness:
         """The person follows somebody, or no longer."""
-        self.dialogue.toggle_follow(name, self.now)
+        self.protocol.toggle_follow(name, self.now)
         return self
 
     def breaks(self, reason: str = "cut") -> ProtocolHarness:
         """The connection breaks."""
-        self.dialogue.connection_lost(reason, self.now)
+        self.protocol.connection_lost(reason, self.now)
         return self
 
     def sent(self) -> list[str]:
         """The lines that were sent since the last call."""
-        return [line.decode().removesuffix("\n") for line in self.dialogue.take_lines()]
+        return [line.decode().removesuffix("\n") for line in self.protocol.take_lines()]
 
     def events(self) -> list[Event]:
-        """What was learned since the last call, but for what comes with any answer or any wait."""
-        learned = self.dialogue.take_events()
+        """What was received since the last call, but for what comes with any answer or any wait."""
+        received = self.protocol.take_events()
         return [
-            event for event in learned if not isinstance(event, LatencyMeasured | QueuedTextChanged)
+            event
+            for event in received
+            if not isinstance(event, LatencyMeasured | QueuedTextChanged)
         ]
 
     def of(self, kind: type[E]) -> list[E]:
-        """What was learned since the last call, of one kind; the rest is forgotten."""
-        return [event for event in self.dialogue.take_events() if isinstance(event, kind)]
+        """What was received since the last call, of one kind; the rest is forgotten."""
+        return [event for event in self.protocol.take_events() if isinstance(event, kind)]
 
     def ending(self) -> EndReason | None:
         """Why the connection has to be closed, if it has to."""
-        return self.dialogue.end_reason
+        return self.protocol.end_reason
 
     def fresh(self) -> ProtocolHarness:
-        """Forget what was sent and learned so far."""
+        """Forget what was sent and received so far."""
         self.sent()
         self.events()
         return self
 
 
 def online(
-    wish: RestoreTarget | None = None,
+    target: RestoreTarget | None = None,
     *,
     room: str = "lobby",
     subs: str = "none",
@@ -96,7 +100,7 @@ def online(
     commands: str = ALL,
 ) -> ProtocolHarness:
     """A session at a server of today, all questions of its start answered."""
-    harness = ProtocolHarness(wish, user=user)
+    harness = ProtocolHarness(target, user=user)
     harness.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
     harness.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
     if room == "lobby":
@@ -109,9 +113,9 @@ def online(
     return harness.fresh()
 
 
-def online_of_old(wish: RestoreTarget | None = None) -> ProtocolHarness:
+def online_legacy(target: RestoreTarget | None = None) -> ProtocolHarness:
     """A session at one of the first servers, all questions of its start answered."""
-    harness = ProtocolHarness(wish)
+    harness = ProtocolHarness(target)
     harness.server("[SERVER] Welcome to the chat server", PROMPT)
     harness.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")
     harness.server("[SERVER] Subscribed to alice", "[SERVER] Active rooms: lobby")

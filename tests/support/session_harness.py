@@ -36,6 +36,7 @@ class SessionHarness:
         *,
         clock: Callable[[], float] = time.monotonic,
         known: KnownServers | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self.model = ChatModel()
         self.notices: list[Event] = []
@@ -49,7 +50,7 @@ class SessionHarness:
             self._wake,
             known or KnownServers(Path("/nowhere")),
             clock=clock,
-            backoff=Backoff(lambda: -0.9),
+            backoff=backoff or Backoff(lambda: -0.9),
         )
 
     def until(self, condition: Callable[[], object], what: str = "") -> None:

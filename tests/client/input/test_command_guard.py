@@ -1,4 +1,4 @@
-"""The slash guard: no command that went wrong and no password is ever said aloud."""
+"""The command guard: no mistyped command and no password is ever published."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from chat_tui.input.redaction import holds_secret
 COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", "/who", "/help")
 
 
-def instead_of(text: str) -> str:
-    held = check_input(text, COMMANDS)
-    assert held is not None, f"{text!r} would be sent"
-    return held.suggestion
+def suggestion_for(text: str) -> str:
+    blocked = check_input(text, COMMANDS)
+    assert blocked is not None, f"{text!r} would be sent"
+    return blocked.suggestion
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("typed", "suggestion"),
     [
         ("/subscrbe bob", "/subscribe bob"),
         ("/jion dev", "/join dev"),
@@ -43,14 +43,14 @@ def instead_of(text: str) -> str:
         ("/ join", "// join"),
     ],
 )
-def test_guard_blocks_unknown_command_and_suggests_nearest(typed: str, meant: str) -> None:
-    assert instead_of(typed) == meant
-    assert check_input(meant, COMMANDS) is None, "what is offered can be sent"
+def test_guard_blocks_unknown_command_and_suggests_nearest(typed: str, suggestion: str) -> None:
+    assert suggestion_for(typed) == suggestion
+    assert check_input(suggestion, COMMANDS) is None, "the suggestion can be sent"
 
 
 @pytest.mark.parametrize("typed", [" /msg bob hi", " /presence on"])
 def test_guard_blocks_command_missing_on_server(typed: str) -> None:
-    assert instead_of(typed) == ""
+    assert suggestion_for(typed) == ""
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_guard_blocks_command_missing_on_server(typed: str) -> None:
     ],
 )
 def test_guard_blocks_login_lines_without_suggestion(typed: str) -> None:
-    held = check_input(typed, COMMANDS, "alice")
-    assert held is not None
-    assert held.suggestion == "", "and nothing is offered that would publish them"
-    assert "secret" not in held.reason
+    blocked = check_input(typed, COMMANDS, "alice")
+    assert blocked is not None
+    assert blocked.suggestion == "", "no suggestion may publish them"
+    assert "secret" not in blocked.reason
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_guard_passes_passwd_only_if_server_has_command() -> None:
 
 @pytest.mark.parametrize("typed", ["hello\n/join dev\nbye", "a\n /subscrbe bob", "/who\nx"])
 def test_guard_blocks_multiline_text_with_command_line(typed: str) -> None:
-    held = check_input(typed, COMMANDS)
-    assert held is not None
-    assert "line " in held.reason
+    blocked = check_input(typed, COMMANDS)
+    assert blocked is not None
+    assert "line " in blocked.reason
 
 
 def test_guard_reason_is_short_printable_line() -> None:
-    held = check_input("/\x1b]0;owned\x07" + "x" * 4000, COMMANDS)
-    assert held is not None
-    assert held.reason.isprintable()
-    assert len(held.reason) < 80
+    blocked = check_input("/\x1b]0;owned\x07" + "x" * 4000, COMMANDS)
+    assert blocked is not None
+    assert blocked.reason.isprintable()
+    assert len(blocked.reason) < 80
 
 
 @given(
@@ -133,8 +133,8 @@ def test_guard_never_lets_command_text_be_published(
     text = "\n".join((*others, f"{before}{word} {rest.strip() or 'x'}"))
     if check_input(text, COMMANDS) is None:
         for line in parse_input(text):
-            said = line.text.strip() if isinstance(line, TextLine) else ""
-            assert not said.startswith(word)
+            published = line.text.strip() if isinstance(line, TextLine) else ""
+            assert not published.startswith(word)
 
 
 def test_holds_secret_recognizes_passwd_and_login_lines() -> None:

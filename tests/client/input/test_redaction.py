@@ -1,4 +1,4 @@
-"""Which lines hold a password: one place says it, and whatever keeps or shows lines asks it."""
+"""Lines with a password: found in any spelling, and never stored or shown."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SECRET = (
     "/login alice old-one",
     "LOGIN alice old-one",
 )
-"""Typed and half-typed, well and badly."""
+"""Complete, incomplete, correct and misspelt lines."""
 
 HARMLESS = (
     "/passwd",
@@ -96,9 +96,9 @@ def test_masked_removes_every_detected_secret(before: str, secret: str) -> None:
 @pytest.mark.parametrize("text", SECRET)
 def test_password_is_not_stored_in_draft_history_or_wire_log(text: str, tmp_path: Path) -> None:
     model = ChatModel(lambda: datetime(2026, 11, 22, 21, 3))
-    shelf = DraftStore(tmp_path, model)
+    store = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
-    shelf.open("127.0.0.1", 9000, "alice")
+    store.open("127.0.0.1", 9000, "alice")
     file = HistoryFile(tmp_path)
     history = InputHistory()
     history.load((), file.append)
@@ -106,7 +106,7 @@ def test_password_is_not_stored_in_draft_history_or_wire_log(text: str, tmp_path
     wire.record_action("lobby", ["hello"])
 
     model.drafts.put("lobby", text)
-    shelf.save()
+    store.save()
     history.add(text)
     file.append(text)
     for line in text.split("\n"):
@@ -121,21 +121,21 @@ def test_password_is_not_stored_in_draft_history_or_wire_log(text: str, tmp_path
 
 def test_partially_typed_password_is_never_written_to_disk(tmp_path: Path) -> None:
     model = ChatModel(lambda: datetime(2026, 11, 22, 21, 3))
-    shelf = DraftStore(tmp_path, model)
+    store = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
-    shelf.open("127.0.0.1", 9000, "alice")
+    store.open("127.0.0.1", 9000, "alice")
     for end in range(1, len("/paswd old-one new-one") + 1):
         model.drafts.put("lobby", "/paswd old-one new-one"[:end])
-        shelf.save()
-        kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+        store.save()
+        stored = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
         assert all(
             json.loads(text)["draft"] in ("/", "/p", "/pa", "/pas", "/pasw", "/paswd", "/paswd ")
-            for text in kept
+            for text in stored
         )
 
 
 @pytest.mark.parametrize(
-    ("typed", "wrong"),
+    ("typed", "problem"),
     [
         ("/paswd old-one new-one", "/paswd is not a command"),
         (" /passwd old-one new-one", "a space before /passwd"),
@@ -144,38 +144,38 @@ def test_partially_typed_password_is_never_written_to_disk(tmp_path: Path) -> No
         ("passwd old-first-one new-one", "no / before passwd"),
     ],
 )
-def test_blocked_password_input_states_reason_and_suggests_fix(typed: str, wrong: str) -> None:
-    held = check_input(typed, ("/join", "/passwd", "/help"))
-    assert held is not None
-    assert held.reason == f"Not sent: {wrong}. Tab: /passwd ***"
-    assert held.suggestion == f"/passwd {typed.partition('wd ')[2]}"
+def test_blocked_password_input_states_reason_and_suggests_fix(typed: str, problem: str) -> None:
+    blocked = check_input(typed, ("/join", "/passwd", "/help"))
+    assert blocked is not None
+    assert blocked.reason == f"Not sent: {problem}. Tab: /passwd ***"
+    assert blocked.suggestion == f"/passwd {typed.partition('wd ')[2]}"
 
 
 def test_misspelled_passwd_is_corrected_only_if_server_has_command() -> None:
     listed = ("/join", "/passwd", "/help")
     for typed in ("/paswd old-one new-one", "/Passwd old-one new-one", " /passwd old-one new-one"):
-        held = check_input(typed, listed)
-        assert held is not None
-        assert held.suggestion == "/passwd old-one new-one"
-        assert "-one" not in held.reason
-        assert check_input(held.suggestion, listed) is None
+        blocked = check_input(typed, listed)
+        assert blocked is not None
+        assert blocked.suggestion == "/passwd old-one new-one"
+        assert "-one" not in blocked.reason
+        assert check_input(blocked.suggestion, listed) is None
     for typed in (
         "//passwd old-one new-one",
         "hi\n/passwd old-one new-one",
-        "/passwdold new-one",  # where the one ends and the other begins nobody knows
+        "/passwdold new-one",  # the end of the command is not known
         "/passwdold-one new-one",
     ):
-        held = check_input(typed, listed)
-        assert held is not None
-        assert held.suggestion == ""
+        blocked = check_input(typed, listed)
+        assert blocked is not None
+        assert blocked.suggestion == ""
 
 
 @pytest.mark.parametrize("text", SECRET)
 def test_password_is_never_published_on_any_server(text: str) -> None:
     for commands in (("/join", "/help"), ("/join", "/help", "/passwd")):
-        held = check_input(text, commands)
-        if held is None:
-            assert text.startswith("/passwd "), "it goes as the command"
+        blocked = check_input(text, commands)
+        if blocked is None:
+            assert text.startswith("/passwd "), "it is sent as the command"
             assert "/passwd" in commands
         else:
-            assert "-one" not in held.reason
+            assert "-one" not in blocked.reason

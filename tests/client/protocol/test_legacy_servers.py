@@ -1,4 +1,4 @@
-"""The first servers of the protocol, sans I/O (section 6 of the contract)."""
+"""The protocol with one of the first servers (docs/protocol.md, section 6)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.protocol import EndReason
 from chat_tui.protocol.restore_target import RestoreTarget
-from tests.support.protocol_harness import ACCEPTED, PROMPT, SIX, ProtocolHarness, online_of_old
+from tests.support.protocol_harness import ACCEPTED, PROMPT, SIX, ProtocolHarness, online_legacy
 
 
 def test_legacy_server_gets_next_line_only_after_reply() -> None:
-    harness = online_of_old().types("/rooms").types("/subs").toggles("bob")
+    harness = online_legacy().types("/rooms").types("/subs").toggles("bob")
     assert harness.sent() == ["/rooms"]
     assert harness.server("[SERVER] Active rooms: dev, lobby").sent() == ["/subs"]
     assert harness.of(events.RoomsListed) == [events.RoomsListed((("dev", None), ("lobby", None)))]
@@ -20,14 +20,14 @@ def test_legacy_server_gets_next_line_only_after_reply() -> None:
 
 
 def test_legacy_server_any_reply_answers_pending_request() -> None:
-    harness = online_of_old().types("/subs").types("/rooms").fresh()
+    harness = online_legacy().types("/subs").types("/rooms").fresh()
     harness.server("[SERVER] You follow nobody")
     assert harness.of(events.LogNotice) == [events.LogNotice("You follow nobody", "reply")]
     assert harness.sent() == ["/rooms"]
 
 
 def test_legacy_server_gets_next_message_after_echo() -> None:
-    harness = online_of_old().types("one\ntwo\nthree")
+    harness = online_legacy().types("one\ntwo\nthree")
     assert [event.text for event in harness.of(events.MessagePending)] == ["one", "two", "three"]
     assert harness.sent() == ["one"]
     assert harness.server("[12:00:00] alice: one").sent() == ["two"]
@@ -36,7 +36,7 @@ def test_legacy_server_gets_next_message_after_echo() -> None:
 
 
 def test_legacy_server_gets_next_message_after_timeout_without_echo() -> None:
-    harness = online_of_old().types("one\ntwo").fresh()
+    harness = online_legacy().types("one\ntwo").fresh()
     assert harness.after(0.1).sent() == []
     assert harness.after(0.11).sent() == ["two"]
     harness.server("[12:00:00] alice: two")
@@ -44,7 +44,7 @@ def test_legacy_server_gets_next_message_after_timeout_without_echo() -> None:
 
 
 def test_legacy_server_trimmed_echo_confirms_message() -> None:
-    harness = online_of_old().types("  indented")
+    harness = online_legacy().types("  indented")
     assert harness.sent() == ["  indented"]
     harness.server("[12:00:00] alice: indented")
     assert harness.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
@@ -52,7 +52,7 @@ def test_legacy_server_trimmed_echo_confirms_message() -> None:
 
 @pytest.mark.parametrize("text", ["//slash", " /join dev", "one\n/join dev", "one\n  //two"])
 def test_legacy_server_text_starting_with_slash_is_returned(text: str) -> None:
-    harness = online_of_old().types(text)
+    harness = online_legacy().types(text)
     assert harness.sent() == []
     (returned,) = harness.of(events.TextReturned)
     assert returned.text == text
@@ -60,7 +60,7 @@ def test_legacy_server_text_starting_with_slash_is_returned(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["/dance", "/help", "/who", "/presence on", "/"])
 def test_legacy_server_unknown_command_is_returned(text: str) -> None:
-    harness = online_of_old().types(text)
+    harness = online_legacy().types(text)
     assert harness.sent() == []
     (returned,) = harness.of(events.TextReturned)
     assert returned.text == text
@@ -68,14 +68,14 @@ def test_legacy_server_unknown_command_is_returned(text: str) -> None:
 
 
 def test_legacy_server_quit_closes_connection_without_sending() -> None:
-    harness = online_of_old().types("/quit")
+    harness = online_legacy().types("/quit")
     assert harness.sent() == []
     assert harness.events() == [events.SignedOut("Goodbye", requested=True)]
     assert harness.ending() is EndReason.SIGNED_OUT
 
 
 def test_legacy_server_subscription_error_is_shown_after_click() -> None:
-    harness = online_of_old().toggles("bob").server(f"[ERROR] {replies.LEGACY_CANNOT_SUBSCRIBE}")
+    harness = online_legacy().toggles("bob").server(f"[ERROR] {replies.LEGACY_CANNOT_SUBSCRIBE}")
     assert harness.of(events.LogNotice) == [
         events.LogNotice(replies.LEGACY_CANNOT_SUBSCRIBE, "error")
     ]
@@ -108,12 +108,12 @@ def test_legacy_server_failed_resubscriptions_are_reported_once() -> None:
 
 
 def test_legacy_server_room_names_may_hold_punctuation() -> None:
-    assert online_of_old().clicks("room#1!").sent() == ["/join room#1!"]
-    assert online_of_old().clicks("two words").sent() == []
+    assert online_legacy().clicks("room#1!").sent() == ["/join room#1!"]
+    assert online_legacy().clicks("two words").sent() == []
 
 
 def test_legacy_server_room_click_waits_for_echo_and_queues_later_text() -> None:
-    harness = online_of_old().types("for the lobby").clicks("dev").types("for dev")
+    harness = online_legacy().types("for the lobby").clicks("dev").types("for dev")
     assert harness.sent() == ["for the lobby"]
     assert harness.server("[12:00:00] alice: for the lobby").sent() == ["/join dev"]
     assert harness.server("[SERVER] Joined room 'dev'").sent() == ["/rooms"]
@@ -121,7 +121,7 @@ def test_legacy_server_room_click_waits_for_echo_and_queues_later_text() -> None
 
 
 def test_legacy_server_unknown_join_error_returns_queued_text() -> None:
-    harness = online_of_old().clicks("dev").types("for dev").fresh()
+    harness = online_legacy().clicks("dev").types("for dev").fresh()
     harness.server("[ERROR] Nope")
     assert harness.events() == [
         events.JoinFailed("dev", "Nope"),
@@ -130,7 +130,7 @@ def test_legacy_server_unknown_join_error_returns_queued_text() -> None:
 
 
 def test_legacy_server_is_pinged_even_if_reply_is_outstanding() -> None:
-    harness = online_of_old().types("/subs")
+    harness = online_legacy().types("/subs")
     assert harness.sent() == ["/subs"]
     harness.after(16)
     assert harness.sent() == []
@@ -141,7 +141,7 @@ def test_legacy_server_is_pinged_even_if_reply_is_outstanding() -> None:
 
 
 def test_legacy_server_unsent_lines_are_unconfirmed_after_loss() -> None:
-    harness = online_of_old().types("one\ntwo\nthree").fresh()
+    harness = online_legacy().types("one\ntwo\nthree").fresh()
     assert harness.breaks().of(events.MessageUnconfirmed) == [
         events.MessageUnconfirmed(1),
         events.MessageUnconfirmed(2),

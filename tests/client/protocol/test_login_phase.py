@@ -1,4 +1,4 @@
-"""Signing in, sans I/O: the login, its refusals, and what is asked first."""
+"""The login phase: accepted and rejected logins, and the first requests after it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_own_name_is_taken_from_server_reply() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "refused"),
+    ("line", "failure"),
     [
         (
             replies.AUTHENTICATION_FAILED,
@@ -125,10 +125,10 @@ def test_own_name_is_taken_from_server_reply() -> None:
     ],
 )
 def test_rejected_login_reports_reason_and_whether_to_retry(
-    line: str, refused: events.SignInFailed
+    line: str, failure: events.SignInFailed
 ) -> None:
     harness = ProtocolHarness().server(PROMPT, f"[ERROR] {line}")
-    assert harness.events() == [refused]
+    assert harness.events() == [failure]
     assert harness.ending() is EndReason.REJECTED
     assert harness.breaks().server(ACCEPTED).events() == []
 
@@ -166,18 +166,18 @@ def test_missing_prompt_times_out() -> None:
 def test_login_reply_times_out_after_one_minute() -> None:
     harness = ProtocolHarness().server(PROMPT).after(59)
     assert harness.events() == []
-    (refused,) = harness.after(2).of(events.SignInFailed)
-    assert refused.retry
+    (failure,) = harness.after(2).of(events.SignInFailed)
+    assert failure.retry
 
 
 def test_connection_loss_during_login_is_retried() -> None:
-    (refused,) = (
+    (failure,) = (
         ProtocolHarness().breaks("the server closed the connection").of(events.SignInFailed)
     )
-    assert refused.retry
-    assert "before it asked for a login" in refused.reason
-    (refused,) = ProtocolHarness().server(PROMPT).breaks("reset").of(events.SignInFailed)
-    assert refused == events.SignInFailed("reset", retry=True)
+    assert failure.retry
+    assert "before it asked for a login" in failure.reason
+    (failure,) = ProtocolHarness().server(PROMPT).breaks("reset").of(events.SignInFailed)
+    assert failure == events.SignInFailed("reset", retry=True)
 
 
 def test_legacy_welcome_line_is_shown() -> None:
@@ -192,8 +192,8 @@ def test_repeated_prompt_does_not_resend_password() -> None:
 
 def test_too_long_login_line_is_not_sent() -> None:
     harness = ProtocolHarness(user="a" * 5000).server(PROMPT)
-    (refused,) = harness.of(events.SignInFailed)
-    assert not refused.retry
+    (failure,) = harness.of(events.SignInFailed)
+    assert not failure.retry
     assert harness.sent() == []
 
 
@@ -206,9 +206,11 @@ def test_text_typed_before_sign_in_is_returned() -> None:
 
 
 def test_reconnect_restores_room_and_missing_subscriptions() -> None:
-    wish = RestoreTarget("dev", frozenset({"*", "bob", "carol"}), is_reconnect=True)
-    harness = ProtocolHarness(wish).server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}")
-    assert harness.of(events.Joined) == []  # the log of the room stays in sight
+    target = RestoreTarget("dev", frozenset({"*", "bob", "carol"}), is_reconnect=True)
+    harness = ProtocolHarness(target).server(
+        PROMPT, ACCEPTED, f"[SERVER] Available commands: {ALL}"
+    )
+    assert harness.of(events.Joined) == []  # the log of the room stays in view
     harness.sent()
     harness.server(
         "[SERVER] Subscribed to alice", "[SERVER] Presence on", "[SERVER] Joined room 'dev'"
@@ -220,7 +222,7 @@ def test_reconnect_restores_room_and_missing_subscriptions() -> None:
     assert harness.of(events.SubscriptionsListed) == [events.SubscriptionsListed(("bob",))]
     harness.server("[SERVER] Subscribed to *", "[SERVER] Subscribed to carol")
     assert harness.of(events.Followed) == [events.Followed("*"), events.Followed("carol")]
-    assert harness.dialogue.restore_target == RestoreTarget(
+    assert harness.protocol.restore_target == RestoreTarget(
         "dev", frozenset({"*", "bob", "carol"}), is_reconnect=True
     )
 
@@ -240,16 +242,16 @@ def test_reconnect_falls_back_to_lobby_if_room_is_rejected() -> None:
         ProtocolHarness(RestoreTarget("dev", is_reconnect=True)).server(PROMPT, ACCEPTED).fresh()
     )
     harness.server(f"[SERVER] Available commands: {ALL}", "[SERVER] Subscribed to alice")
-    harness.types("meant for dev")
+    harness.types("for dev")
     harness.server("[SERVER] Presence on").fresh()
     harness.server("[ERROR] Invalid room name: dev")
     assert harness.events() == [
         events.Joined("lobby"),
         events.JoinFailed("dev", "Invalid room name: dev"),
-        events.TextReturned("meant for dev", "Invalid room name: dev"),
+        events.TextReturned("for dev", "Invalid room name: dev"),
     ]
     assert harness.sent() == ["/who", "/rooms"]
-    assert harness.dialogue.restore_target.room == "lobby"
+    assert harness.protocol.restore_target.room == "lobby"
 
 
 def test_messages_received_before_rejoin_belong_to_lobby() -> None:
@@ -273,14 +275,14 @@ def test_resubscriptions_are_sent_in_small_batches() -> None:
     harness.server("[SERVER] Presence on").fresh()
     harness.server("[SERVER] In room 'lobby': alice", "[SERVER] Active rooms: lobby (1)")
     harness.server("[SERVER] Subscriptions: alice")
-    asked = harness.sent()
-    assert asked == [f"/subscribe user{n:02}" for n in range(8)]
+    requests = harness.sent()
+    assert requests == [f"/subscribe user{n:02}" for n in range(8)]
     harness.types("not behind all of them")
     assert harness.sent() == ["not behind all of them"]
     for n in range(30):
         harness.server(f"[SERVER] Subscribed to user{n:02}")
-        asked += harness.sent()
-    assert asked == [f"/subscribe user{n:02}" for n in range(30)]
+        requests += harness.sent()
+    assert requests == [f"/subscribe user{n:02}" for n in range(30)]
 
 
 def test_failed_resubscriptions_are_reported_once() -> None:
@@ -293,20 +295,20 @@ def test_failed_resubscriptions_are_reported_once() -> None:
     (line,) = harness.of(events.LogNotice)
     assert line.kind == "error"
     assert "bob, dave" in line.text
-    assert harness.dialogue.restore_target.subscriptions == {"carol"}
+    assert harness.protocol.restore_target.subscriptions == {"carol"}
 
 
 def test_second_loss_during_resubscription_keeps_all_names() -> None:
     names = frozenset(f"user{n:02}" for n in range(30))
     harness = online(RestoreTarget("dev", names, is_reconnect=True), room="dev", subs="alice")
     harness.server("[SERVER] Subscribed to user00").breaks()
-    assert harness.dialogue.restore_target == RestoreTarget("dev", names, is_reconnect=True)
+    assert harness.protocol.restore_target == RestoreTarget("dev", names, is_reconnect=True)
 
 
 def test_loss_during_login_keeps_restore_target() -> None:
-    wish = RestoreTarget("dev", frozenset({"bob"}), is_reconnect=True)
-    harness = ProtocolHarness(wish).server(PROMPT).breaks()
-    assert harness.dialogue.restore_target == wish
+    target = RestoreTarget("dev", frozenset({"bob"}), is_reconnect=True)
+    harness = ProtocolHarness(target).server(PROMPT).breaks()
+    assert harness.protocol.restore_target == target
 
 
 def test_six_listed_commands_select_legacy_mode() -> None:

@@ -1,4 +1,4 @@
-"""What operators do: announcements, kicks and bans; and their commands, typed by one of them."""
+"""Announcements, kicks and bans as the client receives them, and the operators' commands."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.support.protocol_harness import ALL, PROMPT, ProtocolHarness, online
 COMMANDS = f"{ALL}, /kick, /ban, /unban, /announce"
 
 
-def announced(name: str, text: str) -> str:
+def announcement_line(name: str, text: str) -> str:
     return f"[SERVER] {operator_replies.announcement(name, text)}"
 
 
 def test_announcement_line_becomes_announcement_event() -> None:
-    harness = online().server(announced("dave", "back at noon: be patient"))
+    harness = online().server(announcement_line("dave", "back at noon: be patient"))
     assert harness.events() == [AnnouncementReceived("dave", "back at noon: be patient")]
 
 
@@ -35,7 +35,7 @@ def test_message_that_imitates_announcement_is_not_announcement() -> None:
 
 def test_announcement_does_not_answer_pending_request() -> None:
     harness = online(commands=f"{ALL}, /future").types("/future")
-    harness.server(announced("dave", "back at noon")).fresh()
+    harness.server(announcement_line("dave", "back at noon")).fresh()
     assert harness.server("[ERROR] No future").events() == [LogNotice("No future", "error")]
 
 
@@ -43,7 +43,7 @@ def test_typed_announce_is_not_pending_message() -> None:
     harness = online(commands=COMMANDS).types("/announce back at noon")
     assert harness.sent() == ["/announce back at noon"]
     assert harness.of(MessagePending) == []
-    assert harness.server(announced("alice", "back at noon")).events() == [
+    assert harness.server(announcement_line("alice", "back at noon")).events() == [
         AnnouncementReceived("alice", "back at noon")
     ]
     harness.clicks("dev").server("[ERROR] That room is closed today")
@@ -84,13 +84,13 @@ def test_session_ended_by_operator_is_not_resumed(reason: str) -> None:
 
 
 @pytest.mark.parametrize("what", [operator_replies.BANNED_ACCOUNT, operator_replies.BANNED_ADDRESS])
-@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("prompted", [True, False])
 def test_timed_ban_retries_login_after_expiry_and_permanent_ban_does_not(
-    what: str, asked: bool
+    what: str, prompted: bool
 ) -> None:
     for seconds, retry, after in ((None, False, 0.0), (600, True, 600.0)):
         harness = ProtocolHarness()
-        if asked:
+        if prompted:
             harness.server(PROMPT)
         reason = operator_replies.banned(what, seconds)
         harness.server(f"[ERROR] {reason}")

@@ -1,4 +1,4 @@
-"""What we say, sans I/O: pending, sent, unconfirmed, never lost and never a command by mistake."""
+"""Own messages: pending, sent, unconfirmed, and never taken for a command."""
 
 from __future__ import annotations
 
@@ -91,10 +91,10 @@ def test_self_unsubscription_is_recognized_in_other_unicode_form() -> None:
 
 def test_typed_self_subscription_shows_reply_and_changes_nothing() -> None:
     harness = online().types("/subscribe alice").server("[SERVER] Subscribed to alice")
-    learned = harness.events()
-    assert events.LogNotice("Subscribed to alice", "reply") in learned
-    assert not [event for event in learned if isinstance(event, events.Followed)]
-    assert harness.dialogue.restore_target.subscriptions == frozenset()
+    received = harness.events()
+    assert events.LogNotice("Subscribed to alice", "reply") in received
+    assert not [event for event in received if isinstance(event, events.Followed)]
+    assert harness.protocol.restore_target.subscriptions == frozenset()
 
 
 def test_unsubscribe_from_everyone_keeps_self_subscription() -> None:
@@ -129,9 +129,9 @@ def test_sent_text_is_normalized_to_echoed_form() -> None:
     assert harness.of(events.MessageSent) == [events.MessageSent(1, "12:00:00")]
 
 
-@pytest.mark.parametrize("nothing", ["", "  ", "\n\n", "\x1b\x07", " \t\u202e", "\u2028"])
-def test_text_without_visible_characters_is_not_sent(nothing: str) -> None:
-    harness = online().types(nothing)
+@pytest.mark.parametrize("typed", ["", "  ", "\n\n", "\x1b\x07", " \t\u202e", "\u2028"])
+def test_text_without_visible_characters_is_not_sent(typed: str) -> None:
+    harness = online().types(typed)
     assert harness.sent() == []
     assert harness.events() == []
 
@@ -167,21 +167,21 @@ def test_forced_logout_leaves_pending_message_unconfirmed() -> None:
 def test_multiline_text_never_parses_as_command(text: str) -> None:
     harness = online().types(f"first\n{text}\nlast")
     for line in harness.sent():
-        asked = parse_client_line(decode_line(line.encode()))
-        assert isinstance(asked, TextLine)
-        assert published_form(asked.text) == asked.text
+        parsed = parse_client_line(decode_line(line.encode()))
+        assert isinstance(parsed, TextLine)
+        assert published_form(parsed.text) == parsed.text
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=4))
 def test_returned_text_parses_to_same_messages_when_resent(texts: list[str]) -> None:
-    said = [published_form(text.replace("\n", "").replace("\r", "")) for text in texts]
-    said = [text for text in said if text]
-    if said:
-        assert parse_input(to_composer_text(said)) == [TextLine(text) for text in said]
+    published = [published_form(text.replace("\n", "").replace("\r", "")) for text in texts]
+    published = [text for text in published if text]
+    if published:
+        assert parse_input(to_composer_text(published)) == [TextLine(text) for text in published]
 
 
 @pytest.mark.parametrize(
-    ("returned", "draft", "stands"),
+    ("returned", "draft", "merged"),
     [
         ("hello", "", "hello"),
         ("hello", "  ", "hello"),
@@ -195,5 +195,5 @@ def test_returned_text_parses_to_same_messages_when_resent(texts: list[str]) -> 
         ("", "hello", "hello"),
     ],
 )
-def test_returned_text_is_merged_into_draft(returned: str, draft: str, stands: str) -> None:
-    assert merge_into_draft(returned, draft) == stands
+def test_returned_text_is_merged_into_draft(returned: str, draft: str, merged: str) -> None:
+    assert merge_into_draft(returned, draft) == merged

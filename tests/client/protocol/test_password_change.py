@@ -1,4 +1,4 @@
-"""Changing one's password, as the dialogue sees it; and what becomes of a line that holds one."""
+"""Password changes, and the treatment of lines that hold a password."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chat_tui.events import (
     QueuedTextChanged,
     TextReturned,
 )
-from tests.support.protocol_harness import ALL, ProtocolHarness, online, online_of_old
+from tests.support.protocol_harness import ALL, ProtocolHarness, online, online_legacy
 
 COMMANDS = f"{ALL}, /passwd"
 CHANGED = f"[SERVER] {replies.PASSWORD_CHANGED}"
@@ -27,22 +27,22 @@ def signed_in() -> ProtocolHarness:
     return online(commands=COMMANDS)
 
 
-def asks(
+def request_change(
     harness: ProtocolHarness, old: str = "secret", new: str = "correct-horse"
 ) -> ProtocolHarness:
-    """The form was filled in and sent."""
-    harness.dialogue.change_password(old, new, harness.now)
+    """Request a change as the form does."""
+    harness.protocol.change_password(old, new, harness.now)
     return harness
 
 
 def test_password_form_sends_one_line_and_hides_reply() -> None:
-    harness = asks(signed_in())
+    harness = request_change(signed_in())
     assert harness.sent() == ["/passwd secret correct-horse"]
     assert harness.server(CHANGED).events() == [PasswordChanged("correct-horse")]
 
 
 def test_password_change_reply_is_not_measured_as_latency() -> None:
-    harness = asks(signed_in())
+    harness = request_change(signed_in())
     harness.now += 0.6
     harness.server(CHANGED)
     assert harness.of(LatencyMeasured) == []
@@ -53,24 +53,26 @@ def test_password_change_reply_is_not_measured_as_latency() -> None:
     [
         replies.WRONG_PASSWORD,
         TOO_SHORT,
-        "Any sentence that a server may have for it",
+        "Any sentence that a server may send",
         replies.too_many_failures(421),
         replies.usage("/passwd <old> <new>"),
         replies.unknown_command("/passwd"),
     ],
 )
 def test_password_change_failure_reports_reason_and_allows_retry(reason: str) -> None:
-    harness = asks(signed_in())
+    harness = request_change(signed_in())
     assert harness.server(f"[ERROR] {reason}").events() == [PasswordChangeFailed(reason)]
     harness.sent()
-    assert asks(harness).sent() == ["/passwd secret correct-horse"], "it can be tried again"
+    assert request_change(harness).sent() == ["/passwd secret correct-horse"], (
+        "it can be tried again"
+    )
     assert harness.server(CHANGED).events() == [PasswordChanged("correct-horse")]
 
 
 def test_earlier_replies_do_not_answer_password_change() -> None:
     harness = signed_in()
     harness.types("/who")
-    asks(harness)
+    request_change(harness)
     harness.server("[SERVER] In room 'lobby': alice")
     assert harness.of(PasswordChanged) == []
     assert harness.server(CHANGED).of(PasswordChanged) == [PasswordChanged("correct-horse")]
@@ -96,40 +98,40 @@ def test_typed_passwd_is_sent_as_command_and_shows_reply() -> None:
 def test_password_change_does_not_wait_for_pending_join() -> None:
     harness = signed_in().clicks("dev")
     harness.sent()
-    assert asks(harness).sent() == ["/passwd secret correct-horse"]
+    assert request_change(harness).sent() == ["/passwd secret correct-horse"]
 
 
 def test_password_change_is_rejected_if_server_lacks_command() -> None:
-    for harness in (online(), online_of_old()):
-        assert asks(harness).sent() == []
+    for harness in (online(), online_legacy()):
+        assert request_change(harness).sent() == []
         assert len(harness.of(PasswordChangeFailed)) == 1
 
 
 def test_password_change_rejects_too_long_line() -> None:
-    harness = asks(signed_in(), old="x" * 5000)
+    harness = request_change(signed_in(), old="x" * 5000)
     assert harness.sent() == []
-    (refused,) = harness.of(PasswordChangeFailed)
-    assert "4096" in refused.reason
+    (failure,) = harness.of(PasswordChangeFailed)
+    assert "4096" in failure.reason
 
 
 def test_connection_loss_makes_password_change_uncertain() -> None:
-    harness = asks(signed_in())
+    harness = request_change(signed_in())
     assert harness.breaks().events() == [PasswordChangeUncertain("correct-horse")]
     harness = signed_in().types("/passwd secret correct-horse")
     assert harness.breaks().events() == [PasswordChangeUncertain("correct-horse")]
-    harness = asks(signed_in()).server(WRONG)
+    harness = request_change(signed_in()).server(WRONG)
     assert harness.breaks().of(PasswordChangeUncertain) == [], "it was answered"
 
 
 def test_password_change_is_rejected_while_disconnected() -> None:
-    harness = asks(signed_in().breaks())
+    harness = request_change(signed_in().breaks())
     assert harness.of(PasswordChangeFailed) == [
         PasswordChangeFailed("Not connected: it was not sent")
     ]
 
 
 def test_late_reply_still_confirms_password_change() -> None:
-    harness = asks(signed_in())
+    harness = request_change(signed_in())
     for _ in range(4):
         harness.after(9.0).server("[21:00:00] bob: hi")
     assert harness.of(PasswordChangeUncertain) == [PasswordChangeUncertain("correct-horse")]
@@ -137,31 +139,33 @@ def test_late_reply_still_confirms_password_change() -> None:
 
 
 def test_announcement_does_not_answer_password_change() -> None:
-    harness = asks(signed_in()).server("[SERVER] Announcement from dave: Password changed")
+    harness = request_change(signed_in()).server(
+        "[SERVER] Announcement from dave: Password changed"
+    )
     assert harness.of(PasswordChanged) == []
 
 
-def kept_or_shown(events: list[Event]) -> str:
+def all_text(events: list[Event]) -> str:
     return "\n".join(map(repr, events))
 
 
 def test_queued_passwd_line_is_not_stored_or_returned() -> None:
     harness = signed_in().clicks("dev").types("hello").types("/passwd secret correct-horse")
-    learned = harness.dialogue.take_events()
-    waiting = [event for event in learned if isinstance(event, QueuedTextChanged)]
+    received = harness.protocol.take_events()
+    waiting = [event for event in received if isinstance(event, QueuedTextChanged)]
     assert "secret" not in repr(waiting)
     assert "hello" in repr(waiting)
-    learned = harness.breaks().dialogue.take_events()
-    assert TextReturned("hello", "The connection was lost: it was not sent") in learned
-    assert "Not sent: /passwd ***" in kept_or_shown(learned)
-    assert "secret" not in kept_or_shown(learned)
+    received = harness.breaks().protocol.take_events()
+    assert TextReturned("hello", "The connection was lost: it was not sent") in received
+    assert "Not sent: /passwd ***" in all_text(received)
+    assert "secret" not in all_text(received)
 
 
 def test_sole_queued_passwd_line_is_not_returned_after_loss() -> None:
     harness = signed_in().clicks("dev").types("/passwd secret correct-horse")
-    learned = harness.breaks().dialogue.take_events()
-    assert not any(isinstance(event, TextReturned) for event in learned)
-    assert "secret" not in kept_or_shown(learned)
+    received = harness.breaks().protocol.take_events()
+    assert not any(isinstance(event, TextReturned) for event in received)
+    assert "secret" not in all_text(received)
 
 
 def test_unanswered_passwd_notice_masks_passwords() -> None:
@@ -169,7 +173,7 @@ def test_unanswered_passwd_notice_masks_passwords() -> None:
     harness.events()
     for _ in range(4):
         harness.after(9.0).server("[21:00:00] bob: hi")
-    shown = kept_or_shown(harness.events())
+    shown = all_text(harness.events())
     assert "No answer to /passwd ***" in shown
     assert "secret" not in shown
     assert "correct-horse" not in shown

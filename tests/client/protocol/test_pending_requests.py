@@ -1,4 +1,4 @@
-"""Which line answers what, sans I/O: what is shown, what is learned, what is given up."""
+"""Which line answers which request, what the log shows, and timeouts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.protocol_harness import ProtocolHarness, online
 
 
 def shown(harness: ProtocolHarness) -> list[str]:
-    """The server lines that were shown since the last look."""
+    """Return the lines that the log has got since the last call."""
     return [line.text for line in harness.of(events.LogNotice)]
 
 
@@ -21,9 +21,9 @@ def test_replies_to_client_requests_are_not_shown() -> None:
     harness = online().after(16)
     assert harness.sent() == ["/rooms"]
     harness.server("[SERVER] Active rooms: lobby (2), dev (3)")
-    learned = harness.events()
-    assert events.RoomsListed((("lobby", 2), ("dev", 3))) in learned
-    assert not [event for event in learned if isinstance(event, events.LogNotice)]
+    received = harness.events()
+    assert events.RoomsListed((("lobby", 2), ("dev", 3))) in received
+    assert not [event for event in received if isinstance(event, events.LogNotice)]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_follow_toggle_starts_from_last_requested_state() -> None:
         "/unsubscribe bob",
         "/unsubscribe *",
     ]
-    assert harness.dialogue.restore_target.subscriptions == frozenset()
+    assert harness.protocol.restore_target.subscriptions == frozenset()
     harness.server("[SERVER] Unsubscribed from bob", "[SERVER] Subscribed to bob")
     harness.server("[SERVER] Unsubscribed from bob", "[SERVER] Unsubscribed from *")
     harness.fresh().toggles("bob")
@@ -131,11 +131,11 @@ def test_member_list_is_joined_from_many_lines() -> None:
     assert len(lines) > 40
     for line in lines:
         harness.server(f"[SERVER] {line}")
-    learned = harness.events()
-    assert [e for e in learned if isinstance(e, events.MembersListed)] == [
+    received = harness.events()
+    assert [e for e in received if isinstance(e, events.MembersListed)] == [
         events.MembersListed("lobby", tuple(names))
     ]
-    assert len([e for e in learned if isinstance(e, events.LogNotice)]) == len(lines)
+    assert len([e for e in received if isinstance(e, events.LogNotice)]) == len(lines)
 
 
 def test_room_and_subscription_lists_are_joined_from_many_lines() -> None:
@@ -161,12 +161,12 @@ def test_presence_notices_between_list_lines_update_the_list() -> None:
         "[12:00:00] carol: in between",
         "[SERVER] In room 'lobby': carol, dave",
     )
-    learned = harness.events()
-    assert [e for e in learned if isinstance(e, events.MembersListed)] == [
+    received = harness.events()
+    assert [e for e in received if isinstance(e, events.MembersListed)] == [
         events.MembersListed("lobby", ("alice", "carol", "zed"))
     ]
-    assert events.PersonJoined("zed", "lobby") in learned
-    assert len([e for e in learned if isinstance(e, events.MessageArrived)]) == 1
+    assert events.PersonJoined("zed", "lobby") in received
+    assert len([e for e in received if isinstance(e, events.MessageArrived)]) == 1
 
 
 def test_room_notices_between_list_lines_update_the_list() -> None:
@@ -185,9 +185,9 @@ def test_room_notices_between_list_lines_update_the_list() -> None:
 def test_incomplete_list_is_dropped_at_next_reply() -> None:
     harness = online().after(16).types("/subs").fresh()
     harness.server("[SERVER] Active rooms: lobby (1),", "[SERVER] Subscriptions: none")
-    learned = harness.events()
-    assert events.SubscriptionsListed(()) in learned
-    assert not [event for event in learned if isinstance(event, events.RoomsListed)]
+    received = harness.events()
+    assert events.SubscriptionsListed(()) in received
+    assert not [event for event in received if isinstance(event, events.RoomsListed)]
 
 
 def test_skipped_request_is_reported_as_unanswered() -> None:
@@ -259,19 +259,19 @@ def test_silent_server_is_pinged_and_then_lost() -> None:
     harness = online().after(16)
     assert harness.sent() == ["/rooms"]
     harness.after(4)
-    assert harness.sent() == []  # the question of before is one
+    assert harness.sent() == []  # the room request counts as the heartbeat
     harness.after(9.9)
     assert harness.ending() is None
     harness.after(0.2)
     assert harness.ending() is EndReason.LOST
-    assert harness.dialogue.final_message == "The server does not answer any more"
+    assert harness.protocol.final_message == "The server does not answer any more"
 
 
 def test_any_received_byte_keeps_connection_alive() -> None:
     harness = online()
     for _ in range(20):
         harness.after(19)
-        harness.dialogue.bytes_received(harness.now)
+        harness.protocol.bytes_received(harness.now)
     assert harness.ending() is None
 
 
@@ -319,12 +319,12 @@ def test_shutdown_notice_becomes_reason_of_lost_connection() -> None:
     assert harness.events() == [events.LogNotice("Server is shutting down", "notice")]
     harness.breaks("the server closed the connection")
     assert harness.ending() is EndReason.LOST
-    assert harness.dialogue.final_message == "Server is shutting down"
+    assert harness.protocol.final_message == "Server is shutting down"
 
 
 def test_oversize_server_line_is_shown_as_error() -> None:
     harness = online()
-    harness.dialogue.receive_oversize(harness.now)
+    harness.protocol.receive_oversize(harness.now)
     (line,) = harness.of(events.LogNotice)
     assert line.kind == "error"
 

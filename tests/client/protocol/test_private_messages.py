@@ -1,4 +1,4 @@
-"""Private messages and actions, from Enter to what became of them."""
+"""Private messages and actions: sent, confirmed, rejected, returned."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind, EntryState
 from chat_tui.model.location import Location
-from tests.support.protocol_harness import ProtocolHarness, online, online_of_old
+from tests.support.protocol_harness import ProtocolHarness, online, online_legacy
 
-REFUSED = "Not delivered: bob is offline or not subscribed to you"
+NOT_DELIVERED = "Not delivered: bob is offline or not subscribed to you"
 
 
-def writes_to_bob(harness: ProtocolHarness, text: str) -> ProtocolHarness:
-    """The person gives this with Enter in the conversation with bob."""
+def types_to_bob(harness: ProtocolHarness, text: str) -> ProtocolHarness:
+    """The user sends this in the conversation with bob."""
     harness.types(text, "bob")
     return harness
 
 
 def test_private_message_is_confirmed_by_reply() -> None:
-    harness = writes_to_bob(online(), "  psst")
+    harness = types_to_bob(online(), "  psst")
     assert harness.sent() == ["/msg bob psst"]
     assert harness.events() == [events.MessagePending(1, "@bob", "psst")]
     harness.server("[SERVER] Sent to bob")
@@ -31,14 +31,16 @@ def test_private_message_is_confirmed_by_reply() -> None:
 
 
 def test_multiline_private_message_sends_each_line_to_recipient() -> None:
-    harness = writes_to_bob(online(), "one\n/join dev\ntwo")
+    harness = types_to_bob(online(), "one\n/join dev\ntwo")
     assert harness.sent() == ["/msg bob one", "/msg bob /join dev", "/msg bob two"]
-    harness.fresh().server("[SERVER] Sent to bob", f"[ERROR] {REFUSED}", "[SERVER] Sent to bob")
+    harness.fresh().server(
+        "[SERVER] Sent to bob", f"[ERROR] {NOT_DELIVERED}", "[SERVER] Sent to bob"
+    )
     assert harness.events() == [
         events.MessageSent(1),
         events.MessageRejected(2),
-        events.TextReturned("//join dev", REFUSED, "@bob", is_reported=True),
-        events.LogNotice(REFUSED, "error"),
+        events.TextReturned("//join dev", NOT_DELIVERED, "@bob", is_reported=True),
+        events.LogNotice(NOT_DELIVERED, "error"),
         events.MessageSent(3),
     ]
 
@@ -47,31 +49,31 @@ def test_rejected_msg_command_is_returned_as_command() -> None:
     harness = online().types("/msg bob  two  spaces ")
     assert harness.sent() == ["/msg bob two  spaces"]
     assert harness.events() == [events.MessagePending(1, "@bob", "two  spaces")]
-    harness.server(f"[ERROR] {REFUSED}")
+    harness.server(f"[ERROR] {NOT_DELIVERED}")
     assert harness.events() == [
         events.MessageRejected(1),
-        events.TextReturned("/msg bob two  spaces", REFUSED, is_reported=True),
-        events.LogNotice(REFUSED, "error"),
+        events.TextReturned("/msg bob two  spaces", NOT_DELIVERED, is_reported=True),
+        events.LogNotice(NOT_DELIVERED, "error"),
     ]
     harness.types("/msg bob hi").server("[SERVER] Sent to bob")
     assert harness.of(events.LogNotice) == [events.LogNotice("Sent to bob", "reply")]
 
 
 def test_command_typed_in_private_conversation_is_sent_as_command() -> None:
-    assert writes_to_bob(online(), "/who dev").sent() == ["/who dev"]
+    assert types_to_bob(online(), "/who dev").sent() == ["/who dev"]
 
 
 def test_action_typed_in_private_conversation_is_returned() -> None:
-    harness = writes_to_bob(online(), "/me waves")
+    harness = types_to_bob(online(), "/me waves")
     assert harness.sent() == []
     (returned,) = harness.of(events.TextReturned)
     assert (returned.text, returned.place) == ("/me waves", "@bob")
 
 
 def test_private_message_in_flight_at_loss_is_unconfirmed() -> None:
-    harness = writes_to_bob(online(), "one")
+    harness = types_to_bob(online(), "one")
     harness.types("/join dev")
-    writes_to_bob(harness, "two").types("/me waves")
+    types_to_bob(harness, "two").types("/me waves")
     assert harness.sent() == ["/msg bob one", "/join dev"]
     harness.fresh().breaks()
     assert harness.events() == [
@@ -83,7 +85,7 @@ def test_private_message_in_flight_at_loss_is_unconfirmed() -> None:
 
 def test_failed_join_returns_action_but_sends_private_message() -> None:
     harness = online().types("/join a/b")
-    writes_to_bob(harness, "psst").types("/me waves")
+    types_to_bob(harness, "psst").types("/me waves")
     harness.fresh().server("[ERROR] Invalid room name: a/b")
     assert harness.sent() == ["/msg bob psst"]
     assert harness.of(events.TextReturned) == [
@@ -92,20 +94,20 @@ def test_failed_join_returns_action_but_sends_private_message() -> None:
 
 
 def test_unanswered_private_message_is_unconfirmed() -> None:
-    harness = writes_to_bob(online(), "psst").fresh().after(31)
+    harness = types_to_bob(online(), "psst").fresh().after(31)
     assert harness.of(events.MessageUnconfirmed) == [events.MessageUnconfirmed(1)]
 
 
-@pytest.mark.parametrize("to", ["", "bob"])
-def test_private_message_is_returned_on_legacy_server(to: str) -> None:
-    harness = online_of_old()
-    harness.types("psst" if to else "/msg bob psst", to)
+@pytest.mark.parametrize("recipient", ["", "bob"])
+def test_private_message_is_returned_on_legacy_server(recipient: str) -> None:
+    harness = online_legacy()
+    harness.types("psst" if recipient else "/msg bob psst", recipient)
     assert harness.sent() == []
     assert len(harness.of(events.TextReturned)) == 1
 
 
 def test_private_message_too_long_with_recipient_is_returned() -> None:
-    harness = writes_to_bob(online(), "x" * 4090)
+    harness = types_to_bob(online(), "x" * 4090)
     assert harness.sent() == []
     assert harness.of(events.TextReturned)[0].place == "@bob"
 
@@ -158,17 +160,17 @@ def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> 
     ]
     assert {(entry.kind, entry.recipient) for entry in entries} == {(EntryKind.PRIVATE, "bob")}
     model.apply(events.MessagePending(3, "lobby", "waves", is_action=True))
-    kept = model.unconfirmed_by_location()
-    assert [text for _, text in kept["@bob"]] == ["//two"]
-    assert [text for _, text in kept["lobby"]] == ["/me waves"]
+    saved = model.unconfirmed_by_location()
+    assert [text for _, text in saved["@bob"]] == ["//two"]
+    assert [text for _, text in saved["lobby"]] == ["/me waves"]
     assert model.mark_resent(1) == "//two"
 
     model.begin("server:9000", "alice")
-    for place, texts in kept.items():
+    for place, texts in saved.items():
         for at, text in texts:
             model.restore_unconfirmed(place, at, text)
-    (deed,) = model.log_of("lobby")
-    assert (deed.kind, deed.text, deed.state) == (
+    (action,) = model.log_of("lobby")
+    assert (action.kind, action.text, action.state) == (
         EntryKind.ACTION,
         "waves",
         EntryState.UNCONFIRMED,
@@ -178,7 +180,7 @@ def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> 
 
 def test_messages_go_to_place_in_view_during_pending_join(model: ChatModel) -> None:
     model.view(Location("@bob"))
-    model.apply(events.Joined("dev"))  # not asked for by us here: brought back after a loss
+    model.apply(events.Joined("dev"))  # not requested here: restored after a lost connection
     assert model.location == "@bob"
     model.room_requested("ops")
     assert (model.location, model.compose_location) == ("@bob", "ops")

@@ -1,7 +1,7 @@
-"""Whatever is typed, clicked, refused, delayed and cut: no text lands in a room it was not for.
+"""Property: no text reaches a room that it was not typed for, in any interleaving.
 
-A small server of the contract without sockets, which takes and answers lines when the test lets
-it, so that every interleaving of the two sides can come about.
+A small server of the protocol without sockets takes and answers lines when the test lets it. So
+every interleaving of client and server can occur.
 """
 
 from __future__ import annotations
@@ -31,51 +31,51 @@ LOSSES = {"cut", "cut unseen", "restart"}
 
 
 class RoomSafetyHarness:
-    """alice's client, the server, the two directions between them, and what became of each text."""
+    """alice's client, a server, the lines on their way, and the outcome of each text."""
 
     def __init__(self, commands: str) -> None:
         self.now = 0.0
         self.commands = commands
         self.published: list[tuple[str, str]] = []
-        self.meant_for: dict[str, str] = {}
+        self.typed_for: dict[str, str] = {}
         self.pending: dict[int, str] = {}
-        self.became: dict[str, str] = {}
+        self.outcomes: dict[str, str] = {}
         self._texts = count(1)
         self._own_ids = count(1)
         self._subscribed: set[str] = set()
         self._connect(RestoreTarget())
 
     def act(self, action: str) -> None:
-        """One thing happens."""
+        """Perform one action of `ACTIONS`."""
         if action == "type":
             self._type([self._new_text()])
         elif action == "type several":
             self._type([self._new_text(), self._new_text()])
         elif action.startswith("click "):
-            self.dialogue.join(action.removeprefix("click "), self.now)
+            self.protocol.join(action.removeprefix("click "), self.now)
         elif action.startswith("/"):
-            self.dialogue.submit(parse_submission(action), self.now)
+            self.protocol.submit(parse_submission(action), self.now)
         elif action == "server":
-            self._server_takes_a_line()
+            self._server_takes_line()
         elif action == "client":
-            self._client_takes_a_line()
+            self._client_takes_line()
         elif action == "settle":
             self._settle()
         elif action == "wait":
             self.now += 0.25
-            self.dialogue.tick(self.now)
+            self.protocol.tick(self.now)
         else:
-            self._lose(action)
-        self._learn()
+            self._lose_connection(action)
+        self._handle_output()
 
     def finish(self) -> None:
-        """Let everything arrive, then hang up."""
+        """Let everything arrive, then end the connection."""
         self._settle()
-        self.dialogue.connection_lost("the end", self.now)
-        self._learn()
+        self.protocol.connection_lost("the end", self.now)
+        self._handle_output()
 
-    def _connect(self, wish: RestoreTarget) -> None:
-        self.dialogue = ClientProtocol("alice", "secret", wish, self._own_ids, self.now)
+    def _connect(self, target: RestoreTarget) -> None:
+        self.protocol = ClientProtocol("alice", "secret", target, self._own_ids, self.now)
         self._up: deque[str] = deque()
         self._down: deque[str] = deque(
             [PROMPT, ACCEPTED, f"[SERVER] Available commands: {self.commands}"]
@@ -88,74 +88,74 @@ class RoomSafetyHarness:
 
     def _type(self, texts: list[str]) -> None:
         for text in texts:
-            self.meant_for[text] = self.dialogue.restore_target.room or LOBBY
-        self.dialogue.submit(parse_submission("\n".join(texts)), self.now)
+            self.typed_for[text] = self.protocol.restore_target.room or LOBBY
+        self.protocol.submit(parse_submission("\n".join(texts)), self.now)
 
     def _settle(self) -> None:
         idle = 0
-        while idle < 30:  # longer than a line to the first servers may be kept back
+        while idle < 30:  # longer than a line to a legacy server may be held back
             idle = 0 if self._up or self._down else idle + 1
-            self._server_takes_a_line()
-            self._client_takes_a_line()
+            self._server_takes_line()
+            self._client_takes_line()
             self.now += 0.01
-            self.dialogue.tick(self.now)
-            self._learn()
+            self.protocol.tick(self.now)
+            self._handle_output()
 
-    def _lose(self, how: str) -> None:
-        if how == "cut unseen":  # the server took it all, and its answers went nowhere
+    def _lose_connection(self, how: str) -> None:
+        if how == "cut unseen":  # the server took all lines, and its answers were lost
             while self._up:
-                self._server_takes_a_line()
+                self._server_takes_line()
         if how == "restart":
             self._subscribed.clear()
-        self.dialogue.connection_lost("cut", self.now)
-        self._learn()
-        self._connect(self.dialogue.restore_target)
+        self.protocol.connection_lost("cut", self.now)
+        self._handle_output()
+        self._connect(self.protocol.restore_target)
 
-    def _learn(self) -> None:
-        self._up += [line.decode().removesuffix("\n") for line in self.dialogue.take_lines()]
-        for event in self.dialogue.take_events():
+    def _handle_output(self) -> None:
+        self._up += [line.decode().removesuffix("\n") for line in self.protocol.take_lines()]
+        for event in self.protocol.take_events():
             match event:
                 case events.MessagePending(own_id, room, text):
-                    assert room == self.meant_for[text]
+                    assert room == self.typed_for[text]
                     self.pending[own_id] = text
                 case events.MessageSent(own_id):
-                    self._settled(self.pending.pop(own_id), "sent")
+                    self._record_outcome(self.pending.pop(own_id), "sent")
                 case events.MessageUnconfirmed(own_id):
-                    self._settled(self.pending.pop(own_id), "unconfirmed")
+                    self._record_outcome(self.pending.pop(own_id), "unconfirmed")
                 case events.TextReturned(text, _) if not text.startswith("/"):
                     for line in text.split("\n"):
-                        self._settled(line, "returned")
+                        self._record_outcome(line, "returned")
 
-    def _settled(self, text: str, how: str) -> None:
-        assert text not in self.became
-        self.became[text] = how
+    def _record_outcome(self, text: str, outcome: str) -> None:
+        assert text not in self.outcomes
+        self.outcomes[text] = outcome
 
-    def _client_takes_a_line(self) -> None:
+    def _client_takes_line(self) -> None:
         if self._down:
-            self.dialogue.receive(self._down.popleft(), self.now)
+            self.protocol.receive(self._down.popleft(), self.now)
 
-    def _server_takes_a_line(self) -> None:
+    def _server_takes_line(self) -> None:
         if not self._up:
             return
         line = self._up.popleft()
         if line.startswith("LOGIN "):
             return
-        asked = parse_client_line(line)
-        if isinstance(asked, TextLine):
-            self.published.append((self._room, asked.text))
+        parsed = parse_client_line(line)
+        if isinstance(parsed, TextLine):
+            self.published.append((self._room, parsed.text))
             if "alice" in self._subscribed:
-                self._down.append(f"[12:00:00] alice: {asked.text}")
-        elif isinstance(asked, Command):
-            self._down.append(self._answer(asked))
+                self._down.append(f"[12:00:00] alice: {parsed.text}")
+        elif isinstance(parsed, Command):
+            self._down.append(self._answer(parsed))
 
-    def _answer(self, asked: Command) -> str:
-        match asked.word, asked.arguments:
+    def _answer(self, parsed: Command) -> str:
+        match parsed.word, parsed.arguments:
             case ("/leave", ()):
-                return self._moved(LOBBY)
+                return self._change_room(LOBBY)
             case ("/join", ("refused",)):
                 return f"[ERROR] {replies.invalid_room('refused')}"
             case ("/join", (room,)):
-                return self._moved(room)
+                return self._change_room(room)
             case ("/subscribe", (name,)):
                 self._subscribed.add(name)
                 return f"[SERVER] {replies.subscribed(name)}"
@@ -171,33 +171,34 @@ class RoomSafetyHarness:
             case ("/presence", (on,)):
                 return f"[SERVER] Presence {on}"
             case _:
-                return f"[ERROR] {replies.usage(asked.word + ' <room>')}"
+                return f"[ERROR] {replies.usage(parsed.word + ' <room>')}"
 
-    def _moved(self, room: str) -> str:
+    def _change_room(self, room: str) -> str:
         text = replies.already_in(room) if room == self._room else replies.joined(room)
         self._room = room
         return f"[SERVER] {text}"
 
 
 def play(commands: str, actions: list[str]) -> None:
-    """Let all this happen, then look what became of what was typed.
+    """Perform the actions, then check the outcome of each text.
 
-    Every text was for one room and went there at most once, and nobody was told otherwise.
+    Each text was published at most once, in the room that it was typed for, and its reported
+    outcome is true.
     """
-    world = RoomSafetyHarness(commands)
+    harness = RoomSafetyHarness(commands)
     for action in actions:
-        world.act(action)
-    world.finish()
-    for room, text in world.published:
-        assert room == world.meant_for[text]
-    published = [text for _, text in world.published]
+        harness.act(action)
+    harness.finish()
+    for room, text in harness.published:
+        assert room == harness.typed_for[text]
+    published = [text for _, text in harness.published]
     assert len(published) == len(set(published))
-    assert not world.pending
-    assert set(world.became) == set(world.meant_for)
-    for text, how in world.became.items():
-        if how == "sent":
+    assert not harness.pending
+    assert set(harness.outcomes) == set(harness.typed_for)
+    for text, outcome in harness.outcomes.items():
+        if outcome == "sent":
             assert text in published
-        elif how == "returned":
+        elif outcome == "returned":
             assert text not in published
         else:
             assert LOSSES.intersection(actions)

@@ -1,4 +1,4 @@
-"""Changing rooms, sans I/O: nothing typed may land in a room that it was not meant for."""
+"""Room changes: no text may reach a room other than the one that it was typed for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import ProtocolHarness, online
 
 
-def asked_for_the_new_room(harness: ProtocolHarness, room: str) -> ProtocolHarness:
-    """Answer what is asked on entering a room."""
+def answer_room_requests(harness: ProtocolHarness, room: str) -> ProtocolHarness:
+    """Answer the requests that the client makes after it has joined a room."""
     assert harness.sent() == ["/who", "/rooms"]
     harness.server(f"[SERVER] In room '{room}': alice", "[SERVER] Active rooms: lobby (0)")
     return harness.fresh()
@@ -20,10 +20,10 @@ def test_room_click_joins_without_showing_reply() -> None:
     assert harness.sent() == ["/join dev"]
     assert harness.events() == []
     harness.server("[SERVER] Joined room 'dev'")
-    learned = harness.events()
-    assert events.Joined("dev") in learned
-    assert not [event for event in learned if isinstance(event, events.LogNotice)]
-    asked_for_the_new_room(harness, "dev")
+    received = harness.events()
+    assert events.Joined("dev") in received
+    assert not [event for event in received if isinstance(event, events.LogNotice)]
+    answer_room_requests(harness, "dev")
 
 
 def test_text_typed_after_room_click_waits_for_join_reply() -> None:
@@ -43,14 +43,20 @@ def test_queued_text_is_reported_for_storage() -> None:
         online().clicks("dev").types("hello").types("//slash").clicks("ops").types("/me waves")
     )
     harness.types("psst", "bob")
-    told = [e for e in harness.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
-    assert told[-1].texts == {"dev": "hello\n/slash", "ops": "/me waves", "@bob": "psst"}
+    reported = [
+        e for e in harness.protocol.take_events() if isinstance(e, events.QueuedTextChanged)
+    ]
+    assert reported[-1].texts == {"dev": "hello\n/slash", "ops": "/me waves", "@bob": "psst"}
     harness.server("[SERVER] Joined room 'dev'")
-    told = [e for e in harness.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
-    assert told[-1].texts == {"ops": "/me waves", "@bob": "psst"}
+    reported = [
+        e for e in harness.protocol.take_events() if isinstance(e, events.QueuedTextChanged)
+    ]
+    assert reported[-1].texts == {"ops": "/me waves", "@bob": "psst"}
     harness.breaks()
-    told = [e for e in harness.dialogue.take_events() if isinstance(e, events.QueuedTextChanged)]
-    assert told[-1].texts == {}
+    reported = [
+        e for e in harness.protocol.take_events() if isinstance(e, events.QueuedTextChanged)
+    ]
+    assert reported[-1].texts == {}
 
 
 def test_text_typed_before_room_click_goes_to_old_room() -> None:
@@ -90,10 +96,10 @@ def test_typed_join_shows_reply_in_new_room() -> None:
     harness = online().types("/join dev").types("hello")
     assert harness.sent() == ["/join dev"]
     harness.server("[SERVER] Joined room 'dev'")
-    learned = harness.events()
+    received = harness.events()
     shown = events.LogNotice("Joined room 'dev'", "reply")
-    assert learned.index(events.Joined("dev")) < learned.index(shown)
-    assert events.MessagePending(1, "dev", "hello") in learned
+    assert received.index(events.Joined("dev")) < received.index(shown)
+    assert events.MessagePending(1, "dev", "hello") in received
 
 
 def test_failed_typed_join_is_reported_once() -> None:
@@ -115,9 +121,9 @@ def test_leave_joins_lobby() -> None:
 def test_already_in_room_reply_confirms_join() -> None:
     harness = online().types("/join lobby").types("hello").fresh()
     harness.server("[SERVER] You are already in room 'lobby'")
-    learned = harness.events()
-    assert events.Joined("lobby") in learned
-    assert events.MessagePending(1, "lobby", "hello") in learned
+    received = harness.events()
+    assert events.Joined("lobby") in received
+    assert events.MessagePending(1, "lobby", "hello") in received
 
 
 def test_click_on_current_room_sends_nothing() -> None:
@@ -162,23 +168,23 @@ def test_unanswered_join_times_out_and_returns_queued_text() -> None:
         harness.after(5).server("[12:00:00] bob: still here")
     assert harness.of(events.TextReturned) == []
     harness.after(1)
-    learned = harness.events()
-    assert events.JoinFailed("dev", "The server did not answer") in learned
-    assert events.TextReturned("hello", "The server did not answer") in learned
-    # Too late, but so it is.
+    received = harness.events()
+    assert events.JoinFailed("dev", "The server did not answer") in received
+    assert events.TextReturned("hello", "The server did not answer") in received
+    # Late, but the client follows the server.
     assert harness.server("[SERVER] Joined room 'dev'").of(events.Joined) == [events.Joined("dev")]
 
 
 def test_reply_to_later_request_fails_unanswered_join() -> None:
     harness = online().clicks("dev").types("hello").toggles("bob").fresh()
     harness.server("[SERVER] Subscribed to bob")
-    learned = harness.events()
-    assert events.TextReturned("hello", "The server did not answer") in learned
-    assert events.Followed("bob") in learned
+    received = harness.events()
+    assert events.TextReturned("hello", "The server did not answer") in received
+    assert events.Followed("bob") in received
 
 
 def test_slow_server_does_not_time_out_join() -> None:
-    """Our lines wait there at the rate that it allows: as long as it takes some, all is well."""
+    """A server that takes our lines at its rate limit makes progress, so no request expires."""
     harness = online()
     for n in range(40):
         harness.types(f"line {n}")
@@ -207,9 +213,9 @@ def test_clicked_room_name_is_canonicalized() -> None:
 
 def test_unrequested_join_notice_changes_room() -> None:
     harness = online().server("[SERVER] Joined room 'jail'", "[12:00:00] bob: hi")
-    learned = harness.events()
-    assert events.Joined("jail") in learned
-    assert events.LogNotice("Joined room 'jail'", "reply") in learned
+    received = harness.events()
+    assert events.Joined("jail") in received
+    assert events.LogNotice("Joined room 'jail'", "reply") in received
     assert harness.types("hi").of(events.MessagePending) == [events.MessagePending(1, "jail", "hi")]
 
 
@@ -220,7 +226,7 @@ def test_connection_loss_during_join_returns_queued_text() -> None:
     assert harness.events() == [
         events.TextReturned("one\ntwo", "The connection was lost: it was not sent")
     ]
-    assert harness.dialogue.restore_target.room == "dev"
+    assert harness.protocol.restore_target.room == "dev"
 
 
 def test_connection_loss_during_join_returns_queued_command() -> None:
@@ -238,13 +244,13 @@ def test_connection_loss_returns_queued_text_and_reports_queued_commands() -> No
 
 def test_restore_target_is_last_requested_room() -> None:
     harness = online().clicks("a").types("for a").types("/join b").types("for b").clicks("c")
-    assert harness.dialogue.restore_target.room == "c"
+    assert harness.protocol.restore_target.room == "c"
     assert (
-        online(RestoreTarget("dev"), room="dev").types("/join a/b").dialogue.restore_target.room
+        online(RestoreTarget("dev"), room="dev").types("/join a/b").protocol.restore_target.room
         == "dev"
     )
     assert (
-        online(RestoreTarget("dev"), room="dev").types("/leave").dialogue.restore_target.room
+        online(RestoreTarget("dev"), room="dev").types("/leave").protocol.restore_target.room
         == "lobby"
     )
 

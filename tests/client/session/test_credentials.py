@@ -1,4 +1,4 @@
-"""A session whose password changes: with which it comes back, and where the line never shows."""
+"""A session whose password changes: credentials for the reconnect; no password is ever shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chat_tui.storage.history_file import HistoryFile
 from chat_tui.storage.log_files import LogFiles
 from tests.support.session_harness import ScriptedClient, ScriptedServer, SessionHarness
 
-HAS_IT = ("/passwd",)
+WITH_PASSWD = ("/passwd",)
 OLD, NEW = "secret", "correct-horse"
 
 
@@ -37,16 +37,16 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def client(harness: SessionHarness, server: ScriptedServer) -> ScriptedClient:
-    return harness.sign_in(server, more=HAS_IT)
+    return harness.sign_in(server, more=WITH_PASSWD)
 
 
-def ask(harness: SessionHarness, client: ScriptedClient) -> None:
+def request_change(harness: SessionHarness, client: ScriptedClient) -> None:
     harness.session.change_password(OLD, NEW)
     client.expect(f"/passwd {OLD} {NEW}")
 
 
-def refuse(server: ScriptedServer, password: str) -> None:
-    """The next client signs in with this password, and is not let in."""
+def reject(server: ScriptedServer, password: str) -> None:
+    """Reject the next client, which signs in with this password."""
     client = server.accept()
     client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
     client.expect(f"LOGIN alice {password}")
@@ -57,11 +57,11 @@ def refuse(server: ScriptedServer, password: str) -> None:
 def test_reconnect_uses_new_password_after_change(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
-    ask(harness, client)
+    request_change(harness, client)
     client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
     assert harness.until_notice(events.PasswordChanged).new == NEW
     client.reset()
-    harness.during(lambda: server.let_in(password=NEW, more=HAS_IT))
+    harness.during(lambda: server.let_in(password=NEW, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -73,7 +73,7 @@ def test_reconnect_uses_new_password_after_typed_passwd_command(
     client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
     harness.until_text(replies.PASSWORD_CHANGED)
     client.reset()
-    harness.during(lambda: server.let_in(password=NEW, more=HAS_IT))
+    harness.during(lambda: server.let_in(password=NEW, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -83,23 +83,23 @@ def test_reconnect_uses_new_password_after_typed_passwd_command(
 def test_failed_password_change_keeps_old_password(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient, reason: str
 ) -> None:
-    ask(harness, client)
+    request_change(harness, client)
     client.say(f"[ERROR] {reason}")
     assert harness.until_notice(events.PasswordChangeFailed).reason == reason
     assert harness.texts() == []
     client.reset()
-    harness.during(lambda: server.let_in(password=OLD, more=HAS_IT))
+    harness.during(lambda: server.let_in(password=OLD, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
 def test_uncertain_password_change_tries_new_password_first(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
-    ask(harness, client)
+    request_change(harness, client)
     client.reset()
     harness.until_notice(events.PasswordChangeUncertain)
     assert harness.until_text(UNCERTAIN).kind is EntryKind.ERROR
-    harness.during(lambda: server.let_in(password=NEW, more=HAS_IT))
+    harness.during(lambda: server.let_in(password=NEW, more=WITH_PASSWD))
     harness.until_notice(events.PasswordChanged)
     harness.until_text(CHANGED_AFTER_ALL)
 
@@ -107,26 +107,26 @@ def test_uncertain_password_change_tries_new_password_first(
 def test_uncertain_password_change_falls_back_to_old_password(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
-    ask(harness, client)
+    request_change(harness, client)
     client.reset()
     harness.until_notice(events.PasswordChangeUncertain)
-    harness.during(lambda: refuse(server, NEW))
-    again = harness.during(lambda: server.let_in(password=OLD, more=HAS_IT))
+    harness.during(lambda: reject(server, NEW))
+    again = harness.during(lambda: server.let_in(password=OLD, more=WITH_PASSWD))
     assert harness.until_notice(events.PasswordChangeFailed).reason == NOT_CHANGED
     harness.until_state(ConnectionState.ONLINE)
     assert NOT_CHANGED in harness.texts()
     again.reset()
-    harness.during(lambda: server.let_in(password=OLD, more=HAS_IT))
+    harness.during(lambda: server.let_in(password=OLD, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
 def test_uncertain_password_change_ends_session_if_both_passwords_fail(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
-    ask(harness, client)
+    request_change(harness, client)
     client.reset()
-    harness.during(lambda: refuse(server, NEW))
-    harness.during(lambda: refuse(server, OLD))
+    harness.during(lambda: reject(server, NEW))
+    harness.during(lambda: reject(server, OLD))
     assert not harness.until_notice(events.SignInFailed).retry
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
@@ -134,7 +134,7 @@ def test_uncertain_password_change_ends_session_if_both_passwords_fail(
 def test_ban_during_uncertain_password_change_stops_retries(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
-    ask(harness, client)
+    request_change(harness, client)
     client.reset()
 
     def ban() -> None:
@@ -155,36 +155,36 @@ def test_changed_passwords_are_stored_nowhere(
     harness: SessionHarness, client: ScriptedClient, tmp_path: Path
 ) -> None:
     model = harness.model
-    sent, shelf, logs = (
+    sent, draft_store, logs = (
         HistoryFile(tmp_path),
         DraftStore(tmp_path, model),
         LogFiles(model, tmp_path),
     )
     model.history.load((), sent.append)
-    shelf.open("127.0.0.1", 9000, "alice")
+    draft_store.open("127.0.0.1", 9000, "alice")
     harness.session.submit("hello")
     client.expect("hello")
     client.say("[12:00:00] alice: hello")
     for typed in (f"/passwd {OLD} {NEW}", f"/passwd {OLD} x"):
         model.drafts.put("lobby", typed)
-        shelf.save()
+        draft_store.save()
         harness.session.submit(typed)
         client.expect(typed)
     client.say(f"[SERVER] {replies.PASSWORD_CHANGED}", f"[ERROR] {replies.WRONG_PASSWORD}")
     harness.until_text(replies.WRONG_PASSWORD)
-    ask(harness, client)
+    request_change(harness, client)
     client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
     harness.until_notice(events.PasswordChanged)
-    shelf.save()
+    draft_store.save()
     logs.write()
-    kept = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
-    assert "hello" in kept
+    stored = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "hello" in stored
     shown = f"{model.wire.since(0)} {model.wire.last_action} {harness.texts()} {harness.notices}"
     assert "/passwd ***" in shown
     history = [model.history[index] for index in range(len(model.history))]
-    for where in (kept, shown, repr(history), repr(list(model.log))):
-        assert OLD not in where
-        assert NEW not in where
+    for text in (stored, shown, repr(history), repr(list(model.log))):
+        assert OLD not in text
+        assert NEW not in text
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,17 @@
-"""The session and the clock: silence, pauses, the countdown, a program that stood still."""
+"""ChatSession and time: timeouts, reconnect delays, the countdown, a suspended client."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from chat_tui import events
 from chat_tui.events import ConnectionState
+from chat_tui.transport.backoff import Backoff
+from tests.support.fake_clock import FakeClock
 from tests.support.session_harness import ScriptedServer, SessionHarness
-
-
-class FakeClock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 5000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -28,9 +21,8 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def harness(clock: FakeClock) -> Iterator[SessionHarness]:
-    harness = SessionHarness(clock=clock)
-    yield harness
-    harness.close()
+    with closing(SessionHarness(clock=clock, backoff=Backoff(lambda: 1.0))) as harness:
+        yield harness
 
 
 @pytest.fixture
@@ -41,7 +33,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def pass_time(harness: SessionHarness, clock: FakeClock, seconds: float) -> None:
-    """Let time pass as it does while the program runs: in small steps, with a look at each."""
+    """Let time pass in small steps, with a tick at each, as it does while the client runs."""
     end = clock.now + seconds
     while clock.now < end:
         clock.now = min(end, clock.now + 1.0)
@@ -84,7 +76,7 @@ def test_suspended_client_does_not_time_out_server(
     client = harness.sign_in(server)
     pass_time(harness, clock, 21)
     client.expect("/subs")
-    clock.now += 600  # Ctrl+Z, and ten minutes later fg
+    clock.now += 600  # suspended by Ctrl+Z for ten minutes
     harness.session.tick()
     assert harness.model.connection.state is ConnectionState.ONLINE
     client.say("[SERVER] Subscriptions: alice, bob")
@@ -93,40 +85,36 @@ def test_suspended_client_does_not_time_out_server(
     assert harness.model.connection.state is ConnectionState.ONLINE
 
 
-def test_retry_countdown_moves_by_whole_seconds(
-    harness: SessionHarness, clock: FakeClock, server: ScriptedServer
-) -> None:
-    harness.sign_in(server).close()
-    server.close()
-    harness.until_state(ConnectionState.WAITING)
-    assert harness.model.connection.retry_in == 1.0
-    for expected in (30.0, 29.0, 28.0):
-        if expected == 30.0:
-            harness.session._reconnector._retry_at = clock.now + 30.0
-        harness.session.tick()
-        assert harness.model.connection.retry_in == expected
-        clock.now += 1.0
+def test_retry_countdown_moves_by_whole_seconds(clock: FakeClock, server: ScriptedServer) -> None:
+    backoff = Backoff(lambda: 58.5)  # a first delay of 29.75 s
+    with closing(SessionHarness(clock=clock, backoff=backoff)) as harness:
+        harness.sign_in(server).close()
+        server.close()
+        harness.until_state(ConnectionState.WAITING)
+        for expected in (30.0, 29.0, 28.0):
+            harness.session.tick()
+            assert harness.model.connection.retry_in == expected
+            clock.now += 1.0
 
 
 def test_reconnect_pauses_grow_until_session_is_stable(
     harness: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
-    pauses: list[float] = []
+    delays: list[float | None] = []
     client = harness.sign_in(server)
-    for lasts in (1.0, 30.0, 59.0, 61.0, 1.0):
+    for seconds in (1.0, 30.0, 59.0, 61.0, 1.0):
         harness.until_state(ConnectionState.ONLINE)
-        for _ in range(int(lasts)):
+        for _ in range(int(seconds)):
             pass_time(harness, clock, 1.0)
-            heard = harness.model.log.end
+            end = harness.model.log.end
             client.say("[12:00:00] bob: still here")
-            harness.until(lambda heard=heard: harness.model.log.end > heard)  # type: ignore[misc]
+            harness.until(lambda end=end: harness.model.log.end > end)  # type: ignore[misc]
         client.close()
         harness.until_state(ConnectionState.WAITING)
-        assert harness.session._reconnector._retry_at is not None
-        pauses.append(round((harness.session._reconnector._retry_at - clock.now) / 0.05, 3))
-        clock.now += 3.0
+        delays.append(harness.model.connection.retry_in)
+        clock.now += 4.0
         client = harness.during(server.let_in)
-    assert pauses == [1.0, 2.0, 4.0, 1.0, 2.0]
+    assert delays == [1.0, 2.0, 4.0, 1.0, 2.0]
 
 
 def test_manual_sign_in_resets_reconnect_pauses(
@@ -136,8 +124,7 @@ def test_manual_sign_in_resets_reconnect_pauses(
         client = harness.sign_in(server)
         client.close()
         harness.until_state(ConnectionState.WAITING)
-        assert harness.session._reconnector._retry_at is not None
-        assert harness.session._reconnector._retry_at - clock.now == pytest.approx(0.05)
+        assert harness.model.connection.retry_in == 1.0
 
 
 def test_missing_greeting_times_out_sign_in(
@@ -145,7 +132,7 @@ def test_missing_greeting_times_out_sign_in(
 ) -> None:
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = harness.during(server.accept)
-    harness.until(lambda: harness.session._protocol is not None)
+    harness.until(lambda: harness.session._connection is not None)
     pass_time(harness, clock, 9)
     assert harness.notices == []
     pass_time(harness, clock, 2)
@@ -160,7 +147,7 @@ def test_incomplete_restore_counts_as_online_after_timeout(
     harness.until_state(ConnectionState.WAITING)
     clock.now += 1.0
     client = harness.during(server.let_in)
-    harness.during(lambda: client.expect("/subscribe bob"))  # and no answer
+    harness.during(lambda: client.expect("/subscribe bob"))  # no reply
     pass_time(harness, clock, 5)
     assert harness.model.connection.state is ConnectionState.RETRYING
     pass_time(harness, clock, 1)

@@ -1,4 +1,4 @@
-"""The session over real sockets, against a server that does what the test says."""
+"""ChatSession over real sockets, with a server that the test plays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def resend_all(harness: SessionHarness) -> int:
-    """Send again what is not confirmed; how many."""
+    """Send all unconfirmed messages again. Return their number."""
     return sum(harness.session.resend(entry.id) for entry in harness.model.unconfirmed)
 
 
@@ -79,8 +79,8 @@ def test_rejected_login_is_reported_once_and_not_retried(
     harness.during(lambda: client.expect("LOGIN alice wrong"))
     client.say(f"[ERROR] {replies.AUTHENTICATION_FAILED}")
     client.close()
-    refused = harness.until_notice(events.SignInFailed)
-    assert refused == events.SignInFailed("Authentication failed", retry=False)
+    failure = harness.until_notice(events.SignInFailed)
+    assert failure == events.SignInFailed("Authentication failed", retry=False)
     assert harness.model.connection.state is ConnectionState.OFFLINE
     harness.work()
     assert harness.notices == []
@@ -109,10 +109,10 @@ def test_reconnect_restores_room_subscriptions_and_unconfirmed_message(
     assert [entry.text for entry in harness.model.unconfirmed] == ["may have arrived"]
     client = harness.during(lambda: server.let_in("dev"))
     harness.during(lambda: client.expect("/subscribe *", "/subscribe bob"))
-    assert harness.model.connection.state is ConnectionState.RETRYING  # not yet as it was
+    assert harness.model.connection.state is ConnectionState.RETRYING  # not fully restored yet
     client.say("[SERVER] Subscribed to *", "[SERVER] Subscribed to bob")
     harness.until_state(ConnectionState.ONLINE)
-    assert harness.notices == []  # no screen has to change for this
+    assert harness.notices == []  # a reconnect needs no other screen
     assert [entry.kind for entry in harness.model.log] == [EntryKind.MESSAGE, EntryKind.GAP]
 
     harness.until(lambda: resend_all(harness) == 1)
@@ -211,18 +211,18 @@ def test_session_reconnects_after_server_restart(harness: SessionHarness) -> Non
 
 
 @pytest.mark.parametrize(
-    "refusal", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS, replies.SHUTTING_DOWN]
+    "rejection", [replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS, replies.SHUTTING_DOWN]
 )
 def test_temporary_rejections_do_not_stop_reconnecting(
-    harness: SessionHarness, server: ScriptedServer, refusal: str
+    harness: SessionHarness, server: ScriptedServer, rejection: str
 ) -> None:
     harness.sign_in(server).close()
     for _ in range(2):
-        refusing = harness.during(server.accept)
-        mark = "[SERVER]" if refusal == replies.SHUTTING_DOWN else "[ERROR]"
-        refusing.say(f"{mark} {refusal}")
-        refusing.close()
-        harness.until(lambda: harness.model.connection.reason == refusal)
+        client = harness.during(server.accept)
+        mark = "[SERVER]" if rejection == replies.SHUTTING_DOWN else "[ERROR]"
+        client.say(f"{mark} {rejection}")
+        client.close()
+        harness.until(lambda: harness.model.connection.reason == rejection)
     harness.during(server.let_in)
     harness.until_state(ConnectionState.ONLINE)
     assert harness.notices == []
@@ -238,7 +238,7 @@ def test_reconnect_waits_for_login_throttle(
     assert harness.model.connection.state is ConnectionState.WAITING
     assert harness.model.connection.retry_in is not None
     assert harness.model.connection.retry_in >= 41
-    harness.session.retry_now()  # the person knows better
+    harness.session.retry_now()  # the user does not wait
     harness.during(server.let_in)
     harness.until_state(ConnectionState.ONLINE)
 
@@ -354,7 +354,7 @@ def test_pump_processes_at_most_max_events(harness: SessionHarness, server: Scri
     wakes = harness.wakes
     client.say("[12:00:00] bob: more")
     harness.until_arrived(80)
-    assert harness.wakes == wakes  # who was told that there is more is not woken for it
+    assert harness.wakes == wakes  # after True, `wake` is not called
     assert not harness.session.pump(max_seconds=60)
     assert harness.texts()[-1] == "more"
 
@@ -419,7 +419,7 @@ def test_sign_in_to_non_chat_server_fails(harness: SessionHarness, server: Scrip
 def test_legacy_server_gets_one_line_at_a_time(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
-    """One `recv` is one line there: nothing may come before the answer to what came before."""
+    """There, one `recv` is one line: no line may follow before the reply to the line before."""
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = harness.during(server.accept)
 

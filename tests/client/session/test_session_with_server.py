@@ -1,4 +1,4 @@
-"""The session and the real server, over real sockets, without a screen."""
+"""ChatSession with the real server, over real sockets, without a screen."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ from tests.support.wire_client import WireClient
 
 
 def texts_until(guest: WireClient, start: str) -> list[str]:
-    """What a guest hears before a line that starts so: the texts of messages, other lines whole."""
-    heard: list[str] = []
+    """Return what a guest receives before a line with this start.
+
+    Of messages the text is returned, other lines are returned whole.
+    """
+    received: list[str] = []
     while (line := guest.read_line()) is not None and not line.startswith(start):
-        heard.append(line.split(": ", 1)[-1])
-    return heard
+        received.append(line.split(": ", 1)[-1])
+    return received
 
 
 class ServerFixture:
-    """A server that can be stopped and started again on its port, and its guests."""
+    """A server that can be restarted on its port, and guests who are connected to it."""
 
     def __init__(self, users: Path) -> None:
         self.config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
@@ -53,7 +56,7 @@ class ServerFixture:
         return self.config.port
 
     def guest(self, name: str, *lines: str) -> WireClient:
-        """Somebody at netcat who follows everyone, and says these lines first."""
+        """Connect a netcat user who follows everyone and sends these lines first."""
         guest = WireClient("127.0.0.1", self.port)
         self._guests.append(guest)
         for line in (f"LOGIN {name} pw-of-{name}", "/subscribe *", *lines, "/subs"):
@@ -63,9 +66,9 @@ class ServerFixture:
 
     def remove(self, name: str) -> None:
         assert self._server is not None
-        kept = json.loads(self.config.users.read_text())
-        del kept[name]
-        self.config.users.write_text(json.dumps(kept))
+        accounts = json.loads(self.config.users.read_text())
+        del accounts[name]
+        self.config.users.write_text(json.dumps(accounts))
         self._server.reload_accounts()
 
     def stop(self) -> None:
@@ -80,10 +83,10 @@ class ServerFixture:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[ServerFixture]:
-    house = ServerFixture(write_accounts_file(tmp_path / "users.json"))
-    yield house
-    house.close()
+def server(tmp_path: Path) -> Iterator[ServerFixture]:
+    server = ServerFixture(write_accounts_file(tmp_path / "users.json"))
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -93,17 +96,17 @@ def harness() -> Iterator[SessionHarness]:
     harness.close()
 
 
-def come_in(
+def sign_in(
     harness: SessionHarness,
-    house: ServerFixture,
+    server: ServerFixture,
     *,
     room: str | None = None,
     follow_everyone: bool = True,
 ) -> None:
-    """Sign alice in, and wait until all that is asked at first is answered."""
+    """Sign alice in, and wait until the client's first requests are answered."""
     harness.session.sign_in(
         "127.0.0.1",
-        house.port,
+        server.port,
         "alice",
         "pw-of-alice",
         room=room,
@@ -116,11 +119,11 @@ def come_in(
 
 
 def test_sign_in_lists_people_and_rooms_of_real_server(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start().guest("bob")
-    house.guest("carol", "/join dev")
-    come_in(harness, house)
+    server.start().guest("bob")
+    server.guest("carol", "/join dev")
+    sign_in(harness, server)
     assert [person.name for person in harness.model.people.here()] == ["alice", "bob"]
     assert [(room.name, room.members) for room in harness.model.rooms.listed()] == [
         ("lobby", 2),
@@ -133,10 +136,10 @@ def test_sign_in_lists_people_and_rooms_of_real_server(
 
 
 def test_messages_are_exchanged_with_netcat_user(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    bob = house.start().guest("bob")
-    come_in(harness, house)
+    bob = server.start().guest("bob")
+    sign_in(harness, server)
     harness.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
     assert {entry.state for entry in harness.model.log} == {EntryState.PENDING}
     harness.until(lambda: {entry.state for entry in harness.model.log} == {EntryState.SENT})
@@ -147,11 +150,11 @@ def test_messages_are_exchanged_with_netcat_user(
 
 
 def test_joins_and_leaves_of_others_update_model(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start()
-    come_in(harness, house)
-    bob = house.guest("bob")
+    server.start()
+    sign_in(harness, server)
+    bob = server.guest("bob")
     harness.until_text("bob joined")
     assert harness.model.rooms.members_of("lobby") == 2
     bob.send("/join dev")
@@ -162,11 +165,11 @@ def test_joins_and_leaves_of_others_update_model(
 
 
 def test_text_typed_after_room_change_reaches_new_room_only(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    bob = house.start().guest("bob")
-    carol = house.guest("carol", "/join dev")
-    come_in(harness, house)
+    bob = server.start().guest("bob")
+    carol = server.guest("carol", "/join dev")
+    sign_in(harness, server)
     harness.session.submit("for the lobby")
     harness.session.join("dev")
     harness.session.submit("for dev")
@@ -175,23 +178,23 @@ def test_text_typed_after_room_change_reaches_new_room_only(
     harness.until(lambda: harness.texts()[-1:] == ["for the lobby again"])
     harness.until(lambda: harness.model.log.entries()[-1].state is EntryState.SENT)
     bob.send("/rooms")
-    heard = texts_until(bob, "[SERVER] Active rooms")
-    assert heard == ["for the lobby", "for the lobby again"]
+    received = texts_until(bob, "[SERVER] Active rooms")
+    assert received == ["for the lobby", "for the lobby again"]
     carol.expect_message("alice", "for dev")
 
 
 def test_typed_commands_get_replies_from_real_server(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start().guest("bob")
-    come_in(harness, house)
+    server.start().guest("bob")
+    sign_in(harness, server)
     for typed in ("/help", "/dance", "/who nowhere", "/subs", "/unsubscribe alice", "/who"):
         harness.session.submit(typed)
-    harness.session.submit("heard by myself")
+    harness.session.submit("my own message")
     harness.until(lambda: harness.model.log.entries()[-1].state is EntryState.SENT)
     harness.until_text("In room 'lobby': alice, bob")
     own, *answers = harness.texts()
-    assert own == "heard by myself"
+    assert own == "my own message"
     assert [answer.split(" - ")[0] for answer in answers[:3]] == [
         "/join <room>",
         "/leave",
@@ -207,10 +210,10 @@ def test_typed_commands_get_replies_from_real_server(
 
 
 def test_follow_toggle_starts_and_stops_messages(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    bob = house.start().guest("bob")
-    come_in(harness, house, follow_everyone=False)
+    bob = server.start().guest("bob")
+    sign_in(harness, server, follow_everyone=False)
     assert harness.model.people.follows_nobody_here
     harness.session.toggle_follow("bob")
     harness.until(lambda: harness.model.people.follows("bob"))
@@ -228,22 +231,22 @@ def test_follow_toggle_starts_and_stops_messages(
 
 
 def test_server_restart_restores_room_and_subscriptions(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start()
-    come_in(harness, house, room="dev")
+    server.start()
+    sign_in(harness, server, room="dev")
     harness.session.toggle_follow("bob")
     harness.until(lambda: [person.name for person in harness.model.people.elsewhere()] == ["bob"])
     harness.session.submit("before")
     harness.until(lambda: harness.model.log[0].state is EntryState.SENT)
-    house.stop()
+    server.stop()
     harness.until_state(ConnectionState.WAITING)
     assert harness.texts() == ["before", replies.SHUTTING_DOWN]
     harness.session.submit("typed meanwhile")
     assert harness.until_notice(events.TextReturned).text == "typed meanwhile"
-    house.start()
+    server.start()
     harness.until_state(ConnectionState.ONLINE)
-    bob = house.guest("bob", "/join dev")
+    bob = server.guest("bob", "/join dev")
     bob.send("after")
     harness.until_text("after")
     assert harness.model.room == "dev"
@@ -254,10 +257,10 @@ def test_server_restart_restores_room_and_subscriptions(
 
 
 def test_connection_cut_is_restored_without_loss(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start()
-    come_in(harness, house, room="dev")
+    server.start()
+    sign_in(harness, server, room="dev")
     connection = harness.session._connection
     assert connection is not None
     connection._stream.shutdown()
@@ -272,18 +275,18 @@ def test_connection_cut_is_restored_without_loss(
 
 
 def test_many_subscriptions_survive_server_restart(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    names = [f"somebody-with-a-long-name-{n:03}" for n in range(120)]
-    write_accounts_file(house.config.users, [*PEOPLE, *names])
-    house.start()
-    come_in(harness, house)
+    names = [f"user-with-a-long-name-{n:03}" for n in range(120)]
+    write_accounts_file(server.config.users, [*PEOPLE, *names])
+    server.start()
+    sign_in(harness, server)
     for name in names:
         harness.session.toggle_follow(name)
     harness.until(lambda: len(harness.model.people.elsewhere()) == 120)
-    house.stop()
+    server.stop()
     harness.until_state(ConnectionState.WAITING)
-    house.start()
+    server.start()
     harness.until_state(ConnectionState.ONLINE)
     harness.until(lambda: len(harness.model.people.elsewhere()) == 120)
     harness.session.submit("/subs")
@@ -291,51 +294,51 @@ def test_many_subscriptions_survive_server_restart(
 
 
 def test_login_of_same_name_signs_session_out(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start()
-    come_in(harness, house)
-    house.guest("alice")
+    server.start()
+    sign_in(harness, server)
+    server.guest("alice")
     assert harness.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_BY_NEW_LOGIN
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_removed_account_is_signed_out(harness: SessionHarness, house: ServerFixture) -> None:
-    house.start()
-    come_in(harness, house)
-    house.remove("alice")
+def test_removed_account_is_signed_out(harness: SessionHarness, server: ServerFixture) -> None:
+    server.start()
+    sign_in(harness, server)
+    server.remove("alice")
     assert harness.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_ACCOUNT_REMOVED
 
 
 def test_account_removed_while_disconnected_ends_reconnecting(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start()
-    come_in(harness, house)
-    house.stop()
+    server.start()
+    sign_in(harness, server)
+    server.stop()
     harness.until_state(ConnectionState.WAITING)
-    house.start()
-    house.remove("alice")
-    seen = (events.SignInFailed, events.SignedOut)  # it may have been back in for a moment
+    server.start()
+    server.remove("alice")
+    seen = (events.SignInFailed, events.SignedOut)  # it may have been online again for a moment
     harness.until(lambda: any(isinstance(notice, seen) for notice in harness.notices))
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
 
 def test_wrong_password_is_rejected_by_real_server(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    house.start()
-    harness.session.sign_in("127.0.0.1", house.port, "alice", "guess")
-    refused = harness.until_notice(events.SignInFailed)
-    assert refused == events.SignInFailed("Authentication failed", retry=False)
+    server.start()
+    harness.session.sign_in("127.0.0.1", server.port, "alice", "guess")
+    failure = harness.until_notice(events.SignInFailed)
+    assert failure == events.SignInFailed("Authentication failed", retry=False)
 
 
 def test_rate_limited_client_loses_no_message(
-    harness: SessionHarness, house: ServerFixture
+    harness: SessionHarness, server: ServerFixture
 ) -> None:
-    """Nothing is lost, nothing is given up, and a change of room stays where it belongs."""
-    bob = house.start(rate=100, burst=10).guest("bob")
-    come_in(harness, house)
+    """No message is lost, no request expires, and room changes keep their order."""
+    bob = server.start(rate=100, burst=10).guest("bob")
+    sign_in(harness, server)
     harness.session.submit("\n".join(f"line {n}" for n in range(100)))
     harness.session.join("dev")
     harness.session.submit("in dev")
@@ -348,8 +351,8 @@ def test_rate_limited_client_loses_no_message(
         bob.expect_message("alice", f"line {n}")
 
 
-def test_quit_signs_out_from_real_server(harness: SessionHarness, house: ServerFixture) -> None:
-    house.start()
-    come_in(harness, house)
+def test_quit_signs_out_from_real_server(harness: SessionHarness, server: ServerFixture) -> None:
+    server.start()
+    sign_in(harness, server)
     harness.session.submit("/quit")
     assert harness.until_notice(events.SignedOut) == events.SignedOut("Goodbye", requested=True)

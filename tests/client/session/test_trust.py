@@ -1,4 +1,4 @@
-"""Whose key it is: asked before anything of a login is sent, and never taken for granted."""
+"""Trust in server keys: the user decides before anything of a login is sent."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ def harness(tmp_path: Path) -> Iterator[SessionHarness]:
 
 @pytest.fixture
 def trusted_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system trusts what the authority of the tests signs."""
+    """Let the system trust the certificate authority of the tests."""
     file = tmp_path / "authority.pem"
     authority().cert_pem.write_to_path(file)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
 
 
-def asked(harness: SessionHarness, server: TlsServer) -> KeyUnknown:
-    """Dial; the first handshake is refused by who knows nobody, the second is a look."""
+def ask_trust(harness: SessionHarness, server: TlsServer) -> KeyUnknown:
+    """Dial. The client rejects the first handshake, and reads the key in a second one."""
 
-    def twice() -> None:
+    def handshakes() -> None:
         server.refused()
         server.looked_at()
 
     dial(harness, server)
-    harness.during(twice)
+    harness.during(handshakes)
     return harness.until_notice(KeyUnknown)
 
 
-def pinned(harness: SessionHarness, server: TlsServer) -> None:
-    """Somebody said "always" to the server's key, and left."""
-    asked(harness, server)
+def pin_key(harness: SessionHarness, server: TlsServer) -> None:
+    """Trust the server's key always, and sign out."""
+    ask_trust(harness, server)
     harness.session.trust(TrustDecision.ALWAYS)
     let_in(harness, server)
     harness.session.cancel()
@@ -111,25 +111,25 @@ def test_untrusted_certificate_asks_user_with_reason(
     why: str,
 ) -> None:
     server.certificate = leaf()
-    question = asked(harness, server)  # what it looks at, it sends nothing to
+    question = ask_trust(harness, server)  # the client sends nothing to an unknown server
     assert question.fingerprint == server.fingerprint
     assert question.server == f"127.0.0.1:{server.port}"
     assert why in question.why
 
 
 def test_declined_trust_sends_nothing(harness: SessionHarness, server: TlsServer) -> None:
-    asked(harness, server)
+    ask_trust(harness, server)
     harness.session.trust(TrustDecision.REJECT)
-    refused = harness.until_notice(SignInFailed)
-    assert refused.reason.startswith("Nothing was sent")
+    failure = harness.until_notice(SignInFailed)
+    assert failure.reason.startswith("Nothing was sent")
     assert harness.model.connection.state is ConnectionState.OFFLINE
-    asked(harness, server)  # and it is remembered nowhere
+    ask_trust(harness, server)  # the decision is not remembered
 
 
 def test_trust_once_lasts_for_run_and_reconnects(
     harness: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
-    asked(harness, server)
+    ask_trust(harness, server)
     harness.session.trust(TrustDecision.ONCE)
     client = let_in(harness, server)
     client.close()
@@ -139,16 +139,16 @@ def test_trust_once_lasts_for_run_and_reconnects(
     let_in(harness, server)
     assert not (tmp_path / "known-servers.json").exists()
     with next_run(tmp_path) as later:
-        asked(later, server)
+        ask_trust(later, server)
 
 
 def test_trust_always_pins_key(harness: SessionHarness, server: TlsServer, tmp_path: Path) -> None:
-    pinned(harness, server)
+    pin_key(harness, server)
     file = tmp_path / "known-servers.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    (server_name,) = kept = json.loads(file.read_text())
+    (server_name,) = stored = json.loads(file.read_text())
     assert server_name == f"127.0.0.1:{server.port}"
-    assert kept[server_name]["key"] == server.fingerprint
+    assert stored[server_name]["key"] == server.fingerprint
     with next_run(tmp_path) as later:
         dial(later, server)
         let_in(later, server)  # at the first connection
@@ -169,13 +169,15 @@ def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
 ) -> None:
     old = fingerprint(leaf := certificate("elsewhere"))
     server.certificate = leaf
-    pinned(harness, server)
-    server.certificate = certificate()  # which the system trusts; a pin is a promise
+    pin_key(harness, server)
+    server.certificate = certificate()  # the system trusts it, but the pin decides
     for _ in range(2):
         dial(harness, server)
         harness.during(server.looked_at)
-        told = harness.until_notice(KeyChanged)
-        assert told == KeyChanged(f"127.0.0.1:{server.port}", old, server.fingerprint, pinned=True)
+        notice = harness.until_notice(KeyChanged)
+        assert notice == KeyChanged(
+            f"127.0.0.1:{server.port}", old, server.fingerprint, pinned=True
+        )
         assert harness.model.connection.state is ConnectionState.OFFLINE
     KnownServers(tmp_path).forget("127.0.0.1", None)
     dial(harness, server)
@@ -183,15 +185,15 @@ def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
 
 
 def test_changed_key_stops_reconnecting(harness: SessionHarness, server: TlsServer) -> None:
-    asked(harness, server)
+    ask_trust(harness, server)
     harness.session.trust(TrustDecision.ONCE)
     client = let_in(harness, server)
     old = server.fingerprint
     server.certificate = certificate()
     client.close()
     harness.during(server.looked_at)
-    told = harness.until_notice(KeyChanged)
-    assert (told.trusted, told.seen, told.pinned) == (old, server.fingerprint, False)
+    notice = harness.until_notice(KeyChanged)
+    assert (notice.trusted, notice.seen, notice.pinned) == (old, server.fingerprint, False)
     assert harness.model.connection.state is ConnectionState.OFFLINE
     assert not harness.session._reconnector.is_waiting
 
@@ -200,12 +202,12 @@ def test_changed_key_stops_reconnecting(harness: SessionHarness, server: TlsServ
 def test_key_swapped_between_question_and_login_is_rejected(
     harness: SessionHarness, server: TlsServer, answer: TrustDecision
 ) -> None:
-    shown = asked(harness, server).fingerprint
+    shown = ask_trust(harness, server).fingerprint
     server.certificate = certificate()
     harness.session.trust(answer)
     harness.during(server.looked_at)
-    told = harness.until_notice(KeyChanged)
-    assert (told.trusted, told.seen) == (shown, server.fingerprint)
+    notice = harness.until_notice(KeyChanged)
+    assert (notice.trusted, notice.seen) == (shown, server.fingerprint)
 
 
 def test_trust_question_can_be_asked_during_reconnect(
@@ -216,11 +218,11 @@ def test_trust_question_can_be_asked_during_reconnect(
     server.certificate = certificate("another.name")
     client.close()
 
-    def twice() -> None:
+    def handshakes() -> None:
         server.refused()
         server.looked_at()
 
-    harness.during(twice)
+    harness.during(handshakes)
     harness.until_notice(KeyUnknown)
     harness.session.trust(TrustDecision.ONCE)
     let_in(harness, server)
@@ -231,10 +233,10 @@ def test_broken_known_servers_file_blocks_tls_sign_in(
 ) -> None:
     (tmp_path / "known-servers.json").write_text("{")
     dial(harness, server)
-    refused = harness.until_notice(SignInFailed)
-    assert str(tmp_path / "known-servers.json") in refused.reason
-    assert "move it away" in refused.reason
-    assert not refused.retry
+    failure = harness.until_notice(SignInFailed)
+    assert str(tmp_path / "known-servers.json") in failure.reason
+    assert "move it away" in failure.reason
+    assert not failure.retry
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     server._listener.settimeout(PATIENCE)
     harness.during(lambda: server._listener.accept()[0].close())
@@ -243,12 +245,12 @@ def test_broken_known_servers_file_blocks_tls_sign_in(
 def test_unwritable_known_servers_file_sends_nothing(
     harness: SessionHarness, server: TlsServer, tmp_path: Path
 ) -> None:
-    asked(harness, server)
+    ask_trust(harness, server)
     (tmp_path / "known-servers.lock").mkdir()
     harness.session.trust(TrustDecision.ALWAYS)
-    refused = harness.until_notice(SignInFailed)
-    assert refused.reason.startswith("Nothing was sent: ")
-    assert "can't be written" in refused.reason
+    failure = harness.until_notice(SignInFailed)
+    assert failure.reason.startswith("Nothing was sent: ")
+    assert "can't be written" in failure.reason
 
 
 def test_undecryptable_record_is_reported_as_reason(

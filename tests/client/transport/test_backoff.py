@@ -1,4 +1,4 @@
-"""The pauses between two tries to come back."""
+"""Delays between reconnect attempts."""
 
 from __future__ import annotations
 

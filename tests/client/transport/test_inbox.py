@@ -1,4 +1,4 @@
-"""The bounded queue between the reader's thread and the screen's, and its one bell."""
+"""The bounded queue between the reader thread and the screen's thread, and its wakeup."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def test_inbox_end_is_visible_after_last_line() -> None:
 
 
 def test_wakeup_fires_once_until_acknowledged() -> None:
-    rings: list[int] = []
-    bell = Wakeup(lambda: rings.append(1))
-    inbox = Inbox(bell)
+    calls: list[int] = []
+    wakeup = Wakeup(lambda: calls.append(1))
+    inbox = Inbox(wakeup)
     for _ in range(100):
         inbox.put(["x"])
-    assert len(rings) == 1
-    bell.clear()
+    assert len(calls) == 1
+    wakeup.clear()
     inbox.put(["x"])
-    assert len(rings) == 2
-    bell.clear()
-    bell.suppress()
+    assert len(calls) == 2
+    wakeup.clear()
+    wakeup.suppress()
     inbox.put(["x"])
-    assert len(rings) == 2
+    assert len(calls) == 2
 
 
 def test_full_inbox_blocks_reader() -> None:
@@ -69,9 +69,9 @@ def test_full_inbox_blocks_reader() -> None:
 def test_closed_inbox_releases_blocked_reader() -> None:
     inbox = silent_inbox()
     inbox.put(["x"] * MAX_LINES)
-    given: list[bool] = []
-    reader = threading.Thread(target=lambda: given.append(inbox.put(["y"])))
+    results: list[bool] = []
+    reader = threading.Thread(target=lambda: results.append(inbox.put(["y"])))
     reader.start()
     inbox.close()
     reader.join(5)
-    assert given == [False]
+    assert results == [False]

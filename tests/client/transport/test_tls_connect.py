@@ -1,4 +1,4 @@
-"""Where plain text may go, and what goes wrong before a talk can begin."""
+"""When plain text is allowed, and errors before the login."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from chat_tui.events import (
     TrustDecision,
 )
 from chat_tui.storage.known_servers import KnownServers
-from chat_tui.transport import tcp_connect as connecting
-from chat_tui.transport import tls_connect as reaching
+from chat_tui.transport import tcp_connect, tls_connect
 from chat_tui.transport.outcome import ConnectFailed
 from chat_tui.transport.tcp_connect import TcpConnector
 from chat_tui.transport.tls_connect import TlsConnector
@@ -35,31 +34,31 @@ def server() -> Iterator[TlsServer]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[SessionHarness]:
-    with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
-        yield desk
+def harness(tmp_path: Path) -> Iterator[SessionHarness]:
+    with closing(SessionHarness(known=KnownServers(tmp_path))) as harness:
+        yield harness
 
 
 @pytest.fixture
-def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The addresses of this machine count as those of another."""
-    monkeypatch.setattr(connecting, "is_loopback", lambda _: False)
+def remote_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat the addresses of this machine as remote."""
+    monkeypatch.setattr(tcp_connect, "is_loopback", lambda _: False)
 
 
-def test_connects_to_local_plaintext_server(desk: SessionHarness) -> None:
+def test_connects_to_local_plaintext_server(harness: SessionHarness) -> None:
     with closing(ScriptedServer()) as plain:
-        dial(desk, plain)
-        let_in(desk, plain)
-        assert not desk.model.connection.encrypted
-        assert desk.session.fingerprint == ""
+        dial(harness, plain)
+        let_in(harness, plain)
+        assert not harness.model.connection.encrypted
+        assert harness.session.fingerprint == ""
 
 
 def test_local_server_with_slow_greeting_is_retried_in_plaintext(
-    desk: SessionHarness, monkeypatch: pytest.MonkeyPatch
+    harness: SessionHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reaching, "_GREETING_TIMEOUT", 0.0)
+    monkeypatch.setattr(tls_connect, "_GREETING_TIMEOUT", 0.0)
 
-    def garbage_first() -> None:
+    def reject_tls_first() -> None:
         client = plain.accept()
         assert client._socket.recv(3) == b"\x16\x03\x01"  # a ClientHello
         client.say("[SERVER] Login using: LOGIN <username> <password>")
@@ -67,87 +66,93 @@ def test_local_server_with_slow_greeting_is_retried_in_plaintext(
         plain.let_in()
 
     with closing(ScriptedServer()) as plain:
-        dial(desk, plain)
-        desk.during(garbage_first)
-        desk.until_notice(SignedIn)
+        dial(harness, plain)
+        harness.during(reject_tls_first)
+        harness.until_notice(SignedIn)
 
 
 @pytest.fixture
-def usual_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ScriptedServer, int]]:
-    """A server at the usual port for plain text, and the usual one for TLS, where nobody is."""
+def default_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ScriptedServer, int]]:
+    """A server at the default plaintext port, and a default TLS port with no listener."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         unused: int = free.getsockname()[1]
     with closing(ScriptedServer()) as plain:
-        monkeypatch.setattr(reaching, "PORT", plain.port)
-        monkeypatch.setattr(reaching, "TLS_PORT", unused)
+        monkeypatch.setattr(tls_connect, "PORT", plain.port)
+        monkeypatch.setattr(tls_connect, "TLS_PORT", unused)
         yield plain, unused
 
 
 def test_local_sign_in_falls_back_to_default_plaintext_port(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int]
+    harness: SessionHarness, default_ports: tuple[ScriptedServer, int]
 ) -> None:
-    plain, unused = usual_ports
-    desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    let_in(desk, plain)
-    assert desk.model.server == f"127.0.0.1:{plain.port}"  # the port that it really is
-    assert desk.session.connected_to is not None
-    assert desk.session.connected_to.plaintext
+    plain, unused = default_ports
+    harness.session.sign_in("127.0.0.1", unused, "alice", "secret")
+    let_in(harness, plain)
+    assert harness.model.server == f"127.0.0.1:{plain.port}"  # the real port
+    assert harness.session.connected_to is not None
+    assert harness.session.connected_to.plaintext
 
 
 def test_local_sign_in_falls_back_if_default_tls_port_serves_something_else(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+    harness: SessionHarness,
+    default_ports: tuple[ScriptedServer, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain, _ = usual_ports
+    plain, _ = default_ports
     with closing(ScriptedServer()) as other:
-        monkeypatch.setattr(reaching, "TLS_PORT", other.port)
-        dial(desk, other)
+        monkeypatch.setattr(tls_connect, "TLS_PORT", other.port)
+        dial(harness, other)
 
         def both() -> None:
             other.accept().say("SSH-2.0-OpenSSH_9.2")
             plain.let_in()
 
-        desk.during(both)
-        desk.until_notice(SignedIn)
+        harness.during(both)
+        harness.until_notice(SignedIn)
 
 
 def test_local_sign_in_falls_back_if_one_address_is_unreachable(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+    harness: SessionHarness,
+    default_ports: tuple[ScriptedServer, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain, unused = usual_ports
-    addresses = [("127.0.0.1", unused), ("255.255.255.255", unused)]  # no IPv6, say
+    plain, unused = default_ports
+    addresses = [("127.0.0.1", unused), ("255.255.255.255", unused)]  # like a machine without IPv6
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    desk.session.sign_in("localhost", unused, "alice", "secret")
-    let_in(desk, plain)
+    harness.session.sign_in("localhost", unused, "alice", "secret")
+    let_in(harness, plain)
 
 
 def test_connect_error_names_both_ports_if_nothing_listens(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], monkeypatch: pytest.MonkeyPatch
+    harness: SessionHarness,
+    default_ports: tuple[ScriptedServer, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain, unused = usual_ports
+    plain, unused = default_ports
     plain.close()
-    desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert desk.until_notice(SignInFailed).reason == (
+    harness.session.sign_in("127.0.0.1", unused, "alice", "secret")
+    assert harness.until_notice(SignInFailed).reason == (
         f"Nothing listens at 127.0.0.1, neither at port {unused} nor at port {plain.port}"
     )
     with closing(ScriptedServer()) as other:
-        monkeypatch.setattr(reaching, "TLS_PORT", other.port)
-        dial(desk, other)
-        desk.during(lambda: other.accept().say("SSH-2.0-OpenSSH_9.2"))
-        assert desk.until_notice(SignInFailed).reason == (
+        monkeypatch.setattr(tls_connect, "TLS_PORT", other.port)
+        dial(harness, other)
+        harness.during(lambda: other.accept().say("SSH-2.0-OpenSSH_9.2"))
+        assert harness.until_notice(SignInFailed).reason == (
             f"No chat server answers at 127.0.0.1 port {other.port}, "
             f"and nothing listens at port {plain.port}"
         )
 
 
 def test_connect_error_at_plaintext_port_names_tls_port(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int]
+    harness: SessionHarness, default_ports: tuple[ScriptedServer, int]
 ) -> None:
-    plain, unused = usual_ports
+    plain, unused = default_ports
     plain.close()
     for plaintext in (False, True):
-        desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=plaintext)
-        assert desk.until_notice(SignInFailed).reason == (
+        harness.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=plaintext)
+        assert harness.until_notice(SignInFailed).reason == (
             f"Nothing listens at 127.0.0.1 port {plain.port}; servers encrypt at port {unused}"
         )
 
@@ -160,31 +165,31 @@ def test_timeout_at_default_port_suggests_plaintext_for_unknown_server(
     servers = KnownServers(tmp_path)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
         port = silent.getsockname()[1]
-        monkeypatch.setattr(reaching, "TLS_PORT", port)
+        monkeypatch.setattr(tls_connect, "TLS_PORT", port)
         if known:
             servers.pin("127.0.0.1", port, fingerprint(certificate()))
         waiting = [socket.socket() for _ in range(4 * while_connecting)]
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(silent.getsockname())
-        reached = TlsConnector(TcpConnector("127.0.0.1", port, 0.6), servers, plaintext=False)
-        assert reached.outcome() == ConnectFailed(reached.timeout_message)
+        connector = TlsConnector(TcpConnector("127.0.0.1", port, 0.6), servers, plaintext=False)
+        assert connector.outcome() == ConnectFailed(connector.timeout_message)
         for one in waiting:
             one.close()
     hint = "" if known else "; --plaintext connects without encryption"
-    assert reached.timeout_message == f"127.0.0.1 port {port} did not answer within 1 s{hint}"
+    assert connector.timeout_message == f"127.0.0.1 port {port} did not answer within 1 s{hint}"
 
 
 def test_remote_server_is_never_tried_in_plaintext(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], far_away: None
+    harness: SessionHarness, default_ports: tuple[ScriptedServer, int], remote_address: None
 ) -> None:
-    plain, unused = usual_ports
-    desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert desk.until_notice(SignInFailed).reason == (
+    plain, unused = default_ports
+    harness.session.sign_in("127.0.0.1", unused, "alice", "secret")
+    assert harness.until_notice(SignInFailed).reason == (
         f"No encrypted server answers at 127.0.0.1 port {unused}; "
         "--plaintext connects without encryption"
     )
-    desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret")
+    harness.session.sign_in("127.0.0.1", plain.port, "alice", "secret")
 
     def answer() -> bytes:
         client = plain.accept()
@@ -194,58 +199,58 @@ def test_remote_server_is_never_tried_in_plaintext(
             received += data
         return received
 
-    sent = desk.during(answer)
-    refused = desk.until_notice(SignInFailed)
-    assert "answers in plain text, not TLS" in refused.reason
-    assert "--plaintext" in refused.reason
+    sent = harness.during(answer)
+    failure = harness.until_notice(SignInFailed)
+    assert "answers in plain text, not TLS" in failure.reason
+    assert "--plaintext" in failure.reason
     assert b"LOGIN" not in sent
     plain._listener.settimeout(0.3)
     with pytest.raises(TimeoutError):
-        plain.accept()  # there was no second try
+        plain.accept()  # there was no second attempt
 
 
 def test_failed_reconnect_reason_is_recorded_in_wire_log(
-    desk: SessionHarness, server: TlsServer, far_away: None
+    harness: SessionHarness, server: TlsServer, remote_address: None
 ) -> None:
-    dial(desk, server)
-    desk.during(server.refused)
-    desk.during(server.looked_at)
-    desk.until_notice(KeyUnknown)
-    desk.session.trust(TrustDecision.ONCE)
-    let_in(desk, server).cut()
+    dial(harness, server)
+    harness.during(server.refused)
+    harness.during(server.looked_at)
+    harness.until_notice(KeyUnknown)
+    harness.session.trust(TrustDecision.ONCE)
+    let_in(harness, server).cut()
     server._listener.close()
-    nobody = f"Nothing listens at 127.0.0.1 port {server.port}"
-    desk.until(lambda: nobody in [line.text for line in desk.model.wire.since(0)])
-    assert desk.model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING)
+    refused_message = f"Nothing listens at 127.0.0.1 port {server.port}"
+    harness.until(lambda: refused_message in [line.text for line in harness.model.wire.since(0)])
+    assert harness.model.connection.state in (ConnectionState.WAITING, ConnectionState.RETRYING)
 
 
 def test_remote_server_is_reached_in_plaintext_if_requested(
-    desk: SessionHarness, far_away: None
+    harness: SessionHarness, remote_address: None
 ) -> None:
     with closing(ScriptedServer()) as plain:
-        desk.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=True)
-        let_in(desk, plain)
+        harness.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=True)
+        let_in(harness, plain)
 
 
 def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
-    desk: SessionHarness, usual_ports: tuple[ScriptedServer, int], tmp_path: Path
+    harness: SessionHarness, default_ports: tuple[ScriptedServer, int], tmp_path: Path
 ) -> None:
-    plain, unused = usual_ports
+    plain, unused = default_ports
     known = KnownServers(tmp_path)
     for port in (unused, plain.port):
         known.pin("127.0.0.1", port, fingerprint(certificate()))
-    desk.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    assert desk.until_notice(SignInFailed).reason == (
+    harness.session.sign_in("127.0.0.1", unused, "alice", "secret")
+    assert harness.until_notice(SignInFailed).reason == (
         f"No encrypted server answers at 127.0.0.1 port {unused}, and its key is known: "
         "plain text is not tried"
     )
-    dial(desk, plain)
-    desk.during(lambda: plain.accept().say("[SERVER] Login using: LOGIN <username> <password>"))
-    assert "not TLS" in desk.until_notice(SignInFailed).reason
+    dial(harness, plain)
+    harness.during(lambda: plain.accept().say("[SERVER] Login using: LOGIN <username> <password>"))
+    assert "not TLS" in harness.until_notice(SignInFailed).reason
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("line", "reported"),
     [
         (f"[ERROR] {replies.SERVER_FULL}", replies.SERVER_FULL),
         (f"[ERROR] {replies.TOO_MANY_CONNECTIONS}", replies.TOO_MANY_CONNECTIONS),
@@ -259,52 +264,52 @@ def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
     ],
 )
 def test_plaintext_rejection_is_reported_only_if_recognized(
-    desk: SessionHarness, far_away: None, said: str, told: str
+    harness: SessionHarness, remote_address: None, line: str, reported: str
 ) -> None:
-    with closing(ScriptedServer()) as harness:
+    with closing(ScriptedServer()) as plain:
 
-        def refuse() -> None:
-            client = harness.accept()
+        def reject() -> None:
+            client = plain.accept()
             client._socket.recv(65536)
-            client.say(said)
+            client.say(line)
 
-        dial(desk, harness)
-        desk.during(refuse)
-        reason = desk.until_notice(SignInFailed).reason
-        assert told in reason
+        dial(harness, plain)
+        harness.during(reject)
+        reason = harness.until_notice(SignInFailed).reason
+        assert reported in reason
         assert "555" not in reason
 
 
-# What goes wrong
+# Errors
 
 
-def test_outdated_tls_version_is_reported(desk: SessionHarness, server: TlsServer) -> None:
+def test_outdated_tls_version_is_reported(harness: SessionHarness, server: TlsServer) -> None:
     server.oldest_and_newest = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
-    dial(desk, server)
-    desk.during(server.refused)
-    assert "only an outdated TLS version" in desk.until_notice(SignInFailed).reason
+    dial(harness, server)
+    harness.during(server.refused)
+    assert "only an outdated TLS version" in harness.until_notice(SignInFailed).reason
 
 
-def test_hang_up_during_handshake_is_reported(desk: SessionHarness) -> None:
-    with closing(ScriptedServer()) as hasty:
-        dial(desk, hasty)
+def test_hang_up_during_handshake_is_reported(harness: SessionHarness) -> None:
+    with closing(ScriptedServer()) as plain:
+        dial(harness, plain)
 
         def hang_up() -> None:
-            client = hasty.accept()
+            client = plain.accept()
             client._socket.recv(65536)
             client.close()
 
-        desk.during(hang_up)
-        reason = desk.until_notice(SignInFailed).reason
+        harness.during(hang_up)
+        reason = harness.until_notice(SignInFailed).reason
         assert reason.endswith("closed the connection during the TLS handshake")
 
 
-def test_connect_to_silent_server_can_be_cancelled(desk: SessionHarness) -> None:
+def test_connect_to_silent_server_can_be_cancelled(harness: SessionHarness) -> None:
     with closing(ScriptedServer()) as silent:
-        dial(desk, silent)
+        dial(harness, silent)
         client = silent.accept()
         client._socket.recv(3)
-        desk.session.cancel()
+        harness.session.cancel()
         while client._socket.recv(65536):
             pass  # the client's end is closed, and its thread ends
-    assert desk.notices == []
+    assert harness.notices == []
