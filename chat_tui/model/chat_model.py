@@ -13,9 +13,9 @@ from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState
-from chat_tui.model.gaps import AbsenceTracker, connection_gap
 from chat_tui.model.history import InputHistory
 from chat_tui.model.location import Location
+from chat_tui.model.logs import LogStore
 from chat_tui.model.mentions import Mentions
 from chat_tui.model.navigation import Navigation
 from chat_tui.model.panes import Pane
@@ -65,9 +65,8 @@ class ChatModel:
         self.waiting: Mapping[str, str] = {}
         """Typed text that is queued to be sent, by location, as it would be in the composer."""
         self._navigation = Navigation(self.room)
-        self._logs: dict[str, RoomLog] = {}
-        self._own = UnconfirmedMessages(self.log_of)
-        self._absences = AbsenceTracker()
+        self._logs = LogStore()
+        self._own = UnconfirmedMessages(self._logs.of)
         self._alerts = AlertQueue()
         self._changes |= set(Pane)
 
@@ -116,11 +115,11 @@ class ChatModel:
     @property
     def locations(self) -> list[str]:
         """All locations that have a log."""
-        return list(self._logs)
+        return self._logs.locations
 
     def log_of(self, location: str) -> RoomLog:
         """Return the log of a location; it is created empty if there is none."""
-        return self._logs.setdefault(location, RoomLog())
+        return self._logs.of(location)
 
     # Own messages
 
@@ -205,11 +204,14 @@ class ChatModel:
             case events.Joined(room):
                 self._joined(safe_name(room))
             case events.RoomsListed() | events.RoomOpened() | events.RoomClosed():
-                self._apply_to_rooms(event)
+                for closed in self.rooms.apply(event):
+                    self.unread.clear(closed)  # the user can no longer view it
+                self._changes.add(Pane.ROOMS)
             case events.MembersListed() | events.PersonJoined() | events.PersonLeft():
                 self._apply_to_members(event)
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
-                self._apply_to_subscriptions(event)
+                self.people.apply_subscriptions(event)
+                self._changes.add(Pane.PEOPLE)
             case events.LogNotice(text, kind):
                 location = self.room if kind == "notice" else self.location
                 self._add(location, LOG_NOTICE_KINDS[kind], text)
@@ -221,26 +223,12 @@ class ChatModel:
             case events.SignedOut(reason):
                 self._add(self.location, EntryKind.SERVER, reason)
             case events.HistoryGap(lost_at, back_at):
-                self._connection_was_lost(connection_gap(lost_at, back_at))
+                self._logs.add_connection_gap(self.room, lost_at, back_at, self.now())
+                self._changes.add(Pane.LOG)
             case events.QueuedTextChanged(texts):
                 self.waiting = {safe_name(location): text for location, text in texts.items()}
             case _:
                 pass  # for the screen: ChatSession.take_notices
-
-    def _apply_to_rooms(
-        self, event: events.RoomsListed | events.RoomOpened | events.RoomClosed
-    ) -> None:
-        before = {room.name for room in self.rooms.listed()}
-        match event:
-            case events.RoomsListed(rooms):
-                self.rooms.replace_all((safe_name(name), members) for name, members in rooms)
-            case events.RoomOpened(room):
-                self.rooms.opened(safe_name(room))
-            case events.RoomClosed(room):
-                self.rooms.closed(safe_name(room))
-        for gone in before - {room.name for room in self.rooms.listed()}:
-            self.unread.clear(gone)  # the user can no longer view it
-        self._changes.add(Pane.ROOMS)
 
     def _apply_to_members(
         self, event: events.MembersListed | events.PersonJoined | events.PersonLeft
@@ -248,37 +236,20 @@ class ChatModel:
         room = safe_name(event.room)
         if room != self.room:  # the user has left that room since
             return
-        members: int | None
         match event:
-            case events.MembersListed(_, names):
-                members = self.people.members_listed(map(safe_name, names))
             case events.PersonJoined(name, _):
-                members = self.people.person_joined(safe_name(name))
                 self._add(room, EntryKind.NOTICE, f"{safe_name(name)} joined")
             case events.PersonLeft(name, _):
-                members = self.people.person_left(safe_name(name))
                 self._add(room, EntryKind.NOTICE, f"{safe_name(name)} left")
+        members = self.people.apply_members(event)
         if members is not None:
             self.rooms.set_member_count(room, members)
         self._changes |= {Pane.PEOPLE, Pane.ROOMS, Pane.STATUS}
 
-    def _apply_to_subscriptions(
-        self, event: events.SubscriptionsListed | events.Followed | events.Unfollowed
-    ) -> None:
-        match event:
-            case events.SubscriptionsListed(names):
-                self.people.subscriptions_listed(map(safe_name, names))
-            case events.Followed(name):
-                self.people.follow(safe_name(name))
-            case events.Unfollowed(name):
-                self.people.unfollow(safe_name(name))
-        self._changes.add(Pane.PEOPLE)
-
     def _joined(self, room: str) -> None:
         if room != self.room:
             self.people.forget_here()
-            self._absences.left(self.room, self.now())
-            self._absences.returned(room, self.log_of(room), self.now())
+            self._logs.room_changed(self.room, room, self.now())
         self.rooms.enter(room)
         self._navigation.joined(room)
         self._join_ended(room)
@@ -382,12 +353,6 @@ class ChatModel:
         if all(entry.state is EntryState.REJECTED for entry in self.log_of(location)):
             self.conversations.end(location.partner)
             self._changes.add(Pane.ROOMS)
-
-    def _connection_was_lost(self, gap: str) -> None:
-        """Log the gap where messages may be missing: the rooms left before have gaps already."""
-        for location in map(Location, self._logs.keys() | {self.room}):
-            if location == self.room or location.is_private:
-                self._add(location, EntryKind.GAP, gap)
 
     def _add(self, location: str, kind: EntryKind, text: str) -> Entry:
         self._log_changed(location)

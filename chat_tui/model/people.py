@@ -8,6 +8,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from chat_server.wire import EVERYONE
+from chat_tui.events import (
+    Followed,
+    MembersListed,
+    PersonJoined,
+    PersonLeft,
+    SubscriptionsListed,
+    Unfollowed,
+)
+from chat_tui.sanitize import safe_name
 
 RECENT_SPEAKER_AGE: Final = timedelta(minutes=1)
 """How long a person counts as a recent speaker after a message."""
@@ -82,6 +91,26 @@ class Roster:
     def forget_here(self) -> None:
         """The user joined another room: its members are not known yet."""
         self._here = None
+
+    def apply_members(self, event: MembersListed | PersonJoined | PersonLeft) -> int | None:
+        """Change the members of the current room. Return their number, None if not known."""
+        match event:
+            case MembersListed(_, names):
+                return self.members_listed(map(safe_name, names))
+            case PersonJoined(name, _):
+                return self.person_joined(safe_name(name))
+            case PersonLeft(name, _):
+                return self.person_left(safe_name(name))
+
+    def apply_subscriptions(self, event: SubscriptionsListed | Followed | Unfollowed) -> None:
+        """Change the subscriptions as the server reports."""
+        match event:
+            case SubscriptionsListed(names):
+                self.subscriptions_listed(map(safe_name, names))
+            case Followed(name):
+                self.follow(safe_name(name))
+            case Unfollowed(name):
+                self.unfollow(safe_name(name))
 
     def members_listed(self, names: Iterable[str]) -> int:
         """Set the members of the current room, from the reply to `/who`. Return their number."""

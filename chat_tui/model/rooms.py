@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chat_server.wire import LOBBY
+from chat_tui.events import RoomClosed, RoomOpened, RoomsListed
+from chat_tui.sanitize import safe_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,18 @@ class RoomDirectory:
     def members_of(self, name: str) -> int | None:
         """Return the number of members of a room, None if it is not known."""
         return self._members.get(name)
+
+    def apply(self, event: RoomsListed | RoomOpened | RoomClosed) -> set[str]:
+        """Change the rooms as the server reports. Return the names of rooms that are gone."""
+        before = set(self._members)
+        match event:
+            case RoomsListed(rooms):
+                self.replace_all((safe_name(name), members) for name, members in rooms)
+            case RoomOpened(room):
+                self.opened(safe_name(room))
+            case RoomClosed(room):
+                self.closed(safe_name(room))
+        return before - set(self._members)
 
     def replace_all(self, rooms: Iterable[tuple[str, int | None]]) -> None:
         """Set all rooms and their numbers of members, from the reply to `/rooms`."""
