@@ -1,4 +1,4 @@
-"""Links between the Markdown pages of the project: each leads to a file, and to a heading in it."""
+"""Links and paths in the Markdown pages of the project: each leads to a file or a heading."""
 
 import re
 from pathlib import Path
@@ -38,3 +38,12 @@ def test_links_of_page_lead_to_files_and_headings(name: str) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - {"CHANGELOG.md"}))
+def test_paths_named_in_page_exist(name: str) -> None:
+    """The changelog is left out: it may name a file that was moved later."""
+    text = (PROJECT / name).read_text("utf-8")
+    folders = "chat_server|chat_tui|tests|docs|benchmarks|deploy|.ci|.github".replace(".", r"\.")
+    paths = re.findall(rf"`((?:{folders})/[\w./*-]*)`", text)
+    assert [path for path in paths if not any(PROJECT.glob(path.rstrip("/")))] == []
