@@ -1,4 +1,4 @@
-"""ChatApp: which screen is shown, in which colours, and who is told what."""
+"""ChatApp: the full-screen client. It shows the screens and owns the session."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ if TYPE_CHECKING:
     from chat_tui.ui.screens import ChatScreen
 
 _TICK: Final = 0.25
-"""Seconds between two looks at the clock: countdowns, heartbeats."""
+"""Seconds between two ticks of the session: countdowns, heartbeats."""
 
 _FRAME_SECONDS: Final = 1 / 60
-"""Seconds between two turns of taking in a flood, in which keys are heard and rows are drawn."""
+"""Seconds between two bounded pumps of a flood. Keys are processed and rows drawn in between."""
 
 
 class ChatApp(BaseApp):
-    """The full-screen client. It owns the session; nothing in a screen has to be ended."""
+    """The full-screen client. It owns the session, so a screen has nothing to close.
+
+    It implements `AppShell` for the controller and the screens.
+    """
 
     TITLE = "Lobby"
     CSS_PATH = "chat.tcss"
@@ -53,19 +56,19 @@ class ChatApp(BaseApp):
     ]
 
     class SessionWoken(Message):
-        """The session has something for us. Posted from its threads."""
+        """The session has events to pump. Any thread may post this."""
 
     def __init__(
         self, options: LaunchOptions, state: ClientState, make_session: MakeSession | None = None
     ) -> None:
-        """`make_session`: tests bring a session without a server."""
+        """`make_session` replaces `ChatSession` in tests."""
         super().__init__()
         self._options = options
         self._state = state
         self._make_session = make_session
         self._controller: ChatController | None = None
         self.local_server: LocalServer | None = None
-        """The server of `--local` once it is up; whoever ran the app stops it."""
+        """The server of `--local` once it runs. The caller of `run` stops it."""
         self.login = LoginScreen(options, state.follows_everyone)
         self._settings_manager = SettingsManager(self, options.configuration)
         self.set_reactive(BaseApp.mouse_on, options.settings.mouse)
@@ -75,15 +78,16 @@ class ChatApp(BaseApp):
         self.add_mode("chat", lambda: self.chat)
 
     def get_default_screen(self) -> LoginScreen:
-        """The form, of the mode that the app begins in.
+        """Return the login form, the screen of the first mode. Called by Textual.
 
-        Not by `add_mode`: from Python 3.12 on, a mode's screen is composed before it is on the
-        stack, and its inputs look for it there; the default screen is put on the stack first.
+        `add_mode` would be too early: from Python 3.12 on, Textual composes a mode's screen before
+        it pushes it, and the inputs of the form look for it on the stack. It pushes the default
+        screen first.
         """
         return self.login
 
     def on_mount(self) -> None:
-        """The clock, and the end of the terminal."""
+        """Start the clock and watch for the end of the terminal."""
         self.add_mode("login", self.get_default_screen)
         self.set_interval(_TICK, self._tick)
         if not self.is_headless and sys.__stdin__ is not None:
@@ -92,15 +96,15 @@ class ChatApp(BaseApp):
         self.call_after_refresh(self._settings_manager.apply_keys)
 
     def on_unmount(self) -> None:
-        """Whatever ended the app."""
+        """End the session, however the app ended."""
         if self._controller is not None:
             self._controller.end()
 
-    # What is made when it is needed first
+    # Parts
 
     @property
     def controller(self) -> ChatController:
-        """All but the form."""
+        """Everything except the login form, created on first use."""
         if self._controller is None:
             from chat_tui.ui.controller import ChatController
 
@@ -109,17 +113,17 @@ class ChatApp(BaseApp):
 
     @property
     def settings(self) -> Settings:
-        """What a person set for themselves, as it is in force."""
+        """The settings in force."""
         return self._settings_manager.configuration.settings
 
     @property
     def session(self) -> ChatSession:
-        """The person at the server."""
+        """The session of the user at the server."""
         return self.controller.session
 
     @property
     def chat(self) -> ChatScreen:
-        """The screen of the chat."""
+        """The chat screen."""
         return self.controller.screen
 
     # AppShell
@@ -163,7 +167,7 @@ class ChatApp(BaseApp):
         if self._controller is not None:
             self._controller.tick(whole_process=not self.is_headless)
 
-    # The form
+    # Messages of the screens
 
     @on(LoginScreen.SignInRequested)
     def _sign_in(self, request: LoginScreen.SignInRequested) -> None:
@@ -188,36 +192,36 @@ class ChatApp(BaseApp):
     # Keys and the palette
 
     def action_help(self) -> None:
-        """All keys and signs."""
+        """Show all keys and symbols."""
         log = local_log_path(self.local_server)
-        self.push_screen(self.controller.help(self._request.account, log))
+        self.push_screen(self.controller.help_screen(self._request.account, log))
 
     def action_read_settings(self) -> None:
-        """Read the file of one's own again."""
+        """Read the configuration file again and apply it."""
         mouse = self.settings.mouse
         self._settings_manager.reload()
-        if self.settings.mouse is not mouse:  # else F7 may have said otherwise
+        if self.settings.mouse is not mouse:  # otherwise keep what F7 has set
             self.mouse_on = self.settings.mouse
         self.login.set_configuration(self._settings_manager.configuration)
         if self._controller is not None:
             self._controller.apply_settings(self.settings)
 
     def action_wire(self) -> None:
-        """What really goes over the wire."""
+        """Show or close the wire log."""
         from chat_tui.ui.screens import WireScreen
 
         if isinstance(self.screen, WireScreen):
             self.screen.dismiss()
         elif not isinstance(self.screen, ModalScreen):
-            self.push_screen(self.controller.wire(self._request.account))
+            self.push_screen(self.controller.wire_screen(self._request.account))
 
     async def action_quit(self) -> None:
-        """Leave at once; with a server of our own, not before those on it were thought of."""
+        """Quit. Ask first if others are on the server that ends with this client."""
         if self.local_server is not None and self.controller.has_other_users(self.local_server):
             from chat_tui.ui.screens import ConfirmScreen
 
-            question = "Others are on the server of this window. Quitting ends it for them, too."
-            self.push_screen(ConfirmScreen(question, "Quit", "Stay"), self._quit_if)
+            question = "Quit? Others are on the server of this window, and it stops for them too."
+            self.push_screen(ConfirmScreen(question, "Quit", "Cancel"), self._quit_if)
         else:
             self._leave()
 
@@ -231,30 +235,32 @@ class ChatApp(BaseApp):
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers everywhere."""
-        yield SystemCommand("Theme", "Other colours, dark or light", self.action_change_theme)
+        """Yield the palette's entries that every screen offers. Called by Textual."""
+        yield SystemCommand("Change the theme", "Dark, light and others", self.action_change_theme)
         yield SystemCommand(
             "Read the settings again",
             f"{self.key_of('settings', 'F5')}: {self._settings_manager.configuration.path}",
             self.action_read_settings,
         )
         yield SystemCommand(
-            "The wire", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
+            "Wire log", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
         )
-        words = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
+        title = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
         yield SystemCommand(
-            words, f"{self.key_of('mouse', 'F7')}: select text as in any program", self.action_mouse
+            title,
+            f"{self.key_of('mouse', 'F7')}: select text as in other programs",
+            self.action_mouse,
         )
         yield SystemCommand(
-            "Help", f"{self.key_of('help', 'F1')}: all keys and signs", self.action_help
+            "Show help", f"{self.key_of('help', 'F1')}: all keys and symbols", self.action_help
         )
         yield SystemCommand("Quit", self.key_of("quit", "Ctrl+Q"), self.action_quit)
 
 
 def _preload_modules() -> None:
-    """What need not be done before: the rest of the program is imported in a thread.
+    """Import the rest of the client in a thread, after the first frame.
 
-    Signing in finds it there, or waits for it.
+    A sign-in that comes earlier waits for the import lock.
     """
     gc.enable()
     module = "chat_tui.ui.controller"

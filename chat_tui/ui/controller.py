@@ -1,7 +1,7 @@
-"""ChatMode: all that begins with the first sign-in: the session, its screen, what is kept of it.
+"""ChatController: the session, the chat screen and what is stored of them, from the first sign-in.
 
-The form has to be there at once; none of this is needed for it, and most of the client's code is
-in what this module imports. So the app imports it when it has drawn the form.
+Most of the client's code is in the modules that this module imports. The login form needs none of
+it and has to appear at once, so the app imports this module after it has drawn the form.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ MakeSession = Callable[
 
 
 class ChatController:
-    """One person's sessions, one after the other. The screen's thread alone calls it."""
+    """The sessions of one user, one after the other. Only the screen's thread calls it.
+
+    It implements `ChatContext` for the chat screen.
+    """
 
     def __init__(
         self,
@@ -54,71 +57,72 @@ class ChatController:
         settings: Settings,
         make_session: MakeSession | None = None,
     ) -> None:
-        """`make_session`: tests bring a session without a server."""
+        """`make_session` replaces `ChatSession` in tests."""
         self.shell = shell
         self._state = state
         make = make_session or partial(ChatSession, known=KnownServers(state.folder))
         self.session = make(ChatModel(), shell.start_reader, shell.wake)
         self.model = self.session.model
-        sent = HistoryFile(state.folder)
-        self.model.history.load(sent.read(), sent.append)
+        history_file = HistoryFile(state.folder)
+        self.model.history.load(history_file.read(), history_file.append)
         self._draft_store = DraftStore(state.folder, self.model)
         self._log_files = LogFiles(self.model, settings.log_folder)
-        calls = TerminalNotifier(shell.write_to_terminal)
-        self.notifier = Notifier(self.model, state.muted, calls)
+        self.notifier = Notifier(self.model, state.muted, TerminalNotifier(shell.write_to_terminal))
         self.notifier.apply_settings(settings)
         self.screen = ChatScreen(self)
         self._request: LoginScreen.SignInRequested | None = None
         self._password_source = ""
         self._last_session: tuple[str, int, str] | None = None  # host, port, user
-        self._replaced = False  # somebody else took our place on the server
+        self._replaced = False  # a later login of the same account ended the session
         self._garbage_collector = IdleGarbageCollector()
-        self._idle = True  # nothing has come since the last tick
+        self._idle = True  # nothing has arrived since the last tick
 
-    # What the app tells
+    # Calls of the app
 
     def sign_in(
         self, request: LoginScreen.SignInRequested, room: str | None, source: str = ""
     ) -> None:
-        """Try it. `room`: where to go first, unless one was in another at the same server.
+        """Start to sign in. The outcome arrives later, with `process_updates`.
 
-        `source`: from where the profile takes the password, in words; empty: somebody types it.
+        `room` is joined first, unless the user comes back to the server and account of the last
+        session: then it is the room of that session. `source` says in plain text where the profile
+        takes the password from, empty if the user typed it.
         """
         self._request = request
         self._password_source = source
         self._draft_store.save()
-        address, account = (request.host, request.port), (request.user, request.password)
-        if self._last_session is not None:  # back to where one was, if one was there
-            room = self.model.room if self._last_session == (*address, request.user) else None
-        everyone = request.follow_everyone
+        if self._last_session is not None:
+            is_same = self._last_session == (request.host, request.port, request.user)
+            room = self.model.room if is_same else None
         self.session.sign_in(
-            *address,
-            *account,
+            request.host,
+            request.port,
+            request.user,
+            request.password,
             room=room,
-            follow_everyone=everyone,
+            follow_everyone=request.follow_everyone,
             plaintext=request.plaintext,
         )
         self.process_updates()
-        self._log_files.write()  # of whoever was signed in before
+        self._log_files.write()  # of the account that was signed in before
 
     def apply_settings(self, settings: Settings) -> None:
-        """Other settings are in force from now on."""
+        """Use other settings from now on."""
         self.notifier.apply_settings(settings)
         self._log_files.write()
         self._log_files.folder = settings.log_folder
-        self._draw(
-            partial(self.screen.panes.draw, {Pane.ROOMS, Pane.LOG, Pane.COMPOSER})
-        )  # they name keys
+        panes_with_keys = {Pane.ROOMS, Pane.LOG, Pane.COMPOSER}
+        self._draw(partial(self.screen.panes.draw, panes_with_keys))
 
     def cancel(self) -> None:
-        """Give up what is under way, or sign out."""
+        """Stop connecting, or sign out."""
         self.session.cancel()
         self.process_updates()
 
     def pump(self) -> bool:
-        """Take in what arrived, a bounded part of it, and draw each changed pane once.
+        """Process a bounded part of what arrived and draw each changed pane once.
 
-        True where there is more: to be called again soon.
+        Return True if more is waiting. The caller calls again soon.
         """
         more = self.session.pump()
         self.process_updates()
@@ -126,12 +130,16 @@ class ChatController:
         return more
 
     def tick(self, *, whole_process: bool) -> None:
-        """Time has passed. `whole_process`: it is ours, its garbage collection included."""
+        """Do what depends on time. The app calls it every 0.25 seconds.
+
+        `whole_process`: the process runs nothing but the client, so that the garbage collection
+        may be scheduled.
+        """
         self.session.tick()
         self.process_updates()
         if whole_process:
-            quiet = self._idle and self.screen.is_mounted
-            self._garbage_collector.tick(time.monotonic(), idle=quiet)
+            idle = self._idle and self.screen.is_mounted
+            self._garbage_collector.tick(time.monotonic(), idle=idle)
         self._idle = True
         self._draft_store.tick()
         self._log_files.write()
@@ -139,49 +147,49 @@ class ChatController:
         self._draw(self.screen.panes.draw_activity)
 
     def leave(self) -> None:
-        """Sign out for good. What waits to be sent goes back to the composer first, and is kept."""
+        """Sign out before the app exits. Text that waits to be sent is kept as a draft."""
         self.cancel()
-        with suppress(NoMatches):  # never shown so far
+        with suppress(NoMatches):  # the chat was never shown
             self.screen.drafts.switch()
         self._draft_store.save()
         self.session.close()
 
     def end(self) -> None:
-        """Whatever ended the app: no thread of the session outlives it, nor our title."""
+        """Stop the threads of the session and restore the title, however the app ended."""
         self._draft_store.save()
         self.session.close()
         self._log_files.write()
         self.notifier.restore_title()
 
-    # What the app asks
-
-    def help(self, account: Account, log_path: str) -> Screen[None]:
-        """The page about keys and signs. `log_path`: of a server that was started here."""
-        at, pane = self.session.connected_to, self.screen.focus_control.focused_pane
-        command = guessed_netcat_command(account) if at is None else netcat_command(at)
+    def help_screen(self, account: Account, log_path: str) -> Screen[None]:
+        """Return the help. `log_path`: the log of the local server, empty if there is none."""
+        target, pane = self.session.connected_to, self.screen.focus_control.focused_pane
+        command = guessed_netcat_command(account) if target is None else netcat_command(target)
         return HelpScreen(HelpContext(command, self.model.commands, log_path, pane))
 
-    def wire(self, account: Account) -> Screen[None]:
-        """What really goes over the wire."""
-        at, fingerprint = self.session.connected_to or account, self.session.fingerprint
-        return WireScreen(self.model, NetcatTarget(at.host, at.port, at.user, fingerprint))
+    def wire_screen(self, account: Account) -> Screen[None]:
+        """Return the wire log."""
+        target, fingerprint = self.session.connected_to or account, self.session.fingerprint
+        return WireScreen(
+            self.model, NetcatTarget(target.host, target.port, target.user, fingerprint)
+        )
 
     def has_other_users(self, server: LocalServer | None) -> bool:
-        """Whether somebody else is on a server that ends with this window."""
+        """Return True if other users are on a server that ends with this client."""
         if server is None or server.joined_existing:
             return False
         if self.model.connection.state in (
             events.ConnectionState.WAITING,
             events.ConnectionState.RETRYING,
         ):
-            return False  # it is gone
+            return False  # the server is gone
         members = sum(room.members or 0 for room in self.model.rooms.listed())
         return members + self._replaced > 1
 
-    # What the session and the screen tell
+    # ChatContext
 
     def process_updates(self) -> None:
-        """The session was told something, or has learned something: act upon it, and draw it."""
+        """Act on the session's notices, update unread counts and draw the changed panes."""
         for notice in self.session.take_notices():
             self._handle_notice(notice)
         self.notifier.update(
@@ -191,9 +199,16 @@ class ChatController:
         if changes:
             self._draw(partial(self.screen.panes.draw, changes))
 
+    def sign_out(self) -> None:
+        """Leave the server and show the login form."""
+        self.cancel()
+        self.shell.show_login(wording.SIGNED_OUT, True)
+
+    # Notices of the session
+
     def _draw(self, draw: Callable[[], None]) -> None:
-        # Panes that are just being made draw themselves when they are there; of those that are
-        # being taken away there is nothing left to see.
+        # Panes that are still being composed draw themselves on mount; panes that are being
+        # removed are not visible any more.
         if self.screen.is_mounted:
             with suppress(NoMatches):
                 draw()
@@ -205,8 +220,10 @@ class ChatController:
                 self._signed_in(request)
             case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.screen.password_change.close_form()
-                words = wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
-                self.shell.show_login(words, not (retry or untrusted))
+                message = (
+                    wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
+                )
+                self.shell.show_login(message, not (retry or untrusted))
             case events.KeyUnknown():
                 self.shell.show_dialog(TrustScreen(notice), self._trust)
             case events.KeyChanged():
@@ -217,9 +234,8 @@ class ChatController:
                 self._replaced = not by_request
                 self.screen.password_change.close_form()
                 user = "" if request is None else request.user
-                self.shell.show_login(
-                    wording.sign_out_message(reason, user, requested=by_request), True
-                )
+                message = wording.sign_out_message(reason, user, requested=by_request)
+                self.shell.show_login(message, True)
             case (
                 events.PasswordChanged()
                 | events.PasswordChangeFailed()
@@ -230,21 +246,16 @@ class ChatController:
                 self.screen.drafts.return_text(notice)
 
     def _signed_in(self, request: LoginScreen.SignInRequested) -> None:
-        where = (request.host, request.port, request.user)
-        self._state.signed_in(*where, request.follow_everyone, request.profile)
-        self._last_session, self._replaced = where, False
-        at = self.session.connected_to
-        port = request.port if at is None else at.port
+        signed_in_to = (request.host, request.port, request.user)
+        self._state.signed_in(*signed_in_to, request.follow_everyone, request.profile)
+        self._last_session, self._replaced = signed_in_to, False
+        connected_to = self.session.connected_to
+        port = request.port if connected_to is None else connected_to.port
         if places := self._draft_store.open(request.host, port, request.user):
-            words = f"not sent and kept, or not confirmed: {', '.join(places)}"
-            self.model.apply(events.LogNotice(words, "notice"))
+            text = f"not sent yet, or not confirmed: {', '.join(places)}"
+            self.model.apply(events.LogNotice(text, "notice"))
         self.shell.show_chat()
 
     def _trust(self, decision: TrustDecision | None) -> None:
         self.session.trust(decision or TrustDecision.REJECT)
         self.process_updates()
-
-    def sign_out(self) -> None:
-        """Leave the server and show the login form."""
-        self.cancel()
-        self.shell.show_login(wording.SIGNED_OUT, True)

@@ -1,4 +1,7 @@
-"""Full garbage collections at quiet moments only: one of them takes as long as several frames."""
+"""IdleGarbageCollector: runs full garbage collections while the client is idle.
+
+One full collection takes as long as several frames.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,34 @@ import gc
 from typing import Final
 
 _INTERVAL_SECONDS: Final = 5.0
-"""Seconds from one full collection to the next, once it is quiet."""
+"""Minimum seconds between two full collections while the client is idle."""
 
 _MAX_DELAY_SECONDS: Final = 10.0
-"""Seconds after which one is made although it never got quiet. What is drawn refers to itself, and
-only a full collection frees it: some 3 MB a second while every row changes all the time."""
+"""Seconds after which a full collection runs even if the client is busy. Drawn rows are in
+reference cycles that only a full collection frees: about 3 MB a second while every row changes."""
 
 _DISABLED_THRESHOLD: Final = 1_000_000
-"""Collections of the middle generation before Python would begin a full one by itself."""
+"""Collections of the middle generation before Python starts a full one by itself."""
 
 
 class IdleGarbageCollector:
-    """Takes the full collections over from Python, which makes them whenever enough has come.
+    """Schedules the full collections, which Python would run whenever enough objects exist.
 
     With a full log and a stream of messages that is once a second, for a tenth of a second each
-    time, in which no key is heard. The cheap collections of what is young go on as ever. The
+    time, during which no key is processed. The cheap collections of young objects go on. Only the
     screen's thread calls it.
     """
 
     def __init__(self) -> None:
         self._last_collection: float | None = None
-        self._was_busy = False  # since the last one
+        self._was_busy = False  # since the last collection
 
     def tick(self, now: float, *, idle: bool) -> None:
-        """Time has passed; `quiet`: nothing is to be done now. `now` is of a monotonic clock."""
+        """Collect if it is time to. `now`: of a monotonic clock. `idle`: no work is waiting."""
         self._was_busy |= not idle
         if self._last_collection is None:
             if idle:
-                self._begin(now)
+                self._take_over(now)
         elif self._was_busy and now - self._last_collection >= (
             _INTERVAL_SECONDS if idle else _MAX_DELAY_SECONDS
         ):
@@ -41,8 +44,8 @@ class IdleGarbageCollector:
             self._last_collection = now
             self._was_busy = False
 
-    def _begin(self, now: float) -> None:
-        """What is there by now (modules, styles, widgets) stays: it is never looked at again."""
+    def _take_over(self, now: float) -> None:
+        """Freeze what exists (modules, styles, widgets): no later collection traverses it."""
         gc.collect()
         gc.freeze()
         young, middle, _ = gc.get_threshold()

@@ -1,4 +1,4 @@
-"""Keys of one's own: which actions there are to give a key to, and which keys can be given."""
+"""The configurable keys: the actions that have a key, and the keys that they can have."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ EVERYWHERE: Final = ("ChatApp", "ChatScreen")
 
 
 def bindings() -> dict[str, tuple[Binding, str]]:
-    """Each action that can have a key of one's own, and the class it belongs to.
+    """Return each configurable action with its default binding and the class that has it.
 
-    Takes a while: it imports every screen, to see what there is.
+    Slow: it imports every screen.
     """
     for module in ("chat_tui.ui.app", "chat_tui.ui.controller"):
         import_module(module)
     found: dict[str, tuple[Binding, str]] = {}
-    for node in _own_classes(DOMNode):
+    for node in _client_classes(DOMNode):
         for binding in Binding.make_bindings(node.__dict__.get("BINDINGS", ())):
             if binding.id is None:
                 continue
@@ -40,25 +40,25 @@ def bindings() -> dict[str, tuple[Binding, str]]:
     return dict(sorted(found.items()))
 
 
-def _own_classes(node: type[DOMNode]) -> Iterator[type[DOMNode]]:
+def _client_classes(node: type[DOMNode]) -> Iterator[type[DOMNode]]:
     for kind in node.__subclasses__():
         if kind.__module__.startswith("chat_tui."):
             yield kind
-        yield from _own_classes(kind)
+        yield from _client_classes(kind)
 
 
 def usable_keys(configuration: Configuration) -> tuple[dict[str, str], list[ConfigProblem]]:
-    """The keys of the file that can be used, as Textual writes them, and what is wrong with others.
+    """Return the usable keys of the configuration, as Textual writes them, and the problems.
 
-    A key is refused where it could not be pressed, where it would take a letter away from what
-    one writes, and where another action has it that works at the same time.
+    A key is a problem if no terminal sends it, if it is a letter that the user could not type any
+    more, or if an action that is active at the same time has it already.
     """
     wanted = configuration.settings.keys
     if not wanted:
         return {}, []
     known, problems = bindings(), []
     taken = {name: set(binding.key.split(",")) for name, (binding, _) in known.items()}
-    good: dict[str, str] = {}
+    usable: dict[str, str] = {}
     for name, text in wanted.items():
         path = configuration.key_path(name)
         if name not in known:
@@ -70,42 +70,42 @@ def usable_keys(configuration: Configuration) -> tuple[dict[str, str], list[Conf
         if None in keys:
             wrong = text.split(",")[keys.index(None)].strip()
             cure = 'Write it like "ctrl+y", "f9" or "alt+up"'
-            problems.append(configuration.problem_at(path, f"{wrong!r} is no key", cure))
+            problems.append(configuration.problem_at(path, f"{wrong!r} is not a key", cure))
             continue
-        letters_anyway = any(len(key) == 1 for key in taken[name])
+        takes_letters = any(len(key) == 1 for key in taken[name])
         letter = next((key for key in keys if key and len(key) == 1), None)
-        if letter and not letters_anyway:
-            words = f"{letter!r} alone could not be written any more"
-            problems.append(configuration.problem_at(path, words, f'Write "ctrl+{letter}", say'))
+        if letter and not takes_letters:
+            what = f"{letter!r} alone could not be typed any more"
+            problems.append(configuration.problem_at(path, what, f'Write "ctrl+{letter}", say'))
             continue
-        good[name] = ",".join(key for key in keys if key)
-        taken[name] = set(good[name].split(","))
-    for name in list(good):
+        usable[name] = ",".join(key for key in keys if key)
+        taken[name] = set(usable[name].split(","))
+    for name in list(usable):
         for other in taken:
             shared = taken[name] & taken[other]
             if other != name and shared and _can_conflict(known[name][1], known[other][1]):
-                words = f"{min(shared)} is the key of {other} already"
+                what = f"{min(shared)} is the key of {other} already"
                 path = configuration.key_path(name)
-                cure = f"Take another one, or give {other} another one, too"
-                problems.append(configuration.problem_at(path, words, cure))
+                cure = f"Choose another key, or give {other} another one too"
+                problems.append(configuration.problem_at(path, what, cure))
                 taken[name] = set(known[name][0].key.split(","))
-                del good[name]
+                del usable[name]
                 break
-    return good, problems
+    return usable, problems
 
 
-def effective_keys(good: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Each action with its keys and what it does."""
+def effective_keys(usable: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each action with its keys and its description. `usable`: the configured keys."""
     for name, (binding, _) in bindings().items():
-        yield name, good.get(name, binding.key), binding.description
+        yield name, usable.get(name, binding.key), binding.description
 
 
-def _can_conflict(one: str, other: str) -> bool:
-    return one == other or one in EVERYWHERE or other in EVERYWHERE
+def _can_conflict(first: str, second: str) -> bool:
+    return first == second or first in EVERYWHERE or second in EVERYWHERE
 
 
 def _to_textual_key(text: str) -> str | None:
-    """`Ctrl+K` as `ctrl+k`; None where it is no key."""
+    """Return `Ctrl+K` as `ctrl+k`, or None if `text` is not a key."""
     *modifiers, key = text.strip().split("+")
     modifiers = [modifier.strip().lower() for modifier in modifiers]
     key = key.strip()

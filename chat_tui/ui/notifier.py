@@ -1,4 +1,4 @@
-"""What calls somebody who looks elsewhere: the window's title, the bell, a notification."""
+"""Notifier: unread counts, the window title, the bell and desktop notifications."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chat_tui.storage import MuteStore
 from chat_tui.ui.terminal import TerminalNotifier
 
 _ALERT_BURST: Final = 3
-"""Bells one after the other, before they are rationed."""
+"""Alerts in a row before the rate limit."""
 
 _SECONDS_PER_ALERT: Final = 10.0
-"""After how long there is another one to spend."""
+"""Seconds after which the rate limit allows one more alert."""
 
 
 class Notifier:
-    """Watches the model for one person at one terminal. The screen's thread alone calls it."""
+    """Notifies one user at one terminal. Only the screen's thread calls it."""
 
     def __init__(
         self,
@@ -38,29 +38,30 @@ class Notifier:
         self._refilled_at = clock()
 
     def apply_settings(self, settings: Settings) -> None:
-        """What counts as a mention, whether to ring and whether to notify: from here on so."""
+        """Use these mention words, and ring and notify as these settings say."""
         self._settings = settings
         self._model.mentions.configure(keywords=settings.mention_words)
 
     @property
     def muted(self) -> frozenset[str]:
-        """The places of this user at this server that call nobody."""
+        """The muted places of the user at the server."""
         return self._muted.locations(self._model.server, self._model.user)
 
     def toggle_mute(self) -> bool:
-        """Mute the place in view, or no longer; whether it is muted now."""
+        """Mute or unmute the place in view. Return True if it is muted now."""
         model = self._model
         return self._muted.toggle(model.server, model.user, model.location)
 
     @property
     def unread(self) -> int:
-        """How much is unread in all places that are not muted."""
+        """The number of unread messages in all places that are not muted."""
         return self._model.unread.total(excluding=self.muted)
 
     def update(self, *, focused: bool, at_end: bool) -> None:
-        """Something may have come: clear what somebody is looking at, and call who is not there.
+        """Mark the place in view as read if the user sees it; otherwise send the new alerts.
 
-        `focused`: the terminal is in front; `at_end`: so is the newest of the place in view.
+        `focused`: the terminal has the focus. `at_end`: the newest entry of the place in view is
+        visible. Alerts that arrive while the terminal has the focus are dropped.
         """
         alerts = self._model.take_alerts()
         if focused and at_end:
@@ -73,7 +74,7 @@ class Notifier:
                 self._alert(alert)
 
     def show_title(self) -> None:
-        """Tell where one is and how much is unread, while one is signed in."""
+        """Show the place and the number of unread messages in the title while signed in."""
         if self._model.connection.state is ConnectionState.OFFLINE:
             self._terminal.restore_title()
             return
@@ -82,7 +83,7 @@ class Notifier:
         self._terminal.set_title(f"({count}) {location}" if count else location)
 
     def restore_title(self) -> None:
-        """The title is what it was before."""
+        """Give the window the title back that it had before."""
         self._terminal.restore_title()
 
     def _may_alert(self) -> bool:

@@ -1,4 +1,4 @@
-"""OwnSettings: what a person set for themselves takes hold of the app, at the start and by F5."""
+"""SettingsManager: applies the configuration to the app, at the start and after F5."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from chat_tui.ui.base_app import BaseApp
 
 _MAX_PROBLEMS_SHOWN: Final = 3
-"""Mistakes that are told one by one; of more there is only the number."""
+"""Problems that get a notice each. A last notice gives the number of the others."""
 
 _PROBLEM_SECONDS: Final = 20.0
-"""How long a mistake stands on the screen: it has to be read, and found in the file."""
+"""Seconds for which a problem is shown: time to read it and to find it in the file."""
 
 
 class SettingsManager:
-    """The configuration in force, and what of it only the app can judge."""
+    """The configuration in force. It finds the problems that only the app can find."""
 
     def __init__(self, app: BaseApp, configuration: Configuration) -> None:
         self._app = app
@@ -28,28 +28,31 @@ class SettingsManager:
         self._apply_appearance()
 
     def reload(self) -> None:
-        """Read the file, put it in force, say so, and what is wrong with it.
+        """Read the file again, apply it and report its problems.
 
-        A file that can't be read at all changes nothing.
+        If no line of the file can be read, nothing changes.
         """
-        found = load(self.configuration.path)
-        if found.problems and not found.lines:
-            self._show_problems(found.problems)
+        loaded = load(self.configuration.path)
+        if loaded.problems and not loaded.lines:
+            self._show_problems(loaded.problems)
             self._app.notify("Nothing was changed.")
             return
-        self.configuration = found
+        self.configuration = loaded
         self._apply_appearance()
-        wrong = self.apply_keys()
-        if not found.exists:
-            words = f"There is no {found.path}: all is as it comes. `chat-tui config` says more."
-            self._app.notify(words, timeout=_PROBLEM_SECONDS)
-        elif not wrong:
-            self._app.notify(f"Read {found.path} again: theme {self._app.theme}")
+        has_problems = self.apply_keys()
+        if not loaded.exists:
+            self._app.notify(
+                f"There is no {loaded.path}: the defaults are in force. "
+                "`chat-tui config` explains the file.",
+                timeout=_PROBLEM_SECONDS,
+            )
+        elif not has_problems:
+            self._app.notify(f"Read {loaded.path} again: theme {self._app.theme}")
 
     def apply_keys(self) -> bool:
-        """Put the keys in force, and tell all that is wrong; whether anything is.
+        """Apply the keys and report all problems. Return True if there are problems.
 
-        To be called once something is drawn: to know all actions takes a moment.
+        Call it after the first frame: it has to import all screens to know all actions.
         """
         problems = [*self.configuration.problems]
         problems += theme_problem(self.configuration, self._app.available_themes)
@@ -57,20 +60,20 @@ class SettingsManager:
         if self.configuration.settings.keys:
             from chat_tui.ui.keymap import usable_keys
 
-            keys, wrong = usable_keys(self.configuration)
-            problems += wrong
+            keys, key_problems = usable_keys(self.configuration)
+            problems += key_problems
         self._app.set_keymap(keys)
         self._show_problems(problems)
         return bool(problems)
 
     def _apply_appearance(self) -> None:
-        """Colours and signs, as early as can be: nothing is drawn in other colours first."""
+        """Apply colours and replacement characters, before anything is drawn in other colours."""
         settings, app = self.configuration.settings, self._app
         app.width_filter.enabled = settings.stand_ins
         for theme in self.configuration.themes:
             app.register_theme(custom_theme(theme.name, theme.base, theme.colours))
         if "TEXTUAL_THEME" not in os.environ:
-            app.theme = DARK.name  # so that one of the same name and other colours is another one
+            app.theme = DARK.name  # a changed theme of the same name has to count as a change
             wanted = settings.theme
             if app.console.color_system == "standard":
                 wanted = ANSI_FALLBACK.get(wanted, wanted)
@@ -78,21 +81,21 @@ class SettingsManager:
                 app.theme = wanted
 
     def _show_problems(self, problems: Iterable[ConfigProblem]) -> None:
-        words = [str(problem) for problem in problems]
-        for one in words[:_MAX_PROBLEMS_SHOWN]:
-            self._app.notify(one, severity="warning", timeout=_PROBLEM_SECONDS)
-        if len(words) > _MAX_PROBLEMS_SHOWN:
-            more = f"And {len(words) - _MAX_PROBLEMS_SHOWN} more: `chat-tui config` lists all."
+        messages = [str(problem) for problem in problems]
+        for message in messages[:_MAX_PROBLEMS_SHOWN]:
+            self._app.notify(message, severity="warning", timeout=_PROBLEM_SECONDS)
+        if len(messages) > _MAX_PROBLEMS_SHOWN:
+            more = f"And {len(messages) - _MAX_PROBLEMS_SHOWN} more: `chat-tui config` lists all."
             self._app.notify(more, severity="warning", timeout=_PROBLEM_SECONDS)
 
 
 def theme_problem(configuration: Configuration, known: Iterable[str]) -> list[ConfigProblem]:
-    """Why the theme of the file can't be had, if so."""
+    """Return the problem of a theme that is not in `known`, an empty list if it is."""
     from difflib import get_close_matches
 
     known, wanted = list(known), configuration.settings.theme
     if wanted in known:
         return []
     near = get_close_matches(wanted, known, 1, 0.5)
-    cure = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(known))}"
+    cure = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(sorted(known))}"
     return [configuration.problem_at(("theme",), f"no theme is called {wanted!r}", cure)]

@@ -1,4 +1,4 @@
-"""The two themes of the house and the hues that tell authors apart, as data."""
+"""The client's themes and the colours of the authors' names, as data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DARK: Final = Theme(
         "scrollbar-background-active": "#15181d",
     },
 )
-"""The default: a quiet night with one lamp on."""
+"""The default theme: dark, with one accent colour."""
 
 LIGHT: Final = Theme(
     name="lobby-light",
@@ -77,37 +77,37 @@ LIGHT: Final = Theme(
         "scrollbar-background-active": "#fbfaf7",
     },
 )
-"""The same by day."""
+"""The light counterpart of `DARK`."""
 
 
 ANSI: Final = tuple(
     replace(BUILTIN_THEMES[name], primary="ansi_magenta", accent="ansi_magenta")
     for name in ("ansi-dark", "ansi-light")
 )
-"""Textual's two of the terminal's own colours, with one accent: it is readable on any ground."""
+"""Textual's two themes of the terminal's own colours, with an accent that is readable on both."""
 
 ANSI_FALLBACK: Final = {DARK.name: "ansi-dark", LIGHT.name: "ansi-light"}
-"""What stands for our themes where the terminal has sixteen colours: the nearest of those to ours
-are black, white and grey."""
+"""The replacements of `DARK` and `LIGHT` on a terminal with sixteen colours, where the nearest
+colours to theirs would be black, white and grey."""
 
 
 def custom_theme(name: str, base: str, colours: Mapping[str, str]) -> Theme:
-    """A theme of somebody's own: as the one called `base`, but for `colours`.
+    """Return a theme like the client's theme `base`, with `colours` in place of its colours.
 
-    What is drawn in one of the base's named colours is drawn in the one that takes its place.
+    A variable of the base theme that has one of its named colours gets the replacement of it.
     """
-    house = LIGHT if base == LIGHT.name else DARK
-    parts = {part.name: getattr(house, part.name) for part in fields(house)}
-    own = {**({"primary": colours["accent"]} if "accent" in colours else {}), **colours}
-    instead = {parts[key]: colour for key, colour in own.items()}
-    variables = {key: instead.get(value, value) for key, value in house.variables.items()}
-    return Theme(**{**parts, **own, "name": name, "variables": variables})
+    base_theme = LIGHT if base == LIGHT.name else DARK
+    base_colours = {part.name: getattr(base_theme, part.name) for part in fields(base_theme)}
+    replaced = {**({"primary": colours["accent"]} if "accent" in colours else {}), **colours}
+    replacements = {base_colours[key]: colour for key, colour in replaced.items()}
+    variables = {key: replacements.get(value, value) for key, value in base_theme.variables.items()}
+    return Theme(**{**base_colours, **replaced, "name": name, "variables": variables})
 
 
 HUES: Final = 8
-"""How many colours authors share."""
+"""The number of colours that the authors share."""
 
-# Equally bright (OKLCH 0.80 and 0.47) and spread around the circle, with a gap where the accent is.
+# Equal lightness (OKLCH 0.80 and 0.47), spread around the hue circle, with a gap at the accent.
 _ON_DARK: Final = (
     *("#fc9eb4", "#fca67f", "#c9c266", "#8ed28f"),
     *("#51d5ce", "#6cc9fd", "#b6b3ff", "#e8a2e1"),
@@ -127,7 +127,7 @@ _ANSI_ON_LIGHT: Final = (
 
 
 def author_variables(theme: Theme) -> dict[str, str]:
-    """The stylesheet's variables `$author-0` to `$author-7`, readable on `theme`'s background."""
+    """Return the variables `$author-0` to `$author-7`, readable on the theme's background."""
     if theme.ansi:
         hues = _ANSI_ON_DARK if theme.dark else _ANSI_ON_LIGHT
     else:
@@ -136,5 +136,5 @@ def author_variables(theme: Theme) -> dict[str, str]:
 
 
 def author_hue(author: str) -> int:
-    """Which of the hues is this author's: the same in every session and on every machine."""
+    """Return the author's hue, 0 to 7: the same in every session and on every machine."""
     return crc32(author.encode("utf-8", "surrogatepass")) % HUES

@@ -195,7 +195,7 @@ async def test_login_elsewhere_shows_form_without_reconnecting(
         await alice.sign_in()
         with neighbour(server_program.port, "alice") as other:
             await alice.until(lambda: alice.app.current_mode == "login")
-            said = str(alice.app.login.query_one("#said", Static).content)
+            said = str(alice.app.login.query_one("#message", Static).content)
             assert "alice" in said
             assert other.ask("/who") == "[SERVER] In room 'lobby': alice"
         await alice.sign_in()
@@ -205,8 +205,8 @@ async def test_wrong_password_keeps_form(server_program: ServerProgram, tmp_path
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.type("wrong-password")
         await alice.pilot.press("enter")
-        said = alice.app.login.query_one("#said", Static)
-        await alice.until(lambda: "Wrong user or password" in str(said.content))
+        said = alice.app.login.query_one("#message", Static)
+        await alice.until(lambda: "Password or user name is wrong" in str(said.content))
         assert alice.app.login.query_one("#password").value == "wrong-password"  # type: ignore[attr-defined]
         assert alice.app.current_mode == "login"
 

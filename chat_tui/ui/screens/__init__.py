@@ -1,4 +1,4 @@
-"""What fills the terminal: the form to sign in, the chat, help, a question. One file each."""
+"""The screens: login form, chat, help, wire log and dialogs, one file each."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What the panes of the chat are to say, read off the model."""
+"""The texts of the panes, derived from the model."""
 
 from __future__ import annotations
 
@@ -16,42 +16,43 @@ from chat_tui.ui.screens.wording import format_duration
 from chat_tui.ui.widgets import PeopleActivity, StatusInfo
 
 _SLOW_SECONDS: Final = timedelta(seconds=1)
-"""After how long a message that the server has not taken yet is worth a word in the status bar."""
+"""Age from which the status bar counts a message as pending."""
 
-_ONE_WAY_NOTE: Final = "private; follow back to hear the answer"
-"""What is true of a conversation with somebody whom we do not follow."""
+_ONE_WAY_NOTE: Final = "private; follow back to receive replies"
+"""Shown in a conversation with a person that the user does not follow."""
 
 _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 
 def header(model: ChatModel, notifier: Notifier) -> Content:
-    """The line above the log: how much is unread, where one is, and with how many."""
+    """Return the line above the log: unread count, place and members."""
     unread = f"({notifier.unread}) " if notifier.unread else ""
     person, members = model.location.partner, model.rooms.members_of(model.room)
     about = "" if members is None else f" · {members} here"
     if person:
         about = " · private" if model.people.follows(person) else f" · {_ONE_WAY_NOTE}"
     about += " · muted" if model.location in notifier.muted else ""
-    where = person or model.room
-    return Content.assemble((unread, "bold"), (where, "bold $accent"), (about, "$foreground 60%"))
+    place = person or model.room
+    return Content.assemble((unread, "bold"), (place, "bold $accent"), (about, "$foreground 60%"))
 
 
 def empty_log_hint(model: ChatModel, people_key: str) -> str:
-    """What stands in an empty log. `people_key`: what leads to the list of people."""
-    if person := model.location.partner:
-        return f"What you write here reaches {person} alone, who has to follow you."
+    """Return the text of an empty log. `people_key` focuses the list of people."""
+    if name := model.location.partner:
+        return f"Only {name} receives what you write here, and only while following you."
     people = model.people
     if people.follows_nobody_here:
-        press = f"Click on a name, or press {people_key}."
-        return f"You follow no one here, so you hear no one. {press}"
+        return (
+            "You follow no one here, so you receive no messages. "
+            f"Click a name, or press {people_key}."
+        )
     if people.known and len(people.here()) == 1:
-        return "You are alone here. What you say is heard by those who come and follow you."
-    follow = f"Say hello, or follow someone on the right ({people_key})."
-    return f"No one has spoken since you came. {follow}"
+        return "You are alone here. People receive your messages once they join and follow you."
+    return f"No messages yet. Say hello, or follow a person on the right ({people_key})."
 
 
 def status_info(model: ChatModel) -> StatusInfo:
-    """How things stand with the server."""
+    """Return what the status bar shows."""
     return StatusInfo(
         model.connection.state,
         model.user,
@@ -66,7 +67,7 @@ def status_info(model: ChatModel) -> StatusInfo:
 
 
 def people_activity(model: ChatModel) -> PeopleActivity:
-    """What is new about the people of the room, and of the conversation if one is in view."""
+    """Return unread counts by author and recent speakers, of the room and the place in view."""
     unread = Counter(model.unread.by_author(model.room))
     if model.location != model.room:
         unread.update(model.unread.by_author(model.location))
@@ -74,7 +75,7 @@ def people_activity(model: ChatModel) -> PeopleActivity:
 
 
 def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
-    """How much is unread in each place that is not in view; those without are left out."""
+    """Return the unread count of each place that is not in view, without places that have none."""
     places = [room.name for room in model.rooms.listed()]
     places += [Location.private(person) for person in model.conversations.listed()]
     counts = {place: model.unread.count(place) for place in places}
@@ -84,14 +85,14 @@ def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
 def connection_warning(
     connection: ConnectionChanged, *, input_blocked: bool, retry_key: str
 ) -> Content | None:
-    """What stands above the composer while the connection is lost; None: it is not.
+    """Return the line above the composer while the connection is lost, otherwise None.
 
-    `check_input`: somebody pressed Enter meanwhile. `retry_key`: what tries at once.
+    `input_blocked`: the user pressed Enter in the meantime. `retry_key` reconnects at once.
     """
     if connection.state not in _LOST:
         return None
-    what = "your text stays here" if input_blocked else "connection lost"
+    state = "your text stays here" if input_blocked else "connection lost"
     if connection.state is not ConnectionState.WAITING:
-        return Content(f"{what}, trying to come back…")
+        return Content(f"{state}, reconnecting…")
     seconds = max(1, round(connection.retry_in or 0))
-    return Content(f"{what}, next try in {format_duration(seconds)} — {retry_key} now")
+    return Content(f"{state}, next try in {format_duration(seconds)} — {retry_key} now")

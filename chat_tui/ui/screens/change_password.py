@@ -1,4 +1,4 @@
-"""ChangePasswordScreen: the form for another password. What is typed stays until it is changed."""
+"""ChangePasswordScreen: the form that changes the password. It keeps its fields after an error."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from chat_tui.ui.widgets import SafeInput
 
 _FIELDS: Final = (("old", "Old"), ("new", "New"), ("again", "New again"))
 
-_WAITING: Final = "Waiting for the server… Esc closes; you will be told."
+_WAITING: Final = "Waiting for the server… You can close this: a notice gives the result."
 
-_UNKNOWN: Final = (
-    "No answer came: it may be changed or not. Lobby tries both to come back; "
-    "if you have to sign in, try the new one first."
+_UNCERTAIN: Final = (
+    "No reply: your password may be changed or not. Lobby tries both to reconnect. "
+    "If you have to sign in, try the new one first."
 )
 
 _BY_HEIGHT: Final = [(0, "-short"), (16, "-tall")]
-"""Rows from which the stylesheet's class holds: short does without what is blank."""
+"""Minimum rows of the stylesheet's classes: short has no blank rows."""
 
 
 class ChangePasswordScreen(Dialog[None]):
-    """Closed by Esc, by the end of the session, and once the server has changed the password."""
+    """The form. It closes by Esc, at the end of the session and after the password has changed."""
 
     AUTO_FOCUS = "#old"
     VERTICAL_BREAKPOINTS = _BY_HEIGHT
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority: what is typed right behind it, a password, is for the next field.
+        # With priority: a password typed right after Tab or Enter is for the next field.
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
         Binding("enter", "next_field", show=False, priority=True),
@@ -52,51 +52,51 @@ class ChangePasswordScreen(Dialog[None]):
     ]
 
     def __init__(self, user: str, request_change: Callable[[str, str], None]) -> None:
-        """`ask` brings the old and the new password to the server; the screen hears what came."""
+        """`request_change(old, new)` sends the request. The owner reports its outcome."""
         super().__init__()
         self._user = user
         self._request_change = request_change
         self.waiting = False
-        """Whether the server was asked and has not answered."""
+        """True while a request has no reply."""
 
     def compose(self) -> ComposeResult:
-        """Three fields, a line about them, two buttons."""
+        """Yield three fields, a message and two buttons."""
         with Vertical(classes="dialog", id="password-form") as page:
             page.border_title = Content(f"Change the password of {self._user}")
-            for name, words in _FIELDS:
+            for name, label in _FIELDS:
                 with HorizontalGroup():
-                    yield Label(words, classes="what")
+                    yield Label(label, classes="label")
                     yield SafeInput(id=name, compact=True, password=True)
-            yield Static(RULES, id="password-said", markup=False)
+            yield Static(RULES, id="password-message", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Change ⏎", id="change", variant="primary", compact=True)
 
-    # What the screen below tells
+    # Calls of the owner
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody may see it."""
+        """True while the form is on the screen stack."""
         return self in self.app.screen_stack
 
     def close_all(self) -> None:
-        """Nobody needs it any more, nor what was opened over it."""
+        """Close the form and every screen above it."""
         if self.is_open:
             while self.app.screen is not self:
                 self.app.screen.dismiss()
             self.dismiss()
 
     def rejected(self, reason: str) -> None:
-        """It was not done: say why, and let it be corrected."""
+        """Show why the server rejected the change, and let the user correct the fields."""
         seconds = replies.parse_retry_after(reason)
         if reason == replies.WRONG_PASSWORD:
             self._show_message(
-                "The old one is wrong. Nothing was changed: correct it and press Enter."
+                "The old password is wrong. Nothing was changed: correct it and press Enter."
             )
-            self._clear_field("old")
+            self._select_field("old")
         elif seconds is not None:
             self._show_message(
-                f"Too many wrong passwords came. Try again in {format_duration(seconds)}."
+                f"Too many wrong passwords. Try again in {format_duration(seconds)}."
             )
         elif reason == NOT_CHANGED:
             self._show_message(f"{reason}. Press Enter to try again.")
@@ -104,15 +104,15 @@ class ChangePasswordScreen(Dialog[None]):
             self._show_message(f"{safe_text(reason).rstrip('.')}. Nothing was changed.")
 
     def uncertain(self) -> None:
-        """No answer will come on this connection."""
+        """Show that the connection ended before the reply."""
         self.waiting = False
         if self.is_open:
-            self._show_message(_UNKNOWN)
+            self._show_message(_UNCERTAIN)
 
     # Keys and clicks
 
     def action_next_field(self) -> None:
-        """From the last field on, Enter is for what has the focus."""
+        """Focus the next field. In the last field and on buttons, Enter does what it does there."""
         if self.focused is None or self.focused.id not in ("old", "new"):
             raise SkipAction
         self.focus_next()
@@ -123,28 +123,28 @@ class ChangePasswordScreen(Dialog[None]):
         if self.waiting:
             return
         old, new, again = (self.query_one(f"#{name}", SafeInput).value for name, _ in _FIELDS)
-        wrong = validate(old, new, again)
-        if wrong is not None:
-            self._show_message(wrong.message)
-            self._clear_field(wrong.field)
+        error = validate(old, new, again)
+        if error is not None:
+            self._show_message(error.message)
+            self._select_field(error.field)
             return
         self._show_message(_WAITING, waiting=True)
         self._request_change(old, new)
 
     @on(Button.Pressed, "#cancel")
     def action_close(self) -> None:
-        """Go away; what was asked is on its way, and its answer is told all the same."""
+        """Close the form. A request that is under way goes on, and a notice gives its outcome."""
         self.dismiss()
 
-    def _clear_field(self, name: str) -> None:
-        """What is typed next replaces what can't be read anyway."""
+    def _select_field(self, name: str) -> None:
+        """Focus the field and select its text, so that typing replaces it."""
         field = self.query_one(f"#{name}", SafeInput)
         field.focus()
         field.selection = Selection(0, len(field.value))
 
     def _show_message(self, message: str, *, waiting: bool = False) -> None:
         self.waiting = waiting
-        said = self.query_one("#password-said", Static)
-        said.update(message)
-        said.set_class(not waiting, "-trouble")
+        line = self.query_one("#password-message", Static)
+        line.update(message)
+        line.set_class(not waiting, "-trouble")
         self.query_one("#change", Button).variant = "default" if waiting else "primary"

@@ -201,7 +201,7 @@ class ChatScreen(Screen[None]):
     def _room_name_entered(self, event: RoomList.RoomNameEntered) -> None:
         if canonical_name(event.name) is None:
             self._chat.shell.notify(
-                f"{safe_text(event.name)} can't be a room: a name has up to 32 letters, digits, "
+                f"{safe_text(event.name)} is not a room name: use up to 32 letters, digits, "
                 "_ - or . and no spaces.",
                 severity="warning",
             )
@@ -235,13 +235,13 @@ class ChatScreen(Screen[None]):
             return
         self.focus_control.focus_composer()
         if not self.query_one(Composer).return_text(f"{command} "):
-            self._chat.shell.notify(f"Something is half written here: {command} has to wait.")
+            self._chat.shell.notify(f"Send or clear your text first, then use {command}.")
 
     def toggle_follow(self, name: str) -> None:
         """Follow the person `name` (`EVERYONE`: everyone), or stop following."""
         if self.model.connection.state is not ConnectionState.ONLINE:
             self._chat.shell.notify(
-                "Not connected: try it again once you are back.", severity="warning"
+                "Not connected: try again when the connection is back.", severity="warning"
             )
             return
         self._chat.session.toggle_follow(name)
@@ -268,7 +268,8 @@ class ChatScreen(Screen[None]):
     def _resend(self, entry_id: int) -> None:
         if not self._chat.session.resend(entry_id):
             self._chat.shell.notify(
-                "It can be sent again once you are connected.", severity="warning"
+                "Not connected: it can be sent again when the connection is back.",
+                severity="warning",
             )
         self._chat.process_updates()
 
@@ -286,9 +287,9 @@ class ChatScreen(Screen[None]):
         place, shell = self.model.location, self._chat.shell
         if self.notifier.toggle_mute():
             key = shell.key_of("mute", "Ctrl+T")
-            shell.notify(f"{place} is muted: no bell, nothing in the title. {key} ends that.")
+            shell.notify(f"{place} is muted: no bell, no count in the title. {key} unmutes it.")
         else:
-            shell.notify(f"{place} is no longer muted.")
+            shell.notify(f"{place} is not muted any more.")
         self.panes.draw_activity()
 
     def action_dismiss_unconfirmed(self) -> None:

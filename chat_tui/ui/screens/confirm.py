@@ -1,4 +1,4 @@
-"""ConfirmScreen: a question that wants a yes before something is done."""
+"""ConfirmScreen: a yes-or-no question."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Dismissed with True for yes. The safe answer has the focus, and Esc is that answer."""
+    """A question, dismissed with True for yes. No has the focus, and Esc means no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "answer(False)", "No", show=False),
@@ -22,14 +22,14 @@ class ConfirmScreen(ModalScreen[bool]):
     ]
 
     def __init__(self, question: str, yes: str, no: str) -> None:
-        """`yes` and `no` are what the buttons say."""
+        """`yes` and `no` are the labels of the buttons."""
         super().__init__()
         self._question = question
         self._yes = yes
         self._no = no
 
     def compose(self) -> ComposeResult:
-        """The question and two buttons."""
+        """Yield the question and two buttons."""
         with Vertical(classes="dialog"):
             yield Static(self._question, markup=False)
             with Horizontal(classes="buttons"):
@@ -37,9 +37,9 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield Button(self._yes, id="yes", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """The answer was given."""
+        """Return the answer of the button."""
         self.dismiss(event.button.id == "yes")
 
     def action_answer(self, answer: bool) -> None:
-        """The answer was given by a key."""
+        """Return the answer of the key."""
         self.dismiss(answer)

@@ -1,4 +1,4 @@
-"""Dialog: a page over everything else, from which one can leave the client, too."""
+"""Dialog: a modal screen from which Ctrl+Q quits the client."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Answer = TypeVar("Answer")
 
 
 class Dialog(ModalScreen[Answer], Generic[Answer]):
-    """The app's own keys do not reach what is modal. This one does: the footer below names it.
+    """A modal screen with the quit key, which the footer below it names.
 
-    Not by making it go first everywhere: it would overtake what is still on its way to the
-    composer, and that would be lost.
+    The app's own bindings do not reach a modal screen. A priority binding of the app would, but it
+    would overtake keys that are on their way to the composer, and their text would be lost.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

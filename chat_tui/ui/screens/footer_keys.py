@@ -1,4 +1,4 @@
-"""Which keys the footer shows: the five that matter now."""
+"""The choice of the keys that the footer shows: five at most."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ _MAX_KEYS: Final = 5
 
 _WIDE: Final = ("app.help", "jump", "find", "quit", "side('rooms')")
 _FOLDED: Final = ("side('rooms')", "side('people')", "jump", "app.help", "quit")
-"""Actions in the order in which they are wanted, where nothing else is; folded lists need a key."""
+"""Actions by falling priority, after the urgent ones. A folded sidebar needs a key."""
 
-_IN_ROW: Final = ("app.help", "side('rooms')", "side('people')", "jump", "find", "quit")
-"""The order in which they stand, whatever has the focus: a hand finds them without looking."""
+_DISPLAY_ORDER: Final = (
+    "app.help",
+    "side('rooms')",
+    "side('people')",
+    "jump",
+    "find",
+    "quit",
+)
+"""The order in the footer. It does not depend on the focus, so that keys keep their positions."""
 
 
 def select_footer_keys(
@@ -25,23 +32,23 @@ def select_footer_keys(
     *,
     folded: bool,
 ) -> dict[str, ActiveBinding]:
-    """The same bindings, of which at most five are to be shown, and those first.
+    """Return the same bindings with at most five of them shown, those first.
 
-    Those of `urgent` actions are the first, then what the nodes of the focused `pane` show of
-    their own. `folded`: a list is not in view.
+    The `urgent` actions have priority, then the shown bindings of the nodes in `pane`, the focused
+    pane. `folded`: a sidebar is folded.
     """
-    possible = {active.binding.action for active in bindings.values()}
-    own = [a.binding.action for a in bindings.values() if a.binding.show and a.node in pane]
-    wanted = [*urgent, *own, *(_FOLDED if folded else _WIDE)]
-    kept = [action for action in dict.fromkeys(wanted) if action in possible][:_MAX_KEYS]
-    kept.sort(key=lambda action: _IN_ROW.index(action) if action in _IN_ROW else -1)
-    shown = {
-        key: active._replace(binding=replace(active.binding, show=active.binding.action in kept))
+    active_actions = {active.binding.action for active in bindings.values()}
+    of_pane = [a.binding.action for a in bindings.values() if a.binding.show and a.node in pane]
+    candidates = [*urgent, *of_pane, *(_FOLDED if folded else _WIDE)]
+    shown = [action for action in dict.fromkeys(candidates) if action in active_actions]
+    del shown[_MAX_KEYS:]
+    shown.sort(key=lambda a: _DISPLAY_ORDER.index(a) if a in _DISPLAY_ORDER else -1)
+    marked = {
+        key: active._replace(binding=replace(active.binding, show=active.binding.action in shown))
         for key, active in bindings.items()
     }
-    first = sorted(shown.items(), key=lambda item: _place(item[1].binding.action, kept))
-    return dict(first)
+    return dict(sorted(marked.items(), key=lambda item: _position(item[1].binding.action, shown)))
 
 
-def _place(action: str, kept: Sequence[str]) -> int:
-    return kept.index(action) if action in kept else len(kept)
+def _position(action: str, shown: Sequence[str]) -> int:
+    return shown.index(action) if action in shown else len(shown)

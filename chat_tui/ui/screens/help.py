@@ -1,4 +1,4 @@
-"""HelpScreen: every key, every sign, and how the same is done by hand."""
+"""HelpScreen: all keys, symbols and commands, and the netcat command."""
 
 from __future__ import annotations
 
@@ -34,111 +34,107 @@ PANES: Final = {
     "rooms": "IN THE LIST OF ROOMS",
     "people": "IN THE LIST OF PEOPLE",
 }
-"""The panes by their ids, as headings; what keys do depends on which of them has the focus."""
+"""The headings of the panes by pane id. The keys depend on which pane has the focus."""
 
 _PANE_KEYS: Final = {
     "composer": (
-        ("Enter", "send what stands in the composer"),
-        ("Ctrl+J", "another line, to be sent together with the first"),
-        ("Up, Down", "what you sent before that begins with what you typed, and back to it"),
-        ("Tab", "complete a command, a room or a name; again for the next that fits"),
-        ("PgUp, PgDn", "read back; the mouse wheel does it too"),
-        ("Ctrl+End", "back to the newest message"),
+        ("Enter", "send the text"),
+        ("Ctrl+J", "add a line; all lines are sent together"),
+        ("Up, Down", "recall sent messages that begin with your text"),
+        ("Tab", "complete a command, room or name; again for more"),
+        ("PgUp, PgDn", "scroll the log; so does the mouse wheel"),
+        ("Ctrl+End", "go to the newest message"),
     ),
     "log": (
         ("Up, Down", "choose a message"),
-        ("C, O", "copy the chosen message; see where its link leads, and open it"),
-        ("F, R", "follow its author, or no longer; send it again, if not confirmed"),
-        ("drag, Ctrl+C", "select text and copy it; a double click takes a message"),
-        ("click", "on a name: follow, or no longer; on a link: see where it leads"),
-        ("PgUp, PgDn", "read back; the mouse wheel does it too"),
-        ("End", "back to the newest message"),
-        ("Esc", "back to the composer"),
+        ("C, O", "copy the message; show where its link leads"),
+        ("F, R", "follow or unfollow its author; send it again"),
+        ("drag, Ctrl+C", "select text and copy it; a double click selects a message"),
+        ("click", "on a name: follow or unfollow; on a link: show where it leads"),
+        ("PgUp, PgDn", "scroll; so does the mouse wheel"),
+        ("End", "go to the newest message"),
+        ("Esc", "go back to the composer"),
     ),
     "rooms": (
-        ("Up, Down", "another room or conversation"),
+        ("Up, Down", "choose a room or conversation"),
         ("Enter, click", "go there"),
-        ("Tab", "to the field that opens a room by its name"),
-        ("F2, Esc", "fold the list; back to the composer"),
+        ("Tab", "go to the field that opens a room by name"),
+        ("F2, Esc", "fold the list; go back to the composer"),
     ),
     "people": (
-        ("Up, Down", "another person"),
-        ("Enter, click", "follow the person, or no longer"),
-        ("F3, Esc", "fold the list; back to the composer"),
+        ("Up, Down", "choose a person"),
+        ("Enter, click", "follow or unfollow the person"),
+        ("F3, Esc", "fold the list; go back to the composer"),
     ),
 }
 
 _KEYS: Final = (
-    ("Ctrl+K", "jump", "jump to a room, a person or a command by typing a part of it"),
-    ("Alt+Up, Alt+Down", "place.above, place.below", "the room or conversation above, below"),
-    ("F4", "private", "the next private conversation, one with something unread first"),
-    ("Ctrl+O", "room.open", "open or join a room by its name"),
+    ("Ctrl+K", "jump", "jump to a room, a person or a command"),
+    ("Alt+Up, Alt+Down", "place.above, place.below", "go to the room or conversation above, below"),
+    ("F4", "private", "go to the next private conversation, unread first"),
+    ("Ctrl+O", "room.open", "open or join a room by name"),
     (
         "Ctrl+F",
         "log.find",
-        "find in the log: words, from:alice; Up older, Down newer, Esc back, Tab stay",
+        "find text or from:alice in the log; Up older, Down newer, Esc back, Tab stay",
     ),
-    ("F7", "mouse", "leave the mouse to the terminal, to select as anywhere; or take it back"),
-    (
-        "F2, F3",
-        "rooms, people",
-        "the rooms, the people: go there; where they are folded, show them",
-    ),
-    ("F5", "settings", "read your settings again: colours, keys and all else"),
-    ("F6", "wire", "the raw lines that go over the wire, and the same for netcat"),
-    ("F8", "people.everyone", "follow everyone, or only those you follow by name"),
-    ("Ctrl+T", "mute", "mute the room: no bell, nothing in the title; or no longer"),
-    (DEFAULT_RESEND_KEY, "message.resend", "send a message again that was not confirmed"),
-    ("Ctrl+R", "connection.retry", "while the connection is lost: try now"),
-    ("Ctrl+P", "palette", "all commands, themes among them"),
-    ("Tab, Esc", "", "the next pane, where nothing is to complete; back to the composer"),
-    ("F1, Ctrl+Q", "help, quit", "this page; quit"),
+    ("F7", "mouse", "leave the mouse to the terminal, or take it back"),
+    ("F2, F3", "rooms, people", "show and focus the rooms, the people"),
+    ("F5", "settings", "read the settings again: colours, keys and the rest"),
+    ("F6", "wire", "show the wire log, and the last action for netcat"),
+    ("F8", "people.everyone", "follow everyone, or stop following everyone"),
+    ("Ctrl+T", "mute", "mute or unmute: no bell, no count in the title"),
+    (DEFAULT_RESEND_KEY, "message.resend", "send an unconfirmed message again"),
+    ("Ctrl+R", "connection.retry", "reconnect now, while the connection is lost"),
+    ("Ctrl+P", "palette", "show all actions, the themes too"),
+    ("Tab, Esc", "", "go to the next pane if nothing can be completed; to the composer"),
+    ("F1, Ctrl+Q", "help, quit", "show this page; quit"),
 )
-"""Usual keys, the actions that they do (as they are called where keys are set), what that is."""
+"""Default keys, their actions (as the `[keys]` table names them) and descriptions."""
 
-_SIGNS: Final = (
-    (HERE, "the room or the conversation in view: what you write goes there"),
+_SYMBOLS: Final = (
+    (HERE, "the room or conversation in view: your messages go there"),
     (WAITING, "the room you are in, while a conversation is in view"),
-    ("●", "you follow this person by name: you hear them in every room you share"),
-    ("◉", "you hear this person because you follow everyone"),
-    ("○", "you do not hear this person"),
-    (f"bob {RECENT_SPEAKER}", "bob spoke within the last minute"),
-    ("bob 3", "three lines of bob's that you have not looked at"),
-    (MUTED, "a muted room: no bell, nothing in the title"),
-    ("sending…", "the server has not yet said that it took the message"),
-    ("!", "not confirmed: the connection broke first, and it may have arrived"),
+    ("●", "you follow this person by name, in every room you share"),
+    ("◉", "you receive this person's messages because you follow everyone"),
+    ("○", "you do not receive this person's messages"),
+    (f"bob {RECENT_SPEAKER}", "bob wrote within the last minute"),
+    ("bob 3", "three unread messages from bob"),
+    (MUTED, "a muted room: no bell, no count in the title"),
+    ("sending…", "the server has not confirmed the message yet"),
+    ("!", "not confirmed: the connection was lost, and it may have arrived"),
     (CURSOR_SIGN, "the chosen message in the log"),
-    (MENTION_SIGN, "in the margin: it is addressed to you"),
-    (ANNOUNCEMENT_SIGN, "an operator speaks to everyone on the server"),
-    ("·", "a word of the server, or somebody came or went"),
+    (MENTION_SIGN, "in the margin: the message is addressed to you"),
+    (ANNOUNCEMENT_SIGN, "an announcement of an operator to everyone"),
+    ("·", "a reply of the server, or a person joined or left"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class HelpContext:
-    """What help depends on."""
+    """What the help page depends on."""
 
     netcat_command: str
-    """The command that talks to the server by hand."""
+    """The command that connects netcat to the server."""
 
     commands: Sequence[str]
     """The commands that the server listed."""
 
     log_path: str
-    """Where the server that was started here logs to, empty where none was."""
+    """The log of the local server, empty if there is none."""
 
     pane: str = ""
-    """The id of the pane that has the focus; empty: none of `PANES` has it."""
+    """The id of the focused pane, empty if none of `PANES` has the focus."""
 
 
-_BY_WIDTH: Final = [(0, "-narrow"), (60, "-wide")]
-"""Columns from which the stylesheet's class holds: narrow puts what a key does below it."""
+_WIDTH_CLASSES: Final = [(0, "-narrow"), (60, "-wide")]
+"""Minimum columns of the stylesheet's classes: narrow puts descriptions below their keys."""
 
 
 class HelpScreen(Dialog[None]):
     """One page that scrolls."""
 
-    HORIZONTAL_BREAKPOINTS = _BY_WIDTH
+    HORIZONTAL_BREAKPOINTS = _WIDTH_CLASSES
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1,q", "dismiss", "Close"),
@@ -153,7 +149,7 @@ class HelpScreen(Dialog[None]):
         self._help_context = context
 
     def compose(self) -> ComposeResult:
-        """The page."""
+        """Yield the page."""
         page = VerticalScroll(id="help-page")
         page.border_title = "Help"
         page.border_subtitle = "Esc closes"
@@ -162,12 +158,12 @@ class HelpScreen(Dialog[None]):
                 yield Label(title, classes="heading")
                 for left, right in rows:
                     with HorizontalGroup():
-                        yield Static(left, markup=False, classes="what" if right else "whole")
+                        yield Static(left, markup=False, classes="label" if right else "full-row")
                         if right:
-                            yield Static(right, markup=False, classes="why")
+                            yield Static(right, markup=False, classes="description")
 
     def on_click(self) -> None:
-        """A click beside the page closes it."""
+        """Close the help after a click outside the page."""
         if not self.query_one("#help-page").is_mouse_over:
             self.dismiss()
 
@@ -177,25 +173,25 @@ class HelpScreen(Dialog[None]):
         getattr(page, f"scroll_{how}")(animate=False)
 
     def _sections(self) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
-        situation = self._help_context
-        here = situation.pane if situation.pane in PANES else "composer"
-        for pane in (here, *(other for other in PANES if other != here)):
+        context = self._help_context
+        first = context.pane if context.pane in PANES else "composer"
+        for pane in (first, *(other for other in PANES if other != first)):
             yield PANES[pane], _PANE_KEYS[pane]
-            if pane == here:
+            if pane == first:
                 yield "EVERYWHERE", [(self._key_names(*row[:2]), row[2]) for row in _KEYS]
-        yield "SIGNS", _SIGNS
-        if situation.commands:
+        yield "SYMBOLS", _SYMBOLS
+        if context.commands:
             known = KNOWN_COMMANDS
             listed = [
-                (known[word].syntax, f"{known[word].description} — {known[word].example}")
-                if word in known
-                else (word, "")
-                for word in situation.commands
+                (known[name].syntax, f"{known[name].description} — {known[name].example}")
+                if name in known
+                else (name, "")
+                for name in context.commands
             ]
-            yield "TO TYPE", [*listed, ("//text", "a message that begins with one /")]
-        yield "THE SAME BY HAND", [(situation.netcat_command, "")]
-        if situation.log_path:
-            yield "THE LOG OF THE SERVER", [(situation.log_path, "")]
+            yield "COMMANDS", [*listed, ("//text", "send a message that begins with one /")]
+        yield "CONNECT WITH NETCAT", [(context.netcat_command, "")]
+        if context.log_path:
+            yield "SERVER LOG", [(context.log_path, "")]
 
     def _key_names(self, default: str, actions: str) -> str:
         key_of = cast("BaseApp", self.app).key_of

@@ -1,4 +1,4 @@
-"""LinkScreen: where a link leads, whole, before anything is opened."""
+"""LinkScreen: shows the whole target of a link before anything is opened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chat_tui.ui.terminal import CopyRequested, browser_command, open_in
 
 
 class LinkScreen(Dialog[None]):
-    """The links of one message, one at a time. Opens nothing by itself."""
+    """The links of one message, one at a time. It opens nothing until the user asks for it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Close", show=False, id="link.close"),
@@ -32,7 +32,7 @@ class LinkScreen(Dialog[None]):
     ]
 
     def __init__(self, links: Sequence[Link], author: str, chosen: int = 0) -> None:
-        """`author`: who said it, empty where nobody did."""
+        """`author`: of the message, empty if it has none. `chosen`: index of the first link."""
         super().__init__()
         self._links = links
         self._author = author
@@ -40,9 +40,9 @@ class LinkScreen(Dialog[None]):
         self._command = browser_command(os.environ)
 
     def compose(self) -> ComposeResult:
-        """The whole target, the machine that it leads to, and what can be done."""
+        """Yield the target, its host and the buttons."""
         with Vertical(classes="dialog", id="link-page") as page:
-            page.border_title = Content(f"A link from {self._author}" if self._author else "A link")
+            page.border_title = Content(f"Link from {self._author}" if self._author else "Link")
             with VerticalScroll(id="link-target"):
                 yield Static(markup=False)
             yield Static(markup=False, id="link-host")
@@ -56,13 +56,13 @@ class LinkScreen(Dialog[None]):
                 )
 
     def on_mount(self) -> None:
-        """The first of them; Enter does what is most wanted."""
+        """Focus Open, or Copy if there is no browser."""
         self._draw()
         self.query_one("#open" if self.can_open else "#copy").focus()
 
     @property
     def can_open(self) -> bool:
-        """Whether there is a browser that does not need this terminal."""
+        """True if there is a browser that does not need this terminal."""
         return self._command is not None or self.app.is_web
 
     @property
@@ -70,7 +70,7 @@ class LinkScreen(Dialog[None]):
         return self._links[self._chosen].target
 
     def action_open(self) -> None:
-        """Open what is shown."""
+        """Open the link in the browser and close."""
         if self.app.is_web:
             self.app.open_url(self._target)
         elif self._command is None:
@@ -84,12 +84,12 @@ class LinkScreen(Dialog[None]):
         self.dismiss()
 
     def action_copy(self) -> None:
-        """Copy what is shown."""
+        """Copy the link and close."""
         self.app.post_message(CopyRequested(self._target))
         self.dismiss()
 
     def action_step(self, by: int) -> None:
-        """To another link of the same message."""
+        """Show another link of the message, wrapping at the end."""
         self._chosen = (self._chosen + by) % len(self._links)
         self._draw()
 

@@ -1,6 +1,6 @@
-"""The server of `--local`, as the form sees it: being started, and known.
+"""Starting the server of `--local` in a thread, and what the client shows about it.
 
-Without `--local` nothing of such a server is imported.
+Without `--local` nothing of the local server is imported.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class LocalServerStarted(Message):
-    """The server can be signed in to."""
+    """The server accepts logins."""
 
     server: LocalServer
 
 
 @dataclass
 class LocalServerFailed(Message):
-    """There is no server; `reason` says why in one line."""
+    """The server did not start."""
 
     reason: str
+    """One line."""
 
 
 def start_in_thread(start: Callable[[], LocalServer], message_target: MessagePump) -> None:
-    """Call `start`, which blocks, in a daemon thread; `teller` gets one of the messages above.
+    """Call `start`, which blocks, in a daemon thread.
 
-    If the app is gone by then, so is the process, and the server with it.
+    The thread posts one of the messages above to `message_target`. If the app has ended by then,
+    the process ends too, and the server with it.
     """
 
     def run() -> None:
@@ -51,17 +53,19 @@ def start_in_thread(start: Callable[[], LocalServer], message_target: MessagePum
 
 
 def local_server_hint(server: LocalServer) -> str:
-    """What the form says under the fields."""
+    """Return the hint of the login form: accounts, netcat and the log of the server."""
     from chat_tui.local_server import DEMO_PASSWORD
     from chat_tui.ui.screens.wording import local_server_info
 
-    ours = not server.joined_existing
-    log = local_log_path(server)
     return local_server_info(
-        server.port, server.demo_accounts, DEMO_PASSWORD, log, started_here=ours
+        server.port,
+        server.demo_accounts,
+        DEMO_PASSWORD,
+        local_log_path(server),
+        started_here=not server.joined_existing,
     )
 
 
 def local_log_path(server: LocalServer | None) -> str:
-    """Where the server's log goes, empty where there is no server of ours."""
+    """Return the path of the local server's log, empty if there is none."""
     return "" if server is None or server.log_path is None else str(server.log_path)

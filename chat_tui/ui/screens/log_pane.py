@@ -1,4 +1,4 @@
-"""LogPane: the log, and below it what is searched in it."""
+"""LogPane: the message log with its search bar."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chat_tui.ui.widgets import MessageLog, SearchBar
 
 
 class LogPane(Vertical):
-    """The two meet here; what the log says beside is for the screen."""
+    """Connects the log and its search. Other messages of the log go on to the screen."""
 
-    # Here, not in the bar, and at once: what is typed next goes where the key leads.
+    # In the pane and with priority: text typed right after the key goes to the newly focused pane.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "end_search('stay')", "Stay here", id="search.stay", priority=True),
         Binding("escape", "end_search('back')", "Back", id="search.back", priority=True),
@@ -32,7 +32,7 @@ class LogPane(Vertical):
         self._previous_focus: Widget | None = None  # what had the focus before the search
 
     def compose(self) -> ComposeResult:
-        """The bar is there only while somebody searches."""
+        """Yield the log and the search bar, which is visible only during a search."""
         yield MessageLog(self._now, id="log")
         yield SearchBar()
 
@@ -45,7 +45,7 @@ class LogPane(Vertical):
         return self.query_one(SearchBar)
 
     def find(self) -> None:
-        """Begin to search; for who does so already: the next older hit."""
+        """Open the search. If it is open and focused, go to the next older hit."""
         if self._bar.has_focus_within:
             self._log.step(-1)
             return
@@ -55,16 +55,16 @@ class LogPane(Vertical):
         self._bar.open()
 
     def stop_searching(self) -> None:
-        """Back to where one was before, if one searched."""
+        """End a search and scroll back to the position before it."""
         if self._bar.is_open:
             self._end(back=True)
 
     def action_end_search(self, how: Literal["back", "stay"]) -> None:
-        """Back to where one was, or stay with what was found."""
+        """End the search: scroll back, or stay at the hit."""
         self._end(back=how == "back")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys that end a search do so from its field only."""
+        """Let the keys end a search only while its field has the focus. Called by Textual."""
         focused = any(bar.has_focus_within for bar in self.query(SearchBar))
         return action != "end_search" or focused
 
@@ -86,7 +86,7 @@ class LogPane(Vertical):
         self._log.step(event.by)
 
     @on(SearchBar.Closed)
-    def _clicked_away(self) -> None:
+    def _search_bar_closed(self) -> None:
         self._end(back=True)
 
     @on(MessageLog.Searched)
@@ -94,7 +94,7 @@ class LogPane(Vertical):
         self._bar.show(event.number, event.hits)
 
     @on(MessageLog.SearchEnded)
-    def _search_ended(self) -> None:
+    def _log_search_ended(self) -> None:
         if self._bar.is_open:
             if self._bar.has_focus_within and self._previous_focus is not None:
                 self._previous_focus.focus()

@@ -48,7 +48,7 @@ class Navigator:
     def open_conversation(self, person: str) -> None:
         """Show the private conversation with `person` and focus the composer."""
         if not self._model.capabilities.private_messages:
-            self._context.shell.notify("This server knows no private messages.", severity="warning")
+            self._context.shell.notify("This server has no private messages.", severity="warning")
             return
         self._model.view(Location.private(person))
         self._focus.focus_composer()
@@ -67,7 +67,7 @@ class Navigator:
             self.open_conversation(person)
         else:
             key = self._context.shell.key_of("jump", "Ctrl+K")
-            self._context.shell.notify(f"No private conversation yet: {key} and a name begins one.")
+            self._context.shell.notify(f"No private conversation yet: {key} and a name starts one.")
 
     def walk(self, step: int) -> None:
         """Show the place `step` rows below in the list. Waits for the keys pressed before."""

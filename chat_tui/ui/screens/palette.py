@@ -1,4 +1,4 @@
-"""What the command palette offers in the chat: what is possible now, with its key."""
+"""The command palette of the chat: the actions that are possible now, with their keys."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PaletteTarget(Protocol):
         """Go to the newest message."""
 
     def action_resend(self) -> None:
-        """Send the unconfirmed messages again."""
+        """Send the oldest unconfirmed message again."""
 
     def action_dismiss_unconfirmed(self) -> None:
         """Dismiss the unconfirmed messages."""
@@ -103,10 +103,10 @@ class _PaletteEntry(NamedTuple):
 
 
 class _PaletteProvider(Provider):
-    """Shows offers as text: the matcher's own highlighting would read names as markup."""
+    """Shows entries as plain text: the matcher's highlighting would read names as markup."""
 
     def entries(self) -> Iterator[_PaletteEntry]:
-        """What there is to choose from."""
+        """Yield the entries."""
         raise NotImplementedError
 
     @property
@@ -115,142 +115,138 @@ class _PaletteProvider(Provider):
         return cast("PaletteScreen", self.screen).palette_target
 
     def key(self, action: str, default: str) -> str:
-        """The key that does it; see `BaseApp.key_of`."""
+        """Return the key that runs `action`; see `BaseApp.key_of`."""
         return cast("BaseApp", self.app).key_of(action, default)
 
     async def discover(self) -> Hits:
-        """All of it, while nothing is typed."""
-        for offer in self.entries():
-            yield DiscoveryHit(Content(offer.text), offer.run, offer.text, offer.help)
+        """Yield all entries, while the input is empty. Called by Textual."""
+        for entry in self.entries():
+            yield DiscoveryHit(Content(entry.text), entry.run, entry.text, entry.help)
 
     async def search(self, query: str) -> Hits:
-        """What matches."""
+        """Yield the matching entries. Called by Textual."""
         matcher = self.matcher(query)
-        for offer in self.entries():
-            score = matcher.match(offer.text)
+        for entry in self.entries():
+            score = matcher.match(entry.text)
             if score > 0:
-                yield Hit(score, Content(offer.text), offer.run, offer.text, offer.help)
+                yield Hit(score, Content(entry.text), entry.run, entry.text, entry.help)
 
 
 class ChatCommands(_PaletteProvider):
-    """The commands of the chat screen."""
+    """The actions of the chat screen."""
 
     def entries(self) -> Iterator[_PaletteEntry]:
-        """Only what is possible now."""
-        chat, key = self.chat, self.key
+        """Yield the actions that are possible now."""
+        chat, key, entry = self.chat, self.key, _PaletteEntry
         log = chat.query_one(MessageLog)
-        jump = key("jump", "Ctrl+K")
-        yield _PaletteEntry("Jump to a room, a person or a command", jump, chat.action_jump)
-        yield _PaletteEntry(
-            "The next private conversation", key("private", "F4"), chat.action_private
+        yield entry(
+            "Jump to a room, a person or a command", key("jump", "Ctrl+K"), chat.action_jump
         )
-        above, below = key("place.above", "Alt+Up"), key("place.below", "Alt+Down")
-        yield _PaletteEntry("The room or conversation above", above, partial(chat.action_walk, -1))
-        yield _PaletteEntry("The room or conversation below", below, partial(chat.action_walk, 1))
-        opens = key("room.open", "Ctrl+O")
-        yield _PaletteEntry("Open or join a room by name", opens, chat.action_open_room)
-        for words, action, usual in (("Rooms", "rooms", "F2"), ("People", "people", "F3")):
-            does = f"{key(action, usual)}: to the list, or fold it"
-            yield _PaletteEntry(words, does, partial(chat.action_side, action))
+        yield entry(
+            "Go to the next private conversation", key("private", "F4"), chat.action_private
+        )
+        for title, action, default, step in (
+            ("Go to the room or conversation above", "place.above", "Alt+Up", -1),
+            ("Go to the room or conversation below", "place.below", "Alt+Down", 1),
+        ):
+            yield entry(title, key(action, default), partial(chat.action_walk, step))
+        yield entry(
+            "Open or join a room by name", key("room.open", "Ctrl+O"), chat.action_open_room
+        )
+        for title, action, default in (
+            ("Show or fold the rooms", "rooms", "F2"),
+            ("Show or fold the people", "people", "F3"),
+        ):
+            yield entry(title, key(action, default), partial(chat.action_side, action))
         if chat.model.capabilities.follow_everyone:
-            everyone = chat.model.people.everyone
-            words = "Follow everyone no longer" if everyone else "Follow everyone"
-            yield _PaletteEntry(words, key("people.everyone", "F8"), chat.action_follow_everyone)
+            title = follow_everyone_title(chat.model)
+            yield entry(title, key("people.everyone", "F8"), chat.action_follow_everyone)
         place = chat.model.location
-        words = f"Mute {place} no longer" if place in chat.notifier.muted else f"Mute {place}"
-        does = f"{key('mute', 'Ctrl+T')}: no bell, nothing in the title"
-        yield _PaletteEntry(words, does, chat.action_mute)
-        does = f"{key('log.find', 'Ctrl+F')}: text, or from:alice"
-        yield _PaletteEntry("Find in the log", does, chat.action_find)
+        title = f"Unmute {place}" if place in chat.notifier.muted else f"Mute {place}"
+        mute = f"{key('mute', 'Ctrl+T')}: no bell, no count in the title"
+        yield entry(title, mute, chat.action_mute)
+        find = f"{key('log.find', 'Ctrl+F')}: text, or from:alice"
+        yield entry("Find in the log", find, chat.action_find)
         if chat.get_selected_text():
-            yield _PaletteEntry("Copy what is selected", "Ctrl+C", chat.action_copy_text)
-        for words, action, usual, run in (
+            yield entry("Copy the selected text", "Ctrl+C", chat.action_copy_text)
+        for title, action, default, run in (
             ("Copy the chosen message", "log.copy", "C", log.action_copy_message),
-            ("See where its link leads", "log.link", "O", log.action_open_link),
-            ("Follow its author, or no longer", "log.follow", "F", log.action_follow_author),
+            ("Show where its link leads", "log.link", "O", log.action_open_link),
+            ("Follow its author, or stop following", "log.follow", "F", log.action_follow_author),
             ("Send the chosen message again", "log.resend", "R", log.action_resend_message),
         ):
-            yield _PaletteEntry(words, f"{key(action, usual)} in the log", run)
-        yield _PaletteEntry(
-            "Go to the newest message", key("log.newest", "End"), chat.action_newest
-        )
+            yield entry(title, f"{key(action, default)} in the log", run)
+        yield entry("Go to the newest message", key("log.newest", "End"), chat.action_newest)
         if chat.check_action("resend", ()):
-            again = key("message.resend", "Ctrl+G")
-            yield _PaletteEntry("Send the unconfirmed message again", again, chat.action_resend)
-            yield _PaletteEntry(
-                "Let go of what is not confirmed",
-                "it stays as it is",
+            resend = key("message.resend", "Ctrl+G")
+            yield entry("Send the unconfirmed message again", resend, chat.action_resend)
+            yield entry(
+                "Dismiss the unconfirmed messages",
+                "They are not sent again",
                 chat.action_dismiss_unconfirmed,
             )
         if chat.check_action("retry", ()):
-            retry = key("connection.retry", "Ctrl+R")
-            yield _PaletteEntry("Try to connect now", retry, chat.action_retry)
+            yield entry("Reconnect now", key("connection.retry", "Ctrl+R"), chat.action_retry)
         if chat.model.capabilities.password_change:
-            does = "A form asks for the old and the new one"
-            yield _PaletteEntry("Change your password", does, chat.action_change_password)
-        yield _PaletteEntry("Sign out", "Back to the form", chat.action_sign_out)
+            form = "Asks for the old and the new password"
+            yield entry("Change your password", form, chat.action_change_password)
+        yield entry("Sign out", "Back to the login form", chat.action_sign_out)
 
 
 class JumpProvider(_PaletteProvider):
-    """Rooms, conversations and people; and what else can be done, once something is typed."""
+    """Rooms, conversations and people; for a typed text also the commands."""
 
     def entries(self) -> Iterator[_PaletteEntry]:
-        """Rooms first: the list is short, and that is what one jumps to."""
-        chat = self.chat
-        model = chat.model
+        """Yield rooms, conversations and people. Rooms are few and used most: they come first."""
+        chat, entry = self.chat, _PaletteEntry
+        model, people, navigator = chat.model, chat.model.people, chat.navigator
         for room in model.rooms.listed():
             if not room.current or model.location.partner:
-                number = "" if room.members is None else f"{room.members} there"
-                yield _PaletteEntry(
-                    room.name, number or "room", partial(chat.navigator.join, room.name)
-                )
+                about = "room" if room.members is None else f"{room.members} there"
+                yield entry(room.name, about, partial(navigator.join, room.name))
         for name in model.conversations.listed():
             if name != model.location.partner:
-                yield _PaletteEntry(
-                    f"@{name}",
-                    "private conversation",
-                    partial(chat.navigator.open_conversation, name),
-                )
-        people = model.people
-        if chat.model.capabilities.follow_everyone:
-            words = "Follow everyone no longer" if people.everyone else "Follow everyone"
-            yield _PaletteEntry(
-                words, "whoever speaks where you are", partial(chat.toggle_follow, EVERYONE)
+                run = partial(navigator.open_conversation, name)
+                yield entry(f"@{name}", "private conversation", run)
+        if model.capabilities.follow_everyone:
+            yield entry(
+                follow_everyone_title(model),
+                "all messages in your room",
+                partial(chat.toggle_follow, EVERYONE),
             )
-        for person in [*people.here(), *people.elsewhere()]:
-            if not person.own:
-                words = "Unfollow" if person.followed else "Follow"
-                yield _PaletteEntry(
-                    f"{words} {person.name}", "person", partial(chat.toggle_follow, person.name)
-                )
-
+        others = [person for person in (*people.here(), *people.elsewhere()) if not person.own]
+        for person in others:
+            verb = "Unfollow" if person.followed else "Follow"
+            run = partial(chat.toggle_follow, person.name)
+            yield entry(f"{verb} {person.name}", "person", run)
         if model.capabilities.private_messages:
-            for person in [*people.here(), *people.elsewhere()]:
-                if not person.own:
-                    words = f"Message {person.name} privately"
-                    yield _PaletteEntry(
-                        words, "person", partial(chat.navigator.open_conversation, person.name)
-                    )
+            for person in others:
+                run = partial(navigator.open_conversation, person.name)
+                yield entry(f"Message {person.name} privately", "person", run)
 
     def _commands(self) -> Iterator[_PaletteEntry]:
-        chat = self.chat
-        for command in self.app.get_system_commands(self.screen):
-            yield _PaletteEntry(command.title, command.help, command.callback)
-        for word in chat.model.commands:
-            known = KNOWN_COMMANDS.get(word)
-            words, does = (word, "") if known is None else (known.syntax, known.description)
-            yield _PaletteEntry(words, does, partial(chat.begin_command, word))
+        for action in self.app.get_system_commands(self.screen):
+            yield _PaletteEntry(action.title, action.help, action.callback)
+        for command in self.chat.model.commands:
+            known = KNOWN_COMMANDS.get(command)
+            title, about = (command, "") if known is None else (known.syntax, known.description)
+            yield _PaletteEntry(title, about, partial(self.chat.begin_command, command))
 
     async def search(self, query: str) -> Hits:
-        """What matches, commands too, and the room of this name, which opens if there is none."""
+        """Yield the matches, commands too, and last a new room of this name. Called by Textual."""
         async for hit in super().search(query):
             yield hit
         matcher = self.matcher(query)
-        for offer in (*ChatCommands(self.screen).entries(), *self._commands()):
-            score = matcher.match(offer.text)
+        for entry in (*ChatCommands(self.screen).entries(), *self._commands()):
+            score = matcher.match(entry.text)
             if score > 0:
-                yield Hit(score / 2, Content(offer.text), offer.run, offer.text, offer.help)
+                yield Hit(score / 2, Content(entry.text), entry.run, entry.text, entry.help)
         room = canonical_name(query)
         if room is not None and room not in self.chat.model.rooms:
             run = partial(self.chat.navigator.join, room)
             yield Hit(0.01, Content(f"Open the room {room}"), run, room, "a new room")
+
+
+def follow_everyone_title(model: ChatModel) -> str:
+    """Return the entry that follows everyone, or stops it."""
+    return "Stop following everyone" if model.people.everyone else "Follow everyone"

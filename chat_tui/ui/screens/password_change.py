@@ -34,9 +34,11 @@ class PasswordChange:
         """Ask for the old and the new password."""
         model, shell = self._context.model, self._context.shell
         if not model.capabilities.password_change:
-            shell.notify("This server lets nobody change a password.", severity="warning")
+            shell.notify("This server has no command to change a password.", severity="warning")
         elif model.connection.state is not ConnectionState.ONLINE:
-            shell.notify("Not connected: try it again once you are back.", severity="warning")
+            shell.notify(
+                "Not connected: try again when the connection is back.", severity="warning"
+            )
         else:
             self._form = ChangePasswordScreen(model.user, self._request)
             shell.show_dialog(self._form, lambda _: None)

@@ -1,4 +1,4 @@
-"""Fetching a profile's password beside the screen: a command or a keyring may take its time."""
+"""Fetching a profile's password in a thread: a command or a keyring may block for seconds."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ _NUMBERS: Final = count(1)
 
 @dataclass
 class PasswordFetched(Message):
-    """What came of the fetching of that number."""
+    """The result of the fetch with this number."""
 
     number: int
     password: str | None = field(repr=False)
+    """None if the fetch failed."""
     problem: str = ""
 
 
 def fetch_in_thread(profile: Profile, message_target: MessagePump) -> int:
-    """Fetch it in a daemon thread; `teller` gets a `PasswordFetched` with the number given here."""
+    """Start to fetch the password of `profile` in a daemon thread. Return the fetch's number.
+
+    The thread posts one `PasswordFetched` with that number to `message_target`.
+    """
     number = next(_NUMBERS)
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""TrustScreen and ChangedKeyScreen: whose key it is, whole, before anything is sent."""
+"""TrustScreen and ChangedKeyScreen: a server's key, shown in full before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 from chat_tui.events import KeyChanged, KeyUnknown, TrustDecision
 from chat_tui.sanitize import safe_text
-from chat_tui.session import trust_text as trust_words
+from chat_tui.session import trust_text
 from chat_tui.ui.screens.dialog import Dialog
 
 _FOCUS_BINDINGS: list[BindingType] = [
@@ -26,13 +26,14 @@ _FOCUS_BINDINGS: list[BindingType] = [
 
 _NARROW: list[tuple[int, str]] = [(0, "-narrow"), (60, "-wide")]
 _SHORT: list[tuple[int, str]] = [(0, "-short"), (20, "-tall")]
-"""Columns and rows from which the stylesheet's class holds: where there is little, no margins."""
+"""Minimum columns and rows of the stylesheet's classes: narrow and short have no margins."""
 
 
 class TrustScreen(Dialog[TrustDecision]):
-    """Once, always or no. The safe answer has the focus, and Esc is that answer.
+    """The question whether to trust an unknown key: no, once or always.
 
-    No letter answers: it may come up while somebody types something else.
+    No has the focus, and Esc means no. No letter is a shortcut: the screen may appear while the
+    user types a message.
     """
 
     HORIZONTAL_BREAKPOINTS = _NARROW
@@ -48,34 +49,34 @@ class TrustScreen(Dialog[TrustDecision]):
         self._event = event
 
     def compose(self) -> ComposeResult:
-        """Who, why it is asked, the key, how to compare it, and the answers."""
+        """Yield the reason, the key, how to compare it, and the buttons."""
         with Vertical(classes="dialog key-page") as page:
             page.border_title = Content(f"Is this {safe_text(self._event.server)}?")
             with VerticalScroll(can_focus=False):
                 yield Static(self._event.why, markup=False)
                 yield Static(self._event.fingerprint, markup=False, classes="fingerprint")
-                words = f"{trust_words.COMPARE} Nothing of your login was sent so far."
-                yield Static(words, markup=False, classes="advice")
+                advice = f"{trust_text.COMPARE} Nothing of your login was sent so far."
+                yield Static(advice, markup=False, classes="advice")
             with Horizontal(classes="buttons"):
                 yield Button("No", id="no", variant="primary", compact=True)
                 yield Button("Once", id="once", compact=True)
                 yield Button("Always", id="always", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """The answer was given."""
+        """Return the decision of the button."""
         self.dismiss(TrustDecision(event.button.id))
 
     def action_no(self) -> None:
-        """Nothing is to be sent."""
+        """Return the decision not to trust the key."""
         self.dismiss(TrustDecision.REJECT)
 
     def action_scroll(self, how: str) -> None:
-        """Read what has no room."""
+        """Scroll the text."""
         _scroll(self, how)
 
 
 class ChangedKeyScreen(Dialog[None]):
-    """Both keys, and the only way on, which is not in here."""
+    """The warning about a changed key. Trusting the new key takes a command outside the client."""
 
     HORIZONTAL_BREAKPOINTS = _NARROW
     VERTICAL_BREAKPOINTS = _SHORT
@@ -90,27 +91,27 @@ class ChangedKeyScreen(Dialog[None]):
         self._event = event
 
     def compose(self) -> ComposeResult:
-        """Whose, both keys, what it may be, and the command."""
-        told = self._event
+        """Yield both keys, the possible reasons and the command."""
+        event = self._event
         with Vertical(classes="dialog key-page -changed") as page:
-            page.border_title = Content(f"Not the key of {safe_text(told.server)}")
+            page.border_title = Content(f"Not the key of {safe_text(event.server)}")
             with VerticalScroll(can_focus=False):
                 yield Static("Nothing was sent. The key that you trusted:", markup=False)
-                yield Static(told.trusted, markup=False, classes="fingerprint")
+                yield Static(event.trusted, markup=False, classes="fingerprint")
                 yield Static("The key that it shows now:", markup=False)
-                yield Static(told.seen, markup=False, classes="fingerprint")
-                yield Static(trust_words.CHANGED, markup=False)
-                words = trust_words.changed_key_hint(told)
-                yield Static(safe_text(words), markup=False, classes="advice")
+                yield Static(event.seen, markup=False, classes="fingerprint")
+                yield Static(trust_text.CHANGED, markup=False)
+                hint = trust_text.changed_key_hint(event)
+                yield Static(safe_text(hint), markup=False, classes="advice")
             with Horizontal(classes="buttons"):
                 yield Button("Close", id="close", variant="primary", compact=True)
 
     def on_button_pressed(self) -> None:
-        """It was read."""
+        """Close."""
         self.dismiss()
 
     def action_scroll(self, how: str) -> None:
-        """Read what has no room."""
+        """Scroll the text."""
         _scroll(self, how)
 
 

@@ -1,4 +1,4 @@
-"""WireScreen: the lines that really go over the wire, and the last action as netcat would do it."""
+"""WireScreen: the raw lines of the connection and the last action as a netcat command."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets import WireLines
 
 _POLL_SECONDS: Final = 0.25
-"""Seconds between two looks at what has come."""
+"""Seconds between two updates of the lines."""
 
-_NOTHING_DONE: Final = (
-    "Send a message, go to a room or follow somebody: here stands the same for a shell."
+_NO_ACTION: Final = (
+    "Send a message, join a room or follow a person to see the same as a shell command."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NetcatTarget:
-    """Whom netcat has to talk to, and as whom."""
+    """The server and the user for a netcat command."""
 
     host: str
     port: int
     user: str
     fingerprint: str = ""
-    """Of its key; empty: nothing is encrypted."""
+    """The fingerprint of the server's key, empty if the connection is not encrypted."""
 
 
 class WireScreen(Dialog[None]):
-    """Over whatever screen; it goes on while one looks."""
+    """The wire log over any screen. It updates while it is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Close", id="wire.close"),
@@ -50,27 +50,29 @@ class WireScreen(Dialog[None]):
         self._drawn: LastAction | None = None
 
     def compose(self) -> ComposeResult:
-        """The lines; below them the last action."""
+        """Yield the lines and the last action."""
         with Vertical(id="wire-page") as page:
-            page.border_title = f"The wire · {self._model.server}" if self._model.server else "Wire"
+            page.border_title = (
+                f"Wire log · {self._model.server}" if self._model.server else "Wire log"
+            )
             page.border_subtitle = "Esc closes · C copy as netcat · End newest"
             yield WireLines(self._model.wire, id="wire-lines")
-            yield Label("THE LAST ACTION BY HAND", classes="heading")
-            yield Static(_NOTHING_DONE, markup=False, id="wire-netcat")
+            yield Label("LAST ACTION AS A SHELL COMMAND", classes="heading")
+            yield Static(_NO_ACTION, markup=False, id="wire-netcat")
 
     def on_mount(self) -> None:
-        """Look now, and again and again."""
+        """Update now and regularly."""
         self._poll()
         self.set_interval(_POLL_SECONDS, self._poll)
 
     def action_copy_netcat(self) -> None:
-        """Put the last action into the clipboard, as a shell line."""
+        """Copy the last action as a shell command."""
         line = self._netcat()
         if line is None:
-            self.app.notify(_NOTHING_DONE, severity="warning")
+            self.app.notify(_NO_ACTION, severity="warning")
             return
         note = (
-            f"The shell needs the password in {PASSWORD_VARIABLE}; it signs in as "
+            f"The command takes the password from {PASSWORD_VARIABLE}. It signs in as "
             f"{self._target.user}, which ends your session here."
         )
         self.app.post_message(CopyRequested(line, note))
@@ -79,7 +81,7 @@ class WireScreen(Dialog[None]):
         self.query_one(WireLines).update()
         if self._model.wire.last_action != self._drawn:
             self._drawn = self._model.wire.last_action
-            self.query_one("#wire-netcat", Static).update(self._netcat() or _NOTHING_DONE)
+            self.query_one("#wire-netcat", Static).update(self._netcat() or _NO_ACTION)
 
     def _netcat(self) -> str | None:
         action = self._model.wire.last_action

@@ -1,4 +1,4 @@
-"""What a server says in few words, in words that help. Pure."""
+"""UI texts for the server's short replies: what happened and what to do. Pure."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from typing import Final
 from chat_server.wire import operator_replies, replies
 from chat_tui.events import KeyChanged
 from chat_tui.sanitize import safe_text
-from chat_tui.session import trust_text as trust_words
+from chat_tui.session import trust_text
 
 SIGNED_OUT: Final = "You signed out. To come back, type the password and press Enter."
-"""What stands in the form of somebody who left the server and not the client."""
+"""Shown in the login form after the user signed out."""
 
 _SIGN_IN_FAILURES: Final = {
-    replies.AUTHENTICATION_FAILED: (
-        "Wrong user or password. Nothing was lost: correct it and press Enter."
-    ),
+    replies.AUTHENTICATION_FAILED: "Password or user name is wrong. Correct it and press Enter.",
     replies.INVALID_LOGIN_FORMAT: (
-        "The server could not read this user or password. Correct it and press Enter."
+        "The server could not read the user name or password. Correct it and press Enter."
     ),
     replies.LOGIN_TIMED_OUT: "The server waited too long for the login. Press Enter to try again.",
     replies.TOO_MANY_CONNECTIONS: (
-        "Too many connections came from your address. Close another window, or wait some minutes; "
-        "then press Enter."
+        "There are too many connections from your address. Close another window or wait a few "
+        "minutes, then press Enter."
     ),
-    replies.SERVER_FULL: "The server is full. Nothing was lost: press Enter to try again later.",
+    replies.SERVER_FULL: "The server is full. Press Enter later to try again.",
     replies.SHUTTING_DOWN: "The server is shutting down. Press Enter once it is back.",
 }
 
@@ -36,34 +34,31 @@ _BANS: Final = {
 
 _SIGN_OUT_REASONS: Final = {
     replies.LOGGED_OUT_BY_NEW_LOGIN: (
-        "Somebody signed in as {user} somewhere else, so you were signed out here. "
-        "To come back, type the password and press Enter: that signs out the other."
+        "You were signed out: {user} signed in somewhere else. "
+        "To come back, type the password and press Enter. That signs out the other session."
     ),
     replies.LOGGED_OUT_ACCOUNT_DISABLED: (
-        "The account {user} was disabled on the server, so you were signed out. "
-        "Whoever runs it can enable it again; until then you can sign in as somebody else."
+        "You were signed out: the account {user} was disabled on the server. "
+        "Ask the operator to enable it, or sign in with another account."
     ),
     replies.LOGGED_OUT_ACCOUNT_REMOVED: (
-        "The account {user} was removed from the server, so you were signed out. "
-        "You can sign in as somebody else."
+        "You were signed out: the account {user} was removed from the server. "
+        "Sign in with another account."
     ),
 }
 
 
 def sign_in_failure(reason: str) -> str:
-    """Why a sign-in came to nothing, and what to do about it."""
+    """Return why a sign-in failed and what the user can do. `reason`: the server's reply."""
     seconds = replies.parse_retry_after(reason)
     if (banned := operator_replies.parse_banned(reason)) is not None:
         if seconds is None:
-            return f"{_BANS[banned]} Ask whoever runs it; nothing here was lost."
-        return (
-            f"{_BANS[banned]} You can try again in {format_duration(seconds)};"
-            " nothing here was lost."
-        )
+            return f"{_BANS[banned]} Ask the operator of the server."
+        return f"{_BANS[banned]} You can try again in {format_duration(seconds)}."
     if seconds is not None:
         return (
-            "Too many wrong passwords came from your address. "
-            f"The server lets you try again in {format_duration(seconds)}; nothing here was lost."
+            "There were too many wrong passwords from your address. "
+            f"You can try again in {format_duration(seconds)}."
         )
     if reason in _SIGN_IN_FAILURES:
         return _SIGN_IN_FAILURES[reason]
@@ -71,20 +66,20 @@ def sign_in_failure(reason: str) -> str:
 
 
 def untrusted(reason: str) -> str:
-    """It is not known to be the server, and it is not the form that has to be corrected."""
+    """Return why the server is not trusted. The form needs no correction."""
     return f"{safe_text(reason).rstrip('.')}. Press Enter to try again."
 
 
 def key_changed(event: KeyChanged) -> str:
-    """A server showed another key than the one that was trusted."""
+    """Return that a server has another key than the trusted one, and what the user can do."""
     return (
         f"Nothing was sent: {safe_text(event.server)} does not have the key that you trusted. "
-        f"{safe_text(trust_words.changed_key_hint(event))}"
+        f"{safe_text(trust_text.changed_key_hint(event))}"
     )
 
 
 def sign_out_message(reason: str, user: str, *, requested: bool) -> str:
-    """Why a session is over and will not come back by itself, and what to do about it."""
+    """Return why the session ended without a reconnect, and what the user can do."""
     if reason in _SIGN_OUT_REASONS:
         return _SIGN_OUT_REASONS[reason].format(user=user)
     if requested:
@@ -92,28 +87,27 @@ def sign_out_message(reason: str, user: str, *, requested: bool) -> str:
     kicked = operator_replies.parse_kicked(reason)
     if kicked is not None:
         why = f": {safe_text(kicked).rstrip('.')}" if kicked.strip() else ""
-        over = (
-            "Once that is over, type" if operator_replies.is_ban(kicked) else "To come back, type"
-        )
-        return (
-            f"An operator of the server signed you out{why}. {over} the password and press Enter."
-        )
+        when = "After the ban" if operator_replies.is_ban(kicked) else "To come back"
+        return f"An operator signed you out{why}. {when}, type the password and press Enter."
     return f"You were signed out: {safe_text(reason)}"
 
 
 def password_changed_message(source: str) -> str:
-    """It is done. `source`: from where the profile takes the password; empty: somebody types it."""
+    """Return the notice after a change.
+
+    `source`: where the profile takes the password from, empty if the user types it.
+    """
     if not source:
         return "Your password is changed."
-    return f"Your password is changed. Your profile takes it from {source}: change it there, too."
+    return f"Your password is changed. Your profile takes it from {source}: change it there too."
 
 
 def format_duration(seconds: int) -> str:
-    """A time to wait, as a person says it: never less than it is."""
+    """Return a waiting time in seconds, minutes, hours or days, rounded up."""
     if seconds < 90:
         return f"{seconds} s"
-    for most, unit, name in ((90, 60, "minutes"), (36, 3600, "hours")):
-        if seconds <= most * unit:
+    for limit, unit, name in ((90, 60, "minutes"), (36, 3600, "hours")):
+        if seconds <= limit * unit:
             return f"{-(-seconds // unit)} {name}"
     return f"{-(-seconds // 86400)} days"
 
@@ -121,19 +115,18 @@ def format_duration(seconds: int) -> str:
 def local_server_info(
     port: int, accounts: Sequence[str], password: str, log: str, *, started_here: bool
 ) -> str:
-    """What one has to know to sign in to the server of `--local`.
+    """Return how to sign in to the server of `--local`.
 
-    `accounts` have the demo `password`; `log` is the path of the server's log, empty where there is
-    none; `ours`: it was started for this window and ends with it.
+    `accounts` have the demo `password`. `log`: the path of the server's log, empty if there is
+    none. `started_here`: this client started the server, which ends with it.
     """
     lines = []
     if accounts:
         lines.append(f"Demo accounts: {', '.join(accounts)} — password {password}")
-        lines.append(f"A second window needs another one. Or try:  nc 127.0.0.1 {port}")
-    else:
-        lines.append(f"By hand it works, too:  nc 127.0.0.1 {port}")
+        lines.append("Sign in with another account in a second window.")
+    lines.append(f"Use `nc 127.0.0.1 {port}` as well.")
     if log:
-        lines.append(f"The server's log: {log}")
+        lines.append(f"Server log: {log}")
     if not started_here:
-        lines.append(f"A chat server was running on port {port}: this is it.")
+        lines.append(f"This is the server that was already running on port {port}.")
     return "\n".join(lines)

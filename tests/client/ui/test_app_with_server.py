@@ -134,7 +134,7 @@ async def test_login_elsewhere_shows_form_and_allows_sign_in(
 ) -> None:
     async with window(server, tmp_path) as alice:
         server.guest("alice")
-        await alice.until("Somebody signed in as alice somewhere else", "Sign in")
+        await alice.until("alice signed in somewhere else", "Sign in")
         await alice.type("pw-of-alice")
         await alice.until("● connected")
 
@@ -144,7 +144,7 @@ async def test_wrong_password_then_correct_password_signs_in(
 ) -> None:
     async with window(server, tmp_path, sign_in=False) as alice:
         await alice.type("wrong")
-        await alice.until("Wrong user or password. Nothing was lost")
+        await alice.until("Password or user name is wrong.")
         await alice.type("pw-of-alice")
         await alice.until("● connected")
 

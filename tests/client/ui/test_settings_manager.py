@@ -67,7 +67,7 @@ async def test_login_form_switches_between_profiles(
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     async with form(tmp_path, start_with(tmp_path, PROFILES)) as harness:
-        said = harness.app.login.query_one("#said", Static)
+        said = harness.app.login.query_one("#message", Static)
         password = harness.app.login.query_one("#password", SafeInput)
         assert "‹ work ›  1 of 3" in harness.shown()
         assert "from the variable WORK_SECRET" in harness.shown()
@@ -276,7 +276,7 @@ def test_config_command_prints_effective_settings(
     path.write_text(text + '[themes.night]\naccent = "#6cf"\n')
     wrong = run("config")
     assert wrong.returncode == 1
-    assert f"{path}, line 4: 'x' alone could not be written" in wrong.stderr
+    assert f"{path}, line 4: 'x' alone could not be typed" in wrong.stderr
     assert f"{path}, line 5: ctrl+q is the key of quit already" in wrong.stderr
     printed = {" ".join(line.split()) for line in wrong.stdout.splitlines()}
     assert {

@@ -29,7 +29,9 @@ def is_open(harness: AppHarness) -> bool:
 
 
 def said(harness: AppHarness) -> str:
-    return " ".join(harness.shown(harness.app.screen.query_one("#password-said", Static)).split())
+    return " ".join(
+        harness.shown(harness.app.screen.query_one("#password-message", Static)).split()
+    )
 
 
 def values(harness: AppHarness) -> list[str]:
@@ -191,7 +193,7 @@ async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) ->
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        assert "The old one is wrong. Nothing was changed" in said(harness)
+        assert "The old password is wrong. Nothing was changed" in said(harness)
         assert values(harness) == [OLD, NEW, NEW]
         old = harness.app.screen.query_one("#old", SafeInput)
         assert harness.app.focused is old
@@ -204,7 +206,7 @@ async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) ->
     ("reason", "words"),
     [
         ("A password has at least 9 bytes; this one has 8.", "at least 9 bytes; this one has 8."),
-        (replies.too_many_failures(421), "Too many wrong passwords came. Try again in 8 minutes."),
+        (replies.too_many_failures(421), "Too many wrong passwords. Try again in 8 minutes."),
         ("Not connected: it was not sent", "Not connected: it was not sent. Nothing was changed."),
         (NOT_CHANGED, "was not changed"),
         (HOSTILE, "[/] [red]x[/red] [@click=app.quit]press[/]"),
@@ -235,7 +237,7 @@ async def test_changed_password_notice_mentions_profile_source(tmp_path: Path) -
     async with chat(tmp_path, commands=HAS_IT) as harness:
         harness.app.chat.password_change.show_outcome(events.PasswordChanged(NEW), "the keyring")
         await harness.settle()
-        assert "Your profile takes it from the keyring: change it there, too." in notices(harness)
+        assert "Your profile takes it from the keyring: change it there too." in notices(harness)
 
 
 async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
@@ -246,7 +248,7 @@ async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
         await fill_in(harness)
         harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
         await hear(harness, events.PasswordChangeUncertain(NEW))
-        assert "it may be changed or not" in said(harness)
+        assert "may be changed or not" in said(harness)
         assert "try the new one first" in said(harness)
         assert values(harness) == [OLD, NEW, NEW]
         await hear(harness, events.PasswordChanged(NEW))

@@ -119,7 +119,7 @@ async def test_drafts_and_unconfirmed_messages_survive_restart(tmp_path: Path) -
         await sign_in(harness)
         assert written(harness) == "half a line"
         assert "! not confirmed: it may have arrived." in harness.shown()
-        assert "not sent and kept, or not confirmed: dev" in harness.shown()
+        assert "not sent yet, or not confirmed: dev" in harness.shown()
         await harness.press("ctrl+g")
         assert harness.session.told[-1][0] == "resend"
 

@@ -24,7 +24,7 @@ def value(harness: AppHarness, field: str) -> str:
 
 
 def said(harness: AppHarness) -> str:
-    return " ".join(harness.shown(harness.app.login.query_one("#said", Static)).split())
+    return " ".join(harness.shown(harness.app.login.query_one("#message", Static)).split())
 
 
 async def tell(harness: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
@@ -83,11 +83,11 @@ async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         harness.app.login.query_one("#password", SafeInput).value = "secret"
         for name, text, words in (
-            ("host", "", "Which server?"),
+            ("host", "", "Type the name or address"),
             ("port", "0", "a number from 1 to 65535"),
             ("port", "x", "a number from 1 to 65535"),
             ("port", "65536", "a number from 1 to 65535"),
-            ("user", "", "Who are you?"),
+            ("user", "", "Type your user name"),
             ("user", "a b", "without spaces"),
             ("password", "", "Type your password"),
             ("password", "a b", "no spaces"),
@@ -105,9 +105,9 @@ async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> No
     async with form(tmp_path) as harness:
         await sign_in(harness)
         for reason, retry, words in (
-            (replies.AUTHENTICATION_FAILED, False, "Wrong user or password. Nothing was lost"),
-            (replies.too_many_failures(421), True, "lets you try again in 8 minutes"),
-            (replies.too_many_failures(40), True, "lets you try again in 40 s"),
+            (replies.AUTHENTICATION_FAILED, False, "Password or user name is wrong."),
+            (replies.too_many_failures(421), True, "You can try again in 8 minutes"),
+            (replies.too_many_failures(40), True, "You can try again in 40 s"),
             (replies.SERVER_FULL, True, "The server is full"),
             (replies.TOO_MANY_CONNECTIONS, True, "Close another window"),
             (replies.LOGIN_TIMED_OUT, True, "waited too long"),
@@ -186,8 +186,8 @@ async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (replies.LOGGED_OUT_BY_NEW_LOGIN, "Somebody signed in as alice somewhere else"),
-        (replies.LOGGED_OUT_ACCOUNT_REMOVED, "The account alice was removed"),
+        (replies.LOGGED_OUT_BY_NEW_LOGIN, "alice signed in somewhere else"),
+        (replies.LOGGED_OUT_ACCOUNT_REMOVED, "the account alice was removed"),
         (HOSTILE, "[/] [red]x[/red]"),
     ],
 )
@@ -221,7 +221,7 @@ async def test_login_form_is_usable_in_small_window(tmp_path: Path) -> None:
     async with form(tmp_path, size=(40, 10)) as harness:
         await sign_in(harness)
         await tell(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
-        assert "Wrong user or password" in said(harness)
+        assert "Password or user name is wrong" in said(harness)
 
 
 async def test_paste_into_login_field_is_sanitized(tmp_path: Path) -> None:
@@ -249,13 +249,13 @@ class TestLocalServer:
         async with form(
             tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
         ) as harness:
-            assert "Starting a server of your own" in said(harness)
+            assert "Starting a local server" in said(harness)
             await harness.press(*"password123", "enter")
             assert harness.session.told == []
             may_start.set()
             await harness.until(lambda: "Demo accounts" in said(harness))
             assert "Demo accounts: DPS, alice, bob — password password123" in said(harness)
-            assert "A second window needs another one" in said(harness)
+            assert "Sign in with another account in a second window" in said(harness)
             assert "nc 127.0.0.1 9123" in said(harness)
             assert value(harness, "port") == "9123"
             assert value(harness, "password") == "password123"
@@ -270,7 +270,7 @@ class TestLocalServer:
         async with form(
             tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
         ) as harness:
-            await harness.until(lambda: "No server could be started here" in said(harness))
+            await harness.until(lambda: "Could not start a local server" in said(harness))
             assert "users.json: [/] [red]x" in said(harness)
 
 

@@ -153,7 +153,7 @@ async def test_status_bar_shows_encryption_state(tmp_path: Path) -> None:
         assert harness.shown(bar).rstrip().endswith("   encrypted")
 
 
-WARNING = "unencrypted: all on the way may read it"
+WARNING = "Unencrypted: others on the network can read it"
 
 
 async def test_plaintext_option_applies_only_to_its_server(tmp_path: Path) -> None:

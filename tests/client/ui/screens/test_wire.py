@@ -67,7 +67,7 @@ async def test_wire_screen_follows_live_and_keeps_scroll_position(
 async def test_wire_screen_copies_last_action_as_shell_command(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press("f6", "c")
-        assert "here stands the same for a shell" in harness.shown()
+        assert "to see the same as a shell command" in harness.shown()
         assert harness.app.clipboard == ""
         harness.model.wire.record_action("dev", ["it's me"])
         await harness.until(lambda: "| nc -N 127.0.0.1 9000" in harness.shown())

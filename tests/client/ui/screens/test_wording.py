@@ -11,25 +11,25 @@ from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_o
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (replies.LOGGED_OUT_ACCOUNT_DISABLED, "The account alice was disabled on the server"),
-        (replies.LOGGED_OUT_ACCOUNT_REMOVED, "The account alice was removed from the server"),
-        (operator_replies.kicked(""), "An operator of the server signed you out. To come back"),
+        (replies.LOGGED_OUT_ACCOUNT_DISABLED, "the account alice was disabled on the server"),
+        (replies.LOGGED_OUT_ACCOUNT_REMOVED, "the account alice was removed from the server"),
+        (operator_replies.kicked(""), "An operator signed you out. To come back"),
         (
             operator_replies.kicked("enough."),
-            "An operator of the server signed you out: enough. To come",
+            "An operator signed you out: enough. To come",
         ),
         (operator_replies.kicked("\x1b]0;x\x07"), "signed you out: ␛]0;x␇. To come back"),
         (
             operator_replies.kicked("banned for 10 min"),
-            "banned for 10 min. Once that is over, type the",
+            "banned for 10 min. After the ban, type the",
         ),
         (
             operator_replies.kicked("banned until the server stops"),
-            "server stops. Once that is over, type",
+            "server stops. After the ban, type",
         ),
         (
             operator_replies.kicked("your address is banned for 5 min"),
-            "for 5 min. Once that is over, type",
+            "for 5 min. After the ban, type",
         ),
         (operator_replies.kicked("banned for 10 minstrels"), "To come back, type"),
         ("Logged out for lunch", "You were signed out: Logged out for lunch"),
@@ -58,8 +58,8 @@ def test_ending_text_explains_why_session_ended(reason: str, words: str) -> None
             operator_replies.banned(operator_replies.BANNED_ADDRESS, 86_400),
             "You can try again in 24 hours",
         ),
-        (replies.TOO_MANY_CONNECTIONS, "Close another window, or wait some minutes"),
-        (replies.too_many_failures(40), "Too many wrong passwords came from your address"),
+        (replies.TOO_MANY_CONNECTIONS, "Close another window or wait a few minutes"),
+        (replies.too_many_failures(40), "too many wrong passwords from your address"),
     ],
 )
 def test_refusal_text_explains_why_login_failed(reason: str, words: str) -> None:

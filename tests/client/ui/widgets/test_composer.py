@@ -68,7 +68,7 @@ async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_p
         await write(harness, "before ")
         twenty = "\r\n".join(f"line {n}" for n in range(20))
         await paste(harness, twenty)
-        await harness.until(lambda: "Paste 20 lines, 149 bytes?" in harness.shown())
+        await harness.until(lambda: "Paste 20 lines? Each line is sent" in harness.shown())
         await harness.press("enter")
         assert composer.text == "before ", "the safe answer has the focus"
         await paste(harness, twenty)
