@@ -56,7 +56,7 @@ class BaseApp(App[None]):
         self.notify(
             "The client has the mouse again."
             if self.mouse_on
-            else f"The terminal has the mouse: drag to select. {key} takes it back."
+            else f"Drag selects text now. {key} takes the mouse back."
         )
 
     def update_mouse_tracking(self) -> None:

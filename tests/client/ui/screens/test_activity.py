@@ -90,9 +90,9 @@ async def test_notices_show_configured_keys(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         harness.app.set_keymap({"mute": "f12", "mouse": "f9"})
         await harness.press("f12")
-        await harness.until(lambda: "F12 unmutes" in harness.shown())
+        await harness.until(lambda: "F12 unmutes" in harness.toasts())
         await harness.press("f9")
-        await harness.until(lambda: "F9 takes" in harness.shown())
+        await harness.until(lambda: "F9 takes" in harness.toasts())
 
 
 async def test_mute_key_mutes_room_and_f8_follows_everyone(
@@ -101,7 +101,7 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
     async with chat(tmp_path) as harness:
         await harness.press("ctrl+t")
         await harness.until(lambda: header(harness) == "lobby · 4 here · muted")
-        assert "Ctrl+T unmutes" in harness.shown()
+        assert "Ctrl+T unmutes" in harness.toasts()
         assert "no bell" in harness.shown()
         assert harness.rows(harness.app.chat.query_one(RoomList))[2].split() == [
             "▸",
