@@ -16,7 +16,7 @@ class Checkbox(Widget, can_focus=True):
 
     ALLOW_SELECT = False
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "toggle_value", "Tick", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "toggle_value", "Toggle", show=False)]
 
     value: reactive[bool] = reactive(False)
     """True if it is checked."""

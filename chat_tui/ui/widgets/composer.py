@@ -55,10 +55,14 @@ class Composer(TextArea, inherit_bindings=False):
             "ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False, id="composer.line"
         ),
         Binding(
-            "pageup", "scroll_log('page_up')", "Back in the log", show=False, id="composer.back"
+            "pageup", "scroll_log('page_up')", "Page up in the log", show=False, id="composer.back"
         ),
         Binding(
-            "pagedown", "scroll_log('page_down')", "On in the log", show=False, id="composer.on"
+            "pagedown",
+            "scroll_log('page_down')",
+            "Page down in the log",
+            show=False,
+            id="composer.on",
         ),
         Binding(
             "ctrl+end", "scroll_log('end')", "Newest message", show=False, id="composer.newest"

@@ -22,8 +22,8 @@ class ProfilePicker(Widget, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.sign_in", "Sign in"),
-        Binding("left,up", "walk(-1)", "Previous", show=False),
-        Binding("right,down,space", "walk(1)", "Next profile"),
+        Binding("left,up", "pick(-1)", "Previous", show=False),
+        Binding("right,down,space", "pick(1)", "Next profile"),
     ]
 
     @dataclass
@@ -49,7 +49,7 @@ class ProfilePicker(Widget, can_focus=True):
         name = safe_name(self._names[self._index])
         return Content(f"‹ {name} ›  {self._index + 1} of {len(self._names)}")
 
-    def action_walk(self, steps: int) -> None:
+    def action_pick(self, steps: int) -> None:
         """Pick the next (1) or the previous (-1) profile, around the ends."""
         self._index = (self._index + steps) % len(self._names)
         self.refresh()
@@ -58,4 +58,4 @@ class ProfilePicker(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Pick the previous profile on the left arrow, otherwise the next one."""
         event.stop()
-        self.action_walk(-1 if event.x < 2 else 1)
+        self.action_pick(-1 if event.x < 2 else 1)

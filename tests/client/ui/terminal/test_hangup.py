@@ -138,10 +138,10 @@ def test_signal_exit_restores_terminal(terminal: Terminal, number: signal.Signal
 def test_quit_during_host_lookup_restores_terminal(terminal: Terminal) -> None:
     terminal.press(b"secret\r")
     terminal.until(b"Nothing listens at")
-    begun = time.monotonic()
+    started = time.monotonic()
     terminal.press(b"\r\x11")
     assert terminal.wait() == 0
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
     assert terminal.is_restored()
 
 
