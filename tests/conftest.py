@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-# Fixtures that start a server. By name: a plugin that is imported first is not rewritten.
-pytest_plugins = ["tests.support.running_server"]
+# Named, not imported: pytest cannot rewrite the assertions of a plugin that is already imported.
+pytest_plugins = ["tests.support.fake_clock", "tests.support.running_server"]
 
 OWN_VARIABLES = {
     "TERM": "xterm-256color",  # with fewer colours, the client uses other themes
@@ -56,7 +56,7 @@ def normalise_environment() -> None:
 
 normalise_environment()
 
-LEAK_PATIENCE = 5.0
+LEAK_TIMEOUT = 5.0
 """Seconds that what a test started may take to end after it."""
 
 
@@ -69,12 +69,12 @@ def nothing_left_behind() -> Iterator[None]:
     threads_before = set(threading.enumerate())
     channels_before = _open_channels()
     yield
-    deadline = time.monotonic() + LEAK_PATIENCE
+    deadline = time.monotonic() + LEAK_TIMEOUT
     started = set(threading.enumerate()) - threads_before
     for thread in started:
         thread.join(max(0.0, deadline - time.monotonic()))
     alive = sorted(thread.name for thread in started if thread.is_alive())
-    assert not alive, f"threads still alive {LEAK_PATIENCE:.0f} s after the test: {alive}"
+    assert not alive, f"threads still alive {LEAK_TIMEOUT:.0f} s after the test: {alive}"
     if _open_channels() - channels_before:
         gc.collect()
     left_open = _open_channels() - channels_before

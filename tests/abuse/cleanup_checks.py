@@ -7,7 +7,6 @@ from collections.abc import Collection
 
 from tests.support.running_server import RunningServer
 from tests.support.wait_until import until
-from tests.support.wire_client import PATIENCE
 
 
 def check_log(log: str) -> None:
@@ -29,7 +28,6 @@ def check_server(server: RunningServer) -> None:
         lambda: not _leftovers(server),
         "nothing is left over, but",
         lambda: ", ".join(_leftovers(server)),
-        patience=PATIENCE,
     )
     check_log(server.log.getvalue())
 

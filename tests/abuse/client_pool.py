@@ -5,11 +5,10 @@ from __future__ import annotations
 import selectors
 import socket
 import struct
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.support.wait_until import PATIENCE
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 _READ_SIZE: Final = 65536
 
@@ -25,7 +24,7 @@ class PooledClient:
             # Linux lets a send buffer grow with the segments, which are of 64 KiB on loopback.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         try:
-            self.socket.settimeout(PATIENCE)
+            self.socket.settimeout(WAIT_TIMEOUT)
             self.socket.connect(("127.0.0.1", port))
         except OSError:
             self.socket.close()
@@ -167,10 +166,7 @@ class ClientPool:
 
     def turn_until(self, happened: Callable[[], object], what: str) -> None:
         """Turn until `happened` is true; `what` says, if it never is, what is missed."""
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            assert time.monotonic() < deadline, f"never happened: {what}"
-            self.turn(0.1)
+        until(happened, what, work=lambda: self.turn(0.1))
 
     def __enter__(self) -> ClientPool:
         return self

@@ -11,7 +11,7 @@ import pytest
 from chat_server.accounts.hash_pool import default_workers
 from chat_server.delivery.outbox import Outbox
 from tests.support.running_server import RunningServer
-from tests.support.wait_until import PATIENCE, until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
 SMALL_BUFFER = 4096
@@ -93,7 +93,7 @@ class HashGate:
         def check(password: bytes, hashed: bytes) -> bool:
             if not self._opened.is_set():
                 self._held.release()
-                self._opened.wait(PATIENCE)
+                self._opened.wait(WAIT_TIMEOUT)
             return really_check(password, hashed)
 
         monkeypatch.setattr(bcrypt, "checkpw", check)
@@ -106,7 +106,7 @@ class HashGate:
 
     def until_one_is_held(self) -> None:
         """Wait for a hash that has come to the gate since this was last called."""
-        assert self._held.acquire(timeout=PATIENCE)
+        assert self._held.acquire(timeout=WAIT_TIMEOUT)
 
     def occupy(self, scenario: AbuseScenario) -> None:
         """Close, and keep every hashing thread busy."""

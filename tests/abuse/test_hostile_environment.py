@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,10 @@ import pytest
 from chat_server.accounts.file_reader import read_accounts
 from tests.abuse.cleanup_checks import check_log
 from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.fake_clock import FakeClock
 from tests.support.running_server import StartServer
 from tests.support.server_program import ServerProgram
-from tests.support.wait_until import PATIENCE, until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
 DISK_SIZE = 65536
@@ -50,7 +51,7 @@ def users_command(
         input=b"horse-battery\n",
         capture_output=True,
         env={**os.environ, **(environment or {})},
-        timeout=PATIENCE,
+        timeout=WAIT_TIMEOUT,
     )
     if done.returncode == 0:
         assert done.stderr == b""
@@ -67,20 +68,11 @@ def is_one_line(errors: bytes) -> bool:
 # The clock
 
 
-class WallClock:
-    """A clock that somebody sets."""
-
-    def __init__(self) -> None:
-        self.shown = datetime(2026, 3, 1, 12)
-
-    def __call__(self) -> float:
-        return self.shown.timestamp()
-
-
 def test_clock_set_back_only_repeats_timestamps(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = WallClock()
+    noon = datetime(2026, 3, 1, 12).timestamp()
+    clock = FakeClock(noon)
     monkeypatch.setattr("chat_server.server.now_microseconds", lambda: int(clock() * 1_000_000))
     monkeypatch.setattr("time.time", clock)
     server = start_server(rate=100, burst=1, login_failures=1)
@@ -95,7 +87,7 @@ def test_clock_set_back_only_repeats_timestamps(
 
     assert stamps_of("one", "two", "three") == {"12:00:00"}
     for shown, stamp in ((-3, "12:00:00"), (-30, "12:00:00"), (2, "14:00:00"), (1, "14:00:00")):
-        clock.shown = datetime(2026, 3, 1, 12) + timedelta(hours=shown)
+        clock.now = noon + shown * 3600
         assert stamps_of("four", "five", "six") == {stamp}
     for client in (alice, bob):
         client.send("/join dev")
@@ -103,7 +95,7 @@ def test_clock_set_back_only_repeats_timestamps(
     assert stamps_of("seven") == {"14:00:00"}  # stamps rise over all rooms
     stranger.send("LOGIN carol wrong")  # the time to log in goes by another clock
     stranger.expect("[ERROR] Authentication failed")
-    clock.shown = datetime(2026, 3, 2, 12)
+    clock.now = noon + 24 * 3600
     again = server.connect()  # and so do the ten minutes
     again.send("LOGIN carol pw-of-carol")
     again.expect_match(r"\[SERVER\] Login using: .*")
@@ -141,7 +133,7 @@ def test_unwritable_command_output_is_reported_in_one_line(
             cwd=tmp_path,
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=PATIENCE,
+            timeout=WAIT_TIMEOUT,
         )
     assert done.returncode != 0
     assert is_one_line(done.stderr)

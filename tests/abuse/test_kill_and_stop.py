@@ -18,7 +18,7 @@ from tests.abuse.cleanup_checks import check_log
 from tests.abuse.client_pool import ClientPool, Reader
 from tests.support.accounts import PEOPLE, cheap_hash, write_accounts_file
 from tests.support.server_program import ServerProgram
-from tests.support.wait_until import PATIENCE
+from tests.support.wait_until import WAIT_TIMEOUT
 
 EXIT_SECONDS = 6.0
 """The contract's figure for a server that was asked to stop."""
@@ -119,7 +119,7 @@ def test_killed_users_add_leaves_account_complete_or_absent(
         ],
         input=b"pw-of-erin",
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=WAIT_TIMEOUT,
     )
     assert dying.returncode < 0, dying.stderr
     assert dict(read_accounts(users)) == (before | new if is_there else before)

@@ -14,7 +14,7 @@ from chat_server.delivery.outbox import Outbox
 from tests.abuse.client_pool import ClientPool, Reader
 from tests.abuse.thread_switching import HASTE, hasty_threads
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wait_until import PATIENCE
+from tests.support.wait_until import WAIT_TIMEOUT
 
 LOGINS = 50
 GREETING = [
@@ -94,7 +94,7 @@ class Race:
         def log_in(
             user: str, receiver: Outbox, commands: Sequence[str], host: str
         ) -> Session[Outbox] | None:
-            start.wait(PATIENCE)
+            start.wait(WAIT_TIMEOUT)
             return really_log_in(user, receiver, commands, host)
 
         hub.log_in = log_in  # type: ignore[method-assign, assignment]
@@ -103,7 +103,7 @@ class Race:
             self.pool.add(login)
         self.until(lambda: start.n_waiting == LOGINS, "all are about to enter the hub")
         last_deed()
-        start.wait(PATIENCE)
+        start.wait(WAIT_TIMEOUT)
         return newer
 
 

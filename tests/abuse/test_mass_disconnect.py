@@ -17,7 +17,7 @@ from tests.support.wire_client import WireClient
 
 CROWD = 1000
 PASSWORD = "pw-of-everybody"
-PATIENCE = 60.0
+LOGINS_TIMEOUT = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -42,13 +42,13 @@ def all_log_in(server: RunningServer, names: list[str]) -> list[WireClient]:
         clients.append(client)
     for client in clients:
         client.expect_match(r"\[SERVER\] Login using: .*")
-        assert client.read_line(PATIENCE) == "[SERVER] Login successful"
+        assert client.read_line(LOGINS_TIMEOUT) == "[SERVER] Login successful"
         client.expect_match(r"\[SERVER\] Available commands: .*")
         client.expect("[SERVER] Subscribed to *")
     return clients
 
 
-@pytest.mark.timeout(3 * PATIENCE)
+@pytest.mark.timeout(3 * LOGINS_TIMEOUT)
 def test_thousand_clients_reset_and_reconnect_at_once(
     start_server: StartServer, tmp_path: Path
 ) -> None:
@@ -62,7 +62,7 @@ def test_thousand_clients_reset_and_reconnect_at_once(
     until(
         lambda: server.server.client_count == CROWD,
         "those who were reset are gone",
-        patience=PATIENCE,
+        timeout=LOGINS_TIMEOUT,
     )
     speaker, *hearers = back
     speaker.send("we are back")
@@ -71,5 +71,5 @@ def test_thousand_clients_reset_and_reconnect_at_once(
     assert speaker.ask("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
     for client in back:
         client.reset()
-    until(lambda: server.server.client_count == 0, "everybody is gone", patience=PATIENCE)
+    until(lambda: server.server.client_count == 0, "everybody is gone", timeout=LOGINS_TIMEOUT)
     until(lambda: threading.active_count() <= before, "every client's thread has ended")

@@ -15,7 +15,7 @@ from chat_server.core.hub import Hub
 from chat_server.delivery.outbox import Outbox
 from tests.abuse.thread_switching import HASTE, hasty_threads
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wait_until import PATIENCE
+from tests.support.wait_until import WAIT_TIMEOUT
 from tests.support.wire_client import WireClient
 
 CROWD = [f"user{number}" for number in range(50)]
@@ -52,7 +52,7 @@ class Talker:
         while not self.read().startswith("[SERVER] Available commands"):
             pass
         self.transcript.clear()
-        all_are_here.wait(PATIENCE)
+        all_are_here.wait(WAIT_TIMEOUT)
         # Its own words come back, so that they can be put in order with the replies.
         deeds = [self.subscribe(self.name), *(self.deed() for _ in range(DEEDS))]
         sent = 0
@@ -64,10 +64,10 @@ class Talker:
                 self.read()
         self.wire.send(self.join("lobby"), self.subscribe("*"), "/who the-end")
         self.read_until(AT_THE_END)
-        all_are_here.wait(PATIENCE)
+        all_are_here.wait(WAIT_TIMEOUT)
         self.wire.send(*(self.say() for _ in range(LAST_WORDS)), "/who the-end")
         self.read_until(AT_THE_END)
-        all_are_here.wait(PATIENCE)
+        all_are_here.wait(WAIT_TIMEOUT)
         self.wire.finish()
         while (line := self.wire.read_line()) is not None:
             self.transcript.append(line)

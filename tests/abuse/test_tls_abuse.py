@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.certificates import trusting_context, write_certificate
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT
+from tests.support.wire_client import WireClient
 
 KEY_UPDATES = 400
 
@@ -105,5 +106,5 @@ def test_idle_tls_connection_ends_with_login_timeout(
     server = start_server(tls=True, tls_cert=certificate, tls_key=key, login_timeout=0.3)
     client = server.connect(trusting_context())
     client.expect_match(r"\[SERVER\] Login using.*")
-    assert client.read_line(PATIENCE) == "[ERROR] Login timed out"
+    assert client.read_line(WAIT_TIMEOUT) == "[ERROR] Login timed out"
     client.expect_end()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.abuse.file_limits import room_for_connections
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wait_until import PATIENCE, until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
 CROWD = 1000
@@ -48,7 +48,7 @@ def people_talking(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
         yield alice, bob
     finally:
         over.set()
-        talking.join(PATIENCE)
+        talking.join(WAIT_TIMEOUT)
     assert not talking.is_alive()
     assert not failures, f"the talk broke off: {failures}"
 

@@ -20,6 +20,7 @@ from chat_tui.ui.app import ChatApp, LaunchOptions
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.side_list import SideList
 from tests.support.server_program import ServerProgram
+from tests.support.wait_until import WAIT_TIMEOUT, poll
 from tests.support.wire_client import WireClient
 
 
@@ -31,11 +32,9 @@ class Alice:
         self.pilot = pilot
         self.model = app.session.model
 
-    async def until(self, holds: Callable[[], object], patience: float = 20.0) -> None:
-        """Let the client live until something holds."""
-        deadline = asyncio.get_running_loop().time() + patience
-        while not holds():
-            assert asyncio.get_running_loop().time() < deadline, "it never came to be"
+    async def until(self, condition: Callable[[], object], timeout: float = WAIT_TIMEOUT) -> None:
+        """Let the client work until the condition is true."""
+        for _ in poll(condition, timeout=timeout):
             await self.pilot.pause(0.01)
 
     async def sign_in(self) -> None:
@@ -222,4 +221,4 @@ async def test_quit_ends_client_at_once_in_any_state(
             server_program.kill()
             await alice.until(lambda: alice.model.connection.state is ConnectionState.WAITING)
         await alice.pilot.press("ctrl+q")
-        await alice.until(lambda: not alice.app.is_running, patience=5)
+        await alice.until(lambda: not alice.app.is_running, timeout=5)

@@ -7,8 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +14,8 @@ import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
 from tests.support.server_program import ServerProgram
+from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
-
-PATIENCE = 20.0
 
 
 class Terminal:
@@ -54,10 +51,14 @@ class Terminal:
 
     def until(self, pattern: str) -> str:
         """Wait for the screen to show something; give the screen."""
-        deadline = time.monotonic() + PATIENCE
-        while not re.search(pattern, screen := self.screen()):
-            assert time.monotonic() < deadline, f"never saw {pattern!r} on\n{screen}"
-            threading.Event().wait(0.05)
+        screen = ""
+
+        def is_shown() -> bool:
+            nonlocal screen
+            screen = self.screen()
+            return re.search(pattern, screen) is not None
+
+        until(is_shown, f"the screen matches {pattern!r}:", lambda: screen)
         return screen
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from chat_server.accounts.demo import DEMO_PASSWORD
 from tests.client.ui.terminal.test_hangup import Terminal
 from tests.support.server_program import ServerProgram
+from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
 OpenTerminal = Callable[[], Terminal]
@@ -38,11 +38,9 @@ def sign_in(server_program: ServerProgram, tmp_path: Path) -> Iterator[OpenTermi
         terminal.close()
 
 
-def until(condition: Callable[[], object], terminal: Terminal) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        terminal.read(0.02)
+def until_drawn(condition: Callable[[], object], terminal: Terminal) -> None:
+    """Read what the client draws until the condition is true."""
+    until(condition, work=lambda: terminal.read(0.02))
 
 
 def kept_in(folder: Path) -> str:
@@ -53,7 +51,7 @@ def kept_in(folder: Path) -> str:
 def test_killed_client_keeps_draft(sign_in: OpenTerminal, tmp_path: Path) -> None:
     terminal = sign_in()
     terminal.press(b"half a line")
-    until(lambda: "half a line" in kept_in(tmp_path), terminal)
+    until_drawn(lambda: "half a line" in kept_in(tmp_path), terminal)
     terminal.press(b", and more")
     terminal.process.kill()
     terminal.close()
@@ -77,7 +75,7 @@ def test_message_to_killed_server_is_resent_only_by_key(
     terminal.press(b"typed while away\r")
     terminal.until(b"your text stays here")
     terminal.until(b"not confirmed")
-    until(lambda: "maybe" in (kept := kept_in(tmp_path)) and "while away" in kept, terminal)
+    until_drawn(lambda: "maybe" in (kept := kept_in(tmp_path)) and "while away" in kept, terminal)
     terminal.process.kill()
     terminal.close()
     server_program.start()
@@ -99,7 +97,7 @@ def test_message_to_killed_server_is_resent_only_by_key(
         again.press(b"\x07")  # Ctrl+G
         reading = threading.Thread(target=read_until, args=("alice: maybe",))
         reading.start()
-        until(lambda: not reading.is_alive(), again)
+        until_drawn(lambda: not reading.is_alive(), again)
         again.press(b"\r")
         read_until("alice: typed while away")
     assert sum("alice: " in line for line in heard) == 2

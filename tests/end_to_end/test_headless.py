@@ -17,8 +17,7 @@ import pytest
 from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_tui.storage.state import ClientState
 from tests.support.server_program import ServerProgram
-
-PATIENCE = 20.0
+from tests.support.wait_until import WAIT_TIMEOUT
 
 
 class ShellHarness:
@@ -50,7 +49,7 @@ class ShellHarness:
             input=typed,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=WAIT_TIMEOUT,
         )
 
     @contextmanager
@@ -114,7 +113,7 @@ def test_send_and_tail_scripts_communicate(
             "carol:   three",
         ]
         tail.send_signal(signal.SIGINT)
-        assert tail.wait(PATIENCE) == 130
+        assert tail.wait(WAIT_TIMEOUT) == 130
         assert "Traceback" not in line_of(tail.stderr)
 
 
@@ -122,7 +121,7 @@ def test_tail_ends_when_stdout_is_closed(shell: ShellHarness) -> None:
     with shell.running("bob", "--tail", "ops") as tail:
         assert tail.stdout is not None
         tail.stdout.close()
-        assert tail.wait(PATIENCE) == 0
+        assert tail.wait(WAIT_TIMEOUT) == 0
         assert line_of(tail.stderr) == ""
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from tests.end_to_end.test_netcat import readme_block
 from tests.support.server_program import ServerProgram
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT
+from tests.support.wire_client import WireClient
 
 LINES = [line for name in ("tls", "verified") for line in readme_block(name).splitlines()]
 
@@ -85,7 +86,7 @@ def test_readme_tls_line_is_full_client(
         say("/quit")
         assert heard() == "[SERVER] Goodbye"
         client.stdin.close()
-        assert client.wait(PATIENCE) == 0
+        assert client.wait(WAIT_TIMEOUT) == 0
     bob.close()
 
 
@@ -107,7 +108,7 @@ def test_readme_verified_tls_line_rejects_other_certificate(
         input="LOGIN alice pw-of-alice\n",
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=WAIT_TIMEOUT,
         check=False,
     )
     assert done.returncode != 0
@@ -125,7 +126,7 @@ def test_ncat_script_publishes_over_tls(
         input="LOGIN alice pw-of-alice\nbuild failed\n",
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=WAIT_TIMEOUT,
         check=True,
     )
     assert "[SERVER] Login successful" in done.stdout

@@ -7,7 +7,6 @@ import re
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,8 +18,7 @@ from chat_tui.input.shell_commands import netcat_line
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.server_program import ServerProgram
 from tests.support.session_harness import SessionHarness
-
-PATIENCE = 20.0
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 
 class TwoServerHarness:
@@ -48,9 +46,9 @@ class TwoServerHarness:
         return int(self._logged(r"Listening on 127\.0\.0\.1:(\d+), TLS"))
 
     def _logged(self, pattern: str) -> str:
-        deadline = time.monotonic() + PATIENCE
-        while (found := re.search(pattern, self.server.log)) is None:
-            assert time.monotonic() < deadline, self.server.log
+        until(lambda: re.search(pattern, self.server.log), pattern, lambda: self.server.log)
+        found = re.search(pattern, self.server.log)
+        assert found is not None
         return found[1]
 
     @property
@@ -76,7 +74,7 @@ class TwoServerHarness:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=WAIT_TIMEOUT,
             start_new_session=True,  # and so no terminal to ask at
         )
 
@@ -195,12 +193,12 @@ def test_headless_trust_question_is_asked_on_terminal(
     ) as harness:
         shown = ""
         while "Trust this key?" not in shown:
-            assert select.select([keys], [], [], PATIENCE)[0], shown
+            assert select.select([keys], [], [], WAIT_TIMEOUT)[0], shown
             shown += os.read(keys, 4096).decode()
         assert servers.fingerprint in shown
         assert "alice" not in servers.server.log  # nothing is sent before the answer
         os.write(keys, answers.encode())
-        assert harness.wait(PATIENCE) == code
+        assert harness.wait(WAIT_TIMEOUT) == code
     os.close(keys)
     os.close(terminal)
     assert bool(servers.run("trust", "list").stdout) is kept
@@ -223,7 +221,7 @@ def test_copied_tls_line_sends_password_only_to_pinned_server(
             env=servers.environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=WAIT_TIMEOUT,
         )
         return done.stdout
 

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.cells import cell_len
 
 from chat_tui.ui.terminal.width_filter import substitute
+from tests.support.wait_until import until
 
 PROBE = """
 import json, os, re, sys, termios, tty
@@ -61,10 +61,7 @@ def test_tmux_agrees_with_measured_widths(
         [*tmux, "new-session", "-d", *command], check=True, cwd=tmp_path, env=environment
     )
     try:
-        deadline = time.monotonic() + 20
-        while not (tmp_path / "found.json").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until((tmp_path / "found.json").exists, "the probe has written its findings")
     finally:
         subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
     found = json.loads((tmp_path / "found.json").read_text())

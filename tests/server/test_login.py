@@ -242,7 +242,7 @@ def test_concurrent_logins_of_one_user_leave_one_session(server: RunningServer) 
         barrier.wait()
         client.send("LOGIN alice pw-of-alice")
         client.expect("[SERVER] Login successful", COMMANDS)
-        while (line := client.read_line(patience=60)) is not None:
+        while (line := client.read_line(timeout=60)) is not None:
             last_lines.put(line)
 
     threads = [

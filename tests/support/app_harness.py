@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,9 +21,7 @@ from chat_tui.model.chat_model import ChatModel
 from chat_tui.storage.state import ClientState
 from chat_tui.ui.app import ChatApp, LaunchOptions
 from tests.support.fake_session import COMMANDS, FakeSession, at
-
-PATIENCE = 10.0
-"""Seconds within which everything that a test waits for has to happen."""
+from tests.support.wait_until import poll
 
 HOSTILE = "[/] [red]x[/red] [@click=app.quit]press[/] \x1b]0;owned\x07 \x1b[2J \x9b31m \u202eabc"
 """What must be shown as text and do nothing."""
@@ -32,9 +29,7 @@ HOSTILE = "[/] [red]x[/red] [@click=app.quit]press[/] \x1b]0;owned\x07 \x1b[2J \
 
 async def wait_until(pilot: Pilot[None], condition: Callable[[], object], what: str = "") -> None:
     """Let the app work until the condition holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"still waiting: {what or condition}"
+    for _ in poll(condition, what or str(condition)):
         await pilot.pause()
 
 

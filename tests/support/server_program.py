@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.accounts import PEOPLE, write_accounts_file
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT
+from tests.support.wire_client import WireClient
 
 
 class ServerProgram:
@@ -75,7 +76,7 @@ class ServerProgram:
         if self.process.poll() is None:
             self.ask_to_stop()
             try:
-                status = self.process.wait(PATIENCE)
+                status = self.process.wait(WAIT_TIMEOUT)
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise

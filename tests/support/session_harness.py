@@ -18,9 +18,7 @@ from chat_tui.model.entries import Entry
 from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.transport.backoff import Backoff
-
-PATIENCE = 10.0
-"""Seconds within which everything that a test waits for has to happen."""
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 _FIRST_COMMANDS = ("/join", "/subscribe", "/unsubscribe", "/subs", "/help", "/quit")
 
@@ -55,10 +53,7 @@ class SessionHarness:
 
     def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Do a screen's work until the condition holds."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, what or f"{self.model.connection}, {self.texts()}"
-            self.work()
+        until(condition, what, lambda: f"{self.model.connection}, {self.texts()}", work=self.work)
 
     def work(self) -> None:
         """One turn of a screen's work; waits a moment for something to do."""
@@ -80,10 +75,7 @@ class SessionHarness:
         """Wait, without any work, until so many lines wait to be taken."""
         connection = self.session._connection
         assert connection is not None
-        deadline = time.monotonic() + PATIENCE
-        while len(connection.inbox) < lines:
-            assert time.monotonic() < deadline
-            threading.Event().wait(0.005)
+        until(lambda: len(connection.inbox) >= lines, f"{lines} lines in the inbox")
 
     def until_state(self, state: ConnectionState) -> None:
         """Work until the connection is in this state."""
@@ -149,7 +141,7 @@ class ScriptedServer:
 
     def __init__(self, port: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
-        self._listener.settimeout(PATIENCE)
+        self._listener.settimeout(WAIT_TIMEOUT)
         self.port: int = self._listener.getsockname()[1]
         self._clients: list[ScriptedClient] = []
 
@@ -184,7 +176,7 @@ class ScriptedClient:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(WAIT_TIMEOUT)
         self._received = b""
         self._lines: deque[str] = deque()
 

@@ -11,7 +11,8 @@ import trustme
 from chat_server.wire.fingerprint import key_fingerprint
 from chat_tui.events import ConnectionState
 from tests.support.certificates import authority
-from tests.support.session_harness import PATIENCE, ScriptedClient, ScriptedServer, SessionHarness
+from tests.support.session_harness import ScriptedClient, ScriptedServer, SessionHarness
+from tests.support.wait_until import WAIT_TIMEOUT
 
 
 def certificate(*names: str, **more: object) -> trustme.LeafCert:
@@ -59,7 +60,7 @@ class TlsServer(ScriptedServer):
                 with warnings.catch_warnings(action="ignore"):  # old ones are what it is about
                     context.minimum_version, context.maximum_version = self.oldest_and_newest
             connected, _ = self._listener.accept()
-            connected.settimeout(PATIENCE)
+            connected.settimeout(WAIT_TIMEOUT)
             try:
                 inside = context.wrap_socket(connected, server_side=True)
             except OSError:

@@ -9,8 +9,7 @@ import struct
 import time
 from typing import Any
 
-PATIENCE = 10.0
-"""Seconds that a line may take to come. Never a measure of speed: only when to give up."""
+from tests.support.wait_until import WAIT_TIMEOUT
 
 
 class WireClient:
@@ -33,7 +32,7 @@ class WireClient:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(WAIT_TIMEOUT)
         try:
             if source is not None:
                 self.socket.bind((source, 0))
@@ -52,9 +51,9 @@ class WireClient:
     def send_raw(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def read_line(self, patience: float = PATIENCE) -> str | None:
+    def read_line(self, timeout: float = WAIT_TIMEOUT) -> str | None:
         """The next line without its LF; None at the end of the stream."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while b"\n" not in self._pending:
             self.socket.settimeout(max(0.001, deadline - time.monotonic()))
             data = self.socket.recv(65536)

@@ -3,8 +3,6 @@
 import os
 import shlex
 import sys
-import threading
-import time
 import types
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from chat_tui.config import Configuration, PasswordError, Profile, load
 from chat_tui.config.example import EXAMPLE
 from chat_tui.config.settings import Settings
+from tests.support.wait_until import until
 
 GOOD = """\
 theme = "night"
@@ -257,10 +256,7 @@ class TestProfilePassword:
             if pid_file.exists() and pid_file.read_text().endswith("\n"):
                 break
         started = int(pid_file.read_text())
-        deadline = time.monotonic() + 10
-        while is_alive(started):
-            assert time.monotonic() < deadline, "the child of the command still runs"
-            threading.Event().wait(0.01)
+        until(lambda: not is_alive(started), "the child of the command has ended")
 
     def test_password_is_read_from_keyring(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stored = {("lobby-chat", "alice@h:9000"): "hunter2"}

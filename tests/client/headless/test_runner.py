@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +20,8 @@ from chat_tui.headless.tail import TailJob
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from chat_tui.transport.backoff import Backoff
-from tests.support.session_harness import PATIENCE, ScriptedServer
+from tests.support.session_harness import ScriptedServer
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 ECHO = "[21:03:04] alice: "
 
@@ -63,10 +62,7 @@ class HeadlessHarness:
 
     def until_logged(self, text: str) -> None:
         """Wait until the client has logged `text`."""
-        deadline = time.monotonic() + PATIENCE
-        while text not in self.log_text:
-            assert time.monotonic() < deadline, self.log_text
-            threading.Event().wait(0.005)
+        until(lambda: text in self.log_text, f"{text!r} is logged", lambda: self.log_text)
 
     def send_job(self, text: str, room: str = "ops") -> Callable[[], ExitCode]:
         return SendJob(self.runner, self.account, room, LineReader.from_text(text)).run
@@ -90,7 +86,7 @@ def test_send_job_succeeds_when_all_lines_are_echoed(
         client = server.let_in("ops")
         client.expect("deployed", "//etc is full", "/quit")
         client.say(f"{ECHO}deployed", f"{ECHO}/etc is full", "[SERVER] Goodbye")
-        assert result.result(PATIENCE) is ExitCode.DONE
+        assert result.result(WAIT_TIMEOUT) is ExitCode.DONE
     assert headless.output == []
     assert headless.log_lines == []
 
@@ -103,7 +99,7 @@ def test_send_job_reports_unconfirmed_lines(
         client.expect("one", "two")
         client.say(f"{ECHO}one")
         client.reset()
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert "1 of 2 lines are confirmed" in headless.log_text
 
 
@@ -120,7 +116,7 @@ def test_send_job_sends_nothing_if_join_fails(
         client.say("[SERVER] Subscribed to alice", "[ERROR] Invalid room name: ops")
         client.expect("/join ops", "/subs", "/quit")
         client.say("[SERVER] Subscriptions: alice", "[SERVER] Goodbye")
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert "Invalid room name: ops" in headless.log_text
 
 
@@ -131,7 +127,7 @@ def test_send_job_reports_too_long_line_and_sends_others(
         client = server.let_in("ops")
         client.expect("short", "/quit")
         client.say(f"{ECHO}short", "[SERVER] Goodbye")
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert "Not sent" in headless.log_text
 
 
@@ -150,7 +146,7 @@ def test_send_job_reports_rejected_login(
         client.say("[SERVER] Login using: LOGIN <username> <password>")
         client.expect("LOGIN alice secret")
         client.say(f"[ERROR] {error}")
-        assert result.result(PATIENCE) is code
+        assert result.result(WAIT_TIMEOUT) is code
     assert error in headless.log_text
     assert "secret" not in headless.log_text
 
@@ -176,7 +172,7 @@ def test_interactive_job_on_pipe_survives_lost_connection(
         again = server.let_in()
         again.expect("three", "//four", "/quit")  # "two" may have arrived: it is not sent again
         again.say(f"{ECHO}three", f"{ECHO}/four", "[SERVER] Goodbye")
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     os.close(read_end)
     assert headless.output[:2] == ["[21:03:04] bob: hi ␛[2J", "[21:03:04] alice (you): one"]
     assert "[21:03:04] alice (you): three" in headless.output
@@ -203,7 +199,7 @@ def test_interactive_job_sends_unsent_lines_after_reconnect(
         again.say(*(ECHO + line for line in lines[MAX_PENDING:]))
         again.expect("/quit")
         again.say("[SERVER] Goodbye")
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     os.close(read_end)
     assert len(headless.output) == MAX_PENDING + 2
     assert headless.log_text.count("not confirmed") == MAX_PENDING
@@ -221,7 +217,7 @@ def test_interactive_job_on_terminal_reports_unsent_line_at_once(
         os.write(keyboard, b"anybody?\n")
         headless.until_logged("Not connected: it was not sent: anybody?")
         os.write(keyboard, b"\x04")  # Ctrl+D
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     os.close(keyboard)
     os.close(terminal)
 
@@ -238,7 +234,7 @@ def test_tail_job_prints_selected_authors_and_reports_gap(
         client.close()
         again = server.let_in("ops", follows="alice, bob")
         again.say("[21:04:00] bob: again", "[SERVER] Logged out due to new login")
-        assert result.result(PATIENCE) is ExitCode.REJECTED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.REJECTED
     assert headless.output == [
         "[21:03:01] bob: yes",
         "[21:03:02] * bob waves",
@@ -255,7 +251,7 @@ def test_send_job_does_not_send_line_with_password(
         client = server.let_in("ops")
         client.expect("hello", "/quit")
         client.say(f"{ECHO}hello", "[SERVER] Goodbye")
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert headless.log_lines == ["Not sent: the line looks like a password"]
 
 
@@ -282,10 +278,11 @@ def test_interactive_job_changes_password_without_printing_it(
         headless.until_logged("the password comes from the keyring: change it there, too")
         client.reset()
         again = server.let_in(password="new-secret", more=("/passwd",))
-        deadline = time.monotonic() + PATIENCE
-        while headless.log_text.count("connected to") < 2:
-            assert time.monotonic() < deadline, headless.log_text
-            threading.Event().wait(0.005)
+        until(
+            lambda: headless.log_text.count("connected to") >= 2,
+            "the client has reconnected",
+            lambda: headless.log_text,
+        )
         assert "secret" not in headless.log_text
         headless.log_lines.clear()
         again.close()
@@ -294,7 +291,7 @@ def test_interactive_job_changes_password_without_printing_it(
         os.write(keyboard, b"/passwd new-secret other-secret\n")
         headless.until_logged("Not connected: it was not sent: /passwd ***")
         os.write(keyboard, b"\x04")  # Ctrl+D
-        assert result.result(PATIENCE) is ExitCode.UNCONFIRMED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     os.close(keyboard)
     os.close(terminal)
     assert "-- Password changed" in headless.output
@@ -310,6 +307,6 @@ def test_tail_job_reports_announcement(server: ScriptedServer, headless: Headles
         client.say("[SERVER] Announcement from dave: back at noon")
         headless.until_logged("Announcement from dave: back at noon")
         client.say("[SERVER] Logged out by an operator: enough")
-        assert result.result(PATIENCE) is ExitCode.REJECTED
+        assert result.result(WAIT_TIMEOUT) is ExitCode.REJECTED
     assert headless.output == []
     assert headless.log_text.endswith("Logged out by an operator: enough")

@@ -19,6 +19,7 @@ import pytest
 from chat_server.accounts.password_hash import hash_password
 from chat_tui.local_server import LocalServer, LocalServerError
 from chat_tui.local_server.port_probe import PortOwner, port_owner
+from tests.support.wait_until import until
 
 HASH = hash_password("password123", cost=4)
 LOGIN_LINE = b"[SERVER] Login using: LOGIN <username> <password>\n"
@@ -101,13 +102,6 @@ def other_server(*lines: bytes, closes: bool = False) -> Iterator[int]:
             thread.join()
             for client in clients:
                 client.close()
-
-
-def wait_until(predicate: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not predicate():
-        assert time.monotonic() < deadline, "timed out"
-        threading.Event().wait(0.01)
 
 
 def is_listening(port: int) -> bool:
@@ -419,7 +413,7 @@ def test_local_server_ends_with_client(
         assert is_listening(port)
         client.send_signal(how)
         client.wait(10)
-    wait_until(lambda: (state / "local-server.log").read_text().endswith("[*] Stopped\n"))
+    until(lambda: (state / "local-server.log").read_text().endswith("[*] Stopped\n"))
     assert not is_listening(port)
 
 

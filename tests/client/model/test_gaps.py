@@ -9,20 +9,13 @@ from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
 from chat_tui.model.gaps import format_time_range
+from tests.support.fake_clock import FakeLocalClock
 
 BEGIN = datetime(2026, 11, 22, 21, 0)
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = BEGIN
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def signed_in() -> tuple[ChatModel, FakeClock]:
-    clock = FakeClock()
+def signed_in() -> tuple[ChatModel, FakeLocalClock]:
+    clock = FakeLocalClock(BEGIN)
     model = ChatModel(clock)
     model.begin("127.0.0.1:9000", "alice")
     model.apply(events.SignedIn("alice", ("/join",)))

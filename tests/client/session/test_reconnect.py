@@ -15,11 +15,6 @@ from tests.support.session_harness import ScriptedServer, SessionHarness
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def harness(clock: FakeClock) -> Iterator[SessionHarness]:
     with closing(SessionHarness(clock=clock, backoff=Backoff(lambda: 1.0))) as harness:
         yield harness

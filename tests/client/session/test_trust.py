@@ -23,8 +23,9 @@ from chat_tui.events import (
 )
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.certificates import authority
-from tests.support.session_harness import PATIENCE, SessionHarness
+from tests.support.session_harness import SessionHarness
 from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
+from tests.support.wait_until import WAIT_TIMEOUT
 
 
 @pytest.fixture
@@ -238,7 +239,7 @@ def test_broken_known_servers_file_blocks_tls_sign_in(
     assert "move it away" in failure.reason
     assert not failure.retry
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-    server._listener.settimeout(PATIENCE)
+    server._listener.settimeout(WAIT_TIMEOUT)
     harness.during(lambda: server._listener.accept()[0].close())
 
 

@@ -13,27 +13,18 @@ from chat_tui import events
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import EntryKind
 from chat_tui.storage.log_files import MAX_ROTATED, LogFiles, log_name
+from tests.support.fake_clock import FakeLocalClock
 
 NOON = datetime(2026, 11, 22, 12, 0, 0)
 
 
-class FakeClock:
-    """Local time, by hand."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
+@pytest.fixture
+def clock() -> FakeLocalClock:
+    return FakeLocalClock(NOON)
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def model(clock: FakeClock) -> ChatModel:
+def model(clock: FakeLocalClock) -> ChatModel:
     """Alice's model, in the lobby."""
     model = ChatModel(clock)
     sign_in(model, "alice")

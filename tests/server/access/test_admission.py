@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from chat_server.addresses import parse_network
 from chat_server.wire import replies
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wire_client import WireClient
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
 REJECTED = "[ERROR] Too many connections from your address; try again later"
@@ -74,13 +72,16 @@ def test_rejected_connection_does_not_count_as_connection_without_login(
     )
     connect_without_login(server, 1)
     rejected = 0
-    deadline = time.monotonic() + PATIENCE
-    while True:
+
+    def is_admitted() -> bool:
+        nonlocal rejected
         with WireClient("127.0.0.1", server.port) as client:
             if client.read_line() == PROMPT:
-                break
-            rejected += 1
-        assert time.monotonic() < deadline, "a client that keeps reconnecting is never admitted"
+                return True
+        rejected += 1
+        return False
+
+    until(is_admitted, "a client that keeps reconnecting is admitted")
     assert rejected
     # The log has one line for any number of them.
     assert server.log.getvalue().count("[!] Refused ") == 1

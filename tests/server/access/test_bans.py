@@ -9,11 +9,6 @@ from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
 def bans(clock: FakeClock) -> BanList:
     return BanList(clock)
 

@@ -20,11 +20,6 @@ from chat_server.addresses import LOOPBACK, parse_network, rate_limit_key
 from tests.support.fake_clock import FakeClock
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 def test_login_throttle_blocks_address_after_ten_failures(clock: FakeClock) -> None:
     throttle = LoginThrottle(10, 600, clock)
     for _ in range(10):

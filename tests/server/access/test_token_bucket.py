@@ -6,11 +6,6 @@ from chat_server.access.token_bucket import TokenBucket
 from tests.support.fake_clock import FakeClock
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
 def test_token_bucket_starts_full_and_then_delays(clock: FakeClock) -> None:
     bucket = TokenBucket(10, 3, clock)
     assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]

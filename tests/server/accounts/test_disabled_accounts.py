@@ -131,7 +131,7 @@ def test_server_process_notices_account_change_within_one_second(
     with ServerProgram(tmp_path / "users.json") as program, program.log_in("alice") as alice:
         change = disable_account if command == "disable" else remove_account
         change(program.users, "alice")
-        line = alice.read_line(patience=1.0)
+        line = alice.read_line(timeout=1.0)
         assert line == f"[SERVER] Logged out: this {farewell}"
 
 

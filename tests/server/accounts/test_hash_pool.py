@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import bcrypt
@@ -18,6 +17,7 @@ from chat_server.accounts.hash_pool import (
     default_workers,
 )
 from chat_server.accounts.password_hash import hash_password
+from tests.support.wait_until import until
 
 RIGHT = hash_password("password123", cost=4)
 
@@ -272,10 +272,7 @@ def test_logins_are_hashed_in_queue_order() -> None:
 
 
 def wait_for_queue(pool: HashPool, length: int) -> None:
-    deadline = time.monotonic() + 10
-    while len(pool._queue) != length:
-        assert time.monotonic() < deadline, "the login was never queued"
-        threading.Event().wait(0.001)
+    until(lambda: len(pool._queue) == length, "the login is queued")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")

@@ -19,7 +19,8 @@ import pytest
 from chat_server.cli import systemd
 from tests.support.accounts import write_accounts_file
 from tests.support.server_program import ServerProgram
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT, until
+from tests.support.wire_client import WireClient
 
 SIGNALLED = r"Thread 0x[0-9a-f]+.* \(most recent call first\):"
 
@@ -30,7 +31,7 @@ class ServiceManager:
     def __init__(self, address: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(address)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(WAIT_TIMEOUT)
 
     def receive(self) -> str:
         """Return the next notification."""
@@ -74,7 +75,7 @@ def test_systemd_is_notified_ready_after_port_accepts(
             program.terminate()
             client.expect("[SERVER] Server is shutting down")
             assert receive() == "STOPPING=1"
-        assert program.wait(PATIENCE) == 0
+        assert program.wait(WAIT_TIMEOUT) == 0
         manager[0].socket.setblocking(False)
         with pytest.raises(BlockingIOError):
             receive()
@@ -211,13 +212,12 @@ def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
 
 def log_with(program: ServerProgram, *texts: str) -> str:
     """Return the log, once it contains these texts."""
-    waited = threading.Event()
-    for _ in range(int(PATIENCE / 0.01)):
-        log = program.log
-        if all(text in log for text in texts):
-            return log
-        waited.wait(0.01)
-    raise AssertionError(f"never logged: {texts}\n{program.log}")
+    until(
+        lambda: all(text in program.log for text in texts),
+        f"{texts} are logged",
+        lambda: program.log,
+    )
+    return program.log
 
 
 def test_json_log_of_server_process_contains_only_objects(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from chat_server.wire.protocol import CLIENT_LINE_LIMIT, SERVER_LINE_LIMIT
 from tests.support.accounts import cheap_hash
 from tests.support.fake_clock import FakeClock
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT
+from tests.support.wire_client import WireClient
 
 PROMPT = f"[SERVER] {replies.LOGIN_PROMPT}"
 OPERATOR_COMMANDS = ("/kick", "/ban", "/unban", "/announce")
@@ -270,13 +271,13 @@ class BlockedLogin:
         ) -> Session[Outbox] | None:
             if name == user:
                 self.reached.set()
-                assert self._released.wait(PATIENCE)
+                assert self._released.wait(WAIT_TIMEOUT)
             return original_log_in(name, receiver, commands, host)
 
         server.server._hub.log_in = log_in  # type: ignore[method-assign, assignment]
 
     def wait(self) -> None:
-        assert self.reached.wait(PATIENCE)
+        assert self.reached.wait(WAIT_TIMEOUT)
 
     def release(self) -> None:
         self._released.set()

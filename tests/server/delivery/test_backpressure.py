@@ -6,6 +6,7 @@ import threading
 import time
 
 from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
 
@@ -47,10 +48,7 @@ def test_rate_limit_wait_ends_at_reset(start_server: StartServer) -> None:
 
 
 def _wait_until_logged_out(observer: WireClient, name: str, server: RunningServer) -> None:
-    deadline = time.monotonic() + 10
-    while f"User '{name}' disconnected" not in server.log.getvalue():
-        assert time.monotonic() < deadline, "the session never ended"
-        threading.Event().wait(0.01)
+    until(lambda: f"User '{name}' disconnected" in server.log.getvalue(), "the session ends")
 
 
 def test_half_closed_client_is_served_for_bounded_time(
@@ -169,13 +167,9 @@ def test_thousand_connections_leak_no_thread(server: RunningServer) -> None:
         elif number % 3 == 1:
             client.send_raw(b"LOGIN al")
         client.close()
-    deadline = time.monotonic() + 30
-    while server.log.getvalue().count("New connection") < 1000 or server.server.client_count:
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
-    while threading.active_count() > before:
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
+    until(lambda: server.log.getvalue().count("New connection") >= 1000, "all are accepted")
+    until(lambda: server.server.client_count == 0, "all connections are closed")
+    until(lambda: threading.active_count() <= before, "all threads have ended")
 
 
 def test_reset_in_every_state_leaves_server_clean(server: RunningServer) -> None:

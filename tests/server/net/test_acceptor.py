@@ -13,7 +13,8 @@ import pytest
 from chat_server.net.acceptor import Acceptor
 from chat_server.net.endpoints import Endpoint
 from chat_server.observability.event_log import EventLog
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT
+from tests.support.wire_client import WireClient
 
 ENDPOINT = Endpoint("localhost", "127.0.0.1", socket.AF_INET, 0, encrypted=False)
 
@@ -49,7 +50,7 @@ def harness() -> Iterator[Harness]:
 
 def test_acceptor_passes_connection_with_its_addresses(harness: Harness) -> None:
     with harness.connect() as client:
-        connected, host, port, endpoint = harness.served.get(timeout=PATIENCE)
+        connected, host, port, endpoint = harness.served.get(timeout=WAIT_TIMEOUT)
         with connected:
             assert (host, port) == client.socket.getsockname()
             assert endpoint is ENDPOINT
@@ -79,7 +80,7 @@ def test_acceptor_retries_after_accept_failed(
 
     monkeypatch.setattr(socket.socket, "accept", fail)
     with harness.connect():
-        connected, *_ = harness.served.get(timeout=PATIENCE)
+        connected, *_ = harness.served.get(timeout=WAIT_TIMEOUT)
         connected.close()
     assert harness.log.getvalue().count("Too many open files") == 3
 

@@ -14,8 +14,8 @@ from chat_server.wire.fingerprint import key_fingerprint
 from chat_server.wire.stream import TlsStream
 from tests.support.certificates import trusting_context, write_certificate
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wait_until import until
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT, until
+from tests.support.wire_client import WireClient
 
 SPEAKS_TLS = (
     "[ERROR] This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"
@@ -43,7 +43,7 @@ def open_stream(server: RunningServer) -> TlsStream:
     """Open a client's TLS stream, which can send close_notify."""
     connected = socket.create_connection(("127.0.0.1", server.server.tls_port))
     stream = TlsStream(connected, trusting_context(), host="127.0.0.1")
-    stream.handshake(PATIENCE)
+    stream.handshake(WAIT_TIMEOUT)
     return stream
 
 
@@ -53,7 +53,7 @@ def until_logged(server: RunningServer, text: str) -> None:
 
 def rest_of(stream: TlsStream) -> bytes:
     read = b""
-    while data := stream.recv(PATIENCE):
+    while data := stream.recv(WAIT_TIMEOUT):
         read += data
     return read
 
@@ -100,7 +100,7 @@ def test_newest_login_wins_across_plaintext_and_tls(
 
 def test_stop_notifies_and_closes_tls_clients_cleanly(server: RunningServer) -> None:
     stream = open_stream(server)
-    assert stream.recv(PATIENCE).startswith(b"[SERVER] Login using")
+    assert stream.recv(WAIT_TIMEOUT).startswith(b"[SERVER] Login using")
     server.stop()
     assert rest_of(stream) == b"[SERVER] Server is shutting down\n"
     assert not stream.truncated

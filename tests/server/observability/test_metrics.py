@@ -22,7 +22,8 @@ from chat_server.observability.metrics import Metrics
 from chat_server.observability.metrics_server import MetricsServer
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.server_program import ServerProgram
-from tests.support.wire_client import PATIENCE, WireClient
+from tests.support.wait_until import WAIT_TIMEOUT, until
+from tests.support.wire_client import WireClient
 from tests.test_imports import modules_after
 
 WithMetrics = Callable[[RunningServer], MetricsServer]
@@ -50,7 +51,7 @@ def request(
     port: int, path: str, method: str = "GET", host: str | None = None
 ) -> tuple[int, http.client.HTTPMessage, str]:
     """Return the status, the headers and the body of a response."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_TIMEOUT)
     try:
         connection.request(method, path, headers={} if host is None else {"Host": host})
         with connection.getresponse() as response:
@@ -73,10 +74,13 @@ def read_metrics(port: int) -> dict[str, float]:
 
 def metrics_once(port: int, name: str, value: float) -> dict[str, float]:
     """Return the metrics once `name` has reached `value`."""
-    deadline = time.monotonic() + PATIENCE
-    while (numbers := read_metrics(port)).get(name) != value:
-        assert time.monotonic() < deadline, (name, numbers.get(name))
-        time.sleep(0.01)
+    numbers: dict[str, float] = {}
+
+    def is_reached() -> bool:
+        numbers.update(read_metrics(port))
+        return numbers.get(name) == value
+
+    until(is_reached, f"{name} is {value}", lambda: numbers.get(name))
     return numbers
 
 
@@ -213,7 +217,7 @@ def test_metrics_show_hashing_queue(start_server: StartServer, with_metrics: Wit
     gate = threading.Event()
     throttle = server.server._services.authenticator._throttle
     admit = throttle.retry_after
-    throttle.retry_after = lambda address: float(not gate.wait(PATIENCE)) or admit(address)  # type: ignore[method-assign]
+    throttle.retry_after = lambda address: float(not gate.wait(WAIT_TIMEOUT)) or admit(address)  # type: ignore[method-assign]
     waiting = [server.connect() for _ in range(20)]
     try:
         for client in waiting:
@@ -289,7 +293,7 @@ def test_metrics_server_times_out_slow_requests_and_bounds_threads(
     monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 0.3)
     port = with_metrics(server).port
     threads = threading.active_count()
-    slow = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
+    slow = [socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) for _ in range(20)]
     try:
         for connection in slow:
             send_slowly_until_closed(connection)
@@ -302,25 +306,25 @@ def test_metrics_server_times_out_slow_requests_and_bounds_threads(
 
 def send_slowly_until_closed(connection: socket.socket) -> None:
     """Send single bytes until the server closes the connection."""
-    deadline = time.monotonic() + PATIENCE
     connection.settimeout(0.05)
-    while True:
-        assert time.monotonic() < deadline, "never closed"
+
+    def is_closed() -> bool:
         try:
             connection.send(b"x")
-            if connection.recv(1000) == b"":
-                return
+            return connection.recv(1000) == b""
         except TimeoutError:
-            continue
+            return False
         except ConnectionError:
-            return
+            return True
+
+    until(is_closed, "the server closes the connection")
 
 
 def test_metrics_server_stop_does_not_wait_for_open_request(
     server: RunningServer, with_metrics: WithMetrics
 ) -> None:
     metrics = with_metrics(server)
-    with socket.create_connection(("127.0.0.1", metrics.port), PATIENCE) as idle:
+    with socket.create_connection(("127.0.0.1", metrics.port), WAIT_TIMEOUT) as idle:
         idle.send(b"GET /metr")
         assert request(metrics.port, "/healthz")[0] == 200  # so the idle one was already accepted
         started = time.monotonic()
@@ -331,8 +335,9 @@ def test_metrics_server_stop_does_not_wait_for_open_request(
 
 def test_server_process_logs_metrics_address_and_serves_it(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json", "--metrics", "0") as program:
-        while (found := re.search(r"\[\*\] Metrics on (.*)/metrics\n", program.log)) is None:
-            time.sleep(0.01)
+        until(lambda: "/metrics\n" in program.log, "the address is logged", lambda: program.log)
+        found = re.search(r"\[\*\] Metrics on (.*)/metrics\n", program.log)
+        assert found is not None
         host, port = found[1].removeprefix("http://").split(":")
         assert host == "127.0.0.1"
         with program.log_in("alice"):
@@ -341,7 +346,7 @@ def test_server_process_logs_metrics_address_and_serves_it(tmp_path: Path) -> No
         assert now["lobby_fanout_seconds_count"] > 0
         assert request(int(port), "/healthz")[::2] == (200, "ok\n")
         with pytest.raises(OSError):  # noqa: PT011 - the message differs by system
-            socket.create_connection(("127.0.0.2", int(port)), PATIENCE)
+            socket.create_connection(("127.0.0.2", int(port)), WAIT_TIMEOUT)
 
 
 def test_metrics_port_in_use_is_one_line_error(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """A link is opened outside the terminal, or not at all."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from chat_tui.ui.terminal.web_browser import browser_command, open_in
+from tests.support.wait_until import until
 
 
 def which(name: str) -> str | None:
@@ -34,10 +34,7 @@ def test_browser_gets_unchanged_link_and_its_output_is_discarded(
     )
     target = "https://a.example/?a=1&b=$(touch x);'\""
     open_in([sys.executable, "-c", code], target)
-    deadline = time.monotonic() + 20
-    while not received.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(received.exists, "the browser has started")
     assert received.read_text() == target
     assert capfd.readouterr() == ("", "")
 
