@@ -280,7 +280,7 @@ class TextReturned:
     """What the composer must hold so that Enter sends the same again. `merge_into_draft` combines
     it with an existing draft."""
     reason: str
-    place: str = ""
+    location: str = ""
     """The private conversation (`@bob`) that the text is for and must not leave. Empty: a room."""
     is_reported: bool = False
     """True if the log shows the reason already."""
@@ -288,7 +288,7 @@ class TextReturned:
 
 @dataclass(frozen=True, slots=True)
 class QueuedTextChanged:
-    """The texts that wait for the answer to a room change, by place.
+    """The texts that wait for the answer to a room change, by location (`dev`, `@bob`).
 
     Each is as the composer would hold it. Later it is sent, or comes back as `TextReturned`.
     """

@@ -43,7 +43,7 @@ class Submission:
     """The only user that texts are for. Empty: texts are for the room."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The private conversation that the text belongs to (`@bob`). Empty for the room."""
         return f"@{self.recipient}" if self.recipient else ""
 

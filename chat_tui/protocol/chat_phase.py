@@ -16,9 +16,7 @@ from chat_server.wire import (
     TextLine,
     canonical_name,
     operator_replies,
-    published_form,
     replies,
-    split_words,
 )
 from chat_tui import events
 from chat_tui.events import Event
@@ -43,7 +41,7 @@ from chat_tui.protocol.poller import Poller
 from chat_tui.protocol.private_messages import PrivateIntent, PrivateMessages
 from chat_tui.protocol.restore_target import RestoreTarget
 from chat_tui.protocol.send_queue import SendQueue
-from chat_tui.protocol.submission import resolve_submission
+from chat_tui.protocol.submission import resolve_join, resolve_submission
 from chat_tui.protocol.subscriptions import SubscriptionSync
 from chat_tui.protocol.unsent import UnsentText
 
@@ -117,12 +115,7 @@ class ChatPhase(Phase):
     @property
     def _target_room(self) -> str:
         """The room of the last requested room change, or the current room."""
-        rooms = [
-            request.subject
-            for request in self._sender.requests()
-            if request.kind is RequestKind.JOIN
-        ]
-        return rooms[-1] if rooms else self._room
+        return [self._room, *self._sender.requested_rooms()][-1]
 
     def take_lines(self) -> list[bytes]:
         """Return the lines to send since the last call, each with its LF."""
@@ -137,24 +130,16 @@ class ChatPhase(Phase):
             self._queue.add(intents)
             self._advance(now)
         else:
-            self._emit(events.TextReturned(submission.text, problem, submission.place))
+            self._emit(events.TextReturned(submission.text, problem, submission.location))
 
     def join(self, room: str, now: float) -> None:
         """Queue a room change."""
-        name = canonical_name(room.strip())
-        if (
-            name is None
-            and not self._capabilities.pipelining
-            and split_words(room) == [published_form(room)]
-        ):
-            name = room  # the first servers have no rule for names
-        if name is None:
-            self._emit(events.JoinFailed(room, replies.invalid_room(room)))
-        elif not self._capabilities.rooms:
-            self._emit(events.JoinFailed(room, "This server has one room only"))
-        else:
-            self._queue.add([JoinIntent(name)])
+        intent = resolve_join(room, self._capabilities)
+        if isinstance(intent, JoinIntent):
+            self._queue.add([intent])
             self._advance(now)
+        else:
+            self._emit(events.JoinFailed(room, intent))
 
     def toggle_follow(self, name: str, now: float) -> str | None:
         """Reverse the subscription to a user ("*": everyone), as last requested.
@@ -385,13 +370,13 @@ class ChatPhase(Phase):
         rejected = self._subscriptions.take_rejected()
         if rejected:
             self._emit_notice(
-                f"No longer following {', '.join(rejected)}: the server refuses it", "error"
+                f"No longer following {', '.join(rejected)}: the server rejects it", "error"
             )
         self._sender.advance(now)
         self._unsent.report_queued(self._target_room)
 
     def _is_changing_room(self) -> bool:
-        return any(request.kind is RequestKind.JOIN for request in self._sender.requests())
+        return bool(self._sender.requested_rooms())
 
     def _perform(self, intent: Intent, now: float) -> None:
         match intent:

@@ -117,7 +117,7 @@ class ClientProtocol:
     def receive_oversize(self, now: float) -> None:
         """Handle a line that was longer than the receive limit and was discarded."""
         self.bytes_received(now)
-        text = f"A line of more than {CLIENT_RECEIVE_LIMIT} bytes was left out"
+        text = f"A line of more than {CLIENT_RECEIVE_LIMIT} bytes was discarded"
         self._emit(events.LogNotice(text, "error"))
 
     def bytes_received(self, now: float) -> None:

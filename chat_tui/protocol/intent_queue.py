@@ -91,8 +91,8 @@ class IntentQueue:
         self._items.clear()
         return *_to_composer(rest), private
 
-    def texts_by_place(self, room: str) -> dict[str, str]:
-        """Return the queued texts by place, as the composer would hold them.
+    def texts_by_location(self, room: str) -> dict[str, str]:
+        """Return the queued texts by location, as the composer would hold them.
 
         `room`: the room for the texts before the first queued room change.
         """
@@ -102,10 +102,14 @@ class IntentQueue:
             if next_room is not None:
                 room = next_room
             elif isinstance(item, PrivateIntent) and not item.typed:
-                waiting.setdefault(item.place, []).append(TextLine(item.text))
+                waiting.setdefault(item.location, []).append(TextLine(item.text))
             else:
                 waiting.setdefault(room, []).append(item)
-        return {place: text for place, items in waiting.items() if (text := _to_composer(items)[0])}
+        return {
+            location: text
+            for location, items in waiting.items()
+            if (text := _to_composer(items)[0])
+        }
 
     def target_rooms(self) -> list[str]:
         """Return the rooms of the queued room changes, in order."""

@@ -27,9 +27,7 @@ LOGIN_TIMEOUT: Final = 60.0
 COMMANDS_TIMEOUT: Final = 5.0
 """Seconds after a successful login in which the list of commands has to arrive."""
 
-_TLS_ONLY_HINT: Final = (
-    "That port is for encryption alone: leave out --plaintext, or plaintext = true"
-)
+_TLS_ONLY_HINT: Final = "That port accepts TLS only: leave out --plaintext, or plaintext = true"
 """Shown instead of the server's text, which is written for a user of netcat."""
 
 _PERMANENT_REJECTIONS: Final = frozenset(

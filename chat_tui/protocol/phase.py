@@ -101,7 +101,7 @@ class Phase:
 
     def submit(self, submission: Submission, _now: float) -> None:
         """Send what the user typed: all lines of it or none."""
-        self._emit(events.TextReturned(submission.text, NOT_CONNECTED, submission.place))
+        self._emit(events.TextReturned(submission.text, NOT_CONNECTED, submission.location))
 
     def join(self, room: str, _now: float) -> None:
         """Join a room."""

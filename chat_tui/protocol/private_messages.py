@@ -19,10 +19,10 @@ class PrivateIntent:
     name: str
     text: str
     typed: bool
-    """True if the user typed it as a command, in any place."""
+    """True if the user typed it as a command, in any location."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The conversation that it belongs to."""
         return f"@{self.name}"
 
@@ -33,9 +33,9 @@ class PrivateIntent:
 
     def returned(self, reason: str) -> events.TextReturned:
         """Return the event that puts it back into the composer where it was typed."""
-        if self.typed:  # a command names its recipient, so it may go back to any place
+        if self.typed:  # a command names its recipient, so it may go back to any location
             return events.TextReturned(self.command.line, reason)
-        return events.TextReturned(to_composer_text([self.text]), reason, self.place)
+        return events.TextReturned(to_composer_text([self.text]), reason, self.location)
 
 
 class PrivateMessages:
@@ -53,7 +53,7 @@ class PrivateMessages:
         """Send a private message. Raises `LineTooLongError`."""
         origin = RequestOrigin.TYPED if intent.typed else RequestOrigin.UI
         request, own_id = make_request(intent.command, origin), next(self._own_ids)
-        self._emit(events.MessagePending(own_id, intent.place, intent.text))
+        self._emit(events.MessagePending(own_id, intent.location, intent.text))
         self._pending.append((request, intent, own_id))
         self._sender.send(request, now)
 

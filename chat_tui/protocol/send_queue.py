@@ -54,6 +54,10 @@ class SendQueue:
             if isinstance(item, Request):
                 yield item
 
+    def requested_rooms(self) -> list[str]:
+        """Return the rooms of the unanswered room changes, in order."""
+        return [r.subject for r in self.requests() if r.kind is RequestKind.JOIN]
+
     def request(
         self, word: str, *arguments: str, now: float, origin: RequestOrigin = RequestOrigin.INTERNAL
     ) -> Request | None:

@@ -1,8 +1,8 @@
-"""Resolve a submission: what its lines mean on this server, and why they cannot be sent."""
+"""Resolve what the user requests: what it means on this server, and why it cannot be sent."""
 
 from __future__ import annotations
 
-from chat_server.wire import TextLine, canonical_name
+from chat_server.wire import TextLine, canonical_name, published_form, replies, split_words
 from chat_tui.input import (
     CommandInput,
     ServerCapabilities,
@@ -11,7 +11,7 @@ from chat_tui.input import (
     sending_problem,
     text_after,
 )
-from chat_tui.protocol.intent_queue import ActionIntent
+from chat_tui.protocol.intent_queue import ActionIntent, JoinIntent
 from chat_tui.protocol.private_messages import PrivateIntent
 
 SubmittedIntent = CommandInput | TextLine | ActionIntent | PrivateIntent
@@ -28,6 +28,16 @@ def resolve_submission(
     intents = [_resolve(line, recipient, capabilities) for line in submission.lines]
     problems = (_problem(intent, recipient, capabilities) for intent in intents)
     return intents, next(filter(None, problems), None)
+
+
+def resolve_join(room: str, capabilities: ServerCapabilities) -> JoinIntent | str:
+    """Return the intent to join a room that the user chose, or why it cannot be joined."""
+    name = canonical_name(room.strip())
+    if name is None and not capabilities.pipelining and split_words(room) == [published_form(room)]:
+        name = room  # the first servers have no rule for names
+    if name is None:
+        return replies.invalid_room(room)
+    return JoinIntent(name) if capabilities.rooms else "This server has one room only"
 
 
 def _resolve(

@@ -26,7 +26,7 @@ class UnsentText:
 
         `target_room`: the room for the texts before the first queued room change.
         """
-        waiting = self._queue.texts_by_place(target_room) if self._queue else {}
+        waiting = self._queue.texts_by_location(target_room) if self._queue else {}
         if waiting != self._reported:
             self._reported = waiting
             self._emit(events.QueuedTextChanged(waiting))

@@ -16,10 +16,10 @@ UNCERTAIN: Final = (
 )
 """Shown if the connection ends before the server has answered."""
 
-NOT_CHANGED: Final = "Your password was not changed: the server still takes the old one only"
+NOT_CHANGED: Final = "Your password was not changed: the server still accepts only the old one"
 """Shown after an uncertain change if the server rejects the new password on reconnect."""
 
-CHANGED_AFTER_ALL: Final = "Your password was changed: the server takes the new one"
+CHANGED_AFTER_ALL: Final = "Your password was changed: the server accepts the new one"
 """Shown after an uncertain change if the server accepts the new password on reconnect."""
 
 

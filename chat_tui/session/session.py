@@ -194,7 +194,7 @@ class ChatSession:
         self._flush_protocol()
 
     def resend(self, entry_id: int) -> bool:
-        """Send an unconfirmed message of the place in view again, as a new entry.
+        """Send an unconfirmed message of the location in view again, as a new entry.
 
         Return False, and change nothing, if the message is not unconfirmed or the client is not in
         the room: not connected, reconnecting, or changing the room.
@@ -250,7 +250,7 @@ class ChatSession:
                 self._protocol.bytes_received(now)
                 return
             waiting = len(self._connection.inbox) > 0
-            self._protocol.bytes_received(now if waiting else self._connection.heard_at)
+            self._protocol.bytes_received(now if waiting else self._connection.received_at)
             self._protocol.tick(now)
             self._flush_protocol()
         elif self._reconnector.is_due(now):

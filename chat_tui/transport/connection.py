@@ -26,7 +26,7 @@ class Connection:
     ) -> None:
         """Take ownership of `stream`. Raises `RuntimeError` if no thread can be started."""
         self.inbox = Inbox(wakeup)
-        self.heard_at = clock()
+        self.received_at = clock()
         """When the last byte arrived. Written by the reader thread only."""
         self._stream = stream
         self._clock = clock
@@ -102,7 +102,7 @@ class Connection:
             if not data:
                 self.inbox.put([_decode(line) for line in self._buffer.finish()])
                 return "The server closed the connection"
-            self.heard_at = self._clock()
+            self.received_at = self._clock()
             lines = [_decode(line) for line in self._buffer.feed(data)]
             if lines and not self.inbox.put(lines):
                 return "The connection was closed here"

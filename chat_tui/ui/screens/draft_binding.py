@@ -54,7 +54,7 @@ class DraftBinding:
         unless the log gives it already, and says where the text is if the composer is taken.
         """
         self.switch()
-        model, place = self._model, returned.place
+        model, place = self._model, returned.location
         notice = [] if returned.is_reported else [safe_text(returned.reason)]
         if place and place != model.compose_location:
             model.drafts.put(place, merge_into_draft(returned.text, model.drafts.of(place)))

@@ -117,7 +117,7 @@ def test_own_name_is_taken_from_server_reply() -> None:
         (
             replies.TLS_ONLY,
             events.SignInFailed(
-                "That port is for encryption alone: leave out --plaintext, or plaintext = true",
+                "That port accepts TLS only: leave out --plaintext, or plaintext = true",
                 retry=True,
             ),
         ),

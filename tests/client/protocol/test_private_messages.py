@@ -67,7 +67,7 @@ def test_action_typed_in_private_conversation_is_returned() -> None:
     harness = types_to_bob(online(), "/me waves")
     assert harness.sent() == []
     (returned,) = harness.of(events.TextReturned)
-    assert (returned.text, returned.place) == ("/me waves", "@bob")
+    assert (returned.text, returned.location) == ("/me waves", "@bob")
 
 
 def test_private_message_in_flight_at_loss_is_unconfirmed() -> None:
@@ -109,7 +109,7 @@ def test_private_message_is_returned_on_legacy_server(recipient: str) -> None:
 def test_private_message_too_long_with_recipient_is_returned() -> None:
     harness = types_to_bob(online(), "x" * 4090)
     assert harness.sent() == []
-    assert harness.of(events.TextReturned)[0].place == "@bob"
+    assert harness.of(events.TextReturned)[0].location == "@bob"
 
 
 def test_action_is_confirmed_by_action_echo_only() -> None:

@@ -59,9 +59,9 @@ def test_partial_line_keeps_connection_alive(
         pass_time(harness, clock, 18)
         connection = harness.session._connection
         assert connection is not None
-        before = connection.heard_at
+        before = connection.received_at
         client.say_bytes(b"x")
-        harness.until(lambda connection=connection, before=before: connection.heard_at > before)  # type: ignore[misc]
+        harness.until(lambda connection=connection, before=before: connection.received_at > before)  # type: ignore[misc]
     assert harness.model.connection.state is ConnectionState.ONLINE
 
 
