@@ -137,7 +137,7 @@ class InteractiveJob:
                     self._runner.session.trust(ask_trust(notice))
                 case events.PasswordChanged() if self._password_source:
                     where = self._password_source
-                    self._runner.log(f"the password comes from {where}: change it there, too")
+                    self._runner.log(f"the password comes from {where}: change it there too")
                 case events.SignedOut(requested=True):
                     ended = ExitCode.DONE
                 case events.TextReturned("/quit"):  # not connected

@@ -275,7 +275,7 @@ def test_interactive_job_changes_password_without_printing_it(
         os.write(keyboard, b"/passwd secret new-secret\n")
         client.expect("/passwd secret new-secret")
         client.say("[SERVER] Password changed", "[SERVER] Announcement from dave: back at noon")
-        headless.until_logged("the password comes from the keyring: change it there, too")
+        headless.until_logged("the password comes from the keyring: change it there too")
         client.reset()
         again = server.let_in(password="new-secret", more=("/passwd",))
         until(
