@@ -31,14 +31,14 @@ def netcat_line(
     user: str,
     action: LastAction,
     *,
-    one_at_a_time: bool,
+    pipelining: bool,
     fingerprint: str = "",
 ) -> str:
     """Return a line for a POSIX shell that signs in and sends the action.
 
-    It holds no control character and no text that the shell would interpret. `one_at_a_time`: the
-    server takes one `recv` for one line. `fingerprint`: the key that the server must have. Empty:
-    unencrypted.
+    It holds no control character and no text that the shell would interpret. Without `pipelining`
+    the server takes one `recv` for one line, so the script waits after each. `fingerprint`: the key
+    that the server must have. Empty: unencrypted.
     """
     lines = list(action.lines)
     if action.room != LOBBY and not all(map(_is_room_independent, lines)):
@@ -46,11 +46,11 @@ def netcat_line(
     if fingerprint and lines[-1:] != ["/quit"]:
         lines.append("/quit")  # openssl ends when the server does, not at the end of its input
     login = f"printf 'LOGIN %s %s\\n' {_quoted(user)} \"${PASSWORD_VARIABLE}\""
-    if one_at_a_time:
+    if pipelining:
+        script = f"{login}; printf '%s\\n' {' '.join(map(_quoted, lines))}"
+    else:
         script = "; sleep 1; ".join([login, *(f"printf '%s\\n' {_quoted(line)}" for line in lines)])
         script += "; sleep 1"
-    else:
-        script = f"{login}; printf '%s\\n' {' '.join(map(_quoted, lines))}"
     client = _openssl(host, port, fingerprint) if fingerprint else f"nc -N {_quoted(host)} {port}"
     return f"{{ {script}; }} | {client}"
 

@@ -43,7 +43,7 @@ def test_copied_netcat_line_repeats_message_and_subscription(
     def by_hand() -> str:
         action = harness.model.wire.last_action
         assert action is not None
-        line = netcat_line("127.0.0.1", server_program.port, "alice", action, one_at_a_time=False)
+        line = netcat_line("127.0.0.1", server_program.port, "alice", action, pipelining=True)
         assert DEMO_PASSWORD not in line
         return run(line)
 

@@ -214,7 +214,7 @@ def test_copied_tls_line_sends_password_only_to_pinned_server(
         action = desk.model.wire.last_action
         assert action is not None
         line = netcat_line(
-            "127.0.0.1", servers.port, "alice", action, one_at_a_time=False, fingerprint=fingerprint
+            "127.0.0.1", servers.port, "alice", action, pipelining=True, fingerprint=fingerprint
         )
         done = subprocess.run(
             ["sh", "-c", line],

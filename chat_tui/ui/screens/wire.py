@@ -93,6 +93,6 @@ class WireScreen(Dialog[None]):
             server.port,
             server.user,
             action,
-            one_at_a_time=not self._model.capabilities.pipelining,
+            pipelining=self._model.capabilities.pipelining,
             fingerprint=server.fingerprint,
         )

@@ -89,9 +89,9 @@ class TestWireLog:
         assert wire.last_action == LastAction("lobby", ("hello",))
 
 
-def line_for(room: str, *lines: str, user: str = "alice", one_at_a_time: bool = False) -> str:
+def line_for(room: str, *lines: str, user: str = "alice", pipelining: bool = True) -> str:
     action = LastAction(room, lines)
-    return netcat_line("127.0.0.1", 9000, user, action, one_at_a_time=one_at_a_time)
+    return netcat_line("127.0.0.1", 9000, user, action, pipelining=pipelining)
 
 
 LOGIN = "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"; "
@@ -127,7 +127,7 @@ class TestNetcatLine:
         assert "'a'\"'\"'b'" in line_for("lobby", "x", user="a'b")
 
     def test_netcat_line_for_legacy_server_sends_one_line_at_a_time(self) -> None:
-        assert line_for("dev", "hello", one_at_a_time=True) == (
+        assert line_for("dev", "hello", pipelining=False) == (
             f"{LOGIN}sleep 1; printf '%s\\n' '/join dev'; sleep 1; "
             "printf '%s\\n' hello; sleep 1; }"
             " | nc -N 127.0.0.1 9000"
@@ -139,7 +139,7 @@ class TestNetcatLine:
             9001,
             "alice",
             LastAction("lobby", ("hello",)),
-            one_at_a_time=False,
+            pipelining=True,
             fingerprint="SHA256:" + "A" * 43,
         )
         assert line == (
