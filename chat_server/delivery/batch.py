@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from chat_server.delivery.outbox import Outbox
 
-if TYPE_CHECKING:
-    from chat_server.delivery.dispatcher import Dispatcher
+
+class SendQueue(Protocol):
+    """The part of the dispatcher that a batch needs. Its methods are described there."""
+
+    @property
+    def has_lagging(self) -> bool:
+        """True if a reader lags."""
+
+    def drain(self) -> None:
+        """Send what is queued, unless another thread is doing so."""
+
+    def apply_backpressure(self) -> None:
+        """Wait while too much is queued."""
+
+    def throttle(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
+        """Wait a moment for recipients that lag."""
 
 
 class Batch:
@@ -18,11 +33,11 @@ class Batch:
     One object can be entered again and again, but only by one thread and not while it is entered.
     """
 
-    __slots__ = ("_dispatcher", "_outbox", "_recipients")
+    __slots__ = ("_outbox", "_queue", "_recipients")
 
-    def __init__(self, dispatcher: Dispatcher, outbox: Outbox | None) -> None:
+    def __init__(self, queue: SendQueue, outbox: Outbox | None) -> None:
         """`outbox` is the one of the client whose thread this is; None if it is not a client's."""
-        self._dispatcher = dispatcher
+        self._queue = queue
         self._outbox = outbox
         self._recipients: dict[int, tuple[Outbox, ...]] = {}
         """By identity: a busy author has the same recipients, one tuple, again and again."""
@@ -36,27 +51,27 @@ class Batch:
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        dispatcher = self._dispatcher
-        dispatcher.drain()
-        if exception_type is None and dispatcher.has_lagging:
+        queue = self._queue
+        queue.drain()
+        if exception_type is None and queue.has_lagging:
             own = () if self._outbox is None else (self._outbox,)
-            dispatcher.throttle((own, *self._recipients.values()))
+            queue.throttle((own, *self._recipients.values()))
         self._recipients.clear()
 
     def add(self, recipients: tuple[Outbox, ...]) -> None:
         """Remember the recipients of the client's messages, and wait if the queue is too long."""
         if recipients:
             self._recipients[id(recipients)] = recipients
-            self._dispatcher.apply_backpressure()
+            self._queue.apply_backpressure()
 
     def flush(self) -> None:
         """Drain the queue before the end of the batch, because its thread is about to wait."""
-        self._dispatcher.drain()
+        self._queue.drain()
 
     def throttle_replies(self) -> None:
         """Give the client time to read: one batch may ask for more replies than an outbox holds."""
-        dispatcher, outbox = self._dispatcher, self._outbox
-        dispatcher.apply_backpressure()
+        queue, outbox = self._queue, self._outbox
+        queue.apply_backpressure()
         if outbox is not None and outbox.needs_attention:
-            dispatcher.drain()
-            dispatcher.throttle(((outbox,),))
+            queue.drain()
+            queue.throttle(((outbox,),))
