@@ -21,17 +21,21 @@ _UNSAFE: Final = re.compile(
     "\ud800-\udfff]"
 )
 
+# A joiner joins what stands before it. With nothing visible there, rich measures the character
+# after it as 0 cells, and a terminal would not show it.
+_LONE_JOINER: Final = re.compile("(?<![^\\s\u200b\u2060])\u200d+")
+
 
 def safe_text(text: str) -> str:
     """Return `text` as one line without any control sequence for the terminal.
 
     C0 and DEL become control pictures, a TAB becomes spaces, and C1, bidi controls and lone
-    surrogates become U+FFFD. The function is idempotent. It leaves markup alone: widgets draw text
-    and never parse it.
+    surrogates become U+FFFD. A zero-width joiner with nothing to join is removed. The function is
+    idempotent. It leaves markup alone: widgets draw text and never parse it.
     """
     if text.isprintable():
         return text
-    return _UNSAFE.sub(_escape, text)
+    return _LONE_JOINER.sub("", _UNSAFE.sub(_escape, text))
 
 
 def safe_name(name: str) -> str:

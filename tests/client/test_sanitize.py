@@ -34,6 +34,7 @@ from chat_tui.sanitize import safe_name, safe_text
             "\U0001f469\u200d\U0001f469\u200d\U0001f467",
         ),
         ("a\u00a0b\u3000c", "a\u00a0b\u3000c"),
+        ("\u200d0 \u200d\u200d\U0001f469 \u200b\u200d1", "0 \U0001f469 \u200b1"),
     ],
 )
 def test_safe_text_replaces_control_characters(text: str, expected: str) -> None:
