@@ -146,5 +146,5 @@ class ChangePasswordScreen(Dialog[None]):
         self.waiting = waiting
         line = self.query_one("#password-message", Static)
         line.update(message)
-        line.set_class(not waiting, "-trouble")
+        line.set_class(not waiting, "-error")
         self.query_one("#change", Button).variant = "default" if waiting else "primary"

@@ -337,7 +337,7 @@ class LoginScreen(Screen[None]):
             return  # not composed yet; `on_mount` draws
         message = self.query_one("#message", Static)
         message.update(self._hint if self._message is None else self._message)
-        message.set_class(self._message is not None and not self._waiting, "-trouble")
+        message.set_class(self._message is not None and not self._waiting, "-error")
         if self._message is not None:
             self.call_after_refresh(message.scroll_visible, animate=False)
         button = self.query_one("#sign-in", Button)

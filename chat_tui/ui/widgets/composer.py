@@ -335,7 +335,7 @@ class Composer(TextArea, inherit_bindings=False):
         title = self._connection_line
         if self._blocked is not None:
             title = Content(self._blocked.reason)
-        self.set_class(title is not None, "-trouble")
+        self.set_class(title is not None, "-error")
         if title is None and lines > 1:
             title = Content(f"{lines} lines: Enter sends each as a message")
         self.border_title = None if title is None else Content.assemble(" ", title, " ")

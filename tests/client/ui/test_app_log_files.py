@@ -1,4 +1,4 @@
-"""That the full screen writes what is said to disk, where its settings ask for that."""
+"""The app writes messages to log files if the settings ask for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole client on a screen in memory, at the real server."""
+"""The whole app on a screen in memory, with the real server."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def server(tmp_path: Path) -> Iterator[ServerFixture]:
 
 
 class AppWithServerHarness:
-    """A client in front of which a test sits."""
+    """A running app and the means to drive it."""
 
     def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
 
-    async def until(self, *words: str, on: Widget | None = None) -> None:
-        """Wait until all these words are on the screen."""
+    async def until(self, *texts: str, on: Widget | None = None) -> None:
+        """Wait until all these texts are on the screen."""
         await wait_until(
-            self.pilot, lambda: all(word in self.shown(on) for word in words), f"{words}"
+            self.pilot, lambda: all(text in self.shown(on) for text in texts), f"{texts}"
         )
 
     def shown(self, widget: Widget | None = None) -> str:
@@ -175,7 +175,7 @@ async def test_app_stays_responsive_during_message_flood(
             slowest = max(slowest, time.perf_counter() - begun)
         said = [entry.text.split()[1] for entry in model.log if entry.author == "bob"]
         assert said == [str(number) for number in range(lines)]
-        assert slowest < 2.0  # measured: 0.2 s, on a machine that runs the server as well
+        assert slowest < 2.0  # measured: 0.2 s on a machine that runs the server too
         assert model.connection.state is ConnectionState.ONLINE
 
 
@@ -187,4 +187,6 @@ async def test_quit_ends_every_thread(server: ServerFixture, tmp_path: Path) -> 
         bob.expect("[SERVER] Presence on")
         await press_keys(alice.pilot, "ctrl+q")
     assert alice.app.return_code == 0
-    bob.expect("[SERVER] alice left room 'lobby'")  # nothing_left_behind looks for the threads
+    bob.expect(
+        "[SERVER] alice left room 'lobby'"
+    )  # the `nothing_left_behind` fixture checks the threads

@@ -1,4 +1,4 @@
-"""Full garbage collections wait for a quiet moment, but not for ever."""
+"""Full garbage collections wait until the client is idle, up to a maximum delay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
-    """One item for each full collection; of this process nothing is frozen."""
+    """A list with one item per full collection. Nothing is really collected or frozen."""
     calls: list[None] = []
     monkeypatch.setattr(gc, "collect", lambda: calls.append(None))
     monkeypatch.setattr(gc, "freeze", lambda: None)
@@ -22,31 +22,31 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
 
 
 def test_gc_scheduler_disables_automatic_full_collection(collected: list[None]) -> None:
-    collection = IdleGarbageCollector()
+    collector = IdleGarbageCollector()
     before = gc.get_threshold()
-    collection.tick(0.0, idle=False)
+    collector.tick(0.0, idle=False)
     assert gc.get_threshold() == before
-    collection.tick(1.0, idle=True)
+    collector.tick(1.0, idle=True)
     assert len(collected) == 1
     assert gc.get_threshold()[:2] == before[:2]
     assert gc.get_threshold()[2] >= 1_000_000
 
 
 def test_gc_scheduler_collects_when_idle_or_after_maximum_delay(collected: list[None]) -> None:
-    collection = IdleGarbageCollector()
-    collection.tick(0.0, idle=True)
-    collection.tick(8.0, idle=False)
+    collector = IdleGarbageCollector()
+    collector.tick(0.0, idle=True)
+    collector.tick(8.0, idle=False)
     assert len(collected) == 1
-    collection.tick(8.5, idle=True)
+    collector.tick(8.5, idle=True)
     assert len(collected) == 2
-    collection.tick(18.0, idle=False)
+    collector.tick(18.0, idle=False)
     assert len(collected) == 2
-    collection.tick(19.0, idle=False)
+    collector.tick(19.0, idle=False)
     assert len(collected) == 3
 
 
 def test_gc_scheduler_does_not_collect_without_activity(collected: list[None]) -> None:
-    collection = IdleGarbageCollector()
+    collector = IdleGarbageCollector()
     for second in range(1000):
-        collection.tick(float(second), idle=True)
+        collector.tick(float(second), idle=True)
     assert len(collected) == 1

@@ -1,4 +1,4 @@
-"""Text from outside is text, in every pane: it is shown, and it does nothing."""
+"""Every pane shows text from outside as plain text, without any effect."""
 
 from pathlib import Path
 
@@ -24,11 +24,11 @@ from tests.support.app_harness import HOSTILE, AppHarness, chat
 from tests.support.fake_session import at
 
 NAME = "[/][@click=app.quit]x\x1b]0;owned\x07\u202e"
-"""No server that keeps the contract lets this be a name."""
+"""A name that a server which keeps the contract would reject."""
 
 
 def assert_harmless(harness: AppHarness) -> None:
-    """What is written to the terminal has no control character that came from outside."""
+    """Assert that no control character from outside is written to the terminal."""
     for row in harness.rows():
         assert row.isprintable() or not set(row) & set("\x1b\x07\x9b\u202e\n\r"), repr(row)
 

@@ -1,4 +1,4 @@
-"""Profiles in the form; themes and keys from the file, read again by a key; mistakes that help."""
+"""Profiles in the login form; themes and keys from the file; reload; reported problems."""
 
 import re
 from pathlib import Path
@@ -45,7 +45,7 @@ user = "carol"
 """
 
 
-def start_with(folder: Path, text: str, profile: str | None = "work") -> LaunchOptions:
+def options_with(folder: Path, text: str, profile: str | None = "work") -> LaunchOptions:
     path = folder / "config.toml"
     path.write_text(text)
     configuration = load(path)
@@ -58,7 +58,7 @@ def toasts(harness: AppHarness) -> str:
     return "\n".join(toast.message for toast in harness.app._notifications)
 
 
-def in_the_log(harness: AppHarness) -> str:
+def log_text(harness: AppHarness) -> str:
     return " ".join(harness.shown(harness.app.chat.query_one(MessageLog)).split())
 
 
@@ -66,12 +66,12 @@ async def test_login_form_switches_between_profiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
-    async with form(tmp_path, start_with(tmp_path, PROFILES)) as harness:
+    async with form(tmp_path, options_with(tmp_path, PROFILES)) as harness:
         said = harness.app.login.query_one("#message", Static)
         password = harness.app.login.query_one("#password", SafeInput)
         assert "‹ work ›  1 of 3" in harness.shown()
         assert "from the variable WORK_SECRET" in harness.shown()
-        await harness.press("enter")  # the one key of the second start
+        await harness.press("enter")  # the only key that a second start needs
         await harness.until(lambda: harness.session.told)
         asked = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
         assert harness.session.told == [asked]
@@ -84,9 +84,7 @@ async def test_login_form_switches_between_profiles(
         assert "127.0.0.1" in harness.shown()
         told = len(harness.session.told)
         await harness.press("enter")
-        await harness.until(
-            lambda: "failed: oops" in harness.shown(said), "why there is no password"
-        )
+        await harness.until(lambda: "failed: oops" in harness.shown(said), "the problem is shown")
         assert harness.app.focused is password
         await harness.click_on("› ")
         assert "‹ asked ›  3 of 3" in harness.shown()
@@ -99,7 +97,7 @@ async def test_login_form_switches_between_profiles(
 
 async def test_password_fetch_can_be_cancelled(tmp_path: Path) -> None:
     text = PROFILES.replace('password_env = "WORK_SECRET"', 'password_command = "echo secret"')
-    async with form(tmp_path, start_with(tmp_path, text)) as harness:
+    async with form(tmp_path, options_with(tmp_path, text)) as harness:
         login = harness.app.login
         login.query_one("#password").focus()
         login.action_sign_in()
@@ -116,14 +114,14 @@ async def test_profile_password_is_used_only_for_its_user_and_server(
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     text = PROFILES.split("[profiles.home]")[0]
-    async with form(tmp_path, start_with(tmp_path, text)) as harness:
-        assert "Profile" not in harness.shown(), "there is nothing to choose"
+    async with form(tmp_path, options_with(tmp_path, text)) as harness:
+        assert "Profile" not in harness.shown(), "one profile is not a choice"
         user = harness.app.login.query_one("#user", SafeInput)
         user.value = "eve"
         await harness.settle()
         assert "from the variable" not in harness.shown()
         await harness.press("enter")
-        assert harness.session.told == [], "her password is not alice's"
+        assert harness.session.told == [], "the profile's password belongs to alice"
 
 
 async def test_selected_profile_wins_over_other_profile_of_same_user(
@@ -133,7 +131,7 @@ async def test_selected_profile_wins_over_other_profile_of_same_user(
     monkeypatch.setenv("OTHER_SECRET", "other")
     work = PROFILES.split("[profiles.home]")[0]
     other = work.replace("work", "on-call").replace("dev", "ops").replace("WORK_", "OTHER_")
-    async with form(tmp_path, start_with(tmp_path, work + other)) as harness:
+    async with form(tmp_path, options_with(tmp_path, work + other)) as harness:
         harness.app.login.query_one("#profile").focus()
         await harness.press("right")
         assert "‹ on-call ›  2 of 2" in harness.shown()
@@ -145,14 +143,14 @@ async def test_selected_profile_wins_over_other_profile_of_same_user(
         asked = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
         assert harness.session.told == [asked]
         harness.session.notices.append(SignedIn("alice", COMMANDS))
-        await harness.until(lambda: ClientState(tmp_path).last, "who was signed in is remembered")
+        await harness.until(lambda: ClientState(tmp_path).last, "the sign-in is stored")
         last = ClientState(tmp_path).last
         assert last is not None
-        assert last.profile == "on-call", "the next start begins with it"
+        assert last.profile == "on-call", "the next start uses this profile"
 
 
 async def test_settings_reload_key_applies_theme_and_keymap(tmp_path: Path) -> None:
-    start = start_with(tmp_path, 'theme = "lobby-light"', None)
+    start = options_with(tmp_path, 'theme = "lobby-light"', None)
     async with form(tmp_path, start) as harness:
         app, path = harness.app, tmp_path / "config.toml"
         assert app.theme == "lobby-light"
@@ -186,12 +184,10 @@ async def test_settings_reload_key_applies_theme_and_keymap(tmp_path: Path) -> N
 
 
 TYPING = {"composer", "log.older", "log.newer"}
-"""What is no matter of choosing: where one writes, and the arrows."""
+"""Actions that the palette does not list: the composer and the arrow keys."""
 
 
-async def test_palette_shows_configured_keys(
-    tmp_path: Path,
-) -> None:
+async def test_palette_shows_configured_keys(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         app, screen = harness.app, harness.app.chat
         maps = (node._bindings for node in (app, screen, screen.query_one(MessageLog)))
@@ -204,37 +200,37 @@ async def test_palette_shows_configured_keys(
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
         )
         await harness.settle()
-        told = " ".join(offer.help for offer in ChatCommands(screen).entries())
+        told = " ".join(entry.help for entry in ChatCommands(screen).entries())
         told += " ".join(command.help for command in app.get_system_commands(app.screen))
         named = set(re.findall(r"F\d+", told))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
         assert f"{keys['connection.retry'].upper()} now" in harness.shown()
-        assert f"{keys['message.resend'].upper()} sends it again" in in_the_log(harness)
+        assert f"{keys['message.resend'].upper()} sends it again" in log_text(harness)
         app.action_help()
         await harness.until(lambda: keys["jump"].upper() in harness.shown())
 
 
 async def test_panes_show_configured_keys(tmp_path: Path) -> None:
-    start = start_with(tmp_path, "", None)
+    start = options_with(tmp_path, "", None)
     app, session = app_with(tmp_path, start, SignedInApp)
     session.be_online(here=("alice", "bob"))
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         harness = AppHarness(app, pilot, session)
         await harness.until(lambda: "+ open a room ^O" in harness.shown())
         session.tell(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
-        await harness.until(lambda: "Ctrl+G sends it again" in in_the_log(harness))
+        await harness.until(lambda: "Ctrl+G sends it again" in log_text(harness))
         keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
         settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
         (tmp_path / "config.toml").write_text(f"[keys]\n{settings}\n")
         await harness.press("f5")
         app.clear_notifications()
-        await harness.until(lambda: "F9 sends it again" in in_the_log(harness))
+        await harness.until(lambda: "F9 sends it again" in log_text(harness))
         assert "+ open a room ^Y" in harness.shown()
         await harness.press("ctrl+c")
         assert "F10 quits." in toasts(harness)
         app.clear_notifications()
         session.tell(Joined("dev"))
-        await harness.until(lambda: "F12" in in_the_log(harness))
+        await harness.until(lambda: "F12" in log_text(harness))
 
 
 async def test_client_starts_with_broken_config_and_reports_problems(tmp_path: Path) -> None:
@@ -248,8 +244,8 @@ help = "x"
 wire = "Ctrl+Q"
 rooms = "F12"
 """
-    async with form(tmp_path, start_with(tmp_path, text, None)) as harness:
-        await harness.until(lambda: "more" in toasts(harness), "the mistakes")
+    async with form(tmp_path, options_with(tmp_path, text, None)) as harness:
+        await harness.until(lambda: "more" in toasts(harness), "the problems")
         told = toasts(harness)
         assert "line 2: mouse can't be [1]. Write mouse = true or false" in told
         assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in told
@@ -266,19 +262,19 @@ def test_config_command_prints_effective_settings(
     from chat_tui.config import configuration_path
 
     path = configuration_path()
-    none = run("config")
-    assert none.returncode == 0
-    assert f"# There is no {path}" in none.stdout
+    missing = run("config")
+    assert missing.returncode == 0
+    assert f"# There is no {path}" in missing.stdout
     path.parent.mkdir(parents=True)
     path.write_text(run("config", "--example").stdout)
     assert run("config").stderr == ""
     text = f'bell = false\n[keys]\nmute = "f11"\nhelp = "x"\nwire = "Ctrl+Q"\n{PROFILES}'
     path.write_text(text + '[themes.night]\naccent = "#6cf"\n')
-    wrong = run("config")
-    assert wrong.returncode == 1
-    assert f"{path}, line 4: 'x' alone could not be typed" in wrong.stderr
-    assert f"{path}, line 5: ctrl+q is the key of quit already" in wrong.stderr
-    printed = {" ".join(line.split()) for line in wrong.stdout.splitlines()}
+    result = run("config")
+    assert result.returncode == 1
+    assert f"{path}, line 4: 'x' alone could not be typed" in result.stderr
+    assert f"{path}, line 5: ctrl+q is the key of quit already" in result.stderr
+    printed = {" ".join(line.split()) for line in result.stdout.splitlines()}
     assert {
         "bell = false # line 1",
         "mouse = true # default",
@@ -288,9 +284,9 @@ def test_config_command_prints_effective_settings(
         "# password_command = … # line 15",
         'accent = "#66ccff" # line 21',
     } <= printed
-    assert "oops" not in wrong.stdout, "what a command is may be a secret itself"
+    assert "oops" not in result.stdout, "a password command may hold a secret"
     again = tmp_path / "again.toml"
-    again.write_text(wrong.stdout)
+    again.write_text(result.stdout)
     read = load(again)
     assert read.problems == ()
     assert (read.settings.bell, len(read.profiles)) == (False, 3)

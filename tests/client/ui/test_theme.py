@@ -1,4 +1,4 @@
-"""Colours: readable in every theme, and never the only signal."""
+"""Colours have contrast in every theme and are never the only signal."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ THEMES = [DARK, LIGHT, *BUILTIN_THEMES.values()]
 
 
 def contrast(one: Color, other: Color) -> float:
-    """The contrast of WCAG 2: 4.5 is what text of usual size wants."""
+    """Return the contrast ratio of WCAG 2. Text of normal size needs 4.5."""
 
     def luminance(color: Color) -> float:
         parts = [part / 255 for part in (color.r, color.g, color.b)]
@@ -93,8 +93,8 @@ async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.M
         )
         await harness.settle()
         shown = harness.shown()
-        for words in ("▸ lobby", "● bob", "○ carol", "sending…", "● connected", "(you)"):
-            assert words in shown
+        for text in ("▸ lobby", "● bob", "○ carol", "sending…", "● connected", "(you)"):
+            assert text in shown
         colors = {
             color
             for strip in harness.app.screen._compositor.render_strips()

@@ -1,4 +1,4 @@
-"""What calls for attention, on the screen: unread, who just spoke, the title, a muted room."""
+"""Activity on the screen: unread counts, recent speakers, the title, muted rooms."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from tests.support.app_harness import AppHarness, chat
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the terminal is sent beside the picture."""
-    kept: list[str] = []
-    monkeypatch.setattr(ChatApp, "write_to_terminal", lambda self, sequence: kept.append(sequence))
-    return kept
+    """The control sequences sent to the terminal besides the picture."""
+    sequences: list[str] = []
+    monkeypatch.setattr(
+        ChatApp, "write_to_terminal", lambda self, sequence: sequences.append(sequence)
+    )
+    return sequences
 
 
 def people(harness: AppHarness) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""An announcement on the screen: it stands out, and is nobody's message."""
+"""An announcement is highlighted and has no author to follow."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from chat_tui.model.location import Location
 from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import HOSTILE, chat
 
-SAID = "Announcement from dave: back at noon"
+ANNOUNCEMENT = "Announcement from dave: back at noon"
 
 
 async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) -> None:
     async with chat(tmp_path, (120, 24)) as harness:
         harness.session.tell(AnnouncementReceived("dave", "back at noon"))
-        await harness.hear("mallory", SAID)
+        await harness.hear("mallory", ANNOUNCEMENT)
         log = harness.app.chat.query_one(MessageLog)
-        real, fake = (row for row in harness.rows(log) if SAID in row)
+        real, fake = (row for row in harness.rows(log) if ANNOUNCEMENT in row)
         assert real.split()[:2] == ["@21:00", "»"]
         assert "mallory" not in real
         assert fake.split()[:2] == ["21:03", "mallory"]

@@ -1,4 +1,4 @@
-"""The form for another password: its rules, its answers, and that nothing typed in it is kept."""
+"""The password form: its rules, the server's replies, and that it stores nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, AppHarness, chat, form
 from tests.support.fake_session import COMMANDS
 
-HAS_IT = (*COMMANDS, "/passwd")
+WITH_PASSWD = (*COMMANDS, "/passwd")
 OLD, NEW = "secret", "correct-horse"
 ASKED = ("change_password", OLD, NEW)
 
@@ -61,7 +61,7 @@ async def hear(harness: AppHarness, *told: events.Event) -> None:
 
 
 async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         assert harness.session.told == []
         assert "Change the password of alice" in harness.shown()
@@ -72,7 +72,7 @@ async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
 
 
 async def test_passwd_with_arguments_is_sent_and_not_kept(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press(*"/passwd secret other-one", "enter")
         assert harness.session.told == [("submit", "/passwd secret other-one")]
         assert not is_open(harness)
@@ -83,7 +83,7 @@ async def test_passwd_with_arguments_is_sent_and_not_kept(tmp_path: Path) -> Non
 
 
 async def test_tab_corrects_misspelled_passwd(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press(*"/paswd secret other-one", "enter")
         assert harness.session.told == []
         assert "Tab: /passwd ***" in harness.shown()
@@ -109,7 +109,7 @@ def _texts(harness: AppHarness) -> list[str]:
 
 @pytest.mark.parametrize("key", ["ctrl+p", "ctrl+k"])
 async def test_palette_opens_password_form(tmp_path: Path, key: str) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press(key)
         await harness.press(*"change your pass")
         await harness.until(lambda: "Change your password" in harness.shown())
@@ -118,7 +118,7 @@ async def test_palette_opens_password_form(tmp_path: Path, key: str) -> None:
 
 
 async def test_help_and_jump_list_passwd(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press("f1")
         assert "/passwd" in _texts(harness)
         await harness.press("escape", "ctrl+k")
@@ -129,7 +129,7 @@ async def test_help_and_jump_list_passwd(tmp_path: Path) -> None:
 
 
 async def test_enter_moves_through_password_fields_and_submits(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await harness.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
         assert harness.session.told == [ASKED]
@@ -138,11 +138,11 @@ async def test_enter_moves_through_password_fields_and_submits(tmp_path: Path) -
         assert OLD not in harness.shown()
         assert NEW not in harness.shown()
         await harness.press("enter")
-        assert harness.session.told == [ASKED], "it waits"
+        assert harness.session.told == [ASKED], "a request is under way"
 
 
 async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         keys = [*OLD, "tab", *NEW, "enter", *NEW, "enter"]
         for key in keys:
@@ -152,7 +152,7 @@ async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "again", "field", "words"),
+    ("old", "new", "again", "field", "message"),
     [
         ("", NEW, NEW, "old", "Type the password that you have now"),
         ("a b", NEW, NEW, "old", "not the old one"),
@@ -168,19 +168,19 @@ async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
     ],
 )
 async def test_password_form_validates_fields_before_sending(
-    tmp_path: Path, old: str, new: str, again: str, field: str, words: str
+    tmp_path: Path, old: str, new: str, again: str, field: str, message: str
 ) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness, old, new, again)
-        assert words in said(harness)
+        assert message in said(harness)
         assert harness.session.told == []
         assert values(harness) == [old, new, again]
         assert harness.app.focused is harness.app.screen.query_one(f"#{field}")
 
 
 async def test_retyped_confirmation_replaces_mismatch(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await harness.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
         assert "Type it again" in said(harness)
@@ -189,7 +189,7 @@ async def test_retyped_confirmation_replaces_mismatch(tmp_path: Path) -> None:
 
 
 async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
@@ -203,7 +203,7 @@ async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("reason", "message"),
     [
         ("A password has at least 9 bytes; this one has 8.", "at least 9 bytes; this one has 8."),
         (replies.too_many_failures(421), "Too many wrong passwords. Try again in 8 minutes."),
@@ -212,19 +212,19 @@ async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) ->
         (HOSTILE, "[/] [red]x[/red] [@click=app.quit]press[/]"),
     ],
 )
-async def test_password_form_shows_server_errors(tmp_path: Path, reason: str, words: str) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+async def test_password_form_shows_server_errors(tmp_path: Path, reason: str, message: str) -> None:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChangeFailed(reason))
-        assert words in said(harness)
+        assert message in said(harness)
         assert values(harness) == [OLD, NEW, NEW]
         await harness.press("enter")
         assert harness.session.told == [ASKED, ASKED]
 
 
 async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChanged(NEW))
@@ -234,7 +234,7 @@ async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> No
 
 
 async def test_changed_password_notice_mentions_profile_source(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         harness.app.chat.password_change.show_outcome(events.PasswordChanged(NEW), "the keyring")
         await harness.settle()
         assert "Your profile takes it from the keyring: change it there too." in notices(harness)
@@ -243,7 +243,7 @@ async def test_changed_password_notice_mentions_profile_source(tmp_path: Path) -
 async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
     tmp_path: Path,
 ) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
@@ -256,7 +256,7 @@ async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
 
 
 async def test_closed_password_form_still_reports_result(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         await harness.press("escape")
@@ -264,7 +264,7 @@ async def test_closed_password_form_still_reports_result(tmp_path: Path) -> None
         await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         assert notices(harness) == "Wrong password: nothing was changed."
         await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        assert notices(harness).count("Wrong password") == 1, "of a typed one the log tells"
+        assert notices(harness).count("Wrong password") == 1, "the log reports a typed command"
 
 
 CHANGED_KEY = events.KeyChanged("127.0.0.1:9001", "SHA256:one", "SHA256:other", pinned=True)
@@ -281,8 +281,8 @@ async def test_password_form_closes_when_session_ends(
 ) -> None:
     async with form(tmp_path) as harness:
         await harness.press(*OLD, "enter")
-        harness.session.be_online(commands=HAS_IT)
-        await hear(harness, events.SignedIn("alice", HAS_IT))
+        harness.session.be_online(commands=WITH_PASSWD)
+        await hear(harness, events.SignedIn("alice", WITH_PASSWD))
         await harness.until(lambda: isinstance(harness.app.focused, Composer))
         await open_form(harness)
         await fill_in(harness)
@@ -295,12 +295,12 @@ async def test_password_form_closes_when_session_ends(
             await harness.press("enter")
         assert harness.app.screen is harness.app.login
         assert page not in harness.app.screen_stack
-        await hear(harness, events.SignedIn("alice", HAS_IT))
+        await hear(harness, events.SignedIn("alice", WITH_PASSWD))
         await harness.until(lambda: harness.app.screen is harness.app.chat)
 
 
 async def test_password_form_closes_when_trust_is_declined(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await hear(harness, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
         await harness.press("escape")
@@ -314,17 +314,17 @@ async def test_password_form_closes_when_trust_is_declined(tmp_path: Path) -> No
 
 
 async def test_password_fields_are_never_copied_to_clipboard(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        await harness.press("ctrl+c", "ctrl+x")  # out of habit, to leave
+        await harness.press("ctrl+c", "ctrl+x")  # pressed out of habit, to quit
         assert harness.app.clipboard == ""
         assert values(harness) == [OLD, NEW, NEW]
 
 
 async def test_password_form_does_not_open_while_disconnected(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
         harness.app.chat.action_change_password()
         await harness.settle()
@@ -336,18 +336,18 @@ async def test_password_form_does_not_open_while_disconnected(tmp_path: Path) ->
 async def test_password_form_fits_small_and_large_terminals(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async with chat(tmp_path, size, commands=HAS_IT) as harness:
+    async with chat(tmp_path, size, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChangeUncertain(NEW))
         shown = harness.shown()
-        for words in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
-            assert words in shown
+        for message in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
+            assert message in shown
         assert said(harness).endswith("try the new one first.")
 
 
 async def test_typed_passwords_are_never_written_to_disk(tmp_path: Path) -> None:
-    async with chat(tmp_path, commands=HAS_IT) as harness:
+    async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         harness.app.controller._draft_store.open("127.0.0.1", 9000, "alice")
         harness.app.chat.drafts.switch()
         for key in "/passwd old-one ne":

@@ -1,4 +1,4 @@
-"""The chat as a whole: keys, palette, help, leaving."""
+"""The chat screen as a whole: keys, palette, help, quitting."""
 
 from pathlib import Path
 
@@ -46,8 +46,8 @@ class TestFooter:
     async def test_footer_shows_main_keys(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 24)) as harness:
             footer = harness.app.chat.query_one(Footer)
-            words = ("F1 Help", "F2 Rooms", "F3 People", "^K Jump", "^Q Quit")
-            await harness.until(lambda: all(key in harness.shown(footer) for key in words))
+            keys = ("F1 Help", "F2 Rooms", "F3 People", "^K Jump", "^Q Quit")
+            await harness.until(lambda: all(key in harness.shown(footer) for key in keys))
             assert "Again" not in harness.shown(footer)
             assert "Retry" not in harness.shown(footer)
 
@@ -121,8 +121,8 @@ class TestHelp:
             await harness.until(lambda: isinstance(harness.app.screen, HelpScreen))
             await harness.settle()
             shown = harness.shown()
-            for words in ("Ctrl+G", "not confirmed", "/subscribe NAME", "nc 127.0.0.1 9000"):
-                assert words in shown
+            for text in ("Ctrl+G", "not confirmed", "/subscribe NAME", "nc 127.0.0.1 9000"):
+                assert text in shown
             await harness.press("escape")
             await harness.until(lambda: harness.app.screen is harness.app.chat)
 
@@ -134,7 +134,7 @@ class TestHelp:
             await harness.until(lambda: harness.app.screen is harness.app.login)
 
 
-class TestLeaving:
+class TestQuitting:
     async def test_ctrl_q_closes_session_at_once(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("ctrl+q")
@@ -173,14 +173,14 @@ class TestLeaving:
         async with chat(tmp_path) as harness:
             harness.app.local_server = own_server(tmp_path)
             harness.session.tell(RoomsListed((("lobby", 1),)))
-            await leaves_at_once(harness)
+            await assert_quits_at_once(harness)
 
     async def test_quit_does_not_confirm_if_local_server_keeps_running(
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as harness:
             harness.app.local_server = LocalServer(tmp_path, 9000, (), None)
-            await leaves_at_once(harness)
+            await assert_quits_at_once(harness)
 
 
 def own_server(folder: Path) -> LocalServer:
@@ -190,6 +190,6 @@ def own_server(folder: Path) -> LocalServer:
     return Own(folder, 9000, (), folder / "log")
 
 
-async def leaves_at_once(harness: AppHarness) -> None:
+async def assert_quits_at_once(harness: AppHarness) -> None:
     await harness.press("ctrl+q")
     assert ("close",) in harness.session.told

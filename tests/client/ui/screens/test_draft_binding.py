@@ -1,4 +1,4 @@
-"""What is half written belongs to its place, and is there when one comes back."""
+"""Each place keeps its own draft."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.support.app_harness import AppHarness, chat, form
 from tests.support.fake_session import COMMANDS
 
 
-def written(harness: AppHarness) -> str:
+def composer_text(harness: AppHarness) -> str:
     return harness.app.chat.query_one(Composer).text
 
 
-async def go(harness: AppHarness, room: str) -> None:
-    """Choose a room; the server has not answered yet."""
+async def choose_room(harness: AppHarness, room: str) -> None:
+    """Choose a room, without a reply of the server."""
     harness.app.chat.navigator.join(room)
     await harness.settle()
 
@@ -31,19 +31,19 @@ async def go(harness: AppHarness, room: str) -> None:
 async def test_each_room_has_its_own_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press(*"hal")
-        harness.app.chat.query_one(Composer).insert("f")  # and nobody has heard of it yet
-        await go(harness, "dev")
-        # What is typed from here on is meant for dev, though its answer is still to come.
-        assert written(harness) == ""
+        harness.app.chat.query_one(Composer).insert("f")  # the screen has not processed it yet
+        await choose_room(harness, "dev")
+        # Text typed from here on belongs to dev, although the reply is still to come.
+        assert composer_text(harness) == ""
         assert "Message dev…" in harness.shown(harness.app.chat.query_one(Composer))
         await harness.press(*"hi")
         harness.session.tell(Joined("dev"))
         await harness.settle()
-        assert written(harness) == "hi"
-        await go(harness, "lobby")
+        assert composer_text(harness) == "hi"
+        await choose_room(harness, "lobby")
         harness.session.tell(Joined("lobby"))
         await harness.settle()
-        assert written(harness) == "half"
+        assert composer_text(harness) == "half"
         await harness.press("enter")
         assert harness.session.told[-1] == ("submit", "half")
         assert harness.model.drafts.all() == {"dev": "hi"}
@@ -53,10 +53,10 @@ async def test_text_typed_after_join_command_belongs_to_new_room(tmp_path: Path)
     async with chat(tmp_path) as harness:
         harness.model.drafts.put("dev", "from before ")
         await harness.press(*"/join dev", "enter", *"hello")
-        assert written(harness) == "from before hello"
+        assert composer_text(harness) == "from before hello"
         harness.session.tell(Joined("dev"))
         await harness.settle()
-        assert written(harness) == "from before hello"
+        assert composer_text(harness) == "from before hello"
         await harness.press("enter", *"/leave", "enter", *"back")
         assert harness.model.drafts.all() == {"lobby": "back"}
 
@@ -64,12 +64,12 @@ async def test_text_typed_after_join_command_belongs_to_new_room(tmp_path: Path)
 async def test_failed_join_restores_old_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press(*"half")
-        await go(harness, "dev")
+        await choose_room(harness, "dev")
         await harness.press(*"for dev")
         harness.session.notices.append(TextReturned("sent to dev", "no"))
         harness.session.tell(JoinFailed("dev", "no"))
         await harness.settle()
-        assert written(harness) == "sent to dev\nhalf"
+        assert composer_text(harness) == "sent to dev\nhalf"
         assert harness.model.drafts.of("dev") == "for dev"
 
 
@@ -81,20 +81,20 @@ async def test_draft_survives_lost_connection(tmp_path: Path) -> None:
         assert harness.session.told == []
         harness.session.tell(Joined("lobby"), ConnectionChanged(ConnectionState.ONLINE))
         await harness.settle()
-        assert written(harness) == "half more"
+        assert composer_text(harness) == "half more"
 
 
 async def test_history_item_in_composer_is_not_saved_as_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press(*"one", "enter", "o", "up")
-        assert written(harness) == "one"
+        assert composer_text(harness) == "one"
         assert harness.model.drafts.of("lobby") == "o"
         await harness.press("!")
         assert harness.model.drafts.of("lobby") == "one!"
 
 
 async def sign_in(harness: AppHarness) -> None:
-    """Alice fills in the form, and the server lets her in."""
+    """Submit the form and let the server accept the login."""
     await harness.press(*"secret", "enter")
     harness.session.be_online()
     harness.session.notices.append(SignedIn("alice", COMMANDS))
@@ -110,14 +110,14 @@ async def test_drafts_and_unconfirmed_messages_survive_restart(tmp_path: Path) -
         await sign_in(harness)
         await harness.press(*"half a line")
         harness.session.tell(MessagePending(1, "lobby", "on its way"))
-        await go(harness, "dev")
+        await choose_room(harness, "dev")
         harness.session.tell(Joined("dev"))
         await harness.settle()
         await harness.press(*"other", "ctrl+q")
         await harness.until(lambda: not harness.app.is_running)
     async with form(tmp_path) as harness:
         await sign_in(harness)
-        assert written(harness) == "half a line"
+        assert composer_text(harness) == "half a line"
         assert "! not confirmed: it may have arrived." in harness.shown()
         assert "not sent yet, or not confirmed: dev" in harness.shown()
         await harness.press("ctrl+g")
@@ -131,4 +131,4 @@ async def test_draft_survives_abrupt_exit(tmp_path: Path) -> None:
         harness.app.exit()
     async with form(tmp_path) as harness:
         await sign_in(harness)
-        assert written(harness) == "half"
+        assert composer_text(harness) == "half"

@@ -1,4 +1,4 @@
-"""The form: prefilled, refused in words that help, remembered, cancelled."""
+"""The login form: initial values, error messages, stored choices, cancelling."""
 
 import threading
 from pathlib import Path
@@ -70,19 +70,19 @@ async def test_sign_in_button_signs_in(tmp_path: Path) -> None:
 async def test_tab_reaches_every_login_field_and_enter_signs_in(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await harness.press(*"secret")
-        reached: list[Widget | None] = []
+        focused: list[Widget | None] = []
         for _ in range(6):
-            reached.append(harness.app.focused)
+            focused.append(harness.app.focused)
             await harness.press("enter")
             await harness.press("escape", "tab")
-        assert len(set(reached)) == 6
+        assert len(set(focused)) == 6
         assert [told[0] for told in harness.session.told] == ["sign_in", "cancel"] * 6
 
 
 async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         harness.app.login.query_one("#password", SafeInput).value = "secret"
-        for name, text, words in (
+        for name, text, message in (
             ("host", "", "Type the name or address"),
             ("port", "0", "a number from 1 to 65535"),
             ("port", "x", "a number from 1 to 65535"),
@@ -95,7 +95,7 @@ async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
             field = harness.app.login.query_one(f"#{name}", SafeInput)
             right, field.value = field.value, text
             await harness.press("enter")
-            assert words in said(harness)
+            assert message in said(harness)
             assert harness.app.focused is field
             field.value = right
         assert harness.session.told == []
@@ -104,7 +104,7 @@ async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
 async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
-        for reason, retry, words in (
+        for reason, retry, message in (
             (replies.AUTHENTICATION_FAILED, False, "Password or user name is wrong."),
             (replies.too_many_failures(421), True, "You can try again in 8 minutes"),
             (replies.too_many_failures(40), True, "You can try again in 40 s"),
@@ -115,7 +115,7 @@ async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> No
             (HOSTILE, True, "[/] [red]x[/red] [@click=app.quit]press[/]"),
         ):
             await tell(harness, SignInFailed(reason, retry))
-            assert words in said(harness)
+            assert message in said(harness)
             assert value(harness, "user") == "alice"
             assert value(harness, "password") == "password123"
             told = len(harness.session.told)
@@ -184,7 +184,7 @@ async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("reason", "message"),
     [
         (replies.LOGGED_OUT_BY_NEW_LOGIN, "alice signed in somewhere else"),
         (replies.LOGGED_OUT_ACCOUNT_REMOVED, "the account alice was removed"),
@@ -192,7 +192,7 @@ async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> 
     ],
 )
 async def test_forced_logout_shows_reason_in_login_form(
-    tmp_path: Path, reason: str, words: str
+    tmp_path: Path, reason: str, message: str
 ) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
@@ -203,12 +203,12 @@ async def test_forced_logout_shows_reason_in_login_form(
         await tell(harness, SignedOut(reason))
         await harness.until(lambda: harness.app.screen is harness.app.login)
         await harness.settle()
-        assert words in said(harness)
+        assert message in said(harness)
         assert harness.app.focused is harness.app.login.query_one("#password")
         harness.session.tell(Joined("dev"))
         await sign_in(harness)
         assert harness.session.told[-1][0] == "sign_in"
-        assert harness.session.told[-1][5] == "dev", "back to the room where one was"
+        assert harness.session.told[-1][5] == "dev", "the room of the last session"
 
 
 async def test_typed_quit_shows_login_form(tmp_path: Path) -> None:

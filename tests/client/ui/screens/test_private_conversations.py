@@ -1,4 +1,4 @@
-"""Private conversations on the screen, and walking through all places."""
+"""Private conversations on the screen, and the keys that go to other places."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.app_harness import AppHarness, chat
 from tests.support.fake_session import COMMANDS
 
 
-async def know_private_messages(harness: AppHarness) -> None:
+async def enable_private_messages(harness: AppHarness) -> None:
     harness.session.tell(SignedIn("alice", (*COMMANDS, "/msg", "/me")))
     await harness.settle()
 
@@ -42,7 +42,7 @@ def says(author: str, text: str) -> MessageArrived:
 
 async def test_private_conversation_lifecycle(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await know_private_messages(harness)
+        await enable_private_messages(harness)
         rooms, log = harness.app.chat.query_one(RoomList), harness.app.chat.query_one(MessageLog)
         composer = harness.app.chat.query_one(Composer)
         harness.session.tell(says("bob", "psst"))
@@ -64,7 +64,7 @@ async def test_private_conversation_lifecycle(tmp_path: Path) -> None:
         await harness.until(lambda: "sending" in harness.shown(log))
         harness.session.tell(MessageSent(1))
         await harness.until(lambda: "sending" not in harness.shown(log))
-        # Refused, while the person has gone on to a room: it never gets near it.
+        # The server rejects it while a room is in view: the text must not get into the room.
         harness.session.tell(MessagePending(2, "@bob", "secret"))
         await harness.click_on("lobby", rooms)
         await harness.until(lambda: composer.text == "half")
@@ -81,7 +81,7 @@ async def test_private_conversation_lifecycle(tmp_path: Path) -> None:
 async def test_undelivered_private_message_is_reported_once(tmp_path: Path) -> None:
     refused = "Not delivered: bob is offline or not subscribed to you"
     async with chat(tmp_path) as harness:
-        await know_private_messages(harness)
+        await enable_private_messages(harness)
         harness.session.tell(LogNotice(refused, "error"))
         harness.session.notices.append(TextReturned("/msg bob hi", refused, is_reported=True))
         harness.session.wake()
@@ -90,17 +90,17 @@ async def test_undelivered_private_message_is_reported_once(tmp_path: Path) -> N
         harness.session.notices.append(TextReturned("psst", refused, "@bob", is_reported=True))
         harness.session.wake()
         await harness.until(lambda: len(harness.app._notifications))
-        words = [notice.message for notice in harness.app._notifications]
-        assert words == ["It is kept in your conversation with bob."]
+        messages = [notice.message for notice in harness.app._notifications]
+        assert messages == ["It is kept in your conversation with bob."]
 
 
 async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await know_private_messages(harness)
+        await enable_private_messages(harness)
         composer = harness.app.chat.query_one(Composer)
         harness.session.tell(says("bob", "psst"))
         await harness.settle()
-        # Each line belongs to the place in which it was typed, however fast the keys come.
+        # Each line belongs to the place where it was typed, however fast the keys arrive.
         await harness.press("1", "enter", "f4", "0", "enter", "f4")
         assert harness.session.told[-2:] == [("submit", "1"), ("submit", "0", "bob")]
         await harness.click_on("lobby", harness.app.chat.query_one(RoomList))
@@ -134,7 +134,7 @@ async def test_private_messages_are_not_offered_on_legacy_server(tmp_path: Path)
 
 async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await know_private_messages(harness)
+        await enable_private_messages(harness)
         harness.app.chat.navigator.open_conversation("bob")
         await harness.settle()
         log = harness.app.chat.query_one(MessageLog)
@@ -146,7 +146,7 @@ async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path)
 
 async def test_jump_finds_people_conversations_and_commands(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await know_private_messages(harness)
+        await enable_private_messages(harness)
         await harness.press("ctrl+k", *"message carol")
         await harness.until(lambda: "Message carol privately" in harness.shown())
         await harness.press("enter")
@@ -163,17 +163,19 @@ async def test_jump_finds_people_conversations_and_commands(tmp_path: Path) -> N
 
 async def test_footer_shows_five_context_actions(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await know_private_messages(harness)
+        await enable_private_messages(harness)
         footer = harness.app.chat.query_one(Footer)
 
-        def words() -> list[str]:
+        def footer_labels() -> list[str]:
             return [str(key.description) for key in footer.query(FooterKey)]
 
-        await harness.until(lambda: words() == ["Help", "Rooms", "Jump", "Find", "Quit"])
+        await harness.until(lambda: footer_labels() == ["Help", "Rooms", "Jump", "Find", "Quit"])
         await harness.press("ctrl+f")
-        await harness.until(lambda: words() == ["Older", "Newer", "Stay here", "Back", "Help"])
-        await harness.press("escape", "ctrl+o")  # a field of its own takes Ctrl+K for itself
-        await harness.until(lambda: words() == ["Write", "Help", "Jump", "Find", "Quit"])
+        await harness.until(
+            lambda: footer_labels() == ["Older", "Newer", "Stay here", "Back", "Help"]
+        )
+        await harness.press("escape", "ctrl+o")  # a text field takes Ctrl+K itself
+        await harness.until(lambda: footer_labels() == ["Write", "Help", "Jump", "Find", "Quit"])
         await harness.press("escape")
         harness.session.tell(
             MessagePending(1, "lobby", "x"),
@@ -181,11 +183,13 @@ async def test_footer_shows_five_context_actions(tmp_path: Path) -> None:
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
             says("bob", "psst"),
         )
-        await harness.until(lambda: {"Again", "Retry", "Private"} < {*words()}, "urgent ones")
-        assert len(words()) == 5
+        await harness.until(
+            lambda: {"Again", "Retry", "Private"} < {*footer_labels()}, "the urgent actions"
+        )
+        assert len(footer_labels()) == 5
         await harness.press("f2")
-        await harness.until(lambda: "Write" in words())
-        assert len(words()) == 5
+        await harness.until(lambda: "Write" in footer_labels())
+        assert len(footer_labels()) == 5
 
 
 async def test_help_starts_with_focused_pane(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The question about a key on the screen, and the page about one that has changed."""
+"""The screens about an unknown key and about a changed key."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ SIZES = [(80, 24), (140, 40), (40, 12)]
 
 
 async def notice(harness: AppHarness, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
-    """The session tells it."""
+    """Let the session give this notice."""
     harness.session.notices.append(told)
     harness.app.controller.process_updates()
     await harness.settle()
 
 
-def squeezed(harness: AppHarness) -> str:
-    """What is shown, without frames and the ends of rows."""
+def compact(harness: AppHarness) -> str:
+    """Return the screen's text without frames, scroll bars and trailing space."""
     return "".join(re.sub("[│▁-█ ]+$", "", row).strip("│ ") for row in harness.rows())
 
 
@@ -51,7 +51,7 @@ async def test_trust_screen_shows_server_reason_key_and_answers(
         shown = harness.shown()
         assert f"Is this {SERVER}?" in shown
         assert "No authority vouches for it" in shown
-        assert ONE in squeezed(harness)
+        assert ONE in compact(harness)
         assert all(word in shown for word in ("No", "Once", "Always", "operator"))
 
 
@@ -82,7 +82,7 @@ async def test_typed_text_does_not_answer_trust_screen(tmp_path: Path) -> None:
         await harness.press(*"all of you once and always yn")
         assert isinstance(harness.app.screen, TrustScreen)
         assert not any(told[0] == "trust" for told in harness.session.told)
-        await harness.press("enter")  # meant for the composer: nothing is trusted by it
+        await harness.press("enter")  # meant for the composer: it must not trust the key
         assert harness.session.told[-1] == ("trust", TrustDecision.REJECT)
 
 
@@ -105,14 +105,14 @@ async def test_changed_key_screen_shows_both_keys_and_forget_command(
 ) -> None:
     async with form(tmp_path, size=size) as harness:
         await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
-        assert ONE in squeezed(harness)
-        assert OTHER in squeezed(harness)
+        assert ONE in compact(harness)
+        assert OTHER in compact(harness)
         assert "Close" in harness.shown()
         await harness.press("pagedown")
-        assert f"forget{SERVER}" in squeezed(harness).replace(" ", "")
+        assert f"forget{SERVER}" in compact(harness).replace(" ", "")
         await harness.press("enter")
         assert "Nothing was sent" in harness.shown()
-        assert f"forget{SERVER}" in squeezed(harness).replace(" ", "")
+        assert f"forget{SERVER}" in compact(harness).replace(" ", "")
         assert not any(told[0] == "trust" for told in harness.session.told)
 
 
@@ -141,7 +141,7 @@ async def test_declined_trust_keeps_login_fields(
         await harness.press("x")
         assert (
             harness.app.login.query_one("#password", SafeInput).value == "secretx"
-        )  # it is not wrong
+        )  # kept: the password is not wrong
 
 
 async def test_status_bar_shows_encryption_state(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The wire in view: raw lines as they come, and the last action for a shell."""
+"""The wire log: raw lines as they arrive, and the last action as a shell command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.app_harness import HOSTILE, AppHarness, chat, form
 
 
 def lines_of(harness: AppHarness) -> list[str]:
-    """The rows that show something, without the scrollbar."""
+    """Return the rows that are not empty, without the scrollbar."""
     rows = harness.rows(harness.app.screen.query_one(WireLines))
     return [row[:-1].strip() for row in rows if row[:-1].strip()]
 
@@ -55,7 +55,7 @@ async def test_wire_screen_follows_live_and_keeps_scroll_position(
         assert wire_lines.virtual_size.height == MAX_LINES
         await harness.press("pageup")
         before = lines_of(harness)
-        for number in range(100):  # as many are forgotten
+        for number in range(100):  # the log drops as many old lines
             wire.received(f"more {number}")
         await harness.until(lambda: wire_lines._next == wire.end)
         await harness.settle()

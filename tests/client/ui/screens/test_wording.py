@@ -1,4 +1,4 @@
-"""What a server says in few words, in words that help."""
+"""The UI texts for the server's short replies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_o
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("reason", "text"),
     [
         (replies.LOGGED_OUT_ACCOUNT_DISABLED, "the account alice was disabled on the server"),
         (replies.LOGGED_OUT_ACCOUNT_REMOVED, "the account alice was removed from the server"),
@@ -35,12 +35,12 @@ from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_o
         ("Logged out for lunch", "You were signed out: Logged out for lunch"),
     ],
 )
-def test_ending_text_explains_why_session_ended(reason: str, words: str) -> None:
-    assert words in sign_out_message(reason, "alice", requested=False)
+def test_sign_out_message_explains_why_session_ended(reason: str, text: str) -> None:
+    assert text in sign_out_message(reason, "alice", requested=False)
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("reason", "text"),
     [
         (
             operator_replies.banned(operator_replies.BANNED_ACCOUNT, None),
@@ -62,10 +62,10 @@ def test_ending_text_explains_why_session_ended(reason: str, words: str) -> None
         (replies.too_many_failures(40), "too many wrong passwords from your address"),
     ],
 )
-def test_refusal_text_explains_why_login_failed(reason: str, words: str) -> None:
-    said = sign_in_failure(reason)
-    assert words in said
-    assert ("wrong passwords" in said) == ("failed logins" in reason)
+def test_sign_in_failure_explains_why_login_failed(reason: str, text: str) -> None:
+    message = sign_in_failure(reason)
+    assert text in message
+    assert ("wrong passwords" in message) == ("failed logins" in reason)
 
 
 def test_duration_text_never_rounds_down() -> None:

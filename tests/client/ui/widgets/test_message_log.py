@@ -49,7 +49,7 @@ class TestAppearance:
 
     async def test_empty_log_shows_hint(self, tmp_path: Path) -> None:
         async with chat(tmp_path, follows=("*",)) as harness:
-            assert "No one has spoken" in harness.shown(log_of(harness))
+            assert "No messages yet" in harness.shown(log_of(harness))
         async with chat(tmp_path) as harness:
             assert "You follow no one here" in harness.shown(log_of(harness))
         async with chat(tmp_path, here=("alice",)) as harness:
