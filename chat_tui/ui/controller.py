@@ -251,8 +251,8 @@ class ChatController:
         self._last_session, self._replaced = signed_in_to, False
         connected_to = self.session.connected_to
         port = request.port if connected_to is None else connected_to.port
-        if places := self._draft_store.open(request.host, port, request.user):
-            text = f"not sent yet, or not confirmed: {', '.join(places)}"
+        if locations := self._draft_store.open(request.host, port, request.user):
+            text = f"not sent yet, or not confirmed: {', '.join(locations)}"
             self.model.apply(events.LogNotice(text, "notice"))
         self.shell.show_chat()
 

@@ -44,23 +44,23 @@ class Notifier:
 
     @property
     def muted(self) -> frozenset[str]:
-        """The muted places of the user at the server."""
+        """The muted locations of the user at the server."""
         return self._muted.locations(self._model.server, self._model.user)
 
     def toggle_mute(self) -> bool:
-        """Mute or unmute the place in view. Return True if it is muted now."""
+        """Mute or unmute the location in view. Return True if it is muted now."""
         model = self._model
         return self._muted.toggle(model.server, model.user, model.location)
 
     @property
     def unread(self) -> int:
-        """The number of unread messages in all places that are not muted."""
+        """The number of unread messages in all locations that are not muted."""
         return self._model.unread.total(excluding=self.muted)
 
     def update(self, *, focused: bool, at_end: bool) -> None:
-        """Mark the place in view as read if the user sees it; otherwise send the new alerts.
+        """Mark the location in view as read if the user sees it; otherwise send the new alerts.
 
-        `focused`: the terminal has the focus. `at_end`: the newest entry of the place in view is
+        `focused`: the terminal has the focus. `at_end`: the newest entry of the location in view is
         visible. Alerts that arrive while the terminal has the focus are dropped.
         """
         alerts = self._model.take_alerts()
@@ -74,7 +74,7 @@ class Notifier:
                 self._alert(alert)
 
     def show_title(self) -> None:
-        """Show the place and the number of unread messages in the title while signed in."""
+        """Show the location and the number of unread messages in the title while signed in."""
         if self._model.connection.state is ConnectionState.OFFLINE:
             self._terminal.restore_title()
             return

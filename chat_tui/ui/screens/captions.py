@@ -25,15 +25,15 @@ _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 
 def header(model: ChatModel, notifier: Notifier) -> Content:
-    """Return the line above the log: unread count, place and members."""
+    """Return the line above the log: unread count, location and members."""
     unread = f"({notifier.unread}) " if notifier.unread else ""
     person, members = model.location.partner, model.rooms.members_of(model.room)
     about = "" if members is None else f" · {members} here"
     if person:
         about = " · private" if model.people.follows(person) else f" · {_ONE_WAY_NOTE}"
     about += " · muted" if model.location in notifier.muted else ""
-    place = person or model.room
-    return Content.assemble((unread, "bold"), (place, "bold $accent"), (about, "$foreground 60%"))
+    name = person or model.room
+    return Content.assemble((unread, "bold"), (name, "bold $accent"), (about, "$foreground 60%"))
 
 
 def empty_log_hint(model: ChatModel, people_key: str) -> str:
@@ -67,7 +67,7 @@ def status_info(model: ChatModel) -> StatusInfo:
 
 
 def people_activity(model: ChatModel) -> PeopleActivity:
-    """Return unread counts by author and recent speakers, of the room and the place in view."""
+    """Return unread counts by author and recent speakers, of the room and the location in view."""
     unread = Counter(model.unread.by_author(model.room))
     if model.location != model.room:
         unread.update(model.unread.by_author(model.location))
@@ -75,10 +75,10 @@ def people_activity(model: ChatModel) -> PeopleActivity:
 
 
 def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
-    """Return the unread count of each place that is not in view, without places that have none."""
-    places = [room.name for room in model.rooms.listed()]
-    places += [Location.private(person) for person in model.conversations.listed()]
-    counts = {place: model.unread.count(place) for place in places}
+    """Return the unread counts of the other locations, without those that have none."""
+    locations = [room.name for room in model.rooms.listed()]
+    locations += [Location.private(person) for person in model.conversations.listed()]
+    counts = {location: model.unread.count(location) for location in locations}
     return {name: count for name, count in counts.items() if count and name != model.location}
 
 

@@ -61,8 +61,8 @@ class ChatScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = _HEIGHT_CLASSES
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ChatCommands}
 
-    # With priority: text that is typed right after the key belongs to the place that the key opens.
-    # Without priority the composer would get that text first.
+    # With priority: text that is typed right after the key belongs to the location that the key
+    # opens. Without priority the composer would get that text first.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "app.help", "Help", priority=True, id="help"),
         Binding("f2", "side('rooms')", "Rooms", show=False, priority=True, id="rooms"),
@@ -152,7 +152,7 @@ class ChatScreen(Screen[None]):
         if event.text.strip() == PASSWD and self.model.capabilities.password_change:
             self.password_change.open_form()
             return
-        # Another place may be in view by now.
+        # Another location may be in view by now.
         self._chat.session.submit(event.text, event.location.partner)
         self.query_one(MessageLog).action_follow()
         self._chat.process_updates()
@@ -256,7 +256,7 @@ class ChatScreen(Screen[None]):
         self.navigator.open_next_conversation()
 
     def action_walk(self, step: int) -> None:
-        """Go to the place above or below."""
+        """Go to the location above or below."""
         self.navigator.walk(step)
 
     def action_resend(self) -> None:
@@ -283,17 +283,17 @@ class ChatScreen(Screen[None]):
             )
 
     def action_mute(self) -> None:
-        """Mute or unmute the place in view. A muted place rings no bell and is not in the title."""
-        place, shell = self.model.location, self._chat.shell
+        """Mute or unmute the location in view: no bell, no count in the title."""
+        location, shell = self.model.location, self._chat.shell
         if self.notifier.toggle_mute():
             key = shell.key_of("mute", "Ctrl+T")
-            shell.notify(f"{place} is muted: no bell, no count. {key} unmutes it.")
+            shell.notify(f"{location} is muted: no bell, no count. {key} unmutes it.")
         else:
-            shell.notify(f"{place} is not muted any more.")
+            shell.notify(f"{location} is not muted any more.")
         self.panes.draw_activity()
 
     def action_dismiss_unconfirmed(self) -> None:
-        """Never send the unconfirmed messages of the place in view again."""
+        """Never send the unconfirmed messages of the location in view again."""
         self.model.dismiss_unconfirmed()
         self._chat.process_updates()
 

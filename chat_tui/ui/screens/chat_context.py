@@ -27,7 +27,7 @@ class ChatContext(Protocol):
 
     @property
     def notifier(self) -> Notifier:
-        """Unread counts and muted places."""
+        """Unread counts and muted locations."""
 
     def process_updates(self) -> None:
         """Draw what changed. Call it after every call of the session or of the model."""

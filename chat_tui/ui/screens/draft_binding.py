@@ -18,7 +18,7 @@ _MAX_PREVIEW: Final = 60
 
 
 class DraftBinding:
-    """Moves drafts between the model and the composer, which holds the draft of one place.
+    """Moves drafts between the model and the composer, which holds the draft of one location.
 
     The chat screen owns it.
     """
@@ -29,36 +29,37 @@ class DraftBinding:
         self._model = context.model
         self._shell = context.shell
         self._drafts = context.model.drafts
-        self._place = context.model.compose_location
+        self._location = context.model.compose_location
 
     @property
     def _composer(self) -> Composer:
         return self._screen.query_one(Composer)
 
     def save(self) -> None:
-        """Store the composer's text as the draft of the place that it belongs to."""
-        self._drafts.put(self._place, self._composer.draft)
+        """Store the composer's text as the draft of the location that it belongs to."""
+        self._drafts.put(self._location, self._composer.draft)
 
     def switch(self) -> None:
         """Save the draft; if the compose target changed, load the draft of the new target."""
         self.save()
         model = self._model
-        if model.drafts is not self._drafts or model.compose_location != self._place:
-            self._drafts, self._place = model.drafts, model.compose_location
-            self._composer.set_draft(self._drafts.of(self._place))
+        if model.drafts is not self._drafts or model.compose_location != self._location:
+            self._drafts, self._location = model.drafts, model.compose_location
+            self._composer.set_draft(self._drafts.of(self._location))
 
     def return_text(self, returned: TextReturned) -> None:
         """Put text that could not be sent back into its draft, and notify the user.
 
-        The text of another place goes to the draft of that place. The notice gives the reason,
-        unless the log gives it already, and says where the text is if the composer is taken.
+        The text of another location goes to the draft of that location. The notice gives the
+        reason, unless the log gives it already, and says where the text is if the composer is not
+        empty.
         """
         self.switch()
-        model, place = self._model, returned.location
+        model, location = self._model, returned.location
         notice = [] if returned.is_reported else [safe_text(returned.reason)]
-        if place and place != model.compose_location:
-            model.drafts.put(place, merge_into_draft(returned.text, model.drafts.of(place)))
-            notice.append(f"It is kept in your conversation with {Location(place).partner}.")
+        if location and location != model.compose_location:
+            model.drafts.put(location, merge_into_draft(returned.text, model.drafts.of(location)))
+            notice.append(f"It is kept in your conversation with {Location(location).partner}.")
         elif not self._composer.return_text(returned.text):
             preview = safe_text(redact(returned.text))[:_MAX_PREVIEW]
             in_history = not holds_secret(returned.text)

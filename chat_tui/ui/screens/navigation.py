@@ -22,7 +22,7 @@ class RoomSwitchRequested(Message):
 
 
 class Navigator:
-    """Changes the place in view, through the session where the server has to agree.
+    """Changes the location in view, through the session where the server has to agree.
 
     The chat screen owns it.
     """
@@ -57,7 +57,7 @@ class Navigator:
     def open_next_conversation(self) -> None:
         """Show the next private conversation, one with unread messages first.
 
-        The call waits for the keys that were pressed before: they are meant for the place in view.
+        The call waits for the keys pressed before: they are meant for the location in view.
         """
         self._screen.query_one(Composer).call_later(self._open_next_conversation)
 
@@ -70,24 +70,24 @@ class Navigator:
             self._context.shell.notify(f"No private conversation yet: {key} and a name starts one.")
 
     def walk(self, step: int) -> None:
-        """Show the place `step` rows below in the list. Waits for the keys pressed before."""
+        """Show the location `step` rows below in the list. Waits for the keys pressed before."""
         self._screen.query_one(Composer).call_later(self._walk, step)
 
     def _walk(self, step: int) -> None:
         model = self._model
-        place = next_place(model, step)
-        if partner := Location(place).partner:
+        location = next_location(model, step)
+        if partner := location.partner:
             self.open_conversation(partner)
-        elif place == model.room and model.compose_location == model.location:
-            model.view(Location(place))
+        elif location == model.room and model.compose_location == model.location:
+            model.view(location)
             self._context.process_updates()
         else:
             # What the user types from here on is meant for the new room, but messages submitted
             # before may still be queued in the composer. The request takes the same way through
             # the composer's queue, so it cannot overtake them.
-            model.room_requested(place)
+            model.room_requested(location)
             self._context.process_updates()
-            self._screen.query_one(Composer).post_message(RoomSwitchRequested(place))
+            self._screen.query_one(Composer).post_message(RoomSwitchRequested(location))
 
     def switch_room(self, event: RoomSwitchRequested) -> None:
         """Ask the server for the room that `walk` requested."""
@@ -95,12 +95,12 @@ class Navigator:
         self._context.process_updates()
 
 
-def next_place(model: ChatModel, step: int) -> str:
-    """Return the place `step` rows below the compose target in the list, wrapping at its end."""
-    places = [room.name for room in model.rooms.listed()]
-    places += [Location.private(person) for person in model.conversations.listed()]
-    current = places.index(model.compose_location) if model.compose_location in places else 0
-    return places[(current + step) % len(places)]
+def next_location(model: ChatModel, step: int) -> Location:
+    """Return the location `step` rows below the compose target in the list, wrapping at its end."""
+    locations = [Location(room.name) for room in model.rooms.listed()]
+    locations += [Location.private(person) for person in model.conversations.listed()]
+    current = locations.index(model.compose_location) if model.compose_location in locations else 0
+    return locations[(current + step) % len(locations)]
 
 
 def has_unread_conversation(model: ChatModel) -> bool:

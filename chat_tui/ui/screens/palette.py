@@ -61,7 +61,7 @@ class PaletteTarget(Protocol):
         """Follow everyone, or stop."""
 
     def action_mute(self) -> None:
-        """Mute or unmute the place in view."""
+        """Mute or unmute the location in view."""
 
     def action_find(self) -> None:
         """Search the log."""
@@ -161,8 +161,8 @@ class ChatCommands(_PaletteProvider):
         if chat.model.capabilities.follow_everyone:
             title = follow_everyone_title(chat.model)
             yield entry(title, key("people.everyone", "F8"), chat.action_follow_everyone)
-        place = chat.model.location
-        title = f"Unmute {place}" if place in chat.notifier.muted else f"Mute {place}"
+        location = chat.model.location
+        title = f"Unmute {location}" if location in chat.notifier.muted else f"Mute {location}"
         mute = f"{key('mute', 'Ctrl+T')}: no bell, no count in the title"
         yield entry(title, mute, chat.action_mute)
         find = f"{key('log.find', 'Ctrl+F')}: text, or from:alice"

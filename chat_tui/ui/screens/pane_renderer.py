@@ -42,7 +42,7 @@ class PaneRenderer:
 
     @property
     def at_end(self) -> bool:
-        """True if the newest entry of the place in view is visible."""
+        """True if the newest entry of the location in view is visible."""
         return any(log.following for log in self._screen.query(MessageLog))
 
     def draw(self, changes: set[Pane]) -> None:
