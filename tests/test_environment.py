@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+
+from tests.support.project import PROJECT
 
 CHILD = """
 import json, os, signal
@@ -41,7 +42,7 @@ def test_programs_of_tests_inherit_neither_variables_nor_ignored_signals() -> No
     done = subprocess.run(
         ["sh", "-c", "trap '' HUP INT QUIT; exec \"$@\"", "sh", sys.executable, "-c", STARTER],
         env={"PATH": os.environ["PATH"], "HOME": "/nowhere", **HOSTILE},
-        cwd=Path(__file__).parents[1],
+        cwd=PROJECT,
         capture_output=True,
         check=True,
     )

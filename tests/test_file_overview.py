@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from tests.support.project import PROJECT
+
 SCRIPT = Path("docs", "file_overview.py")
 
 

@@ -2,9 +2,6 @@
 
 import ast
 import importlib
-import os
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -13,27 +10,11 @@ import pytest
 
 import chat_server
 import chat_tui
-
-PROJECT = Path(__file__).parents[1]
+from tests.support.loaded_modules import modules_after
+from tests.support.project import PROJECT
 
 SCREEN = {"textual", "rich"}
 """What only the screens may load; it costs a quarter of a second."""
-
-
-def modules_after(code: str) -> set[str]:
-    """Run `code` in a fresh interpreter and return the names of all modules that it loaded.
-
-    `make coverage` measures child processes. This one is left out: coverage loads modules, too.
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\nprint('--')\nprint(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
-    )
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.rpartition("--\n")[2].split())
 
 
 def test_server_imports_no_client_and_no_asyncio() -> None:
@@ -99,6 +80,17 @@ def _modules() -> dict[str, Path]:
 
 MODULES = _modules()
 PACKAGES = [name for name, path in MODULES.items() if path.name == "__init__.py" and "." in name]
+
+
+def test_no_test_module_imports_another_test_module() -> None:
+    wrong = []
+    for path in sorted((PROJECT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                module = node.module.rpartition(".")[2]
+                if module.startswith("test_") or module == "conftest":
+                    wrong.append(f"{path.relative_to(PROJECT)} line {node.lineno}: {node.module}")
+    assert not wrong
 
 
 def _exports(package: str) -> set[str]:

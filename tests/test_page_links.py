@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+from tests.support.project import PROJECT
+
 PAGES = sorted(
     page.relative_to(PROJECT).as_posix()
     for folder in (".", "docs", "docs/decisions")

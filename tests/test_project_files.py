@@ -2,9 +2,9 @@
 
 import re
 import tomllib
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from tests.support.project import PROJECT
+
 WORKFLOW = (PROJECT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
 CONFIG = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
 PROJECT_TABLE = CONFIG["project"]

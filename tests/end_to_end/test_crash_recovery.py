@@ -11,22 +11,21 @@ from pathlib import Path
 import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
-from tests.client.ui.terminal.test_hangup import Terminal
+from tests.support.pty_terminal import PtyTerminal
 from tests.support.server_program import ServerProgram
-from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
-OpenTerminal = Callable[[], Terminal]
+OpenTerminal = Callable[[], PtyTerminal]
 
 
 @pytest.fixture
 def sign_in(server_program: ServerProgram, tmp_path: Path) -> Iterator[OpenTerminal]:
-    opened: list[Terminal] = []
+    opened: list[PtyTerminal] = []
 
-    def start() -> Terminal:
+    def start() -> PtyTerminal:
         address = f"127.0.0.1:{server_program.port}"
         command = [sys.executable, "-m", "chat_tui", address, "--user", "alice"]
-        terminal = Terminal(command, tmp_path)
+        terminal = PtyTerminal(command, tmp_path)
         opened.append(terminal)
         terminal.until(b"Follow everyone here")
         terminal.press(DEMO_PASSWORD.encode() + b"\r")
@@ -38,11 +37,6 @@ def sign_in(server_program: ServerProgram, tmp_path: Path) -> Iterator[OpenTermi
         terminal.close()
 
 
-def until_drawn(condition: Callable[[], object], terminal: Terminal) -> None:
-    """Read what the client draws until the condition is true."""
-    until(condition, work=lambda: terminal.read(0.02))
-
-
 def kept_in(folder: Path) -> str:
     """What the client has written for the lobby."""
     return "".join(path.read_text() for path in folder.rglob("lobby-*.json"))
@@ -51,7 +45,7 @@ def kept_in(folder: Path) -> str:
 def test_killed_client_keeps_draft(sign_in: OpenTerminal, tmp_path: Path) -> None:
     terminal = sign_in()
     terminal.press(b"half a line")
-    until_drawn(lambda: "half a line" in kept_in(tmp_path), terminal)
+    terminal.until_true(lambda: "half a line" in kept_in(tmp_path), "the draft is stored")
     terminal.press(b", and more")
     terminal.process.kill()
     terminal.close()
@@ -75,7 +69,10 @@ def test_message_to_killed_server_is_resent_only_by_key(
     terminal.press(b"typed while away\r")
     terminal.until(b"your text stays here")
     terminal.until(b"not confirmed")
-    until_drawn(lambda: "maybe" in (kept := kept_in(tmp_path)) and "while away" in kept, terminal)
+    terminal.until_true(
+        lambda: "maybe" in (kept := kept_in(tmp_path)) and "while away" in kept,
+        "both lines are stored",
+    )
     terminal.process.kill()
     terminal.close()
     server_program.start()
@@ -97,7 +94,7 @@ def test_message_to_killed_server_is_resent_only_by_key(
         again.press(b"\x07")  # Ctrl+G
         reading = threading.Thread(target=read_until, args=("alice: maybe",))
         reading.start()
-        until_drawn(lambda: not reading.is_alive(), again)
+        again.until_true(lambda: not reading.is_alive(), "bob has received the line")
         again.press(b"\r")
         read_until("alice: typed while away")
     assert sum("alice: " in line for line in heard) == 2

@@ -22,8 +22,8 @@ import pytest
 
 from chat_server.__main__ import cli
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
+from tests.support.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 DEPLOY = PROJECT / "deploy"
 UNIT = DEPLOY / "lobby.service"
 EXPOSURE = 2.0

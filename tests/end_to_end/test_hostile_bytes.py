@@ -15,9 +15,9 @@ import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_server.wire import replies
-from tests.client.ui.terminal.test_hangup import Terminal
+from tests.support.pty_terminal import PtyTerminal
+from tests.support.scripted_server import ScriptedClient, ScriptedServer
 from tests.support.server_program import ServerProgram
-from tests.support.session_harness import ScriptedClient, ScriptedServer
 from tests.support.wire_client import WireClient
 
 ORDERS = (
@@ -60,16 +60,16 @@ def assert_only_ours(written: bytes) -> None:
     assert re.search("[\u0300-\u036f]{4}", shown) is None
 
 
-OpenTerminal = Callable[[int], Terminal]
+OpenTerminal = Callable[[int], PtyTerminal]
 
 
 @pytest.fixture
 def open_terminal(tmp_path: Path) -> Iterator[OpenTerminal]:
-    opened: list[Terminal] = []
+    opened: list[PtyTerminal] = []
 
-    def start(port: int) -> Terminal:
+    def start(port: int) -> PtyTerminal:
         command = [sys.executable, "-m", "chat_tui", f"127.0.0.1:{port}", "--user", "alice"]
-        opened.append(Terminal(command, tmp_path))
+        opened.append(PtyTerminal(command, tmp_path))
         opened[-1].until(b"Follow everyone here")
         size = struct.pack("HHHH", 60, 140, 0, 0)
         fcntl.ioctl(opened[-1].our_fd, termios.TIOCSWINSZ, size)
@@ -80,7 +80,7 @@ def open_terminal(tmp_path: Path) -> Iterator[OpenTerminal]:
         terminal.close()
 
 
-def click_everywhere(terminal: Terminal) -> None:
+def click_everywhere(terminal: PtyTerminal) -> None:
     for row in range(2, 55):
         terminal.press(b"\x1b[<0;%d;%dM\x1b[<0;%d;%dm" % ((30 + row, row) * 2))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+from tests.support.project import PROJECT
 
 TOO_OLD_OR_A_SHIM = "exit 1"
 GOOD = """

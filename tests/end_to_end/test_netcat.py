@@ -15,19 +15,12 @@ import pytest
 
 from chat_server.accounts.demo import DEMO_NAMES, DEMO_PASSWORD
 from tests.support.accounts import cheap_hash
+from tests.support.readme import readme_block
 from tests.support.wire_client import WireClient
 
-README = Path(__file__).parents[2] / "README.md"
 STAMPED = re.compile(r"\[\d\d:\d\d:\d\d\] (?P<author>\w+): (?P<text>.*)")
 
 Nc = Callable[[str], str]
-
-
-def readme_block(name: str) -> str:
-    """Give the fenced block of the README that follows the mark with this name."""
-    found = re.search(rf"<!-- netcat: {name} -->\n```\w*\n(.*?)```", README.read_text(), re.DOTALL)
-    assert found, f"README.md has no block marked {name!r}"
-    return found[1].strip("\n")
 
 
 @pytest.fixture

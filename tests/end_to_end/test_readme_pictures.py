@@ -4,7 +4,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from tests.support.project import PROJECT
 
 
 async def test_readme_pictures_are_drawn_from_client(tmp_path: Path) -> None:

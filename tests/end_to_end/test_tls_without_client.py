@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_netcat import readme_block
+from tests.support.readme import readme_block
 from tests.support.server_program import ServerProgram
 from tests.support.wait_until import WAIT_TIMEOUT
 from tests.support.wire_client import WireClient

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,8 +15,8 @@ from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
 from chat_server.observability.snapshot import MetricsSnapshot
 from tests.support.log_event_samples import events, text_lines
+from tests.support.project import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/operating.md").read_text()
 MARKS = {"info": "*+-!", "warning": "!", "error": "!"}
 

@@ -22,10 +22,11 @@ import pytest
 
 from chat_server.accounts.demo import DEMO_NAMES, DEMO_PASSWORD
 from tests.support.accounts import cheap_hash
+from tests.support.project import PROJECT
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wire_client import WireClient
 
-PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
+PROTOCOL = PROJECT / "docs" / "protocol.md"
 OPERATOR = re.compile(r"\((?P<name>\w+) is an operator\)")
 LOGGED_IN = re.compile(r"\((?P<names>.+) (?:is|are) logged in\)")
 SENT_OR_READ = re.compile(r"(?P<name>\w+)(?P<direction>[<>]) (?P<line>.*)")

@@ -11,7 +11,8 @@ import trustme
 from chat_server.wire.fingerprint import key_fingerprint
 from chat_tui.events import ConnectionState
 from tests.support.certificates import authority
-from tests.support.session_harness import ScriptedClient, ScriptedServer, SessionHarness
+from tests.support.scripted_server import ScriptedClient, ScriptedServer
+from tests.support.session_harness import SessionHarness
 from tests.support.wait_until import WAIT_TIMEOUT
 
 

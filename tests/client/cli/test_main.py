@@ -1,22 +1,9 @@
 """The command line of the client: server addresses, and usage errors on one line."""
 
-import subprocess
-import sys
-
 import pytest
 
 from chat_tui.account import parse_address
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the client without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "chat_tui", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+from tests.support.client_program import run_client
 
 
 @pytest.mark.parametrize(
@@ -45,13 +32,13 @@ def test_address_rejects_invalid_text(text: str) -> None:
 
 
 def test_client_without_terminal_suggests_netcat() -> None:
-    result = run("chat.example.org:7777")
+    result = run_client("chat.example.org:7777")
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert "openssl s_client -quiet -connect chat.example.org:7777" in result.stderr
-    assert "nc chat.example.org 7777" in run("--plaintext", "chat.example.org:7777").stderr
-    assert "nc 127.0.0.1 9000" in run().stderr
+    assert "nc chat.example.org 7777" in run_client("--plaintext", "chat.example.org:7777").stderr
+    assert "nc 127.0.0.1 9000" in run_client().stderr
 
 
 @pytest.mark.parametrize(
@@ -72,14 +59,14 @@ def test_client_without_terminal_suggests_netcat() -> None:
     ids=" ".join,
 )
 def test_usage_error_is_one_line(arguments: list[str]) -> None:
-    result = run(*arguments)
+    result = run_client(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("chat-tui: ")
     assert result.stderr.count("\n") == 1
 
 
 def test_help_and_version_need_no_terminal() -> None:
-    shown = run("--help")
+    shown = run_client("--help")
     assert shown.returncode == 0
     assert all(option in shown.stdout for option in ("--user", "--room", "--local", "[::1]:9001"))
-    assert run("--version").stdout.startswith("chat-tui, version ")
+    assert run_client("--version").stdout.startswith("chat-tui, version ")

@@ -20,7 +20,7 @@ from chat_tui.headless.tail import TailJob
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from chat_tui.transport.backoff import Backoff
-from tests.support.session_harness import ScriptedServer
+from tests.support.scripted_server import ScriptedServer
 from tests.support.wait_until import WAIT_TIMEOUT, until
 
 ECHO = "[21:03:04] alice: "

@@ -15,7 +15,8 @@ from chat_tui.session.credentials import CHANGED_AFTER_ALL, NOT_CHANGED, UNCERTA
 from chat_tui.storage.draft_store import DraftStore
 from chat_tui.storage.history_file import HistoryFile
 from chat_tui.storage.log_files import LogFiles
-from tests.support.session_harness import ScriptedClient, ScriptedServer, SessionHarness
+from tests.support.scripted_server import ScriptedClient, ScriptedServer
+from tests.support.session_harness import SessionHarness
 
 WITH_PASSWD = ("/passwd",)
 OLD, NEW = "secret", "correct-horse"

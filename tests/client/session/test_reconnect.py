@@ -11,7 +11,8 @@ from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.transport.backoff import Backoff
 from tests.support.fake_clock import FakeClock
-from tests.support.session_harness import ScriptedServer, SessionHarness
+from tests.support.scripted_server import ScriptedServer
+from tests.support.session_harness import SessionHarness
 
 
 @pytest.fixture

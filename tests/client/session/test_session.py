@@ -13,7 +13,8 @@ from chat_server.wire.protocol import CLIENT_RECEIVE_LIMIT
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
-from tests.support.session_harness import ScriptedServer, SessionHarness
+from tests.support.scripted_server import ScriptedServer
+from tests.support.session_harness import SessionHarness
 
 
 @pytest.fixture

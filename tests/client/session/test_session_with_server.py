@@ -2,89 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chat_server.accounts.store import AccountStore
-from chat_server.config import Config
-from chat_server.observability.event_log import EventLog
-from chat_server.server import ChatServer
 from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
 from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.restartable_server import RestartableServer, texts_until
 from tests.support.session_harness import SessionHarness
-from tests.support.wire_client import WireClient
-
-
-def texts_until(guest: WireClient, start: str) -> list[str]:
-    """Return what a guest receives before a line with this start.
-
-    Of messages the text is returned, other lines are returned whole.
-    """
-    received: list[str] = []
-    while (line := guest.read_line()) is not None and not line.startswith(start):
-        received.append(line.split(": ", 1)[-1])
-    return received
-
-
-class ServerFixture:
-    """A server that can be restarted on its port, and guests who are connected to it."""
-
-    def __init__(self, users: Path) -> None:
-        self.config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
-        self._guests: list[WireClient] = []
-        self._server: ChatServer | None = None
-
-    def start(self, **settings: object) -> ServerFixture:
-        self.config = replace(self.config, **settings)  # type: ignore[arg-type]
-        self._server = ChatServer(
-            self.config, AccountStore(self.config.users), EventLog(io.StringIO(), "debug")
-        )
-        self._server.start()
-        self.config = replace(self.config, port=self._server.port)
-        return self
-
-    @property
-    def port(self) -> int:
-        return self.config.port
-
-    def guest(self, name: str, *lines: str) -> WireClient:
-        """Connect a netcat user who follows everyone and sends these lines first."""
-        guest = WireClient("127.0.0.1", self.port)
-        self._guests.append(guest)
-        for line in (f"LOGIN {name} pw-of-{name}", "/subscribe *", *lines, "/subs"):
-            guest.send(line)
-        texts_until(guest, "[SERVER] Subscriptions: ")
-        return guest
-
-    def remove(self, name: str) -> None:
-        assert self._server is not None
-        accounts = json.loads(self.config.users.read_text())
-        del accounts[name]
-        self.config.users.write_text(json.dumps(accounts))
-        self._server.reload_accounts()
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
-
-    def close(self) -> None:
-        for guest in self._guests:
-            guest.close()
-        self.stop()
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerFixture]:
-    server = ServerFixture(write_accounts_file(tmp_path / "users.json"))
+def server(tmp_path: Path) -> Iterator[RestartableServer]:
+    server = RestartableServer(write_accounts_file(tmp_path / "users.json"))
     yield server
     server.close()
 
@@ -98,7 +32,7 @@ def harness() -> Iterator[SessionHarness]:
 
 def sign_in(
     harness: SessionHarness,
-    server: ServerFixture,
+    server: RestartableServer,
     *,
     room: str | None = None,
     follow_everyone: bool = True,
@@ -119,7 +53,7 @@ def sign_in(
 
 
 def test_sign_in_lists_people_and_rooms_of_real_server(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start().guest("bob")
     server.guest("carol", "/join dev")
@@ -136,7 +70,7 @@ def test_sign_in_lists_people_and_rooms_of_real_server(
 
 
 def test_messages_are_exchanged_with_netcat_user(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     bob = server.start().guest("bob")
     sign_in(harness, server)
@@ -150,7 +84,7 @@ def test_messages_are_exchanged_with_netcat_user(
 
 
 def test_joins_and_leaves_of_others_update_model(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start()
     sign_in(harness, server)
@@ -165,7 +99,7 @@ def test_joins_and_leaves_of_others_update_model(
 
 
 def test_text_typed_after_room_change_reaches_new_room_only(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     bob = server.start().guest("bob")
     carol = server.guest("carol", "/join dev")
@@ -184,7 +118,7 @@ def test_text_typed_after_room_change_reaches_new_room_only(
 
 
 def test_typed_commands_get_replies_from_real_server(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start().guest("bob")
     sign_in(harness, server)
@@ -210,7 +144,7 @@ def test_typed_commands_get_replies_from_real_server(
 
 
 def test_follow_toggle_starts_and_stops_messages(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     bob = server.start().guest("bob")
     sign_in(harness, server, follow_everyone=False)
@@ -231,7 +165,7 @@ def test_follow_toggle_starts_and_stops_messages(
 
 
 def test_server_restart_restores_room_and_subscriptions(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start()
     sign_in(harness, server, room="dev")
@@ -257,7 +191,7 @@ def test_server_restart_restores_room_and_subscriptions(
 
 
 def test_connection_cut_is_restored_without_loss(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start()
     sign_in(harness, server, room="dev")
@@ -275,7 +209,7 @@ def test_connection_cut_is_restored_without_loss(
 
 
 def test_many_subscriptions_survive_server_restart(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     names = [f"user-with-a-long-name-{n:03}" for n in range(120)]
     write_accounts_file(server.config.users, [*PEOPLE, *names])
@@ -294,7 +228,7 @@ def test_many_subscriptions_survive_server_restart(
 
 
 def test_login_of_same_name_signs_session_out(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start()
     sign_in(harness, server)
@@ -303,7 +237,7 @@ def test_login_of_same_name_signs_session_out(
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
 
-def test_removed_account_is_signed_out(harness: SessionHarness, server: ServerFixture) -> None:
+def test_removed_account_is_signed_out(harness: SessionHarness, server: RestartableServer) -> None:
     server.start()
     sign_in(harness, server)
     server.remove("alice")
@@ -311,7 +245,7 @@ def test_removed_account_is_signed_out(harness: SessionHarness, server: ServerFi
 
 
 def test_account_removed_while_disconnected_ends_reconnecting(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start()
     sign_in(harness, server)
@@ -325,7 +259,7 @@ def test_account_removed_while_disconnected_ends_reconnecting(
 
 
 def test_wrong_password_is_rejected_by_real_server(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     server.start()
     harness.session.sign_in("127.0.0.1", server.port, "alice", "guess")
@@ -334,7 +268,7 @@ def test_wrong_password_is_rejected_by_real_server(
 
 
 def test_rate_limited_client_loses_no_message(
-    harness: SessionHarness, server: ServerFixture
+    harness: SessionHarness, server: RestartableServer
 ) -> None:
     """No message is lost, no request expires, and room changes keep their order."""
     bob = server.start(rate=100, burst=10).guest("bob")
@@ -351,7 +285,9 @@ def test_rate_limited_client_loses_no_message(
         bob.expect_message("alice", f"line {n}")
 
 
-def test_quit_signs_out_from_real_server(harness: SessionHarness, server: ServerFixture) -> None:
+def test_quit_signs_out_from_real_server(
+    harness: SessionHarness, server: RestartableServer
+) -> None:
     server.start()
     sign_in(harness, server)
     harness.session.submit("/quit")

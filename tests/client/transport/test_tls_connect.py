@@ -23,7 +23,8 @@ from chat_tui.transport import tcp_connect, tls_connect
 from chat_tui.transport.outcome import ConnectFailed
 from chat_tui.transport.tcp_connect import TcpConnector
 from chat_tui.transport.tls_connect import TlsConnector
-from tests.support.session_harness import ScriptedServer, SessionHarness
+from tests.support.scripted_server import ScriptedServer
+from tests.support.session_harness import SessionHarness
 from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
 
 

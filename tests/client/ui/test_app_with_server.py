@@ -21,14 +21,14 @@ from chat_tui.transport.backoff import Backoff
 from chat_tui.ui.app import ChatApp
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
-from tests.client.session.test_session_with_server import ServerFixture
 from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.app_harness import press_keys, screen_rows, wait_until
+from tests.support.restartable_server import RestartableServer
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerFixture]:
-    server = ServerFixture(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
+def server(tmp_path: Path) -> Iterator[RestartableServer]:
+    server = RestartableServer(write_accounts_file(tmp_path / "users.json", PEOPLE)).start()
     yield server
     server.close()
 
@@ -56,7 +56,7 @@ class AppWithServerHarness:
 
 @asynccontextmanager
 async def window(
-    server: ServerFixture, folder: Path, *, sign_in: bool = True
+    server: RestartableServer, folder: Path, *, sign_in: bool = True
 ) -> AsyncIterator[AppWithServerHarness]:
     app = ChatApp(
         LaunchOptions("127.0.0.1", server.port, "alice"),
@@ -74,7 +74,7 @@ async def window(
         yield opened
 
 
-async def test_app_chats_with_netcat_user(server: ServerFixture, tmp_path: Path) -> None:
+async def test_app_chats_with_netcat_user(server: RestartableServer, tmp_path: Path) -> None:
     async with window(server, tmp_path) as alice:
         bob = server.guest("bob")
         await alice.until("bob joined", "lobby · 2 here", "◉ bob")
@@ -95,7 +95,7 @@ async def test_app_chats_with_netcat_user(server: ServerFixture, tmp_path: Path)
 
 
 async def test_text_typed_after_room_click_is_sent_to_room(
-    server: ServerFixture, tmp_path: Path
+    server: RestartableServer, tmp_path: Path
 ) -> None:
     async with window(server, tmp_path) as alice:
         here, there = server.guest("bob"), server.guest("carol", "/join dev")
@@ -110,7 +110,9 @@ async def test_text_typed_after_room_click_is_sent_to_room(
         assert here.read_line() == "[SERVER] Subscriptions: *"
 
 
-async def test_app_reconnects_after_server_restart(server: ServerFixture, tmp_path: Path) -> None:
+async def test_app_reconnects_after_server_restart(
+    server: RestartableServer, tmp_path: Path
+) -> None:
     async with window(server, tmp_path) as alice:
         await alice.type("/join dev")
         await alice.until("▸ dev")
@@ -130,7 +132,7 @@ async def test_app_reconnects_after_server_restart(server: ServerFixture, tmp_pa
 
 
 async def test_login_elsewhere_shows_form_and_allows_sign_in(
-    server: ServerFixture, tmp_path: Path
+    server: RestartableServer, tmp_path: Path
 ) -> None:
     async with window(server, tmp_path) as alice:
         server.guest("alice")
@@ -140,7 +142,7 @@ async def test_login_elsewhere_shows_form_and_allows_sign_in(
 
 
 async def test_wrong_password_then_correct_password_signs_in(
-    server: ServerFixture, tmp_path: Path
+    server: RestartableServer, tmp_path: Path
 ) -> None:
     async with window(server, tmp_path, sign_in=False) as alice:
         await alice.type("wrong")
@@ -149,7 +151,9 @@ async def test_wrong_password_then_correct_password_signs_in(
         await alice.until("● connected")
 
 
-async def test_sign_in_to_stopped_server_shows_error(server: ServerFixture, tmp_path: Path) -> None:
+async def test_sign_in_to_stopped_server_shows_error(
+    server: RestartableServer, tmp_path: Path
+) -> None:
     server.stop()
     async with window(server, tmp_path, sign_in=False) as alice:
         await alice.type("pw-of-alice")
@@ -157,7 +161,7 @@ async def test_sign_in_to_stopped_server_shows_error(server: ServerFixture, tmp_
 
 
 async def test_app_stays_responsive_during_message_flood(
-    server: ServerFixture, tmp_path: Path
+    server: RestartableServer, tmp_path: Path
 ) -> None:
     lines = 5_000
     async with window(server, tmp_path) as alice:
@@ -179,7 +183,7 @@ async def test_app_stays_responsive_during_message_flood(
         assert model.connection.state is ConnectionState.ONLINE
 
 
-async def test_quit_ends_every_thread(server: ServerFixture, tmp_path: Path) -> None:
+async def test_quit_ends_every_thread(server: RestartableServer, tmp_path: Path) -> None:
     async with window(server, tmp_path) as alice:
         bob = server.guest("bob")
         await alice.until("bob joined")

@@ -23,8 +23,8 @@ from chat_tui.ui.screens.password_task import PasswordFetched
 from chat_tui.ui.screens.wire import WireScreen
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.text_input import SafeInput
-from tests.client.cli.test_main import run
 from tests.support.app_harness import AppHarness, SignedInApp, app_with, chat, form
+from tests.support.client_program import run_client
 from tests.support.fake_session import COMMANDS
 
 PROFILES = """\
@@ -262,15 +262,15 @@ def test_config_command_prints_effective_settings(
     from chat_tui.config import configuration_path
 
     path = configuration_path()
-    missing = run("config")
+    missing = run_client("config")
     assert missing.returncode == 0
     assert f"# There is no {path}" in missing.stdout
     path.parent.mkdir(parents=True)
-    path.write_text(run("config", "--example").stdout)
-    assert run("config").stderr == ""
+    path.write_text(run_client("config", "--example").stdout)
+    assert run_client("config").stderr == ""
     text = f'bell = false\n[keys]\nmute = "f11"\nhelp = "x"\nwire = "Ctrl+Q"\n{PROFILES}'
     path.write_text(text + '[themes.night]\naccent = "#6cf"\n')
-    result = run("config")
+    result = run_client("config")
     assert result.returncode == 1
     assert f"{path}, line 4: 'x' alone could not be typed" in result.stderr
     assert f"{path}, line 5: ctrl+q is the key of quit already" in result.stderr
@@ -290,6 +290,6 @@ def test_config_command_prints_effective_settings(
     read = load(again)
     assert read.problems == ()
     assert (read.settings.bell, len(read.profiles)) == (False, 3)
-    unknown = run("--profile", "nope", "--send", "lobby", "hi")
+    unknown = run_client("--profile", "nope", "--send", "lobby", "hi")
     assert unknown.returncode == 2
     assert "work, home, asked" in unknown.stderr

@@ -16,6 +16,7 @@ from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_server.net.certificates import self_signed_certificate
 from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.certificates import authority, write_certificate
+from tests.support.project import PROJECT
 
 COMMAND = (sys.executable, "-m", "chat_server")
 
@@ -33,7 +34,7 @@ def run(folder: Path, *options: str, **environment: str) -> subprocess.Completed
     done = subprocess.run(
         [*COMMAND, *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **environment},
+        env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

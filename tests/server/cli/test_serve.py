@@ -19,6 +19,7 @@ import pytest
 
 from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.certificates import write_certificate
+from tests.support.project import PROJECT
 from tests.support.wire_client import WireClient
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -40,7 +41,7 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
                 "stdout": subprocess.PIPE,
                 "stderr": subprocess.PIPE,
                 "text": True,
-                "env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+                "env": {**os.environ, "PYTHONPATH": str(PROJECT)},
                 **settings,
             },
         )
@@ -120,7 +121,7 @@ def test_stop_on_stdin_eof_stops_server(spawn: Spawn) -> None:
 def test_options_are_read_from_environment(spawn: Spawn) -> None:
     env = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[3]),
+        "PYTHONPATH": str(PROJECT),
         "CHAT_SERVER_PORT": "0",
         "CHAT_SERVER_LOGIN_TIMEOUT": "0.2",
     }

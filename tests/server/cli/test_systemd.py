@@ -18,6 +18,7 @@ import pytest
 
 from chat_server.cli import systemd
 from tests.support.accounts import write_accounts_file
+from tests.support.project import PROJECT
 from tests.support.server_program import ServerProgram
 from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
@@ -64,7 +65,7 @@ def test_systemd_is_notified_ready_after_port_accepts(
     program = subprocess.Popen(
         [sys.executable, "-m", "chat_server", "--port", str(port), "--users", str(users)],
         env={"NOTIFY_SOCKET": address},
-        cwd=Path(__file__).parents[3],
+        cwd=PROJECT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -100,7 +101,7 @@ def test_failed_start_never_notifies_ready(
                 *options.get(broken, ["--port", "0"]),
             ],
             env={"NOTIFY_SOCKET": manager[1]},
-            cwd=Path(__file__).parents[3],
+            cwd=PROJECT,
             capture_output=True,
             timeout=30,
         )
@@ -189,7 +190,7 @@ def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
     )
     program = subprocess.Popen(
         [sys.executable, "-c", hangs],
-        cwd=Path(__file__).parents[3],
+        cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -20,11 +20,11 @@ from chat_server.observability import metrics_server
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
 from chat_server.observability.metrics_server import MetricsServer
+from tests.support.loaded_modules import modules_after
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.server_program import ServerProgram
 from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
-from tests.test_imports import modules_after
 
 WithMetrics = Callable[[RunningServer], MetricsServer]
 

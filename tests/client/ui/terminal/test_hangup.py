@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
-import select
 import signal
-import struct
-import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.pty_terminal import PtyTerminal
 
 CLIENT = [sys.executable, "-m", "chat_tui", "127.0.0.1:1", "--user", "alice"]
 
@@ -41,101 +36,29 @@ from chat_tui.__main__ import main
 main(["127.0.0.1:1", "--user", "alice"])
 """
 
-RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
-"""Leave the alternate screen, show the cursor, stop mouse reports, stop bracketed pastes."""
-
-
-class Terminal:
-    """A pseudo-terminal in which the client runs."""
-
-    def __init__(self, command: list[str], folder: Path) -> None:
-        self.our_fd, self._client_fd = os.openpty()
-        fcntl.ioctl(self._client_fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(self._client_fd)
-        environment = {
-            **os.environ,
-            "TERM": "xterm-256color",
-            "XDG_STATE_HOME": str(folder),
-            "HOME": str(folder),
-        }
-        self.process = subprocess.Popen(
-            command,
-            stdin=self._client_fd,
-            stdout=self._client_fd,
-            stderr=self._client_fd,
-            env=environment,
-            start_new_session=True,
-        )
-        self.written = b""
-
-    def until(self, text: bytes, timeout: float = 20.0) -> None:
-        """Read what the client draws until it contains `text`."""
-        deadline = time.monotonic() + timeout
-        while text not in self.written:
-            left = deadline - time.monotonic()
-            assert left > 0, f"{text!r} never came: {self.written[-2000:]!r}"
-            self.read(left)
-
-    def press(self, keys: bytes) -> None:
-        os.write(self.our_fd, keys)
-
-    def wait(self, timeout: float = 10.0) -> int:
-        """Read until the client ends. Return its exit status."""
-        deadline = time.monotonic() + timeout
-        while self.process.poll() is None:
-            assert time.monotonic() < deadline, "the client does not end"
-            self.read(0.05)
-        self.read(0.05)
-        return self.process.returncode
-
-    def hang_up(self) -> None:
-        """Close the terminal, as when its window is closed."""
-        os.close(self._client_fd)
-        os.close(self.our_fd)
-        self._client_fd = self.our_fd = -1
-
-    def is_restored(self) -> bool:
-        modes = termios.tcgetattr(self._client_fd)[:4] == self.before[:4]
-        return modes and all(sequence in self.written for sequence in RESTORED)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        if self.our_fd >= 0:
-            self.hang_up()
-
-    def read(self, timeout: float) -> None:
-        if select.select([self.our_fd], [], [], timeout)[0]:
-            try:
-                self.written += os.read(self.our_fd, 65536)
-            except OSError as error:
-                if error.errno != errno.EIO:  # the client has closed the other end
-                    raise
-
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(CLIENT, tmp_path)
+def terminal(tmp_path: Path) -> Iterator[PtyTerminal]:
+    opened = PtyTerminal(CLIENT, tmp_path)
     opened.until(b"Password")
     yield opened
     opened.close()
 
 
-def test_quit_key_restores_terminal(terminal: Terminal) -> None:
+def test_quit_key_restores_terminal(terminal: PtyTerminal) -> None:
     terminal.press(b"\x11")
     assert terminal.wait() == 0
     assert terminal.is_restored()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signal_exit_restores_terminal(terminal: Terminal, number: signal.Signals) -> None:
+def test_signal_exit_restores_terminal(terminal: PtyTerminal, number: signal.Signals) -> None:
     terminal.process.send_signal(number)
     assert terminal.wait() == 0
     assert terminal.is_restored()
 
 
-def test_quit_during_host_lookup_restores_terminal(terminal: Terminal) -> None:
+def test_quit_during_host_lookup_restores_terminal(terminal: PtyTerminal) -> None:
     terminal.press(b"secret\r")
     terminal.until(b"Nothing listens at")
     started = time.monotonic()
@@ -145,7 +68,7 @@ def test_quit_during_host_lookup_restores_terminal(terminal: Terminal) -> None:
     assert terminal.is_restored()
 
 
-def test_unterminated_paste_does_not_block_keyboard(terminal: Terminal) -> None:
+def test_unterminated_paste_does_not_block_keyboard(terminal: PtyTerminal) -> None:
     text = b"secret \x1b and\rmore text, longer than any key could be"
     terminal.press(b"\x1b[200~" + text)  # its end never comes
     terminal.until("•".encode())
@@ -155,7 +78,7 @@ def test_unterminated_paste_does_not_block_keyboard(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("with_signal", [True, False])
-def test_terminal_hangup_ends_client(terminal: Terminal, with_signal: bool) -> None:
+def test_terminal_hangup_ends_client(terminal: PtyTerminal, with_signal: bool) -> None:
     terminal.hang_up()
     if with_signal:
         terminal.process.send_signal(signal.SIGHUP)
@@ -163,7 +86,7 @@ def test_terminal_hangup_ends_client(terminal: Terminal, with_signal: bool) -> N
 
 
 def test_terminal_hangup_during_heavy_output_ends_client(tmp_path: Path) -> None:
-    terminal = Terminal([sys.executable, "-c", BUSY], tmp_path)
+    terminal = PtyTerminal([sys.executable, "-c", BUSY], tmp_path)
     try:
         terminal.until(b"Password")
         terminal.hang_up()
@@ -173,7 +96,7 @@ def test_terminal_hangup_during_heavy_output_ends_client(tmp_path: Path) -> None
 
 
 def test_exception_restores_terminal_and_prints_traceback(tmp_path: Path) -> None:
-    terminal = Terminal([sys.executable, "-c", BROKEN], tmp_path)
+    terminal = PtyTerminal([sys.executable, "-c", BROKEN], tmp_path)
     try:
         terminal.until(b"Password")
         terminal.press(b"\x1b")
@@ -186,7 +109,7 @@ def test_exception_restores_terminal_and_prints_traceback(tmp_path: Path) -> Non
 
 
 def test_dumb_terminal_is_rejected(tmp_path: Path) -> None:
-    terminal = Terminal(["env", "TERM=dumb", *CLIENT], tmp_path)
+    terminal = PtyTerminal(["env", "TERM=dumb", *CLIENT], tmp_path)
     try:
         terminal.until(b"nc 127.0.0.1 1")
         assert terminal.wait() == 2
