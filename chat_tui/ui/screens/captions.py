@@ -48,7 +48,7 @@ def empty_log_hint(model: ChatModel, people_key: str) -> str:
         )
     if people.known and len(people.here()) == 1:
         return "You are alone here. People receive your messages once they join and follow you."
-    return f"No messages yet. Say hello, or follow a person on the right ({people_key})."
+    return f"No messages yet. Say hello, or press {people_key} and follow a person."
 
 
 def status_info(model: ChatModel) -> StatusInfo:
