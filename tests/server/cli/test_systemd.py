@@ -154,9 +154,17 @@ def test_sigusr1_dumps_all_threads_and_server_continues(tmp_path: Path) -> None:
         assert "threads by name" not in shown
         assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
         seen = shown.count("in _accept_forever\n")
-        program.process.send_signal(signal.SIGUSR1)
-        while program.log.count("in _accept_forever\n") == seen:
-            threading.Event().wait(0.01)
+
+        def dump_again() -> None:
+            program.process.send_signal(signal.SIGUSR1)
+            threading.Event().wait(0.1)
+
+        # A signal has no effect until faulthandler has re-registered its handler after a dump.
+        until(
+            lambda: program.log.count("in _accept_forever\n") > seen,
+            "a second dump",
+            work=dump_again,
+        )
 
 
 def test_thread_dump_lists_names_beyond_faulthandler_limit(tmp_path: Path) -> None:
@@ -198,8 +206,7 @@ def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
     try:
         assert program.stdout is not None
         assert program.stderr is not None
-        while program.stdout.readline() != "hanging\n":
-            pass
+        assert "hanging\n" in iter(program.stdout.readline, "")
         program.send_signal(signal.SIGUSR1)
         for line in program.stderr:
             if line.endswith("in hang\n"):

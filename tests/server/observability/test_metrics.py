@@ -321,15 +321,14 @@ def send_slowly_until_closed(connection: socket.socket) -> None:
 
 
 def test_metrics_server_stop_does_not_wait_for_open_request(
-    server: RunningServer, with_metrics: WithMetrics
+    server: RunningServer, with_metrics: WithMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 1000.0)  # longer than a test may take
     metrics = with_metrics(server)
     with socket.create_connection(("127.0.0.1", metrics.port), WAIT_TIMEOUT) as idle:
         idle.send(b"GET /metr")
         assert request(metrics.port, "/healthz")[0] == 200  # so the idle one was already accepted
-        started = time.monotonic()
         metrics.stop()
-        assert time.monotonic() - started < 5
         assert idle.recv(100) == b""
 
 

@@ -312,14 +312,14 @@ class TestManyMessages:
         async with chat(tmp_path) as harness:
             widget = log_of(harness)
             log = harness.model.log
-            started = time.perf_counter()
+            started = time.process_time()
             for batch in range(100):
                 for number in range(100):
                     text = f"{batch} {number} " + "words " * 15
                     when = at("21:00:00") + timedelta(seconds=batch)
                     log.append(EntryKind.MESSAGE, when, text, author="bob")
                 widget.show(log, None, "")
-            assert time.perf_counter() - started < 5.0  # measured: 0.35 s
+            assert time.process_time() - started < 5.0  # measured: 0.35 s
 
 
 async def select_row(harness: AppHarness, row: int) -> str | None:
