@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -63,18 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.flush()
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
-        print(f"chat-server: {message}", file=sys.stderr)
+        _report(f"chat-server: {message}")
         sys.exit(error.exit_code)
     except click.Abort:
-        print("chat-server: stopped", file=sys.stderr)
+        _report("chat-server: stopped")
         sys.exit(130)
     except OSError as error:  # a full disk, for example; click itself handles a closed pipe
         why = error.strerror or str(error)
-        print(f"chat-server: can't write to standard output: {why}", file=sys.stderr)
+        _report(f"chat-server: can't write to standard output: {why}")
         sys.exit(1)
     finally:
         _drop_unwritten_output()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _report(line: str) -> None:
+    """Print a line to standard error. If it cannot be written, the exit status stays."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def _drop_unwritten_output() -> None:

@@ -355,6 +355,19 @@ def test_start_fails_if_stdout_cannot_be_written(spawn: Spawn) -> None:
     assert "standard output" in errors
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_usage_error_keeps_its_status_if_stderr_cannot_be_written(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chat_server", "--nonsense"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+            stderr=full,
+            timeout=30,
+        )
+    assert done.returncode == 2
+
+
 def test_unread_log_pipe_does_not_block_server(spawn: Spawn) -> None:
     process = spawn("--port", "0")
     port = port_of(process)
