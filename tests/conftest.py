@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 
 # Named, not imported: pytest cannot rewrite the assertions of a plugin that is already imported.
-pytest_plugins = ["tests.support.fake_clock", "tests.support.running_server"]
+pytest_plugins = [
+    "tests.support.fake_clock",
+    "tests.support.running_server",
+    "tests.support.users_file",
+]
 
 OWN_VARIABLES = {
     "TERM": "xterm-256color",  # with fewer colours, the client uses other themes

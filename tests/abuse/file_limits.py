@@ -15,7 +15,7 @@ RESERVE = 500
 
 
 @contextmanager
-def room_for_connections(number: int) -> Iterator[None]:
+def allow_connections(number: int) -> Iterator[None]:
     """Let this process open both ends of so many connections; skips the test where it may not."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * number + RESERVE

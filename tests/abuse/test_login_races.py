@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -12,9 +12,11 @@ import pytest
 from chat_server.core.rooms import Session
 from chat_server.delivery.outbox import Outbox
 from tests.abuse.client_pool import ClientPool, Reader
-from tests.abuse.thread_switching import HASTE, hasty_threads
+from tests.abuse.thread_switching import FREQUENT_SWITCHES
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import WAIT_TIMEOUT
+
+pytestmark = pytest.mark.usefixtures("frequent_switches")
 
 LOGINS = 50
 GREETING = [
@@ -28,12 +30,6 @@ WORDS = re.compile(r"\[\d\d:\d\d:\d\d\] alice: (\w+)\.(\d+)")
 
 
 ReaderT = TypeVar("ReaderT", bound=Reader)
-
-
-@pytest.fixture(autouse=True)
-def haste() -> Iterator[None]:
-    with hasty_threads():
-        yield
 
 
 class Alice(Reader):
@@ -176,7 +172,7 @@ def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
     older_is: Callable[[Race], LastDeed], start_server: StartServer
 ) -> None:
     quick = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}
-    server = start_server(**quick | HASTE | ALLOWANCES.get(older_is, {}))
+    server = start_server(**quick | FREQUENT_SWITCHES | ALLOWANCES.get(older_is, {}))
     with ClientPool() as pool:
         race = Race(server, pool)
         newer = race.run(older_is(race))

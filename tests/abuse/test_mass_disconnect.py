@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.abuse.file_limits import room_for_connections
 from tests.support.accounts import cheap_hash
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
+pytestmark = pytest.mark.usefixtures("thousands_of_connections")
+
 CROWD = 1000
 PASSWORD = "pw-of-everybody"
 LOGINS_TIMEOUT = 60.0
-
-
-@pytest.fixture(autouse=True)
-def enough_files() -> Iterator[None]:
-    with room_for_connections(2 * CROWD):
-        yield
 
 
 def write_accounts(path: Path) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
@@ -13,10 +12,12 @@ import pytest
 from chat_server.core import values
 from chat_server.core.hub import Hub
 from chat_server.delivery.outbox import Outbox
-from tests.abuse.thread_switching import HASTE, hasty_threads
+from tests.abuse.thread_switching import FREQUENT_SWITCHES
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import WAIT_TIMEOUT
 from tests.support.wire_client import WireClient
+
+pytestmark = pytest.mark.usefixtures("frequent_switches")
 
 CROWD = [f"user{number}" for number in range(50)]
 ROOMS = ("lobby", "dev", "ops")
@@ -24,12 +25,6 @@ DEEDS = 250
 LAST_WORDS = 3
 MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (\d+) in (\w+)")
 AT_THE_END = "[ERROR] No such room: the-end"
-
-
-@pytest.fixture(autouse=True)
-def haste() -> Iterator[None]:
-    with hasty_threads():
-        yield
 
 
 class Talker:
@@ -207,7 +202,7 @@ class Decisions:
 def test_random_clients_receive_exactly_their_messages(
     start_server: StartServer,
 ) -> None:
-    server = start_server(rate=0, **HASTE)
+    server = start_server(rate=0, **FREQUENT_SWITCHES)
     server.add_people(CROWD)
     pool = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
     decisions = Decisions(server.server._hub)

@@ -8,19 +8,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.abuse.file_limits import room_for_connections
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
+pytestmark = pytest.mark.usefixtures("thousands_of_connections")
+
 CROWD = 1000
 SPRAYED = 2000
-
-
-@pytest.fixture(autouse=True)
-def enough_files() -> Iterator[None]:
-    with room_for_connections(2 * CROWD):
-        yield
 
 
 @contextmanager

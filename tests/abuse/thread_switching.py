@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-HASTE = {"switch_interval": 1e-6, "switch_interval_per_client": 0.0}
+FREQUENT_SWITCHES = {"switch_interval": 1e-6, "switch_interval_per_client": 0.0}
 """For the server's settings: it sets its own interval."""
 
 _PR_SET_TIMERSLACK = 29
@@ -16,7 +16,7 @@ _DEFAULT = 0
 
 
 @contextmanager
-def hasty_threads() -> Iterator[None]:
+def frequent_thread_switches() -> Iterator[None]:
     """Let threads that start in here, and their threads, ask for the interpreter all the time.
 
     By itself Linux ends a wait of 1 µs after 50 and more. Here it is 11: with no slack at all a

@@ -26,13 +26,6 @@ from tests.support.wait_until import WAIT_TIMEOUT, until
 ECHO = "[21:03:04] alice: "
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    server = ScriptedServer()
-    yield server
-    server.close()
-
-
 class HeadlessHarness:
     """A headless client, with its output and its log lines."""
 

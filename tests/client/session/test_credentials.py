@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,20 +19,6 @@ from tests.support.session_harness import SessionHarness
 
 WITH_PASSWD = ("/passwd",)
 OLD, NEW = "secret", "correct-horse"
-
-
-@pytest.fixture
-def harness() -> Iterator[SessionHarness]:
-    harness = SessionHarness()
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    server = ScriptedServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -21,13 +21,6 @@ def harness(clock: FakeClock) -> Iterator[SessionHarness]:
         yield harness
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    server = ScriptedServer()
-    yield server
-    server.close()
-
-
 def pass_time(harness: SessionHarness, clock: FakeClock, seconds: float) -> None:
     """Let time pass in small steps, with a tick at each, as it does while the client runs."""
     end = clock.now + seconds

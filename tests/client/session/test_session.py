@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,20 +13,6 @@ from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
 from tests.support.scripted_server import ScriptedServer
 from tests.support.session_harness import SessionHarness
-
-
-@pytest.fixture
-def harness() -> Iterator[SessionHarness]:
-    harness = SessionHarness()
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    server = ScriptedServer()
-    yield server
-    server.close()
 
 
 def resend_all(harness: SessionHarness) -> int:

@@ -23,13 +23,6 @@ def server(tmp_path: Path) -> Iterator[RestartableServer]:
     server.close()
 
 
-@pytest.fixture
-def harness() -> Iterator[SessionHarness]:
-    harness = SessionHarness()
-    yield harness
-    harness.close()
-
-
 def sign_in(
     harness: SessionHarness,
     server: RestartableServer,

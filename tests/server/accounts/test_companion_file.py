@@ -24,25 +24,20 @@ from chat_server.accounts.file_format import UsersFileError
 from chat_server.accounts.file_reader import companion_path, read_accounts
 from chat_server.accounts.password_hash import hash_password
 from chat_server.wire.protocol import canonical_name
+from tests.support.users_file import HASH
 
-HASH = hash_password("password123", cost=4)
 OTHER = hash_password("password456", cost=5)
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "users.json"
-
-
-def put(file: Path, accounts: dict[str, str], **tables: object) -> None:
-    file.write_text(json.dumps(accounts))
+def put(users_file: Path, accounts: dict[str, str], **tables: object) -> None:
+    users_file.write_text(json.dumps(accounts))
     if tables:
-        companion_path(file).write_text(json.dumps(tables))
+        companion_path(users_file).write_text(json.dumps(tables))
 
 
-def read_by_earlier_servers(file: Path) -> dict[str, str]:
+def read_by_earlier_servers(users_file: Path) -> dict[str, str]:
     """The accounts that may log in, by the rules of servers that know only the users file."""
-    parsed = json.loads(file.read_text("utf-8"))
+    parsed = json.loads(users_file.read_text("utf-8"))
     assert isinstance(parsed, dict)
     for name, hashed in parsed.items():
         assert canonical_name(name) == name
@@ -55,14 +50,14 @@ def read_by_earlier_servers(file: Path) -> dict[str, str]:
     return parsed
 
 
-def read_error(file: Path) -> str:
+def read_error(users_file: Path) -> str:
     """The error of reading the files, without the path at its start."""
     with pytest.raises(UsersFileError) as caught:
-        read_accounts(file)
+        read_accounts(users_file)
     text = str(caught.value)
     assert text.isprintable()
-    assert text.startswith(f"{companion_path(file)}: ")
-    return text.removeprefix(f"{companion_path(file)}: ")
+    assert text.startswith(f"{companion_path(users_file)}: ")
+    return text.removeprefix(f"{companion_path(users_file)}: ")
 
 
 @pytest.mark.parametrize(
@@ -82,14 +77,14 @@ def test_companion_file_is_next_to_symlink_target(tmp_path: Path) -> None:
     assert companion_path(tmp_path / "users.json") == tmp_path / "elsewhere" / "accounts.more.json"
 
 
-def test_disabled_accounts_are_read_from_companion_file(file: Path) -> None:
+def test_disabled_accounts_are_read_from_companion_file(users_file: Path) -> None:
     put(
-        file,
+        users_file,
         {"alice": HASH},
         disabled={"e\u0301ric": OTHER},
         created={"alice": "2026-11-26T09:30:00Z"},
     )
-    accounts = read_accounts(file)
+    accounts = read_accounts(users_file)
     assert dict(accounts) == {"alice": HASH}
     assert accounts.disabled == {"\u00e9ric": OTHER}
     assert accounts.created == {"alice": "2026-11-26T09:30:00Z"}
@@ -97,24 +92,24 @@ def test_disabled_accounts_are_read_from_companion_file(file: Path) -> None:
     assert accounts.highest_cost == 5, "a disabled account costs as much as an unknown one"
 
 
-def test_account_in_both_files_is_disabled_with_hash_of_users_file(file: Path) -> None:
-    put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
-    accounts = read_accounts(file)
+def test_account_in_both_files_is_disabled_with_hash_of_users_file(users_file: Path) -> None:
+    put(users_file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
+    accounts = read_accounts(users_file)
     assert dict(accounts) == {"alice": HASH}
     assert accounts.disabled == {"eve": OTHER}
 
 
-def test_next_change_removes_disabled_account_from_users_file(file: Path) -> None:
-    put(file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
-    add_account(file, "bob", HASH)
-    assert read_by_earlier_servers(file) == {"alice": HASH, "bob": HASH}
-    assert read_accounts(file).disabled == {"eve": OTHER}
+def test_next_change_removes_disabled_account_from_users_file(users_file: Path) -> None:
+    put(users_file, {"alice": HASH, "eve": OTHER}, disabled={"eve": HASH})
+    add_account(users_file, "bob", HASH)
+    assert read_by_earlier_servers(users_file) == {"alice": HASH, "bob": HASH}
+    assert read_accounts(users_file).disabled == {"eve": OTHER}
 
 
-def test_missing_companion_file_removes_disabled_accounts(file: Path) -> None:
-    put(file, {"alice": HASH}, disabled={"eve": HASH})
-    companion_path(file).unlink()
-    assert dict(read_accounts(file).all_hashes) == {"alice": HASH}
+def test_missing_companion_file_removes_disabled_accounts(users_file: Path) -> None:
+    put(users_file, {"alice": HASH}, disabled={"eve": HASH})
+    companion_path(users_file).unlink()
+    assert dict(read_accounts(users_file).all_hashes) == {"alice": HASH}
 
 
 @pytest.mark.parametrize(
@@ -136,23 +131,25 @@ def test_missing_companion_file_removes_disabled_accounts(file: Path) -> None:
         ('{"created": {"eve": 2026}}', "account 'eve': not a time such as"),
     ],
 )
-def test_broken_companion_file_is_reported_with_position(file: Path, text: str, error: str) -> None:
-    put(file, {"alice": HASH})
-    companion_path(file).write_text(text)
-    assert read_error(file).startswith(error)
+def test_broken_companion_file_is_reported_with_position(
+    users_file: Path, text: str, error: str
+) -> None:
+    put(users_file, {"alice": HASH})
+    companion_path(users_file).write_text(text)
+    assert read_error(users_file).startswith(error)
 
 
 Step = Callable[[Path], object]
 STEPS: dict[str, Step] = {
-    "add": lambda file: add_account(file, "erin", HASH),
-    "disable": lambda file: disable_account(file, "bob"),
-    "enable": lambda file: enable_account(file, "eve"),
-    "rename": lambda file: rename_account(file, "bob", "robert"),
-    "rename disabled": lambda file: rename_account(file, "eve", "evelyn"),
-    "passwd": lambda file: set_hash(file, "bob", OTHER),
-    "passwd disabled": lambda file: set_hash(file, "eve", OTHER),
-    "remove": lambda file: remove_account(file, "bob"),
-    "remove disabled": lambda file: remove_account(file, "eve"),
+    "add": lambda users_file: add_account(users_file, "erin", HASH),
+    "disable": lambda users_file: disable_account(users_file, "bob"),
+    "enable": lambda users_file: enable_account(users_file, "eve"),
+    "rename": lambda users_file: rename_account(users_file, "bob", "robert"),
+    "rename disabled": lambda users_file: rename_account(users_file, "eve", "evelyn"),
+    "passwd": lambda users_file: set_hash(users_file, "bob", OTHER),
+    "passwd disabled": lambda users_file: set_hash(users_file, "eve", OTHER),
+    "remove": lambda users_file: remove_account(users_file, "bob"),
+    "remove disabled": lambda users_file: remove_account(users_file, "eve"),
 }
 
 
@@ -160,11 +157,11 @@ STEPS: dict[str, Step] = {
 @pytest.mark.parametrize("writes", [0, 1])
 @pytest.mark.parametrize("step", STEPS)
 def test_crash_between_file_writes_never_enables_account(
-    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, writes: int, listed_too: bool
+    users_file: Path, monkeypatch: pytest.MonkeyPatch, step: str, writes: int, listed_too: bool
 ) -> None:
     accounts = {"alice": HASH, "bob": HASH} | ({"eve": HASH} if listed_too else {})
-    put(file, accounts, disabled={"eve": HASH}, created={"bob": "2026-11-26T09:30:00Z"})
-    before = read_by_earlier_servers(file)
+    put(users_file, accounts, disabled={"eve": HASH}, created={"bob": "2026-11-26T09:30:00Z"})
+    before = read_by_earlier_servers(users_file)
     replace, unlink = os.replace, Path.unlink
     left = writes
 
@@ -181,14 +178,14 @@ def test_crash_between_file_writes_never_enables_account(
     monkeypatch.setattr(os, "replace", crash_after(replace))
     monkeypatch.setattr(Path, "unlink", crash_after(unlink))
     with suppress(KeyboardInterrupt):
-        STEPS[step](file)
+        STEPS[step](users_file)
     monkeypatch.undo()
-    now = read_accounts(file)
+    now = read_accounts(users_file)
     assert "eve" not in now
     assert "evelyn" not in now
     assert set(now) <= {"alice", "bob", "erin", "robert"}
     if step != "enable":
-        assert set(read_by_earlier_servers(file)) <= {*before, "erin", "robert"}
+        assert set(read_by_earlier_servers(users_file)) <= {*before, "erin", "robert"}
     assert "alice" in now
     if "disabled" in step or step in ("add", "enable"):
         assert now["bob"] == HASH, "other accounts do not change"
@@ -211,47 +208,47 @@ NAMES = ("ann", "ben", "cleo")
 def test_earlier_servers_read_exactly_the_enabled_accounts(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
 ) -> None:
-    file = tmp_path_factory.mktemp("any") / "users.json"
-    add_account(file, "alice", HASH)
+    users_file = tmp_path_factory.mktemp("any") / "users.json"
+    add_account(users_file, "alice", HASH)
     enabled, disabled = {"alice": HASH}, dict[str, str]()
     for step, name, other in steps:
         table = enabled if name in enabled else disabled if name in disabled else None
         if step == "add" and table is None:
-            add_account(file, name, HASH)
+            add_account(users_file, name, HASH)
             enabled[name] = HASH
         elif table is None:
             continue
-        elif step == "disable" and disable_account(file, name):
+        elif step == "disable" and disable_account(users_file, name):
             disabled[name] = enabled.pop(name)
-        elif step == "enable" and enable_account(file, name):
+        elif step == "enable" and enable_account(users_file, name):
             enabled[name] = disabled.pop(name)
         elif step == "remove":
-            remove_account(file, name)
+            remove_account(users_file, name)
             del table[name]
         elif step == "passwd":
-            set_hash(file, name, OTHER)
+            set_hash(users_file, name, OTHER)
             table[name] = OTHER
         elif step == "rename" and other not in enabled | disabled:
-            rename_account(file, name, other)
+            rename_account(users_file, name, other)
             table[other] = table.pop(name)
-        accounts = read_accounts(file)
-        assert dict(accounts) == read_by_earlier_servers(file) == enabled
+        accounts = read_accounts(users_file)
+        assert dict(accounts) == read_by_earlier_servers(users_file) == enabled
         assert accounts.disabled == disabled
         assert set(accounts.created) == set(enabled | disabled)
 
 
 def test_account_enabled_during_read_is_not_lost(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    users_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(file, {"alice": HASH}, disabled={"eve": HASH})
+    put(users_file, {"alice": HASH}, disabled={"eve": HASH})
     read = file_reader._read
 
     def read_then_enable(path: Path) -> object:
         result = read(path)
-        if path == file:
+        if path == users_file:
             monkeypatch.undo()
-            enable_account(file, "eve")
+            enable_account(users_file, "eve")
         return result
 
     monkeypatch.setattr(file_reader, "_read", read_then_enable)
-    assert dict(read_accounts(file)) == {"alice": HASH, "eve": HASH}
+    assert dict(read_accounts(users_file)) == {"alice": HASH, "eve": HASH}

@@ -21,100 +21,95 @@ from chat_server.accounts.file_editor import (
 )
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
 from chat_server.accounts.file_reader import companion_path, read_accounts
-from chat_server.accounts.password_hash import hash_password
-
-HASH = hash_password("password123", cost=4)
+from tests.support.users_file import HASH
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "users.json"
+def mode(users_file: Path) -> int:
+    return stat.S_IMODE(users_file.stat().st_mode)
 
 
-def mode(file: Path) -> int:
-    return stat.S_IMODE(file.stat().st_mode)
-
-
-def test_add_account_creates_file_with_mode_0600(file: Path) -> None:
+def test_add_account_creates_file_with_mode_0600(users_file: Path) -> None:
     before = os.umask(0)
     try:
-        add_account(file, "alice", HASH)
+        add_account(users_file, "alice", HASH)
     finally:
         os.umask(before)
-    assert dict(read_accounts(file)) == {"alice": HASH}
-    assert mode(file) == 0o600
+    assert dict(read_accounts(users_file)) == {"alice": HASH}
+    assert mode(users_file) == 0o600
 
 
-def test_add_and_remove_account_keep_other_accounts_in_order(file: Path) -> None:
+def test_add_and_remove_account_keep_other_accounts_in_order(users_file: Path) -> None:
     for name in ("zoe", "alice", "éric"):
-        add_account(file, name, HASH)
-    assert list(read_accounts(file)) == ["zoe", "alice", "éric"]
-    remove_account(file, "alice")
-    assert list(read_accounts(file)) == ["zoe", "éric"]
-    assert "éric" in file.read_text("utf-8"), "people read this file"
+        add_account(users_file, name, HASH)
+    assert list(read_accounts(users_file)) == ["zoe", "alice", "éric"]
+    remove_account(users_file, "alice")
+    assert list(read_accounts(users_file)) == ["zoe", "éric"]
+    assert "éric" in users_file.read_text("utf-8"), "people read this file"
 
 
-def test_removing_last_account_leaves_valid_file(file: Path) -> None:
-    add_account(file, "alice", HASH)
-    remove_account(file, "alice")
-    assert dict(read_accounts(file)) == {}
+def test_removing_last_account_leaves_valid_file(users_file: Path) -> None:
+    add_account(users_file, "alice", HASH)
+    remove_account(users_file, "alice")
+    assert dict(read_accounts(users_file)) == {}
 
 
-def test_duplicate_add_and_unknown_remove_are_rejected(file: Path) -> None:
-    add_account(file, "alice", HASH)
-    before = file.read_bytes()
+def test_duplicate_add_and_unknown_remove_are_rejected(users_file: Path) -> None:
+    add_account(users_file, "alice", HASH)
+    before = users_file.read_bytes()
     with pytest.raises(AccountExistsError, match="alice"):
-        add_account(file, "alice", HASH)
+        add_account(users_file, "alice", HASH)
     with pytest.raises(NoSuchAccountError, match="bob"):
-        remove_account(file, "bob")
-    assert file.read_bytes() == before
+        remove_account(users_file, "bob")
+    assert users_file.read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("before", "after"), [(0o600, 0o600), (0o400, 0o400), (0o640, 0o600), (0o664, 0o600)]
 )
-def test_changed_users_file_is_readable_only_by_owner(file: Path, before: int, after: int) -> None:
-    file.write_text("{}")
-    file.chmod(before)
-    add_account(file, "alice", HASH)
-    assert mode(file) == after
-    assert mode(companion_path(file)) == 0o600
+def test_changed_users_file_is_readable_only_by_owner(
+    users_file: Path, before: int, after: int
+) -> None:
+    users_file.write_text("{}")
+    users_file.chmod(before)
+    add_account(users_file, "alice", HASH)
+    assert mode(users_file) == after
+    assert mode(companion_path(users_file)) == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-def test_changed_users_file_keeps_its_owner(file: Path) -> None:
-    file.write_text("{}")
-    os.chown(file, 12345, 54321)
-    add_account(file, "alice", HASH)
-    disable_account(file, "alice")
-    for each in (file, companion_path(file)):
+def test_changed_users_file_keeps_its_owner(users_file: Path) -> None:
+    users_file.write_text("{}")
+    os.chown(users_file, 12345, 54321)
+    add_account(users_file, "alice", HASH)
+    disable_account(users_file, "alice")
+    for each in (users_file, companion_path(users_file)):
         assert (each.stat().st_uid, each.stat().st_gid) == (12345, 54321)
         assert mode(each) == 0o600
 
 
-def test_changes_leave_no_temporary_files(file: Path) -> None:
-    add_account(file, "alice", HASH)
-    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
-    remove_account(file, "alice")
-    assert os.listdir(file.parent) == [file.name]
+def test_changes_leave_no_temporary_files(users_file: Path) -> None:
+    add_account(users_file, "alice", HASH)
+    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
+    remove_account(users_file, "alice")
+    assert os.listdir(users_file.parent) == [users_file.name]
 
 
-def test_broken_users_file_is_not_overwritten(file: Path) -> None:
-    file.write_text("{")
+def test_broken_users_file_is_not_overwritten(users_file: Path) -> None:
+    users_file.write_text("{")
     with pytest.raises(UsersFileError, match="not JSON"):
-        add_account(file, "alice", HASH)
+        add_account(users_file, "alice", HASH)
     with pytest.raises(UsersFileError, match="not JSON"):
-        remove_account(file, "alice")
-    assert file.read_text() == "{"
+        remove_account(users_file, "alice")
+    assert users_file.read_text() == "{"
 
 
-def test_symlinked_users_file_changes_its_target(file: Path, tmp_path: Path) -> None:
+def test_symlinked_users_file_changes_its_target(users_file: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     target = tmp_path / "elsewhere" / "accounts"
-    file.symlink_to(target)
-    add_account(file, "alice", HASH)
-    add_account(file, "bob", HASH)
-    assert file.is_symlink()
+    users_file.symlink_to(target)
+    add_account(users_file, "alice", HASH)
+    add_account(users_file, "bob", HASH)
+    assert users_file.is_symlink()
     assert list(read_accounts(target)) == ["alice", "bob"]
     assert sorted(os.listdir(target.parent)) == ["accounts", "accounts.more"]
 
@@ -129,15 +124,15 @@ def test_missing_folder_of_users_file_is_reported(tmp_path: Path, users_path: st
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_unwritable_folder_is_reported_and_file_unchanged(file: Path) -> None:
-    add_account(file, "alice", HASH)
-    file.parent.chmod(0o500)
+def test_unwritable_folder_is_reported_and_file_unchanged(users_file: Path) -> None:
+    add_account(users_file, "alice", HASH)
+    users_file.parent.chmod(0o500)
     try:
         with pytest.raises(UsersFileError, match="not written: Permission denied; run this as"):
-            add_account(file, "bob", HASH)
+            add_account(users_file, "bob", HASH)
     finally:
-        file.parent.chmod(0o700)
-    assert list(read_accounts(file)) == ["alice"]
+        users_file.parent.chmod(0o700)
+    assert list(read_accounts(users_file)) == ["alice"]
 
 
 @pytest.mark.parametrize(
@@ -152,44 +147,44 @@ def test_unwritable_folder_is_reported_and_file_unchanged(file: Path) -> None:
     ],
 )
 def test_failed_write_keeps_old_file_and_removes_temporary(
-    file: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, hint: str
+    users_file: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, hint: str
 ) -> None:
-    add_account(file, "alice", HASH)
+    add_account(users_file, "alice", HASH)
 
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(UsersFileError, match=hint):
-        add_account(file, "bob", HASH)
-    assert list(read_accounts(file)) == ["alice"]
-    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
+        add_account(users_file, "bob", HASH)
+    assert list(read_accounts(users_file)) == ["alice"]
+    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
 
 
 def test_interrupted_write_keeps_old_file_and_removes_temporary(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    users_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_account(file, "alice", HASH)
+    add_account(users_file, "alice", HASH)
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        add_account(file, "bob", HASH)
-    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
+        add_account(users_file, "bob", HASH)
+    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
 
 
 def test_held_folder_lock_is_reported_after_timeout(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    users_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any user that may read the folder can hold its lock."""
     monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.05)
-    folder = os.open(file.parent, os.O_RDONLY)
+    folder = os.open(users_file.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         with ThreadPoolExecutor(1) as other:
-            change = other.submit(add_account, file, "alice", HASH)
+            change = other.submit(add_account, users_file, "alice", HASH)
             try:
                 with pytest.raises(
                     UsersFileConflictError, match="another program is changing the accounts"
@@ -201,24 +196,26 @@ def test_held_folder_lock_is_reported_after_timeout(
         os.close(folder)
 
 
-def test_concurrent_add_account_keeps_all_accounts(file: Path) -> None:
+def test_concurrent_add_account_keeps_all_accounts(users_file: Path) -> None:
     names = [f"user{number}" for number in range(40)]
     with ThreadPoolExecutor(8) as threads:  # flock excludes threads too
-        list(threads.map(lambda name: add_account(file, name, HASH), names))
-    assert sorted(read_accounts(file)) == sorted(names)
+        list(threads.map(lambda name: add_account(users_file, name, HASH), names))
+    assert sorted(read_accounts(users_file)) == sorted(names)
 
 
-def test_concurrent_create_accounts_succeeds_only_once(file: Path) -> None:
+def test_concurrent_create_accounts_succeeds_only_once(users_file: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         results = list(
-            threads.map(lambda number: create_accounts(file, {f"user{number}": HASH}), range(8))
+            threads.map(
+                lambda number: create_accounts(users_file, {f"user{number}": HASH}), range(8)
+            )
         )
     assert results.count(True) == 1
-    assert list(read_accounts(file)) == [f"user{results.index(True)}"]
+    assert list(read_accounts(users_file)) == [f"user{results.index(True)}"]
 
 
-def test_written_users_file_is_valid_utf8_json(file: Path) -> None:
+def test_written_users_file_is_valid_utf8_json(users_file: Path) -> None:
     accounts = {"DPS": HASH, "日本": HASH}
-    create_accounts(file, accounts)
-    assert json.loads(file.read_text("utf-8")) == accounts
-    assert file.read_bytes().endswith(b"}\n")
+    create_accounts(users_file, accounts)
+    assert json.loads(users_file.read_text("utf-8")) == accounts
+    assert users_file.read_bytes().endswith(b"}\n")

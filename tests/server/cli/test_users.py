@@ -14,46 +14,34 @@ from pathlib import Path
 
 import bcrypt
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from chat_server.__main__ import cli
 from chat_server.accounts.file_reader import read_accounts
 from chat_server.accounts.password_hash import hash_password
+from tests.support.server_cli import run_server
+from tests.support.users_file import HASH, write_users
 
-HASH = hash_password("password123", cost=4)
 PROGRAM = [sys.executable, "-m", "chat_server"]
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "users.json"
-
-
-def run(*arguments: str | Path, typed: str | bytes | None = None) -> Result:
-    return CliRunner(env={"CHAT_SERVER_USERS": None}).invoke(
-        cli, [str(argument) for argument in arguments], input=typed
+def test_users_add_creates_file_and_account(users_file: Path) -> None:
+    done = run_server(
+        "users", "add", "alice", "--users", users_file, "--password-stdin", typed="horse-battery\n"
     )
-
-
-def put(file: Path, *names: str) -> None:
-    file.write_text(json.dumps(dict.fromkeys(names, HASH)))
-
-
-def test_users_add_creates_file_and_account(file: Path) -> None:
-    done = run(
-        "users", "add", "alice", "--users", file, "--password-stdin", typed="horse-battery\n"
-    )
-    assert (done.exit_code, done.stdout) == (0, f"Added alice to {file}\n")
-    hashed = read_accounts(file)["alice"]
+    assert (done.exit_code, done.stdout) == (0, f"Added alice to {users_file}\n")
+    hashed = read_accounts(users_file)["alice"]
     assert hashed.startswith("$2b$12$")
     assert bcrypt.checkpw(b"horse-battery", hashed.encode())
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(users_file.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nnot this line\n"])
-def test_users_add_reads_first_line_of_stdin_as_password(file: Path, end: str) -> None:
-    run("users", "add", "alice", "--users", file, "--password-stdin", typed=f"pässwörd{end}")
-    assert bcrypt.checkpw("pässwörd".encode(), read_accounts(file)["alice"].encode())
+def test_users_add_reads_first_line_of_stdin_as_password(users_file: Path, end: str) -> None:
+    run_server(
+        "users", "add", "alice", "--users", users_file, "--password-stdin", typed=f"pässwörd{end}"
+    )
+    assert bcrypt.checkpw("pässwörd".encode(), read_accounts(users_file)["alice"].encode())
 
 
 @pytest.mark.parametrize(
@@ -61,52 +49,58 @@ def test_users_add_reads_first_line_of_stdin_as_password(file: Path, end: str) -
     [["users", "list", "--users"], ["users", "remove", "alice", "--users"], ["--users"]],
 )
 def test_unreadable_users_file_is_reported_with_fix(
-    file: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+    users_file: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    put(file, "alice")
+    write_users(users_file, "alice")
     real_open, real_access = os.open, os.access
 
     def refuse(path: str | Path, *more: int, **others: int) -> int:
-        if str(path) == str(file):
+        if str(path) == str(users_file):
             raise PermissionError(errno.EACCES, "Permission denied")
         return real_open(path, *more, **others)
 
     monkeypatch.setattr(
-        "os.access", lambda path, *more: path != str(file) and real_access(path, *more)
+        "os.access", lambda path, *more: path != str(users_file) and real_access(path, *more)
     )
     monkeypatch.setattr("os.open", refuse)
-    done = run(*arguments, file)
+    done = run_server(*arguments, users_file)
     assert done.exit_code == 2
-    assert f"{file}: permission denied; make it readable for the user that runs" in done.stderr
+    assert (
+        f"{users_file}: permission denied; make it readable for the user that runs" in done.stderr
+    )
 
 
-def test_users_add_normalizes_name_to_nfc(file: Path) -> None:
-    put(file, "\u00e9ric")
-    done = run("users", "add", "e\u0301ric", "--users", file, "--password-stdin", typed="password1")
+def test_users_add_normalizes_name_to_nfc(users_file: Path) -> None:
+    write_users(users_file, "\u00e9ric")
+    done = run_server(
+        "users", "add", "e\u0301ric", "--users", users_file, "--password-stdin", typed="password1"
+    )
     assert done.exit_code == 1
     assert "the account \u00e9ric already exists" in done.stderr
 
 
-def test_users_add_keeps_existing_account_and_suggests_passwd(file: Path) -> None:
-    put(file, "alice")
-    done = run("users", "add", "alice", "--users", file, "--password-stdin", typed="password456")
+def test_users_add_keeps_existing_account_and_suggests_passwd(users_file: Path) -> None:
+    write_users(users_file, "alice")
+    done = run_server(
+        "users", "add", "alice", "--users", users_file, "--password-stdin", typed="password456"
+    )
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: the account alice already exists; to change its password:"
-        f" chat-server users passwd alice --users {shlex.quote(str(file))}\n"
+        f" chat-server users passwd alice --users {shlex.quote(str(users_file))}\n"
     )
-    assert read_accounts(file)["alice"] == HASH
+    assert read_accounts(users_file)["alice"] == HASH
 
 
 @pytest.mark.parametrize("name", ["a b", "", "none", "x" * 33, "*", "a/b", "\x1b[31m"])
 @pytest.mark.parametrize("command", ["add", "remove", "passwd", "disable", "enable"])
-def test_users_commands_reject_invalid_name(file: Path, command: str, name: str) -> None:
-    put(file, "alice")
-    done = run("users", command, "--users", file, "--", name)
+def test_users_commands_reject_invalid_name(users_file: Path, command: str, name: str) -> None:
+    write_users(users_file, "alice")
+    done = run_server("users", command, "--users", users_file, "--", name)
     assert done.exit_code == 2
     assert "is not a valid account name: a name is 1 to 32 letters" in done.stderr
     assert "\x1b" not in done.stderr
-    assert list(read_accounts(file)) == ["alice"]
+    assert list(read_accounts(users_file)) == ["alice"]
 
 
 @pytest.mark.parametrize(
@@ -121,43 +115,45 @@ def test_users_commands_reject_invalid_name(file: Path, command: str, name: str)
         (b"password123\n", "Everybody knows the demo password; choose another."),
     ],
 )
-def test_users_add_rejects_invalid_password(file: Path, typed: bytes, why: str) -> None:
-    done = run("users", "add", "alice", "--users", file, "--password-stdin", typed=typed)
+def test_users_add_rejects_invalid_password(users_file: Path, typed: bytes, why: str) -> None:
+    done = run_server(
+        "users", "add", "alice", "--users", users_file, "--password-stdin", typed=typed
+    )
     assert done.exit_code == 2
     assert why in done.stderr
-    assert not file.exists()
+    assert not users_file.exists()
 
 
-def test_users_add_without_terminal_suggests_password_stdin(file: Path) -> None:
-    done = run("users", "add", "alice", "--users", file)
+def test_users_add_without_terminal_suggests_password_stdin(users_file: Path) -> None:
+    done = run_server("users", "add", "alice", "--users", users_file)
     assert done.exit_code == 2
     assert "can't prompt for a password without a terminal; use --password-stdin" in done.stderr
 
 
-def test_users_list_prints_sorted_names(file: Path) -> None:
-    put(file, "bob", "alice", "Zoe", "éric")
-    done = run("users", "list", "--users", file)
+def test_users_list_prints_sorted_names(users_file: Path) -> None:
+    write_users(users_file, "bob", "alice", "Zoe", "éric")
+    done = run_server("users", "list", "--users", users_file)
     assert (done.exit_code, done.stdout) == (0, "Zoe\nalice\nbob\néric\n")
 
 
-def test_users_remove_removes_account(file: Path) -> None:
-    put(file, "alice", "bob")
-    done = run("users", "remove", "alice", "--users", file)
-    assert (done.exit_code, done.stdout) == (0, f"Removed alice from {file}\n")
-    assert list(read_accounts(file)) == ["bob"]
+def test_users_remove_removes_account(users_file: Path) -> None:
+    write_users(users_file, "alice", "bob")
+    done = run_server("users", "remove", "alice", "--users", users_file)
+    assert (done.exit_code, done.stdout) == (0, f"Removed alice from {users_file}\n")
+    assert list(read_accounts(users_file)) == ["bob"]
 
 
 @pytest.mark.parametrize(
     "command",
     [["remove", "bob"], ["passwd", "bob"], ["rename", "bob", "x"], ["disable", "bob"]],
 )
-def test_users_commands_reject_unknown_account(file: Path, command: list[str]) -> None:
-    put(file, "alice")
-    done = run("users", *command, "--users", file)
+def test_users_commands_reject_unknown_account(users_file: Path, command: list[str]) -> None:
+    write_users(users_file, "alice")
+    done = run_server("users", *command, "--users", users_file)
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: there is no account bob; to list all accounts:"
-        f" chat-server users list --users {shlex.quote(str(file))}\n"
+        f" chat-server users list --users {shlex.quote(str(users_file))}\n"
     )
 
 
@@ -172,65 +168,67 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ["add", "alice"]])
-def test_users_commands_report_broken_file_before_prompt(file: Path, command: list[str]) -> None:
-    file.write_text("{")
-    done = run("users", *command, "--users", file)
+def test_users_commands_report_broken_file_before_prompt(
+    users_file: Path, command: list[str]
+) -> None:
+    users_file.write_text("{")
+    done = run_server("users", *command, "--users", users_file)
     assert done.exit_code == 2
-    assert f"Error: {file}: line 1 column 2: not JSON" in done.stderr
-    assert file.read_text() == "{"
+    assert f"Error: {users_file}: line 1 column 2: not JSON" in done.stderr
+    assert users_file.read_text() == "{"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_users_commands_without_file_suggest_add(file: Path, command: list[str]) -> None:
-    done = run("users", *command, "--users", file)
+def test_users_commands_without_file_suggest_add(users_file: Path, command: list[str]) -> None:
+    done = run_server("users", *command, "--users", users_file)
     assert done.exit_code == 2
-    assert f"chat-server users add NAME --users {shlex.quote(str(file))}" in done.stderr
+    assert f"chat-server users add NAME --users {shlex.quote(str(users_file))}" in done.stderr
 
 
 def test_users_file_comes_from_option_or_environment(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    users_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(file, "alice")
-    put(tmp_path / "other.json", "bob")
-    assert run("--users", file, "users", "list").stdout == "alice\n"
-    assert run("--users", file, "users", "list", "--users", tmp_path / "other.json").stdout == (
-        "bob\n"
-    )
+    write_users(users_file, "alice")
+    write_users(tmp_path / "other.json", "bob")
+    assert run_server("--users", users_file, "users", "list").stdout == "alice\n"
+    assert run_server(
+        "--users", users_file, "users", "list", "--users", tmp_path / "other.json"
+    ).stdout == ("bob\n")
     monkeypatch.chdir(tmp_path)
-    assert run("users", "list").stdout == "alice\n"
+    assert run_server("users", "list").stdout == "alice\n"
     from_environment = CliRunner(env={"CHAT_SERVER_USERS": str(tmp_path / "other.json")})
     assert from_environment.invoke(cli, ["users", "list"]).stdout == "bob\n"
 
 
-def test_users_demo_creates_demo_accounts_once(file: Path) -> None:
-    assert run("users", "demo", "--users", file).stdout == "DPS\nalice\nbob\ncarol\n"
-    made = file.read_bytes()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    hashes = dict(read_accounts(file))
+def test_users_demo_creates_demo_accounts_once(users_file: Path) -> None:
+    assert run_server("users", "demo", "--users", users_file).stdout == "DPS\nalice\nbob\ncarol\n"
+    made = users_file.read_bytes()
+    assert stat.S_IMODE(users_file.stat().st_mode) == 0o600
+    hashes = dict(read_accounts(users_file))
     assert list(hashes) == ["DPS", "alice", "bob", "carol"]
     assert all(bcrypt.checkpw(b"password123", hashed.encode()) for hashed in hashes.values())
     assert len(set(hashes.values())) == 4
-    assert run("users", "demo", "--users", file).stdout == "DPS\nalice\nbob\ncarol\n"
-    assert file.read_bytes() == made
+    assert run_server("users", "demo", "--users", users_file).stdout == "DPS\nalice\nbob\ncarol\n"
+    assert users_file.read_bytes() == made
 
 
-def test_users_demo_lists_only_accounts_with_demo_password(file: Path) -> None:
+def test_users_demo_lists_only_accounts_with_demo_password(users_file: Path) -> None:
     other = hash_password("password456", cost=4)
-    file.write_text(json.dumps({"alice": other, "carol": HASH, "dave": HASH}))
-    assert run("users", "demo", "--users", file).stdout == "carol\n"
+    users_file.write_text(json.dumps({"alice": other, "carol": HASH, "dave": HASH}))
+    assert run_server("users", "demo", "--users", users_file).stdout == "carol\n"
 
 
 def test_users_demo_is_hidden_from_help() -> None:
-    shown = run("users", "--help").stdout
+    shown = run_server("users", "--help").stdout
     assert "add" in shown
     assert "demo" not in shown
 
 
-def test_concurrent_users_add_processes_keep_all_accounts(file: Path) -> None:
+def test_concurrent_users_add_processes_keep_all_accounts(users_file: Path) -> None:
     names = ["alice", "bob", "carol", "dave"]
     programs = [
         subprocess.Popen(
-            [*PROGRAM, "users", "add", name, "--users", str(file), "--password-stdin"],
+            [*PROGRAM, "users", "add", name, "--users", str(users_file), "--password-stdin"],
             stdin=subprocess.PIPE,
         )
         for name in names
@@ -240,8 +238,8 @@ def test_concurrent_users_add_processes_keep_all_accounts(file: Path) -> None:
         program.stdin.write(b"horse-battery\n")
         program.stdin.close()
     assert [program.wait(30) for program in programs] == [0, 0, 0, 0]
-    assert sorted(read_accounts(file)) == names
-    assert sorted(os.listdir(file.parent)) == ["users.json", "users.more.json"]
+    assert sorted(read_accounts(users_file)) == names
+    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
 
 
 class Terminal:
@@ -291,13 +289,13 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(file: Path) -> Iterator[Terminal]:
-    terminal = Terminal("users", "add", "alice", "--users", str(file))
+def terminal(users_file: Path) -> Iterator[Terminal]:
+    terminal = Terminal("users", "add", "alice", "--users", str(users_file))
     yield terminal
     terminal.close()
 
 
-def test_users_add_prompts_twice_without_echo(file: Path, terminal: Terminal) -> None:
+def test_users_add_prompts_twice_without_echo(users_file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "short")
     terminal.answer("Password: ", "horse-battery")
     terminal.answer("Repeat the password: ", "password124")
@@ -305,14 +303,14 @@ def test_users_add_prompts_twice_without_echo(file: Path, terminal: Terminal) ->
     terminal.answer("Repeat the password: ", "horse-battery")
     assert terminal.end() == 0
     assert "at least 8 bytes; this one has 5" in terminal.shown
-    assert f"Added alice to {file}" in terminal.shown
+    assert f"Added alice to {users_file}" in terminal.shown
     assert "password12" not in terminal.shown
-    assert bcrypt.checkpw(b"horse-battery", read_accounts(file)["alice"].encode())
+    assert bcrypt.checkpw(b"horse-battery", read_accounts(users_file)["alice"].encode())
 
 
-def test_users_add_aborted_prompt_creates_nothing(file: Path, terminal: Terminal) -> None:
+def test_users_add_aborted_prompt_creates_nothing(users_file: Path, terminal: Terminal) -> None:
     terminal.answer("Password: ", "horse-battery")
     terminal.answer("Repeat the password: ", "\x04")
     assert terminal.end() == 130
     assert "Traceback" not in terminal.shown
-    assert not file.exists()
+    assert not users_file.exists()
