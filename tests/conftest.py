@@ -22,6 +22,18 @@ pytest_plugins = [
     "tests.support.users_file",
 ]
 
+SLOW_FOLDERS = ("abuse", "benchmarks", "end_to_end")
+"""Folders whose tests are all slow. In other folders, the tests have the marker themselves."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow folders."""
+    slow = {Path(__file__).parent / folder for folder in SLOW_FOLDERS}
+    for item in items:
+        if slow.intersection(item.path.parents):
+            item.add_marker(pytest.mark.slow)
+
+
 OWN_VARIABLES = {
     "TERM": "xterm-256color",  # with fewer colours, the client uses other themes
     "LC_ALL": "C.UTF-8",

@@ -233,6 +233,7 @@ class TestProfilePassword:
         with pytest.raises(PasswordError, match=reason):
             self.profile(password_command=command).password()
 
+    @pytest.mark.slow
     def test_password_command_gets_no_stdin_and_is_killed_on_timeout(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

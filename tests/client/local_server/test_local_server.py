@@ -20,6 +20,8 @@ from chat_tui.local_server import LocalServer, LocalServerError, port_probe
 from chat_tui.local_server.port_probe import PortOwner, port_owner
 from tests.support.wait_until import until
 
+pytestmark = pytest.mark.slow
+
 HASH = hash_password("password123", cost=4)
 LOGIN_LINE = b"[SERVER] Login using: LOGIN <username> <password>\n"
 WELCOME = b"[SERVER] Welcome to the chat server\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import count
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from chat_tui.input import parse_submission
 from chat_tui.protocol import ClientProtocol
 from chat_tui.protocol.restore_target import RestoreTarget
 from tests.support.protocol_harness import ACCEPTED, ALL, PROMPT, SIX
+
+pytestmark = pytest.mark.slow
 
 ACTIONS = (
     *("type", "type", "type several", "click a", "click b", "click lobby", "click refused"),

@@ -164,6 +164,7 @@ async def test_sign_in_to_stopped_server_shows_error(
         await alice.until("Nothing listens at 127.0.0.1")
 
 
+@pytest.mark.slow
 async def test_app_stays_responsive_during_message_flood(
     server: RestartableServer, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_full_ban_list_rejects_new_ban_and_keeps_existing_bans(
     assert len(bans._accounts) == MAX_BANS
 
 
+@pytest.mark.slow
 def test_ban_list_queries_add_no_entries(bans: BanList) -> None:
     bans.ban_address("192.0.2.1", None)
     for number in range(1_000_000):

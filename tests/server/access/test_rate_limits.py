@@ -215,6 +215,7 @@ def assert_memory_below(megabytes: float) -> Iterator[None]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [LoginThrottle, UnauthenticatedLimiter])
 def test_limiter_table_stays_bounded_for_a_million_addresses(
     clock: FakeClock, kind: type[LoginThrottle] | type[UnauthenticatedLimiter]
@@ -240,6 +241,7 @@ def test_limiter_table_stays_bounded_for_a_million_addresses(
     assert wait(address_number(5)) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "megabytes"), [(10, 30), (32, 40)])
 def test_full_sliding_window_table_stays_below_memory_limit(
     clock: FakeClock, limit: int, megabytes: float
@@ -252,6 +254,7 @@ def test_full_sliding_window_table_stays_below_memory_limit(
                 events.add(key, clock.now)
 
 
+@pytest.mark.slow
 def test_connection_limiter_keeps_no_entry_after_a_million_connections() -> None:
     connections = ConnectionLimiter(16, ())
     for number in range(MILLION):
@@ -261,6 +264,7 @@ def test_connection_limiter_keeps_no_entry_after_a_million_connections() -> None
     assert not connections._connections
 
 
+@pytest.mark.slow
 def test_login_throttle_queries_add_no_entries(clock: FakeClock) -> None:
     throttle = LoginThrottle(10, 600, clock)
     for number in range(MILLION):

@@ -194,6 +194,7 @@ def test_crash_between_file_writes_never_enables_account(
 NAMES = ("ann", "ben", "cleo")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(

@@ -18,6 +18,8 @@ from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.certificates import authority, write_certificate
 from tests.support.project import PROJECT
 
+pytestmark = pytest.mark.slow
+
 COMMAND = (sys.executable, "-m", "chat_server")
 
 

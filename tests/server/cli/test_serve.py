@@ -22,6 +22,8 @@ from tests.support.certificates import write_certificate
 from tests.support.project import PROJECT
 from tests.support.wire_client import WireClient
 
+pytestmark = pytest.mark.slow
+
 Spawn = Callable[..., "subprocess.Popen[str]"]
 COMMAND = (sys.executable, "-m", "chat_server")
 

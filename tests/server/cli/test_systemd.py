@@ -23,6 +23,8 @@ from tests.support.server_program import ServerProgram
 from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
+pytestmark = pytest.mark.slow
+
 SIGNALLED = r"Thread 0x[0-9a-f]+.* \(most recent call first\):"
 
 

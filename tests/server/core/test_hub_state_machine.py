@@ -22,6 +22,8 @@ from chat_server.core.rooms import Session
 from chat_server.core.values import EndCause, EndNotice, PublishedMessages
 from chat_server.delivery import TextEncoder
 
+pytestmark = pytest.mark.slow
+
 NOON = 1_795_348_800_000_000
 """2026-11-22 12:00 UTC, in microseconds since the epoch."""
 

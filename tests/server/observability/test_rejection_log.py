@@ -64,6 +64,7 @@ def test_rejection_log_groups_ipv6_addresses_by_64_prefix(harness: RejectionHarn
     ]
 
 
+@pytest.mark.slow
 def test_rejection_log_stays_bounded_for_a_million_addresses(harness: RejectionHarness) -> None:
     for number in range(1_000_000):
         harness.reject(f"2001:db8:{number // 65536:x}:{number % 65536:x}::1")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.pty_terminal import PtyTerminal
 
+pytestmark = pytest.mark.slow
+
 CLIENT = [sys.executable, "-m", "chat_tui", "127.0.0.1:1", "--user", "alice"]
 
 BROKEN = """

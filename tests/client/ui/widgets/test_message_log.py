@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from textual.geometry import Offset
 
 from chat_server.wire.protocol import Action, Message
@@ -308,6 +309,7 @@ class TestManyMessages:
             assert widget.top_entry == log.first
             assert not harness.app.chat.get_selected_text()
 
+    @pytest.mark.slow
     async def test_message_flood_is_laid_out_quickly(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             widget = log_of(harness)
