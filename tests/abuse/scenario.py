@@ -59,7 +59,7 @@ class AbuseScenario:
         for client in self.bystanders:
             client.close()
         until(lambda: self.server.server.client_count == 2, "the server lets the others go")
-        assert self.talker.ask("/who") == "[SERVER] In room 'lobby': bob, carol"
+        assert self.talker.request("/who") == "[SERVER] In room 'lobby': bob, carol"
         self.talker.send("still here")
         heard: list[str] = []
         while True:

@@ -73,7 +73,7 @@ def test_opened_and_closed_rooms_leave_no_entries(server: RunningServer) -> None
     # Something is said in each: a room keeps who hears whom.
     lines = [f"/join {name}\nhello {name}" for name in names]
     exchange(alice, lines, [f"[SERVER] Joined room '{name}'" for name in names])
-    assert alice.ask("/rooms") == f"[SERVER] Active rooms: lobby (0), {names[-1]} (1)"
+    assert alice.request("/rooms") == f"[SERVER] Active rooms: lobby (0), {names[-1]} (1)"
     assert_small(server)
 
 
@@ -93,7 +93,7 @@ def test_commands_with_unknown_names_leave_no_entries(server: RunningServer) -> 
         [f"/{name}" for name in names],
         [f"[ERROR] Unknown command: /{name} (try /help)" for name in names],
     )
-    assert alice.ask("/subs") == "[SERVER] Subscriptions: alice"
+    assert alice.request("/subs") == "[SERVER] Subscriptions: alice"
     assert_small(server)
 
 
@@ -106,7 +106,7 @@ def test_logins_with_unknown_names_leave_no_entries(start_server: StartServer) -
             stranger.expect_match(r"\[SERVER\] Login using: .*")
             stranger.expect("[ERROR] Authentication failed")
     until(lambda: server.server.client_count == 1, "the strangers are gone")
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
     assert_small(server)
 
 

@@ -44,7 +44,7 @@ def _clients(waiting: selectors.BaseSelector) -> list[WireClient]:
 def test_lines_sent_byte_by_byte_are_published_whole(start_server: StartServer) -> None:
     server = start_server(rate=0)
     people = [f"user-{number}" for number in range(30)]
-    server.add_people(people)
+    server.add_accounts(people)
     listener = server.log_in("bob", subscribe="*")
     typists = {name: server.log_in(name) for name in people}
     for number, byte in enumerate("hé, 日本 ½\n//half\n".encode()):

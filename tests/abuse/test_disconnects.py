@@ -84,7 +84,7 @@ def before_its_last_line_is_out(stage: AbuseScenario, gate: HashGate) -> WireCli
 
 def after_its_last_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(stage, gate)
-    assert alice.ask("/quit") == "[SERVER] Goodbye"
+    assert alice.request("/quit") == "[SERVER] Goodbye"
     return alice
 
 
@@ -157,7 +157,7 @@ def test_fin_in_any_state_processes_sent_lines_and_ends_client(
 ) -> None:
     stage, gate, client = in_state(state, start_server, monkeypatch)
     stage.bystanders = [other for other in stage.bystanders if other is not client]
-    client.finish()
+    client.send_eof()
     gate.open()
     # It neither reads nor closes: the server alone brings this to its end.
     assert stage.clear() == stage.said

@@ -14,7 +14,7 @@ def test_half_closed_client_is_answered_while_other_thread_drains(
     alice = server.log_in("alice")
     with delivery._drain_lock:  # as a thread that sends what others said
         alice.send("/who")
-        alice.finish()
+        alice.send_eof()
         until(
             lambda: vars(delivery._below_limit)["_waiters"] or chat.client_count == 0,
             "its own thread waits for the last line to go out, or does not",

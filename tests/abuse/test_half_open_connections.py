@@ -51,7 +51,7 @@ def test_vanished_peer_is_detected_in_every_state(
         rate=0.001,
         burst=4,
     )
-    server.add_people(["idle", "listening", "overdrawn", "leaving"])
+    server.add_accounts(["idle", "listening", "overdrawn", "leaving"])
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob")
 
     vanished = [log_in_from(remote, server, user) for user in ("idle", "listening", "overdrawn")]
@@ -75,7 +75,7 @@ def test_vanished_peer_is_detected_in_every_state(
     bob.send("to nobody's ear")
     alice.expect_message("bob", "to nobody's ear")
     until(lambda: server.server.client_count == 2, "everyone who vanished is found")
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     assert not server.server._admission._connections._connections
     for client in (*vanished, leaving, stranger, interrupted):
         client.close()
@@ -115,7 +115,7 @@ def test_vanished_peer_does_not_block_others_before_detection(
         bob.expect_message("alice", f"ping {number}")
         bob.send(f"pong {number}")
         alice.expect_message("bob", f"pong {number}")
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol, dave"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol, dave"
     server.stop()  # which alone ends the two now
     for client in vanished:
         client.close()
@@ -132,7 +132,7 @@ def test_vanished_peer_is_cut_when_outbox_is_full(
     remote.cut_the_cable()
     until(lambda: _says(alice, bob) and server.server.client_count == 2, "carol is cut")
     assert "[!] Cut 'carol'" in server.log.getvalue()
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     vanished.close()
 
 

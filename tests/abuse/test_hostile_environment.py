@@ -118,7 +118,7 @@ def test_log_on_full_disk_does_not_stop_server(tmp_path: Path) -> None:
         mistaken.expect("[ERROR] Authentication failed")
         with program.log_in("bob"):
             bob.expect("[SERVER] Logged out due to new login")
-            assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+            assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
 
 
 @needs_dev_full
@@ -159,7 +159,7 @@ def test_server_in_non_utf8_locale_handles_every_script(
             client.expect("[SERVER] Subscribed to *", "[SERVER] Joined room 'größe'")
         zhora.send("привет, zoë")
         zoe.expect_message("жора", "привет, zoë")
-        assert zoe.ask("/who") == "[SERVER] In room 'größe': zoë, жора"
+        assert zoe.request("/who") == "[SERVER] In room 'größe': zoë, жора"
     assert program.log.count(" authenticated\n") == 2
     check_log(program.log)
 
@@ -217,7 +217,7 @@ def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) ->
             filler.unlink()
             assert users_command(users, *add_erin).returncode == 0
             until(lambda: "Users file reloaded: 6 accounts" in program.log, "erin is noticed")
-            assert alice.ask("/subscribe erin") == "[SERVER] Subscribed to erin"
+            assert alice.request("/subscribe erin") == "[SERVER] Subscribed to erin"
     assert "Users file not reloaded" not in program.log
     check_log(program.log)
 

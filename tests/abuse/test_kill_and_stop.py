@@ -56,8 +56,8 @@ def test_killed_server_restarts_on_same_port_at_once(program: ServerProgram) -> 
         pool.turn_until(lambda: all(client.has_ended for client in clients), "all know it")
     assert program.users.read_bytes() == accounts
     with program.log_in("alice") as alice:
-        assert alice.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
-        assert alice.ask("/subs") == "[SERVER] Subscriptions: none"
+        assert alice.request("/rooms") == "[SERVER] Active rooms: lobby (1)"
+        assert alice.request("/subs") == "[SERVER] Subscriptions: none"
 
 
 # Killed while it adds an account
@@ -216,7 +216,7 @@ def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
             "the load is full",
         )
         asked_at = monotonic()
-        program.ask_to_stop()
+        program.terminate()
         readers: list[Reader] = [*publishers, *subscribers, *strangers]
         pool.turn_until(lambda: all(client.has_ended for client in readers), "everyone is told")
         assert program.process.wait(EXIT_SECONDS - (monotonic() - asked_at)) == 0

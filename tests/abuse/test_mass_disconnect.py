@@ -62,7 +62,7 @@ def test_thousand_clients_reset_and_reconnect_at_once(
     speaker.send("we are back")
     for hearer in hearers:
         hearer.expect_message(names[0], "we are back")
-    assert speaker.ask("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
+    assert speaker.request("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
     for client in back:
         client.reset()
     until(lambda: server.server.client_count == 0, "everybody is gone", timeout=LOGINS_TIMEOUT)

@@ -63,7 +63,7 @@ class Talker:
         self.wire.send(*(self.say() for _ in range(LAST_WORDS)), "/who the-end")
         self.read_until(AT_THE_END)
         all_are_here.wait(WAIT_TIMEOUT)
-        self.wire.finish()
+        self.wire.send_eof()
         while (line := self.wire.read_line()) is not None:
             self.transcript.append(line)
 
@@ -203,7 +203,7 @@ def test_random_clients_receive_exactly_their_messages(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, **FREQUENT_SWITCHES)
-    server.add_people(CROWD)
+    server.add_accounts(CROWD)
     pool = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
     decisions = Decisions(server.server._hub)
     all_are_here = threading.Barrier(len(pool), decisions.all_are_here)

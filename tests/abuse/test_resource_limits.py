@@ -43,7 +43,7 @@ def test_file_descriptor_exhaustion_keeps_sessions_alive_without_spinning(
     with ServerProgram(tmp_path / "users.json", "--rate", "0") as program:
         process = program.process.pid
         alice, bob = program.log_in("alice"), program.log_in("bob")
-        assert bob.ask("/subscribe *") == "[SERVER] Subscribed to *"
+        assert bob.request("/subscribe *") == "[SERVER] Subscribed to *"
         leave_free(process, 3)
         newcomers = [WireClient("127.0.0.1", program.port) for _ in range(20)]
         for client in newcomers[:3]:
@@ -61,7 +61,7 @@ def test_file_descriptor_exhaustion_keeps_sessions_alive_without_spinning(
             client.expect(PROMPT)
         newcomers[-1].send("LOGIN carol pw-of-carol")
         newcomers[-1].expect("[SERVER] Login successful")
-        assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
+        assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
 
         leave_free(process, 0)  # to stop takes none either
         program.stop()
@@ -102,5 +102,5 @@ def test_thread_exhaustion_rejects_new_clients_without_leaking_slots(
     assert server.server.client_count == 2
     exhausted.undo()
     carol, _ = server.log_in("carol"), server.log_in("dave")
-    assert carol.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol, dave"
+    assert carol.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol, dave"
     server.connect().expect("[ERROR] Too many connections from your address; try again later")

@@ -91,7 +91,7 @@ def test_abandoned_handshakes_do_not_block_logins(
         for number, client in enumerate(idle):
             client.send_raw(b"\x16\x03\x01\x02\x00\x01"[: number % 7])
         alice = server.log_in("alice", tls=trusting_context())
-        assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+        assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
         for client in idle:
             assert client.socket.recv(4096), "told why, or else"
     finally:

@@ -82,7 +82,7 @@ def test_connection_spray_does_not_disturb_sessions(start_server: StartServer) -
     carol = server.log_in("carol")  # its turn comes after all of them
     until(lambda: server.server.client_count == 3, "every stranger has gone")
     until(lambda: threading.active_count() <= before + 3, "every stranger's thread has ended")
-    assert carol.ask("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
+    assert carol.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
 
 
 def test_connection_spray_on_full_server_does_not_disturb_sessions(
@@ -97,4 +97,4 @@ def test_connection_spray_on_full_server_does_not_disturb_sessions(
     for client in people:
         client.close()
     until(lambda: server.server.client_count == 0, "alice and bob have gone")
-    assert server.log_in("carol").ask("/who") == "[SERVER] In room 'lobby': carol"
+    assert server.log_in("carol").request("/who") == "[SERVER] In room 'lobby': carol"

@@ -148,7 +148,7 @@ async def test_click_toggles_follow(server_program: ServerProgram, tmp_path: Pat
             await alice.click_row("#people-rows", "*")
             await alice.until(lambda: not alice.model.people.everyone)
             bob.send("unheard")
-            assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+            assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob"
             await alice.click_row("#people-rows", "bob")
             await alice.until(lambda: alice.model.people.follows("bob"))
             bob.send("heard")
@@ -196,7 +196,7 @@ async def test_login_elsewhere_shows_form_without_reconnecting(
             await alice.until(lambda: alice.app.current_mode == "login")
             said = str(alice.app.login.query_one("#message", Static).content)
             assert "alice" in said
-            assert other.ask("/who") == "[SERVER] In room 'lobby': alice"
+            assert other.request("/who") == "[SERVER] In room 'lobby': alice"
         await alice.sign_in()
 
 

@@ -112,16 +112,16 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
         begun = len(terminal.written)
         terminal.press(b"secret\r")
         refusing = server.accept()
-        refusing.say(f"[SERVER] {HOSTILE}", f"[SERVER] {replies.LOGIN_PROMPT}")
-        refusing.line()
-        refusing.say(f"[ERROR] {HOSTILE}")
+        refusing.send(f"[SERVER] {HOSTILE}", f"[SERVER] {replies.LOGIN_PROMPT}")
+        refusing.read_line()
+        refusing.send(f"[ERROR] {HOSTILE}")
         refusing.close()
         terminal.until(b"[@click=app.quit]press")
         terminal.press(b"secret\r")
         client = server.accept()
-        client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
-        client.line()
-        client.say(
+        client.send(f"[SERVER] {replies.LOGIN_PROMPT}")
+        client.read_line()
+        client.send(
             f"[SERVER] {replies.LOGIN_SUCCESSFUL}",
             "[SERVER] Available commands: /join, /subscribe, /unsubscribe, /subs, /rooms, /who, "
             f"/help, /{NAME}, /quit",
@@ -129,7 +129,7 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
         answering = threading.Thread(target=answer, args=(client,))
         answering.start()
         terminal.until("● connected".encode())
-        client.say(
+        client.send(
             f"[21:03:00] {NAME}: {WORD}",
             *(f"[21:03:00] {NAME}{way} {HOSTILE}" for way in (":", " -> alice:", " -> bob:")),
             f"[21:03:00] * {NAME} {HOSTILE}",
@@ -146,9 +146,9 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
         terminal.until(b"this was the last of it")
         click_everywhere(terminal)
         terminal.press(b"\x1bOR\x1bOR\x1bOQ\x1bOQ")  # F3 and F2, there and back
-        client.say("[21:03:00] bob: still here")
+        client.send("[21:03:00] bob: still here")
         terminal.until(b"still here")
-        client.say(f"[SERVER] Logged out {HOSTILE}")
+        client.send(f"[SERVER] Logged out {HOSTILE}")
         answering.join(10)
         terminal.until(b"Sign in")
         terminal.press(b"\x11")
@@ -161,15 +161,15 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
 
 def answer(client: ScriptedClient) -> None:
     """Answer all that a client asks, with names that no honest server lets be one."""
-    while line := client.line():
+    while line := client.read_line():
         match line.split(" "):
             case ["/subscribe", name]:
-                client.say(f"[SERVER] Subscribed to {name}")
+                client.send(f"[SERVER] Subscribed to {name}")
             case ["/subs"]:
-                client.say(f"[SERVER] Subscriptions: {NAME}, {NAME}2, bob")
+                client.send(f"[SERVER] Subscriptions: {NAME}, {NAME}2, bob")
             case ["/rooms"]:
-                client.say(f"[SERVER] Active rooms: lobby (2), {NAME} (1)")
+                client.send(f"[SERVER] Active rooms: lobby (2), {NAME} (1)")
             case ["/who", *_]:
-                client.say(f"[SERVER] In room 'lobby': alice, {NAME}, bob")
+                client.send(f"[SERVER] In room 'lobby': alice, {NAME}, bob")
             case ["/quit"]:
-                client.say(f"[SERVER] {replies.GOODBYE}")
+                client.send(f"[SERVER] {replies.GOODBYE}")

@@ -32,7 +32,7 @@ def test_too_long_line_is_rejected_at_once_and_connection_continues(server: Runn
     alice.send_raw(b"x" * 4096)
     alice.expect(TOO_LONG)
     alice.send_raw(b"y" * 100_000 + b"\nafter\n")
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     bob.expect_message("alice", "before")
     bob.expect_message("alice", "after")
 
@@ -44,7 +44,7 @@ def test_endless_line_uses_bounded_memory(server: RunningServer) -> None:
         alice.send_raw(b"x" * 65536)
     alice.expect(TOO_LONG)
     alice.send_raw(b"\n")
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kib < 2048
 
@@ -76,9 +76,9 @@ def test_control_characters_are_never_published(server: RunningServer) -> None:
     alice.send("admin\u202etxt.exe", "\x01/quit")
     for text in ("]0;ownedred[31m2J", "a[SERVER] forged", "tab\there", "admintxt.exe", "/quit"):
         bob.expect_message("alice", text)
-    assert alice.ask("/join \x1b[2J") == "[ERROR] Invalid room name: [2J"
-    assert alice.ask("/\x1b[2J") == "[ERROR] Unknown command: /[2J (try /help)"
-    assert alice.ask("/join " + "x" * 200) == "[ERROR] Invalid room name: " + "x" * 64
+    assert alice.request("/join \x1b[2J") == "[ERROR] Invalid room name: [2J"
+    assert alice.request("/\x1b[2J") == "[ERROR] Unknown command: /[2J (try /help)"
+    assert alice.request("/join " + "x" * 200) == "[ERROR] Invalid room name: " + "x" * 64
 
 
 def test_half_closed_client_gets_all_replies(start_server: StartServer) -> None:
@@ -87,7 +87,7 @@ def test_half_closed_client_gets_all_replies(start_server: StartServer) -> None:
     script = server.connect()
     script.send("LOGIN alice pw-of-alice", "one", "/who")
     script.send_raw(b"last without newline")
-    script.finish()
+    script.send_eof()
     lines = []
     while (line := script.read_line()) is not None:
         lines.append(line)
@@ -99,7 +99,7 @@ def test_half_closed_client_gets_all_replies(start_server: StartServer) -> None:
 def test_unterminated_login_line_is_accepted_at_end_of_input(server: RunningServer) -> None:
     client = server.connect()
     client.send_raw(b"LOGIN alice pw-of-alice")
-    client.finish()
+    client.send_eof()
     client.expect_match(r"\[SERVER\] Login using: .*")
     client.expect("[SERVER] Login successful")
 

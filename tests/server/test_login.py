@@ -31,7 +31,7 @@ def test_correct_password_logs_in(server: RunningServer) -> None:
     client = connect_and_read_prompt(server)
     client.send("LOGIN alice pw-of-alice")
     client.expect("[SERVER] Login successful", COMMANDS)
-    assert client.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+    assert client.request("/rooms") == "[SERVER] Active rooms: lobby (1)"
     assert "[+] New connection from 127.0.0.1:" in server.log.getvalue()
     assert "[+] User 'alice' authenticated" in server.log.getvalue()
 
@@ -155,7 +155,7 @@ def test_throttled_address_is_rejected_even_with_correct_password(
     match = client.expect_match(r"\[ERROR\] Too many failed logins; try again in (\d+) s")
     assert 590 <= int(match[1]) <= 600
     client.expect_end()
-    assert live.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert live.request("/who") == "[SERVER] In room 'lobby': bob"
 
 
 def test_invalid_login_format_does_not_count_as_failure(start_server: StartServer) -> None:
@@ -215,7 +215,7 @@ def test_second_login_forces_first_session_out(server: RunningServer) -> None:
     second = server.log_in("alice")
     first.expect("[SERVER] Logged out due to new login")
     first.expect_end()
-    assert second.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+    assert second.request("/rooms") == "[SERVER] Active rooms: lobby (1)"
 
 
 def test_superseded_session_publishes_nothing(
@@ -252,14 +252,14 @@ def test_concurrent_logins_of_one_user_leave_one_session(server: RunningServer) 
         thread.start()
     for _ in range(39):
         assert last_lines.get(timeout=30) == "[SERVER] Logged out due to new login"
-    assert observer.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
-    assert observer.ask("/rooms") == "[SERVER] Active rooms: lobby (2)"
+    assert observer.request("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert observer.request("/rooms") == "[SERVER] Active rooms: lobby (2)"
     server.log_in("alice")
     for thread in threads:
         thread.join(30)
     assert last_lines.get() == "[SERVER] Logged out due to new login"
     assert last_lines.empty()
-    assert observer.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert observer.request("/who") == "[SERVER] In room 'lobby': alice, bob"
 
 
 def test_removed_user_is_logged_out(server: RunningServer) -> None:
@@ -268,7 +268,7 @@ def test_removed_user_is_logged_out(server: RunningServer) -> None:
     server.server.reload_accounts()
     alice.expect("[SERVER] Logged out: this account was removed")
     alice.expect_end()
-    assert bob.ask("/subscribe alice") == "[ERROR] No such user: alice"
+    assert bob.request("/subscribe alice") == "[ERROR] No such user: alice"
     again = connect_and_read_prompt(server)
     again.send("LOGIN alice pw-of-alice")
     again.expect("[ERROR] Authentication failed")
@@ -279,6 +279,6 @@ def test_broken_users_file_keeps_accounts_and_is_logged_once(server: RunningServ
     server.config.users.write_text("{")
     server.server.reload_accounts()
     server.server.reload_accounts()
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
     server.log_in("bob")
     assert server.log.getvalue().count("Users file not reloaded") == 1

@@ -30,7 +30,7 @@ def test_echo_is_sent_only_with_self_subscription(server: RunningServer) -> None
     alice.expect("[SERVER] Subscribed to alice")
     alice.expect_message("alice", "for me")
     again = server.log_in("alice")
-    assert again.ask("/subs") == "[SERVER] Subscriptions: *"
+    assert again.request("/subs") == "[SERVER] Subscriptions: *"
 
 
 def test_all_subscribers_receive_all_messages_in_order(
@@ -39,7 +39,7 @@ def test_all_subscribers_receive_all_messages_in_order(
     server = start_server(rate=0)
     publishers = [f"p{number}" for number in range(4)]
     subscribers = [f"s{number}" for number in range(8)]
-    server.add_people([*publishers, *subscribers])
+    server.add_accounts([*publishers, *subscribers])
     subscribed = [server.log_in(name, subscribe="*") for name in subscribers]
     publishing = [server.log_in(name) for name in publishers]
     received: list[dict[str, list[int]]] = [{name: [] for name in publishers} for _ in subscribers]
@@ -75,7 +75,7 @@ def test_all_subscribers_receive_all_messages_in_order(
 
 def test_room_changes_never_deliver_messages_of_other_rooms(server: RunningServer) -> None:
     rooms = ["r0", "r1", "r2"]
-    server.add_people([f"noisy-{room}" for room in rooms])
+    server.add_accounts([f"noisy-{room}" for room in rooms])
     stop = threading.Event()
     publishing = []
     for room in rooms:

@@ -69,4 +69,4 @@ def test_failed_thread_start_rejects_client_and_server_continues(
         rejected.expect_end()
     assert "[!] Can't start a thread for a client: can't start new thread" in server.log.getvalue()
     server.log_in("bob")
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"

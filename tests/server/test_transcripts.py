@@ -107,7 +107,7 @@ def test_server_follows_protocol_transcript(lines: list[str], runner: Transcript
         name, text = sent_or_read["name"], sent_or_read["line"]
         match sent_or_read["direction"], text:
             case ">", "(end of input)":
-                runner[name].finish()
+                runner[name].send_eof()
             case ">", _:
                 end = "" if following == f"{name}> (end of input)" else "\n"
                 runner[name].send_raw(f"{text}{end}".encode())

@@ -73,17 +73,17 @@ class AppHarness:
         """Let the app work until the condition holds."""
         await wait_until(self.pilot, condition, what)
 
-    async def hear(self, author: str, *texts: str, clock: str = "21:03:00") -> None:
+    async def receive(self, author: str, *texts: str, clock: str = "21:03:00") -> None:
         """Somebody says something in the current room."""
         room = self.model.room
-        self.session.tell(*(MessageArrived(room, Message(clock, author, t)) for t in texts))
+        self.session.emit(*(MessageArrived(room, Message(clock, author, t)) for t in texts))
         await self.settle()
 
     def rows(self, widget: Widget | None = None) -> list[str]:
         """What is on the screen, or on a widget's part of it, row by row."""
         return screen_rows(self.app, widget)
 
-    def shown(self, widget: Widget | None = None) -> str:
+    def screen_text(self, widget: Widget | None = None) -> str:
         """The same as one text."""
         return "\n".join(self.rows(widget))
 
@@ -91,16 +91,16 @@ class AppHarness:
         """The text of the toasts on the screen, without the breaks that fit long paths in."""
         return "\n".join(str(toast.render()) for toast in self.app.screen.query(Toast))
 
-    async def click_on(self, words: str, widget: Widget | None = None, times: int = 1) -> None:
+    async def click_on(self, text: str, widget: Widget | None = None, times: int = 1) -> None:
         """Click on the first place where these words stand."""
         region = (widget or self.app.screen).region
         for number, row in enumerate(self.rows(widget)):
-            if words in row:
-                x = region.x + row.index(words)
+            if text in row:
+                x = region.x + row.index(text)
                 await self.pilot.click(offset=Offset(x, region.y + number), times=times)
                 await self.settle()
                 return
-        raise AssertionError(f"{words!r} is not on the screen:\n{self.shown(widget)}")
+        raise AssertionError(f"{text!r} is not on the screen:\n{self.screen_text(widget)}")
 
 
 def screen_rows(app: ChatApp, widget: Widget | None = None) -> list[str]:
@@ -164,7 +164,7 @@ async def chat(
 ) -> AsyncIterator[AppHarness]:
     """The client as alice uses it: signed in, in the lobby."""
     app, session = app_with(folder, kind=SignedInApp)
-    session.be_online(here=here, follows=follows, commands=commands)
+    session.go_online(here=here, follows=follows, commands=commands)
     async with app.run_test(size=size, notifications=True) as pilot:
         harness = AppHarness(app, pilot, session)
         await harness.settle()

@@ -22,11 +22,11 @@ COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", 
 
 
 class FakeSession(ChatSession):
-    """Does nothing by itself; `told` holds what it was told, in order."""
+    """Does nothing by itself; `calls` holds what it was told, in order."""
 
     def __init__(self, model: ChatModel, wake: Callable[[], None]) -> None:
         self.model = model
-        self.told: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
         self.notices: list[Event] = []
         self.wake = wake
         self.connected_to = None
@@ -46,36 +46,36 @@ class FakeSession(ChatSession):
         plaintext: bool = False,
     ) -> None:
         clear = ("plaintext",) if plaintext else ()
-        self.told.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
+        self.calls.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
 
     def trust(self, answer: TrustDecision) -> None:
-        self.told.append(("trust", answer))
+        self.calls.append(("trust", answer))
 
     def cancel(self) -> None:
-        self.told.append(("cancel",))
+        self.calls.append(("cancel",))
 
     def submit(self, text: str, recipient: str = "") -> None:
-        self.told.append(("submit", text, recipient) if recipient else ("submit", text))
+        self.calls.append(("submit", text, recipient) if recipient else ("submit", text))
         self._parse_submission(text, recipient)
 
     def join(self, room: str) -> None:
-        self.told.append(("join", room))
+        self.calls.append(("join", room))
 
     def toggle_follow(self, name: str) -> None:
-        self.told.append(("toggle_follow", name))
+        self.calls.append(("toggle_follow", name))
 
     def retry_now(self) -> None:
-        self.told.append(("retry_now",))
+        self.calls.append(("retry_now",))
 
     def change_password(self, old: str, new: str) -> None:
-        self.told.append(("change_password", old, new))
+        self.calls.append(("change_password", old, new))
 
     def resend(self, entry_id: int) -> bool:
-        self.told.append(("resend", entry_id))
+        self.calls.append(("resend", entry_id))
         return self.model.mark_resent(entry_id) is not None
 
     def close(self) -> None:
-        self.told.append(("close",))
+        self.calls.append(("close",))
 
     def pump(self, max_events: int = 500, max_seconds: float = 0.008) -> bool:
         return False
@@ -89,13 +89,13 @@ class FakeSession(ChatSession):
 
     # What a test lets happen
 
-    def tell(self, *events: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """The server, or the connection, has news."""
         for event in events:
             self.model.apply(event)
         self.wake()
 
-    def be_online(
+    def go_online(
         self,
         user: str = "alice",
         *,
@@ -106,7 +106,7 @@ class FakeSession(ChatSession):
     ) -> None:
         """A sign-in has worked."""
         self.model.begin("127.0.0.1:9000", user)
-        self.tell(
+        self.emit(
             SignedIn(user, commands),
             ConnectionChanged(ConnectionState.ONLINE),
             RoomsListed(rooms),

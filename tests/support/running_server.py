@@ -62,7 +62,7 @@ class RunningServer:
             client.expect(f"[SERVER] Subscribed to {subscribe}")
         return client
 
-    def add_people(self, names: list[str]) -> None:
+    def add_accounts(self, names: list[str]) -> None:
         """Add accounts to the users file, and let the server look at it."""
         write_accounts_file(self.config.users, [*PEOPLE, *names])
         self.server.reload_accounts()

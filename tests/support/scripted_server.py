@@ -27,7 +27,7 @@ class ScriptedServer:
         self._clients.append(client)
         return client
 
-    def let_in(
+    def accept_login(
         self,
         room: str | None = None,
         follows: str = "alice",
@@ -36,7 +36,7 @@ class ScriptedServer:
     ) -> ScriptedClient:
         """Wait for the next client, and let alice in."""
         client = self.accept()
-        client.let_in(password=password, room=room, follows=follows, more=more)
+        client.accept_login(password=password, room=room, follows=follows, more=more)
         return client
 
     def close(self) -> None:
@@ -55,15 +55,15 @@ class ScriptedClient:
         self._received = b""
         self._lines: deque[str] = deque()
 
-    def say(self, *lines: str) -> None:
+    def send(self, *lines: str) -> None:
         """Send lines."""
-        self.say_bytes("".join(f"{line}\n" for line in lines).encode())
+        self.send_bytes("".join(f"{line}\n" for line in lines).encode())
 
-    def say_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> None:
         """Send bytes."""
         self._socket.sendall(data)
 
-    def line(self) -> str:
+    def read_line(self) -> str:
         """The next line of the client; "" at the end."""
         while b"\n" not in self._received:
             data = self._socket.recv(65536)
@@ -80,9 +80,9 @@ class ScriptedClient:
     def expect(self, *lines: str) -> None:
         """The client sends just these lines next."""
         for line in lines:
-            assert self.line() == line
+            assert self.read_line() == line
 
-    def let_in(
+    def accept_login(
         self,
         user: str = "alice",
         password: str = "secret",
@@ -95,19 +95,19 @@ class ScriptedClient:
 
         The client wants to go to `room`; it follows `follows`, a list as the server writes it.
         """
-        self.say(f"[SERVER] {replies.LOGIN_PROMPT}")
+        self.send(f"[SERVER] {replies.LOGIN_PROMPT}")
         self.expect(f"LOGIN {user} {password}")
-        self.say(
+        self.send(
             f"[SERVER] {replies.LOGIN_SUCCESSFUL}",
             f"[SERVER] Available commands: {', '.join((*_FIRST_COMMANDS, *more))}",
         )
         self.expect(f"/subscribe {user}")
-        self.say(f"[SERVER] Subscribed to {user}")
+        self.send(f"[SERVER] Subscribed to {user}")
         if room is not None:
             self.expect(f"/join {room}")
-            self.say(f"[SERVER] Joined room '{room}'")
+            self.send(f"[SERVER] Joined room '{room}'")
         self.expect("/subs")
-        self.say(f"[SERVER] Subscriptions: {follows}")
+        self.send(f"[SERVER] Subscriptions: {follows}")
 
     def close(self) -> None:
         """Hang up."""

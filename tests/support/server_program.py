@@ -67,14 +67,14 @@ class ServerProgram:
         self.process.kill()
         self.process.wait()
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         """Ask it to end, as an operator would; it may have ended already."""
         self.process.terminate()
 
     def stop(self) -> None:
         """Ask it to end, and see that it does so in order."""
         if self.process.poll() is None:
-            self.ask_to_stop()
+            self.terminate()
             try:
                 status = self.process.wait(WAIT_TIMEOUT)
             except subprocess.TimeoutExpired:

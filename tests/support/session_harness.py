@@ -49,9 +49,11 @@ class SessionHarness:
 
     def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Do a screen's work until the condition holds."""
-        until(condition, what, lambda: f"{self.model.connection}, {self.texts()}", work=self.work)
+        until(
+            condition, what, lambda: f"{self.model.connection}, {self.texts()}", work=self.run_once
+        )
 
-    def work(self) -> None:
+    def run_once(self) -> None:
         """One turn of a screen's work; waits a moment for something to do."""
         if self._woken.wait(0.02):
             self._woken.clear()
@@ -60,10 +62,10 @@ class SessionHarness:
         self.session.tick()
         self.notices += self.session.take_notices()
 
-    def during(self, part: Callable[[], T]) -> T:
+    def run_while(self, server_part: Callable[[], T]) -> T:
         """Work while the server plays its part, which may wait for us; what it gives back."""
         with ThreadPoolExecutor(1) as theirs:
-            played = theirs.submit(part)
+            played = theirs.submit(server_part)
             self.until(played.done)
             return played.result()
 
@@ -110,7 +112,7 @@ class SessionHarness:
     ) -> ScriptedClient:
         """Sign alice in; the first questions are answered. `more`: what the server has, too."""
         self.session.sign_in("127.0.0.1", server.port, "alice", "secret", room=room, plaintext=True)
-        client = self.during(lambda: server.let_in(room, follows, more=more))
+        client = self.run_while(lambda: server.accept_login(room, follows, more=more))
         self.until_notice(SignedIn)
         self.until_state(ConnectionState.ONLINE)
         return client

@@ -33,7 +33,7 @@ class TlsServer(ScriptedServer):
     def __init__(self, leaf: trustme.LeafCert | None = None) -> None:
         super().__init__()
         self.certificate = leaf or certificate()
-        self.oldest_and_newest: tuple[ssl.TLSVersion, ssl.TLSVersion] | None = None
+        self.tls_versions: tuple[ssl.TLSVersion, ssl.TLSVersion] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -44,22 +44,22 @@ class TlsServer(ScriptedServer):
         """Wait for the next client that finishes its handshake."""
         return next(client for client in self._handshakes() if client is not None)
 
-    def refused(self) -> None:
+    def expect_failed_handshake(self) -> None:
         """Wait for the next client, which does not finish its handshake."""
         assert next(self._handshakes()) is None
 
-    def looked_at(self) -> None:
+    def expect_key_probe(self) -> None:
         """Wait for a client that looks at the certificate, sends nothing and leaves."""
-        assert self.accept().line() == ""
+        assert self.accept().read_line() == ""
 
     def _handshakes(self) -> Iterator[ScriptedClient | None]:
         while True:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.certificate.configure_cert(context)
-            if self.oldest_and_newest is not None:
+            if self.tls_versions is not None:
                 context.set_ciphers("DEFAULT:@SECLEVEL=0")
                 with warnings.catch_warnings(action="ignore"):  # old ones are what it is about
-                    context.minimum_version, context.maximum_version = self.oldest_and_newest
+                    context.minimum_version, context.maximum_version = self.tls_versions
             connected, _ = self._listener.accept()
             connected.settimeout(WAIT_TIMEOUT)
             try:
@@ -78,8 +78,8 @@ def dial(harness: SessionHarness, server: ScriptedServer, host: str = "127.0.0.1
     harness.session.sign_in(host, server.port, "alice", "secret")
 
 
-def let_in(harness: SessionHarness, server: ScriptedServer) -> ScriptedClient:
+def accept_login(harness: SessionHarness, server: ScriptedServer) -> ScriptedClient:
     """Take the next connection, and alice in."""
-    client = harness.during(server.let_in)
+    client = harness.run_while(server.accept_login)
     harness.until_state(ConnectionState.ONLINE)
     return client

@@ -94,14 +94,14 @@ class WireClient:
         self.send("/presence maybe")
         self.expect("[ERROR] Usage: /presence on|off")
 
-    def ask(self, line: str) -> str:
+    def request(self, line: str) -> str:
         """Send a line and read the one line that answers it."""
         self.send(line)
         answer = self.read_line()
         assert answer is not None
         return answer
 
-    def finish(self) -> None:
+    def send_eof(self) -> None:
         """Close the sending half, as `nc -N` does at the end of its input."""
         self.socket.shutdown(socket.SHUT_WR)
 

@@ -76,9 +76,9 @@ def test_send_job_succeeds_when_all_lines_are_echoed(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
     with headless.running(headless.send_job("deployed\n\n/etc is full\n")) as result:
-        client = server.let_in("ops")
+        client = server.accept_login("ops")
         client.expect("deployed", "//etc is full", "/quit")
-        client.say(f"{ECHO}deployed", f"{ECHO}/etc is full", "[SERVER] Goodbye")
+        client.send(f"{ECHO}deployed", f"{ECHO}/etc is full", "[SERVER] Goodbye")
         assert result.result(WAIT_TIMEOUT) is ExitCode.DONE
     assert headless.output == []
     assert headless.log_lines == []
@@ -88,9 +88,9 @@ def test_send_job_reports_unconfirmed_lines(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
     with headless.running(headless.send_job("one\ntwo")) as result:
-        client = server.let_in("ops")
+        client = server.accept_login("ops")
         client.expect("one", "two")
-        client.say(f"{ECHO}one")
+        client.send(f"{ECHO}one")
         client.reset()
         assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert "1 of 2 lines are confirmed" in headless.log_text
@@ -101,14 +101,14 @@ def test_send_job_sends_nothing_if_join_fails(
 ) -> None:
     with headless.running(headless.send_job("secret plans")) as result:
         client = server.accept()
-        client.say("[SERVER] Login using: LOGIN <username> <password>")
+        client.send("[SERVER] Login using: LOGIN <username> <password>")
         client.expect("LOGIN alice secret")
-        client.say("[SERVER] Login successful")
-        client.say("[SERVER] Available commands: /join, /subscribe, /subs, /help, /quit")
+        client.send("[SERVER] Login successful")
+        client.send("[SERVER] Available commands: /join, /subscribe, /subs, /help, /quit")
         client.expect("/subscribe alice")
-        client.say("[SERVER] Subscribed to alice", "[ERROR] Invalid room name: ops")
+        client.send("[SERVER] Subscribed to alice", "[ERROR] Invalid room name: ops")
         client.expect("/join ops", "/subs", "/quit")
-        client.say("[SERVER] Subscriptions: alice", "[SERVER] Goodbye")
+        client.send("[SERVER] Subscriptions: alice", "[SERVER] Goodbye")
         assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert "Invalid room name: ops" in headless.log_text
 
@@ -117,9 +117,9 @@ def test_send_job_reports_too_long_line_and_sends_others(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
     with headless.running(headless.send_job(f"{'x' * 5000}\nshort")) as result:
-        client = server.let_in("ops")
+        client = server.accept_login("ops")
         client.expect("short", "/quit")
-        client.say(f"{ECHO}short", "[SERVER] Goodbye")
+        client.send(f"{ECHO}short", "[SERVER] Goodbye")
         assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert "Not sent" in headless.log_text
 
@@ -136,9 +136,9 @@ def test_send_job_reports_rejected_login(
 ) -> None:
     with headless.running(headless.send_job("hello")) as result:
         client = server.accept()
-        client.say("[SERVER] Login using: LOGIN <username> <password>")
+        client.send("[SERVER] Login using: LOGIN <username> <password>")
         client.expect("LOGIN alice secret")
-        client.say(f"[ERROR] {error}")
+        client.send(f"[ERROR] {error}")
         assert result.result(WAIT_TIMEOUT) is code
     assert error in headless.log_text
     assert "secret" not in headless.log_text
@@ -152,19 +152,19 @@ def test_interactive_job_on_pipe_survives_lost_connection(
         os.fdopen(write_end, "w", buffering=1) as typed,
         headless.running(headless.interactive_job(read_end)) as result,
     ):
-        client = server.let_in()
+        client = server.accept_login()
         print("one", file=typed)
         client.expect("one")
-        client.say("[21:03:04] bob: hi \x1b[2J", f"{ECHO}one")
+        client.send("[21:03:04] bob: hi \x1b[2J", f"{ECHO}one")
         print("two", file=typed)
         client.expect("two")
         client.close()
         headless.until_logged("retrying")
         print("three", "LOGIN alice hunter2", "//four", sep="\n", file=typed)
         typed.close()
-        again = server.let_in()
+        again = server.accept_login()
         again.expect("three", "//four", "/quit")  # "two" may have arrived: it is not sent again
-        again.say(f"{ECHO}three", f"{ECHO}/four", "[SERVER] Goodbye")
+        again.send(f"{ECHO}three", f"{ECHO}/four", "[SERVER] Goodbye")
         assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     os.close(read_end)
     assert headless.output[:2] == ["[21:03:04] bob: hi ␛[2J", "[21:03:04] alice (you): one"]
@@ -184,14 +184,14 @@ def test_interactive_job_sends_unsent_lines_after_reconnect(
     os.write(write_end, "\n".join(lines).encode())
     os.close(write_end)
     with headless.running(headless.interactive_job(read_end)) as result:
-        client = server.let_in()
+        client = server.accept_login()
         client.expect(*lines[:MAX_PENDING])  # no more, because no echo arrives
         client.close()
-        again = server.let_in()
+        again = server.accept_login()
         again.expect(*lines[MAX_PENDING:])
-        again.say(*(ECHO + line for line in lines[MAX_PENDING:]))
+        again.send(*(ECHO + line for line in lines[MAX_PENDING:]))
         again.expect("/quit")
-        again.say("[SERVER] Goodbye")
+        again.send("[SERVER] Goodbye")
         assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     os.close(read_end)
     assert len(headless.output) == MAX_PENDING + 2
@@ -203,7 +203,7 @@ def test_interactive_job_on_terminal_reports_unsent_line_at_once(
 ) -> None:
     keyboard, terminal = os.openpty()
     with headless.running(headless.interactive_job(terminal)) as result:
-        server.let_in()
+        server.accept_login()
         headless.until_logged("connected to")
         server.close()
         headless.until_logged("retrying")
@@ -220,13 +220,13 @@ def test_tail_job_prints_selected_authors_and_reports_gap(
 ) -> None:
     tail = TailJob(headless.runner, headless.account, "ops", ["bob"])
     with headless.running(tail.run) as result:
-        client = server.let_in("ops")
+        client = server.accept_login("ops")
         client.expect("/subscribe bob")
-        client.say("[SERVER] Subscribed to bob", "[21:03:00] carol: no", "[21:03:01] bob: yes")
-        client.say("[21:03:02] * bob waves")
+        client.send("[SERVER] Subscribed to bob", "[21:03:00] carol: no", "[21:03:01] bob: yes")
+        client.send("[21:03:02] * bob waves")
         client.close()
-        again = server.let_in("ops", follows="alice, bob")
-        again.say("[21:04:00] bob: again", "[SERVER] Logged out due to new login")
+        again = server.accept_login("ops", follows="alice, bob")
+        again.send("[21:04:00] bob: again", "[SERVER] Logged out due to new login")
         assert result.result(WAIT_TIMEOUT) is ExitCode.REJECTED
     assert headless.output == [
         "[21:03:01] bob: yes",
@@ -241,9 +241,9 @@ def test_send_job_does_not_send_line_with_password(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
     with headless.running(headless.send_job("/passwd secret new-secret\nhello")) as result:
-        client = server.let_in("ops")
+        client = server.accept_login("ops")
         client.expect("hello", "/quit")
-        client.say(f"{ECHO}hello", "[SERVER] Goodbye")
+        client.send(f"{ECHO}hello", "[SERVER] Goodbye")
         assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
     assert headless.log_lines == ["Not sent: the line looks like a password"]
 
@@ -261,16 +261,16 @@ def test_interactive_job_changes_password_without_printing_it(
         password_source="the keyring",
     )
     with headless.running(lambda: job.run(None, follow_everyone=False)) as result:
-        client = server.let_in(more=("/passwd",))
+        client = server.accept_login(more=("/passwd",))
         headless.until_logged("connected to")
         os.write(keyboard, b"/paswd secret new-secret\n")
         headless.until_logged("Did you mean /passwd ***")
         os.write(keyboard, b"/passwd secret new-secret\n")
         client.expect("/passwd secret new-secret")
-        client.say("[SERVER] Password changed", "[SERVER] Announcement from dave: back at noon")
+        client.send("[SERVER] Password changed", "[SERVER] Announcement from dave: back at noon")
         headless.until_logged("the password comes from the keyring: change it there too")
         client.reset()
-        again = server.let_in(password="new-secret", more=("/passwd",))
+        again = server.accept_login(password="new-secret", more=("/passwd",))
         until(
             lambda: headless.log_text.count("connected to") >= 2,
             "the client has reconnected",
@@ -296,10 +296,10 @@ def test_tail_job_reports_announcement(server: ScriptedServer, headless: Headles
     tail = TailJob(headless.runner, headless.account, "ops", ())
     with headless.running(tail.run) as result:
         client = server.accept()
-        client.let_in(room="ops", follows="*")
-        client.say("[SERVER] Announcement from dave: back at noon")
+        client.accept_login(room="ops", follows="*")
+        client.send("[SERVER] Announcement from dave: back at noon")
         headless.until_logged("Announcement from dave: back at noon")
-        client.say("[SERVER] Logged out by an operator: enough")
+        client.send("[SERVER] Logged out by an operator: enough")
         assert result.result(WAIT_TIMEOUT) is ExitCode.REJECTED
     assert headless.output == []
     assert headless.log_text.endswith("Logged out by an operator: enough")

@@ -34,9 +34,9 @@ def request_change(harness: SessionHarness, client: ScriptedClient) -> None:
 def reject(server: ScriptedServer, password: str) -> None:
     """Reject the next client, which signs in with this password."""
     client = server.accept()
-    client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}")
     client.expect(f"LOGIN alice {password}")
-    client.say(f"[ERROR] {replies.AUTHENTICATION_FAILED}")
+    client.send(f"[ERROR] {replies.AUTHENTICATION_FAILED}")
     client.close()
 
 
@@ -44,10 +44,10 @@ def test_reconnect_uses_new_password_after_change(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient
 ) -> None:
     request_change(harness, client)
-    client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
+    client.send(f"[SERVER] {replies.PASSWORD_CHANGED}")
     assert harness.until_notice(events.PasswordChanged).new == NEW
     client.reset()
-    harness.during(lambda: server.let_in(password=NEW, more=WITH_PASSWD))
+    harness.run_while(lambda: server.accept_login(password=NEW, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -56,10 +56,10 @@ def test_reconnect_uses_new_password_after_typed_passwd_command(
 ) -> None:
     harness.session.submit(f"/passwd {OLD} {NEW}")
     client.expect(f"/passwd {OLD} {NEW}")
-    client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
+    client.send(f"[SERVER] {replies.PASSWORD_CHANGED}")
     harness.until_text(replies.PASSWORD_CHANGED)
     client.reset()
-    harness.during(lambda: server.let_in(password=NEW, more=WITH_PASSWD))
+    harness.run_while(lambda: server.accept_login(password=NEW, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -70,11 +70,11 @@ def test_failed_password_change_keeps_old_password(
     harness: SessionHarness, server: ScriptedServer, client: ScriptedClient, reason: str
 ) -> None:
     request_change(harness, client)
-    client.say(f"[ERROR] {reason}")
+    client.send(f"[ERROR] {reason}")
     assert harness.until_notice(events.PasswordChangeFailed).reason == reason
     assert harness.texts() == []
     client.reset()
-    harness.during(lambda: server.let_in(password=OLD, more=WITH_PASSWD))
+    harness.run_while(lambda: server.accept_login(password=OLD, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -85,7 +85,7 @@ def test_uncertain_password_change_tries_new_password_first(
     client.reset()
     harness.until_notice(events.PasswordChangeUncertain)
     assert harness.until_text(UNCERTAIN).kind is EntryKind.ERROR
-    harness.during(lambda: server.let_in(password=NEW, more=WITH_PASSWD))
+    harness.run_while(lambda: server.accept_login(password=NEW, more=WITH_PASSWD))
     harness.until_notice(events.PasswordChanged)
     harness.until_text(CHANGED_AFTER_ALL)
 
@@ -96,13 +96,13 @@ def test_uncertain_password_change_falls_back_to_old_password(
     request_change(harness, client)
     client.reset()
     harness.until_notice(events.PasswordChangeUncertain)
-    harness.during(lambda: reject(server, NEW))
-    again = harness.during(lambda: server.let_in(password=OLD, more=WITH_PASSWD))
+    harness.run_while(lambda: reject(server, NEW))
+    again = harness.run_while(lambda: server.accept_login(password=OLD, more=WITH_PASSWD))
     assert harness.until_notice(events.PasswordChangeFailed).reason == NOT_CHANGED
     harness.until_state(ConnectionState.ONLINE)
     assert NOT_CHANGED in harness.texts()
     again.reset()
-    harness.during(lambda: server.let_in(password=OLD, more=WITH_PASSWD))
+    harness.run_while(lambda: server.accept_login(password=OLD, more=WITH_PASSWD))
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -111,8 +111,8 @@ def test_uncertain_password_change_ends_session_if_both_passwords_fail(
 ) -> None:
     request_change(harness, client)
     client.reset()
-    harness.during(lambda: reject(server, NEW))
-    harness.during(lambda: reject(server, OLD))
+    harness.run_while(lambda: reject(server, NEW))
+    harness.run_while(lambda: reject(server, OLD))
     assert not harness.until_notice(events.SignInFailed).retry
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
@@ -125,10 +125,10 @@ def test_ban_during_uncertain_password_change_stops_retries(
 
     def ban() -> None:
         banned = server.accept()
-        banned.say(f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, None)}")
+        banned.send(f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, None)}")
         banned.close()
 
-    harness.during(ban)
+    harness.run_while(ban)
     assert harness.until_notice(events.SignInFailed).reason == operator_replies.BANNED_ADDRESS
 
 
@@ -150,16 +150,16 @@ def test_changed_passwords_are_stored_nowhere(
     draft_store.open("127.0.0.1", 9000, "alice")
     harness.session.submit("hello")
     client.expect("hello")
-    client.say("[12:00:00] alice: hello")
+    client.send("[12:00:00] alice: hello")
     for typed in (f"/passwd {OLD} {NEW}", f"/passwd {OLD} x"):
         model.drafts.put("lobby", typed)
         draft_store.save()
         harness.session.submit(typed)
         client.expect(typed)
-    client.say(f"[SERVER] {replies.PASSWORD_CHANGED}", f"[ERROR] {replies.WRONG_PASSWORD}")
+    client.send(f"[SERVER] {replies.PASSWORD_CHANGED}", f"[ERROR] {replies.WRONG_PASSWORD}")
     harness.until_text(replies.WRONG_PASSWORD)
     request_change(harness, client)
-    client.say(f"[SERVER] {replies.PASSWORD_CHANGED}")
+    client.send(f"[SERVER] {replies.PASSWORD_CHANGED}")
     harness.until_notice(events.PasswordChanged)
     draft_store.save()
     logs.write()
@@ -179,7 +179,7 @@ def test_changed_passwords_are_stored_nowhere(
 def test_session_ended_by_server_does_not_reconnect(
     harness: SessionHarness, client: ScriptedClient, reason: str
 ) -> None:
-    client.say(f"[SERVER] {reason}")
+    client.send(f"[SERVER] {reason}")
     client.close()
     assert harness.until_notice(events.SignedOut) == events.SignedOut(reason)
     assert harness.model.connection.state is ConnectionState.OFFLINE
@@ -192,10 +192,10 @@ def test_timed_ban_delays_reconnect(
 
     def ban() -> None:
         banned = server.accept()
-        banned.say(f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, 600)}")
+        banned.send(f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, 600)}")
         banned.close()
 
-    harness.during(ban)
+    harness.run_while(ban)
     harness.until(lambda: (harness.model.connection.retry_in or 0) > 500)
     assert harness.model.connection.state is ConnectionState.WAITING
 
@@ -203,6 +203,6 @@ def test_timed_ban_delays_reconnect(
 def test_announcement_is_added_to_current_log(
     harness: SessionHarness, client: ScriptedClient
 ) -> None:
-    client.say(f"[SERVER] {operator_replies.announcement('dave', 'back at noon')}")
+    client.send(f"[SERVER] {operator_replies.announcement('dave', 'back at noon')}")
     entry = harness.until_text("Announcement from dave: back at noon")
     assert (entry.kind, entry.author) == (EntryKind.ANNOUNCEMENT, "")

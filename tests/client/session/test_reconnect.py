@@ -42,7 +42,7 @@ def test_silent_server_is_pinged_and_disconnected_after_timeout(
     pass_time(harness, clock, 3)
     harness.until(lambda: harness.model.connection.state is not ConnectionState.ONLINE)
     assert harness.model.connection.reason == "The server does not answer any more"
-    assert client.line() == ""
+    assert client.read_line() == ""
 
 
 def test_partial_line_keeps_connection_alive(
@@ -54,7 +54,7 @@ def test_partial_line_keeps_connection_alive(
         connection = harness.session._connection
         assert connection is not None
         before = connection.received_at
-        client.say_bytes(b"x")
+        client.send_bytes(b"x")
         harness.until(lambda connection=connection, before=before: connection.received_at > before)  # type: ignore[misc]
     assert harness.model.connection.state is ConnectionState.ONLINE
 
@@ -68,7 +68,7 @@ def test_suspended_client_does_not_time_out_server(
     clock.now += 600  # suspended by Ctrl+Z for ten minutes
     harness.session.tick()
     assert harness.model.connection.state is ConnectionState.ONLINE
-    client.say("[SERVER] Subscriptions: alice, bob")
+    client.send("[SERVER] Subscriptions: alice, bob")
     harness.until(harness.model.people.elsewhere)
     pass_time(harness, clock, 15)
     assert harness.model.connection.state is ConnectionState.ONLINE
@@ -96,13 +96,13 @@ def test_reconnect_pauses_grow_until_session_is_stable(
         for _ in range(int(seconds)):
             pass_time(harness, clock, 1.0)
             end = harness.model.log.end
-            client.say("[12:00:00] bob: still here")
+            client.send("[12:00:00] bob: still here")
             harness.until(lambda end=end: harness.model.log.end > end)  # type: ignore[misc]
         client.close()
         harness.until_state(ConnectionState.WAITING)
         delays.append(harness.model.connection.retry_in)
         clock.now += 4.0
-        client = harness.during(server.let_in)
+        client = harness.run_while(server.accept_login)
     assert delays == [1.0, 2.0, 4.0, 1.0, 2.0]
 
 
@@ -120,13 +120,13 @@ def test_missing_greeting_times_out_sign_in(
     harness: SessionHarness, clock: FakeClock, server: ScriptedServer
 ) -> None:
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-    client = harness.during(server.accept)
+    client = harness.run_while(server.accept)
     harness.until(lambda: harness.session._connection is not None)
     pass_time(harness, clock, 9)
     assert harness.notices == []
     pass_time(harness, clock, 2)
     assert "No chat server" in harness.until_notice(events.SignInFailed).reason
-    assert client.line() == ""
+    assert client.read_line() == ""
 
 
 def test_incomplete_restore_counts_as_online_after_timeout(
@@ -135,8 +135,8 @@ def test_incomplete_restore_counts_as_online_after_timeout(
     harness.sign_in(server, follows="alice, bob").close()
     harness.until_state(ConnectionState.WAITING)
     clock.now += 1.0
-    client = harness.during(server.let_in)
-    harness.during(lambda: client.expect("/subscribe bob"))  # no reply
+    client = harness.run_while(server.accept_login)
+    harness.run_while(lambda: client.expect("/subscribe bob"))  # no reply
     pass_time(harness, clock, 5)
     assert harness.model.connection.state is ConnectionState.RETRYING
     pass_time(harness, clock, 1)

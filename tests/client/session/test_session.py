@@ -27,7 +27,7 @@ def test_sign_in_and_exchange_messages(harness: SessionHarness, server: Scripted
     harness.session.submit("hello")
     client.expect("hello")
     assert harness.model.log[0].state is EntryState.PENDING
-    client.say("[12:00:00] alice: hello", "[12:00:01] bob: hi alice")
+    client.send("[12:00:00] alice: hello", "[12:00:01] bob: hi alice")
     harness.until_text("hi alice")
     assert [entry.state for entry in harness.model.log] == [EntryState.SENT] * 2
     assert [person.name for person in harness.model.people.elsewhere()] == ["bob"]
@@ -59,15 +59,15 @@ def test_rejected_login_is_reported_once_and_not_retried(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     harness.session.sign_in("127.0.0.1", server.port, "alice", "wrong", plaintext=True)
-    client = harness.during(server.accept)
-    client.say(f"[SERVER] {replies.LOGIN_PROMPT}")
-    harness.during(lambda: client.expect("LOGIN alice wrong"))
-    client.say(f"[ERROR] {replies.AUTHENTICATION_FAILED}")
+    client = harness.run_while(server.accept)
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}")
+    harness.run_while(lambda: client.expect("LOGIN alice wrong"))
+    client.send(f"[ERROR] {replies.AUTHENTICATION_FAILED}")
     client.close()
     failure = harness.until_notice(events.SignInFailed)
     assert failure == events.SignInFailed("Authentication failed", retry=False)
     assert harness.model.connection.state is ConnectionState.OFFLINE
-    harness.work()
+    harness.run_once()
     assert harness.notices == []
 
 
@@ -75,7 +75,7 @@ def test_first_sign_in_is_not_retried_even_if_retryable(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-    harness.during(server.accept).say(f"[ERROR] {replies.SERVER_FULL}")
+    harness.run_while(server.accept).send(f"[ERROR] {replies.SERVER_FULL}")
     assert harness.until_notice(events.SignInFailed).retry
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
@@ -92,10 +92,10 @@ def test_reconnect_restores_room_subscriptions_and_unconfirmed_message(
     harness.until(lambda: harness.model.connection.state is not ConnectionState.ONLINE)
     assert harness.model.room == "dev"
     assert [entry.text for entry in harness.model.unconfirmed] == ["may have arrived"]
-    client = harness.during(lambda: server.let_in("dev"))
-    harness.during(lambda: client.expect("/subscribe *", "/subscribe bob"))
+    client = harness.run_while(lambda: server.accept_login("dev"))
+    harness.run_while(lambda: client.expect("/subscribe *", "/subscribe bob"))
     assert harness.model.connection.state is ConnectionState.RETRYING  # not fully restored yet
-    client.say("[SERVER] Subscribed to *", "[SERVER] Subscribed to bob")
+    client.send("[SERVER] Subscribed to *", "[SERVER] Subscribed to bob")
     harness.until_state(ConnectionState.ONLINE)
     assert harness.notices == []  # a reconnect needs no other screen
     assert [entry.kind for entry in harness.model.log] == [EntryKind.MESSAGE, EntryKind.GAP]
@@ -106,7 +106,7 @@ def test_reconnect_restores_room_subscriptions_and_unconfirmed_message(
         EntryState.RESENT,
         EntryState.PENDING,
     ]
-    client.say("[12:00:00] alice: may have arrived")
+    client.send("[12:00:00] alice: may have arrived")
     harness.until(lambda: harness.model.log[2].state is EntryState.SENT)
     assert resend_all(harness) == 0
 
@@ -133,12 +133,12 @@ def test_connection_loss_during_join_returns_text_and_rejoins_room(
     client.expect("/join dev")
     client.close()
     assert harness.until_notice(events.TextReturned).text == "for dev"
-    harness.during(lambda: server.let_in("dev"))
+    harness.run_while(lambda: server.accept_login("dev"))
 
 
 def test_forced_logout_is_never_retried(harness: SessionHarness, server: ScriptedServer) -> None:
     client = harness.sign_in(server)
-    client.say(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}")
+    client.send(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}")
     client.close()
     gone = harness.until_notice(events.SignedOut)
     assert gone == events.SignedOut(replies.LOGGED_OUT_BY_NEW_LOGIN)
@@ -147,7 +147,7 @@ def test_forced_logout_is_never_retried(harness: SessionHarness, server: Scripte
     )
     harness.session.retry_now()
     for _ in range(5):
-        harness.work()
+        harness.run_once()
     assert harness.model.connection.state is ConnectionState.OFFLINE
     assert harness.notices == []
 
@@ -156,7 +156,7 @@ def test_manual_sign_in_of_same_user_keeps_log(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     client = harness.sign_in(server)
-    client.say("[12:00:00] bob: hi", f"[SERVER] {replies.LOGGED_OUT_ACCOUNT_REMOVED}")
+    client.send("[12:00:00] bob: hi", f"[SERVER] {replies.LOGGED_OUT_ACCOUNT_REMOVED}")
     harness.until_notice(events.SignedOut)
     harness.sign_in(server)
     kinds = [entry.kind for entry in harness.model.log]
@@ -165,14 +165,14 @@ def test_manual_sign_in_of_same_user_keeps_log(
 
 def test_sign_in_of_other_user_clears_log(harness: SessionHarness, server: ScriptedServer) -> None:
     client = harness.sign_in(server)
-    client.say("[12:00:00] bob: for alice")
+    client.send("[12:00:00] bob: for alice")
     harness.until_text("for alice")
     harness.session.cancel()
     assert harness.model.connection.state is ConnectionState.OFFLINE
     assert harness.texts() == ["for alice"]
     harness.session.sign_in("127.0.0.1", server.port, "bob", "hidden", plaintext=True)
-    client = harness.during(server.accept)
-    harness.during(lambda: client.let_in("bob", "hidden"))
+    client = harness.run_while(server.accept)
+    harness.run_while(lambda: client.accept_login("bob", "hidden"))
     harness.until_notice(events.SignedIn)
     assert harness.texts() == []
     assert harness.model.user == "bob"
@@ -181,7 +181,7 @@ def test_sign_in_of_other_user_clears_log(harness: SessionHarness, server: Scrip
 def test_session_reconnects_after_server_restart(harness: SessionHarness) -> None:
     first = ScriptedServer()
     client = harness.sign_in(first)
-    client.say(f"[SERVER] {replies.SHUTTING_DOWN}")
+    client.send(f"[SERVER] {replies.SHUTTING_DOWN}")
     first.close()
     harness.until_state(ConnectionState.WAITING)
     assert harness.model.connection.reason in (
@@ -190,7 +190,7 @@ def test_session_reconnects_after_server_restart(harness: SessionHarness) -> Non
     )
     assert replies.SHUTTING_DOWN in harness.texts()
     second = ScriptedServer(first.port)
-    harness.during(second.let_in)
+    harness.run_while(second.accept_login)
     harness.until_state(ConnectionState.ONLINE)
     second.close()
 
@@ -203,12 +203,12 @@ def test_temporary_rejections_do_not_stop_reconnecting(
 ) -> None:
     harness.sign_in(server).close()
     for _ in range(2):
-        client = harness.during(server.accept)
+        client = harness.run_while(server.accept)
         mark = "[SERVER]" if rejection == replies.SHUTTING_DOWN else "[ERROR]"
-        client.say(f"{mark} {rejection}")
+        client.send(f"{mark} {rejection}")
         client.close()
         harness.until(lambda: harness.model.connection.reason == rejection)
-    harness.during(server.let_in)
+    harness.run_while(server.accept_login)
     harness.until_state(ConnectionState.ONLINE)
     assert harness.notices == []
 
@@ -217,14 +217,14 @@ def test_reconnect_waits_for_login_throttle(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     harness.sign_in(server).close()
-    client = harness.during(server.accept)
-    client.say(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.too_many_failures(42)}")
+    client = harness.run_while(server.accept)
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.too_many_failures(42)}")
     harness.until(lambda: "try again in 42 s" in harness.model.connection.reason)
     assert harness.model.connection.state is ConnectionState.WAITING
     assert harness.model.connection.retry_in is not None
     assert harness.model.connection.retry_in >= 41
     harness.session.retry_now()  # the user does not wait
-    harness.during(server.let_in)
+    harness.run_while(server.accept_login)
     harness.until_state(ConnectionState.ONLINE)
 
 
@@ -232,8 +232,8 @@ def test_failed_authentication_stops_reconnecting(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     harness.sign_in(server).close()
-    client = harness.during(server.accept)
-    client.say(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.AUTHENTICATION_FAILED}")
+    client = harness.run_while(server.accept)
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.AUTHENTICATION_FAILED}")
     assert harness.until_notice(events.SignInFailed).reason == "Authentication failed"
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
@@ -242,7 +242,7 @@ def test_typed_quit_signs_out(harness: SessionHarness, server: ScriptedServer) -
     client = harness.sign_in(server)
     harness.session.submit("/quit")
     client.expect("/quit")
-    client.say("[SERVER] Goodbye")
+    client.send("[SERVER] Goodbye")
     client.close()
     assert harness.until_notice(events.SignedOut).requested
     assert harness.model.connection.state is ConnectionState.OFFLINE
@@ -262,10 +262,10 @@ def test_cancel_of_unanswered_sign_in_closes_connection(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-    client = harness.during(server.accept)
+    client = harness.run_while(server.accept)
     harness.session.cancel()
     assert harness.model.connection.state is ConnectionState.OFFLINE
-    assert harness.during(client.line) == ""
+    assert harness.run_while(client.read_line) == ""
     assert harness.notices == []
 
 
@@ -275,7 +275,7 @@ def test_sign_in_to_other_server_closes_first_connection(
     first = harness.sign_in(server)
     other = ScriptedServer()
     harness.sign_in(other)
-    assert first.line() == ""
+    assert first.read_line() == ""
     assert harness.model.server == f"127.0.0.1:{other.port}"
     other.close()
 
@@ -284,8 +284,8 @@ def test_close_sends_pending_text(harness: SessionHarness, server: ScriptedServe
     client = harness.sign_in(server)
     harness.session.submit("bye")
     harness.session.close()
-    assert client.line() == "bye"
-    assert client.line() == ""
+    assert client.read_line() == "bye"
+    assert client.read_line() == ""
 
 
 def test_close_does_not_wait_for_silent_server(
@@ -293,7 +293,7 @@ def test_close_does_not_wait_for_silent_server(
 ) -> None:
     client = harness.sign_in(server)
     harness.close()  # the server sends nothing and does not close its end
-    assert client.line() == ""
+    assert client.read_line() == ""
 
 
 def test_close_does_not_wait_for_server_that_does_not_read(
@@ -313,7 +313,7 @@ def test_close_does_not_wait_until_input_is_read(
 ) -> None:
     client = harness.sign_in(server)
     flood = b"[12:00:00] bob: hello\n" * 20_000
-    harness.during(lambda: client.say_bytes(flood))
+    harness.run_while(lambda: client.send_bytes(flood))
     harness.close()
 
 
@@ -323,7 +323,7 @@ def test_message_flood_is_pumped_in_bounded_batches(
     client = harness.sign_in(server)
     before = harness.wakes
     flood = b"".join(b"[12:00:00] bob: %d\n" % n for n in range(30_000))
-    harness.during(lambda: client.say_bytes(flood))
+    harness.run_while(lambda: client.send_bytes(flood))
     harness.until_text("29999")
     assert [entry.text for entry in harness.model.log] == [str(n) for n in range(20_000, 30_000)]
     assert harness.wakes - before < 3000
@@ -331,13 +331,13 @@ def test_message_flood_is_pumped_in_bounded_batches(
 
 def test_pump_processes_at_most_max_events(harness: SessionHarness, server: ScriptedServer) -> None:
     client = harness.sign_in(server)
-    client.say(*(f"[12:00:00] bob: {n}" for n in range(100)))
+    client.send(*(f"[12:00:00] bob: {n}" for n in range(100)))
     harness.until_arrived(100)
     for turn in range(1, 4):
         assert harness.session.pump(max_events=7, max_seconds=60)
         assert harness.model.log.end == 7 * turn
     wakes = harness.wakes
-    client.say("[12:00:00] bob: more")
+    client.send("[12:00:00] bob: more")
     harness.until_arrived(80)
     assert harness.wakes == wakes  # after True, `wake` is not called
     assert not harness.session.pump(max_seconds=60)
@@ -346,7 +346,7 @@ def test_pump_processes_at_most_max_events(harness: SessionHarness, server: Scri
 
 def test_pump_stops_after_max_seconds(harness: SessionHarness, server: ScriptedServer) -> None:
     client = harness.sign_in(server)
-    client.say(*(f"[12:00:00] bob: {n}" for n in range(100)))
+    client.send(*(f"[12:00:00] bob: {n}" for n in range(100)))
     harness.until_arrived(100)
     assert harness.session.pump(max_seconds=0)
     assert 0 < harness.model.log.end < 100
@@ -357,13 +357,13 @@ def test_line_received_byte_by_byte_is_decoded(
 ) -> None:
     client = harness.sign_in(server)
     for byte in "[12:00:00] bob: Zo\u00eb \U0001f600\r\n".encode():
-        client.say_bytes(bytes([byte]))
+        client.send_bytes(bytes([byte]))
     harness.until_text("Zo\u00eb \U0001f600")
 
 
 def test_invalid_utf8_is_replaced(harness: SessionHarness, server: ScriptedServer) -> None:
     client = harness.sign_in(server)
-    client.say_bytes(b"[12:00:00] bob: caf\xe9\n\xff\xfe\x00\n[SERVER] \x1b[2J\n")
+    client.send_bytes(b"[12:00:00] bob: caf\xe9\n\xff\xfe\x00\n[SERVER] \x1b[2J\n")
     harness.until_text("\u241b[2J")
     assert harness.texts() == ["caf\ufffd", "\ufffd\ufffd\u2400", "\u241b[2J"]
 
@@ -373,8 +373,8 @@ def test_oversize_line_is_reported_and_longest_line_accepted(
 ) -> None:
     client = harness.sign_in(server)
     longest = "y" * (CLIENT_RECEIVE_LIMIT - 1 - len("[12:00:00] bob: "))
-    harness.during(
-        lambda: client.say(
+    harness.run_while(
+        lambda: client.send(
             f"[12:00:00] bob: {longest}",
             "z" * CLIENT_RECEIVE_LIMIT,
             "[12:00:00] bob: and on it goes",
@@ -390,14 +390,14 @@ def test_unterminated_last_line_is_processed(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
     client = harness.sign_in(server)
-    client.say_bytes(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}".encode())
+    client.send_bytes(f"[SERVER] {replies.LOGGED_OUT_BY_NEW_LOGIN}".encode())
     client.close()
     harness.until_notice(events.SignedOut)
 
 
 def test_sign_in_to_non_chat_server_fails(harness: SessionHarness, server: ScriptedServer) -> None:
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-    harness.during(server.accept).say("SSH-2.0-OpenSSH_9.2p1 Debian-2")
+    harness.run_while(server.accept).send("SSH-2.0-OpenSSH_9.2p1 Debian-2")
     assert "No chat server" in harness.until_notice(events.SignInFailed).reason
 
 
@@ -406,37 +406,37 @@ def test_legacy_server_gets_one_line_at_a_time(
 ) -> None:
     """There, one `recv` is one line: no line may follow before the reply to the line before."""
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
-    client = harness.during(server.accept)
+    client = harness.run_while(server.accept)
 
     def one_recv(line: str) -> None:
         assert client.recv() == f"{line}\n"
 
-    client.say("[SERVER] Welcome to the chat server", f"[SERVER] {replies.LOGIN_PROMPT}")
-    harness.during(lambda: one_recv("LOGIN alice secret"))
-    client.say(
+    client.send("[SERVER] Welcome to the chat server", f"[SERVER] {replies.LOGIN_PROMPT}")
+    harness.run_while(lambda: one_recv("LOGIN alice secret"))
+    client.send(
         "[SERVER] Login successful",
         "[SERVER] Available commands: /join, /leave, /rooms, /subscribe, /unsubscribe, /subs",
     )
-    harness.during(lambda: one_recv("/subscribe alice"))
-    client.say("[SERVER] Subscribed to alice")
-    harness.during(lambda: one_recv("/rooms"))
-    client.say("[SERVER] Active rooms: dev, lobby")
-    harness.during(lambda: one_recv("/subs"))
-    client.say("[SERVER] Subscriptions: alice")
+    harness.run_while(lambda: one_recv("/subscribe alice"))
+    client.send("[SERVER] Subscribed to alice")
+    harness.run_while(lambda: one_recv("/rooms"))
+    client.send("[SERVER] Active rooms: dev, lobby")
+    harness.run_while(lambda: one_recv("/subs"))
+    client.send("[SERVER] Subscriptions: alice")
     harness.until(lambda: "dev" in harness.model.rooms)
     harness.session.submit("one\ntwo")
     harness.session.join("dev")
     harness.session.submit("three")
     harness.session.submit("/dance")
     assert "would publish it" in harness.until_notice(events.TextReturned).reason
-    harness.during(lambda: one_recv("one"))
-    client.say("[12:00:00] alice: one")
-    harness.during(lambda: one_recv("two"))  # no echo: the next one comes 0.2 s later
-    harness.during(lambda: one_recv("/join dev"))
-    client.say("[SERVER] Joined room 'dev'")
-    harness.during(lambda: one_recv("/rooms"))
-    client.say("[SERVER] Active rooms: dev, lobby")
-    harness.during(lambda: one_recv("three"))
+    harness.run_while(lambda: one_recv("one"))
+    client.send("[12:00:00] alice: one")
+    harness.run_while(lambda: one_recv("two"))  # no echo: the next one comes 0.2 s later
+    harness.run_while(lambda: one_recv("/join dev"))
+    client.send("[SERVER] Joined room 'dev'")
+    harness.run_while(lambda: one_recv("/rooms"))
+    client.send("[SERVER] Active rooms: dev, lobby")
+    harness.run_while(lambda: one_recv("three"))
     assert harness.model.room == "dev"
     assert harness.texts() == ["three"]
     assert "Welcome to the chat server" in [e.text for e in harness.model.log_of("lobby").entries()]

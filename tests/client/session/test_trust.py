@@ -24,7 +24,7 @@ from chat_tui.events import (
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.certificates import authority
 from tests.support.session_harness import SessionHarness
-from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
+from tests.support.tls_server import TlsServer, accept_login, certificate, dial, fingerprint
 from tests.support.wait_until import WAIT_TIMEOUT
 
 
@@ -52,11 +52,11 @@ def ask_trust(harness: SessionHarness, server: TlsServer) -> KeyUnknown:
     """Dial. The client rejects the first handshake, and reads the key in a second one."""
 
     def handshakes() -> None:
-        server.refused()
-        server.looked_at()
+        server.expect_failed_handshake()
+        server.expect_key_probe()
 
     dial(harness, server)
-    harness.during(handshakes)
+    harness.run_while(handshakes)
     return harness.until_notice(KeyUnknown)
 
 
@@ -64,7 +64,7 @@ def pin_key(harness: SessionHarness, server: TlsServer) -> None:
     """Trust the server's key always, and sign out."""
     ask_trust(harness, server)
     harness.session.trust(TrustDecision.ALWAYS)
-    let_in(harness, server)
+    accept_login(harness, server)
     harness.session.cancel()
     harness.notices.clear()
 
@@ -79,7 +79,7 @@ def test_certificate_trusted_by_system_needs_no_question(
     harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(harness, server)
-    let_in(harness, server)
+    accept_login(harness, server)
     harness.until_notice(SignedIn)
     assert harness.model.connection.encrypted
     assert harness.session.fingerprint == server.fingerprint
@@ -132,12 +132,12 @@ def test_trust_once_lasts_for_run_and_reconnects(
 ) -> None:
     ask_trust(harness, server)
     harness.session.trust(TrustDecision.ONCE)
-    client = let_in(harness, server)
+    client = accept_login(harness, server)
     client.close()
-    let_in(harness, server)
+    accept_login(harness, server)
     harness.session.cancel()
     dial(harness, server)
-    let_in(harness, server)
+    accept_login(harness, server)
     assert not (tmp_path / "known-servers.json").exists()
     with next_run(tmp_path) as later:
         ask_trust(later, server)
@@ -152,7 +152,7 @@ def test_trust_always_pins_key(harness: SessionHarness, server: TlsServer, tmp_p
     assert stored[server_name]["key"] == server.fingerprint
     with next_run(tmp_path) as later:
         dial(later, server)
-        let_in(later, server)  # at the first connection
+        accept_login(later, server)  # at the first connection
 
 
 def test_renewed_certificate_with_pinned_key_needs_no_question(
@@ -162,7 +162,7 @@ def test_renewed_certificate_with_pinned_key_needs_no_question(
     server.certificate = certificate("some.other.name", not_after=YESTERDAY)
     known.pin("127.0.0.1", server.port, server.fingerprint)
     dial(harness, server)
-    let_in(harness, server)
+    accept_login(harness, server)
 
 
 def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
@@ -174,7 +174,7 @@ def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
     server.certificate = certificate()  # the system trusts it, but the pin decides
     for _ in range(2):
         dial(harness, server)
-        harness.during(server.looked_at)
+        harness.run_while(server.expect_key_probe)
         notice = harness.until_notice(KeyChanged)
         assert notice == KeyChanged(
             f"127.0.0.1:{server.port}", old, server.fingerprint, pinned=True
@@ -182,17 +182,17 @@ def test_changed_key_blocks_sign_in_until_old_key_is_forgotten(
         assert harness.model.connection.state is ConnectionState.OFFLINE
     KnownServers(tmp_path).forget("127.0.0.1", None)
     dial(harness, server)
-    let_in(harness, server)
+    accept_login(harness, server)
 
 
 def test_changed_key_stops_reconnecting(harness: SessionHarness, server: TlsServer) -> None:
     ask_trust(harness, server)
     harness.session.trust(TrustDecision.ONCE)
-    client = let_in(harness, server)
+    client = accept_login(harness, server)
     old = server.fingerprint
     server.certificate = certificate()
     client.close()
-    harness.during(server.looked_at)
+    harness.run_while(server.expect_key_probe)
     notice = harness.until_notice(KeyChanged)
     assert (notice.trusted, notice.seen, notice.pinned) == (old, server.fingerprint, False)
     assert harness.model.connection.state is ConnectionState.OFFLINE
@@ -206,7 +206,7 @@ def test_key_swapped_between_question_and_login_is_rejected(
     shown = ask_trust(harness, server).fingerprint
     server.certificate = certificate()
     harness.session.trust(answer)
-    harness.during(server.looked_at)
+    harness.run_while(server.expect_key_probe)
     notice = harness.until_notice(KeyChanged)
     assert (notice.trusted, notice.seen) == (shown, server.fingerprint)
 
@@ -215,18 +215,18 @@ def test_trust_question_can_be_asked_during_reconnect(
     harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(harness, server)
-    client = let_in(harness, server)
+    client = accept_login(harness, server)
     server.certificate = certificate("another.name")
     client.close()
 
     def handshakes() -> None:
-        server.refused()
-        server.looked_at()
+        server.expect_failed_handshake()
+        server.expect_key_probe()
 
-    harness.during(handshakes)
+    harness.run_while(handshakes)
     harness.until_notice(KeyUnknown)
     harness.session.trust(TrustDecision.ONCE)
-    let_in(harness, server)
+    accept_login(harness, server)
 
 
 def test_broken_known_servers_file_blocks_tls_sign_in(
@@ -240,7 +240,7 @@ def test_broken_known_servers_file_blocks_tls_sign_in(
     assert not failure.retry
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     server._listener.settimeout(WAIT_TIMEOUT)
-    harness.during(lambda: server._listener.accept()[0].close())
+    harness.run_while(lambda: server._listener.accept()[0].close())
 
 
 def test_unwritable_known_servers_file_sends_nothing(
@@ -258,7 +258,7 @@ def test_undecryptable_record_is_reported_as_reason(
     harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(harness, server)
-    client = let_in(harness, server)
+    client = accept_login(harness, server)
     forged = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record of no key
     os.write(client._socket.fileno(), forged)
     harness.until_state(ConnectionState.WAITING)
@@ -270,8 +270,8 @@ def test_truncated_tls_connection_is_reported_as_cut(
     harness: SessionHarness, server: TlsServer, trusted_authority: None
 ) -> None:
     dial(harness, server)
-    client = let_in(harness, server)
-    client.say_bytes(b"[21:03:04] alice: half a li")
+    client = accept_login(harness, server)
+    client.send_bytes(b"[21:03:04] alice: half a li")
     client.cut()
     harness.until_state(ConnectionState.WAITING)
     assert harness.model.connection.reason == "The connection was cut"

@@ -25,7 +25,7 @@ from chat_tui.transport.tcp_connect import TcpConnector
 from chat_tui.transport.tls_connect import TlsConnector
 from tests.support.scripted_server import ScriptedServer
 from tests.support.session_harness import SessionHarness
-from tests.support.tls_server import TlsServer, certificate, dial, fingerprint, let_in
+from tests.support.tls_server import TlsServer, accept_login, certificate, dial, fingerprint
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def remote_address(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_connects_to_local_plaintext_server(harness: SessionHarness) -> None:
     with closing(ScriptedServer()) as plain:
         dial(harness, plain)
-        let_in(harness, plain)
+        accept_login(harness, plain)
         assert not harness.model.connection.encrypted
         assert harness.session.fingerprint == ""
 
@@ -62,13 +62,13 @@ def test_local_server_with_slow_greeting_is_retried_in_plaintext(
     def reject_tls_first() -> None:
         client = plain.accept()
         assert client._socket.recv(3) == b"\x16\x03\x01"  # a ClientHello
-        client.say("[SERVER] Login using: LOGIN <username> <password>")
+        client.send("[SERVER] Login using: LOGIN <username> <password>")
         client.close()
-        plain.let_in()
+        plain.accept_login()
 
     with closing(ScriptedServer()) as plain:
         dial(harness, plain)
-        harness.during(reject_tls_first)
+        harness.run_while(reject_tls_first)
         harness.until_notice(SignedIn)
 
 
@@ -88,7 +88,7 @@ def test_local_sign_in_falls_back_to_default_plaintext_port(
 ) -> None:
     plain, unused = default_ports
     harness.session.sign_in("127.0.0.1", unused, "alice", "secret")
-    let_in(harness, plain)
+    accept_login(harness, plain)
     assert harness.model.server == f"127.0.0.1:{plain.port}"  # the real port
     assert harness.session.connected_to is not None
     assert harness.session.connected_to.plaintext
@@ -105,10 +105,10 @@ def test_local_sign_in_falls_back_if_default_tls_port_serves_something_else(
         dial(harness, other)
 
         def both() -> None:
-            other.accept().say("SSH-2.0-OpenSSH_9.2")
-            plain.let_in()
+            other.accept().send("SSH-2.0-OpenSSH_9.2")
+            plain.accept_login()
 
-        harness.during(both)
+        harness.run_while(both)
         harness.until_notice(SignedIn)
 
 
@@ -122,7 +122,7 @@ def test_local_sign_in_falls_back_if_one_address_is_unreachable(
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     harness.session.sign_in("localhost", unused, "alice", "secret")
-    let_in(harness, plain)
+    accept_login(harness, plain)
 
 
 def test_connect_error_names_both_ports_if_nothing_listens(
@@ -139,7 +139,7 @@ def test_connect_error_names_both_ports_if_nothing_listens(
     with closing(ScriptedServer()) as other:
         monkeypatch.setattr(tls_connect, "TLS_PORT", other.port)
         dial(harness, other)
-        harness.during(lambda: other.accept().say("SSH-2.0-OpenSSH_9.2"))
+        harness.run_while(lambda: other.accept().send("SSH-2.0-OpenSSH_9.2"))
         assert harness.until_notice(SignInFailed).reason == (
             f"No chat server answers at 127.0.0.1 port {other.port}, "
             f"and nothing listens at port {plain.port}"
@@ -194,13 +194,13 @@ def test_remote_server_is_never_tried_in_plaintext(
 
     def answer() -> bytes:
         client = plain.accept()
-        client.say("[SERVER] Login using: LOGIN <username> <password>")
+        client.send("[SERVER] Login using: LOGIN <username> <password>")
         received = b""
         while data := client._socket.recv(65536):
             received += data
         return received
 
-    sent = harness.during(answer)
+    sent = harness.run_while(answer)
     failure = harness.until_notice(SignInFailed)
     assert "answers in plain text, not TLS" in failure.reason
     assert "--plaintext" in failure.reason
@@ -214,11 +214,11 @@ def test_failed_reconnect_reason_is_recorded_in_wire_log(
     harness: SessionHarness, server: TlsServer, remote_address: None
 ) -> None:
     dial(harness, server)
-    harness.during(server.refused)
-    harness.during(server.looked_at)
+    harness.run_while(server.expect_failed_handshake)
+    harness.run_while(server.expect_key_probe)
     harness.until_notice(KeyUnknown)
     harness.session.trust(TrustDecision.ONCE)
-    let_in(harness, server).cut()
+    accept_login(harness, server).cut()
     server._listener.close()
     refused_message = f"Nothing listens at 127.0.0.1 port {server.port}"
     harness.until(lambda: refused_message in [line.text for line in harness.model.wire.since(0)])
@@ -230,7 +230,7 @@ def test_remote_server_is_reached_in_plaintext_if_requested(
 ) -> None:
     with closing(ScriptedServer()) as plain:
         harness.session.sign_in("127.0.0.1", plain.port, "alice", "secret", plaintext=True)
-        let_in(harness, plain)
+        accept_login(harness, plain)
 
 
 def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
@@ -246,7 +246,9 @@ def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
         "plain text is not tried"
     )
     dial(harness, plain)
-    harness.during(lambda: plain.accept().say("[SERVER] Login using: LOGIN <username> <password>"))
+    harness.run_while(
+        lambda: plain.accept().send("[SERVER] Login using: LOGIN <username> <password>")
+    )
     assert "not TLS" in harness.until_notice(SignInFailed).reason
 
 
@@ -272,10 +274,10 @@ def test_plaintext_rejection_is_reported_only_if_recognized(
         def reject() -> None:
             client = plain.accept()
             client._socket.recv(65536)
-            client.say(line)
+            client.send(line)
 
         dial(harness, plain)
-        harness.during(reject)
+        harness.run_while(reject)
         reason = harness.until_notice(SignInFailed).reason
         assert reported in reason
         assert "555" not in reason
@@ -285,9 +287,9 @@ def test_plaintext_rejection_is_reported_only_if_recognized(
 
 
 def test_outdated_tls_version_is_reported(harness: SessionHarness, server: TlsServer) -> None:
-    server.oldest_and_newest = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
+    server.tls_versions = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1)
     dial(harness, server)
-    harness.during(server.refused)
+    harness.run_while(server.expect_failed_handshake)
     assert "only an outdated TLS version" in harness.until_notice(SignInFailed).reason
 
 
@@ -300,7 +302,7 @@ def test_hang_up_during_handshake_is_reported(harness: SessionHarness) -> None:
             client._socket.recv(65536)
             client.close()
 
-        harness.during(hang_up)
+        harness.run_while(hang_up)
         reason = harness.until_notice(SignInFailed).reason
         assert reason.endswith("closed the connection during the TLS handshake")
 

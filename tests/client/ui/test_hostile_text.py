@@ -35,7 +35,7 @@ def assert_harmless(harness: AppHarness) -> None:
 
 async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
     async with chat(tmp_path, size=(140, 40)) as harness:
-        harness.session.tell(
+        harness.session.emit(
             SignedIn(NAME, (NAME, "/help")),
             RoomsListed(((NAME, 3), ("lobby", 2))),
             Joined(NAME),
@@ -61,9 +61,9 @@ async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
             ConnectionChanged(ConnectionState.WAITING, HOSTILE, 3.0),
         )
         await harness.settle()
-        assert "[/] [red]x[/red] [@click=app.quit]press[/]" in harness.shown()
-        assert "[/][@click=a…" in harness.shown(harness.app.chat.query_one("#rooms"))
-        assert "[/][@click=a" in harness.shown(harness.app.chat.query_one("#people"))
+        assert "[/] [red]x[/red] [@click=app.quit]press[/]" in harness.screen_text()
+        assert "[/][@click=a…" in harness.screen_text(harness.app.chat.query_one("#rooms"))
+        assert "[/][@click=a" in harness.screen_text(harness.app.chat.query_one("#people"))
         assert_harmless(harness)
         for row in range(2, 30):
             await harness.pilot.click(offset=(60, row))
@@ -74,17 +74,19 @@ async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
             await harness.settle()
             assert_harmless(harness)
         await harness.press("ctrl+k")
-        await harness.until(lambda: "Follow" in harness.shown())
+        await harness.until(lambda: "Follow" in harness.screen_text())
         assert_harmless(harness)
         await harness.press(*"click")
-        await harness.until(lambda: "[@click" in harness.shown())
+        await harness.until(lambda: "[@click" in harness.screen_text())
         await harness.press("escape", "escape", "f1")
         assert_harmless(harness)
 
 
 async def test_very_long_messages_are_rendered(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await harness.hear("bob", "x" * 10_000, "\u0301" * 5_000, "漢" * 5_000, " " * 9_000 + "end")
+        await harness.receive(
+            "bob", "x" * 10_000, "\u0301" * 5_000, "漢" * 5_000, " " * 9_000 + "end"
+        )
         assert harness.rows()[3].strip()
         assert_harmless(harness)
 
@@ -92,4 +94,4 @@ async def test_very_long_messages_are_rendered(tmp_path: Path) -> None:
 async def test_notification_shows_markup_as_text(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         harness.app.notify("[/] [@click=app.quit]x[/]", title="[/]")
-        await harness.until(lambda: "[@click=app.quit]x[/]" in harness.shown())
+        await harness.until(lambda: "[@click=app.quit]x[/]" in harness.screen_text())

@@ -59,7 +59,7 @@ def toasts(harness: AppHarness) -> str:
 
 
 def log_text(harness: AppHarness) -> str:
-    return " ".join(harness.shown(harness.app.chat.query_one(MessageLog)).split())
+    return " ".join(harness.screen_text(harness.app.chat.query_one(MessageLog)).split())
 
 
 async def test_login_form_switches_between_profiles(
@@ -69,30 +69,32 @@ async def test_login_form_switches_between_profiles(
     async with form(tmp_path, options_with(tmp_path, PROFILES)) as harness:
         said = harness.app.login.query_one("#message", Static)
         password = harness.app.login.query_one("#password", SafeInput)
-        assert "‹ work ›  1 of 3" in harness.shown()
-        assert "from the variable WORK_SECRET" in harness.shown()
+        assert "‹ work ›  1 of 3" in harness.screen_text()
+        assert "from the variable WORK_SECRET" in harness.screen_text()
         await harness.press("enter")  # the only key that a second start needs
-        await harness.until(lambda: harness.session.told)
+        await harness.until(lambda: harness.session.calls)
         asked = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
-        assert harness.session.told == [asked]
+        assert harness.session.calls == [asked]
         assert password.value == ""
-        assert "hunter2" not in harness.shown()
+        assert "hunter2" not in harness.screen_text()
         await harness.press("escape")
         harness.app.login.query_one("#profile").focus()
         await harness.press("right")
-        assert "‹ home ›  2 of 3" in harness.shown()
-        assert "127.0.0.1" in harness.shown()
-        told = len(harness.session.told)
+        assert "‹ home ›  2 of 3" in harness.screen_text()
+        assert "127.0.0.1" in harness.screen_text()
+        told = len(harness.session.calls)
         await harness.press("enter")
-        await harness.until(lambda: "failed: oops" in harness.shown(said), "the problem is shown")
+        await harness.until(
+            lambda: "failed: oops" in harness.screen_text(said), "the problem is shown"
+        )
         assert harness.app.focused is password
         await harness.click_on("› ")
-        assert "‹ asked ›  3 of 3" in harness.shown()
+        assert "‹ asked ›  3 of 3" in harness.screen_text()
         await harness.press("enter")
-        assert "Type your password" in harness.shown(said)
-        assert len(harness.session.told) == told
+        assert "Type your password" in harness.screen_text(said)
+        assert len(harness.session.calls) == told
         await harness.press(*DEMO_PASSWORD, "enter")
-        assert harness.session.told[-1][3:5] == ("carol", DEMO_PASSWORD)
+        assert harness.session.calls[-1][3:5] == ("carol", DEMO_PASSWORD)
 
 
 async def test_password_fetch_can_be_cancelled(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ async def test_password_fetch_can_be_cancelled(tmp_path: Path) -> None:
         late = login.query_one("#password", SafeInput)
         login.post_message(PasswordFetched(1 << 30, "late"))
         await harness.settle()
-        assert harness.session.told in ([], [("cancel",)])
+        assert harness.session.calls in ([], [("cancel",)])
         assert late.value == ""
 
 
@@ -115,13 +117,13 @@ async def test_profile_password_is_used_only_for_its_user_and_server(
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     text = PROFILES.split("[profiles.home]")[0]
     async with form(tmp_path, options_with(tmp_path, text)) as harness:
-        assert "Profile" not in harness.shown(), "one profile is not a choice"
+        assert "Profile" not in harness.screen_text(), "one profile is not a choice"
         user = harness.app.login.query_one("#user", SafeInput)
         user.value = "eve"
         await harness.settle()
-        assert "from the variable" not in harness.shown()
+        assert "from the variable" not in harness.screen_text()
         await harness.press("enter")
-        assert harness.session.told == [], "the profile's password belongs to alice"
+        assert harness.session.calls == [], "the profile's password belongs to alice"
 
 
 async def test_selected_profile_wins_over_other_profile_of_same_user(
@@ -134,14 +136,14 @@ async def test_selected_profile_wins_over_other_profile_of_same_user(
     async with form(tmp_path, options_with(tmp_path, work + other)) as harness:
         harness.app.login.query_one("#profile").focus()
         await harness.press("right")
-        assert "‹ on-call ›  2 of 2" in harness.shown()
-        assert "from the variable OTHER_SECRET" in harness.shown()
+        assert "‹ on-call ›  2 of 2" in harness.screen_text()
+        assert "from the variable OTHER_SECRET" in harness.screen_text()
         await harness.press("f5")
-        assert "‹ on-call ›  2 of 2" in harness.shown()
+        assert "‹ on-call ›  2 of 2" in harness.screen_text()
         await harness.press("enter")
-        await harness.until(lambda: harness.session.told)
+        await harness.until(lambda: harness.session.calls)
         asked = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
-        assert harness.session.told == [asked]
+        assert harness.session.calls == [asked]
         harness.session.notices.append(SignedIn("alice", COMMANDS))
         await harness.until(lambda: ClientState(tmp_path).last, "the sign-in is stored")
         last = ClientState(tmp_path).last
@@ -194,7 +196,7 @@ async def test_palette_shows_configured_keys(tmp_path: Path) -> None:
         ids = {b.id for known in maps for bs in known.key_to_bindings.values() for b in bs if b.id}
         keys = {action: f"f{number}" for number, action in enumerate(sorted(ids - TYPING), 13)}
         app.set_keymap(keys)
-        harness.session.tell(
+        harness.session.emit(
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
@@ -204,20 +206,20 @@ async def test_palette_shows_configured_keys(tmp_path: Path) -> None:
         told += " ".join(command.help for command in app.get_system_commands(app.screen))
         named = set(re.findall(r"F\d+", told))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
-        assert f"{keys['connection.retry'].upper()} now" in harness.shown()
+        assert f"{keys['connection.retry'].upper()} now" in harness.screen_text()
         assert f"{keys['message.resend'].upper()} sends it again" in log_text(harness)
         app.action_help()
-        await harness.until(lambda: keys["jump"].upper() in harness.shown())
+        await harness.until(lambda: keys["jump"].upper() in harness.screen_text())
 
 
 async def test_panes_show_configured_keys(tmp_path: Path) -> None:
     start = options_with(tmp_path, "", None)
     app, session = app_with(tmp_path, start, SignedInApp)
-    session.be_online(here=("alice", "bob"))
+    session.go_online(here=("alice", "bob"))
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
         harness = AppHarness(app, pilot, session)
-        await harness.until(lambda: "+ open a room ^O" in harness.shown())
-        session.tell(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
+        await harness.until(lambda: "+ open a room ^O" in harness.screen_text())
+        session.emit(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
         await harness.until(lambda: "Ctrl+G sends it again" in log_text(harness))
         keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
         settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
@@ -225,11 +227,11 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
         await harness.press("f5")
         app.clear_notifications()
         await harness.until(lambda: "F9 sends it again" in log_text(harness))
-        assert "+ open a room ^Y" in harness.shown()
+        assert "+ open a room ^Y" in harness.screen_text()
         await harness.press("ctrl+c")
         assert "F10 quits." in toasts(harness)
         app.clear_notifications()
-        session.tell(Joined("dev"))
+        session.emit(Joined("dev"))
         await harness.until(lambda: "F12" in log_text(harness))
 
 
@@ -251,7 +253,7 @@ rooms = "F12"
         assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in told
         assert "line 4: no action is called 'jmp'. Did you mean jump" in told
         assert "And 3 more" in told
-        assert "Sign in" in harness.shown()
+        assert "Sign in" in harness.screen_text()
 
 
 def test_config_command_prints_effective_settings(

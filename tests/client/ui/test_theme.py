@@ -56,11 +56,11 @@ def test_author_hue_is_stable_and_all_hues_are_used() -> None:
 
 async def test_every_theme_renders_chat(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await harness.hear("bob", "hello")
+        await harness.receive("bob", "hello")
         for theme in THEMES:
             harness.app.theme = theme.name
             await harness.settle()
-            assert "hello" in harness.shown()
+            assert "hello" in harness.screen_text()
 
 
 async def test_login_form_uses_default_theme(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ async def test_login_form_uses_default_theme(tmp_path: Path) -> None:
 
 async def test_theme_change_repaints_existing_messages(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await harness.hear("bob", "hello")
+        await harness.receive("bob", "hello")
         log = harness.app.chat.query_one(MessageLog)
         for theme in (LIGHT, DARK):
             harness.app.theme = theme.name
@@ -87,12 +87,12 @@ async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("NO_COLOR", "1")
     async with chat(tmp_path, follows=("bob",)) as harness:
         assert harness.app.no_color
-        harness.session.tell(
+        harness.session.emit(
             MessageArrived("lobby", Message("21:03:00", "bob", "hello")),
             MessagePending(1, "lobby", "hi"),
         )
         await harness.settle()
-        shown = harness.shown()
+        shown = harness.screen_text()
         for text in ("▸ lobby", "● bob", "○ carol", "sending…", "● connected", "(you)"):
             assert text in shown
         colors = {
@@ -111,7 +111,7 @@ async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.M
 async def test_ansi_themes_use_terminal_colours_and_show_focus(tmp_path: Path, theme: str) -> None:
     async with chat(tmp_path, follows=("bob",)) as harness:
         harness.app.theme = theme
-        await harness.hear("bob", "hello")
+        await harness.receive("bob", "hello")
         await harness.press("f2")
         strips = harness.app.screen._compositor.render_strips()
         styles = [segment.style for strip in strips for segment in strip if segment.text.strip()]

@@ -36,7 +36,7 @@ def test_connections_without_login_are_rejected_and_sessions_continue(
     )  # the server does not read it, and must not lose its own line to a reset
     rejected.expect(REJECTED)
     rejected.expect_end()
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
 
 
 def test_default_limit_of_connections_without_login_is_32(start_server: StartServer) -> None:

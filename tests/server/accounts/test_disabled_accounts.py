@@ -45,7 +45,7 @@ def test_disabling_account_ends_session_and_rejects_login(server: RunningServer)
     alice.expect("[SERVER] Logged out: this account was disabled")
     alice.expect_end()
     expect_login_fails(server, "alice")
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': bob"
     log = server.log.getvalue()
     assert "[-] User 'alice' logged out: account disabled" in log
     assert "[!] Failed login for 'alice' from 127.0.0.1:" in log
@@ -66,12 +66,12 @@ def test_enabling_account_restores_subscriptions_to_it(server: RunningServer) ->
     alice, bob = server.log_in("alice", subscribe="bob"), server.log_in("bob", subscribe="alice")
     disable(server, "alice")
     alice.expect("[SERVER] Logged out: this account was disabled")
-    assert bob.ask("/subs") == "[SERVER] Subscriptions: alice"
+    assert bob.request("/subs") == "[SERVER] Subscriptions: alice"
     carol = server.log_in("carol")
-    assert carol.ask("/subscribe alice") == "[SERVER] Subscribed to alice"
+    assert carol.request("/subscribe alice") == "[SERVER] Subscribed to alice"
     enable(server, "alice")
     back = server.log_in("alice")
-    assert back.ask("/subs") == "[SERVER] Subscriptions: bob"
+    assert back.request("/subs") == "[SERVER] Subscriptions: bob"
     back.send("hello again")
     bob.expect_message("alice", "hello again")
     carol.expect_message("alice", "hello again")
@@ -118,7 +118,7 @@ def test_logins_racing_with_disabling_do_not_stay(start_server: StartServer) -> 
         "[SERVER] Logged out due to new login",
         "[ERROR] Authentication failed",
     }
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': bob"
 
 
 @pytest.mark.parametrize(

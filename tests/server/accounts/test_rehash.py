@@ -96,7 +96,7 @@ def test_login_reply_does_not_wait_for_rehash(
     server = start_server(bcrypt_cost=5)
     alice = server.log_in("alice")
     assert held.reached.wait(10)
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
     held.go_on()
     wait_until_raised(server, "alice")
 
@@ -159,7 +159,7 @@ def test_rehash_write_error_is_logged_once_and_login_succeeds(
     until(lambda: attempts == ["alice"], "a rehash is attempted")
     server.log_in("bob")
     until(lambda: attempts == ["alice", "bob"], "a rehash is attempted again")
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     log = server.log.getvalue()
     (line,) = (line for line in log.splitlines() if "Cost of hashes not raised" in line)
     assert line.endswith(

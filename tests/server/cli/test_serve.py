@@ -284,11 +284,11 @@ def test_rejected_reload_still_ends_sessions_of_disabled_and_removed_accounts(
         users.write_text(json.dumps({**before, "DPS": cheap_hash("password123")}))
         sessions["bob"].expect("[SERVER] Logged out: this account was disabled")
         sessions["carol"].expect("[SERVER] Logged out: this account was removed")
-        assert sessions["alice"].ask("/who") == "[SERVER] In room 'lobby': alice"
+        assert sessions["alice"].request("/who") == "[SERVER] In room 'lobby': alice"
     for name, password in (("bob", "pw-of-bob"), ("DPS", "password123")):
         with WireClient("127.0.0.1", port) as again:
             again.expect_match(r"\[SERVER\] Login using.*")
-            assert again.ask(f"LOGIN {name} {password}") == "[ERROR] Authentication failed"
+            assert again.request(f"LOGIN {name} {password}") == "[ERROR] Authentication failed"
 
 
 def test_sighup_reloads_certificate(spawn: Spawn, tmp_path: Path) -> None:
@@ -458,7 +458,7 @@ def test_server_without_free_file_descriptors_neither_dies_nor_spins(spawn: Spaw
         assert process.stderr is not None
         while "[!] Can't accept a connection" not in process.stderr.readline():
             assert process.poll() is None
-        assert chatting.ask("/who") == "[SERVER] In room 'lobby': alice"
+        assert chatting.request("/who") == "[SERVER] In room 'lobby': alice"
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (hard, hard))
         for client in waiting:
             client.expect_match(r"\[SERVER\] Login using.*")

@@ -148,13 +148,13 @@ def test_invalid_notify_socket_is_ignored(tmp_path: Path, address: str) -> None:
 
 def test_sigusr1_dumps_all_threads_and_server_continues(tmp_path: Path) -> None:
     with ServerProgram(tmp_path / "users.json") as program, program.log_in("alice") as alice:
-        assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+        assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
         program.process.send_signal(signal.SIGUSR1)
         shown = log_with(program, "in serve\n")
         for function in ("_accept_forever", "_flush_forever", "_next_work", "_converse", "serve"):
             assert re.search(rf'File ".*", line \d+ in {function}\n', shown), function
         assert "threads by name" not in shown
-        assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+        assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
         seen = shown.count("in _accept_forever\n")
 
         def dump_again() -> None:

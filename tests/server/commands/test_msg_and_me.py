@@ -22,10 +22,10 @@ def test_private_message_reaches_recipient_in_any_room(server: RunningServer) ->
     alice = server.log_in("alice")
     bob = server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol", subscribe="*")
-    assert bob.ask("/join dev") == "[SERVER] Joined room 'dev'"
-    assert alice.ask("/msg bob  two  spaces ") == "[SERVER] Sent to bob"
+    assert bob.request("/join dev") == "[SERVER] Joined room 'dev'"
+    assert alice.request("/msg bob  two  spaces ") == "[SERVER] Sent to bob"
     expect_private(bob, "alice", "bob", "two  spaces")
-    assert alice.ask("/msg carol by the star") == "[SERVER] Sent to carol"
+    assert alice.request("/msg carol by the star") == "[SERVER] Sent to carol"
     expect_private(carol, "alice", "carol", "by the star")
     for client in (alice, bob, carol):
         client.expect_silence()
@@ -38,30 +38,30 @@ def test_private_message_error_is_same_for_offline_and_unsubscribed_recipient(
     bob = server.log_in("bob", subscribe="carol")
     rejection = "[ERROR] Not delivered: {} is offline or not subscribed to you"
     for name in ("bob", "carol", "nobody", "*"):
-        assert alice.ask(f"/msg {name} psst") == rejection.format(name)
+        assert alice.request(f"/msg {name} psst") == rejection.format(name)
     # The author is not a recipient either, although alice is subscribed to herself.
-    assert alice.ask("/msg alice psst") == rejection.format("alice")
+    assert alice.request("/msg alice psst") == rejection.format("alice")
     bob.expect_silence()
-    assert bob.ask("/subscribe alice") == "[SERVER] Subscribed to alice"
-    assert alice.ask("/msg bob psst") == "[SERVER] Sent to bob"
+    assert bob.request("/subscribe alice") == "[SERVER] Subscribed to alice"
+    assert alice.request("/msg bob psst") == "[SERVER] Sent to bob"
     expect_private(bob, "alice", "bob", "psst")
     bob.send("/quit")
     bob.expect("[SERVER] Goodbye")
     bob.expect_end()
-    assert alice.ask("/msg bob psst") == rejection.format("bob")
+    assert alice.request("/msg bob psst") == rejection.format("bob")
 
 
 def test_private_message_recipient_is_normalized_and_truncated_in_error(
     server: RunningServer,
 ) -> None:
-    server.add_people(["café"])
+    server.add_accounts(["café"])
     cafe = server.log_in("café", subscribe="*")
     alice = server.log_in("alice")
-    assert alice.ask("/msg cafe\u0301 hi") == "[SERVER] Sent to café"
+    assert alice.request("/msg cafe\u0301 hi") == "[SERVER] Sent to café"
     expect_private(cafe, "alice", "café", "hi")
     long = "x" * 65
     answer = f"[ERROR] Not delivered: {'x' * 64} is offline or not subscribed to you"
-    assert alice.ask(f"/msg {long} hi") == answer
+    assert alice.request(f"/msg {long} hi") == answer
 
 
 def test_action_is_delivered_like_message(server: RunningServer) -> None:
@@ -69,7 +69,7 @@ def test_action_is_delivered_like_message(server: RunningServer) -> None:
     bob = server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol")
     dave = server.log_in("dave", subscribe="*")
-    assert dave.ask("/join dev") == "[SERVER] Joined room 'dev'"
+    assert dave.request("/join dev") == "[SERVER] Joined room 'dev'"
     alice.send("/me  waves  twice")
     for client in (alice, bob):
         expect_action(client, "alice", "waves  twice")
@@ -110,7 +110,7 @@ def test_longest_action_and_private_message_arrive_whole(server: RunningServer) 
         else:
             expect_private(bob, "alice", "bob", text)
             alice.expect("[SERVER] Sent to bob")
-        assert alice.ask(head + text + "x") == "[ERROR] Line too long (limit 4096 bytes)"
+        assert alice.request(head + text + "x") == "[ERROR] Line too long (limit 4096 bytes)"
     bob.expect_silence()
 
 

@@ -61,7 +61,7 @@ def test_operator_commands_are_listed_only_for_operators(server: RunningServer) 
 )
 def test_operator_commands_are_rejected_for_other_users(server: RunningServer, line: str) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
-    assert bob.ask(line) == f"[ERROR] Only operators may use {line.split()[0]}"
+    assert bob.request(line) == f"[ERROR] Only operators may use {line.split()[0]}"
     alice.expect_silence()
     assert "Operator" not in server.log.getvalue()
 
@@ -70,7 +70,7 @@ def test_operator_commands_are_rejected_without_configured_operators(
     start_server: StartServer,
 ) -> None:
     alice = start_server().log_in("alice")
-    assert alice.ask("/kick alice") == "[ERROR] Only operators may use /kick"
+    assert alice.request("/kick alice") == "[ERROR] Only operators may use /kick"
 
 
 def test_operator_without_account_is_logged_at_start(
@@ -116,13 +116,13 @@ def test_operator_without_account_is_logged_at_start(
 def test_operator_command_gives_documented_reply(
     server: RunningServer, line: str, answer: str
 ) -> None:
-    assert server.log_in("alice").ask(line) == answer
+    assert server.log_in("alice").request(line) == answer
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "1.5", "525601", "9" * 400, "two", "٣", "+5"])
 def test_ban_rejects_invalid_minutes(server: RunningServer, minutes: str) -> None:
     alice = server.log_in("alice")
-    assert alice.ask(f"/ban bob {minutes}") == (
+    assert alice.request(f"/ban bob {minutes}") == (
         "[ERROR] Minutes are a whole number from 1 to 525600"
     )
     server.log_in("bob")
@@ -134,9 +134,9 @@ def test_ban_rejects_trusted_network(start_server: StartServer) -> None:
         trusted=(parse_network("10.1.0.0/16"), parse_network("2001:db8::5")),
     )
     alice = server.log_in("alice")
-    assert alice.ask("/ban 10.1.2.3") == "[ERROR] Can't ban 10.1.2.3: a trusted network"
-    assert alice.ask("/ban 2001:db8::9") == "[ERROR] Can't ban 2001:db8::/64: a trusted network"
-    assert alice.ask("/ban 10.2.0.1 5") == "[SERVER] Banned 10.2.0.1 for 5 min"
+    assert alice.request("/ban 10.1.2.3") == "[ERROR] Can't ban 10.1.2.3: a trusted network"
+    assert alice.request("/ban 2001:db8::9") == "[ERROR] Can't ban 2001:db8::/64: a trusted network"
+    assert alice.request("/ban 10.2.0.1 5") == "[SERVER] Banned 10.2.0.1 for 5 min"
 
 
 # Kick
@@ -144,7 +144,7 @@ def test_ban_rejects_trusted_network(start_server: StartServer) -> None:
 
 def test_kick_ends_session_with_reason(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
-    assert alice.ask("/presence on") == "[SERVER] Presence on"
+    assert alice.request("/presence on") == "[SERVER] Presence on"
     alice.send("/kick bob   too loud,\x1b[31m Bob  ")
     bob.expect("[SERVER] Logged out by an operator: too loud,[31m Bob")
     bob.expect_end()
@@ -156,14 +156,14 @@ def test_kick_ends_session_with_reason(server: RunningServer) -> None:
 
 def test_kick_without_reason_ends_session(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
-    assert alice.ask("/kick bob") == "[SERVER] Kicked bob"
+    assert alice.request("/kick bob") == "[SERVER] Kicked bob"
     bob.expect("[SERVER] Logged out by an operator")
     bob.expect_end()
 
 
 def test_operator_can_kick_operator_and_self(server: RunningServer) -> None:
     alice, dave = server.log_in("alice"), server.log_in("dave")
-    assert alice.ask("/kick dave") == "[SERVER] Kicked dave"
+    assert alice.request("/kick dave") == "[SERVER] Kicked dave"
     dave.expect("[SERVER] Logged out by an operator")
     alice.send("/kick alice good night")
     alice.expect("[SERVER] Logged out by an operator: good night")
@@ -180,7 +180,7 @@ def test_pending_lines_of_kicked_user_are_not_published(
     bob.send("one", "two", "three")
     carol.expect_message("bob", "one")
     carol.expect_message("bob", "two")
-    assert alice.ask("/kick bob") == "[SERVER] Kicked bob"
+    assert alice.request("/kick bob") == "[SERVER] Kicked bob"
     bob.expect("[SERVER] Logged out by an operator")
     carol.expect_silence()
 
@@ -190,7 +190,7 @@ def test_pending_lines_of_kicked_user_are_not_published(
 
 def test_ban_ends_session_and_rejects_login(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
-    assert alice.ask("/ban bob 2") == "[SERVER] Banned bob for 2 min"
+    assert alice.request("/ban bob 2") == "[SERVER] Banned bob for 2 min"
     bob.expect("[SERVER] Logged out by an operator: banned for 2 min")
     bob.expect_end()
     again = try_to_log_in(server, "bob")
@@ -200,14 +200,14 @@ def test_ban_ends_session_and_rejects_login(server: RunningServer) -> None:
     log = server.log.getvalue()
     assert "[!] Operator 'alice' banned 'bob' for 2 min; logged out: 'bob'\n" in log
     assert "[!] Refused login for 'bob' from 127.0.0.1:" in log
-    assert alice.ask("/unban bob") == "[SERVER] Unbanned bob"
+    assert alice.request("/unban bob") == "[SERVER] Unbanned bob"
     assert "[*] Operator 'alice' unbanned 'bob'\n" in server.log.getvalue()
     server.log_in("bob")
 
 
 def test_ban_without_duration_lasts_until_server_stops(server: RunningServer) -> None:
     alice, bob = server.log_in("alice"), server.log_in("bob")
-    assert alice.ask("/ban bob") == "[SERVER] Banned bob until the server stops"
+    assert alice.request("/ban bob") == "[SERVER] Banned bob until the server stops"
     bob.expect("[SERVER] Logged out by an operator: banned until the server stops")
     try_to_log_in(server, "bob").expect("[ERROR] This account is banned")
 
@@ -218,7 +218,7 @@ def test_timed_ban_expires_for_login(
     clock = FakeClock()
     monkeypatch.setattr(server.server._services.bans, "_clock", clock)
     alice = server.log_in("alice")
-    assert alice.ask("/ban bob 1") == "[SERVER] Banned bob for 1 min"
+    assert alice.request("/ban bob 1") == "[SERVER] Banned bob for 1 min"
     clock.now += 59.5
     try_to_log_in(server, "bob").expect("[ERROR] This account is banned; try again in 1 s")
     clock.now += 0.5
@@ -230,7 +230,7 @@ def test_ban_is_revealed_only_with_correct_password_and_is_not_counted_as_failur
 ) -> None:
     server = start_server(rate=0, operators=frozenset({"alice"}), login_failures=1)
     alice = server.log_in("alice")
-    assert alice.ask("/ban bob") == "[SERVER] Banned bob until the server stops"
+    assert alice.request("/ban bob") == "[SERVER] Banned bob until the server stops"
     for _ in range(3):
         try_to_log_in(server, "bob").expect("[ERROR] This account is banned")
     client = server.connect()
@@ -240,9 +240,9 @@ def test_ban_is_revealed_only_with_correct_password_and_is_not_counted_as_failur
 
 
 def test_ban_of_account_named_like_address_bans_account(server: RunningServer) -> None:
-    server.add_people(["192.0.2.7"])
+    server.add_accounts(["192.0.2.7"])
     alice, seven = server.log_in("alice"), server.log_in("192.0.2.7")
-    assert alice.ask("/ban 192.0.2.7 5") == "[SERVER] Banned 192.0.2.7 for 5 min"
+    assert alice.request("/ban 192.0.2.7 5") == "[SERVER] Banned 192.0.2.7 for 5 min"
     seven.expect("[SERVER] Logged out by an operator: banned for 5 min")
     bans: BanList = server.server._services.bans
     assert bans.account_ban("192.0.2.7") is not None
@@ -254,9 +254,9 @@ def test_ban_is_rejected_if_ban_list_is_full(
 ) -> None:
     monkeypatch.setattr(server.server._services.bans, "_max_bans", 1)
     alice, bob = server.log_in("alice"), server.log_in("bob")
-    assert alice.ask("/ban carol") == "[SERVER] Banned carol until the server stops"
-    assert alice.ask("/ban bob") == "[ERROR] Too many bans; end some with /unban"
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert alice.request("/ban carol") == "[SERVER] Banned carol until the server stops"
+    assert alice.request("/ban bob") == "[ERROR] Too many bans; end some with /unban"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob"
 
 
 class BlockedLogin:
@@ -290,11 +290,11 @@ def test_login_in_progress_is_rejected_if_account_is_banned(
     blocked = BlockedLogin(server, "bob")
     bob = try_to_log_in(server, "bob")
     blocked.wait()
-    assert alice.ask("/ban bob 5") == "[SERVER] Banned bob for 5 min"
+    assert alice.request("/ban bob 5") == "[SERVER] Banned bob for 5 min"
     blocked.release()
     bob.expect_match(r"\[ERROR\] This account is banned; try again in \d+ s")
     bob.expect_end()
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
 
 
 # Bans of addresses
@@ -319,7 +319,7 @@ def test_address_ban_ends_sessions_and_rejects_connections(
     admitted = server.connect(source=banned)
     admitted.expect(PROMPT)
 
-    assert alice.ask(f"/ban {banned} 3") == f"[SERVER] Banned {banned} for 3 min"
+    assert alice.request(f"/ban {banned} 3") == f"[SERVER] Banned {banned} for 3 min"
     for client in (bob, carol):
         client.expect("[SERVER] Logged out by an operator: your address is banned for 3 min")
         client.expect_end()
@@ -332,13 +332,13 @@ def test_address_ban_ends_sessions_and_rejects_connections(
     admitted.expect_match(r"\[ERROR\] Your address is banned; try again in \d+ s")
     admitted.expect_end()
 
-    assert dps.ask("/who") == "[SERVER] In room 'lobby': DPS, alice"
+    assert dps.request("/who") == "[SERVER] In room 'lobby': DPS, alice"
     server.log_in("bob", source=not_banned)  # the account is not banned
     log = server.log.getvalue()
     assert f"banned '{banned}' for 3 min; logged out: 'bob', 'carol'\n" in log
     assert f"[!] Refused {banned}:" in log
     assert "its address is banned" in log
-    assert alice.ask(f"/unban {banned}") == f"[SERVER] Unbanned {banned}"
+    assert alice.request(f"/unban {banned}") == f"[SERVER] Unbanned {banned}"
     server.log_in("carol", source=banned)
 
 
@@ -350,18 +350,18 @@ def test_login_in_progress_is_rejected_if_address_is_banned(
     blocked = BlockedLogin(server, "bob")
     bob = try_to_log_in(server, "bob", banned)
     blocked.wait()
-    assert alice.ask(f"/ban {banned}") == f"[SERVER] Banned {banned} until the server stops"
+    assert alice.request(f"/ban {banned}") == f"[SERVER] Banned {banned} until the server stops"
     blocked.release()
     bob.expect("[ERROR] Your address is banned")
     bob.expect_end()
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
 
 
 def test_unban_accepts_address_as_displayed(server: RunningServer) -> None:
     alice = server.log_in("alice")
-    alice.ask("/ban 2001:db8::1")
-    assert alice.ask("/unban 2001:db8::/64") == "[SERVER] Unbanned 2001:db8::/64"
-    assert alice.ask("/unban 2001:db8::1") == "[ERROR] Not banned: 2001:db8::1"
+    alice.request("/ban 2001:db8::1")
+    assert alice.request("/unban 2001:db8::/64") == "[SERVER] Unbanned 2001:db8::/64"
+    assert alice.request("/unban 2001:db8::1") == "[ERROR] Not banned: 2001:db8::1"
 
 
 # Announcements
@@ -371,7 +371,7 @@ def test_announcement_reaches_every_session(
     server: RunningServer,
 ) -> None:
     alice, bob, carol = (server.log_in(name) for name in ("alice", "bob", "carol"))
-    assert carol.ask("/join dev") == "[SERVER] Joined room 'dev'"
+    assert carol.request("/join dev") == "[SERVER] Joined room 'dev'"
     alice.send("/announce   Down at\x1b[2J noon;  back at one  ")
     for client in (alice, bob, carol):
         client.expect("[SERVER] Announcement from alice: Down at[2J noon;  back at one")
@@ -390,6 +390,6 @@ def test_longest_announcement_fits_in_line_limit(start_server: StartServer, tmp_
     operator.expect(PROMPT, "[SERVER] Login successful")
     operator.expect_match(r"\[SERVER\] Available commands: .*")
     text = "x" * (CLIENT_LINE_LIMIT - len("/announce \n"))
-    line = operator.ask(f"/announce {text}")
+    line = operator.request(f"/announce {text}")
     assert line == f"[SERVER] Announcement from {name}: {text}"
     assert len(line.encode()) + 1 <= SERVER_LINE_LIMIT

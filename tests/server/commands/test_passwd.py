@@ -65,8 +65,8 @@ def test_passwd_activates_new_password_at_once(server: RunningServer) -> None:
     alice = server.log_in("alice")
     alice.send("/join dev")
     alice.expect("[SERVER] Joined room 'dev'")
-    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
-    assert alice.ask("/who") == "[SERVER] In room 'dev': alice", "the session continues"
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    assert alice.request("/who") == "[SERVER] In room 'dev': alice", "the session continues"
     assert reply_to_login(server, "alice", "pw-of-alice") == "[ERROR] Authentication failed"
     assert reply_to_login(server, "alice", "correct-horse") == "[SERVER] Login successful"
     assert bcrypt.checkpw(b"correct-horse", stored(server, "alice").encode())
@@ -76,13 +76,13 @@ def test_passwd_activates_new_password_at_once(server: RunningServer) -> None:
 def test_passwd_uses_configured_bcrypt_cost(start_server: StartServer) -> None:
     server = start_server(bcrypt_cost=5)
     alice = server.log_in("alice")
-    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
     assert stored(server, "alice").startswith("$2b$05$")
 
 
 def test_passwd_change_does_not_trigger_reload(server: RunningServer) -> None:
     alice = server.log_in("alice")
-    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
     server.server.reload_accounts()
     assert "Users file reloaded" not in server.log.getvalue()
     alice.expect_silence()
@@ -105,14 +105,16 @@ def test_passwd_checks_password_rules_before_hashing(
     server = start_server(login_failures=1)
     alice = server.log_in("alice")
     monkeypatch.delattr(password_hash, "bcrypt")
-    assert alice.ask(f"/passwd wrong {new}") == f"[ERROR] {rule}"
-    assert alice.ask(f"/passwd pw-of-alice {new}") == f"[ERROR] {rule}"
+    assert alice.request(f"/passwd wrong {new}") == f"[ERROR] {rule}"
+    assert alice.request(f"/passwd pw-of-alice {new}") == f"[ERROR] {rule}"
 
 
 @pytest.mark.parametrize("old", ["wrong", "x" * 73, "pw-of-alice\x1b", "\0", "PW-OF-ALICE"])
 def test_passwd_rejects_wrong_old_password(server: RunningServer, old: str) -> None:
     before = stored(server, "alice")
-    assert server.log_in("alice").ask(f"/passwd {old} correct-horse") == "[ERROR] Wrong password"
+    assert (
+        server.log_in("alice").request(f"/passwd {old} correct-horse") == "[ERROR] Wrong password"
+    )
     assert stored(server, "alice") == before
     assert "[!] Failed password change for 'alice' from 127.0.0.1\n" in server.log.getvalue()
 
@@ -121,7 +123,7 @@ def test_passwd_failures_count_toward_login_throttle(start_server: StartServer) 
     server = start_server(login_failures=3)
     alice = server.log_in("alice")
     for _ in range(2):
-        assert alice.ask("/passwd wrong correct-horse") == "[ERROR] Wrong password"
+        assert alice.request("/passwd wrong correct-horse") == "[ERROR] Wrong password"
     assert reply_to_login(server, "bob", "wrong") == "[ERROR] Authentication failed"
     rejection = r"\[ERROR\] Too many failed logins; try again in (\d+) s"
     alice.send("/passwd pw-of-alice correct-horse")
@@ -130,7 +132,7 @@ def test_passwd_failures_count_toward_login_throttle(start_server: StartServer) 
     client.expect(PROMPT)
     client.send("LOGIN bob pw-of-bob")
     client.expect_match(rejection)
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
     assert "Refused password change for 'alice' from 127.0.0.1: too many" in server.log.getvalue()
 
 
@@ -185,7 +187,7 @@ def test_passwd_does_not_restore_removed_or_disabled_account(
     alice = server.log_in("alice")
     change(server.config.users, "alice")
     # The server has not reloaded the file yet.
-    assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
+    assert alice.request("/passwd pw-of-alice correct-horse") == BUSY
     server.server.reload_accounts()
     alice.expect(f"[SERVER] {last_line}")
     assert "alice" not in read_accounts(server.config.users)
@@ -195,9 +197,9 @@ def test_passwd_does_not_restore_removed_or_disabled_account(
 def test_passwd_does_not_overwrite_password_set_by_admin(server: RunningServer) -> None:
     alice = server.log_in("alice")
     set_hash(server.config.users, "alice", cheap_hash("from-the-admin"))
-    assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
+    assert alice.request("/passwd pw-of-alice correct-horse") == BUSY
     server.server.reload_accounts()
-    assert alice.ask("/passwd pw-of-alice correct-horse") == "[ERROR] Wrong password"
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[ERROR] Wrong password"
     assert stored(server, "alice") == cheap_hash("from-the-admin")
 
 
@@ -217,7 +219,7 @@ def test_passwd_succeeds_if_hash_was_rehashed_meanwhile(
         return make(pool, *arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(HashPool, "hash_new", rehash_and_make)
-    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
 
 
 def test_passwd_write_error_is_reported_and_changes_nothing(
@@ -230,7 +232,7 @@ def test_passwd_write_error_is_reported_and_changes_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail)
-        assert alice.ask("/passwd pw-of-alice correct-horse") == NOT_STORED
+        assert alice.request("/passwd pw-of-alice correct-horse") == NOT_STORED
     log = server.log.getvalue()
     assert f"[!] Password of 'alice' not changed: {server.config.users}: not written: " in log
     assert reply_to_login(server, "alice", "pw-of-alice") == "[SERVER] Login successful"
@@ -242,8 +244,8 @@ def test_passwd_fails_if_file_lock_times_out(
     alice = server.log_in("alice")
     monkeypatch.setattr("chat_server.commands.passwd._LOCK_TIMEOUT", 0.05)
     with lock_folder(server.config.users):
-        assert alice.ask("/passwd pw-of-alice correct-horse") == BUSY
-    assert alice.ask("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+        assert alice.request("/passwd pw-of-alice correct-horse") == BUSY
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
 
 
 def test_passwd_never_reveals_passwords_in_log_or_replies(
@@ -253,7 +255,7 @@ def test_passwd_never_reveals_passwords_in_log_or_replies(
     lines: list[str] = []
 
     def ask(line: str) -> None:
-        lines.append(alice.ask(line))
+        lines.append(alice.request(line))
 
     ask("/passwd wrong-secret new-secret")
     ask("/passwd pw-of-alice secret")

@@ -65,7 +65,7 @@ from tests.support.running_server import RunningServer
     ],
 )
 def test_command_gives_documented_reply(server: RunningServer, line: str, reply: str) -> None:
-    assert server.log_in("alice").ask(line) == reply
+    assert server.log_in("alice").request(line) == reply
 
 
 def test_help_lists_one_line_per_command_in_greeting_order(server: RunningServer) -> None:
@@ -86,12 +86,12 @@ def test_quit_replies_goodbye_and_ignores_later_lines(server: RunningServer) -> 
     alice.expect_end()
     bob.expect_message("alice", "before")
     bob.expect_silence()
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': bob"
 
 
 def test_unknown_command_is_not_published(server: RunningServer) -> None:
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
-    assert alice.ask("/mgs bob secret") == "[ERROR] Unknown command: /mgs (try /help)"
+    assert alice.request("/mgs bob secret") == "[ERROR] Unknown command: /mgs (try /help)"
     alice.send("//mgs bob", "//")
     bob.expect_message("alice", "/mgs bob")
     bob.expect_message("alice", "/")
@@ -100,9 +100,9 @@ def test_unknown_command_is_not_published(server: RunningServer) -> None:
 def test_long_list_is_split_over_several_lines(server: RunningServer) -> None:
     alice = server.log_in("alice")
     users = [f"{'x' * 26}{number:03}" for number in range(60)]
-    server.add_people(users)
+    server.add_accounts(users)
     for name in users:
-        assert alice.ask(f"/subscribe {name}") == f"[SERVER] Subscribed to {name}"
+        assert alice.request(f"/subscribe {name}") == f"[SERVER] Subscribed to {name}"
     alice.send("/subscribe *", "/subs")
     alice.expect("[SERVER] Subscribed to *")
     names: list[str] = []
@@ -117,7 +117,7 @@ def test_long_list_is_split_over_several_lines(server: RunningServer) -> None:
 
 def test_presence_notices_are_sent_after_presence_on(server: RunningServer) -> None:
     alice = server.log_in("alice")
-    assert alice.ask("/presence on") == "[SERVER] Presence on"
+    assert alice.request("/presence on") == "[SERVER] Presence on"
     bob = server.log_in("bob")
     alice.expect("[SERVER] bob joined room 'lobby'")
     bob.send("/join dev")

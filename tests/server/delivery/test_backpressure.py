@@ -59,7 +59,7 @@ def test_half_closed_client_is_served_for_bounded_time(
     bob.send("/presence on")
     bob.expect("[SERVER] Presence on")
     alice.send(*(str(number) for number in range(100)))
-    alice.finish()
+    alice.send_eof()
     heard = 0
     while (line := bob.read_line()) != "[SERVER] alice left room 'lobby'":
         assert line is not None
@@ -72,7 +72,7 @@ def test_stuck_reader_is_cut_and_others_receive_everything(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, outbox=64 * 1024)
-    server.add_people(["stuck"])
+    server.add_accounts(["stuck"])
     stuck = WireClient("127.0.0.1", server.port, receive_buffer=4096)
     stuck.send("LOGIN stuck pw-of-stuck", "/subscribe *")
     while stuck.read_line() != "[SERVER] Subscribed to *":
@@ -86,7 +86,7 @@ def test_stuck_reader_is_cut_and_others_receive_everything(
             alice.expect_message("alice", "x" * 4000)
         sent += 10
         assert sent * 4000 < 200_000_000
-    assert good.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert good.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     stuck.close()
 
 
@@ -94,7 +94,7 @@ def test_stalled_reader_above_backlog_mark_is_cut_after_stall_timeout(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, outbox=64 * 1024 * 1024, stall_seconds=0.3)
-    server.add_people(["stuck"])
+    server.add_accounts(["stuck"])
     stuck = WireClient("127.0.0.1", server.port, receive_buffer=4096)
     stuck.send("LOGIN stuck pw-of-stuck", "/subscribe *")
     while stuck.read_line() != "[SERVER] Subscribed to *":
@@ -102,7 +102,7 @@ def test_stalled_reader_above_backlog_mark_is_cut_after_stall_timeout(
     alice = server.log_in("alice")
     for _ in range(650):
         alice.send(*["x" * 4000] * 10)
-    assert "In room" in alice.ask("/who")
+    assert "In room" in alice.request("/who")
     _wait_until_logged_out(alice, "stuck", server)
     assert "[!] Cut 'stuck'" in server.log.getvalue()
     stuck.close()
@@ -143,7 +143,7 @@ def test_last_lines_are_flushed_to_slow_reader(start_server: StartServer) -> Non
     alice = server.log_in("alice")
     for _ in range(150):
         alice.send(*["x" * 4000] * 10)
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     slow.send("/quit")
     started = time.monotonic()
     lines = 0
@@ -185,5 +185,5 @@ def test_reset_in_every_state_leaves_server_clean(server: RunningServer) -> None
     chatting.send_raw(b"half a li")
     chatting.reset()
     _wait_until_logged_out(observer, "alice", server)
-    assert observer.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert observer.request("/who") == "[SERVER] In room 'lobby': bob"
     assert "Unexpected" not in server.log.getvalue()

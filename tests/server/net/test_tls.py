@@ -67,7 +67,7 @@ def test_plaintext_and_tls_clients_share_rooms(
     alice.expect_message("bob", "hello from netcat")
     alice.send("héllo, encrypted ✓")
     bob.expect_message("alice", "héllo, encrypted ✓")
-    assert alice.ask("/rooms") == "[SERVER] Active rooms: lobby (2)"
+    assert alice.request("/rooms") == "[SERVER] Active rooms: lobby (2)"
 
 
 def test_tls_clients_exchange_many_lines_in_order(
@@ -92,7 +92,7 @@ def test_newest_login_wins_across_plaintext_and_tls(
     encrypted = server.log_in("alice", tls=trusting)
     plain.expect("[SERVER] Logged out due to new login")
     plain.expect_end()
-    assert encrypted.ask("/rooms") == "[SERVER] Active rooms: lobby (1)"
+    assert encrypted.request("/rooms") == "[SERVER] Active rooms: lobby (1)"
     server.log_in("alice")
     encrypted.expect("[SERVER] Logged out due to new login")
     encrypted.expect_end()
@@ -115,7 +115,7 @@ def test_plaintext_on_tls_port_gets_explanation(
         client.send("LOGIN bob pw-of-bob", "/rooms")
         client.expect(SPEAKS_TLS)
         client.expect_end()
-    assert alice.ask("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
     until_logged(server, "plain text")
     assert "pw-of-bob" not in server.log.getvalue()
 
@@ -151,7 +151,7 @@ def test_slow_client_hello_does_not_extend_handshake_timeout(
             pytest.fail("the server waited for the whole ClientHello")
         assert answer.decode().startswith("[ERROR] ")
     until(lambda: server.server.client_count == 0, "all connections are closed")
-    assert server.log_in("alice", tls=trusting).ask("/rooms").endswith("lobby (1)")
+    assert server.log_in("alice", tls=trusting).request("/rooms").endswith("lobby (1)")
 
 
 def test_client_hello_on_plaintext_port_gets_explanation(
@@ -234,7 +234,7 @@ def test_tampered_tls_record_ends_only_that_client(
     with raw:
         raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
     until(lambda: server.server.client_count == 1, "one connection is closed")
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': bob"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': bob"
     assert "Unexpected" not in server.log.getvalue()
 
 
@@ -262,7 +262,7 @@ def test_reloaded_certificate_applies_to_new_connections(
     new = server.log_in("bob", tls=trusting)
     assert fingerprint_of(new) != fingerprint_of(old)
     assert f"Certificate reloaded: key fingerprint {fingerprint_of(new)}" in server.log.getvalue()
-    assert old.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert old.request("/who") == "[SERVER] In room 'lobby': alice, bob"
 
 
 def test_broken_certificate_keeps_old_one_and_is_logged(
@@ -295,7 +295,7 @@ def test_server_creates_own_certificate(start_server: StartServer, tmp_path: Pat
     assert (tmp_path / "state" / "tls-key.pem").exists()
     anyone = ssl.create_default_context()
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
-    assert server.log_in("alice", tls=anyone).ask("/rooms").endswith("lobby (1)")
+    assert server.log_in("alice", tls=anyone).request("/rooms").endswith("lobby (1)")
     # A client can also trust the certificate itself, which names the address.
     known = ssl.create_default_context(cafile=str(tmp_path / "state" / "tls-cert.pem"))
     server.log_in("bob", tls=known)
@@ -332,5 +332,5 @@ def test_stuck_tls_reader_is_cut_and_others_are_not(
         alice.expect_message("bob", line)
         sent += 1
         assert sent < 5000, "the server did not cut it after 20 MB"
-    assert bob.ask("/who") == "[SERVER] In room 'lobby': alice, bob"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     stuck.close()

@@ -149,7 +149,7 @@ def test_metrics_lose_no_count_between_threads(
 ) -> None:
     server = start_server(rate=0)
     port = with_metrics(server).port
-    server.add_people([f"client{number}" for number in range(8)])
+    server.add_accounts([f"client{number}" for number in range(8)])
     clients = [server.log_in(f"client{number}") for number in range(8)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -191,7 +191,7 @@ def test_metrics_show_backlog_and_cut_slow_reader(
 ) -> None:
     server = start_server(rate=0, outbox=4 * 1024 * 1024, stall_seconds=3600.0)
     port = with_metrics(server).port
-    server.add_people(["stuck"])
+    server.add_accounts(["stuck"])
     stuck = WireClient("127.0.0.1", server.port, receive_buffer=4096)
     stuck.send("LOGIN stuck pw-of-stuck", "/subscribe *")
     while stuck.read_line() != "[SERVER] Subscribed to *":

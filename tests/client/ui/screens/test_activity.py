@@ -39,7 +39,7 @@ async def look_away(harness: AppHarness) -> None:
 
 
 def header(harness: AppHarness) -> str:
-    return harness.shown(harness.app.chat.query_one("#room-header")).strip()
+    return harness.screen_text(harness.app.chat.query_one("#room-header")).strip()
 
 
 async def test_unfocused_window_counts_messages_and_rings_for_mentions(
@@ -47,19 +47,19 @@ async def test_unfocused_window_counts_messages_and_rings_for_mentions(
 ) -> None:
     async with chat(tmp_path, follows=("bob",)) as harness:
         await harness.until(lambda: "\x1b]2;lobby\x07" in written)
-        await harness.hear("bob", "hello")
+        await harness.receive("bob", "hello")
         await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "bob just spoke")
         assert header(harness) == "lobby · 4 here"
 
         await look_away(harness)
-        await harness.hear("bob", "one", "two")
-        await harness.hear("carol", "three, alice")
+        await harness.receive("bob", "one", "two")
+        await harness.receive("carol", "three, alice")
         await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness), "carol's number")
         assert ["●", "bob", "‹", "2"] in people(harness)
         assert header(harness) == "(3) lobby · 4 here"
         assert written[-1] == "\x1b]2;(3) lobby\x07"
         assert written.count("\x07") == 1
-        await harness.hear("zoe", "from outside")
+        await harness.receive("zoe", "from outside")
         await harness.until(
             lambda: ["○", "zoe", "‹", "1"] in people(harness), "zoe, who left since"
         )
@@ -75,16 +75,16 @@ async def test_scrolled_up_log_counts_messages_without_bell(
     tmp_path: Path, written: list[str]
 ) -> None:
     async with chat(tmp_path) as harness:
-        await harness.hear("bob", *(f"line {number}" for number in range(60)))
+        await harness.receive("bob", *(f"line {number}" for number in range(60)))
         await harness.press("pageup")
-        await harness.hear("bob", "alice?")
+        await harness.receive("bob", "alice?")
         await harness.until(lambda: header(harness) == "(1) lobby · 4 here")
         assert "\x07" not in written
-        harness.session.tell(Joined("dev"))
+        harness.session.emit(Joined("dev"))
         rooms = harness.app.chat.query_one(RoomList)
         await harness.until(lambda: harness.rows(rooms)[2].split() == ["lobby", "(1)", "4"])
         assert header(harness).startswith("(1) dev")
-        harness.session.tell(Joined("lobby"), MembersListed("lobby", ("alice", "bob", "x", "y")))
+        harness.session.emit(Joined("lobby"), MembersListed("lobby", ("alice", "bob", "x", "y")))
         await harness.until(lambda: header(harness) == "lobby · 4 here")
 
 
@@ -104,7 +104,7 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
         await harness.press("ctrl+t")
         await harness.until(lambda: header(harness) == "lobby · 4 here · muted")
         assert "Ctrl+T unmutes" in harness.toasts()
-        assert "no bell" in harness.shown()
+        assert "no bell" in harness.screen_text()
         assert harness.rows(harness.app.chat.query_one(RoomList))[2].split() == [
             "▸",
             "lobby",
@@ -112,7 +112,7 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
             "4",
         ]
         await look_away(harness)
-        harness.session.tell(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
+        harness.session.emit(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
         await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
         assert header(harness) == "lobby · 4 here · muted"
         assert "\x07" not in written
@@ -120,7 +120,7 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
         await harness.until(lambda: harness.app.app_focus)
         await harness.press("ctrl+t", "f8")
         await harness.until(lambda: header(harness) == "lobby · 4 here")
-        assert harness.session.told == [("toggle_follow", EVERYONE)]
+        assert harness.session.calls == [("toggle_follow", EVERYONE)]
         assert harness.app.focused is harness.app.chat.query_one(Composer)
 
 
@@ -130,12 +130,12 @@ async def test_room_messages_are_counted_while_private_conversation_is_shown(
     async with chat(tmp_path) as harness:
         harness.model.view(Location("@bob"))
         said = PrivateMessage("21:00:00", "bob", "alice", "psst")
-        harness.session.tell(MessageArrived("lobby", said))
-        await harness.hear("carol", "to all")
+        harness.session.emit(MessageArrived("lobby", said))
+        await harness.receive("carol", "to all")
         await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness))
         assert ["○", "bob", "‹"] in people(harness)
         await look_away(harness)
-        harness.session.tell(MessageArrived("lobby", said))
+        harness.session.emit(MessageArrived("lobby", said))
         await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
         await harness.until(lambda: written[-1] == "\x1b]2;(2) @bob\x07")
         assert written.count("\x07") == 1

@@ -14,8 +14,8 @@ ANNOUNCEMENT = "Announcement from dave: back at noon"
 
 async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) -> None:
     async with chat(tmp_path, (120, 24)) as harness:
-        harness.session.tell(AnnouncementReceived("dave", "back at noon"))
-        await harness.hear("mallory", ANNOUNCEMENT)
+        harness.session.emit(AnnouncementReceived("dave", "back at noon"))
+        await harness.receive("mallory", ANNOUNCEMENT)
         log = harness.app.chat.query_one(MessageLog)
         real, fake = (row for row in harness.rows(log) if ANNOUNCEMENT in row)
         assert real.split()[:2] == ["@21:00", "»"]
@@ -23,15 +23,16 @@ async def test_announcement_is_highlighted_and_imitation_is_not(tmp_path: Path) 
         assert fake.split()[:2] == ["21:03", "mallory"]
         await harness.click_on("»", log)
         await harness.click_on("Announcement from dave", log)
-        assert harness.session.told == [], "there is no author to follow"
+        assert harness.session.calls == [], "there is no author to follow"
 
 
 async def test_announcement_is_shown_in_current_view_with_markup_escaped(tmp_path: Path) -> None:
     async with chat(tmp_path, (140, 24)) as harness:
         harness.model.view(Location("@bob"))
-        harness.session.tell(AnnouncementReceived("dave", HOSTILE))
+        harness.session.emit(AnnouncementReceived("dave", HOSTILE))
         await harness.settle()
         assert (
-            "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]" in harness.shown()
+            "Announcement from dave: [/] [red]x[/red] [@click=app.quit]press[/]"
+            in harness.screen_text()
         )
-        assert "\x1b" not in harness.shown()
+        assert "\x1b" not in harness.screen_text()

@@ -30,7 +30,7 @@ def is_open(harness: AppHarness) -> bool:
 
 def said(harness: AppHarness) -> str:
     return " ".join(
-        harness.shown(harness.app.screen.query_one("#password-message", Static)).split()
+        harness.screen_text(harness.app.screen.query_one("#password-message", Static)).split()
     )
 
 
@@ -63,8 +63,8 @@ async def hear(harness: AppHarness, *told: events.Event) -> None:
 async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
-        assert harness.session.told == []
-        assert "Change the password of alice" in harness.shown()
+        assert harness.session.calls == []
+        assert "Change the password of alice" in harness.screen_text()
         assert "8 to 72 bytes, no white space, no control characters" in said(harness)
         await harness.press("escape")
         assert not is_open(harness)
@@ -74,7 +74,7 @@ async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
 async def test_passwd_with_arguments_is_sent_and_not_kept(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press(*"/passwd secret other-one", "enter")
-        assert harness.session.told == [("submit", "/passwd secret other-one")]
+        assert harness.session.calls == [("submit", "/passwd secret other-one")]
         assert not is_open(harness)
         await harness.press("up")
         assert harness.app.chat.query_one(Composer).text == ""
@@ -85,10 +85,10 @@ async def test_passwd_with_arguments_is_sent_and_not_kept(tmp_path: Path) -> Non
 async def test_tab_corrects_misspelled_passwd(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press(*"/paswd secret other-one", "enter")
-        assert harness.session.told == []
-        assert "Tab: /passwd ***" in harness.shown()
+        assert harness.session.calls == []
+        assert "Tab: /passwd ***" in harness.screen_text()
         await harness.press("tab", "enter")
-        assert harness.session.told == [("submit", "/passwd secret other-one")]
+        assert harness.session.calls == [("submit", "/passwd secret other-one")]
 
 
 async def test_password_change_is_not_offered_if_server_lacks_command(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ async def test_password_change_is_not_offered_if_server_lacks_command(tmp_path: 
         await harness.press(*"/passwd", "enter")
         assert not is_open(harness)
         await harness.press(*" secret other-one", "enter")
-        assert "looks like a password" in harness.shown()
-        assert harness.session.told == []
+        assert "looks like a password" in harness.screen_text()
+        assert harness.session.calls == []
         harness.app.chat.query_one(Composer).text = ""
         await harness.press("f1")
         assert "/passwd" not in "\n".join(_texts(harness))
@@ -112,7 +112,7 @@ async def test_palette_opens_password_form(tmp_path: Path, key: str) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await harness.press(key)
         await harness.press(*"change your pass")
-        await harness.until(lambda: "Change your password" in harness.shown())
+        await harness.until(lambda: "Change your password" in harness.screen_text())
         await harness.press("enter")
         await harness.until(lambda: is_open(harness))
 
@@ -123,7 +123,7 @@ async def test_help_and_jump_list_passwd(tmp_path: Path) -> None:
         assert "/passwd" in _texts(harness)
         await harness.press("escape", "ctrl+k")
         await harness.press(*"/passwd")
-        await harness.until(lambda: "change your password in a form" in harness.shown())
+        await harness.until(lambda: "change your password in a form" in harness.screen_text())
         await harness.press("enter")
         await harness.until(lambda: is_open(harness))
 
@@ -132,13 +132,13 @@ async def test_enter_moves_through_password_fields_and_submits(tmp_path: Path) -
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await harness.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
-        assert harness.session.told == [ASKED]
+        assert harness.session.calls == [ASKED]
         assert values(harness) == [OLD, NEW, NEW]
         assert "Waiting for the server" in said(harness)
-        assert OLD not in harness.shown()
-        assert NEW not in harness.shown()
+        assert OLD not in harness.screen_text()
+        assert NEW not in harness.screen_text()
         await harness.press("enter")
-        assert harness.session.told == [ASKED], "a request is under way"
+        assert harness.session.calls == [ASKED], "a request is under way"
 
 
 async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
         for key in keys:
             name = {"-": "minus"}.get(key, key)
             harness.app.post_message(Key(name, key if len(key) == 1 else None))
-        await harness.until(lambda: harness.session.told == [ASKED])
+        await harness.until(lambda: harness.session.calls == [ASKED])
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ async def test_password_form_validates_fields_before_sending(
         await open_form(harness)
         await fill_in(harness, old, new, again)
         assert message in said(harness)
-        assert harness.session.told == []
+        assert harness.session.calls == []
         assert values(harness) == [old, new, again]
         assert harness.app.focused is harness.app.screen.query_one(f"#{field}")
 
@@ -185,7 +185,7 @@ async def test_retyped_confirmation_replaces_mismatch(tmp_path: Path) -> None:
         await harness.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
         assert "Type it again" in said(harness)
         await harness.press(*NEW, "enter")
-        assert harness.session.told == [ASKED]
+        assert harness.session.calls == [ASKED]
 
 
 async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) ->
         assert harness.app.focused is old
         assert old.selected_text == OLD
         await harness.press(*"right1", "tab", "tab", "enter")
-        assert harness.session.told == [ASKED, ("change_password", "right1", NEW)]
+        assert harness.session.calls == [ASKED, ("change_password", "right1", NEW)]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ async def test_password_form_shows_server_errors(tmp_path: Path, reason: str, me
         assert message in said(harness)
         assert values(harness) == [OLD, NEW, NEW]
         await harness.press("enter")
-        assert harness.session.told == [ASKED, ASKED]
+        assert harness.session.calls == [ASKED, ASKED]
 
 
 async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
-        harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
+        harness.session.emit(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
         await hear(harness, events.PasswordChangeUncertain(NEW))
         assert "may be changed or not" in said(harness)
         assert "try the new one first" in said(harness)
@@ -281,7 +281,7 @@ async def test_password_form_closes_when_session_ends(
 ) -> None:
     async with form(tmp_path) as harness:
         await harness.press(*OLD, "enter")
-        harness.session.be_online(commands=WITH_PASSWD)
+        harness.session.go_online(commands=WITH_PASSWD)
         await hear(harness, events.SignedIn("alice", WITH_PASSWD))
         await harness.until(lambda: isinstance(harness.app.focused, Composer))
         await open_form(harness)
@@ -304,7 +304,7 @@ async def test_password_form_closes_when_trust_is_declined(tmp_path: Path) -> No
         await open_form(harness)
         await hear(harness, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
         await harness.press("escape")
-        assert harness.session.told == [("trust", events.TrustDecision.REJECT)]
+        assert harness.session.calls == [("trust", events.TrustDecision.REJECT)]
         await hear(harness, SignInFailed("Nothing was sent", retry=False, untrusted=True))
         assert harness.app.screen is harness.app.login
         harness.app.switch_mode("chat")
@@ -325,7 +325,7 @@ async def test_password_fields_are_never_copied_to_clipboard(tmp_path: Path) -> 
 
 async def test_password_form_does_not_open_while_disconnected(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
-        harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
+        harness.session.emit(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
         harness.app.chat.action_change_password()
         await harness.settle()
         assert not is_open(harness)
@@ -340,7 +340,7 @@ async def test_password_form_fits_small_and_large_terminals(
         await open_form(harness)
         await fill_in(harness)
         await hear(harness, events.PasswordChangeUncertain(NEW))
-        shown = harness.shown()
+        shown = harness.screen_text()
         for message in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
             assert message in shown
         assert said(harness).endswith("try the new one first.")

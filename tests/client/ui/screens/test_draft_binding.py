@@ -35,17 +35,17 @@ async def test_each_room_has_its_own_draft(tmp_path: Path) -> None:
         await choose_room(harness, "dev")
         # Text typed from here on belongs to dev, although the reply is still to come.
         assert composer_text(harness) == ""
-        assert "Message dev…" in harness.shown(harness.app.chat.query_one(Composer))
+        assert "Message dev…" in harness.screen_text(harness.app.chat.query_one(Composer))
         await harness.press(*"hi")
-        harness.session.tell(Joined("dev"))
+        harness.session.emit(Joined("dev"))
         await harness.settle()
         assert composer_text(harness) == "hi"
         await choose_room(harness, "lobby")
-        harness.session.tell(Joined("lobby"))
+        harness.session.emit(Joined("lobby"))
         await harness.settle()
         assert composer_text(harness) == "half"
         await harness.press("enter")
-        assert harness.session.told[-1] == ("submit", "half")
+        assert harness.session.calls[-1] == ("submit", "half")
         assert harness.model.drafts.all() == {"dev": "hi"}
 
 
@@ -54,7 +54,7 @@ async def test_text_typed_after_join_command_belongs_to_new_room(tmp_path: Path)
         harness.model.drafts.put("dev", "from before ")
         await harness.press(*"/join dev", "enter", *"hello")
         assert composer_text(harness) == "from before hello"
-        harness.session.tell(Joined("dev"))
+        harness.session.emit(Joined("dev"))
         await harness.settle()
         assert composer_text(harness) == "from before hello"
         await harness.press("enter", *"/leave", "enter", *"back")
@@ -67,7 +67,7 @@ async def test_failed_join_restores_old_draft(tmp_path: Path) -> None:
         await choose_room(harness, "dev")
         await harness.press(*"for dev")
         harness.session.notices.append(TextReturned("sent to dev", "no"))
-        harness.session.tell(JoinFailed("dev", "no"))
+        harness.session.emit(JoinFailed("dev", "no"))
         await harness.settle()
         assert composer_text(harness) == "sent to dev\nhalf"
         assert harness.model.drafts.of("dev") == "for dev"
@@ -76,10 +76,10 @@ async def test_failed_join_restores_old_draft(tmp_path: Path) -> None:
 async def test_draft_survives_lost_connection(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press(*"half")
-        harness.session.tell(ConnectionChanged(ConnectionState.WAITING, "gone", 4.0))
+        harness.session.emit(ConnectionChanged(ConnectionState.WAITING, "gone", 4.0))
         await harness.press(*" more", "enter")
-        assert harness.session.told == []
-        harness.session.tell(Joined("lobby"), ConnectionChanged(ConnectionState.ONLINE))
+        assert harness.session.calls == []
+        harness.session.emit(Joined("lobby"), ConnectionChanged(ConnectionState.ONLINE))
         await harness.settle()
         assert composer_text(harness) == "half more"
 
@@ -96,7 +96,7 @@ async def test_history_item_in_composer_is_not_saved_as_draft(tmp_path: Path) ->
 async def sign_in(harness: AppHarness) -> None:
     """Submit the form and let the server accept the login."""
     await harness.press(*"secret", "enter")
-    harness.session.be_online()
+    harness.session.go_online()
     harness.session.notices.append(SignedIn("alice", COMMANDS))
     harness.session.wake()
     await harness.until(
@@ -109,19 +109,19 @@ async def test_drafts_and_unconfirmed_messages_survive_restart(tmp_path: Path) -
     async with form(tmp_path) as harness:
         await sign_in(harness)
         await harness.press(*"half a line")
-        harness.session.tell(MessagePending(1, "lobby", "on its way"))
+        harness.session.emit(MessagePending(1, "lobby", "on its way"))
         await choose_room(harness, "dev")
-        harness.session.tell(Joined("dev"))
+        harness.session.emit(Joined("dev"))
         await harness.settle()
         await harness.press(*"other", "ctrl+q")
         await harness.until(lambda: not harness.app.is_running)
     async with form(tmp_path) as harness:
         await sign_in(harness)
         assert composer_text(harness) == "half a line"
-        assert "! not confirmed: it may have arrived." in harness.shown()
-        assert "not sent yet, or not confirmed: dev" in harness.shown()
+        assert "! not confirmed: it may have arrived." in harness.screen_text()
+        assert "not sent yet, or not confirmed: dev" in harness.screen_text()
         await harness.press("ctrl+g")
-        assert harness.session.told[-1][0] == "resend"
+        assert harness.session.calls[-1][0] == "resend"
 
 
 async def test_draft_survives_abrupt_exit(tmp_path: Path) -> None:

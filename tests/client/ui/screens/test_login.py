@@ -24,7 +24,7 @@ def value(harness: AppHarness, field: str) -> str:
 
 
 def said(harness: AppHarness) -> str:
-    return " ".join(harness.shown(harness.app.login.query_one("#message", Static)).split())
+    return " ".join(harness.screen_text(harness.app.login.query_one("#message", Static)).split())
 
 
 async def tell(harness: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
@@ -53,10 +53,10 @@ async def test_login_form_is_prefilled_and_focuses_first_empty_field(tmp_path: P
 async def test_enter_signs_in_without_showing_password(tmp_path: Path) -> None:
     async with form(tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", "dev")) as harness:
         await sign_in(harness)
-        assert harness.session.told == [
+        assert harness.session.calls == [
             ("sign_in", "127.0.0.1", 9000, "alice", "password123", "dev", True)
         ]
-        assert "password123" not in harness.shown()
+        assert "password123" not in harness.screen_text()
         assert "Connecting to 127.0.0.1, port 9000" in said(harness)
 
 
@@ -64,7 +64,7 @@ async def test_sign_in_button_signs_in(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await harness.press(*"secret")
         await harness.click_on("Sign in")
-        assert harness.session.told[0][:2] == ("sign_in", "127.0.0.1")
+        assert harness.session.calls[0][:2] == ("sign_in", "127.0.0.1")
 
 
 async def test_tab_reaches_every_login_field_and_enter_signs_in(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_tab_reaches_every_login_field_and_enter_signs_in(tmp_path: Path) 
             await harness.press("enter")
             await harness.press("escape", "tab")
         assert len(set(focused)) == 6
-        assert [told[0] for told in harness.session.told] == ["sign_in", "cancel"] * 6
+        assert [told[0] for told in harness.session.calls] == ["sign_in", "cancel"] * 6
 
 
 async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
             assert message in said(harness)
             assert harness.app.focused is field
             field.value = right
-        assert harness.session.told == []
+        assert harness.session.calls == []
 
 
 async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> No
             assert message in said(harness)
             assert value(harness, "user") == "alice"
             assert value(harness, "password") == "password123"
-            told = len(harness.session.told)
+            told = len(harness.session.calls)
             await harness.press("enter")
-            assert [what[0] for what in harness.session.told[told:]] == ["sign_in"]
+            assert [what[0] for what in harness.session.calls[told:]] == ["sign_in"]
 
 
 async def test_typing_replaces_wrong_password(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ async def test_typing_replaces_wrong_password(tmp_path: Path) -> None:
         await sign_in(harness, "wrong")
         await tell(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
         await sign_in(harness, "right")
-        assert harness.session.told[-1][4] == "right"
+        assert harness.session.calls[-1][4] == "right"
 
 
 async def test_sign_in_message_repr_hides_password(tmp_path: Path) -> None:
@@ -141,20 +141,20 @@ async def test_sign_in_message_repr_hides_password(tmp_path: Path) -> None:
 async def test_sign_in_can_be_cancelled_by_key_and_button(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
-        assert "Cancel" in harness.shown()
+        assert "Cancel" in harness.screen_text()
         await harness.press("escape")
-        assert harness.session.told[-1] == ("cancel",)
+        assert harness.session.calls[-1] == ("cancel",)
         assert "Cancelled" in said(harness)
         assert value(harness, "password") == "password123"
         await harness.press("enter")
         await harness.click_on("Cancel")
-        assert [told[0] for told in harness.session.told] == ["sign_in", "cancel"] * 2
+        assert [told[0] for told in harness.session.calls] == ["sign_in", "cancel"] * 2
 
 
 async def test_successful_sign_in_shows_chat_and_clears_password(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
-        harness.session.be_online()
+        harness.session.go_online()
         await tell(harness, SignedIn("alice", ()))
         await harness.until(lambda: harness.app.screen is harness.app.chat)
         await harness.settle()
@@ -167,20 +167,20 @@ async def test_follow_everyone_checkbox_is_stored_per_server(tmp_path: Path) -> 
     ClientState(tmp_path).signed_in("quiet.example.org", 9000, "alice", False)
     async with form(tmp_path) as harness:
         tick = harness.app.login.query_one(FollowCheckbox)
-        assert "[x] Follow everyone here" in harness.shown()
+        assert "[x] Follow everyone here" in harness.screen_text()
         harness.app.login.query_one("#host", SafeInput).value = "quiet.example.org"
         harness.app.login.query_one("#host").focus()
         await harness.press("tab")
-        assert "[ ] Follow everyone here" in harness.shown()
+        assert "[ ] Follow everyone here" in harness.screen_text()
         await harness.click_on("Follow everyone")
-        assert "[x] Follow everyone here" in harness.shown()
+        assert "[x] Follow everyone here" in harness.screen_text()
         tick.focus()
         await harness.press("space")
-        assert "[ ] Follow everyone here" in harness.shown()
+        assert "[ ] Follow everyone here" in harness.screen_text()
         harness.app.login.query_one("#password", SafeInput).value = "secret"
         harness.app.login.query_one("#password").focus()
         await harness.press("enter")
-        assert harness.session.told[-1][-1] is False
+        assert harness.session.calls[-1][-1] is False
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_forced_logout_shows_reason_in_login_form(
 ) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
-        harness.session.be_online()
+        harness.session.go_online()
         await tell(harness, SignedIn("alice", ()))
         await harness.until(lambda: harness.app.screen is harness.app.chat)
         await harness.settle()
@@ -205,10 +205,10 @@ async def test_forced_logout_shows_reason_in_login_form(
         await harness.settle()
         assert message in said(harness)
         assert harness.app.focused is harness.app.login.query_one("#password")
-        harness.session.tell(Joined("dev"))
+        harness.session.emit(Joined("dev"))
         await sign_in(harness)
-        assert harness.session.told[-1][0] == "sign_in"
-        assert harness.session.told[-1][5] == "dev", "the room of the last session"
+        assert harness.session.calls[-1][0] == "sign_in"
+        assert harness.session.calls[-1][5] == "dev", "the room of the last session"
 
 
 async def test_typed_quit_shows_login_form(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ class TestLocalServer:
         ) as harness:
             assert "Starting a local server" in said(harness)
             await harness.press(*"password123", "enter")
-            assert harness.session.told == []
+            assert harness.session.calls == []
             may_start.set()
             await harness.until(lambda: "Demo accounts" in said(harness))
             assert "Demo accounts: DPS, alice, bob — password password123" in said(harness)
@@ -259,9 +259,9 @@ class TestLocalServer:
             assert "nc 127.0.0.1 9123" in said(harness)
             assert value(harness, "port") == "9123"
             assert value(harness, "password") == "password123"
-            assert "local-server.log" in harness.shown().replace("\n", "").replace(" ", "")
+            assert "local-server.log" in harness.screen_text().replace("\n", "").replace(" ", "")
             await harness.press("enter")
-            assert harness.session.told[0][2] == 9123
+            assert harness.session.calls[0][2] == 9123
 
     async def test_login_form_shows_local_server_error(self, tmp_path: Path) -> None:
         def start() -> LocalServer:

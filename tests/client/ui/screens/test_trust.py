@@ -48,7 +48,7 @@ async def test_trust_screen_shows_server_reason_key_and_answers(
 ) -> None:
     async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice"), size) as harness:
         await notice(harness, KeyUnknown(SERVER, ONE, WHY))
-        shown = harness.shown()
+        shown = harness.screen_text()
         assert f"Is this {SERVER}?" in shown
         assert "No authority vouches for it" in shown
         assert ONE in compact(harness)
@@ -71,7 +71,7 @@ async def test_trust_screen_defaults_to_no(
     async with form(tmp_path) as harness:
         await notice(harness, KeyUnknown(SERVER, ONE, WHY))
         await harness.press(*keys)
-        assert harness.session.told[-1] == ("trust", answer)
+        assert harness.session.calls[-1] == ("trust", answer)
         assert not isinstance(harness.app.screen, TrustScreen)
 
 
@@ -81,9 +81,9 @@ async def test_typed_text_does_not_answer_trust_screen(tmp_path: Path) -> None:
         await notice(harness, KeyUnknown(SERVER, ONE, WHY))
         await harness.press(*"all of you once and always yn")
         assert isinstance(harness.app.screen, TrustScreen)
-        assert not any(told[0] == "trust" for told in harness.session.told)
+        assert not any(told[0] == "trust" for told in harness.session.calls)
         await harness.press("enter")  # meant for the composer: it must not trust the key
-        assert harness.session.told[-1] == ("trust", TrustDecision.REJECT)
+        assert harness.session.calls[-1] == ("trust", TrustDecision.REJECT)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_ctrl_q_quits_from_trust_screens(
         await notice(harness, told)
         await harness.press("ctrl+q")
         await harness.until(lambda: not harness.app.is_running)
-        assert not any(told[0] == "trust" for told in harness.session.told)
+        assert not any(told[0] == "trust" for told in harness.session.calls)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -107,20 +107,20 @@ async def test_changed_key_screen_shows_both_keys_and_forget_command(
         await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
         assert ONE in compact(harness)
         assert OTHER in compact(harness)
-        assert "Close" in harness.shown()
+        assert "Close" in harness.screen_text()
         await harness.press("pagedown")
         assert f"forget{SERVER}" in compact(harness).replace(" ", "")
         await harness.press("enter")
-        assert "Nothing was sent" in harness.shown()
+        assert "Nothing was sent" in harness.screen_text()
         assert f"forget{SERVER}" in compact(harness).replace(" ", "")
-        assert not any(told[0] == "trust" for told in harness.session.told)
+        assert not any(told[0] == "trust" for told in harness.session.calls)
 
 
 async def test_changed_key_trusted_once_suggests_restart(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=False))
-        assert "restart the client" in harness.shown()
-        assert "trust forget" not in harness.shown()
+        assert "restart the client" in harness.screen_text()
+        assert "trust forget" not in harness.screen_text()
 
 
 async def test_changed_key_during_chat_returns_to_login_form(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ async def test_declined_trust_keeps_login_fields(
         await harness.press(*"secret")
         refused = SignInFailed("Nothing was sent: no", retry=False, untrusted=True)
         await notice(harness, refused)
-        assert "Nothing was sent: no. Press Enter to try again." in harness.shown()
+        assert "Nothing was sent: no. Press Enter to try again." in harness.screen_text()
         await harness.press("x")
         assert (
             harness.app.login.query_one("#password", SafeInput).value == "secretx"
@@ -147,10 +147,10 @@ async def test_declined_trust_keeps_login_fields(
 async def test_status_bar_shows_encryption_state(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         bar = harness.app.chat.query_one(StatusBar)
-        assert harness.shown(bar).rstrip().endswith("unencrypted")
-        harness.session.tell(ConnectionChanged(ConnectionState.ONLINE, encrypted=True))
+        assert harness.screen_text(bar).rstrip().endswith("unencrypted")
+        harness.session.emit(ConnectionChanged(ConnectionState.ONLINE, encrypted=True))
         await harness.settle()
-        assert harness.shown(bar).rstrip().endswith("   encrypted")
+        assert harness.screen_text(bar).rstrip().endswith("   encrypted")
 
 
 WARNING = "Unencrypted: others on the network can read it"
@@ -159,16 +159,16 @@ WARNING = "Unencrypted: others on the network can read it"
 async def test_plaintext_option_applies_only_to_its_server(tmp_path: Path) -> None:
     start = LaunchOptions("chat.example.org", 9000, "alice", plaintext=True)
     async with form(tmp_path, start) as harness:
-        assert WARNING in harness.shown()
+        assert WARNING in harness.screen_text()
         await harness.press(*"secret", "enter")
-        assert harness.session.told[-1][1:3] == ("chat.example.org", 9000)
-        assert harness.session.told[-1][-1] == "plaintext"
+        assert harness.session.calls[-1][1:3] == ("chat.example.org", 9000)
+        assert harness.session.calls[-1][-1] == "plaintext"
         harness.app.login.show_message("x")
         await harness.press("shift+tab", "shift+tab", "shift+tab", "end", "x")
-        assert WARNING not in harness.shown()
+        assert WARNING not in harness.screen_text()
         await harness.press("enter")
-        assert harness.session.told[-1][1] == "chat.example.orgx"
-        assert harness.session.told[-1][-1] != "plaintext"
+        assert harness.session.calls[-1][1] == "chat.example.orgx"
+        assert harness.session.calls[-1][-1] != "plaintext"
 
 
 async def test_profile_with_plaintext_signs_in_without_encryption(tmp_path: Path) -> None:
@@ -177,6 +177,6 @@ async def test_profile_with_plaintext_signs_in_without_encryption(tmp_path: Path
         "chat.example.org", 9000, "alice", configuration=Configuration(profiles=(profile,))
     )
     async with form(tmp_path, start) as harness:
-        assert WARNING in harness.shown()
+        assert WARNING in harness.screen_text()
         await harness.press(*"secret", "enter")
-        assert harness.session.told[-1][-1] == "plaintext"
+        assert harness.session.calls[-1][-1] == "plaintext"

@@ -31,7 +31,7 @@ async def test_wire_screen_follows_live_and_keeps_scroll_position(
             "21:00:00.000 > LOGIN alice ***",
         ]
         wire.received(HOSTILE)
-        await harness.until(lambda: "[@click=app.quit]press" in harness.shown())
+        await harness.until(lambda: "[@click=app.quit]press" in harness.screen_text())
         for number in range(40):
             wire.received(f"line {number:02}")
         await harness.until(lambda: lines_of(harness)[-1].endswith("line 39"))
@@ -67,10 +67,10 @@ async def test_wire_screen_follows_live_and_keeps_scroll_position(
 async def test_wire_screen_copies_last_action_as_shell_command(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press("f6", "c")
-        assert "to see the same as a shell command" in harness.shown()
+        assert "to see the same as a shell command" in harness.screen_text()
         assert harness.app.clipboard == ""
         harness.model.wire.record_action("dev", ["it's me"])
-        await harness.until(lambda: "| nc -N 127.0.0.1 9000" in harness.shown())
+        await harness.until(lambda: "| nc -N 127.0.0.1 9000" in harness.screen_text())
         await harness.press("c")
         assert harness.app.clipboard.startswith(
             "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\""

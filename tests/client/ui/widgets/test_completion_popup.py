@@ -34,7 +34,7 @@ async def test_tab_completes_command_and_name(tmp_path: Path) -> None:
         assert composer.text == "/subscribe alice ", "alba is followed already"
         assert listed(harness) == []
         await harness.press("enter")
-        assert harness.session.told == [("submit", "/subscribe alice ")]
+        assert harness.session.calls == [("submit", "/subscribe alice ")]
 
 
 async def test_tab_and_arrow_keys_cycle_through_completions(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ async def test_tab_and_arrow_keys_cycle_through_completions(tmp_path: Path) -> N
         assert (composer.text, listed(harness)) == ("see @b", [])
         await harness.press("tab", "down", "enter")
         assert (composer.text, listed(harness)) == ("see @bert ", [])
-        assert harness.session.told == [], "Enter accepts the completion and sends nothing"
+        assert harness.session.calls == [], "Enter accepts the completion and sends nothing"
         await harness.press("tab")
         assert harness.app.focused is not composer, "without a completion, Tab moves the focus"
 
@@ -76,7 +76,7 @@ async def test_completion_popup_does_not_block_history_or_enter(tmp_path: Path) 
         await harness.press("escape", *"i")
         assert (composer.text, listed(harness)) == ("/joi", []), "Escape closes the list"
         await harness.press("ctrl+u", *"/leave", "enter")
-        assert harness.session.told == [("submit", "/leave")], "Enter sends if none is chosen"
+        assert harness.session.calls == [("submit", "/leave")], "Enter sends if none is chosen"
         await harness.press(*"hello bo")
         assert listed(harness) == [], "a bare word lists no completions"
         await harness.press("tab")
@@ -86,7 +86,7 @@ async def test_completion_popup_does_not_block_history_or_enter(tmp_path: Path) 
 async def test_click_selects_completion_and_list_scrolls(tmp_path: Path) -> None:
     async with chat(tmp_path, size=(60, 12)) as harness:
         names = tuple(f"user{number:02}" for number in range(30))
-        harness.session.tell(MembersListed("lobby", names))
+        harness.session.emit(MembersListed("lobby", names))
         await harness.press("@")
         shown = listed(harness)
         assert 3 <= len(shown) <= 8

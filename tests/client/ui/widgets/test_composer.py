@@ -29,14 +29,14 @@ def lost(seconds: float = 4.0) -> ConnectionChanged:
 async def test_composer_is_focused_and_shows_room(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         assert harness.app.focused is composer_of(harness)
-        assert "Message lobby…" in harness.shown(composer_of(harness))
+        assert "Message lobby…" in harness.screen_text(composer_of(harness))
 
 
 async def test_enter_sends_text_and_clears_composer(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await write(harness, "hello all")
         await harness.press("enter")
-        assert harness.session.told[-1] == ("submit", "hello all")
+        assert harness.session.calls[-1] == ("submit", "hello all")
         assert composer_of(harness).text == ""
 
 
@@ -44,16 +44,16 @@ async def test_enter_on_blank_text_sends_nothing(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await write(harness, "   ")
         await harness.press("enter")
-        assert harness.session.told == []
+        assert harness.session.calls == []
 
 
 async def test_multiline_paste_stays_whole_until_enter(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await paste(harness, "one\r\n/two\n\nthree")
-        assert harness.session.told == []
-        assert "4 lines: Enter sends each as a message" in harness.shown(composer_of(harness))
+        assert harness.session.calls == []
+        assert "4 lines: Enter sends each as a message" in harness.screen_text(composer_of(harness))
         await harness.press("enter")
-        assert harness.session.told == [("submit", "one\n/two\n\nthree")]
+        assert harness.session.calls == [("submit", "one\n/two\n\nthree")]
 
 
 async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_path: Path) -> None:
@@ -68,26 +68,26 @@ async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_p
         await write(harness, "before ")
         twenty = "\r\n".join(f"line {n}" for n in range(20))
         await paste(harness, twenty)
-        await harness.until(lambda: "Paste 20 lines? Each line is sent" in harness.shown())
+        await harness.until(lambda: "Paste 20 lines? Each line is sent" in harness.screen_text())
         await harness.press("enter")
         assert composer.text == "before ", "the safe answer has the focus"
         await paste(harness, twenty)
-        await harness.until(lambda: "Paste 20 lines" in harness.shown())
+        await harness.until(lambda: "Paste 20 lines" in harness.screen_text())
         await harness.press("y")
         await harness.until(lambda: composer.text.startswith("before line 0\nline 1\n"))
         assert composer.text.endswith("\nline 19")
-        assert harness.session.told == [], "a paste is not sent before Enter"
+        assert harness.session.calls == [], "a paste is not sent before Enter"
         assert composer.size.height <= 7, "the composer must leave room for the log"
         harness.app.copy_to_clipboard("é" * 1001)
         await harness.press("ctrl+v")
-        await harness.until(lambda: "Paste a line of 2,002 bytes?" in harness.shown())
+        await harness.until(lambda: "Paste a line of 2,002 bytes?" in harness.screen_text())
         await harness.press("escape")
         before = composer.text
         for too_much in ("x" * 65_500, "x" * 65_537, "日" * 22_000, "x\r\n" * 22_000):
             await paste(harness, too_much)
-            await harness.until(lambda: "chat-tui --send" in harness.shown())
+            await harness.until(lambda: "chat-tui --send" in harness.screen_text())
             harness.app.clear_notifications()
-            await harness.until(lambda: "chat-tui --send" not in harness.shown())
+            await harness.until(lambda: "chat-tui --send" not in harness.screen_text())
         assert composer.text == before
 
 
@@ -103,26 +103,26 @@ async def test_unknown_command_stays_in_composer_with_suggestion(tmp_path: Path)
         composer = composer_of(harness)
         await write(harness, "/subscrbe bob")
         await harness.press("enter")
-        assert (composer.text, harness.session.told) == ("/subscrbe bob", [])
-        assert "/subscrbe is not a command. Tab: /subscribe bob" in harness.shown(composer)
+        assert (composer.text, harness.session.calls) == ("/subscrbe bob", [])
+        assert "/subscrbe is not a command. Tab: /subscribe bob" in harness.screen_text(composer)
         await harness.press("tab")
         assert composer.text == "/subscribe bob"
-        assert "not a command" not in harness.shown(composer)
+        assert "not a command" not in harness.screen_text(composer)
         await harness.press("enter")
         await write(harness, " /login x")
         await harness.press("enter")
         assert composer.text == " /login x"
-        assert "looks like a password" in harness.shown(composer)
+        assert "looks like a password" in harness.screen_text(composer)
         await harness.press("x")
-        assert "looks like a password" not in harness.shown(composer)
+        assert "looks like a password" not in harness.screen_text(composer)
         await harness.press("ctrl+u")
         await write(harness, "//x")
         await harness.press("enter")
-        assert harness.session.told == [("submit", "/subscribe bob"), ("submit", "//x")]
+        assert harness.session.calls == [("submit", "/subscribe bob"), ("submit", "//x")]
         await paste(harness, "see\nLOGIN alice secret\nbye")
         await harness.press("enter")
         assert composer.text == "see\nLOGIN alice secret\nbye"
-        assert "line 2 looks like a password" in harness.shown(composer)
+        assert "line 2 looks like a password" in harness.screen_text(composer)
         assert len(harness.model.history) == 2, "blocked text must not be in the history"
 
 
@@ -132,7 +132,7 @@ async def test_blocked_password_reason_is_fully_visible(tmp_path: Path) -> None:
         for lines_before in (0, 1, 9):
             composer.text = "see\n" * lines_before + "LOGIN alice secret"
             await harness.press("enter")
-            assert "looks like a password; else reword it " in harness.shown(composer)
+            assert "looks like a password; else reword it " in harness.screen_text(composer)
 
 
 async def test_ctrl_j_inserts_line_break(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_history_keys_keep_draft(tmp_path: Path) -> None:
         await harness.press("x")
         assert await walked("up", "down") == ["/jx", "/jx"], "no history entry begins with /jx"
         await harness.press("backspace", "up", "up", "enter")
-        assert harness.session.told[-1] == ("submit", "/join dev")
+        assert harness.session.calls[-1] == ("submit", "/join dev")
         assert composer.text == "", "the draft only served to find the entry"
 
 
@@ -205,28 +205,28 @@ async def test_up_moves_cursor_within_multiline_text_first(tmp_path: Path) -> No
         await harness.press("up")
         assert composer_of(harness).text == "sent"
         await harness.press("enter")
-        assert harness.session.told[-1] == ("submit", "sent")
+        assert harness.session.calls[-1] == ("submit", "sent")
         assert composer_of(harness).text == "a\nb", "the draft must be kept"
 
 
 async def test_text_stays_in_composer_while_disconnected(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        harness.session.tell(lost())
+        harness.session.emit(lost())
         await harness.settle()
-        shown = harness.shown(composer_of(harness))
+        shown = harness.screen_text(composer_of(harness))
         assert "connection lost, next try in 4 s — Ctrl+R now" in shown
         await write(harness, "kept")
         await harness.press("enter")
         assert composer_of(harness).text == "kept"
-        assert harness.session.told == []
-        assert "your text stays here, next try in 4 s" in harness.shown(composer_of(harness))
+        assert harness.session.calls == []
+        assert "your text stays here, next try in 4 s" in harness.screen_text(composer_of(harness))
         await harness.press("ctrl+r")
-        assert harness.session.told == [("retry_now",)]
-        harness.session.tell(ConnectionChanged(ConnectionState.ONLINE))
+        assert harness.session.calls == [("retry_now",)]
+        harness.session.emit(ConnectionChanged(ConnectionState.ONLINE))
         await harness.settle()
-        assert "next try" not in harness.shown()
+        assert "next try" not in harness.screen_text()
         await harness.press("enter")
-        assert harness.session.told[-1] == ("submit", "kept")
+        assert harness.session.calls[-1] == ("submit", "kept")
 
 
 async def test_fast_keys_are_applied_in_order(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ async def test_fast_keys_are_applied_in_order(tmp_path: Path) -> None:
         for key in ("x", "y", "ctrl+u", "a", "b", "backspace", "c", "left", "d", "ctrl+j", "enter"):
             harness.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await harness.settle()
-        assert harness.session.told == [("submit", "ad\nc")]
+        assert harness.session.calls == [("submit", "ad\nc")]
         assert composer.text == ""
 
 
@@ -247,7 +247,7 @@ async def test_returned_text_is_inserted_before_draft(
         harness.session.notices.append(TextReturned("earlier", f"No way there: {HOSTILE}"))
         harness.session.wake()
         await harness.until(lambda: composer_of(harness).text == "earlier\nlater")
-        await harness.until(lambda: "No way there: [/] [red]x" in harness.shown())
+        await harness.until(lambda: "No way there: [/] [red]x" in harness.screen_text())
 
 
 async def test_returned_command_is_not_merged_into_draft(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_returned_command_is_not_merged_into_draft(tmp_path: Path) -> None
         harness.model.history.add("/join nowhere")
         harness.session.notices.append(TextReturned("/join nowhere", "Refused"))
         harness.session.wake()
-        await harness.until(lambda: "Press Up for it: /join nowhere" in harness.shown())
+        await harness.until(lambda: "Press Up for it: /join nowhere" in harness.screen_text())
         assert composer_of(harness).text == "draft"
         await harness.press("up")
         assert composer_of(harness).text == "/join nowhere"
@@ -264,19 +264,19 @@ async def test_returned_command_is_not_merged_into_draft(tmp_path: Path) -> None
 
 async def test_log_keys_work_while_composer_is_focused(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await harness.hear("bob", *(f"line {number}" for number in range(100)))
+        await harness.receive("bob", *(f"line {number}" for number in range(100)))
         await write(harness, "some text")
         await harness.press("pageup")
-        assert "line 99" not in harness.shown()
+        assert "line 99" not in harness.screen_text()
         await harness.press("home", "end")
-        assert "line 99" not in harness.shown(), "End moves the cursor in the line first"
+        assert "line 99" not in harness.screen_text(), "End moves the cursor in the line first"
         await harness.press("end")
-        assert "line 99" in harness.shown()
+        assert "line 99" in harness.screen_text()
         assert composer_of(harness).text == "some text"
 
 
 async def test_nothing_that_is_typed_quickly_is_lost(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press("a", "b", "enter", "c", "d", "enter", "e")
-        assert harness.session.told == [("submit", "ab"), ("submit", "cd")]
+        assert harness.session.calls == [("submit", "ab"), ("submit", "cd")]
         assert composer_of(harness).text == "e"

@@ -47,10 +47,10 @@ def hits(harness: AppHarness) -> list[str]:
 
 
 async def fill(harness: AppHarness, lines: int = 60) -> None:
-    await harness.hear("bob", *(f"line {number}" for number in range(lines)))
-    await harness.hear("carol", "the build is red", "Rebuild it")
-    await harness.hear("bob", "last words")
-    await harness.until(lambda: "last words" in harness.shown(log_of(harness)))
+    await harness.receive("bob", *(f"line {number}" for number in range(lines)))
+    await harness.receive("carol", "the build is red", "Rebuild it")
+    await harness.receive("bob", "last words")
+    await harness.until(lambda: "last words" in harness.screen_text(log_of(harness)))
 
 
 class TestSearch:
@@ -61,23 +61,23 @@ class TestSearch:
             await harness.press("h", "a", "l", "f", "pageup")
             top, below = log.top_entry, harness.rows(log)[:-1]
             await harness.press("ctrl+f", *"line 1")
-            await harness.until(lambda: "/11" in harness.shown(bar_of(harness)))
-            assert "11/11" in harness.shown(bar_of(harness))
+            await harness.until(lambda: "/11" in harness.screen_text(bar_of(harness)))
+            assert "11/11" in harness.screen_text(bar_of(harness))
             assert chosen(harness) == "line 19"
             assert set(hits(harness)) == {"line 1"}
             await harness.press("up")
-            assert "10/11" in harness.shown(bar_of(harness))
+            assert "10/11" in harness.screen_text(bar_of(harness))
             assert chosen(harness) == "line 18"
-            await harness.hear("dave", *(f"line 1 {number}" for number in range(30)))
-            assert "10/41" in harness.shown(bar_of(harness))
+            await harness.receive("dave", *(f"line 1 {number}" for number in range(30)))
+            assert "10/41" in harness.screen_text(bar_of(harness))
             assert chosen(harness) == "line 18"
             await harness.press("down", "down")
-            assert "12/41" in harness.shown(bar_of(harness))
+            assert "12/41" in harness.screen_text(bar_of(harness))
             assert chosen(harness) == "line 1 0"
             await harness.press("enter", "enter", "ctrl+f")
             assert chosen(harness) == "line 17"
             await harness.press(*"x")
-            await harness.until(lambda: "nothing found" in harness.shown(bar_of(harness)))
+            await harness.until(lambda: "nothing found" in harness.screen_text(bar_of(harness)))
             assert log.top_entry == top
             harness.app.post_message(Key("escape", None))
             await harness.press("w")  # at once: it goes to the composer, not to the search
@@ -92,11 +92,11 @@ class TestSearch:
         async with chat(tmp_path) as harness:
             await fill(harness)
             await harness.press("ctrl+f", *"from:carol")
-            await harness.until(lambda: "2/2" in harness.shown(bar_of(harness)))
+            await harness.until(lambda: "2/2" in harness.screen_text(bar_of(harness)))
             assert chosen(harness) == "Rebuild it"
             assert "carol" in hits(harness)
             await harness.press(*" build", "up")
-            assert "1/2" in harness.shown(bar_of(harness))
+            assert "1/2" in harness.screen_text(bar_of(harness))
             assert chosen(harness) == "the build is red"
             assert hits(harness)[-2:] == ["build", "build"]
             await harness.press("tab")
@@ -109,23 +109,23 @@ class TestSearch:
             await fill(harness)
             harness.app.chat.action_find()
             await harness.press(*"line 5")
-            await harness.until(lambda: "11/11" in harness.shown(bar_of(harness)))
+            await harness.until(lambda: "11/11" in harness.screen_text(bar_of(harness)))
             await harness.click_on("↑", bar_of(harness))
-            assert "10/11" in harness.shown(bar_of(harness))
+            assert "10/11" in harness.screen_text(bar_of(harness))
             await harness.click_on("↓", bar_of(harness))
-            assert "11/11" in harness.shown(bar_of(harness))
+            assert "11/11" in harness.screen_text(bar_of(harness))
             await harness.click_on("✕", bar_of(harness))
-            await harness.hear("bob", "followed again")
+            await harness.receive("bob", "followed again")
             assert "followed again" in harness.rows(log_of(harness))[-1]
 
     async def test_room_change_ends_search(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await fill(harness)
             await harness.press("ctrl+f", *"line")
-            await harness.until(lambda: "/60" in harness.shown(bar_of(harness)))
-            harness.session.tell(Joined("dev"), MembersListed("dev", ("alice",)))
+            await harness.until(lambda: "/60" in harness.screen_text(bar_of(harness)))
+            harness.session.emit(Joined("dev"), MembersListed("dev", ("alice",)))
             await harness.until(lambda: not bar_of(harness).display)
-            await harness.hear("bob", "another line")
+            await harness.receive("bob", "another line")
             await harness.press("w")
             assert harness.app.chat.query_one(Composer).text == "w"
             assert not hits(harness)
@@ -142,15 +142,15 @@ class TestCursor:
             log = log_of(harness)
             long = "a long message that " + "goes on and " * 9 + "ends"
             await fill(harness)
-            await harness.hear("carol", long)
-            harness.session.tell(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
+            await harness.receive("carol", long)
+            harness.session.emit(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
             await harness.settle()
             log.focus()
             await harness.press("up")
             assert chosen(harness) == "mine"
             await harness.press("r")
             resent: tuple[object, ...] = ("resend", harness.model.log.end - 1)
-            await harness.until(lambda: harness.session.told[-1:] == [resent])
+            await harness.until(lambda: harness.session.calls[-1:] == [resent])
             await harness.press("up", "c")
             await harness.until(lambda: harness.app.clipboard == long)
             copied = tmp_path / "copied.txt"
@@ -161,9 +161,9 @@ class TestCursor:
             (toast,) = harness.app._notifications
             assert "If pasting does not work, see " in toast.message
             await harness.press("f")
-            await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "carol"))
+            await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "carol"))
             # New messages do not move the message under the cursor.
-            await harness.hear("bob", *(f"more {number}" for number in range(30)))
+            await harness.receive("bob", *(f"more {number}" for number in range(30)))
             assert chosen(harness).startswith("a long message")
             assert "30 new below" in harness.rows(log)[-1]
             await harness.press(*["up"] * 40)
@@ -182,12 +182,12 @@ class TestCursor:
         monkeypatch.delenv("STY", raising=False)
         monkeypatch.setenv("TERM", "xterm-kitty")
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "x" * 60_000)
-            await harness.hear("carol", "one and only")
+            await harness.receive("bob", "x" * 60_000)
+            await harness.receive("carol", "one and only")
             await harness.click_on("only", log_of(harness), times=2)
             await harness.press("ctrl+c")
             await harness.until(lambda: harness.app.clipboard == "one and only")
-            await harness.until(lambda: "Copied." in harness.shown())
+            await harness.until(lambda: "Copied." in harness.screen_text())
             assert not (tmp_path / "copied.txt").exists()
             log_of(harness).focus()
             await harness.press("up", "up", "y")  # more than OSC 52 can carry
@@ -204,14 +204,14 @@ class TestLinks:
         target = "http://real.example/" + "/".join(f"part{number}" for number in range(24))
         async with chat(tmp_path, size=(80, 24)) as harness:
             log = log_of(harness)
-            await harness.hear("bob", f"[@click=app.quit] see {target}, and https://b.example/")
+            await harness.receive("bob", f"[@click=app.quit] see {target}, and https://b.example/")
             await harness.click_on("part20", log)
             await harness.until(lambda: isinstance(harness.app.screen, LinkScreen))
             await harness.settle()
             rows = harness.rows(harness.app.screen.query_one("#link-target"))
             assert "".join(row.strip() for row in rows) == target
-            assert "leads to real.example · unencrypted · 1 of 2" in harness.shown()
-            assert "from bob" in harness.shown()
+            assert "leads to real.example · unencrypted · 1 of 2" in harness.screen_text()
+            assert "from bob" in harness.screen_text()
             assert not opened
             await harness.press("escape")
             assert not opened
@@ -228,7 +228,7 @@ class TestLinks:
             assert len(opened) == 1
             # Selecting a link does not open it.
             harness.app.clear_notifications()
-            await harness.until(lambda: "Copied." not in harness.shown())
+            await harness.until(lambda: "Copied." not in harness.screen_text())
             region = log.region
             await harness.pilot.mouse_down(offset=Offset(region.x + 20, region.y + 2))
             await harness.pilot.hover(offset=Offset(region.x + 40, region.y + 2))
@@ -239,7 +239,7 @@ class TestLinks:
             log.post_message(Click(log, 40, 2, 0, 0, 1, False, False, False))
             await harness.settle()
             await harness.click_on("bob", log)  # the click before is handled by then
-            await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "bob"))
+            await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "bob"))
             assert not isinstance(harness.app.screen, LinkScreen)
 
     async def test_link_can_be_copied_without_browser(
@@ -247,9 +247,9 @@ class TestLinks:
     ) -> None:
         monkeypatch.setattr(link, "browser_command", lambda environment: None)
         async with chat(tmp_path, size=(40, 14)) as harness:
-            await harness.hear("bob", "https://a.example/x")
+            await harness.receive("bob", "https://a.example/x")
             await harness.click_on("https", log_of(harness))
-            await harness.until(lambda: "No browser" in harness.shown())
+            await harness.until(lambda: "No browser" in harness.screen_text())
             assert harness.app.screen.query_one("#open", Button).disabled
             await harness.press("enter")
             await harness.until(lambda: harness.app.clipboard == "https://a.example/x")
@@ -258,11 +258,11 @@ class TestLinks:
 class TestAuthors:
     async def test_click_on_author_toggles_follow(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("carol", "bob said it")
+            await harness.receive("carol", "bob said it")
             await harness.click_on("bob said", log_of(harness))
-            assert "toggle_follow" not in [told[0] for told in harness.session.told]
+            assert "toggle_follow" not in [told[0] for told in harness.session.calls]
             await harness.click_on("carol", log_of(harness))
-            await harness.until(lambda: harness.session.told[-1] == ("toggle_follow", "carol"))
+            await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "carol"))
 
 
 class TestMentions:
@@ -270,7 +270,7 @@ class TestMentions:
         async with chat(tmp_path) as harness:
             log = log_of(harness)
             harness.model.mentions.configure(keywords=("red build",))
-            await harness.hear("bob", "x" * 37 + " a red build", "redbuild, alice2")
+            await harness.receive("bob", "x" * 37 + " a red build", "redbuild, alice2")
             rows = harness.rows(log)
             assert [row[0] for row in rows[1:4]] == ["@", " ", " "]
             look = log.get_component_rich_style("message-log--mention")
@@ -293,11 +293,11 @@ class TestMouse:
             monkeypatch.setattr(harness.app, "write_to_terminal", written.append)
             bar = harness.app.chat.query_one(StatusBar)
             await harness.press("f7")
-            await harness.until(lambda: "mouse off" in harness.shown(bar))
+            await harness.until(lambda: "mouse off" in harness.screen_text(bar))
             assert "\x1b[?1000l" in written[-1]
             assert "\x1b[?1003l" in written[-1]
             await harness.press("f7")
-            await harness.until(lambda: "mouse off" not in harness.shown(bar))
+            await harness.until(lambda: "mouse off" not in harness.screen_text(bar))
             assert "\x1b[?1003h" in written[-1]
 
     async def test_mouse_can_be_disabled_in_settings(self, tmp_path: Path) -> None:
@@ -305,10 +305,12 @@ class TestMouse:
             "127.0.0.1", 9000, "alice", configuration=Configuration(settings=Settings(mouse=False))
         )
         app, session = app_with(tmp_path, start, SignedInApp)
-        session.be_online()
+        session.go_online()
         written: list[str] = []
         app.write_to_terminal = written.append  # type: ignore[assignment, method-assign]
         async with app.run_test() as pilot:
             harness = AppHarness(app, pilot, session)
-            await harness.until(lambda: "mouse off" in harness.shown(app.chat.query_one(StatusBar)))
+            await harness.until(
+                lambda: "mouse off" in harness.screen_text(app.chat.query_one(StatusBar))
+            )
             assert "\x1b[?1003l" in "".join(written)

@@ -31,17 +31,17 @@ def log_of(harness: AppHarness) -> MessageLog:
 
 
 async def fill(harness: AppHarness, lines: int) -> None:
-    await harness.hear("bob", *(f"line {number}" for number in range(lines)))
+    await harness.receive("bob", *(f"line {number}" for number in range(lines)))
     await harness.until(
-        lambda: f"line {lines - 1}" in harness.shown(log_of(harness)), "the last line"
+        lambda: f"line {lines - 1}" in harness.screen_text(log_of(harness)), "the last line"
     )
 
 
 class TestAppearance:
     async def test_log_aligns_time_author_and_text_in_columns(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "did anyone see the build?")
-            await harness.hear("carol", "looking now " * 6, clock="21:04:00")
+            await harness.receive("bob", "did anyone see the build?")
+            await harness.receive("carol", "looking now " * 6, clock="21:04:00")
             rows = harness.rows(log_of(harness))
             assert "Sunday 22 November" in rows[0]
             assert rows[1].rstrip() == " 21:03     bob  did anyone see the build?"
@@ -50,15 +50,15 @@ class TestAppearance:
 
     async def test_empty_log_shows_hint(self, tmp_path: Path) -> None:
         async with chat(tmp_path, follows=("*",)) as harness:
-            assert "No messages yet" in harness.shown(log_of(harness))
+            assert "No messages yet" in harness.screen_text(log_of(harness))
         async with chat(tmp_path) as harness:
-            assert "You follow no one here" in harness.shown(log_of(harness))
+            assert "You follow no one here" in harness.screen_text(log_of(harness))
         async with chat(tmp_path, here=("alice",)) as harness:
-            assert "You are alone here" in harness.shown(log_of(harness))
+            assert "You are alone here" in harness.screen_text(log_of(harness))
 
     async def test_entry_kinds_are_distinguishable_without_colour(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            harness.session.tell(
+            harness.session.emit(
                 LogNotice("Subscriptions: none", "reply"),
                 LogNotice("No such user: x", "error"),
                 PersonJoined("erin", "lobby"),
@@ -66,7 +66,7 @@ class TestAppearance:
                 HistoryGap(at("21:00:00"), at("21:02:00")),
             )
             await harness.settle()
-            shown = harness.shown(log_of(harness))
+            shown = harness.screen_text(log_of(harness))
             for row in (
                 "·  Subscriptions: none",
                 "!  No such user: x",
@@ -80,7 +80,7 @@ class TestAppearance:
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear(
+            await harness.receive(
                 "日本語", "こんにちは、みなさん。" * 6, "e\u0301\u0302" * 80, "👨‍👩‍👧" * 40
             )
             widget = log_of(harness)
@@ -89,7 +89,7 @@ class TestAppearance:
 
     async def test_mention_is_highlighted_and_author_is_coloured(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "one", "hey Alice, look", "malice is no mention")
+            await harness.receive("bob", "one", "hey Alice, look", "malice is no mention")
             widget = log_of(harness)
             mention = widget.get_component_rich_style("message-log--mention")
             found = [
@@ -104,47 +104,47 @@ class TestAppearance:
 class TestOwnMessages:
     async def test_own_message_shows_sending_until_echo(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            harness.session.tell(MessagePending(1, "lobby", "thanks"))
+            harness.session.emit(MessagePending(1, "lobby", "thanks"))
             await harness.settle()
             row = harness.rows(log_of(harness))[1]
             assert row.startswith(" 21:00     you  thanks")
             assert row.rstrip().endswith("sending…")
-            harness.session.tell(MessageSent(1, "21:00:01"))
+            harness.session.emit(MessageSent(1, "21:00:01"))
             await harness.settle()
-            assert "sending" not in harness.shown(log_of(harness))
+            assert "sending" not in harness.screen_text(log_of(harness))
 
     async def test_sending_mark_does_not_change_layout(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             width = log_of(harness).scrollable_content_region.width
             for length in range(width - 28, width, 3):
-                harness.session.tell(MessagePending(length, "lobby", "x" * length))
+                harness.session.emit(MessagePending(length, "lobby", "x" * length))
                 await harness.settle()
                 before = log_of(harness).virtual_size
-                assert "…" in harness.shown(log_of(harness))
-                harness.session.tell(MessageSent(length))
+                assert "…" in harness.screen_text(log_of(harness))
+                harness.session.emit(MessageSent(length))
                 await harness.settle()
                 assert log_of(harness).virtual_size == before
-                assert "…" not in harness.shown(log_of(harness))
+                assert "…" not in harness.screen_text(log_of(harness))
 
     async def test_unconfirmed_message_can_be_resent_by_key_and_click(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            harness.session.tell(
+            harness.session.emit(
                 MessagePending(1, "lobby", "one"),
                 MessagePending(2, "lobby", "two"),
                 MessageUnconfirmed(1),
                 MessageUnconfirmed(2),
             )
             await harness.settle()
-            shown = harness.shown(log_of(harness))
+            shown = harness.screen_text(log_of(harness))
             assert shown.count("! not confirmed: it may have arrived.") == 2
             assert "Ctrl+G" in shown
             await harness.press("ctrl+g")
-            assert harness.session.told[-1] == ("resend", 0)
-            assert "sent again" in harness.shown(log_of(harness))
+            assert harness.session.calls[-1] == ("resend", 0)
+            assert "sent again" in harness.screen_text(log_of(harness))
             await harness.click_on("! not confirmed", log_of(harness))
-            assert harness.session.told[-1] == ("resend", 1)
+            assert harness.session.calls[-1] == ("resend", 1)
             await harness.press("ctrl+g")  # no unconfirmed message is left
-            assert harness.session.told[-1] == ("resend", 1)
+            assert harness.session.calls[-1] == ("resend", 1)
 
 
 class TestFollowing:
@@ -161,58 +161,58 @@ class TestFollowing:
             await fill(harness, 100)
             await harness.press("pageup")
             before = [row[:-1] for row in harness.rows(log_of(harness))[:-1]]
-            await harness.hear("carol", "one", "two", "three")
+            await harness.receive("carol", "one", "two", "three")
             assert [row[:-1] for row in harness.rows(log_of(harness))[:-1]] == before
             assert "3 new below" in harness.rows(log_of(harness))[-1]
-            harness.session.tell(PersonJoined("erin", "lobby"))
+            harness.session.emit(PersonJoined("erin", "lobby"))
             await harness.settle()
             assert log_of(harness).new_below == 3
             await harness.press("end")
             assert log_of(harness).following
-            assert "new below" not in harness.shown(log_of(harness))
+            assert "new below" not in harness.screen_text(log_of(harness))
 
     async def test_new_rule_is_shown_above_unseen_messages(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await fill(harness, 30)
             await harness.press("pageup")
-            await harness.hear("carol", "unseen", "also unseen")
+            await harness.receive("carol", "unseen", "also unseen")
             await harness.press("end")
             rows = harness.rows(log_of(harness))
             assert sum("─ new since 21:00 ─" in row for row in rows) == 1
             assert "─ new since 21:00 ─" in rows[-3]
-            harness.session.tell(MessagePending(1, "lobby", "seen"))
+            harness.session.emit(MessagePending(1, "lobby", "seen"))
             await harness.settle()
-            assert "─ new since 21:00 ─" not in harness.shown(log_of(harness))
+            assert "─ new since 21:00 ─" not in harness.screen_text(log_of(harness))
 
     async def test_new_rule_is_shown_for_messages_received_while_unfocused(
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("carol", "seen")
+            await harness.receive("carol", "seen")
             harness.app.app_focus = False
-            await harness.hear("carol", "unseen")
-            assert "─ new since 21:00 ─" in harness.shown(log_of(harness))
+            await harness.receive("carol", "unseen")
+            assert "─ new since 21:00 ─" in harness.screen_text(log_of(harness))
 
     async def test_new_rule_moves_with_each_absence(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             widget = log_of(harness)
             for text in ("first", "second"):
                 harness.app.app_focus = False
-                await harness.hear("carol", text)
+                await harness.receive("carol", text)
                 harness.app.app_focus = True
                 await harness.settle()
-                await harness.hear("carol", "seen")
+                await harness.receive("carol", "seen")
                 rows = harness.rows(widget)
                 (rule,) = (row for row in range(len(rows)) if "─ new since 21:00 ─" in rows[row])
                 assert text in rows[rule + 1]
 
     async def test_new_rule_is_shown_in_room_that_was_left(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("carol", "seen")
-            harness.session.tell(Joined("dev"))
+            await harness.receive("carol", "seen")
+            harness.session.emit(Joined("dev"))
             await harness.settle()
-            harness.session.tell(MessageArrived("lobby", Message("21:03:00", "bob", "unseen")))
-            harness.session.tell(Joined("lobby"))
+            harness.session.emit(MessageArrived("lobby", Message("21:03:00", "bob", "unseen")))
+            harness.session.emit(Joined("lobby"))
             await harness.settle()
             rows = harness.rows(log_of(harness))
             assert "seen" in rows[1]
@@ -224,7 +224,7 @@ class TestFollowing:
         async with chat(tmp_path) as harness:
             await fill(harness, 100)
             await harness.press("pageup")
-            await harness.hear("carol", "one")
+            await harness.receive("carol", "one")
             await harness.click_on("1 new below", log_of(harness))
             assert log_of(harness).following
 
@@ -236,7 +236,7 @@ class TestFollowing:
 
     async def test_resize_keeps_top_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(120, 24)) as harness:
-            await harness.hear("bob", *(f"{number} " + "words " * 40 for number in range(300)))
+            await harness.receive("bob", *(f"{number} " + "words " * 40 for number in range(300)))
             widget = log_of(harness)
             await harness.press(*["pageup"] * 20)
             top = widget.top_entry
@@ -263,7 +263,7 @@ class TestFollowing:
             await fill(harness, 60)
             await harness.press("pageup")
             top = log_of(harness).top_entry
-            await harness.hear("a-much-longer-name", "hello")
+            await harness.receive("a-much-longer-name", "hello")
             assert log_of(harness).top_entry == top
 
 
@@ -277,10 +277,10 @@ class TestManyMessages:
                 if number % 500 == 0:
                     widget.show(log, None, "")
             widget.show(log, None, "")
-            await harness.until(lambda: "line 11499" in harness.shown(widget))
+            await harness.until(lambda: "line 11499" in harness.screen_text(widget))
             assert widget.virtual_size.height == MAX_ENTRIES + 1  # plus the rule of the day
             widget.scroll_home(animate=False)
-            await harness.until(lambda: "line 1500" in harness.shown(widget))
+            await harness.until(lambda: "line 1500" in harness.screen_text(widget))
 
     async def test_eviction_of_oldest_does_not_move_view(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
@@ -338,7 +338,7 @@ class TestSelection:
     async def test_selection_over_wrapped_rows_copies_original_text(self, tmp_path: Path) -> None:
         text = "the flaky test is back, the one with the clock that needs some more time."
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", text)
+            await harness.receive("bob", text)
             region = log_of(harness).region
             await harness.pilot.mouse_down(offset=Offset(region.x + 15, region.y + 1))
             await harness.pilot.hover(offset=Offset(region.x + 55, region.y + 2))
@@ -351,8 +351,8 @@ class TestSelection:
 
     async def test_selection_of_several_messages_includes_authors(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "one", "two")
-            await harness.hear("carol", "three", clock="21:04:00")
+            await harness.receive("bob", "one", "two")
+            await harness.receive("carol", "three", clock="21:04:00")
             region = log_of(harness).region
             await harness.pilot.mouse_down(offset=Offset(region.x + 1, region.y + 1))
             await harness.pilot.hover(offset=Offset(region.x + 50, region.y + 3))
@@ -366,7 +366,7 @@ class TestSelection:
 
     async def test_selection_dragged_out_of_log_stays_in_log(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", *(f"line {number}" for number in range(100)))
+            await harness.receive("bob", *(f"line {number}" for number in range(100)))
             region = log_of(harness).region
             await harness.pilot.mouse_down(offset=Offset(region.x + 1, region.bottom - 3))
             await harness.pilot.hover(offset=Offset(region.right + 8, region.bottom - 2))
@@ -374,12 +374,12 @@ class TestSelection:
             await harness.settle()
             expected = [f"21:03 bob: line {number}" for number in (97, 98, 99)]
             assert harness.app.chat.get_selected_text() == "\n".join(expected)
-            await harness.hear("bob", "one more")
+            await harness.receive("bob", "one more")
             assert harness.app.chat.get_selected_text() == "\n".join(expected)
 
     async def test_selected_text_stays_readable(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "one and only")
+            await harness.receive("bob", "one and only")
             widget = log_of(harness)
             usual = {segment.text.strip(): segment.style for segment in widget.render_line(1)}
             await harness.click_on("only", widget, times=2)
@@ -392,13 +392,13 @@ class TestSelection:
 
     async def test_double_click_selects_one_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "one and only", "two")
+            await harness.receive("bob", "one and only", "two")
             await harness.click_on("only", log_of(harness), times=2)
             assert harness.app.chat.get_selected_text() == "one and only"
 
     async def test_typing_after_selection_goes_to_composer(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.hear("bob", "one and only")
+            await harness.receive("bob", "one and only")
             await harness.click_on("only", log_of(harness))
             await harness.press("h", "i")
             assert harness.app.chat.query_one(Composer).text == "hi"

@@ -45,53 +45,53 @@ class TestRooms:
     async def test_click_on_room_joins_and_keeps_composer_focus(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.click_on("dev", rooms_of(harness))
-            assert harness.session.told == [("join", "dev")]
+            assert harness.session.calls == [("join", "dev")]
             assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_enter_in_room_list_joins_room(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("f2", "down", "enter")
-            assert harness.session.told == [("join", "dev")]
+            assert harness.session.calls == [("join", "dev")]
             assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_typed_room_name_opens_room(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("ctrl+o", *"ops", "enter")
-            assert harness.session.told == [("join", "ops")]
+            assert harness.session.calls == [("join", "ops")]
             assert rooms_of(harness).query_one(SafeInput).value == ""
 
     async def test_invalid_room_name_is_explained_and_kept(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("ctrl+o", *"a/b", "enter")
-            await harness.until(lambda: "can't be a room" in harness.shown())
-            assert harness.session.told == []
+            await harness.until(lambda: "can't be a room" in harness.screen_text())
+            assert harness.session.calls == []
             assert rooms_of(harness).query_one(SafeInput).value == "a/b"
 
     async def test_room_list_updates_on_room_events(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            harness.session.tell(RoomOpened("ops"), RoomClosed("dev"), Joined("ops"))
+            harness.session.emit(RoomOpened("ops"), RoomClosed("dev"), Joined("ops"))
             await harness.settle()
             shown = lines(harness, rooms_of(harness))
             assert [row.split() for row in shown[1:3]] == [["lobby", "4"], ["▸", "ops"]]
-            assert "Message ops…" in harness.shown()
+            assert "Message ops…" in harness.screen_text()
 
     async def test_long_room_list_scrolls_and_keeps_selection(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             many = tuple((f"room{number:03}", number) for number in range(100))
-            harness.session.tell(RoomsListed(many))
+            harness.session.emit(RoomsListed(many))
             await harness.settle()
             await harness.press("f2", "end")
-            assert "room099" in harness.shown(rooms_of(harness))
-            assert "+ open a room" in harness.shown(rooms_of(harness))
-            harness.session.tell(RoomsListed((*many[1:], ("zoo", 1))))
+            assert "room099" in harness.screen_text(rooms_of(harness))
+            assert "+ open a room" in harness.screen_text(rooms_of(harness))
+            harness.session.emit(RoomsListed((*many[1:], ("zoo", 1))))
             await harness.settle()
-            assert "room098" in harness.shown(rooms_of(harness))
+            assert "room098" in harness.screen_text(rooms_of(harness))
             await harness.press("enter")
-            assert harness.session.told == [("join", "room099")]
+            assert harness.session.calls == [("join", "room099")]
 
     async def test_long_room_name_is_truncated_before_count(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            harness.session.tell(RoomsListed((("今日は晴れです今日は晴れです", 12), ("x" * 32, 3))))
+            harness.session.emit(RoomsListed((("今日は晴れです今日は晴れです", 12), ("x" * 32, 3))))
             await harness.settle()
             shown = lines(harness, rooms_of(harness))
             assert [row.split()[-1] for row in shown[2:4]] == ["3", "12"]
@@ -126,35 +126,35 @@ class TestPeople:
     ) -> None:
         async with chat(tmp_path) as harness:
             await harness.click_on(label, people_of(harness))
-            assert harness.session.told == [("toggle_follow", name)]
+            assert harness.session.calls == [("toggle_follow", name)]
             assert harness.app.focused is harness.app.chat.query_one(Composer)
 
     async def test_click_on_own_name_or_heading_does_nothing(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.click_on("alice (you)", people_of(harness))
             await harness.click_on("HERE", people_of(harness))
-            assert harness.session.told == []
+            assert harness.session.calls == []
 
     async def test_enter_on_person_toggles_follow_and_keeps_focus(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("f3", "down", "enter")
-            assert harness.session.told == [("toggle_follow", "bob")]
-            harness.session.tell(Followed("bob"))
+            assert harness.session.calls == [("toggle_follow", "bob")]
+            harness.session.emit(Followed("bob"))
             await harness.settle()
             await harness.press("down", "enter")
-            assert harness.session.told[-1] == ("toggle_follow", "carol")
+            assert harness.session.calls[-1] == ("toggle_follow", "carol")
 
     async def test_people_list_hints_if_nobody_is_followed(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            assert "You follow no one" in harness.shown(people_of(harness))
-            harness.session.tell(Followed("bob"))
+            assert "You follow no one" in harness.screen_text(people_of(harness))
+            harness.session.emit(Followed("bob"))
             await harness.settle()
-            assert "You follow no one" not in harness.shown(people_of(harness))
+            assert "You follow no one" not in harness.screen_text(people_of(harness))
 
     async def test_follow_everyone_is_not_offered_on_legacy_server(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             harness.model.begin("old:9000", "alice")
-            harness.session.tell(
+            harness.session.emit(
                 SignedIn("alice", ("/join", "/rooms", "/subscribe", "/unsubscribe", "/subs")),
                 SubscriptionsListed(("bob",)),
             )
@@ -178,17 +178,17 @@ class TestFolding:
 
     async def test_key_unfolds_sidebar_over_log(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(58, 20)) as harness:
-            await harness.hear("bob", "hello")
+            await harness.receive("bob", "hello")
             log = harness.app.chat.query_one("#log")
             before = log.region
             await harness.press("f3")
-            assert "HERE" in harness.shown(people_of(harness))
+            assert "HERE" in harness.screen_text(people_of(harness))
             assert log.region == before
             await harness.press("f3")
             assert not people_of(harness).display
             await harness.press("f2")
             await harness.press("down", "enter")
-            assert harness.session.told == [("join", "dev")]
+            assert harness.session.calls == [("join", "dev")]
             assert not rooms_of(harness).display
 
     async def test_escape_folds_sidebar_and_focuses_composer(self, tmp_path: Path) -> None:
@@ -209,20 +209,20 @@ class TestFolding:
     async def test_open_room_key_unfolds_room_list(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(58, 20)) as harness:
             await harness.press("ctrl+o", *"ops", "enter")
-            assert harness.session.told == [("join", "ops")]
+            assert harness.session.calls == [("join", "ops")]
             assert not rooms_of(harness).display
 
     async def test_footer_is_hidden_in_low_terminal(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(80, 12)) as harness:
-            assert "F1 Help" in harness.shown()
+            assert "F1 Help" in harness.screen_text()
             await harness.pilot.resize_terminal(80, 11)
             await harness.settle()
-            assert "F1 Help" not in harness.shown()
-            assert "● connected" in harness.shown()
+            assert "F1 Help" not in harness.screen_text()
+            assert "● connected" in harness.screen_text()
 
     async def test_sidebars_work_at_any_terminal_size(self, tmp_path: Path) -> None:
         async with chat(tmp_path, size=(1, 1)) as harness:
-            await harness.hear("bob", "hello there, everyone", HOSTILE)
+            await harness.receive("bob", "hello there, everyone", HOSTILE)
             for size in ((1, 1), (2, 3), (5, 5), (13, 4), (20, 6), (300, 90), (1, 1)):
                 await harness.pilot.resize_terminal(*size)
                 await harness.press("f2", "f3", "escape", "a", "pageup")

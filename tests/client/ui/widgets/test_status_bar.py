@@ -21,7 +21,7 @@ async def test_status_bar_shows_all_parts(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path) as harness:
-        harness.session.tell(LatencyMeasured(0.0031))
+        harness.session.emit(LatencyMeasured(0.0031))
         await harness.settle()
         bar = harness.rows(harness.app.chat.query_one(StatusBar))[0]
         assert bar.rstrip().split("   ") == [
@@ -31,9 +31,9 @@ async def test_status_bar_shows_all_parts(
             "3 ms",
             "unencrypted",
         ]
-        harness.session.tell(LatencyMeasured(0.0003))
+        harness.session.emit(LatencyMeasured(0.0003))
         await harness.settle()
-        assert "<1 ms" in harness.shown()
+        assert "<1 ms" in harness.screen_text()
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ async def test_status_bar_shows_text_and_symbol_for_every_state(
     tmp_path: Path, state: ConnectionState, label: str
 ) -> None:
     async with chat(tmp_path) as harness:
-        harness.session.tell(ConnectionChanged(state))
+        harness.session.emit(ConnectionChanged(state))
         await harness.settle()
-        assert label in harness.shown(harness.app.chat.query_one(StatusBar))
+        assert label in harness.screen_text(harness.app.chat.query_one(StatusBar))
 
 
 async def test_status_bar_drops_whole_parts_on_narrow_terminals(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        harness.session.tell(
+        harness.session.emit(
             LatencyMeasured(0.003), MessagePending(1, "lobby", "x"), MessageUnconfirmed(1)
         )
         for width in range(100, 12, -7):
@@ -114,7 +114,7 @@ async def test_status_bar_prefers_unconfirmed_count_over_mouse_state(
     tmp_path: Path,
 ) -> None:
     async with chat(tmp_path, (40, 12)) as harness:
-        harness.session.tell(
+        harness.session.emit(
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "cut", 4.0),
@@ -129,10 +129,10 @@ async def test_status_bar_counts_delayed_messages(tmp_path: Path) -> None:
         bar = harness.app.chat.query_one(StatusBar)
         clock = [at("21:00:00")]
         harness.model.now = lambda: clock[0]
-        harness.session.tell(MessagePending(1, "lobby", "x"), MessagePending(2, "dev", "y"))
+        harness.session.emit(MessagePending(1, "lobby", "x"), MessagePending(2, "dev", "y"))
         await harness.settle()
-        assert "sending" not in harness.shown(bar)
+        assert "sending" not in harness.screen_text(bar)
         clock[0] = at("21:00:01")
-        await harness.until(lambda: "… 2 sending" in harness.shown(bar))
-        harness.session.tell(MessageSent(1), MessageUnconfirmed(2))
-        await harness.until(lambda: "sending" not in harness.shown(bar))
+        await harness.until(lambda: "… 2 sending" in harness.screen_text(bar))
+        harness.session.emit(MessageSent(1), MessageUnconfirmed(2))
+        await harness.until(lambda: "sending" not in harness.screen_text(bar))
