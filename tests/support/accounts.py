@@ -1,4 +1,4 @@
-"""Accounts for tests: `pw-of-<name>` is everybody's password, at bcrypt's lowest cost."""
+"""Accounts for tests. The passwords are `pw-of-<name>`, hashed at the lowest cost."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ PEOPLE = ("alice", "bob", "carol", "dave", "DPS")
 
 @cache
 def cheap_hash(password: str) -> str:
+    """Return a hash of the password at the lowest cost. Computed once for each password."""
+    """Return a hash of the password at the lowest cost. Computed once for each password."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
 
 
 def write_accounts_file(path: Path, people: Iterable[str] = PEOPLE) -> Path:
     """Write an accounts file and return its path."""
     path.write_text(json.dumps({name: cheap_hash(f"pw-of-{name}") for name in people}))
-    path.chmod(0o600)  # as the program makes it; another mode would be told
+    path.chmod(0o600)  # the mode that the server sets; it warns of any other
     return path

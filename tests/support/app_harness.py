@@ -1,4 +1,4 @@
-"""The client on a screen in memory, with a session that a test plays."""
+"""The app on a screen in memory, with a session that the test controls."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tests.support.fake_session import COMMANDS, FakeSession, at
 from tests.support.wait_until import poll
 
 HOSTILE = "[/] [red]x[/red] [@click=app.quit]press[/] \x1b]0;owned\x07 \x1b[2J \x9b31m \u202eabc"
-"""What must be shown as text and do nothing."""
+"""Markup and control sequences that must be shown as text and have no effect."""
 
 
 async def wait_until(pilot: Pilot[None], condition: Callable[[], object], what: str = "") -> None:
-    """Let the app work until the condition holds."""
+    """Let the app work until the condition is true."""
     for _ in poll(condition, what or str(condition)):
         await pilot.pause()
 
 
 async def press_keys(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys and let the app work; letters come as fast as somebody types who types well.
+    """Press keys and let the app work. Letters arrive as fast as a good typist types.
 
-    `Pilot.press` waits three times for every key, which is most of the time of a test.
+    `Pilot.press` waits three times for every key, which takes most of the time of a test.
     """
     for key in keys:
         letter = key if len(key) == 1 else None
@@ -51,7 +51,7 @@ _NAMES = {" ": "space", "/": "slash", "*": "asterisk", ".": "full_stop"}
 
 @dataclass
 class AppHarness:
-    """An app that runs, and both ends of it."""
+    """A running app, its pilot and its session."""
 
     app: ChatApp
     pilot: Pilot[None]
@@ -62,37 +62,37 @@ class AppHarness:
         return self.session.model
 
     async def settle(self) -> None:
-        """Let everything that was posted be done."""
+        """Process all posted messages."""
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
-        """Press keys, as `press_keys`."""
+        """Press keys. See `press_keys`."""
         await press_keys(self.pilot, *keys)
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        """Let the app work until the condition holds."""
+        """Let the app work until the condition is true."""
         await wait_until(self.pilot, condition, what)
 
     async def receive(self, author: str, *texts: str, clock: str = "21:03:00") -> None:
-        """Somebody says something in the current room."""
+        """Publish messages of `author` in the current room."""
         room = self.model.room
         self.session.emit(*(MessageArrived(room, Message(clock, author, t)) for t in texts))
         await self.settle()
 
     def rows(self, widget: Widget | None = None) -> list[str]:
-        """What is on the screen, or on a widget's part of it, row by row."""
+        """Return the rows of the screen, or of a widget."""
         return screen_rows(self.app, widget)
 
     def screen_text(self, widget: Widget | None = None) -> str:
-        """The same as one text."""
+        """Return the rows as one text."""
         return "\n".join(self.rows(widget))
 
     def toasts(self) -> str:
-        """The text of the toasts on the screen, without the breaks that fit long paths in."""
+        """Return the texts of the toasts, without the breaks in long paths."""
         return "\n".join(str(toast.render()) for toast in self.app.screen.query(Toast))
 
     async def click_on(self, text: str, widget: Widget | None = None, times: int = 1) -> None:
-        """Click on the first place where these words stand."""
+        """Click on the first occurrence of `text`."""
         region = (widget or self.app.screen).region
         for number, row in enumerate(self.rows(widget)):
             if text in row:
@@ -104,14 +104,14 @@ class AppHarness:
 
 
 def screen_rows(app: ChatApp, widget: Widget | None = None) -> list[str]:
-    """What an app shows, or a widget's part of it, row by row."""
+    """Return the rows that an app shows, or the rows of a widget."""
     region = (widget or app.screen).region
     lines = [strip.text for strip in app.screen._compositor.render_strips()]
     return [_cells(line, region.x, region.right) for line in lines[region.y : region.bottom]]
 
 
 def _cells(line: str, start: int, end: int) -> str:
-    """The part of a line between two columns; a character of two cells counts in the first."""
+    """Return a line between two columns. A character of two cells belongs to its first column."""
     column, part = 0, ""
     for first, last, cells in split_graphemes(line)[0]:
         if start <= column < end:
@@ -121,7 +121,7 @@ def _cells(line: str, start: int, end: int) -> str:
 
 
 class SignedInApp(ChatApp):
-    """The client with the chat in front from the start: half the time for a test."""
+    """The app with the chat mode from the start, which halves the time of a test."""
 
     DEFAULT_MODE = "chat"
     CSS_PATH = str(Path(chat_tui.ui.app.__file__).with_name("chat.tcss"))
@@ -130,7 +130,7 @@ class SignedInApp(ChatApp):
 def app_with(
     folder: Path, start: LaunchOptions | None = None, kind: type[ChatApp] = ChatApp
 ) -> tuple[ChatApp, FakeSession]:
-    """A client that does not run yet, and its session."""
+    """Return an app that does not run yet, and its session."""
 
     def make(model: ChatModel, start_reader: object, wake: Callable[[], None]) -> FakeSession:
         return FakeSession(ChatModel(lambda: at("21:00:00")), wake)
@@ -145,7 +145,7 @@ def app_with(
 async def form(
     folder: Path, start: LaunchOptions | None = None, size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[AppHarness]:
-    """The client as it comes up: with the form."""
+    """Run the app with the login form."""
     app, session = app_with(folder, start)
     async with app.run_test(size=size, notifications=True) as pilot:
         harness = AppHarness(app, pilot, session)
@@ -162,7 +162,7 @@ async def chat(
     follows: tuple[str, ...] = (),
     commands: tuple[str, ...] = COMMANDS,
 ) -> AsyncIterator[AppHarness]:
-    """The client as alice uses it: signed in, in the lobby."""
+    """Run the app with alice signed in, in the lobby."""
     app, session = app_with(folder, kind=SignedInApp)
     session.go_online(here=here, follows=follows, commands=commands)
     async with app.run_test(size=size, notifications=True) as pilot:

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority of our own, and what it signs."""
+"""Certificates for tests, signed by a certificate authority of the test run."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import trustme
 
 @cache
 def authority() -> trustme.CA:
-    """The one authority of a test run."""
+    """Return the certificate authority of the test run."""
     return trustme.CA(key_type=trustme.KeyType.ECDSA)
 
 
 @cache
 def signed_for(*names: str) -> trustme.LeafCert:
-    """A certificate for these names and addresses."""
+    """Return a certificate for these names and addresses."""
     return authority().issue_cert(*names, key_type=trustme.KeyType.ECDSA)
 
 
 def server_context(*names: str) -> ssl.SSLContext:
-    """What a server needs that has a certificate for these names, 127.0.0.1 if there are none."""
+    """Return the context of a server with a certificate for these names, by default 127.0.0.1."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     signed_for(*(names or ("127.0.0.1",))).configure_cert(context)
     return context
 
 
 def trusting_context() -> ssl.SSLContext:
-    """What a client needs that trusts our authority."""
+    """Return the context of a client that trusts the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority().configure_trust(context)
     return context
 
 
 def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
-    """A certificate and its key as files; returns their paths."""
+    """Write a certificate and its key. Return their paths."""
     leaf = signed_for(*(names or ("127.0.0.1",)))
     certificate, key = folder / "cert.pem", folder / "key.pem"
     certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))

@@ -1,4 +1,4 @@
-"""A session without a server: it writes down what it is told, and tests tell its model the rest."""
+"""A session without a server. It records its calls, and the test feeds its model."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ class FakeSession(ChatSession):
         notices, self.notices = self.notices, []
         return notices
 
-    # What a test lets happen
+    # Events of the test
 
     def emit(self, *events: Event) -> None:
-        """The server, or the connection, has news."""
+        """Apply events of the server or of the connection."""
         for event in events:
             self.model.apply(event)
         self.wake()
@@ -104,7 +104,7 @@ class FakeSession(ChatSession):
         rooms: tuple[tuple[str, int | None], ...] = (("lobby", 4), ("dev", 3)),
         commands: tuple[str, ...] = COMMANDS,
     ) -> None:
-        """A sign-in has worked."""
+        """Apply the events of a successful sign-in."""
         self.model.begin("127.0.0.1:9000", user)
         self.emit(
             SignedIn(user, commands),
@@ -116,5 +116,5 @@ class FakeSession(ChatSession):
 
 
 def at(clock: str) -> datetime:
-    """A time of the day on which the tests play."""
+    """Return a time on the date of the tests."""
     return datetime.fromisoformat(f"2026-11-22T{clock}")

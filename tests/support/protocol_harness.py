@@ -23,7 +23,7 @@ E = TypeVar("E", bound=Event)
 
 
 class ProtocolHarness:
-    """One connection of alice's, seen from both ends."""
+    """A connection of alice, with methods for the user, the server and the clock."""
 
     def __init__(self, target: RestoreTarget | None = None, *, user: str = "alice") -> None:
         self.now = 1000.0
@@ -32,43 +32,43 @@ class ProtocolHarness:
         )
 
     def server(self, *lines: str) -> ProtocolHarness:
-        """The server says these lines."""
+        """Receive these lines from the server."""
         for line in lines:
             self.protocol.receive(line, self.now)
         return self
 
     def after(self, seconds: float) -> ProtocolHarness:
-        """Time passes."""
+        """Move the clock."""
         self.now += seconds
         self.protocol.tick(self.now)
         return self
 
     def types(self, text: str, recipient: str = "") -> ProtocolHarness:
-        """The person gives this with Enter."""
+        """Submit text, as the user does with Enter."""
         self.protocol.submit(parse_submission(text, recipient), self.now)
         return self
 
     def clicks(self, room: str) -> ProtocolHarness:
-        """The person chooses a room."""
+        """Join a room, as a click does."""
         self.protocol.join(room, self.now)
         return self
 
     def toggles(self, name: str) -> ProtocolHarness:
-        """The person follows somebody, or no longer."""
+        """Follow or unfollow a user."""
         self.protocol.toggle_follow(name, self.now)
         return self
 
     def breaks(self, reason: str = "cut") -> ProtocolHarness:
-        """The connection breaks."""
+        """Lose the connection."""
         self.protocol.connection_lost(reason, self.now)
         return self
 
     def sent(self) -> list[str]:
-        """The lines that were sent since the last call."""
+        """Return the lines sent since the last call."""
         return [line.decode().removesuffix("\n") for line in self.protocol.take_lines()]
 
     def events(self) -> list[Event]:
-        """What was received since the last call, but for what comes with any answer or any wait."""
+        """Return the events since the last call, without latency and queue updates."""
         received = self.protocol.take_events()
         return [
             event
@@ -77,15 +77,15 @@ class ProtocolHarness:
         ]
 
     def of(self, kind: type[E]) -> list[E]:
-        """What was received since the last call, of one kind; the rest is forgotten."""
+        """Return the events of one kind since the last call. Drop the others."""
         return [event for event in self.protocol.take_events() if isinstance(event, kind)]
 
     def ending(self) -> EndReason | None:
-        """Why the connection has to be closed, if it has to."""
+        """Return why the connection must be closed, or None."""
         return self.protocol.end_reason
 
     def fresh(self) -> ProtocolHarness:
-        """Forget what was sent and received so far."""
+        """Drop the lines and events so far."""
         self.sent()
         self.events()
         return self
@@ -99,7 +99,7 @@ def online(
     user: str = "alice",
     commands: str = ALL,
 ) -> ProtocolHarness:
-    """A session at a server of today, all questions of its start answered."""
+    """Return a session on a current server, after all replies to its first commands."""
     harness = ProtocolHarness(target, user=user)
     harness.server(PROMPT, ACCEPTED, f"[SERVER] Available commands: {commands}")
     harness.server(f"[SERVER] Subscribed to {user}", "[SERVER] Presence on")
@@ -114,7 +114,7 @@ def online(
 
 
 def online_legacy(target: RestoreTarget | None = None) -> ProtocolHarness:
-    """A session at one of the first servers, all questions of its start answered."""
+    """Return a session on a legacy server, after all replies to its first commands."""
     harness = ProtocolHarness(target)
     harness.server("[SERVER] Welcome to the chat server", PROMPT)
     harness.server(ACCEPTED, f"[SERVER] Available commands: {SIX}")

@@ -1,4 +1,4 @@
-"""A real server in this process, and clients that speak to it as netcat would."""
+"""A real server in this process, and clients that use it like netcat."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ class RunningServer:
     def connect(
         self, tls: ssl.SSLContext | None = None, *, source: str | None = None
     ) -> WireClient:
-        """A connection that has not logged in; its first line is still to be read.
+        """Connect without a login. The caller reads the first line.
 
-        `tls`: what to trust, to connect to the port for TLS. `source`: an address of this machine
-        to come from.
+        `tls`: connect to the TLS port with this context. `source`: the local address to bind.
         """
         port = self.port if tls is None else self.server.tls_port
         client = WireClient("127.0.0.1", port, tls=tls, source=source)
@@ -51,7 +50,7 @@ class RunningServer:
         tls: ssl.SSLContext | None = None,
         source: str | None = None,
     ) -> WireClient:
-        """A logged-in client whose greeting has been read."""
+        """Return a logged-in client whose greeting has been read."""
         client = self.connect(tls, source=source)
         client.expect("[SERVER] Login using: LOGIN <username> <password>")
         client.send(f"LOGIN {user} pw-of-{user}")
@@ -63,12 +62,12 @@ class RunningServer:
         return client
 
     def add_accounts(self, names: list[str]) -> None:
-        """Add accounts to the users file, and let the server look at it."""
+        """Add accounts to the users file and let the server reload it."""
         write_accounts_file(self.config.users, [*PEOPLE, *names])
         self.server.reload_accounts()
 
     def stop(self) -> None:
-        """Stop the server; once, however often it is called."""
+        """Stop the server. Idempotent."""
         if not self._stopped:
             self._stopped = True
             self.server.stop()
@@ -102,7 +101,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         state=tmp_path / "state",
         users=write_accounts_file(tmp_path / "users.json"),
         max_clients=2000,
-        bcrypt_cost=4,  # as the hashes of the tests: or each login would rewrite the file
+        bcrypt_cost=4,  # the cost of the test hashes; otherwise each login would rehash
     )
 
     def start(**settings: object) -> RunningServer:
@@ -120,5 +119,5 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 
 @pytest.fixture
 def server(start_server: StartServer) -> RunningServer:
-    """A server without a limit on the rate, so that a test may say what it has to say."""
+    """Return a server without a rate limit."""
     return start_server(rate=0)

@@ -12,7 +12,7 @@ _FIRST_COMMANDS = ("/join", "/subscribe", "/unsubscribe", "/subs", "/help", "/qu
 
 
 class ScriptedServer:
-    """A listening socket on a free port; each connection is played by the test, line by line."""
+    """A listening socket on a free port. The test plays each connection, line by line."""
 
     def __init__(self, port: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -34,7 +34,7 @@ class ScriptedServer:
         password: str = "secret",
         more: tuple[str, ...] = (),
     ) -> ScriptedClient:
-        """Wait for the next client, and let alice in."""
+        """Wait for the next client and log alice in."""
         client = self.accept()
         client.accept_login(password=password, room=room, follows=follows, more=more)
         return client
@@ -64,7 +64,7 @@ class ScriptedClient:
         self._socket.sendall(data)
 
     def read_line(self) -> str:
-        """The next line of the client; "" at the end."""
+        """Return the next line of the client, "" at the end of the stream."""
         while b"\n" not in self._received:
             data = self._socket.recv(65536)
             if not data:
@@ -74,11 +74,11 @@ class ScriptedClient:
         return raw.decode()
 
     def recv(self) -> str:
-        """What one `recv` gives, as the first servers read."""
+        """Return the result of one `recv`, as legacy servers read."""
         return self._socket.recv(65536).decode()
 
     def expect(self, *lines: str) -> None:
-        """The client sends just these lines next."""
+        """Check that the client sends exactly these lines next."""
         for line in lines:
             assert self.read_line() == line
 
@@ -91,9 +91,9 @@ class ScriptedClient:
         follows: str = "alice",
         more: tuple[str, ...] = (),
     ) -> None:
-        """Play the login of a server of today, with its first commands only.
+        """Play the login of a current server that has few commands.
 
-        The client wants to go to `room`; it follows `follows`, a list as the server writes it.
+        `room`: the room that the client joins. `follows`: the reply to `/subs`.
         """
         self.send(f"[SERVER] {replies.LOGIN_PROMPT}")
         self.expect(f"LOGIN {user} {password}")
@@ -110,15 +110,15 @@ class ScriptedClient:
         self.send(f"[SERVER] Subscriptions: {follows}")
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def cut(self) -> None:
-        """End it as somebody in between can: TLS, if there is any, is not told."""
+        """Send a FIN without a close_notify, as an attacker on the path can."""
         with socket.socket(fileno=self._socket.detach()) as bare:
             bare.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """Break the connection."""
+        """Reset the connection."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self._socket.close()

@@ -1,4 +1,4 @@
-"""A real server, as a program of its own, that can die and come back."""
+"""A real server in its own process, which a test can kill and restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.wire_client import WireClient
 
 
 class ServerProgram:
-    """`chat-server` on a free port; after `kill` it may `start` again, on the same one."""
+    """`chat-server` on a free port. After `kill`, `start` uses the same port again."""
 
     def __init__(
         self,
@@ -25,9 +25,9 @@ class ServerProgram:
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`users`: the accounts, `PEOPLE` where there is no such file. `log`: for its stderr.
+        """`users`: the users file, created with `PEOPLE` if missing. `log`: the file for stderr.
 
-        `environment`: variables that it has besides ours.
+        `environment`: variables in addition to those of this process.
         """
         self.users = users if users.exists() else write_accounts_file(users, PEOPLE)
         self._options = options
@@ -38,7 +38,7 @@ class ServerProgram:
         self.start()
 
     def start(self) -> None:
-        """Start it, on the port that it had before."""
+        """Start the server, on its former port if it had one."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [
@@ -51,28 +51,28 @@ class ServerProgram:
                 text=True,
             )
         assert self._process.stdout is not None
-        with self._process.stdout as said:
-            ready = re.fullmatch(r"\[\*\] Chat server running on port (\d+)\n", said.readline())
+        with self._process.stdout as output:
+            ready = re.fullmatch(r"\[\*\] Chat server running on port (\d+)\n", output.readline())
         assert ready is not None, self.log
         self.port = int(ready[1])
 
     @property
     def process(self) -> subprocess.Popen[str]:
-        """The process that was started last."""
+        """The most recently started process."""
         assert self._process is not None
         return self._process
 
     def kill(self) -> None:
-        """End it without a word to anyone."""
+        """Kill the server."""
         self.process.kill()
         self.process.wait()
 
     def terminate(self) -> None:
-        """Ask it to end, as an operator would; it may have ended already."""
+        """Send SIGTERM, as an operator does. The server may have ended already."""
         self.process.terminate()
 
     def stop(self) -> None:
-        """Ask it to end, and see that it does so in order."""
+        """Stop the server and check that its exit status is 0."""
         if self.process.poll() is None:
             self.terminate()
             try:
@@ -83,7 +83,7 @@ class ServerProgram:
             assert status == 0
 
     def log_in(self, user: str) -> WireClient:
-        """A logged-in client whose greeting has been read."""
+        """Return a logged-in client whose greeting has been read."""
         client = WireClient("127.0.0.1", self.port)
         client.send(f"LOGIN {user} pw-of-{user}")
         client.expect("[SERVER] Login using: LOGIN <username> <password>")
@@ -93,7 +93,7 @@ class ServerProgram:
 
     @property
     def log(self) -> str:
-        """What it has logged."""
+        """The log so far."""
         return self._log.read_text("utf-8", "backslashreplace")
 
     def __enter__(self) -> ServerProgram:

@@ -1,4 +1,4 @@
-"""A ChatSession at work without a screen, and a server that says what a test tells it to."""
+"""A ChatSession without a screen. The test does the work of the screen."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class SessionHarness:
         )
 
     def until(self, condition: Callable[[], object], what: str = "") -> None:
-        """Do a screen's work until the condition holds."""
+        """Do the work of a screen until the condition is true."""
         until(
             condition, what, lambda: f"{self.model.connection}, {self.texts()}", work=self.run_once
         )
 
     def run_once(self) -> None:
-        """One turn of a screen's work; waits a moment for something to do."""
+        """Do one turn of a screen's work. Wait at most 20 ms for a wakeup."""
         if self._woken.wait(0.02):
             self._woken.clear()
             while self.session.pump():
@@ -63,14 +63,14 @@ class SessionHarness:
         self.notices += self.session.take_notices()
 
     def run_while(self, server_part: Callable[[], T]) -> T:
-        """Work while the server plays its part, which may wait for us; what it gives back."""
+        """Run `part` of the server in a thread while this thread works. Return its result."""
         with ThreadPoolExecutor(1) as theirs:
             played = theirs.submit(server_part)
             self.until(played.done)
             return played.result()
 
     def until_arrived(self, lines: int) -> None:
-        """Wait, without any work, until so many lines wait to be taken."""
+        """Wait, without pumping, until the inbox holds this many lines."""
         connection = self.session._connection
         assert connection is not None
         until(lambda: len(connection.inbox) >= lines, f"{lines} lines in the inbox")
@@ -80,7 +80,7 @@ class SessionHarness:
         self.until(lambda: self.model.connection.state is state, f"not {state}")
 
     def until_notice(self, kind: type[E]) -> E:
-        """Work until a notice of this kind is there; it is taken."""
+        """Work until a notice of this kind arrives. Remove and return it."""
         found: list[E] = []
 
         def look() -> bool:
@@ -100,7 +100,7 @@ class SessionHarness:
         return next(entry for entry in self.model.log.entries() if entry.text == text)
 
     def texts(self) -> list[str]:
-        """What stands in the log of the current room."""
+        """Return the texts in the log of the current room."""
         return [entry.text for entry in self.model.log.entries()]
 
     def sign_in(
@@ -110,7 +110,7 @@ class SessionHarness:
         follows: str = "alice",
         more: tuple[str, ...] = (),
     ) -> ScriptedClient:
-        """Sign alice in; the first questions are answered. `more`: what the server has, too."""
+        """Sign alice in and play the login. `more`: further commands of the server."""
         self.session.sign_in("127.0.0.1", server.port, "alice", "secret", room=room, plaintext=True)
         client = self.run_while(lambda: server.accept_login(room, follows, more=more))
         self.until_notice(SignedIn)
@@ -118,7 +118,7 @@ class SessionHarness:
         return client
 
     def close(self) -> None:
-        """Leave; the readers must end at once."""
+        """Close the session and check that its reader threads end."""
         self.session.close()
         for reader in self._readers:
             reader.join(WAIT_TIMEOUT)

@@ -1,4 +1,4 @@
-"""A server that encrypts, and says what a test tells it to."""
+"""A TLS server that sends what the test writes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tests.support.wait_until import WAIT_TIMEOUT
 
 
 def certificate(*names: str, **more: object) -> trustme.LeafCert:
-    """Another one at each call, for these names, 127.0.0.1 if there are none."""
+    """Return a new certificate for these names, by default 127.0.0.1."""
     kind = trustme.KeyType.ECDSA
     return authority().issue_cert(*(names or ("127.0.0.1",)), key_type=kind, **more)  # type: ignore[arg-type]
 
 
 def fingerprint(leaf: trustme.LeafCert) -> str:
-    """Of the key in a certificate."""
+    """Return the fingerprint of the key in a certificate."""
     return key_fingerprint(ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode()))
 
 
 class TlsServer(ScriptedServer):
-    """Shows the certificate of the moment; `certificate` may be changed between connections."""
+    """A server that presents `certificate`, which the test may change between connections."""
 
     def __init__(self, leaf: trustme.LeafCert | None = None) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class TlsServer(ScriptedServer):
 
     @property
     def fingerprint(self) -> str:
-        """Of its key of the moment."""
+        """The fingerprint of the current key."""
         return fingerprint(self.certificate)
 
     def accept(self) -> ScriptedClient:
@@ -45,11 +45,11 @@ class TlsServer(ScriptedServer):
         return next(client for client in self._handshakes() if client is not None)
 
     def expect_failed_handshake(self) -> None:
-        """Wait for the next client, which does not finish its handshake."""
+        """Wait for the next client, and check that it does not finish its handshake."""
         assert next(self._handshakes()) is None
 
     def expect_key_probe(self) -> None:
-        """Wait for a client that looks at the certificate, sends nothing and leaves."""
+        """Wait for a client that reads the certificate, sends nothing and closes."""
         assert self.accept().read_line() == ""
 
     def _handshakes(self) -> Iterator[ScriptedClient | None]:
@@ -58,7 +58,7 @@ class TlsServer(ScriptedServer):
             self.certificate.configure_cert(context)
             if self.tls_versions is not None:
                 context.set_ciphers("DEFAULT:@SECLEVEL=0")
-                with warnings.catch_warnings(action="ignore"):  # old ones are what it is about
+                with warnings.catch_warnings(action="ignore"):  # the test asks for old versions
                     context.minimum_version, context.maximum_version = self.tls_versions
             connected, _ = self._listener.accept()
             connected.settimeout(WAIT_TIMEOUT)
@@ -74,12 +74,12 @@ class TlsServer(ScriptedServer):
 
 
 def dial(harness: SessionHarness, server: ScriptedServer, host: str = "127.0.0.1") -> None:
-    """Let alice sign in, without saying how."""
+    """Let alice sign in. The client decides between TLS and plain text."""
     harness.session.sign_in(host, server.port, "alice", "secret")
 
 
 def accept_login(harness: SessionHarness, server: ScriptedServer) -> ScriptedClient:
-    """Take the next connection, and alice in."""
+    """Accept the next connection and log alice in."""
     client = harness.run_while(server.accept_login)
     harness.until_state(ConnectionState.ONLINE)
     return client

@@ -1,4 +1,4 @@
-"""A client for tests: it sends lines and expects lines, and knows nothing else."""
+"""A client for tests that sends lines and expects lines."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ class WireClient:
     ) -> None:
         """`receive_buffer`: bytes for SO_RCVBUF, to fill a slow reader's buffers quickly.
 
-        `tls`: what to trust, where the port speaks TLS. `source`: an address of this machine to
-        come from.
+        `tls`: the context, if the port uses TLS. `source`: the local address to bind.
         """
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if receive_buffer is not None:
@@ -52,13 +51,13 @@ class WireClient:
         self.socket.sendall(data)
 
     def read_line(self, timeout: float = WAIT_TIMEOUT) -> str | None:
-        """The next line without its LF; None at the end of the stream."""
+        """Return the next line without its LF, or None at the end of the stream."""
         deadline = time.monotonic() + timeout
         while b"\n" not in self._pending:
             self.socket.settimeout(max(0.001, deadline - time.monotonic()))
             data = self.socket.recv(65536)
             if not data:
-                assert not self._pending, f"the stream ends within a line: {self._pending!r}"
+                assert not self._pending, f"unfinished line: {self._pending!r}"
                 return None
             self._pending += data
         line, self._pending = self._pending.split(b"\n", 1)
@@ -71,7 +70,7 @@ class WireClient:
             assert read == line, f"expected {line!r}, read {read!r}"
 
     def expect_match(self, pattern: str) -> re.Match[str]:
-        """Read one line that the whole of `pattern` matches."""
+        """Read one line that matches the whole pattern."""
         line = self.read_line()
         match = re.fullmatch(pattern, line or "")
         assert match, f"expected {pattern!r}, read {line!r}"
@@ -83,19 +82,19 @@ class WireClient:
         assert match.groups() == (author, text)
 
     def expect_end(self) -> None:
-        """Read an orderly end of the stream: not a reset, and no line before it."""
+        """Read the end of the stream: a FIN, not a reset, and no line before it."""
         assert self.read_line() is None
 
     def expect_silence(self) -> None:
-        """Show that nothing had been sent to this client: the next line answers a new question.
+        """Check that nothing was sent to this client: the next line is the reply to a new command.
 
-        Replies and messages go one way in one order, so no waiting is needed.
+        Replies and messages share one ordered stream, so the check does not wait.
         """
         self.send("/presence maybe")
         self.expect("[ERROR] Usage: /presence on|off")
 
     def request(self, line: str) -> str:
-        """Send a line and read the one line that answers it."""
+        """Send a line. Return the reply, which is one line."""
         self.send(line)
         answer = self.read_line()
         assert answer is not None
