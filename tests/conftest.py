@@ -51,11 +51,11 @@ FOREIGN_VARIABLES = (
     *("PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSAFEPATH", "PYTHONFAULTHANDLER"),
 )
 """Beginnings of variables that a shell, a terminal or a CI system may set and a program under test
-would obey. No test sees them, unless it sets them itself."""
+would obey. Tests run without them, unless they set them."""
 
 
 def normalise_environment() -> None:
-    """Give this process, and so the programs that tests start, the same environment everywhere."""
+    """Set the same environment everywhere for this process and the programs that tests start."""
     for name in [name for name in os.environ if name.startswith(FOREIGN_VARIABLES)]:
         del os.environ[name]
     os.environ.update(OWN_VARIABLES)
@@ -98,9 +98,9 @@ def nothing_left_behind() -> Iterator[None]:
 
 
 def _open_channels() -> set[tuple[int, str, int]]:
-    """Give the open sockets, pipes and selectors of this process as (number, kind, inode).
+    """Return the open sockets, pipes and selectors of this process as (number, kind, inode).
 
-    Plain files are left out: libraries open some at first use and keep them, by right.
+    Plain files are left out: libraries may open some at first use and keep them.
     """
     channels = set()
     for number in map(int, os.listdir("/dev/fd")):
@@ -119,10 +119,10 @@ def _open_channels() -> set[tuple[int, str, int]]:
 
 @pytest.fixture
 def require_program() -> Callable[[str], Path]:
-    """Give a function from a program's name to its path.
+    """Return a function that maps a program's name to its path.
 
-    Where the program is missing, the test skips on a developer's machine and fails where CI=true:
-    there everything is installed, and a silent skip would be a test that nobody runs.
+    If the program is missing, the test is skipped on a developer's machine and fails if CI=true:
+    CI installs every program, and a silent skip would be a test that never runs.
     """
 
     def find(name: str) -> Path:
@@ -139,7 +139,7 @@ def require_program() -> Callable[[str], Path]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Give an empty folder for Unix sockets, whose paths end at 104 bytes on macOS, 108 on Linux.
+    """Yield an empty folder for Unix sockets, whose paths end at 104 bytes on macOS, 108 on Linux.
 
     `tmp_path` can be longer than that: a temporary folder of macOS alone has 50 characters.
     """
@@ -149,9 +149,9 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Path:
-    """Give a folder whose path has spaces and an umlaut, and is too long for a Unix socket in it.
+    """Return a folder whose path has spaces and an umlaut, and is too long for a Unix socket in it.
 
-    A test that needs a simple path fails on every machine then, and not only on some.
+    So a test that needs a simple path fails on every machine, and not only on some.
     """
     folder = (
         tmp_path / "folder with spaces, an ü and a name that is too long for the path of a socket"

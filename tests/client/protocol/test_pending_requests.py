@@ -255,7 +255,7 @@ def test_client_polls_members_if_presence_is_off() -> None:
     assert harness.after(16).sent() == ["/rooms", "/who"]
 
 
-def test_silent_server_is_pinged_and_then_lost() -> None:
+def test_silent_server_gets_heartbeat_and_is_then_lost() -> None:
     harness = online().after(16)
     assert harness.sent() == ["/rooms"]
     harness.after(4)

@@ -90,7 +90,7 @@ def test_stuck_reader_is_cut_and_others_receive_everything(
     stuck.close()
 
 
-def test_stalled_reader_above_backlog_mark_is_cut_after_stall_timeout(
+def test_stalled_reader_above_lag_threshold_is_cut_after_stall_timeout(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, outbox=64 * 1024 * 1024, stall_seconds=0.3)
