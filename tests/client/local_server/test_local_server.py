@@ -42,12 +42,12 @@ def state(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def working(tmp_path: Path) -> Path:
+def working_folder(tmp_path: Path) -> Path:
     """A working folder with accounts, for tests that do not need the demo accounts."""
-    working = tmp_path / "working"
-    working.mkdir()
-    (working / "users.json").write_text(json.dumps({"alice": HASH, "dave": HASH}))
-    return working
+    working_folder = tmp_path / "working"
+    working_folder.mkdir()
+    (working_folder / "users.json").write_text(json.dumps({"alice": HASH, "dave": HASH}))
+    return working_folder
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def port() -> int:
 def start() -> Iterator[Callable[[Path, Path, int], LocalServer]]:
     started: list[LocalServer] = []
 
-    def start(state: Path, working: Path, port: int) -> LocalServer:
-        started.append(LocalServer.start(state, working, port))
+    def start(state: Path, working_folder: Path, port: int) -> LocalServer:
+        started.append(LocalServer.start(state, working_folder, port))
         return started[-1]
 
     yield start
@@ -203,11 +203,13 @@ def test_local_server_second_start_keeps_accounts(
 
 
 def test_local_server_prefers_users_file_of_working_folder(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
     other = hash_password("password456", cost=4)
-    (working / "users.json").write_text(json.dumps({"alice": other, "bob": HASH, "dave": HASH}))
-    server = start(state, working, port)
+    (working_folder / "users.json").write_text(
+        json.dumps({"alice": other, "bob": HASH, "dave": HASH})
+    )
+    server = start(state, working_folder, port)
     assert server.demo_accounts == ("bob",), (
         "alice has another password, dave is not a demo account"
     )
@@ -216,9 +218,9 @@ def test_local_server_prefers_users_file_of_working_folder(
 
 
 def test_local_server_log_is_owner_only(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
-    server = start(state, working, port)
+    server = start(state, working_folder, port)
     log_in(server.port, "alice")
     server.stop()
     assert server.log_path == state / "local-server.log"
@@ -229,20 +231,20 @@ def test_local_server_log_is_owner_only(
 
 
 def test_local_server_rotates_large_log(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
     state.mkdir(parents=True)
     (state / "local-server.log").write_bytes(b"old\n" * 300_000)
-    start(state, working, port)
+    start(state, working_folder, port)
     assert (state / "local-server.log").stat().st_size < 1000
     assert (state / "local-server.old.log").stat().st_size == 1_200_000
 
 
 def test_local_server_imports_nothing_from_working_folder(
-    state: Path, working: Path, port: int, start: Start, monkeypatch: pytest.MonkeyPatch
+    state: Path, working_folder: Path, port: int, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (working / "click.py").write_text("raise RuntimeError('imported')")
-    monkeypatch.chdir(working)
+    (working_folder / "click.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.chdir(working_folder)
     assert start(state, Path(), port).port == port
 
 
@@ -259,10 +261,10 @@ def test_local_server_imports_no_textual_and_no_asyncio() -> None:
 
 
 def test_second_client_joins_local_server_and_knows_demo_accounts(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
-    first = start(state, working, port)
-    second = start(state, working.parent, port)
+    first = start(state, working_folder, port)
+    second = start(state, working_folder.parent, port)
     assert (second.host, second.port, second.joined_existing) == ("127.0.0.1", port, True)
     assert second.log_path is None
     assert second.demo_accounts == first.demo_accounts == ("alice",)
@@ -271,10 +273,10 @@ def test_second_client_joins_local_server_and_knows_demo_accounts(
 
 
 def test_foreign_chat_server_is_joined_without_demo_accounts(
-    state: Path, working: Path, start: Start
+    state: Path, working_folder: Path, start: Start
 ) -> None:
     with other_server(WELCOME, LOGIN_LINE) as port:
-        server = start(state, working, port)
+        server = start(state, working_folder, port)
         assert server.joined_existing
         assert server.demo_accounts == ()
     assert not (state / "local-server.log").exists()
@@ -296,7 +298,7 @@ def test_foreign_chat_server_is_joined_without_demo_accounts(
     ],
 )
 def test_stale_local_server_record_is_ignored(
-    state: Path, working: Path, start: Start, record: str
+    state: Path, working_folder: Path, start: Start, record: str
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -305,14 +307,14 @@ def test_stale_local_server_record_is_ignored(
         for word, number in (("PORT", port), ("ENDED", ended.pid), ("RUNNING", os.getpid())):
             record = record.replace(word, str(number))
         (state / "local-server.json").write_text(record)
-        assert start(state, working, port).demo_accounts == ()
+        assert start(state, working_folder, port).demo_accounts == ()
 
 
 def test_local_server_uses_other_port_if_port_holder_is_silent(
-    state: Path, working: Path, start: Start
+    state: Path, working_folder: Path, start: Start
 ) -> None:
     with other_server() as port:
-        server = start(state, working, port)
+        server = start(state, working_folder, port)
         assert not server.joined_existing
         assert server.port != port
         assert log_in(server.port, "alice") == "[SERVER] Login successful"
@@ -320,12 +322,12 @@ def test_local_server_uses_other_port_if_port_holder_is_silent(
 
 
 def test_local_server_uses_other_port_if_port_is_bound_only(
-    state: Path, working: Path, start: Start
+    state: Path, working_folder: Path, start: Start
 ) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-        server = start(state, working, port)
+        server = start(state, working_folder, port)
         assert not server.joined_existing
         assert server.port != port
 
@@ -343,11 +345,15 @@ def test_concurrent_clients_start_one_local_server(
 # Errors
 
 
-def test_local_server_reports_broken_users_file(state: Path, working: Path, port: int) -> None:
-    (working / "users.json").write_text("{")
+def test_local_server_reports_broken_users_file(
+    state: Path, working_folder: Path, port: int
+) -> None:
+    (working_folder / "users.json").write_text("{")
     with pytest.raises(LocalServerError) as caught:
-        LocalServer.start(state, working, port)
-    assert str(caught.value).startswith(f"{working / 'users.json'}: line 1 column 2: not JSON")
+        LocalServer.start(state, working_folder, port)
+    assert str(caught.value).startswith(
+        f"{working_folder / 'users.json'}: line 1 column 2: not JSON"
+    )
     assert str(caught.value).isprintable()
     assert not is_listening(port)
 
@@ -372,9 +378,9 @@ def test_local_server_reports_uncreatable_state_folder(tmp_path: Path, port: int
 
 
 def test_local_server_stop_removes_its_record(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
-    server = start(state, working, port)
+    server = start(state, working_folder, port)
     record = state / "local-server.json"
     assert json.loads(record.read_text())["port"] == port
     server.stop()
@@ -384,9 +390,9 @@ def test_local_server_stop_removes_its_record(
 
 
 def test_local_server_stop_notifies_clients(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
-    server = start(state, working, port)
+    server = start(state, working_folder, port)
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as client,
         client.makefile("r", encoding="utf-8") as lines,
@@ -399,9 +405,9 @@ def test_local_server_stop_notifies_clients(
 
 
 def test_local_server_is_killed_if_it_does_not_stop(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
-    server = start(state, working, port)
+    server = start(state, working_folder, port)
     process = json.loads((state / "local-server.json").read_text())["process"]
     os.kill(process, signal.SIGSTOP)
     server.stop(timeout=0.1)
@@ -410,10 +416,10 @@ def test_local_server_is_killed_if_it_does_not_stop(
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
 def test_local_server_ends_with_client(
-    state: Path, working: Path, port: int, how: signal.Signals
+    state: Path, working_folder: Path, port: int, how: signal.Signals
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", CLIENT, str(state), str(working), str(port)],
+        [sys.executable, "-c", CLIENT, str(state), str(working_folder), str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as client:
@@ -427,8 +433,8 @@ def test_local_server_ends_with_client(
 
 
 def test_local_server_runs_in_own_session(
-    state: Path, working: Path, port: int, start: Start
+    state: Path, working_folder: Path, port: int, start: Start
 ) -> None:
-    start(state, working, port)
+    start(state, working_folder, port)
     process = json.loads((state / "local-server.json").read_text())["process"]
     assert os.getsid(process) == process, "Ctrl+C goes to all processes in the terminal's session"

@@ -27,18 +27,18 @@ def model() -> ChatModel:
     return model
 
 
-def said(author: str, text: str, time: str = "12:00:00") -> events.MessageArrived:
+def message_from(author: str, text: str, time: str = "12:00:00") -> events.MessageArrived:
     return events.MessageArrived("lobby", Message(time, author, text))
 
 
-def only(model: ChatModel) -> Entry:
+def only_entry(model: ChatModel) -> Entry:
     (entry,) = model.log
     return entry
 
 
 def test_message_without_date_gets_day_of_arrival(model: ChatModel) -> None:
-    model.apply(said("bob", "hi", "23:59:59"))
-    entry = only(model)
+    model.apply(message_from("bob", "hi", "23:59:59"))
+    entry = only_entry(model)
     assert (entry.kind, entry.author, entry.text, entry.own) == (
         EntryKind.MESSAGE,
         "bob",
@@ -51,22 +51,22 @@ def test_message_without_date_gets_day_of_arrival(model: ChatModel) -> None:
 
 @pytest.mark.parametrize("time", ["25:00:00", "12:60:00", "2026-13-01T00:00:00.000000+00:00"])
 def test_invalid_message_time_becomes_current_time(model: ChatModel, time: str) -> None:
-    model.apply(said("bob", "hi", time))
-    assert only(model).timestamp == NOW
+    model.apply(message_from("bob", "hi", time))
+    assert only_entry(model).timestamp == NOW
 
 
 @pytest.mark.parametrize(
     "time", ["0001-01-01T00:00:00.000000+14:00", "9999-12-31T23:59:59.999999-14:00"]
 )
 def test_message_times_at_calendar_limits_are_accepted(model: ChatModel, time: str) -> None:
-    model.apply(said("bob", "hi", time))
-    assert only(model).text == "hi"
+    model.apply(message_from("bob", "hi", time))
+    assert only_entry(model).text == "hi"
 
 
 def test_past_message_keeps_its_date(model: ChatModel) -> None:
     instant = datetime(2026, 11, 20, 8, 0, 0, 5).astimezone()
-    model.apply(said("bob", "hi", instant.isoformat(timespec="microseconds")))
-    assert only(model).timestamp == instant.replace(tzinfo=None)
+    model.apply(message_from("bob", "hi", instant.isoformat(timespec="microseconds")))
+    assert only_entry(model).timestamp == instant.replace(tzinfo=None)
 
 
 def test_actions_and_private_messages_become_entries(model: ChatModel) -> None:
@@ -80,15 +80,15 @@ def test_actions_and_private_messages_become_entries(model: ChatModel) -> None:
 
 def test_own_message_entry_changes_from_pending_to_sent(model: ChatModel) -> None:
     model.apply(events.MessagePending(7, "lobby", "hello"))
-    entry = only(model)
+    entry = only_entry(model)
     assert (entry.own, entry.state, entry.timestamp) == (True, EntryState.PENDING, NOW)
     assert model.log.take_changed() == set()
     model.apply(events.MessageSent(7, "21:03:05"))
-    assert only(model).state is EntryState.SENT
-    assert only(model).timestamp == NOW.replace(second=5)
+    assert only_entry(model).state is EntryState.SENT
+    assert only_entry(model).timestamp == NOW.replace(second=5)
     assert model.log.take_changed() == {entry.id}
     model.apply(events.MessageUnconfirmed(7))
-    assert only(model).state is EntryState.SENT
+    assert only_entry(model).state is EntryState.SENT
 
 
 def test_own_message_is_settled_in_room_that_was_left(model: ChatModel) -> None:
@@ -120,7 +120,7 @@ def test_unconfirmed_message_is_dropped_when_log_evicts_it(model: ChatModel) -> 
     model.apply(events.MessagePending(1, "lobby", "old"))
     model.apply(events.MessageUnconfirmed(1))
     for n in range(10_000):
-        model.apply(said("bob", str(n)))
+        model.apply(message_from("bob", str(n)))
     assert model.unconfirmed == []
     assert model.log.first == 1
 
@@ -243,8 +243,8 @@ def test_server_notices_and_errors_become_log_entries(model: ChatModel) -> None:
 
 def test_gap_entry_shows_time_range(model: ChatModel) -> None:
     model.apply(events.HistoryGap(NOW.replace(hour=12, minute=1), NOW.replace(hour=12, minute=3)))
-    assert only(model).kind is EntryKind.GAP
-    assert "12:01 to 12:03" in only(model).text
+    assert only_entry(model).kind is EntryKind.GAP
+    assert "12:01 to 12:03" in only_entry(model).text
 
 
 def test_connection_state_and_latency_update_status(model: ChatModel) -> None:
@@ -265,7 +265,7 @@ def test_screen_only_events_do_not_change_model(model: ChatModel) -> None:
 
 def test_begin_resets_model_but_keeps_input_history(model: ChatModel) -> None:
     model.history.add("hello")
-    model.apply(said("bob", "hi"))
+    model.apply(message_from("bob", "hi"))
     model.apply(events.Joined("dev"))
     model.apply(events.Followed("*"))
     model.apply(events.MessagePending(1, "dev", "x"))

@@ -23,7 +23,7 @@ def signed_in() -> tuple[ChatModel, FakeLocalClock]:
     return model, clock
 
 
-def hear(model: ChatModel, text: str) -> None:
+def receive(model: ChatModel, text: str) -> None:
     model.apply(events.MessageArrived(model.room, Message("21:00:00", "bob", text)))
 
 
@@ -41,7 +41,7 @@ def test_gap_time_range_shows_dates_only_across_days() -> None:
 
 def test_connection_gap_is_logged_in_current_room_and_private_conversations() -> None:
     model, _ = signed_in()
-    hear(model, "hi")
+    receive(model, "hi")
     model.log_of("dev")
     model.log_of("@bob")
     model.apply(events.HistoryGap(BEGIN, BEGIN + timedelta(minutes=3)))
@@ -52,7 +52,7 @@ def test_connection_gap_is_logged_in_current_room_and_private_conversations() ->
 
 def test_rejoined_room_shows_gap_of_absence() -> None:
     model, clock = signed_in()
-    hear(model, "hi")
+    receive(model, "hi")
     model.apply(events.Joined("dev"))
     assert gaps(model, "dev") == []  # the user has not been there before
     clock.now += timedelta(minutes=5)
@@ -66,7 +66,7 @@ def test_rejoined_room_shows_gap_of_absence() -> None:
 
 def test_repeated_absences_without_messages_merge_into_one_gap() -> None:
     model, clock = signed_in()
-    hear(model, "hi")
+    receive(model, "hi")
     for _ in range(3):
         model.apply(events.Joined("dev"))
         clock.now += timedelta(minutes=1)
@@ -76,7 +76,7 @@ def test_repeated_absences_without_messages_merge_into_one_gap() -> None:
         "you were elsewhere from 21:00 to 21:03; messages may be missing"
     ]
     assert model.log.take_changed()  # it is drawn again
-    hear(model, "a message")
+    receive(model, "a message")
     model.apply(events.Joined("dev"))
     model.apply(events.Joined("lobby"))
     assert len(gaps(model, "lobby")) == 2

@@ -19,13 +19,13 @@ from chat_tui.model.wire_log import (
 NOON = datetime(2026, 11, 22, 12)
 
 
-def record() -> WireLog:
+def new_wire_log() -> WireLog:
     return WireLog(lambda: NOON)
 
 
 class TestWireLog:
     def test_wire_log_keeps_both_directions_in_order_with_time(self) -> None:
-        wire = record()
+        wire = new_wire_log()
         wire.note("Connected to x:9000")
         wire.received("[SERVER] Login using: LOGIN <username> <password>")
         wire.sent([b"/who\n", b"hello\n"])
@@ -39,7 +39,7 @@ class TestWireLog:
         assert wire.since(4) == []
 
     @pytest.mark.parametrize(
-        ("line", "shown"),
+        ("line", "masked"),
         [
             ("LOGIN alice secret", "LOGIN alice ***"),
             ("LOGIN alice a secret of three", "LOGIN alice ***"),
@@ -53,20 +53,20 @@ class TestWireLog:
             ("", ""),
         ],
     )
-    def test_wire_log_masks_passwords(self, line: str, shown: str) -> None:
-        assert redact(line) == shown
-        wire = record()
+    def test_wire_log_masks_passwords(self, line: str, masked: str) -> None:
+        assert redact(line) == masked
+        wire = new_wire_log()
         wire.sent([f"{line}\n".encode()])
-        assert [kept.text for kept in wire.since(0)] == [shown]
+        assert [kept.text for kept in wire.since(0)] == [masked]
         assert "secret" not in repr(wire._kept)
 
     def test_wire_log_escapes_control_characters(self) -> None:
-        wire = record()
+        wire = new_wire_log()
         wire.received("\x1b]0;owned\x07\x9b2J")
         assert wire.since(0)[0].text == "␛]0;owned␇\N{REPLACEMENT CHARACTER}2J"
 
     def test_wire_log_is_bounded_in_lines(self) -> None:
-        wire = record()
+        wire = new_wire_log()
         for number in range(MAX_LINES + 500):
             wire.received(str(number))
         assert (wire.first, wire.end) == (500, MAX_LINES + 500)
@@ -74,7 +74,7 @@ class TestWireLog:
         assert [line.text for line in wire.since(wire.end - 2)] == ["2498", "2499"]
 
     def test_wire_log_is_bounded_in_characters(self) -> None:
-        wire = record()
+        wire = new_wire_log()
         for _ in range(40):
             wire.received("x" * 65_536)
         assert sum(len(line.text) for line in wire.since(0)) <= MAX_CHARACTERS
@@ -82,14 +82,14 @@ class TestWireLog:
         assert [line.text[0] for line in wire.since(0)] == ["y"]
 
     def test_last_action_ignores_action_with_password(self) -> None:
-        wire = record()
+        wire = new_wire_log()
         wire.record_action("lobby", ["hello"])
         wire.record_action("lobby", ["/passwd old new"])
         wire.record_action("lobby", [])
         assert wire.last_action == LastAction("lobby", ("hello",))
 
 
-def line_for(room: str, *lines: str, user: str = "alice", pipelining: bool = True) -> str:
+def shell_line(room: str, *lines: str, user: str = "alice", pipelining: bool = True) -> str:
     action = LastAction(room, lines)
     return netcat_line("127.0.0.1", 9000, user, action, pipelining=pipelining)
 
@@ -99,7 +99,7 @@ LOGIN = "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\"; "
 
 class TestNetcatLine:
     @pytest.mark.parametrize(
-        ("room", "lines", "said"),
+        ("room", "lines", "arguments"),
         [
             ("lobby", ["hello"], "hello"),
             ("dev", ["hello", "it's me"], "'/join dev' hello 'it'\"'\"'s me'"),
@@ -115,19 +115,19 @@ class TestNetcatLine:
         ],
     )
     def test_netcat_line_repeats_action_in_its_room(
-        self, room: str, lines: list[str], said: str
+        self, room: str, lines: list[str], arguments: str
     ) -> None:
-        assert line_for(room, *lines) == (
-            f"{LOGIN}printf '%s\\n' {said}; }} | nc -N 127.0.0.1 9000"
+        assert shell_line(room, *lines) == (
+            f"{LOGIN}printf '%s\\n' {arguments}; }} | nc -N 127.0.0.1 9000"
         )
 
     def test_netcat_line_quotes_shell_characters(self) -> None:
         text = "$(id) `id` \"x\" 'y' \\ !! ; | & > * ~ # %s \\n -e"
-        assert text in shlex.split(line_for("lobby", text).replace("; }", " }"))
-        assert "'a'\"'\"'b'" in line_for("lobby", "x", user="a'b")
+        assert text in shlex.split(shell_line("lobby", text).replace("; }", " }"))
+        assert "'a'\"'\"'b'" in shell_line("lobby", "x", user="a'b")
 
     def test_netcat_line_for_legacy_server_sends_one_line_at_a_time(self) -> None:
-        assert line_for("dev", "hello", pipelining=False) == (
+        assert shell_line("dev", "hello", pipelining=False) == (
             f"{LOGIN}sleep 1; printf '%s\\n' '/join dev'; sleep 1; "
             "printf '%s\\n' hello; sleep 1; }"
             " | nc -N 127.0.0.1 9000"

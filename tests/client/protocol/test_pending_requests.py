@@ -12,7 +12,7 @@ from chat_tui.protocol import EndReason
 from tests.support.protocol_harness import ProtocolHarness, online
 
 
-def shown(harness: ProtocolHarness) -> list[str]:
+def new_log_lines(harness: ProtocolHarness) -> list[str]:
     """Return the lines that the log has got since the last call."""
     return [line.text for line in harness.of(events.LogNotice)]
 
@@ -43,7 +43,7 @@ def test_replies_to_client_requests_are_not_shown() -> None:
 def test_replies_to_typed_commands_are_shown(typed: str, answer: str) -> None:
     harness = online().types(typed)
     assert harness.sent() == [typed]
-    assert shown(harness.server(f"[SERVER] {answer}")) == [answer]
+    assert new_log_lines(harness.server(f"[SERVER] {answer}")) == [answer]
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,10 @@ def test_typed_command_is_sent_unchanged() -> None:
 def test_replies_to_typed_and_client_requests_are_matched_in_order() -> None:
     harness = online().after(16).types("/rooms")
     assert harness.sent() == ["/rooms", "/rooms"]
-    assert shown(harness.server("[SERVER] Active rooms: lobby (1)")) == []
-    assert shown(harness.server("[SERVER] Active rooms: lobby (2)")) == ["Active rooms: lobby (2)"]
+    assert new_log_lines(harness.server("[SERVER] Active rooms: lobby (1)")) == []
+    assert new_log_lines(harness.server("[SERVER] Active rooms: lobby (2)")) == [
+        "Active rooms: lobby (2)"
+    ]
 
 
 def test_follow_click_shows_only_errors() -> None:
@@ -119,7 +121,7 @@ def test_unknown_server_lines_are_shown_unchanged() -> None:
 
 def test_unsolicited_error_does_not_consume_pending_request() -> None:
     harness = online().after(16)
-    assert shown(harness.server("[ERROR] You are muted")) == ["You are muted"]
+    assert new_log_lines(harness.server("[ERROR] You are muted")) == ["You are muted"]
     harness.server("[SERVER] Active rooms: lobby (7)")
     assert harness.of(events.RoomsListed) == [events.RoomsListed((("lobby", 7),))]
 
@@ -193,15 +195,15 @@ def test_incomplete_list_is_dropped_at_next_reply() -> None:
 def test_skipped_request_is_reported_as_unanswered() -> None:
     harness = online().types("/who").types("/subs").fresh()
     harness.server("[SERVER] Subscriptions: none")
-    assert shown(harness) == ["No answer to /who", "Subscriptions: none"]
+    assert new_log_lines(harness) == ["No answer to /who", "Subscriptions: none"]
 
 
 def test_pending_request_times_out() -> None:
     harness = online().types("/who").fresh()
     for _ in range(6):
         harness.after(5).server("[12:00:00] bob: still here")
-    assert shown(harness) == []
-    assert shown(harness.after(1)) == ["No answer to /who"]
+    assert new_log_lines(harness) == []
+    assert new_log_lines(harness.after(1)) == ["No answer to /who"]
 
 
 def test_late_reply_to_client_request_is_not_shown() -> None:
@@ -210,7 +212,7 @@ def test_late_reply_to_client_request_is_not_shown() -> None:
     for _ in range(7):
         harness.after(5).server("[12:00:00] bob: still here")
     harness.fresh().server("[SERVER] Active rooms: lobby (1),", "[SERVER] Active rooms: dev (1)")
-    assert shown(harness) == []
+    assert new_log_lines(harness) == []
 
 
 def test_latency_is_measured_only_on_undelayed_reply() -> None:
@@ -295,7 +297,7 @@ def test_connection_loss_after_quit_counts_as_sign_out() -> None:
 
 def test_unrequested_goodbye_is_shown_as_line() -> None:
     harness = online().server("[SERVER] Goodbye")
-    assert shown(harness) == ["Goodbye"]
+    assert new_log_lines(harness) == ["Goodbye"]
     assert harness.ending() is None
 
 

@@ -408,20 +408,20 @@ def test_legacy_server_gets_one_line_at_a_time(
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = harness.run_while(server.accept)
 
-    def one_recv(line: str) -> None:
+    def expect_recv(line: str) -> None:
         assert client.recv() == f"{line}\n"
 
     client.send("[SERVER] Welcome to the chat server", f"[SERVER] {replies.LOGIN_PROMPT}")
-    harness.run_while(lambda: one_recv("LOGIN alice secret"))
+    harness.run_while(lambda: expect_recv("LOGIN alice secret"))
     client.send(
         "[SERVER] Login successful",
         "[SERVER] Available commands: /join, /leave, /rooms, /subscribe, /unsubscribe, /subs",
     )
-    harness.run_while(lambda: one_recv("/subscribe alice"))
+    harness.run_while(lambda: expect_recv("/subscribe alice"))
     client.send("[SERVER] Subscribed to alice")
-    harness.run_while(lambda: one_recv("/rooms"))
+    harness.run_while(lambda: expect_recv("/rooms"))
     client.send("[SERVER] Active rooms: dev, lobby")
-    harness.run_while(lambda: one_recv("/subs"))
+    harness.run_while(lambda: expect_recv("/subs"))
     client.send("[SERVER] Subscriptions: alice")
     harness.until(lambda: "dev" in harness.model.rooms)
     harness.session.submit("one\ntwo")
@@ -429,14 +429,14 @@ def test_legacy_server_gets_one_line_at_a_time(
     harness.session.submit("three")
     harness.session.submit("/dance")
     assert "would publish it" in harness.until_notice(events.TextReturned).reason
-    harness.run_while(lambda: one_recv("one"))
+    harness.run_while(lambda: expect_recv("one"))
     client.send("[12:00:00] alice: one")
-    harness.run_while(lambda: one_recv("two"))  # no echo: the next one comes 0.2 s later
-    harness.run_while(lambda: one_recv("/join dev"))
+    harness.run_while(lambda: expect_recv("two"))  # no echo: the next one comes 0.2 s later
+    harness.run_while(lambda: expect_recv("/join dev"))
     client.send("[SERVER] Joined room 'dev'")
-    harness.run_while(lambda: one_recv("/rooms"))
+    harness.run_while(lambda: expect_recv("/rooms"))
     client.send("[SERVER] Active rooms: dev, lobby")
-    harness.run_while(lambda: one_recv("three"))
+    harness.run_while(lambda: expect_recv("three"))
     assert harness.model.room == "dev"
     assert harness.texts() == ["three"]
     assert "Welcome to the chat server" in [e.text for e in harness.model.log_of("lobby").entries()]

@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 22, 21, 3, 7)
 ODD_LOCATIONS = ("..", "CON", "Dev", "dev", "@bob", "漢" * 32, "e\u0301" * 16)
 
 
-def opened(
+def open_store(
     folder: Path, user: str = "alice", host: str = "127.0.0.1"
 ) -> tuple[ChatModel, DraftStore]:
     model = ChatModel(lambda: NOW)
@@ -32,7 +32,7 @@ def opened(
 
 def signed_in_model(folder: Path, user: str = "alice", host: str = "127.0.0.1") -> ChatModel:
     """Return the model of a user that has just signed in, with the restored drafts."""
-    return opened(folder, user, host)[0]
+    return open_store(folder, user, host)[0]
 
 
 def pause_typing(store: DraftStore) -> None:
@@ -46,7 +46,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_drafts_are_restored_for_any_location_name(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     for location in ODD_LOCATIONS:
         model.drafts.put(location, f"half a line for {location}")
     pause_typing(store)
@@ -55,7 +55,7 @@ def test_drafts_are_restored_for_any_location_name(tmp_path: Path) -> None:
     for path in files(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    again, _ = opened(tmp_path)
+    again, _ = open_store(tmp_path)
     assert again.drafts.all() == {
         location: f"half a line for {location}" for location in ODD_LOCATIONS
     }
@@ -63,7 +63,7 @@ def test_drafts_are_restored_for_any_location_name(tmp_path: Path) -> None:
 
 
 def test_draft_store_lists_other_locations_with_drafts(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     for location in ("lobby", "ops", "dev"):
         model.drafts.put(location, "…")
     store.save()
@@ -75,7 +75,7 @@ def test_draft_store_lists_other_locations_with_drafts(tmp_path: Path) -> None:
 
 
 def test_drafts_are_separate_per_user_and_server(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     model.drafts.put("lobby", "for alice on this machine")
     store.save()
     for user, host in (("Alice", "127.0.0.1"), ("bob", "127.0.0.1"), ("alice", "chat.example.org")):
@@ -90,7 +90,7 @@ def test_drafts_are_separate_per_user_and_server(tmp_path: Path) -> None:
 
 
 def test_emptied_draft_removes_its_file(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     model.drafts.put("lobby", "half")
     pause_typing(store)
     model.drafts.put("lobby", "")
@@ -101,7 +101,7 @@ def test_emptied_draft_removes_its_file(tmp_path: Path) -> None:
 def test_draft_is_written_when_typing_pauses_and_periodically(
     tmp_path: Path,
 ) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     model.drafts.put("lobby", "a")
     store.tick()
     assert files(tmp_path) == []
@@ -117,7 +117,7 @@ def test_draft_is_written_when_typing_pauses_and_periodically(
     "secret", ["/login alice pw", " LOGIN alice pw", "one\nlogin alice pw", "/passwd old new"]
 )
 def test_draft_with_password_is_never_written(tmp_path: Path, secret: str) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     model.drafts.put("lobby", secret)
     store.save()
     assert files(tmp_path) == []
@@ -127,14 +127,14 @@ def test_draft_with_password_is_never_written(tmp_path: Path, secret: str) -> No
 
 
 def test_unconfirmed_messages_are_restored_and_can_be_resent(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     for own_id, text in enumerate(("arrived", "maybe\tthis", "or this")):
         model.apply(events.MessagePending(own_id, "lobby", text))
     model.apply(events.MessageSent(0))
     model.apply(events.MessageUnconfirmed(1))
     store.save()  # the third has no answer yet
     assert b"arrived" not in files(tmp_path)[0].read_bytes()
-    again, store = opened(tmp_path)
+    again, store = open_store(tmp_path)
     first, second = again.unconfirmed
     assert (first.text, first.timestamp, first.own) == ("maybe    this", NOW, True)
     assert first.state is second.state is EntryState.UNCONFIRMED
@@ -147,7 +147,7 @@ def test_unconfirmed_messages_are_restored_and_can_be_resent(tmp_path: Path) -> 
 
 
 def test_confirmed_messages_write_no_file(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     pause_typing(store)
     model.apply(events.MessagePending(1, "lobby", "hi"))
     store.tick()
@@ -157,7 +157,7 @@ def test_confirmed_messages_write_no_file(tmp_path: Path) -> None:
 
 
 def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     for location in ("lobby", "dev"):
         model.drafts.put(location, f"half for {location}")
     store.save()
@@ -185,7 +185,7 @@ def test_broken_draft_file_does_not_affect_others(tmp_path: Path) -> None:
 def test_draft_store_retries_after_write_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     model.drafts.put("lobby", "half")
 
     def fail(*_: object) -> None:
@@ -216,7 +216,7 @@ def test_drafts_put_and_remove_by_location() -> None:
 
 
 def test_queued_text_is_stored_before_draft(tmp_path: Path) -> None:
-    model, store = opened(tmp_path)
+    model, store = open_store(tmp_path)
     model.drafts.put("dev", "half")
     model.apply(events.QueuedTextChanged({"dev": "whole", "ops": "another"}))
     pause_typing(store)

@@ -37,7 +37,7 @@ def sign_in(model: ChatModel, user: str) -> None:
     model.apply(events.Joined("lobby"))
 
 
-def says(model: ChatModel, author: str, text: str, room: str = "lobby") -> None:
+def add_message(model: ChatModel, author: str, text: str, room: str = "lobby") -> None:
     model.apply(events.MessageArrived(room, Message("12:00:00", author, text)))
 
 
@@ -48,25 +48,25 @@ def files(folder: Path) -> dict[str, str]:
 
 def test_log_files_are_written_only_if_folder_is_set(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, None)
-    says(model, "bob", "before")
+    add_message(model, "bob", "before")
     logs.write()
     assert list(tmp_path.iterdir()) == []
     logs.folder = tmp_path / "logs"
-    says(model, "bob", "after")
+    add_message(model, "bob", "after")
     logs.write()
     assert files(tmp_path / "logs") == {"lobby.log": "2026-11-22T12:00:00 lobby <bob> after\n"}
 
 
 def test_each_room_has_its_log_file(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    says(model, "bob", "hello [red]\x1b]0;x\x07")
+    add_message(model, "bob", "hello [red]\x1b]0;x\x07")
     model.apply(events.MessageArrived("lobby", Action("12:00:01", "carol", "waves")))
     model.apply(events.MembersListed("lobby", ("alice", "bob")))
     model.apply(events.PersonJoined("dave", "lobby"))
     model.apply(events.LogNotice("Subscriptions: none", "reply"))
     model.apply(events.HistoryGap(NOON, NOON + timedelta(minutes=3)))
     logs.write()
-    says(model, "bob", "over here", room="dev")
+    add_message(model, "bob", "over here", room="dev")
     logs.write()
     logs.write()
     assert files(tmp_path) == {
@@ -82,7 +82,7 @@ def test_each_room_has_its_log_file(model: ChatModel, tmp_path: Path) -> None:
 
 def test_log_files_are_readable_only_by_owner(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path / "deep" / "logs")
-    says(model, "bob", "hello")
+    add_message(model, "bob", "hello")
     logs.write()
     (file,) = (tmp_path / "deep" / "logs").glob("*/*")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -94,7 +94,7 @@ def test_own_message_is_logged_when_its_state_is_settled(model: ChatModel, tmp_p
     model.apply(events.MessagePending(1, "lobby", "mine"))
     model.apply(events.MessagePending(2, "lobby", "lost"))
     logs.write()
-    says(model, "bob", "first")
+    add_message(model, "bob", "first")
     logs.write()
     model.apply(events.MessageSent(1, "12:00:02"))
     model.apply(events.MessageUnconfirmed(2))
@@ -109,7 +109,7 @@ def test_own_message_is_logged_when_its_state_is_settled(model: ChatModel, tmp_p
 def test_restored_unconfirmed_message_is_not_logged_again(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
     model.restore_unconfirmed("lobby", NOON - timedelta(hours=1), "of yesterday")
-    says(model, "bob", "hello")
+    add_message(model, "bob", "hello")
     logs.write()
     assert files(tmp_path)["lobby.log"].count("\n") == 1
 
@@ -130,10 +130,10 @@ def test_private_conversation_has_its_own_log_file(model: ChatModel, tmp_path: P
 
 def test_log_files_are_separate_per_user(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
-    says(model, "carol", "to alice")
+    add_message(model, "carol", "to alice")
     logs.write()
     sign_in(model, "bob")
-    says(model, "carol", "to bob")
+    add_message(model, "carol", "to bob")
     logs.write()
     assert sorted(path.read_text() for path in tmp_path.glob("*/lobby.log")) == [
         "2026-11-22T12:00:00 lobby <carol> to alice\n",
@@ -156,7 +156,7 @@ def test_log_file_names_are_safe_and_unique() -> None:
 def test_full_log_file_is_rotated(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path, max_bytes=60)
     for number in range(2 * (MAX_ROTATED + 3)):
-        says(model, "bob", f"message {number:02}")
+        add_message(model, "bob", f"message {number:02}")
         logs.write()
     kept = files(tmp_path)
     assert len(kept) == 1 + MAX_ROTATED
@@ -172,7 +172,7 @@ def test_log_write_error_is_reported_once_and_retried(model: ChatModel, tmp_path
     in_the_way.write_text("a file")
     logs = LogFiles(model, in_the_way)
     for number in range(3):
-        says(model, "bob", f"message {number}")
+        add_message(model, "bob", f"message {number}")
         logs.write()
     errors = [entry.text for entry in model.log if entry.kind is EntryKind.ERROR]
     assert len(errors) == 1
@@ -185,7 +185,7 @@ def test_log_write_error_is_reported_once_and_retried(model: ChatModel, tmp_path
 def test_logged_announcement_cannot_be_forged_by_message(model: ChatModel, tmp_path: Path) -> None:
     logs = LogFiles(model, tmp_path)
     model.apply(events.AnnouncementReceived("dave", "back at noon"))
-    says(model, "bob", "-- Announcement from dave: not so")
+    add_message(model, "bob", "-- Announcement from dave: not so")
     logs.write()
     assert files(tmp_path)["lobby.log"].splitlines() == [
         "2026-11-22T12:00:00 lobby -- Announcement from dave: back at noon",

@@ -72,10 +72,10 @@ def test_client_state_works_in_memory_if_folder_cannot_be_written(tmp_path: Path
 def test_failed_client_state_write_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def raise_disk_full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("chat_tui.storage.private_files.os.replace", full)
+    monkeypatch.setattr("chat_tui.storage.private_files.os.replace", raise_disk_full)
     ClientState(tmp_path).signed_in("h", 1, "u", True)
     assert list(tmp_path.iterdir()) == []
 

@@ -205,12 +205,12 @@ def test_dialer_rejects_tcp_self_connection(monkeypatch: pytest.MonkeyPatch) -> 
     """The client's own ephemeral port may be the one of a stopped server."""
     real = socket.socket.connect_ex
 
-    def to_itself(connecting: socket.socket, address: tuple[str, int]) -> int:
+    def connect_to_itself(connecting: socket.socket, address: tuple[str, int]) -> int:
         connecting.bind(("127.0.0.1", 0))
         connecting.setblocking(True)
         code = real(connecting, connecting.getsockname())
         connecting.setblocking(False)
         return code
 
-    monkeypatch.setattr(socket.socket, "connect_ex", to_itself)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect_to_itself)
     assert DialerHarness("127.0.0.1", 9090).outcome() == "Nothing listens at 127.0.0.1 port 9090"

@@ -104,11 +104,11 @@ def test_local_sign_in_falls_back_if_default_tls_port_serves_something_else(
         monkeypatch.setattr(tls_connect, "TLS_PORT", other.port)
         dial(harness, other)
 
-        def both() -> None:
+        def answer_both() -> None:
             other.accept().send("SSH-2.0-OpenSSH_9.2")
             plain.accept_login()
 
-        harness.run_while(both)
+        harness.run_while(answer_both)
         harness.until_notice(SignedIn)
 
 

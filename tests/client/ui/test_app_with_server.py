@@ -187,8 +187,8 @@ async def test_app_stays_responsive_during_message_flood(
             taken.append(model.log.end)
         # While the flood is taken in, no key waits for more than five pumps of 500 lines.
         assert max(later - earlier for earlier, later in pairwise(taken)) <= 2500
-        said = [entry.text.split()[1] for entry in model.log if entry.author == "bob"]
-        assert said == [str(number) for number in range(lines)]
+        numbers = [entry.text.split()[1] for entry in model.log if entry.author == "bob"]
+        assert numbers == [str(number) for number in range(lines)]
         assert model.connection.state is ConnectionState.ONLINE
 
 

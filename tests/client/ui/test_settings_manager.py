@@ -67,14 +67,14 @@ async def test_login_form_switches_between_profiles(
 ) -> None:
     monkeypatch.setenv("WORK_SECRET", "hunter2")
     async with form(tmp_path, options_with(tmp_path, PROFILES)) as harness:
-        said = harness.app.login.query_one("#message", Static)
+        message = harness.app.login.query_one("#message", Static)
         password = harness.app.login.query_one("#password", SafeInput)
         assert "‹ work ›  1 of 3" in harness.screen_text()
         assert "from the variable WORK_SECRET" in harness.screen_text()
         await harness.press("enter")  # the only key that a second start needs
         await harness.until(lambda: harness.session.calls)
-        asked = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
-        assert harness.session.calls == [asked]
+        request = ("sign_in", "chat.example.org", 7777, "alice", "hunter2", "dev", True)
+        assert harness.session.calls == [request]
         assert password.value == ""
         assert "hunter2" not in harness.screen_text()
         await harness.press("escape")
@@ -82,17 +82,17 @@ async def test_login_form_switches_between_profiles(
         await harness.press("right")
         assert "‹ home ›  2 of 3" in harness.screen_text()
         assert "127.0.0.1" in harness.screen_text()
-        told = len(harness.session.calls)
+        call_count = len(harness.session.calls)
         await harness.press("enter")
         await harness.until(
-            lambda: "failed: oops" in harness.screen_text(said), "the problem is shown"
+            lambda: "failed: oops" in harness.screen_text(message), "the problem is shown"
         )
         assert harness.app.focused is password
         await harness.click_on("› ")
         assert "‹ asked ›  3 of 3" in harness.screen_text()
         await harness.press("enter")
-        assert "Type your password" in harness.screen_text(said)
-        assert len(harness.session.calls) == told
+        assert "Type your password" in harness.screen_text(message)
+        assert len(harness.session.calls) == call_count
         await harness.press(*DEMO_PASSWORD, "enter")
         assert harness.session.calls[-1][3:5] == ("carol", DEMO_PASSWORD)
 
@@ -142,8 +142,8 @@ async def test_selected_profile_wins_over_other_profile_of_same_user(
         assert "‹ on-call ›  2 of 2" in harness.screen_text()
         await harness.press("enter")
         await harness.until(lambda: harness.session.calls)
-        asked = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
-        assert harness.session.calls == [asked]
+        request = ("sign_in", "chat.example.org", 7777, "alice", "other", "ops", True)
+        assert harness.session.calls == [request]
         harness.session.notices.append(SignedIn("alice", COMMANDS))
         await harness.until(lambda: ClientState(tmp_path).last, "the sign-in is stored")
         last = ClientState(tmp_path).last
@@ -202,9 +202,9 @@ async def test_palette_shows_configured_keys(tmp_path: Path) -> None:
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
         )
         await harness.settle()
-        told = " ".join(entry.help for entry in ChatCommands(screen).entries())
-        told += " ".join(command.help for command in app.get_system_commands(app.screen))
-        named = set(re.findall(r"F\d+", told))
+        help_text = " ".join(entry.help for entry in ChatCommands(screen).entries())
+        help_text += " ".join(command.help for command in app.get_system_commands(app.screen))
+        named = set(re.findall(r"F\d+", help_text))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
         assert f"{keys['connection.retry'].upper()} now" in harness.screen_text()
         assert f"{keys['message.resend'].upper()} sends it again" in log_text(harness)
@@ -248,11 +248,11 @@ rooms = "F12"
 """
     async with form(tmp_path, options_with(tmp_path, text, None)) as harness:
         await harness.until(lambda: "more" in toasts(harness), "the problems")
-        told = toasts(harness)
-        assert "line 2: mouse can't be [1]. Write mouse = true or false" in told
-        assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in told
-        assert "line 4: no action is called 'jmp'. Did you mean jump" in told
-        assert "And 3 more" in told
+        notices = toasts(harness)
+        assert "line 2: mouse can't be [1]. Write mouse = true or false" in notices
+        assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in notices
+        assert "line 4: no action is called 'jmp'. Did you mean jump" in notices
+        assert "And 3 more" in notices
         assert "Sign in" in harness.screen_text()
 
 

@@ -204,10 +204,10 @@ def test_rehash_does_not_wait_for_file_lock(
 def test_rehash_exception_is_logged_without_password(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defect(password: str, _: int) -> NoReturn:
+    def raise_value_error(password: str, _: int) -> NoReturn:
         raise ValueError(f"can't take {password}")
 
-    monkeypatch.setattr(rehash, "hash_password", defect)
+    monkeypatch.setattr(rehash, "hash_password", raise_value_error)
     server = start_server(bcrypt_cost=5)
     server.log_in("alice")
     until(lambda: "Unexpected" in server.log.getvalue(), "the problem is logged")

@@ -249,20 +249,20 @@ def test_store_lists_insecure_files(users_file: Path) -> None:
 # Valid accounts that `find_problem` rejects
 
 
-def no_eve(accounts: Accounts) -> str | None:
+def reject_eve(accounts: Accounts) -> str | None:
     return "has eve; remove her" if "eve" in accounts else None
 
 
 def test_rejected_accounts_prevent_start(users_file: Path) -> None:
     write_users(users_file, "alice", "eve")
     with pytest.raises(UsersFileError) as caught:
-        AccountStore(users_file, no_eve)
+        AccountStore(users_file, reject_eve)
     assert str(caught.value) == f"{users_file}: has eve; remove her"
 
 
 def test_reload_with_rejected_accounts_is_rejected_and_reported_once(users_file: Path) -> None:
     write_users(users_file, "alice")
-    store = AccountStore(users_file, no_eve)
+    store = AccountStore(users_file, reject_eve)
     write_users(users_file, "alice", "eve")
     assert store.reload_if_changed() == ReloadResult(error=f"{users_file}: has eve; remove her")
     assert store.reload_if_changed() == ReloadResult()

@@ -19,12 +19,12 @@ from chat_server.cli.options import build_config, server_options
 @click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
 @config_option
 @server_options
-def command(**chosen: Any) -> Mapping[str, Any]:
+def command(**parse_options: Any) -> Mapping[str, Any]:
     """Return the chosen values."""
-    return chosen
+    return parse_options
 
 
-def chosen(*arguments: str) -> Mapping[str, Any]:
+def parse_options(*arguments: str) -> Mapping[str, Any]:
     result: Mapping[str, Any] = command.main(list(arguments), standalone_mode=False)
     return result
 
@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 
 def load(file: Path, text: str, *arguments: str) -> Mapping[str, Any]:
     file.write_text(text, encoding="utf-8")
-    return chosen("--config", str(file), *arguments)
+    return parse_options("--config", str(file), *arguments)
 
 
 def config_error(file: Path, text: str) -> str:
@@ -65,15 +65,15 @@ def test_config_option_overrides_config_variable(
 ) -> None:
     file.write_text("port = 1\n")
     monkeypatch.setenv("CHAT_SERVER_CONFIG", str(file))
-    assert chosen()["port"] == 1
+    assert parse_options()["port"] == 1
     other = tmp_path / "other.toml"
     other.write_text("port = 2\n")
-    assert chosen("--config", str(other))["port"] == 2
+    assert parse_options("--config", str(other))["port"] == 2
 
 
 def test_empty_config_file_changes_nothing(file: Path) -> None:
-    assert load(file, "") == chosen()
-    assert load(file, "\ufeff# nothing\r\n\r\n") == chosen()
+    assert load(file, "") == parse_options()
+    assert load(file, "\ufeff# nothing\r\n\r\n") == parse_options()
 
 
 def test_config_file_accepts_every_setting(file: Path) -> None:
@@ -90,7 +90,7 @@ def test_config_file_accepts_every_setting(file: Path) -> None:
         else:
             values[key] = '"127.0.0.1"' if key in ("host", "trusted") else '"alice"'
     settings = load(file, "".join(f"{key} = {value}\n" for key, value in values.items()))
-    defaults = chosen()
+    defaults = parse_options()
     assert len(settings) == len(defaults) == len(values) > 10
     for name, value in settings.items():
         if name not in ("host", "log_level", "log_format"):
@@ -114,7 +114,7 @@ def test_option_or_variable_replaces_whole_list_from_file(
 
 
 def test_operator_names_are_canonicalized() -> None:
-    config = build_config(chosen("--operators", "cafe\u0301", "--max-clients", "1"))
+    config = build_config(parse_options("--operators", "cafe\u0301", "--max-clients", "1"))
     assert config.operators == {"caf\u00e9"}
 
 
@@ -191,7 +191,7 @@ def test_unreadable_config_file_is_reported(tmp_path: Path) -> None:
         (latin / "below", "can't be read: Not a directory"),
     ):
         with pytest.raises(click.UsageError) as raised:
-            chosen("--config", str(path))
+            parse_options("--config", str(path))
         assert raised.value.format_message().startswith(f"{path}: {expected}")
 
 
@@ -199,14 +199,14 @@ def test_config_example_has_every_setting_and_each_line_is_valid(
     file: Path,
 ) -> None:
     example = config_example(check)
-    assert load(file, example) == chosen()
+    assert load(file, example) == parse_options()
     lines = [
         line[1:]
         for line in example.splitlines()
         if line.startswith("#") and not line.startswith("# ")
     ]
     assert list(tomllib.loads("\n".join(lines))) == list(settings_by_key(command))
-    defaults = {**chosen(), "users": file.parent / "users.json"}
+    defaults = {**parse_options(), "users": file.parent / "users.json"}
     settings = load(file, "\n".join(lines))
     for name, value in settings.items():
         # Some defaults cannot be written. The example then shows the effective value.

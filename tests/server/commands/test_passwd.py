@@ -254,12 +254,12 @@ def test_passwd_never_reveals_passwords_in_log_or_replies(
     alice = server.log_in("alice")
     lines: list[str] = []
 
-    def ask(line: str) -> None:
+    def request(line: str) -> None:
         lines.append(alice.request(line))
 
-    ask("/passwd wrong-secret new-secret")
-    ask("/passwd pw-of-alice secret")
-    ask("/passwd pw-of-alice secret secret secret")
+    request("/passwd wrong-secret new-secret")
+    request("/passwd pw-of-alice secret")
+    request("/passwd pw-of-alice secret secret secret")
 
     class Defect:
         @staticmethod
@@ -271,7 +271,7 @@ def test_passwd_never_reveals_passwords_in_log_or_replies(
 
     with monkeypatch.context() as patch:
         patch.setattr(password_hash, "bcrypt", Defect)
-        ask("/passwd pw-of-alice new-secret")
+        request("/passwd pw-of-alice new-secret")
     assert lines[-1] == NOT_STORED
     log = server.log.getvalue()
     assert "Unexpected error in the password change of alice: RuntimeError: ValueError" in log

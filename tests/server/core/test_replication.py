@@ -19,7 +19,7 @@ ROOMS = ("lobby", "dev", "ops")
 NOTICES = (None, EndNotice(EndCause.QUIT), EndNotice(EndCause.KICKED, "spam"))
 
 Receiver = str
-Act = Callable[[Hub[Receiver], Session[Receiver]], object]
+Request = Callable[[Hub[Receiver], Session[Receiver]], object]
 
 
 class RecordingState(HubState[Receiver]):
@@ -60,7 +60,7 @@ def snapshot(state: HubState[Receiver]) -> dict[str, Any]:
     }
 
 
-def acts() -> st.SearchStrategy[Act]:
+def requests() -> st.SearchStrategy[Request]:
     """Return requests of a session."""
     texts = st.lists(st.sampled_from(["hi", "ho"]), min_size=1, max_size=3)
     return st.one_of(
@@ -81,9 +81,9 @@ def acts() -> st.SearchStrategy[Act]:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("log in"), st.sampled_from(USERS)),
-        st.tuples(st.just("act"), st.sampled_from(USERS), acts()),
-        st.tuples(st.just("act"), st.sampled_from(USERS), acts()),
-        st.tuples(st.just("act"), st.sampled_from(USERS), acts()),
+        st.tuples(st.just("act"), st.sampled_from(USERS), requests()),
+        st.tuples(st.just("act"), st.sampled_from(USERS), requests()),
+        st.tuples(st.just("act"), st.sampled_from(USERS), requests()),
         st.tuples(st.just("remove"), st.sets(st.sampled_from(USERS), max_size=2)),
         st.tuples(st.just("end"), st.sets(st.sampled_from(USERS), max_size=2)),
         st.tuples(st.just("set clock"), st.integers(0, 10)),

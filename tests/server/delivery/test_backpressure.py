@@ -60,12 +60,12 @@ def test_half_closed_client_is_served_for_bounded_time(
     bob.expect("[SERVER] Presence on")
     alice.send(*(str(number) for number in range(100)))
     alice.send_eof()
-    heard = 0
+    received = 0
     while (line := bob.read_line()) != "[SERVER] alice left room 'lobby'":
         assert line is not None
-        assert line.endswith(f"alice: {heard}")
-        heard += 1
-    assert 3 <= heard < 30
+        assert line.endswith(f"alice: {received}")
+        received += 1
+    assert 3 <= received < 30
 
 
 def test_stuck_reader_is_cut_and_others_receive_everything(

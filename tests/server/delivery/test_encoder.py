@@ -42,31 +42,31 @@ class Reader:
         return data.decode()
 
 
-def said(stamp: int, *texts: str) -> values.PublishedMessages:
+def messages_at(stamp: int, *texts: str) -> values.PublishedMessages:
     return values.PublishedMessages("lobby", "alice", texts or ("hi",), stamp)
 
 
 @pytest.mark.parametrize("microseconds", [-500_000, -1, 0, 250_000, 3600 * SECOND])
 def test_message_time_is_local_across_dst_change(microseconds: int) -> None:
     reader = Reader()
-    assert reader.read(said(SUMMER_TIME_ENDS - 10 * SECOND)) == "[02:59:50] alice: hi\n"
+    assert reader.read(messages_at(SUMMER_TIME_ENDS - 10 * SECOND)) == "[02:59:50] alice: hi\n"
     stamp = SUMMER_TIME_ENDS + microseconds
     local = datetime.fromtimestamp(stamp // SECOND, UTC).astimezone()
     assert local.utcoffset() == datetime.fromtimestamp(stamp // SECOND).astimezone().utcoffset()
-    assert reader.read(said(stamp)) == f"[{local:%H:%M:%S}] alice: hi\n"
+    assert reader.read(messages_at(stamp)) == f"[{local:%H:%M:%S}] alice: hi\n"
     assert local.hour == (2 if microseconds < 3600 * SECOND else 3)
 
 
 def test_message_time_follows_stamp_set_back() -> None:
     reader = Reader()
-    assert reader.read(said(SUMMER_TIME_ENDS)) == "[02:00:00] alice: hi\n"
-    assert reader.read(said(SUMMER_TIME_ENDS - 3600 * SECOND)) == "[02:00:00] alice: hi\n"
-    assert reader.read(said(SUMMER_TIME_ENDS - 3601 * SECOND)) == "[01:59:59] alice: hi\n"
+    assert reader.read(messages_at(SUMMER_TIME_ENDS)) == "[02:00:00] alice: hi\n"
+    assert reader.read(messages_at(SUMMER_TIME_ENDS - 3600 * SECOND)) == "[02:00:00] alice: hi\n"
+    assert reader.read(messages_at(SUMMER_TIME_ENDS - 3601 * SECOND)) == "[01:59:59] alice: hi\n"
 
 
 def test_each_message_of_run_has_its_own_second() -> None:
     stamp = SUMMER_TIME_ENDS + SECOND - 2
-    assert Reader().read(said(stamp, "one", "two", "three", "four")) == (
+    assert Reader().read(messages_at(stamp, "one", "two", "three", "four")) == (
         "[02:00:00] alice: one\n[02:00:00] alice: two\n"
         "[02:00:01] alice: three\n[02:00:01] alice: four\n"
     )
@@ -74,7 +74,7 @@ def test_each_message_of_run_has_its_own_second() -> None:
 
 def test_stamp_just_before_midnight_is_not_rounded_up() -> None:
     midnight = int(datetime(2026, 11, 22).timestamp()) * SECOND
-    assert Reader().read(said(midnight - 1)) == "[23:59:59] alice: hi\n"
+    assert Reader().read(messages_at(midnight - 1)) == "[23:59:59] alice: hi\n"
 
 
 def test_only_end_notice_is_last_output() -> None:

@@ -126,11 +126,11 @@ def test_json_log_traceback_is_list_at_debug_only(level: str) -> None:
 
 def test_log_level_hides_same_events_in_json_and_text() -> None:
     for level in LEVELS:
-        shown = [
+        written = [
             {name for name, written in every_event(form, level=level).items() if written}
             for form in ("text", "json")
         ]
-        assert shown[0] == shown[1]
+        assert written[0] == written[1]
 
 
 def test_json_log_reports_lost_lines() -> None:

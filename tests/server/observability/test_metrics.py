@@ -26,11 +26,11 @@ from tests.support.server_program import ServerProgram
 from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
-WithMetrics = Callable[[RunningServer], MetricsServer]
+StartMetrics = Callable[[RunningServer], MetricsServer]
 
 
 @pytest.fixture
-def with_metrics() -> Iterator[WithMetrics]:
+def start_metrics() -> Iterator[StartMetrics]:
     """Return a function that starts a metrics server. All are stopped after the test."""
     running: list[MetricsServer] = []
 
@@ -85,10 +85,10 @@ def metrics_once(port: int, name: str, value: float) -> dict[str, float]:
 
 
 def test_metrics_count_sessions_and_messages(
-    start_server: StartServer, with_metrics: WithMetrics
+    start_server: StartServer, start_metrics: StartMetrics
 ) -> None:
     server = start_server(rate=0)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     before = read_metrics(port)
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol", subscribe="*")
@@ -124,10 +124,10 @@ def test_metrics_count_sessions_and_messages(
 
 
 def test_metrics_count_all_bytes_sent_to_clients(
-    start_server: StartServer, with_metrics: WithMetrics
+    start_server: StartServer, start_metrics: StartMetrics
 ) -> None:
     server = start_server(rate=0)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     clients = [WireClient("127.0.0.1", server.port) for _ in range(4)]
     try:
         for number, client in enumerate(clients):
@@ -145,10 +145,10 @@ def test_metrics_count_all_bytes_sent_to_clients(
 
 
 def test_metrics_lose_no_count_between_threads(
-    start_server: StartServer, with_metrics: WithMetrics
+    start_server: StartServer, start_metrics: StartMetrics
 ) -> None:
     server = start_server(rate=0)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     server.add_accounts([f"client{number}" for number in range(8)])
     clients = [server.log_in(f"client{number}") for number in range(8)]
     interval = sys.getswitchinterval()
@@ -165,10 +165,10 @@ def test_metrics_lose_no_count_between_threads(
 
 
 def test_metrics_count_rejections_by_reason(
-    start_server: StartServer, with_metrics: WithMetrics
+    start_server: StartServer, start_metrics: StartMetrics
 ) -> None:
     server = start_server(max_clients=1, login_failures=1)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     with WireClient("127.0.0.1", server.port) as first:
         first.expect_match(r"\[SERVER\] Login using.*")
         second = server.connect()
@@ -187,10 +187,10 @@ def test_metrics_count_rejections_by_reason(
 
 
 def test_metrics_show_backlog_and_cut_slow_reader(
-    start_server: StartServer, with_metrics: WithMetrics
+    start_server: StartServer, start_metrics: StartMetrics
 ) -> None:
     server = start_server(rate=0, outbox=4 * 1024 * 1024, stall_seconds=3600.0)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     server.add_accounts(["stuck"])
     stuck = WireClient("127.0.0.1", server.port, receive_buffer=4096)
     stuck.send("LOGIN stuck pw-of-stuck", "/subscribe *")
@@ -211,9 +211,9 @@ def test_metrics_show_backlog_and_cut_slow_reader(
     stuck.close()
 
 
-def test_metrics_show_hashing_queue(start_server: StartServer, with_metrics: WithMetrics) -> None:
+def test_metrics_show_hashing_queue(start_server: StartServer, start_metrics: StartMetrics) -> None:
     server = start_server(login_failures=0)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     gate = threading.Event()
     throttle = server.server._services.authenticator._throttle
     admit = throttle.retry_after
@@ -229,8 +229,10 @@ def test_metrics_show_hashing_queue(start_server: StartServer, with_metrics: Wit
     metrics_once(port, "lobby_hashing_queue", 0)
 
 
-def test_healthz_is_ok_until_server_stops(server: RunningServer, with_metrics: WithMetrics) -> None:
-    port = with_metrics(server).port
+def test_healthz_is_ok_until_server_stops(
+    server: RunningServer, start_metrics: StartMetrics
+) -> None:
+    port = start_metrics(server).port
     status, headers, body = request(port, "/healthz")
     assert (status, body) == (200, "ok\n")
     assert headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -249,12 +251,12 @@ def test_healthz_is_ok_until_server_stops(server: RunningServer, with_metrics: W
 )
 def test_healthz_reports_dead_thread(
     server: RunningServer,
-    with_metrics: WithMetrics,
+    start_metrics: StartMetrics,
     monkeypatch: pytest.MonkeyPatch,
     part: str,
     attribute: str,
 ) -> None:
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     dead = threading.Thread(name="dead")
     *path, name = attribute.split(".")
     owner: object = reduce(getattr, path, server.server)
@@ -265,9 +267,9 @@ def test_healthz_reports_dead_thread(
 
 
 def test_metrics_server_rejects_other_paths_and_methods(
-    server: RunningServer, with_metrics: WithMetrics
+    server: RunningServer, start_metrics: StartMetrics
 ) -> None:
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     assert request(port, "/metrics?name[]=x")[0] == 200
     assert request(port, "/")[0] == 404
     assert request(port, "/metrics/")[0] == 404
@@ -278,9 +280,9 @@ def test_metrics_server_rejects_other_paths_and_methods(
 
 
 def test_metrics_server_rejects_foreign_host_header(
-    server: RunningServer, with_metrics: WithMetrics
+    server: RunningServer, start_metrics: StartMetrics
 ) -> None:
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", ""):
         assert request(port, "/metrics", host=host)[0] == 403
     for host in ("localhost", f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "[::1]"):
@@ -288,10 +290,10 @@ def test_metrics_server_rejects_foreign_host_header(
 
 
 def test_metrics_server_times_out_slow_requests_and_bounds_threads(
-    server: RunningServer, with_metrics: WithMetrics, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, start_metrics: StartMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 0.3)
-    port = with_metrics(server).port
+    port = start_metrics(server).port
     threads = threading.active_count()
     slow = [socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) for _ in range(20)]
     try:
@@ -321,10 +323,10 @@ def send_slowly_until_closed(connection: socket.socket) -> None:
 
 
 def test_metrics_server_stop_does_not_wait_for_open_request(
-    server: RunningServer, with_metrics: WithMetrics, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, start_metrics: StartMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 1000.0)  # longer than a test may take
-    metrics = with_metrics(server)
+    metrics = start_metrics(server)
     with socket.create_connection(("127.0.0.1", metrics.port), WAIT_TIMEOUT) as idle:
         idle.send(b"GET /metr")
         assert request(metrics.port, "/healthz")[0] == 200  # so the idle one was already accepted

@@ -162,11 +162,11 @@ def test_published_form_is_stable_across_the_wire(text: str) -> None:
 
 
 NAMES = st.text(min_size=1, max_size=32).map(canonical_name).filter(lambda name: name is not None)
-WORDS = st.text(st.characters(exclude_characters=" \n", exclude_categories=["Cs"]), min_size=1)
+WORD = st.text(st.characters(exclude_characters=" \n", exclude_categories=["Cs"]), min_size=1)
 PUBLISHED = st.text().map(published_form).filter(bool)
 
 
-@given(WORDS.filter(lambda word: word[0] != "/"), st.lists(WORDS), st.integers(1, 3))
+@given(WORD.filter(lambda word: word[0] != "/"), st.lists(WORD), st.integers(1, 3))
 def test_command_line_round_trips(word: str, rest: list[str], spaces: int) -> None:
     line = (" " * spaces).join([f"/{word}", *rest])
     assert parse_client_line(line) == Command(f"/{word}", tuple(rest))

@@ -82,12 +82,12 @@ def finish(stream: Stream) -> bool:
         return stream.finish()
 
 
-def numbered(count: int) -> bytes:
+def numbered_lines(count: int) -> bytes:
     return b"".join(b"%d of them, with something behind to fill a line\n" % n for n in range(count))
 
 
 def test_tls_stream_transfers_in_both_directions_at_once(pair: Pair) -> None:
-    sent = numbered(40_000)
+    sent = numbered_lines(40_000)
 
     def read(stream: Stream) -> bytes:
         read = b""
@@ -104,7 +104,7 @@ def test_tls_stream_transfers_in_both_directions_at_once(pair: Pair) -> None:
 
 def test_tls_stream_does_not_resend_retried_bytes(pair: Pair) -> None:
     server, client = pair
-    sent = memoryview(numbered(20_000))
+    sent = memoryview(numbered_lines(20_000))
     rest = sent
     while taken := send_some(server, rest):
         rest = rest[taken:]
@@ -121,7 +121,7 @@ def test_tls_stream_does_not_resend_retried_bytes(pair: Pair) -> None:
 
 def test_tls_finish_waits_for_buffered_bytes(pair: Pair) -> None:
     server, client = pair
-    sent = memoryview(numbered(20_000))
+    sent = memoryview(numbered_lines(20_000))
     taken = total = 0
     while taken := send_some(server, sent[total:]):
         total += taken

@@ -19,7 +19,7 @@ from tests.support.app_harness import AppHarness, chat
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def sequences_written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The control sequences sent to the terminal besides the picture."""
     sequences: list[str] = []
     monkeypatch.setattr(
@@ -33,7 +33,7 @@ def people(harness: AppHarness) -> list[list[str]]:
     return [row.strip(" ▌").split() for row in harness.rows(sidebar) if row.strip(" ▌")]
 
 
-async def look_away(harness: AppHarness) -> None:
+async def unfocus_app(harness: AppHarness) -> None:
     harness.app.post_message(events.AppBlur())
     await harness.until(lambda: not harness.app.app_focus)
 
@@ -43,22 +43,22 @@ def header(harness: AppHarness) -> str:
 
 
 async def test_unfocused_window_counts_messages_and_rings_for_mentions(
-    tmp_path: Path, written: list[str]
+    tmp_path: Path, sequences_written: list[str]
 ) -> None:
     async with chat(tmp_path, follows=("bob",)) as harness:
-        await harness.until(lambda: "\x1b]2;lobby\x07" in written)
+        await harness.until(lambda: "\x1b]2;lobby\x07" in sequences_written)
         await harness.receive("bob", "hello")
         await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "bob just spoke")
         assert header(harness) == "lobby · 4 here"
 
-        await look_away(harness)
+        await unfocus_app(harness)
         await harness.receive("bob", "one", "two")
         await harness.receive("carol", "three, alice")
         await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness), "carol's number")
         assert ["●", "bob", "‹", "2"] in people(harness)
         assert header(harness) == "(3) lobby · 4 here"
-        assert written[-1] == "\x1b]2;(3) lobby\x07"
-        assert written.count("\x07") == 1
+        assert sequences_written[-1] == "\x1b]2;(3) lobby\x07"
+        assert sequences_written.count("\x07") == 1
         await harness.receive("zoe", "from outside")
         await harness.until(
             lambda: ["○", "zoe", "‹", "1"] in people(harness), "zoe, who left since"
@@ -67,19 +67,19 @@ async def test_unfocused_window_counts_messages_and_rings_for_mentions(
         harness.app.post_message(events.AppFocus())
         await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "no number")
         assert header(harness) == "lobby · 4 here"
-        assert written[-1] == "\x1b]2;lobby\x07"
-    assert written[-1] == "\x1b]2;\x07\x1b[23;2t"
+        assert sequences_written[-1] == "\x1b]2;lobby\x07"
+    assert sequences_written[-1] == "\x1b]2;\x07\x1b[23;2t"
 
 
 async def test_scrolled_up_log_counts_messages_without_bell(
-    tmp_path: Path, written: list[str]
+    tmp_path: Path, sequences_written: list[str]
 ) -> None:
     async with chat(tmp_path) as harness:
         await harness.receive("bob", *(f"line {number}" for number in range(60)))
         await harness.press("pageup")
         await harness.receive("bob", "alice?")
         await harness.until(lambda: header(harness) == "(1) lobby · 4 here")
-        assert "\x07" not in written
+        assert "\x07" not in sequences_written
         harness.session.emit(Joined("dev"))
         rooms = harness.app.chat.query_one(RoomList)
         await harness.until(lambda: harness.rows(rooms)[2].split() == ["lobby", "(1)", "4"])
@@ -98,7 +98,7 @@ async def test_notices_show_configured_keys(tmp_path: Path) -> None:
 
 
 async def test_mute_key_mutes_room_and_f8_follows_everyone(
-    tmp_path: Path, written: list[str]
+    tmp_path: Path, sequences_written: list[str]
 ) -> None:
     async with chat(tmp_path) as harness:
         await harness.press("ctrl+t")
@@ -111,11 +111,11 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
             "⊘",
             "4",
         ]
-        await look_away(harness)
+        await unfocus_app(harness)
         harness.session.emit(MessageArrived("lobby", Message("21:00:00", "bob", "alice!")))
         await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
         assert header(harness) == "lobby · 4 here · muted"
-        assert "\x07" not in written
+        assert "\x07" not in sequences_written
         harness.app.post_message(events.AppFocus())
         await harness.until(lambda: harness.app.app_focus)
         await harness.press("ctrl+t", "f8")
@@ -125,17 +125,17 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
 
 
 async def test_room_messages_are_counted_while_private_conversation_is_shown(
-    tmp_path: Path, written: list[str]
+    tmp_path: Path, sequences_written: list[str]
 ) -> None:
     async with chat(tmp_path) as harness:
         harness.model.view(Location("@bob"))
-        said = PrivateMessage("21:00:00", "bob", "alice", "psst")
-        harness.session.emit(MessageArrived("lobby", said))
+        private_message = PrivateMessage("21:00:00", "bob", "alice", "psst")
+        harness.session.emit(MessageArrived("lobby", private_message))
         await harness.receive("carol", "to all")
         await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness))
         assert ["○", "bob", "‹"] in people(harness)
-        await look_away(harness)
-        harness.session.emit(MessageArrived("lobby", said))
+        await unfocus_app(harness)
+        harness.session.emit(MessageArrived("lobby", private_message))
         await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
-        await harness.until(lambda: written[-1] == "\x1b]2;(2) @bob\x07")
-        assert written.count("\x07") == 1
+        await harness.until(lambda: sequences_written[-1] == "\x1b]2;(2) @bob\x07")
+        assert sequences_written.count("\x07") == 1

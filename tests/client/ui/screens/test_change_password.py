@@ -21,14 +21,14 @@ from tests.support.fake_session import COMMANDS
 
 WITH_PASSWD = (*COMMANDS, "/passwd")
 OLD, NEW = "secret", "correct-horse"
-ASKED = ("change_password", OLD, NEW)
+CHANGE_REQUEST = ("change_password", OLD, NEW)
 
 
 def is_open(harness: AppHarness) -> bool:
     return isinstance(harness.app.screen, ChangePasswordScreen)
 
 
-def said(harness: AppHarness) -> str:
+def message_text(harness: AppHarness) -> str:
     return " ".join(
         harness.screen_text(harness.app.screen.query_one("#password-message", Static)).split()
     )
@@ -54,8 +54,8 @@ async def fill_in(harness: AppHarness, old: str = OLD, new: str = NEW, again: st
     await harness.press("enter")
 
 
-async def hear(harness: AppHarness, *told: events.Event) -> None:
-    harness.session.notices.extend(told)
+async def notify(harness: AppHarness, *received: events.Event) -> None:
+    harness.session.notices.extend(received)
     harness.session.wake()
     await harness.settle()
 
@@ -65,7 +65,7 @@ async def test_passwd_without_arguments_opens_form(tmp_path: Path) -> None:
         await open_form(harness)
         assert harness.session.calls == []
         assert "Change the password of alice" in harness.screen_text()
-        assert "8 to 72 bytes, no white space, no control characters" in said(harness)
+        assert "8 to 72 bytes, no white space, no control characters" in message_text(harness)
         await harness.press("escape")
         assert not is_open(harness)
         assert harness.app.chat.query_one(Composer).text == ""
@@ -132,13 +132,13 @@ async def test_enter_moves_through_password_fields_and_submits(tmp_path: Path) -
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await harness.press(*OLD, "enter", *NEW, "enter", *NEW, "enter")
-        assert harness.session.calls == [ASKED]
+        assert harness.session.calls == [CHANGE_REQUEST]
         assert values(harness) == [OLD, NEW, NEW]
-        assert "Waiting for the server" in said(harness)
+        assert "Waiting for the server" in message_text(harness)
         assert OLD not in harness.screen_text()
         assert NEW not in harness.screen_text()
         await harness.press("enter")
-        assert harness.session.calls == [ASKED], "a request is under way"
+        assert harness.session.calls == [CHANGE_REQUEST], "a request is under way"
 
 
 async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ async def test_fast_keys_reach_intended_password_fields(tmp_path: Path) -> None:
         for key in keys:
             name = {"-": "minus"}.get(key, key)
             harness.app.post_message(Key(name, key if len(key) == 1 else None))
-        await harness.until(lambda: harness.session.calls == [ASKED])
+        await harness.until(lambda: harness.session.calls == [CHANGE_REQUEST])
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ async def test_password_form_validates_fields_before_sending(
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness, old, new, again)
-        assert message in said(harness)
+        assert message in message_text(harness)
         assert harness.session.calls == []
         assert values(harness) == [old, new, again]
         assert harness.app.focused is harness.app.screen.query_one(f"#{field}")
@@ -183,23 +183,23 @@ async def test_retyped_confirmation_replaces_mismatch(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await harness.press(*OLD, "enter", *NEW, "enter", *"not-the-same", "enter")
-        assert "Type it again" in said(harness)
+        assert "Type it again" in message_text(harness)
         await harness.press(*NEW, "enter")
-        assert harness.session.calls == [ASKED]
+        assert harness.session.calls == [CHANGE_REQUEST]
 
 
 async def test_wrong_old_password_is_selected_and_fields_kept(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
-        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
-        assert "The old password is wrong. Nothing was changed" in said(harness)
+        await notify(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        assert "The old password is wrong. Nothing was changed" in message_text(harness)
         assert values(harness) == [OLD, NEW, NEW]
         old = harness.app.screen.query_one("#old", SafeInput)
         assert harness.app.focused is old
         assert old.selected_text == OLD
         await harness.press(*"right1", "tab", "tab", "enter")
-        assert harness.session.calls == [ASKED, ("change_password", "right1", NEW)]
+        assert harness.session.calls == [CHANGE_REQUEST, ("change_password", "right1", NEW)]
 
 
 @pytest.mark.parametrize(
@@ -216,18 +216,18 @@ async def test_password_form_shows_server_errors(tmp_path: Path, reason: str, me
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
-        await hear(harness, events.PasswordChangeFailed(reason))
-        assert message in said(harness)
+        await notify(harness, events.PasswordChangeFailed(reason))
+        assert message in message_text(harness)
         assert values(harness) == [OLD, NEW, NEW]
         await harness.press("enter")
-        assert harness.session.calls == [ASKED, ASKED]
+        assert harness.session.calls == [CHANGE_REQUEST, CHANGE_REQUEST]
 
 
 async def test_password_form_closes_with_notice_on_success(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
-        await hear(harness, events.PasswordChanged(NEW))
+        await notify(harness, events.PasswordChanged(NEW))
         assert not is_open(harness)
         assert notices(harness) == "Your password is changed."
         assert isinstance(harness.app.focused, Composer)
@@ -247,11 +247,11 @@ async def test_connection_loss_keeps_password_form_open_with_uncertain_state(
         await open_form(harness)
         await fill_in(harness)
         harness.session.emit(ConnectionChanged(ConnectionState.WAITING, "cut", 4.0))
-        await hear(harness, events.PasswordChangeUncertain(NEW))
-        assert "may be changed or not" in said(harness)
-        assert "try the new one first" in said(harness)
+        await notify(harness, events.PasswordChangeUncertain(NEW))
+        assert "may be changed or not" in message_text(harness)
+        assert "try the new one first" in message_text(harness)
         assert values(harness) == [OLD, NEW, NEW]
-        await hear(harness, events.PasswordChanged(NEW))
+        await notify(harness, events.PasswordChanged(NEW))
         assert not is_open(harness)
 
 
@@ -261,9 +261,9 @@ async def test_closed_password_form_still_reports_result(tmp_path: Path) -> None
         await fill_in(harness)
         await harness.press("escape")
         assert not is_open(harness)
-        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        await notify(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         assert notices(harness) == "Wrong password: nothing was changed."
-        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        await notify(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         assert notices(harness).count("Wrong password") == 1, "the log reports a typed command"
 
 
@@ -282,7 +282,7 @@ async def test_password_form_closes_when_session_ends(
     async with form(tmp_path) as harness:
         await harness.press(*OLD, "enter")
         harness.session.go_online(commands=WITH_PASSWD)
-        await hear(harness, events.SignedIn("alice", WITH_PASSWD))
+        await notify(harness, events.SignedIn("alice", WITH_PASSWD))
         await harness.until(lambda: isinstance(harness.app.focused, Composer))
         await open_form(harness)
         await fill_in(harness)
@@ -290,22 +290,22 @@ async def test_password_form_closes_when_session_ends(
         if covered:
             await harness.press("ctrl+p")
             await harness.until(lambda: isinstance(harness.app.screen, CommandPalette))
-        await hear(harness, end)
+        await notify(harness, end)
         if end is CHANGED_KEY:
             await harness.press("enter")
         assert harness.app.screen is harness.app.login
         assert page not in harness.app.screen_stack
-        await hear(harness, events.SignedIn("alice", WITH_PASSWD))
+        await notify(harness, events.SignedIn("alice", WITH_PASSWD))
         await harness.until(lambda: harness.app.screen is harness.app.chat)
 
 
 async def test_password_form_closes_when_trust_is_declined(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
-        await hear(harness, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
+        await notify(harness, events.KeyUnknown("127.0.0.1:9001", "SHA256:one", "Why."))
         await harness.press("escape")
         assert harness.session.calls == [("trust", events.TrustDecision.REJECT)]
-        await hear(harness, SignInFailed("Nothing was sent", retry=False, untrusted=True))
+        await notify(harness, SignInFailed("Nothing was sent", retry=False, untrusted=True))
         assert harness.app.screen is harness.app.login
         harness.app.switch_mode("chat")
         await harness.settle()
@@ -317,7 +317,7 @@ async def test_password_fields_are_never_copied_to_clipboard(tmp_path: Path) -> 
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
-        await hear(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
+        await notify(harness, events.PasswordChangeFailed(replies.WRONG_PASSWORD))
         await harness.press("ctrl+c", "ctrl+x")  # pressed out of habit, to quit
         assert harness.app.clipboard == ""
         assert values(harness) == [OLD, NEW, NEW]
@@ -339,11 +339,11 @@ async def test_password_form_fits_small_and_large_terminals(
     async with chat(tmp_path, size, commands=WITH_PASSWD) as harness:
         await open_form(harness)
         await fill_in(harness)
-        await hear(harness, events.PasswordChangeUncertain(NEW))
+        await notify(harness, events.PasswordChangeUncertain(NEW))
         shown = harness.screen_text()
         for message in ("Change the password", "Old", "New again", "Cancel", "Change ⏎"):
             assert message in shown
-        assert said(harness).endswith("try the new one first.")
+        assert message_text(harness).endswith("try the new one first.")
 
 
 async def test_typed_passwords_are_never_written_to_disk(tmp_path: Path) -> None:

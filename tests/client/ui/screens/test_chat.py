@@ -184,10 +184,10 @@ class TestQuitting:
 
 
 def own_server(folder: Path) -> LocalServer:
-    class Own(LocalServer):
+    class OwnServer(LocalServer):
         joined_existing = False
 
-    return Own(folder, 9000, (), folder / "log")
+    return OwnServer(folder, 9000, (), folder / "log")
 
 
 async def assert_quits_at_once(harness: AppHarness) -> None:

@@ -23,11 +23,11 @@ def value(harness: AppHarness, field: str) -> str:
     return harness.app.login.query_one(f"#{field}", SafeInput).value
 
 
-def said(harness: AppHarness) -> str:
+def message_text(harness: AppHarness) -> str:
     return " ".join(harness.screen_text(harness.app.login.query_one("#message", Static)).split())
 
 
-async def tell(harness: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
+async def notify(harness: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
     harness.session.notices.append(notice)
     harness.session.wake()
     await harness.settle()
@@ -57,7 +57,7 @@ async def test_enter_signs_in_without_showing_password(tmp_path: Path) -> None:
             ("sign_in", "127.0.0.1", 9000, "alice", "password123", "dev", True)
         ]
         assert "password123" not in harness.screen_text()
-        assert "Connecting to 127.0.0.1, port 9000" in said(harness)
+        assert "Connecting to 127.0.0.1, port 9000" in message_text(harness)
 
 
 async def test_sign_in_button_signs_in(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_tab_reaches_every_login_field_and_enter_signs_in(tmp_path: Path) 
             await harness.press("enter")
             await harness.press("escape", "tab")
         assert len(set(focused)) == 6
-        assert [told[0] for told in harness.session.calls] == ["sign_in", "cancel"] * 6
+        assert [call[0] for call in harness.session.calls] == ["sign_in", "cancel"] * 6
 
 
 async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_invalid_login_field_is_named_and_focused(tmp_path: Path) -> None:
             field = harness.app.login.query_one(f"#{name}", SafeInput)
             right, field.value = field.value, text
             await harness.press("enter")
-            assert message in said(harness)
+            assert message in message_text(harness)
             assert harness.app.focused is field
             field.value = right
         assert harness.session.calls == []
@@ -114,28 +114,28 @@ async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> No
             ("Nothing listens at 127.0.0.1 port 1", True, "Nothing listens at 127.0.0.1 port 1"),
             (HOSTILE, True, "[/] [red]x[/red] [@click=app.quit]press[/]"),
         ):
-            await tell(harness, SignInFailed(reason, retry))
-            assert message in said(harness)
+            await notify(harness, SignInFailed(reason, retry))
+            assert message in message_text(harness)
             assert value(harness, "user") == "alice"
             assert value(harness, "password") == "password123"
-            told = len(harness.session.calls)
+            call_count = len(harness.session.calls)
             await harness.press("enter")
-            assert [what[0] for what in harness.session.calls[told:]] == ["sign_in"]
+            assert [call[0] for call in harness.session.calls[call_count:]] == ["sign_in"]
 
 
 async def test_typing_replaces_wrong_password(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness, "wrong")
-        await tell(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
+        await notify(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
         await sign_in(harness, "right")
         assert harness.session.calls[-1][4] == "right"
 
 
 async def test_sign_in_message_repr_hides_password(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
-        asked = harness.app.login.SignInRequested("127.0.0.1", 9000, "alice", "secret", True)
+        request = harness.app.login.SignInRequested("127.0.0.1", 9000, "alice", "secret", True)
         await harness.settle()
-        assert "secret" not in repr(asked)
+        assert "secret" not in repr(request)
 
 
 async def test_sign_in_can_be_cancelled_by_key_and_button(tmp_path: Path) -> None:
@@ -144,18 +144,18 @@ async def test_sign_in_can_be_cancelled_by_key_and_button(tmp_path: Path) -> Non
         assert "Cancel" in harness.screen_text()
         await harness.press("escape")
         assert harness.session.calls[-1] == ("cancel",)
-        assert "Cancelled" in said(harness)
+        assert "Cancelled" in message_text(harness)
         assert value(harness, "password") == "password123"
         await harness.press("enter")
         await harness.click_on("Cancel")
-        assert [told[0] for told in harness.session.calls] == ["sign_in", "cancel"] * 2
+        assert [call[0] for call in harness.session.calls] == ["sign_in", "cancel"] * 2
 
 
 async def test_successful_sign_in_shows_chat_and_clears_password(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
         harness.session.go_online()
-        await tell(harness, SignedIn("alice", ()))
+        await notify(harness, SignedIn("alice", ()))
         await harness.until(lambda: harness.app.screen is harness.app.chat)
         await harness.settle()
         assert isinstance(harness.app.focused, Composer)
@@ -197,13 +197,13 @@ async def test_forced_logout_shows_reason_in_login_form(
     async with form(tmp_path) as harness:
         await sign_in(harness)
         harness.session.go_online()
-        await tell(harness, SignedIn("alice", ()))
+        await notify(harness, SignedIn("alice", ()))
         await harness.until(lambda: harness.app.screen is harness.app.chat)
         await harness.settle()
-        await tell(harness, SignedOut(reason))
+        await notify(harness, SignedOut(reason))
         await harness.until(lambda: harness.app.screen is harness.app.login)
         await harness.settle()
-        assert message in said(harness)
+        assert message in message_text(harness)
         assert harness.app.focused is harness.app.login.query_one("#password")
         harness.session.emit(Joined("dev"))
         await sign_in(harness)
@@ -213,15 +213,15 @@ async def test_forced_logout_shows_reason_in_login_form(
 
 async def test_typed_quit_shows_login_form(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
-        await tell(harness, SignedOut("Goodbye", requested=True))
-        assert "You signed out" in said(harness)
+        await notify(harness, SignedOut("Goodbye", requested=True))
+        assert "You signed out" in message_text(harness)
 
 
 async def test_login_form_is_usable_in_small_window(tmp_path: Path) -> None:
     async with form(tmp_path, size=(40, 10)) as harness:
         await sign_in(harness)
-        await tell(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
-        assert "Password or user name is wrong" in said(harness)
+        await notify(harness, SignInFailed(replies.AUTHENTICATION_FAILED, False))
+        assert "Password or user name is wrong" in message_text(harness)
 
 
 async def test_paste_into_login_field_is_sanitized(tmp_path: Path) -> None:
@@ -249,14 +249,14 @@ class TestLocalServer:
         async with form(
             tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
         ) as harness:
-            assert "Starting a local server" in said(harness)
+            assert "Starting a local server" in message_text(harness)
             await harness.press(*"password123", "enter")
             assert harness.session.calls == []
             may_start.set()
-            await harness.until(lambda: "Demo accounts" in said(harness))
-            assert "Demo accounts: DPS, alice, bob — password password123" in said(harness)
-            assert "Sign in with another account in a second window" in said(harness)
-            assert "nc 127.0.0.1 9123" in said(harness)
+            await harness.until(lambda: "Demo accounts" in message_text(harness))
+            assert "Demo accounts: DPS, alice, bob — password password123" in message_text(harness)
+            assert "Sign in with another account in a second window" in message_text(harness)
+            assert "nc 127.0.0.1 9123" in message_text(harness)
             assert value(harness, "port") == "9123"
             assert value(harness, "password") == "password123"
             assert "local-server.log" in harness.screen_text().replace("\n", "").replace(" ", "")
@@ -270,8 +270,8 @@ class TestLocalServer:
         async with form(
             tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
         ) as harness:
-            await harness.until(lambda: "Could not start a local server" in said(harness))
-            assert "users.json: [/] [red]x" in said(harness)
+            await harness.until(lambda: "Could not start a local server" in message_text(harness))
+            assert "users.json: [/] [red]x" in message_text(harness)
 
 
 async def test_fast_keys_reach_login_fields_in_order(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ async def enable_private_messages(harness: AppHarness) -> None:
     await harness.settle()
 
 
-def says(author: str, text: str) -> MessageArrived:
+def private_message(author: str, text: str) -> MessageArrived:
     return MessageArrived("lobby", PrivateMessage("21:03:00", author, "alice", text))
 
 
@@ -45,7 +45,7 @@ async def test_private_conversation_lifecycle(tmp_path: Path) -> None:
         await enable_private_messages(harness)
         rooms, log = harness.app.chat.query_one(RoomList), harness.app.chat.query_one(MessageLog)
         composer = harness.app.chat.query_one(Composer)
-        harness.session.emit(says("bob", "psst"))
+        harness.session.emit(private_message("bob", "psst"))
         await harness.until(lambda: "PRIVATE" in harness.screen_text(rooms))
         await harness.until(lambda: "bob (1)" in harness.screen_text(rooms))
         assert "psst" not in harness.screen_text(log)
@@ -98,7 +98,7 @@ async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Pa
     async with chat(tmp_path) as harness:
         await enable_private_messages(harness)
         composer = harness.app.chat.query_one(Composer)
-        harness.session.emit(says("bob", "psst"))
+        harness.session.emit(private_message("bob", "psst"))
         await harness.settle()
         # Each line belongs to the place where it was typed, however fast the keys arrive.
         await harness.press("1", "enter", "f4", "0", "enter", "f4")
@@ -108,8 +108,8 @@ async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Pa
         for key in ("1", "enter", "alt+up", "2", "enter", "alt+up", "3", "enter"):
             harness.app.post_message(Key(key, key if len(key) == 1 else None))
         await harness.until(lambda: ("submit", "3") in harness.session.calls)
-        said = [told for told in harness.session.calls if told[0] in ("submit", "join")]
-        assert said == [
+        submitted = [call for call in harness.session.calls if call[0] in ("submit", "join")]
+        assert submitted == [
             ("submit", "1"),
             ("submit", "2", "bob"),
             ("join", "dev"),
@@ -183,7 +183,7 @@ async def test_footer_shows_five_context_actions(tmp_path: Path) -> None:
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
-            says("bob", "psst"),
+            private_message("bob", "psst"),
         )
         await harness.until(
             lambda: {"Again", "Retry", "Private"} < {*footer_labels()}, "the urgent actions"

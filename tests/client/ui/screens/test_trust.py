@@ -30,9 +30,9 @@ WHY = "No authority vouches for it: its certificate is self-signed."
 SIZES = [(80, 24), (140, 40), (40, 12)]
 
 
-async def notice(harness: AppHarness, told: KeyUnknown | KeyChanged | SignInFailed) -> None:
+async def notify(harness: AppHarness, notice: KeyUnknown | KeyChanged | SignInFailed) -> None:
     """Let the session give this notice."""
-    harness.session.notices.append(told)
+    harness.session.notices.append(notice)
     harness.app.controller.process_updates()
     await harness.settle()
 
@@ -47,7 +47,7 @@ async def test_trust_screen_shows_server_reason_key_and_answers(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice"), size) as harness:
-        await notice(harness, KeyUnknown(SERVER, ONE, WHY))
+        await notify(harness, KeyUnknown(SERVER, ONE, WHY))
         shown = harness.screen_text()
         assert f"Is this {SERVER}?" in shown
         assert "No authority vouches for it" in shown
@@ -69,7 +69,7 @@ async def test_trust_screen_defaults_to_no(
     tmp_path: Path, keys: list[str], answer: TrustDecision
 ) -> None:
     async with form(tmp_path) as harness:
-        await notice(harness, KeyUnknown(SERVER, ONE, WHY))
+        await notify(harness, KeyUnknown(SERVER, ONE, WHY))
         await harness.press(*keys)
         assert harness.session.calls[-1] == ("trust", answer)
         assert not isinstance(harness.app.screen, TrustScreen)
@@ -78,25 +78,25 @@ async def test_trust_screen_defaults_to_no(
 async def test_typed_text_does_not_answer_trust_screen(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press(*"hey ")
-        await notice(harness, KeyUnknown(SERVER, ONE, WHY))
+        await notify(harness, KeyUnknown(SERVER, ONE, WHY))
         await harness.press(*"all of you once and always yn")
         assert isinstance(harness.app.screen, TrustScreen)
-        assert not any(told[0] == "trust" for told in harness.session.calls)
+        assert not any(call[0] == "trust" for call in harness.session.calls)
         await harness.press("enter")  # meant for the composer: it must not trust the key
         assert harness.session.calls[-1] == ("trust", TrustDecision.REJECT)
 
 
 @pytest.mark.parametrize(
-    "told", [KeyUnknown(SERVER, ONE, WHY), KeyChanged(SERVER, ONE, OTHER, True)]
+    "notice", [KeyUnknown(SERVER, ONE, WHY), KeyChanged(SERVER, ONE, OTHER, True)]
 )
 async def test_ctrl_q_quits_from_trust_screens(
-    tmp_path: Path, told: KeyUnknown | KeyChanged
+    tmp_path: Path, notice: KeyUnknown | KeyChanged
 ) -> None:
     async with form(tmp_path) as harness:
-        await notice(harness, told)
+        await notify(harness, notice)
         await harness.press("ctrl+q")
         await harness.until(lambda: not harness.app.is_running)
-        assert not any(told[0] == "trust" for told in harness.session.calls)
+        assert not any(call[0] == "trust" for call in harness.session.calls)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -104,7 +104,7 @@ async def test_changed_key_screen_shows_both_keys_and_forget_command(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with form(tmp_path, size=size) as harness:
-        await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
+        await notify(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
         assert ONE in compact(harness)
         assert OTHER in compact(harness)
         assert "Close" in harness.screen_text()
@@ -113,19 +113,19 @@ async def test_changed_key_screen_shows_both_keys_and_forget_command(
         await harness.press("enter")
         assert "Nothing was sent" in harness.screen_text()
         assert f"forget{SERVER}" in compact(harness).replace(" ", "")
-        assert not any(told[0] == "trust" for told in harness.session.calls)
+        assert not any(call[0] == "trust" for call in harness.session.calls)
 
 
 async def test_changed_key_trusted_once_suggests_restart(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
-        await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=False))
+        await notify(harness, KeyChanged(SERVER, ONE, OTHER, pinned=False))
         assert "restart the client" in harness.screen_text()
         assert "trust forget" not in harness.screen_text()
 
 
 async def test_changed_key_during_chat_returns_to_login_form(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        await notice(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
+        await notify(harness, KeyChanged(SERVER, ONE, OTHER, pinned=True))
         await harness.press("escape")
         assert harness.app.current_mode == "login"
 
@@ -136,7 +136,7 @@ async def test_declined_trust_keeps_login_fields(
     async with form(tmp_path, LaunchOptions("chat.example.org", 9001, "alice")) as harness:
         await harness.press(*"secret")
         refused = SignInFailed("Nothing was sent: no", retry=False, untrusted=True)
-        await notice(harness, refused)
+        await notify(harness, refused)
         assert "Nothing was sent: no. Press Enter to try again." in harness.screen_text()
         await harness.press("x")
         assert (

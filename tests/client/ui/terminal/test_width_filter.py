@@ -15,11 +15,11 @@ from textual.color import Color
 from chat_tui.ui.terminal.width_filter import MAX_COMBINING_MARKS, WidthFilter, substitute
 
 
-def drawn(text: str) -> str:
+def drawn_text(text: str) -> str:
     return "".join(piece for piece, _ in substitute(text))
 
 
-def replaced(text: str) -> list[str]:
+def replaced_pieces(text: str) -> list[str]:
     return [piece for piece, is_itself in substitute(text) if not is_itself]
 
 
@@ -37,8 +37,8 @@ def replaced(text: str) -> list[str]:
     ],
 )
 def test_width_filter_keeps_text_of_unambiguous_width(text: str) -> None:
-    assert drawn(text) == unicodedata.normalize("NFC", text)
-    assert replaced(text) == []
+    assert drawn_text(text) == unicodedata.normalize("NFC", text)
+    assert replaced_pieces(text) == []
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_width_filter_keeps_text_of_unambiguous_width(text: str) -> None:
 def test_width_filter_replaces_text_of_ambiguous_width_with_same_width(
     text: str, replacement: str
 ) -> None:
-    assert (drawn(text), replaced(text)) == (replacement, [replacement])
+    assert (drawn_text(text), replaced_pieces(text)) == (replacement, [replacement])
     assert cell_len(replacement) == cell_len(text)
 
 
 def test_width_filter_removes_zero_width_text() -> None:
-    assert drawn("a\u200bb\u2060c\ufeff" + "\u200b" * 4_000) == "abc"
-    assert drawn("\u0301x\U0001f3fd") == "x"
-    assert drawn("a\x1b]0;x\x07\x9b\x00\u202eb") == "a]0;xb"
+    assert drawn_text("a\u200bb\u2060c\ufeff" + "\u200b" * 4_000) == "abc"
+    assert drawn_text("\u0301x\U0001f3fd") == "x"
+    assert drawn_text("a\x1b]0;x\x07\x9b\x00\u202eb") == "a]0;xb"
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_width_filter_removes_zero_width_text() -> None:
     ],
 )
 def test_width_filter_draws_text_after_leading_joiner_as_measured(text: str, expected: str) -> None:
-    assert drawn(text) == expected
+    assert drawn_text(text) == expected
     assert cell_len(expected) == cell_len(text)
 
 
 def test_width_filter_composes_hangul_jamo() -> None:
-    assert drawn("\u1112\u1161\u11ab") == "\ud55c"
+    assert drawn_text("\u1112\u1161\u11ab") == "\ud55c"
 
 
 @example("\u200d0")
@@ -102,13 +102,13 @@ def test_width_filter_composes_hangul_jamo() -> None:
 @example("\u200d\u200d0x")
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\u200d\ufe0f🏽👩🇩\u0301न\u093fa")))
 def test_width_filter_preserves_measured_width_and_removes_joiners_and_controls(text: str) -> None:
-    shown = drawn(text)
-    assert cell_len(shown) == cell_len(text)
-    letters = [c for c in shown if unicodedata.category(c) != "Mn"]
+    result = drawn_text(text)
+    assert cell_len(result) == cell_len(text)
+    letters = [c for c in result if unicodedata.category(c) != "Mn"]
     assert sum(map(get_character_cell_size, letters)) == cell_len(text)
-    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn", "Co", "Mc") for c in shown)
+    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn", "Co", "Mc") for c in result)
     assert "M" * (MAX_COMBINING_MARKS + 1) not in "".join(
-        "M" if unicodedata.category(c) == "Mn" else "-" for c in shown
+        "M" if unicodedata.category(c) == "Mn" else "-" for c in result
     )
 
 

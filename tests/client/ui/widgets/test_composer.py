@@ -22,7 +22,7 @@ async def paste(harness: AppHarness, text: str) -> None:
     await harness.settle()
 
 
-def lost(seconds: float = 4.0) -> ConnectionChanged:
+def connection_lost(seconds: float = 4.0) -> ConnectionChanged:
     return ConnectionChanged(ConnectionState.WAITING, "The server closed the connection", seconds)
 
 
@@ -145,7 +145,7 @@ async def test_history_keys_keep_draft(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         composer = composer_of(harness)
 
-        async def walked(*keys: str) -> list[str]:
+        async def texts_after(*keys: str) -> list[str]:
             texts = []
             for key in keys:
                 await harness.press(key)
@@ -156,9 +156,14 @@ async def test_history_keys_keep_draft(tmp_path: Path) -> None:
             await write(harness, text)
             await harness.press("enter")
         up_and_down = ("up", "up", "up", "down", "down", "down")
-        assert await walked("up", "up", "down", "down") == ["/join ops", "two", "/join ops", ""]
+        assert await texts_after("up", "up", "down", "down") == [
+            "/join ops",
+            "two",
+            "/join ops",
+            "",
+        ]
         await write(harness, "/j")
-        assert await walked(*up_and_down) == [
+        assert await texts_after(*up_and_down) == [
             "/join ops",
             "/join dev",
             "/join dev",
@@ -167,7 +172,7 @@ async def test_history_keys_keep_draft(tmp_path: Path) -> None:
             "/j",
         ]
         await harness.press("x")
-        assert await walked("up", "down") == ["/jx", "/jx"], "no history entry begins with /jx"
+        assert await texts_after("up", "down") == ["/jx", "/jx"], "no history entry begins with /jx"
         await harness.press("backspace", "up", "up", "enter")
         assert harness.session.calls[-1] == ("submit", "/join dev")
         assert composer.text == "", "the draft only served to find the entry"
@@ -211,7 +216,7 @@ async def test_up_moves_cursor_within_multiline_text_first(tmp_path: Path) -> No
 
 async def test_text_stays_in_composer_while_disconnected(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
-        harness.session.emit(lost())
+        harness.session.emit(connection_lost())
         await harness.settle()
         shown = harness.screen_text(composer_of(harness))
         assert "connection lost, next try in 4 s — Ctrl+R now" in shown

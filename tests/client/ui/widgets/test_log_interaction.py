@@ -28,7 +28,7 @@ def bar_of(harness: AppHarness) -> SearchBar:
     return harness.app.chat.query_one(SearchBar)
 
 
-def chosen(harness: AppHarness) -> str:
+def text_under_cursor(harness: AppHarness) -> str:
     """Return the text of the message under the cursor, as the screen marks it."""
     rows = [row for row in harness.rows(log_of(harness)) if row.startswith("▌")]
     return " ".join(row[16:-1].strip() for row in rows)
@@ -63,19 +63,19 @@ class TestSearch:
             await harness.press("ctrl+f", *"line 1")
             await harness.until(lambda: "/11" in harness.screen_text(bar_of(harness)))
             assert "11/11" in harness.screen_text(bar_of(harness))
-            assert chosen(harness) == "line 19"
+            assert text_under_cursor(harness) == "line 19"
             assert set(hits(harness)) == {"line 1"}
             await harness.press("up")
             assert "10/11" in harness.screen_text(bar_of(harness))
-            assert chosen(harness) == "line 18"
+            assert text_under_cursor(harness) == "line 18"
             await harness.receive("dave", *(f"line 1 {number}" for number in range(30)))
             assert "10/41" in harness.screen_text(bar_of(harness))
-            assert chosen(harness) == "line 18"
+            assert text_under_cursor(harness) == "line 18"
             await harness.press("down", "down")
             assert "12/41" in harness.screen_text(bar_of(harness))
-            assert chosen(harness) == "line 1 0"
+            assert text_under_cursor(harness) == "line 1 0"
             await harness.press("enter", "enter", "ctrl+f")
-            assert chosen(harness) == "line 17"
+            assert text_under_cursor(harness) == "line 17"
             await harness.press(*"x")
             await harness.until(lambda: "nothing found" in harness.screen_text(bar_of(harness)))
             assert log.top_entry == top
@@ -86,22 +86,22 @@ class TestSearch:
             assert log.top_entry == top
             assert [row[:40] for row in harness.rows(log)[:-1]] == [row[:40] for row in below]
             assert not hits(harness)
-            assert not chosen(harness)
+            assert not text_under_cursor(harness)
 
     async def test_search_by_author_and_stay_at_hit(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await fill(harness)
             await harness.press("ctrl+f", *"from:carol")
             await harness.until(lambda: "2/2" in harness.screen_text(bar_of(harness)))
-            assert chosen(harness) == "Rebuild it"
+            assert text_under_cursor(harness) == "Rebuild it"
             assert "carol" in hits(harness)
             await harness.press(*" build", "up")
             assert "1/2" in harness.screen_text(bar_of(harness))
-            assert chosen(harness) == "the build is red"
+            assert text_under_cursor(harness) == "the build is red"
             assert hits(harness)[-2:] == ["build", "build"]
             await harness.press("tab")
             await harness.until(lambda: log_of(harness).has_focus)
-            assert chosen(harness) == "the build is red"
+            assert text_under_cursor(harness) == "the build is red"
             assert not bar_of(harness).display
 
     async def test_search_by_mouse_and_resume_following(self, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ class TestCursor:
             await harness.settle()
             log.focus()
             await harness.press("up")
-            assert chosen(harness) == "mine"
+            assert text_under_cursor(harness) == "mine"
             await harness.press("r")
             resent: tuple[object, ...] = ("resend", harness.model.log.end - 1)
             await harness.until(lambda: harness.session.calls[-1:] == [resent])
@@ -164,13 +164,13 @@ class TestCursor:
             await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "carol"))
             # New messages do not move the message under the cursor.
             await harness.receive("bob", *(f"more {number}" for number in range(30)))
-            assert chosen(harness).startswith("a long message")
+            assert text_under_cursor(harness).startswith("a long message")
             assert "30 new below" in harness.rows(log)[-1]
             await harness.press(*["up"] * 40)
-            assert chosen(harness).startswith("line 2")
+            assert text_under_cursor(harness).startswith("line 2")
             await harness.press("escape")
             await harness.until(lambda: not log.has_focus)
-            assert not chosen(harness)
+            assert not text_under_cursor(harness)
             log.focus()
             await harness.press("end", "up", "down")
             assert log.following
@@ -260,7 +260,7 @@ class TestAuthors:
         async with chat(tmp_path) as harness:
             await harness.receive("carol", "bob said it")
             await harness.click_on("bob said", log_of(harness))
-            assert "toggle_follow" not in [told[0] for told in harness.session.calls]
+            assert "toggle_follow" not in [call[0] for call in harness.session.calls]
             await harness.click_on("carol", log_of(harness))
             await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "carol"))
 

@@ -126,10 +126,10 @@ class TestRows:
     def test_row_head_has_declared_column_width(self) -> None:
         for width in (20, 40, 80, 120):
             for author in ("bob", "a-name-of-many-letters", "今日は晴れです今日は晴れです"):
-                said = entry(0, author=author)
+                message = entry(0, author=author)
                 columns = columns_for(width, cell_len(author))
                 for kind in (RowKind.HEAD, RowKind.SAME_AUTHOR, RowKind.REST):
-                    head = "".join(head_of(Row(0, kind, 0, 5), said, columns))
+                    head = "".join(head_of(Row(0, kind, 0, 5), message, columns))
                     assert cell_len(head) == columns.text
 
     def test_user_named_you_is_quoted_in_label(self) -> None:

@@ -287,24 +287,24 @@ class TestManyMessages:
             widget = log_of(harness)
             log = RoomLog(max_entries=200)
 
-            def say(count: int) -> None:
+            def add_messages(count: int) -> None:
                 for _ in range(count):
                     text = f"line {log.end}"
                     log.append(EntryKind.MESSAGE, at("21:00:00"), text, author="bob")
                 widget.show(log, None, "")
 
-            say(200)
+            add_messages(200)
             await harness.settle()
             await harness.press("pageup", "pageup")
             top = widget.top_entry
             assert top is not None
             selected = await select_row(harness, 3)
             for _ in range(10):
-                say(10)
+                add_messages(10)
                 await harness.settle()
             assert widget.top_entry == top
             assert harness.app.chat.get_selected_text() == selected
-            say(100)  # now the selected message is evicted
+            add_messages(100)  # now the selected message is evicted
             await harness.settle()
             assert widget.top_entry == log.first
             assert not harness.app.chat.get_selected_text()
