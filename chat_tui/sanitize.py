@@ -21,7 +21,7 @@ _UNSAFE: Final = re.compile(
     "\ud800-\udfff]"
 )
 
-# A joiner joins what stands before it. With nothing visible there, rich measures the character
+# A joiner joins the character before it. With nothing visible there, rich measures the character
 # after it as 0 cells, and a terminal would not show it.
 _LONE_JOINER: Final = re.compile("(?<![^\\s\u200b\u2060])\u200d+")
 

@@ -99,8 +99,8 @@ class AccountStore:
         """Read the files again if they have changed since the last call.
 
         If the files cannot be used, keep the accounts and report that once. If `find_problem`
-        rejects the new accounts, admit nobody new, but remove and disable accounts as the files
-        say.
+        rejects the new accounts, add none of them, but remove and disable accounts as the files
+        require.
         """
         swaps = self._swaps
         if file_versions(self._path) == self._versions:

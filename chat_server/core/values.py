@@ -320,7 +320,7 @@ class Rejected:
 
     reason: RejectReason
     subject: str = ""
-    """What the reason says it is, with the characters that the client sent. Encoders clean it."""
+    """The name or text that the reason is about, as the client sent it. Encoders clean it."""
     retry_after: float = 0.0
     """Seconds until the client may try again."""
 

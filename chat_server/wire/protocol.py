@@ -32,7 +32,7 @@ MAX_ECHO_LENGTH: Final = 64
 """An echoed name or command word is truncated after this many characters."""
 
 EVERYONE: Final = "*"
-"""A subscription to this is a subscription to every publisher except oneself."""
+"""A subscription to this name covers every publisher except the subscriber."""
 
 LOBBY: Final = "lobby"
 """The room of every user who has joined no other."""

@@ -33,7 +33,7 @@ _MAX_RECORD: Final = 16384
 
 _MAX_UNSENT: Final = 64 * 1024
 """Most bytes that TLS itself may queue for a peer that reads nothing, mainly replies to key
-updates. A peer that causes more wants to exhaust the memory."""
+updates. A peer that causes more tries to exhaust the memory."""
 
 _HANDSHAKE, _ALERT = 0x16, 0x15
 """Possible first bytes of a peer that begins with TLS (RFC 8446, section 5.1)."""
@@ -312,7 +312,7 @@ class TlsStream(Stream):
     def finish(self) -> bool:
         """Like `Stream.finish`, with a close_notify before the FIN."""
         if self._ready and not self._finishing:
-            # It wants the peer's close_notify at once, but we do not wait for that.
+            # OpenSSL expects the peer's close_notify at once, but we do not wait for that.
             with suppress(ssl.SSLError):
                 self._object.unwrap()
         self._finishing = True

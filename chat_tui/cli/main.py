@@ -46,7 +46,7 @@ def _to_names(
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("words", metavar="[HOST[:PORT]]", nargs=-1)
+@click.argument("arguments", metavar="[HOST[:PORT]]", nargs=-1)
 @click.option("--server", callback=_to_address, metavar="HOST[:PORT]", help="The server.")
 @click.option(
     "--profile", metavar="NAME", help="Use the server and account of this profile in the settings."
@@ -83,7 +83,7 @@ def _to_names(
 @click.pass_context
 def client_command(
     context: click.Context,
-    words: tuple[str, ...],
+    arguments: tuple[str, ...],
     server: tuple[str, int | None] | None,
     profile: str | None,
     plaintext: bool,
@@ -106,13 +106,13 @@ def client_command(
     """
     text = None
     if send is not None:
-        if len(words) > 1:
+        if len(arguments) > 1:
             raise click.UsageError('put the text of --send in quotes: --send ROOM "text"')
-        text = words[0] if words and words[0] != "-" else None
-    elif words:
-        if len(words) > 1 or server is not None:
-            raise click.UsageError(f"only one server can be named; remove {words[-1]!r}")
-        server = _to_address(context, client_command.params[0], words[0])
+        text = arguments[0] if arguments and arguments[0] != "-" else None
+    elif arguments:
+        if len(arguments) > 1 or server is not None:
+            raise click.UsageError(f"only one server can be named; remove {arguments[-1]!r}")
+        server = _to_address(context, client_command.params[0], arguments[0])
     if plain + (send is not None) + (tail is not None) + local > 1:
         raise click.UsageError("use only one of --plain, --send, --tail and --local")
     if authors and tail is None:

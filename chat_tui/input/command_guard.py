@@ -71,7 +71,7 @@ def check_input(text: str, commands: Collection[str], user: str = "") -> Blocked
 def nearest_command(
     word: str, commands: Iterable[str], *, has_arguments: bool = False
 ) -> str | None:
-    """Return the command that `word` may stand for, misspelt or incomplete, or None.
+    """Return the command that `word` may mean, misspelt or incomplete, or None.
 
     `has_arguments`: more words follow, so a command that takes arguments is more likely.
     """

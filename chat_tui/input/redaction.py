@@ -1,7 +1,7 @@
 """Find lines that hold a password, and redact them. Pure.
 
-All code that stores, shows or sends typed text asks here first: the guard before Enter, drafts and
-the history, the wire log, the shell line for netcat, and text that comes back unsent.
+All code that stores, shows or sends typed text uses this module first: the guard before Enter,
+drafts and the history, the wire log, the shell line for netcat, and text that is returned unsent.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Roster:
         return self.everyone if name == EVERYONE else self.everyone or name in self._followed
 
     @property
-    def follows_nobody_here(self) -> bool:
+    def follows_none_present(self) -> bool:
         """True if there are others in the room and the user follows none of them."""
         others = (self._here or set()) - {self.user}
         return not self.everyone and bool(others) and not others & self._followed

@@ -41,7 +41,7 @@ def empty_log_hint(model: ChatModel, people_key: str) -> str:
     if name := model.location.partner:
         return f"Only {name} receives what you write here, and only while following you."
     people = model.people
-    if people.follows_nobody_here:
+    if people.follows_none_present:
         return (
             "You follow no one here, so you receive no messages. "
             f"Click a name, or press {people_key}."

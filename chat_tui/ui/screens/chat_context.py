@@ -19,11 +19,11 @@ class ChatContext(Protocol):
 
     @property
     def session(self) -> ChatSession:
-        """The session: what the user does goes there."""
+        """The session. It receives the user's actions."""
 
     @property
     def model(self) -> ChatModel:
-        """The model: what the panes show comes from there."""
+        """The model. The panes show its data."""
 
     @property
     def notifier(self) -> Notifier:

@@ -1,4 +1,4 @@
-"""The widgets of the screens, one file each. No pane knows another one; the screen connects them.
+"""The widgets of the screens, one file each. No pane uses another one; the screen connects them.
 
 A widget posts messages to the screen, and the screen calls its methods. It gets values of the
 model, whose text is safe for a terminal, and shows them as text, never as markup.

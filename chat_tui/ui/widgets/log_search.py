@@ -54,7 +54,7 @@ class LogSearch:
         self.update()
 
     def update(self) -> None:
-        """Search the entries that came since the last call; drop the evicted ones."""
+        """Search the entries that arrived since the last call; drop the evicted ones."""
         log = self._log
         evicted = bisect_left(self._hits, log.first)
         del self._hits[:evicted]

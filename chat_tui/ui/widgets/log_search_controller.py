@@ -48,7 +48,7 @@ class LogSearchController:
             self._show_hit()
 
     def update(self) -> None:
-        """Search the entries that came since the last call."""
+        """Search the entries that arrived since the last call."""
         if self._search is not None:
             self._search.update()
 

@@ -37,7 +37,7 @@ class LogViewport:
         self.now = now
         self.following = True
         self.new_below = 0
-        """Messages of others that came since the view stopped following."""
+        """Messages of others that arrived since the view stopped following."""
         self._is_restoring = False  # the scroll position is set by `restore`, not by the user
 
     def top_row(self) -> Row | None:

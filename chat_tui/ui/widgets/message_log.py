@@ -155,7 +155,7 @@ class MessageLog(ScrollView, can_focus=True):
 
     @property
     def new_below(self) -> int:
-        """The number of messages that came since the user scrolled up."""
+        """The number of messages that arrived since the user scrolled up."""
         return self._viewport.new_below
 
     @property

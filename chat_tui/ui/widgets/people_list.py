@@ -118,7 +118,7 @@ class PeopleList(Vertical):
 
     def _empty_hint(self) -> str:
         people = self._people
-        if people.follows_nobody_here:
+        if people.follows_none_present:
             choice = "a name, or everyone," if self._everyone_offered else "a name"
             return f"You follow no one here. Click {choice} to receive messages."
         if not people.known and not self._everyone_offered:

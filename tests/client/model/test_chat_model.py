@@ -190,15 +190,15 @@ def test_roster_is_unknown_after_room_change(model: ChatModel) -> None:
     assert known == [True, False]
 
 
-def follows_nobody_here(model: ChatModel) -> bool:
-    return model.people.follows_nobody_here
+def follows_none_present(model: ChatModel) -> bool:
+    return model.people.follows_none_present
 
 
 def test_roster_marks_followed_people(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", ("alice", "bob", "carol")))
-    assert follows_nobody_here(model) is True
+    assert follows_none_present(model) is True
     model.apply(events.SubscriptionsListed(("alice", "bob", "erin")))
-    assert follows_nobody_here(model) is False
+    assert follows_none_present(model) is False
     assert [(p.name, p.followed) for p in model.people.here()] == [
         ("alice", False),
         ("bob", True),
@@ -206,9 +206,9 @@ def test_roster_marks_followed_people(model: ChatModel) -> None:
     ]
     assert [person.name for person in model.people.elsewhere()] == ["erin"]
     model.apply(events.Unfollowed("bob"))
-    assert follows_nobody_here(model) is True
+    assert follows_none_present(model) is True
     model.apply(events.Followed("*"))
-    assert follows_nobody_here(model) is False
+    assert follows_none_present(model) is False
     assert model.people.follows("carol")
     assert model.people.follows("*")
     model.apply(events.Unfollowed("*"))
@@ -221,9 +221,9 @@ def test_roster_marks_followed_people(model: ChatModel) -> None:
     assert model.people.elsewhere() == []
 
 
-def test_follows_nobody_hint_is_hidden_when_alone(model: ChatModel) -> None:
+def test_follows_none_present_is_false_when_alone(model: ChatModel) -> None:
     model.apply(events.MembersListed("lobby", ("alice",)))
-    assert not model.people.follows_nobody_here
+    assert not model.people.follows_none_present
 
 
 def test_server_notices_and_errors_become_log_entries(model: ChatModel) -> None:

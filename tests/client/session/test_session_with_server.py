@@ -141,7 +141,7 @@ def test_follow_toggle_starts_and_stops_messages(
 ) -> None:
     bob = server.start().guest("bob")
     sign_in(harness, server, follow_everyone=False)
-    assert harness.model.people.follows_nobody_here
+    assert harness.model.people.follows_none_present
     harness.session.toggle_follow("bob")
     harness.until(lambda: harness.model.people.follows("bob"))
     bob.send("one")

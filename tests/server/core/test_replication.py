@@ -68,7 +68,7 @@ def requests() -> st.SearchStrategy[Request]:
         st.builds(lambda name: lambda hub, me: hub.subscribe(me, name), st.sampled_from(NAMES)),
         st.builds(lambda name: lambda hub, me: hub.unsubscribe(me, name), st.sampled_from(NAMES)),
         st.builds(lambda on: lambda hub, me: hub.set_presence(me, on), st.booleans()),
-        st.builds(lambda said: lambda hub, me: hub.publish(me, said), texts),
+        st.builds(lambda lines: lambda hub, me: hub.publish(me, lines), texts),
         st.builds(
             lambda name: lambda hub, me: hub.send_private(me, name, "psst"), st.sampled_from(USERS)
         ),
