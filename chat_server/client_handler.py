@@ -77,7 +77,7 @@ class ClientHandler:
             if self._session is not None:
                 self.has_logged_in = True
                 log.authenticated(self._session.user)
-                self._converse(self._session)
+                self._serve_session(self._session)
             self._close_gracefully()
         except OSError:
             pass  # a reset, in whatever state: it ends this client only
@@ -204,18 +204,18 @@ class ClientHandler:
 
     # Conversation
 
-    def _converse(self, session: Session[Outbox]) -> None:
+    def _serve_session(self, session: Session[Outbox]) -> None:
         """Take line after line, at the client's rate, until the session or the input ends."""
         services = self._services
         context = CommandContext(session, services, services.delivery.batch(self.outbox))
-        allowance = TokenBucket(services.config.rate, services.config.burst)
-        while self._take_lines(context, allowance) and not self._input_ended:
+        bucket = TokenBucket(services.config.rate, services.config.burst)
+        while self._take_lines(context, bucket) and not self._input_ended:
             self._read()
         if self._buffer.finish():  # half a line, which may mean something else than the whole
             with services.delivery.batch():
                 context.reject(RejectReason.LINE_TRUNCATED)
 
-    def _take_lines(self, context: CommandContext, allowance: TokenBucket) -> bool:
+    def _take_lines(self, context: CommandContext, bucket: TokenBucket) -> bool:
         """Process all complete lines. Consecutive messages are one run: one call of the hub.
 
         Return False if the conversation is over.
@@ -224,11 +224,11 @@ class ClientHandler:
         run: list[str] = []
         with context.batch as batch:
             while self._lines and not ended.is_set():
-                wait = allowance.take()
+                wait = bucket.take()
                 if wait:
                     self._publish(context, run)
                     batch.flush()
-                    if not self._wait_for_allowance(context.session, wait):
+                    if not self._wait_for_token(context.session, wait):
                         return False
                 text = self._process_line(context, self._lines.popleft(), run)
                 if text:
@@ -269,7 +269,7 @@ class ClientHandler:
             context.batch.add(context.services.hub.publish(context.session, run))
             run.clear()
 
-    def _wait_for_allowance(self, session: Session[Outbox], seconds: float) -> bool:
+    def _wait_for_token(self, session: Session[Outbox], seconds: float) -> bool:
         """Wait for `seconds`. Return False at once if the lines left are to be dropped.
 
         That is after a forced logout, a shutdown or a reset, and if the client closed its side in

@@ -235,7 +235,7 @@ class ChatServer:
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))
         for handler in clients:
-            handler.outbox.cut()
+            handler.outbox.abort()
         until = time.monotonic() + _JOIN_SECONDS
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))

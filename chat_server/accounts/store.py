@@ -46,23 +46,23 @@ class AccountStore:
     """
 
     def __init__(
-        self, path: Path, find_problem: Callable[[Accounts], str | None] | None = None
+        self, path: Path, validate: Callable[[Accounts], str | None] | None = None
     ) -> None:
         """Read the accounts for the first time.
 
-        `find_problem` is called with all accounts, here and after each reload, in the thread that
+        `validate` is called with all accounts, here and after each reload, in the thread that
         reloads. It returns a sentence that says why the accounts must not be used, or None. Raises
         `UsersFileError`, also if no account may log in.
         """
         self._path = path
-        self._find_problem = find_problem
+        self._validate = validate
         contents = load(path)
         self._versions = contents.versions
         self._last_reported: str | None = None
         self._lock = threading.Lock()
         self._own_writes: set[tuple[str, str]] = set()
         """Names and hashes that this server is writing. A reload does not report them."""
-        self._swaps = 0
+        self._hash_replacements = 0
         """Number of hashes replaced in memory. Files read before a swap may be out of date."""
         self.accounts = contents.accounts()
         """The accounts from the last valid files."""
@@ -102,7 +102,7 @@ class AccountStore:
         rejects the new accounts, add none of them, but remove and disable accounts as the files
         require.
         """
-        swaps = self._swaps
+        swaps = self._hash_replacements
         if file_versions(self._path) == self._versions:
             self._last_reported = None  # report the next problem even if its text is the same
             return ReloadResult()
@@ -117,7 +117,7 @@ class AccountStore:
             return self._report_once(str(error))
         problem = self._problem(accounts)
         with self._lock:
-            if self._swaps != swaps:
+            if self._hash_replacements != swaps:
                 return ReloadResult()  # the files may have been read before the swap
             before = self.accounts
             if problem is not None:
@@ -162,7 +162,7 @@ class AccountStore:
             if replaced is None:
                 return False
             with self._lock:
-                self._swaps += 1
+                self._hash_replacements += 1
                 if self.accounts.get(name) == expected:  # else a reload has seen it already
                     self.accounts = self.accounts.with_hash(name, new)
                     if replaced.before == self._versions:  # else a change by others is still unread
@@ -191,7 +191,7 @@ class AccountStore:
 
     def _problem(self, accounts: Accounts) -> str | None:
         """Return why these accounts must not be used, with the path, or None."""
-        problem = self._find_problem(accounts) if self._find_problem is not None else None
+        problem = self._validate(accounts) if self._validate is not None else None
         return None if problem is None else f"{format_path(self._path)}: {problem}"
 
     def _report_once(self, error: str) -> ReloadResult:

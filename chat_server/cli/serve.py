@@ -30,7 +30,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     Raise `click.UsageError` if the users file, the certificate or the address cannot be used.
     """
     thread_dump.dump_on_signal()
-    log = EventLog(level=config.log_level, form=config.log_format)
+    log = EventLog(level=config.log_level, log_format=config.log_format)
     try:
         # Resolve once. A second lookup could return another address, which was not checked.
         targets = endpoints(config)

@@ -93,7 +93,7 @@ def add(name: str, users_file: Path, password_stdin: bool, generate: bool) -> No
     account.
     """
     user = _canonical(name)
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         # Before the user types a password.
         check_new_name(user, load_or_empty(users_file).accounts())
         password = _new_password(password_stdin, generate)
@@ -112,7 +112,7 @@ def passwd(name: str, users_file: Path, password_stdin: bool, generate: bool) ->
     Its session continues. The next login needs the new password.
     """
     user = _canonical(name)
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         if user not in read_accounts(users_file).all_hashes:
             raise NoSuchAccountError(user)
         password = _new_password(password_stdin, generate)
@@ -132,7 +132,7 @@ def list_names(users_file: Path, long: bool) -> None:
 
     The name of a disabled account is followed by a tab and the word disabled.
     """
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         accounts: Accounts = read_accounts(users_file)
     for name in sorted(accounts.all_hashes):
         state = "disabled" if name in accounts.disabled else "enabled"
@@ -148,7 +148,7 @@ def list_names(users_file: Path, long: bool) -> None:
 def remove(name: str, users_file: Path) -> None:
     """Remove the account NAME, and end its session."""
     user = _canonical(name)
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         remove_account(users_file, user)
     click.echo(f"Removed {user} from {_format_path(users_file)}")
 
@@ -163,7 +163,7 @@ def rename(old: str, new: str, users_file: Path) -> None:
     A session of OLD ends. Rejects a name that looks like that of another account.
     """
     old_name, new_name = _canonical(old), _canonical(new)
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         rename_account(users_file, old_name, new_name)
     click.echo(f"Renamed {old_name} to {new_name}")
 
@@ -174,7 +174,7 @@ def rename(old: str, new: str, users_file: Path) -> None:
 def disable(name: str, users_file: Path) -> None:
     """Disable logins to the account NAME until it is enabled, and end its session."""
     user = _canonical(name)
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         done = disable_account(users_file, user)
     click.echo(f"Disabled {user}" if done else f"{user} is already disabled")
 
@@ -185,7 +185,7 @@ def disable(name: str, users_file: Path) -> None:
 def enable(name: str, users_file: Path) -> None:
     """Enable logins to the account NAME again, with its old password."""
     user = _canonical(name)
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         done = enable_account(users_file, user)
     click.echo(f"Enabled {user}" if done else f"{user} is already enabled")
 
@@ -197,7 +197,7 @@ def demo(users_file: Path) -> None:
 
     Prints the demo accounts that have the demo password in it, one a line.
     """
-    with _one_line_errors(users_file):
+    with _report_problems(users_file):
         names = create_demo_accounts(users_file)
     for name in names:
         click.echo(name)
@@ -231,7 +231,7 @@ def _report_done(message: str, password: str | None) -> None:
 
 
 @contextmanager
-def _one_line_errors(users_file: Path) -> Iterator[None]:
+def _report_problems(users_file: Path) -> Iterator[None]:
     option = one_line(f"--users {shlex.quote(str(users_file))}")
     mode = _mode(users_file)
     try:

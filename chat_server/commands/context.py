@@ -30,7 +30,7 @@ class CommandContext:
         """Whether the user may use the commands of operators."""
         return self.session.user in self.services.config.operators
 
-    def reply(self, reply: values.Reply) -> None:
+    def reply(self, reply: values.HubReply) -> None:
         """Reply to the session."""
         self.services.hub.reply(self.session, reply)
 

@@ -26,14 +26,14 @@ from chat_server.core.values import (
     Announced,
     EndCause,
     EndNotice,
-    Event,
+    HubEvent,
+    HubReply,
     Joined,
     Output,
     PresenceSet,
     PrivateMessageSent,
     PublishedMessages,
     ReceiverT,
-    Reply,
     SessionEnded,
     SessionStarted,
     ShutDown,
@@ -79,7 +79,7 @@ class Hub(Generic[ReceiverT]):
         """Return the numbers of sessions and rooms. Takes no lock, so it answers if one hangs."""
         return len(self._state.sessions), len(self._state.rooms)
 
-    def apply(self, event: Event[ReceiverT]) -> tuple[ReceiverT, ...]:
+    def apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
         """Apply an event that was decided elsewhere. Return the recipients of its first output."""
         with self._lock:
             if isinstance(event, PublishedMessages):
@@ -228,7 +228,7 @@ class Hub(Generic[ReceiverT]):
 
     # Replies that the hub does not decide, but that keep their order with those that it does
 
-    def reply(self, session: Session[ReceiverT], reply: Reply) -> None:
+    def reply(self, session: Session[ReceiverT], reply: HubReply) -> None:
         """Reply to a session."""
         with self._lock:
             self._reply(session, reply)
@@ -239,7 +239,7 @@ class Hub(Generic[ReceiverT]):
         """Return a stamp above all others, whatever the clock says."""
         return max(self._clock(), self._state.last_stamp + 1)
 
-    def _apply(self, event: Event[ReceiverT]) -> tuple[ReceiverT, ...]:
+    def _apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
         """Apply an event and emit its outputs. Return the recipients of the first one."""
         deliveries = self._state.apply(event)
         for recipients, output in deliveries:
@@ -258,7 +258,7 @@ class Hub(Generic[ReceiverT]):
     def _act(
         self,
         session: Session[ReceiverT],
-        decision: Joined | Subscribed | Unsubscribed | PresenceSet | Reply,
+        decision: Joined | Subscribed | Unsubscribed | PresenceSet | HubReply,
     ) -> None:
         """Apply the event that was decided, or send the reply that nothing changes."""
         if session.ended.is_set():
@@ -268,7 +268,7 @@ class Hub(Generic[ReceiverT]):
         else:
             self._reply(session, decision)
 
-    def _reply(self, session: Session[ReceiverT], reply: Reply) -> None:
+    def _reply(self, session: Session[ReceiverT], reply: HubReply) -> None:
         self._emit((session.receiver,), reply)
 
     def _end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:

@@ -16,7 +16,7 @@ from chat_server.core.values import (
     DeliveryReceipt,
     EndCause,
     EndNotice,
-    Event,
+    HubEvent,
     Joined,
     MemberJoined,
     MemberLeft,
@@ -57,7 +57,7 @@ class HubState(Generic[ReceiverT]):
         """The highest stamp so far, in microseconds since the epoch."""
         self.is_shut_down = False
 
-    def apply(self, event: Event[ReceiverT]) -> list[Delivery[ReceiverT]]:
+    def apply(self, event: HubEvent[ReceiverT]) -> list[Delivery[ReceiverT]]:
         """Change the state and return what is to be sent, in order.
 
         An event about a user or a room that is not there (any more) changes nothing.

@@ -146,7 +146,7 @@ class ShutDown:
     """The server stops: every session has ended and no other starts."""
 
 
-Event: TypeAlias = (
+HubEvent: TypeAlias = (
     PublishedMessages
     | SessionStarted[ReceiverT]
     | SessionEnded
@@ -326,7 +326,7 @@ class Rejected:
 
 
 Notice: TypeAlias = MemberJoined | MemberLeft | RoomOpened | RoomClosed
-Reply: TypeAlias = (
+HubReply: TypeAlias = (
     DeliveryReceipt
     | AlreadyInRoom
     | RoomList
@@ -350,5 +350,5 @@ Output: TypeAlias = (
     | Announced
     | EndNotice
     | Notice
-    | Reply
+    | HubReply
 )

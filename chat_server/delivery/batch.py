@@ -13,16 +13,16 @@ class SendQueue(Protocol):
     """The part of the dispatcher that a batch needs. Its methods are described there."""
 
     @property
-    def has_lagging(self) -> bool:
+    def has_tracked(self) -> bool:
         """True if a reader lags."""
 
     def drain(self) -> None:
         """Send what is queued, unless another thread is doing so."""
 
-    def apply_backpressure(self) -> None:
+    def drain_to_limit(self) -> None:
         """Wait while too much is queued."""
 
-    def throttle(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
+    def wait_for_lagging(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Wait a moment for recipients that lag."""
 
 
@@ -53,16 +53,16 @@ class Batch:
     ) -> None:
         queue = self._queue
         queue.drain()
-        if exception_type is None and queue.has_lagging:
+        if exception_type is None and queue.has_tracked:
             own = () if self._outbox is None else (self._outbox,)
-            queue.throttle((own, *self._recipients.values()))
+            queue.wait_for_lagging((own, *self._recipients.values()))
         self._recipients.clear()
 
     def add(self, recipients: tuple[Outbox, ...]) -> None:
         """Remember the recipients of the client's messages, and wait if the queue is too long."""
         if recipients:
             self._recipients[id(recipients)] = recipients
-            self._queue.apply_backpressure()
+            self._queue.drain_to_limit()
 
     def flush(self) -> None:
         """Drain the queue before the end of the batch, because its thread is about to wait."""
@@ -71,7 +71,7 @@ class Batch:
     def throttle_replies(self) -> None:
         """Give the client time to read: one batch may ask for more replies than an outbox holds."""
         queue, outbox = self._queue, self._outbox
-        queue.apply_backpressure()
+        queue.drain_to_limit()
         if outbox is not None and outbox.needs_attention:
             queue.drain()
-            queue.throttle(((outbox,),))
+            queue.wait_for_lagging(((outbox,),))

@@ -36,12 +36,12 @@ _QUEUE_BYTES: Final = 1024 * 1024
 _ROUNDS: Final = 16
 """Rounds that one client's thread sends for others before the flusher takes over."""
 
-_RESEND_SECONDS: Final = 0.02
+_FLUSH_INTERVAL: Final = 0.02
 """How often the flusher offers more to a lagging reader's kernel buffer. Linux reports a socket as
 writable only when a third of its buffer is free, which may be a megabyte or more. With nothing but
 that report, a reader that takes 200 KB a second looked stalled for five seconds."""
 
-_POLL_SECONDS: Final = 0.5
+_POLL_INTERVAL: Final = 0.5
 """How often the flusher checks any other outbox in its table."""
 
 
@@ -60,8 +60,8 @@ class Dispatcher:
         self._queued_bytes = 0
         self._queue_lock = threading.Lock()
         self._drain_lock = threading.Lock()
-        self._lagging: set[Outbox] = set()
-        self._below_limit = threading.Condition(threading.Lock())
+        self._tracked: set[Outbox] = set()
+        self._flusher_progress = threading.Condition(threading.Lock())
         self._wake_read = self._wake_write = -1
         self._stopping = False
         self.bytes_out = 0
@@ -91,8 +91,8 @@ class Dispatcher:
 
     def backlog(self) -> tuple[int, int]:
         """Return the bytes that wait, in the queue and for lagging readers, and how many lag."""
-        with self._below_limit:
-            waiting = [outbox.backlog for outbox in self._lagging if outbox.backlog]
+        with self._flusher_progress:
+            waiting = [outbox.backlog for outbox in self._tracked if outbox.backlog]
         return self._queued_bytes + sum(waiting), len(waiting)
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
@@ -128,9 +128,9 @@ class Dispatcher:
         return Batch(self, outbox)
 
     @property
-    def has_lagging(self) -> bool:
+    def has_tracked(self) -> bool:
         """True if the flusher tracks an outbox. Read without a lock, as a hint."""
-        return bool(self._lagging)
+        return bool(self._tracked)
 
     def drain(self) -> None:
         """Send what any thread has queued, unless another thread does so. The caller holds no lock.
@@ -148,19 +148,19 @@ class Dispatcher:
         if self._queue:
             self._wake_flusher()
 
-    def apply_backpressure(self) -> None:
+    def drain_to_limit(self) -> None:
         """Make a publisher wait and drain if more is queued than the bound."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
                 self._round()
 
-    def throttle(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
+    def wait_for_lagging(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
 
         Wait at most `throttle_seconds` in all, and only for those `recipients` that lag, took
         something within `throttle_recency`, and for which no publisher has waited in vain since.
         """
-        if not self._lagging:
+        if not self._tracked:
             return
         start = time.monotonic()
         recent = start - self._config.tuning.throttle_recency
@@ -173,8 +173,8 @@ class Dispatcher:
         ]
         until = start + self._config.tuning.throttle_seconds
         while slow and (left := until - time.monotonic()) > 0:
-            with self._below_limit:
-                self._below_limit.wait(min(left, _RESEND_SECONDS))
+            with self._flusher_progress:
+                self._flusher_progress.wait(min(left, _FLUSH_INTERVAL))
             for outbox in slow:
                 outbox.flush()
             slow = [outbox for outbox in slow if outbox.backlog > outbox.lag_threshold]
@@ -188,8 +188,8 @@ class Dispatcher:
         Only for its client's own thread. Bounded by `longest_flush_seconds`. The outbox is still
         open while another thread has not sent yet what is queued, the last line included.
         """
-        with self._below_limit:
-            self._below_limit.wait_for(
+        with self._flusher_progress:
+            self._flusher_progress.wait_for(
                 lambda: outbox.state not in (OutboxState.OPEN, OutboxState.FINISHING)
             )
 
@@ -213,7 +213,7 @@ class Dispatcher:
         else:
             lagging = self._send_grouped(batch)
         if lagging:
-            self._track_lagging(lagging)
+            self._track(lagging)
 
     def _send_grouped(self, batch: list[_QueuedWrite]) -> list[Outbox]:
         """Send each recipient its parts of the round. Return those that the flusher must track."""
@@ -240,11 +240,11 @@ class Dispatcher:
         self.bytes_out += bytes_out
         return lagging
 
-    def _track_lagging(self, outboxes: list[Outbox]) -> None:
-        with self._below_limit:
-            known = len(self._lagging)
-            self._lagging.update(outboxes)
-            grown = len(self._lagging) > known
+    def _track(self, outboxes: list[Outbox]) -> None:
+        with self._flusher_progress:
+            known = len(self._tracked)
+            self._tracked.update(outboxes)
+            grown = len(self._tracked) > known
         if grown:
             self._wake_flusher()
 
@@ -255,8 +255,8 @@ class Dispatcher:
 
     def _flush_forever(self) -> None:
         while not self._stopping:
-            with self._below_limit:
-                tracked = list(self._lagging)
+            with self._flusher_progress:
+                tracked = list(self._tracked)
             writable = self._wait(tracked)
             if self._queue:
                 self.drain()
@@ -267,11 +267,11 @@ class Dispatcher:
             for outbox in tracked:
                 if self._deadline(outbox) <= now:
                     self._give_up(outbox)
-            with self._below_limit:
-                # A sending thread appends first and calls `_track_lagging` afterwards. So an outbox
+            with self._flusher_progress:
+                # A sending thread appends first and calls `_track` afterwards. So an outbox
                 # that is empty here and filled right after this comes back.
-                self._lagging.difference_update([o for o in tracked if not self._needs_flusher(o)])
-                self._below_limit.notify_all()
+                self._tracked.difference_update([o for o in tracked if not self._needs_flusher(o)])
+                self._flusher_progress.notify_all()
 
     def _wait(self, lagging: list[Outbox]) -> set[Outbox]:
         """Block until an outbox is writable or due, or a thread wakes the flusher."""
@@ -308,7 +308,7 @@ class Dispatcher:
         match outbox.state:
             case OutboxState.OPEN:
                 return outbox.backlog > 0
-            case OutboxState.FINISHING | OutboxState.FINISHED:
+            case OutboxState.FINISHING | OutboxState.HALF_CLOSED:
                 return True
             case _:
                 return False
@@ -320,7 +320,7 @@ class Dispatcher:
         Never infinite: no thread wakes the flusher when a small backlog passes the threshold, or
         when it empties or closes the outbox.
         """
-        wait = _RESEND_SECONDS if outbox.needs_attention else _POLL_SECONDS
+        wait = _FLUSH_INTERVAL if outbox.needs_attention else _POLL_INTERVAL
         return time.monotonic() + wait
 
     def _deadline(self, outbox: Outbox) -> float:
@@ -334,7 +334,7 @@ class Dispatcher:
                     max(outbox.progressed_at, outbox.finished_at) + config.tuning.flush_seconds,
                     outbox.finished_at + config.tuning.longest_flush_seconds,
                 )
-            case OutboxState.FINISHED:
+            case OutboxState.HALF_CLOSED:
                 return outbox.finished_at + config.tuning.linger_seconds
             case _:
                 return inf
@@ -342,12 +342,12 @@ class Dispatcher:
     def _give_up(self, outbox: Outbox) -> None:
         match outbox.state:
             case OutboxState.OPEN:
-                outbox.cut(too_slow=True)
+                outbox.abort(too_slow=True)
             case OutboxState.FINISHING:
-                outbox.cut()
-            case OutboxState.FINISHED:
+                outbox.abort()
+            case OutboxState.HALF_CLOSED:
                 outbox.wake()
-                with self._below_limit:
-                    self._lagging.discard(outbox)
+                with self._flusher_progress:
+                    self._tracked.discard(outbox)
             case _:
                 pass

@@ -16,7 +16,7 @@ from chat_server.core import EndCause, EndNotice, RejectReason, values
 from chat_server.wire import (
     encode_actions,
     encode_error,
-    encode_live_messages,
+    encode_messages,
     encode_private,
     encode_replies,
     operator_replies,
@@ -25,7 +25,7 @@ from chat_server.wire import (
 
 ReceiverT = TypeVar("ReceiverT")
 
-_MICROSECONDS: Final = 1_000_000
+_MICROSECONDS_PER_SECOND: Final = 1_000_000
 """In a second."""
 
 
@@ -61,13 +61,13 @@ class TextEncoder(Generic[ReceiverT]):
     def _encode_messages(self, run: values.PublishedMessages) -> bytes:
         """Encode a run. Its messages share a join unless they differ in their second."""
         _, author, texts, stamp, is_action = run
-        encode = encode_actions if is_action else encode_live_messages
-        first = stamp // _MICROSECONDS
-        if first == (stamp + len(texts) - 1) // _MICROSECONDS:
+        encode = encode_actions if is_action else encode_messages
+        first = stamp // _MICROSECONDS_PER_SECOND
+        if first == (stamp + len(texts) - 1) // _MICROSECONDS_PER_SECOND:
             return encode(self._clock(stamp), author, texts)
         pieces = []
         while texts:
-            in_this_second = _MICROSECONDS - stamp % _MICROSECONDS
+            in_this_second = _MICROSECONDS_PER_SECOND - stamp % _MICROSECONDS_PER_SECOND
             pieces.append(encode(self._clock(stamp), author, texts[:in_this_second]))
             texts = texts[in_this_second:]
             stamp += in_this_second
@@ -80,7 +80,7 @@ class TextEncoder(Generic[ReceiverT]):
         and data have left the caches by the time a message comes, the look-up took 21 of the 130 us
         from the socket to the first send.
         """
-        second = stamp // _MICROSECONDS
+        second = stamp // _MICROSECONDS_PER_SECOND
         if second != self._second:
             self._second = second
             self._clock_text = time.strftime("%H:%M:%S", time.localtime(second))

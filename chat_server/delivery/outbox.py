@@ -20,9 +20,9 @@ class OutboxState(Enum):
     """Takes lines."""
     FINISHING = auto()
     """Has its last line. The backlog is still sent."""
-    FINISHED = auto()
+    HALF_CLOSED = auto()
     """Everything is sent, and so is FIN. What the client still sends is discarded."""
-    CUT = auto()
+    ABORTED = auto()
     """Given up with a reset: the client was too slow, or is gone."""
     CLOSED = auto()
     """The file descriptor is free. No thread may use the stream again."""
@@ -97,7 +97,7 @@ class Outbox:
             try:
                 taken = 0 if self.backlog else self._stream.send_some(data)
             except OSError:
-                self._cut(too_slow=False)
+                self._abort(too_slow=False)
                 return False
             if taken == len(data):
                 return False
@@ -124,7 +124,7 @@ class Outbox:
                 chunk = self._next_chunk()
                 unsent = self._stream.unsent
                 taken = self._try_send(chunk)
-                if self.state is OutboxState.CUT:
+                if self.state is OutboxState.ABORTED:
                     return
                 # No part of a TLS record counts as taken before all of it is. Without `unsent`, a
                 # client that reads slowly would look stalled meanwhile.
@@ -137,10 +137,10 @@ class Outbox:
                     return
             self._finish_when_empty()
 
-    def cut(self, *, too_slow: bool = False) -> None:
+    def abort(self, *, too_slow: bool = False) -> None:
         """Give up on this client with a reset and wake its thread. Any thread."""
         with self._lock:
-            self._cut(too_slow=too_slow)
+            self._abort(too_slow=too_slow)
 
     @property
     def needs_attention(self) -> bool:
@@ -169,7 +169,7 @@ class Outbox:
         try:
             return self._stream.send_some(data)
         except OSError:
-            self._cut(too_slow=False)
+            self._abort(too_slow=False)
             return len(data)
 
     def _queue_remainder(self, data: bytes, sent: int) -> None:
@@ -182,7 +182,7 @@ class Outbox:
         self._chunks.append(rest)
         self.backlog += len(rest)
         if self.backlog > self._limit:
-            self._cut(too_slow=True)
+            self._abort(too_slow=True)
 
     def _next_chunk(self) -> bytes | memoryview:
         """Return the next bytes to send. Small chunks are joined, so that they share a call."""
@@ -198,13 +198,13 @@ class Outbox:
 
     def _finish_when_empty(self) -> None:
         if self.state is OutboxState.FINISHING and not self._chunks and self._stream.finish():
-            self.state = OutboxState.FINISHED
+            self.state = OutboxState.HALF_CLOSED
             self.finished_at = time.monotonic()
 
-    def _cut(self, *, too_slow: bool) -> None:
-        if self.state in (OutboxState.CUT, OutboxState.CLOSED):
+    def _abort(self, *, too_slow: bool) -> None:
+        if self.state in (OutboxState.ABORTED, OutboxState.CLOSED):
             return
-        self.state = OutboxState.CUT
+        self.state = OutboxState.ABORTED
         self.was_too_slow = too_slow
         self._chunks.clear()
         self.backlog = 0

@@ -26,10 +26,13 @@ class EventLog:
     """The log of one server. An `address` is `host:port`. Names arrive unescaped."""
 
     def __init__(
-        self, stream: TextIO | None = None, level: str = "info", form: str = "text"
+        self, stream: TextIO | None = None, level: str = "info", log_format: str = "text"
     ) -> None:
-        """`stream`: None means standard error. `level`: one of `LEVELS`. `form`: of `FORMATS`."""
-        self._writer = LogWriter(sys.stderr if stream is None else stream, level, form)
+        """`stream`: None means standard error. `level`: one of `LEVELS`.
+
+        `log_format`: one of `FORMATS`.
+        """
+        self._writer = LogWriter(sys.stderr if stream is None else stream, level, log_format)
         self._write = self._writer.write
 
     def counts(self) -> Counter[str]:

@@ -22,11 +22,14 @@ LEVELS: Final = tuple(level.name.lower() for level in LogLevel)
 class LogWriter:
     """Writes events to one stream. Any thread may use it. Its locks are leaves."""
 
-    def __init__(self, stream: TextIO | None, level: str, form: str) -> None:
-        """`stream`: None means no log at all. `level`: one of `LEVELS`. `form`: of `FORMATS`."""
+    def __init__(self, stream: TextIO | None, level: str, log_format: str) -> None:
+        """`stream`: None means no log at all. `level`: one of `LEVELS`.
+
+        `log_format`: one of `FORMATS`.
+        """
         self._stream = stream
         self._level = LogLevel[level.upper()]
-        self._format = as_json if form == "json" else as_text
+        self._format = as_json if log_format == "json" else as_text
         self._lock = threading.Lock()
         self._lost_lines = 0
         """Lines that were dropped since the last line that was written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from chat_server.wire.protocol import echoed
+from chat_server.wire.protocol import quoted_in_reply
 from chat_server.wire.reply_patterns import both_groups, first_group, reply_pattern
 
 BANNED_ACCOUNT: Final = "This account is banned"
@@ -52,17 +52,17 @@ def unban_reply(name: str) -> str:
 
 def not_logged_in(name: str) -> str:
     """The error for a `/kick` of a user without a session."""
-    return f"Not logged in: {echoed(name)}"
+    return f"Not logged in: {quoted_in_reply(name)}"
 
 
 def not_banned(name: str) -> str:
     """The error for an `/unban` of an account or address that is not banned."""
-    return f"Not banned: {echoed(name)}"
+    return f"Not banned: {quoted_in_reply(name)}"
 
 
 def cannot_ban(name: str, reason: str) -> str:
     """The error for a `/ban` that no operator may do."""
-    return f"Can't ban {echoed(name)}: {reason}"
+    return f"Can't ban {quoted_in_reply(name)}: {reason}"
 
 
 def operators_only(word: str) -> str:

@@ -28,7 +28,7 @@ LIST_LINE_LIMIT: Final = 1000
 MAX_NAME_LENGTH: Final = 32
 """Most code points in the name of a user or a room, after NFC (section 3)."""
 
-MAX_ECHO_LENGTH: Final = 64
+MAX_QUOTED_LENGTH: Final = 64
 """An echoed name or command word is truncated after this many characters."""
 
 EVERYONE: Final = "*"
@@ -86,11 +86,11 @@ class LineBuffer:
     It holds at most `limit` bytes between two calls. Only the thread that reads the stream uses it.
     """
 
-    __slots__ = ("_limit", "_partial", "_skipping")
+    __slots__ = ("_max_length", "_partial", "_skipping")
 
     def __init__(self, limit: int) -> None:
         """`limit`: the longest line in bytes, including its LF."""
-        self._limit = limit - 1
+        self._max_length = limit - 1
         self._partial = b""
         self._skipping = False
 
@@ -110,7 +110,7 @@ class LineBuffer:
         lines += (self._partial + data).split(b"\n")
         rest = lines.pop()
         assert isinstance(rest, bytes)
-        longest = self._limit
+        longest = self._max_length
         for index, line in enumerate(lines):
             if len(line) > longest:  # type: ignore[arg-type]  # only bytes so far
                 lines[index] = OVERSIZE
@@ -152,9 +152,9 @@ def published_form(text: str) -> str:
     return clean(text).rstrip(_WHITE_SPACE)
 
 
-def echoed(word: str) -> str:
+def quoted_in_reply(word: str) -> str:
     """Return a name or command word for use in a reply: cleaned, truncated after 64 characters."""
-    return clean(word)[:MAX_ECHO_LENGTH]
+    return clean(word)[:MAX_QUOTED_LENGTH]
 
 
 def canonical_name(text: str) -> str | None:
@@ -251,7 +251,7 @@ def encode_error(text: str) -> bytes:
     return f"{ERROR_MARK}{text}\n".encode()
 
 
-def encode_live_messages(clock: str, author: str, texts: Sequence[str]) -> bytes:
+def encode_messages(clock: str, author: str, texts: Sequence[str]) -> bytes:
     """Return the lines of messages that one author published within one second.
 
     `clock` is the server's local time as `HH:MM:SS`. One join and one encode serve the whole run.
@@ -261,7 +261,7 @@ def encode_live_messages(clock: str, author: str, texts: Sequence[str]) -> bytes
 
 
 def encode_actions(clock: str, author: str, actions: Sequence[str]) -> bytes:
-    """Return the lines of one author's actions within one second; see `encode_live_messages`."""
+    """Return the lines of one author's actions within one second; see `encode_messages`."""
     head = f"[{clock}] * {author} "
     return (head + f"\n{head}".join(actions) + "\n").encode()
 

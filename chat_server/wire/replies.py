@@ -13,7 +13,12 @@ from math import ceil
 from typing import Final
 
 from chat_server.wire.operator_replies import BANNED_ACCOUNT, BANNED_ADDRESS
-from chat_server.wire.protocol import CLIENT_LINE_LIMIT, LIST_LINE_LIMIT, REPLY_MARK, echoed
+from chat_server.wire.protocol import (
+    CLIENT_LINE_LIMIT,
+    LIST_LINE_LIMIT,
+    REPLY_MARK,
+    quoted_in_reply,
+)
 from chat_server.wire.reply_patterns import both_groups, first_group, reply_pattern
 
 # Replies and notices: after "[SERVER] ".
@@ -74,17 +79,17 @@ def already_in(room: str) -> str:
 
 def invalid_room(name: str) -> str:
     """The error for a `/join` of an invalid room name."""
-    return f"Invalid room name: {echoed(name)}"
+    return f"Invalid room name: {quoted_in_reply(name)}"
 
 
 def no_such_room(name: str) -> str:
     """The error for a `/who` of a room that does not exist."""
-    return f"No such room: {echoed(name)}"
+    return f"No such room: {quoted_in_reply(name)}"
 
 
 def no_such_user(name: str) -> str:
     """The error for a `/subscribe` to a user without an account."""
-    return f"No such user: {echoed(name)}"
+    return f"No such user: {quoted_in_reply(name)}"
 
 
 def subscribed(name: str) -> str:
@@ -94,7 +99,7 @@ def subscribed(name: str) -> str:
 
 def unsubscribed(name: str) -> str:
     """The reply to `/unsubscribe`, which succeeds for any name."""
-    return f"Unsubscribed from {echoed(name)}"
+    return f"Unsubscribed from {quoted_in_reply(name)}"
 
 
 def sent_to(name: str) -> str:
@@ -104,7 +109,7 @@ def sent_to(name: str) -> str:
 
 def not_delivered(name: str) -> str:
     """The error for a `/msg` that was not sent. It does not reveal a subscription of the user."""
-    return f"Not delivered: {echoed(name)} is offline or not subscribed to you"
+    return f"Not delivered: {quoted_in_reply(name)} is offline or not subscribed to you"
 
 
 def presence(on: bool) -> str:
@@ -124,7 +129,7 @@ def usage(syntax: str) -> str:
 
 def unknown_command(word: str) -> str:
     """The error for any other `/word`."""
-    return f"Unknown command: {echoed(word)} (try /help)"
+    return f"Unknown command: {quoted_in_reply(word)} (try /help)"
 
 
 def person_joined(name: str, room: str) -> str:

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from itertools import repeat
 from typing import Final
 
-from chat_server.wire import LOBBY, canonical_name, echoed, replies
+from chat_server.wire import LOBBY, canonical_name, quoted_in_reply, replies
 from chat_tui.events import PersonJoined, PersonLeft, RoomClosed, RoomOpened
 from chat_tui.input import PASSWD, CommandInput
 
@@ -133,7 +133,12 @@ class Request:
         if name is None or not self.subject:
             return True
         canonical = canonical_name(self.subject) or self.subject
-        return name in (self.subject, canonical, echoed(self.subject), echoed(canonical))
+        return name in (
+            self.subject,
+            canonical,
+            quoted_in_reply(self.subject),
+            quoted_in_reply(canonical),
+        )
 
 
 def make_request(command: CommandInput, origin: RequestOrigin) -> Request:

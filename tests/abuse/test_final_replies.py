@@ -16,7 +16,7 @@ def test_half_closed_client_is_answered_while_other_thread_drains(
         alice.send("/who")
         alice.send_eof()
         until(
-            lambda: vars(delivery._below_limit)["_waiters"] or chat.client_count == 0,
+            lambda: vars(delivery._flusher_progress)["_waiters"] or chat.client_count == 0,
             "its own thread waits for the last line to go out, or does not",
         )
     delivery.drain()  # what that thread does next

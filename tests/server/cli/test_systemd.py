@@ -151,7 +151,13 @@ def test_sigusr1_dumps_all_threads_and_server_continues(tmp_path: Path) -> None:
         assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
         program.process.send_signal(signal.SIGUSR1)
         shown = log_with(program, "in serve\n")
-        for function in ("_accept_forever", "_flush_forever", "_next_work", "_converse", "serve"):
+        for function in (
+            "_accept_forever",
+            "_flush_forever",
+            "_next_work",
+            "_serve_session",
+            "serve",
+        ):
             assert re.search(rf'File ".*", line \d+ in {function}\n', shown), function
         assert "threads by name" not in shown
         assert alice.request("/who") == "[SERVER] In room 'lobby': alice"

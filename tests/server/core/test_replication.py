@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chat_server.core.hub import Hub
 from chat_server.core.rooms import Session
 from chat_server.core.state import _HANDLERS, Delivery, HubState
-from chat_server.core.values import EndCause, EndNotice, Event, PublishedMessages
+from chat_server.core.values import EndCause, EndNotice, HubEvent, PublishedMessages
 
 USERS = ("alice", "bob", "carol")
 NAMES = ("*", *USERS, "nobody")
@@ -27,10 +27,10 @@ class RecordingState(HubState[Receiver]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.events: list[Event[Receiver]] = []
+        self.events: list[HubEvent[Receiver]] = []
         self.deliveries: list[Delivery[Receiver]] = []
 
-    def apply(self, event: Event[Receiver]) -> list[Delivery[Receiver]]:
+    def apply(self, event: HubEvent[Receiver]) -> list[Delivery[Receiver]]:
         self.events.append(event)
         deliveries = super().apply(event)
         self.deliveries += deliveries
@@ -129,7 +129,7 @@ class Decider:
 
 
 def test_every_event_can_be_applied() -> None:
-    assert _HANDLERS.keys() == {get_origin(kind) or kind for kind in get_args(Event)}
+    assert _HANDLERS.keys() == {get_origin(kind) or kind for kind in get_args(HubEvent)}
 
 
 @settings(max_examples=300, deadline=None)

@@ -104,7 +104,7 @@ def test_nothing_is_sent_after_last_line(
     delivery.drain()
     assert receiver.read(100) == b"one\nlast\n"
     assert other.read(10) == b"one\nafter\n"
-    assert receiver.outbox.state is OutboxState.FINISHED
+    assert receiver.outbox.state is OutboxState.HALF_CLOSED
 
 
 def test_flusher_sends_remaining_backlog(
@@ -142,22 +142,22 @@ def test_publisher_is_throttled_once_for_stuck_reader(
         delivery.deliver((stuck.outbox,), LARGER_THAN_BUFFERS)
         delivery.drain()
     waits: list[float] = []
-    wait = delivery._below_limit.wait
+    wait = delivery._flusher_progress.wait
 
     def counted_wait(timeout: float) -> bool:
         waits.append(timeout)
         return wait(timeout)
 
-    monkeypatch.setattr(delivery._below_limit, "wait", counted_wait)
+    monkeypatch.setattr(delivery._flusher_progress, "wait", counted_wait)
     for _ in range(50):  # until the kernel's own buffers have stopped growing
-        delivery.throttle([targets])
+        delivery.wait_for_lagging([targets])
         if stuck.outbox.throttle_exhausted:
             break
     assert waits
     assert max(waits) <= CONFIG.tuning.throttle_seconds
     assert stuck.outbox.throttle_exhausted
     waits.clear()
-    delivery.throttle([targets])
+    delivery.wait_for_lagging([targets])
     assert not waits
     stuck.read(CONFIG.lag_threshold)
     while stuck.outbox.throttle_exhausted:
@@ -172,7 +172,7 @@ def test_wait_flushed_returns_if_stuck_reader_is_cut(
     delivery.drain()
     assert receiver.outbox.backlog
     delivery.wait_flushed(receiver.outbox)
-    assert receiver.outbox.state is OutboxState.CUT
+    assert receiver.outbox.state is OutboxState.ABORTED
 
 
 def test_batch_drains_at_end_and_at_flush(
@@ -198,7 +198,7 @@ def test_batch_throttles_for_its_recipients_and_own_client(
         delivery.drain()
     throttled: list[set[Outbox]] = []
     monkeypatch.setattr(
-        delivery, "throttle", lambda recipients: throttled.append(set().union(*recipients))
+        delivery, "wait_for_lagging", lambda recipients: throttled.append(set().union(*recipients))
     )
     batch = delivery.batch(own.outbox)
     recipients = (reader.outbox,)

@@ -142,7 +142,7 @@ def test_json_log_reports_lost_lines() -> None:
     except BlockingIOError:
         pass
     with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb", 0) as reader:
-        log = EventLog(stream, form="json")
+        log = EventLog(stream, log_format="json")
         log.connected("192.0.2.7:1")
         log.connected("192.0.2.7:2")
         os.set_blocking(reading, False)

@@ -24,14 +24,14 @@ from chat_server.wire.protocol import (
     canonical_name,
     clean,
     decode_line,
-    echoed,
     encode_error,
-    encode_live_messages,
     encode_message,
+    encode_messages,
     encode_replies,
     parse_client_line,
     parse_server_line,
     published_form,
+    quoted_in_reply,
 )
 
 
@@ -174,7 +174,7 @@ def test_command_line_round_trips(word: str, rest: list[str], spaces: int) -> No
 
 @given(NAMES, st.lists(PUBLISHED, min_size=1, max_size=4))
 def test_encoded_messages_round_trip(name: str, texts: list[str]) -> None:
-    lines = encode_live_messages("12:34:56", name, texts).decode().removesuffix("\n").split("\n")
+    lines = encode_messages("12:34:56", name, texts).decode().removesuffix("\n").split("\n")
     assert [parse_server_line(line) for line in lines] == [
         Message("12:34:56", name, text) for text in texts
     ]
@@ -188,7 +188,7 @@ def test_encoded_replies_and_errors_round_trip(texts: list[str]) -> None:
 
 
 def test_echoed_text_is_escaped_and_truncated() -> None:
-    assert echoed("\x1b" + "x" * 100) == "x" * 64
+    assert quoted_in_reply("\x1b" + "x" * 100) == "x" * 64
 
 
 def test_encode_message_escapes_slash_and_enforces_line_limit() -> None:
@@ -226,6 +226,6 @@ def test_parse_server_line_accepts_any_text(line: str) -> None:
 
 
 def test_live_messages_are_encoded_as_one_block_of_lines() -> None:
-    assert encode_live_messages("12:00:00", "al", ["a", "é"]) == (
+    assert encode_messages("12:00:00", "al", ["a", "é"]) == (
         "[12:00:00] al: a\n[12:00:00] al: é\n".encode()
     )

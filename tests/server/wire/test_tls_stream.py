@@ -304,7 +304,7 @@ def test_outbox_finishes_only_after_close_notify_is_sent(sockets: Sockets, pair:
         sockets[1].recv(65536)
         outbox.flush()
     states.append(outbox.state)
-    assert states == [OutboxState.FINISHING, OutboxState.FINISHING, OutboxState.FINISHED]
+    assert states == [OutboxState.FINISHING, OutboxState.FINISHING, OutboxState.HALF_CLOSED]
 
 
 def test_outbox_progress_counts_partial_tls_records() -> None:
