@@ -19,7 +19,7 @@ class _LogPosition:
 
 
 class SettledFeed:
-    """Reads the logs of a model, also after another user has signed in.
+    """A reader of the logs of a model, also after another user has signed in.
 
     Each entry is returned once. An own message is returned when it is no longer pending: its order
     among the others is then the server's order.

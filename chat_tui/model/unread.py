@@ -14,7 +14,7 @@ _OTHER_AUTHORS: Final = ""
 
 
 class Unread:
-    """Counts by location (a room or a private conversation) and author."""
+    """The unread counts by location (a room or a private conversation) and author."""
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {}

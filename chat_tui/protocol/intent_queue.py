@@ -14,14 +14,14 @@ from chat_tui.protocol.private_messages import PrivateIntent
 
 @dataclass(frozen=True, slots=True)
 class JoinIntent:
-    """Join a room that the user chose other than by a command."""
+    """The intent to join a room that the user chose other than by a command."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class ActionIntent:
-    """Publish an action (`/me`) in the room. The text is in its published form."""
+    """The intent to publish an action (`/me`) in the room. The text is in its published form."""
 
     text: str
 

@@ -14,7 +14,7 @@ from chat_tui.protocol.send_queue import SendQueue
 
 @dataclass(frozen=True, slots=True)
 class PrivateIntent:
-    """Send a text, in its published form, to one user."""
+    """The intent to send a text, in its published form, to one user."""
 
     name: str
     text: str

@@ -14,7 +14,7 @@ _LOST = "The connection was lost: it was not sent"
 
 
 class UnsentText:
-    """Reports on the texts in the intent queue: still queued, or returned."""
+    """The reports about the texts in the intent queue: still queued, or returned."""
 
     def __init__(self, queue: IntentQueue, emit: Callable[[Event], None]) -> None:
         self._queue = queue

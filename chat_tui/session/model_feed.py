@@ -11,7 +11,7 @@ from chat_tui.model import ChatModel
 
 
 class ModelFeed:
-    """Applies the events of one connection after the other to the model.
+    """The way of events into the model, over one connection after the other.
 
     If the same user comes back to the same server, the logs continue after a gap. Any other user
     gets an empty model. Called by the screen's thread.

@@ -9,7 +9,7 @@ from chat_server.wire import Stream
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """Connected to a trusted server. Nothing of the login has been sent."""
+    """A connection to a trusted server. Nothing of the login has been sent."""
 
     stream: Stream
     """The owner of the outcome closes it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Wakeup:
-    """Calls `wake` once for everything that happens until the screen's thread responds.
+    """One call of `wake` for everything that happens until the screen's thread responds.
 
     Without this, a flood of lines would fill the screen's queue with wakeups and delay its keys.
     """

@@ -1,4 +1,4 @@
-"""ChatController: the session, the chat screen and what is stored of them, from the first sign-in.
+"""ChatController: the session, the chat screen and their stored state.
 
 Most of the client's code is in the modules that this module imports. The login form needs none of
 it and has to appear at once, so the app imports this module after it has drawn the form.
@@ -84,9 +84,9 @@ class ChatController:
     ) -> None:
         """Start to sign in. The outcome arrives later, with `process_updates`.
 
-        `room` is joined first, unless the user comes back to the server and account of the last
-        session: then it is the room of that session. `source` says in plain text where the profile
-        takes the password from, empty if the user typed it.
+        `room` counts until a sign-in has succeeded: it is joined first. Later, the last account
+        comes back to its room, and any other account starts in the lobby. `source` says in plain
+        text where the profile takes the password from, empty if the user typed it.
         """
         self._request = request
         self._password_source = source

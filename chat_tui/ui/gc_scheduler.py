@@ -20,9 +20,10 @@ _DISABLED_THRESHOLD: Final = 1_000_000
 
 
 class IdleGarbageCollector:
-    """Schedules the full collections, which Python would run whenever enough objects exist.
+    """A scheduler of the full collections.
 
-    With a full log and a stream of messages that is once a second, for a tenth of a second each
+    Python would run one whenever enough objects exist. With a full log and a stream of messages,
+    that is once a second, for a tenth of a second each
     time, during which no key is processed. The cheap collections of young objects go on. Only the
     screen's thread calls it.
     """

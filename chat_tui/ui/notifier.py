@@ -20,7 +20,7 @@ _SECONDS_PER_ALERT: Final = 10.0
 
 
 class Notifier:
-    """Notifies one user at one terminal. Only the screen's thread calls it."""
+    """The notifications of one user at one terminal. Only the screen's thread calls it."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ _MAX_PREVIEW: Final = 60
 
 
 class DraftBinding:
-    """Moves drafts between the model and the composer, which holds the draft of one location.
+    """The link between the drafts of the model and the composer, which holds one of them.
 
     The chat screen owns it.
     """

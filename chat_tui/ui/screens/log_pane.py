@@ -17,7 +17,7 @@ from chat_tui.ui.widgets import MessageLog, SearchBar
 
 
 class LogPane(Vertical):
-    """Connects the log and its search. Other messages of the log go on to the screen."""
+    """The log and its search. Other messages of the log go on to the screen."""
 
     # In the pane and with priority: text typed right after the key goes to the newly focused pane.
     BINDINGS: ClassVar[list[BindingType]] = [

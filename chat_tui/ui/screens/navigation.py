@@ -22,7 +22,7 @@ class RoomSwitchRequested(Message):
 
 
 class Navigator:
-    """Changes the location in view, through the session where the server has to agree.
+    """Changes of the location in view, through the session if the server has to agree.
 
     The chat screen owns it.
     """

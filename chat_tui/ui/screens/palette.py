@@ -103,7 +103,7 @@ class _PaletteEntry(NamedTuple):
 
 
 class _PaletteProvider(Provider):
-    """Shows entries as plain text: the matcher's highlighting would read names as markup."""
+    """A provider of plain-text entries: the matcher's highlighting would read names as markup."""
 
     def entries(self) -> Iterator[_PaletteEntry]:
         """Yield the entries."""

@@ -28,7 +28,7 @@ from chat_tui.ui.widgets import (
 
 
 class PaneRenderer:
-    """Draws what changed, each pane once. The chat screen owns it."""
+    """The renderer of the changed panes: it draws each once. The chat screen owns it."""
 
     def __init__(self, screen: Screen[None], context: ChatContext, drafts: DraftBinding) -> None:
         self._screen = screen

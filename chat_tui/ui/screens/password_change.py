@@ -21,7 +21,7 @@ _LONG_NOTICE_SECONDS: Final = 20
 
 
 class PasswordChange:
-    """Opens the form, passes its passwords to the session and shows the outcome.
+    """The form, the request to the session that it leads to, and the outcome.
 
     The chat screen owns it.
     """

@@ -20,7 +20,7 @@ _CHOSEN: Final = "▸ "
 
 
 class CompletionPopup(Widget):
-    """Covers a part of the log. It never has the focus: the composer handles the keys."""
+    """A list over a part of the log. It never has the focus: the composer handles the keys."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "completion-popup--chosen",

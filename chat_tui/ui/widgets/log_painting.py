@@ -74,7 +74,7 @@ def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) ->
 
 
 class RowRenderer:
-    """Renders rows as pieces of styled text, for one theme and one user."""
+    """A renderer of rows as pieces of styled text, for one theme and one user."""
 
     def __init__(
         self,

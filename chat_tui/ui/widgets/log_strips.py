@@ -23,7 +23,7 @@ _MAX_CACHED_STRIPS: Final = 512
 
 
 class LogStrips:
-    """Draws rows with the styles that the stylesheet gives to the widget of the log."""
+    """The drawn rows, with the styles that the stylesheet gives to the widget of the log."""
 
     def __init__(self, widget: Widget, layout: LogLayout) -> None:
         self._widget = widget

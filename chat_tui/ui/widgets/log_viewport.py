@@ -24,7 +24,7 @@ class ViewPosition(NamedTuple):
 
 
 class LogViewport:
-    """Scrolls the widget of a log. It keeps no text, only row numbers and flags.
+    """The scroll position of the widget of a log. It keeps no text, only row numbers and flags.
 
     While `following` is true, the newest entry is in view and stays so when more entries come.
     Otherwise the row at the top stays where it is, whatever is added, removed or wrapped again.

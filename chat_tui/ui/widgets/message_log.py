@@ -35,7 +35,7 @@ from chat_tui.ui.widgets.log_viewport import LogViewport
 
 
 class MessageLog(ScrollView, can_focus=True):
-    """Draws a `RoomLog`: the newest entry at the bottom, followed until the user scrolls up.
+    """A view of a `RoomLog`: the newest entry at the bottom, followed until the user scrolls up.
 
     Only the screen's thread calls it. It keeps row numbers and offsets; the text stays in the
     `RoomLog`.

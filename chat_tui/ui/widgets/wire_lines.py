@@ -29,7 +29,7 @@ class _Row(NamedTuple):
 
 
 class WireLines(ScrollView, can_focus=True):
-    """Draws a `WireLog`. The newest line is followed until the user scrolls up."""
+    """A view of a `WireLog`. The newest line is followed until the user scrolls up."""
 
     ALLOW_SELECT = False
 
