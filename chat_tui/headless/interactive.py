@@ -87,7 +87,7 @@ class InteractiveJob:
         return self._has_capacity()
 
     def _has_capacity(self) -> bool:
-        return self._runner.session.is_in_room and self._runner.settled_feed.pending < MAX_PENDING
+        return self._runner.session.can_send_now and self._runner.settled_feed.pending < MAX_PENDING
 
     def _submit_input(self) -> None:
         """Send the input lines. At the end of the input, quit once all lines are sent."""

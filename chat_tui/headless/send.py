@@ -62,7 +62,7 @@ class SendJob:
                 runner.log(safe_text(runner.model.connection.reason))
                 runner.session.cancel()
                 return self._result()
-            if runner.session.is_in_room and not self._leaving:
+            if runner.session.can_send_now and not self._leaving:
                 self._advance()
 
     def _wants_to_read(self) -> bool:
@@ -71,7 +71,7 @@ class SendJob:
 
     def _has_capacity(self) -> bool:
         pending = self._sent - self._confirmed
-        return self._runner.session.is_in_room and pending < MAX_PENDING
+        return self._runner.session.can_send_now and pending < MAX_PENDING
 
     def _advance(self) -> None:
         if self._runner.model.room != self._room:  # an error entry has given the reason

@@ -52,7 +52,7 @@ class TailJob:
             for notice in runner.session.take_notices():
                 if (code := runner.exit_code_for(notice, account)) is not None:
                     return code
-            if runner.session.is_in_room and runner.model.room != self._room:
+            if runner.session.can_send_now and runner.model.room != self._room:
                 return ExitCode.UNCONFIRMED  # an error entry has given the reason
             state = runner.model.connection.state
             if state is not shown_state and state is ConnectionState.WAITING:

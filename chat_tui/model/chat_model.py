@@ -62,7 +62,7 @@ class ChatModel:
         """Unread messages. The notifier clears a location while the user looks at it."""
         self.conversations = Conversations()
         self.drafts = Drafts()
-        self.waiting: Mapping[str, str] = {}
+        self.queued_texts: Mapping[str, str] = {}
         """Typed text that is queued to be sent, by location, as it would be in the composer."""
         self._navigation = Navigation(self.room)
         self._logs = LogStore()
@@ -226,7 +226,7 @@ class ChatModel:
                 self._logs.add_connection_gap(self.room, lost_at, back_at, self.now())
                 self._changes.add(Pane.LOG)
             case events.QueuedTextChanged(texts):
-                self.waiting = {safe_name(location): text for location, text in texts.items()}
+                self.queued_texts = {safe_name(location): text for location, text in texts.items()}
             case _:
                 pass  # for the screen: ChatSession.take_notices
 

@@ -90,18 +90,18 @@ class ChatPhase(Phase):
         self._sender.request("/presence", "on", now=now)
         self._restore_room(target, now)
         if self._sender.request("/subs", now=now) is None:
-            self._subscriptions.list_unavailable()
+            self._subscriptions.restore_without_list()
         self._advance(now)
 
     @property
-    def is_in_room(self) -> bool:
+    def can_send_now(self) -> bool:
         """True if a text typed now would be sent at once, to the room joined last."""
         return self._own_messages.ready and not self._queue and not self._is_changing_room()
 
     @property
     def is_restored(self) -> bool:
         """True once the restore target is reached, or the server has rejected parts of it."""
-        return self.is_in_room and self._subscriptions.is_restored
+        return self.can_send_now and self._subscriptions.is_restored
 
     @property
     def restore_target(self) -> RestoreTarget:
@@ -193,12 +193,12 @@ class ChatPhase(Phase):
         else:
             self.outcome = Ended(EndReason.LOST, message=self._shutdown_notice or reason)
 
-    def settle(self) -> None:
+    def abandon_pending(self) -> None:
         """Report what became of everything pending: the session has ended."""
-        self._own_messages.settle()
-        self._private_messages.settle()
-        self._password_change.settle()
-        self._unsent.settle(self._target_room)
+        self._own_messages.abandon_pending()
+        self._private_messages.abandon_pending()
+        self._password_change.abandon_pending()
+        self._unsent.return_all(self._target_room)
 
     def _handle_reply(self, text: str, now: float) -> None:
         notice = parse_notice(text)
@@ -274,7 +274,11 @@ class ChatPhase(Phase):
         if not answer.failed and not answer.more:
             self._apply_answer(answer, request, now)
         # Last: the log shows the answer to a /join in the new room.
-        if not self._sender.was_expired(answer) if request is None else is_shown(answer, request):
+        if (
+            not self._sender.consume_late_internal_reply(answer)
+            if request is None
+            else is_shown(answer, request)
+        ):
             self._emit_notice(text, kind)
 
     def _apply_answer(self, answer: ParsedReply, request: Request | None, now: float) -> None:
@@ -304,11 +308,11 @@ class ChatPhase(Phase):
             return
         match answer.kind:
             case RequestKind.ROOMS:
-                self._emit(events.RoomsListed(tuple(request.result(answer).items())))
+                self._emit(events.RoomsListed(tuple(request.apply_notices(answer).items())))
             case RequestKind.WHO:
-                self._emit(events.MembersListed(subject, tuple(request.result(answer))))
+                self._emit(events.MembersListed(subject, tuple(request.apply_notices(answer))))
             case RequestKind.SUBS:
-                followed = [name for name in request.result(answer) if name != own_name]
+                followed = [name for name in request.apply_notices(answer) if name != own_name]
                 self._subscriptions.listed(followed)
                 self._emit(events.SubscriptionsListed(tuple(followed)))
 
@@ -323,7 +327,7 @@ class ChatPhase(Phase):
             if not self._own_messages.subscription_answered(request, None):
                 self._subscriptions.rejected(request.subject)
         elif request.kind is RequestKind.SUBS:
-            self._subscriptions.list_unavailable()
+            self._subscriptions.restore_without_list()
 
     def _request_unanswered(self, request: Request, now: float) -> None:
         """Handle a request that got no answer that the client knows, and will not get one."""

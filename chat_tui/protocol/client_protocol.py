@@ -59,9 +59,9 @@ class ClientProtocol:
         return self.state is ProtocolState.CHAT
 
     @property
-    def is_in_room(self) -> bool:
+    def can_send_now(self) -> bool:
         """True if a text typed now would be sent at once, to the room joined last."""
-        return self._phase.is_in_room
+        return self._phase.can_send_now
 
     @property
     def is_restored(self) -> bool:
@@ -151,8 +151,8 @@ class ClientProtocol:
     def _close(self, ended: Ended) -> None:
         phase = self._phase
         if ended.reason is EndReason.LOST:
-            self._target = self.restore_target  # before `settle` empties the queue
-        phase.settle()
+            self._target = self.restore_target  # before `abandon_pending` empties the queue
+        phase.abandon_pending()
         self._lines += phase.take_lines()
         self._phase = Phase(self._emit)
         self.end_reason, self.final_message = ended.reason, ended.message

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class SentMessage:
+class OutgoingMessage:
     """An own message, in its published form."""
 
     id: int
@@ -24,23 +24,25 @@ class EchoMatcher:
     """
 
     def __init__(self) -> None:
-        self._pending: deque[SentMessage] = deque()
+        self._pending: deque[OutgoingMessage] = deque()
 
     def __len__(self) -> int:
         return len(self._pending)
 
-    def expect(self, message: SentMessage) -> None:
+    def expect(self, message: OutgoingMessage) -> None:
         """Expect the echo of a message that is being sent."""
         self._pending.append(message)
 
     def match(
         self, text: str, *, is_action: bool = False
-    ) -> tuple[SentMessage | None, list[SentMessage]]:
+    ) -> tuple[OutgoingMessage | None, list[OutgoingMessage]]:
         """Return the message that this echo confirms, and those that it leaves unconfirmed.
 
         The message is None if it is not pending: it was sent earlier or by another client.
         """
-        if self._pending and self._pending[0] == SentMessage(self._pending[0].id, text, is_action):
+        if self._pending and self._pending[0] == OutgoingMessage(
+            self._pending[0].id, text, is_action
+        ):
             return self._pending.popleft(), []
         echo = (text, is_action)
         sent = [(message.text, message.is_action) for message in self._pending]
@@ -52,7 +54,7 @@ class EchoMatcher:
         passed = [self._pending.popleft() for _ in range(sent.index(echo))]
         return self._pending.popleft(), passed
 
-    def take_pending(self) -> list[SentMessage]:
+    def take_pending(self) -> list[OutgoingMessage]:
         """Return all pending messages, oldest first, and stop expecting their echoes."""
         pending, self._pending = list(self._pending), deque()
         return pending

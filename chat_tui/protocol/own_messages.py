@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from chat_server.wire import Action, Message, PrivateMessage
 from chat_tui import events
 from chat_tui.events import Event
-from chat_tui.protocol.echo_matcher import SentMessage
+from chat_tui.protocol.echo_matcher import OutgoingMessage
 from chat_tui.protocol.pending_requests import Request, RequestKind
 from chat_tui.protocol.send_queue import SendQueue
 
@@ -68,7 +68,7 @@ class OwnMessages:
 
         `is_action`: send it as an action (`/me`).
         """
-        message = SentMessage(next(self._own_ids), text, is_action)
+        message = OutgoingMessage(next(self._own_ids), text, is_action)
         self._emit(events.MessagePending(message.id, room, text, is_action))
         self._sender.send_message(message, now)
         if not self._sender.echoing:
@@ -87,7 +87,7 @@ class OwnMessages:
             self._emit(events.MessageSent(confirmed.id, message.time))
         return confirmed is not None
 
-    def settle(self) -> None:
+    def abandon_pending(self) -> None:
         """Report all pending messages as unconfirmed: the connection has ended."""
         for message in self._sender.take_unconfirmed():
             self._emit(events.MessageUnconfirmed(message.id))

@@ -63,7 +63,7 @@ class PasswordChange:
             self._unanswered.append(new)
             self._emit(events.PasswordChangeUncertain(new))
 
-    def settle(self) -> None:
+    def abandon_pending(self) -> None:
         """Report all pending changes as uncertain: the connection has ended."""
         for request, _ in list(self._pending):
             self.unanswered(request)

@@ -110,7 +110,7 @@ class Request:
         """Add the items of one line of the list."""
         self.listed.update(zip(answer.items, answer.counts or repeat(None), strict=False))
 
-    def result(self, answer: ParsedReply) -> dict[str, int | None]:
+    def apply_notices(self, answer: ParsedReply) -> dict[str, int | None]:
         """Return the whole list, with the notices applied. `answer` is its last line."""
         for notice in self.notices:
             match notice:
@@ -289,7 +289,7 @@ class PendingRequests:
         self._expired.extend(expired)
         return expired
 
-    def was_expired(self, answer: ParsedReply) -> bool:
+    def consume_late_internal_reply(self, answer: ParsedReply) -> bool:
         """Return True if this is the late answer to an expired request of the client itself."""
         for late in self._expired:
             if late.kind is answer.kind and late.origin is RequestOrigin.INTERNAL:

@@ -81,8 +81,8 @@ class Phase:
         """Set once, when the phase has ended."""
 
     @property
-    def is_in_room(self) -> bool:
-        """See `ClientProtocol.is_in_room`."""
+    def can_send_now(self) -> bool:
+        """See `ClientProtocol.can_send_now`."""
         return False
 
     @property
@@ -127,5 +127,5 @@ class Phase:
     def connection_lost(self, reason: str) -> None:
         """Handle the end of the connection."""
 
-    def settle(self) -> None:
+    def abandon_pending(self) -> None:
         """Report what became of everything pending. Called once, when the phase has ended."""

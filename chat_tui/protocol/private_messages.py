@@ -73,7 +73,7 @@ class PrivateMessages:
         for _, own_id in self._take(request):
             self._emit(events.MessageUnconfirmed(own_id))
 
-    def settle(self) -> None:
+    def abandon_pending(self) -> None:
         """Report all pending messages as unconfirmed: the connection has ended."""
         for request in [request for request, _, _ in self._pending]:
             self.unanswered(request)

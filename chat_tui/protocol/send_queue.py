@@ -8,7 +8,7 @@ from typing import Final
 
 from chat_server.wire import LineTooLongError, encode_line, encode_message
 from chat_tui.input import ServerCapabilities, action_command, make_command
-from chat_tui.protocol.echo_matcher import EchoMatcher, SentMessage
+from chat_tui.protocol.echo_matcher import EchoMatcher, OutgoingMessage
 from chat_tui.protocol.pending_requests import (
     REQUEST_TIMEOUT,
     ParsedReply,
@@ -34,10 +34,10 @@ class SendQueue:
         self.capabilities = capabilities
         self.echoing = False
         """True if the server echoes our messages."""
-        self._waiting: deque[tuple[Request | SentMessage, bytes]] = deque()
+        self._waiting: deque[tuple[Request | OutgoingMessage, bytes]] = deque()
         self._requests = PendingRequests()
         self._echoes = EchoMatcher()
-        self._in_flight: Request | SentMessage | None = None
+        self._in_flight: Request | OutgoingMessage | None = None
         self._flight_ends = 0.0
         self._last_progress = now
         self._lines: list[bytes] = []
@@ -88,7 +88,7 @@ class SendQueue:
         self._waiting.append((request, encode_line(request.line)))
         self.advance(now)
 
-    def send_message(self, message: SentMessage, now: float) -> None:
+    def send_message(self, message: OutgoingMessage, now: float) -> None:
         """Send a message. Raises `LineTooLongError`."""
         action = encode_line(action_command(message.text).line) if message.is_action else None
         self._waiting.append((message, action or encode_message(message.text)))
@@ -123,9 +123,9 @@ class SendQueue:
                 self._clear_in_flight([found])
         return found, passed
 
-    def was_expired(self, answer: ParsedReply) -> bool:
+    def consume_late_internal_reply(self, answer: ParsedReply) -> bool:
         """Return True if this is the late answer to a request of the client itself."""
-        return self._requests.was_expired(answer)
+        return self._requests.consume_late_internal_reply(answer)
 
     @property
     def oldest(self) -> Request | None:
@@ -151,7 +151,7 @@ class SendQueue:
 
     def match_echo(
         self, text: str, now: float, *, is_action: bool = False
-    ) -> tuple[SentMessage | None, list[SentMessage]]:
+    ) -> tuple[OutgoingMessage | None, list[OutgoingMessage]]:
         """Return the message that this echo confirms, and those that it leaves unconfirmed."""
         message, passed = self._echoes.match(text, is_action=is_action)
         if message is not None:
@@ -159,16 +159,16 @@ class SendQueue:
             self._clear_in_flight([message])
         return message, passed
 
-    def take_unconfirmed(self) -> list[SentMessage]:
+    def take_unconfirmed(self) -> list[OutgoingMessage]:
         """Return all unconfirmed messages, oldest first, and stop expecting echoes."""
-        unsent = [item for item, _ in self._waiting if isinstance(item, SentMessage)]
+        unsent = [item for item, _ in self._waiting if isinstance(item, OutgoingMessage)]
         return self._echoes.take_pending() + unsent
 
-    def _clear_in_flight(self, items: Sequence[Request | SentMessage | None]) -> None:
+    def _clear_in_flight(self, items: Sequence[Request | OutgoingMessage | None]) -> None:
         if any(item is self._in_flight for item in items):
             self._in_flight = None
 
     def _is_busy(self, now: float) -> bool:
-        if isinstance(self._in_flight, SentMessage) and now >= self._flight_ends:
+        if isinstance(self._in_flight, OutgoingMessage) and now >= self._flight_ends:
             self._in_flight = None
         return self._in_flight is not None

@@ -70,7 +70,7 @@ class SubscriptionSync:
             self._missing = deque(sorted(self.desired - self.current))
         self.desired |= self.current
 
-    def list_unavailable(self) -> None:
+    def restore_without_list(self) -> None:
         """Restore all desired subscriptions: the server cannot list those that are left."""
         if self._missing is None:
             self._missing = deque(sorted(self.desired))

@@ -42,7 +42,7 @@ class UnsentText:
         self._not_sent(lost)
         return independent
 
-    def settle(self, target_room: str) -> None:
+    def return_all(self, target_room: str) -> None:
         """Return all queued texts to the composer: the connection has ended."""
         returned, commands, private = self._queue.take_all()
         self.report_queued(target_room)

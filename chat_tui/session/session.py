@@ -139,9 +139,9 @@ class ChatSession:
             self._dial(self._account, ConnectionState.RETRYING)
 
     @property
-    def is_in_room(self) -> bool:
+    def can_send_now(self) -> bool:
         """True if a text typed now would be sent at once, to the model's current room."""
-        return self._protocol.is_in_room
+        return self._protocol.can_send_now
 
     # Requests of the user
 
@@ -199,7 +199,7 @@ class ChatSession:
         Return False, and change nothing, if the message is not unconfirmed or the client is not in
         the room: not connected, reconnecting, or changing the room.
         """
-        if not self._protocol.is_in_room:
+        if not self._protocol.can_send_now:
             return False
         text = self.model.mark_resent(entry_id)
         if text is None:

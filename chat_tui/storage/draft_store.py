@@ -103,7 +103,7 @@ class DraftStore:
             return self._last_seen
         unconfirmed = self._model.unconfirmed_by_location()
         drafts = self._drafts.all()
-        for location, queued in self._model.waiting.items():
+        for location, queued in self._model.queued_texts.items():
             drafts[location] = merge_into_draft(queued, drafts.get(location, ""))
         return {
             location: StoredDraft(drafts.get(location, ""), tuple(unconfirmed.get(location, ())))

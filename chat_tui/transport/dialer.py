@@ -79,7 +79,7 @@ class Dialer:
 
     def _run(self) -> None:
         try:
-            outcome = self._tls_connector.outcome()
+            outcome = self._tls_connector.connect()
         except Exception as problem:  # an odd host name must not leave the form waiting forever
             outcome = ConnectFailed(f"{self._host} can't be reached: {problem}")
         with self._lock:

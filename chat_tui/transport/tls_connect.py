@@ -58,7 +58,7 @@ class TlsConnector:
         if not plaintext and self._port == TLS_PORT:
             self.timeout_message += errors.PLAINTEXT_HINT
 
-    def outcome(self) -> Outcome:
+    def connect(self) -> Outcome:
         """Resolve, connect, and do the TLS handshake if needed. Blocks until the deadline."""
         try:
             if self._plaintext:

@@ -98,7 +98,7 @@ class ChatApp(BaseApp):
     def on_unmount(self) -> None:
         """End the session, however the app ended."""
         if self._controller is not None:
-            self._controller.end()
+            self._controller.shut_down()
 
     # Parts
 
@@ -231,7 +231,7 @@ class ChatApp(BaseApp):
 
     def _leave(self) -> None:
         if self._controller is not None:
-            self._controller.leave()
+            self._controller.sign_out_and_save()
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

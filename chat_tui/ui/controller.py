@@ -146,7 +146,7 @@ class ChatController:
         self.notifier.show_title()
         self._draw(self.screen.panes.draw_activity)
 
-    def leave(self) -> None:
+    def sign_out_and_save(self) -> None:
         """Sign out before the app exits. Text that waits to be sent is kept as a draft."""
         self.cancel()
         with suppress(NoMatches):  # the chat was never shown
@@ -154,7 +154,7 @@ class ChatController:
         self._draft_store.save()
         self.session.close()
 
-    def end(self) -> None:
+    def shut_down(self) -> None:
         """Stop the threads of the session and restore the title, however the app ended."""
         self._draft_store.save()
         self.session.close()

@@ -47,7 +47,7 @@ def test_closed_protocol_ignores_input() -> None:
     assert protocol.take_lines() == []
     assert protocol.end_reason is None
     assert not protocol.is_online
-    assert not protocol.is_in_room
+    assert not protocol.can_send_now
     assert not protocol.is_restored
 
 

@@ -174,7 +174,7 @@ def test_timeout_at_default_port_suggests_plaintext_for_unknown_server(
             one.setblocking(False)
             one.connect_ex(silent.getsockname())
         connector = TlsConnector(TcpConnector("127.0.0.1", port, 0.6), servers, plaintext=False)
-        assert connector.outcome() == ConnectFailed(connector.timeout_message)
+        assert connector.connect() == ConnectFailed(connector.timeout_message)
         for one in waiting:
             one.close()
     hint = "" if known else "; --plaintext connects without encryption"
