@@ -16,7 +16,7 @@ _RESTORE: Final = "\x1b[23;2t"
 
 
 class TerminalNotifier:
-    """A writer of control sequences to the terminal. The texts passed to it must be safe already."""
+    """A writer of control sequences to the terminal. Its callers pass safe texts only."""
 
     def __init__(
         self, write: Callable[[str], None], environment: Mapping[str, str] = os.environ

@@ -21,9 +21,10 @@ the only line, and did the user ask for completions. See `chat_tui.model.complet
 class CompletionController:
     """The completion of the word at the cursor.
 
-    Tab inserts a completion and steps through all of them; then so do the arrow keys. Enter keeps the inserted completion, and so does any other key that edits. Escape restores what
-    was typed. For commands and `@names` the completions are listed while the user types, and only
-    Tab, Down or a click inserts one.
+    Tab inserts a completion and steps through all of them; then so do the arrow keys. Enter keeps
+    the inserted completion, and so does any other key that edits. Escape restores the typed text.
+    For commands and `@names` the completions are listed while the user types, and only Tab, Down or
+    a click inserts one.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from chat_tui.ui.widgets.log_viewport import LogViewport, ViewPosition
 
 
 class LogSearchController:
-    """The search of a log: it moves the cursor from hit to hit. Hits are known by their entries' ids."""
+    """The search of a log: it moves the cursor from hit to hit. Entry ids identify hits."""
 
     def __init__(self, cursor: LogCursor, viewport: LogViewport) -> None:
         self._cursor = cursor
