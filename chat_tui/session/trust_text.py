@@ -8,12 +8,12 @@ from typing import Final
 from chat_tui.events import KeyChanged, KeyUnknown
 
 COMPARE: Final = (
-    "Ask the operator, over another channel than this one. The server prints this when it starts."
+    "Compare it with the operator over another channel. The server prints it when it starts."
 )
 
 CHANGED: Final = (
-    "Either an attacker intercepts the connection, or the server has a new key. Ask its operator, "
-    "over another channel than this one."
+    "Either an attacker intercepts the connection, or the server has a new key. "
+    "Ask its operator over another channel."
 )
 
 
@@ -22,7 +22,7 @@ def unknown_key_text(event: KeyUnknown) -> str:
     add = f"chat-tui trust add {shlex.quote(event.server)} {event.fingerprint}"
     return (
         f"the key of {event.server} is not known, so nothing was sent. {event.why} Its "
-        f"fingerprint is {event.fingerprint}. If the server's operator confirms it: {add}"
+        f"fingerprint is {event.fingerprint}. If the server's operator confirms it, run: {add}"
     )
 
 
@@ -38,7 +38,7 @@ def changed_key_hint(event: KeyChanged) -> str:
     """Return what the user can do about a changed key."""
     if event.pinned:
         return (
-            "If the server's operator confirms the new key: "
+            "If the server's operator confirms the new key, run: "
             f"chat-tui trust forget {shlex.quote(event.server)}"
         )
     return "The other key was trusted for this run only. To be asked again, restart the client."
