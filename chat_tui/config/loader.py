@@ -149,7 +149,7 @@ class _ConfigLoader:
 
         near = get_close_matches(path[-1], known, 1, 0.6)
         hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(known)}"
-        self._report(path, f"{path[-1]!r} is not a known key", hint)
+        self._report(path, f"{path[-1]!r} is not a known setting", hint)
 
     def _table(self, name: str) -> Mapping[str, object]:
         table = self._tables.get(name, {})

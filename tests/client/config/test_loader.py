@@ -112,7 +112,7 @@ def test_config_example_is_valid_and_changes_nothing(tmp_path: Path) -> None:
         ("# x\nbell = 'yes'", ["line 2", 'bell can\'t be "yes"', "true or false"]),
         ("mention_words = 'x'", ["line 1", 'Write mention_words = ["deploy"']),
         ("log_folder = 'logs'", ["line 1", "absolute path"]),
-        ("bel = true", ["line 1", "'bel' is not a known key", "Did you mean bell"]),
+        ("bel = true", ["line 1", "'bel' is not a known setting", "Did you mean bell"]),
         ("bell = true\n\ntheme = lobby-light\n", ["line 3", "not valid TOML", "in quotes"]),
         ("bell = ", ["line 1", "not valid TOML"]),
         ("[keys]\njump = 3", ["line 2", "jump can't be 3", 'jump = "ctrl+y"']),
