@@ -52,7 +52,7 @@ def check_input(text: str, commands: Collection[str], user: str = "") -> Blocked
             correction = _check_password_change(line) if single and PASSWD in known else None
             which = "" if single else f"line {number} "
             return correction or BlockedInput(
-                f"Not sent: {which}looks like a password; else reword it"
+                f"Not sent: {which}looks like a password. If not, reword"
             )
     if len(lines) == 1:
         return _check_line(lines[0], known)

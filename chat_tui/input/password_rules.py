@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from chat_server.wire import MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES, has_forbidden_characters
 
 RULES: Final = (
-    f"The new one: {MIN_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES} bytes, no white space,"
+    f"New password: {MIN_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES} bytes, no white space,"
     " no control characters, not the old one."
 )
 """The rules in one line, for the form."""
@@ -30,7 +30,7 @@ def validate(old: str, new: str, confirmation: str) -> FieldError | None:
     if not new:
         return FieldError("new", "Type the password that you want.")
     if has_forbidden_characters(new):
-        return FieldError("new", "No white space and no control characters in the new one, please.")
+        return FieldError("new", "A password has no white space and no control characters.")
     size = len(new.encode())
     if size < MIN_PASSWORD_BYTES:
         return FieldError(
@@ -41,7 +41,7 @@ def validate(old: str, new: str, confirmation: str) -> FieldError | None:
             "new", f"A password has at most {MAX_PASSWORD_BYTES} bytes; the new one has {size}."
         )
     if new == old:
-        return FieldError("new", "The new one is the same as the old one.")
+        return FieldError("new", "The new password is the same as the old one.")
     if confirmation != new:
-        return FieldError("again", "The new one is not the same both times. Type it again.")
+        return FieldError("again", "The new password is not the same both times. Type it again.")
     return None

@@ -287,7 +287,7 @@ class ChatScreen(Screen[None]):
         location, shell = self.model.location, self._chat.shell
         if self.notifier.toggle_mute():
             key = shell.key_of("mute", "Ctrl+T")
-            shell.notify(f"{location} is muted: no bell, no count. {key} unmutes it.")
+            shell.notify(f"{location} is muted: no bell, no count in the title. {key} unmutes it.")
         else:
             shell.notify(f"{location} is not muted any more.")
         self.panes.draw_activity()

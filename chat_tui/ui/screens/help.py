@@ -86,8 +86,8 @@ _KEYS: Final = (
     ("Ctrl+T", "mute", "mute or unmute: no bell, no count in the title"),
     (DEFAULT_RESEND_KEY, "message.resend", "send an unconfirmed message again"),
     ("Ctrl+R", "connection.retry", "reconnect now, while the connection is lost"),
-    ("Ctrl+P", "palette", "show all actions, the themes too"),
-    ("Tab, Esc", "", "go to the next pane if nothing can be completed; to the composer"),
+    ("Ctrl+P", "palette", "show all actions and themes"),
+    ("Tab, Esc", "", "go to the next pane, if nothing can be completed; go to the composer"),
     ("F1, Ctrl+Q", "help, quit", "show this page; quit"),
 )
 """Default keys, their actions (as the `[keys]` table names them) and descriptions."""

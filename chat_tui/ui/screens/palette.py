@@ -209,11 +209,9 @@ class JumpProvider(_PaletteProvider):
                 run = partial(navigator.open_conversation, name)
                 yield entry(f"@{name}", "private conversation", run)
         if model.capabilities.follow_everyone:
-            yield entry(
-                follow_everyone_title(model),
-                "all messages in your room",
-                partial(chat.toggle_follow, EVERYONE),
-            )
+            about = "only people by name" if people.everyone else "all messages in your room"
+            run = partial(chat.toggle_follow, EVERYONE)
+            yield entry(follow_everyone_title(model), about, run)
         others = [person for person in (*people.here(), *people.elsewhere()) if not person.own]
         for person in others:
             verb = "Unfollow" if person.followed else "Follow"

@@ -132,7 +132,7 @@ async def test_blocked_password_reason_is_fully_visible(tmp_path: Path) -> None:
         for lines_before in (0, 1, 9):
             composer.text = "see\n" * lines_before + "LOGIN alice secret"
             await harness.press("enter")
-            assert "looks like a password; else reword it " in harness.screen_text(composer)
+            assert "looks like a password. If not, reword " in harness.screen_text(composer)
 
 
 async def test_ctrl_j_inserts_line_break(tmp_path: Path) -> None:
