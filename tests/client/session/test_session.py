@@ -404,7 +404,7 @@ def test_sign_in_to_non_chat_server_fails(harness: SessionHarness, server: Scrip
 def test_legacy_server_gets_one_line_at_a_time(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:
-    """There, one `recv` is one line: no line may follow before the reply to the line before."""
+    """A legacy server takes each `recv` for one line, so each line waits for the previous reply."""
     harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
     client = harness.run_while(server.accept)
 

@@ -259,7 +259,7 @@ def test_undecryptable_record_is_reported_as_reason(
 ) -> None:
     dial(harness, server)
     client = accept_login(harness, server)
-    forged = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record of no key
+    forged = b"\x17\x03\x03\x00\x20" + bytes(32)  # a record without a key
     os.write(client._socket.fileno(), forged)
     harness.until_state(ConnectionState.WAITING)
     reason = harness.model.connection.reason

@@ -87,7 +87,7 @@ def test_host_limits_are_unknown_if_system_reports_none(
     assert "unknown" in finding.text
 
 
-def test_room_for_clients_is_capped_by_open_file_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_count_is_capped_by_open_file_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
     raise_file_limit(10**30)
     assert clients_within_file_limit(10**30) == 1024 - RESERVED_FILES

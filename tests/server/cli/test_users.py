@@ -219,9 +219,9 @@ def test_users_demo_lists_only_accounts_with_demo_password(users_file: Path) -> 
 
 
 def test_users_demo_is_hidden_from_help() -> None:
-    shown = run_server("users", "--help").stdout
-    assert "add" in shown
-    assert "demo" not in shown
+    output = run_server("users", "--help").stdout
+    assert "add" in output
+    assert "demo" not in output
 
 
 def test_concurrent_users_add_processes_keep_all_accounts(users_file: Path) -> None:
@@ -246,24 +246,24 @@ class Terminal:
     """The real program on a pseudo-terminal."""
 
     def __init__(self, *arguments: str) -> None:
-        self._ours, theirs = pty.openpty()
+        self._terminal_fd, program_fd = pty.openpty()
         self._program = subprocess.Popen(
             [*PROGRAM, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=program_fd,
+            stdout=program_fd,
+            stderr=program_fd,
             start_new_session=True,  # without our terminal, on which it could prompt instead
         )
-        os.close(theirs)
-        self.shown = ""
+        os.close(program_fd)
+        self.output = ""
         self._answered = 0
 
     def answer(self, question: str, typed: str) -> None:
         """Type a line once the output since the last answer ends with `question`."""
-        while not self.shown[self._answered :].endswith(question):
-            assert self._read(), f"ended instead of the prompt {question!r}: {self.shown}"
-        self._answered = len(self.shown)
-        os.write(self._ours, f"{typed}\n".encode())
+        while not self.output[self._answered :].endswith(question):
+            assert self._read(), f"ended instead of the prompt {question!r}: {self.output}"
+        self._answered = len(self.output)
+        os.write(self._terminal_fd, f"{typed}\n".encode())
 
     def end(self) -> int:
         """Wait for the end and return the exit status."""
@@ -273,18 +273,18 @@ class Terminal:
 
     def close(self) -> None:
         """End the program, whatever the outcome of the test."""
-        os.close(self._ours)
+        os.close(self._terminal_fd)
         self._program.kill()
         self._program.wait(10)
 
     def _read(self) -> bytes:
-        ready, _, _ = select.select([self._ours], [], [], 10)
-        assert ready, f"no output for 10 s after: {self.shown}"
+        ready, _, _ = select.select([self._terminal_fd], [], [], 10)
+        assert ready, f"no output for 10 s after: {self.output}"
         try:
-            data = os.read(self._ours, 4096)
+            data = os.read(self._terminal_fd, 4096)
         except OSError:  # how Linux reports that the other end is closed
             return b""
-        self.shown += data.decode()
+        self.output += data.decode()
         return data
 
 
@@ -302,9 +302,9 @@ def test_users_add_prompts_twice_without_echo(users_file: Path, terminal: Termin
     terminal.answer("Password: ", "horse-battery")
     terminal.answer("Repeat the password: ", "horse-battery")
     assert terminal.end() == 0
-    assert "at least 8 bytes; this one has 5" in terminal.shown
-    assert f"Added alice to {users_file}" in terminal.shown
-    assert "password12" not in terminal.shown
+    assert "at least 8 bytes; this one has 5" in terminal.output
+    assert f"Added alice to {users_file}" in terminal.output
+    assert "password12" not in terminal.output
     assert bcrypt.checkpw(b"horse-battery", read_accounts(users_file)["alice"].encode())
 
 
@@ -312,5 +312,5 @@ def test_users_add_aborted_prompt_creates_nothing(users_file: Path, terminal: Te
     terminal.answer("Password: ", "horse-battery")
     terminal.answer("Repeat the password: ", "\x04")
     assert terminal.end() == 130
-    assert "Traceback" not in terminal.shown
+    assert "Traceback" not in terminal.output
     assert not users_file.exists()

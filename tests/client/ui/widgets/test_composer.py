@@ -280,7 +280,7 @@ async def test_log_keys_work_while_composer_is_focused(tmp_path: Path) -> None:
         assert composer_of(harness).text == "some text"
 
 
-async def test_nothing_that_is_typed_quickly_is_lost(tmp_path: Path) -> None:
+async def test_quickly_typed_text_is_never_lost(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await harness.press("a", "b", "enter", "c", "d", "enter", "e")
         assert harness.session.calls == [("submit", "ab"), ("submit", "cd")]

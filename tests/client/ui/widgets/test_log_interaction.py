@@ -34,19 +34,19 @@ def text_under_cursor(harness: AppHarness) -> str:
     return " ".join(row[16:-1].strip() for row in rows)
 
 
-def hits(harness: AppHarness) -> list[str]:
+def marked_hits(harness: AppHarness) -> list[str]:
     """Return the marked hits, from top to bottom."""
     log = log_of(harness)
-    look = log.get_component_rich_style("message-log--hit")
+    hit_style = log.get_component_rich_style("message-log--hit")
     return [
         segment.text
         for y in range(log.size.height)
         for segment in log.render_line(y)
-        if segment.style and segment.style.bgcolor == look.bgcolor and segment.text.strip()
+        if segment.style and segment.style.bgcolor == hit_style.bgcolor and segment.text.strip()
     ]
 
 
-async def fill(harness: AppHarness, lines: int = 60) -> None:
+async def fill_log(harness: AppHarness, lines: int = 60) -> None:
     await harness.receive("bob", *(f"line {number}" for number in range(lines)))
     await harness.receive("carol", "the build is red", "Rebuild it")
     await harness.receive("bob", "last words")
@@ -57,14 +57,14 @@ class TestSearch:
     async def test_search_updates_live_and_escape_restores_position(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             log = log_of(harness)
-            await fill(harness)
+            await fill_log(harness)
             await harness.press("h", "a", "l", "f", "pageup")
             top, below = log.top_entry, harness.rows(log)[:-1]
             await harness.press("ctrl+f", *"line 1")
             await harness.until(lambda: "/11" in harness.screen_text(bar_of(harness)))
             assert "11/11" in harness.screen_text(bar_of(harness))
             assert text_under_cursor(harness) == "line 19"
-            assert set(hits(harness)) == {"line 1"}
+            assert set(marked_hits(harness)) == {"line 1"}
             await harness.press("up")
             assert "10/11" in harness.screen_text(bar_of(harness))
             assert text_under_cursor(harness) == "line 18"
@@ -85,28 +85,28 @@ class TestSearch:
             assert harness.app.chat.query_one(Composer).text == "halfw"
             assert log.top_entry == top
             assert [row[:40] for row in harness.rows(log)[:-1]] == [row[:40] for row in below]
-            assert not hits(harness)
+            assert not marked_hits(harness)
             assert not text_under_cursor(harness)
 
-    async def test_search_by_author_and_stay_at_hit(self, tmp_path: Path) -> None:
+    async def test_search_finds_author_and_stays_at_hit(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness)
+            await fill_log(harness)
             await harness.press("ctrl+f", *"from:carol")
             await harness.until(lambda: "2/2" in harness.screen_text(bar_of(harness)))
             assert text_under_cursor(harness) == "Rebuild it"
-            assert "carol" in hits(harness)
+            assert "carol" in marked_hits(harness)
             await harness.press(*" build", "up")
             assert "1/2" in harness.screen_text(bar_of(harness))
             assert text_under_cursor(harness) == "the build is red"
-            assert hits(harness)[-2:] == ["build", "build"]
+            assert marked_hits(harness)[-2:] == ["build", "build"]
             await harness.press("tab")
             await harness.until(lambda: log_of(harness).has_focus)
             assert text_under_cursor(harness) == "the build is red"
             assert not bar_of(harness).display
 
-    async def test_search_by_mouse_and_resume_following(self, tmp_path: Path) -> None:
+    async def test_search_bar_buttons_move_hit_and_resume_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness)
+            await fill_log(harness)
             harness.app.chat.action_find()
             await harness.press(*"line 5")
             await harness.until(lambda: "11/11" in harness.screen_text(bar_of(harness)))
@@ -120,7 +120,7 @@ class TestSearch:
 
     async def test_room_change_ends_search(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness)
+            await fill_log(harness)
             await harness.press("ctrl+f", *"line")
             await harness.until(lambda: "/60" in harness.screen_text(bar_of(harness)))
             harness.session.emit(Joined("dev"), MembersListed("dev", ("alice",)))
@@ -128,7 +128,7 @@ class TestSearch:
             await harness.receive("bob", "another line")
             await harness.press("w")
             assert harness.app.chat.query_one(Composer).text == "w"
-            assert not hits(harness)
+            assert not marked_hits(harness)
 
 
 class TestCursor:
@@ -141,7 +141,7 @@ class TestCursor:
         async with chat(tmp_path) as harness:
             log = log_of(harness)
             long = "a long message that " + "goes on and " * 9 + "ends"
-            await fill(harness)
+            await fill_log(harness)
             await harness.receive("carol", long)
             harness.session.emit(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
             await harness.settle()
@@ -273,8 +273,8 @@ class TestMentions:
             await harness.receive("bob", "x" * 37 + " a red build", "redbuild, alice2")
             rows = harness.rows(log)
             assert [row[0] for row in rows[1:4]] == ["@", " ", " "]
-            look = log.get_component_rich_style("message-log--mention")
-            assert look.reverse
+            hit_style = log.get_component_rich_style("message-log--mention")
+            assert hit_style.reverse
             marked = [
                 segment.text
                 for y in range(1, 4)

@@ -30,7 +30,7 @@ def log_of(harness: AppHarness) -> MessageLog:
     return harness.app.chat.query_one(MessageLog)
 
 
-async def fill(harness: AppHarness, lines: int) -> None:
+async def fill_log(harness: AppHarness, lines: int) -> None:
     await harness.receive("bob", *(f"line {number}" for number in range(lines)))
     await harness.until(
         lambda: f"line {lines - 1}" in harness.screen_text(log_of(harness)), "the last line"
@@ -150,7 +150,7 @@ class TestOwnMessages:
 class TestFollowing:
     async def test_log_follows_newest_message(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 100)
+            await fill_log(harness, 100)
             assert log_of(harness).following
             assert "line 99" in harness.rows(log_of(harness))[-1]
 
@@ -158,7 +158,7 @@ class TestFollowing:
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 100)
+            await fill_log(harness, 100)
             await harness.press("pageup")
             before = [row[:-1] for row in harness.rows(log_of(harness))[:-1]]
             await harness.receive("carol", "one", "two", "three")
@@ -173,7 +173,7 @@ class TestFollowing:
 
     async def test_new_rule_is_shown_above_unseen_messages(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 30)
+            await fill_log(harness, 30)
             await harness.press("pageup")
             await harness.receive("carol", "unseen", "also unseen")
             await harness.press("end")
@@ -222,7 +222,7 @@ class TestFollowing:
 
     async def test_click_on_new_below_label_resumes_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 100)
+            await fill_log(harness, 100)
             await harness.press("pageup")
             await harness.receive("carol", "one")
             await harness.click_on("1 new below", log_of(harness))
@@ -230,7 +230,7 @@ class TestFollowing:
 
     async def test_sending_message_resumes_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 100)
+            await fill_log(harness, 100)
             await harness.press("pageup", "h", "i", "enter")
             assert log_of(harness).following
 
@@ -248,7 +248,7 @@ class TestFollowing:
 
     async def test_resize_keeps_following(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 100)
+            await fill_log(harness, 100)
             for size in ((58, 20), (140, 40), (40, 11), (100, 24)):
                 await harness.pilot.resize_terminal(*size)
                 await harness.settle()
@@ -260,7 +260,7 @@ class TestFollowing:
 
     async def test_longer_author_name_does_not_move_view(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await fill(harness, 60)
+            await fill_log(harness, 60)
             await harness.press("pageup")
             top = log_of(harness).top_entry
             await harness.receive("a-much-longer-name", "hello")

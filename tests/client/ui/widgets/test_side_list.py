@@ -113,7 +113,7 @@ class TestPeople:
                 "● erin",
             ]
 
-    async def test_people_heard_through_everyone_have_own_mark(self, tmp_path: Path) -> None:
+    async def test_people_followed_through_everyone_have_own_mark(self, tmp_path: Path) -> None:
         async with chat(tmp_path, follows=("*", "bob")) as harness:
             shown = lines(harness, people_of(harness))
             assert "◉ everyone" in shown
@@ -144,7 +144,7 @@ class TestPeople:
             await harness.press("down", "enter")
             assert harness.session.calls[-1] == ("toggle_follow", "carol")
 
-    async def test_people_list_hints_if_nobody_is_followed(self, tmp_path: Path) -> None:
+    async def test_people_list_shows_hint_if_none_present_is_followed(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             assert "You follow no one" in harness.screen_text(people_of(harness))
             harness.session.emit(Followed("bob"))
