@@ -1,4 +1,4 @@
-"""The rule "new": above the first entry that came while the user did not look."""
+"""The read marker: above the first entry that arrived while the user did not look."""
 
 from __future__ import annotations
 

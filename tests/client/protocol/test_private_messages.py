@@ -166,9 +166,9 @@ def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> 
     assert model.mark_resent(1) == "//two"
 
     model.begin("server:9000", "alice")
-    for place, texts in saved.items():
+    for location, texts in saved.items():
         for at, text in texts:
-            model.restore_unconfirmed(place, at, text)
+            model.restore_unconfirmed(location, at, text)
     (action,) = model.log_of("lobby")
     assert (action.kind, action.text, action.state) == (
         EntryKind.ACTION,
@@ -178,7 +178,7 @@ def test_own_private_messages_and_actions_show_their_state(model: ChatModel) -> 
     assert [entry.text for entry in model.log_of("@bob")] == ["/two"]
 
 
-def test_messages_go_to_place_in_view_during_pending_join(model: ChatModel) -> None:
+def test_messages_go_to_location_in_view_during_pending_join(model: ChatModel) -> None:
     model.view(Location("@bob"))
     model.apply(events.Joined("dev"))  # not requested here: restored after a lost connection
     assert model.location == "@bob"

@@ -431,7 +431,7 @@ def test_legacy_server_gets_one_line_at_a_time(
     assert "would publish it" in harness.until_notice(events.TextReturned).reason
     harness.run_while(lambda: expect_recv("one"))
     client.send("[12:00:00] alice: one")
-    harness.run_while(lambda: expect_recv("two"))  # no echo: the next one comes 0.2 s later
+    harness.run_while(lambda: expect_recv("two"))  # no echo: the next line follows 0.2 s later
     harness.run_while(lambda: expect_recv("/join dev"))
     client.send("[SERVER] Joined room 'dev'")
     harness.run_while(lambda: expect_recv("/rooms"))

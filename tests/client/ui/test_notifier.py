@@ -1,4 +1,4 @@
-"""Notifying a user whose terminal is not focused: title, bell, notifications, muted places."""
+"""Notifying a user whose terminal is not focused: title, bell, notifications, muted locations."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ wire = "Ctrl+Q"
 rooms = "F12"
 """
     async with form(tmp_path, options_with(tmp_path, text, None)) as harness:
-        await harness.until(lambda: "more" in toasts(harness), "the problems")
+        await harness.until(lambda: "more" in toasts(harness), "the problems are shown")
         notices = toasts(harness)
         assert "line 2: mouse can't be [1]. Write mouse = true or false" in notices
         assert "line 1: no theme is called 'lobby-lihgt'. Did you mean lobby-light" in notices

@@ -26,7 +26,7 @@ SECOND = 1_000_000
 
 
 class Reader:
-    """A recipient with an encoder of its own. Keeps what it is sent."""
+    """A recipient with its own encoder. Keeps what it receives."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, bool]] = []

@@ -20,7 +20,7 @@ from tests.support.app_harness import AppHarness, chat
 
 @pytest.fixture
 def sequences_written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The control sequences sent to the terminal besides the picture."""
+    """Return the control sequences sent to the terminal, without the drawing of the screen."""
     sequences: list[str] = []
     monkeypatch.setattr(
         ChatApp, "write_to_terminal", lambda self, sequence: sequences.append(sequence)
@@ -48,24 +48,31 @@ async def test_unfocused_window_counts_messages_and_rings_for_mentions(
     async with chat(tmp_path, follows=("bob",)) as harness:
         await harness.until(lambda: "\x1b]2;lobby\x07" in sequences_written)
         await harness.receive("bob", "hello")
-        await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "bob just spoke")
+        await harness.until(
+            lambda: ["●", "bob", "‹"] in people(harness), "bob is marked as a recent speaker"
+        )
         assert header(harness) == "lobby · 4 here"
 
         await unfocus_app(harness)
         await harness.receive("bob", "one", "two")
         await harness.receive("carol", "three, alice")
-        await harness.until(lambda: ["○", "carol", "‹", "1"] in people(harness), "carol's number")
+        await harness.until(
+            lambda: ["○", "carol", "‹", "1"] in people(harness), "carol's unread count is shown"
+        )
         assert ["●", "bob", "‹", "2"] in people(harness)
         assert header(harness) == "(3) lobby · 4 here"
         assert sequences_written[-1] == "\x1b]2;(3) lobby\x07"
         assert sequences_written.count("\x07") == 1
         await harness.receive("zoe", "from outside")
         await harness.until(
-            lambda: ["○", "zoe", "‹", "1"] in people(harness), "zoe, who left since"
+            lambda: ["○", "zoe", "‹", "1"] in people(harness),
+            "zoe is listed although she is not in the room",
         )
 
         harness.app.post_message(events.AppFocus())
-        await harness.until(lambda: ["●", "bob", "‹"] in people(harness), "no number")
+        await harness.until(
+            lambda: ["●", "bob", "‹"] in people(harness), "the unread counts are cleared"
+        )
         assert header(harness) == "lobby · 4 here"
         assert sequences_written[-1] == "\x1b]2;lobby\x07"
     assert sequences_written[-1] == "\x1b]2;\x07\x1b[23;2t"

@@ -1,4 +1,4 @@
-"""Each place keeps its own draft."""
+"""Each location keeps its own draft."""
 
 from __future__ import annotations
 

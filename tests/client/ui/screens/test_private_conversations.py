@@ -1,4 +1,4 @@
-"""Private conversations on the screen, and the keys that go to other places."""
+"""Private conversations on the screen, and the keys that go to other locations."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ async def test_undelivered_private_message_is_reported_once(tmp_path: Path) -> N
         assert messages == ["It is kept in your conversation with bob."]
 
 
-async def test_place_navigation_keys_keep_typed_text_with_its_place(tmp_path: Path) -> None:
+async def test_navigation_keys_keep_typed_text_with_its_location(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await enable_private_messages(harness)
         composer = harness.app.chat.query_one(Composer)
         harness.session.emit(private_message("bob", "psst"))
         await harness.settle()
-        # Each line belongs to the place where it was typed, however fast the keys arrive.
+        # Each line belongs to the location where it was typed, however fast the keys arrive.
         await harness.press("1", "enter", "f4", "0", "enter", "f4")
         assert harness.session.calls[-2:] == [("submit", "1"), ("submit", "0", "bob")]
         await harness.click_on("lobby", harness.app.chat.query_one(RoomList))
@@ -186,7 +186,8 @@ async def test_footer_shows_five_context_actions(tmp_path: Path) -> None:
             private_message("bob", "psst"),
         )
         await harness.until(
-            lambda: {"Again", "Retry", "Private"} < {*footer_labels()}, "the urgent actions"
+            lambda: {"Again", "Retry", "Private"} < {*footer_labels()},
+            "the footer shows the urgent actions",
         )
         assert len(footer_labels()) == 5
         await harness.press("f2")

@@ -72,7 +72,7 @@ def test_quit_during_host_lookup_restores_terminal(terminal: PtyTerminal) -> Non
 
 def test_unterminated_paste_does_not_block_keyboard(terminal: PtyTerminal) -> None:
     text = b"secret \x1b and\rmore text, longer than any key could be"
-    terminal.press(b"\x1b[200~" + text)  # its end never comes
+    terminal.press(b"\x1b[200~" + text)  # the end of the paste never arrives
     terminal.until("•".encode())
     assert b"Nothing listens at" not in terminal.written, "the paste pressed Enter"
     terminal.press(b"\x11")

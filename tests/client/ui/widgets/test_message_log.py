@@ -33,7 +33,8 @@ def log_of(harness: AppHarness) -> MessageLog:
 async def fill_log(harness: AppHarness, lines: int) -> None:
     await harness.receive("bob", *(f"line {number}" for number in range(lines)))
     await harness.until(
-        lambda: f"line {lines - 1}" in harness.screen_text(log_of(harness)), "the last line"
+        lambda: f"line {lines - 1}" in harness.screen_text(log_of(harness)),
+        "the last line is shown",
     )
 
 
