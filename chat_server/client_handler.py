@@ -1,4 +1,4 @@
-"""One client in its own thread: handshake, login, conversation, close. Reads from top to bottom."""
+"""One client in its own thread: handshake, login, session, close. Reads from top to bottom."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from chat_server.wire import (
 )
 
 _POLL_SECONDS: Final = 0.1
-"""How often a thread that waits for its client's allowance checks whether the client is there."""
+"""Interval of the disconnect check while rate-limited."""
 
 _CLIENT_HELLO: Final = b"\x16\x03"
 """The first bytes of a TLS client (RFC 8446, section 5.1). No LOGIN line starts with them."""
@@ -94,7 +94,7 @@ class ClientHandler:
     def _tls_handshake(self) -> bool:
         """Do the TLS handshake on a TLS endpoint.
 
-        Return False if it failed but an error was sent. Raise `OSError` if none can be sent.
+        Return False if it failed but an error was sent. Raises `OSError` if none can be sent.
         """
         log, stream = self._services.log, self._stream
         try:
@@ -202,7 +202,7 @@ class ClientHandler:
     def _reject(self, reason: str) -> None:
         self._send(encode_error(reason), last=True)
 
-    # Conversation
+    # Session
 
     def _serve_session(self, session: Session[Outbox]) -> None:
         """Take line after line, at the client's rate, until the session or the input ends."""
@@ -211,14 +211,14 @@ class ClientHandler:
         bucket = TokenBucket(services.config.rate, services.config.burst)
         while self._take_lines(context, bucket) and not self._input_ended:
             self._read()
-        if self._buffer.finish():  # half a line, which may mean something else than the whole
+        if self._buffer.finish():  # rejected: its meaning may differ from that of the full line
             with services.delivery.batch():
                 context.reject(RejectReason.LINE_TRUNCATED)
 
     def _take_lines(self, context: CommandContext, bucket: TokenBucket) -> bool:
         """Process all complete lines. Consecutive messages are one run: one call of the hub.
 
-        Return False if the conversation is over.
+        Return False if the session is over.
         """
         ended = context.session.ended
         run: list[str] = []
@@ -239,7 +239,7 @@ class ClientHandler:
     def _process_line(
         self, context: CommandContext, raw: bytes | OversizeLine, run: list[str]
     ) -> str | None:
-        """Return the text that a line publishes, maybe empty, or handle the line and return None.
+        """Return the text to publish (possibly empty). Return None if it was a command or invalid.
 
         The run is published before a reply to a later line, so that the order stays.
         """
@@ -270,10 +270,10 @@ class ClientHandler:
             run.clear()
 
     def _wait_for_token(self, session: Session[Outbox], seconds: float) -> bool:
-        """Wait for `seconds`. Return False at once if the lines left are to be dropped.
+        """Wait for `seconds`. Return False at once if the remaining lines are dropped.
 
-        That is after a forced logout, a shutdown or a reset, and if the client closed its side in
-        an orderly way more than `half_closed_seconds` ago.
+        They are dropped after a forced logout, a shutdown or a reset, or once the client has been
+        half-closed for `half_closed_seconds`.
         """
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
@@ -312,9 +312,9 @@ class ClientHandler:
     # Input and output
 
     def _read(self, timeout: float | None = None) -> bytes:
-        """Block for more input, cut it into lines, and return it.
+        """Receive bytes, split them into lines, and return the bytes.
 
-        Raise `TimeoutError` after `timeout` seconds, and `OSError` if the connection was reset.
+        Raises `TimeoutError` after `timeout` seconds, and `OSError` if the connection was reset.
         """
         data = self._stream.recv(timeout)
         if data:

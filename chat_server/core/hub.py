@@ -6,7 +6,7 @@ them. The hub does no I/O and renders no text: `emit` encodes an output once for
 
 Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
 earlier one. Leaf locks (queue of the dispatcher, login throttle, bans, accounts) are taken last and
-nothing is taken under them. The hub's lock is never held over a system call, a hash or a log line.
+nothing is taken under them. The hub's lock is never held over I/O, a hash or a log line.
 
 Everything that a client in a session reads is emitted under this lock, and `emit` only encodes and
 appends. So a client reads what the hub decided in the order in which the hub decided it, and after
@@ -44,7 +44,7 @@ from chat_server.core.values import (
 
 
 class Hub(Generic[ReceiverT]):
-    """Routes messages to sessions. Any thread may call any public method.
+    """The router of messages to sessions. Any thread may call any public method.
 
     A method called with an ended session changes nothing, and its reply is dropped behind that
     session's last line. So nothing that an older connection still sends takes effect after a forced
@@ -73,14 +73,20 @@ class Hub(Generic[ReceiverT]):
         self._lock = threading.Lock()
         self._state: HubState[ReceiverT] = HubState()
         self.messages = self.deliveries = 0
-        """Messages published and sent to a recipient so far. Read without the lock."""
+        """Messages published, and copies sent to recipients. Read without the lock."""
 
     def sizes(self) -> tuple[int, int]:
-        """Return the numbers of sessions and rooms. Takes no lock, so it answers if one hangs."""
+        """Return the numbers of sessions and rooms.
+
+        Takes no lock, so it works even if a thread hangs while holding the lock.
+        """
         return len(self._state.sessions), len(self._state.rooms)
 
     def apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
-        """Apply an event that was decided elsewhere. Return the recipients of its first output."""
+        """Apply an event that was decided elsewhere. Return the recipients of its first output.
+
+        The entry for replication and history. Today only tests call it.
+        """
         with self._lock:
             if isinstance(event, PublishedMessages):
                 return self._apply_messages(event)
@@ -91,11 +97,12 @@ class Hub(Generic[ReceiverT]):
     def log_in(
         self, user: str, receiver: ReceiverT, commands: Sequence[str], host: str = ""
     ) -> Session[ReceiverT] | None:
-        """Start a session in the lobby and end the user's older one in the same step (section 2).
+        """Start a session in the lobby and end the user's older one in the same step.
 
-        `commands` are those that the user may use; the reply to the login lists them. `host` is the
-        client's address. Return None if the account was removed, disabled or banned meanwhile, if
-        the address was banned, or if the server stops. Only the last one is reported to the client.
+        Protocol section 2. `commands` are those that the user may use; the reply to the login lists
+        them. `host` is the client's address. Return None if the account was removed, disabled or
+        banned meanwhile, if the address was banned, or if the server stops. Only the last one is
+        reported to the client.
         """
         with self._lock:
             if self._state.is_shut_down:
@@ -164,7 +171,7 @@ class Hub(Generic[ReceiverT]):
     def send_private(
         self, session: Session[ReceiverT], name: str, text: str
     ) -> tuple[ReceiverT, ...]:
-        """Send a cleaned, non-empty text to one user, in whatever room. Return the recipient.
+        """Send a cleaned, non-empty text to one user, in any room. Return the recipient.
 
         The recipient has to be subscribed to the author.
         """
@@ -226,7 +233,7 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             self._reply(session, decisions.list_subscriptions(session))
 
-    # Replies that the hub does not decide, but that keep their order with those that it does
+    # Replies decided elsewhere, sent in order with the hub's own
 
     def reply(self, session: Session[ReceiverT], reply: HubReply) -> None:
         """Reply to a session."""
@@ -260,7 +267,7 @@ class Hub(Generic[ReceiverT]):
         session: Session[ReceiverT],
         decision: Joined | Subscribed | Unsubscribed | PresenceSet | HubReply,
     ) -> None:
-        """Apply the event that was decided, or send the reply that nothing changes."""
+        """Apply the event that was decided, or send the reply if nothing changes."""
         if session.ended.is_set():
             return
         if isinstance(decision, (Joined, Subscribed, Unsubscribed, PresenceSet)):

@@ -52,7 +52,7 @@ class HubState(Generic[ReceiverT]):
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
         self.subscriptions: dict[str, set[str]] = {}
-        """By user, not by session: they last until the server stops (section 4)."""
+        """By user, not by session: they last until the server stops (protocol section 4)."""
         self.last_stamp = 0
         """The highest stamp so far, in microseconds since the epoch."""
         self.is_shut_down = False
@@ -60,7 +60,7 @@ class HubState(Generic[ReceiverT]):
     def apply(self, event: HubEvent[ReceiverT]) -> list[Delivery[ReceiverT]]:
         """Change the state and return what is to be sent, in order.
 
-        An event about a user or a room that is not there (any more) changes nothing.
+        An event about a missing user or room changes nothing but `last_stamp`.
         """
         return _HANDLERS[type(event)](self, event)
 
@@ -107,7 +107,8 @@ class HubState(Generic[ReceiverT]):
         user, room = session.user, session.room
         closed = self._leave_room(session)
         self.watchers.pop(user, None)
-        # The echo that one client asked for would surprise the same user at netcat (section 4).
+        # Drop the self-subscription, or the user's next netcat session would receive its own
+        # messages (protocol section 4).
         session.subscriptions.discard(user)
         session.ended.set()
         deliveries: list[Delivery[ReceiverT]] = []
@@ -124,7 +125,7 @@ class HubState(Generic[ReceiverT]):
         return []
 
     def _join(self, event: Joined) -> list[Delivery[ReceiverT]]:
-        """Return the outputs in the order of section 3: the reply, left, closed, opened, joined."""
+        """Return the reply, left, closed, opened, joined: the order of protocol section 3."""
         session = self.sessions.get(event.user)
         if session is None:
             return []

@@ -1,8 +1,8 @@
 """The values of the hub: the events that it decides and the notices that it sends. Pure records.
 
 An *event* changes the state. It holds everything that the change needs, so two hubs that apply the
-same events end in equal states. An *output* is what a session is sent: many events are outputs,
-too. No value holds rendered text of the protocol: an encoder turns outputs into bytes.
+same events end in equal states. An *output* is a value sent to a session. Many events are also
+outputs. No value holds rendered text of the protocol: an encoder turns outputs into bytes.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class PublishedMessages(NamedTuple):
     texts: tuple[str, ...]
     """At least one. Cleaned and not empty."""
     stamp: int
-    """The stamp of the first, in microseconds since the epoch. Each other is 1 higher than the
-    one before it. Stamps are unique and rise over all rooms."""
+    """The stamp of the first, in microseconds since the epoch. Later stamps increase by 1.
+    Stamps are unique and rise over all rooms."""
     is_action: bool = False
     """The texts say what the author does (`/me`)."""
 
@@ -84,7 +84,7 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class UserForgotten:
-    """The account of a user without a session was removed; so are the user's subscriptions."""
+    """The account of an offline user was removed, with its subscriptions."""
 
     user: str
 
@@ -199,7 +199,7 @@ class RoomClosed:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReceipt:
-    """The reply to the author of a private message that its recipient is sent."""
+    """The reply to the author of a delivered private message."""
 
     recipient: str
 
@@ -320,7 +320,7 @@ class Rejected:
 
     reason: RejectReason
     subject: str = ""
-    """The name or text that the reason is about, as the client sent it. Encoders clean it."""
+    """The rejected name or argument, unsanitized; see `RejectReason`. Encoders clean it."""
     retry_after: float = 0.0
     """Seconds until the client may try again."""
 

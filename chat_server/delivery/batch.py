@@ -14,13 +14,13 @@ class SendQueue(Protocol):
 
     @property
     def has_tracked(self) -> bool:
-        """True if a reader lags."""
+        """True if the flusher tracks an outbox."""
 
     def drain(self) -> None:
         """Send what is queued, unless another thread is doing so."""
 
     def drain_to_limit(self) -> None:
-        """Wait while too much is queued."""
+        """Drain while too much is queued."""
 
     def wait_for_lagging(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Wait a moment for recipients that lag."""
@@ -29,14 +29,14 @@ class SendQueue(Protocol):
 class Batch:
     """A context manager that sends what was queued in it: `with delivery.batch() as batch`.
 
-    On exit it drains the queue, then throttles its thread for the recipients in the batch that lag.
-    One object can be entered again and again, but only by one thread and not while it is entered.
+    On exit it drains the queue, then waits for lagging recipients of the batch. Reusable, not
+    reentrant, and used by one thread.
     """
 
     __slots__ = ("_outbox", "_queue", "_recipients")
 
     def __init__(self, queue: SendQueue, outbox: Outbox | None) -> None:
-        """`outbox` is the one of the client whose thread this is; None if it is not a client's."""
+        """Create a batch. `outbox` belongs to the calling client thread; None elsewhere."""
         self._queue = queue
         self._outbox = outbox
         self._recipients: dict[int, tuple[Outbox, ...]] = {}

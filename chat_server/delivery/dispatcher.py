@@ -1,13 +1,13 @@
 """The dispatcher: one queue, the thread that drains it, and the flusher for lagging readers.
 
-Model. A thread that decides something for others (in the hub, under its lock) only appends to the
+A thread that decides something for others (in the hub, under its lock) only appends to the
 queue. Once it has released the hub's lock, the client thread that gets the drain lock *without
 waiting* sends what all threads have queued: grouped by recipient, joined, one non-blocking send
 each. The other threads return to their sockets at once. So a quiet server wakes no thread to
 deliver a line, and under load many messages share a system call. What a kernel buffer does not take
 stays in the recipient's outbox, and the flusher thread sends it when the socket becomes writable.
 
-Order. One publisher's appends are in order, only one thread drains at a time, and each recipient
+One publisher's appends are in order, only one thread drains at a time, and each recipient
 has one outbox. So each reader gets one publisher's lines in the order in which they were sent.
 """
 
@@ -37,12 +37,12 @@ _ROUNDS: Final = 16
 """Rounds that one client's thread sends for others before the flusher takes over."""
 
 _FLUSH_INTERVAL: Final = 0.02
-"""How often the flusher offers more to a lagging reader's kernel buffer. Linux reports a socket as
-writable only when a third of its buffer is free, which may be a megabyte or more. With nothing but
-that report, a reader that takes 200 KB a second looked stalled for five seconds."""
+"""Seconds between two offers of the flusher to a lagging reader's kernel buffer. Linux reports a
+socket as writable only when a third of its buffer is free, which may be a megabyte or more. With
+nothing but that report, a reader that takes 200 KB a second looked stalled for five seconds."""
 
 _POLL_INTERVAL: Final = 0.5
-"""How often the flusher checks any other outbox in its table."""
+"""Seconds between two checks of any other tracked outbox."""
 
 
 class _QueuedWrite(NamedTuple):
@@ -52,7 +52,7 @@ class _QueuedWrite(NamedTuple):
 
 
 class Dispatcher:
-    """Moves bytes to outboxes, in the order in which they were queued."""
+    """The queue of bytes for outboxes, which keeps the order in which they were queued."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -61,7 +61,9 @@ class Dispatcher:
         self._queue_lock = threading.Lock()
         self._drain_lock = threading.Lock()
         self._tracked: set[Outbox] = set()
+        """Outboxes that the flusher serves: with a backlog, or finishing. Not all of them lag."""
         self._flusher_progress = threading.Condition(threading.Lock())
+        """Notified after each pass of the flusher. Its lock guards `_tracked`."""
         self._wake_read = self._wake_write = -1
         self._stopping = False
         self.bytes_out = 0
@@ -70,7 +72,7 @@ class Dispatcher:
         self._flusher = threading.Thread(target=self._flush_forever, name="flusher", daemon=True)
 
     def start(self) -> None:
-        """Start the flusher. Raise `RuntimeError` if no thread can be started."""
+        """Start the flusher. Raises `RuntimeError` if no thread can be started."""
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -90,7 +92,7 @@ class Dispatcher:
         return self._flusher.is_alive()
 
     def backlog(self) -> tuple[int, int]:
-        """Return the bytes that wait, in the queue and for lagging readers, and how many lag."""
+        """Return the unsent bytes, queued or in outboxes, and the number of outboxes with any."""
         with self._flusher_progress:
             waiting = [outbox.backlog for outbox in self._tracked if outbox.backlog]
         return self._queued_bytes + sum(waiting), len(waiting)
@@ -111,7 +113,7 @@ class Dispatcher:
         self._round = timed_round
 
     def deliver(self, targets: tuple[Outbox, ...], data: bytes, last: bool = False) -> None:
-        """Queue `data` for each of `targets`. `last`: nothing follows for them.
+        """Queue `data` for each of `targets`. If `last`, accept no more data for `targets`.
 
         Only appends, so it may be called under the hub's lock. Call it within a `batch`, which
         drains the queue after the caller has released its locks.
@@ -149,16 +151,17 @@ class Dispatcher:
             self._wake_flusher()
 
     def drain_to_limit(self) -> None:
-        """Make a publisher wait and drain if more is queued than the bound."""
+        """Wait for the drain lock and drain, while more is queued than the bound."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
                 self._round()
 
     def wait_for_lagging(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
-        """Slow a publisher down, after the fan-out of a batch, for readers that lag (section 5).
+        """Slow a publisher down, after the fan-out of a batch, for lagging readers.
 
-        Wait at most `throttle_seconds` in all, and only for those `recipients` that lag, took
-        something within `throttle_recency`, and for which no publisher has waited in vain since.
+        Protocol section 5. Wait at most `throttle_seconds` in all, and only for those `recipients`
+        that lag, took bytes within `throttle_recency`, and have taken some since a wait for them
+        last timed out.
         """
         if not self._tracked:
             return
@@ -209,11 +212,11 @@ class Dispatcher:
         if all(item.targets is targets and not item.last for item in batch):
             data = b"".join([item.data for item in batch])
             self.bytes_out += size * len(targets)
-            lagging = [outbox for outbox in targets if outbox.send(data)]
+            unsent = [outbox for outbox in targets if outbox.send(data)]
         else:
-            lagging = self._send_grouped(batch)
-        if lagging:
-            self._track(lagging)
+            unsent = self._send_grouped(batch)
+        if unsent:
+            self._track(unsent)
 
     def _send_grouped(self, batch: list[_QueuedWrite]) -> list[Outbox]:
         """Send each recipient its parts of the round. Return those that the flusher must track."""
@@ -230,15 +233,15 @@ class Dispatcher:
                     own.append(data)
                 if last:
                     finished.add(outbox)
-        lagging = []
+        unsent = []
         bytes_out = 0
         for outbox, own in parts.items():
             joined = own[0] if len(own) == 1 else b"".join(own)
             bytes_out += len(joined)
             if outbox.send_last(joined) if outbox in finished else outbox.send(joined):
-                lagging.append(outbox)
+                unsent.append(outbox)
         self.bytes_out += bytes_out
-        return lagging
+        return unsent
 
     def _track(self, outboxes: list[Outbox]) -> None:
         with self._flusher_progress:
@@ -249,7 +252,7 @@ class Dispatcher:
             self._wake_flusher()
 
     def _wake_flusher(self) -> None:
-        # A full pipe: it wakes already. A closed one: it has ended.
+        # If the pipe is full, a wake-up is pending. If it is closed, the flusher has stopped.
         with suppress(OSError):
             os.write(self._wake_write, b"!")
 
@@ -273,13 +276,13 @@ class Dispatcher:
                 self._tracked.difference_update([o for o in tracked if not self._needs_flusher(o)])
                 self._flusher_progress.notify_all()
 
-    def _wait(self, lagging: list[Outbox]) -> set[Outbox]:
+    def _wait(self, tracked: list[Outbox]) -> set[Outbox]:
         """Block until an outbox is writable or due, or a thread wakes the flusher."""
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         by_file: dict[int, Outbox] = {}
         due = inf
-        for outbox in lagging:
+        for outbox in tracked:
             # Another thread has emptied or closed it. As long as it is in the table, no thread
             # would wake the flusher when it fills again.
             if not self._needs_flusher(outbox):

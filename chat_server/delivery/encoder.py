@@ -26,14 +26,13 @@ from chat_server.wire import (
 ReceiverT = TypeVar("ReceiverT")
 
 _MICROSECONDS_PER_SECOND: Final = 1_000_000
-"""In a second."""
 
 
 class TextEncoder(Generic[ReceiverT]):
-    """Encodes each output once and hands it to the delivery. Called only under the hub's lock."""
+    """An encoder of outputs as text lines, once for all recipients. Called under the hub's lock."""
 
     def __init__(self, deliver: Callable[[tuple[ReceiverT, ...], bytes, bool], None]) -> None:
-        """`deliver(recipients, data, last)` may only append. `last`: nothing follows for them."""
+        """`deliver(recipients, data, last)` may only append. `last`: accept no more for them."""
         self._deliver = deliver
         self._second = -1
         self._clock_text = ""
@@ -59,7 +58,7 @@ class TextEncoder(Generic[ReceiverT]):
         raise TypeError(type(output).__name__)
 
     def _encode_messages(self, run: values.PublishedMessages) -> bytes:
-        """Encode a run. Its messages share a join unless they differ in their second."""
+        """Encode a run. Messages stamped in the same second are joined."""
         _, author, texts, stamp, is_action = run
         encode = encode_actions if is_action else encode_messages
         first = stamp // _MICROSECONDS_PER_SECOND

@@ -23,7 +23,7 @@ class OutboxState(Enum):
     HALF_CLOSED = auto()
     """Everything is sent, and so is FIN. What the client still sends is discarded."""
     ABORTED = auto()
-    """Given up with a reset: the client was too slow, or is gone."""
+    """Ended with a reset: the client was too slow, or is gone."""
     CLOSED = auto()
     """The file descriptor is free. No thread may use the stream again."""
 
@@ -58,7 +58,7 @@ class Outbox:
     )
 
     def __init__(self, stream: Stream, limit: int, lag_threshold: int) -> None:
-        """Create an open outbox. Above `limit` bytes of backlog it cuts the client.
+        """Create an open outbox. Above `limit` bytes of backlog it aborts the connection.
 
         Above `lag_threshold` bytes the client lags.
         """
@@ -75,11 +75,11 @@ class Outbox:
         self.lagging_since = 0.0
         """When the backlog last passed the threshold. Meaningless below it."""
         self.throttle_exhausted = False
-        """A publisher has waited for this client in vain. No other does until it takes more."""
+        """A publisher timed out waiting for this client. No other waits until it takes more."""
         self.finished_at = 0.0
-        """When the last line was queued (FINISHING), or sent with its FIN (FINISHED)."""
+        """When the last line was queued (FINISHING), or sent with its FIN (HALF_CLOSED)."""
         self.was_too_slow = False
-        """Cut because the client did not read, not because it disconnected. For the log."""
+        """Aborted because the client did not read, not because it disconnected. For the log."""
 
     def fileno(self) -> int:
         """Return the stream's file descriptor to poll; -1 once it is closed."""
@@ -89,7 +89,7 @@ class Outbox:
         """Send `data` at once if there is no backlog, or queue it behind the backlog.
 
         Never block. Return True if the flusher must track this outbox. A backlog over the limit
-        cuts the client.
+        aborts the connection.
         """
         with self._lock:
             if self.state is not _OPEN:
@@ -105,7 +105,7 @@ class Outbox:
             return True
 
     def send_last(self, data: bytes) -> bool:
-        """Do as `send`, take nothing afterwards, and send FIN once everything is sent."""
+        """Send `data` like `send`, accept nothing more, and send FIN when the backlog is empty."""
         with self._lock:
             if self.state is not _OPEN:
                 return False
@@ -120,7 +120,7 @@ class Outbox:
     def flush(self) -> None:
         """Send as much of the backlog as the kernel takes. Never block."""
         with self._lock:
-            while self._chunks:  # so it is OPEN or FINISHING: all that ends these states clears it
+            while self._chunks:  # OPEN or FINISHING: every transition out of these clears it
                 chunk = self._next_chunk()
                 unsent = self._stream.unsent
                 taken = self._try_send(chunk)
@@ -138,13 +138,13 @@ class Outbox:
             self._finish_when_empty()
 
     def abort(self, *, too_slow: bool = False) -> None:
-        """Give up on this client with a reset and wake its thread. Any thread."""
+        """Reset the connection and wake the client's own thread. Any thread."""
         with self._lock:
             self._abort(too_slow=too_slow)
 
     @property
     def needs_attention(self) -> bool:
-        """True if a deadline runs: the client lags, or its last line is not sent yet."""
+        """True if a deadline is running: the client lags, or its last line is not sent yet."""
         return self.state is OutboxState.FINISHING or self.backlog > self.lag_threshold
 
     def wake(self) -> None:
@@ -162,9 +162,9 @@ class Outbox:
             self._stream.close()
 
     def _try_send(self, data: bytes | memoryview) -> int:
-        """Do one non-blocking send. Return how many bytes are done with.
+        """Do one non-blocking send. Return the number of bytes consumed.
 
-        Those are the bytes that the kernel took, or all if the connection broke and was cut.
+        Those are the bytes that the kernel took, or all if the connection broke and was aborted.
         """
         try:
             return self._stream.send_some(data)
@@ -173,7 +173,7 @@ class Outbox:
             return len(data)
 
     def _queue_remainder(self, data: bytes, sent: int) -> None:
-        """Append what the kernel did not take to the backlog. Cut the client over the limit."""
+        """Append what the kernel did not take to the backlog. Abort over the limit."""
         rest = memoryview(data)[sent:] if sent else data
         if not self.backlog:
             self.progressed_at = time.monotonic()

@@ -46,7 +46,7 @@ def _leftovers(server: RunningServer) -> list[str]:
         ],
         "sessions with presence on": hub.watchers,
         "lines to deliver": delivery._queue,
-        "outboxes that lag": delivery._tracked,
+        "tracked outboxes": delivery._tracked,
         "logins to check": chat._services.hash_pool._queue,
     }
     return [f"{len(table)} {name}" for name, table in tables.items() if table]
