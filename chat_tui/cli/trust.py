@@ -72,8 +72,8 @@ def list_() -> int:
     known = KnownServers(state_folder())
     try:
         servers = known.listed()
-    except KnownServersError as problem:
-        return _fail(str(problem), ExitCode.UNTRUSTED)
+    except KnownServersError as error:
+        return _fail(str(error), ExitCode.UNTRUSTED)
     for pinned in servers:
         print(safe_text(f"{pinned.server}  {pinned.fingerprint}  {pinned.since}"))
     sys.stdout.flush()
@@ -92,8 +92,8 @@ def forget(target: tuple[str, int | None]) -> int:
     host, port = target
     try:
         removed = KnownServers(state_folder()).forget(host, port)
-    except KnownServersError as problem:
-        return _fail(str(problem), ExitCode.UNTRUSTED)
+    except KnownServersError as error:
+        return _fail(str(error), ExitCode.UNTRUSTED)
     for pinned in removed:
         print(safe_text(f"forgotten: {pinned.server}  {pinned.fingerprint}"))
     if not removed:
@@ -143,8 +143,8 @@ def add(target: tuple[str, int | None], fingerprint: str | None) -> int:
                 if ask_trust(event, only_permanent=True) is not TrustDecision.ALWAYS:
                     return _fail("the key was not pinned", ExitCode.UNTRUSTED)
             known.pin(account.host, account.port, seen)
-    except KnownServersError as problem:
-        return _fail(str(problem), ExitCode.UNTRUSTED)
+    except KnownServersError as error:
+        return _fail(str(error), ExitCode.UNTRUSTED)
     print(f"pinned: {server}  {seen}")
     return ExitCode.DONE
 

@@ -91,9 +91,9 @@ def _write_line(line: str) -> None:
         print(line)
     except BrokenPipeError:
         raise
-    except OSError as problem:  # for example, a full disk
+    except OSError as error:  # for example, a full disk
         _discard_output()
-        _write_log(f"standard output can't be written: {problem.strerror}")
+        _write_log(f"standard output can't be written: {error.strerror}")
         sys.exit(ExitCode.UNCONFIRMED)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class ServerCapabilities:
     """The abilities of a server. The default is a server that has listed nothing yet.
 
-    A server lists its commands after the login (section 3 of docs/protocol.md). The first servers
+    A server lists its commands after the login (section 3 of docs/protocol.md). Legacy servers
     list six commands only and differ in more than the missing ones (section 6).
     """
 
@@ -32,7 +32,7 @@ class ServerCapabilities:
     def from_commands(cls, commands: Iterable[str]) -> ServerCapabilities:
         """Return the capabilities of a server that listed these commands."""
         listed = tuple(commands)
-        has_help = "/help" in listed  # every server except the first ones has it
+        has_help = "/help" in listed  # every server except legacy servers has it
         return cls(
             commands=listed,
             pipelining=has_help,

@@ -133,15 +133,15 @@ def sending_problem(line: CommandInput | TextLine) -> str | None:
     """Return why the line cannot be sent to any server, or None if it can."""
     try:
         _ = encode_message(line.text) if isinstance(line, TextLine) else encode_line(line.line)
-    except LineTooLongError as problem:
-        return f"Not sent: a {problem}"
+    except LineTooLongError as error:
+        return f"Not sent: a {error}"
     return None
 
 
 def legacy_problem(line: CommandInput | TextLine, capabilities: ServerCapabilities) -> str | None:
-    """Return why the line must not be sent to one of the first servers, or None.
+    """Return why the line must not be sent to a legacy server, or None.
 
-    The first servers do not know "//". They trim a text and then take it for a command if it
+    Legacy servers do not know "//". They trim a text and then take it for a command if it
     begins with "/", and they publish a command that they do not know.
     """
     if isinstance(line, TextLine):

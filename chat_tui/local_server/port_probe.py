@@ -45,7 +45,7 @@ def port_owner(port: int) -> PortOwner:
 
 
 def _sends_login_prompt(connected: socket.socket, deadline: float) -> bool:
-    """Return whether the login line arrives in time. Old servers send a welcome line before it."""
+    """Return True if the login line arrives in time. Legacy servers send a welcome before it."""
     buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
     while (left := deadline - time.monotonic()) > 0:
         connected.settimeout(left)

@@ -48,7 +48,7 @@ class Roster:
 
     @property
     def known(self) -> bool:
-        """True if the members are known. Old servers do not list them."""
+        """True if the members are known. Legacy servers do not list them."""
         return self._here is not None
 
     def here(self) -> list[Person]:

@@ -31,10 +31,12 @@ from chat_tui.protocol.pending_requests import (
     RequestKind,
     RequestOrigin,
     is_shown,
+    is_silence_shown,
     make_request,
     parse_error,
     parse_notice,
     parse_reply,
+    rejection_by_unknown_text,
 )
 from chat_tui.protocol.phase import Ended, EndReason, Phase, ProtocolState
 from chat_tui.protocol.poller import Poller
@@ -237,17 +239,7 @@ class ChatPhase(Phase):
             self._emit(notice)
 
     def _handle_error(self, text: str, now: float) -> None:
-        answer = parse_error(text)
-        oldest = self._sender.oldest
-        if (
-            answer is None
-            and oldest is not None
-            and oldest.kind in (RequestKind.JOIN, RequestKind.PASSWORD)
-        ):
-            # An unknown text, for example a rule for passwords. If it does not answer the join
-            # after all, the client still follows the later answer, and the texts that waited for
-            # the room are safe in the composer.
-            answer = ParsedReply(oldest.kind, None, failed=True)
+        answer = parse_error(text) or rejection_by_unknown_text(self._sender.oldest)
         self._handle_answer(text, answer, "error", now)
 
     def _handle_answer(
@@ -262,8 +254,8 @@ class ChatPhase(Phase):
                 self._request_rejected(oldest, text, now)
             self._emit_notice(text, kind)
             return
-        request, passed = self._sender.match(answer, now)
-        for other in passed:
+        request, skipped = self._sender.match(answer, now)
+        for other in skipped:
             self._request_unanswered(other, now)
         if request is not None:
             if request.measures_latency and not request.listed:
@@ -273,12 +265,11 @@ class ChatPhase(Phase):
                 self._request_rejected(request, text, now)
         if not answer.failed and not answer.more:
             self._apply_answer(answer, request, now)
-        # Last: the log shows the answer to a /join in the new room.
-        if (
-            not self._sender.consume_late_internal_reply(answer)
-            if request is None
-            else is_shown(answer, request)
-        ):
+        if request is None:
+            visible = not self._sender.consume_late_internal_reply(answer)
+        else:
+            visible = is_shown(answer, request)
+        if visible:  # last: the log shows the answer to a /join in the new room
             self._emit_notice(text, kind)
 
     def _apply_answer(self, answer: ParsedReply, request: Request | None, now: float) -> None:
@@ -330,11 +321,8 @@ class ChatPhase(Phase):
             self._subscriptions.restore_without_list()
 
     def _request_unanswered(self, request: Request, now: float) -> None:
-        """Handle a request that got no answer that the client knows, and will not get one."""
-        if request.origin is RequestOrigin.TYPED and request.kind not in (
-            RequestKind.JOIN,
-            RequestKind.OTHER,
-        ):
+        """Handle a request that will not be answered."""
+        if is_silence_shown(request):
             self._emit_notice(f"No answer to {redact(request.line)}", "error")
         self._private_messages.unanswered(request)
         self._password_change.unanswered(request)
@@ -368,16 +356,17 @@ class ChatPhase(Phase):
         """Send everything that may be sent now."""
         while self._queue and self._own_messages.ready and not self._is_changing_room():
             self._perform(self._queue.take(), now)
+        self._restore_subscriptions(now)
+        self._sender.advance(now)
+        self._unsent.report_queued(self._target_room)
+
+    def _restore_subscriptions(self, now: float) -> None:
         for name in self._subscriptions.take_due():
             if self._sender.request("/subscribe", name, now=now) is None:
                 self._subscriptions.rejected(name)
-        rejected = self._subscriptions.take_rejected()
+        rejected = ", ".join(self._subscriptions.take_rejected())
         if rejected:
-            self._emit_notice(
-                f"No longer following {', '.join(rejected)}: the server rejects it", "error"
-            )
-        self._sender.advance(now)
-        self._unsent.report_queued(self._target_room)
+            self._emit_notice(f"No longer following {rejected}: the server rejects it", "error")
 
     def _is_changing_room(self) -> bool:
         return bool(self._sender.requested_rooms())

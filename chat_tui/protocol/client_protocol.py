@@ -15,7 +15,14 @@ from chat_tui.events import Event
 from chat_tui.input import Submission
 from chat_tui.protocol.chat_phase import ChatPhase
 from chat_tui.protocol.login_phase import LoginPhase
-from chat_tui.protocol.phase import Ended, EndReason, LoggedIn, Phase, ProtocolState
+from chat_tui.protocol.phase import (
+    ClosedPhase,
+    Ended,
+    EndReason,
+    LoggedIn,
+    Phase,
+    ProtocolState,
+)
 from chat_tui.protocol.restore_target import RestoreTarget
 
 
@@ -45,7 +52,7 @@ class ClientProtocol:
     def closed(cls) -> ClientProtocol:
         """Return a protocol without a connection, in the state CLOSED."""
         protocol = cls("", "", RestoreTarget(), iter(()), 0.0)
-        protocol._phase = Phase(protocol._emit)
+        protocol._phase = ClosedPhase(protocol._emit)
         return protocol
 
     @property
@@ -154,7 +161,7 @@ class ClientProtocol:
             self._target = self.restore_target  # before `abandon_pending` empties the queue
         phase.abandon_pending()
         self._lines += phase.take_lines()
-        self._phase = Phase(self._emit)
+        self._phase = ClosedPhase(self._emit)
         self.end_reason, self.final_message = ended.reason, ended.message
         if ended.event is not None:
             self._emit(ended.event)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """An own message, in its published form."""
+    """An own message, in its published form, queued or sent."""
 
     id: int
     text: str
@@ -46,13 +46,13 @@ class EchoMatcher:
             return self._pending.popleft(), []
         echo = (text, is_action)
         sent = [(message.text, message.is_action) for message in self._pending]
-        if echo not in sent:  # the first servers trim a message on both sides
+        if echo not in sent:  # legacy servers trim a message on both sides
             echo = (text.strip(), is_action)
             sent = [(sent_text.strip(), action) for sent_text, action in sent]
         if echo not in sent:
             return None, []
-        passed = [self._pending.popleft() for _ in range(sent.index(echo))]
-        return self._pending.popleft(), passed
+        skipped = [self._pending.popleft() for _ in range(sent.index(echo))]
+        return self._pending.popleft(), skipped
 
     def take_pending(self) -> list[OutgoingMessage]:
         """Return all pending messages, oldest first, and stop expecting their echoes."""

@@ -37,8 +37,8 @@ Intent = JoinIntent | CommandInput | TextLine | ActionIntent | PrivateIntent
 class IntentQueue:
     """The user's queued intents. Nothing may overtake a room change that was queued earlier.
 
-    A text is for the room to which the last room change before it leads. If that change fails, the
-    text goes back to the composer. Texts after the next room change are not affected.
+    A text goes to the target of the preceding room change. If that change fails, the text goes back
+    to the composer. Texts after the next room change are not affected.
     """
 
     def __init__(self) -> None:

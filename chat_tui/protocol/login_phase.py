@@ -22,7 +22,7 @@ PROMPT_TIMEOUT: Final = 10.0
 """Seconds in which a chat server sends its first line."""
 
 LOGIN_TIMEOUT: Final = 60.0
-"""Seconds that a login may take. The server hashes passwords one after the other, and slowly."""
+"""Seconds that a login may take. Logins queue for the server's hashing threads, which are slow."""
 
 COMMANDS_TIMEOUT: Final = 5.0
 """Seconds after a successful login in which the list of commands has to arrive."""
@@ -67,7 +67,7 @@ class LoginPhase(Phase):
     def receive(self, line: ServerLine, now: float) -> None:
         """Handle a line from the server.
 
-        A line that is not part of the login is shown as it is. The first servers send a welcome.
+        A line that is not part of the login is shown as it is. Legacy servers send a welcome.
         """
         if isinstance(line, ErrorReply):
             after = replies.parse_retry_after(line.text)

@@ -78,10 +78,10 @@ class OwnMessages:
         """Return True if this is the echo of a message that was sent on this connection."""
         if isinstance(message, PrivateMessage) or message.author != self.name or message.past:
             return False
-        confirmed, passed = self._sender.match_echo(
+        confirmed, skipped = self._sender.match_echo(
             message.text, now, is_action=isinstance(message, Action)
         )
-        for unconfirmed in passed:
+        for unconfirmed in skipped:
             self._emit(events.MessageUnconfirmed(unconfirmed.id))
         if confirmed is not None:
             self._emit(events.MessageSent(confirmed.id, message.time))

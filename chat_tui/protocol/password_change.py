@@ -35,8 +35,8 @@ class PasswordChange:
         request = make_request(make_command(PASSWD, old, new), RequestOrigin.INTERNAL)
         try:
             self._sender.send(request, now)
-        except LineTooLongError as problem:
-            self._emit(events.PasswordChangeFailed(f"Not sent: a {problem}"))
+        except LineTooLongError as error:
+            self._emit(events.PasswordChangeFailed(f"Not sent: a {error}"))
             return
         self._pending.append((request, new))
 

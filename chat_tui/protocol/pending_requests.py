@@ -111,7 +111,7 @@ class Request:
         self.listed.update(zip(answer.items, answer.counts or repeat(None), strict=False))
 
     def apply_notices(self, answer: ParsedReply) -> dict[str, int | None]:
-        """Return the whole list, with the notices applied. `answer` is its last line."""
+        """Apply the notices to the list and return it. `answer` is its last line."""
         for notice in self.notices:
             match notice:
                 case PersonJoined(name, room) if (
@@ -162,6 +162,17 @@ def is_shown(answer: ParsedReply, request: Request) -> bool:
         return request.origin is not RequestOrigin.INTERNAL and request.kind is not RequestKind.JOIN
     # The end of the session is shown by `SignedOut`.
     return request.origin is RequestOrigin.TYPED and request.kind is not RequestKind.QUIT
+
+
+def is_silence_shown(request: Request) -> bool:
+    """Return True if the log shows that this request was not answered.
+
+    A failed join is shown by `JoinFailed`. To a command of kind OTHER, any line may be the answer.
+    """
+    return request.origin is RequestOrigin.TYPED and request.kind not in (
+        RequestKind.JOIN,
+        RequestKind.OTHER,
+    )
 
 
 def parse_reply(text: str) -> ParsedReply | None:
@@ -232,6 +243,18 @@ def parse_error(text: str) -> ParsedReply | None:
     return ParsedReply(kind, word if kind is RequestKind.OTHER else None, failed=True)
 
 
+def rejection_by_unknown_text(oldest: Request | None) -> ParsedReply | None:
+    """Return the rejection of `oldest` that an unknown `[ERROR]` text is taken for, or None.
+
+    Only a join or a password change is rejected with unknown texts, for example a rule for
+    passwords. If the text does not answer the join after all, the client still follows the later
+    answer, and the texts that waited for the room are safe in the composer.
+    """
+    if oldest is None or oldest.kind not in (RequestKind.JOIN, RequestKind.PASSWORD):
+        return None
+    return ParsedReply(oldest.kind, None, failed=True)
+
+
 _NAMED_ERRORS: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...]] = (
     (RequestKind.JOIN, replies.parse_invalid_room),
     (RequestKind.WHO, replies.parse_no_such_room),
@@ -270,12 +293,12 @@ class PendingRequests:
         index = self._index_of(answer)
         if index is None:
             return None, []
-        passed = [self._requests.popleft() for _ in range(index)]
-        self._expired.extend(passed)
+        skipped = [self._requests.popleft() for _ in range(index)]
+        self._expired.extend(skipped)
         found = self._requests[0]
         if not answer.more:
             self._requests.popleft()
-        return found, passed
+        return found, skipped
 
     def take_oldest(self) -> Request | None:
         """Remove and return the oldest request. Its answer has an unknown text."""
@@ -290,7 +313,10 @@ class PendingRequests:
         return expired
 
     def consume_late_internal_reply(self, answer: ParsedReply) -> bool:
-        """Return True if this is the late answer to an expired request of the client itself."""
+        """Return True if this is the late answer to an expired request of the client itself.
+
+        The last line of the answer forgets the request.
+        """
         for late in self._expired:
             if late.kind is answer.kind and late.origin is RequestOrigin.INTERNAL:
                 if not answer.more:

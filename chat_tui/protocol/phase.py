@@ -2,7 +2,7 @@
 
 A connection goes through the phases in one direction:
 
-    LOGIN (login_phase.py)  ->  CHAT (chat_phase.py)  ->  CLOSED (`Phase` itself)
+    LOGIN (login_phase.py)  ->  CHAT (chat_phase.py)  ->  CLOSED (`ClosedPhase`)
               |                                             ^
               +---------------------------------------------+
 
@@ -72,7 +72,7 @@ class Phase:
     Times are seconds of one monotonic clock.
     """
 
-    state: ClassVar[ProtocolState] = ProtocolState.CLOSED
+    state: ClassVar[ProtocolState]
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         """`emit` takes each event for the model."""
@@ -129,3 +129,9 @@ class Phase:
 
     def abandon_pending(self) -> None:
         """Report what became of everything pending. Called once, when the phase has ended."""
+
+
+class ClosedPhase(Phase):
+    """The phase without a connection."""
+
+    state = ProtocolState.CLOSED

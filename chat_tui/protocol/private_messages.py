@@ -63,7 +63,7 @@ class PrivateMessages:
             self._emit(events.MessageSent(own_id))
 
     def rejected(self, request: Request, reason: str) -> None:
-        """Return the text of this request to the composer: the server delivered it to no user."""
+        """Move the text of this request back to the composer: the server did not deliver it."""
         for intent, own_id in self._take(request):
             self._emit(events.MessageRejected(own_id))
             self._emit(replace(intent.returned(reason), is_reported=True))

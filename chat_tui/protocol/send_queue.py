@@ -26,7 +26,7 @@ SILENT_MESSAGE_SECONDS: Final = 0.2
 class SendQueue:
     """The lines to the server. With pipelining, all lines go out at once; replies come in order.
 
-    The first servers take one `recv` for one line. To a server without pipelining, a line goes out
+    Legacy servers take one `recv` for one line. To a server without pipelining, a line goes out
     only after the reply to the line before, or 0.2 seconds after a message.
     """
 
@@ -115,16 +115,19 @@ class SendQueue:
 
     def match(self, answer: ParsedReply, now: float) -> tuple[Request | None, list[Request]]:
         """Return the request that `answer` answers, if any, and those that it leaves unanswered."""
-        found, passed = self._requests.match(answer)
-        self._clear_in_flight(passed)
+        found, skipped = self._requests.match(answer)
+        self._clear_in_flight(skipped)
         if found is not None:
             self._last_progress = now
             if not answer.more:
                 self._clear_in_flight([found])
-        return found, passed
+        return found, skipped
 
     def consume_late_internal_reply(self, answer: ParsedReply) -> bool:
-        """Return True if this is the late answer to a request of the client itself."""
+        """Return True if this is the late answer to an expired request of the client itself.
+
+        The last line of the answer forgets the request.
+        """
         return self._requests.consume_late_internal_reply(answer)
 
     @property
@@ -153,11 +156,11 @@ class SendQueue:
         self, text: str, now: float, *, is_action: bool = False
     ) -> tuple[OutgoingMessage | None, list[OutgoingMessage]]:
         """Return the message that this echo confirms, and those that it leaves unconfirmed."""
-        message, passed = self._echoes.match(text, is_action=is_action)
+        message, skipped = self._echoes.match(text, is_action=is_action)
         if message is not None:
             self._last_progress = now
             self._clear_in_flight([message])
-        return message, passed
+        return message, skipped
 
     def take_unconfirmed(self) -> list[OutgoingMessage]:
         """Return all unconfirmed messages, oldest first, and stop expecting echoes."""

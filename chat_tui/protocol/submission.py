@@ -34,7 +34,7 @@ def resolve_join(room: str, capabilities: ServerCapabilities) -> JoinIntent | st
     """Return the intent to join a room that the user chose, or why it cannot be joined."""
     name = canonical_name(room.strip())
     if name is None and not capabilities.pipelining and split_words(room) == [published_form(room)]:
-        name = room  # the first servers have no rule for names
+        name = room  # legacy servers have no rule for names
     if name is None:
         return replies.invalid_room(room)
     return JoinIntent(name) if capabilities.rooms else "This server has one room only"
@@ -43,7 +43,7 @@ def resolve_join(room: str, capabilities: ServerCapabilities) -> JoinIntent | st
 def _resolve(
     line: CommandInput | TextLine, recipient: str, capabilities: ServerCapabilities
 ) -> SubmittedIntent:
-    """Return what a line means. A command that carries a text may get lost as a message may."""
+    """Return what a line means. Text commands need confirmation, like messages."""
     if isinstance(line, TextLine):
         return PrivateIntent(recipient, line.text.lstrip(" "), typed=False) if recipient else line
     if not capabilities.supports(line.word):

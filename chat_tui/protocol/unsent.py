@@ -1,4 +1,4 @@
-"""UnsentText: report queued text, and return it to the composer if it cannot be sent."""
+"""UnsentText: report queued text, and move it back to the composer if it cannot be sent."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class UnsentText:
 
         `target_room`: the room for the texts before the first queued room change.
         """
-        waiting = self._queue.texts_by_location(target_room) if self._queue else {}
-        if waiting != self._reported:
-            self._reported = waiting
-            self._emit(events.QueuedTextChanged(waiting))
+        queued = self._queue.texts_by_location(target_room) if self._queue else {}
+        if queued != self._reported:
+            self._reported = queued
+            self._emit(events.QueuedTextChanged(queued))
 
     def join_failed(self, reason: str) -> list[CommandInput | PrivateIntent]:
-        """Return the texts for a room that could not be joined to the composer.
+        """Move the texts for a room that could not be joined back to the composer.
 
         The result holds the intents up to the next room change that do not depend on the room.
         """
@@ -43,7 +43,7 @@ class UnsentText:
         return independent
 
     def return_all(self, target_room: str) -> None:
-        """Return all queued texts to the composer: the connection has ended."""
+        """Move all queued texts back to the composer: the connection has ended."""
         returned, commands, private = self._queue.take_all()
         self.report_queued(target_room)
         if returned:

@@ -33,8 +33,8 @@ class Connector:
             self._dialer = Dialer(
                 account.host, account.port, self._wake, self._known, plaintext=account.plaintext
             )
-        except RuntimeError as problem:
-            return events.SignInFailed(f"No thread to dial with: {problem}", retry=True)
+        except RuntimeError as error:
+            return events.SignInFailed(f"No thread to dial with: {error}", retry=True)
         return None
 
     def outcome(self) -> Connected | SignInFailed | KeyUnknown | KeyChanged | None:
@@ -74,8 +74,8 @@ class Connector:
             else:
                 reason = "Nothing was sent: you did not confirm the server's key"
                 return events.SignInFailed(reason, retry=False, untrusted=True)
-        except KnownServersError as problem:
-            reason = f"Nothing was sent: {problem}"
+        except KnownServersError as error:
+            reason = f"Nothing was sent: {error}"
             return events.SignInFailed(reason, retry=False, untrusted=True)
         return self.dial(account)
 

@@ -296,9 +296,9 @@ class ChatSession:
     def _connected(self, connected: Connected, account: Account) -> None:
         try:
             self._connection = Connection(connected.stream, self._wakeup, self._clock)
-        except RuntimeError as problem:
+        except RuntimeError as error:
             self._sign_in_failed(
-                events.SignInFailed(f"No thread to write with: {problem}", retry=True)
+                events.SignInFailed(f"No thread to write with: {error}", retry=True)
             )
             return
         self.connected_to = resolved_account(account, connected)

@@ -79,9 +79,9 @@ class LogFiles:
         for location, entries in _by_location(pending):
             try:
                 self._append(self.folder / file_stem(account), location, entries)
-            except OSError as problem:
+            except OSError as error:
                 self._unwritten += entries
-                self._report(problem)
+                self._report(error)
 
     def _belongs(self, entry: Entry) -> bool:
         """Return whether the entry belongs in a log file.

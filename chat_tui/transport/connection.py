@@ -94,8 +94,8 @@ class Connection:
                 data = self._stream.recv()
             except ssl.SSLError:
                 return "The connection broke: data arrived that the server cannot have sent"
-            except OSError as problem:
-                return f"The connection broke: {problem.strerror or problem}"
+            except OSError as error:
+                return f"The connection broke: {error.strerror or error}"
             if not data and self._stream.truncated:
                 # An attacker on the path can truncate the stream, so the partial line is dropped.
                 return "The connection was cut"

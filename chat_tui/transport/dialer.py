@@ -80,8 +80,8 @@ class Dialer:
     def _run(self) -> None:
         try:
             outcome = self._tls_connector.connect()
-        except Exception as problem:  # an odd host name must not leave the form waiting forever
-            outcome = ConnectFailed(f"{self._host} can't be reached: {problem}")
+        except Exception as error:  # an odd host name must not leave the form waiting forever
+            outcome = ConnectFailed(f"{self._host} can't be reached: {error}")
         with self._lock:
             is_active = self._active
             if is_active:

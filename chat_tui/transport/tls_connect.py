@@ -64,17 +64,17 @@ class TlsConnector:
             if self._plaintext:
                 return self._connect_plaintext(self._tcp_connector.resolve())
             return self._connect_tls()
-        except KnownServersError as problem:
-            return ConnectFailed(f"Nothing was sent: {problem}", retry=False, untrusted=True)
-        except TcpConnectError as problem:
-            return ConnectFailed(self._failure_reason(problem))
-        except _PlaintextServerError as answer:
-            rejection = errors.pre_tls_rejection(answer.data)
+        except KnownServersError as error:
+            return ConnectFailed(f"Nothing was sent: {error}", retry=False, untrusted=True)
+        except TcpConnectError as error:
+            return ConnectFailed(self._failure_reason(error))
+        except _PlaintextServerError as error:
+            rejection = errors.pre_tls_rejection(error.data)
             return ConnectFailed(
                 rejection or errors.plaintext_server(self._host, self._port, TLS_PORT)
             )
-        except _BrokenHandshakeError as problem:
-            return ConnectFailed(str(problem))
+        except _BrokenHandshakeError as error:
+            return ConnectFailed(str(error))
 
     def _failure_reason(self, problem: TcpConnectError) -> str:
         if problem.silent:
@@ -90,8 +90,8 @@ class TlsConnector:
         addresses = self._tcp_connector.resolve()
         try:
             connected, address = self._tcp_connector.connect(addresses)
-        except TcpConnectError as problem:
-            if self._port != TLS_PORT or not problem.refused:
+        except TcpConnectError as error:
+            if self._port != TLS_PORT or not error.refused:
                 raise
             if trusted or not _local_plaintext_addresses(addresses):
                 known = trusted is not None
@@ -113,8 +113,8 @@ class TlsConnector:
             )
         try:
             return self._connect_unpinned(connected, address)
-        except _PlaintextServerError as answer:
-            if self._is_expected_plaintext_server(answer.data):
+        except _PlaintextServerError as error:
+            if self._is_expected_plaintext_server(error.data):
                 return self._connect_plaintext([address])
             return self._connect_local_plaintext(
                 addresses, errors.other_local_service(self._host, self._port, PORT)
@@ -137,8 +137,8 @@ class TlsConnector:
         """
         try:
             return self._connect_plaintext(_local_plaintext_addresses(addresses))
-        except TcpConnectError as problem:
-            if not problem.refused:
+        except TcpConnectError as error:
+            if not error.refused:
                 raise
             raise TcpConnectError(not_found_message) from None
 
@@ -187,9 +187,9 @@ class TlsConnector:
                 stream.handshake(self._tcp_connector.seconds_left)
             finally:
                 self._tcp_connector.set_stream(None)
-        except PlaintextPeerError as answer:
+        except PlaintextPeerError as error:
             stream.close()
-            raise _PlaintextServerError(answer.data) from None
+            raise _PlaintextServerError(error.data) from None
         except ssl.SSLCertVerificationError:
             stream.close()
             raise
