@@ -95,7 +95,7 @@ class ChatModel:
     def view(self, location: Location) -> None:
         """View the current room or a private conversation, and write to it.
 
-        The answer to a pending join changes nothing in view then.
+        A later join reply does not change the view.
         """
         self._navigation.view(location, self.room)
         if self.location.is_private:
@@ -103,7 +103,7 @@ class ChatModel:
         self._changes |= set(Pane)
 
     def room_requested(self, room: str) -> None:
-        """The user requested to join `room`; the server has not answered yet."""
+        """Record a requested join of `room`; the server has not answered yet."""
         self._navigation.join_requested(safe_name(room))
         self._changes.add(Pane.COMPOSER)
 

@@ -25,17 +25,17 @@ class Navigation:
     def view(self, location: Location, room: str) -> None:
         """View a private conversation, or `room`, which the user is in.
 
-        The answer to a pending join changes nothing in view then.
+        A later join reply does not change the view.
         """
         self._joining = None
         self.location = location if location.is_private else Location(room)
 
     def join_requested(self, room: str) -> None:
-        """A join of `room` was requested; the server has not answered yet."""
+        """Record a requested join of `room`; the server has not answered yet."""
         self._joining = Location(room)
 
     def joined(self, room: str) -> None:
-        """The user is in `room` now. A private conversation stays in view unless it was requested.
+        """Record that the user is in `room` now. A private conversation stays in view unless it was requested.
 
         The caller calls `join_ended` as well.
         """
@@ -43,7 +43,7 @@ class Navigation:
             self.location = Location(room)
 
     def join_ended(self, room: str) -> bool:
-        """The join of `room` succeeded or failed. Return True if it was the pending one."""
+        """Record the end of the join of `room`. Return True if it was the pending one."""
         if room != self._joining:
             return False
         self._joining = None

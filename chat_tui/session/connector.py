@@ -9,7 +9,15 @@ from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import KeyChanged, KeyUnknown, SignInFailed, TrustDecision
 from chat_tui.storage import KnownServers, KnownServersError
-from chat_tui.transport import ChangedKey, Connected, ConnectFailed, Dialer, UnknownKey
+from chat_tui.transport import (
+    ChangedKey,
+    Connected,
+    ConnectFailed,
+    Connection,
+    Dialer,
+    UnknownKey,
+    Wakeup,
+)
 
 
 class Connector:
@@ -34,7 +42,7 @@ class Connector:
                 account.host, account.port, self._wake, self._known, plaintext=account.plaintext
             )
         except RuntimeError as error:
-            return events.SignInFailed(f"No thread to dial with: {error}", retry=True)
+            return events.SignInFailed(f"Can't start a thread to connect: {error}", retry=True)
         return None
 
     def outcome(self) -> Connected | SignInFailed | KeyUnknown | KeyChanged | None:
@@ -84,6 +92,16 @@ class Connector:
         if self._dialer is not None:
             self._dialer.cancel()
         self._dialer = self._unknown_key = None
+
+
+def open_connection(
+    connected: Connected, wakeup: Wakeup, clock: Callable[[], float]
+) -> Connection | SignInFailed:
+    """Return the connection for a `Connected` outcome, or why it cannot start."""
+    try:
+        return Connection(connected.stream, wakeup, clock)
+    except RuntimeError as error:
+        return events.SignInFailed(f"Can't start the writer thread: {error}", retry=True)
 
 
 def resolved_account(account: Account, reached: Connected) -> Account:

@@ -19,14 +19,14 @@ def pump_inbox(
     protocol: ClientProtocol,
     wire: WireLog,
     clock: Callable[[], float],
-    should_continue: Callable[[], bool],
+    flush_and_check: Callable[[], bool],
     max_lines: int,
     max_seconds: float,
 ) -> bool:
     """Pass lines from the inbox to the protocol: at most `max_lines`, for about `max_seconds`.
 
-    `should_continue` is called after each batch. It returns False if this connection is no longer
-    the current one. Return its last result. Called by the screen's thread.
+    `flush_and_check` is called after each batch: it flushes the protocol and returns False if this
+    connection is no longer the current one. Return its last result. Called by the screen's thread.
     """
     deadline = clock() + max_seconds
     while lines := inbox.take(min(max_lines, _BATCH)):
@@ -37,7 +37,7 @@ def pump_inbox(
                 wire.received(line)
                 protocol.receive(line, clock())
         max_lines -= len(lines)
-        if not should_continue():
+        if not flush_and_check():
             return False
         if max_lines <= 0 or clock() >= deadline:
             break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Final
 
 from chat_server.wire import EVERYONE, LOBBY
 from chat_tui import events
@@ -14,7 +13,7 @@ from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDeci
 from chat_tui.input import Submission, parse_submission
 from chat_tui.model import ChatModel
 from chat_tui.protocol import ClientProtocol, EndReason, ProtocolState, RestoreTarget
-from chat_tui.session.connector import Connector, resolved_account
+from chat_tui.session.connector import Connector, open_connection, resolved_account
 from chat_tui.session.credentials import (
     NOT_CHANGED,
     Outcome,
@@ -24,12 +23,9 @@ from chat_tui.session.credentials import (
 from chat_tui.session.model_feed import ModelFeed
 from chat_tui.session.pump import pump_inbox
 from chat_tui.session.reconnect import Reconnector
+from chat_tui.session.suspension import SuspensionDetector
 from chat_tui.storage import KnownServers
 from chat_tui.transport import Backoff, Connected, Connection, Wakeup
-
-_SUSPENDED_SECONDS: Final = 5.0
-"""Seconds between two ticks after which the whole process must have been suspended (Ctrl+Z, a
-closed lid). The silence of that time says nothing about the server."""
 
 
 class ChatSession:
@@ -71,11 +67,11 @@ class ChatSession:
         self.connected_to: Account | None = None
         """The resolved account (`resolved_account`) of the current or last connection."""
         self.fingerprint = ""
-        """Of the server's key on that connection. Empty: unencrypted."""
+        """Fingerprint of the server's key; empty without TLS."""
         self._target = RestoreTarget()
         self._connection: Connection | None = None
         self._protocol = ClientProtocol.closed()  # of `_connection`; closed if there is none
-        self._last_tick = clock()
+        self._suspension = SuspensionDetector(clock())
 
     # Connecting and disconnecting
 
@@ -146,11 +142,11 @@ class ChatSession:
     # Requests of the user
 
     def submit(self, text: str, recipient: str = "") -> None:
-        """Send what Enter in the composer gave, and keep it in `model.history`.
+        """Submit the composer's text, and keep it in `model.history`.
 
-        A single line that begins with "/" is a command ("//" is a text with one "/"). Of several
-        lines each is sent as a text, to the room or to `recipient` alone. What cannot be sent comes
-        back as `TextReturned`.
+        A single line that begins with "/" is a command ("//" is a text with one "/"). Each
+        line of a multi-line text is sent as a message, to the room or to `recipient` alone. What
+        cannot be sent comes back as `TextReturned`.
         """
         submission = self._parse_submission(text, recipient)
         if self._connection is None and text.strip() == "/quit":
@@ -220,13 +216,13 @@ class ChatSession:
         if connection is None:
             return False
 
-        def should_continue() -> bool:
+        def flush_and_check() -> bool:
             self._flush_protocol()
             return self._connection is connection
 
         wire, clock = self.model.wire, self._clock
         if not pump_inbox(
-            connection.inbox, protocol, wire, clock, should_continue, max_events, max_seconds
+            connection.inbox, protocol, wire, clock, flush_and_check, max_events, max_seconds
         ):
             return False
         ended = connection.inbox.ended
@@ -242,8 +238,7 @@ class ChatSession:
     def tick(self) -> None:
         """Handle heartbeats, retries and the countdown. Called about four times a second."""
         now = self._clock()
-        was_suspended = now - self._last_tick > _SUSPENDED_SECONDS
-        self._last_tick = now
+        was_suspended = self._suspension.tick(now)
         self._poll_connector()
         if self._connection is not None:
             if was_suspended:  # the bytes that arrived meanwhile have not been read yet
@@ -294,13 +289,11 @@ class ChatSession:
                 self._notices.append(outcome)
 
     def _connected(self, connected: Connected, account: Account) -> None:
-        try:
-            self._connection = Connection(connected.stream, self._wakeup, self._clock)
-        except RuntimeError as error:
-            self._sign_in_failed(
-                events.SignInFailed(f"No thread to write with: {error}", retry=True)
-            )
+        connection = open_connection(connected, self._wakeup, self._clock)
+        if isinstance(connection, events.SignInFailed):
+            self._sign_in_failed(connection)
             return
+        self._connection = connection
         self.connected_to = resolved_account(account, connected)
         self.fingerprint = connected.fingerprint
         how = f"encrypted, key {connected.fingerprint}" if connected.fingerprint else "unencrypted"
@@ -309,7 +302,7 @@ class ChatSession:
         self._protocol = ClientProtocol(
             account.user, account.password, self._target, self._own_ids, self._clock()
         )
-        self._start_reader(self._connection.read)
+        self._start_reader(connection.read)
 
     def _flush_protocol(self) -> None:
         """Process the protocol's output: send its lines, handle its events, check its state."""

@@ -47,7 +47,7 @@ class TlsConnector:
     def __init__(
         self, tcp_connector: TcpConnector, known: KnownServers, *, plaintext: bool
     ) -> None:
-        """`plaintext`: the user requested no encryption, whatever the server."""
+        """`plaintext`: the user requested no encryption, even if the server offers TLS."""
         self._tcp_connector = tcp_connector
         self._host = tcp_connector.host
         self._port = tcp_connector.port
@@ -76,12 +76,12 @@ class TlsConnector:
         except _BrokenHandshakeError as error:
             return ConnectFailed(str(error))
 
-    def _failure_reason(self, problem: TcpConnectError) -> str:
-        if problem.silent:
+    def _failure_reason(self, error: TcpConnectError) -> str:
+        if error.silent:
             return self.timeout_message
-        if problem.refused and self._port == PORT:
-            return f"{problem}; {errors.default_port_hint(TLS_PORT)}"
-        return str(problem)
+        if error.refused and self._port == PORT:
+            return f"{error}; {errors.default_port_hint(TLS_PORT)}"
+        return str(error)
 
     def _connect_tls(self) -> Outcome:
         trusted = self._known.trusted(self._host, self._port)

@@ -216,11 +216,11 @@ class ChatApp(BaseApp):
             self.push_screen(self.controller.wire_screen(self._request.account))
 
     async def action_quit(self) -> None:
-        """Quit. Ask first if others are on the server that ends with this client."""
+        """Quit. Ask first if other users are on the server that ends with this client."""
         if self.local_server is not None and self.controller.has_other_users(self.local_server):
             from chat_tui.ui.screens import ConfirmScreen
 
-            question = "Quit? Others are on the server of this window, and it stops for them too."
+            question = "Other users are connected to this window's server. Quitting stops it."
             self.push_screen(ConfirmScreen(question, "Quit", "Cancel"), self._quit_if)
         else:
             self._leave()
@@ -245,7 +245,7 @@ class ChatApp(BaseApp):
         yield SystemCommand(
             "Wire log", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
         )
-        title = "Leave the mouse to the terminal" if self.mouse_on else "Take the mouse back"
+        title = "Release the mouse" if self.mouse_on else "Capture the mouse"
         yield SystemCommand(
             title,
             f"{self.key_of('mouse', 'F7')}: select text as in other programs",

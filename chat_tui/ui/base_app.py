@@ -49,7 +49,7 @@ class BaseApp(App[None]):
         self.app_resume_signal.subscribe(self, lambda _: self.update_mouse_tracking())
 
     def action_mouse(self) -> None:
-        """Leave the mouse to the terminal, which selects text with it; or take it back."""
+        """Release the mouse, so that the terminal selects text with it, or capture it again."""
         key = self.key_of("mouse", "F7")
         self.mouse_on = not self.mouse_on
         self.update_mouse_tracking()

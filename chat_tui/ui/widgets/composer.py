@@ -175,7 +175,7 @@ class Composer(TextArea, inherit_bindings=False):
     def return_text(self, text: str) -> bool:
         """Put a text that could not be sent before the typed text.
 
-        Return False if that would change the meaning because one of both is a command. Then the
+        Return False if that would change the meaning because either is a command. Then the
         typed text stays, and Up finds the other one.
         """
         together = merge_into_draft(text, self.text)

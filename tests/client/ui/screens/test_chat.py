@@ -163,7 +163,7 @@ class TestQuitting:
             await harness.press("ctrl+q")
             await harness.until(lambda: isinstance(harness.app.screen, ConfirmScreen))
             await harness.settle()
-            assert "Others are on the server" in harness.screen_text()
+            assert "Other users are connected" in harness.screen_text()
             await harness.press(key)
             assert (("close",) in harness.session.calls) is left
 
