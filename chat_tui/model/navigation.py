@@ -35,9 +35,10 @@ class Navigation:
         self._joining = Location(room)
 
     def joined(self, room: str) -> None:
-        """Record that the user is in `room` now. A private conversation stays in view unless it was requested.
+        """Record that the user is in `room` now.
 
-        The caller calls `join_ended` as well.
+        A private conversation stays in view unless the user requested the room. The caller
+        calls `join_ended` as well.
         """
         if room == self._joining or not self.location.is_private:
             self.location = Location(room)
