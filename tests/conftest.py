@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 OWN_VARIABLES = {
     "TERM": "xterm-256color",  # with fewer colours, the client uses other themes
     "LC_ALL": "C.UTF-8",
-    "PYTHONUSERBASE": site.getuserbase(),  # or it would move along with HOME
+    "PYTHONUSERBASE": site.getuserbase(),  # otherwise it would depend on HOME
 }
 """Variables that have the same value in every run."""
 
@@ -59,12 +59,12 @@ def normalise_environment() -> None:
     for name in [name for name in os.environ if name.startswith(FOREIGN_VARIABLES)]:
         del os.environ[name]
     os.environ.update(OWN_VARIABLES)
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has inherited the home of its controller
-        # Short, as home folders are: texts that name a file in it fit in their lines.
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker inherits the home of its controller
+        # As short as usual home folders, so that texts with a path in it fit in their lines.
         os.environ["HOME"] = home = tempfile.mkdtemp(prefix="lobby-home-", dir="/tmp")
         atexit.register(shutil.rmtree, home, ignore_errors=True)
-    # `nohup` and `&` in a script ignore signals, and child processes inherit that. They do not
-    # inherit a handler: this process still survives the signal, and they start with the default.
+    # `nohup` and `&` in a script ignore signals, and child processes inherit that, but they do not
+    # inherit a handler. With one, this process survives the signal and they get the default.
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
@@ -73,7 +73,7 @@ def normalise_environment() -> None:
 normalise_environment()
 
 LEAK_TIMEOUT = 5.0
-"""Seconds that what a test started may take to end after it."""
+"""Seconds after a test within which its threads must end."""
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def require_program() -> Callable[[str], Path]:
             return Path(found)
         reason = f"the program {name!r} is not installed"
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and CI has to have it")
+            pytest.fail(f"{reason}, and CI requires it")
         pytest.skip(reason)
 
     return find

@@ -1,4 +1,4 @@
-"""What the tests and the programs that they start see of the environment of a run: nothing."""
+"""The tests and the programs that they start see nothing of the environment of a run."""
 
 from __future__ import annotations
 

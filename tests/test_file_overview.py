@@ -18,7 +18,7 @@ def run_script(project: Path, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def make_project(folder: Path) -> Path:
-    """Make a checkout with the script and two small packages, and return its folder."""
+    """Create a checkout with the script and two small packages. Return its folder."""
     for path, docstring in {
         "chat_server/__init__.py": "The server.",
         "chat_server/server.py": "Accepts connections\nand starts threads.\n\nMore about it.",

@@ -1,4 +1,4 @@
-"""What is loaded when a part is: held at run time, where import-linter only reads the source."""
+"""Imports at run time, and the exports of packages. import-linter only reads the source."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ from tests.support.loaded_modules import modules_after
 from tests.support.project import PROJECT
 
 SCREEN = {"textual", "rich"}
-"""What only the screens may load; it costs a quarter of a second."""
+"""Packages that only the screens may load. They take a quarter of a second."""
 
 
 def test_server_imports_no_client_and_no_asyncio() -> None:

@@ -1,4 +1,4 @@
-"""What every abuse must leave behind: an empty server and a log that may be read aloud."""
+"""Checks after every abuse test: the server is empty, and its log is clean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.wait_until import until
 
 
 def check_log(log: str) -> None:
-    """Fail at an error that nobody expected, a password, or a raw control byte."""
+    """Fail if the log holds an unexpected error, a password or a raw control character."""
     assert "Unexpected" not in log, log
     assert "Traceback" not in log, log
     assert "pw-of-" not in log, "a password is in the log"
@@ -19,14 +19,13 @@ def check_log(log: str) -> None:
 
 
 def check_server(server: RunningServer) -> None:
-    """Fail where something is left of a client though all of `server`'s clients are gone.
+    """Fail if the server, running or stopped, keeps state of clients that have all left.
 
-    Of one that still runs, as well as of one that was stopped. Threads and sockets are counted
-    after every test anyway.
+    Threads and sockets are counted after every test anyway.
     """
     until(
         lambda: not _leftovers(server),
-        "nothing is left over, but",
+        "no state is left:",
         lambda: ", ".join(_leftovers(server)),
     )
     check_log(server.log.getvalue())

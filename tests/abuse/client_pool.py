@@ -1,4 +1,4 @@
-"""Many clients in one thread: light enough to stand beside the server on a small machine."""
+"""Many clients in one thread, light enough to run next to the server on a small machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _READ_SIZE: Final = 65536
 
 
 class PooledClient:
-    """One connection of a `ClientPool`; `heard` is for each kind of client to fill in."""
+    """One connection of a `ClientPool`. Subclasses define `heard`."""
 
     def __init__(self, port: int, *, narrow: bool = False) -> None:
-        """Connect to loopback; `narrow`: so that the kernel keeps little of what is not read."""
+        """Connect to loopback. `narrow`: with small kernel buffers for unread data."""
         self.socket = socket.socket()
         if narrow:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -30,50 +30,50 @@ class PooledClient:
             self.socket.close()
             raise
         self.socket.setblocking(False)
-        self.listens = True
-        """False: it reads nothing, as somebody who suspended their terminal."""
+        self.reads = True
+        """False if the client reads nothing, as in a suspended terminal."""
         self.has_ended = False
-        """The server has closed, or reset, the connection."""
+        """True once the server has closed or reset the connection."""
         self.was_reset = False
         self._finishes = False
         self._outgoing = b""
         self._incoming = b""
 
     def heard(self, line: str) -> None:
-        """Take a line that the server sent."""
+        """Handle a line of the server."""
 
     def ended(self) -> None:
-        """Take the end of the stream, however it came; called once."""
+        """Handle the end of the stream, by FIN or by reset. Called once."""
 
-    def wants_to_say(self) -> bytes:
-        """What more there is to send; asked after a write, when everything else is out."""
+    def next_output(self) -> bytes:
+        """Return more bytes to send. Called when everything else has been written."""
         return b""
 
     def send(self, *lines: str) -> None:
-        """Send lines as soon as the socket takes them."""
+        """Send lines as soon as the socket accepts them."""
         self._outgoing += "".join(f"{line}\n" for line in lines).encode()
         self._write()
 
-    def finish(self) -> None:
-        """Close the sending half once everything is out."""
+    def send_eof(self) -> None:
+        """Close the sending half once everything has been written."""
         self._finishes = True
         self._write()
 
     def close(self, *, reset: bool = False) -> None:
-        """Go at once; with `reset`, so that the server sees one."""
+        """Close at once. `reset`: with a RST instead of a FIN."""
         if reset:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     @property
     def unfinished_line(self) -> bytes:
-        """What came after the last LF."""
+        """The bytes after the last LF."""
         return self._incoming
 
     @property
     def interest(self) -> int:
         """The events that this client waits for now."""
-        reads = selectors.EVENT_READ if self.listens and not self.has_ended else 0
+        reads = selectors.EVENT_READ if self.reads and not self.has_ended else 0
         writes = selectors.EVENT_WRITE if self._outgoing and not self.has_ended else 0
         return reads | writes
 
@@ -88,14 +88,14 @@ class PooledClient:
         try:
             if self._outgoing:
                 self._outgoing = self._outgoing[self.socket.send(self._outgoing) :]
-            self._outgoing = self._outgoing or self.wants_to_say()
+            self._outgoing = self._outgoing or self.next_output()
             if self._finishes and not self._outgoing:
                 self._finishes = False
                 self.socket.shutdown(socket.SHUT_WR)
         except BlockingIOError:
             pass
         except OSError:
-            self._outgoing = b""  # what the server sent before it went is still to be read
+            self._outgoing = b""  # the rest of the server's output is still to be read
 
     def _read(self) -> None:
         try:
@@ -115,10 +115,10 @@ class PooledClient:
 
 
 class Reader(PooledClient):
-    """Logs in, where it has a name, and remembers every line."""
+    """A client that logs in if it has a name, and keeps every line."""
 
     def __init__(self, port: int, name: str = "", *first: str, narrow: bool = False) -> None:
-        """`first`: lines that it sends behind its LOGIN."""
+        """`first`: lines to send after the LOGIN."""
         super().__init__(port, narrow=narrow)
         self.lines: list[str] = []
         if name:
@@ -129,14 +129,14 @@ class Reader(PooledClient):
 
 
 class ClientPool:
-    """The clients, and the one selector that all of them wait in."""
+    """Clients that share one selector."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._clients: dict[PooledClient, int] = {}
 
     def add(self, client: PooledClient) -> None:
-        """Read this client, and send what it has to send, from now on."""
+        """Serve this client from now on."""
         self._clients[client] = 0
 
     def remove(self, client: PooledClient, *, reset: bool = False) -> None:
@@ -146,7 +146,7 @@ class ClientPool:
         client.close(reset=reset)
 
     def turn(self, timeout: float) -> None:
-        """Do what can be done now; wait for the first of it, at most `timeout` seconds."""
+        """Wait at most `timeout` seconds for ready sockets, and serve them."""
         for client, registered in self._clients.items():
             wanted = client.interest
             if wanted == registered:
@@ -164,9 +164,9 @@ class ClientPool:
     def __len__(self) -> int:
         return len(self._clients)
 
-    def turn_until(self, happened: Callable[[], object], what: str) -> None:
-        """Turn until `happened` is true; `what` says, if it never is, what is missed."""
-        until(happened, what, work=lambda: self.turn(0.1))
+    def turn_until(self, condition: Callable[[], object], description: str) -> None:
+        """Call `turn` until `condition` is true. `description`: what is expected."""
+        until(condition, description, work=lambda: self.turn(0.1))
 
     def __enter__(self) -> ClientPool:
         return self

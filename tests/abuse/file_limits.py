@@ -1,4 +1,4 @@
-"""Open files: enough of them for a crowd, and how many a server may have."""
+"""Limits of open files, of this process and of a server process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import pytest
 
 RESERVE = 500
-"""For what is open beside the connections."""
+"""Files for everything except the connections."""
 
 
 @contextmanager
 def allow_connections(number: int) -> Iterator[None]:
-    """Let this process open both ends of so many connections; skips the test where it may not."""
+    """Let this process open both ends of `number` connections. Skip the test if it may not."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * number + RESERVE
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -30,7 +30,7 @@ def allow_connections(number: int) -> Iterator[None]:
 
 
 def leave_free(process: int, free: int) -> None:
-    """Let a running process open so many files more than it has open now. Linux alone can."""
+    """Let a running process open `free` more files than it has open now. Linux only."""
     assert sys.platform == "linux"
     hard = resource.prlimit(process, resource.RLIMIT_NOFILE)[1]
     highest = max(map(int, os.listdir(f"/proc/{process}/fd")))

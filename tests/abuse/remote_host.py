@@ -1,4 +1,4 @@
-"""A second machine, as far as TCP can tell: a network namespace at the end of a virtual cable."""
+"""A remote host, as far as TCP can tell: a network namespace behind a virtual cable."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import pytest
 from tests.support.wire_client import WireClient
 
 _CLONE_NEWNET = 0x40000000
-_NOBODYS_HARDWARE = "02:00:00:00:00:01"
+_UNUSED_HARDWARE_ADDRESS = "02:00:00:00:00:01"
 
 
 class RemoteHostUnavailableError(Exception):
-    """No such machine can be made here: a privilege or a part of the kernel is missing."""
+    """The remote host cannot be created: a privilege or a kernel feature is missing."""
 
 
 class RemoteHost:
-    """Clients on it reach this machine at `near` until the cable is cut."""
+    """A remote host whose clients reach this host at `near` until the cable is cut."""
 
     def __init__(self, ip: Path) -> None:
         self._ip = ip
@@ -36,7 +36,7 @@ class RemoteHost:
         self._far = f"{first_three}.{int(last) + 2}"
 
     def set_up(self) -> None:
-        """Make it. Raises `RemoteHostUnavailableError`."""
+        """Create the host. Raise `RemoteHostUnavailableError` if that is impossible."""
         near, remote = self._near_end, self._far_end
         for step in (
             ("netns", "add", self._name),
@@ -51,15 +51,15 @@ class RemoteHost:
         self._run("-n", self._name, "link", "set", remote, "up")
 
     def tear_down(self) -> None:
-        """Leave nothing of it, however far it was made."""
+        """Remove the host, complete or not."""
         self._run("link", "del", self._near_end, check=False)
         self._run("netns", "del", self._name, check=False)
 
     def connect(self, port: int, *, receive_buffer: int | None = None) -> WireClient:
-        """A client on it, connected to this machine."""
+        """Return a client on the remote host, connected to this host."""
 
         def dial() -> WireClient:
-            # A thread moves alone, and what it opens there stays there after it has ended.
+            # Only this thread enters the namespace. Its socket stays there after the thread ends.
             libc = ctypes.CDLL(None, use_errno=True)
             with Path("/run/netns", self._name).open() as namespace:
                 if libc.setns(namespace.fileno(), _CLONE_NEWNET):
@@ -69,9 +69,9 @@ class RemoteHost:
         with ThreadPoolExecutor(1) as there:
             return there.submit(dial).result()
 
-    def cut_the_cable(self) -> None:
-        """From now on packets vanish in both directions, and neither side is told."""
-        wrong = ("lladdr", _NOBODYS_HARDWARE, "nud", "permanent")
+    def cut_cable(self) -> None:
+        """Drop all packets from now on, in both directions, without notice to either side."""
+        wrong = ("lladdr", _UNUSED_HARDWARE_ADDRESS, "nud", "permanent")
         self._run("neigh", "replace", self._far, *wrong, "dev", self._near_end)
         far_side = ("-n", self._name, "neigh", "replace", self.near)
         self._run(*far_side, *wrong, "dev", self._far_end)
@@ -85,14 +85,14 @@ class RemoteHost:
 
 
 @contextmanager
-def far_machine(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
-    """A far machine that is gone afterwards; skips the test where there can be none."""
-    machine = RemoteHost(require_program("ip"))
+def remote_host(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
+    """Create a remote host and remove it afterwards. Skip the test if that is impossible."""
+    host = RemoteHost(require_program("ip"))
     try:
         try:
-            machine.set_up()
+            host.set_up()
         except RemoteHostUnavailableError as error:
             pytest.skip(f"no network namespace can be made here: {error}")
-        yield machine
+        yield host
     finally:
-        machine.tear_down()
+        host.tear_down()

@@ -1,4 +1,4 @@
-"""A server with two people who talk while a third comes to grief."""
+"""A server with two users who chat while a third one misbehaves or fails."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
 SMALL_BUFFER = 4096
-"""Bytes of a kernel buffer that is soon full."""
+"""Bytes of a kernel buffer that fills quickly."""
 
 
 class AbuseScenario:
-    """bob talks, carol follows everybody, and alice is the one to whom things happen."""
+    """bob publishes, carol follows everyone, and alice is the client under test."""
 
     def __init__(self, server: RunningServer) -> None:
         self.server = server
-        # Connections inherit it: what a client does not read soon waits in its outbox.
+        # Connections inherit it: unread data of a client soon waits in its outbox.
         for listener in server.server._listeners:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
         self.talker = server.log_in("bob")
         self.listener = server.log_in("carol", subscribe="*")
         self.bystanders: list[WireClient] = []
-        """Others, who go when the two are to be alone again."""
+        """Further clients, which `clear` closes."""
         self.said: list[str] = []
-        """What alice sent and carol has not read yet."""
+        """Texts that alice has sent and carol has not read yet."""
 
-    def lazy_alice(self) -> WireClient:
-        """alice, following everybody, who does not read, with more than the mark waiting."""
+    def log_in_unread_alice(self) -> WireClient:
+        """Return alice, who follows everyone and does not read. Her backlog is above the mark."""
         alice = WireClient("127.0.0.1", self.server.port, receive_buffer=SMALL_BUFFER)
         self.server._clients.append(alice)
         self.bystanders.append(alice)
@@ -49,16 +49,16 @@ class AbuseScenario:
         return alice
 
     def say(self, alice: WireClient, *texts: str) -> None:
-        """Let alice publish texts; returns when carol has read the first."""
+        """Let alice publish texts. Return when carol has read the first."""
         alice.send(*texts)
         self.listener.expect_message("alice", texts[0])
         self.said += texts[1:]
 
     def clear(self) -> list[str]:
-        """Wait until bob and carol are alone, see them talk, and give what alice was heard say."""
+        """Wait until only bob and carol are left, let them chat, and return alice's texts."""
         for client in self.bystanders:
             client.close()
-        until(lambda: self.server.server.client_count == 2, "the server lets the others go")
+        until(lambda: self.server.server.client_count == 2, "the server has closed the others")
         assert self.talker.request("/who") == "[SERVER] In room 'lobby': bob, carol"
         self.talker.send("still here")
         heard: list[str] = []
@@ -71,7 +71,7 @@ class AbuseScenario:
 
 
 def outbox_of(server: RunningServer, client: WireClient) -> Outbox:
-    """What waits in the server for a client."""
+    """Return the outbox of a client."""
     host, port = client.socket.getsockname()
     (outbox,) = (
         handler.outbox
@@ -82,19 +82,19 @@ def outbox_of(server: RunningServer, client: WireClient) -> Outbox:
 
 
 class HashGate:
-    """Holds up the hash of every password that is checked between `close` and `open`."""
+    """A gate that holds every password check between `close` and `open`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._opened = threading.Event()
         self._opened.set()
         self._held = threading.Semaphore(0)
-        really_check = bcrypt.checkpw
+        real_check = bcrypt.checkpw
 
         def check(password: bytes, hashed: bytes) -> bool:
             if not self._opened.is_set():
                 self._held.release()
                 self._opened.wait(WAIT_TIMEOUT)
-            return really_check(password, hashed)
+            return real_check(password, hashed)
 
         monkeypatch.setattr(bcrypt, "checkpw", check)
 
@@ -104,15 +104,15 @@ class HashGate:
     def open(self) -> None:
         self._opened.set()
 
-    def until_one_is_held(self) -> None:
-        """Wait for a hash that has come to the gate since this was last called."""
+    def wait_until_held(self) -> None:
+        """Wait for one more password check to reach the gate."""
         assert self._held.acquire(timeout=WAIT_TIMEOUT)
 
     def occupy(self, scenario: AbuseScenario) -> None:
-        """Close, and keep every hashing thread busy."""
+        """Close the gate and keep every hashing thread busy."""
         self.close()
         for _ in range(default_workers()):
             dave = scenario.server.connect()
             scenario.bystanders.append(dave)
             dave.send("LOGIN dave pw-of-dave")
-            self.until_one_is_held()
+            self.wait_until_held()

@@ -1,6 +1,6 @@
-"""The soak: a long, mixed life of many clients against a real server, which must leave no trace.
+"""The soak: many clients use a real server for a long time, and it must keep no state of them.
 
-Run it with `python -m tests.abuse.soak`; `--help` tells how to make it shorter.
+Run it with `python -m tests.abuse.soak`. `--help` lists the options, for example a shorter time.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from tests.support.accounts import write_accounts_file
 from tests.support.server_program import ServerProgram
 
 OPTIONS: Final = (
-    *("--login-failures", "0"),  # strangers fail all the time, from the address of everybody
-    *("--outbox", "32768"),  # who stalls is cut within the soak
+    *("--login-failures", "0"),  # strangers fail all the time, from the same address as all others
+    *("--outbox", "32768"),  # so that stalled clients are cut during the soak
     *("--log-level", "debug"),
 )
 ONE_HEAP: Final = {"MALLOC_ARENA_MAX": "1"}
-"""Or each thread may get one of its own, and memory grows for a while with nothing kept in it."""
+"""One heap. With one for each thread, memory would grow for a while without a leak."""
 
 ROOMS: Final = ("lobby", "dev", "größe", "кухня", "r5", "r6")
-QUESTIONS: Final = ("/who", "/rooms", "/subs", "/help", "/presence on", "/presence off")
+QUERIES: Final = ("/who", "/rooms", "/subs", "/help", "/presence on", "/presence off")
 PAUSE: Final = 0.25
-"""Seconds, on average, between two things that one person does."""
+"""Mean seconds between two actions of one user."""
 
 PROGRESS_SECONDS: Final = 10.0
 
 ALLOWED_GROWTH: Final = 5 * 1024 * 1024
-"""Bytes that the server may grow by from the middle to the end: what an allocator may keep."""
+"""Bytes by which the server may grow from the middle to the end, for its allocator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What the server's process takes at one moment."""
+    """The resources of the server process at one moment."""
 
     memory: int
-    """Resident, in bytes."""
+    """Resident memory in bytes."""
     threads: int
     files: int
 
@@ -62,33 +62,33 @@ class Size:
 
 
 class Soak:
-    """The people, and what they do."""
+    """The users, and their actions."""
 
-    def __init__(self, folder: Path, *, clients: int, seed: int, tell: Callable[[str], None]):
-        """`folder` gets the users file and the log; `tell` is told how it goes on."""
-        names = [f"person{number}" for number in range(clients)]
+    def __init__(self, folder: Path, *, clients: int, seed: int, report: Callable[[str], None]):
+        """`folder`: for the users file and the log. `report`: receives a line of progress."""
+        names = [f"user{number}" for number in range(clients)]
         users = write_accounts_file(folder / "users.json", names)
         self.faults: list[str] = []
         self.program = ServerProgram(users, *OPTIONS, environment=ONE_HEAP)
-        self._people = [SoakUser(name) for name in names]
-        self._crowd = ClientPool()
-        self._visits: set[SoakSession] = set()
+        self._users = [SoakUser(name) for name in names]
+        self._pool = ClientPool()
+        self._sessions: set[SoakSession] = set()
         self._strangers: list[Reader] = []
-        self._chance = random.Random(seed)
-        self._tell = tell
+        self._random = random.Random(seed)
+        self._report_line = report
         self._logins = 0
         self._messages = 0
         self._cut = 0
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     def run(self, seconds: float) -> None:
-        """Live twice half of the time; each time everybody goes, and the server is measured."""
-        with self.program, self._crowd:
+        """Run two halves. After each, all users leave and the server is measured."""
+        with self.program, self._pool:
             before = self._size()
-            self._live(seconds / 2)
-            middle = self._rest(before)
-            self._live(seconds / 2)
-            end = self._rest(before)
+            self._run_half(seconds / 2)
+            middle = self._let_all_leave(before)
+            self._run_half(seconds / 2)
+            end = self._let_all_leave(before)
         check_log(self.program.log)
         if end.memory - middle.memory > ALLOWED_GROWTH:
             self.faults.append(f"memory grew from {middle.memory} to {end.memory} bytes")
@@ -96,119 +96,119 @@ class Soak:
     def _size(self) -> Size:
         return Size.of(self.program.process.pid)
 
-    def _live(self, seconds: float) -> None:
+    def _run_half(self, seconds: float) -> None:
         now = time.monotonic()
-        until, tell_at = now + seconds, now + PROGRESS_SECONDS
-        turns = [(now + self._pause(), number) for number in range(len(self._people))]
+        until, report_at = now + seconds, now + PROGRESS_SECONDS
+        turns = [(now + self._pause(), number) for number in range(len(self._users))]
         heapify(turns)
         while now < until and not self.faults:
             at, number = turns[0]
             if at <= now:
-                self._act(self._people[number])
+                self._do_action(self._users[number])
                 heapreplace(turns, (now + self._pause(), number))
-            self._crowd.turn(max(0.0, at - now))
-            self._see_off()
+            self._pool.turn(max(0.0, at - now))
+            self._remove_ended()
             now = time.monotonic()
-            if now >= tell_at:
-                tell_at += PROGRESS_SECONDS
+            if now >= report_at:
+                report_at += PROGRESS_SECONDS
                 self._report("")
 
-    def _rest(self, before: Size) -> Size:
-        """Let everybody go; returns the size of a server that has as many threads as before."""
-        self._crowd.turn_until(
-            lambda: all(visit.is_greeted or visit.has_ended for visit in self._visits),
+    def _let_all_leave(self, before: Size) -> Size:
+        """Let all users leave. Return the size once the server has as many threads as `before`."""
+        self._pool.turn_until(
+            lambda: all(session.is_greeted or session.has_ended for session in self._sessions),
             "everyone is greeted",
         )
-        for visit in self._visits:
-            if visit.farewell is None and not visit.has_ended:
-                visit.part(self._chance.choice([SessionEnding.QUIT, SessionEnding.HALF_CLOSE]))
+        for session in self._sessions:
+            if session.ending is None and not session.has_ended:
+                session.leave(self._random.choice([SessionEnding.QUIT, SessionEnding.HALF_CLOSE]))
 
         def is_over() -> bool:
-            self._see_off()
+            self._remove_ended()
             size = self._size()
-            return not self._crowd and (size.threads, size.files) == (
+            return not self._pool and (size.threads, size.files) == (
                 before.threads,
                 before.files,
             )
 
-        self._crowd.turn_until(is_over, f"everyone is gone, with threads and files as {before}")
-        self._report("all gone: ")
+        self._pool.turn_until(is_over, f"everyone has left, with threads and files as {before}")
+        self._report("all left: ")
         return self._size()
 
     def _report(self, what: str) -> None:
         size = self._size()
-        self._tell(
-            f"{time.monotonic() - self._began:6.1f} s: {what}{len(self._crowd)} clients,"
+        self._report_line(
+            f"{time.monotonic() - self._started:6.1f} s: {what}{len(self._pool)} clients,"
             f" {self._logins} logins, {self._messages} messages read, {self._cut} cut,"
             f" {size.memory / 1024**2:.1f} MiB, {size.threads} threads, {size.files} files"
         )
 
     def _pause(self) -> float:
-        return self._chance.expovariate(1 / PAUSE)
+        return self._random.expovariate(1 / PAUSE)
 
-    # What people do
+    # Actions
 
-    def _act(self, person: SoakUser) -> None:
-        visit = person.visit
-        if visit is None:
-            self._come(person)
-        elif visit.is_greeted and visit.farewell is None and not visit.has_ended:
-            if not visit.listens:
-                visit.listens = self._chance.random() < 0.05
+    def _do_action(self, user: SoakUser) -> None:
+        session = user.session
+        if session is None:
+            self._log_in(user)
+        elif session.is_greeted and session.ending is None and not session.has_ended:
+            if not session.reads:
+                session.reads = self._random.random() < 0.05
                 return
-            (deed,) = self._chance.choices(*zip(*DEEDS, strict=True))
-            deed(self, visit)
+            (action,) = self._random.choices(*zip(*ACTIONS, strict=True))
+            action(self, session)
 
-    def _come(self, person: SoakUser) -> None:
-        narrow = self._chance.random() < 0.3
-        person.visit = SoakSession(self.program.port, person, self.faults.append, narrow=narrow)
-        self._visits.add(person.visit)
-        self._crowd.add(person.visit)
+    def _log_in(self, user: SoakUser) -> None:
+        narrow = self._random.random() < 0.3
+        user.session = SoakSession(self.program.port, user, self.faults.append, narrow=narrow)
+        self._sessions.add(user.session)
+        self._pool.add(user.session)
         self._logins += 1
 
-    def _talk(self, visit: SoakSession) -> None:
-        visit.say(
+    def _publish(self, session: SoakSession) -> None:
+        session.publish(
             [
-                "x" * (self._chance.randint(1, 60) if self._chance.random() < 0.9 else 3000)
-                for _ in range(self._chance.randint(1, 3))
+                "x" * (self._random.randint(1, 60) if self._random.random() < 0.9 else 3000)
+                for _ in range(self._random.randint(1, 3))
             ]
         )
 
-    def _move(self, visit: SoakSession) -> None:
-        visit.join(self._chance.choice(ROOMS))
+    def _join(self, session: SoakSession) -> None:
+        session.join(self._random.choice(ROOMS))
 
-    def _follow(self, visit: SoakSession) -> None:
-        word = self._chance.choice(["/subscribe", "/subscribe", "/unsubscribe"])
-        visit.send(f"{word} {self._chance.choice(['*', '*', *self._some_names()])}")
+    def _follow(self, session: SoakSession) -> None:
+        word = self._random.choice(["/subscribe", "/subscribe", "/unsubscribe"])
+        session.send(f"{word} {self._random.choice(['*', '*', *self._some_names()])}")
 
     def _some_names(self) -> list[str]:
-        return [person.name for person in self._people[:8]]
+        return [user.name for user in self._users[:8]]
 
-    def _ask(self, visit: SoakSession) -> None:
-        visit.send(self._chance.choice(QUESTIONS))
+    def _send_query(self, session: SoakSession) -> None:
+        session.send(self._random.choice(QUERIES))
 
-    def _stall(self, visit: SoakSession) -> None:
-        visit.stall()
+    def _stall(self, session: SoakSession) -> None:
+        session.stall()
 
-    def _quit(self, visit: SoakSession) -> None:
-        visit.part(SessionEnding.QUIT)
+    def _quit(self, session: SoakSession) -> None:
+        session.leave(SessionEnding.QUIT)
 
-    def _half_close(self, visit: SoakSession) -> None:
-        self._talk(visit)
-        visit.part(SessionEnding.HALF_CLOSE)
+    def _half_close(self, session: SoakSession) -> None:
+        self._publish(session)
+        session.leave(SessionEnding.HALF_CLOSE)
 
-    def _vanish(self, visit: SoakSession) -> None:
-        self._talk(visit)
-        self._forget(visit, reset=self._chance.random() < 0.5)
+    def _disconnect(self, session: SoakSession) -> None:
+        self._publish(session)
+        self._remove(session, reset=self._random.random() < 0.5)
 
-    def _come_twice(self, visit: SoakSession) -> None:
-        self._talk(visit)
-        visit.part(SessionEnding.TAKEN_OVER)
-        self._come(visit.person)
+    def _log_in_again(self, session: SoakSession) -> None:
+        self._publish(session)
+        session.leave(SessionEnding.TAKEN_OVER)
+        self._log_in(session.user)
 
     def _send_stranger(self, _: SoakSession) -> None:
         stranger = Reader(self.program.port)
-        match self._chance.randrange(4):
+        match self._random.randrange(4):
             case 0:
                 stranger.close()
             case 1:
@@ -217,58 +217,58 @@ class Soak:
             case number:
                 stranger.send("LOGIN person0 wrong" if number == 2 else "hello")
                 self._strangers.append(stranger)
-                self._crowd.add(stranger)
+                self._pool.add(stranger)
 
-    # Seeing them off
+    # Ended sessions
 
-    def _see_off(self) -> None:
-        for visit in [visit for visit in self._visits if visit.has_ended]:
-            self._cut += visit.was_reset
-            self._forget(visit)
+    def _remove_ended(self) -> None:
+        for session in [session for session in self._sessions if session.has_ended]:
+            self._cut += session.was_reset
+            self._remove(session)
         for stranger in [stranger for stranger in self._strangers if stranger.has_ended]:
             if not stranger.lines[-1].startswith("[ERROR] "):
                 self.faults.append(f"a stranger read {stranger.lines[-1]!r} last")
             self._strangers.remove(stranger)
-            self._crowd.remove(stranger)
+            self._pool.remove(stranger)
 
-    def _forget(self, visit: SoakSession, *, reset: bool = False) -> None:
-        self._messages += visit.messages
-        self._visits.remove(visit)
-        self._crowd.remove(visit, reset=reset)
-        if visit.person.visit is visit:
-            visit.person.visit = None
+    def _remove(self, session: SoakSession, *, reset: bool = False) -> None:
+        self._messages += session.messages
+        self._sessions.remove(session)
+        self._pool.remove(session, reset=reset)
+        if session.user.session is session:
+            session.user.session = None
 
 
-DEEDS: Final[list[tuple[Callable[[Soak, SoakSession], None], int]]] = [
-    (Soak._talk, 30),
-    (Soak._move, 12),
+ACTIONS: Final[list[tuple[Callable[[Soak, SoakSession], None], int]]] = [
+    (Soak._publish, 30),
+    (Soak._join, 12),
     (Soak._follow, 12),
-    (Soak._ask, 8),
+    (Soak._send_query, 8),
     (Soak._stall, 2),
     (Soak._quit, 6),
     (Soak._half_close, 6),
-    (Soak._vanish, 9),
-    (Soak._come_twice, 7),
+    (Soak._disconnect, 9),
+    (Soak._log_in_again, 7),
     (Soak._send_stranger, 6),
 ]
-"""What somebody may do, and how often in a hundred."""
+"""Each action, and how often in a hundred."""
 
 
 def main() -> None:
-    """Run a soak and tell how it went; exit 1 where something must not be so."""
+    """Run a soak and report its progress. Exit with 1 if it found a fault."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if sys.platform != "linux":
-        parser.error("a process is measured by its /proc, which only Linux has")
+        parser.error("the soak measures a process by its /proc, which only Linux has")
     with tempfile.TemporaryDirectory() as folder:
         soak = Soak(
             Path(folder),
             clients=options.clients,
             seed=options.seed,
-            tell=lambda line: print(line, flush=True),
+            report=lambda line: print(line, flush=True),
         )
         soak.run(options.seconds)
     for fault in soak.faults:

@@ -1,4 +1,4 @@
-"""One visit of a person of the soak: what it sends, and whether what it reads may be so."""
+"""One session of a user of the soak: what it sends, and checks of what it reads."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from tests.abuse.client_pool import PooledClient
 
 LOGGED_OUT: Final = "[SERVER] Logged out due to new login"
 GOODBYE: Final = "[SERVER] Goodbye"
-LAST_WORD: Final = "/lastword"
+LAST_COMMAND: Final = "/lastword"
 
 _MESSAGE: Final = re.compile(r"\[\d\d:\d\d:\d\d\] (\S+): (\d+) (\d+) (\d+) (\S+) x*")
 _ROOM: Final = re.compile(r"\[SERVER\] Joined room '(\S+)'")
 _SUBSCRIPTION: Final = re.compile(r"\[SERVER\] (Subscribed to|Unsubscribed from) (\S+)")
 _SUBSCRIPTIONS: Final = "[SERVER] Subscriptions: "
 
-_visits = count(1)
+_sessions = count(1)
 
 
-class SoakTarget(NamedTuple):
-    """Where a message stands among all that its author says; it only ever rises."""
+class SoakPosition(NamedTuple):
+    """The position of a message among all messages of its author. It only rises."""
 
-    visit: int
+    session: int
     stay: int
     number: int
 
 
 class SoakUser:
-    """An account, whose subscriptions and reading go on from visit to visit."""
+    """An account, whose subscriptions and latest read messages outlive a session."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.read_up_to: dict[str, SoakTarget] = {}
-        """By author, what the newest visit has read, and what those before it had when it began."""
-        self.visit: SoakSession | None = None
+        self.latest_read: dict[str, SoakPosition] = {}
+        """By author: the latest message that the newest session, or one before it, has read."""
+        self.session: SoakSession | None = None
 
 
 class SessionEnding(Enum):
-    """How a visit is to end."""
+    """How a session is expected to end."""
 
     QUIT = auto()
     HALF_CLOSE = auto()
@@ -49,142 +49,142 @@ class SessionEnding(Enum):
 
 
 class SoakSession(PooledClient):
-    """From LOGIN to the end of the stream.
+    """A session from LOGIN to the end of the stream.
 
-    Each message names its visit, the stay in a room, its number in that stay and the room. So a
-    reader sees a message that comes twice, too late, from another room or from somebody whom it
-    does not follow; and a gap, as long as it stays in a room and follows whom it followed.
+    Each message contains its session, the stay in a room, its number in that stay, and the room. A
+    reader therefore detects a repeated or late message, one of another room, and one of a user that
+    it does not follow. While its room and subscriptions stay the same, it also detects a gap.
     """
 
     def __init__(
-        self, port: int, person: SoakUser, fault: Callable[[str], None], *, narrow: bool = False
+        self, port: int, user: SoakUser, fault: Callable[[str], None], *, narrow: bool = False
     ) -> None:
-        """`fault` takes what must not be."""
+        """`fault`: receives each violation."""
         super().__init__(port, narrow=narrow)
-        self.person = person
+        self.user = user
         self.is_greeted = False
-        self.farewell: SessionEnding | None = None
+        self.ending: SessionEnding | None = None
         self.messages = 0
-        """Live messages that were read."""
+        """Number of live messages read."""
         self._fault = fault
         self._has_stalled = False
-        self._number = next(_visits)
+        self._number = next(_sessions)
         self._last_line = ""
-        self._last_word_was_answered = False
-        # As a speaker: what was sent.
-        self._stay = 0
-        self._said = 0
+        self._last_command_was_answered = False
+        # As an author: what was sent.
+        self._room_stay = 0
+        self._published = 0
         self.room = "lobby"
-        # As a reader: what the server said.
+        # As a reader: what the server sent.
         self._read_room = "lobby"
-        # A copy: an older visit may still read, late, what was said before this one began.
-        self._read_up_to = person.read_up_to = dict(person.read_up_to)
-        self._follows: set[str] = set()
-        self._listed_follows: list[str] | None = []
-        """What came of the answer to /subs; None once it is whole."""
-        self._heard_here: set[str] = set()
-        """Authors of whom, from the last message read, every further one must come."""
-        self.send(f"LOGIN {person.name} pw-of-{person.name}", "/subs")
+        # A copy: an older session may still read messages from before this one started.
+        self._latest_read = user.latest_read = dict(user.latest_read)
+        self._subscriptions: set[str] = set()
+        self._listed_subscriptions: list[str] | None = []
+        """The reply to /subs so far. None once it is complete."""
+        self._gapless_authors: set[str] = set()
+        """Authors whose messages must all arrive, from the latest one that was read."""
+        self.send(f"LOGIN {user.name} pw-of-{user.name}", "/subs")
 
-    # Speaking
+    # Sending
 
-    def say(self, texts: Collection[str]) -> None:
-        """Publish messages, `texts` being their padding."""
+    def publish(self, texts: Collection[str]) -> None:
+        """Publish messages with these paddings."""
         lines = []
         for text in texts:
-            lines.append(f"{self._number} {self._stay} {self._said} {self.room} {text}")
-            self._said += 1
+            lines.append(f"{self._number} {self._room_stay} {self._published} {self.room} {text}")
+            self._published += 1
         self.send(*lines)
 
     def join(self, room: str) -> None:
         if room != self.room:
             self.room = room
-            self._stay += 1
-            self._said = 0
+            self._room_stay += 1
+            self._published = 0
             self.send("/leave" if room == "lobby" else f"/join {room}")
 
     def stall(self) -> None:
-        """Read nothing, until `listens` is set again; the server may cut it for that."""
-        self.listens = False
+        """Stop reading until `reads` is set again. The server may cut the session for it."""
+        self.reads = False
         self._has_stalled = True
 
-    def part(self, farewell: SessionEnding) -> None:
-        """Let the visit end; its last lines are read."""
-        self.farewell = farewell
-        self.listens = True
-        if farewell is SessionEnding.QUIT:
-            self.send("/quit", "nothing after it is taken")
-        elif farewell is SessionEnding.HALF_CLOSE:
-            self.send(LAST_WORD)
-            self.finish()
+    def leave(self, ending: SessionEnding) -> None:
+        """Start to end the session. Its last lines are still read."""
+        self.ending = ending
+        self.reads = True
+        if ending is SessionEnding.QUIT:
+            self.send("/quit", "a line after it is ignored")
+        elif ending is SessionEnding.HALF_CLOSE:
+            self.send(LAST_COMMAND)
+            self.send_eof()
 
     # Reading
 
     def heard(self, line: str) -> None:
         self._last_line = line
         if match := _MESSAGE.fullmatch(line):
-            author, visit, stay, number, room = match.groups()
-            self._heard_message(author, SoakTarget(int(visit), int(stay), int(number)), room)
+            author, session, stay, number, room = match.groups()
+            self._check_message(author, SoakPosition(int(session), int(stay), int(number)), room)
         elif match := _ROOM.fullmatch(line):
             self._read_room = match[1]
-            self._heard_here.clear()
+            self._gapless_authors.clear()
         elif match := _SUBSCRIPTION.fullmatch(line):
             if match[1] == "Subscribed to":
-                self._follows.add(match[2])
+                self._subscriptions.add(match[2])
             else:
-                self._follows.discard(match[2])
-            self._heard_here.clear()
+                self._subscriptions.discard(match[2])
+            self._gapless_authors.clear()
         elif line.startswith(_SUBSCRIPTIONS):
-            self._heard_subscriptions(line.removeprefix(_SUBSCRIPTIONS))
+            self._read_subscriptions(line.removeprefix(_SUBSCRIPTIONS))
         elif line.startswith("[SERVER] Available commands: "):
             self.is_greeted = True
-        elif line == f"[ERROR] Unknown command: {LAST_WORD} (try /help)":
-            self._last_word_was_answered = True
+        elif line == f"[ERROR] Unknown command: {LAST_COMMAND} (try /help)":
+            self._last_command_was_answered = True
         elif not line.startswith("[SERVER] "):
-            self._fault(f"{self.person.name} reads {line[:200]!r}")
+            self._fault(f"{self.user.name} reads {line[:200]!r}")
 
-    def _heard_subscriptions(self, names: str) -> None:
-        if self._listed_follows is None:
+    def _read_subscriptions(self, names: str) -> None:
+        if self._listed_subscriptions is None:
             return
-        self._listed_follows += names.removesuffix(",").split(", ")
+        self._listed_subscriptions += names.removesuffix(",").split(", ")
         if not names.endswith(","):
-            self._follows.update(self._listed_follows)
-            self._listed_follows = None
+            self._subscriptions.update(self._listed_subscriptions)
+            self._listed_subscriptions = None
 
-    def _heard_message(self, author: str, place: SoakTarget, room: str) -> None:
+    def _check_message(self, author: str, position: SoakPosition, room: str) -> None:
         self.messages += 1
-        person = self.person
-        last = self._read_up_to.get(author)
+        user = self.user
+        last = self._latest_read.get(author)
         problem = ""
         if room != self._read_room:
             problem = f"in {self._read_room}"
-        elif self._listed_follows is None and not (
-            author in self._follows or ("*" in self._follows and author != person.name)
+        elif self._listed_subscriptions is None and not (
+            author in self._subscriptions or ("*" in self._subscriptions and author != user.name)
         ):
-            problem = f"following only {sorted(self._follows)}"
-        elif last is not None and place <= last:
+            problem = f"following only {sorted(self._subscriptions)}"
+        elif last is not None and position <= last:
             problem = f"after {last}"
-        elif last is not None and author in self._heard_here:
-            is_next = place.number == (last.number + 1 if place[:2] == last[:2] else 0)
+        elif last is not None and author in self._gapless_authors:
+            is_next = position.number == (last.number + 1 if position[:2] == last[:2] else 0)
             if not is_next:
                 problem = f"right after {last}"
         if problem:
-            self._fault(f"{person.name} reads {place} of {author} in {room}, {problem}")
-        self._read_up_to[author] = place
-        self._heard_here.add(author)
+            self._fault(f"{user.name} reads {position} of {author} in {room}, {problem}")
+        self._latest_read[author] = position
+        self._gapless_authors.add(author)
 
     def ended(self) -> None:
         if self._has_stalled:
             return
         if self.was_reset:
-            self._fault(f"{self.person.name} was reset, {self.farewell}")
+            self._fault(f"{self.user.name} was reset, {self.ending}")
         elif self.unfinished_line:
-            self._fault(f"{self.person.name} was closed within {self.unfinished_line!r}")
-        went_well = {
+            self._fault(f"{self.user.name} was closed in the middle of {self.unfinished_line!r}")
+        is_expected_end = {
             SessionEnding.QUIT: self._last_line == GOODBYE,
-            SessionEnding.HALF_CLOSE: self._last_word_was_answered,
+            SessionEnding.HALF_CLOSE: self._last_command_was_answered,
             SessionEnding.TAKEN_OVER: self._last_line == LOGGED_OUT,
             None: False,
-        }[self.farewell]
-        if not went_well:
-            self._fault(f"{self.person.name} ended at {self.farewell} with {self._last_line!r}")
+        }[self.ending]
+        if not is_expected_end:
+            self._fault(f"{self.user.name} ended at {self.ending} with {self._last_line!r}")

@@ -1,4 +1,4 @@
-"""Whatever a hundred thousand names are good for: no table of the server grows with them."""
+"""A hundred thousand names: no table of the server grows with them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.wire_client import WireClient
 
 NAMES = 100_000
 BATCH = 500
-"""Lines sent before their answers are read: fewer bytes than an outbox holds."""
+"""Lines sent before their replies are read: fewer bytes than an outbox holds."""
 
 FEW = 32
-"""Most entries that any table may have while a handful of people is there."""
+"""Maximum entries of any table while a handful of users is connected."""
 
 
 def tables_of(owner: object) -> dict[str, int]:
-    """The length of every container that belongs to `owner`, by the shortest way to it."""
+    """Return the length of every container reachable from `owner`, by its shortest path."""
     found: dict[str, int] = {}
     seen: set[int] = set()
     left: deque[tuple[str, object]] = deque([(type(owner).__name__, owner)])
@@ -53,7 +53,7 @@ def _parts_of(value: object) -> Iterator[tuple[str, object]]:
 
 def assert_small(server: RunningServer) -> None:
     tables = tables_of(server.server)
-    # The search finds what there is:
+    # The search finds known tables:
     assert tables["ChatServer._clients"] == server.server.client_count
     assert "ChatServer._hub._state.subscriptions" in tables
     assert "ChatServer._clients[]._session.subscriptions" in tables
@@ -61,7 +61,7 @@ def assert_small(server: RunningServer) -> None:
 
 
 def exchange(client: WireClient, lines: list[str], answers: list[str]) -> None:
-    """Send lines and read exactly these answers, some at a time."""
+    """Send lines in batches and check the replies."""
     for start in range(0, len(lines), BATCH):
         client.send(*lines[start : start + BATCH])
         client.expect(*answers[start : start + BATCH])
@@ -70,7 +70,7 @@ def exchange(client: WireClient, lines: list[str], answers: list[str]) -> None:
 def test_opened_and_closed_rooms_leave_no_entries(server: RunningServer) -> None:
     alice = server.log_in("alice")
     names = [f"room-{number}" for number in range(NAMES)]
-    # Something is said in each: a room keeps who hears whom.
+    # One message in each: a room keeps a table of recipients by author.
     lines = [f"/join {name}\nhello {name}" for name in names]
     exchange(alice, lines, [f"[SERVER] Joined room '{name}'" for name in names])
     assert alice.request("/rooms") == f"[SERVER] Active rooms: lobby (0), {names[-1]} (1)"
@@ -115,7 +115,7 @@ def test_failed_logins_from_many_addresses_fill_bounded_table() -> None:
     for number in range(NAMES):
         throttle.record_failure(str(IPv4Address(number)))
     for number in range(NAMES // 10):
-        throttle.retry_after(str(IPv6Address(number << 64)))  # asking alone leaves nothing
+        throttle.retry_after(str(IPv6Address(number << 64)))  # a query adds no entry
     assert tables_of(throttle)["LoginThrottle._failures._times"] == MAX_TRACKED_ADDRESSES
 
 

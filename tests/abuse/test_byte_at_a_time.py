@@ -1,4 +1,4 @@
-"""Clients that send or take one byte at a time: a second between two bytes, here much less."""
+"""Clients that send or read one byte at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.wait_until import poll
 from tests.support.wire_client import WireClient
 
 PACE = 0.05
-"""Seconds between two bytes of one client."""
+"""Seconds between two bytes of one client. Real clients of this kind wait a second."""
 
 
 def test_single_bytes_do_not_extend_login_timeout(start_server: StartServer) -> None:
@@ -23,12 +23,12 @@ def test_single_bytes_do_not_extend_login_timeout(start_server: StartServer) -> 
             stranger = server.connect()
             stranger.expect_match(r"\[SERVER\] Login using: .*")
             waiting.register(stranger.socket, selectors.EVENT_READ, stranger)
-        for _ in poll(lambda: not waiting.get_map(), "single bytes keep no stranger alive"):
+        for _ in poll(lambda: not waiting.get_map(), "every stranger times out"):
             for stranger in _clients(waiting):
                 stranger.send_raw(line[:1])
             line = line[1:]
-            talker.send("beside them")
-            listener.expect_message("alice", "beside them")
+            talker.send("meanwhile")
+            listener.expect_message("alice", "meanwhile")
             for key, _ in waiting.select(PACE):
                 stranger = key.data
                 stranger.expect("[ERROR] Login timed out")
@@ -59,24 +59,24 @@ def test_lines_sent_byte_by_byte_are_published_whole(start_server: StartServer) 
 
 
 def test_reader_of_single_bytes_receives_everything_in_order(start_server: StartServer) -> None:
-    stage = AbuseScenario(start_server(rate=0, outbox=256 * 1024))
-    alice = stage.lazy_alice()
-    outbox = outbox_of(stage.server, alice)
-    stage.talker.send(*map(str, range(1000)))
+    scenario = AbuseScenario(start_server(rate=0, outbox=256 * 1024))
+    alice = scenario.log_in_unread_alice()
+    outbox = outbox_of(scenario.server, alice)
+    scenario.talker.send(*map(str, range(1000)))
     for number in range(1000):
-        stage.listener.expect_message("bob", str(number))
+        scenario.listener.expect_message("bob", str(number))
     assert outbox.backlog > outbox.lag_threshold
-    stage.talker.send("the end")
-    stage.listener.expect_message("bob", "the end")
+    scenario.talker.send("the end")
+    scenario.listener.expect_message("bob", "the end")
     texts = [line.split("bob: ")[1] for line in _byte_by_byte(alice, "the end")]
     long_ones = texts[:-1001]
     assert set(long_ones) == {"x" * 4000}
     assert texts[-1001:] == [*map(str, range(1000)), "the end"]
-    stage.clear()
+    scenario.clear()
 
 
 def _byte_by_byte(client: WireClient, last: str) -> list[str]:
-    """The lines up to the one that ends in `last`."""
+    """Return the lines up to the one that ends in `last`."""
     taken = bytearray()
     while not taken.endswith(f"{last}\n".encode()):
         byte = client.socket.recv(1)

@@ -1,4 +1,4 @@
-"""Clients that go away without a word, in every state of their life."""
+"""Clients that disconnect in every state of a connection."""
 
 from __future__ import annotations
 
@@ -15,150 +15,150 @@ from tests.support.wire_client import WireClient
 EnterState = Callable[[AbuseScenario, HashGate], WireClient]
 
 
-def before_it_read_anything(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    return stage.server.connect()
+def before_any_read(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    return scenario.server.connect()
 
 
-def greeted(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    client = stage.server.connect()
+def greeted(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    client = scenario.server.connect()
     client.expect_match(r"\[SERVER\] Login using: .*")
     return client
 
 
-def within_its_login_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    client = greeted(stage, gate)
+def in_the_middle_of_login_line(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    client = greeted(scenario, gate)
     client.send_raw(b"LOGIN alice pw-")
     return client
 
 
-def while_its_password_waits_its_turn(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    client = greeted(stage, gate)
-    gate.occupy(stage)
+def while_password_is_queued(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    client = greeted(scenario, gate)
+    gate.occupy(scenario)
     client.send("LOGIN alice pw-of-alice")
-    until(lambda: stage.server.server._services.hash_pool._queue, "the login is in the queue")
+    until(lambda: scenario.server.server._services.hash_pool._queue, "the login is in the queue")
     return client
 
 
-def while_its_password_is_hashed(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    client = greeted(stage, gate)
+def while_password_is_hashed(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    client = greeted(scenario, gate)
     gate.close()
     client.send("LOGIN alice pw-of-alice")
-    gate.until_one_is_held()
+    gate.wait_until_held()
     return client
 
 
-def logged_in(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    return stage.server.log_in("alice")
+def logged_in(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    return scenario.server.log_in("alice")
 
 
-def within_a_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    alice = logged_in(stage, gate)
+def in_the_middle_of_a_line(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    alice = logged_in(scenario, gate)
     alice.send_raw(b"a line without an end")
-    stage.said.append("a line without an end")
+    scenario.said.append("a line without an end")
     return alice
 
 
-def while_publishing(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    alice = logged_in(stage, gate)
-    stage.say(alice, *(f"{number} {'x' * 500}" for number in range(400)))
+def while_publishing(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    alice = logged_in(scenario, gate)
+    scenario.say(alice, *(f"{number} {'x' * 500}" for number in range(400)))
     return alice
 
 
-def over_its_rate(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    alice = logged_in(stage, gate)
-    stage.say(alice, *map(str, range(8)))
+def over_rate_limit(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    alice = logged_in(scenario, gate)
+    scenario.say(alice, *map(str, range(8)))
     return alice
 
 
-def with_a_full_outbox(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    return stage.lazy_alice()
+def with_a_full_outbox(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    return scenario.log_in_unread_alice()
 
 
-def before_its_last_line_is_out(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    alice = stage.lazy_alice()
-    outbox = outbox_of(stage.server, alice)
+def before_last_line_is_sent(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    alice = scenario.log_in_unread_alice()
+    outbox = outbox_of(scenario.server, alice)
     alice.send("/quit")
     until(lambda: outbox.state is OutboxState.FINISHING, "alice is leaving")
     return alice
 
 
-def after_its_last_line(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    alice = logged_in(stage, gate)
+def after_last_line(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    alice = logged_in(scenario, gate)
     assert alice.request("/quit") == "[SERVER] Goodbye"
     return alice
 
 
-def after_a_forced_logout(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    older = logged_in(stage, gate)
-    stage.bystanders.append(logged_in(stage, gate))
+def after_a_forced_logout(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    older = logged_in(scenario, gate)
+    scenario.bystanders.append(logged_in(scenario, gate))
     return older
 
 
-def with_a_full_outbox_after_a_forced_logout(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    older = stage.lazy_alice()
-    stage.bystanders.append(logged_in(stage, gate))
+def with_a_full_outbox_after_a_forced_logout(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    older = scenario.log_in_unread_alice()
+    scenario.bystanders.append(logged_in(scenario, gate))
     return older
 
 
-def refused_at_the_door(stage: AbuseScenario, gate: HashGate) -> WireClient:
-    client = stage.server.connect()
+def rejected_as_server_is_full(scenario: AbuseScenario, gate: HashGate) -> WireClient:
+    client = scenario.server.connect()
     client.expect("[ERROR] Server is full; try again later")
     return client
 
 
 SETTINGS: dict[EnterState, dict[str, object]] = {
-    over_its_rate: {"rate": 20, "burst": 2},
-    refused_at_the_door: {"max_clients": 2},
+    over_rate_limit: {"rate": 20, "burst": 2},
+    rejected_as_server_is_full: {"max_clients": 2},
 }
 
 STATES: tuple[EnterState, ...] = (
-    before_it_read_anything,
+    before_any_read,
     greeted,
-    within_its_login_line,
-    while_its_password_waits_its_turn,
-    while_its_password_is_hashed,
+    in_the_middle_of_login_line,
+    while_password_is_queued,
+    while_password_is_hashed,
     logged_in,
-    within_a_line,
+    in_the_middle_of_a_line,
     while_publishing,
-    over_its_rate,
+    over_rate_limit,
     with_a_full_outbox,
-    before_its_last_line_is_out,
-    after_its_last_line,
+    before_last_line_is_sent,
+    after_last_line,
     after_a_forced_logout,
     with_a_full_outbox_after_a_forced_logout,
-    refused_at_the_door,
+    rejected_as_server_is_full,
 )
 
 
-def in_state(
+def client_in_state(
     enter: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[AbuseScenario, HashGate, WireClient]:
     """Bring a client of a new server into a state."""
     settings = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3, "linger_seconds": 0.3}
     gate = HashGate(monkeypatch)
-    stage = AbuseScenario(start_server(**settings | SETTINGS.get(enter, {})))
-    return stage, gate, enter(stage, gate)
+    scenario = AbuseScenario(start_server(**settings | SETTINGS.get(enter, {})))
+    return scenario, gate, enter(scenario, gate)
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_reset_ends_only_that_client_in_any_state(
     state: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage, gate, client = in_state(state, start_server, monkeypatch)
+    scenario, gate, client = client_in_state(state, start_server, monkeypatch)
     client.reset()
     gate.open()
-    heard = stage.clear()
-    assert heard == stage.said[: len(heard)]
+    heard = scenario.clear()
+    assert heard == scenario.said[: len(heard)]
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_fin_in_any_state_processes_sent_lines_and_ends_client(
     state: EnterState, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage, gate, client = in_state(state, start_server, monkeypatch)
-    stage.bystanders = [other for other in stage.bystanders if other is not client]
+    scenario, gate, client = client_in_state(state, start_server, monkeypatch)
+    scenario.bystanders = [other for other in scenario.bystanders if other is not client]
     client.send_eof()
     gate.open()
-    # It neither reads nor closes: the server alone brings this to its end.
-    assert stage.clear() == stage.said
+    # The client neither reads nor closes: the server alone ends the connection.
+    assert scenario.clear() == scenario.said
     client.close()

@@ -1,4 +1,4 @@
-"""What a client asked before it closed its half is answered, whoever is sending meanwhile."""
+"""A client that closed its sending half gets its reply, whichever thread sends it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def test_half_closed_client_is_answered_while_other_thread_drains(
     chat = server.server
     delivery = chat._delivery
     alice = server.log_in("alice")
-    with delivery._drain_lock:  # as a thread that sends what others said
+    with delivery._drain_lock:  # as a thread that sends messages of others
         alice.send("/who")
         alice.send_eof()
         until(
             lambda: vars(delivery._flusher_progress)["_waiters"] or chat.client_count == 0,
-            "its own thread waits for the last line to go out, or does not",
+            "the thread of alice waits for her last line, or has ended",
         )
-    delivery.drain()  # what that thread does next
+    delivery.drain()  # the next step of that thread
     alice.expect("[SERVER] In room 'lobby': alice")
     alice.expect_end()

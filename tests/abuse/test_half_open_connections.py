@@ -1,4 +1,4 @@
-"""Half-open connections: a peer that is gone without FIN or RST, as after a cut cable."""
+"""Half-open connections: a peer that vanished without FIN or RST, as after a cut cable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.delivery.outbox import Outbox
-from tests.abuse.remote_host import RemoteHost, far_machine
+from tests.abuse.remote_host import RemoteHost, remote_host
 from tests.abuse.scenario import outbox_of
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
@@ -21,17 +21,17 @@ from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
 
-REACHABLE_FROM_FAR = "0.0.0.0"
+REACHABLE_ADDRESS = "0.0.0.0"
 
 
 @pytest.fixture
 def remote(require_program: Callable[[str], Path]) -> Iterator[RemoteHost]:
-    with far_machine(require_program) as machine:
-        yield machine
+    with remote_host(require_program) as host:
+        yield host
 
 
 def log_in_from(remote: RemoteHost, server: RunningServer, user: str) -> WireClient:
-    """A client on the far machine that follows everybody."""
+    """Return a client on the remote host that follows everyone."""
     client = remote.connect(server.port, receive_buffer=4096)
     client.send(f"LOGIN {user} pw-of-{user}", "/subscribe *")
     while client.read_line() != "[SERVER] Subscribed to *":
@@ -43,7 +43,7 @@ def test_vanished_peer_is_detected_in_every_state(
     remote: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
-        host=REACHABLE_FROM_FAR,
+        host=REACHABLE_ADDRESS,
         insecure_plaintext=True,
         vanished_seconds=1.0,
         login_timeout=1.0,
@@ -56,7 +56,7 @@ def test_vanished_peer_is_detected_in_every_state(
 
     vanished = [log_in_from(remote, server, user) for user in ("idle", "listening", "overdrawn")]
     idle, _, overdrawn = vanished
-    idle.send("/join elsewhere")  # where nothing is said
+    idle.send("/join elsewhere")  # a room without messages
     idle.expect("[SERVER] Joined room 'elsewhere'")
     overdrawn.send(*"12345")
     for text in "123":
@@ -70,11 +70,11 @@ def test_vanished_peer_is_detected_in_every_state(
     leaving.expect("[SERVER] Goodbye")
 
     idle_outbox = outbox_of(server, idle)
-    until(lambda: _unacknowledged(idle_outbox) == 0, "only a keepalive can find the idle one")
-    remote.cut_the_cable()
-    bob.send("to nobody's ear")
-    alice.expect_message("bob", "to nobody's ear")
-    until(lambda: server.server.client_count == 2, "everyone who vanished is found")
+    until(lambda: _unacknowledged(idle_outbox) == 0, "only a keepalive can detect the idle client")
+    remote.cut_cable()
+    bob.send("is anyone there?")
+    alice.expect_message("bob", "is anyone there?")
+    until(lambda: server.server.client_count == 2, "all vanished peers are detected")
     assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     assert not server.server._admission._connections._connections
     for client in (*vanished, leaving, stranger, interrupted):
@@ -97,7 +97,7 @@ def test_default_keepalive_detects_vanished_peer_within_two_minutes(
 
 
 def _unacknowledged(outbox: Outbox) -> int:
-    """Bytes that the kernel holds, sent or not, because the peer has not confirmed them."""
+    """Return the bytes in the kernel, sent or not, that the peer has not acknowledged."""
     return int.from_bytes(ioctl(outbox.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
@@ -105,18 +105,18 @@ def test_vanished_peer_does_not_block_others_before_detection(
     remote: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
-        host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, linger_seconds=0.2
+        host=REACHABLE_ADDRESS, insecure_plaintext=True, rate=0, linger_seconds=0.2
     )
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
     vanished = [log_in_from(remote, server, user) for user in ("carol", "dave")]
-    remote.cut_the_cable()
+    remote.cut_cable()
     for number in range(500):
         alice.send(f"ping {number}")
         bob.expect_message("alice", f"ping {number}")
         bob.send(f"pong {number}")
         alice.expect_message("bob", f"pong {number}")
     assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol, dave"
-    server.stop()  # which alone ends the two now
+    server.stop()  # only this ends the two connections now
     for client in vanished:
         client.close()
 
@@ -124,19 +124,17 @@ def test_vanished_peer_does_not_block_others_before_detection(
 def test_vanished_peer_is_cut_when_outbox_is_full(
     remote: RemoteHost, start_server: StartServer
 ) -> None:
-    server = start_server(
-        host=REACHABLE_FROM_FAR, insecure_plaintext=True, rate=0, outbox=64 * 1024
-    )
+    server = start_server(host=REACHABLE_ADDRESS, insecure_plaintext=True, rate=0, outbox=64 * 1024)
     alice, bob = server.log_in("alice", subscribe="*"), server.log_in("bob", subscribe="*")
     vanished = log_in_from(remote, server, "carol")
-    remote.cut_the_cable()
-    until(lambda: _says(alice, bob) and server.server.client_count == 2, "carol is cut")
+    remote.cut_cable()
+    until(lambda: _publish(alice, bob) and server.server.client_count == 2, "carol is cut")
     assert "[!] Cut 'carol'" in server.log.getvalue()
     assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     vanished.close()
 
 
-def _says(publisher: WireClient, subscriber: WireClient) -> bool:
+def _publish(publisher: WireClient, subscriber: WireClient) -> bool:
     texts = [str(number) * 1000 for number in range(9)]
     publisher.send(*texts)
     for text in texts:
@@ -148,7 +146,7 @@ def test_stop_does_not_wait_for_vanished_peers(
     remote: RemoteHost, start_server: StartServer
 ) -> None:
     server = start_server(
-        host=REACHABLE_FROM_FAR,
+        host=REACHABLE_ADDRESS,
         insecure_plaintext=True,
         rate=0,
         flush_seconds=0.3,
@@ -158,8 +156,8 @@ def test_stop_does_not_wait_for_vanished_peers(
     behind = log_in_from(remote, server, "carol")
     vanished = [behind, log_in_from(remote, server, "dave"), remote.connect(server.port)]
     outbox = outbox_of(server, behind)
-    remote.cut_the_cable()
-    until(lambda: _says(alice, bob) and outbox.backlog, "something waits for carol")
+    remote.cut_cable()
+    until(lambda: _publish(alice, bob) and outbox.backlog, "carol has a backlog")
     server.stop()
     assert server.server.client_count == 0
     for client in vanished:

@@ -1,4 +1,4 @@
-"""A machine that is not as one would wish: its clock, its locale, its disk, its terminal."""
+"""A hostile machine: its clock, its locale, its disk and its terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FULL = Path("/dev/full")
 needs_dev_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 
 not_utf_8 = pytest.mark.parametrize(
-    "surroundings",
+    "variables",
     [
         pytest.param(
             {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="POSIX locale"
@@ -45,7 +45,7 @@ def users_command(
     before: tuple[str, ...] = (),
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `chat-server users` to its end; it has done its work, or told why not in one line."""
+    """Run `chat-server users`. Check that it succeeds, or reports the reason in one line."""
     done = subprocess.run(
         [*before, *CHAT_SERVER, "users", *arguments, "--users", str(users)],
         input=b"horse-battery\n",
@@ -61,7 +61,7 @@ def users_command(
 
 
 def is_one_line(errors: bytes) -> bool:
-    """Whether a program told what is wrong as it should: without a traceback."""
+    """Return whether the error is one line without a traceback."""
     return errors.startswith(b"chat-server: ") and errors.count(b"\n") == 1
 
 
@@ -80,29 +80,29 @@ def test_clock_set_back_only_repeats_timestamps(
     stranger.expect_match(r"\[SERVER\] Login using: .*")
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
 
-    def stamps_of(*texts: str) -> set[str]:
-        """The stamps with which bob reads what alice says, in the order in which she says it."""
-        alice.send(*texts)  # every one waits for its allowance
+    def timestamps_of(*texts: str) -> set[str]:
+        """Publish texts as alice. Return the timestamps that bob reads, in order."""
+        alice.send(*texts)  # each waits for the rate limit
         return {bob.expect_match(rf"\[(\S+)\] alice: {text}")[1] for text in texts}
 
-    assert stamps_of("one", "two", "three") == {"12:00:00"}
+    assert timestamps_of("one", "two", "three") == {"12:00:00"}
     for shown, stamp in ((-3, "12:00:00"), (-30, "12:00:00"), (2, "14:00:00"), (1, "14:00:00")):
         clock.now = noon + shown * 3600
-        assert stamps_of("four", "five", "six") == {stamp}
+        assert timestamps_of("four", "five", "six") == {stamp}
     for client in (alice, bob):
         client.send("/join dev")
         client.expect("[SERVER] Joined room 'dev'")
-    assert stamps_of("seven") == {"14:00:00"}  # stamps rise over all rooms
-    stranger.send("LOGIN carol wrong")  # the time to log in goes by another clock
+    assert timestamps_of("seven") == {"14:00:00"}  # timestamps rise over all rooms
+    stranger.send("LOGIN carol wrong")  # the login timeout uses another clock
     stranger.expect("[ERROR] Authentication failed")
     clock.now = noon + 24 * 3600
-    again = server.connect()  # and so do the ten minutes
+    again = server.connect()  # and so does the window of ten minutes
     again.send("LOGIN carol pw-of-carol")
     again.expect_match(r"\[SERVER\] Login using: .*")
     again.expect_match(r"\[ERROR\] Too many failed logins; try again in (600|599|598) s")
 
 
-# What cannot be written
+# Output that cannot be written
 
 
 @needs_dev_full
@@ -144,13 +144,13 @@ def test_unwritable_command_output_is_reported_in_one_line(
 
 @not_utf_8
 def test_server_in_non_utf8_locale_handles_every_script(
-    tmp_path: Path, surroundings: dict[str, str]
+    tmp_path: Path, variables: dict[str, str]
 ) -> None:
     folder = tmp_path / "größe"
     folder.mkdir()
     users = write_accounts_file(folder / "users.json", ["zoë", "жора"])
     with (
-        ServerProgram(users, environment=surroundings) as program,
+        ServerProgram(users, environment=variables) as program,
         program.log_in("zoë") as zoe,
         program.log_in("жора") as zhora,
     ):
@@ -166,17 +166,17 @@ def test_server_in_non_utf8_locale_handles_every_script(
 
 @not_utf_8
 def test_users_command_in_non_utf8_locale_works_or_reports_error(
-    tmp_path: Path, surroundings: dict[str, str]
+    tmp_path: Path, variables: dict[str, str]
 ) -> None:
     users = write_accounts_file(tmp_path / "users.json", ["жора"])
-    users_command(users, "list", environment=surroundings)
+    users_command(users, "list", environment=variables)
     for change, is_there in (("add", True), ("remove", False)):
         for name in ("zoë", "жора"):
             before = set(read_accounts(users))
             done = users_command(
                 users,
                 *(change, name, *(["--password-stdin"] if change == "add" else [])),
-                environment=surroundings,
+                environment=variables,
             )
             after = {*before, name} if is_there else before - {name}
             assert set(read_accounts(users)) == (after if done.returncode == 0 else before)
@@ -187,15 +187,15 @@ def test_users_command_in_non_utf8_locale_works_or_reports_error(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a disk of its own, of `DISK_SIZE`."""
+    """Return a folder with its own file system of `DISK_SIZE` bytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if sys.platform != "linux":
-        pytest.skip("no small disk can be had: this system has no tmpfs")
+        pytest.skip("cannot mount a small disk: this system has no tmpfs")
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", str(folder)]
     mounted = subprocess.run(mount, capture_output=True, text=True)
     if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be had: {mounted.stderr.strip()}")
+        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
@@ -216,7 +216,7 @@ def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) ->
         with program.log_in("alice") as alice:
             filler.unlink()
             assert users_command(users, *add_erin).returncode == 0
-            until(lambda: "Users file reloaded: 6 accounts" in program.log, "erin is noticed")
+            until(lambda: "Users file reloaded: 6 accounts" in program.log, "the file is reloaded")
             assert alice.request("/subscribe erin") == "[SERVER] Subscribed to erin"
     assert "Users file not reloaded" not in program.log
     check_log(program.log)

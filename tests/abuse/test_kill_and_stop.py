@@ -1,4 +1,4 @@
-"""A server that is killed, or asked to stop, in the middle of its life."""
+"""A server that is killed, or stopped under load."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.support.server_program import ServerProgram
 from tests.support.wait_until import WAIT_TIMEOUT
 
 EXIT_SECONDS = 6.0
-"""The contract's figure for a server that was asked to stop."""
+"""Seconds within which a stopped server exits, by the contract."""
 
 PADDING = b"x" * 100
-"""So that what a sleeper does not read is soon more than its kernel buffer holds."""
+"""Padding that soon fills the kernel buffer of a sleeper."""
 
 SHUTTING_DOWN = "[SERVER] Server is shutting down"
 PUBLISHERS = [f"publisher{number}" for number in range(4)]
@@ -34,7 +34,7 @@ SLEEPERS = [f"sleeper{number}" for number in range(3)]
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[ServerProgram]:
-    """A server that has room for a sleeper's backlog, and for every line that is sent to it."""
+    """Return a server that can hold a sleeper's backlog and has no rate limit."""
     users = write_accounts_file(
         tmp_path / "users.json", [*PEOPLE, *PUBLISHERS, *SUBSCRIBERS, *SLEEPERS]
     )
@@ -53,7 +53,7 @@ def test_killed_server_restarts_on_same_port_at_once(program: ServerProgram) -> 
         pool.turn_until(lambda: all(client.lines for client in clients), "all are greeted")
         program.kill()
         program.start()
-        pool.turn_until(lambda: all(client.has_ended for client in clients), "all know it")
+        pool.turn_until(lambda: all(client.has_ended for client in clients), "all have ended")
     assert program.users.read_bytes() == accounts
     with program.log_in("alice") as alice:
         assert alice.request("/rooms") == "[SERVER] Active rooms: lobby (1)"
@@ -97,7 +97,7 @@ __main__.main()
 
 
 @pytest.mark.parametrize(
-    ("moment", "is_there"),
+    ("moment", "complete"),
     [
         ("before the draft is there", False),
         ("in the middle of the draft", False),
@@ -107,7 +107,7 @@ __main__.main()
     ],
 )
 def test_killed_users_add_leaves_account_complete_or_absent(
-    tmp_path: Path, moment: str, is_there: bool
+    tmp_path: Path, moment: str, complete: bool
 ) -> None:
     users = write_accounts_file(tmp_path / "users.json")
     before = dict(read_accounts(users))
@@ -122,10 +122,10 @@ def test_killed_users_add_leaves_account_complete_or_absent(
         timeout=WAIT_TIMEOUT,
     )
     assert dying.returncode < 0, dying.stderr
-    assert dict(read_accounts(users)) == (before | new if is_there else before)
+    assert dict(read_accounts(users)) == (before | new if complete else before)
 
 
-ADD_FOR_EVER = """
+ADD_IN_A_LOOP = """
 import sys
 from itertools import count
 from pathlib import Path
@@ -147,44 +147,44 @@ def test_killed_users_add_loop_keeps_every_reported_account(
     for _ in range(8):
         first = known - len(PEOPLE)
         with subprocess.Popen(
-            [sys.executable, "-c", ADD_FOR_EVER, users, cheap_hash("password"), str(first)],
+            [sys.executable, "-c", ADD_IN_A_LOOP, users, cheap_hash("password"), str(first)],
             stdout=subprocess.PIPE,
         ) as adding:
             assert adding.stdout is not None
-            told = [adding.stdout.readline() for _ in range(chance.randint(1, 60))]
+            reported = [adding.stdout.readline() for _ in range(chance.randint(1, 60))]
             for _ in range(chance.randint(0, 3)):
-                read_accounts(users)  # raises where the file is not whole
+                read_accounts(users)  # raises if the file is incomplete
             adding.kill()
-            told += adding.stdout.readlines()
+            reported += adding.stdout.readlines()
         known = len(read_accounts(users))
-        assert known - len(PEOPLE) - first in (len(told), len(told) + 1)
+        assert known - len(PEOPLE) - first in (len(reported), len(reported) + 1)
 
 
-# Asked to stop under full load
+# Stopped under full load
 
 
 class Publisher(Reader):
-    """Talks as fast as it may and follows itself: an echo is a line that the server took."""
+    """A client that publishes as fast as it can. Each echo is a line that the server accepted."""
 
     def __init__(self, port: int, name: str) -> None:
         self._numbers = count()
-        self._speaks = False
+        self._publishes = False
         super().__init__(port, name, f"/subscribe {name}")
 
     def heard(self, line: str) -> None:
         super().heard(line)
         if line.startswith("[SERVER] Subscribed"):
-            self._speaks = True
+            self._publishes = True
             self.send()
 
-    def wants_to_say(self) -> bytes:
-        if not self._speaks or self.has_ended:
+    def next_output(self) -> bytes:
+        if not self._publishes or self.has_ended:
             return b""
         return b"".join(b"%d %s\n" % (next(self._numbers), PADDING) for _ in range(50))
 
 
 def by_author(lines: list[str]) -> dict[str, list[int]]:
-    """The numbers of each publisher, in the order in which they were read."""
+    """Return the numbers of each publisher, in the order of reading."""
     numbers = defaultdict(list)
     for line in lines:
         if not line.startswith("[SERVER] "):
@@ -204,10 +204,10 @@ def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
             pool.add(client)
         pool.turn_until(
             lambda: all(len(client.lines) == 4 for client in [*sleepers, *subscribers]),
-            "everyone is there",
+            "everyone is subscribed",
         )
         for sleeper in sleepers:
-            sleeper.listens = False
+            sleeper.reads = False
         publishers = [Publisher(program.port, name) for name in PUBLISHERS]
         for publisher in publishers:
             pool.add(publisher)
@@ -218,12 +218,12 @@ def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
         asked_at = monotonic()
         program.terminate()
         readers: list[Reader] = [*publishers, *subscribers, *strangers]
-        pool.turn_until(lambda: all(client.has_ended for client in readers), "everyone is told")
+        pool.turn_until(lambda: all(client.has_ended for client in readers), "everyone is notified")
         assert program.process.wait(EXIT_SECONDS - (monotonic() - asked_at)) == 0
 
         for sleeper in sleepers:
-            sleeper.listens = True
-        pool.turn_until(lambda: all(sleeper.has_ended for sleeper in sleepers), "it is gone")
+            sleeper.reads = True
+        pool.turn_until(lambda: all(sleeper.has_ended for sleeper in sleepers), "sleepers are cut")
         assert all(sleeper.was_reset for sleeper in sleepers)
         assert "it reads too slowly" not in program.log, "a sleeper was cut before the stop"
 

@@ -1,4 +1,4 @@
-"""Fifty logins of one user at the same moment, whatever the user's older session is doing."""
+"""Fifty logins of one user at the same moment, in every state of the older session."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ GREETING = [
     "[SERVER] Login successful",
 ]
 FAREWELL = "[SERVER] Logged out due to new login"
-COME = "[SERVER] alice joined room 'lobby'"
-GONE = "[SERVER] alice left room 'lobby'"
-WORDS = re.compile(r"\[\d\d:\d\d:\d\d\] alice: (\w+)\.(\d+)")
+JOINED = "[SERVER] alice joined room 'lobby'"
+LEFT = "[SERVER] alice left room 'lobby'"
+MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] alice: (\w+)\.(\d+)")
 
 
 ReaderT = TypeVar("ReaderT", bound=Reader)
 
 
 class Alice(Reader):
-    """One who goes when the server says so; while she talks, she says one line at a time."""
+    """A session of alice that leaves when the server closes, and may publish line by line."""
 
     def __init__(self, port: int, *first: str, narrow: bool = False) -> None:
-        self.talks = False
-        self._said = 0
+        self.publishes = False
+        self._published = 0
         super().__init__(port, "alice", *first, narrow=narrow)
 
-    def wants_to_say(self) -> bytes:
-        if not self.talks or self.has_ended:
+    def next_output(self) -> bytes:
+        if not self.publishes or self.has_ended:
             return b""
-        self._said += 1
-        return b"older.%d\n" % (self._said - 1)
+        self._published += 1
+        return b"older.%d\n" % (self._published - 1)
 
     def ended(self) -> None:
-        self.finish()
+        self.send_eof()
 
 
 class Race:
-    """alice is who logs in; carol follows her and sees her come and go."""
+    """The logins of alice, observed by carol, who follows her and has presence on."""
 
     def __init__(self, server: RunningServer, pool: ClientPool) -> None:
         self.server = server.server
@@ -70,62 +70,62 @@ class Race:
         return self.enter(Alice(self.port, "/subscribe *", "/subs", narrow=narrow))
 
     def enter(self, reader: ReaderT) -> ReaderT:
-        """Returns when the last line that it sent, `/subs`, is answered."""
+        """Add a reader. Return when its last line, `/subs`, is answered."""
         self.pool.add(reader)
         self.until(
             lambda: reader.lines and reader.lines[-1].startswith("[SERVER] Subscriptions: "),
-            "who came has been answered",
+            "the client has its subscriptions",
         )
         return reader
 
-    def until(self, happened: Callable[[], object], what: str) -> None:
-        self.pool.turn_until(happened, what)
+    def until(self, condition: Callable[[], object], description: str) -> None:
+        self.pool.turn_until(condition, description)
 
-    def run(self, last_deed: Callable[[], object]) -> list[Alice]:
-        """Let all logins and the older session's last deed go off at the same moment."""
+    def run(self, last_action: Callable[[], object]) -> list[Alice]:
+        """Release all logins and the last action of the older session at the same moment."""
         hub = self.server._hub
         start = threading.Barrier(LOGINS + 1)
-        really_log_in = hub.log_in
+        real_log_in = hub.log_in
 
         def log_in(
             user: str, receiver: Outbox, commands: Sequence[str], host: str
         ) -> Session[Outbox] | None:
             start.wait(WAIT_TIMEOUT)
-            return really_log_in(user, receiver, commands, host)
+            return real_log_in(user, receiver, commands, host)
 
         hub.log_in = log_in  # type: ignore[method-assign, assignment]
         newer = [Alice(self.port, f"{login}.0", f"{login}.1") for login in range(LOGINS)]
         for login in newer:
             self.pool.add(login)
         self.until(lambda: start.n_waiting == LOGINS, "all are about to enter the hub")
-        last_deed()
+        last_action()
         start.wait(WAIT_TIMEOUT)
         return newer
 
 
-LastDeed = Callable[[], object]
+LastAction = Callable[[], object]
 
 
-def being_idle(race: Race) -> LastDeed:
+def idle(race: Race) -> LastAction:
     return lambda: None
 
 
-def publishing(race: Race) -> LastDeed:
-    race.older.talks = True
+def publishing(race: Race) -> LastAction:
+    race.older.publishes = True
     race.older.send("/who")
     race.until(lambda: "alice: older.9" in race.carol.lines[-1], "alice is heard")
     return lambda: None
 
 
-def over_its_rate(race: Race) -> LastDeed:
+def over_rate_limit(race: Race) -> LastAction:
     race.older.send(*(f"older.{number}" for number in range(100)))
     race.until(lambda: "older.5" in race.carol.lines[-1], "alice is over her rate")
     return lambda: None
 
 
-def blocked_in_a_send(race: Race) -> LastDeed:
+def not_reading(race: Race) -> LastAction:
     race.older = race.alice(narrow=True)
-    race.older.listens = False
+    race.older.reads = False
     bob = race.bystander("bob")
     outbox = race.server._hub._state.sessions["alice"].receiver
 
@@ -133,49 +133,49 @@ def blocked_in_a_send(race: Race) -> LastDeed:
         bob.send(*["x" * 4000] * 10)
         return outbox.backlog > outbox.lag_threshold
 
-    race.until(more, "more waits for alice than she may be late")
+    race.until(more, "the backlog of alice is above the mark")
     return lambda: bob.send(*["x" * 400] * 20)
 
 
-def leaving(race: Race) -> LastDeed:
+def leaving(race: Race) -> LastAction:
     return lambda: race.older.send("/quit")
 
 
-def hanging_up(race: Race) -> LastDeed:
-    return lambda: race.older.finish()
+def closing(race: Race) -> LastAction:
+    return lambda: race.older.send_eof()
 
 
-def resetting(race: Race) -> LastDeed:
+def resetting(race: Race) -> LastAction:
     return lambda: race.pool.remove(race.older, reset=True)
 
 
-ALLOWANCES: dict[Callable[[Race], LastDeed], dict[str, object]] = {
-    over_its_rate: {"rate": 0.01, "burst": 8}
+RATE_LIMITS: dict[Callable[[Race], LastAction], dict[str, object]] = {
+    over_rate_limit: {"rate": 0.01, "burst": 8}
 }
-LAST_LINES: dict[Callable[[Race], LastDeed], set[str]] = {
+LAST_LINES: dict[Callable[[Race], LastAction], set[str]] = {
     leaving: {FAREWELL, "[SERVER] Goodbye"},
-    hanging_up: {FAREWELL, "[SERVER] Subscriptions: *"},
+    closing: {FAREWELL, "[SERVER] Subscriptions: *"},
 }
 STATES = (
-    being_idle,
+    idle,
     publishing,
-    over_its_rate,
-    blocked_in_a_send,
+    over_rate_limit,
+    not_reading,
     leaving,
-    hanging_up,
+    closing,
     resetting,
 )
 
 
-@pytest.mark.parametrize("older_is", STATES)
+@pytest.mark.parametrize("older_state", STATES)
 def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
-    older_is: Callable[[Race], LastDeed], start_server: StartServer
+    older_state: Callable[[Race], LastAction], start_server: StartServer
 ) -> None:
     quick = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}
-    server = start_server(**quick | FREQUENT_SWITCHES | ALLOWANCES.get(older_is, {}))
+    server = start_server(**quick | FREQUENT_SWITCHES | RATE_LIMITS.get(older_state, {}))
     with ClientPool() as pool:
         race = Race(server, pool)
-        newer = race.run(older_is(race))
+        newer = race.run(older_state(race))
         race.until(lambda: sum(login.has_ended for login in newer) == LOGINS - 1, "one is left")
         (left,) = (login for login in newer if not login.has_ended)
         last_words = f"alice: {newer.index(left)}.1"
@@ -187,35 +187,35 @@ def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
     assert left.lines[:2] == GREETING
     for login in newer:
         if login is not left:
-            # What alice follows is the user's, so a session may hear bob while it lasts.
-            told = [line for line in login.lines if "] bob: " not in line]
-            assert told == [*left.lines[:3], FAREWELL]
+            # Subscriptions belong to the user, so a session may receive messages of bob.
+            lines = [line for line in login.lines if "] bob: " not in line]
+            assert lines == [*left.lines[:3], FAREWELL]
             assert login.lines[-1] == FAREWELL
             assert not login.was_reset
     assert FAREWELL not in left.lines
-    if older_is not in (blocked_in_a_send, resetting):
-        assert race.older.lines[-1] in LAST_LINES.get(older_is, {FAREWELL})
+    if older_state not in (not_reading, resetting):
+        assert race.older.lines[-1] in LAST_LINES.get(older_state, {FAREWELL})
         assert not race.older.was_reset
-    check_stays(race.carol.lines, str(newer.index(left)))
+    check_sessions(race.carol.lines, str(newer.index(left)))
 
 
-def check_stays(lines: list[str], left: str) -> None:
-    """One session at a time, and what is heard while it lasts is its own, in order."""
-    stays: list[list[tuple[str, int]]] = []
+def check_sessions(lines: list[str], left: str) -> None:
+    """Check that sessions do not overlap, and that each publishes only its own texts, in order."""
+    sessions: list[list[tuple[str, int]]] = []
     is_here = False
     for line in lines:
-        if line in (COME, GONE):
-            assert is_here == (line == GONE), "two sessions of one user at once"
-            is_here = line == COME
+        if line in (JOINED, LEFT):
+            assert is_here == (line == LEFT), "two sessions of one user at once"
+            is_here = line == JOINED
             if is_here:
-                stays.append([])
-        elif words := WORDS.fullmatch(line):
+                sessions.append([])
+        elif words := MESSAGE.fullmatch(line):
             assert is_here, f"{line!r} was heard after its session"
-            stays[-1].append((words[1], int(words[2])))
+            sessions[-1].append((words[1], int(words[2])))
     assert is_here
-    assert len(stays) >= LOGINS
-    for stay in stays:
-        assert stay == [(stay[0][0], number) for number in range(len(stay))]
-    speakers = [stay[0][0] for stay in stays if stay]
+    assert len(sessions) >= LOGINS
+    for session in sessions:
+        assert session == [(session[0][0], number) for number in range(len(session))]
+    speakers = [session[0][0] for session in sessions if session]
     assert len(speakers) == len(set(speakers))
-    assert stays[-1] == [(left, 0), (left, 1)]
+    assert sessions[-1] == [(left, 0), (left, 1)]

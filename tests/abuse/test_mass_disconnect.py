@@ -21,7 +21,7 @@ LOGINS_TIMEOUT = 60.0
 
 
 def write_accounts(path: Path) -> list[str]:
-    """A users file in which all have one password, because a thousand hashes take a while."""
+    """Write a users file with one password for all: a thousand hashes would take a while."""
     names = [f"user-{number}" for number in range(CROWD)]
     path.write_text(json.dumps(dict.fromkeys(names, cheap_hash(PASSWORD))))
     return names
@@ -55,7 +55,7 @@ def test_thousand_clients_reset_and_reconnect_at_once(
     back = all_log_in(server, names)
     until(
         lambda: server.server.client_count == CROWD,
-        "those who were reset are gone",
+        "the reset sessions have ended",
         timeout=LOGINS_TIMEOUT,
     )
     speaker, *hearers = back
@@ -65,5 +65,9 @@ def test_thousand_clients_reset_and_reconnect_at_once(
     assert speaker.request("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
     for client in back:
         client.reset()
-    until(lambda: server.server.client_count == 0, "everybody is gone", timeout=LOGINS_TIMEOUT)
+    until(
+        lambda: server.server.client_count == 0,
+        "all connections are closed",
+        timeout=LOGINS_TIMEOUT,
+    )
     until(lambda: threading.active_count() <= before, "every client's thread has ended")

@@ -1,4 +1,4 @@
-"""Fifty threads that come, go, follow and talk at random, while threads switch all the time."""
+"""Fifty clients that join, follow and publish at random while threads switch frequently."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.usefixtures("frequent_switches")
 
-CROWD = [f"user{number}" for number in range(50)]
+USERS = [f"user{number}" for number in range(50)]
 ROOMS = ("lobby", "dev", "ops")
-DEEDS = 250
-LAST_WORDS = 3
+ACTIONS = 250
+LAST_MESSAGES = 3
 MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (\d+) in (\w+)")
 AT_THE_END = "[ERROR] No such room: the-end"
 
 
 class Talker:
-    """A client that does random things, and everything that it reads meanwhile."""
+    """A client that acts at random, and everything that it reads."""
 
     def __init__(self, server: RunningServer, name: str, seed: int) -> None:
         self.name = name
         self.wire: WireClient = server.connect()
         self.transcript: list[str] = []
         self.rooms: list[str] = []
-        """Of each message: the room that it is said in."""
+        """The room of each of its messages."""
         self.own: list[str] = []
-        """Its own lines as they have to come back: replies, and echoes without their time."""
+        """The expected replies and echoes, in order. Echoes are without their time."""
         self._random = Random(seed)
         self._room = "lobby"
 
-    def live(self, all_are_here: threading.Barrier) -> None:
-        """All of it, in a thread of its own."""
+    def run(self, all_are_ready: threading.Barrier) -> None:
+        """Log in, act and leave. Runs in its own thread."""
         self.wire.send(f"LOGIN {self.name} pw-of-{self.name}")
         while not self.read().startswith("[SERVER] Available commands"):
             pass
         self.transcript.clear()
-        all_are_here.wait(WAIT_TIMEOUT)
-        # Its own words come back, so that they can be put in order with the replies.
-        deeds = [self.subscribe(self.name), *(self.deed() for _ in range(DEEDS))]
+        all_are_ready.wait(WAIT_TIMEOUT)
+        # It follows itself, so its echoes are in order with the replies.
+        actions = [self.subscribe(self.name), *(self.act() for _ in range(ACTIONS))]
         sent = 0
-        while sent < len(deeds):
-            batch = deeds[sent : sent + self._random.randint(1, 8)]
+        while sent < len(actions):
+            batch = actions[sent : sent + self._random.randint(1, 8)]
             self.wire.send(*batch)
             sent += len(batch)
             while len(self.transcript) < sent and self._random.random() < 0.5:
                 self.read()
         self.wire.send(self.join("lobby"), self.subscribe("*"), "/who the-end")
         self.read_until(AT_THE_END)
-        all_are_here.wait(WAIT_TIMEOUT)
-        self.wire.send(*(self.say() for _ in range(LAST_WORDS)), "/who the-end")
+        all_are_ready.wait(WAIT_TIMEOUT)
+        self.wire.send(*(self.say() for _ in range(LAST_MESSAGES)), "/who the-end")
         self.read_until(AT_THE_END)
-        all_are_here.wait(WAIT_TIMEOUT)
+        all_are_ready.wait(WAIT_TIMEOUT)
         self.wire.send_eof()
         while (line := self.wire.read_line()) is not None:
             self.transcript.append(line)
@@ -77,13 +77,13 @@ class Talker:
         while self.read() != last:
             pass
 
-    def deed(self) -> str:
+    def act(self) -> str:
         choice = self._random.random()
         if choice < 0.4:
             return self.say()
         if choice < 0.7:
             return self.join(self._random.choice(ROOMS))
-        publisher = self._random.choice(["*", *(name for name in CROWD if name != self.name)])
+        publisher = self._random.choice(["*", *(name for name in USERS if name != self.name)])
         if choice < 0.92:
             return self.subscribe(publisher)
         self.own.append(f"[SERVER] Unsubscribed from {publisher}")
@@ -107,27 +107,29 @@ class Talker:
 
 
 def check(reader: Talker, pool: dict[str, Talker]) -> None:
-    """What one client read, against what everybody said and where.
+    """Check what one client read against what all clients published.
 
-    Where it was and whom it followed is told by the replies in between: they go one way with the
-    messages, in the order in which the server decided both.
+    The replies in between say which room it was in and which users it followed. Replies and
+    messages share one stream, in the order of the server's decisions.
     """
     room = "lobby"
     follows: set[str] = set()
     latest = dict.fromkeys(pool, -1)
-    """Of each author: the number of the message that was read last."""
+    """The number of the most recently read message of each author."""
     unbroken: set[str] = set()
-    """Authors of whom nothing said in this room since `latest` may be missing."""
+    """Authors whose messages in this room must all arrive, from `latest` on."""
     own: list[str] = []
 
-    def hears(author: str) -> bool:
+    def is_recipient(author: str) -> bool:
         return author in follows or ("*" in follows and author != reader.name)
 
     for line in reader.transcript:
         if message := MESSAGE.fullmatch(line):
-            author, number, where = message[1], int(message[2]), message[3]
-            assert where == room == pool[author].rooms[number], f"{line!r} was read in {room}"
-            assert hears(author), f"{line!r} was read by who follows {follows}"
+            author, number, message_room = message[1], int(message[2]), message[3]
+            assert message_room == room == pool[author].rooms[number], (
+                f"{line!r} was read in {room}"
+            )
+            assert is_recipient(author), f"{line!r} was read, following only {follows}"
             assert latest[author] < number, f"{line!r} came after number {latest[author]}"
             if author in unbroken:
                 missed = pool[author].rooms[latest[author] + 1 : number].count(room)
@@ -135,7 +137,7 @@ def check(reader: Talker, pool: dict[str, Talker]) -> None:
             latest[author] = number
             unbroken.add(author)
             if author == reader.name:
-                own.append(f"{number} in {where}")
+                own.append(f"{number} in {message_room}")
             continue
         match line.removeprefix("[SERVER] ").split(" "):
             case ["Joined", "room", name]:
@@ -145,40 +147,40 @@ def check(reader: Talker, pool: dict[str, Talker]) -> None:
                 follows.add(name)
             case ["Unsubscribed", "from", name]:
                 follows.discard(name)
-                unbroken = {author for author in unbroken if hears(author)}
+                unbroken = {author for author in unbroken if is_recipient(author)}
         if line != AT_THE_END:
             own.append(line)
     assert own == reader.own
     for author, talker in pool.items():
-        assert latest[author] == len(talker.rooms) - 1, f"the last words of {author} are missing"
+        assert latest[author] == len(talker.rooms) - 1, f"the last messages of {author} are missing"
         assert author in unbroken
 
 
 class Decisions:
-    """What the hub decided while its lock was held, in that order: the truth about any moment."""
+    """The outputs of the hub, in the order of its decisions under its lock."""
 
     def __init__(self, hub: Hub[Outbox]) -> None:
         self._hub = hub
-        self._taken: list[tuple[tuple[Outbox, ...], values.Output[Outbox]]] = []
+        self._outputs: list[tuple[tuple[Outbox, ...], values.Output[Outbox]]] = []
         self._names: dict[Outbox, str] = {}
-        self._really_emit = hub._emit
+        self._real_emit = hub._emit
         hub._emit = self._emit
 
-    def all_are_here(self) -> None:
-        """From now on nobody comes until all are going."""
+    def all_are_ready(self) -> None:
+        """Start the record. From now on no client logs in or leaves until all leave."""
         if not self._names:
             self._names = {each.receiver: user for user, each in self._hub._state.sessions.items()}
-            self._taken.clear()
+            self._outputs.clear()
 
     def _emit(self, recipients: tuple[Outbox, ...], output: values.Output[Outbox]) -> None:
-        self._taken.append((recipients, output))
-        self._really_emit(recipients, output)
+        self._outputs.append((recipients, output))
+        self._real_emit(recipients, output)
 
     def check(self) -> None:
-        """Each message went to exactly those who, at that moment, were to hear it."""
+        """Check that each message had exactly the right recipients at that moment."""
         room = dict.fromkeys(self._names.values(), "lobby")
         follows: dict[str, set[str]] = {user: set() for user in room}
-        for recipients, output in self._taken:
+        for recipients, output in self._outputs:
             readers = [self._names[recipient] for recipient in recipients]
             if isinstance(output, values.PublishedMessages):
                 author = output.author
@@ -203,14 +205,14 @@ def test_random_clients_receive_exactly_their_messages(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, **FREQUENT_SWITCHES)
-    server.add_accounts(CROWD)
-    pool = {name: Talker(server, name, seed) for seed, name in enumerate(CROWD)}
+    server.add_accounts(USERS)
+    pool = {name: Talker(server, name, seed) for seed, name in enumerate(USERS)}
     decisions = Decisions(server.server._hub)
-    all_are_here = threading.Barrier(len(pool), decisions.all_are_here)
+    all_are_ready = threading.Barrier(len(pool), decisions.all_are_ready)
     with ThreadPoolExecutor(len(pool)) as threads:
-        lives = [threads.submit(talker.live, all_are_here) for talker in pool.values()]
-    for life in lives:
-        life.result()
+        runs = [threads.submit(talker.run, all_are_ready) for talker in pool.values()]
+    for run in runs:
+        run.result()
     for talker in pool.values():
         check(talker, pool)
     decisions.check()

@@ -1,4 +1,4 @@
-"""What the system has no more of: open files, threads."""
+"""Exhausted resources of the system: open files and threads."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.support.wire_client import WireClient
 
 PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
 SPIN = 0.05
-"""Share of a core above which a server that has nothing to do spins. Of processor time, to which
-other programs do not add."""
+"""Share of a core above which an idle server spins. It is processor time, so that other programs do
+not count."""
 
 
 def processor_share(process: int, seconds: float) -> float:
-    """The share of one core that a process takes from now on for so long."""
+    """Measure the share of one core that a process uses during the next `seconds`."""
     before, start = _processor_seconds(process), time.monotonic()
     threading.Event().wait(seconds)
     return (_processor_seconds(process) - before) / (time.monotonic() - start)
 
 
 def _processor_seconds(process: int) -> float:
-    after_its_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    user, system = after_its_name[11:13]
+    fields_after_name = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    user, system = fields_after_name[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -63,7 +63,7 @@ def test_file_descriptor_exhaustion_keeps_sessions_alive_without_spinning(
         newcomers[-1].expect("[SERVER] Login successful")
         assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
 
-        leave_free(process, 0)  # to stop takes none either
+        leave_free(process, 0)  # stopping needs none either
         program.stop()
     for client in (alice, bob, *newcomers):
         client.close()
@@ -73,13 +73,13 @@ def test_file_descriptor_exhaustion_keeps_sessions_alive_without_spinning(
 
 @pytest.fixture
 def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Clients' threads fail to start, as the system would have them; `undo` ends that."""
-    really_start = threading.Thread.start
+    """Let the start of client threads fail, as the system would, until `undo`."""
+    real_start = threading.Thread.start
 
     def start(thread: threading.Thread) -> None:
         if thread.name.startswith("client "):
             raise RuntimeError("can't start new thread")
-        really_start(thread)
+        real_start(thread)
 
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", start)

@@ -1,4 +1,4 @@
-"""Some seconds of the soak; `make soak` gives it ten minutes."""
+"""A short soak. `make soak` runs one of ten minutes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tests.abuse.soak import Soak
 SECONDS = 30.0 if os.environ.get("CI") == "true" else 5.0
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a process is measured by its /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="the soak measures a process by its /proc")
 @pytest.mark.timeout(SECONDS + 120)
 def test_short_soak_finds_no_faults(tmp_path: Path) -> None:
-    soak = Soak(tmp_path, clients=200, seed=1, tell=print)
+    soak = Soak(tmp_path, clients=200, seed=1, report=print)
     soak.run(SECONDS)
     assert not soak.faults

@@ -1,4 +1,4 @@
-"""TLS as a weapon: peers that make us compute, answer and hold, and what others notice of it."""
+"""TLS abuse: key updates, abandoned handshakes, idle connections, and their effect on others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server(start_server: StartServer, tmp_path: Path) -> RunningServer:
 
 @contextmanager
 def openssl_client(program: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """`openssl s_client`, with its keys: a line that begins with K asks for new keys."""
+    """Run `openssl s_client` with its commands: a line that starts with K requests a key update."""
     with subprocess.Popen(
         [program, "s_client", "-connect", f"127.0.0.1:{port}"],
         stdin=subprocess.PIPE,
@@ -43,38 +43,38 @@ def openssl_client(program: Path, port: int) -> Iterator[subprocess.Popen[bytes]
 def test_key_update_flood_does_not_corrupt_sent_records(
     server: RunningServer, require_program: Callable[[str], Path]
 ) -> None:
-    """A shared SSLSocket corrupts its records here, or takes the whole process with it."""
+    """A shared SSLSocket would corrupt its records, or crash the process."""
     bob = server.log_in("bob", subscribe="alice")
     carol = server.log_in("carol", subscribe="bob", tls=trusting_context())
     with openssl_client(require_program("openssl"), server.server.tls_port) as client:
         assert client.stdin is not None
         assert client.stdout is not None
         assert client.stderr is not None
-        heard = b""
+        received = b""
 
-        def hear_until(enough: Callable[[], bool]) -> None:
-            nonlocal heard
+        def read_until(is_enough: Callable[[], bool]) -> None:
+            nonlocal received
             assert client.stdout is not None
-            while not enough():
+            while not is_enough():
                 data = os.read(client.stdout.fileno(), 65536)
                 assert data, "the server has ended"
-                # What openssl says about itself stands wherever it was when it said it.
-                heard = (heard + data).replace(b"read R BLOCK\n", b"")
+                # openssl writes its own status anywhere between the lines.
+                received = (received + data).replace(b"read R BLOCK\n", b"")
 
         os.write(client.stdin.fileno(), b"LOGIN alice pw-of-alice\n/subscribe bob\n")
-        hear_until(lambda: b"[SERVER] Subscribed to bob\n" in heard)
+        read_until(lambda: b"[SERVER] Subscribed to bob\n" in received)
         sent = 0
         for _ in range(KEY_UPDATES):
             bob.send(*(f"{number} {'x' * 60}" for number in range(sent, sent + 20)))
             sent += 20
             os.write(client.stdin.fileno(), b"K\n")
-            while (told := client.stderr.readline()) != b"KEYUPDATE\n":
-                assert told, "openssl has ended"
-            hear_until(lambda wanted=sent: heard.count(b"] bob: ") == wanted)  # type: ignore[misc]
-        hear_until(lambda: heard.endswith(b"x\n"))
-        texts = re.findall(rb"\] bob: (\d+) x{60}\n", heard)
+            while (status := client.stderr.readline()) != b"KEYUPDATE\n":
+                assert status, "openssl has ended"
+            read_until(lambda wanted=sent: received.count(b"] bob: ") == wanted)  # type: ignore[misc]
+        read_until(lambda: received.endswith(b"x\n"))
+        texts = re.findall(rb"\] bob: (\d+) x{60}\n", received)
         assert texts == [b"%d" % number for number in range(sent)]
-        # The other way is in order, too.
+        # The other direction works, too.
         os.write(client.stdin.fileno(), b"still here\n")
         bob.expect_message("alice", "still here")
     for number in range(sent):
@@ -93,7 +93,7 @@ def test_abandoned_handshakes_do_not_block_logins(
         alice = server.log_in("alice", tls=trusting_context())
         assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
         for client in idle:
-            assert client.socket.recv(4096), "told why, or else"
+            assert client.socket.recv(4096), "an error before the end"
     finally:
         for client in idle:
             client.close()

@@ -1,4 +1,4 @@
-"""Connections of people who never log in, many of them."""
+"""Many connections that never log in."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ SPRAYED = 2000
 
 
 @contextmanager
-def people_talking(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
-    """alice and bob answer each other line by line all the while, at least once."""
+def active_chat(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
+    """Let alice and bob exchange messages during the block, at least once."""
     alice, bob = server.log_in("alice", subscribe="bob"), server.log_in("bob", subscribe="alice")
-    over = threading.Event()
+    finished = threading.Event()
     failures: list[BaseException] = []
 
-    def harness() -> None:
+    def converse() -> None:
         try:
             number = 0
-            while not over.is_set() or number == 0:
+            while not finished.is_set() or number == 0:
                 for speaker, hearer, name in ((alice, bob, "alice"), (bob, alice, "bob")):
                     speaker.send(f"line {number}")
                     hearer.expect_message(name, f"line {number}")
                 number += 1
-                over.wait(0.002)  # the others are to have the processor, too
+                finished.wait(0.002)  # leave the processor to the others
         except BaseException as failure:
             failures.append(failure)
 
-    talking = threading.Thread(target=harness)
+    talking = threading.Thread(target=converse)
     talking.start()
     try:
         yield alice, bob
     finally:
-        over.set()
+        finished.set()
         talking.join(WAIT_TIMEOUT)
     assert not talking.is_alive()
-    assert not failures, f"the talk broke off: {failures}"
+    assert not failures, f"the chat failed: {failures}"
 
 
 def test_thousand_silent_connections_time_out_without_blocking_sessions(
@@ -54,7 +54,7 @@ def test_thousand_silent_connections_time_out_without_blocking_sessions(
     server = start_server(rate=0, login_timeout=1.0)
     before = threading.active_count()
     strangers = [server.connect() for _ in range(CROWD)]
-    with people_talking(server):
+    with active_chat(server):
         for stranger in strangers:
             stranger.expect("[SERVER] Login using: LOGIN <username> <password>")
             stranger.expect("[ERROR] Login timed out")
@@ -66,7 +66,7 @@ def test_thousand_silent_connections_time_out_without_blocking_sessions(
 
 
 def spray(server: RunningServer) -> None:
-    """Connect and go again, as fast as one can, by turns with FIN and RST."""
+    """Connect and disconnect as fast as possible, alternately with FIN and RST."""
     for number in range(SPRAYED):
         stranger = WireClient("127.0.0.1", server.port)
         if number % 2:
@@ -77,9 +77,9 @@ def spray(server: RunningServer) -> None:
 def test_connection_spray_does_not_disturb_sessions(start_server: StartServer) -> None:
     server = start_server(rate=0)
     before = threading.active_count()
-    with people_talking(server):
+    with active_chat(server):
         spray(server)
-    carol = server.log_in("carol")  # its turn comes after all of them
+    carol = server.log_in("carol")  # the server accepts it after all of them
     until(lambda: server.server.client_count == 3, "every stranger has gone")
     until(lambda: threading.active_count() <= before + 3, "every stranger's thread has ended")
     assert carol.request("/who") == "[SERVER] In room 'lobby': alice, bob, carol"
@@ -89,7 +89,7 @@ def test_connection_spray_on_full_server_does_not_disturb_sessions(
     start_server: StartServer,
 ) -> None:
     server = start_server(rate=0, max_clients=2)
-    with people_talking(server) as people:
+    with active_chat(server) as people:
         spray(server)
     late = server.connect()
     late.expect("[ERROR] Server is full; try again later")

@@ -1,4 +1,4 @@
-"""Threads that switch all the time, so that a race which can happen does."""
+"""Frequent thread switches, which make races likely."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FREQUENT_SWITCHES = {"switch_interval": 1e-6, "switch_interval_per_client": 0.0}
-"""For the server's settings: it sets its own interval."""
+"""Settings for the server, which sets its own switch interval."""
 
 _PR_SET_TIMERSLACK = 29
-_LITTLE = 10_000
-_DEFAULT = 0
+_SHORT_SLACK = 10_000
+_DEFAULT_SLACK = 0
 
 
 @contextmanager
 def frequent_thread_switches() -> Iterator[None]:
-    """Let threads that start in here, and their threads, ask for the interpreter all the time.
+    """Let threads that start in this context, and their threads, request the GIL all the time.
 
-    By itself Linux ends a wait of 1 µs after 50 and more. Here it is 11: with no slack at all a
-    hundred threads do hardly anything else.
+    Linux extends a wait of 1 µs to 50 µs and more. In this context it takes 11 µs. Without any
+    slack, a hundred threads would do little else than switch.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    _set_timer_slack(_LITTLE)
+    _set_timer_slack(_SHORT_SLACK)
     try:
         yield
     finally:
-        _set_timer_slack(_DEFAULT)
+        _set_timer_slack(_DEFAULT_SLACK)
         sys.setswitchinterval(before)
 
 

@@ -1,4 +1,4 @@
-"""A real server with the demo accounts, as a program of its own."""
+"""Fixture of a real server process with the demo accounts."""
 
 from __future__ import annotations
 

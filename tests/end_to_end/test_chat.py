@@ -1,4 +1,4 @@
-"""The real client at a real server: from the form to the talk, and back after a loss."""
+"""The real client with a real server: sign-in, chat, and reconnect after a loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.wire_client import WireClient
 
 
 class Alice:
-    """Alice at her client."""
+    """The client of alice, driven through its pilot."""
 
     def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
         self.app = app
@@ -59,11 +59,11 @@ class Alice:
 
     @property
     def log(self) -> list[str]:
-        """Who said what, in the log of the current room."""
+        """The authors and texts in the log of the current room."""
         return [f"{entry.author}: {entry.text}" for entry in self.model.log if entry.author]
 
-    def is_told(self, text: str) -> bool:
-        """Whether the server's line stands in the log of the current room."""
+    def has_entry(self, text: str) -> bool:
+        """Return whether the log of the current room has this entry."""
         return any(entry.text == text for entry in self.model.log)
 
     def states(self) -> list[EntryState]:
@@ -84,8 +84,8 @@ async def alice_at(port: int, folder: Path) -> AsyncIterator[Alice]:
         yield Alice(app, pilot)
 
 
-def neighbour(port: int, name: str) -> WireClient:
-    """Somebody at a plain socket who follows everyone."""
+def peer(port: int, name: str) -> WireClient:
+    """Return a netcat user who follows everyone."""
     client = WireClient("127.0.0.1", port)
     client.send(f"LOGIN {name} {DEMO_PASSWORD}", "/subscribe *")
     while client.read_line() != "[SERVER] Subscribed to *":
@@ -122,13 +122,16 @@ async def test_client_chats_with_netcat_user(
 
 
 async def test_click_switches_room(server_program: ServerProgram, tmp_path: Path) -> None:
-    with neighbour(server_program.port, "bob") as bob, neighbour(server_program.port, "carol") as c:
+    with (
+        peer(server_program.port, "bob") as bob,
+        peer(server_program.port, "carol") as c,
+    ):
         bob.send("/join dev")
         bob.expect("[SERVER] Joined room 'dev'")
         async with alice_at(server_program.port, tmp_path) as alice:
             await alice.sign_in()
             await alice.click_row("#room-rows", "dev")
-            # Typed and sent before the server has answered: it must land in dev all the same.
+            # Typed and sent before the server has replied. It must still arrive in dev.
             await alice.say("which room is this?")
             bob.expect_message("alice", "which room is this?")
             await alice.until(lambda: alice.model.room == "dev")
@@ -142,7 +145,7 @@ async def test_click_switches_room(server_program: ServerProgram, tmp_path: Path
 
 
 async def test_click_toggles_follow(server_program: ServerProgram, tmp_path: Path) -> None:
-    with neighbour(server_program.port, "bob") as bob:
+    with peer(server_program.port, "bob") as bob:
         async with alice_at(server_program.port, tmp_path) as alice:
             await alice.sign_in()
             await alice.click_row("#people-rows", "*")
@@ -163,7 +166,7 @@ async def test_client_reconnects_after_server_loss(
         await alice.say("/join dev")
         await alice.until(lambda: alice.model.room == "dev")
         await alice.say("/subscribe bob")
-        await alice.until(lambda: alice.is_told("Subscribed to bob"))
+        await alice.until(lambda: alice.has_entry("Subscribed to bob"))
         await alice.say("before")
         await alice.until(lambda: alice.states() == [EntryState.SENT])
         server_program.kill()
@@ -174,7 +177,7 @@ async def test_client_reconnects_after_server_loss(
         server_program.start()
         await alice.pilot.press("ctrl+r")
         await alice.until(lambda: alice.is_online and alice.model.room == "dev")
-        with neighbour(server_program.port, "bob") as bob:
+        with peer(server_program.port, "bob") as bob:
             bob.send("/join dev")
             bob.expect("[SERVER] Joined room 'dev'")
             bob.send("welcome back")
@@ -184,7 +187,7 @@ async def test_client_reconnects_after_server_loss(
             await alice.until(lambda: alice.states()[-1] is EntryState.SENT)
             assert alice.app.screen.query_one(Composer).text == ""
             await alice.say("/subs")
-            await alice.until(lambda: alice.is_told("Subscriptions: *, alice, bob"))
+            await alice.until(lambda: alice.has_entry("Subscriptions: *, alice, bob"))
 
 
 async def test_login_elsewhere_shows_form_without_reconnecting(
@@ -192,7 +195,7 @@ async def test_login_elsewhere_shows_form_without_reconnecting(
 ) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.sign_in()
-        with neighbour(server_program.port, "alice") as other:
+        with peer(server_program.port, "alice") as other:
             await alice.until(lambda: alice.app.current_mode == "login")
             said = str(alice.app.login.query_one("#message", Static).content)
             assert "alice" in said

@@ -1,4 +1,4 @@
-"""The client in a real terminal: tmux shows what a person would see."""
+"""The client in a real terminal: tmux shows what a user sees."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
 
-class Terminal:
-    """A tmux server of its own with one window, in which a shell runs one command."""
+class TmuxTerminal:
+    """A tmux server with one window, in which a shell runs one command."""
 
     def __init__(
         self, tmux: list[str], folder: Path, command: list[str], size: tuple[int, int]
@@ -39,18 +39,18 @@ class Terminal:
         )
 
     def keys(self, *keys: str) -> None:
-        """Press keys, or type words, as tmux understands them."""
+        """Press keys or type text, in the notation of tmux."""
         subprocess.run([*self._tmux, "send-keys", *keys], check=True)
 
     def screen(self) -> str:
-        """What is on the screen."""
+        """Return the text of the screen."""
         shown = subprocess.run(
             [*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
         )
         return shown.stdout
 
     def until(self, pattern: str) -> str:
-        """Wait for the screen to show something; give the screen."""
+        """Wait until the screen matches the pattern. Return its text."""
         screen = ""
 
         def is_shown() -> bool:
@@ -65,7 +65,7 @@ class Terminal:
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
 
 
-OpenTerminal = Callable[..., Terminal]
+OpenTerminal = Callable[..., TmuxTerminal]
 
 
 @pytest.fixture
@@ -73,11 +73,11 @@ def open_terminal(
     tmp_path: Path, short_folder: Path, require_program: Callable[[str], Path]
 ) -> Iterator[OpenTerminal]:
     tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(short_folder / "tmux")]
-    opened: list[Terminal] = []
+    opened: list[TmuxTerminal] = []
 
-    def start(*arguments: str, size: tuple[int, int] = (100, 30)) -> Terminal:
+    def start(*arguments: str, size: tuple[int, int] = (100, 30)) -> TmuxTerminal:
         command = [sys.executable, "-m", "chat_tui", *arguments]
-        opened.append(Terminal(tmux, tmp_path, command, size))
+        opened.append(TmuxTerminal(tmux, tmp_path, command, size))
         return opened[-1]
 
     yield start

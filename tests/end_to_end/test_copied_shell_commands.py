@@ -1,4 +1,4 @@
-"""What "copy as netcat" gives does in a shell what was done in the client."""
+"""A line of "copy as netcat" does in a shell what the user did in the client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def harness() -> Iterator[SessionHarness]:
 
 
 def run(line: str) -> str:
-    """What a shell that knows alice's password says to this line."""
+    """Run the line in a shell that has the password of alice. Return its output."""
     environment = {**os.environ, "LOBBY_PASSWORD": DEMO_PASSWORD}
     done = subprocess.run(
         ["sh", "-c", line], env=environment, capture_output=True, text=True, timeout=30, check=True

@@ -1,4 +1,4 @@
-"""The server dies, the client dies: what was typed is there, and is sent when somebody says so."""
+"""Server and client crashes: typed text is kept, and is sent again only by key."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sign_in(server_program: ServerProgram, tmp_path: Path) -> Iterator[OpenTermi
 
 
 def kept_in(folder: Path) -> str:
-    """What the client has written for the lobby."""
+    """Return what the client has stored for the lobby."""
     return "".join(path.read_text() for path in folder.rglob("lobby-*.json"))
 
 

@@ -1,7 +1,6 @@
-"""The files in deploy/: a unit that systemd takes, scripts that do what they say, an image.
+"""The files in deploy/: a unit that systemd accepts, working scripts, an image.
 
-There is neither a running systemd nor a container engine where the tests run: what is started
-here is what these files start.
+The tests need neither a running systemd nor a container engine: they start what these files start.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from tests.support.project import PROJECT
 DEPLOY = PROJECT / "deploy"
 UNIT = DEPLOY / "lobby.service"
 EXPOSURE = 2.0
-"""Most that `systemd-analyze security` may give the unit; 10 is a service without any bounds."""
+"""Maximum score of `systemd-analyze security` for the unit. 10 is a service without any limits."""
 
 RequireProgram = Callable[[str], Path]
 
 
 def settings_of(unit: Path) -> dict[str, list[str]]:
-    """Each setting of a unit with its values, in their order."""
+    """Return the values of each setting of a unit, in order."""
     settings: dict[str, list[str]] = {}
     for line in unit.read_text().splitlines():
         if line and line[0] not in "#[":
@@ -44,7 +43,7 @@ def settings_of(unit: Path) -> dict[str, list[str]]:
 
 @pytest.fixture
 def startable_unit(tmp_path: Path) -> Path:
-    """The unit with programs that exist here: systemd-analyze looks for them."""
+    """Return the unit with programs that exist here, because systemd-analyze requires them."""
     unit = tmp_path / "lobby.service"
     text = re.sub(r"^(ExecStart|ExecReload)=\S+", r"\1=/bin/true", UNIT.read_text(), flags=re.M)
     unit.write_text(text)
@@ -60,7 +59,7 @@ def test_systemd_accepts_the_unit(startable_unit: Path, require_program: Require
     broken = startable_unit.with_name("broken.service")
     broken.write_text(startable_unit.read_text().replace("ProtectSystem", "ProtectSytem"))
     done = subprocess.run([analyze, "verify", broken], capture_output=True, text=True, timeout=50)
-    assert "ProtectSytem" in done.stderr  # so that it would tell
+    assert "ProtectSytem" in done.stderr  # so systemd-analyze reports a misspelt setting
 
 
 def test_systemd_unit_has_low_exposure_level(
@@ -91,20 +90,20 @@ def test_systemd_unit_matches_server_requirements() -> None:
     assert unit["StateDirectory"] == ["lobby"]
     assert int(unit["LimitNOFILE"][0]) >= MAX_CLIENTS + RESERVED_FILES
     assert int(unit["TasksMax"][0]) >= MAX_CLIENTS + 100  # main, acceptor, flusher, hashing
-    # The log is on standard error, which without a word goes where standard output goes.
+    # The log is on standard error, which by default goes to the same place as standard output.
     assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
     config = Config(max_clients=1)
     assert float(unit["TimeoutStopSec"][0]) >= config.tuning.flush_seconds + 5
     assert float(unit["WatchdogSec"][0]) >= 10 * config.tuning.users_check_seconds
     assert unit["ExecReload"][0].split()[1:] == ["-HUP", "$MAINPID"]
-    # A wrong configuration ends with 2 (click's usage errors), and would at the next try.
+    # A wrong configuration ends with 2 (a usage error of click), and would do so at each retry.
     assert unit["RestartPreventExitStatus"] == ["2"]
 
 
 def test_systemd_unit_allows_needed_system_calls(
     require_program: RequireProgram,
 ) -> None:
-    """Lowering its threads' priority, owning its files, and what every Python does."""
+    """Check the system calls of lower thread priorities, file owners, and every Python."""
     analyze = require_program("systemd-analyze")
     allowed: set[str] = set()
     for value in settings_of(UNIT)["SystemCallFilter"]:
@@ -143,10 +142,10 @@ def test_sample_configuration_has_only_known_options() -> None:
 
 @pytest.fixture
 def fake_systemd(tmp_path: Path) -> dict[str, str]:
-    """An environment in which systemd's programs write down what they are asked.
+    """Return an environment in which the programs of systemd record their arguments.
 
-    `systemd-run` runs the command; what a shell writes into /var/lib/lobby goes into a folder of
-    the test.
+    `systemd-run` runs the command. A shell that writes to /var/lib/lobby writes to a folder of the
+    test.
     """
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -225,7 +224,7 @@ def test_lobby_users_script_runs_as_service_user(
     lobby_users("add", "alice", "--password-stdin", typed="pass-word-1\n")
     assert lobby_users("list") == "alice\n"
     assert (state / "users.json").stat().st_mode & 0o777 == 0o600
-    # With both of them, a terminal that only types gets what is printed on standard output alone.
+    # With both options, only standard output is printed if just standard input is a terminal.
     asked = {"--property=User=lobby", "--property=DynamicUser=yes", "--pty", "--pipe", "--wait"}
     assert asked <= set((tmp_path / "calls").read_text().splitlines())
 
@@ -244,7 +243,7 @@ Instruction = tuple[str, str]
 
 
 def instructions() -> list[Instruction]:
-    """The Dockerfile's instructions and what follows each, lines joined."""
+    """Return the instructions of the Dockerfile with their arguments, lines joined."""
     lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line[:1] != "#"]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in joined.splitlines() if line]
@@ -277,7 +276,7 @@ def test_image_copies_existing_files_within_build_context() -> None:
 
 
 def copied() -> list[str]:
-    """What is copied from the checkout."""
+    """Return the paths that the Dockerfile copies from the checkout."""
     return [
         source
         for name, words in instructions()
@@ -312,7 +311,7 @@ def test_wheel_builds_from_files_copied_into_image(tmp_path: Path) -> None:
     subprocess.run(
         [python, *pip[1:], "install", "--no-deps", "--no-index", wheel], check=True, timeout=60
     )
-    # The libraries as they are here, without what makes this checkout importable.
+    # The libraries of this environment, without the entry that makes this checkout importable.
     libraries = subprocess.run(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The client without a screen as a shell sees it: streams, signals, exit codes, a real server."""
+"""The headless client in a shell: streams, signals, exit codes, with a real server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.wait_until import WAIT_TIMEOUT
 
 
 class ShellHarness:
-    """Starts the client as a script does, with a home of its own."""
+    """Starts the client as a script does, with its own home folder."""
 
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
@@ -42,7 +42,7 @@ class ShellHarness:
         before: Sequence[str] = (),
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end; `before` are words before its own."""
+        """Run the client to its end. `before`: arguments before its own command line."""
         return subprocess.run(
             [*before, *self._command(user, *arguments)],
             env={**self._environment, **environment},
@@ -54,7 +54,7 @@ class ShellHarness:
 
     @contextmanager
     def running(self, user: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """While it runs."""
+        """Run the client during the block."""
         with subprocess.Popen(
             self._command(user, *arguments),
             env=self._environment,
@@ -69,7 +69,7 @@ class ShellHarness:
                 process.kill()
 
     def _command(self, user: str, *arguments: str) -> list[str]:
-        """`user`: empty where the arguments say who signs in, and where."""
+        """`user`: empty if the arguments name the user and the server."""
         who = ["--server", f"127.0.0.1:{self.port}", "--user", user] if user else []
         return [sys.executable, "-m", "chat_tui", *who, *arguments]
 
@@ -84,8 +84,8 @@ def line_of(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
-def said(stream: IO[str] | None) -> str:
-    """The next line, without its time."""
+def message_of(stream: IO[str] | None) -> str:
+    """Return the next line without its time."""
     return line_of(stream).partition("] ")[2].rstrip("\n")
 
 
@@ -94,7 +94,7 @@ def test_send_and_tail_scripts_communicate(
 ) -> None:
     with shell.running("bob", "--tail", "ops", "--from", "alice", "--from", "carol") as tail:
         assert tail.stdout is not None
-        # Nobody is told when bob's subscriptions stand: say it until it is heard.
+        # The test cannot see when bob has subscribed, so alice repeats until he receives it.
         for _ in range(20):
             assert shell.run("alice", "--send", "ops", "are you there?").returncode == 0
             if select.select([tail.stdout.fileno()], [], [], 0.2)[0]:
@@ -104,10 +104,10 @@ def test_send_and_tail_scripts_communicate(
         assert shell.run("DPS", "--send", "ops", "not for bob").returncode == 0
         several = shell.run("carol", "--send", "ops", typed="one\n\n/join nowhere\n  three")
         assert (several.returncode, several.stdout, several.stderr) == (0, "", "")
-        heard = [said(tail.stdout)]
-        while heard[-1] != "carol:   three":
-            heard.append(said(tail.stdout))
-        assert [line for line in heard if not line.startswith("alice")] == [
+        received = [message_of(tail.stdout)]
+        while received[-1] != "carol:   three":
+            received.append(message_of(tail.stdout))
+        assert [line for line in received if not line.startswith("alice")] == [
             "carol: one",
             "carol: /join nowhere",
             "carol:   three",
@@ -155,7 +155,7 @@ def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
     secret = {"BOT_PASSWORD": DEMO_PASSWORD, "LOBBY_PASSWORD": "wrong"}
     sent = shell.run("", "--profile", "work", "--send", "ops", "hello", **secret)
     assert (sent.returncode, sent.stderr) == (0, "")
-    talked = shell.run("", "--plain", typed="hello", **secret)  # the only one there is
+    talked = shell.run("", "--plain", typed="hello", **secret)  # the only profile
     assert talked.returncode == 0
     assert [log.read_text()[20:] for log in shell.home.glob("logs/*/*")] == [
         "lobby <alice> hello\n"
@@ -220,5 +220,5 @@ def test_interactive_mode_works_through_pipes(shell: ShellHarness) -> None:
     ]
     assert "a space before /join" in done.stderr
     assert "/subscribe bob" in done.stderr
-    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # why, the talk has told
+    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # the log has the reason
     assert done.returncode == 1  # not all that was typed was sent

@@ -1,4 +1,4 @@
-"""Whatever a peer or a server sends, the terminal gets no order that is not ours: byte by byte."""
+"""Hostile peers and servers: the terminal receives only control sequences of the client."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tests.support.wire_client import WireClient
 ORDERS = (
     "\x1b]0;owned\x07 \x1b[2J \x1b[31m \x1b]52;c;b3duZWQ=\x07 \x9b2J \x9d0;owned\x9c \x07\x08\x0e"
 )
-"""What a terminal would obey: title, screen, colour, clipboard, bell; with ESC and with C1."""
+"""Sequences that a terminal obeys: title, screen, colour, clipboard, bell, with ESC and C1."""
 
 HIDDEN = "\u202eabc\u202c \u2066abc\u2069" + "\u200b\u200d\u2060" * 300
-"""What it would turn round, or not show at all."""
+"""Characters that reverse text or are invisible."""
 
 MARKED = "a" + "\u0301\u0316" * 100
 
@@ -36,19 +36,19 @@ WORD = "w" * 4_000
 
 NAME = f"[/][@click=app.quit]{ORDERS[:10]}\u202e{MARKED[:30]}".replace(" ", "")
 
-# All that the client itself says to a terminal: cursor, colours, modes, and three kinds of OSC.
+# All sequences of the client itself: cursor, colours, modes, and three kinds of OSC.
 _OURS = re.compile(
     rb"\x1b\[[0-9;:?<>=$]*[a-zA-Z~]"  # CSI
     rb"|\x1b[78=>]"
-    rb"|\x1b\][^\x07\x1b\x9c]*(?:\x07|\x1b\\)"  # OSC: looked at below
+    rb"|\x1b\][^\x07\x1b\x9c]*(?:\x07|\x1b\\)"  # OSC: checked below
     rb"|\x1bP\+q[0-9a-fA-F;]*\x1b\\"
     rb"|\x1b\(B|\r|\n"
 )
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def assert_only_ours(written: bytes) -> None:
-    """No order is in it that came from outside, and nothing that is not shown."""
+def check_output(written: bytes) -> None:
+    """Check that the output has no foreign control sequence and no invisible character."""
     for order in re.findall(rb"\x1b\][^\x07\x1b]*", written):
         assert order.startswith((b"\x1b]0;", b"\x1b]2;", b"\x1b]22;")), order
         assert b"owned" not in order.replace(b"\xe2\x90\x9b]0;owned", b""), order
@@ -102,7 +102,7 @@ def test_hostile_peer_cannot_control_terminal(
     terminal.press(b"\x11")
     assert terminal.wait() == 0
     assert terminal.is_restored()
-    assert_only_ours(terminal.written[begun:])
+    check_output(terminal.written[begun:])
 
 
 def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> None:
@@ -126,7 +126,7 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
             "[SERVER] Available commands: /join, /subscribe, /unsubscribe, /subs, /rooms, /who, "
             f"/help, /{NAME}, /quit",
         )
-        answering = threading.Thread(target=answer, args=(client,))
+        answering = threading.Thread(target=play_hostile_server, args=(client,))
         answering.start()
         terminal.until("● connected".encode())
         client.send(
@@ -154,13 +154,13 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
         terminal.press(b"\x11")
         assert terminal.wait() == 0
         assert terminal.is_restored()
-        assert_only_ours(terminal.written[begun:])
+        check_output(terminal.written[begun:])
     finally:
         server.close()
 
 
-def answer(client: ScriptedClient) -> None:
-    """Answer all that a client asks, with names that no honest server lets be one."""
+def play_hostile_server(client: ScriptedClient) -> None:
+    """Reply to all commands, with names that no honest server allows."""
     while line := client.read_line():
         match line.split(" "):
             case ["/subscribe", name]:

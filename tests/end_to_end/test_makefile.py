@@ -1,6 +1,6 @@
-"""What `make` promises a newcomer: it finds a Python, installs once, and says what is missing.
+"""The Makefile: it finds a Python, installs once, and reports what is missing.
 
-The Makefile is run with a PATH of its own, on which every Python is a small script.
+It runs with a PATH on which every Python is a small script.
 """
 
 import os
@@ -23,7 +23,7 @@ PIP_FAILS = f'case "$*" in *"pip install"*) exit 1;; esac\n{GOOD}'
 
 
 class MakefileHarness:
-    """A folder with the Makefile, and a PATH that has only what was put there."""
+    """A folder with the Makefile, and a PATH with only the programs of the test."""
 
     def __init__(self, folder: Path, make: Path) -> None:
         self._make = make
@@ -38,7 +38,7 @@ class MakefileHarness:
         for name in ("Makefile", "pyproject.toml"):
             shutil.copy(PROJECT / name, self.checkout)
 
-    def has(self, name: str, script: str) -> None:
+    def add_program(self, name: str, script: str) -> None:
         """Put a program on the PATH."""
         program = self._programs / name
         program.write_text(f"#!/bin/sh\n{script}\n")
@@ -56,7 +56,7 @@ class MakefileHarness:
         )
 
     def calls(self) -> list[str]:
-        """Give the calls of good Pythons since the last time, but for questions (`-c`)."""
+        """Return the calls of good Pythons since the last time, except probes (`-c`)."""
         record = self.checkout / "calls"
         calls = record.read_text().splitlines() if record.exists() else []
         record.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class MakefileHarness:
 
 @pytest.fixture
 def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> MakefileHarness:
-    """Give a machine with make and without any Python."""
+    """Return a machine with make and without any Python."""
     return MakefileHarness(tmp_path, require_program("make"))
 
 
@@ -74,7 +74,7 @@ SUITE = "python -m pytest -n 4 --dist worksteal"
 
 
 def test_make_without_python_fails_with_one_line(machine: MakefileHarness) -> None:
-    machine.has("python3", TOO_OLD_OR_A_SHIM)
+    machine.add_program("python3", TOO_OLD_OR_A_SHIM)
     done = machine.make()
     assert done.returncode != 0
     assert done.stderr.startswith("Lobby needs Python 3.11 or newer")
@@ -82,7 +82,7 @@ def test_make_without_python_fails_with_one_line(machine: MakefileHarness) -> No
 
 
 def test_make_without_ensurepip_names_package(machine: MakefileHarness) -> None:
-    machine.has("python3", NO_ENSUREPIP)
+    machine.add_program("python3", NO_ENSUREPIP)
     done = machine.make()
     assert done.returncode != 0
     assert done.stderr.startswith("python3 cannot make a virtual environment: ensurepip is missing")
@@ -90,16 +90,16 @@ def test_make_without_ensurepip_names_package(machine: MakefileHarness) -> None:
 
 
 def test_make_uses_first_working_python(machine: MakefileHarness) -> None:
-    machine.has("python3.14", TOO_OLD_OR_A_SHIM)
-    machine.has("python3.13", NO_ENSUREPIP)
-    machine.has("python3.12", GOOD)
-    machine.has("python3", GOOD)
+    machine.add_program("python3.14", TOO_OLD_OR_A_SHIM)
+    machine.add_program("python3.13", NO_ENSUREPIP)
+    machine.add_program("python3.12", GOOD)
+    machine.add_program("python3", GOOD)
     assert machine.make().returncode == 0
     assert machine.calls() == ["python3.12 -m venv .venv", INSTALL, SUITE]
 
 
 def test_make_reinstalls_only_when_pyproject_changes(machine: MakefileHarness) -> None:
-    machine.has("python3", GOOD)
+    machine.add_program("python3", GOOD)
     machine.make()
     machine.calls()
     assert machine.make().returncode == 0
@@ -113,18 +113,18 @@ def test_make_reinstalls_only_when_pyproject_changes(machine: MakefileHarness) -
 
 
 def test_make_recreates_incomplete_venv(machine: MakefileHarness) -> None:
-    machine.has("python3", PIP_FAILS)
+    machine.add_program("python3", PIP_FAILS)
     assert machine.make().returncode != 0
     assert machine.calls() == ["python3 -m venv .venv"]
     (machine.checkout / ".venv" / "half").touch()
-    machine.has("python3", GOOD)
+    machine.add_program("python3", GOOD)
     assert machine.make().returncode == 0
     assert machine.calls() == ["python3 -m venv .venv", INSTALL, SUITE]
     assert not (machine.checkout / ".venv" / "half").exists()
 
 
 def test_make_recreates_moved_venv(machine: MakefileHarness) -> None:
-    machine.has("python3", GOOD)
+    machine.add_program("python3", GOOD)
     machine.make()
     machine.calls()
     machine.checkout = machine.checkout.rename(machine.checkout.with_name("elsewhere"))

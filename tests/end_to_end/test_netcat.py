@@ -1,4 +1,4 @@
-"""The README's lines for netcat, as they stand there, with the real program and a real server."""
+"""The netcat lines of the README, unchanged, with the real program and a real server."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def port(server: subprocess.Popen[str]) -> int:
-    """Give the port that the server says it runs on."""
+    """Return the port that the server prints."""
     assert server.stdout is not None
     ready = re.fullmatch(r"\[\*\] Chat server running on port (\d+)\n", server.stdout.readline())
     assert ready is not None
@@ -56,7 +56,7 @@ def port(server: subprocess.Popen[str]) -> int:
 
 @pytest.fixture
 def with_port(port: int, require_program: Callable[[str], Path]) -> Nc:
-    """Give a function that puts the real port into a line of the README."""
+    """Return a function that puts the real port into a line of the README."""
     require_program("nc")
 
     def substitute(line: str) -> str:
@@ -67,10 +67,10 @@ def with_port(port: int, require_program: Callable[[str], Path]) -> Nc:
 
 
 class PeerClient(WireClient):
-    """A user at a plain socket, who follows everyone and hears who comes."""
+    """A user of a plain socket who follows everyone and has presence on."""
 
-    def hear(self, part: str) -> str:
-        """Read on until a line holds `part`; give that line."""
+    def read_until(self, part: str) -> str:
+        """Read until a line contains `part`. Return that line."""
         while (line := self.read_line()) is not None:
             if part in line:
                 return line
@@ -79,12 +79,12 @@ class PeerClient(WireClient):
 
 @pytest.fixture
 def alice(port: int) -> Iterator[PeerClient]:
-    """Give alice, in the lobby, following everyone."""
-    neighbour = PeerClient("127.0.0.1", port)
-    with neighbour:
-        neighbour.send(f"LOGIN alice {DEMO_PASSWORD}", "/subscribe *", "/presence on")
-        neighbour.hear("Presence on")
-        yield neighbour
+    """Return alice, in the lobby, following everyone."""
+    other_user = PeerClient("127.0.0.1", port)
+    with other_user:
+        other_user.send(f"LOGIN alice {DEMO_PASSWORD}", "/subscribe *", "/presence on")
+        other_user.read_until("Presence on")
+        yield other_user
 
 
 def test_readme_netcat_session_works(with_port: Nc, alice: PeerClient) -> None:
@@ -112,7 +112,7 @@ def test_readme_netcat_session_works(with_port: Nc, alice: PeerClient) -> None:
             else:
                 netcat.stdin.write(f"{line}\n")
                 if not line.startswith(("/", "LOGIN ")):
-                    assert alice.hear("bob: ").endswith(f"] bob: {line}")
+                    assert alice.read_until("bob: ").endswith(f"] bob: {line}")
         netcat.stdin.close()
         assert netcat.stdout.readline() == ""
         assert netcat.wait(10) == 0
@@ -123,14 +123,14 @@ def test_readme_publisher_line_works(with_port: Nc, alice: PeerClient) -> None:
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0
     assert done.stdout.endswith("[SERVER] Goodbye\n")
-    heard = STAMPED.fullmatch(alice.hear("bob: "))
+    heard = STAMPED.fullmatch(alice.read_until("bob: "))
     assert heard is not None
     assert heard.groups() == ("bob", "build failed")
 
 
 @contextmanager
-def listening(line: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a pipeline in a group of its own, so that it can be ended as Ctrl+C ends it."""
+def running_pipeline(line: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a pipeline in its own process group, so that it can be ended as by Ctrl+C."""
     with subprocess.Popen(
         ["sh", "-c", line],
         stdin=subprocess.DEVNULL,
@@ -145,10 +145,10 @@ def listening(line: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_readme_listener_line_works(with_port: Nc, alice: PeerClient) -> None:
-    with listening(with_port(readme_block("listener"))) as pipeline:
+    with running_pipeline(with_port(readme_block("listener"))) as pipeline:
         assert pipeline.stdout is not None
-        alice.hear("carol joined room 'lobby'")
-        # Nobody is told when carol's subscription stands: say it until it is heard.
+        alice.read_until("carol joined room 'lobby'")
+        # The test cannot see when carol has subscribed, so alice repeats until she receives it.
         for _ in range(50):
             alice.send("the first build failed")
             if select.select([pipeline.stdout], [], [], 0.2)[0]:
@@ -167,8 +167,8 @@ def test_readme_listener_ends_with_server(
     with_port: Nc, alice: PeerClient, server: subprocess.Popen[str]
 ) -> None:
     impatient = with_port(readme_block("listener")).replace("sleep 20", "sleep 0.1")
-    with listening(impatient) as pipeline:
-        alice.hear("carol joined room 'lobby'")
+    with running_pipeline(impatient) as pipeline:
+        alice.read_until("carol joined room 'lobby'")
         server.terminate()
-        assert pipeline.wait(20) == 1  # of grep, which has found nothing
-    assert server.wait(10) == 0  # a second signal while it stops would end it at once
+        assert pipeline.wait(20) == 1  # the status of grep without a match
+    assert server.wait(10) == 0  # a second signal during the stop would end it at once

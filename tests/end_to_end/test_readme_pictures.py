@@ -1,4 +1,4 @@
-"""The pictures of the README can be drawn, and the README shows those that are."""
+"""The pictures of the README: the script draws them, and the README shows each."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""The README's lines for TLS without the client, with the real programs and a real server."""
+"""The README lines for TLS without the client, with the real programs and a real server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = [line for name in ("tls", "verified") for line in readme_block(name).spl
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProgram]:
-    """A server with a certificate that it made itself."""
+    """Return a server with a self-signed certificate."""
     with ServerProgram(
         tmp_path / "users.json", "--tls", "--tls-port", "0", "--state", str(tmp_path / "state")
     ) as server:
@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[ServerProgram]:
 
 @pytest.fixture
 def tls_port(server: ServerProgram) -> int:
-    """Where it listens for TLS."""
+    """Return the TLS port."""
     found = re.search(r"Listening on 127\.0\.0\.1:(\d+), TLS", server.log)
     while found is None:
         found = re.search(r"Listening on 127\.0\.0\.1:(\d+), TLS", server.log)

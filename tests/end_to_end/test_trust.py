@@ -1,4 +1,4 @@
-"""Trust as a shell sees it: a server with a certificate of its own making, and the real client."""
+"""Trust in a shell: the real client and a server with a self-signed certificate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.wait_until import WAIT_TIMEOUT, until
 
 
 class TwoServerHarness:
-    """A server that encrypts, and a home to reach it from."""
+    """A TLS server, a second one with another key, and a home folder for the client."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -53,21 +53,21 @@ class TwoServerHarness:
 
     @property
     def fingerprint(self) -> str:
-        """What the operator reads."""
+        """The fingerprint in the log of the server."""
         return self._logged(r"(SHA256:[A-Za-z0-9+/]{43})")
 
     @property
     def at(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def another_key(self) -> None:
-        """Somebody else has the port."""
+    def replace_key(self) -> None:
+        """Replace the server by one with another key on the same port."""
         self.server.stop()
         self.server = self._server("second", self.port)
         self._tls_port()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The client, to its end."""
+        """Run the client to its end."""
         return subprocess.run(
             [sys.executable, "-m", "chat_tui", *arguments],
             env=self.environment,
@@ -75,7 +75,7 @@ class TwoServerHarness:
             capture_output=True,
             text=True,
             timeout=WAIT_TIMEOUT,
-            start_new_session=True,  # and so no terminal to ask at
+            start_new_session=True,  # no terminal for the question
         )
 
     def send(self) -> subprocess.CompletedProcess[str]:
@@ -114,7 +114,7 @@ def test_changed_key_blocks_script_until_forgotten(servers: TwoServerHarness) ->
     assert (
         servers.run("trust", "add", servers.at, old.removeprefix("SHA256:") + "=").returncode == 0
     )
-    servers.another_key()
+    servers.replace_key()
     changed = servers.send()
     assert changed.returncode == 5
     assert old in changed.stderr
@@ -126,7 +126,7 @@ def test_changed_key_blocks_script_until_forgotten(servers: TwoServerHarness) ->
     assert "trust forget" in again.stderr
     assert servers.run("trust", "forget", "127.0.0.1").stdout == f"forgotten: {servers.at}  {old}\n"
     assert servers.run("trust", "forget", "127.0.0.1").returncode == 1
-    assert servers.run("trust", "add", servers.at).returncode == 5  # there is nobody to ask
+    assert servers.run("trust", "add", servers.at).returncode == 5  # no terminal for the question
     assert servers.run("trust", "add", servers.at, servers.fingerprint).returncode == 0
     assert servers.send().returncode == 0
 
@@ -189,7 +189,7 @@ def test_headless_trust_question_is_asked_on_terminal(
         env=servers.environment,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # so that the terminal that it opens becomes its own
+        start_new_session=True,  # the terminal that it opens becomes its controlling one
     ) as harness:
         shown = ""
         while "Trust this key?" not in shown:
