@@ -43,7 +43,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def working_folder(tmp_path: Path) -> Path:
-    """A working folder with accounts, for tests that do not need the demo accounts."""
+    """Return a working folder with accounts, for tests that do not need the demo accounts."""
     working_folder = tmp_path / "working"
     working_folder.mkdir()
     (working_folder / "users.json").write_text(json.dumps({"alice": HASH, "dave": HASH}))
@@ -52,7 +52,7 @@ def working_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         number: int = listener.getsockname()[1]
     return number
@@ -76,7 +76,7 @@ Start = Callable[[Path, Path, int], LocalServer]
 
 @contextmanager
 def other_server(*lines: bytes, endless: bytes = b"", closes: bool = False) -> Iterator[int]:
-    """A server of another program: sends `lines` to each client, then closes or stays silent.
+    """Run a server that sends `lines` to each client, then closes or stays silent. Yield its port.
 
     `endless`: sent again and again until the client closes.
     """

@@ -17,7 +17,7 @@ NOT_DELIVERED = "Not delivered: bob is offline or not subscribed to you"
 
 
 def types_to_bob(harness: ProtocolHarness, text: str) -> ProtocolHarness:
-    """The user sends this in the conversation with bob."""
+    """Submit the text in the conversation with bob."""
     harness.types(text, "bob")
     return harness
 

@@ -44,7 +44,7 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def silent() -> Iterator[tuple[str, int]]:
-    """An address of this machine that does not answer: its accept queue is full."""
+    """Return an address of this machine that does not answer: its accept queue is full."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -74,7 +74,7 @@ def test_local_server_with_slow_greeting_is_retried_in_plaintext(
 
 @pytest.fixture
 def default_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ScriptedServer, int]]:
-    """A server at the default plaintext port, and a default TLS port with no listener."""
+    """Return a server at the default plaintext port, and a default TLS port with no listener."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         unused: int = free.getsockname()[1]
     with closing(ScriptedServer()) as plain:

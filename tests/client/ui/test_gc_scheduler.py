@@ -12,7 +12,7 @@ from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
-    """A list with one item per full collection. Nothing is really collected or frozen."""
+    """Return a list with one item per full collection. Nothing is really collected or frozen."""
     calls: list[None] = []
     monkeypatch.setattr(gc, "collect", lambda: calls.append(None))
     monkeypatch.setattr(gc, "freeze", lambda: None)

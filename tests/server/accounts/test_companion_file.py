@@ -36,7 +36,7 @@ def put(users_file: Path, accounts: dict[str, str], **tables: object) -> None:
 
 
 def read_by_earlier_servers(users_file: Path) -> dict[str, str]:
-    """The accounts that may log in, by the rules of servers that know only the users file."""
+    """Return the accounts that may log in, as servers read them that know only the users file."""
     parsed = json.loads(users_file.read_text("utf-8"))
     assert isinstance(parsed, dict)
     for name, hashed in parsed.items():
@@ -51,7 +51,7 @@ def read_by_earlier_servers(users_file: Path) -> dict[str, str]:
 
 
 def read_error(users_file: Path) -> str:
-    """The error of reading the files, without the path at its start."""
+    """Return the error of reading the files, without the path at its start."""
     with pytest.raises(UsersFileError) as caught:
         read_accounts(users_file)
     text = str(caught.value)

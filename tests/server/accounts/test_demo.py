@@ -17,7 +17,7 @@ def demo_hash() -> str:
 
 @pytest.fixture
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The hashes that were checked."""
+    """Return the list of the hashes that were checked."""
     checked: list[bytes] = []
 
     class Counting:

@@ -15,7 +15,7 @@ from tests.support.users_file import HASH, HASH_5
 
 
 def read_error(users_file: Path) -> str:
-    """The error of reading the file, without the path at its start."""
+    """Return the error of reading the file, without the path at its start."""
     with pytest.raises(UsersFileError) as caught:
         read_accounts(users_file)
     text = str(caught.value)

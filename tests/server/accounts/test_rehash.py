@@ -133,7 +133,7 @@ def test_stop_does_not_wait_for_rehash_and_discards_it(
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The users whose rehash was attempted, added when the attempt is over."""
+    """Return the users whose rehash was attempted, added when the attempt is over."""
     finished: list[str] = []
     attempt = Rehasher._rehash
 

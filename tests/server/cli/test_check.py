@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "chat_server")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a valid users file and a configuration file that sets only the port."""
+    """Return a folder with a valid users file and a configuration file that sets only the port."""
     write_accounts_file(tmp_path / "users.json").chmod(0o600)
     (tmp_path / "chat.toml").write_text("port = 0\n")
     return tmp_path

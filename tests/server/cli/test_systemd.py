@@ -45,7 +45,7 @@ class ServiceManager:
 def manager(
     request: pytest.FixtureRequest, short_folder: Path
 ) -> Iterator[tuple[ServiceManager, str]]:
-    """A service manager and the value of NOTIFY_SOCKET for it."""
+    """Return a service manager and the value of NOTIFY_SOCKET for it."""
     if request.param == "file":
         shown = address = str(short_folder / "notify")
     elif sys.platform == "linux":

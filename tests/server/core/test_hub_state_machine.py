@@ -154,7 +154,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(users=st.sets(st.sampled_from(USERS), min_size=1, max_size=2))
     def end_sessions(self, users: set[str]) -> None:
-        """The users keep their subscriptions, as after their accounts are disabled."""
+        """End sessions as if accounts were disabled: the users keep their subscriptions."""
         ended = self.hub.end_sessions(sorted(users), KICKED)
         assert ended == sorted(users & self.online.keys())
         for user in ended:

@@ -24,7 +24,7 @@ Sockets = tuple[socket.socket, socket.socket]
 
 @contextmanager
 def connected(buffer: int) -> Iterator[Sockets]:
-    """Both ends of a TCP connection, the server's first, with buffers of that many bytes."""
+    """Return both ends of a TCP connection, the server's first, with buffers of that many bytes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         near = socket.socket()
@@ -39,7 +39,7 @@ def connected(buffer: int) -> Iterator[Sockets]:
 
 @pytest.fixture
 def sockets() -> Iterator[Sockets]:
-    """Both ends of a TCP connection, the server's first, with small buffers."""
+    """Return both ends of a TCP connection, the server's first, with small buffers."""
     with connected(16384) as both:
         yield both
 
@@ -61,7 +61,7 @@ def pair_over(sockets: Sockets, version: ssl.TLSVersion) -> Pair:
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2], ids=["1.3", "1.2"])
 def pair(sockets: Sockets, request: pytest.FixtureRequest) -> Pair:
-    """Server and client after the handshake."""
+    """Return server and client after the handshake."""
     return pair_over(sockets, request.param)
 
 
