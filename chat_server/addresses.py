@@ -82,7 +82,7 @@ def is_within(address: str, networks: tuple[Network, ...]) -> bool:
 def parse_network(text: str) -> Network:
     """Return the network that `text` describes: `10.0.0.0/8`, `2001:db8::/32`, or one address.
 
-    Raise `ValueError` with a hint if it is invalid.
+    Raises `ValueError` with a hint if it is invalid.
     """
     try:
         network = ip_network(text, strict=False)

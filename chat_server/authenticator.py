@@ -51,7 +51,7 @@ AuthResult = PasswordResult | Banned
 
 
 class Authenticator:
-    """Checks names and passwords. Any thread may call it; it takes leaf locks only.
+    """The check of names and passwords. Any thread may call it; it takes leaf locks only.
 
     Each caller logs the result, because the events of a login and of `/passwd` differ.
     """

@@ -70,7 +70,7 @@ def write_atomic(
     `expected_version` is the version that the caller read, None if there was no file. A file of
     another version is not replaced (`FileChangedError`): users edit it by hand, without the lock.
     `still_wanted` is called last. If it returns False, nothing is changed and the result is False.
-    Raise `OSError`, with nothing changed. A caller that read the file in order to change it must
+    Raises `OSError`, with nothing changed. A caller that read the file in order to change it must
     hold the lock of `lock_folder`.
     """
     target = Path(os.path.realpath(path))  # replace the target of a symlink, not the symlink
@@ -99,7 +99,7 @@ def write_atomic(
 
 
 def delete_file(path: Path) -> None:
-    """Delete the file if it exists. Raise `OSError`."""
+    """Delete the file if it exists. Raises `OSError`."""
     path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
@@ -110,7 +110,7 @@ def lock_folder(path: Path, timeout: float | None = None) -> Iterator[None]:
 
     The lock is on the folder itself. It leaves no file behind, and unlike the users file, the
     folder is not replaced while another process waits for its lock. Threads exclude each other,
-    too. Wait up to `timeout` seconds, 30 if that is None, then raise `LockTimeoutError`. Raise
+    too. Wait up to `timeout` seconds, 30 if that is None, then raise `LockTimeoutError`. Raises
     `OSError` if the folder cannot be opened, and `LockUnsupportedError` if it cannot be locked.
     """
     folder = Path(os.path.realpath(path)).parent
@@ -126,7 +126,7 @@ def lock_folder(path: Path, timeout: float | None = None) -> Iterator[None]:
 
 
 def _lock(handle: int, timeout: float | None) -> None:
-    """Lock the folder. Raise `LockTimeoutError` or `OSError`."""
+    """Lock the folder. Raises `LockTimeoutError` or `OSError`."""
     deadline = time.monotonic() + (_LOCK_TIMEOUT if timeout is None else timeout)
     while True:
         try:

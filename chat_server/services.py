@@ -15,7 +15,7 @@ from chat_server.observability import EventLog
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all clients of one server share. Every part may be used by any thread."""
+    """The parts that all clients of one server share. Every part may be used by any thread."""
 
     config: Config
     hub: Hub[Outbox]

@@ -21,7 +21,7 @@ class Rejection(NamedTuple):
 
 
 class AdmissionControl:
-    """Checks address bans and the two limits on connections.
+    """The checks of address bans and of the two limits on connections.
 
     Any thread may call it; it takes leaf locks only.
     """

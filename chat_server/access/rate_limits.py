@@ -39,7 +39,10 @@ class SlidingWindow:
         self._times: OrderedDict[bytes | str, array[float]] = OrderedDict()
 
     def retry_after(self, key: bytes | str, now: float) -> float:
-        """Return the seconds until `key` has fewer than `limit` events in the window; 0.0: now."""
+        """Return the seconds until `key` has fewer than `limit` events in the window.
+
+        Return 0.0 if it may proceed.
+        """
         times = self._times.get(key)
         if times is None:
             return 0.0
@@ -73,7 +76,7 @@ class SlidingWindow:
 
 
 class LoginThrottle:
-    """Counts the failed logins of each address: at most `limit` of them in any `window`.
+    """Counts of the failed logins of each address: at most `limit` of them in any `window`.
 
     Any thread may call it. Its lock is a leaf: no other lock is taken while it is held.
     """
@@ -92,10 +95,10 @@ class LoginThrottle:
         self._failures = SlidingWindow(limit, window, max_addresses)
 
     def retry_after(self, address: str) -> float:
-        """Return the seconds until a login from `address` may be checked again; 0.0: now.
+        """Return the seconds until a login from `address` may be checked again, or 0.0.
 
-        Call it when it is the login's turn to be hashed. Then a login with the right password that
-        only waited its turn is not rejected for failures at the same time (protocol, section 2).
+        It is 0.0 if the login may proceed. Call this just before hashing, so that failures
+        recorded later do not reject a login with the right password (protocol section 2).
         """
         if self._limit <= 0:
             return 0.0
@@ -122,7 +125,7 @@ class LoginThrottle:
 
 
 class ConnectionLimiter:
-    """Counts the open connections of each address: at most `limit`.
+    """Counts of the open connections of each address: at most `limit`.
 
     Any thread may call it. Its lock is a leaf. The table has at most as many addresses as there
     are connections.
@@ -166,13 +169,13 @@ class ConnectionLimiter:
 
 
 class UnauthenticatedLimiter:
-    """Counts the connections of each address that ended without a login: `limit` in any `window`.
+    """Counts of connections that ended without a login: `limit` per address in any `window`.
 
     A connection is counted when it ends, not when it starts. So a hundred users behind one
     address, which all reconnect after a restart and log in, are never rejected. `ConnectionLimiter`
-    bounds the connections that are open meanwhile: an address that never logs in gets both limits
-    in total. A rejected connection does not count. Otherwise a client that reconnects by itself
-    would be rejected forever.
+    bounds the connections that are open meanwhile: an address that never logs in can have at most
+    the sum of both limits. A rejected connection does not count. Otherwise a client that reconnects
+    by itself would be rejected forever.
 
     Any thread may call it. Its lock is a leaf.
     """
@@ -196,7 +199,7 @@ class UnauthenticatedLimiter:
         self._recent = SlidingWindow(limit, window, max_addresses)
 
     def retry_after(self, address: str) -> float:
-        """Return the seconds until `address` may connect again; 0.0: now."""
+        """Return the seconds until `address` may connect again, or 0.0 if it may proceed."""
         if self._is_exempt(address):
             return 0.0
         key = rate_limit_key(address)

@@ -1,9 +1,9 @@
-"""Changes the users file and its companion: one atomic change at a time on this machine.
+"""Serialized edits of the users file and its companion, safe after a crash between the two writes.
 
 `file_reader` says what people may change by hand, and why a change is safe at every moment between
 the writes of the two files. Every function here reads the files while it holds the lock of all
-programs that change them, so no change is lost. Names are canonical. If a function raises, no
-account has gained a login, and none has lost it except one that was being disabled.
+programs on this machine that change them, so no change is lost. Names are canonical. If a function
+raises, no account can newly log in; only an account being disabled may have lost access.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def add_account(path: Path, name: str, hashed: str) -> None:
 
 
 def check_new_name(name: str, accounts: Accounts, renamed_from: str | None = None) -> None:
-    """Raise `AccountExistsError` or `ConfusableNameError` if a new account may not have the name.
+    """Check that a new account may have the name.
+
+    Raises `AccountExistsError` or `ConfusableNameError`.
 
     `renamed_from`: the old name of the account, which the new one may resemble. Existing accounts
     that look alike are not rejected, so no user is locked out.
@@ -93,7 +95,7 @@ def remove_account(path: Path, name: str) -> None:
 
 
 def rename_account(path: Path, old: str, new: str) -> None:
-    """Give an account another name. It keeps its place in the file, and stays disabled if it was.
+    """Rename an account. It keeps its place in the file, and stays disabled if it was.
 
     Raises `NoSuchAccountError`, `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
@@ -161,11 +163,13 @@ def replace_hash(
     still_wanted: Callable[[], bool],
     lock_timeout: float,
 ) -> HashReplaced | None:
-    """Give an account that may log in the hash `new`, if it still has the hash `expected`.
+    """Replace the hash of `name` with `new`, if it is `expected` and the account may log in.
 
     `still_wanted` is called right before the file is replaced. Return None, with nothing changed,
-    if the hash is a different one, if the account may not log in, or if it returns False. Wait at
-    most `lock_timeout` seconds for other programs that change the file. Raises `UsersFileError`.
+    if the hash is a different one, if the account may not log in, or if `still_wanted` returns
+    False. Wait at most `lock_timeout` seconds for other programs that change the file.
+
+    Raises `UsersFileError`.
     """
     with _transaction(path, lock_timeout=lock_timeout) as change:
         now = change.accounts
@@ -196,7 +200,7 @@ def create_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
 
 @dataclass(slots=True)
 class _FileTransaction:
-    """The files as they were read under the lock, and the means to change them."""
+    """The files as read under the lock, and their pending change."""
 
     contents: UsersFiles
     accounts: Accounts

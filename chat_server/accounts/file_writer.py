@@ -63,7 +63,7 @@ def delete_users_file(path: Path) -> None:
 def users_file_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
     """Hold the lock of the folder of `path`; see `files.lock_folder`.
 
-    Wait `timeout` seconds for it, then raise `UsersFileConflictError`. Raise `UsersFileError` if
+    Wait `timeout` seconds for it, then raise `UsersFileConflictError`. Raises `UsersFileError` if
     the folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
     """
     with ExitStack() as stack:

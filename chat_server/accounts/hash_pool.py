@@ -99,7 +99,7 @@ class HashPool:
         ]
 
     def start(self) -> None:
-        """Start the threads. Raise `RuntimeError` if the system refuses more threads."""
+        """Start the threads. Raises `RuntimeError` if the system refuses more threads."""
         for thread in self._threads:
             thread.start()
 

@@ -21,7 +21,7 @@ _RETRY_SECONDS: Final = 600.0
 
 
 class Rehasher:
-    """Rehashes while the hash pool is idle. What fails is left to the user's next login.
+    """The rehashing while the hash pool is idle. What fails is left to the user's next login.
 
     Any thread may call `offer`; the rest runs in a hashing thread. The lock is a leaf.
     """

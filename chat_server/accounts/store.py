@@ -34,7 +34,7 @@ class ReloadResult:
 
     error: str | None = None
     """Why the files cannot be used. Reported once. The old accounts stay in use. If the files are
-    valid but `find_problem` rejects them, `removed` and `disabled` take effect all the same."""
+    valid but `validate` rejects them, `removed` and `disabled` take effect all the same."""
 
 
 class AccountStore:
@@ -63,7 +63,7 @@ class AccountStore:
         self._own_writes: set[tuple[str, str]] = set()
         """Names and hashes that this server is writing. A reload does not report them."""
         self._hash_replacements = 0
-        """Number of hashes replaced in memory. Files read before a swap may be out of date."""
+        """Number of hashes replaced in memory. Files read before one may be out of date."""
         self.accounts = contents.accounts()
         """The accounts from the last valid files."""
         if not self.accounts:
@@ -98,11 +98,11 @@ class AccountStore:
     def reload_if_changed(self) -> ReloadResult:
         """Read the files again if they have changed since the last call.
 
-        If the files cannot be used, keep the accounts and report that once. If `find_problem`
+        If the files cannot be used, keep the accounts and report that once. If `validate`
         rejects the new accounts, add none of them, but remove and disable accounts as the files
         require.
         """
-        swaps = self._hash_replacements
+        replacements = self._hash_replacements
         if file_versions(self._path) == self._versions:
             self._last_reported = None  # report the next problem even if its text is the same
             return ReloadResult()
@@ -117,8 +117,8 @@ class AccountStore:
             return self._report_once(str(error))
         problem = self._problem(accounts)
         with self._lock:
-            if self._hash_replacements != swaps:
-                return ReloadResult()  # the files may have been read before the swap
+            if self._hash_replacements != replacements:
+                return ReloadResult()  # the files may have been read before the replacement
             before = self.accounts
             if problem is not None:
                 accounts = before.restricted_to(accounts)
@@ -143,10 +143,10 @@ class AccountStore:
         still_wanted: Callable[[], bool],
         lock_timeout: float,
     ) -> bool:
-        """Give the canonical `name` the hash `new`, in the file and then in memory.
+        """Replace the hash of the canonical `name` with `new`, in the file and then in memory.
 
         Return False, with nothing changed, if the hash in the file is not `expected` any more, or
-        if `still_wanted` returns False right before the file is replaced. Raise `UsersFileError`,
+        if `still_wanted` returns False right before the file is replaced. Raises `UsersFileError`,
         with nothing changed, if the file cannot be written, or if other programs held its lock for
         `lock_timeout` seconds. Blocks on the disk.
         """

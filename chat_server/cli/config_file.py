@@ -103,7 +103,7 @@ def _load(context: click.Context, option: click.Parameter, path: Path | None) ->
 def _read(context: click.Context, path: Path) -> dict[str, Any]:
     """Return the values by parameter name, and store the `ConfigFile` in `context.meta`.
 
-    Raise `click.UsageError`.
+    Raises `click.UsageError`.
     """
     text = _read_text(path)
     try:
@@ -197,7 +197,7 @@ def _describe_unknown_key(key: str, settings: Mapping[str, click.Option]) -> str
 def _convert(
     context: click.Context, file: ConfigFile, key: str, option: click.Option, value: object
 ) -> object:
-    """Return the value in the form that click expects. Raise `click.UsageError` if invalid."""
+    """Return the value in the form that click expects. Raises `click.UsageError` if invalid."""
     values = value if option.multiple and isinstance(value, list) else [value]
     kind, description = _toml_type(option)
     for each in values:

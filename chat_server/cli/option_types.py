@@ -24,7 +24,7 @@ class _CommaSeparated(click.ParamType, Generic[_T]):  # type: ignore[type-arg]  
 
     @abstractmethod
     def parse(self, text: str) -> _T:
-        """Return one value. Raise `ValueError` with the problem and a hint."""
+        """Return one value. Raises `ValueError` with the problem and a hint."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -215,8 +215,8 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def build_config(values: Mapping[str, Any]) -> Config:
     """Return the configuration for these option values, by parameter name.
 
-    The caller has called `raise_file_limit`. Raise `click.UsageError` if the values contradict each
-    other or if the limit on open files is too low for `--max-clients`.
+    The caller has called `raise_file_limit`. Raises `click.UsageError` if the values contradict
+    each other or if the limit on open files is too low for `--max-clients`.
     """
     if (values["tls_cert"] is None) != (values["tls_key"] is None):
         raise click.UsageError(

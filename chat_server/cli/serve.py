@@ -27,7 +27,7 @@ _STOP: Final = (signal.SIGINT, signal.SIGTERM)
 def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     """Run a server until a signal or, if requested, the end of standard input. Main thread.
 
-    Raise `click.UsageError` if the users file, the certificate or the address cannot be used.
+    Raises `click.UsageError` if the users file, the certificate or the address cannot be used.
     """
     thread_dump.dump_on_signal()
     log = EventLog(level=config.log_level, log_format=config.log_format)

@@ -40,12 +40,14 @@ from chat_server.wire import canonical_name, password_problem, replies
 
 _DEFAULT_FILE: Final = Path("users.json")
 _MAX_LINE_BYTES: Final = 4096
+"""Most bytes read from standard input for a password: far more than the 72 of a valid one, so a
+password that is too long is rejected, not truncated to a valid one."""
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
-    """Return the file of this option or, as in `chat-server --users FILE users list`, above."""
+    """Return `--users` of this command, or else of the parent command."""
     before = context.find_root().params.get("users")
     return value or (before if isinstance(before, Path) else _DEFAULT_FILE)
 
@@ -232,6 +234,7 @@ def _report_done(message: str, password: str | None) -> None:
 
 @contextmanager
 def _report_problems(users_file: Path) -> Iterator[None]:
+    """Report errors of the block in one line, and a file mode that the block has tightened."""
     option = one_line(f"--users {shlex.quote(str(users_file))}")
     mode = _mode(users_file)
     try:

@@ -13,7 +13,7 @@ from chat_server.services import Services
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """What a command handler is given. Used only in the thread of the session's client."""
+    """The context of a command handler. Used only in the thread of the session's client."""
 
     session: Session[Outbox]
     services: Services

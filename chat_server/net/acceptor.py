@@ -27,7 +27,7 @@ takes over the connection and returns None, or returns an error for the client."
 
 
 class Acceptor:
-    """Accepts connections in a thread of its own, from `start` to `stop`.
+    """The thread that accepts connections, from `start` to `stop`.
 
     It also closes the connections that are rejected; see `LingeringCloser`. They need no thread.
     """
@@ -100,7 +100,7 @@ class Acceptor:
                         selector.register(paused.pop(), selectors.EVENT_READ)
 
     def _accept(self, listener: socket.socket, closer: LingeringCloser) -> None:
-        """Accept one connection. Raise `OSError` if the system has no free file or memory."""
+        """Accept one connection. Raises `OSError` if the system has no free file or memory."""
         try:
             connected, (host, port, *_) = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):

@@ -19,7 +19,7 @@ from chat_server.observability.log_format import LogLevel
 from chat_server.observability.log_writer import LogWriter
 
 _MAX_NAMES: Final = 8
-"""Most names in one line. A class behind one banned address can be longer, for example."""
+"""Most names in one line. Many users may share one banned address."""
 
 
 class EventLog:
@@ -28,10 +28,7 @@ class EventLog:
     def __init__(
         self, stream: TextIO | None = None, level: str = "info", log_format: str = "text"
     ) -> None:
-        """`stream`: None means standard error. `level`: one of `LEVELS`.
-
-        `log_format`: one of `FORMATS`.
-        """
+        """`stream` None: standard error. `level`: of `LEVELS`. `log_format`: one of `FORMATS`."""
         self._writer = LogWriter(sys.stderr if stream is None else stream, level, log_format)
         self._write = self._writer.write
 
@@ -132,7 +129,7 @@ class EventLog:
         self._write("+", "connected", f"New connection from {printable(address)}", address=address)
 
     def refused(self, address: str, why: str, unsaid: int = 0, elsewhere: int = 0) -> None:
-        """The server rejected a connection: it is full, too many per address, or a ban.
+        """The server is full, the address has too many connections, or the address is banned.
 
         `unsaid`: rejections from this address since the last line about it that have no line of
         their own. `elsewhere`: the same for addresses that never had a line.
@@ -169,7 +166,7 @@ class EventLog:
         )
 
     def slow_reader_cut(self, client: str) -> None:
-        """The server cut a client that did not read. `client`: its user, or else its address."""
+        """The server cut a client that did not read. `client`: the name of its user."""
         self._write(
             "!", "slow_reader_cut", f"Cut {quoted(client)}: it reads too slowly", client=client
         )
@@ -191,7 +188,7 @@ class EventLog:
         )
 
     def login_throttled(self, user: str, address: str) -> None:
-        """A login was rejected unchecked, after too many failures from its address."""
+        """A login was rejected after too many failures from its address."""
         self._write(
             "!",
             "login_throttled",
@@ -245,7 +242,7 @@ class EventLog:
     # Passwords and their hashes
 
     def password_changed(self, user: str) -> None:
-        """A user changed the password of the own account."""
+        """A user changed their own password."""
         self._write("*", "password_changed", f"User {quoted(user)} changed the password", user=user)
 
     def password_change_failed(self, user: str, host: str) -> None:
@@ -259,7 +256,7 @@ class EventLog:
         )
 
     def password_change_throttled(self, user: str, host: str) -> None:
-        """A password change was rejected unchecked, after too many failures from its address."""
+        """A password change was rejected after too many failures from its address."""
         self._write(
             "!",
             "password_change_throttled",

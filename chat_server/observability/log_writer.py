@@ -20,7 +20,7 @@ LEVELS: Final = tuple(level.name.lower() for level in LogLevel)
 
 
 class LogWriter:
-    """Writes events to one stream. Any thread may use it. Its locks are leaves."""
+    """The writer of events to one stream. Any thread may use it. Its locks are leaves."""
 
     def __init__(self, stream: TextIO | None, level: str, log_format: str) -> None:
         """`stream`: None means no log at all. `level`: one of `LEVELS`.

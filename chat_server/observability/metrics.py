@@ -72,7 +72,7 @@ class Metrics:
 
 
 class _ServerCollector(Collector):
-    """Takes a snapshot of the server whenever the registry collects."""
+    """A collector that takes a snapshot of the server whenever the registry collects."""
 
     def __init__(self, measure: Callable[[], MetricsSnapshot], max_clients: int) -> None:
         self._measure = measure

@@ -49,7 +49,7 @@ class MetricsServer:
     ) -> None:
         """Bind the port; 0 means any. The threads of the requests call `text` and `health_problem`.
 
-        Raise `OSError` if the port cannot be bound.
+        Raises `OSError` if the port cannot be bound.
         """
         self._server = _HttpServer((HOST, port), _RequestHandler)
         self._server.text = text
@@ -66,7 +66,7 @@ class MetricsServer:
         return port
 
     def start(self) -> None:
-        """Start to answer requests. Raise `RuntimeError` if no thread can be started."""
+        """Start to answer requests. Raises `RuntimeError` if no thread can be started."""
         self._thread.start()
 
     def stop(self) -> None:

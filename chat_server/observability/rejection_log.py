@@ -25,7 +25,7 @@ _MAX_REASONS: Final = 32
 
 
 class RejectionLog:
-    """Logs and counts rejected connections. Any thread may use it. Its lock is a leaf."""
+    """The log and counts of rejected connections. Any thread may use it. Its lock is a leaf."""
 
     def __init__(self, log: EventLog, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log

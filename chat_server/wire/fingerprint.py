@@ -10,7 +10,9 @@ def key_fingerprint(certificate: bytes) -> str:
     """Return the SHA-256 of the public key in a DER certificate, in the form that OpenSSH uses.
 
     It is the hash of the key (its SubjectPublicKeyInfo, RFC 5280), not of the certificate, so it
-    stays the same when the certificate is renewed. Raise `ValueError` if this is not a certificate.
+    stays the same when the certificate is renewed.
+
+    Raises `ValueError` if this is not a certificate.
     """
     # The import takes a tenth of a second, which only callers of this function should pay.
     from cryptography import x509

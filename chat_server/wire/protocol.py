@@ -29,7 +29,7 @@ MAX_NAME_LENGTH: Final = 32
 """Most code points in the name of a user or a room, after NFC (section 3)."""
 
 MAX_QUOTED_LENGTH: Final = 64
-"""An echoed name or command word is truncated after this many characters."""
+"""A quoted name or command word is truncated after this many characters."""
 
 EVERYONE: Final = "*"
 """A subscription to this name covers every publisher except the subscriber."""
@@ -122,7 +122,10 @@ class LineBuffer:
         return lines
 
     def finish(self) -> list[bytes]:
-        """Return the bytes after the last LF as a last line, when the stream ends (section 1)."""
+        """Return the bytes after the last LF as the last line, when the stream ends (section 1).
+
+        The list has 1 item, or 0 if there are no such bytes.
+        """
         rest, self._partial = self._partial, b""
         return [rest] if rest else []
 
@@ -130,7 +133,7 @@ class LineBuffer:
 def decode_line(raw: bytes) -> str:
     """Return a client's line as text without trailing white space, so CR LF ends a line too.
 
-    Raise `UnicodeDecodeError` if it is not UTF-8.
+    Raises `UnicodeDecodeError` if it is not UTF-8.
     """
     return raw.decode("utf-8").rstrip(_WHITE_SPACE)
 
@@ -163,7 +166,7 @@ def canonical_name(text: str) -> str | None:
     A name has 1 to 32 letters, marks, digits, `_`, `-` or `.` of any script. `none`, `server` and
     `error` are reserved in any case (section 3).
     """
-    # So many code points have more than 32 after NFC, so normalizing them would be wasted work.
+    # Longer text still exceeds 32 code points after NFC. Normalizing it would be wasted work.
     if len(text) > 8 * MAX_NAME_LENGTH:
         return None
     name = unicodedata.normalize("NFC", text)
@@ -226,7 +229,7 @@ def parse_client_line(line: str) -> Command | TextLine | None:
 
 
 def encode_line(line: str) -> bytes:
-    """Return a client's line and its LF. Raise `LineTooLongError` over `CLIENT_LINE_LIMIT`."""
+    """Return a client's line and its LF. Raises `LineTooLongError` over `CLIENT_LINE_LIMIT`."""
     data = line.encode("utf-8", "replace") + b"\n"
     if len(data) > CLIENT_LINE_LIMIT:
         raise LineTooLongError(len(data))
@@ -236,7 +239,7 @@ def encode_line(line: str) -> bytes:
 def encode_message(text: str) -> bytes:
     """Return the client's line that publishes `text`. A leading `/` is doubled.
 
-    Raise `LineTooLongError` over `CLIENT_LINE_LIMIT` bytes.
+    Raises `LineTooLongError` over `CLIENT_LINE_LIMIT` bytes.
     """
     return encode_line("/" + text if text.startswith("/") else text)
 

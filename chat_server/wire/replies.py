@@ -325,22 +325,22 @@ _UNKNOWN_COMMAND: Final = reply_pattern(r"Unknown command: (/[^ ]*).*")
 
 
 def parse_invalid_room(text: str) -> str | None:
-    """Return the echoed name that is not a valid room name, or None."""
+    """Return the quoted name that is not a valid room name, or None."""
     return first_group(_INVALID_ROOM, text)
 
 
 def parse_no_such_room(text: str) -> str | None:
-    """Return the echoed name of the room that does not exist, or None."""
+    """Return the quoted name of the room that does not exist, or None."""
     return first_group(_NO_SUCH_ROOM, text)
 
 
 def parse_no_such_user(text: str) -> str | None:
-    """Return the echoed name of the user without an account, or None."""
+    """Return the quoted name of the user without an account, or None."""
     return first_group(_NO_SUCH_USER, text)
 
 
 def parse_not_delivered(text: str) -> str | None:
-    """Return the echoed name that a `/msg` did not reach, or None."""
+    """Return the quoted name that a `/msg` did not reach, or None."""
     return first_group(_NOT_DELIVERED, text)
 
 
@@ -350,5 +350,5 @@ def parse_usage(text: str) -> str | None:
 
 
 def parse_unknown_command(text: str) -> str | None:
-    """Return the unknown command as it was echoed, with its slash, or None."""
+    """Return the unknown command as it was quoted, with its slash, or None."""
     return first_group(_UNKNOWN_COMMAND, text)

@@ -93,7 +93,7 @@ class Stream:
     def recv(self, timeout: float | None = None) -> bytes:
         """Return the next bytes, at most `READ_SIZE`, or none at the end. Block up to `timeout` s.
 
-        Raise `TimeoutError` if the time is over and `OSError` if the connection is broken.
+        Raises `TimeoutError` if the time is over and `OSError` if the connection is broken.
         """
         if timeout is not None and not self._poll(select.POLLIN, timeout):
             raise TimeoutError
@@ -103,7 +103,7 @@ class Stream:
         """Hand the kernel the bytes that it accepts at once, without blocking. Needs the lock.
 
         Return the number of bytes that are done with: 0 if the kernel's buffer is full. The caller
-        must offer the rest before any other bytes. Raise `OSError` if the connection is broken.
+        must offer the rest before any other bytes. Raises `OSError` if the connection is broken.
         """
         try:
             return self._socket.send(data, _DONT_WAIT)
@@ -111,7 +111,7 @@ class Stream:
             return 0
 
     def send_all(self, data: bytes) -> None:
-        """Send everything, blocking as long as it takes. Raise `OSError` if broken."""
+        """Send everything, blocking as long as it takes. Raises `OSError` if broken."""
         self._socket.sendall(data)
 
     def peer_is_gone(self) -> bool:
@@ -181,7 +181,10 @@ class TlsStream(Stream):
         server_side: bool = False,
         host: str | None = None,
     ) -> None:
-        """`host`: the server name that a client expects. Raise `ValueError` if it is not a name."""
+        """`host`: the server name that a client expects.
+
+        Raises `ValueError` if it is not a name.
+        """
         super().__init__(connected)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -213,7 +216,7 @@ class TlsStream(Stream):
     def handshake(self, timeout: float) -> None:
         """Do the handshake within `timeout` seconds in all, however slowly the bytes arrive.
 
-        The owning thread calls this once. Raise `TimeoutError`, `PlaintextPeerError` if the peer
+        The owning thread calls this once. Raises `TimeoutError`, `PlaintextPeerError` if the peer
         does not speak TLS, `ssl.SSLError` if the handshake fails, or any other `OSError`.
         """
         deadline = time.monotonic() + timeout
@@ -258,7 +261,7 @@ class TlsStream(Stream):
             self._plain = True
 
     def recv(self, timeout: float | None = None) -> bytes:
-        """Like `Stream.recv`. Raise `ssl.SSLError`, an `OSError`, if a record is invalid."""
+        """Like `Stream.recv`. Raises `ssl.SSLError`, an `OSError`, if a record is invalid."""
         deadline = None if timeout is None else time.monotonic() + timeout
         left = timeout
         while True:
@@ -372,7 +375,7 @@ class TlsStream(Stream):
         return not self._unsent
 
     def _check_tls_start(self, raw: bytes, deadline: float) -> None:
-        """Raise `PlaintextPeerError` with the first line if these first bytes are not TLS."""
+        """Check that these first bytes are TLS. Raises `PlaintextPeerError` with the first line."""
         if raw[0] == _HANDSHAKE or (raw[0] == _ALERT and not self._is_server):
             return
         while b"\n" not in raw and len(raw) < _MAX_PLAINTEXT:

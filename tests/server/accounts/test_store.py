@@ -246,7 +246,7 @@ def test_store_lists_insecure_files(users_file: Path) -> None:
     ]
 
 
-# Valid accounts that `find_problem` rejects
+# Valid accounts that `validate` rejects
 
 
 def reject_eve(accounts: Accounts) -> str | None:
