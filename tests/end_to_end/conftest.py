@@ -1,4 +1,4 @@
-"""Fixture of a real server process with the demo accounts."""
+"""A server with the demo accounts in its own process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real client with a real server: sign-in, chat, and reconnect after a loss."""
+"""The real client with a real server: sign in, chat, reconnect and quit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.wire_client import WireClient
 
 
 class Alice:
-    """The client of alice, driven through its pilot."""
+    """The running client of alice, and its pilot."""
 
     def __init__(self, app: ChatApp, pilot: Pilot[None]) -> None:
         self.app = app
@@ -33,7 +33,7 @@ class Alice:
         self.model = app.session.model
 
     async def until(self, condition: Callable[[], object], timeout: float = WAIT_TIMEOUT) -> None:
-        """Let the client work until the condition is true."""
+        """Run the client until the condition is true."""
         for _ in poll(condition, timeout=timeout):
             await self.pilot.pause(0.01)
 
@@ -48,7 +48,7 @@ class Alice:
     async def type(self, text: str) -> None:
         await self.pilot.press(*text)
 
-    async def say(self, text: str) -> None:
+    async def submit(self, text: str) -> None:
         """Type a line and press Enter."""
         await self.type(text)
         await self.pilot.press("enter")
@@ -59,11 +59,11 @@ class Alice:
 
     @property
     def log(self) -> list[str]:
-        """The authors and texts in the log of the current room."""
+        """Return "author: text" of each message in the log of the current room."""
         return [f"{entry.author}: {entry.text}" for entry in self.model.log if entry.author]
 
-    def has_entry(self, text: str) -> bool:
-        """Return whether the log of the current room has this entry."""
+    def log_contains(self, text: str) -> bool:
+        """Return True if the log of the current room has an entry with this text."""
         return any(entry.text == text for entry in self.model.log)
 
     def states(self) -> list[EntryState]:
@@ -84,8 +84,8 @@ async def alice_at(port: int, folder: Path) -> AsyncIterator[Alice]:
         yield Alice(app, pilot)
 
 
-def peer(port: int, name: str) -> WireClient:
-    """Return a netcat user who follows everyone."""
+def plain_client(port: int, name: str) -> WireClient:
+    """Return a plain-socket client that follows everyone."""
     client = WireClient("127.0.0.1", port)
     client.send(f"LOGIN {name} {DEMO_PASSWORD}", "/subscribe *")
     while client.read_line() != "[SERVER] Subscribed to *":
@@ -110,7 +110,7 @@ async def test_client_chats_with_netcat_user(
             assert bob.stdout is not None
             bob.stdin.write(f"LOGIN bob {DEMO_PASSWORD}\n/subscribe alice\nhello [red]alice[/]\n")
             await alice.until(lambda: alice.log == ["bob: hello [red]alice[/]"])
-            await alice.say("hello bob")
+            await alice.submit("hello bob")
             await alice.until(lambda: alice.states() == [EntryState.SENT])
             lines: list[str] = []
             while "alice: hello bob" not in "".join(lines):
@@ -123,16 +123,16 @@ async def test_client_chats_with_netcat_user(
 
 async def test_click_switches_room(server_program: ServerProgram, tmp_path: Path) -> None:
     with (
-        peer(server_program.port, "bob") as bob,
-        peer(server_program.port, "carol") as c,
+        plain_client(server_program.port, "bob") as bob,
+        plain_client(server_program.port, "carol") as c,
     ):
         bob.send("/join dev")
         bob.expect("[SERVER] Joined room 'dev'")
         async with alice_at(server_program.port, tmp_path) as alice:
             await alice.sign_in()
             await alice.click_row("#room-rows", "dev")
-            # Typed and sent before the server has replied. It must still arrive in dev.
-            await alice.say("which room is this?")
+            # Submitted before the server confirms the join. The message must still reach dev.
+            await alice.submit("which room is this?")
             bob.expect_message("alice", "which room is this?")
             await alice.until(lambda: alice.model.room == "dev")
             await alice.until(lambda: alice.states() == [EntryState.SENT])
@@ -145,7 +145,7 @@ async def test_click_switches_room(server_program: ServerProgram, tmp_path: Path
 
 
 async def test_click_toggles_follow(server_program: ServerProgram, tmp_path: Path) -> None:
-    with peer(server_program.port, "bob") as bob:
+    with plain_client(server_program.port, "bob") as bob:
         async with alice_at(server_program.port, tmp_path) as alice:
             await alice.sign_in()
             await alice.click_row("#people-rows", "*")
@@ -163,31 +163,31 @@ async def test_client_reconnects_after_server_loss(
 ) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.sign_in()
-        await alice.say("/join dev")
+        await alice.submit("/join dev")
         await alice.until(lambda: alice.model.room == "dev")
-        await alice.say("/subscribe bob")
-        await alice.until(lambda: alice.has_entry("Subscribed to bob"))
-        await alice.say("before")
+        await alice.submit("/subscribe bob")
+        await alice.until(lambda: alice.log_contains("Subscribed to bob"))
+        await alice.submit("before")
         await alice.until(lambda: alice.states() == [EntryState.SENT])
         server_program.kill()
         await alice.until(lambda: alice.model.connection.state is ConnectionState.WAITING)
-        await alice.say("typed while it was gone")
-        assert alice.app.screen.query_one(Composer).text == "typed while it was gone"
+        await alice.submit("typed while disconnected")
+        assert alice.app.screen.query_one(Composer).text == "typed while disconnected"
         assert "alice: before" in alice.log
         server_program.start()
         await alice.pilot.press("ctrl+r")
         await alice.until(lambda: alice.is_online and alice.model.room == "dev")
-        with peer(server_program.port, "bob") as bob:
+        with plain_client(server_program.port, "bob") as bob:
             bob.send("/join dev")
             bob.expect("[SERVER] Joined room 'dev'")
             bob.send("welcome back")
             await alice.until(lambda: alice.log[-1] == "bob: welcome back")
             await alice.pilot.press("enter")
-            bob.expect_message("alice", "typed while it was gone")
+            bob.expect_message("alice", "typed while disconnected")
             await alice.until(lambda: alice.states()[-1] is EntryState.SENT)
             assert alice.app.screen.query_one(Composer).text == ""
-            await alice.say("/subs")
-            await alice.until(lambda: alice.has_entry("Subscriptions: *, alice, bob"))
+            await alice.submit("/subs")
+            await alice.until(lambda: alice.log_contains("Subscriptions: *, alice, bob"))
 
 
 async def test_login_elsewhere_shows_form_without_reconnecting(
@@ -195,10 +195,10 @@ async def test_login_elsewhere_shows_form_without_reconnecting(
 ) -> None:
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.sign_in()
-        with peer(server_program.port, "alice") as other:
+        with plain_client(server_program.port, "alice") as other:
             await alice.until(lambda: alice.app.current_mode == "login")
-            said = str(alice.app.login.query_one("#message", Static).content)
-            assert "alice" in said
+            message = str(alice.app.login.query_one("#message", Static).content)
+            assert "alice" in message
             assert other.request("/who") == "[SERVER] In room 'lobby': alice"
         await alice.sign_in()
 
@@ -207,8 +207,8 @@ async def test_wrong_password_keeps_form(server_program: ServerProgram, tmp_path
     async with alice_at(server_program.port, tmp_path) as alice:
         await alice.type("wrong-password")
         await alice.pilot.press("enter")
-        said = alice.app.login.query_one("#message", Static)
-        await alice.until(lambda: "Password or user name is wrong" in str(said.content))
+        message = alice.app.login.query_one("#message", Static)
+        await alice.until(lambda: "Password or user name is wrong" in str(message.content))
         assert alice.app.login.query_one("#password").value == "wrong-password"  # type: ignore[attr-defined]
         assert alice.app.current_mode == "login"
 

@@ -1,4 +1,4 @@
-"""The client in a real terminal: tmux shows what a user sees."""
+"""The client in a real terminal. tmux returns the screen as a user sees it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.wire_client import WireClient
 
 
 class TmuxTerminal:
-    """A tmux server with one window, in which a shell runs one command."""
+    """A separate tmux server with one window, in which a shell runs one command."""
 
     def __init__(
         self, tmux: list[str], folder: Path, command: list[str], size: tuple[int, int]
@@ -39,18 +39,18 @@ class TmuxTerminal:
         )
 
     def keys(self, *keys: str) -> None:
-        """Press keys or type text, in the notation of tmux."""
+        """Press keys or type text, in the notation of `tmux send-keys`."""
         subprocess.run([*self._tmux, "send-keys", *keys], check=True)
 
     def screen(self) -> str:
-        """Return the text of the screen."""
+        """Return the text on the screen."""
         shown = subprocess.run(
             [*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
         )
         return shown.stdout
 
     def until(self, pattern: str) -> str:
-        """Wait until the screen matches the pattern. Return its text."""
+        """Wait until the screen matches `pattern`. Return the screen."""
         screen = ""
 
         def is_shown() -> bool:

@@ -1,4 +1,4 @@
-"""A line of "copy as netcat" does in a shell what the user did in the client."""
+"""A command line copied with "copy as netcat" repeats the client's action in a shell."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def harness() -> Iterator[SessionHarness]:
 
 
 def run(line: str) -> str:
-    """Run the line in a shell that has the password of alice. Return its output."""
+    """Run a line in a shell with alice's password in the environment. Return its output."""
     environment = {**os.environ, "LOBBY_PASSWORD": DEMO_PASSWORD}
     done = subprocess.run(
         ["sh", "-c", line], env=environment, capture_output=True, text=True, timeout=30, check=True
@@ -40,7 +40,7 @@ def test_copied_netcat_line_repeats_message_and_subscription(
 ) -> None:
     require_program("nc")
 
-    def by_hand() -> str:
+    def run_copied_line() -> str:
         action = harness.model.wire.last_action
         assert action is not None
         line = netcat_line("127.0.0.1", server_program.port, "alice", action, pipelining=True)
@@ -58,14 +58,14 @@ def test_copied_netcat_line_repeats_message_and_subscription(
         harness.until_text(HARD_TO_QUOTE.replace("\t", "    "))
         bob.expect_message("alice", HARD_TO_QUOTE)
 
-        by_hand()
+        run_copied_line()
         bob.expect_message("alice", HARD_TO_QUOTE)
 
     harness.session.sign_in("127.0.0.1", server_program.port, "alice", DEMO_PASSWORD)
     harness.until_notice(SignedIn)
     harness.session.toggle_follow("bob")
     harness.until(lambda: harness.model.people.follows("bob"))
-    assert "[SERVER] Subscribed to bob\n" in by_hand()
+    assert "[SERVER] Subscribed to bob\n" in run_copied_line()
     sent = [line.text for line in harness.model.wire.since(0)]
     assert "LOGIN alice ***" in sent
     assert not any(DEMO_PASSWORD in text for text in sent)

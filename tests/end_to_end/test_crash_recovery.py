@@ -1,4 +1,4 @@
-"""Server and client crashes: typed text is kept, and is sent again only by key."""
+"""Typed text survives a crash of the server or the client, and is sent only on request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sign_in(server_program: ServerProgram, tmp_path: Path) -> Iterator[OpenTermi
         terminal.close()
 
 
-def kept_in(folder: Path) -> str:
+def stored_in(folder: Path) -> str:
     """Return what the client has stored for the lobby."""
     return "".join(path.read_text() for path in folder.rglob("lobby-*.json"))
 
@@ -45,16 +45,16 @@ def kept_in(folder: Path) -> str:
 def test_killed_client_keeps_draft(sign_in: OpenTerminal, tmp_path: Path) -> None:
     terminal = sign_in()
     terminal.press(b"half a line")
-    terminal.until_true(lambda: "half a line" in kept_in(tmp_path), "the draft is stored")
+    terminal.until_true(lambda: "half a line" in stored_in(tmp_path), "the draft is stored")
     terminal.press(b", and more")
     terminal.process.kill()
     terminal.close()
-    again = sign_in()
-    again.until(b"half a line")
-    again.press(b" in the last moment\x11")  # leaving at once
-    assert again.wait() == 0
-    once_more = sign_in()
-    once_more.until(b"half a line in the last moment")
+    second = sign_in()
+    second.until(b"half a line")
+    second.press(b" in the last moment\x11")  # Ctrl+Q at once
+    assert second.wait() == 0
+    third = sign_in()
+    third.until(b"half a line in the last moment")
 
 
 def test_message_to_killed_server_is_resent_only_by_key(
@@ -70,31 +70,31 @@ def test_message_to_killed_server_is_resent_only_by_key(
     terminal.until(b"your text stays here")
     terminal.until(b"not confirmed")
     terminal.until_true(
-        lambda: "maybe" in (kept := kept_in(tmp_path)) and "while away" in kept,
+        lambda: "maybe" in (stored := stored_in(tmp_path)) and "while away" in stored,
         "both lines are stored",
     )
     terminal.process.kill()
     terminal.close()
     server_program.start()
 
-    again = sign_in()
-    again.until(b"typed while away")
-    again.until(b"may have arrived")
+    second = sign_in()
+    second.until(b"typed while away")
+    second.until(b"may have arrived")
     with WireClient("127.0.0.1", server_program.port) as bob:
         bob.send(f"LOGIN bob {DEMO_PASSWORD}", "/subscribe *", "/rooms")
-        heard: list[str] = []
+        received: list[str] = []
 
-        def read_until(words: str) -> None:
-            while words not in (heard or [""])[-1]:
+        def read_until(text: str) -> None:
+            while text not in (received or [""])[-1]:
                 line = bob.read_line()
                 assert line is not None
-                heard.append(line)
+                received.append(line)
 
         read_until("Active rooms")
-        again.press(b"\x07")  # Ctrl+G
+        second.press(b"\x07")  # Ctrl+G
         reading = threading.Thread(target=read_until, args=("alice: maybe",))
         reading.start()
-        again.until_true(lambda: not reading.is_alive(), "bob has received the line")
-        again.press(b"\r")
+        second.until_true(lambda: not reading.is_alive(), "bob has received the line")
+        second.press(b"\r")
         read_until("alice: typed while away")
-    assert sum("alice: " in line for line in heard) == 2
+    assert sum("alice: " in line for line in received) == 2

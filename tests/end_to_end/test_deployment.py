@@ -1,6 +1,7 @@
-"""The files in deploy/: a unit that systemd accepts, working scripts, an image.
+"""The files in deploy/: the systemd unit, the scripts and the image.
 
-The tests need neither a running systemd nor a container engine: they start what these files start.
+The tests need neither a running systemd nor a container engine. They start the programs that these
+files start.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from tests.support.project import PROJECT
 DEPLOY = PROJECT / "deploy"
 UNIT = DEPLOY / "lobby.service"
 EXPOSURE = 2.0
-"""Maximum score of `systemd-analyze security` for the unit. 10 is a service without any limits."""
+"""Highest allowed score of `systemd-analyze security`; 10 is a service without restrictions."""
 
 RequireProgram = Callable[[str], Path]
 
 
 def settings_of(unit: Path) -> dict[str, list[str]]:
-    """Return the values of each setting of a unit, in order."""
+    """Return the settings of a unit by name, each with its values in order."""
     settings: dict[str, list[str]] = {}
     for line in unit.read_text().splitlines():
         if line and line[0] not in "#[":
@@ -43,7 +44,7 @@ def settings_of(unit: Path) -> dict[str, list[str]]:
 
 @pytest.fixture
 def startable_unit(tmp_path: Path) -> Path:
-    """Return the unit with programs that exist here, because systemd-analyze requires them."""
+    """Return the unit with programs that exist here, because systemd-analyze checks them."""
     unit = tmp_path / "lobby.service"
     text = re.sub(r"^(ExecStart|ExecReload)=\S+", r"\1=/bin/true", UNIT.read_text(), flags=re.M)
     unit.write_text(text)
@@ -59,7 +60,7 @@ def test_systemd_accepts_the_unit(startable_unit: Path, require_program: Require
     broken = startable_unit.with_name("broken.service")
     broken.write_text(startable_unit.read_text().replace("ProtectSystem", "ProtectSytem"))
     done = subprocess.run([analyze, "verify", broken], capture_output=True, text=True, timeout=50)
-    assert "ProtectSytem" in done.stderr  # so systemd-analyze reports a misspelt setting
+    assert "ProtectSytem" in done.stderr  # proves that it reports an unknown setting
 
 
 def test_systemd_unit_has_low_exposure_level(
@@ -68,7 +69,7 @@ def test_systemd_unit_has_low_exposure_level(
     analyze = require_program("systemd-analyze")
     version = subprocess.run([analyze, "--version"], capture_output=True, text=True).stdout
     if int(version.split()[1]) < 250:
-        pytest.skip("this systemd can look at units only while it runs")
+        pytest.skip("this version of systemd-analyze cannot check a unit offline")
     done = subprocess.run(
         [
             *(analyze, "security", "--no-pager", "--offline=true"),
@@ -90,27 +91,27 @@ def test_systemd_unit_matches_server_requirements() -> None:
     assert unit["StateDirectory"] == ["lobby"]
     assert int(unit["LimitNOFILE"][0]) >= MAX_CLIENTS + RESERVED_FILES
     assert int(unit["TasksMax"][0]) >= MAX_CLIENTS + 100  # main, acceptor, flusher, hashing
-    # The log is on standard error, which by default goes to the same place as standard output.
+    # The log is on standard error. By default systemd sends it where standard output goes.
     assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
     config = Config(max_clients=1)
     assert float(unit["TimeoutStopSec"][0]) >= config.tuning.flush_seconds + 5
     assert float(unit["WatchdogSec"][0]) >= 10 * config.tuning.users_check_seconds
     assert unit["ExecReload"][0].split()[1:] == ["-HUP", "$MAINPID"]
-    # A wrong configuration ends with 2 (a usage error of click), and would do so at each retry.
+    # A wrong configuration exits with 2 (click's usage errors). A restart would not help.
     assert unit["RestartPreventExitStatus"] == ["2"]
 
 
 def test_systemd_unit_allows_needed_system_calls(
     require_program: RequireProgram,
 ) -> None:
-    """Check the system calls of lower thread priorities, file owners, and every Python."""
+    """The server lowers the priority of threads, writes files, and needs what Python needs."""
     analyze = require_program("systemd-analyze")
     allowed: set[str] = set()
     for value in settings_of(UNIT)["SystemCallFilter"]:
-        takes_away = value.startswith("~")
+        is_denied = value.startswith("~")
         for group in value.removeprefix("~").split():
             calls = _calls_of(analyze, group)
-            allowed = allowed - calls if takes_away else allowed | calls
+            allowed = allowed - calls if is_denied else allowed | calls
     assert {"setpriority", "sched_getaffinity", "clone3", "accept4", "fchmod", "flock"} <= allowed
     assert {"getrandom", "prlimit64", "poll", "sendto", "renameat", "fsync"} <= allowed
     assert not {"mount", "ptrace", "reboot", "init_module", "setuid", "chown"} & allowed
@@ -119,11 +120,11 @@ def test_systemd_unit_allows_needed_system_calls(
 def _calls_of(analyze: Path, group: str) -> set[str]:
     if not group.startswith("@"):
         return {group}
-    told = subprocess.run(
+    listing = subprocess.run(
         [analyze, "syscall-filter", "--no-pager", group], capture_output=True, text=True, check=True
     ).stdout
     calls: set[str] = set()
-    for line in told.splitlines()[1:]:
+    for line in listing.splitlines()[1:]:
         name = line.split("#")[0].strip()
         if name:
             calls |= _calls_of(analyze, name)
@@ -135,17 +136,17 @@ def test_sample_configuration_has_only_known_options() -> None:
     known = {name.lstrip("-") for parameter in cli.params for name in parameter.opts}
     settings = tomllib.loads(text)
     assert set(settings) <= known
-    # Also for root, who has `chat-server check` look at it without the environment of the service.
+    # Root runs `chat-server check` on the file without the environment of the service.
     assert settings["state"] == f"/var/lib/{settings_of(UNIT)['StateDirectory'][0]}"
     assert Path(settings["users"]).parent == Path(settings["state"])
 
 
 @pytest.fixture
 def fake_systemd(tmp_path: Path) -> dict[str, str]:
-    """Return an environment in which the programs of systemd record their arguments.
+    """Return an environment in which systemd's programs record their arguments.
 
-    `systemd-run` runs the command. A shell that writes to /var/lib/lobby writes to a folder of the
-    test.
+    `systemd-run` runs the command. What a shell writes into /var/lib/lobby goes into a folder of
+    the test.
     """
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -209,11 +210,11 @@ def test_lobby_users_script_runs_as_service_user(
     script.write_text(text.replace(its_config, shlex.quote(str(config))))
     script.chmod(0o755)
 
-    def lobby_users(*words: str, typed: str = "") -> str:
+    def lobby_users(*arguments: str, stdin: str = "") -> str:
         done = subprocess.run(
-            [script, *words],
+            [script, *arguments],
             env={**fake_systemd, "PYTHONPATH": str(PROJECT)},
-            input=typed,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=30,
@@ -221,12 +222,12 @@ def test_lobby_users_script_runs_as_service_user(
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
-    lobby_users("add", "alice", "--password-stdin", typed="pass-word-1\n")
+    lobby_users("add", "alice", "--password-stdin", stdin="pass-word-1\n")
     assert lobby_users("list") == "alice\n"
     assert (state / "users.json").stat().st_mode & 0o777 == 0o600
-    # With both options, only standard output is printed if just standard input is a terminal.
-    asked = {"--property=User=lobby", "--property=DynamicUser=yes", "--pty", "--pipe", "--wait"}
-    assert asked <= set((tmp_path / "calls").read_text().splitlines())
+    # With both --pty and --pipe, if only stdin is a terminal, the output stays on standard output.
+    required = {"--property=User=lobby", "--property=DynamicUser=yes", "--pty", "--pipe", "--wait"}
+    assert required <= set((tmp_path / "calls").read_text().splitlines())
 
 
 def test_deploy_scripts_and_unit_use_same_user_and_folder() -> None:
@@ -243,7 +244,7 @@ Instruction = tuple[str, str]
 
 
 def instructions() -> list[Instruction]:
-    """Return the instructions of the Dockerfile with their arguments, lines joined."""
+    """Return the instructions of the Dockerfile with their arguments, continued lines joined."""
     lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line[:1] != "#"]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [(line.split()[0], line.split(maxsplit=1)[1]) for line in joined.splitlines() if line]
@@ -264,24 +265,24 @@ def test_image_runs_unprivileged_with_health_check() -> None:
 
 
 def test_image_copies_existing_files_within_build_context() -> None:
-    admitted = {
+    allowed = {
         line[1:] for line in (PROJECT / ".dockerignore").read_text().splitlines() if line[0] == "!"
     }
-    sources = copied()
+    sources = copied_paths()
     assert sources
     for source in sources:
         assert (PROJECT / source).exists()
-        assert source in admitted
-    assert admitted == set(sources)
+        assert source in allowed
+    assert allowed == set(sources)
 
 
-def copied() -> list[str]:
+def copied_paths() -> list[str]:
     """Return the paths that the Dockerfile copies from the checkout."""
     return [
         source
-        for name, words in instructions()
-        if name == "COPY" and not words.startswith("--from")
-        for source in words.split()[:-1]
+        for name, arguments in instructions()
+        if name == "COPY" and not arguments.startswith("--from")
+        for source in arguments.split()[:-1]
     ]
 
 
@@ -289,7 +290,7 @@ def copied() -> list[str]:
 def test_wheel_builds_from_files_copied_into_image(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    for name in copied():
+    for name in copied_paths():
         if (PROJECT / name).is_dir():
             ignore = shutil.ignore_patterns("__pycache__")
             shutil.copytree(PROJECT / name, source / name, ignore=ignore)
@@ -303,7 +304,7 @@ def test_wheel_builds_from_files_copied_into_image(tmp_path: Path) -> None:
         timeout=200,
     )
     if built.returncode and os.environ.get("CI") != "true" and "setuptools" in built.stderr:
-        pytest.skip("the build tools can't be fetched here")
+        pytest.skip("the build tools cannot be downloaded here")
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=60)
@@ -311,7 +312,7 @@ def test_wheel_builds_from_files_copied_into_image(tmp_path: Path) -> None:
     subprocess.run(
         [python, *pip[1:], "install", "--no-deps", "--no-index", wheel], check=True, timeout=60
     )
-    # The libraries of this environment, without the entry that makes this checkout importable.
+    # Use the installed libraries, without the link that makes this checkout importable.
     libraries = subprocess.run(
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         capture_output=True,
@@ -337,6 +338,6 @@ def test_wheel_builds_from_files_copied_into_image(tmp_path: Path) -> None:
         check=True,
     ).stdout.strip()
     assert found.startswith(str(tmp_path / "venv"))
-    assert {file.name for file in Path(found).glob("*.tcss")} == {
-        file.name for file in (PROJECT / "chat_tui").glob("*.tcss")
+    assert {file.name for file in Path(found).rglob("*.tcss")} == {
+        file.name for file in (PROJECT / "chat_tui").rglob("*.tcss")
     }

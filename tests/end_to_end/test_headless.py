@@ -1,4 +1,4 @@
-"""The headless client in a shell: streams, signals, exit codes, with a real server."""
+"""The headless client in a shell, with a real server: streams, signals and exit codes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.wait_until import WAIT_TIMEOUT
 
 
 class ShellHarness:
-    """Starts the client as a script does, with its own home folder."""
+    """Runs the client as a script does, with its own home folder."""
 
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
@@ -38,15 +38,15 @@ class ShellHarness:
         self,
         user: str,
         *arguments: str,
-        typed: str = "",
-        before: Sequence[str] = (),
+        stdin: str = "",
+        prefix: Sequence[str] = (),
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the client to its end. `before`: arguments before its own command line."""
+        """Run the client until it exits. `prefix`: arguments before its command line."""
         return subprocess.run(
-            [*before, *self._command(user, *arguments)],
+            [*prefix, *self._command(user, *arguments)],
             env={**self._environment, **environment},
-            input=typed,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=WAIT_TIMEOUT,
@@ -54,7 +54,7 @@ class ShellHarness:
 
     @contextmanager
     def running(self, user: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run the client during the block."""
+        """Run the client in the background, and kill it at the end."""
         with subprocess.Popen(
             self._command(user, *arguments),
             env=self._environment,
@@ -69,9 +69,9 @@ class ShellHarness:
                 process.kill()
 
     def _command(self, user: str, *arguments: str) -> list[str]:
-        """`user`: empty if the arguments name the user and the server."""
-        who = ["--server", f"127.0.0.1:{self.port}", "--user", user] if user else []
-        return [sys.executable, "-m", "chat_tui", *who, *arguments]
+        """`user`: empty if the arguments name the server and the user."""
+        account = ["--server", f"127.0.0.1:{self.port}", "--user", user] if user else []
+        return [sys.executable, "-m", "chat_tui", *account, *arguments]
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def line_of(stream: IO[str] | None) -> str:
     return stream.readline()
 
 
-def message_of(stream: IO[str] | None) -> str:
-    """Return the next line without its time."""
+def read_untimed(stream: IO[str] | None) -> str:
+    """Read a line and return it without its time."""
     return line_of(stream).partition("] ")[2].rstrip("\n")
 
 
@@ -94,7 +94,7 @@ def test_send_and_tail_scripts_communicate(
 ) -> None:
     with shell.running("bob", "--tail", "ops", "--from", "alice", "--from", "carol") as tail:
         assert tail.stdout is not None
-        # The test cannot see when bob has subscribed, so alice repeats until he receives it.
+        # No notice reports bob's subscriptions to alice: send until the line arrives.
         for _ in range(20):
             assert shell.run("alice", "--send", "ops", "are you there?").returncode == 0
             if select.select([tail.stdout.fileno()], [], [], 0.2)[0]:
@@ -102,11 +102,11 @@ def test_send_and_tail_scripts_communicate(
         first = line_of(tail.stdout)
         assert first.endswith("] alice: are you there?\n")
         assert shell.run("DPS", "--send", "ops", "not for bob").returncode == 0
-        several = shell.run("carol", "--send", "ops", typed="one\n\n/join nowhere\n  three")
-        assert (several.returncode, several.stdout, several.stderr) == (0, "", "")
-        received = [message_of(tail.stdout)]
+        batch = shell.run("carol", "--send", "ops", stdin="one\n\n/join nowhere\n  three")
+        assert (batch.returncode, batch.stdout, batch.stderr) == (0, "", "")
+        received = [read_untimed(tail.stdout)]
         while received[-1] != "carol:   three":
-            received.append(message_of(tail.stdout))
+            received.append(read_untimed(tail.stdout))
         assert [line for line in received if not line.startswith("alice")] == [
             "carol: one",
             "carol: /join nowhere",
@@ -126,21 +126,21 @@ def test_tail_ends_when_stdout_is_closed(shell: ShellHarness) -> None:
 
 
 def test_exit_code_reports_outcome(shell: ShellHarness) -> None:
-    refused = shell.run("alice", "--send", "ops", "hello", LOBBY_PASSWORD="wrong")
-    assert refused.returncode == 3
-    assert "Authentication failed" in refused.stderr
-    assert "wrong" not in refused.stderr
-    nobody = ShellHarness(shell.home, 1).run("alice", "--send", "ops", "hello")
-    assert nobody.returncode == 4
-    assert nobody.stderr.count("\n") == 1
-    assert nobody.stdout == ""
+    rejected = shell.run("alice", "--send", "ops", "hello", LOBBY_PASSWORD="wrong")
+    assert rejected.returncode == 3
+    assert "Authentication failed" in rejected.stderr
+    assert "wrong" not in rejected.stderr
+    absent = ShellHarness(shell.home, 1).run("alice", "--send", "ops", "hello")
+    assert absent.returncode == 4
+    assert absent.stderr.count("\n") == 1
+    assert absent.stdout == ""
 
 
-@pytest.mark.parametrize("errand", ["--send", "--tail"])
-def test_headless_mode_requires_explicit_server(shell: ShellHarness, errand: str) -> None:
+@pytest.mark.parametrize("option", ["--send", "--tail"])
+def test_headless_mode_requires_explicit_server(shell: ShellHarness, option: str) -> None:
     state = shell.home / "state" / "lobby-chat"
     ClientState(state).signed_in("127.0.0.1", shell.port, "alice", True)
-    asked = shell.run("", errand, "ops")
+    asked = shell.run("", option, "ops")
     assert asked.returncode == 2
     assert asked.stderr.startswith(
         "chat-tui: no server is named. Add --server HOST[:PORT], or --prof"
@@ -155,14 +155,14 @@ def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
     secret = {"BOT_PASSWORD": DEMO_PASSWORD, "LOBBY_PASSWORD": "wrong"}
     sent = shell.run("", "--profile", "work", "--send", "ops", "hello", **secret)
     assert (sent.returncode, sent.stderr) == (0, "")
-    talked = shell.run("", "--plain", typed="hello", **secret)  # the only profile
-    assert talked.returncode == 0
+    chat = shell.run("", "--plain", stdin="hello", **secret)  # with the only profile
+    assert chat.returncode == 0
     assert [log.read_text()[20:] for log in shell.home.glob("logs/*/*")] == [
         "lobby <alice> hello\n"
     ]
     with file.open("a") as more:
         more.write(f"[profiles.home]\n{work}")
-    for arguments, words in [
+    for arguments, error in [
         (
             ["--send", "ops", "hello"],
             "there are several profiles. Add --profile with one of: work, home",
@@ -173,15 +173,15 @@ def test_headless_mode_uses_profile_password(shell: ShellHarness) -> None:
     ]:
         done = shell.run("", *arguments)
         assert done.returncode == 2
-        assert words in done.stderr
+        assert error in done.stderr
 
 
 @pytest.mark.parametrize(("redirected", "code"), [("<&-", 0), (">&-", 0), (">/dev/full", 1)])
 def test_headless_mode_handles_closed_and_full_streams(
     shell: ShellHarness, redirected: str, code: int
 ) -> None:
-    again = ["sh", "-c", f'exec "$0" "$@" {redirected}']
-    done = shell.run("alice", "--plain", typed="hello\n", before=again)
+    shell_command = ["sh", "-c", f'exec "$0" "$@" {redirected}']
+    done = shell.run("alice", "--plain", stdin="hello\n", prefix=shell_command)
     assert done.returncode == code
     assert "Traceback" not in done.stderr
 
@@ -205,9 +205,9 @@ def test_headless_usage_error_is_one_line(arguments: list[str], tmp_path: Path) 
 
 
 def test_interactive_mode_works_through_pipes(shell: ShellHarness) -> None:
-    typed = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
-    typed += "/join dev\nin dev now\n"
-    done = shell.run("alice", "--plain", typed=typed)
+    stdin = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
+    stdin += "/join dev\nin dev now\n"
+    done = shell.run("alice", "--plain", stdin=stdin)
     lines = [line.partition("] ")[2] or line for line in done.stdout.splitlines()]
     assert lines == [
         "alice (you): hello",
@@ -220,5 +220,5 @@ def test_interactive_mode_works_through_pipes(shell: ShellHarness) -> None:
     ]
     assert "a space before /join" in done.stderr
     assert "/subscribe bob" in done.stderr
-    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # the log has the reason
-    assert done.returncode == 1  # not all that was typed was sent
+    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # the output has the reason
+    assert done.returncode == 1  # a line was not sent

@@ -1,4 +1,4 @@
-"""Hostile peers and servers: the terminal receives only control sequences of the client."""
+"""No control sequence from a peer or a server reaches the terminal. Every byte is checked."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from tests.support.scripted_server import ScriptedClient, ScriptedServer
 from tests.support.server_program import ServerProgram
 from tests.support.wire_client import WireClient
 
-ORDERS = (
+CONTROL_SEQUENCES = (
     "\x1b]0;owned\x07 \x1b[2J \x1b[31m \x1b]52;c;b3duZWQ=\x07 \x9b2J \x9d0;owned\x9c \x07\x08\x0e"
 )
-"""Sequences that a terminal obeys: title, screen, colour, clipboard, bell, with ESC and C1."""
+"""Control sequences for title, screen, colour, clipboard and bell, with ESC and with C1."""
 
 HIDDEN = "\u202eabc\u202c \u2066abc\u2069" + "\u200b\u200d\u2060" * 300
 """Characters that reverse text or are invisible."""
 
 MARKED = "a" + "\u0301\u0316" * 100
 
-HOSTILE = f"[/] [red]x[/red] [@click=app.quit]press[/] {ORDERS} {HIDDEN} {MARKED}"
+HOSTILE = f"[/] [red]x[/red] [@click=app.quit]press[/] {CONTROL_SEQUENCES} {HIDDEN} {MARKED}"
 
 WORD = "w" * 4_000
 
-NAME = f"[/][@click=app.quit]{ORDERS[:10]}\u202e{MARKED[:30]}".replace(" ", "")
+NAME = f"[/][@click=app.quit]{CONTROL_SEQUENCES[:10]}\u202e{MARKED[:30]}".replace(" ", "")
 
-# All sequences of the client itself: cursor, colours, modes, and three kinds of OSC.
-_OURS = re.compile(
+# All that the client itself sends to a terminal: cursor, colours, modes, and three kinds of OSC.
+_OWN_SEQUENCES = re.compile(
     rb"\x1b\[[0-9;:?<>=$]*[a-zA-Z~]"  # CSI
     rb"|\x1b[78=>]"
     rb"|\x1b\][^\x07\x1b\x9c]*(?:\x07|\x1b\\)"  # OSC: checked below
@@ -47,14 +47,14 @@ _OURS = re.compile(
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def check_output(written: bytes) -> None:
-    """Check that the output has no foreign control sequence and no invisible character."""
-    for order in re.findall(rb"\x1b\][^\x07\x1b]*", written):
-        assert order.startswith((b"\x1b]0;", b"\x1b]2;", b"\x1b]22;")), order
-        assert b"owned" not in order.replace(b"\xe2\x90\x9b]0;owned", b""), order
-        assert _CONTROLS.search(order[2:].decode()) is None, order
+def assert_only_own_sequences(written: bytes) -> None:
+    """Check that all control sequences are the client's and no invisible character is left."""
+    for sequence in re.findall(rb"\x1b\][^\x07\x1b]*", written):
+        assert sequence.startswith((b"\x1b]0;", b"\x1b]2;", b"\x1b]22;")), sequence
+        assert b"owned" not in sequence.replace(b"\xe2\x90\x9b]0;owned", b""), sequence
+        assert _CONTROLS.search(sequence[2:].decode()) is None, sequence
     assert b"\x1b[2J" not in written
-    shown = _OURS.sub(b"", written).decode()
+    shown = _OWN_SEQUENCES.sub(b"", written).decode()
     found = _CONTROLS.search(shown)
     assert found is None, (found, shown[max(0, found.start() - 60) : found.end() + 60])
     assert re.search("[\u0300-\u036f]{4}", shown) is None
@@ -91,31 +91,31 @@ def test_hostile_peer_cannot_control_terminal(
     terminal = open_terminal(server_program.port)
     terminal.press(DEMO_PASSWORD.encode() + b"\r")
     terminal.until("● connected".encode())
-    begun = len(terminal.written)
+    start_of_session = len(terminal.written)
     with WireClient("127.0.0.1", server_program.port) as bob:
         lines = WORD, HOSTILE, f"/join {NAME}"
-        bob.send(f"LOGIN bob {DEMO_PASSWORD}", *lines, "this was the last of it")
-        terminal.until(b"this was the last of it")
+        bob.send(f"LOGIN bob {DEMO_PASSWORD}", *lines, "end of the hostile lines")
+        terminal.until(b"end of the hostile lines")
         click_everywhere(terminal)
         bob.send("still here")
         terminal.until(b"still here")
     terminal.press(b"\x11")
     assert terminal.wait() == 0
     assert terminal.is_restored()
-    check_output(terminal.written[begun:])
+    assert_only_own_sequences(terminal.written[start_of_session:])
 
 
 def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> None:
     server = ScriptedServer()
     terminal = open_terminal(server.port)
     try:
-        begun = len(terminal.written)
+        start_of_session = len(terminal.written)
         terminal.press(b"secret\r")
-        refusing = server.accept()
-        refusing.send(f"[SERVER] {HOSTILE}", f"[SERVER] {replies.LOGIN_PROMPT}")
-        refusing.read_line()
-        refusing.send(f"[ERROR] {HOSTILE}")
-        refusing.close()
+        rejecting = server.accept()
+        rejecting.send(f"[SERVER] {HOSTILE}", f"[SERVER] {replies.LOGIN_PROMPT}")
+        rejecting.read_line()
+        rejecting.send(f"[ERROR] {HOSTILE}")
+        rejecting.close()
         terminal.until(b"[@click=app.quit]press")
         terminal.press(b"secret\r")
         client = server.accept()
@@ -126,12 +126,15 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
             "[SERVER] Available commands: /join, /subscribe, /unsubscribe, /subs, /rooms, /who, "
             f"/help, /{NAME}, /quit",
         )
-        answering = threading.Thread(target=play_hostile_server, args=(client,))
-        answering.start()
+        replier = threading.Thread(target=reply_to_requests, args=(client,))
+        replier.start()
         terminal.until("● connected".encode())
         client.send(
             f"[21:03:00] {NAME}: {WORD}",
-            *(f"[21:03:00] {NAME}{way} {HOSTILE}" for way in (":", " -> alice:", " -> bob:")),
+            *(
+                f"[21:03:00] {NAME}{separator} {HOSTILE}"
+                for separator in (":", " -> alice:", " -> bob:")
+            ),
             f"[21:03:00] * {NAME} {HOSTILE}",
             f"[99:99:99] {NAME}: {HOSTILE}",
             f"[SERVER] {NAME} joined room '{NAME}'",
@@ -141,26 +144,26 @@ def test_hostile_server_cannot_control_terminal(open_terminal: OpenTerminal) -> 
             f"[ERROR] {HOSTILE}",
             f"[SERVER] Joined room '{NAME}'",
             HOSTILE,
-            "[21:03:00] bob: this was the last of it",
+            "[21:03:00] bob: end of the hostile lines",
         )
-        terminal.until(b"this was the last of it")
+        terminal.until(b"end of the hostile lines")
         click_everywhere(terminal)
-        terminal.press(b"\x1bOR\x1bOR\x1bOQ\x1bOQ")  # F3 and F2, there and back
+        terminal.press(b"\x1bOR\x1bOR\x1bOQ\x1bOQ")  # F3 and F2, twice each: open and close
         client.send("[21:03:00] bob: still here")
         terminal.until(b"still here")
         client.send(f"[SERVER] Logged out {HOSTILE}")
-        answering.join(10)
+        replier.join(10)
         terminal.until(b"Sign in")
         terminal.press(b"\x11")
         assert terminal.wait() == 0
         assert terminal.is_restored()
-        check_output(terminal.written[begun:])
+        assert_only_own_sequences(terminal.written[start_of_session:])
     finally:
         server.close()
 
 
-def play_hostile_server(client: ScriptedClient) -> None:
-    """Reply to all commands, with names that no honest server allows."""
+def reply_to_requests(client: ScriptedClient) -> None:
+    """Reply to every request of a client, with names that a real server rejects."""
     while line := client.read_line():
         match line.split(" "):
             case ["/subscribe", name]:

@@ -1,6 +1,6 @@
-"""The Makefile: it finds a Python, installs once, and reports what is missing.
+"""`make` in a new checkout: it finds a Python, installs once, and reports what is missing.
 
-It runs with a PATH on which every Python is a small script.
+The tests run the Makefile with a PATH on which every Python is a small script.
 """
 
 import os
@@ -23,7 +23,7 @@ PIP_FAILS = f'case "$*" in *"pip install"*) exit 1;; esac\n{GOOD}'
 
 
 class MakefileHarness:
-    """A folder with the Makefile, and a PATH with only the programs of the test."""
+    """A folder with the Makefile, and a PATH that has only the added programs."""
 
     def __init__(self, folder: Path, make: Path) -> None:
         self._make = make
@@ -56,7 +56,7 @@ class MakefileHarness:
         )
 
     def calls(self) -> list[str]:
-        """Return the calls of good Pythons since the last time, except probes (`-c`)."""
+        """Return the calls of working Pythons since the last call, except probes (`-c`)."""
         record = self.checkout / "calls"
         calls = record.read_text().splitlines() if record.exists() else []
         record.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ class MakefileHarness:
 
 @pytest.fixture
 def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> MakefileHarness:
-    """Return a machine with make and without any Python."""
+    """Return a harness with make and without any Python."""
     return MakefileHarness(tmp_path, require_program("make"))
 
 

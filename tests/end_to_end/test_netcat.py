@@ -1,4 +1,4 @@
-"""The netcat lines of the README, unchanged, with the real program and a real server."""
+"""The README's netcat commands, run with the real program against a real server."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def server(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def port(server: subprocess.Popen[str]) -> int:
-    """Return the port that the server prints."""
+    """Return the port that the server reports."""
     assert server.stdout is not None
     ready = re.fullmatch(r"\[\*\] Chat server running on port (\d+)\n", server.stdout.readline())
     assert ready is not None
@@ -67,24 +67,24 @@ def with_port(port: int, require_program: Callable[[str], Path]) -> Nc:
 
 
 class PeerClient(WireClient):
-    """A user of a plain socket who follows everyone and has presence on."""
+    """A plain-socket client that follows everyone and has presence on."""
 
     def read_until(self, part: str) -> str:
-        """Read until a line contains `part`. Return that line."""
+        """Read lines until one contains `part`. Return that line."""
         while (line := self.read_line()) is not None:
             if part in line:
                 return line
-        raise AssertionError(f"the server closed before it said {part!r}")
+        raise AssertionError(f"the server closed the connection before it sent {part!r}")
 
 
 @pytest.fixture
 def alice(port: int) -> Iterator[PeerClient]:
-    """Return alice, in the lobby, following everyone."""
-    other_user = PeerClient("127.0.0.1", port)
-    with other_user:
-        other_user.send(f"LOGIN alice {DEMO_PASSWORD}", "/subscribe *", "/presence on")
-        other_user.read_until("Presence on")
-        yield other_user
+    """Return a client of alice in the lobby."""
+    client = PeerClient("127.0.0.1", port)
+    with client:
+        client.send(f"LOGIN alice {DEMO_PASSWORD}", "/subscribe *", "/presence on")
+        client.read_until("Presence on")
+        yield client
 
 
 def test_readme_netcat_session_works(with_port: Nc, alice: PeerClient) -> None:
@@ -106,9 +106,9 @@ def test_readme_netcat_session_works(with_port: Nc, alice: PeerClient) -> None:
             elif stamped:
                 assert stamped["author"] == "alice"
                 alice.send(stamped["text"])
-                heard = STAMPED.fullmatch(netcat.stdout.readline().rstrip("\n"))
-                assert heard is not None
-                assert heard.groups() == stamped.groups()
+                received = STAMPED.fullmatch(netcat.stdout.readline().rstrip("\n"))
+                assert received is not None
+                assert received.groups() == stamped.groups()
             else:
                 netcat.stdin.write(f"{line}\n")
                 if not line.startswith(("/", "LOGIN ")):
@@ -123,14 +123,14 @@ def test_readme_publisher_line_works(with_port: Nc, alice: PeerClient) -> None:
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0
     assert done.stdout.endswith("[SERVER] Goodbye\n")
-    heard = STAMPED.fullmatch(alice.read_until("bob: "))
-    assert heard is not None
-    assert heard.groups() == ("bob", "build failed")
+    received = STAMPED.fullmatch(alice.read_until("bob: "))
+    assert received is not None
+    assert received.groups() == ("bob", "build failed")
 
 
 @contextmanager
-def running_pipeline(line: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a pipeline in its own process group, so that it can be ended as by Ctrl+C."""
+def run_pipeline(line: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a pipeline in its own process group, so that SIGINT ends it as Ctrl+C does."""
     with subprocess.Popen(
         ["sh", "-c", line],
         stdin=subprocess.DEVNULL,
@@ -145,20 +145,20 @@ def running_pipeline(line: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_readme_listener_line_works(with_port: Nc, alice: PeerClient) -> None:
-    with running_pipeline(with_port(readme_block("listener"))) as pipeline:
+    with run_pipeline(with_port(readme_block("listener"))) as pipeline:
         assert pipeline.stdout is not None
         alice.read_until("carol joined room 'lobby'")
-        # The test cannot see when carol has subscribed, so alice repeats until she receives it.
+        # No notice reports carol's subscription to alice: send until the line arrives.
         for _ in range(50):
             alice.send("the first build failed")
             if select.select([pipeline.stdout], [], [], 0.2)[0]:
                 break
         alice.send("the second build passed", "the third build failed")
-        heard = [pipeline.stdout.readline().decode().rstrip("\n")]
-        while "first" in heard[-1]:
-            heard.append(pipeline.stdout.readline().decode().rstrip("\n"))
-    texts = [found["text"] for line in heard if (found := STAMPED.fullmatch(line))]
-    assert len(texts) == len(heard)
+        received = [pipeline.stdout.readline().decode().rstrip("\n")]
+        while "first" in received[-1]:
+            received.append(pipeline.stdout.readline().decode().rstrip("\n"))
+    texts = [found["text"] for line in received if (found := STAMPED.fullmatch(line))]
+    assert len(texts) == len(received)
     assert texts[0] == "the first build failed"
     assert texts[-1] == "the third build failed"
 
@@ -166,9 +166,9 @@ def test_readme_listener_line_works(with_port: Nc, alice: PeerClient) -> None:
 def test_readme_listener_ends_with_server(
     with_port: Nc, alice: PeerClient, server: subprocess.Popen[str]
 ) -> None:
-    impatient = with_port(readme_block("listener")).replace("sleep 20", "sleep 0.1")
-    with running_pipeline(impatient) as pipeline:
+    with_short_sleep = with_port(readme_block("listener")).replace("sleep 20", "sleep 0.1")
+    with run_pipeline(with_short_sleep) as pipeline:
         alice.read_until("carol joined room 'lobby'")
         server.terminate()
-        assert pipeline.wait(20) == 1  # the status of grep without a match
-    assert server.wait(10) == 0  # a second signal during the stop would end it at once
+        assert pipeline.wait(20) == 1  # the status of grep, which found no line
+    assert server.wait(10) == 0  # a second signal during the shutdown would kill it

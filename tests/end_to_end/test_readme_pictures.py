@@ -1,4 +1,4 @@
-"""The pictures of the README: the script draws them, and the README shows each."""
+"""The README's pictures are drawn from the client, and the README shows each of them."""
 
 import importlib.util
 import re

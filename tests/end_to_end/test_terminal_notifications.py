@@ -19,7 +19,7 @@ QUIT = b"\x11"
 
 
 def bells(written: bytes) -> int:
-    """Return how often the bell rang. A BEL that ends a sequence does not ring."""
+    """Return the number of bells. A BEL that ends a sequence does not ring."""
     return re.sub(rb"\x1b\][^\x07]*\x07", b"", written).count(b"\x07")
 
 

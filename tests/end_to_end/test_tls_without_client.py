@@ -1,4 +1,4 @@
-"""The README lines for TLS without the client, with the real programs and a real server."""
+"""The README's TLS commands for `openssl` and `ncat`, run against a real server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES = [line for name in ("tls", "verified") for line in readme_block(name).spl
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProgram]:
-    """Return a server with a self-signed certificate."""
+    """A server with a self-signed certificate."""
     with ServerProgram(
         tmp_path / "users.json", "--tls", "--tls-port", "0", "--state", str(tmp_path / "state")
     ) as server:
@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[ServerProgram]:
 
 @pytest.fixture
 def tls_port(server: ServerProgram) -> int:
-    """Return the TLS port."""
+    """Return the server's TLS port."""
     found = re.search(r"Listening on 127\.0\.0\.1:(\d+), TLS", server.log)
     while found is None:
         found = re.search(r"Listening on 127\.0\.0\.1:(\d+), TLS", server.log)
@@ -66,25 +66,25 @@ def test_readme_tls_line_is_full_client(
         assert client.stdin is not None
         assert client.stdout is not None
 
-        def say(*lines: str) -> None:
+        def send(*lines: str) -> None:
             assert client.stdin is not None
             client.stdin.write("".join(f"{line}\n" for line in lines))
             client.stdin.flush()
 
-        def heard() -> str:
+        def read_line() -> str:
             assert client.stdout is not None
             return client.stdout.readline().removesuffix("\n")
 
-        assert heard() == "[SERVER] Login using: LOGIN <username> <password>"
-        say("LOGIN alice pw-of-alice", "/subscribe bob", "hello from the command line")
-        assert heard() == "[SERVER] Login successful"
-        assert heard().startswith("[SERVER] Available commands: ")
-        assert heard() == "[SERVER] Subscribed to bob"
+        assert read_line() == "[SERVER] Login using: LOGIN <username> <password>"
+        send("LOGIN alice pw-of-alice", "/subscribe bob", "hello from the command line")
+        assert read_line() == "[SERVER] Login successful"
+        assert read_line().startswith("[SERVER] Available commands: ")
+        assert read_line() == "[SERVER] Subscribed to bob"
         bob.expect_message("alice", "hello from the command line")
         bob.send("hello alice")
-        assert heard().endswith("] bob: hello alice")
-        say("/quit")
-        assert heard() == "[SERVER] Goodbye"
+        assert read_line().endswith("] bob: hello alice")
+        send("/quit")
+        assert read_line() == "[SERVER] Goodbye"
         client.stdin.close()
         assert client.wait(WAIT_TIMEOUT) == 0
     bob.close()

@@ -1,4 +1,4 @@
-"""Trust in a shell: the real client and a server with a self-signed certificate."""
+"""Trust in shells and scripts: the real client, and a server with a self-signed certificate."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.support.session_harness import SessionHarness
 from tests.support.wait_until import WAIT_TIMEOUT, until
 
 
-class TwoServerHarness:
-    """A TLS server, a second one with another key, and a home folder for the client."""
+class TlsServerHarness:
+    """A TLS server, and a home folder for the client."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -43,9 +43,9 @@ class TwoServerHarness:
         return ServerProgram(self._folder / "users.json", *options, log=log)
 
     def _tls_port(self) -> int:
-        return int(self._logged(r"Listening on 127\.0\.0\.1:(\d+), TLS"))
+        return int(self._wait_for_log(r"Listening on 127\.0\.0\.1:(\d+), TLS"))
 
-    def _logged(self, pattern: str) -> str:
+    def _wait_for_log(self, pattern: str) -> str:
         until(lambda: re.search(pattern, self.server.log), pattern, lambda: self.server.log)
         found = re.search(pattern, self.server.log)
         assert found is not None
@@ -53,21 +53,21 @@ class TwoServerHarness:
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint in the log of the server."""
-        return self._logged(r"(SHA256:[A-Za-z0-9+/]{43})")
+        """The fingerprint in the server's log."""
+        return self._wait_for_log(r"(SHA256:[A-Za-z0-9+/]{43})")
 
     @property
-    def at(self) -> str:
+    def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def replace_key(self) -> None:
-        """Replace the server by one with another key on the same port."""
+    def restart_with_other_key(self) -> None:
+        """Restart the server on the same TLS port with another key."""
         self.server.stop()
         self.server = self._server("second", self.port)
         self._tls_port()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the client to its end."""
+        """Run the client until it exits."""
         return subprocess.run(
             [sys.executable, "-m", "chat_tui", *arguments],
             env=self.environment,
@@ -75,87 +75,84 @@ class TwoServerHarness:
             capture_output=True,
             text=True,
             timeout=WAIT_TIMEOUT,
-            start_new_session=True,  # no terminal for the question
+            start_new_session=True,  # so there is no terminal to ask on
         )
 
     def send(self) -> subprocess.CompletedProcess[str]:
-        return self.run("--server", self.at, "--user", "alice", "--send", "ops", "hello")
+        return self.run("--server", self.address, "--user", "alice", "--send", "ops", "hello")
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[TwoServerHarness]:
-    servers = TwoServerHarness(tmp_path)
-    yield servers
-    servers.server.stop()
+def tls(tmp_path: Path) -> Iterator[TlsServerHarness]:
+    tls = TlsServerHarness(tmp_path)
+    yield tls
+    tls.server.stop()
 
 
-def test_unknown_key_error_names_trust_command(servers: TwoServerHarness) -> None:
-    unknown = servers.send()
+def test_unknown_key_error_names_trust_command(tls: TlsServerHarness) -> None:
+    unknown = tls.send()
     assert unknown.returncode == 5
     assert unknown.stderr.count("\n") == 1
-    cure = f"chat-tui trust add {servers.at} {servers.fingerprint}"
-    assert unknown.stderr.endswith(f"{cure}\n")
-    assert "alice" not in servers.server.log
-    wrong = servers.run("trust", "add", servers.at, "SHA256:" + "A" * 43)
+    command = f"chat-tui trust add {tls.address} {tls.fingerprint}"
+    assert unknown.stderr.endswith(f"{command}\n")
+    assert "alice" not in tls.server.log
+    wrong = tls.run("trust", "add", tls.address, "SHA256:" + "A" * 43)
     assert wrong.returncode == 5
-    assert servers.fingerprint in wrong.stderr
-    assert servers.run("trust", "list").stdout == ""
-    added = servers.run(*cure.split()[1:])
+    assert tls.fingerprint in wrong.stderr
+    assert tls.run("trust", "list").stdout == ""
+    added = tls.run(*command.split()[1:])
     assert (added.returncode, added.stderr) == (0, "")
-    listed = servers.run("trust", "list")
+    listed = tls.run("trust", "list")
     assert re.fullmatch(
-        f"{servers.at}  {re.escape(servers.fingerprint)}  \\d{{4}}-\\d\\d-\\d\\d\n", listed.stdout
+        f"{tls.address}  {re.escape(tls.fingerprint)}  \\d{{4}}-\\d\\d-\\d\\d\n",
+        listed.stdout,
     )
-    assert (servers.send().returncode, servers.send().stderr) == (0, "")
+    assert (tls.send().returncode, tls.send().stderr) == (0, "")
 
 
-def test_changed_key_blocks_script_until_forgotten(servers: TwoServerHarness) -> None:
-    old = servers.fingerprint
-    assert (
-        servers.run("trust", "add", servers.at, old.removeprefix("SHA256:") + "=").returncode == 0
-    )
-    servers.replace_key()
-    changed = servers.send()
+def test_changed_key_blocks_script_until_forgotten(tls: TlsServerHarness) -> None:
+    old = tls.fingerprint
+    assert tls.run("trust", "add", tls.address, old.removeprefix("SHA256:") + "=").returncode == 0
+    tls.restart_with_other_key()
+    changed = tls.send()
     assert changed.returncode == 5
     assert old in changed.stderr
-    assert servers.fingerprint in changed.stderr
-    assert f"chat-tui trust forget {servers.at}" in changed.stderr
-    assert "alice" not in servers.server.log
-    again = servers.run("trust", "add", servers.at, servers.fingerprint)
+    assert tls.fingerprint in changed.stderr
+    assert f"chat-tui trust forget {tls.address}" in changed.stderr
+    assert "alice" not in tls.server.log
+    again = tls.run("trust", "add", tls.address, tls.fingerprint)
     assert again.returncode == 5
     assert "trust forget" in again.stderr
-    assert servers.run("trust", "forget", "127.0.0.1").stdout == f"forgotten: {servers.at}  {old}\n"
-    assert servers.run("trust", "forget", "127.0.0.1").returncode == 1
-    assert servers.run("trust", "add", servers.at).returncode == 5  # no terminal for the question
-    assert servers.run("trust", "add", servers.at, servers.fingerprint).returncode == 0
-    assert servers.send().returncode == 0
+    assert tls.run("trust", "forget", "127.0.0.1").stdout == f"forgotten: {tls.address}  {old}\n"
+    assert tls.run("trust", "forget", "127.0.0.1").returncode == 1
+    assert tls.run("trust", "add", tls.address).returncode == 5  # there is no terminal to ask on
+    assert tls.run("trust", "add", tls.address, tls.fingerprint).returncode == 0
+    assert tls.send().returncode == 0
 
 
-def test_broken_known_servers_file_has_own_exit_code(
-    servers: TwoServerHarness, tmp_path: Path
-) -> None:
+def test_broken_known_servers_file_has_own_exit_code(tls: TlsServerHarness, tmp_path: Path) -> None:
     file = tmp_path / "state" / "lobby-chat" / "known-servers.json"
     file.parent.mkdir(parents=True)
     file.write_text("{")
     for done in (
-        servers.send(),
-        servers.run("trust", "add", servers.at),
-        servers.run("trust", "list"),
+        tls.send(),
+        tls.run("trust", "add", tls.address),
+        tls.run("trust", "list"),
     ):
         assert done.returncode == 5
         assert done.stderr.count("\n") == 1
         assert f"{file} can't be read" in done.stderr
         assert "move it away" in done.stderr
-    assert "alice" not in servers.server.log
+    assert "alice" not in tls.server.log
 
 
-def test_trust_add_fails_for_unencrypted_or_absent_server(servers: TwoServerHarness) -> None:
-    plain = servers.run("trust", "add", f"127.0.0.1:{servers.server.port}")
+def test_trust_add_fails_for_unencrypted_or_absent_server(tls: TlsServerHarness) -> None:
+    plain = tls.run("trust", "add", f"127.0.0.1:{tls.server.port}")
     assert plain.returncode == 4
     assert "does not encrypt" in plain.stderr
-    nobody = servers.run("trust", "add", "127.0.0.1:1")
-    assert nobody.returncode == 4
-    assert "Nothing listens" in nobody.stderr
+    absent = tls.run("trust", "add", "127.0.0.1:1")
+    assert absent.returncode == 4
+    assert "Nothing listens" in absent.stderr
 
 
 @pytest.mark.parametrize(
@@ -166,10 +163,10 @@ def test_trust_add_fails_for_unencrypted_or_absent_server(servers: TwoServerHarn
         ("what\nonce\n", 0, False),
         ("ALWAYS\n", 0, True),
     ],
-    ids=["no", "nothing that counts", "once", "always"],
+    ids=["no", "no valid answer", "once", "always"],
 )
 def test_headless_trust_question_is_asked_on_terminal(
-    servers: TwoServerHarness, answers: str, code: int, kept: bool
+    tls: TlsServerHarness, answers: str, code: int, kept: bool
 ) -> None:
     keys, terminal = os.openpty()
     line = f'exec "$0" "$@" 2>&1 >/dev/null </dev/null 3<>{os.ttyname(terminal)} '
@@ -181,58 +178,58 @@ def test_headless_trust_question_is_asked_on_terminal(
             sys.executable,
             "-m",
             "chat_tui",
-            servers.at,
+            tls.address,
             "--user",
             "alice",
             "--plain",
         ],
-        env=servers.environment,
+        env=tls.environment,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # the terminal that it opens becomes its controlling one
-    ) as harness:
+        start_new_session=True,  # so that the terminal it opens becomes its controlling terminal
+    ) as client:
         shown = ""
         while "Trust this key?" not in shown:
             assert select.select([keys], [], [], WAIT_TIMEOUT)[0], shown
             shown += os.read(keys, 4096).decode()
-        assert servers.fingerprint in shown
-        assert "alice" not in servers.server.log  # nothing is sent before the answer
+        assert tls.fingerprint in shown
+        assert "alice" not in tls.server.log  # nothing is sent before the answer
         os.write(keys, answers.encode())
-        assert harness.wait(WAIT_TIMEOUT) == code
+        assert client.wait(WAIT_TIMEOUT) == code
     os.close(keys)
     os.close(terminal)
-    assert bool(servers.run("trust", "list").stdout) is kept
-    assert ("alice" in servers.server.log) is (code == 0)
+    assert bool(tls.run("trust", "list").stdout) is kept
+    assert ("alice" in tls.server.log) is (code == 0)
 
 
 def test_copied_tls_line_sends_password_only_to_pinned_server(
-    servers: TwoServerHarness, tmp_path: Path, require_program: Callable[[str], Path]
+    tls: TlsServerHarness, tmp_path: Path, require_program: Callable[[str], Path]
 ) -> None:
     require_program("openssl")
 
-    def by_hand(fingerprint: str) -> str:
-        action = desk.model.wire.last_action
+    def run_copied_line(fingerprint: str) -> str:
+        action = harness.model.wire.last_action
         assert action is not None
         line = netcat_line(
-            "127.0.0.1", servers.port, "alice", action, pipelining=True, fingerprint=fingerprint
+            "127.0.0.1", tls.port, "alice", action, pipelining=True, fingerprint=fingerprint
         )
         done = subprocess.run(
             ["sh", "-c", line],
-            env=servers.environment,
+            env=tls.environment,
             capture_output=True,
             text=True,
             timeout=WAIT_TIMEOUT,
         )
         return done.stdout
 
-    with closing(SessionHarness(known=KnownServers(tmp_path))) as desk:
-        desk.session.sign_in("127.0.0.1", servers.port, "alice", "pw-of-alice")
-        desk.until_notice(KeyUnknown)
-        desk.session.trust(TrustDecision.ONCE)
-        desk.until_notice(SignedIn)
-        desk.session.toggle_follow("bob")
-        desk.until(lambda: desk.model.people.follows("bob"))
-        key = desk.session.fingerprint
-        assert key == servers.fingerprint
-        assert "[SERVER] Subscribed to bob\n" in by_hand(key)
-        assert by_hand("SHA256:" + "A" * 43) == ""
+    with closing(SessionHarness(known=KnownServers(tmp_path))) as harness:
+        harness.session.sign_in("127.0.0.1", tls.port, "alice", "pw-of-alice")
+        harness.until_notice(KeyUnknown)
+        harness.session.trust(TrustDecision.ONCE)
+        harness.until_notice(SignedIn)
+        harness.session.toggle_follow("bob")
+        harness.until(lambda: harness.model.people.follows("bob"))
+        key = harness.session.fingerprint
+        assert key == tls.fingerprint
+        assert "[SERVER] Subscribed to bob\n" in run_copied_line(key)
+        assert run_copied_line("SHA256:" + "A" * 43) == ""

@@ -1,4 +1,4 @@
-"""Drawn text takes as many cells in a real terminal as the client measures."""
+"""Text takes as many cells in a real terminal as the client measures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ termios.tcsetattr(0, termios.TCSANOW, before)
 json.dump(found, open("found.part", "w"))
 os.rename("found.part", "found.json")
 """
-"""Draw each text at the left edge, and ask the terminal for the cursor position."""
+"""A program that draws each text at the left edge and requests the cursor position."""
 
 TEXTS = (
     *("plain", "日本語、한국어", "e\u0301\u0302", "Z" + "\u0301" * 200, "שָׁלוֹם", "مرحبا", "ที่นี่"),
