@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-# Named, not imported: pytest cannot rewrite the assertions of a plugin that is already imported.
+# Modules by name: pytest cannot rewrite the assertions of a plugin that is already imported.
 pytest_plugins = [
     "tests.support.fake_clock",
     "tests.support.running_server",
@@ -59,8 +59,8 @@ def normalise_environment() -> None:
     for name in [name for name in os.environ if name.startswith(FOREIGN_VARIABLES)]:
         del os.environ[name]
     os.environ.update(OWN_VARIABLES)
-    if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker inherits the home of its controller
-        # As short as usual home folders, so that texts with a path in it fit in their lines.
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker has inherited the home of its controller
+        # Short, like a real home folder, so that texts with a path in it fit in their lines.
         os.environ["HOME"] = home = tempfile.mkdtemp(prefix="lobby-home-", dir="/tmp")
         atexit.register(shutil.rmtree, home, ignore_errors=True)
     # `nohup` and `&` in a script ignore signals, and child processes inherit that, but they do not
@@ -73,7 +73,7 @@ def normalise_environment() -> None:
 normalise_environment()
 
 LEAK_TIMEOUT = 5.0
-"""Seconds after a test within which its threads must end."""
+"""Seconds after a test within which its threads must end and its sockets must be closed."""
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def require_program() -> Callable[[str], Path]:
             return Path(found)
         reason = f"the program {name!r} is not installed"
         if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}, and CI requires it")
+            pytest.fail(f"{reason}, and CI must have it")
         pytest.skip(reason)
 
     return find

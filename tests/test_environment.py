@@ -1,4 +1,4 @@
-"""The tests and the programs that they start see nothing of the environment of a run."""
+"""Isolation of the tests and the programs that they start from the environment of a run."""
 
 from __future__ import annotations
 

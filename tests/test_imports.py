@@ -1,4 +1,4 @@
-"""Imports at run time, and the exports of packages. import-linter only reads the source."""
+"""The modules that each part loads, checked at run time. import-linter reads only the source."""
 
 import ast
 import importlib
@@ -14,7 +14,7 @@ from tests.support.loaded_modules import modules_after
 from tests.support.project import PROJECT
 
 SCREEN = {"textual", "rich"}
-"""Packages that only the screens may load. They take a quarter of a second."""
+"""Modules that only the screens may load, because they cost a quarter of a second."""
 
 
 def test_server_imports_no_client_and_no_asyncio() -> None:

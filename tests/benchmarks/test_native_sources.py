@@ -1,4 +1,4 @@
-"""The sources in C: they compile without a warning, and no two of them need each other."""
+"""The sources in C: they compile without a warning and include each other without a cycle."""
 
 from __future__ import annotations
 

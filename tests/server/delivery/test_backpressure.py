@@ -17,7 +17,8 @@ def test_fast_sender_is_rate_limited_without_loss(start_server: StartServer) -> 
     alice.send(*(str(number) for number in range(25)))
     for number in range(25):
         bob.expect_message("alice", str(number))
-    assert time.monotonic() - started >= 0.39  # 20 lines over the burst at 50 a second
+    # 20 lines over the burst at 50 a second. A lower bound also holds on a slow machine.
+    assert time.monotonic() - started >= 0.39
 
 
 def test_every_line_consumes_one_token(start_server: StartServer) -> None:
@@ -153,6 +154,7 @@ def test_last_lines_are_flushed_to_slow_reader(start_server: StartServer) -> Non
         if lines % 100 == 0:
             threading.Event().wait(0.08)  # longer than flush_seconds in all, never without progress
     assert lines == 1500
+    # The flush outlasted flush_seconds. A lower bound also holds on a slow machine.
     assert time.monotonic() - started > 1.0
     slow.expect_end()
     slow.close()
