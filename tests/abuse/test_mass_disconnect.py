@@ -1,4 +1,4 @@
-"""Everybody goes at once and comes back at once, as after a power cut or a broken switch."""
+"""All clients disconnect and reconnect at once, as after a power cut or a broken switch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.wire_client import WireClient
 pytestmark = pytest.mark.usefixtures("thousands_of_connections")
 
 CROWD = 1000
-PASSWORD = "pw-of-everybody"
+PASSWORD = "pw-of-all"
 LOGINS_TIMEOUT = 60.0
 
 
@@ -28,7 +28,7 @@ def write_accounts(path: Path) -> list[str]:
 
 
 def all_log_in(server: RunningServer, names: list[str]) -> list[WireClient]:
-    """Everybody connects and logs in before anybody reads the answer."""
+    """Connect and log in all clients before the first reply is read."""
     clients = []
     for name in names:
         client = server.connect()
@@ -52,18 +52,18 @@ def test_thousand_clients_reset_and_reconnect_at_once(
     before = threading.active_count()
     for client in all_log_in(server, names):
         client.reset()
-    back = all_log_in(server, names)
+    clients = all_log_in(server, names)
     until(
         lambda: server.server.client_count == CROWD,
         "the reset sessions have ended",
         timeout=LOGINS_TIMEOUT,
     )
-    speaker, *hearers = back
-    speaker.send("we are back")
-    for hearer in hearers:
-        hearer.expect_message(names[0], "we are back")
-    assert speaker.request("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
-    for client in back:
+    author, *readers = clients
+    author.send("we are back")
+    for reader in readers:
+        reader.expect_message(names[0], "we are back")
+    assert author.request("/rooms") == f"[SERVER] Active rooms: lobby ({CROWD})"
+    for client in clients:
         client.reset()
     until(
         lambda: server.server.client_count == 0,
