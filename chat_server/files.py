@@ -1,6 +1,6 @@
 """Atomic file replacement and the folder lock. A reader sees the old file or the new one.
 
-Errors are plain `OSError`s and the classes below. Callers add the name of the file and the cure.
+Errors are plain `OSError`s and the classes below. Callers add the name of the file and the fix.
 """
 
 from __future__ import annotations

@@ -190,8 +190,8 @@ def _describe_unknown_key(key: str, settings: Mapping[str, click.Option]) -> str
         return "'config' can't be set here: a file cannot name another file"
     plain = key.lower().replace("_", "-")
     near = difflib.get_close_matches(plain, settings, 1, 0.5)
-    cure = f"did you mean '{near[0]}'?" if near else "chat-server check --example lists all"
-    return f"unknown setting {quoted(key)}; {cure}"
+    hint = f"did you mean '{near[0]}'?" if near else "chat-server check --example lists all"
+    return f"unknown setting {quoted(key)}; {hint}"
 
 
 def _convert(

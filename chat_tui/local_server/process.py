@@ -29,7 +29,7 @@ _READY: Final = re.compile(rb"\[\*\] Chat server running on port (\d+)")
 _ERROR_PREFIX: Final = "chat-server: "
 
 # The folder that contains the package `chat_server`. It is the working folder of `python -m`, so
-# Python imports from it and not, say, a stray click.py in the user's working folder.
+# Python imports from it and not, for example, a stray click.py in the user's working folder.
 _PACKAGE_FOLDER: Final = Path(protocol.__file__).resolve().parents[2]
 
 

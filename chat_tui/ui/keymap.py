@@ -63,20 +63,21 @@ def usable_keys(configuration: Configuration) -> tuple[dict[str, str], list[Conf
         path = configuration.key_path(name)
         if name not in known:
             near = get_close_matches(name, known, 1, 0.5)
-            cure = f"Did you mean {near[0]}?" if near else "`chat-tui config` lists all actions"
-            problems.append(configuration.problem_at(path, f"no action is called {name!r}", cure))
+            hint = f"Did you mean {near[0]}?" if near else "`chat-tui config` lists all actions"
+            problems.append(configuration.problem_at(path, f"no action is called {name!r}", hint))
             continue
         keys = [_to_textual_key(key) for key in text.split(",")]
         if None in keys:
             wrong = text.split(",")[keys.index(None)].strip()
-            cure = 'Write it like "ctrl+y", "f9" or "alt+up"'
-            problems.append(configuration.problem_at(path, f"{wrong!r} is not a key", cure))
+            hint = 'Write it like "ctrl+y", "f9" or "alt+up"'
+            problems.append(configuration.problem_at(path, f"{wrong!r} is not a key", hint))
             continue
         takes_letters = any(len(key) == 1 for key in taken[name])
         letter = next((key for key in keys if key and len(key) == 1), None)
         if letter and not takes_letters:
-            what = f"{letter!r} alone could not be typed any more"
-            problems.append(configuration.problem_at(path, what, f'Write "ctrl+{letter}", say'))
+            problem = f"{letter!r} alone could not be typed any more"
+            hint = f'Write, for example, "ctrl+{letter}"'
+            problems.append(configuration.problem_at(path, problem, hint))
             continue
         usable[name] = ",".join(key for key in keys if key)
         taken[name] = set(usable[name].split(","))
@@ -84,10 +85,10 @@ def usable_keys(configuration: Configuration) -> tuple[dict[str, str], list[Conf
         for other in taken:
             shared = taken[name] & taken[other]
             if other != name and shared and _can_conflict(known[name][1], known[other][1]):
-                what = f"{min(shared)} is the key of {other} already"
+                problem = f"{min(shared)} is the key of {other} already"
                 path = configuration.key_path(name)
-                cure = f"Choose another key, or give {other} another one too"
-                problems.append(configuration.problem_at(path, what, cure))
+                hint = f"Choose another key, or give {other} another one too"
+                problems.append(configuration.problem_at(path, problem, hint))
                 taken[name] = set(known[name][0].key.split(","))
                 del usable[name]
                 break

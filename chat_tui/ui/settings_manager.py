@@ -97,5 +97,5 @@ def theme_problem(configuration: Configuration, known: Iterable[str]) -> list[Co
     if wanted in known:
         return []
     near = get_close_matches(wanted, known, 1, 0.5)
-    cure = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(sorted(known))}"
-    return [configuration.problem_at(("theme",), f"no theme is called {wanted!r}", cure)]
+    hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(sorted(known))}"
+    return [configuration.problem_at(("theme",), f"no theme is called {wanted!r}", hint)]

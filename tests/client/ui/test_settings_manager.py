@@ -39,7 +39,7 @@ server = "127.0.0.1"
 user = "bob"
 password_command = "echo oops >&2; exit 1"
 
-[profiles.asked]
+[profiles.prompt]
 server = "127.0.0.1"
 user = "carol"
 """
@@ -89,7 +89,7 @@ async def test_login_form_switches_between_profiles(
         )
         assert harness.app.focused is password
         await harness.click_on("› ")
-        assert "‹ asked ›  3 of 3" in harness.screen_text()
+        assert "‹ prompt ›  3 of 3" in harness.screen_text()
         await harness.press("enter")
         assert "Type your password" in harness.screen_text(message)
         assert len(harness.session.calls) == call_count
@@ -294,4 +294,4 @@ def test_config_command_prints_effective_settings(
     assert (read.settings.bell, len(read.profiles)) == (False, 3)
     unknown = run_client("--profile", "nope", "--send", "lobby", "hi")
     assert unknown.returncode == 2
-    assert "work, home, asked" in unknown.stderr
+    assert "work, home, prompt" in unknown.stderr
