@@ -49,7 +49,7 @@ class RoomLog:
         return iter(self.entries())
 
     def __getitem__(self, entry_id: int) -> Entry:
-        """Return the entry with this id. Raise `KeyError` if the log does not keep it."""
+        """Return the entry with this id. Raises `KeyError` if the log does not keep it."""
         if not self.first <= entry_id < self.end:
             raise KeyError(entry_id)
         return self._entries[entry_id - self._base]

@@ -56,7 +56,7 @@ class BaseApp(App[None]):
         self.notify(
             "The client has the mouse again."
             if self.mouse_on
-            else f"Drag selects text now. {key} takes the mouse back."
+            else f"Drag selects text now. {key} captures the mouse again."
         )
 
     def update_mouse_tracking(self) -> None:

@@ -46,7 +46,7 @@ class PaneRenderer:
         return any(log.following for log in self._screen.query(MessageLog))
 
     def draw(self, changes: set[Pane]) -> None:
-        """Draw the panes in `changes`. Raise `NoMatches` if the panes are not mounted."""
+        """Draw the panes in `changes`. Raises `NoMatches` if the panes are not mounted."""
         if Pane.ROOMS in changes:
             self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:

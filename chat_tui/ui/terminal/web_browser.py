@@ -31,7 +31,7 @@ def browser_command(
 
 
 def open_in(command: list[str], target: str) -> None:
-    """Open an http or https link and return at once. Raise `OSError` if that fails.
+    """Open an http or https link and return at once. Raises `OSError` if that fails.
 
     The output of the program does not reach the terminal, and the program outlives the client.
     """
