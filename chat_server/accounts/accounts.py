@@ -26,7 +26,10 @@ class Accounts(Mapping[str, str]):
     """Disabled accounts that the users file lists too. The next change removes them from it."""
 
     highest_cost: int
-    """Highest bcrypt cost of any hash here: the cost of a login as an unknown user (section 2)."""
+    """Highest bcrypt cost of any hash here: the cost of a login as an unknown user.
+
+    Protocol section 2.
+    """
 
     def __init__(
         self,

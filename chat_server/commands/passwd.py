@@ -1,4 +1,4 @@
-"""`/passwd <old> <new>`: a user changes the password of their own account (section 3)."""
+"""`/passwd <old> <new>`: a user changes the password of their own account (protocol section 3)."""
 
 from __future__ import annotations
 
