@@ -29,6 +29,7 @@ check: $(STAMP)  ## format, lint, types, import contracts, spelling
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	.venv/bin/codespell . .ci .github
+	.venv/bin/codespell --dictionary .ci/replaced-words.txt --regex '\w+' . .ci .github
 
 coverage: $(STAMP)  ## branch coverage of the whole suite, in every process that it starts
 	$(PYTHON) -m coverage erase
