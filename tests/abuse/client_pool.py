@@ -14,7 +14,7 @@ _READ_SIZE: Final = 65536
 
 
 class PooledClient:
-    """One connection of a `ClientPool`. Subclasses define `heard`."""
+    """One connection of a `ClientPool`. Subclasses define `line_received`."""
 
     def __init__(self, port: int, *, narrow: bool = False) -> None:
         """Connect to loopback. `narrow`: with small kernel buffers for unread data."""
@@ -39,10 +39,10 @@ class PooledClient:
         self._outgoing = b""
         self._incoming = b""
 
-    def heard(self, line: str) -> None:
+    def line_received(self, line: str) -> None:
         """Handle a line of the server."""
 
-    def ended(self) -> None:
+    def stream_ended(self) -> None:
         """Handle the end of the stream, by FIN or by reset. Called once."""
 
     def next_output(self) -> bytes:
@@ -77,7 +77,7 @@ class PooledClient:
         writes = selectors.EVENT_WRITE if self._outgoing and not self.has_ended else 0
         return reads | writes
 
-    def act(self, events: int) -> None:
+    def serve(self, events: int) -> None:
         """Do what the socket is ready for."""
         if events & selectors.EVENT_WRITE:
             self._write()
@@ -107,11 +107,11 @@ class PooledClient:
             self.was_reset = True
         if not data:
             self.has_ended = True
-            self.ended()
+            self.stream_ended()
             return
         *lines, self._incoming = (self._incoming + data).split(b"\n")
         for line in lines:
-            self.heard(line.decode())
+            self.line_received(line.decode())
 
 
 class Reader(PooledClient):
@@ -124,7 +124,7 @@ class Reader(PooledClient):
         if name:
             self.send(f"LOGIN {name} pw-of-{name}", *first)
 
-    def heard(self, line: str) -> None:
+    def line_received(self, line: str) -> None:
         self.lines.append(line)
 
 
@@ -159,7 +159,7 @@ class ClientPool:
                 self._selector.unregister(client.socket)
             self._clients[client] = wanted
         for key, events in self._selector.select(timeout):
-            key.data.act(events)
+            key.data.serve(events)
 
     def __len__(self) -> int:
         return len(self._clients)

@@ -26,15 +26,15 @@ class AbuseScenario:
         # Connections inherit it: unread data of a client soon waits in its outbox.
         for listener in server.server._listeners:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
-        self.talker = server.log_in("bob")
-        self.listener = server.log_in("carol", subscribe="*")
+        self.publisher = server.log_in("bob")
+        self.subscriber = server.log_in("carol", subscribe="*")
         self.bystanders: list[WireClient] = []
         """Further clients, which `clear` closes."""
-        self.said: list[str] = []
+        self.unread_texts: list[str] = []
         """Texts that alice has sent and carol has not read yet."""
 
     def log_in_unread_alice(self) -> WireClient:
-        """Return alice, who follows everyone and does not read. Her backlog is above the mark."""
+        """Return alice, who follows everyone but does not read. Her outbox lags."""
         alice = WireClient("127.0.0.1", self.server.port, receive_buffer=SMALL_BUFFER)
         self.server._clients.append(alice)
         self.bystanders.append(alice)
@@ -43,31 +43,31 @@ class AbuseScenario:
             pass
         outbox = outbox_of(self.server, alice)
         while outbox.backlog <= outbox.lag_threshold:
-            self.talker.send(*["x" * 4000] * 10)
+            self.publisher.send(*["x" * 4000] * 10)
             for _ in range(10):
-                self.listener.expect_message("bob", "x" * 4000)
+                self.subscriber.expect_message("bob", "x" * 4000)
         return alice
 
-    def say(self, alice: WireClient, *texts: str) -> None:
+    def publish(self, alice: WireClient, *texts: str) -> None:
         """Let alice publish texts. Return when carol has read the first."""
         alice.send(*texts)
-        self.listener.expect_message("alice", texts[0])
-        self.said += texts[1:]
+        self.subscriber.expect_message("alice", texts[0])
+        self.unread_texts += texts[1:]
 
     def clear(self) -> list[str]:
         """Wait until only bob and carol are left, let them chat, and return alice's texts."""
         for client in self.bystanders:
             client.close()
         until(lambda: self.server.server.client_count == 2, "the server has closed the others")
-        assert self.talker.request("/who") == "[SERVER] In room 'lobby': bob, carol"
-        self.talker.send("still here")
-        heard: list[str] = []
+        assert self.publisher.request("/who") == "[SERVER] In room 'lobby': bob, carol"
+        self.publisher.send("still here")
+        received: list[str] = []
         while True:
-            match = self.listener.expect_match(r"\[\d\d:\d\d:\d\d\] (bob|alice): (.*)")
+            match = self.subscriber.expect_match(r"\[\d\d:\d\d:\d\d\] (bob|alice): (.*)")
             if match.groups() == ("bob", "still here"):
-                return heard
+                return received
             assert match[1] == "alice"
-            heard.append(match[2])
+            received.append(match[2])
 
 
 def outbox_of(server: RunningServer, client: WireClient) -> Outbox:

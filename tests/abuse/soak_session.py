@@ -120,7 +120,7 @@ class SoakSession(PooledClient):
 
     # Reading
 
-    def heard(self, line: str) -> None:
+    def line_received(self, line: str) -> None:
         self._last_line = line
         if match := _MESSAGE.fullmatch(line):
             author, session, stay, number, room = match.groups()
@@ -173,7 +173,7 @@ class SoakSession(PooledClient):
         self._latest_read[author] = position
         self._gapless_authors.add(author)
 
-    def ended(self) -> None:
+    def stream_ended(self) -> None:
         if self._has_stalled:
             return
         if self.was_reset:

@@ -16,7 +16,7 @@ PACE = 0.05
 
 def test_single_bytes_do_not_extend_login_timeout(start_server: StartServer) -> None:
     server = start_server(rate=0, login_timeout=0.6)
-    listener, talker = server.log_in("bob", subscribe="*"), server.log_in("alice")
+    subscriber, publisher = server.log_in("bob", subscribe="*"), server.log_in("alice")
     line = b"LOGIN dave " + b"x" * 4000
     with selectors.DefaultSelector() as waiting:
         for _ in range(50):
@@ -27,8 +27,8 @@ def test_single_bytes_do_not_extend_login_timeout(start_server: StartServer) -> 
             for stranger in _clients(waiting):
                 stranger.send_raw(line[:1])
             line = line[1:]
-            talker.send("meanwhile")
-            listener.expect_message("alice", "meanwhile")
+            publisher.send("meanwhile")
+            subscriber.expect_message("alice", "meanwhile")
             for key, _ in waiting.select(PACE):
                 stranger = key.data
                 stranger.expect("[ERROR] Login timed out")
@@ -45,29 +45,29 @@ def test_lines_sent_byte_by_byte_are_published_whole(start_server: StartServer) 
     server = start_server(rate=0)
     people = [f"user-{number}" for number in range(30)]
     server.add_accounts(people)
-    listener = server.log_in("bob", subscribe="*")
+    subscriber = server.log_in("bob", subscribe="*")
     typists = {name: server.log_in(name) for name in people}
     for number, byte in enumerate("hé, 日本 ½\n//half\n".encode()):
         for client in typists.values():
             client.send_raw(bytes([byte]))
         threading.Event().wait(PACE / 5 if number % 5 == 0 else 0)
-    heard: dict[str, list[str]] = {name: [] for name in people}
+    received: dict[str, list[str]] = {name: [] for name in people}
     for _ in range(2 * len(people)):
-        match = listener.expect_match(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (.*)")
-        heard[match[1]].append(match[2])
-    assert heard == {name: ["hé, 日本 ½", "/half"] for name in people}
+        match = subscriber.expect_match(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (.*)")
+        received[match[1]].append(match[2])
+    assert received == {name: ["hé, 日本 ½", "/half"] for name in people}
 
 
 def test_reader_of_single_bytes_receives_everything_in_order(start_server: StartServer) -> None:
     scenario = AbuseScenario(start_server(rate=0, outbox=256 * 1024))
     alice = scenario.log_in_unread_alice()
     outbox = outbox_of(scenario.server, alice)
-    scenario.talker.send(*map(str, range(1000)))
+    scenario.publisher.send(*map(str, range(1000)))
     for number in range(1000):
-        scenario.listener.expect_message("bob", str(number))
+        scenario.subscriber.expect_message("bob", str(number))
     assert outbox.backlog > outbox.lag_threshold
-    scenario.talker.send("the end")
-    scenario.listener.expect_message("bob", "the end")
+    scenario.publisher.send("the end")
+    scenario.subscriber.expect_message("bob", "the end")
     texts = [line.split("bob: ")[1] for line in _byte_by_byte(alice, "the end")]
     long_ones = texts[:-1001]
     assert set(long_ones) == {"x" * 4000}

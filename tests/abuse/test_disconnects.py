@@ -54,19 +54,19 @@ def logged_in(scenario: AbuseScenario, gate: HashGate) -> WireClient:
 def in_the_middle_of_a_line(scenario: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(scenario, gate)
     alice.send_raw(b"a line without an end")
-    scenario.said.append("a line without an end")
+    scenario.unread_texts.append("a line without an end")
     return alice
 
 
 def while_publishing(scenario: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(scenario, gate)
-    scenario.say(alice, *(f"{number} {'x' * 500}" for number in range(400)))
+    scenario.publish(alice, *(f"{number} {'x' * 500}" for number in range(400)))
     return alice
 
 
 def over_rate_limit(scenario: AbuseScenario, gate: HashGate) -> WireClient:
     alice = logged_in(scenario, gate)
-    scenario.say(alice, *map(str, range(8)))
+    scenario.publish(alice, *map(str, range(8)))
     return alice
 
 
@@ -147,8 +147,8 @@ def test_reset_ends_only_that_client_in_any_state(
     scenario, gate, client = client_in_state(state, start_server, monkeypatch)
     client.reset()
     gate.open()
-    heard = scenario.clear()
-    assert heard == scenario.said[: len(heard)]
+    received = scenario.clear()
+    assert received == scenario.unread_texts[: len(received)]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -160,5 +160,5 @@ def test_fin_in_any_state_processes_sent_lines_and_ends_client(
     client.send_eof()
     gate.open()
     # The client neither reads nor closes: the server alone ends the connection.
-    assert scenario.clear() == scenario.said
+    assert scenario.clear() == scenario.unread_texts
     client.close()

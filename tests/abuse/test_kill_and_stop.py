@@ -171,8 +171,8 @@ class Publisher(Reader):
         self._publishes = False
         super().__init__(port, name, f"/subscribe {name}")
 
-    def heard(self, line: str) -> None:
-        super().heard(line)
+    def line_received(self, line: str) -> None:
+        super().line_received(line)
         if line.startswith("[SERVER] Subscribed"):
             self._publishes = True
             self.send()

@@ -46,7 +46,7 @@ class Alice(Reader):
         self._published += 1
         return b"older.%d\n" % (self._published - 1)
 
-    def ended(self) -> None:
+    def stream_ended(self) -> None:
         self.send_eof()
 
 
@@ -113,13 +113,15 @@ def idle(race: Race) -> LastAction:
 def publishing(race: Race) -> LastAction:
     race.older.publishes = True
     race.older.send("/who")
-    race.until(lambda: "alice: older.9" in race.carol.lines[-1], "alice is heard")
+    race.until(
+        lambda: "alice: older.9" in race.carol.lines[-1], "the tenth message of alice arrives"
+    )
     return lambda: None
 
 
 def over_rate_limit(race: Race) -> LastAction:
     race.older.send(*(f"older.{number}" for number in range(100)))
-    race.until(lambda: "older.5" in race.carol.lines[-1], "alice is over her rate")
+    race.until(lambda: "older.5" in race.carol.lines[-1], "alice is over her rate limit")
     return lambda: None
 
 
@@ -133,7 +135,7 @@ def not_reading(race: Race) -> LastAction:
         bob.send(*["x" * 4000] * 10)
         return outbox.backlog > outbox.lag_threshold
 
-    race.until(more, "the backlog of alice is above the mark")
+    race.until(more, "the backlog of alice is above the lag threshold")
     return lambda: bob.send(*["x" * 400] * 20)
 
 
@@ -178,8 +180,8 @@ def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
         newer = race.run(older_state(race))
         race.until(lambda: sum(login.has_ended for login in newer) == LOGINS - 1, "one is left")
         (left,) = (login for login in newer if not login.has_ended)
-        last_words = f"alice: {newer.index(left)}.1"
-        race.until(lambda: last_words in race.carol.lines[-1], "it is heard")
+        last_message = f"alice: {newer.index(left)}.1"
+        race.until(lambda: last_message in race.carol.lines[-1], "its last message arrives")
         race.until(lambda: len(left.lines) >= 3, "it has been greeted")
         others = len(race.bystanders)
         race.until(lambda: race.server.client_count == others + 1, "the others are gone")
@@ -209,9 +211,9 @@ def check_sessions(lines: list[str], left: str) -> None:
             is_here = line == JOINED
             if is_here:
                 sessions.append([])
-        elif words := MESSAGE.fullmatch(line):
-            assert is_here, f"{line!r} was heard after its session"
-            sessions[-1].append((words[1], int(words[2])))
+        elif message := MESSAGE.fullmatch(line):
+            assert is_here, f"{line!r} arrived after its session"
+            sessions[-1].append((message[1], int(message[2])))
     assert is_here
     assert len(sessions) >= LOGINS
     for session in sessions:

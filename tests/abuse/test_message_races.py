@@ -27,7 +27,7 @@ MESSAGE = re.compile(r"\[\d\d:\d\d:\d\d\] ([^ :]+): (\d+) in (\w+)")
 AT_THE_END = "[ERROR] No such room: the-end"
 
 
-class Talker:
+class RandomClient:
     """A client that acts at random, and everything that it reads."""
 
     def __init__(self, server: RunningServer, name: str, seed: int) -> None:
@@ -60,7 +60,7 @@ class Talker:
         self.wire.send(self.join("lobby"), self.subscribe("*"), "/who the-end")
         self.read_until(AT_THE_END)
         all_are_ready.wait(WAIT_TIMEOUT)
-        self.wire.send(*(self.say() for _ in range(LAST_MESSAGES)), "/who the-end")
+        self.wire.send(*(self.publish() for _ in range(LAST_MESSAGES)), "/who the-end")
         self.read_until(AT_THE_END)
         all_are_ready.wait(WAIT_TIMEOUT)
         self.wire.send_eof()
@@ -80,7 +80,7 @@ class Talker:
     def act(self) -> str:
         choice = self._random.random()
         if choice < 0.4:
-            return self.say()
+            return self.publish()
         if choice < 0.7:
             return self.join(self._random.choice(ROOMS))
         publisher = self._random.choice(["*", *(name for name in USERS if name != self.name)])
@@ -89,7 +89,7 @@ class Talker:
         self.own.append(f"[SERVER] Unsubscribed from {publisher}")
         return f"/unsubscribe {publisher}"
 
-    def say(self) -> str:
+    def publish(self) -> str:
         text = f"{len(self.rooms)} in {self._room}"
         self.rooms.append(self._room)
         self.own.append(text)
@@ -106,11 +106,11 @@ class Talker:
         return f"/subscribe {publisher}"
 
 
-def check(reader: Talker, pool: dict[str, Talker]) -> None:
+def check(reader: RandomClient, pool: dict[str, RandomClient]) -> None:
     """Check what one client read against what all clients published.
 
-    The replies in between say which room it was in and which users it followed. Replies and
-    messages share one stream, in the order of the server's decisions.
+    The replies in between determine its room and its subscriptions. Replies and messages share one
+    stream, in the order of the server's decisions.
     """
     room = "lobby"
     follows: set[str] = set()
@@ -151,8 +151,8 @@ def check(reader: Talker, pool: dict[str, Talker]) -> None:
         if line != AT_THE_END:
             own.append(line)
     assert own == reader.own
-    for author, talker in pool.items():
-        assert latest[author] == len(talker.rooms) - 1, f"the last messages of {author} are missing"
+    for author, client in pool.items():
+        assert latest[author] == len(client.rooms) - 1, f"the last messages of {author} are missing"
         assert author in unbroken
 
 
@@ -206,13 +206,13 @@ def test_random_clients_receive_exactly_their_messages(
 ) -> None:
     server = start_server(rate=0, **FREQUENT_SWITCHES)
     server.add_accounts(USERS)
-    pool = {name: Talker(server, name, seed) for seed, name in enumerate(USERS)}
+    pool = {name: RandomClient(server, name, seed) for seed, name in enumerate(USERS)}
     decisions = Decisions(server.server._hub)
     all_are_ready = threading.Barrier(len(pool), decisions.all_are_ready)
     with ThreadPoolExecutor(len(pool)) as threads:
-        runs = [threads.submit(talker.run, all_are_ready) for talker in pool.values()]
+        runs = [threads.submit(client.run, all_are_ready) for client in pool.values()]
     for run in runs:
         run.result()
-    for talker in pool.values():
-        check(talker, pool)
+    for client in pool.values():
+        check(client, pool)
     decisions.check()

@@ -37,14 +37,14 @@ def active_chat(server: RunningServer) -> Iterator[tuple[WireClient, ...]]:
         except BaseException as failure:
             failures.append(failure)
 
-    talking = threading.Thread(target=converse)
-    talking.start()
+    chat_thread = threading.Thread(target=converse)
+    chat_thread.start()
     try:
         yield alice, bob
     finally:
         finished.set()
-        talking.join(WAIT_TIMEOUT)
-    assert not talking.is_alive()
+        chat_thread.join(WAIT_TIMEOUT)
+    assert not chat_thread.is_alive()
     assert not failures, f"the chat failed: {failures}"
 
 

@@ -22,7 +22,7 @@ COMMANDS = ("/join", "/leave", "/rooms", "/subscribe", "/unsubscribe", "/subs", 
 
 
 class FakeSession(ChatSession):
-    """A session that only records its calls, and `calls` holds them in order."""
+    """A session that does nothing but record its calls in `calls`, in order."""
 
     def __init__(self, model: ChatModel, wake: Callable[[], None]) -> None:
         self.model = model

@@ -1,4 +1,4 @@
-"""ProtocolHarness: a `ClientProtocol` whose server and clock the test plays."""
+"""ProtocolHarness: a `ClientProtocol` whose server and clock the test controls."""
 
 from __future__ import annotations
 

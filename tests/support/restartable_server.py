@@ -14,23 +14,23 @@ from chat_server.server import ChatServer
 from tests.support.wire_client import WireClient
 
 
-def texts_until(guest: WireClient, start: str) -> list[str]:
-    """Return what a guest receives before a line with this start.
+def texts_until(client: WireClient, start: str) -> list[str]:
+    """Return what a client receives before a line with this start.
 
-    Of messages the text is returned, other lines are returned whole.
+    A message is returned as its text, any other line whole.
     """
     received: list[str] = []
-    while (line := guest.read_line()) is not None and not line.startswith(start):
+    while (line := client.read_line()) is not None and not line.startswith(start):
         received.append(line.split(": ", 1)[-1])
     return received
 
 
 class RestartableServer:
-    """A server that can be restarted on its port, and guests who are connected to it."""
+    """A server that can be restarted on its port, and netcat users that are connected to it."""
 
     def __init__(self, users: Path) -> None:
         self.config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
-        self._guests: list[WireClient] = []
+        self._clients: list[WireClient] = []
         self._server: ChatServer | None = None
 
     def start(self, **settings: object) -> RestartableServer:
@@ -48,14 +48,14 @@ class RestartableServer:
         """The port of the server, 0 before the first start."""
         return self.config.port
 
-    def guest(self, name: str, *lines: str) -> WireClient:
-        """Connect a netcat user who follows everyone and sends these lines first."""
-        guest = WireClient("127.0.0.1", self.port)
-        self._guests.append(guest)
+    def log_in(self, name: str, *lines: str) -> WireClient:
+        """Connect a netcat user that follows everyone and sends these lines first."""
+        client = WireClient("127.0.0.1", self.port)
+        self._clients.append(client)
         for line in (f"LOGIN {name} pw-of-{name}", "/subscribe *", *lines, "/subs"):
-            guest.send(line)
-        texts_until(guest, "[SERVER] Subscriptions: ")
-        return guest
+            client.send(line)
+        texts_until(client, "[SERVER] Subscriptions: ")
+        return client
 
     def remove(self, name: str) -> None:
         """Remove an account from the users file and let the server reload it."""
@@ -66,13 +66,13 @@ class RestartableServer:
         self._server.reload_accounts()
 
     def stop(self) -> None:
-        """Stop the server if it runs. The guests stay connected until the server closes them."""
+        """Stop the server if it runs. The clients stay connected until the server closes them."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
     def close(self) -> None:
-        """Close the guests and stop the server."""
-        for guest in self._guests:
-            guest.close()
+        """Close the clients and stop the server."""
+        for client in self._clients:
+            client.close()
         self.stop()

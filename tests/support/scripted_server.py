@@ -12,7 +12,7 @@ _FIRST_COMMANDS = ("/join", "/subscribe", "/unsubscribe", "/subs", "/help", "/qu
 
 
 class ScriptedServer:
-    """A listening socket on a free port. The test plays each connection, line by line."""
+    """A listening socket on a free port. The test scripts each connection, line by line."""
 
     def __init__(self, port: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))

@@ -37,7 +37,7 @@ class SessionHarness:
         self.wakes = 0
         self._woken = threading.Event()
         self._readers: list[threading.Thread] = []
-        # Pauses of at most 50 ms: what they are in earnest, test_backoff tells.
+        # Pauses of at most 50 ms. test_backoff checks the real ones.
         self.session = ChatSession(
             self.model,
             self._start_reader,
@@ -63,7 +63,7 @@ class SessionHarness:
         self.notices += self.session.take_notices()
 
     def run_while(self, server_part: Callable[[], T]) -> T:
-        """Run `part` of the server in a thread while this thread works. Return its result."""
+        """Run `server_part` in a thread while this thread works. Return its result."""
         with ThreadPoolExecutor(1) as theirs:
             played = theirs.submit(server_part)
             self.until(played.done)

@@ -48,8 +48,8 @@ def sign_in(
 def test_sign_in_lists_people_and_rooms_of_real_server(
     harness: SessionHarness, server: RestartableServer
 ) -> None:
-    server.start().guest("bob")
-    server.guest("carol", "/join dev")
+    server.start().log_in("bob")
+    server.log_in("carol", "/join dev")
     sign_in(harness, server)
     assert [person.name for person in harness.model.people.here()] == ["alice", "bob"]
     assert [(room.name, room.members) for room in harness.model.rooms.listed()] == [
@@ -65,7 +65,7 @@ def test_sign_in_lists_people_and_rooms_of_real_server(
 def test_messages_are_exchanged_with_netcat_user(
     harness: SessionHarness, server: RestartableServer
 ) -> None:
-    bob = server.start().guest("bob")
+    bob = server.start().log_in("bob")
     sign_in(harness, server)
     harness.session.submit("hello \U0001f600 [red]\n/two\n\n  three")
     assert {entry.state for entry in harness.model.log} == {EntryState.PENDING}
@@ -81,7 +81,7 @@ def test_joins_and_leaves_of_others_update_model(
 ) -> None:
     server.start()
     sign_in(harness, server)
-    bob = server.guest("bob")
+    bob = server.log_in("bob")
     harness.until_text("bob joined")
     assert harness.model.rooms.members_of("lobby") == 2
     bob.send("/join dev")
@@ -94,8 +94,8 @@ def test_joins_and_leaves_of_others_update_model(
 def test_text_typed_after_room_change_reaches_new_room_only(
     harness: SessionHarness, server: RestartableServer
 ) -> None:
-    bob = server.start().guest("bob")
-    carol = server.guest("carol", "/join dev")
+    bob = server.start().log_in("bob")
+    carol = server.log_in("carol", "/join dev")
     sign_in(harness, server)
     harness.session.submit("for the lobby")
     harness.session.join("dev")
@@ -113,7 +113,7 @@ def test_text_typed_after_room_change_reaches_new_room_only(
 def test_typed_commands_get_replies_from_real_server(
     harness: SessionHarness, server: RestartableServer
 ) -> None:
-    server.start().guest("bob")
+    server.start().log_in("bob")
     sign_in(harness, server)
     for typed in ("/help", "/dance", "/who nowhere", "/subs", "/unsubscribe alice", "/who"):
         harness.session.submit(typed)
@@ -139,7 +139,7 @@ def test_typed_commands_get_replies_from_real_server(
 def test_follow_toggle_starts_and_stops_messages(
     harness: SessionHarness, server: RestartableServer
 ) -> None:
-    bob = server.start().guest("bob")
+    bob = server.start().log_in("bob")
     sign_in(harness, server, follow_everyone=False)
     assert harness.model.people.follows_none_present
     harness.session.toggle_follow("bob")
@@ -173,7 +173,7 @@ def test_server_restart_restores_room_and_subscriptions(
     assert harness.until_notice(events.TextReturned).text == "typed meanwhile"
     server.start()
     harness.until_state(ConnectionState.ONLINE)
-    bob = server.guest("bob", "/join dev")
+    bob = server.log_in("bob", "/join dev")
     bob.send("after")
     harness.until_text("after")
     assert harness.model.room == "dev"
@@ -225,7 +225,7 @@ def test_login_of_same_name_signs_session_out(
 ) -> None:
     server.start()
     sign_in(harness, server)
-    server.guest("alice")
+    server.log_in("alice")
     assert harness.until_notice(events.SignedOut).reason == replies.LOGGED_OUT_BY_NEW_LOGIN
     assert harness.model.connection.state is ConnectionState.OFFLINE
 
@@ -264,7 +264,7 @@ def test_rate_limited_client_loses_no_message(
     harness: SessionHarness, server: RestartableServer
 ) -> None:
     """No message is lost, no request expires, and room changes keep their order."""
-    bob = server.start(rate=100, burst=10).guest("bob")
+    bob = server.start(rate=100, burst=10).log_in("bob")
     sign_in(harness, server)
     harness.session.submit("\n".join(f"line {n}" for n in range(100)))
     harness.session.join("dev")

@@ -80,7 +80,7 @@ async def window(
 
 async def test_app_chats_with_netcat_user(server: RestartableServer, tmp_path: Path) -> None:
     async with window(server, tmp_path) as alice:
-        bob = server.guest("bob")
+        bob = server.log_in("bob")
         await alice.until("bob joined", "lobby · 2 here", "◉ bob")
         bob.send("hello from netcat")
         await alice.until("bob  hello from netcat")
@@ -102,7 +102,7 @@ async def test_text_typed_after_room_click_is_sent_to_room(
     server: RestartableServer, tmp_path: Path
 ) -> None:
     async with window(server, tmp_path) as alice:
-        here, there = server.guest("bob"), server.guest("carol", "/join dev")
+        here, there = server.log_in("bob"), server.log_in("carol", "/join dev")
         await alice.until("dev")
         rooms = alice.app.chat.query_one(RoomList)
         row = next(n for n, text in enumerate(screen_rows(alice.app, rooms)) if "dev" in text)
@@ -139,7 +139,7 @@ async def test_login_elsewhere_shows_form_and_allows_sign_in(
     server: RestartableServer, tmp_path: Path
 ) -> None:
     async with window(server, tmp_path) as alice:
-        server.guest("alice")
+        server.log_in("alice")
         await alice.until("alice signed in somewhere else", "Sign in")
         await alice.type("pw-of-alice")
         await alice.until("● connected")
@@ -170,7 +170,7 @@ async def test_app_stays_responsive_during_message_flood(
 ) -> None:
     lines = 5_000
     async with window(server, tmp_path) as alice:
-        bob = server.guest("bob")
+        bob = server.log_in("bob")
         await alice.until("bob joined")
         bob.send_raw(
             "".join(f"line {number} {'words ' * 15}\n" for number in range(lines)).encode()
@@ -194,7 +194,7 @@ async def test_app_stays_responsive_during_message_flood(
 
 async def test_quit_ends_every_thread(server: RestartableServer, tmp_path: Path) -> None:
     async with window(server, tmp_path) as alice:
-        bob = server.guest("bob")
+        bob = server.log_in("bob")
         await alice.until("bob joined")
         bob.send("/presence on")
         bob.expect("[SERVER] Presence on")
