@@ -36,8 +36,8 @@ def test_terminal_receives_title_and_bell_and_title_is_restored(
         terminal.until(b"\x1b[22;2t\x1b]2;lobby\x07")
         terminal.until(b"connected")  # and follows everyone
         with WireClient("127.0.0.1", server_program.port) as bob:
-            bob.send(f"LOGIN bob {DEMO_PASSWORD}", "alice, once")
-            terminal.until(b"once")
+            bob.send(f"LOGIN bob {DEMO_PASSWORD}", "alice, the first call")
+            terminal.until(b"the first call")
             assert bells(terminal.written) == 0
             terminal.press(BLURRED)
             for number in range(20):  # the client may read a call before the loss of the focus
