@@ -101,7 +101,7 @@ async def test_notices_show_configured_keys(tmp_path: Path) -> None:
         await harness.press("f12")
         await harness.until(lambda: "F12 unmutes" in harness.toasts())
         await harness.press("f9")
-        await harness.until(lambda: "F9 takes" in harness.toasts())
+        await harness.until(lambda: "F9 captures" in harness.toasts())
 
 
 async def test_mute_key_mutes_room_and_f8_follows_everyone(
