@@ -20,7 +20,7 @@ from chat_server.accounts.file_editor import (
 )
 from chat_server.accounts.file_format import NAME_RULE, UsersFileConflictError, UsersFileError
 from chat_server.accounts.file_reader import load_or_empty, read_accounts
-from chat_server.accounts.hash_pool import CheckResult, CheckStatus, HashPool, default_workers
+from chat_server.accounts.hash_pool import CheckStatus, HashPool, default_workers
 from chat_server.accounts.password_generator import generate_password
 from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.rehash import Rehasher
@@ -32,7 +32,6 @@ __all__ = [
     "AccountExistsError",
     "AccountStore",
     "Accounts",
-    "CheckResult",
     "CheckStatus",
     "ConfusableNameError",
     "HashPool",
