@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from chat_tui.model.drafts import Drafts
     from chat_tui.model.entries import Entry, EntryKind, EntryState
     from chat_tui.model.history import MAX_ITEMS, InputHistory
-    from chat_tui.model.links import Link, find_links, link_host
+    from chat_tui.model.link_target import InvalidHostError, LinkTarget, resolve_link
+    from chat_tui.model.links import Link, find_links
     from chat_tui.model.location import Location
     from chat_tui.model.panes import Pane
     from chat_tui.model.people import Person, Roster
@@ -35,7 +36,9 @@ __all__ = [
     "EntryKind",
     "EntryState",
     "InputHistory",
+    "InvalidHostError",
     "Link",
+    "LinkTarget",
     "Location",
     "Pane",
     "Person",
@@ -47,7 +50,7 @@ __all__ = [
     "WireLog",
     "complete",
     "find_links",
-    "link_host",
+    "resolve_link",
 ]
 
 __getattr__ = lazy_exports(
@@ -63,7 +66,9 @@ __getattr__ = lazy_exports(
         "EntryKind": "chat_tui.model.entries",
         "EntryState": "chat_tui.model.entries",
         "InputHistory": "chat_tui.model.history",
+        "InvalidHostError": "chat_tui.model.link_target",
         "Link": "chat_tui.model.links",
+        "LinkTarget": "chat_tui.model.link_target",
         "Location": "chat_tui.model.location",
         "MAX_ITEMS": "chat_tui.model.history",
         "Pane": "chat_tui.model.panes",
@@ -76,6 +81,6 @@ __getattr__ = lazy_exports(
         "WireLog": "chat_tui.model.wire_log",
         "complete": "chat_tui.model.completion",
         "find_links": "chat_tui.model.links",
-        "link_host": "chat_tui.model.links",
+        "resolve_link": "chat_tui.model.link_target",
     },
 )

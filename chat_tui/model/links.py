@@ -1,20 +1,28 @@
-"""Links in messages: where they are in the text, and which host they lead to."""
+"""Links in messages: where they are in the text."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 # A link ends before a character that cannot be in an address, or that would hide a part of it from
-# the reader: spaces, quotes, characters without width, and pictures of control characters.
+# the reader: spaces, quotes, characters without width, and pictures of control characters. It also
+# ends at full-width and CJK punctuation, because no space is written next to it. The letters among
+# these signs, such as U+3005, and the middle dot of Japanese names belong to an address.
 _LINK: Final = re.compile(
-    '(?<![a-z0-9])https?://[^\\s<>"`{}|\\\\^\u00ad\u180e\u200b-\u200f\u2018-\u201f\u2028-\u202f'
-    "\u2060-\u206f\u2400-\u2426\u3000-\u3003\u3008-\u3011\ufe00-\ufe0f\ufeff\ufffd]+",
+    '(?<![a-z0-9])https?://[^\\s<>"`{}|\\\\^\u00ab\u00ad\u00bb\u034f\u115f\u1160\u17b4\u17b5\u180e'
+    "\u200b-\u200f\u2018-\u201f\u2028-\u202f\u2039\u203a\u2060-\u206f\u2400-\u2426\u2800"
+    "\u3000-\u3004\u3008-\u3020\u3030\u303d\u3164\ufe00-\ufe19\ufe30-\ufe6b\ufeff"
+    "\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff64\uffa0\ufff0-\uffff"
+    "\U000e0000-\U000e0fff]+",
     re.IGNORECASE,
 )
-_TRAILING_PUNCTUATION: Final = ".,;:!?'*_~…。、！？）"
-_PAIRS: Final = {")": "(", "]": "["}
+_HAS_HOST: Final = re.compile(
+    r"https?://(?:[^/?#]*@)?(?:\[[^]/?#]+\]|[^\[/?#:]*\w)", re.IGNORECASE
+).match
+_TRAILING_PUNCTUATION: Final = ".,;:!?'*_~"
+_OPENING: Final = {")": "(", "]": "["}
 
 
 class Link(NamedTuple):
@@ -26,45 +34,49 @@ class Link(NamedTuple):
 
 
 def find_links(text: str) -> list[Link]:
-    """Return every http and https address in `text`, from left to right. No other scheme counts."""
+    """Return every http and https address in `text`, from left to right. No other scheme counts.
+
+    `resolve_link` returns where one leads, or why it leads nowhere.
+    """
     if "://" not in text:
         return []
     found = []
-    for match in _LINK.finditer(text):
-        target = _trim_trailing(match[0])
-        if _host(target):
-            found.append(Link(match.start(), match.start() + len(target), target))
+    position = 0
+    while match := _LINK.search(text, position):
+        start = match.start()
+        target = _without_sentence(match[0], quoted=text[start - 1 : start] == "'")
+        # What was cut off may hold another link.
+        position = start + max(len(target), len("http://"))
+        if _HAS_HOST(target):
+            found.append(Link(start, start + len(target), target))
     return found
 
 
-def link_host(target: str) -> str:
-    """Return the host that a link leads to, as it is resolved.
+def _without_sentence(found: str, *, quoted: bool) -> str:
+    """Remove what belongs to the sentence around a link.
 
-    A name that is not ASCII is returned as `xn--…`: some letters look like others.
+    That is punctuation at its end, and everything from a bracket or quote that was opened before
+    the link.
     """
-    host = _host(target)
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return ascii(host)[1:-1]
-
-
-def _host(target: str) -> str:
-    try:
-        return urlsplit(target).hostname or ""
-    except ValueError:  # http://[1
-        return ""
-
-
-def _trim_trailing(found: str) -> str:
-    """Remove the punctuation of the sentence: full stops, and brackets opened before the link."""
-    while found:
-        last = found[-1]
-        opened = _PAIRS.get(last)
-        is_extra = opened is not None and found.count(last) > found.count(opened)
-        if last not in _TRAILING_PUNCTUATION and not is_extra:
+    opened = {"(": 0, "[": 0}
+    for index, character in enumerate(found):
+        if character in opened:
+            opened[character] += 1
+        elif character in _OPENING:
+            opened[_OPENING[character]] -= 1
+            if opened[_OPENING[character]] < 0:
+                found = found[:index]
+                break
+        elif character == "'" and quoted:
+            found = found[:index]
             break
-        found = found[:-1]
-    return found
+    end = len(found)
+    while end and _ends_sentence(found[end - 1]):
+        end -= 1
+    return found[:end]
+
+
+def _ends_sentence(character: str) -> bool:
+    if character.isascii():
+        return character in _TRAILING_PUNCTUATION
+    return unicodedata.category(character).startswith("P")

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from chat_tui.model import Link, link_host
+from chat_tui.model import InvalidHostError, Link, LinkTarget, resolve_link
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.terminal import CopyRequested, browser_command, open_in
 
@@ -51,9 +51,7 @@ class LinkScreen(Dialog[None]):
                 if len(self._links) > 1:
                     yield Button("Next", id="next", compact=True)
                 yield Button("Copy", id="copy", compact=True)
-                yield Button(
-                    "Open", id="open", variant="primary", compact=True, disabled=not self.can_open
-                )
+                yield Button("Open", id="open", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         """Focus Open, or Copy if there is no browser."""
@@ -62,22 +60,36 @@ class LinkScreen(Dialog[None]):
 
     @property
     def can_open(self) -> bool:
-        """True if there is a browser that does not need this terminal."""
+        """True if the link leads to a host, and a browser does not need this terminal."""
+        return self._has_browser and isinstance(self._resolved(), LinkTarget)
+
+    @property
+    def _has_browser(self) -> bool:
         return self._command is not None or self.app.is_web
 
     @property
     def _target(self) -> str:
         return self._links[self._chosen].target
 
+    def _resolved(self) -> LinkTarget | InvalidHostError:
+        try:
+            return resolve_link(self._target)
+        except InvalidHostError as error:
+            return error
+
     def action_open(self) -> None:
-        """Open the link in the browser and close."""
+        """Open the link in the browser and close. The browser gets the host that is shown."""
+        resolved = self._resolved()
+        if isinstance(resolved, InvalidHostError):
+            self.app.notify(f"Not opened: {resolved}.", severity="error")
+            return
         if self.app.is_web:
-            self.app.open_url(self._target)
+            self.app.open_url(resolved.address)
         elif self._command is None:
             return
         else:
             try:
-                open_in(self._command, self._target)
+                open_in(self._command, resolved.address)
             except OSError as error:
                 self.app.notify(f"Not opened: {error.strerror or error}", severity="error")
                 return
@@ -107,11 +119,30 @@ class LinkScreen(Dialog[None]):
 
     def _draw(self) -> None:
         self.query_one("#link-target Static", Static).update(Content(self._target))
-        about = f"leads to {link_host(self._target)}"
+        lines = _describe(self._resolved())
         if not self._target.lower().startswith("https"):
-            about += " · unencrypted"
+            lines[0] += " · unencrypted"
         if len(self._links) > 1:
-            about += f" · {self._chosen + 1} of {len(self._links)}, N next"
-        if not self.can_open:
-            about += "\nNo browser can be opened from here: copy it."
-        self.query_one("#link-host", Static).update(Content(about))
+            lines[0] += f" · {self._chosen + 1} of {len(self._links)}, N next"
+        if not self._has_browser:
+            lines.append("No browser can be opened from here: copy it.")
+        self.query_one("#link-host", Static).update(Content("\n".join(lines)))
+        open_button = self.query_one("#open", Button)
+        if open_button.has_focus and not self.can_open:
+            self.query_one("#copy").focus()  # a disabled button would take the focus away
+        open_button.disabled = not self.can_open
+
+
+def _describe(resolved: LinkTarget | InvalidHostError) -> list[str]:
+    """Return what the user must know before the link is opened, the host first."""
+    if isinstance(resolved, InvalidHostError):
+        return [f"This address leads nowhere and is not opened: {resolved}."]
+    host = resolved.host if resolved.port is None else f"{resolved.host}:{resolved.port}"
+    lines = [f"leads to {host}"]
+    if resolved.readable != resolved.host:
+        lines[0] += f" ({resolved.readable})"
+    if resolved.mixed_scripts:
+        lines.append(f"The name mixes letters: {', '.join(resolved.mixed_scripts)}.")
+    if resolved.user:
+        lines.append(f'"{resolved.user}" is a user name for {resolved.host}, not the host.')
+    return lines

@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from chat_tui.ui.screens.link import LinkScreen
 from chat_tui.ui.widgets import MessageLog, SearchBar
 
 
@@ -102,6 +101,9 @@ class LogPane(Vertical):
 
     @on(MessageLog.LinkChosen)
     def _link_chosen(self, event: MessageLog.LinkChosen) -> None:
+        # Only now: the tables of `idna` are not needed for the first frame.
+        from chat_tui.ui.screens.link import LinkScreen
+
         self.app.push_screen(LinkScreen(event.links, event.author, event.chosen))
 
     @on(MessageLog.ActionUnavailable)

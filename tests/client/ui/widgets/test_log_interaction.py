@@ -242,6 +242,43 @@ class TestLinks:
             await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "bob"))
             assert not isinstance(harness.app.screen, LinkScreen)
 
+    async def test_link_dialog_shows_and_opens_host_of_browser(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr(link, "browser_command", lambda environment: ["browse"])
+        monkeypatch.setattr(link, "open_in", lambda command, target: opened.append(target))
+        async with chat(tmp_path, size=(80, 24)) as harness:
+            await harness.receive("bob", "https://bank.example@f\u0430ß.example:81/a，b")
+            await harness.click_on("https", log_of(harness))
+            await harness.until(lambda: isinstance(harness.app.screen, LinkScreen))
+            await harness.until(lambda: "leads to" in harness.screen_text())
+            shown = harness.screen_text()
+            assert "leads to xn--f-qfa06w.example:81 (f\u0430ß.example)" in shown
+            assert "mixes letters: Cyrillic, Latin" in shown
+            assert '"bank.example" is a user name for' in shown
+            await harness.press("enter")
+            await harness.until(lambda: opened)
+            assert opened == ["https://bank.example@xn--f-qfa06w.example:81/a"]
+
+    async def test_link_to_invalid_host_is_explained_and_not_opened(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened: list[str] = []
+        monkeypatch.setattr(link, "browser_command", lambda environment: ["browse"])
+        monkeypatch.setattr(link, "open_in", lambda command, target: opened.append(target))
+        async with chat(tmp_path, size=(80, 24)) as harness:
+            await harness.receive("bob", "http://a..b/ https://good.example/")
+            await harness.click_on("http:", log_of(harness))
+            await harness.until(lambda: "leads nowhere" in harness.screen_text())
+            assert harness.app.screen.query_one("#open", Button).disabled
+            await harness.press("o")
+            await harness.until(lambda: "Not opened" in harness.toasts())
+            await harness.press("n")
+            await harness.until(lambda: "leads to good.example" in harness.screen_text())
+            await harness.press("o")
+            await harness.until(lambda: opened == ["https://good.example/"])
+
     async def test_link_can_be_copied_without_browser(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
