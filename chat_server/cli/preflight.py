@@ -38,8 +38,9 @@ from chat_server.net import (
     missing_files,
 )
 
-_BASE_THREADS: Final = 4
-"""Threads in addition to clients and hashing: main, acceptor, flusher, and one to spare."""
+_BASE_THREADS: Final = 5
+"""Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, and one to
+spare."""
 
 _BASE_BYTES: Final = 45 * 2**20
 """Memory of a server without a client."""

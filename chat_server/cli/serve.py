@@ -29,9 +29,9 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
 
     Raises `click.UsageError` if the users file, the certificate or the address cannot be used.
     """
-    thread_dump.dump_on_signal()
     log = EventLog(level=config.log_level, log_format=config.log_format)
     try:
+        thread_dump.dump_on_signal(config.log_format)
         # Resolve once. A second lookup could return another address, which was not checked.
         targets = endpoints(config)
         public = any(endpoint.is_public for endpoint in targets)
@@ -74,8 +74,6 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
             terminal_closed = at_terminal and not os.isatty(sys.stderr.fileno())
             if any(number in numbers for number in _STOP) or terminal_closed:
                 break
-            if signal.SIGUSR1 in numbers:
-                thread_dump.dump_remaining()
             if signal.SIGHUP in numbers:
                 server.reload_certificate()
         elif ready and not os.read(ready[0], 4096):

@@ -1,15 +1,12 @@
-"""What an operator relies on: systemd notifications, thread dumps and the JSON log."""
+"""What an operator relies on: systemd notifications and the JSON log."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +17,10 @@ from chat_server.cli import systemd
 from tests.support.accounts import write_accounts_file
 from tests.support.project import PROJECT
 from tests.support.server_program import ServerProgram
-from tests.support.wait_until import WAIT_TIMEOUT, until
+from tests.support.wait_until import WAIT_TIMEOUT
 from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.slow
-
-SIGNALLED = r"Thread 0x[0-9a-f]+.* \(most recent call first\):"
 
 
 class ServiceManager:
@@ -144,96 +139,6 @@ def test_blocked_notify_socket_times_out_without_busy_wait(
 def test_invalid_notify_socket_is_ignored(tmp_path: Path, address: str) -> None:
     with ServerProgram(tmp_path / "users.json", environment={"NOTIFY_SOCKET": address}) as program:
         program.log_in("alice").close()
-
-
-def test_sigusr1_dumps_all_threads_and_server_continues(tmp_path: Path) -> None:
-    with ServerProgram(tmp_path / "users.json") as program, program.log_in("alice") as alice:
-        assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
-        program.process.send_signal(signal.SIGUSR1)
-        shown = log_with(program, "in serve\n")
-        for function in (
-            "_accept_forever",
-            "_flush_forever",
-            "_next_work",
-            "_serve_session",
-            "serve",
-        ):
-            assert re.search(rf'File ".*", line \d+ in {function}\n', shown), function
-        assert "threads by name" not in shown
-        assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
-        seen = shown.count("in _accept_forever\n")
-
-        def dump_again() -> None:
-            program.process.send_signal(signal.SIGUSR1)
-            threading.Event().wait(0.1)
-
-        # A signal has no effect until faulthandler has re-registered its handler after a dump.
-        until(
-            lambda: program.log.count("in _accept_forever\n") > seen,
-            "a second dump",
-            work=dump_again,
-        )
-
-
-def test_thread_dump_lists_names_beyond_faulthandler_limit(tmp_path: Path) -> None:
-    with ServerProgram(tmp_path / "users.json") as program:
-        pool = [WireClient("127.0.0.1", program.port) for _ in range(120)]
-        for client in pool:
-            client.expect_match(r"\[SERVER\] Login using.*")
-        program.process.send_signal(signal.SIGUSR1)
-        shown = log_with(program, "threads by name", "'MainThread'")
-        tail = log_with(program, "in dump_remaining\n")
-        assert len(re.findall(SIGNALLED, shown)) > 100
-        for name in ("acceptor", "flusher", "hashing-0"):
-            assert f"'{name}' (most recent call first):" in tail
-        assert tail.count("'client 127.0.0.1:") == 120
-        for client in pool:
-            client.close()
-
-
-def test_hanging_server_dumps_threads(tmp_path: Path) -> None:
-    users = write_accounts_file(tmp_path / "users.json")
-    hangs = (
-        "import threading\n"
-        "from chat_server.__main__ import main\n"
-        "from chat_server.server import ChatServer\n"
-        "def hang(self):\n"
-        "    with self._hub._lock:\n"
-        "        print('hanging', flush=True)\n"
-        "        threading.Event().wait()\n"
-        "ChatServer.reload_accounts = hang\n"
-        f"main(['--port', '0', '--users', {str(users)!r}])\n"
-    )
-    program = subprocess.Popen(
-        [sys.executable, "-c", hangs],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert program.stdout is not None
-        assert program.stderr is not None
-        assert "hanging\n" in iter(program.stdout.readline, "")
-        program.send_signal(signal.SIGUSR1)
-        for line in program.stderr:
-            if line.endswith("in hang\n"):
-                break
-        else:
-            pytest.fail("it ended without a dump of the hanging thread")
-    finally:
-        program.kill()
-        program.communicate()
-
-
-def log_with(program: ServerProgram, *texts: str) -> str:
-    """Return the log, once it contains these texts."""
-    until(
-        lambda: all(text in program.log for text in texts),
-        f"{texts} are logged",
-        lambda: program.log,
-    )
-    return program.log
 
 
 def test_json_log_of_server_process_contains_only_objects(tmp_path: Path) -> None:
