@@ -12,7 +12,7 @@ PYTHONS ?= python3.14 python3.13 python3.12 python3.11 python3
 # does not start (Python was upgraded).
 SOUND := $(shell [ "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null && echo yes)
 
-.PHONY: run test soak check coverage overview picture bench clean recreate
+.PHONY: run test soak check matrix coverage overview picture bench clean recreate
 
 run: $(STAMP)  ## the full-screen client, with a local server
 	@$(PYTHON) -m chat_tui --local
@@ -30,6 +30,9 @@ check: $(STAMP)  ## format, lint, types, import contracts, spelling
 	.venv/bin/lint-imports
 	.venv/bin/codespell . .ci .github
 	.venv/bin/codespell --dictionary .ci/replaced-words.txt --regex '\w+' . .ci .github
+
+matrix:  ## check and test on Debian's newer Pythons and with the lowest versions: see .ci/matrix; needs root
+	@.ci/matrix
 
 coverage: $(STAMP)  ## branch coverage of the whole suite, in every process that it starts
 	$(PYTHON) -m coverage erase

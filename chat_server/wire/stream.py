@@ -67,8 +67,8 @@ class Stream:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connected
         self.lock = threading.Lock()
-        """Held by callers of `send_some` and `finish`, but not of `recv` and `send_all`. Last in
-        the lock order."""
+        """Held by callers of `send_some` and `finish`, but not of `recv`, `send_all` and
+        `finish_and_close`. Last in the lock order."""
 
     @property
     def truncated(self) -> bool:
@@ -144,6 +144,17 @@ class Stream:
     def close(self) -> None:
         """Free the file number. Only the owning thread may call this. It may be called twice."""
         self._socket.close()
+
+    def finish_and_close(self) -> None:
+        """Send the end of the stream if the kernel accepts it at once, then close. Never block.
+
+        For a connection that its owner gives up in good order. A plain `close` gives the peer of a
+        TLS stream a truncated connection. It is a reset if the kernel still holds input, and after
+        a TLS 1.3 handshake it does: the session tickets. Takes the lock.
+        """
+        with self.lock:
+            self.finish()
+        self.close()
 
     def _shutdown(self, how: int) -> None:
         with suppress(OSError):

@@ -40,7 +40,7 @@ class Connection:
         try:
             threading.Thread(target=self._write, name="writer", daemon=True).start()
         except RuntimeError:
-            stream.close()
+            stream.finish_and_close()
             raise
 
     def send(self, lines: Sequence[bytes]) -> None:

@@ -75,7 +75,7 @@ class Dialer:
             late, self._outcome = self._outcome, _TAKEN
         self._tcp_connector.cancel()
         if isinstance(late, Connected):
-            late.stream.close()
+            late.stream.finish_and_close()
 
     def _run(self) -> None:
         try:
@@ -89,4 +89,4 @@ class Dialer:
         if is_active:
             self._done()
         elif isinstance(outcome, Connected):
-            outcome.stream.close()
+            outcome.stream.finish_and_close()

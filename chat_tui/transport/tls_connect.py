@@ -151,7 +151,7 @@ class TlsConnector:
         stream = self._tls_handshake(connected, _tls_context(verified=False))
         seen = self._peer_fingerprint(stream)
         if seen != trusted:
-            stream.close()
+            stream.finish_and_close()
             return ChangedKey(trusted, seen, pinned)
         return Connected(stream, self._port, seen)
 
@@ -166,7 +166,7 @@ class TlsConnector:
         again, _ = self._tcp_connector.connect([address])
         stream = self._tls_handshake(again, _tls_context(verified=False))
         seen = self._peer_fingerprint(stream)
-        stream.close()
+        stream.finish_and_close()
         return UnknownKey(seen, why)
 
     def _tls_handshake(self, connected: socket.socket, context: ssl.SSLContext) -> TlsStream:
@@ -188,18 +188,18 @@ class TlsConnector:
             finally:
                 self._tcp_connector.set_stream(None)
         except PlaintextPeerError as error:
-            stream.close()
+            stream.finish_and_close()
             raise _PlaintextServerError(error.data) from None
         except ssl.SSLCertVerificationError:
-            stream.close()
+            stream.finish_and_close()
             raise
         except OSError as error:
-            stream.close()
+            stream.finish_and_close()
             raise _BrokenHandshakeError(
                 errors.handshake_failure(error, self._host, self._port, self.timeout_message)
             ) from error
         except BaseException:
-            stream.close()
+            stream.finish_and_close()
             raise
         return stream
 
@@ -207,7 +207,7 @@ class TlsConnector:
         try:
             return key_fingerprint(stream.peer_certificate() or b"")
         except Exception as error:  # the library raises anything on a malformed certificate
-            stream.close()
+            stream.finish_and_close()
             message = f"The certificate of {self._host} port {self._port} can't be read"
             raise _BrokenHandshakeError(message) from error
 

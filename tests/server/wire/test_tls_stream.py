@@ -146,6 +146,23 @@ def test_tls_stream_detects_truncated_connection(sockets: Sockets, pair: Pair) -
     assert client.recv(TIMEOUT) == b"still heard\n"
 
 
+def test_tls_stream_closed_with_unread_input_ends_cleanly(pair: Pair) -> None:
+    server, client = pair
+    server.send_all(b"the client does not read this\n")  # nor the session tickets of TLS 1.3
+    client.finish_and_close()
+    assert server.recv(TIMEOUT) == b""
+    assert not server.truncated
+    assert client.fileno() == -1
+
+
+def test_finish_and_close_does_not_wait_for_full_buffers(pair: Pair) -> None:
+    _, client = pair
+    while send_some(client, numbered_lines(20_000)):
+        pass
+    client.finish_and_close()  # must return, although the server reads nothing
+    assert client.fileno() == -1
+
+
 def test_tls_close_notify_keeps_other_direction_open(pair: Pair) -> None:
     server, client = pair
     client.send_all(b"goodbye\n")
