@@ -69,7 +69,10 @@ def machine(tmp_path: Path, require_program: Callable[[str], Path]) -> MakefileH
     return MakefileHarness(tmp_path, require_program("make"))
 
 
-INSTALL = "python -m pip install --quiet --disable-pip-version-check --editable .[dev]"
+PIP = "python -m pip install --quiet --disable-pip-version-check --editable"
+INSTALL = f"{PIP} .[dev]"
+INSTALL_RUNTIME = f"{PIP} ."
+CLIENT = "python -m chat_tui --local"
 SUITE = "python -m pytest -n 4 --dist worksteal"
 
 
@@ -130,3 +133,64 @@ def test_make_recreates_moved_venv(machine: MakefileHarness) -> None:
     machine.checkout = machine.checkout.rename(machine.checkout.with_name("elsewhere"))
     assert machine.make().returncode == 0
     assert machine.calls() == ["python3 -m venv .venv", INSTALL, SUITE]
+
+
+def test_make_run_installs_no_development_tools(machine: MakefileHarness) -> None:
+    machine.add_program("python3", GOOD)
+    assert machine.make("run").returncode == 0
+    assert machine.calls() == ["python3 -m venv .venv", INSTALL_RUNTIME, CLIENT]
+    assert machine.make("run").returncode == 0
+    assert machine.calls() == [CLIENT]
+
+
+def test_make_test_after_make_run_adds_development_tools(machine: MakefileHarness) -> None:
+    machine.add_program("python3", GOOD)
+    machine.make("run")
+    machine.calls()
+    assert machine.make("test").returncode == 0
+    assert machine.calls() == [INSTALL, SUITE]
+    assert machine.make("run").returncode == 0
+    assert machine.calls() == [CLIENT]
+
+
+def test_make_run_after_make_test_installs_nothing(machine: MakefileHarness) -> None:
+    machine.add_program("python3", GOOD)
+    machine.make("test")
+    machine.calls()
+    assert machine.make("run").returncode == 0
+    assert machine.make("test").returncode == 0
+    assert machine.calls() == [CLIENT, SUITE]
+
+
+def test_make_run_recreates_incomplete_venv(machine: MakefileHarness) -> None:
+    machine.add_program("python3", PIP_FAILS)
+    assert machine.make("run").returncode != 0
+    assert machine.calls() == ["python3 -m venv .venv"]
+    machine.add_program("python3", GOOD)
+    assert machine.make("run").returncode == 0
+    assert machine.calls() == ["python3 -m venv .venv", INSTALL_RUNTIME, CLIENT]
+
+
+def test_make_recreates_venv_whose_development_tools_failed_to_install(
+    machine: MakefileHarness,
+) -> None:
+    machine.add_program("python3", GOOD)
+    machine.make("run")
+    machine.calls()
+    (machine.checkout / ".venv" / "bin" / "python").write_text(f"#!/bin/sh\n{PIP_FAILS}\n")
+    assert machine.make("test").returncode != 0
+    assert machine.make("run").returncode == 0
+    assert machine.calls() == ["python3 -m venv .venv", INSTALL_RUNTIME, CLIENT]
+
+
+def test_changed_pyproject_reinstalls_for_each_target(machine: MakefileHarness) -> None:
+    machine.add_program("python3", GOOD)
+    machine.make("test")
+    machine.calls()
+    newer = (machine.checkout / ".venv" / ".installed").stat().st_mtime_ns + 1_000_000_000
+    project_file = machine.checkout / "pyproject.toml"
+    os.utime(project_file, ns=(newer, newer))
+    machine.make("run")
+    assert machine.calls() == [INSTALL_RUNTIME, CLIENT]
+    machine.make("test")
+    assert machine.calls() == [INSTALL, SUITE]
