@@ -23,7 +23,8 @@ def test_lowest_versions_are_tested_with_the_lowest_python() -> None:
     lowest = PROJECT_TABLE["requires-python"].removeprefix(">=")
     job = WORKFLOW.partition("\n  lowest-versions:\n")[2].partition("\n\n")[0]
     assert f'python-version: "{lowest}"' in job
-    assert f"--python python{lowest} " in job
+    assert f"LOWEST_PYTHON: python{lowest}\n" in job
+    assert "- run: .ci/matrix lowest\n" in job + "\n"
 
 
 def test_ci_runs_the_commands_of_a_developer() -> None:
