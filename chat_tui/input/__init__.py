@@ -7,6 +7,7 @@ from chat_tui.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from chat_tui.input.capabilities import ServerCapabilities
     from chat_tui.input.command_guard import BlockedInput, check_input, nearest_command
+    from chat_tui.input.history_place import history_place, holds_no_text
     from chat_tui.input.known_commands import KNOWN_COMMANDS, ArgumentKind
     from chat_tui.input.parser import (
         CommandInput,
@@ -47,6 +48,8 @@ __all__ = [
     "action_command",
     "check_input",
     "guessed_netcat_command",
+    "history_place",
+    "holds_no_text",
     "holds_secret",
     "legacy_problem",
     "make_command",
@@ -81,6 +84,8 @@ __getattr__ = lazy_exports(
         "action_command": "chat_tui.input.parser",
         "check_input": "chat_tui.input.command_guard",
         "guessed_netcat_command": "chat_tui.input.shell_commands",
+        "history_place": "chat_tui.input.history_place",
+        "holds_no_text": "chat_tui.input.history_place",
         "holds_secret": "chat_tui.input.redaction",
         "legacy_problem": "chat_tui.input.parser",
         "make_command": "chat_tui.input.parser",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chat_tui.model.completion import Completion, CompletionList, complete
     from chat_tui.model.drafts import Drafts
     from chat_tui.model.entries import Entry, EntryKind, EntryState
-    from chat_tui.model.history import MAX_ITEMS, InputHistory
+    from chat_tui.model.history import MAX_ITEMS, InputHistories, InputHistory
     from chat_tui.model.link_target import InvalidHostError, LinkTarget, resolve_link
     from chat_tui.model.links import Link, find_links
     from chat_tui.model.location import Location
@@ -35,6 +35,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "EntryState",
+    "InputHistories",
     "InputHistory",
     "InvalidHostError",
     "Link",
@@ -65,6 +66,7 @@ __getattr__ = lazy_exports(
         "Entry": "chat_tui.model.entries",
         "EntryKind": "chat_tui.model.entries",
         "EntryState": "chat_tui.model.entries",
+        "InputHistories": "chat_tui.model.history",
         "InputHistory": "chat_tui.model.history",
         "InvalidHostError": "chat_tui.model.link_target",
         "Link": "chat_tui.model.links",

@@ -13,7 +13,7 @@ from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState
-from chat_tui.model.history import InputHistory
+from chat_tui.model.history import InputHistories, InputHistory
 from chat_tui.model.location import Location
 from chat_tui.model.logs import LogStore
 from chat_tui.model.mentions import Mentions
@@ -39,8 +39,6 @@ class ChatModel:
         """`now` returns the local time without a zone; tests pass a fake clock."""
         self.now = now
         self._changes: set[Pane] = set()
-        self.history = InputHistory()
-        """The texts sent from the composer, in every session."""
         self.mentions = Mentions()
         self.wire = WireLog(lambda: self.now())
         """The lines sent and received, in every session."""
@@ -62,6 +60,8 @@ class ChatModel:
         """Unread messages. The notifier clears a location while the user looks at it."""
         self.conversations = Conversations()
         self.drafts = Drafts()
+        self.histories = InputHistories()
+        """The texts sent from the composer, by location."""
         self.queued_texts: Mapping[str, str] = {}
         """Typed text that is queued to be sent, by location, as it would be in the composer."""
         self._navigation = Navigation(self.room)
@@ -91,6 +91,11 @@ class ChatModel:
     def compose_location(self) -> Location:
         """The location that the composer writes to: during a join, already the new room."""
         return self._navigation.compose_location
+
+    @property
+    def history(self) -> InputHistory:
+        """The texts sent from the composer in the location that it writes to."""
+        return self.histories.of(self.compose_location)
 
     def view(self, location: Location) -> None:
         """View the current room or a private conversation, and write to it.

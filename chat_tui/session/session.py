@@ -11,7 +11,7 @@ from chat_tui import events
 from chat_tui.account import Account, make_account
 from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDecision
 from chat_tui.input import Submission, parse_submission
-from chat_tui.model import ChatModel
+from chat_tui.model import ChatModel, Location
 from chat_tui.protocol import ClientProtocol, EndReason, ProtocolState, RestoreTarget
 from chat_tui.session.connector import Connector, open_connection, resolved_account
 from chat_tui.session.credentials import (
@@ -142,7 +142,7 @@ class ChatSession:
     # Requests of the user
 
     def submit(self, text: str, recipient: str = "") -> None:
-        """Submit the composer's text, and keep it in `model.history`.
+        """Submit the composer's text, and keep it in `model.histories`.
 
         A single line that begins with "/" is a command ("//" is a text with one "/"). Each
         line of a multi-line text is sent as a message, to the room or to `recipient` alone. What
@@ -156,7 +156,12 @@ class ChatSession:
             self._send(submission)
 
     def _parse_submission(self, text: str, recipient: str) -> Submission:
-        self.model.history.add(text)
+        location = self.model.compose_location
+        if recipient:
+            location = Location.private(recipient)
+        elif location.is_private:  # the user has opened a conversation since
+            location = Location(self.model.room)
+        self.model.histories.add(text, location)
         submission = parse_submission(text, recipient)
         room = submission.requested_room
         if room is not None and self.model.capabilities.rooms:

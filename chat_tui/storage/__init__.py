@@ -6,23 +6,26 @@ from chat_tui.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from chat_tui.storage.draft_store import DraftStore
-    from chat_tui.storage.history_file import HistoryFile
+    from chat_tui.storage.history_file import HistoryStore
     from chat_tui.storage.known_servers import FINGERPRINT, KnownServers, KnownServersError
     from chat_tui.storage.log_files import LogFiles
     from chat_tui.storage.muted_store import MuteStore
-    from chat_tui.storage.private_files import write_private
+    from chat_tui.storage.private_files import read_regular, write_private
+    from chat_tui.storage.problems import StorageProblems
     from chat_tui.storage.state import ClientState, LastServer, state_folder
 
 __all__ = [
     "FINGERPRINT",
     "ClientState",
     "DraftStore",
-    "HistoryFile",
+    "HistoryStore",
     "KnownServers",
     "KnownServersError",
     "LastServer",
     "LogFiles",
     "MuteStore",
+    "StorageProblems",
+    "read_regular",
     "state_folder",
     "write_private",
 ]
@@ -33,12 +36,14 @@ __getattr__ = lazy_exports(
         "ClientState": "chat_tui.storage.state",
         "DraftStore": "chat_tui.storage.draft_store",
         "FINGERPRINT": "chat_tui.storage.known_servers",
-        "HistoryFile": "chat_tui.storage.history_file",
+        "HistoryStore": "chat_tui.storage.history_file",
         "KnownServers": "chat_tui.storage.known_servers",
         "KnownServersError": "chat_tui.storage.known_servers",
         "LastServer": "chat_tui.storage.state",
         "LogFiles": "chat_tui.storage.log_files",
         "MuteStore": "chat_tui.storage.muted_store",
+        "StorageProblems": "chat_tui.storage.problems",
+        "read_regular": "chat_tui.storage.private_files",
         "state_folder": "chat_tui.storage.state",
         "write_private": "chat_tui.storage.private_files",
     },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import Final
 
 from chat_tui import events
 from chat_tui.model import ChatModel, Entry, EntryKind, EntryState, SettledFeed
-from chat_tui.storage.private_files import file_stem, private_folder
+from chat_tui.storage.private_files import append_private, file_stem, private_folder
 
 MAX_BYTES: Final = 8 << 20
 """Bytes above which a file is rotated. The last batch may exceed it."""
@@ -95,7 +94,7 @@ class LogFiles:
         path = private_folder(folder) / f"{log_name(location)}.log"
         _rotate(path, self._max_bytes)
         text = "".join(f"{log_line(location, entry)}\n" for _, entry in entries)
-        _append_all(path, text.encode("utf-8", "surrogatepass"))
+        append_private(path, text.encode("utf-8", "surrogatepass"))
 
     def _report(self, problem: OSError) -> None:
         if not self._reported:
@@ -144,20 +143,3 @@ def _rotate(path: Path, max_bytes: int) -> None:
     for older, newer in zip(steps, [*steps[1:], path], strict=True):
         with suppress(FileNotFoundError):
             newer.replace(older)
-
-
-def _append_all(path: Path, data: bytes) -> None:
-    """Append all of `data` or nothing, so that a full disk leaves no partial line."""
-    number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        before = os.fstat(number).st_size
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(number, view) :]
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(number, before)
-            raise
-    finally:
-        os.close(number)

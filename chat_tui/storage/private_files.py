@@ -1,10 +1,12 @@
-"""Files with mode 0600, written atomically, and file names that are safe everywhere."""
+"""Files with mode 0600: regular files only, bounded reads, atomic writes, and safe names."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,12 @@ from typing import Final
 
 _MAX_READABLE: Final = 32
 """Characters of a name that its file name keeps in readable form."""
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+)
 
 
 def file_stem(name: str) -> str:
@@ -34,12 +42,71 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
+def open_regular(path: Path, flags: int) -> int:
+    """Open a regular file and return its descriptor. A new file gets mode 0600.
+
+    Never blocks: opening a FIFO would wait for its other end, and reading a device may never end.
+    Raises `OSError` whose `strerror` names the kind if the file is not a regular one.
+    """
+    with suppress(FileNotFoundError):
+        _require_regular(path, os.stat(path))
+    number = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o600)
+    try:
+        _require_regular(path, os.fstat(number))  # another program may have replaced it
+    except OSError:
+        os.close(number)
+        raise
+    return number
+
+
+def _require_regular(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((name for test, name in _KINDS if test(status.st_mode)), "a device")
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file", str(path))
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Return the content of a regular file.
+
+    Raises `OSError` if it is missing, unreadable, not a regular file or larger than `max_bytes`.
+    """
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {max_bytes >> 20} MiB", str(path))
+    return data
+
+
+def append_private(path: Path, data: bytes) -> None:
+    """Append all of `data` or nothing, so that a full disk leaves no partial line.
+
+    Creates the file with mode 0600, and its folder. Raises `OSError`.
+    """
+    private_folder(path.parent)
+    number = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        before = os.fstat(number).st_size
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(number, view) :]
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(number, before)
+            raise
+    finally:
+        os.close(number)
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file atomically with mode 0600, and create its folder. Raises `OSError`.
 
-    Lone surrogates are kept: read the file with `errors="surrogatepass"`.
+    Lone surrogates are kept: read the file with `errors="surrogatepass"`. Anything else than a
+    regular file at `path` is left alone: that is an error.
     """
     private_folder(path.parent)
+    with suppress(FileNotFoundError):
+        _require_regular(path, os.stat(path))
     number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")  # mode 0600
     try:
         with open(number, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:

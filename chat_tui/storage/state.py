@@ -12,6 +12,7 @@ from platformdirs import user_state_path
 
 from chat_tui.storage.muted_store import MuteStore
 from chat_tui.storage.private_files import write_private
+from chat_tui.storage.problems import StorageProblems
 
 _FILE: Final = "client.json"
 
@@ -48,6 +49,8 @@ class ClientState:
         self._path = folder / _FILE
         self.last: LastServer | None = None
         """The last successful sign-in. None before the first one."""
+        self.problems = StorageProblems()
+        """Problems with the files in the folder that the user has not seen yet."""
         self.muted = MuteStore(folder)
         self._follow: dict[str, bool] = {}
         with suppress(OSError, ValueError, RecursionError):

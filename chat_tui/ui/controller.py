@@ -22,7 +22,7 @@ from chat_tui.input import guessed_netcat_command, netcat_command
 from chat_tui.local_server import LocalServer
 from chat_tui.model import ChatModel, Pane
 from chat_tui.session import ChatSession
-from chat_tui.storage import ClientState, DraftStore, HistoryFile, KnownServers, LogFiles
+from chat_tui.storage import ClientState, DraftStore, HistoryStore, KnownServers, LogFiles
 from chat_tui.ui.app_shell import AppShell
 from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 from chat_tui.ui.notifier import Notifier
@@ -63,8 +63,7 @@ class ChatController:
         make = make_session or partial(ChatSession, known=KnownServers(state.folder))
         self.session = make(ChatModel(), shell.start_reader, shell.wake)
         self.model = self.session.model
-        history_file = HistoryFile(state.folder)
-        self.model.history.load(history_file.read(), history_file.append)
+        self._history_store = HistoryStore(state.folder, self.model, state.problems)
         self._draft_store = DraftStore(state.folder, self.model)
         self._log_files = LogFiles(self.model, settings.log_folder)
         self.notifier = Notifier(self.model, state.muted, TerminalNotifier(shell.write_to_terminal))
@@ -142,7 +141,9 @@ class ChatController:
             self._garbage_collector.tick(time.monotonic(), idle=idle)
         self._idle = True
         self._draft_store.tick()
+        self._history_store.tick()
         self._log_files.write()
+        self._report_storage_problems()
         self.notifier.show_title()
         self._draw(self.screen.panes.draw_activity)
 
@@ -152,11 +153,13 @@ class ChatController:
         with suppress(NoMatches):  # the chat was never shown
             self.screen.drafts.switch()
         self._draft_store.save()
+        self._history_store.save()
         self.session.close()
 
     def shut_down(self) -> None:
         """Stop the threads of the session and restore the title, however the app ended."""
         self._draft_store.save()
+        self._history_store.save()
         self.session.close()
         self._log_files.write()
         self.notifier.restore_title()
@@ -251,10 +254,17 @@ class ChatController:
         self._last_session, self._replaced = signed_in_to, False
         connected_to = self.session.connected_to
         port = request.port if connected_to is None else connected_to.port
+        self._history_store.open(request.host, port, request.user)
         if locations := self._draft_store.open(request.host, port, request.user):
             text = f"not sent yet, or not confirmed: {', '.join(locations)}"
             self.model.apply(events.LogNotice(text, "notice"))
         self.shell.show_chat()
+
+    def _report_storage_problems(self) -> None:
+        """Write new problems with the client's files to the log in view."""
+        if self._last_session is not None:  # before that there is no log
+            for text in self._state.problems.take():
+                self.model.apply(events.LogNotice(text, "error"))
 
     def _trust(self, decision: TrustDecision | None) -> None:
         self.session.trust(decision or TrustDecision.REJECT)

@@ -16,7 +16,7 @@ from textual.widgets._toast import Toast
 
 import chat_tui.ui.app
 from chat_server.wire.protocol import Message
-from chat_tui.events import MessageArrived
+from chat_tui.events import MessageArrived, SignedIn
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.storage.state import ClientState
 from chat_tui.ui.app import ChatApp, LaunchOptions
@@ -169,3 +169,15 @@ async def chat(
         harness = AppHarness(app, pilot, session)
         await harness.settle()
         yield harness
+
+
+async def sign_in(harness: AppHarness) -> None:
+    """Submit the form and let the server accept the login."""
+    await harness.press(*"secret", "enter")
+    harness.session.go_online()
+    harness.session.notices.append(SignedIn("alice", COMMANDS))
+    harness.session.wake()
+    await harness.until(
+        lambda: harness.app.chat.is_mounted and harness.app.screen is harness.app.chat
+    )
+    await harness.settle()

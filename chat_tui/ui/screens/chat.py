@@ -100,7 +100,7 @@ class ChatScreen(Screen[None]):
                 yield Caption(id="room-header")
                 yield LogPane(model.now)
                 yield CompletionPopup()
-                yield Composer(model.history, self._complete, self._check_input, id="composer")
+                yield Composer(self._complete, self._check_input, id="composer")
             yield PeopleList(id="people")
         with Container(id="bottom"):
             yield StatusBar(id="status")

@@ -7,7 +7,7 @@ from typing import Final
 from textual.screen import Screen
 
 from chat_tui.events import TextReturned
-from chat_tui.input import holds_secret, merge_into_draft, redact
+from chat_tui.input import history_place, holds_secret, merge_into_draft, redact
 from chat_tui.model import Location
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
@@ -58,13 +58,33 @@ class DraftBinding:
         model, location = self._model, returned.location
         notice = [] if returned.is_reported else [safe_text(returned.reason)]
         if location and location != model.compose_location:
-            model.drafts.put(location, merge_into_draft(returned.text, model.drafts.of(location)))
-            notice.append(f"It is kept in your conversation with {Location(location).partner}.")
+            notice.append(self._keep_in_conversation(location, returned.text))
         elif not self._composer.return_text(returned.text):
-            preview = safe_text(redact(returned.text))[:_MAX_PREVIEW]
-            in_history = not holds_secret(returned.text)
-            notice.append(
-                f"Press Up for it: {preview}" if in_history else f"Type it again: {preview}"
-            )
+            notice.append(self._keep_in_history(returned.text))
         if notice:
             self._shell.notify("\n".join(notice), severity="warning")
+
+    def _keep_in_conversation(self, location: str, text: str) -> str:
+        """Add a private text to the draft of its conversation. Return the notice."""
+        drafts, partner = self._model.drafts, Location(location).partner
+        together = merge_into_draft(text, drafts.of(location))
+        if together == drafts.of(location):  # either is a command
+            self._model.histories.of(location).add(text)
+            return f"Press Up for it in your conversation with {partner}."
+        drafts.put(location, together)
+        self._model.conversations.begin(partner)
+        return f"It is kept in your conversation with {partner}."
+
+    def _keep_in_history(self, text: str) -> str:
+        """Let Up find a text that does not fit into the composer. Return the notice.
+
+        Private text goes to its conversation instead: Up must not bring it to a room.
+        """
+        preview = safe_text(redact(text))[:_MAX_PREVIEW]
+        place = history_place(text, self._location)
+        if holds_secret(text) or place is None:
+            return f"Type it again: {preview}"
+        if place[0] != self._location:
+            return self._keep_in_conversation(*place)
+        self._model.history.add(text)
+        return f"Press Up for it: {preview}"

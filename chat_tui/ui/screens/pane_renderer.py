@@ -120,7 +120,7 @@ class PaneRenderer:
         model, composer = self._model, self._screen.query_one(Composer)
         composer.accepting = model.connection.state is ConnectionState.ONLINE
         self._drafts.switch()
-        composer.set_target(model.compose_location)
+        composer.set_target(model.compose_location, model.history)
         if composer.accepting:
             self._input_blocked = False
         composer.show_connection_line(

@@ -109,13 +109,12 @@ class Composer(TextArea, inherit_bindings=False):
 
     def __init__(
         self,
-        history: InputHistory,
         complete: Completer,
         check_input: Callable[[str], BlockedInput | None],
         *,
         id: str | None = None,
     ) -> None:
-        """`history` is only read. `check_input` returns why a text must not be sent, or None."""
+        """`check_input` returns why a text must not be sent, or None."""
         super().__init__(
             id=id, soft_wrap=True, tab_behavior="focus", compact=True, highlight_cursor_line=False
         )
@@ -123,7 +122,7 @@ class Composer(TextArea, inherit_bindings=False):
         self.accepting = True
         """True if Enter sends now."""
         self._target = Location()
-        self._history = history
+        self._history = InputHistory()
         # The index in the history (its length: the draft; None: the user is not walking), and the
         # unsent text that was typed at each index, including the draft.
         self._history_index: int | None = None
@@ -137,9 +136,17 @@ class Composer(TextArea, inherit_bindings=False):
 
     # Called by the screen
 
-    def set_target(self, location: Location) -> None:
-        """Show the room or the person that will receive the text."""
+    def set_target(self, location: Location, history: InputHistory) -> None:
+        """Show the room or the person that will receive the text.
+
+        Up and Down walk through `history`, which is only read.
+        """
         self._target = location
+        if history is not self._history:
+            self._history = history
+            self._history_index = None
+            self._typed.clear()
+            self._returned = ""
         receiver = f"{location.partner} privately" if location.is_private else location
         self.placeholder = Content(f"Message {receiver}…")
 
@@ -312,6 +319,7 @@ class Composer(TextArea, inherit_bindings=False):
             lambda item: (
                 item != text and (item == self._returned or item.startswith(self._saved_draft))
             ),
+            commands=self._saved_draft.startswith("/"),
         )
         if there is None and step > 0:
             there = end

@@ -14,10 +14,10 @@ from chat_tui.input.command_guard import check_input
 from chat_tui.input.redaction import MASK, holds_secret, redact
 from chat_tui.input.shell_commands import LastAction
 from chat_tui.model.chat_model import ChatModel
-from chat_tui.model.history import InputHistory
 from chat_tui.model.wire_log import WireLog
 from chat_tui.storage.draft_store import DraftStore
-from chat_tui.storage.history_file import HistoryFile
+from chat_tui.storage.history_file import HistoryStore
+from chat_tui.storage.problems import StorageProblems
 
 SECRET = (
     "/passwd old-one new-one",
@@ -99,22 +99,21 @@ def test_password_is_not_stored_in_draft_history_or_wire_log(text: str, tmp_path
     store = DraftStore(tmp_path, model)
     model.begin("127.0.0.1:9000", "alice")
     store.open("127.0.0.1", 9000, "alice")
-    file = HistoryFile(tmp_path)
-    history = InputHistory()
-    history.load((), file.append)
+    history_store = HistoryStore(tmp_path, model, StorageProblems())
+    history_store.open("127.0.0.1", 9000, "alice")
     wire = WireLog(model.now)
     wire.record_action("lobby", ["hello"])
 
     model.drafts.put("lobby", text)
     store.save()
-    history.add(text)
-    file.append(text)
+    model.histories.add(text, "lobby")
+    history_store.save()
     for line in text.split("\n"):
         wire.sent([f"{line}\n".encode()])
     wire.record_action("lobby", text.split("\n"))
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-    assert len(history) == 0
+    assert len(model.history) == 0
     assert "-one" not in repr(wire.since(0))
     assert wire.last_action == LastAction("lobby", ("hello",))
 

@@ -12,8 +12,9 @@ from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind
 from chat_tui.session.credentials import CHANGED_AFTER_ALL, NOT_CHANGED, UNCERTAIN
 from chat_tui.storage.draft_store import DraftStore
-from chat_tui.storage.history_file import HistoryFile
+from chat_tui.storage.history_file import HistoryStore
 from chat_tui.storage.log_files import LogFiles
+from chat_tui.storage.problems import StorageProblems
 from tests.support.scripted_server import ScriptedClient, ScriptedServer
 from tests.support.session_harness import SessionHarness
 
@@ -142,11 +143,11 @@ def test_changed_passwords_are_stored_nowhere(
 ) -> None:
     model = harness.model
     sent, draft_store, logs = (
-        HistoryFile(tmp_path),
+        HistoryStore(tmp_path, model, StorageProblems()),
         DraftStore(tmp_path, model),
         LogFiles(model, tmp_path),
     )
-    model.history.load((), sent.append)
+    sent.open("127.0.0.1", 9000, "alice")
     draft_store.open("127.0.0.1", 9000, "alice")
     harness.session.submit("hello")
     client.expect("hello")

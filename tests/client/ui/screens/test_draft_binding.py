@@ -10,12 +10,10 @@ from chat_tui.events import (
     Joined,
     JoinFailed,
     MessagePending,
-    SignedIn,
     TextReturned,
 )
 from chat_tui.ui.widgets.composer import Composer
-from tests.support.app_harness import AppHarness, chat, form
-from tests.support.fake_session import COMMANDS
+from tests.support.app_harness import AppHarness, chat, form, sign_in
 
 
 def composer_text(harness: AppHarness) -> str:
@@ -91,18 +89,6 @@ async def test_history_item_in_composer_is_not_saved_as_draft(tmp_path: Path) ->
         assert harness.model.drafts.of("lobby") == "o"
         await harness.press("!")
         assert harness.model.drafts.of("lobby") == "one!"
-
-
-async def sign_in(harness: AppHarness) -> None:
-    """Submit the form and let the server accept the login."""
-    await harness.press(*"secret", "enter")
-    harness.session.go_online()
-    harness.session.notices.append(SignedIn("alice", COMMANDS))
-    harness.session.wake()
-    await harness.until(
-        lambda: harness.app.chat.is_mounted and harness.app.screen is harness.app.chat
-    )
-    await harness.settle()
 
 
 async def test_drafts_and_unconfirmed_messages_survive_restart(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from textual import events
 
-from chat_tui.events import ConnectionChanged, ConnectionState, TextReturned
+from chat_tui.events import ConnectionChanged, ConnectionState, Joined, TextReturned
+from chat_tui.model.location import Location
 from chat_tui.ui.widgets.composer import Composer
-from tests.support.app_harness import HOSTILE, AppHarness, chat
+from tests.support.app_harness import HOSTILE, AppHarness, chat, form, sign_in
+from tests.support.fake_session import COMMANDS
 
 
 def composer_of(harness: AppHarness) -> Composer:
@@ -179,12 +181,14 @@ async def test_history_keys_keep_draft(tmp_path: Path) -> None:
 
 
 async def test_history_is_restored_without_passwords(tmp_path: Path) -> None:
-    async with chat(tmp_path) as harness:
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
         await write(harness, "before")
         await harness.press("enter")
         harness.model.history.add("/passwd old new")  # as if the server supports it
         harness.model.history.add("two\nlines")
-    async with chat(tmp_path) as harness:
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
         await harness.press("up")
         assert composer_of(harness).text == "two\nlines"
         await harness.press("up", "up")
@@ -285,3 +289,102 @@ async def test_quickly_typed_text_is_never_lost(tmp_path: Path) -> None:
         await harness.press("a", "b", "enter", "c", "d", "enter", "e")
         assert harness.session.calls == [("submit", "ab"), ("submit", "cd")]
         assert composer_of(harness).text == "e"
+
+
+PRIVATE = (*COMMANDS, "/msg")
+
+
+async def texts_of_up(harness: AppHarness, times: int = 4) -> set[str]:
+    """Return the texts that Up brings back, and leave the composer empty."""
+    found = set()
+    for _ in range(times):
+        await harness.press("up")
+        found.add(composer_of(harness).text)
+    await harness.press("ctrl+u")
+    composer_of(harness).set_draft("")
+    return found - {""}
+
+
+async def test_up_finds_only_what_was_sent_in_this_place(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=PRIVATE) as harness:
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.settle()
+        await write(harness, "for bob alone")
+        await harness.press("enter")
+        assert await texts_of_up(harness) == {"for bob alone"}
+        harness.app.chat.navigator.join("lobby")
+        await harness.settle()
+        assert await texts_of_up(harness) == set()
+        await write(harness, "for the lobby")
+        await harness.press("enter")
+        await write(harness, "/join dev")
+        await harness.press("enter")
+        harness.session.emit(Joined("dev"))
+        await harness.settle()
+        assert await texts_of_up(harness) == set()
+        harness.app.chat.navigator.open_conversation("carol")
+        await harness.settle()
+        assert await texts_of_up(harness) == set()
+
+
+async def test_up_never_brings_a_private_command_to_a_room(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=(*PRIVATE, "/tell")) as harness:
+        for text in ("/msg bob a secret", "/tell bob a secret", "/msg bob //slash", "public"):
+            await write(harness, text)
+            await harness.press("enter")
+        assert await texts_of_up(harness) == {"public"}
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.settle()
+        assert await texts_of_up(harness) == {"a secret", "///slash"}
+
+
+async def test_search_for_commands_finds_those_of_other_places(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=PRIVATE) as harness:
+        for text in ("/join dev", "/who ops", "/join dev"):
+            harness.model.histories.add(text, "lobby")
+        harness.model.histories.add("/me waves", "lobby")
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.settle()
+        assert await texts_of_up(harness) == set()
+        await write(harness, "/")
+        await harness.press("up")
+        assert composer_of(harness).text == "/join dev"
+        await harness.press("up", "up")
+        assert composer_of(harness).text == "/who ops"
+
+
+async def test_up_forgets_the_place_that_the_user_has_left(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=PRIVATE) as harness:
+        harness.model.histories.add("one", "@bob")
+        harness.model.histories.add("two", "@bob")
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.press("up", "up")
+        assert composer_of(harness).text == "one"
+        harness.app.chat.navigator.join("lobby")
+        await harness.press("down", "up", "up", "ctrl+z", "ctrl+z")
+        assert composer_of(harness).text == ""
+
+
+async def test_returned_private_text_is_kept_in_its_conversation(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=PRIVATE) as harness:
+        await write(harness, "/join x")
+        harness.session.notices.append(TextReturned("/msg bob a secret", "no"))
+        harness.session.wake()
+        await harness.until(lambda: "It is kept in your conversation with bob." in harness.toasts())
+        assert composer_of(harness).text == "/join x"
+        await harness.press("ctrl+u")
+        assert await texts_of_up(harness) == set()
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.settle()
+        assert composer_of(harness).text == "a secret"
+        assert Location.private("bob") == harness.model.location
+
+
+async def test_another_account_does_not_find_the_former_one_s_texts(tmp_path: Path) -> None:
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        await write(harness, "of alice")
+        await harness.press("enter")
+        harness.session.go_online("bob")
+        await harness.settle()
+        assert await texts_of_up(harness) == set()
