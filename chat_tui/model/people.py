@@ -82,6 +82,10 @@ class Roster:
         """Return True if the user receives messages of `name` ("*": if they follow everyone)."""
         return self.everyone if name == EVERYONE else self.everyone or name in self._followed
 
+    def follows_by_name(self, name: str) -> bool:
+        """Return True if the user follows this name; following everyone does not count."""
+        return name in self._followed
+
     @property
     def follows_none_present(self) -> bool:
         """True if there are others in the room and the user follows none of them."""

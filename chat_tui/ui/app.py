@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 
@@ -155,6 +156,16 @@ class ChatApp(BaseApp):
     def show_dialog(self, dialog: Screen[Any], on_result: Callable[[Any], None]) -> None:
         """Push `dialog` over the current screen and pass its result to `on_result`."""
         self.push_screen(dialog, on_result)
+
+    # Input
+
+    async def on_event(self, event: Event) -> None:
+        """Let typed text reach the composer, whatever has the focus. Called by Textual."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            controller = self._controller
+            if controller is not None and self.screen is controller.screen:
+                controller.screen.type_ahead.before_input(event)
+        await super().on_event(event)
 
     # The session
 

@@ -103,8 +103,8 @@ class BaseApp(App[None]):
         self.notify(f"{self.key_of('quit', 'Ctrl+Q')} quits. Ctrl+C copies what is selected.")
 
     def get_key_display(self, binding: Binding) -> str:
-        """Return a key as it is on the keyboard: F1, ^K, Tab."""
-        return super().get_key_display(binding).title()
+        """Return a key as it is on the keyboard: F1, ^K, Tab, Enter."""
+        return super().get_key_display(binding).replace("⏎", "Enter").title()
 
     def key_of(self, action: str, default: str) -> str:
         """Return the key that runs `action`: the configured key, else `default`.

@@ -24,6 +24,7 @@ from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.footer_keys import select_footer_keys
+from chat_tui.ui.screens.key_labels import key_labels
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import (
     Navigator,
@@ -35,6 +36,7 @@ from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
+from chat_tui.ui.screens.type_ahead import TypeAhead
 from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets import (
     Caption,
@@ -43,6 +45,7 @@ from chat_tui.ui.widgets import (
     MessageLog,
     PeopleList,
     RoomList,
+    SideList,
     StatusBar,
 )
 
@@ -86,6 +89,7 @@ class ChatScreen(Screen[None]):
         self.model = context.model
         self.notifier = context.notifier
         self.focus_control = PaneFocus(self)
+        self.type_ahead = TypeAhead(self, self.focus_control)
         self.drafts = DraftBinding(self, context)
         self.panes = PaneRenderer(self, context, self.drafts)
         self.navigator = Navigator(self, context, self.focus_control)
@@ -117,17 +121,31 @@ class ChatScreen(Screen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The bindings that work now. The footer shows at most five of them."""
+        """The bindings that work now. The footer shows those that matter most and fit."""
         urgent = [key for key in ("retry", "resend") if self.check_action(key, ())]
         if self.focus_control.focused_pane not in ("", "composer"):
             urgent.append("back_to_composer")
         if has_unread_conversation(self.model):
             urgent.append("private")
         ancestors = [] if self.focused is None else self.focused.ancestors_with_self
-        pane = [node for node in ancestors if node not in (self, self.app)]
         return select_footer_keys(
-            super().active_bindings, urgent, pane, folded=not self.has_class("-wide")
+            super().active_bindings,
+            urgent,
+            [node for node in ancestors if node not in (self, self.app)],
+            key_labels(self.model, self.focused),
+            folded=not self.has_class("-wide"),
+            width=self.app.size.width,
+            key_display=self.app.get_key_display,
         )
+
+    @on(SideList.OptionHighlighted)
+    @on(MessageLog.CursorMoved)
+    def _selection_moved(self) -> None:
+        self.refresh_bindings()  # what Enter and the letters do depends on the selected row
+
+    def on_resize(self) -> None:
+        """Choose the keys of the footer again: as many as fit."""
+        self.refresh_bindings()
 
     def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
         """Drop what a drag selects outside the log. Called by Textual."""

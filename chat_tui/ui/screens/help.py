@@ -47,8 +47,9 @@ _PANE_KEYS: Final = {
     ),
     "log": (
         ("Up, Down", "choose a message"),
-        ("C, O", "copy the message; show where its link leads"),
-        ("F, R", "follow or unfollow its author; send it again"),
+        ("C, O", "of the chosen message: copy it; show where its link leads"),
+        ("F, R", "of the chosen message: follow or unfollow its author; send it again"),
+        ("other letters", "go to the composer; so do all while no message is chosen"),
         ("drag, Ctrl+C", "select text and copy it; a double click selects a message"),
         ("click", "on a name: follow or unfollow; on a link: show where it leads"),
         ("PgUp, PgDn", "scroll; so does the mouse wheel"),

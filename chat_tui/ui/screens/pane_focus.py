@@ -28,7 +28,8 @@ class PaneFocus:
         for sidebar in (self._screen.query_one(RoomList), self._screen.query_one(PeopleList)):
             sidebar.remove_class("-open")
         self._screen.query_one(LogPane).stop_searching()
-        self._screen.query_one(Composer).focus()
+        # Not `focus`, which is deferred: a key that is typed now would still go to the old pane.
+        self._screen.set_focus(self._screen.query_one(Composer))
 
     def focus_room_field(self) -> None:
         """Unfold the list of rooms and focus the field that takes a room name."""

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
     from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
     from chat_tui.ui.widgets.message_log import MessageLog
-    from chat_tui.ui.widgets.people_list import RECENT_SPEAKER, PeopleActivity, PeopleList
+    from chat_tui.ui.widgets.people_list import (
+        PEOPLE_ROWS,
+        RECENT_SPEAKER,
+        PeopleActivity,
+        PeopleList,
+    )
     from chat_tui.ui.widgets.profile_picker import ProfilePicker
     from chat_tui.ui.widgets.room_list import HERE, MUTED, WAITING, RoomList
     from chat_tui.ui.widgets.search_bar import SearchBar
+    from chat_tui.ui.widgets.side_list import SideList
     from chat_tui.ui.widgets.status_bar import StatusBar, StatusInfo
     from chat_tui.ui.widgets.text_input import SafeInput
     from chat_tui.ui.widgets.wire_lines import WireLines
@@ -32,6 +38,7 @@ __all__ = [
     "MENTION_SIGN",
     "MUTED",
     "PASTE_LIMIT",
+    "PEOPLE_ROWS",
     "RECENT_SPEAKER",
     "WAITING",
     "Caption",
@@ -45,6 +52,7 @@ __all__ = [
     "RoomList",
     "SafeInput",
     "SearchBar",
+    "SideList",
     "StatusBar",
     "StatusInfo",
     "WireLines",
@@ -65,6 +73,7 @@ __getattr__ = lazy_exports(
         "MUTED": "chat_tui.ui.widgets.room_list",
         "MessageLog": "chat_tui.ui.widgets.message_log",
         "PASTE_LIMIT": "chat_tui.ui.widgets.composer",
+        "PEOPLE_ROWS": "chat_tui.ui.widgets.people_list",
         "PeopleActivity": "chat_tui.ui.widgets.people_list",
         "PeopleList": "chat_tui.ui.widgets.people_list",
         "ProfilePicker": "chat_tui.ui.widgets.profile_picker",
@@ -72,6 +81,7 @@ __getattr__ = lazy_exports(
         "RoomList": "chat_tui.ui.widgets.room_list",
         "SafeInput": "chat_tui.ui.widgets.text_input",
         "SearchBar": "chat_tui.ui.widgets.search_bar",
+        "SideList": "chat_tui.ui.widgets.side_list",
         "StatusBar": "chat_tui.ui.widgets.status_bar",
         "StatusInfo": "chat_tui.ui.widgets.status_bar",
         "WAITING": "chat_tui.ui.widgets.room_list",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.widget import Widget
 
 from chat_tui.ui.widgets.log_layout import LogLayout
@@ -15,8 +17,16 @@ class LogCursor:
     not the newest, new entries do not move the view.
     """
 
-    def __init__(self, widget: Widget, layout: LogLayout, viewport: LogViewport) -> None:
+    def __init__(
+        self,
+        widget: Widget,
+        layout: LogLayout,
+        viewport: LogViewport,
+        on_move: Callable[[], None],
+    ) -> None:
+        """`on_move` is called after each change of `entry`."""
         self._widget = widget
+        self._on_move = on_move
         self._layout = layout
         self._viewport = viewport
         self._entry: int | None = None
@@ -31,6 +41,7 @@ class LogCursor:
         if entry_id != self._entry:
             self._entry = entry_id
             self._widget.refresh()
+            self._on_move()
 
     def go_to(self, entry_id: int, *, centered: bool = False) -> None:
         """Put the cursor on an entry and scroll until it is in view."""

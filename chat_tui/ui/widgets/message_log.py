@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -33,6 +33,9 @@ from chat_tui.ui.widgets.log_selection import LogSelection, character_at
 from chat_tui.ui.widgets.log_strips import LogStrips
 from chat_tui.ui.widgets.log_viewport import LogViewport
 
+_ON_MESSAGE: Final = frozenset(("copy_message", "open_link", "follow_author", "resend_message"))
+"""Actions on the selected message. Without one, their letters are text for the composer."""
+
 
 class MessageLog(ScrollView, can_focus=True):
     """A view of a `RoomLog`: the newest entry at the bottom, followed until the user scrolls up.
@@ -49,13 +52,13 @@ class MessageLog(ScrollView, can_focus=True):
     }
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("end", "follow", "Newest", id="log.newest"),
         Binding("up", "cursor(-1)", "Older", show=False, id="log.older"),
         Binding("down", "cursor(1)", "Newer", show=False, id="log.newer"),
         Binding("c,y", "copy_message", "Copy", id="log.copy"),
         Binding("o", "open_link", "Link", id="log.link"),
         Binding("f", "follow_author", "Follow", id="log.follow"),
-        Binding("r", "resend_message", "Again", show=False, id="log.resend"),
+        Binding("r", "resend_message", "Again", id="log.resend"),
+        Binding("end", "follow", "Newest", id="log.newest"),
     ]
 
     @dataclass
@@ -91,6 +94,9 @@ class MessageLog(ScrollView, can_focus=True):
     class SearchEnded(Message):
         """The search ended because another log is shown."""
 
+    class CursorMoved(Message):
+        """Another message is selected, or none."""
+
     @dataclass
     class ActionUnavailable(Message):
         """A key had no effect."""
@@ -106,7 +112,7 @@ class MessageLog(ScrollView, can_focus=True):
         self._viewport = LogViewport(self, self._log_layout, now)
         self._strips = LogStrips(self, self._log_layout)
         self._selection = LogSelection(self, self._log_layout)
-        self._cursor = LogCursor(self, self._log_layout, self._viewport)
+        self._cursor = LogCursor(self, self._log_layout, self._viewport, self._cursor_moved)
         self._search = LogSearchController(self._cursor, self._viewport)
 
     def on_mount(self) -> None:
@@ -281,9 +287,16 @@ class MessageLog(ScrollView, can_focus=True):
 
     # The message under the cursor or the mouse
 
+    def _cursor_moved(self) -> None:
+        self.post_message(self.CursorMoved())
+
     def action_cursor(self, by: int) -> None:
         """Move the cursor to an older (-1) or a newer (1) message."""
         self._cursor.move(by)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what acts on a message only while one is selected. Called by Textual."""
+        return action not in _ON_MESSAGE or self.cursor is not None
 
     def action_copy_message(self) -> None:
         """Copy the text of the message to the clipboard, without its time and author."""
@@ -318,9 +331,11 @@ class MessageLog(ScrollView, can_focus=True):
     def action_resend_message(self) -> None:
         """Send the message again if it is unconfirmed."""
         if self.cursor is None:
-            return
-        if self._log_layout.log[self.cursor].state is EntryState.UNCONFIRMED:
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
+        elif self._log_layout.log[self.cursor].state is EntryState.UNCONFIRMED:
             self.post_message(self.ResendRequested(self.cursor))
+        else:
+            self.post_message(self.ActionUnavailable("Only a message marked ! can be sent again."))
 
     def _click_on_text(self, row: Row, x: int) -> None:
         """Choose the author or the link at this cell of a row that shows text."""

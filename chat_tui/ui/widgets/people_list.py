@@ -31,6 +31,10 @@ RECENT_SPEAKER: Final = "‹"
 """This person wrote a message within the last minute."""
 
 
+PEOPLE_ROWS: Final = "people-rows"
+"""The id of the list of people."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeopleActivity:
     """The number of unread messages by author, and the recent speakers."""
@@ -57,7 +61,7 @@ class PeopleList(Vertical):
     def compose(self) -> ComposeResult:
         """Yield the heading, the list, and a hint for an empty one."""
         yield Caption("FOLLOWING", classes="heading")
-        yield SideList(id="people-rows")
+        yield SideList(id=PEOPLE_ROWS)
         yield Caption(id="people-advice")
 
     def show(self, people: Roster, activity: PeopleActivity, *, everyone_offered: bool) -> None:

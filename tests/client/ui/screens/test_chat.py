@@ -62,6 +62,33 @@ class TestFooter:
             footer = harness.screen_text(harness.app.chat.query_one(Footer))
             assert all(key in footer for key in ("^G Again", "^R Retry", "^K Jump"))
 
+    @pytest.mark.parametrize("width", [24, 40, 47, 60, 80, 100, 140])
+    @pytest.mark.parametrize("pane_key", ["escape", "f2", "f3"])
+    async def test_footer_shows_whole_keys_only(
+        self, tmp_path: Path, width: int, pane_key: str
+    ) -> None:
+        async with chat(tmp_path, size=(width, 24)) as harness:
+            footer = harness.app.chat.query_one(Footer)
+            await harness.press(pane_key)
+            names = {"^K Jump", "F1 Help", "F2 Rooms", "F3 People", "^Q Quit", "^F Find"}
+            names |= {"Enter Open", "Enter Follow", "Esc Write"}
+
+            def shown() -> set[str]:
+                parts = harness.screen_text(footer).split("  ")
+                return {part.strip() for part in parts} - {""}
+
+            await harness.until(lambda: shown() and shown() <= names, str(shown()))
+
+    async def test_footer_names_what_enter_does_in_list(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, follows=("carol",)) as harness:
+            footer = harness.app.chat.query_one(Footer)
+            await harness.press("f3", "down")
+            await harness.until(lambda: "Enter Follow" in harness.screen_text(footer))
+            await harness.press("down")
+            await harness.until(lambda: "Enter Unfollow" in harness.screen_text(footer))
+            await harness.press("f2")
+            await harness.until(lambda: "Enter Open" in harness.screen_text(footer))
+
 
 class TestPalette:
     async def test_palette_lists_commands_with_keys(self, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""Labels of the keys whose effect depends on the selected row. Derived from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.widget import Widget
+
+from chat_server.wire import EVERYONE
+from chat_tui.model import ChatModel, EntryState
+from chat_tui.ui.widgets import PEOPLE_ROWS, MessageLog, SideList
+
+
+def key_labels(model: ChatModel, focused: Widget | None) -> Mapping[str, str]:
+    """Return the labels by action. An empty label: the key has no effect on the selected row."""
+    if isinstance(focused, MessageLog):
+        return _log_labels(model, focused.cursor)
+    if isinstance(focused, SideList):
+        if focused.id != PEOPLE_ROWS:
+            return {"select": "Open"}
+        row = focused.highlighted_option
+        name = None if row is None else row.id
+        return {"select": _follow_label(model, name or "")}
+    return {}
+
+
+def _log_labels(model: ChatModel, selected: int | None) -> Mapping[str, str]:
+    if selected is None:
+        return {}
+    entry = model.log[selected]
+    is_lost = entry.state is EntryState.UNCONFIRMED
+    author = "" if entry.own else entry.author
+    return {
+        "follow_author": _follow_label(model, author),
+        "resend_message": "Send again" if is_lost else "",
+    }
+
+
+def _follow_label(model: ChatModel, name: str) -> str:
+    """Return what toggling `name` does. Following everyone is a subscription of its own."""
+    if not name or name == model.user:
+        return ""
+    followed = model.people.everyone if name == EVERYONE else model.people.follows_by_name(name)
+    return "Unfollow" if followed else "Follow"
