@@ -18,6 +18,9 @@ _IPV4_MAPPED_PREFIX: Final = bytes(10) + b"\xff\xff"
 _BLOCK_BYTES: Final = 8
 """Bytes of an IPv6 address that form its /64, the smallest block that providers assign."""
 
+_NESTED_BLOCK_BYTES: Final = (4, 6, 7, 8)
+"""Bytes of an IPv6 address that form its /32, /48, /56 and /64."""
+
 LOOPBACK: Final[tuple[Network, ...]] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 """The networks of this machine itself."""
 
@@ -32,6 +35,21 @@ def rate_limit_key(address: str) -> bytes | str:
     if packed is None:
         return address
     return packed[:_BLOCK_BYTES] if len(packed) == 16 else packed
+
+
+def blocks_of(address: str) -> tuple[bytes | str, ...]:
+    """Return the blocks that `address` is in, the largest first, for peers that take turns.
+
+    In IPv6 these are its /32, /48, /56 and /64: a provider, a site, a customer and a network. In
+    IPv4 it is the address itself. No two blocks are equal.
+    """
+    packed = _packed(address)
+    if packed is None:
+        return (address,)
+    if len(packed) == 4:
+        return (packed,)
+    # A /32 must not equal an IPv4 address.
+    return tuple(b"IPv6 " + packed[:length] for length in _NESTED_BLOCK_BYTES)
 
 
 def format_block(address: str) -> str | None:

@@ -13,6 +13,7 @@ from chat_server.authenticator import (
     Authenticated,
     AuthFailed,
     AuthThrottled,
+    AuthTimedOut,
     Banned,
 )
 from chat_server.commands import CommandContext
@@ -132,6 +133,9 @@ class ClientHandler:
             case AuthThrottled(retry_after):
                 log.login_throttled(name, self._address)
                 self._reject(replies.too_many_failures(retry_after))
+            case AuthTimedOut(retry_after):
+                log.login_waited_too_long(name, self._address)
+                self._reject(replies.too_many_logins(retry_after))
             case AuthFailed():
                 log.login_failed(name, self._address)
                 self._reject(replies.AUTHENTICATION_FAILED)
@@ -157,7 +161,9 @@ class ClientHandler:
         available = commands.available_commands(user in services.config.operators)
         with services.delivery.batch():
             session = services.hub.log_in(user, self.outbox, available, self._host)
-        if session is None:
+        if session is not None:
+            services.authenticator.session_started(user)
+        else:
             rejection = services.authenticator.ban_rejection(user, self._host)
             if rejection is not None:
                 services.log.login_banned(user, self._address)
@@ -305,6 +311,7 @@ class ClientHandler:
             return
         with self._services.delivery.batch():
             self._services.hub.log_out(session)
+        self._services.authenticator.session_ended(session.user)
         if self.outbox.was_too_slow:
             self._services.log.slow_reader_cut(session.user)
         self._services.log.disconnected(session.user)

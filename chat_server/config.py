@@ -84,6 +84,17 @@ class Tuning:
     """After an orderly close by the client: how long data that had arrived is still processed, at
     the allowed rate."""
 
+    login_queue_seconds: float = 120.0
+    """Longest wait of a login for its hash. On two cores, 700 users log in within this time after
+    a restart. Later ones are told to try again, so that they do not keep a place for nothing."""
+
+    login_burst: int = 30
+    """Successful logins of one account from one address at once: far more than a client that
+    reconnects. They could keep the hashing threads from others."""
+
+    login_interval: float = 1.0
+    """Time between further logins of this account from this address. The server delays them."""
+
     users_check_seconds: float = 0.5
     """Interval between two checks of the users file, each two calls of `stat`. The session of a
     disabled or removed account ends within a second, and a new account works by the time that its
@@ -177,6 +188,11 @@ class Config:
 
     login_failures: int = 10
     """Failed logins of one address within `Tuning.login_failure_window`. 0: no limit."""
+
+    remember_logins: float = 600.0
+    """Time after the end of a user's session in which the same password is accepted without a new
+    hash. Three hundred users that lose the network at once would wait a minute for their hashes.
+    Longer than a network is away, and short for what a copy of the memory reveals. 0: off."""
 
     outbox: int = 1024 * 1024
     """Largest backlog of a slow reader: about 10,000 lines. It bounds the memory that a stuck

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from chat_server.access import AdmissionControl, BanList, LoginThrottle
-from chat_server.accounts import AccountStore, HashPool, Rehasher
+from chat_server.access import AdmissionControl, BanList, LoginPace, LoginThrottle
+from chat_server.accounts import AccountStore, HashPool, Rehasher, VerifiedPasswords
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
@@ -52,16 +52,25 @@ class ChatServer:
             is_banned=bans.is_banned,
         )
         hash_pool = HashPool()
-        throttle = LoginThrottle(config.login_failures, config.tuning.login_failure_window)
+        tuning = config.tuning
+        authenticator = Authenticator(
+            accounts,
+            hash_pool,
+            LoginThrottle(config.login_failures, tuning.login_failure_window),
+            LoginPace(tuning.login_burst, tuning.login_interval),
+            bans,
+            VerifiedPasswords(config.remember_logins),
+            tuning.login_queue_seconds,
+        )
         self._services = Services(
             config=config,
             hub=self._hub,
             delivery=self._delivery,
             accounts=accounts,
             hash_pool=hash_pool,
-            authenticator=Authenticator(accounts, hash_pool, throttle, bans),
+            authenticator=authenticator,
             bans=bans,
-            rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log),
+            rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log, authenticator.remember),
             log=log,
         )
         self._admission = AdmissionControl(config, bans)
@@ -181,6 +190,7 @@ class ChatServer:
             self._log.users_broken(change.error)
         if change.count is not None:
             self._log.users_reloaded(change.count)
+        self._services.authenticator.accounts_changed()
         if not (change.removed or change.disabled):
             return
         # The new accounts are in use already, so no removed user can log in behind this.

@@ -1,4 +1,4 @@
-"""Limits per address: failed logins, connections at once, connections without a login.
+"""Limits per address: connections at once, connections without a login, and events in a window.
 
 `addresses.rate_limit_key` groups addresses: IPv6 by /64. Every table here is bounded. A full table
 evicts the address whose last event is the oldest. An attacker with more than
@@ -12,7 +12,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from chat_server.addresses import Network, is_within, rate_limit_key
@@ -25,7 +25,7 @@ logins take about 20 MB and connections without a login 30 MB."""
 class SlidingWindow:
     """Times of each address's last events: at most `limit` of them, within `window`.
 
-    One of the limiters below owns it and holds its lock during every call.
+    A limiter owns it and holds its lock during every call. A key is an address, or another value.
     """
 
     __slots__ = ("_limit", "_max_keys", "_times", "_window")
@@ -36,9 +36,9 @@ class SlidingWindow:
         self._window = window
         self._max_keys = max_keys
         # Ordered by the last event; the newest is last.
-        self._times: OrderedDict[bytes | str, array[float]] = OrderedDict()
+        self._times: OrderedDict[Hashable, array[float]] = OrderedDict()
 
-    def retry_after(self, key: bytes | str, now: float) -> float:
+    def retry_after(self, key: Hashable, now: float) -> float:
         """Return the seconds until `key` has fewer than `limit` events in the window.
 
         Return 0.0 if it may proceed.
@@ -53,7 +53,7 @@ class SlidingWindow:
             return 0.0
         return times[0] + self._window - now if len(times) >= self._limit else 0.0
 
-    def add(self, key: bytes | str, now: float) -> None:
+    def add(self, key: Hashable, now: float) -> None:
         """Record an event. If there are `limit` of them already, it replaces the oldest."""
         times = self._times.get(key)
         if times is None:
@@ -73,55 +73,6 @@ class SlidingWindow:
             if not expired and len(self._times) <= self._max_keys:
                 return
             del self._times[oldest]
-
-
-class LoginThrottle:
-    """Counts of the failed logins of each address: at most `limit` of them in any `window`.
-
-    Any thread may call it. Its lock is a leaf: no other lock is taken while it is held.
-    """
-
-    def __init__(
-        self,
-        limit: int,
-        window: float,
-        clock: Callable[[], float] = time.monotonic,
-        max_addresses: int = MAX_TRACKED_ADDRESSES,
-    ) -> None:
-        """`limit` failures (0: no limit) in `window` seconds. `max_addresses` bounds the table."""
-        self._limit = limit
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._failures = SlidingWindow(limit, window, max_addresses)
-
-    def retry_after(self, address: str) -> float:
-        """Return the seconds until a login from `address` may be checked again, or 0.0.
-
-        It is 0.0 if the login may proceed. Call this just before hashing, so that failures
-        recorded later do not reject a login with the right password (protocol section 2).
-        """
-        if self._limit <= 0:
-            return 0.0
-        key = rate_limit_key(address)
-        with self._lock:
-            return self._failures.retry_after(key, self._clock())
-
-    def record_failure(self, address: str) -> float:
-        """Count a failed login from `address` after its hash. Return 0.0 if it was counted.
-
-        Several logins of one address may be hashed at the same time although only one failure was
-        left. Those that finish late are not counted. They are throttled for the returned number of
-        seconds, so the server never reveals more than `limit` wrong passwords.
-        """
-        if self._limit <= 0:
-            return 0.0
-        key = rate_limit_key(address)
-        with self._lock:
-            now = self._clock()
-            wait = self._failures.retry_after(key, now)
-            if wait <= 0:
-                self._failures.add(key, now)
-            return wait
 
 
 class ConnectionLimiter:

@@ -6,6 +6,7 @@ from chat_server.accounts.demo import (
     accounts_with_demo_password,
     create_demo_accounts,
 )
+from chat_server.accounts.fair_queue import Priority, Turn
 from chat_server.accounts.file_editor import (
     AccountExistsError,
     ConfusableNameError,
@@ -25,6 +26,7 @@ from chat_server.accounts.password_generator import generate_password
 from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.rehash import Rehasher
 from chat_server.accounts.store import AccountStore
+from chat_server.accounts.verified_passwords import VerifiedPasswords
 
 __all__ = [
     "DEMO_PASSWORD",
@@ -36,9 +38,12 @@ __all__ = [
     "ConfusableNameError",
     "HashPool",
     "NoSuchAccountError",
+    "Priority",
     "Rehasher",
+    "Turn",
     "UsersFileConflictError",
     "UsersFileError",
+    "VerifiedPasswords",
     "accounts_with_demo_password",
     "add_account",
     "check_new_name",

@@ -1,7 +1,8 @@
 """A pool of threads for bcrypt.
 
 A hash takes a quarter of a second of one core. A few threads at a low priority compute all of them.
-So logins wait for each other, and the chat does not wait for a login.
+So logins wait for each other, and the chat does not wait for a login. `FairQueue` decides which one
+is next.
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from chat_server.accounts.fair_queue import FairQueue, Turn
 from chat_server.accounts.password_hash import hash_password, password_matches
 
 _ResultT = TypeVar("_ResultT")
-
-MAX_QUEUED: Final = 256
-"""Most tasks in the queue. A caller beyond that blocks in its own thread until there is room."""
 
 MAX_IDLE_WORK: Final = 32
 """Most pieces of idle work that wait. Further ones are dropped."""
@@ -36,6 +35,9 @@ _NICE_IS_PER_THREAD: Final[bool] = sys.platform == "linux"
 """Elsewhere niceness belongs to the whole process."""
 
 
+_ANY_TURN: Final = Turn()
+
+
 class CheckStatus(Enum):
     """The outcome of a password check."""
 
@@ -44,6 +46,8 @@ class CheckStatus(Enum):
     THROTTLED = "throttled"
     ABANDONED = "abandoned"
     """The caller no longer wants the result, or the pool has stopped."""
+    TIMED_OUT = "timed out"
+    """It was not this check's turn in time. The password was not checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class _PasswordCheck:
     hashed: str | None
     cost: int
     admit: Callable[[], float]
+    recall: Callable[[], bool]
     still_wanted: Callable[[], bool]
     on_wrong: Callable[[], float]
 
@@ -70,8 +75,11 @@ class _Task(Generic[_ResultT]):
     """Work in the queue, with a caller that waits for its result."""
 
     work: Callable[[], _ResultT]
+    turn: Turn
     result: _ResultT
     """Set by the caller: the result if the pool stops first."""
+    on_timeout: _ResultT
+    """The result if it is not this task's turn in time."""
     error: Exception | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -82,16 +90,14 @@ class HashPool:
     The lock is a leaf: no other lock is taken while it is held.
     """
 
-    def __init__(self, workers: int | None = None, max_queued: int = MAX_QUEUED) -> None:
+    def __init__(self, workers: int | None = None) -> None:
         """`workers`: number of threads; None: `default_workers()`."""
-        self._max_queued = max_queued
         self._lock = threading.Lock()
         # Notified when work is submitted, and by `stop`.
         self._work_available = threading.Condition(self._lock)
-        # Notified when a task leaves the queue, and by `stop`.
-        self._not_full = threading.Condition(self._lock)
-        self._queue: deque[_Task[Any]] = deque()
-        self._running: set[_Task[Any]] = set()
+        # Bounded by the clients: each task has a client's thread that waits for it.
+        self._queue: FairQueue[_Task[Any]] = FairQueue()
+        self._unfinished: set[_Task[Any]] = set()
         self._idle_work: deque[Callable[[], None]] = deque()
         self._idle_work_running = False
         self._stopped = False
@@ -113,7 +119,7 @@ class HashPool:
 
     @property
     def waiting(self) -> int:
-        """Tasks in the queue, without those that block because the queue is full."""
+        """Tasks in the queue."""
         return len(self._queue)
 
     def check(
@@ -125,6 +131,10 @@ class HashPool:
         admit: Callable[[], float],
         still_wanted: Callable[[], bool],
         on_wrong: Callable[[], float],
+        recall: Callable[[], bool] = lambda: False,
+        recall_at_once: bool = False,
+        turn: Turn = _ANY_TURN,
+        timeout: float | None = None,
     ) -> CheckResult:
         """Check `password` against `hashed`. Block the client's thread until the result is there.
 
@@ -134,18 +144,40 @@ class HashPool:
         The callbacks run in a hashing thread and may take leaf locks only. When it is the login's
         turn, `still_wanted` returns False if the client no longer waits (result: ABANDONED). Then
         `admit` returns for how many seconds the address is throttled (above 0: THROTTLED, without
-        a hash). If the password is wrong, `on_wrong` counts the failure right after the hash. It
-        returns more than 0 if the address has used up its failures meanwhile (THROTTLED as well).
+        a hash), and `recall` whether the password is known to be right (RIGHT, without a hash). If
+        the password is wrong, `on_wrong` counts the failure right after the hash. It returns more
+        than 0 if the address has used up its failures meanwhile (THROTTLED as well).
+
+        `recall_at_once`: if the lane of `turn` is free, call `admit` and `recall` here, in the
+        caller's thread, before the task is queued. One lane has one such call or task at a time, so
+        many connections do not make more guesses than the limit. `timeout`: seconds in the queue
+        (result: TIMED_OUT).
 
         After `stop`, every result is ABANDONED. An exception of a callback, or of bcrypt, is
         raised here.
         """
-        check = _PasswordCheck(password, hashed, cost, admit, still_wanted, on_wrong)
-        return self._run_and_wait(
-            _Task(lambda: _check_password(check), CheckResult(CheckStatus.ABANDONED))
+        check = _PasswordCheck(password, hashed, cost, admit, recall, still_wanted, on_wrong)
+        task = _Task(
+            lambda: _check_password(check),
+            turn,
+            CheckResult(CheckStatus.ABANDONED),
+            CheckResult(CheckStatus.TIMED_OUT),
         )
+        claimed = recall_at_once and self._claim(turn)
+        if claimed:
+            result = self._recall(check, turn)
+            if result is not None:
+                return result
+        return self._run_and_wait(task, timeout, claimed=claimed)
 
-    def hash_new(self, password: str, cost: int, *, still_wanted: Callable[[], bool]) -> str | None:
+    def hash_new(
+        self,
+        password: str,
+        cost: int,
+        *,
+        still_wanted: Callable[[], bool],
+        turn: Turn = _ANY_TURN,
+    ) -> str | None:
         """Return a new hash of `password`. Block the client's thread until it is there.
 
         Return None if `still_wanted` returns False when it is this task's turn, and after `stop`.
@@ -154,7 +186,7 @@ class HashPool:
         def work() -> str | None:
             return hash_password(password, cost) if still_wanted() else None
 
-        return self._run_and_wait(_Task(work, None))
+        return self._run_and_wait(_Task(work, turn, None, None), None)
 
     def run_when_idle(self, work: Callable[[], None]) -> bool:
         """Run `work` in a hashing thread when the queue is empty; never two pieces at a time.
@@ -174,15 +206,51 @@ class HashPool:
         """True once `stop` was called."""
         return self._stopped
 
-    def _run_and_wait(self, task: _Task[_ResultT]) -> _ResultT:
+    def _claim(self, turn: Turn) -> bool:
         with self._lock:
-            while len(self._queue) >= self._max_queued and not self._stopped:
-                self._not_full.wait()
+            return not self._stopped and turn.lane is not None and self._queue.claim(turn.lane)
+
+    def _recall(self, check: _PasswordCheck, turn: Turn) -> CheckResult | None:
+        """Return the result if no hash is needed for it, and release the claimed lane. Else None.
+
+        If None is returned, the lane stays claimed.
+        """
+        result: CheckResult | None = CheckResult(CheckStatus.ABANDONED)
+        try:
+            seconds = check.admit()
+            if seconds > 0:
+                result = CheckResult(CheckStatus.THROTTLED, seconds)
+            elif check.recall():
+                result = CheckResult(CheckStatus.RIGHT)
+            else:
+                result = None
+        finally:
+            if result is not None:
+                self._release(turn)
+        return result
+
+    def _release(self, turn: Turn) -> None:
+        with self._lock:
+            if not self._stopped:
+                self._queue.release(turn.lane)
+                self._work_available.notify()
+
+    def _run_and_wait(
+        self, task: _Task[_ResultT], timeout: float | None, *, claimed: bool = False
+    ) -> _ResultT:
+        with self._lock:
             if self._stopped:
                 return task.result
-            self._queue.append(task)
+            self._unfinished.add(task)
+            self._queue.put(task, task.turn, claimed=claimed)
             self._work_available.notify()
-        task.done.wait()
+        if not task.done.wait(timeout):
+            with self._lock:
+                if not self._stopped and self._queue.remove(task, task.turn):
+                    self._unfinished.discard(task)
+                    self._work_available.notify()  # the next task of the lane
+                    return task.on_timeout
+            task.done.wait()  # it runs now
         if task.error is not None:
             raise task.error
         return task.result
@@ -194,12 +262,12 @@ class HashPool:
         """
         with self._lock:
             self._stopped = True
-            for task in (*self._queue, *self._running):
+            for task in self._unfinished:
                 task.done.set()
+            self._unfinished.clear()
             self._queue.clear()
             self._idle_work.clear()
             self._work_available.notify_all()
-            self._not_full.notify_all()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             if thread.ident is not None:  # it was started
@@ -214,10 +282,7 @@ class HashPool:
         """Block for the next work and return it. Return None after `stop`."""
         with self._lock:
             while not self._stopped:
-                if self._queue:
-                    task = self._queue.popleft()
-                    self._running.add(task)
-                    self._not_full.notify()
+                if (task := self._queue.take()) is not None:
                     return partial(self._run_task, task)
                 if self._idle_work and not self._idle_work_running:
                     self._idle_work_running = True
@@ -233,10 +298,12 @@ class HashPool:
         except Exception as raised:
             error = raised
         with self._lock:
-            self._running.discard(task)
-            if not task.done.is_set():  # else `stop` came first
-                task.result, task.error = result, error
-                task.done.set()
+            if task.done.is_set():  # `stop` came first
+                return
+            self._unfinished.discard(task)
+            self._queue.release(task.turn.lane)
+            task.result, task.error = result, error
+            task.done.set()
 
     def _run_idle_work(self, work: Callable[[], None]) -> None:
         try:
@@ -260,6 +327,8 @@ def _check_password(check: _PasswordCheck) -> CheckResult:
     seconds = check.admit()
     if seconds > 0:
         return CheckResult(CheckStatus.THROTTLED, seconds)
+    if check.recall():
+        return CheckResult(CheckStatus.RIGHT)
     if password_matches(check.password, check.hashed, check.cost):
         return CheckResult(CheckStatus.RIGHT)
     seconds = check.on_wrong()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -27,13 +28,22 @@ class Rehasher:
     """
 
     def __init__(
-        self, cost: int, accounts: AccountStore, hash_pool: HashPool, log: EventLog
+        self,
+        cost: int,
+        accounts: AccountStore,
+        hash_pool: HashPool,
+        log: EventLog,
+        remember: Callable[[str, str, str], None],
     ) -> None:
-        """`cost`: the lowest cost that a stored hash should have."""
+        """`cost`: the lowest cost that a stored hash should have.
+
+        `remember` is called with a user, the password and the new stored hash.
+        """
         self._cost = cost
         self._accounts = accounts
         self._hash_pool = hash_pool
         self._log = log
+        self._remember = remember
         self._lock = threading.Lock()
         self._last_reported: str | None = None
         self._paused_until = 0.0
@@ -74,6 +84,7 @@ class Rehasher:
             self._log.unexpected(RuntimeError(type(error).__name__), "a rehash")
             return
         if changed:
+            self._remember(user, password, new)
             with self._lock:
                 self._last_reported = None
             self._log.cost_raised(user, self._cost)

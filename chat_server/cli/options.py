@@ -181,6 +181,14 @@ _OPTIONS: Final = (
         help="Time to send the LOGIN line.",
     ),
     click.option(
+        "--remember-logins",
+        type=_FiniteFloatRange(0, max=86400),
+        default=_DEFAULTS.remember_logins,
+        show_default=True,
+        metavar="SECONDS",
+        help="After a session: time in which its user logs in again without a new hash; 0: off.",
+    ),
+    click.option(
         "--log-level",
         type=click.Choice(LEVELS),
         default=_DEFAULTS.log_level,

@@ -54,7 +54,7 @@ def _change(context: CommandContext, old: str, new: str) -> Rejected | None:
         return not context.session.ended.is_set()
 
     for _ in range(_MAX_ATTEMPTS):
-        match services.authenticator.verify_password(user, old, host, still_wanted):
+        match services.authenticator.verify_password(user, old, still_wanted):
             case AuthThrottled(retry_after):
                 services.log.password_change_throttled(user, host)
                 return Rejected(RejectReason.TOO_MANY_FAILURES, retry_after=retry_after)
@@ -67,7 +67,10 @@ def _change(context: CommandContext, old: str, new: str) -> Rejected | None:
                 pass
         if new_hash is None:
             new_hash = services.hash_pool.hash_new(
-                new, services.config.bcrypt_cost, still_wanted=still_wanted
+                new,
+                services.config.bcrypt_cost,
+                still_wanted=still_wanted,
+                turn=services.authenticator.session_turn(user),
             )
         if new_hash is None:
             return None
@@ -75,6 +78,7 @@ def _change(context: CommandContext, old: str, new: str) -> Rejected | None:
             if services.accounts.change_hash(
                 user, verified_hash, new_hash, still_wanted=still_wanted, lock_timeout=_LOCK_TIMEOUT
             ):
+                services.authenticator.remember(user, new, new_hash)
                 services.log.password_changed(user)
                 context.reply(values.PasswordChanged())
                 return None

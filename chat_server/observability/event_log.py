@@ -197,6 +197,16 @@ class EventLog:
             address=address,
         )
 
+    def login_waited_too_long(self, user: str, address: str) -> None:
+        """A login was rejected unchecked: it was not its turn for a hash in time."""
+        self._write(
+            "!",
+            "login_waited_too_long",
+            f"Refused login for {quoted(user)} from {printable(address)}: it waited too long",
+            user=user,
+            address=address,
+        )
+
     def login_banned(self, user: str, address: str) -> None:
         """A login was rejected: its address or, after the right password, its account is banned."""
         self._write(

@@ -67,6 +67,11 @@ def too_many_failures(seconds: float) -> str:
     return f"Too many failed logins; try again in {max(1, ceil(seconds))} s"
 
 
+def too_many_logins(seconds: float) -> str:
+    """The error for a login that waited too long for its turn. `seconds` as above."""
+    return f"Too many logins are waiting; try again in {max(1, ceil(seconds))} s"
+
+
 def joined(room: str) -> str:
     """The reply to a `/join` that changed the room."""
     return f"Joined room '{room}'"
@@ -261,7 +266,8 @@ _PERSON_LEFT: Final = reply_pattern(r"([^ ]+) left room '([^']+)'")
 _ROOM_OPENED: Final = reply_pattern(r"Room '([^']+)' opened")
 _ROOM_CLOSED: Final = reply_pattern(r"Room '([^']+)' closed")
 _RETRY: Final = reply_pattern(
-    rf"(?:Too many failed logins|{BANNED_ACCOUNT}|{BANNED_ADDRESS}); try again in (\d{{1,9}}) s"
+    rf"(?:Too many failed logins|Too many logins are waiting|{BANNED_ACCOUNT}|{BANNED_ADDRESS})"
+    r"; try again in (\d{1,9}) s"
 )
 
 

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
+from chat_server.access.login_throttle import LoginThrottle
 from chat_server.access.rate_limits import (
     MAX_TRACKED_ADDRESSES,
     ConnectionLimiter,
-    LoginThrottle,
 )
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
@@ -113,9 +113,9 @@ def test_logins_with_unknown_names_leave_no_entries(start_server: StartServer) -
 def test_failed_logins_from_many_addresses_fill_bounded_table() -> None:
     throttle = LoginThrottle(10, 600)
     for number in range(NAMES):
-        throttle.record_failure(str(IPv4Address(number)))
+        throttle.record_failure(str(IPv4Address(number)), "alice")
     for number in range(NAMES // 10):
-        throttle.retry_after(str(IPv6Address(number << 64)))  # a query adds no entry
+        throttle.retry_after(str(IPv6Address(number << 64)), "alice")  # a query adds no entry
     assert tables_of(throttle)["LoginThrottle._failures._times"] == MAX_TRACKED_ADDRESSES
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import bcrypt
 import pytest
 
-from chat_server.accounts import hash_pool, password_hash
+from chat_server.accounts import Priority, Turn, hash_pool, password_hash
 from chat_server.accounts.hash_pool import (
     MAX_IDLE_WORK,
     CheckResult,
@@ -213,8 +213,8 @@ def start_checks(
     return threads, results
 
 
-def test_logins_beyond_queue_bound_are_all_answered() -> None:
-    pool = HashPool(workers=2, max_queued=3)
+def test_logins_that_wait_are_all_answered() -> None:
+    pool = HashPool(workers=2)
     pool.start()
     gate = Gate(2)
     threads, results = start_checks(pool, gate, 20)
@@ -227,7 +227,7 @@ def test_logins_beyond_queue_bound_are_all_answered() -> None:
 
 
 def test_stop_results_queued_and_running_checks_at_once() -> None:
-    pool = HashPool(workers=2, max_queued=3)
+    pool = HashPool(workers=2)
     pool.start()
     gate = Gate(2)
     threads, results = start_checks(pool, gate, 20)
@@ -298,6 +298,237 @@ def test_default_workers_leave_one_core_free_without_thread_priority(
     for cores, workers in ((8, 7), (1, 1), (None, 1)):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         assert default_workers() == workers
+
+
+# Turns, lanes, remembered passwords and the time in the queue
+
+ALICE = Turn(Priority.KNOWN_ACCOUNT, ("alice",), "lane of alice")
+
+
+def unexpected() -> float:
+    raise AssertionError("it must not be called")
+
+
+def test_password_that_is_known_to_be_right_needs_no_hash(
+    pool: HashPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(password_hash, "bcrypt")
+    for at_once in (False, True):
+        result = pool.check(
+            "x",
+            RIGHT,
+            4,
+            admit=lambda: 0.0,
+            still_wanted=lambda: True,
+            on_wrong=unexpected,
+            recall=lambda: True,
+            recall_at_once=at_once,
+            turn=ALICE,
+        )
+        assert result == CheckResult(CheckStatus.RIGHT)
+    assert not pool._queue._lanes
+
+
+def test_remembered_password_needs_no_turn_while_all_threads_hash() -> None:
+    pool = HashPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    threads, _ = start_checks(pool, gate, 1)
+    gate.wait_until_all_are_blocked()
+    calls: list[str] = []
+
+    def admit() -> float:
+        calls.append("admit")
+        return 0.0
+
+    def recall() -> bool:
+        calls.append("recall")
+        return True
+
+    result = pool.check(
+        "password123",
+        RIGHT,
+        4,
+        admit=admit,
+        still_wanted=lambda: True,
+        on_wrong=unexpected,
+        recall=recall,
+        recall_at_once=True,
+        turn=ALICE,
+    )
+    assert result == CheckResult(CheckStatus.RIGHT)
+    assert calls == ["admit", "recall"], "a throttled login learns nothing from the memory"
+    gate.open()
+    for thread in threads:
+        thread.join(10)
+    pool.stop()
+
+
+def test_throttled_login_does_not_reach_remembered_passwords(pool: HashPool) -> None:
+    for at_once in (False, True):
+        result = pool.check(
+            "x",
+            RIGHT,
+            4,
+            admit=lambda: 5.0,
+            still_wanted=lambda: True,
+            on_wrong=unexpected,
+            recall=lambda: bool(unexpected()),
+            recall_at_once=at_once,
+            turn=ALICE,
+        )
+        assert result == CheckResult(CheckStatus.THROTTLED, 5.0)
+    assert not pool._queue._lanes
+
+
+def test_guesses_for_one_lane_are_made_one_after_the_other() -> None:
+    """However many connections guess: the failure of one is counted before the next."""
+    pool = HashPool(workers=2)
+    pool.start()
+    lock = threading.Lock()
+    guessing: set[int] = set()
+    most, failures = 0, 0
+    recalled: list[int] = []
+    results: list[CheckStatus] = []
+
+    def guess(number: int) -> None:
+        def admit() -> float:
+            nonlocal most
+            with lock:
+                if failures >= 3:
+                    return 60.0
+                guessing.add(number)
+                most = max(most, len(guessing))
+            return 0.0
+
+        def recall() -> bool:
+            recalled.append(number)
+            return False
+
+        def on_wrong() -> float:
+            nonlocal failures
+            with lock:
+                guessing.discard(number)
+                failures += 1
+            return 0.0
+
+        results.append(
+            pool.check(
+                "wrong",
+                RIGHT,
+                4,
+                admit=admit,
+                still_wanted=lambda: True,
+                on_wrong=on_wrong,
+                recall=recall,
+                recall_at_once=True,
+                turn=ALICE,
+            ).status
+        )
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    # The first guess looks twice: in its own thread, and when it is its turn.
+    assert results.count(CheckStatus.WRONG) == 3
+    assert results.count(CheckStatus.THROTTLED) == 13
+    assert len(set(recalled)) == 3
+    pool.stop()
+    assert most == 1
+
+
+def test_login_that_waits_too_long_is_answered_and_leaves_the_queue() -> None:
+    pool = HashPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    threads, _ = start_checks(pool, gate, 1)
+    gate.wait_until_all_are_blocked()
+    result = pool.check(
+        "password123",
+        RIGHT,
+        4,
+        admit=unexpected,
+        still_wanted=lambda: True,
+        on_wrong=unexpected,
+        turn=ALICE,
+        timeout=0.05,
+    )
+    assert result == CheckResult(CheckStatus.TIMED_OUT)
+    assert pool.waiting == 0
+    gate.open()
+    for thread in threads:
+        thread.join(10)
+    pool.stop()
+
+
+def test_hash_that_runs_at_the_deadline_is_not_cut() -> None:
+    pool = HashPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    results: list[CheckResult] = []
+
+    def log_in() -> None:
+        results.append(
+            pool.check(
+                "password123",
+                RIGHT,
+                4,
+                admit=gate.admit,
+                still_wanted=lambda: True,
+                on_wrong=unexpected,
+                timeout=0.01,
+            )
+        )
+
+    # The gate opens long after the timeout.
+    thread = threading.Thread(target=log_in)
+    thread.start()
+    gate.wait_until_all_are_blocked()
+    thread.join(0.1)
+    assert thread.is_alive()
+    gate.open()
+    thread.join(10)
+    assert results == [CheckResult(CheckStatus.RIGHT)]
+    pool.stop()
+
+
+def test_known_account_goes_before_strangers_that_came_first() -> None:
+    pool = HashPool(workers=1)
+    pool.start()
+    gate = Gate(1)
+    first, _ = start_checks(pool, gate, 1)
+    gate.wait_until_all_are_blocked()
+    order: list[str] = []
+
+    def log_in(name: str, turn: Turn) -> None:
+        def admit() -> float:
+            order.append(name)
+            return 0.0
+
+        pool.check(
+            "x",
+            RIGHT,
+            4,
+            admit=admit,
+            still_wanted=lambda: True,
+            on_wrong=lambda: 0.0,
+            turn=turn,
+        )
+
+    strangers = [(f"stranger {n}", Turn(Priority.STRANGER, (n,))) for n in range(5)]
+    threads = []
+    for number, (name, turn) in enumerate([*strangers, ("alice", ALICE)]):
+        threads.append(threading.Thread(target=log_in, args=(name, turn)))
+        threads[-1].start()
+        wait_for_queue(pool, number + 1)
+    gate.open()
+    for thread in (*first, *threads):
+        thread.join(10)
+    assert order[0] == "alice"
+    assert sorted(order[1:]) == [name for name, _ in strangers]
+    pool.stop()
 
 
 # New hashes and idle work

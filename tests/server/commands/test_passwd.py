@@ -119,21 +119,24 @@ def test_passwd_rejects_wrong_old_password(server: RunningServer, old: str) -> N
     assert "[!] Failed password change for 'alice' from 127.0.0.1\n" in server.log.getvalue()
 
 
-def test_passwd_failures_count_toward_login_throttle(start_server: StartServer) -> None:
+def test_wrong_passwd_counts_against_its_session_alone(start_server: StartServer) -> None:
     server = start_server(login_failures=3)
-    alice = server.log_in("alice")
-    for _ in range(2):
+    alice, bob = server.log_in("alice"), server.log_in("bob")
+    for _ in range(3):
         assert alice.request("/passwd wrong correct-horse") == "[ERROR] Wrong password"
-    assert reply_to_login(server, "bob", "wrong") == "[ERROR] Authentication failed"
     rejection = r"\[ERROR\] Too many failed logins; try again in (\d+) s"
     alice.send("/passwd pw-of-alice correct-horse")
     assert 590 <= int(alice.expect_match(rejection)[1]) <= 600
-    client = server.connect()
-    client.expect(PROMPT)
-    client.send("LOGIN bob pw-of-bob")
-    client.expect_match(rejection)
-    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice, bob"
     assert "Refused password change for 'alice' from 127.0.0.1: too many" in server.log.getvalue()
+    # The others at this address notice nothing, known or not.
+    assert bob.request("/passwd pw-of-bob correct-horse") == "[SERVER] Password changed"
+    for user in ("carol", "alice"):
+        assert reply_to_login(server, user, f"pw-of-{user}") == "[SERVER] Login successful"
+    # A new session of the account has the same count.
+    again = server.log_in("alice")
+    again.send("/passwd pw-of-alice correct-horse")
+    again.expect_match(rejection)
 
 
 def test_passwd_reply_keeps_line_order(server: RunningServer) -> None:

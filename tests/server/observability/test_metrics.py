@@ -217,11 +217,11 @@ def test_metrics_show_hashing_queue(start_server: StartServer, start_metrics: St
     gate = threading.Event()
     throttle = server.server._services.authenticator._throttle
     admit = throttle.retry_after
-    throttle.retry_after = lambda address: float(not gate.wait(WAIT_TIMEOUT)) or admit(address)  # type: ignore[method-assign]
+    throttle.retry_after = lambda *login: float(not gate.wait(WAIT_TIMEOUT)) or admit(*login)  # type: ignore[method-assign]
     waiting = [server.connect() for _ in range(20)]
     try:
-        for client in waiting:
-            client.send("LOGIN alice pw-of-alice")
+        for number, client in enumerate(waiting):
+            client.send(f"LOGIN user-{number} guess")
         hashing = sum(thread.name.startswith("hashing") for thread in threading.enumerate())
         metrics_once(port, "lobby_hashing_queue", 20 - hashing)
     finally:

@@ -1,0 +1,136 @@
+"""The login throttle: counts of failed logins by address and by account.
+
+A failure counts against the address, so that guessing is slow. An address may belong to a whole
+office. An account that has logged in from there lately therefore has a count of its own, for
+this account at this address: one user's failures do not keep the others out, and the address being
+throttled does not either. A wrong `/passwd` counts against its account alone.
+
+`addresses.rate_limit_key` groups addresses: IPv6 by /64. Every table is bounded. A full table
+evicts the entry whose last event is the oldest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Final, TypeVar
+
+from chat_server.access.rate_limits import MAX_TRACKED_ADDRESSES, SlidingWindow
+from chat_server.addresses import rate_limit_key
+
+KNOWN_SECONDS: Final = 7 * 24 * 3600.0
+"""A week: a laptop that was off over a holiday is still known at its address on Monday."""
+
+_KeyT = TypeVar("_KeyT", bound=Hashable)
+_Pair = tuple[bytes | str, str]
+"""The rate-limit key of an address, and the canonical name of an account."""
+
+
+class LoginThrottle:
+    """Counts of failed logins: at most `limit` of them in any `window`. Also the known accounts.
+
+    Any thread may call it. Its lock is a leaf: no other lock is taken while it is held. An account
+    is the canonical name that the login gave, or empty for an invalid one. It need not exist.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        window: float,
+        clock: Callable[[], float] = time.monotonic,
+        max_addresses: int = MAX_TRACKED_ADDRESSES,
+    ) -> None:
+        """`limit` failures (0: no limit) in `window` seconds. `max_addresses` bounds each table."""
+        self._limit = limit
+        self._clock = clock
+        self._max_addresses = max_addresses
+        self._lock = threading.Lock()
+        self._failures = SlidingWindow(limit, window, max_addresses)
+        self._failures_of_known = SlidingWindow(limit, window, max_addresses)
+        self._password_change_failures = SlidingWindow(limit, window, max_addresses)
+        # The time of the last login. Ordered by it; the newest is last.
+        self._known_accounts: OrderedDict[_Pair, float] = OrderedDict()
+        self._known_addresses: OrderedDict[bytes | str, float] = OrderedDict()
+
+    def retry_after(self, address: str, account: str) -> float:
+        """Return the seconds until a login of `account` from `address` may be checked, or 0.0.
+
+        It is 0.0 if the login may proceed. Call this just before hashing, so that failures
+        recorded later do not reject a login with the right password (protocol section 2).
+        """
+        if self._limit <= 0:
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            window, key = self._window_of(address, account, now)
+            return window.retry_after(key, now)
+
+    def record_failure(self, address: str, account: str) -> float:
+        """Count a failed login from `address` after its hash. Return 0.0 if it was counted.
+
+        Several logins may be hashed at the same time although only one failure was left. Those
+        that finish late are not counted. They are throttled for the returned number of seconds, so
+        the server never reveals more than `limit` wrong passwords.
+        """
+        with self._lock:
+            now = self._clock()
+            window, key = self._window_of(address, account, now)
+            return self._record(window, key, now)
+
+    def record_success(self, address: str, account: str) -> None:
+        """Record a login of `account` with the right password."""
+        key = rate_limit_key(address)
+        with self._lock:
+            now = self._clock()
+            self._record_known(self._known_addresses, key, now)
+            self._record_known(self._known_accounts, (key, account), now)
+
+    def is_known_account(self, address: str, account: str) -> bool:
+        """Return True if `account` has logged in from `address` lately."""
+        with self._lock:
+            return self._is_known((rate_limit_key(address), account), self._clock())
+
+    def is_known_address(self, address: str) -> bool:
+        """Return True if any account has logged in from `address` lately."""
+        with self._lock:
+            since = self._known_addresses.get(rate_limit_key(address))
+            return since is not None and self._clock() - since < KNOWN_SECONDS
+
+    def password_change_retry_after(self, account: str) -> float:
+        """Return the seconds until `account` may change its password, or 0.0 if it may proceed."""
+        if self._limit <= 0:
+            return 0.0
+        with self._lock:
+            return self._password_change_failures.retry_after(account, self._clock())
+
+    def record_password_change_failure(self, account: str) -> float:
+        """Count a wrong old password of a user in a session, like `record_failure`."""
+        with self._lock:
+            return self._record(self._password_change_failures, account, self._clock())
+
+    def _window_of(self, address: str, account: str, now: float) -> tuple[SlidingWindow, Hashable]:
+        """Return the window that counts this login, and its key there."""
+        key = rate_limit_key(address)
+        if self._is_known((key, account), now):
+            return self._failures_of_known, (key, account)
+        return self._failures, key
+
+    def _record(self, window: SlidingWindow, key: Hashable, now: float) -> float:
+        if self._limit <= 0:
+            return 0.0
+        wait = window.retry_after(key, now)
+        if wait <= 0:
+            window.add(key, now)
+        return wait
+
+    def _is_known(self, pair: _Pair, now: float) -> bool:
+        since = self._known_accounts.get(pair)
+        return since is not None and now - since < KNOWN_SECONDS
+
+    def _record_known(self, table: OrderedDict[_KeyT, float], key: _KeyT, now: float) -> None:
+        table[key] = now
+        table.move_to_end(key)
+        while len(table) > self._max_addresses:
+            table.popitem(last=False)
