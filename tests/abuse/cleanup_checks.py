@@ -46,6 +46,6 @@ def _leftovers(server: RunningServer) -> list[str]:
         "sessions with presence on": hub.watchers,
         "lines to deliver": delivery._queue,
         "tracked outboxes": delivery._tracked,
-        "logins to check": chat._services.hash_pool._queue,
+        "logins to check": range(chat._services.hash_pool.waiting),
     }
     return [f"{len(table)} {name}" for name, table in tables.items() if table]
