@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from rich.console import RenderableType
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
@@ -14,7 +16,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
-from chat_tui.ui.terminal import WidthFilter
+from chat_tui.ui.terminal import WidthFilter, typed
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
@@ -47,6 +49,17 @@ class BaseApp(App[None]):
         if not self.mouse_on:
             self.update_mouse_tracking()
         self.app_resume_signal.subscribe(self, lambda _: self.update_mouse_tracking())
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let every text field insert what is typed. Called by Textual for each event."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            event = typed(event)
+        await super().on_event(event)
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Exit with an error. Called by Textual; without this, the exit code would be 0."""
+        self._return_code = self._return_code or 1
+        super().panic(*renderables)
 
     def action_mouse(self) -> None:
         """Release the mouse, so that the terminal selects text with it, or capture it again."""

@@ -7,8 +7,9 @@ from chat_tui.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from chat_tui.ui.terminal.cells import cut, padded
     from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
+    from chat_tui.ui.terminal.driver import TerminalDriver
     from chat_tui.ui.terminal.hangup import cancel_exit_alarm, exit_on_hangup
-    from chat_tui.ui.terminal.input import TerminalDriver
+    from chat_tui.ui.terminal.keys import typed
     from chat_tui.ui.terminal.notifications import TerminalNotifier
     from chat_tui.ui.terminal.web_browser import browser_command, open_in
     from chat_tui.ui.terminal.width_filter import WidthFilter
@@ -25,13 +26,14 @@ __all__ = [
     "exit_on_hangup",
     "open_in",
     "padded",
+    "typed",
 ]
 
 __getattr__ = lazy_exports(
     __name__,
     {
         "CopyRequested": "chat_tui.ui.terminal.clipboard",
-        "TerminalDriver": "chat_tui.ui.terminal.input",
+        "TerminalDriver": "chat_tui.ui.terminal.driver",
         "TerminalNotifier": "chat_tui.ui.terminal.notifications",
         "WidthFilter": "chat_tui.ui.terminal.width_filter",
         "browser_command": "chat_tui.ui.terminal.web_browser",
@@ -41,5 +43,6 @@ __getattr__ = lazy_exports(
         "exit_on_hangup": "chat_tui.ui.terminal.hangup",
         "open_in": "chat_tui.ui.terminal.web_browser",
         "padded": "chat_tui.ui.terminal.cells",
+        "typed": "chat_tui.ui.terminal.keys",
     },
 )
