@@ -1,10 +1,11 @@
-"""Atomic file replacement and the folder lock. A reader sees the old file or the new one.
+"""Atomic file replacement and its lock file. A reader sees the old file or the new one.
 
 Errors are plain `OSError`s and the classes below. Callers add the name of the file and the fix.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -20,8 +21,8 @@ _POLL_SECONDS: Final = 0.02
 """Interval between two attempts to take a lock that another process holds."""
 
 _LOCK_TIMEOUT: Final = 30.0
-"""Many times what any writer needs. Any user who can read the folder can hold its lock for ever,
-and a waiting command prints nothing."""
+"""Many times what any writer needs. A waiting command prints nothing, so it must not wait long for
+a writer that was stopped."""
 
 
 class FileChangedError(Exception):
@@ -29,11 +30,15 @@ class FileChangedError(Exception):
 
 
 class LockTimeoutError(Exception):
-    """Another thread or process held the lock of the folder for too long."""
+    """Another thread or process held the lock for too long."""
 
 
 class LockUnsupportedError(Exception):
     """The file system does not support locks. `__cause__` is the `OSError`."""
+
+
+class LockFileError(Exception):
+    """The lock file must not be used. The text says why, without its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def write_atomic(
     another version is not replaced (`FileChangedError`): users edit it by hand, without the lock.
     `still_wanted` is called last. If it returns False, nothing is changed and the result is False.
     Raises `OSError`, with nothing changed. A caller that read the file in order to change it must
-    hold the lock of `lock_folder`.
+    hold the lock of `lock_file`.
     """
     target = Path(os.path.realpath(path))  # replace the target of a symlink, not the symlink
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
@@ -104,30 +109,103 @@ def delete_file(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def lock_path(path: Path) -> Path:
+    """Return the lock file of `path`: a hidden file next to it, or next to a symlink's target."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f".{target.name}.lock")
+
+
 @contextmanager
-def lock_folder(path: Path, timeout: float | None = None) -> Iterator[None]:
-    """Hold the lock that every writer of a users file in the folder of `path` takes.
+def lock_file(path: Path, timeout: float | None = None) -> Iterator[None]:
+    """Hold the lock that every writer of the file at `path` takes.
 
-    The lock is on the folder itself. It leaves no file behind, and unlike the users file, the
-    folder is not replaced while another process waits for its lock. Threads exclude each other,
-    too. Wait up to `timeout` seconds, 30 if that is None, then raise `LockTimeoutError`. Raises
-    `OSError` if the folder cannot be opened, and `LockUnsupportedError` if it cannot be locked.
+    The lock is on a file of its own, which stays when the lock is released: unlike `path`, it is
+    not replaced while another process waits. Its mode is 0600, so no other user of this machine
+    can open it and hold its lock. A lock on the folder would be open to every user who may read
+    the folder. Threads exclude each other, too.
+
+    Wait up to `timeout` seconds, 30 if that is None, then raise `LockTimeoutError`. Raises
+    `OSError` if the lock file cannot be opened or created, `LockFileError` if it is not a file that
+    only its owner can open, and `LockUnsupportedError` if it cannot be locked.
     """
-    folder = Path(os.path.realpath(path)).parent
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            _lock(handle, timeout)
-        except OSError as error:
-            raise LockUnsupportedError from error
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, timeout: float | None) -> None:
-    """Lock the folder. Raises `LockTimeoutError` or `OSError`."""
+    file = lock_path(path)
     deadline = time.monotonic() + (_LOCK_TIMEOUT if timeout is None else timeout)
+    while True:
+        handle = _open_lock_file(file, Path(os.path.realpath(path)))
+        try:
+            try:
+                _lock(handle, deadline)
+            except OSError as error:
+                raise LockUnsupportedError from error
+            if not _is_same_file(handle, file):  # deleted while this waited for the lock
+                continue
+            yield
+            return
+        finally:
+            os.close(handle)
+
+
+def _open_lock_file(file: Path, target: Path) -> int:
+    """Open the lock file of `target`. Create it if it is missing."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    owner = _owner(target)
+    try:
+        handle = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        handle = _open_existing_lock_file(file, flags)
+    else:
+        # If root is the first to change the users file of a service, the service must be able to
+        # open the lock later. Only here: a file that exists may be anything.
+        if os.geteuid() == 0 and owner is not None:
+            os.fchown(handle, *owner)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise LockFileError("is not a regular file")
+        if status.st_nlink > 1:
+            raise LockFileError("has another name, as a hard link")
+        if status.st_uid not in (0, os.geteuid()) and (owner is None or status.st_uid != owner[0]):
+            raise LockFileError(f"belongs to user {status.st_uid}, who can hold it for ever")
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            os.fchmod(handle, 0o600)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _open_existing_lock_file(file: Path, flags: int) -> int:
+    try:
+        return os.open(file, flags)
+    except PermissionError:
+        owner = os.lstat(file).st_uid
+        if owner == os.geteuid():
+            raise
+        raise LockFileError(f"belongs to user {owner}") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):
+            raise LockFileError("is not a regular file") from None
+        raise
+
+
+def _owner(target: Path) -> tuple[int, int] | None:
+    """Return the owner and the group of the file, or else of its folder."""
+    for path in (target, target.parent):
+        with suppress(OSError):
+            status = path.stat()
+            return status.st_uid, status.st_gid
+    return None
+
+
+def _is_same_file(handle: int, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(handle: int, deadline: float) -> None:
+    """Lock the file. Raises `LockTimeoutError` or `OSError`."""
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ import errno
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from chat_server import files
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError, format_path
@@ -16,9 +17,12 @@ from chat_server.escape import one_line
 from chat_server.files import (
     FileChangedError,
     FileVersion,
+    LockFileError,
     LockTimeoutError,
     LockUnsupportedError,
 )
+
+_NO_FOLDER: Final = (FileNotFoundError, NotADirectoryError)
 
 
 def write_users_file(
@@ -61,14 +65,14 @@ def delete_users_file(path: Path) -> None:
 
 @contextmanager
 def users_file_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
-    """Hold the lock of the folder of `path`; see `files.lock_folder`.
+    """Hold the lock of the users file at `path`; see `files.lock_file`.
 
     Wait `timeout` seconds for it, then raise `UsersFileConflictError`. Raises `UsersFileError` if
-    the folder cannot be opened or locked. Errors of the caller's own block pass through unchanged.
+    the lock file cannot be used. Errors of the caller's own block pass through unchanged.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(files.lock_folder(path, timeout))
+            stack.enter_context(files.lock_file(path, timeout))
         except LockTimeoutError:
             raise UsersFileConflictError(
                 f"{format_path(path)}: not written: another program is changing the accounts;"
@@ -78,12 +82,18 @@ def users_file_lock(path: Path, timeout: float | None = None) -> Iterator[None]:
             cause = error.__cause__
             why = _describe_error(cause) if isinstance(cause, OSError) else str(cause)
             raise UsersFileError(
-                f"{format_path(path)}: its folder can't be locked ({why}); keep the file on a"
-                " local disk"
+                f"{format_path(files.lock_path(path))}: can't be locked ({why}); keep the users"
+                " file on a local disk"
+            ) from None
+        except LockFileError as error:
+            raise UsersFileError(
+                f"{format_path(files.lock_path(path))}: is the lock of the users file, but it"
+                f" {error}; remove it"
             ) from None
         except OSError as error:
+            where = "its folder" if isinstance(error, _NO_FOLDER) else "not written"
             raise UsersFileError(
-                f"{format_path(path)}: its folder: {_describe_error(error)}"
+                f"{format_path(path)}: {where}: {_describe_error(error)}"
             ) from None
         yield
 

@@ -23,6 +23,9 @@ from chat_server.accounts.file_format import UsersFileConflictError, UsersFileEr
 from chat_server.accounts.file_reader import companion_path, read_accounts
 from tests.support.users_file import HASH
 
+LOCK = ".users.json.lock"
+"""The lock file of `users.json`. It stays."""
+
 
 def mode(users_file: Path) -> int:
     return stat.S_IMODE(users_file.stat().st_mode)
@@ -89,9 +92,9 @@ def test_changed_users_file_keeps_its_owner(users_file: Path) -> None:
 
 def test_changes_leave_no_temporary_files(users_file: Path) -> None:
     add_account(users_file, "alice", HASH)
-    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
+    assert sorted(os.listdir(users_file.parent)) == [LOCK, "users.json", "users.more.json"]
     remove_account(users_file, "alice")
-    assert os.listdir(users_file.parent) == [users_file.name]
+    assert sorted(os.listdir(users_file.parent)) == [LOCK, users_file.name]
 
 
 def test_broken_users_file_is_not_overwritten(users_file: Path) -> None:
@@ -111,7 +114,7 @@ def test_symlinked_users_file_changes_its_target(users_file: Path, tmp_path: Pat
     add_account(users_file, "bob", HASH)
     assert users_file.is_symlink()
     assert list(read_accounts(target)) == ["alice", "bob"]
-    assert sorted(os.listdir(target.parent)) == ["accounts", "accounts.more"]
+    assert sorted(os.listdir(target.parent)) == [".accounts.lock", "accounts", "accounts.more"]
 
 
 @pytest.mark.parametrize("users_path", ["missing/users.json", "file/users.json"])
@@ -158,7 +161,7 @@ def test_failed_write_keeps_old_file_and_removes_temporary(
     with pytest.raises(UsersFileError, match=hint):
         add_account(users_file, "bob", HASH)
     assert list(read_accounts(users_file)) == ["alice"]
-    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
+    assert sorted(os.listdir(users_file.parent)) == [LOCK, "users.json", "users.more.json"]
 
 
 def test_interrupted_write_keeps_old_file_and_removes_temporary(
@@ -172,28 +175,36 @@ def test_interrupted_write_keeps_old_file_and_removes_temporary(
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         add_account(users_file, "bob", HASH)
-    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
+    assert sorted(os.listdir(users_file.parent)) == [LOCK, "users.json", "users.more.json"]
 
 
-def test_held_folder_lock_is_reported_after_timeout(
+def test_held_lock_is_reported_after_timeout(
     users_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any user that may read the folder can hold its lock."""
     monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.05)
-    folder = os.open(users_file.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        with ThreadPoolExecutor(1) as other:
-            change = other.submit(add_account, users_file, "alice", HASH)
-            try:
-                with pytest.raises(
-                    UsersFileConflictError, match="another program is changing the accounts"
-                ):
-                    change.result(10)
-            finally:
-                fcntl.flock(folder, fcntl.LOCK_UN)  # else both would wait forever
-    finally:
-        os.close(folder)
+    with files.lock_file(users_file), ThreadPoolExecutor(1) as other:
+        change = other.submit(add_account, users_file, "alice", HASH)
+        with pytest.raises(
+            UsersFileConflictError, match="another program is changing the accounts"
+        ):
+            change.result(10)
+
+
+@pytest.mark.parametrize("kind", [fcntl.LOCK_EX, fcntl.LOCK_SH])
+def test_lock_on_the_folder_or_the_users_file_does_not_block_changes(
+    users_file: Path, monkeypatch: pytest.MonkeyPatch, kind: int
+) -> None:
+    """Every user of the machine who may read them can hold such a lock for ever."""
+    monkeypatch.setattr(files, "_LOCK_TIMEOUT", 0.05)
+    add_account(users_file, "alice", HASH)
+    for path in (users_file, users_file.parent):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, kind)
+            add_account(users_file, f"b{path.is_dir()}", HASH)
+        finally:
+            os.close(handle)
+    assert len(read_accounts(users_file)) == 3
 
 
 def test_concurrent_add_account_keeps_all_accounts(users_file: Path) -> None:

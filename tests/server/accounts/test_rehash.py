@@ -18,7 +18,7 @@ from chat_server.accounts.file_editor import set_hash
 from chat_server.accounts.file_reader import read_accounts
 from chat_server.accounts.password_hash import hash_cost, hash_password
 from chat_server.accounts.rehash import Rehasher
-from chat_server.files import lock_folder
+from chat_server.files import lock_file
 from tests.support.accounts import cheap_hash
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
@@ -191,7 +191,7 @@ def test_rehash_does_not_wait_for_file_lock(
 ) -> None:
     monkeypatch.delattr(files, "_POLL_SECONDS")  # every waiting thread reads it
     server = start_server(bcrypt_cost=5)
-    with lock_folder(server.config.users):
+    with lock_file(server.config.users):
         server.log_in("alice")
         until(lambda: attempts, "the rehash is given up")
     assert costs(server)["alice"] == 4

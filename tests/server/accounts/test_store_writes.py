@@ -15,7 +15,7 @@ from chat_server.accounts.file_editor import (
 from chat_server.accounts.file_format import UsersFileConflictError
 from chat_server.accounts.file_reader import UsersFiles, read_accounts
 from chat_server.accounts.store import AccountStore, ReloadResult
-from chat_server.files import lock_folder
+from chat_server.files import lock_file
 from tests.support.users_file import HASH, HASH_5, OTHER_HASH, write_users
 
 
@@ -96,13 +96,13 @@ def test_cancelled_change_hash_writes_nothing(users_file: Path, store: AccountSt
     before = os.stat(users_file)
     assert not store.change_hash("alice", HASH, HASH_5, still_wanted=lambda: False, lock_timeout=5)
     assert os.stat(users_file) == before
-    assert os.listdir(users_file.parent) == [users_file.name]
+    assert sorted(os.listdir(users_file.parent)) == [".users.json.lock", users_file.name]
     assert store.hash_of("alice") == HASH
 
 
 def test_change_hash_fails_if_file_lock_times_out(users_file: Path, store: AccountStore) -> None:
     with (
-        lock_folder(users_file),
+        lock_file(users_file),
         pytest.raises(UsersFileConflictError, match="another program is changing"),
     ):
         store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=0.05)
@@ -124,7 +124,7 @@ def test_change_hash_does_not_overwrite_concurrent_manual_edit(
         with pytest.raises(UsersFileConflictError, match="another program changed it"):
             store.change_hash("alice", HASH, HASH_5, still_wanted=always, lock_timeout=5)
     assert sorted(read_accounts(users_file)) == ["alice", "bob", "carol"]
-    assert os.listdir(users_file.parent) == [users_file.name]
+    assert sorted(os.listdir(users_file.parent)) == [".users.json.lock", users_file.name]
 
 
 def test_manual_edit_right_after_own_write_is_detected(

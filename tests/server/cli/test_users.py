@@ -239,7 +239,7 @@ def test_concurrent_users_add_processes_keep_all_accounts(users_file: Path) -> N
         program.stdin.close()
     assert [program.wait(30) for program in programs] == [0, 0, 0, 0]
     assert sorted(read_accounts(users_file)) == names
-    assert sorted(os.listdir(users_file.parent)) == ["users.json", "users.more.json"]
+    assert sorted(os.listdir(users_file.parent)) == [".users.json.lock", "users.json", "users.more.json"]
 
 
 class Terminal:

@@ -15,7 +15,7 @@ from chat_server.accounts import password_hash
 from chat_server.accounts.file_editor import disable_account, remove_account, set_hash
 from chat_server.accounts.file_reader import companion_path, read_accounts
 from chat_server.accounts.hash_pool import HashPool
-from chat_server.files import lock_folder
+from chat_server.files import lock_file
 from chat_server.wire import replies
 from tests.support.accounts import cheap_hash
 from tests.support.running_server import RunningServer, StartServer
@@ -172,7 +172,7 @@ def test_passwd_of_ended_session_changes_nothing(
     older.expect_end()
     server.stop()  # waits for the thread of the older session
     assert stored(server, "alice") == before
-    assert sorted(os.listdir(server.config.users.parent)) == ["users.json"]
+    assert sorted(os.listdir(server.config.users.parent)) == [".users.json.lock", "users.json"]
     assert "changed the password" not in server.log.getvalue()
     newer.expect("[SERVER] Server is shutting down")
 
@@ -246,7 +246,7 @@ def test_passwd_fails_if_file_lock_times_out(
 ) -> None:
     alice = server.log_in("alice")
     monkeypatch.setattr("chat_server.commands.passwd._LOCK_TIMEOUT", 0.05)
-    with lock_folder(server.config.users):
+    with lock_file(server.config.users):
         assert alice.request("/passwd pw-of-alice correct-horse") == BUSY
     assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
 
