@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from chat_server.access import AdmissionControl, BanList, LoginPace, LoginThrottle
@@ -76,6 +77,9 @@ class ChatServer:
         self._admission = AdmissionControl(config, bans)
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
+        self._is_public = False
+        self._reported_exposure: set[tuple[str, int | str]] = set()
+        """What `report_exposure` found the last time."""
         self._certificate: ServerCertificate | None = None
         """One reference that is swapped whole: the acceptor's thread reads it without a lock."""
         self._clients: dict[ClientHandler, threading.Thread] = {}
@@ -157,6 +161,7 @@ class ChatServer:
         """
         if targets is None:
             targets = endpoints(self._config)
+        self._is_public = any(endpoint.is_public for endpoint in targets)
         if any(endpoint.encrypted for endpoint in targets):
             self._certificate = self._load_certificate()
         try:
@@ -166,10 +171,7 @@ class ChatServer:
             for listener in self._listeners:
                 listener.close()
             raise
-        for path, mode in self._accounts.insecure_files():
-            self._log.users_exposed(str(path), mode)
-        if self._certificate is not None and self._certificate.key_is_exposed:
-            self._log.key_exposed(str(self._certificate.key), self._certificate.key_mode)
+        self.report_exposure()
         for name in sorted(self._config.operators):
             if not self._accounts.is_active(name):
                 self._log.operator_without_account(name)
@@ -178,6 +180,30 @@ class ChatServer:
         self._services.hash_pool.start()
         self._delivery.start()
         self._acceptor.start(self._listeners)
+
+    def report_exposure(self) -> None:
+        """Log which files other users of this machine may read or write. Main thread.
+
+        What was logged before, and is still so, is not logged again.
+        """
+        found: dict[tuple[str, int | str], Callable[[], None]] = {}
+        for path, mode in self._accounts.insecure_files():
+            found[str(path), mode] = partial(self._log.users_exposed, str(path), mode)
+        problems = self._accounts.mode_problems()
+        certificate = self._certificate
+        if certificate is not None:
+            if certificate.key_is_exposed:
+                key, mode = str(certificate.key), certificate.key_mode
+                found[key, mode] = partial(self._log.key_exposed, key, mode)
+            problems += certificate.key_mode_problems
+        for problem in problems:
+            found[str(problem.path), problem.why] = partial(
+                self._log.writable_by_others, str(problem.path), problem.why, problem.cure
+            )
+        for each, report in found.items():
+            if each not in self._reported_exposure:
+                report()
+        self._reported_exposure = set(found)
 
     def reload_accounts(self) -> None:
         """Read the users file again if it has changed. Main thread.
@@ -190,6 +216,7 @@ class ChatServer:
             self._log.users_broken(change.error)
         if change.count is not None:
             self._log.users_reloaded(change.count)
+            self.report_exposure()
         self._services.authenticator.accounts_changed()
         if not (change.removed or change.disabled):
             return
@@ -214,6 +241,7 @@ class ChatServer:
             self._log.certificate_broken(str(error))
         else:
             self._log.certificate_reloaded(self._certificate.fingerprint)
+            self.report_exposure()
             self.check_certificate_expiry()
 
     def check_certificate_expiry(self) -> None:
@@ -222,10 +250,16 @@ class ChatServer:
             self._log.certificate_expired(str(self._certificate.path))
 
     def _load_certificate(self) -> ServerCertificate:
+        """Load the configured certificate, or the server's own. Raises `CertificateError`."""
         config = self._config
         if config.tls_cert is not None and config.tls_key is not None:
-            return load_certificate(config.tls_cert, config.tls_key)
-        return self_signed_certificate(config.state, config.host)
+            certificate = load_certificate(config.tls_cert, config.tls_key)
+        else:
+            certificate = self_signed_certificate(config.state, config.host)
+        if self._is_public:
+            for problem in certificate.key_mode_problems:
+                raise CertificateError(str(problem))
+        return certificate
 
     def stop(self) -> None:
         """Stop accepting, send every client its last line, flush, close (protocol, section 5).

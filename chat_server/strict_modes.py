@@ -70,9 +70,10 @@ def _problem(path: Path, status: os.stat_result, trusted: set[int]) -> ModeProbl
     shown, mode = one_line(shlex.quote(str(path))), stat.S_IMODE(status.st_mode)
     if status.st_uid not in trusted:
         owner = f"user {_user_name(status.st_uid)}"
+        mine = _user_name(max(trusted))
         wanted = " or ".join(dict.fromkeys(_user_name(uid) for uid in sorted(trusted)))
         return ModeProblem(
-            path, f"belongs to {owner}, not to {wanted}", f"run: chown {_wanted_owner()} {shown}"
+            path, f"belongs to {owner}, not to {wanted}", f"run: chown {mine} {shown}"
         )
     if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
         return None
@@ -108,10 +109,6 @@ def _is_private_group(gid: int, uid: int) -> bool:
 
 def _is_primary_of_others(gid: int, uid: int) -> bool:
     return any(entry.pw_gid == gid and entry.pw_uid != uid for entry in pwd.getpwall())
-
-
-def _wanted_owner() -> str:
-    return _user_name(os.geteuid())
 
 
 def _user_name(uid: int) -> str:

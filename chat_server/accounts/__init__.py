@@ -1,11 +1,8 @@
 """User accounts: the users file and its companion, passwords and hashes."""
 
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.demo import (
-    DEMO_PASSWORD,
-    accounts_with_demo_password,
-    create_demo_accounts,
-)
+from chat_server.accounts.demo import DEMO_PASSWORD, create_demo_accounts
+from chat_server.accounts.exposure import exposure_problems
 from chat_server.accounts.fair_queue import Priority, Turn
 from chat_server.accounts.file_editor import (
     AccountExistsError,
@@ -44,13 +41,13 @@ __all__ = [
     "UsersFileConflictError",
     "UsersFileError",
     "VerifiedPasswords",
-    "accounts_with_demo_password",
     "add_account",
     "check_new_name",
     "create_demo_accounts",
     "default_workers",
     "disable_account",
     "enable_account",
+    "exposure_problems",
     "generate_password",
     "hash_password",
     "load_or_empty",

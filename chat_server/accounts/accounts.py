@@ -57,6 +57,10 @@ class Accounts(Mapping[str, str]):
         hashes = {name: hashed for name, hashed in self._hashes.items() if name in newer}
         return Accounts(hashes, newer.disabled, newer.created)
 
+    def without(self, disabled: Mapping[str, str]) -> Accounts:
+        """Return these accounts with further ones disabled."""
+        return Accounts(self._hashes, {**self.disabled, **disabled}, self.created)
+
     @property
     def all_hashes(self) -> Mapping[str, str]:
         """All accounts, disabled or not, with their hashes."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.exposure import users_file_mode_problems
 from chat_server.accounts.file_editor import replace_hash
 from chat_server.accounts.file_format import UsersFileError, add_hint, enable_hint, format_path
 from chat_server.accounts.file_reader import file_versions, insecure_files, load
+from chat_server.strict_modes import ModeProblem
 
 __all__ = ["AccountStore", "ReloadResult", "UsersFileError"]
 
@@ -59,6 +61,9 @@ class AccountStore:
         contents = load(path)
         self._versions = contents.versions
         self._last_reported: str | None = None
+        self._is_rejected = False
+        """True if the files of `_versions` were rejected. The reason may be outside of them, such
+        as a writable folder, so each reload tries them again."""
         self._lock = threading.Lock()
         self._own_writes: set[tuple[str, str]] = set()
         """Names and hashes that this server is writing. A reload does not report them."""
@@ -67,8 +72,7 @@ class AccountStore:
         self.accounts = contents.accounts()
         """The accounts from the last valid files."""
         if not self.accounts:
-            hint = enable_hint(path) if self.accounts.disabled else add_hint(path)
-            raise UsersFileError(f"{format_path(path)}: no account may log in; {hint}")
+            raise UsersFileError(self._nobody_may_log_in(self.accounts))
         problem = self._problem(self.accounts)
         if problem is not None:
             raise UsersFileError(problem)
@@ -95,15 +99,20 @@ class AccountStore:
         """Return the files that users other than the owner may read or write, with their modes."""
         return insecure_files(self._path, self._versions)
 
+    def mode_problems(self) -> list[ModeProblem]:
+        """Return why others may write the users file, its companion or their folders."""
+        return users_file_mode_problems(self._path)
+
     def reload_if_changed(self) -> ReloadResult:
         """Read the files again if they have changed since the last call.
 
-        If the files cannot be used, keep the accounts and report that once. If `validate`
-        rejects the new accounts, add none of them, but remove and disable accounts as the files
-        require.
+        If the files cannot be used, keep the accounts and report that once. If no account may log
+        in any more, report that, disable accounts as the companion requires and keep the others.
+        If `validate` rejects the new accounts, add none of them, but remove and disable accounts
+        as the files require.
         """
         replacements = self._hash_replacements
-        if file_versions(self._path) == self._versions:
+        if file_versions(self._path) == self._versions and not self._is_rejected:
             self._last_reported = None  # report the next problem even if its text is the same
             return ReloadResult()
         try:
@@ -115,15 +124,20 @@ class AccountStore:
         except UsersFileError as error:
             self._versions = contents.versions
             return self._report_once(str(error))
-        problem = self._problem(accounts)
+        problem = self._problem(accounts) if accounts else self._nobody_may_log_in(accounts)
         with self._lock:
             if self._hash_replacements != replacements:
                 return ReloadResult()  # the files may have been read before the replacement
             before = self.accounts
-            if problem is not None:
+            if not accounts:
+                # More likely a mistake than the wish to end every session. But an account that the
+                # companion lists as disabled was disabled on purpose.
+                accounts = before.without(accounts.disabled)
+            elif problem is not None:
                 accounts = before.restricted_to(accounts)
             self.accounts = accounts
             self._versions = contents.versions
+            self._is_rejected = problem is not None
             is_own_write = self._is_own_write(before, accounts)
         gone = frozenset(before) - frozenset(accounts)
         disabled = gone & frozenset(accounts.disabled)
@@ -193,6 +207,10 @@ class AccountStore:
         """Return why these accounts must not be used, with the path, or None."""
         problem = self._validate(accounts) if self._validate is not None else None
         return None if problem is None else f"{format_path(self._path)}: {problem}"
+
+    def _nobody_may_log_in(self, accounts: Accounts) -> str:
+        hint = enable_hint(self._path) if accounts.disabled else add_hint(self._path)
+        return f"{format_path(self._path)}: no account may log in; {hint}"
 
     def _report_once(self, error: str) -> ReloadResult:
         if error == self._last_reported:

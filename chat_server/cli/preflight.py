@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 from chat_server.accounts import (
     Accounts,
     UsersFileError,
-    accounts_with_demo_password,
     default_workers,
+    exposure_problems,
     read_accounts,
 )
 from chat_server.addresses import LOOPBACK
@@ -132,6 +132,8 @@ def check_certificate(config: Config) -> Iterator[Finding]:
             Severity.WARNING,
             f"key {loaded.key}: open to other users of this machine (mode {loaded.key_mode:04o})",
         )
+    for problem in loaded.key_mode_problems:
+        yield Finding(_exposure_severity(config), f"key {problem}")
 
 
 def _check_state(folder: Path, missing: MissingFiles) -> Iterator[Finding]:
@@ -168,6 +170,21 @@ def _is_public(config: Config) -> bool:
         return False
 
 
+def _exposure_severity(config: Config) -> Severity:
+    """Return the severity of what only a server on loopback may use."""
+    return Severity.ERROR if _is_public(config) else Severity.WARNING
+
+
+def check_user(_: Config) -> Iterator[Finding]:
+    """Check that the server does not run as root."""
+    if os.geteuid() == 0:
+        yield Finding(
+            Severity.WARNING,
+            "running as root: a defect in the server would give away the whole machine; run it as"
+            " a user of its own",
+        )
+
+
 def check_users(config: Config) -> Iterator[Finding]:
     """Check that the users file is usable, and which other users can read it."""
     path = one_line(str(config.users))
@@ -195,13 +212,8 @@ def check_users(config: Config) -> Iterator[Finding]:
             f"users file {path}: open to other users of this machine (mode"
             f" {stat.S_IMODE(mode):04o}); chmod 600 {shlex.quote(str(config.users))}",
         )
-    demo = accounts_with_demo_password(accounts)
-    if demo:
-        yield Finding(
-            Severity.ERROR if _is_public(config) else Severity.WARNING,
-            f"users file {path}: the publicly known demo password is still set for"
-            f" {', '.join(demo)}; a server that others can reach does not start with it",
-        )
+    for problem in exposure_problems(config.users, accounts):
+        yield Finding(_exposure_severity(config), f"users file {path}: {problem}")
 
 
 def check_operators(config: Config) -> Iterator[Finding]:
@@ -295,6 +307,7 @@ def check_memory(config: Config) -> Iterator[Finding]:
 
 CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     check_listening,
+    check_user,
     check_certificate,
     check_users,
     check_operators,

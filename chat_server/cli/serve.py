@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from chat_server.accounts import Accounts, AccountStore, UsersFileError, accounts_with_demo_password
+from chat_server.accounts import Accounts, AccountStore, UsersFileError, exposure_problems
 from chat_server.cli import systemd, thread_dump
 from chat_server.config import Config
 from chat_server.net import CertificateError, ListenError, endpoints
@@ -29,6 +29,11 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
 
     Raises `click.UsageError` if the users file, the certificate or the address cannot be used.
     """
+
+    def reject_exposed(accounts: Accounts) -> str | None:
+        """Return why a server that others can reach must not use these accounts, or None."""
+        return next(exposure_problems(config.users, accounts), None)
+
     log = EventLog(level=config.log_level, log_format=config.log_format)
     try:
         thread_dump.dump_on_signal(config.log_format)
@@ -36,7 +41,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
         targets = endpoints(config)
         public = any(endpoint.is_public for endpoint in targets)
         server = ChatServer(
-            config, AccountStore(config.users, _demo_password_problem if public else None), log
+            config, AccountStore(config.users, reject_exposed if public else None), log
         )
         server.start(targets)
     except (UsersFileError, CertificateError, ListenError) as error:
@@ -76,6 +81,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
                 break
             if signal.SIGHUP in numbers:
                 server.reload_certificate()
+                server.report_exposure()
         elif ready and not os.read(ready[0], 4096):
             break
         server.reload_accounts()
@@ -89,17 +95,6 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
     if metrics is not None:
         metrics.stop()
     log.stopped()
-
-
-def _demo_password_problem(accounts: Accounts) -> str | None:
-    """Return why a server that others can reach must not use these accounts, or None."""
-    names = accounts_with_demo_password(accounts)
-    if not names:
-        return None
-    return (
-        f"the publicly known demo password is still set for {', '.join(names)}; others can reach"
-        " this server, so change it with chat-server users passwd NAME, or remove the account"
-    )
 
 
 def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> MetricsServer | None:
@@ -137,6 +132,8 @@ def _print_startup(server: ChatServer) -> None:
 
 
 def _log_startup(server: ChatServer, log: EventLog) -> None:
+    if os.geteuid() == 0:
+        log.running_as_root()
     for endpoint, port in server.listening:
         log.listening(endpoint.host, port, encrypted=endpoint.encrypted)
         if endpoint.is_public and not endpoint.encrypted:

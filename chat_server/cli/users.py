@@ -148,9 +148,19 @@ def list_names(users_file: Path, long: bool) -> None:
 @click.argument("name")
 @_users_option
 def remove(name: str, users_file: Path) -> None:
-    """Remove the account NAME, and end its session."""
+    """Remove the account NAME, and end its session.
+
+    The last account that may log in cannot be removed: a server rejects a file without one, and
+    would keep the account. Disable it instead.
+    """
     user = _canonical(name)
     with _report_problems(users_file):
+        if list(read_accounts(users_file)) == [user]:
+            option = one_line(f"--users {shlex.quote(str(users_file))}")
+            raise click.ClickException(
+                f"{user} is the last account that may log in, and a server does not work without"
+                f" one; add another first, or: chat-server users disable {user} {option}"
+            )
         remove_account(users_file, user)
     click.echo(f"Removed {user} from {_format_path(users_file)}")
 

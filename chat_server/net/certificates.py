@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_server.escape import one_line
 from chat_server.files import sync_folder
+from chat_server.strict_modes import ModeProblem, mode_problems
 from chat_server.wire import key_fingerprint
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class ServerCertificate:
     def key_is_exposed(self) -> bool:
         """True if users other than the owner may read or write the key."""
         return bool(self.key_mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+    @property
+    def key_mode_problems(self) -> list[ModeProblem]:
+        """Why others may write the key or one of its folders, and so replace it."""
+        return mode_problems(self.key)
 
 
 class MissingFiles(Enum):

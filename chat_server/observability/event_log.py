@@ -66,6 +66,15 @@ class EventLog:
             " every message",
         )
 
+    def running_as_root(self) -> None:
+        """The server runs as root, which it never needs."""
+        self._write(
+            "!",
+            "running_as_root",
+            "Running as root: a defect in the server would give away the whole machine; run it as"
+            " a user of its own",
+        )
+
     def stopping(self) -> None:
         """The server received a request to stop."""
         self._write("*", "stopping", "Stopping")
@@ -311,6 +320,20 @@ class EventLog:
             f" make it private with: chmod 600 {one_line(shlex.quote(path))}",
             path=path,
             mode=f"{mode:04o}",
+        )
+
+    def writable_by_others(self, path: str, why: str, cure: str) -> None:
+        """Users other than root and the server may write the users file, the key or a folder.
+
+        `cure`: a command that an operator can run.
+        """
+        self._write(
+            "!",
+            "writable_by_others",
+            f"{one_line(path)}: {one_line(why)}; {one_line(cure)}",
+            path=path,
+            why=why,
+            cure=cure,
         )
 
     def users_reloaded(self, count: int) -> None:

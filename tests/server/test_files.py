@@ -103,7 +103,7 @@ def test_lock_file_of_other_kind_is_rejected_without_waiting(
 def test_lock_file_of_another_user_is_rejected(users_file: Path) -> None:
     add_account(users_file, "alice", HASH)
     os.chown(lock_path(users_file), 12345, 12345)
-    with pytest.raises(UsersFileError, match="belongs to user 12345, .*; remove it"):
+    with pytest.raises(UsersFileError, match=r"belongs to user 12345, .*; remove it"):
         add_account(users_file, "bob", HASH)
 
 

@@ -63,9 +63,35 @@ def test_file_written_in_place_is_reloaded(users_file: Path, store: AccountStore
     assert store.highest_cost == 5
 
 
-def test_reload_reports_removal_of_last_account(users_file: Path, store: AccountStore) -> None:
-    write_users(users_file)
-    assert store.reload_if_changed() == ReloadResult(count=0, removed=frozenset({"alice", "bob"}))
+def test_reload_rejects_file_without_account_like_a_start(
+    users_file: Path, store: AccountStore
+) -> None:
+    for _ in range(2):
+        write_users(users_file)
+        change = store.reload_if_changed()
+        assert change == ReloadResult(error=change.error)
+        assert (change.error or "").startswith(f"{users_file}: no account may log in; create an")
+        assert store.reload_if_changed() == ReloadResult()
+        assert sorted(store.accounts) == ["alice", "bob"]
+        write_users(users_file, "alice", "bob")
+        assert store.reload_if_changed() == ReloadResult(count=2)
+
+
+def test_reload_without_active_account_still_disables_accounts(
+    users_file: Path, store: AccountStore
+) -> None:
+    """`users disable` of the last accounts must end their sessions."""
+    disable_account(users_file, "alice")
+    store.reload_if_changed()
+    disable_account(users_file, "bob")
+    change = store.reload_if_changed()
+    assert change.disabled == {"bob"}
+    assert not change.removed
+    assert "no account may log in; enable an account with" in (change.error or "")
+    assert not store.accounts
+    enable_account(users_file, "alice")
+    assert store.reload_if_changed().count == 1
+    assert list(store.accounts) == ["alice"]
 
 
 def test_broken_file_keeps_accounts_and_is_reported_once(

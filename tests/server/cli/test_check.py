@@ -22,6 +22,9 @@ pytestmark = pytest.mark.slow
 
 COMMAND = (sys.executable, "-m", "chat_server")
 
+ROOT_WARNING = "run it as a user of its own"
+"""The end of the line that depends on the user who runs the tests."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -53,7 +56,7 @@ def findings(folder: Path, *options: str, status: int = 0, **environment: str) -
     lines = done.stdout.splitlines()
     for line in lines:
         assert re.match(r"(ok      |warning |error   ) \S", line), line
-    return [" ".join(line.split()) for line in lines]
+    return [" ".join(line.split()) for line in lines if not line.endswith(ROOT_WARNING)]
 
 
 def test_check_reports_valid_configuration(folder: Path) -> None:

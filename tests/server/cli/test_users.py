@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from chat_server.__main__ import cli
+from chat_server.accounts.file_editor import disable_account
 from chat_server.accounts.file_reader import read_accounts
 from chat_server.accounts.password_hash import hash_password
 from tests.support.server_cli import run_server
@@ -143,6 +144,20 @@ def test_users_remove_removes_account(users_file: Path) -> None:
     assert list(read_accounts(users_file)) == ["bob"]
 
 
+def test_users_remove_keeps_last_account_that_may_log_in(users_file: Path) -> None:
+    """A running server rejects a file without one, and would keep the account."""
+    write_users(users_file, "alice", "bob")
+    disable_account(users_file, "bob")
+    done = run_server("users", "remove", "alice", "--users", users_file)
+    assert done.exit_code == 1
+    assert "alice is the last account that may log in" in done.output
+    assert f"chat-server users disable alice --users {shlex.quote(str(users_file))}" in done.output
+    assert list(read_accounts(users_file)) == ["alice"]
+    disable_account(users_file, "alice")
+    done = run_server("users", "remove", "alice", "--users", users_file)
+    assert (done.exit_code, done.stdout) == (0, f"Removed alice from {users_file}\n")
+
+
 @pytest.mark.parametrize(
     "command",
     [["remove", "bob"], ["passwd", "bob"], ["rename", "bob", "x"], ["disable", "bob"]],
@@ -239,7 +254,11 @@ def test_concurrent_users_add_processes_keep_all_accounts(users_file: Path) -> N
         program.stdin.close()
     assert [program.wait(30) for program in programs] == [0, 0, 0, 0]
     assert sorted(read_accounts(users_file)) == names
-    assert sorted(os.listdir(users_file.parent)) == [".users.json.lock", "users.json", "users.more.json"]
+    assert sorted(os.listdir(users_file.parent)) == [
+        ".users.json.lock",
+        "users.json",
+        "users.more.json",
+    ]
 
 
 class Terminal:
