@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Final
 
-from chat_server.access import TokenBucket
+from chat_server.access import PreLoginThrottle, SessionThrottle, TokenBucket
 from chat_server.authenticator import (
     AuthAbandoned,
     Authenticated,
@@ -24,6 +24,7 @@ from chat_server.escape import format_address
 from chat_server.services import Services
 from chat_server.wire import (
     CLIENT_LINE_LIMIT,
+    InputLimitError,
     LineBuffer,
     OversizeLine,
     PlaintextPeerError,
@@ -41,6 +42,13 @@ from chat_server.wire import (
 _POLL_SECONDS: Final = 0.1
 """Interval of the disconnect check while rate-limited."""
 
+_MAX_BLANK_LINES: Final = 32
+"""Most blank lines before the LOGIN line: a user may press Enter a few times."""
+
+_MAX_BLANK_BYTES: Final = 2 * CLIENT_LINE_LIMIT
+"""Most bytes before the LOGIN line is complete. Bytes behind it, in the same read, do not count: a
+script may send its lines without a wait."""
+
 _CLIENT_HELLO: Final = b"\x16\x03"
 """The first bytes of a TLS client (RFC 8446, section 5.1). No LOGIN line starts with them."""
 
@@ -54,6 +62,7 @@ class ClientHandler:
     def __init__(self, stream: Stream, host: str, port: int, services: Services) -> None:
         """Take over `stream`, which `run` closes. `host` and `port` are the client's address."""
         self._stream = stream
+        self._throttle = stream.throttle = PreLoginThrottle()
         self._host = host
         self._address = format_address(host, port)
         self._services = services
@@ -77,6 +86,7 @@ class ClientHandler:
                 self._session = self._log_in()
             if self._session is not None:
                 self.has_logged_in = True
+                self._throttle_session()
                 log.authenticated(self._session.user)
                 self._serve_session(self._session)
             self._close_gracefully()
@@ -100,9 +110,15 @@ class ClientHandler:
         log, stream = self._services.log, self._stream
         try:
             stream.handshake(self._services.config.tuning.tls_handshake_seconds)
-        except (PlaintextPeerError, TimeoutError) as error:
-            late = isinstance(error, TimeoutError)
-            log.handshake_failed(self._address, "timed out" if late else "plain text")
+        except (PlaintextPeerError, TimeoutError, InputLimitError) as error:
+            match error:
+                case TimeoutError():
+                    why = "timed out"
+                case InputLimitError():
+                    why = "too much input"
+                case _:
+                    why = "plain text"
+            log.handshake_failed(self._address, why)
             stream.fall_back_to_plaintext()
             self._reject(replies.TLS_ONLY)
             return False
@@ -145,7 +161,12 @@ class ClientHandler:
 
     def _read_credentials(self) -> tuple[str, str] | None:
         """Read the name and password. Return None if there was no valid LOGIN line in time."""
-        line = self._login_line()
+        try:
+            line = self._login_line()
+        except InputLimitError:
+            self._services.log.login_invalid(self._address)
+            self._reject(replies.TOO_MUCH_BEFORE_LOGIN)
+            return None
         if line is None:
             return None
         match split_words(line):
@@ -175,7 +196,11 @@ class ClientHandler:
         return session
 
     def _login_line(self) -> str | None:
-        """Return the first line that is not blank. Return None if none came, or an invalid one."""
+        """Return the first line that is not blank. Return None if none came, or an invalid one.
+
+        Raises `InputLimitError` if the client sends too much before it.
+        """
+        blank_lines = blank_bytes = 0
         while True:
             while self._lines:
                 raw = self._lines.popleft()
@@ -189,6 +214,11 @@ class ClientHandler:
                     return None
                 if line:
                     return line
+                blank_lines += 1
+                if blank_lines > _MAX_BLANK_LINES:
+                    raise InputLimitError
+            if blank_bytes > _MAX_BLANK_BYTES:
+                raise InputLimitError
             if self._input_ended:
                 return None
             # Computed before every read, so blank lines do not extend the time either.
@@ -196,10 +226,12 @@ class ClientHandler:
             try:
                 if left <= 0:
                     raise TimeoutError
-                if self._read(left).startswith(_CLIENT_HELLO):
+                data = self._read(left)
+                if data.startswith(_CLIENT_HELLO):
                     self._services.log.login_invalid(self._address)
                     self._reject(replies.PLAINTEXT_ONLY)
                     return None
+                blank_bytes += len(data)
             except TimeoutError:
                 self._services.log.login_timed_out(self._address)
                 self._reject(replies.LOGIN_TIMED_OUT)
@@ -209,6 +241,14 @@ class ClientHandler:
         self._send(encode_error(reason), last=True)
 
     # Session
+
+    def _throttle_session(self) -> None:
+        """Replace the limits before the login by the one of a session."""
+        config = self._services.config
+        limited = config.input_rate > 0
+        self._stream.throttle = (
+            SessionThrottle(config.input_rate, config.input_burst) if limited else None
+        )
 
     def _serve_session(self, session: Session[Outbox]) -> None:
         """Take line after line, at the client's rate, until the session or the input ends."""
@@ -300,6 +340,7 @@ class ClientHandler:
         self._end_session()
         self._send(b"", last=True)
         if not self._input_ended:
+            self._throttle.discard()
             # The flusher ends this loop `linger_seconds` after the last line was sent.
             while self._stream.recv():
                 pass

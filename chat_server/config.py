@@ -13,6 +13,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from chat_server.addresses import Network
+from chat_server.wire import CLIENT_LINE_LIMIT
 
 DEFAULT_COST = 12
 """bcrypt cost of a new hash, and of the dummy hash for an unknown user if there is no account."""
@@ -186,6 +187,11 @@ class Config:
     burst: int = 20
     """Lines that a client may send at once: a small paste, or the few lines of a script."""
 
+    byte_rate: float | None = None
+    """Bytes per second that a logged-in client may send in the long run, TLS records included. At
+    once it may send `burst` lines of full length. None: `rate` lines of full length. 0: no
+    limit."""
+
     login_failures: int = 10
     """Failed logins of one address within `Tuning.login_failure_window`. 0: no limit."""
 
@@ -217,6 +223,16 @@ class Config:
     12 takes a quarter of a second."""
 
     tuning: Tuning = Tuning()
+
+    @property
+    def input_rate(self) -> float:
+        """Bytes per second that a logged-in client may send; 0: no limit."""
+        return self.rate * CLIENT_LINE_LIMIT if self.byte_rate is None else self.byte_rate
+
+    @property
+    def input_burst(self) -> int:
+        """Bytes that a logged-in client may send at once."""
+        return self.burst * CLIENT_LINE_LIMIT
 
     @property
     def lag_threshold(self) -> int:

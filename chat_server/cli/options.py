@@ -151,6 +151,14 @@ _OPTIONS: Final = (
         help="Lines that a client may send at once.",
     ),
     click.option(
+        "--byte-rate",
+        type=_FiniteFloatRange(0, max=1e12),
+        default=None,
+        show_default="lines of 4096 bytes at --rate",
+        metavar="BYTES",
+        help="Bytes a second that a logged-in client may send; 0: no limit.",
+    ),
+    click.option(
         "--login-failures",
         type=click.IntRange(0),
         default=_DEFAULTS.login_failures,

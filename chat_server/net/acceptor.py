@@ -70,7 +70,7 @@ class Acceptor:
                 closing.enter_context(listener)
                 selector.register(listener, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            closer = LingeringCloser(selector, self._linger_seconds)
+            closer = LingeringCloser(self._linger_seconds)
             paused: list[socket.socket] = []  # listeners whose last accept failed
             backoff = _MIN_BACKOFF
             resume_at = inf
@@ -81,9 +81,6 @@ class Acceptor:
                     if not isinstance(ready, socket.socket):  # `stop` woke the thread
                         closer.close_all()
                         return
-                    if ready not in self._listeners:
-                        closer.discard_input(ready)
-                        continue
                     try:
                         self._accept(ready, closer)
                         backoff = _MIN_BACKOFF
@@ -93,7 +90,7 @@ class Acceptor:
                         paused.append(ready)
                         resume_at = time.monotonic() + backoff
                         backoff = min(2 * backoff, _MAX_BACKOFF)
-                closer.close_overdue()
+                closer.step()
                 if resume_at <= time.monotonic():
                     resume_at = inf
                     while paused:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
 import time
 from math import inf
@@ -14,15 +13,19 @@ _MAX_LINGERING: Final = 32
 """Rejected connections that may linger at once, within the files reserved by `config`. A further
 one is closed at once."""
 
+_DISCARD_INTERVAL: Final = 0.05
+"""Seconds between two reads of each. A rejected client that goes on sending must not keep the
+acceptor busy."""
+
 
 class LingeringCloser:
     """Rejected connections that linger. No lock: only the acceptor's thread uses it."""
 
-    def __init__(self, selector: selectors.BaseSelector, linger_seconds: float) -> None:
-        """`selector`: the acceptor's. The rejected sockets are registered there as well."""
-        self._selector = selector
+    def __init__(self, linger_seconds: float) -> None:
+        """`linger_seconds`: longest time that a rejected connection stays open."""
         self._linger_seconds = linger_seconds
         self._deadlines: dict[socket.socket, float] = {}
+        self._next_discard = 0.0
 
     def reject(self, connected: socket.socket, text: str) -> None:
         """Send `text` as an error line, and close the connection once the client has read it."""
@@ -37,38 +40,45 @@ class LingeringCloser:
         if len(self._deadlines) >= _MAX_LINGERING:
             connected.close()
             return
+        if not self._deadlines:
+            self._next_discard = time.monotonic() + _DISCARD_INTERVAL
         self._deadlines[connected] = time.monotonic() + self._linger_seconds
-        self._selector.register(connected, selectors.EVENT_READ)
-
-    def discard_input(self, rejected: socket.socket) -> None:
-        """Read and discard input. Closing a socket with unread input sends a reset."""
-        try:
-            if rejected.recv(READ_SIZE):
-                return
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self._close(rejected)
 
     def seconds_left(self) -> float:
-        """Return the seconds until the next deadline; infinite if nothing lingers."""
-        return (
-            max(0.0, min(self._deadlines.values()) - time.monotonic()) if self._deadlines else inf
-        )
+        """Return the seconds until the next call of `step`; infinite if nothing lingers."""
+        return max(0.0, self._next_discard - time.monotonic()) if self._deadlines else inf
 
-    def close_overdue(self) -> None:
-        """Close the connections whose deadline has passed."""
+    def step(self) -> None:
+        """Discard input, and close the connections that have ended or are overdue.
+
+        Does nothing if it is too early.
+        """
         now = time.monotonic()
-        for rejected in [late for late, until in self._deadlines.items() if until <= now]:
-            self._close(rejected)
+        if now < self._next_discard:
+            return
+        self._next_discard = now + _DISCARD_INTERVAL
+        for rejected, until in list(self._deadlines.items()):
+            if until <= now or not self._discard_input(rejected):
+                self._close(rejected)
 
     def close_all(self) -> None:
         """Close all remaining connections."""
         for rejected in list(self._deadlines):
             self._close(rejected)
 
+    @staticmethod
+    def _discard_input(rejected: socket.socket) -> bool:
+        """Read and discard input: closing a socket with unread input sends a reset.
+
+        Return False at the end of the input.
+        """
+        try:
+            return bool(rejected.recv(READ_SIZE))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def _close(self, rejected: socket.socket) -> None:
         del self._deadlines[rejected]
-        self._selector.unregister(rejected)
         rejected.close()

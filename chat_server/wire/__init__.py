@@ -46,7 +46,14 @@ from chat_server.wire.protocol import (
 
 if TYPE_CHECKING:
     from chat_server.wire.replies import LOGIN_PROMPT
-    from chat_server.wire.stream import READ_SIZE, PlaintextPeerError, Stream, TlsStream
+    from chat_server.wire.stream import (
+        READ_SIZE,
+        InputLimitError,
+        InputThrottle,
+        PlaintextPeerError,
+        Stream,
+        TlsStream,
+    )
 
 __all__ = [
     "CLIENT_LINE_LIMIT",
@@ -61,6 +68,8 @@ __all__ = [
     "Action",
     "Command",
     "ErrorReply",
+    "InputLimitError",
+    "InputThrottle",
     "LineBuffer",
     "LineTooLongError",
     "Message",
@@ -96,6 +105,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "InputLimitError": "chat_server.wire.stream",
+    "InputThrottle": "chat_server.wire.stream",
     "LOGIN_PROMPT": "chat_server.wire.replies",
     "PlaintextPeerError": "chat_server.wire.stream",
     "READ_SIZE": "chat_server.wire.stream",

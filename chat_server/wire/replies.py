@@ -42,6 +42,7 @@ DEMO_PASSWORD_REFUSED: Final = "Everybody knows the demo password; choose anothe
 PASSWORD_NOT_STORED: Final = "Password not changed: the server can't write its users file"
 ACCOUNTS_BUSY: Final = "Password not changed: the accounts are being changed; try again"
 LOGIN_TIMED_OUT: Final = "Login timed out"
+TOO_MUCH_BEFORE_LOGIN: Final = "Too much input before the LOGIN line"
 TOO_MANY_CONNECTIONS: Final = "Too many connections from your address; try again later"
 SERVER_FULL: Final = "Server is full; try again later"
 TLS_ONLY: Final = "This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"

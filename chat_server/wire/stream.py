@@ -23,7 +23,7 @@ import struct
 import threading
 import time
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 READ_SIZE: Final = 65536
 """Most bytes of one read. Many lines then share one system call and one lock of the hub."""
@@ -34,6 +34,9 @@ _MAX_RECORD: Final = 16384
 _MAX_UNSENT: Final = 64 * 1024
 """Most bytes that TLS itself may queue for a peer that reads nothing, mainly replies to key
 updates. A peer that causes more tries to exhaust the memory."""
+
+_LONGEST_PAUSE: Final = 3600.0
+"""Seconds of one call of poll, which cannot express a month, while a throttle delays a read."""
 
 _HANDSHAKE, _ALERT = 0x16, 0x15
 """Possible first bytes of a peer that begins with TLS (RFC 8446, section 5.1)."""
@@ -56,10 +59,37 @@ class PlaintextPeerError(OSError):
         self.data = data
 
 
+class InputLimitError(OSError):
+    """The peer sent more than the stream's throttle admits in all."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EMSGSIZE, "too much input")
+
+
+class InputThrottle(Protocol):
+    """A limit on what a stream receives from its socket. Used by the reading thread only.
+
+    It counts what the socket delivers, not what is decrypted. So it also bounds the work that a
+    peer causes without sending any text, by TLS records that are empty, tiny or request new keys.
+    """
+
+    def seconds_to_wait(self) -> float:
+        """Return the seconds to wait before the next read, or 0.0.
+
+        Raises `InputLimitError` if there must not be another one.
+        """
+
+    def read_size(self) -> int:
+        """Return the most bytes of the next read, at least 1."""
+
+    def record(self, size: int) -> None:
+        """Record a read of `size` bytes."""
+
+
 class Stream:
     """A connected socket in blocking mode, never with `settimeout`, which would affect writes."""
 
-    __slots__ = ("_socket", "lock")
+    __slots__ = ("_socket", "lock", "throttle")
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(True)
@@ -69,6 +99,8 @@ class Stream:
         self.lock = threading.Lock()
         """Held by callers of `send_some` and `finish`, but not of `recv`, `send_all` and
         `finish_and_close`. Last in the lock order."""
+        self.throttle: InputThrottle | None = None
+        """Slows down the reads. Only the reading thread uses and replaces it. None: no limit."""
 
     @property
     def truncated(self) -> bool:
@@ -93,11 +125,10 @@ class Stream:
     def recv(self, timeout: float | None = None) -> bytes:
         """Return the next bytes, at most `READ_SIZE`, or none at the end. Block up to `timeout` s.
 
-        Raises `TimeoutError` if the time is over and `OSError` if the connection is broken.
+        Raises `TimeoutError` if the time is over, `InputLimitError` if the throttle admits no more,
+        and `OSError` if the connection is broken.
         """
-        if timeout is not None and not self._poll(select.POLLIN, timeout):
-            raise TimeoutError
-        return self._socket.recv(READ_SIZE)
+        return self._receive(timeout)
 
     def send_some(self, data: bytes | memoryview) -> int:
         """Hand the kernel the bytes that it accepts at once, without blocking. Needs the lock.
@@ -155,6 +186,28 @@ class Stream:
         with self.lock:
             self.finish()
         self.close()
+
+    def _receive(self, timeout: float | None) -> bytes:
+        """Receive from the socket at the pace of the throttle. Every read of a stream is here."""
+        throttle = self.throttle
+        if throttle is None:
+            if timeout is not None and not self._poll(select.POLLIN, timeout):
+                raise TimeoutError
+            return self._socket.recv(READ_SIZE)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (wait := throttle.seconds_to_wait()) > 0:
+            wait = min(wait, _LONGEST_PAUSE)
+            if deadline is not None:
+                wait = min(wait, deadline - time.monotonic())
+            # Input does not end this wait, or a peer that sends byte by byte would wake the thread
+            # for each of them. A reset, or a `shutdown` by another thread, does.
+            if self._poll(0, wait) or (deadline is not None and time.monotonic() >= deadline):
+                break
+        if deadline is not None and not self._poll(select.POLLIN, deadline - time.monotonic()):
+            raise TimeoutError
+        data = self._socket.recv(throttle.read_size())
+        throttle.record(len(data))
+        return data
 
     def _shutdown(self, how: int) -> None:
         with suppress(OSError):
@@ -228,7 +281,8 @@ class TlsStream(Stream):
         """Do the handshake within `timeout` seconds in all, however slowly the bytes arrive.
 
         The owning thread calls this once. Raises `TimeoutError`, `PlaintextPeerError` if the peer
-        does not speak TLS, `ssl.SSLError` if the handshake fails, or any other `OSError`.
+        does not speak TLS, `InputLimitError`, `ssl.SSLError` if the handshake fails, or any other
+        `OSError`.
         """
         deadline = time.monotonic() + timeout
         first = True
@@ -247,7 +301,7 @@ class TlsStream(Stream):
                 raise TimeoutError
             if done or not ready & ~select.POLLOUT:
                 continue
-            raw = self._socket.recv(READ_SIZE)
+            raw = self._receive(left)
             if first and raw:
                 first = False
                 self._check_tls_start(raw, deadline)
@@ -282,7 +336,7 @@ class TlsStream(Stream):
                 return data
             if left is not None and left < 0:  # empty records must not extend the deadline
                 raise TimeoutError
-            raw = super().recv(left)
+            raw = self._receive(left)
             left = None if deadline is None else deadline - time.monotonic()
             with self.lock:
                 if self._finishing and raw:
@@ -393,7 +447,7 @@ class TlsStream(Stream):
             left = min(1.0, deadline - time.monotonic())
             if not self._poll(select.POLLIN, left):
                 break
-            more = self._socket.recv(_MAX_PLAINTEXT)
+            more = self._receive(left)
             if not more:
                 break
             raw += more

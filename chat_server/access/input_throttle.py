@@ -1,0 +1,113 @@
+"""Input throttles: what a client may send before its login, and bytes per second afterwards.
+
+Each read costs the interpreter about as much as a hundred lines do, however little it brings. So
+both throttles count reads as well as bytes: input that comes in tiny pieces is left in the kernel
+for a moment, and the next read takes it all at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from chat_server.wire import CLIENT_LINE_LIMIT, READ_SIZE, InputLimitError
+
+MAX_LOGIN_READS: Final = 256
+"""Reads before the login: one for each key of a terminal that sends every key at once."""
+
+MAX_LOGIN_BYTES: Final = 64 * 1024
+"""Bytes from the socket before the login: a TLS handshake, and a record of full size that begins
+with the LOGIN line and continues with the lines of a script."""
+
+_FREE_READS: Final = 16
+"""Reads at full speed: a handshake and a LOGIN line need up to eight."""
+
+_PAUSE: Final = 0.05
+"""Seconds between any two further reads. Sixteen clients that send as fast as they can then cause
+320 reads a second. It is too short for a user to notice."""
+
+_MIN_CHARGE: Final = 256
+"""Least bytes that a read of a session counts as."""
+
+_QUANTUM_SECONDS: Final = 0.1
+"""A session that has used up its bytes reads again once it has gained what this time brings."""
+
+
+class PreLoginThrottle:
+    """The limit on the input of one client that has not logged in. See `wire.InputThrottle`."""
+
+    __slots__ = ("_bytes", "_clock", "_discarding", "_next_read", "_reads")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns monotonic seconds."""
+        self._clock = clock
+        self._reads = 0
+        self._bytes = 0
+        self._next_read = 0.0
+        self._discarding = False
+
+    def discard(self) -> None:
+        """From now on the input is dropped: the pace stays, and the limits no longer count."""
+        self._discarding = True
+
+    def seconds_to_wait(self) -> float:
+        """Return the seconds to wait before the next read.
+
+        Raises `InputLimitError` after the last one.
+        """
+        if not self._discarding and (
+            self._reads >= MAX_LOGIN_READS or self._bytes >= MAX_LOGIN_BYTES
+        ):
+            raise InputLimitError
+        if self._reads < _FREE_READS and not self._discarding:
+            return 0.0
+        return max(0.0, self._next_read - self._clock())
+
+    def read_size(self) -> int:
+        """Return the most bytes of the next read. A short one bounds the lines or TLS records."""
+        return READ_SIZE if self._discarding else CLIENT_LINE_LIMIT
+
+    def record(self, size: int) -> None:
+        """Record a read of `size` bytes."""
+        self._reads += 1
+        self._bytes += size
+        self._next_read = self._clock() + _PAUSE
+
+
+class SessionThrottle:
+    """The limit on the bytes per second of one session: a token bucket, full at the start.
+
+    See `wire.InputThrottle`.
+    """
+
+    __slots__ = ("_burst", "_clock", "_filled_at", "_quantum", "_rate", "_tokens")
+
+    def __init__(
+        self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`rate`: bytes per second, above 0. `burst`: bytes that may come at once.
+
+        `clock` returns monotonic seconds.
+        """
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = burst
+        self._filled_at = clock()
+        self._quantum = min(burst, rate * _QUANTUM_SECONDS)
+
+    def seconds_to_wait(self) -> float:
+        """Return the seconds to wait before the next read."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        return max(0.0, (self._quantum - self._tokens) / self._rate)
+
+    def read_size(self) -> int:
+        """Return the most bytes of the next read: those that the session may send now."""
+        return max(_MIN_CHARGE, min(READ_SIZE, int(self._tokens)))
+
+    def record(self, size: int) -> None:
+        """Take the bytes of a read from the bucket."""
+        self._tokens -= max(size, _MIN_CHARGE)
