@@ -25,6 +25,10 @@ _LOCK_TIMEOUT: Final = 30.0
 a writer that was stopped."""
 
 
+class NotRegularFileError(OSError):
+    """The path names a pipe, a device or a socket, which could block for ever or never end."""
+
+
 class FileChangedError(Exception):
     """The file on disk is not the version that the caller read."""
 
@@ -57,6 +61,42 @@ def file_version(status: os.stat_result) -> FileVersion:
     return FileVersion(
         status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_mode
     )
+
+
+def read_regular(path: Path, limit: int) -> tuple[bytes, os.stat_result]:
+    """Return the contents of a regular file, up to `limit` bytes, and its status before the read.
+
+    Never blocks for a pipe or a device, also behind a symlink. Raises `IsADirectoryError`,
+    `NotRegularFileError` and other `OSError`s, and `ValueError` if the path contains a NUL.
+    """
+    file = open_regular(path)
+    try:
+        # Taken before the read: a write during the read is then seen as a change next time.
+        status = os.fstat(file)
+        chunks: list[bytes] = []
+        while limit > 0 and (chunk := os.read(file, min(limit, 1 << 20))):
+            chunks.append(chunk)
+            limit -= len(chunk)
+        return b"".join(chunks), status
+    finally:
+        os.close(file)
+
+
+def open_regular(path: Path) -> int:
+    """Open a regular file for reading. Return its descriptor. Raises like `read_regular`."""
+    # Without O_NONBLOCK, opening a FIFO would wait for a writer. Without O_NOCTTY, a terminal could
+    # become the terminal that controls this process.
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        mode = os.fstat(file).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise NotRegularFileError(errno.EINVAL, "is not a regular file", str(path))
+    except BaseException:
+        os.close(file)
+        raise
+    return file
 
 
 def write_atomic(

@@ -40,7 +40,7 @@ from chat_server.accounts.file_format import (
     parse_users,
 )
 from chat_server.escape import one_line
-from chat_server.files import FileVersion, file_version
+from chat_server.files import FileVersion, NotRegularFileError, file_version, read_regular
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 """Most bytes of a users file. Room for 150,000 accounts; bounds what a wrong file may cost."""
@@ -137,38 +137,21 @@ def _version_at(path: Path) -> FileVersion | None:
 def _read(path: Path) -> tuple[FileVersion, bytes] | None:
     """Return the version before the read and the contents, or None if there is no file."""
     try:
-        # Without O_NONBLOCK, opening a FIFO would wait for a writer.
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        data, status = read_regular(path, SIZE_LIMIT + 1)
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        raise UsersFileError(f"{format_path(path)}: is a folder; name a file in it") from None
+    except NotRegularFileError:
+        raise UsersFileError(f"{format_path(path)}: is not a regular file; name one") from None
     except OSError as error:
         raise UsersFileError(f"{format_path(path)}: {_describe_error(error)}") from None
-    try:
-        # Taken before the read: a write during the read is then seen as a change next time.
-        status = os.fstat(file)
-        if stat.S_ISDIR(status.st_mode):
-            raise UsersFileError(f"{format_path(path)}: is a folder; name a file in it")
-        if not stat.S_ISREG(status.st_mode):
-            raise UsersFileError(f"{format_path(path)}: is not a regular file; name one")
-        data = _read_at_most(file, SIZE_LIMIT + 1)
-    except OSError as error:
-        raise UsersFileError(f"{format_path(path)}: {_describe_error(error)}") from None
-    finally:
-        os.close(file)
     if len(data) > SIZE_LIMIT:
         raise UsersFileError(
             f"{format_path(path)}: larger than {SIZE_LIMIT} bytes, the limit of a users file;"
             " is it the right file?"
         )
     return file_version(status), data
-
-
-def _read_at_most(file: int, size: int) -> bytes:
-    chunks: list[bytes] = []
-    while size > 0 and (chunk := os.read(file, min(size, 1 << 20))):
-        chunks.append(chunk)
-        size -= len(chunk)
-    return b"".join(chunks)
 
 
 def _describe_error(error: OSError) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,12 +20,22 @@ import click
 from click.core import ParameterSource
 
 from chat_server.escape import one_line, quoted
+from chat_server.files import NotRegularFileError, read_regular
 
 SIZE_LIMIT: Final = 64 * 1024
 """Most bytes of a file that was written by hand. A larger one is not a configuration file."""
 
 _META: Final = "chat_server.cli.config_file"
 _TOML_POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+_TOKEN: Final = re.compile(
+    r"(?P<newline>\n)|(?P<open>[\[{])|(?P<close>[\]}])|#[^\n]*"
+    r'|"""(?:\\.|[^\\])*?"{3,5}|"(?:\\.|[^"\\\n])*"'
+    r"|'''.*?'{3,5}|'[^'\n]*'"
+    r"|[^\n\[\]{}#\"']+|.",
+    re.DOTALL,
+)
+"""The parts of a valid TOML text that decide where a statement ends: not in a string or a bracket.
+A parse of each possible end would take quadratic time for a list of many lines."""
 
 _CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 
@@ -139,12 +149,13 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
 def _read_text(path: Path) -> str:
     file = ConfigFile(path, {})
     try:
-        with path.open("rb") as opened:
-            data = opened.read(SIZE_LIMIT + 1)
+        data, _ = read_regular(path, SIZE_LIMIT + 1)
     except FileNotFoundError:
         raise _config_error(file, None, "no such file; name another with --config") from None
     except IsADirectoryError:
         raise _config_error(file, None, "is a folder; name a file in it with --config") from None
+    except NotRegularFileError:
+        raise _config_error(file, None, "is not a regular file; name one with --config") from None
     except (OSError, ValueError) as error:  # or a NUL in its name
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise _config_error(file, None, f"can't be read: {one_line(why)}") from None
@@ -162,27 +173,32 @@ def _read_text(path: Path) -> str:
 
 
 def _line_numbers(text: str) -> dict[str, int]:
-    """Return the line on which each top-level name begins, in a valid TOML text.
-
-    The parser reports no lines, but it shows where a statement ends: at the first line up to which
-    the lines since the last statement can be parsed on their own.
-    """
+    """Return the line on which each top-level name begins, in a valid TOML text."""
     found: dict[str, int] = {}
     in_table = False
-    waiting: list[str] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        waiting.append(line)
-        try:
-            statement = tomllib.loads("\n".join(waiting))
-        except tomllib.TOMLDecodeError:
-            continue
-        is_header = waiting[0].lstrip().startswith("[")
+    for line, statement in _statements(text):
+        is_header = statement.lstrip().startswith("[")
         in_table = in_table or is_header
         if is_header or not in_table:
-            for name in statement:
-                found.setdefault(name, number - len(waiting) + 1)
-        waiting.clear()
+            for name in tomllib.loads(statement):
+                found.setdefault(name, line)
     return found
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each statement of a valid TOML text, with the line on which it begins. Linear time."""
+    line = 1
+    start = depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
+        is_end = token.end() == len(text) or (token.lastgroup == "newline" and depth == 0)
+        if not is_end:
+            continue
+        statement = text[start : token.end()]
+        if statement.lstrip()[:1] not in ("", "#"):
+            yield line, statement
+        line += statement.count("\n")
+        start = token.end()
 
 
 def _describe_unknown_key(key: str, settings: Mapping[str, click.Option]) -> str:

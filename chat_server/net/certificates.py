@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from chat_server.escape import one_line
-from chat_server.files import sync_folder
+from chat_server.files import NotRegularFileError, open_regular, sync_folder
 from chat_server.strict_modes import ModeProblem, mode_problems
 from chat_server.wire import key_fingerprint
 
@@ -37,6 +37,9 @@ _VALIDITY: Final = timedelta(days=3650)
 
 _CLOCK_SKEW: Final = timedelta(days=1)
 """A new certificate is valid from this long ago, because clients' clocks may be slow."""
+
+_SIZE_LIMIT: Final = 1 << 20
+"""Most bytes of a certificate with its chain, and of a key: a hundred times what either needs."""
 
 
 class CertificateError(Exception):
@@ -292,22 +295,25 @@ def _check_readable(path: Path) -> int:
     OpenSSL would wait forever for a writer of a FIFO, and block the main thread.
     """
     try:
-        # Without O_NONBLOCK, opening a FIFO would wait as well.
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = open_regular(path)
         try:
-            mode = os.fstat(file).st_mode
+            status = os.fstat(file)
         finally:
             os.close(file)
+    except IsADirectoryError:
+        raise CertificateError(f"{_format_path(path)}: is a folder; name a file in it") from None
+    except NotRegularFileError:
+        raise CertificateError(f"{_format_path(path)}: is not a regular file; name one") from None
     except OSError as error:
         raise CertificateError(
             f"{_format_path(path)}: {error.strerror or error}; make it readable for the user"
             " that runs the server"
         ) from None
-    if stat.S_ISDIR(mode):
-        raise CertificateError(f"{_format_path(path)}: is a folder; name a file in it")
-    if not stat.S_ISREG(mode):
-        raise CertificateError(f"{_format_path(path)}: is not a regular file; name one")
-    return stat.S_IMODE(mode)
+    if status.st_size > _SIZE_LIMIT:
+        raise CertificateError(
+            f"{_format_path(path)}: larger than {_SIZE_LIMIT >> 10} KiB; is it the right file?"
+        )
+    return stat.S_IMODE(status.st_mode)
 
 
 def _describe_load_failure(certificate: Path, key: Path, error: ssl.SSLError) -> str:

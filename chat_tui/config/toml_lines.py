@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 KeyPath = tuple[str, ...]
 """The keys that lead to a value, such as ("profiles", "work", "server")."""
 
 _TOML_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+
+_TOKEN: Final = re.compile(
+    r"(?P<newline>\n)|(?P<open>[\[{])|(?P<close>[\]}])|#[^\n]*"
+    r'|"""(?:\\.|[^\\])*?"{3,5}|"(?:\\.|[^"\\\n])*"'
+    r"|'''.*?'{3,5}|'[^'\n]*'"
+    r"|[^\n\[\]{}#\"']+|.",
+    re.DOTALL,
+)
+"""The parts of a valid TOML text that decide where a statement ends: not in a string or a bracket.
+A parse of each possible end would take quadratic time for a list of many lines."""
+
+_MAX_DEPTH: Final = 8
+"""Most keys that lead to a value whose line is needed. Settings have three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +68,45 @@ def parse(text: str) -> dict[str, object]:
 
 
 def line_numbers(text: str) -> dict[KeyPath, int]:
-    """Return the line on which each table and value begins. `text` must be valid TOML.
-
-    `tomllib` reports no positions, but it shows where a statement ends: at the first line up to
-    which the lines since the previous statement can be parsed alone. So no second grammar is
-    needed here.
-    """
+    """Return the line on which each table and value begins. `text` must be valid TOML."""
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
-    pending: list[str] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not pending and (not line.strip() or line.lstrip().startswith("#")):
-            continue
-        pending.append(line)
-        try:
-            statement = tomllib.loads("\n".join(pending))
-        except tomllib.TOMLDecodeError:
-            continue
-        first_line = number - len(pending) + 1
-        is_header = pending[0].lstrip().startswith("[")
-        pending.clear()
-        paths = list(_key_paths(statement, () if is_header else table))
-        for path in paths:
-            found.setdefault(path, first_line)
-        if is_header:
+    for line, statement in _statements(text):
+        paths = _key_paths(tomllib.loads(statement))
+        if statement.lstrip().startswith("["):
             table = paths[-1]
+        else:
+            paths = [(*table, *path) for path in paths]
+        for path in paths:
+            found.setdefault(path, line)
     return found
 
 
-def _key_paths(table: Mapping[str, object], prefix: KeyPath) -> list[KeyPath]:
-    paths = []
-    for key, value in table.items():
-        paths.append((*prefix, key))
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each statement of a valid TOML text, with the line on which it begins. Linear time."""
+    line = 1
+    start = depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
+        is_end = token.end() == len(text) or (token.lastgroup == "newline" and depth == 0)
+        if not is_end:
+            continue
+        statement = text[start : token.end()]
+        if statement.lstrip()[:1] not in ("", "#"):
+            yield line, statement
+        line += statement.count("\n")
+        start = token.end()
+
+
+def _key_paths(table: Mapping[str, object]) -> list[KeyPath]:
+    """Return the paths in a table, each before the paths below it, up to `_MAX_DEPTH` keys long."""
+    paths: list[KeyPath] = []
+    waiting: list[tuple[KeyPath, object]] = [((key,), table[key]) for key in reversed(list(table))]
+    while waiting:
+        path, value = waiting.pop()
+        paths.append(path)
+        if isinstance(value, list) and value:
             value = value[0]
-        if isinstance(value, dict):
-            paths += _key_paths(value, (*prefix, key))
+        if isinstance(value, dict) and len(path) < _MAX_DEPTH:
+            waiting += [((*path, key), value[key]) for key in reversed(value)]
     return paths

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +11,14 @@ from typing import Any
 
 import click
 import pytest
+from hypothesis import given
 
+from chat_server.cli import config_file
 from chat_server.cli.check import check
 from chat_server.cli.config_example import config_example
 from chat_server.cli.config_file import config_option, settings_by_key
 from chat_server.cli.options import build_config, server_options
+from tests.support.toml_texts import MANY_LINES, toml_texts
 
 
 @click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
@@ -216,3 +221,30 @@ def test_config_example_has_every_setting_and_each_line_is_valid(
 
 def test_config_example_lists_choices_of_setting() -> None:
     assert "debug, info, warning, error" in config_example(check)
+
+
+@given(toml_texts())
+def test_each_key_has_the_line_on_which_its_statement_begins(
+    sample: tuple[str, dict[str, int]],
+) -> None:
+    text, expected = sample
+    assert tomllib.loads(text).keys() == expected.keys()
+    assert config_file._line_numbers(text) == expected
+
+
+@pytest.mark.parametrize("text", MANY_LINES.values(), ids=MANY_LINES)
+def test_lines_of_long_file_are_found_in_linear_time(text: str) -> None:
+    work = time.thread_time()
+    assert config_file._line_numbers(text)["port"] == text.count("\n")
+    assert time.thread_time() - work < 2.0
+
+
+def test_named_pipe_and_device_are_rejected_without_blocking(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link", Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(click.UsageError) as raised:
+            parse_options("--config", str(path))
+        assert raised.value.format_message() == (
+            f"{path}: is not a regular file; name one with --config"
+        )
