@@ -111,8 +111,9 @@ class HashGate:
     def occupy(self, scenario: AbuseScenario) -> None:
         """Close the gate and keep every hashing thread busy."""
         self.close()
-        for _ in range(default_workers()):
-            dave = scenario.server.connect()
+        for number in range(default_workers()):
+            # One login of an account from an address is checked at a time.
+            dave = scenario.server.connect(source=f"127.0.1.{number + 1}")
             scenario.bystanders.append(dave)
             dave.send("LOGIN dave pw-of-dave")
             self.wait_until_held()

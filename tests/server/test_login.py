@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from chat_server.accounts import password_hash
+from chat_server.accounts.hash_pool import default_workers
 from chat_server.wire import replies
 from tests.support.accounts import write_accounts_file
 from tests.support.running_server import RunningServer, StartServer
+from tests.support.wait_until import WAIT_TIMEOUT
 from tests.support.wire_client import WireClient
 
 PROMPT = "[SERVER] Login using: LOGIN <username> <password>"
@@ -158,6 +162,118 @@ def test_throttled_address_is_rejected_even_with_correct_password(
     assert live.request("/who") == "[SERVER] In room 'lobby': bob"
 
 
+def test_failures_of_others_do_not_lock_out_a_user_at_the_same_address(
+    start_server: StartServer,
+) -> None:
+    server = start_server(login_failures=3)
+    server.log_in("alice").close()
+    server.log_in("bob").close()
+    for credentials in ["nobody guess", "carol guess", "nobody guess"]:
+        client = connect_and_read_prompt(server)
+        client.send(f"LOGIN {credentials}")
+        client.expect("[ERROR] Authentication failed")
+    for _ in range(3):
+        client = connect_and_read_prompt(server)
+        client.send("LOGIN bob guess")
+        client.expect("[ERROR] Authentication failed")
+    for user in ("carol", "bob"):  # never logged in from here; guessed
+        client = connect_and_read_prompt(server)
+        client.send(f"LOGIN {user} pw-of-{user}")
+        client.expect_match(r"\[ERROR\] Too many failed logins; try again in \d+ s")
+    server.log_in("alice")
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Return an event that releases the hashing threads that `occupy` holds."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def occupy(server: RunningServer, gate: threading.Event) -> None:
+    """Let each hashing thread wait for `gate`."""
+    pool = server.server._services.hash_pool
+    held = threading.Semaphore(0)
+
+    def hold() -> bool:
+        held.release()
+        gate.wait(WAIT_TIMEOUT)
+        return False
+
+    for _ in range(default_workers()):
+        threading.Thread(target=pool.hash_new, args=("x", 4), kwargs={"still_wanted": hold}).start()
+    for _ in range(default_workers()):
+        assert held.acquire(timeout=WAIT_TIMEOUT)
+
+
+def test_login_timeout_does_not_cut_a_login_that_waits_for_its_hash(
+    start_server: StartServer, gate: threading.Event
+) -> None:
+    server = start_server(login_timeout=0.3)
+    occupy(server, gate)
+    client = connect_and_read_prompt(server)
+    client.send("LOGIN alice pw-of-alice")
+    stranger = connect_and_read_prompt(server)
+    stranger.expect("[ERROR] Login timed out")  # the time of the other one is over as well
+    gate.set()
+    client.expect("[SERVER] Login successful", COMMANDS)
+
+
+def test_login_that_waits_too_long_for_its_hash_is_rejected_with_time_to_retry(
+    start_server: StartServer, gate: threading.Event
+) -> None:
+    server = start_server(login_queue_seconds=0.2, login_failures=1)
+    occupy(server, gate)
+    for _ in range(3):  # it does not count as a failure
+        client = connect_and_read_prompt(server)
+        client.send("LOGIN alice pw-of-alice")
+        client.expect("[ERROR] Too many logins are waiting; try again in 30 s")
+        client.expect_end()
+    log = server.log.getvalue()
+    assert "[!] Refused login for 'alice' from 127.0.0.1:" in log
+    assert ": it waited too long\n" in log
+    gate.set()
+    server.log_in("alice")
+
+
+def test_reconnect_during_and_after_a_session_needs_no_hash(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = server.log_in("alice")
+    monkeypatch.setattr(password_hash, "bcrypt", None)
+    second = server.log_in("alice")
+    first.expect("[SERVER] Logged out due to new login")
+    second.close()
+    server.log_in("alice")
+
+
+def test_reconnect_needs_a_hash_if_logins_are_not_remembered(
+    start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_server(remember_logins=0.0)
+    server.log_in("alice")
+    monkeypatch.setattr(password_hash, "bcrypt", None)
+    client = connect_and_read_prompt(server)
+    client.send("LOGIN alice pw-of-alice")
+    client.expect_end()
+    assert "Unexpected error" in server.log.getvalue()
+
+
+def test_new_password_of_passwd_is_remembered_and_the_old_one_is_not(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = server.log_in("alice")
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    client = connect_and_read_prompt(server)
+    client.send("LOGIN alice pw-of-alice")
+    client.expect("[ERROR] Authentication failed")
+    monkeypatch.setattr(password_hash, "bcrypt", None)
+    client = connect_and_read_prompt(server)
+    client.send("LOGIN alice correct-horse")
+    client.expect("[SERVER] Login successful", COMMANDS)
+
+
 def test_invalid_login_format_does_not_count_as_failure(start_server: StartServer) -> None:
     server = start_server(login_failures=1)
     for _ in range(3):
@@ -233,7 +349,8 @@ def test_superseded_session_publishes_nothing(
     subscriber.expect_message("alice", "from the new one")
 
 
-def test_concurrent_logins_of_one_user_leave_one_session(server: RunningServer) -> None:
+def test_concurrent_logins_of_one_user_leave_one_session(start_server: StartServer) -> None:
+    server = start_server(rate=0, login_burst=0)
     observer = server.log_in("bob")
     barrier = threading.Barrier(40)
     last_lines: queue.SimpleQueue[str] = queue.SimpleQueue()
