@@ -23,6 +23,12 @@ EXAMPLE: Final = """\
 # The folder for chat logs, one file per room. If it is not set, no logs are written.
 #log_folder = "~/chat-logs"
 
+# Whether the log shows that people joined and left. The widths of the sidebars in cells, 12 to 40:
+# if they are not set, each sidebar is as wide as its content needs.
+#comings_and_goings = true
+#rooms_width = 16
+#people_width = 16
+
 # Whether characters that terminals draw with different widths are replaced by stand-ins.
 #stand_ins = true
 

@@ -272,6 +272,12 @@ def _to_bool(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _to_width(value: object) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 12 <= value <= 40 else None
+
+
 def _to_text(value: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
@@ -328,6 +334,9 @@ _CONVERTERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = {
     "bell": (_to_bool, "true or false, without quotes"),
     "desktop_notification": (_to_bool, "true or false, without quotes"),
     "log_folder": (_to_folder, '"~/chat-logs", or another absolute path'),
+    "comings_and_goings": (_to_bool, "true or false, without quotes"),
+    "rooms_width": (_to_width, "a number from 12 to 40, without quotes"),
+    "people_width": (_to_width, "a number from 12 to 40, without quotes"),
     "stand_ins": (_to_bool, "true or false, without quotes"),
 }
 """Setting -> converter (returns None for an invalid value) and an example of a valid value."""

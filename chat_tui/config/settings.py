@@ -28,6 +28,12 @@ class Settings:
     terminals support it, and some print it."""
     log_folder: Path | None = None
     """The folder of the chat logs, one file per room. None: no logs are written."""
+    comings_and_goings: bool = True
+    """True if the log shows that people joined and left the room."""
+    rooms_width: int | None = None
+    """Cells of the list of rooms, 12 to 40. None: as wide as its content needs, 12 to 24."""
+    people_width: int | None = None
+    """Cells of the list of people, 12 to 40. None: as wide as its content needs, 12 to 24."""
     stand_ins: bool = True
     """True if stand-ins replace the characters whose width terminals disagree about, such as
     joined emoji or the vowel signs of Hindi. If False, all text is drawn as it was sent, and some

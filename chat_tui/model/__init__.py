@@ -9,22 +9,26 @@ from chat_tui.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from chat_tui.model.alerts import Alert
+    from chat_tui.model.author_hues import HUES
     from chat_tui.model.chat_model import ChatModel
     from chat_tui.model.completion import Completion, CompletionList, complete
     from chat_tui.model.drafts import Drafts
-    from chat_tui.model.entries import Entry, EntryKind, EntryState
+    from chat_tui.model.entries import Entry, EntryKind, EntryState, Presence
     from chat_tui.model.history import MAX_ITEMS, InputHistories, InputHistory
     from chat_tui.model.link_target import InvalidHostError, LinkTarget, resolve_link
     from chat_tui.model.links import Link, find_links
     from chat_tui.model.location import Location
+    from chat_tui.model.mentions import MentionFinder
     from chat_tui.model.panes import Pane
     from chat_tui.model.people import Person, Roster
     from chat_tui.model.room_log import RoomLog
     from chat_tui.model.rooms import RoomInfo
     from chat_tui.model.settled_feed import SettledFeed
+    from chat_tui.model.text_match import FoldedText, fold
     from chat_tui.model.wire_log import Direction, WireLine, WireLog
 
 __all__ = [
+    "HUES",
     "MAX_ITEMS",
     "Alert",
     "ChatModel",
@@ -35,14 +39,17 @@ __all__ = [
     "Entry",
     "EntryKind",
     "EntryState",
+    "FoldedText",
     "InputHistories",
     "InputHistory",
     "InvalidHostError",
     "Link",
     "LinkTarget",
     "Location",
+    "MentionFinder",
     "Pane",
     "Person",
+    "Presence",
     "RoomInfo",
     "RoomLog",
     "Roster",
@@ -51,6 +58,7 @@ __all__ = [
     "WireLog",
     "complete",
     "find_links",
+    "fold",
     "resolve_link",
 ]
 
@@ -66,6 +74,8 @@ __getattr__ = lazy_exports(
         "Entry": "chat_tui.model.entries",
         "EntryKind": "chat_tui.model.entries",
         "EntryState": "chat_tui.model.entries",
+        "FoldedText": "chat_tui.model.text_match",
+        "HUES": "chat_tui.model.author_hues",
         "InputHistories": "chat_tui.model.history",
         "InputHistory": "chat_tui.model.history",
         "InvalidHostError": "chat_tui.model.link_target",
@@ -73,8 +83,10 @@ __getattr__ = lazy_exports(
         "LinkTarget": "chat_tui.model.link_target",
         "Location": "chat_tui.model.location",
         "MAX_ITEMS": "chat_tui.model.history",
+        "MentionFinder": "chat_tui.model.mentions",
         "Pane": "chat_tui.model.panes",
         "Person": "chat_tui.model.people",
+        "Presence": "chat_tui.model.entries",
         "RoomInfo": "chat_tui.model.rooms",
         "RoomLog": "chat_tui.model.room_log",
         "Roster": "chat_tui.model.people",
@@ -82,6 +94,7 @@ __getattr__ = lazy_exports(
         "WireLine": "chat_tui.model.wire_log",
         "WireLog": "chat_tui.model.wire_log",
         "complete": "chat_tui.model.completion",
+        "fold": "chat_tui.model.text_match",
         "find_links": "chat_tui.model.links",
         "resolve_link": "chat_tui.model.link_target",
     },

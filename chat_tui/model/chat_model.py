@@ -12,7 +12,7 @@ from chat_tui.input import ServerCapabilities, outgoing_to_composer_text, parse_
 from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations
 from chat_tui.model.drafts import Drafts
-from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState
+from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState, Presence
 from chat_tui.model.history import InputHistories, InputHistory
 from chat_tui.model.location import Location
 from chat_tui.model.logs import LogStore
@@ -242,10 +242,13 @@ class ChatModel:
         if room != self.room:  # the user has left that room since
             return
         match event:
+            case events.MembersListed(_, names):
+                self.mentions.know(map(safe_name, names))
             case events.PersonJoined(name, _):
-                self._add(room, EntryKind.NOTICE, f"{safe_name(name)} joined")
+                self.mentions.know((safe_name(name),))
+                self._add_presence(room, Presence(safe_name(name), joined=True))
             case events.PersonLeft(name, _):
-                self._add(room, EntryKind.NOTICE, f"{safe_name(name)} left")
+                self._add_presence(room, Presence(safe_name(name), joined=False))
         members = self.people.apply_members(event)
         if members is not None:
             self.rooms.set_member_count(room, members)
@@ -287,6 +290,7 @@ class ChatModel:
             own=author == self.user,
         )
         if not entry.own:
+            self.mentions.know((author,))
             self._other_message_added(location, entry, past=message.past)
         self._log_changed(location)
 
@@ -362,6 +366,11 @@ class ChatModel:
     def _add(self, location: str, kind: EntryKind, text: str) -> Entry:
         self._log_changed(location)
         return self.log_of(location).append(kind, self.now(), safe_text(text))
+
+    def _add_presence(self, room: str, presence: Presence) -> None:
+        text = f"{presence.name} {'joined' if presence.joined else 'left'}"
+        self.log_of(room).append(EntryKind.NOTICE, self.now(), text, presence=presence)
+        self._log_changed(room)
 
     def _log_changed(self, location: str) -> None:
         if location == self.location:

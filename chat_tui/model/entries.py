@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class EntryKind(Enum):
@@ -20,7 +20,7 @@ class EntryKind(Enum):
     """A message of an operator to everyone on the server. It alerts and is not part of a room."""
     ERROR = "error"
     NOTICE = "notice"
-    """A person joined or left."""
+    """A notice of the server or the client: a person joined or left (`Entry.presence`)."""
     GAP = "gap"
     """The client was not in the room or not connected: messages may be missing."""
 
@@ -49,12 +49,20 @@ class EntryState(Enum):
     """The server rejected it: there was no receiver."""
 
 
+class Presence(NamedTuple):
+    """A person joined the room, or left it."""
+
+    name: str
+    joined: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One message or notice in a log. All text is safe for a terminal.
 
     `id` is unique within a log and rises by one. `timestamp` is local time without a zone.
-    `author` and `recipient` are empty if there is none. `own`: the user is the author.
+    `author` and `recipient` are empty if there is none. `own`: the user is the author. `presence`:
+    only of a notice that a person joined or left.
     """
 
     id: int
@@ -65,3 +73,4 @@ class Entry:
     own: bool = False
     state: EntryState = EntryState.SENT
     recipient: str = ""
+    presence: Presence | None = None

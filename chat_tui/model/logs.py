@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from chat_tui.model.author_hues import AuthorHues
 from chat_tui.model.entries import EntryKind
 from chat_tui.model.gaps import AbsenceTracker, connection_gap
 from chat_tui.model.location import Location
@@ -16,10 +17,13 @@ class LogStore:
     def __init__(self) -> None:
         self._logs: dict[str, RoomLog] = {}
         self._absences = AbsenceTracker()
+        self._session_hues: dict[str, int] = {}
 
     def of(self, location: str) -> RoomLog:
         """Return the log of a location; it is created empty if there is none."""
-        return self._logs.setdefault(location, RoomLog())
+        if (log := self._logs.get(location)) is None:
+            log = self._logs[location] = RoomLog(hues=AuthorHues(self._session_hues))
+        return log
 
     @property
     def locations(self) -> list[str]:

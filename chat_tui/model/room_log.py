@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from chat_tui.model.entries import Entry, EntryKind, EntryState
+from chat_tui.model.author_hues import AuthorHues
+from chat_tui.model.entries import Entry, EntryKind, EntryState, Presence
 from chat_tui.model.read_marker import ReadMarker
 
 MAX_ENTRIES: Final = 10_000
@@ -24,7 +25,9 @@ class RoomLog:
     know what it has drawn. `version` grows with every change.
     """
 
-    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, max_entries: int = MAX_ENTRIES, *, hues: AuthorHues | None = None) -> None:
+        self.hues = AuthorHues() if hues is None else hues
+        """The colours of the authors."""
         self._max_entries = max_entries
         self._entries: list[Entry] = []
         self._base = 0  # the id of self._entries[0]
@@ -69,9 +72,12 @@ class RoomLog:
         recipient: str = "",
         own: bool = False,
         state: EntryState = EntryState.SENT,
+        presence: Presence | None = None,
     ) -> Entry:
         """Add an entry with texts that are safe already; evict the oldest above the bound."""
-        entry = Entry(self.end, kind, timestamp, author, text, own, state, recipient)
+        entry = Entry(self.end, kind, timestamp, author, text, own, state, recipient, presence)
+        if author and not own:
+            self.hues.spoke(author)
         self._entries.append(entry)
         self.read_marker.entry_added(entry)
         if len(self._entries) >= self._max_entries + _TRIM_BATCH:

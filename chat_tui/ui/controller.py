@@ -38,6 +38,7 @@ from chat_tui.ui.screens import (
     wording,
 )
 from chat_tui.ui.terminal import TerminalNotifier
+from chat_tui.ui.view_options import ViewOptions
 
 MakeSession = Callable[
     [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
@@ -68,6 +69,8 @@ class ChatController:
         self._log_files = LogFiles(self.model, settings.log_folder)
         self.notifier = Notifier(self.model, state.muted, TerminalNotifier(shell.write_to_terminal))
         self.notifier.apply_settings(settings)
+        self.view = ViewOptions()
+        self.view.apply(settings)
         self.screen = ChatScreen(self)
         self._request: LoginScreen.SignInRequested | None = None
         self._password_source = ""
@@ -108,6 +111,7 @@ class ChatController:
     def apply_settings(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self.notifier.apply_settings(settings)
+        self.view.apply(settings)
         self._log_files.write()
         self._log_files.folder = settings.log_folder
         panes_with_keys = {Pane.ROOMS, Pane.LOG, Pane.COMPOSER}

@@ -310,6 +310,17 @@ class ChatScreen(Screen[None]):
             shell.notify(f"{location} is not muted any more.")
         self.panes.draw_activity()
 
+    @property
+    def shows_comings(self) -> bool:
+        """True if the log shows that people joined and left."""
+        return self._chat.view.comings_and_goings
+
+    def action_toggle_comings(self) -> None:
+        """Show or hide in the log that people joined and left."""
+        view = self._chat.view
+        view.comings_and_goings = not view.comings_and_goings
+        self.panes.draw({Pane.LOG})
+
     def action_dismiss_unconfirmed(self) -> None:
         """Never send the unconfirmed messages of the location in view again."""
         self.model.dismiss_unconfirmed()

@@ -8,6 +8,7 @@ from chat_tui.model import ChatModel
 from chat_tui.session import ChatSession
 from chat_tui.ui.app_shell import AppShell
 from chat_tui.ui.notifier import Notifier
+from chat_tui.ui.view_options import ViewOptions
 
 
 class ChatContext(Protocol):
@@ -28,6 +29,10 @@ class ChatContext(Protocol):
     @property
     def notifier(self) -> Notifier:
         """Unread counts and muted locations."""
+
+    @property
+    def view(self) -> ViewOptions:
+        """How the chat screen looks."""
 
     def process_updates(self) -> None:
         """Draw what changed. Call it after every call of the session or of the model."""

@@ -63,6 +63,13 @@ class PaletteTarget(Protocol):
     def action_mute(self) -> None:
         """Mute or unmute the location in view."""
 
+    @property
+    def shows_comings(self) -> bool:
+        """True if the log shows that people joined and left."""
+
+    def action_toggle_comings(self) -> None:
+        """Show or hide that people joined and left."""
+
     def action_find(self) -> None:
         """Search the log."""
 
@@ -176,6 +183,9 @@ class ChatCommands(_PaletteProvider):
             ("Send the chosen message again", "log.resend", "R", log.action_resend_message),
         ):
             yield entry(title, f"{key(action, default)} in the log", run)
+        shown = chat.shows_comings
+        title = "Hide comings and goings" if shown else "Show comings and goings"
+        yield entry(title, "In the log, until the client ends", chat.action_toggle_comings)
         yield entry("Go to the newest message", key("log.newest", "End"), chat.action_newest)
         if chat.check_action("resend", ()):
             resend = key("message.resend", "Ctrl+G")

@@ -34,6 +34,7 @@ class PaneRenderer:
         self._screen = screen
         self._model = context.model
         self._notifier = context.notifier
+        self._view = context.view
         self._shell = context.shell
         self._drafts = drafts
         self._drawn_actions = (ConnectionState.OFFLINE, False)
@@ -96,9 +97,10 @@ class PaneRenderer:
     def _draw_log(self) -> None:
         model, key_of = self._model, self._shell.key_of
         log = self._screen.query_one(MessageLog)
+        log.show_presence(self._view.comings_and_goings)
         log.set_resend_key(key_of("message.resend", DEFAULT_RESEND_KEY))
         hint = empty_log_hint(model, key_of("people", "F3"))
-        log.show(model.log, model.mentions.pattern, hint)
+        log.show(model.log, model.mentions.finder, hint)
 
     def _draw_people(self) -> None:
         model = self._model

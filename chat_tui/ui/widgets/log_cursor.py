@@ -44,7 +44,8 @@ class LogCursor:
             self._on_move()
 
     def go_to(self, entry_id: int, *, centered: bool = False) -> None:
-        """Put the cursor on an entry and scroll until it is in view."""
+        """Put the cursor on the rows with an entry and scroll until they are in view."""
+        entry_id = self._layout.head_of_block(entry_id)
         self.set(entry_id)
         self._viewport.show_entry(entry_id, centered=centered)
 
@@ -53,19 +54,18 @@ class LogCursor:
 
         Below the newest entry there is none: then the view follows again.
         """
-        log = self._layout.log
         if not self._layout.rows:
             return
         top, bottom = self._viewport.entries_in_view()
         if self._entry is None or not top <= self._entry <= bottom:
             self.go_to(bottom if by < 0 else top)
-        elif self._entry + by >= log.end:
+        elif (neighbour := self._layout.neighbour(self._entry, by)) is not None:
+            self.go_to(neighbour)
+        elif by > 0:
             self._viewport.follow()
-        else:
-            self.go_to(max(log.first, self._entry + by))
 
     def skip_evicted(self) -> None:
         """Move to the oldest entry if the log has evicted the one under the cursor."""
-        first = self._layout.log.first
-        if self._entry is not None and self._entry < first:
-            self.set(first)
+        rows = self._layout.rows
+        if self._entry is not None and rows and self._entry < rows[0].entry:
+            self.set(rows[0].entry)

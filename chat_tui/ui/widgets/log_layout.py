@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from chat_tui.model import Entry, RoomLog
+from chat_tui.model import Entry, MentionFinder, RoomLog
+from chat_tui.ui.widgets.log_folds import fold_presence
 from chat_tui.ui.widgets.log_rows import (
     Row,
     RowKind,
@@ -16,11 +17,16 @@ from chat_tui.ui.widgets.log_rows import (
     row_order,
     rows_of,
     unconfirmed_hint,
+    with_author,
 )
 
 
 class LogLayout:
-    """Rows of a `RoomLog`, as numbers and offsets. Entries and their text stay in the log."""
+    """Rows of a `RoomLog`, as numbers and offsets. Entries and their text stay in the log.
+
+    A block is an entry, or several comings and goings in a row: they are folded into the rows of
+    the first of them, the head, and the others have no rows.
+    """
 
     def __init__(self) -> None:
         self.log = RoomLog()
@@ -35,8 +41,13 @@ class LogLayout:
         """One more than the id of the newest entry that has rows."""
         self.rewritten = 0
         """Grows whenever an existing row gets another content or another number."""
-        self._first = 0  # the oldest id that has rows
+        self.mention = MentionFinder((), ())
+        """Finds what is addressed to the user: such an entry always names its author."""
+        self.shows_presence = True
+        """True if comings and goings have rows."""
+        self._first = 0  # the oldest id that is laid out
         self._longest_label = 0
+        self._folds: dict[int, list[Entry]] = {}  # the entries of the blocks last asked for
 
     def start(self, log: RoomLog) -> None:
         """Lay out another log."""
@@ -62,6 +73,22 @@ class LogLayout:
         self.set_width(self.columns.width)
         return True
 
+    def set_mention(self, mention: MentionFinder) -> bool:
+        """Set what is addressed to the user. Return True if everything was laid out again."""
+        changed = mention != self.mention
+        self.mention = mention
+        if changed:
+            self.set_width(self.columns.width)
+        return changed
+
+    def show_presence(self, shown: bool) -> bool:
+        """Show or hide comings and goings. Return True if everything was laid out again."""
+        if shown == self.shows_presence:
+            return False
+        self.shows_presence = shown
+        self.set_width(self.columns.width)
+        return True
+
     def update(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
         """Lay out the `changed` entries (by id) and the `fresh` ones, which came since `end`."""
         longest = _longest_label(fresh)
@@ -71,7 +98,6 @@ class LogLayout:
                 self.set_width(self.columns.width)
                 return
         start = min(changed, default=self.end)
-        self.rewritten += start < self.end
         self._lay_out_from(start)
 
     def trim(self) -> int:
@@ -81,22 +107,29 @@ class LogLayout:
             return 0
         # The oldest remaining entry has none above it: it names its day and its author again.
         before = len(self.rows)
-        has_entries = first < self.log.end
-        head = rows_of(self.log[first], None, self.columns, self.hint) if has_entries else []
-        self.rows[: self.first_row_of(first + 1)] = head
+        self._folds.clear()
+        oldest, end = first, first
+        while oldest < self.log.end and self._is_hidden(self.log[oldest]):
+            oldest += 1
+        head: list[Row] = []
+        if oldest < self.log.end:
+            head = self._rows_of_block(oldest, None)
+            end = self._block_end(oldest)
+        self.rows[: self.first_row_of(end)] = head
         self._first = first
         self.rewritten += 1
         return before - len(self.rows)
 
     def move_new_rule(self, entry_id: int | None) -> None:
         """Remove the rule "new"; put it above the entry `entry_id` when that is laid out."""
-        if self.new_from is not None:
-            order = row_order(Row(self.new_from, RowKind.NEW, 0, 0))
-            number = bisect_left(self.rows, order, key=row_order)
-            if number < len(self.rows) and self.rows[number].kind is RowKind.NEW:
-                del self.rows[number]
-                self.rewritten += 1
-        self.new_from = entry_id
+        old, self.new_from = self.new_from, entry_id
+        if old is None or not self._first <= old < self.end:
+            return
+        start, end = self.first_row_of(old), self.first_row_of(old + 1)
+        if any(row.kind is RowKind.NEW for row in self.rows[start:end]):
+            # Without the rule the entry may no longer name its author.
+            self.rows[start:end] = self._rows_of_block(old, self._shown_before(old))
+            self.rewritten += 1
 
     def first_row_of(self, entry_id: int) -> int:
         """Return the number of the first row of this entry, or of the next one with rows."""
@@ -106,18 +139,93 @@ class LogLayout:
         """Return the number of the row that shows the start of `row` of another width."""
         return max(0, bisect_right(self.rows, row_order(row), key=row_order) - 1)
 
+    # Blocks
+
+    def entries_of(self, entry_id: int) -> list[Entry]:
+        """Return the entries of the block whose head is `entry_id`."""
+        if self.log[entry_id].presence is None:
+            return [self.log[entry_id]]
+        if entry_id not in self._folds:
+            self._folds[entry_id] = [
+                self.log[number] for number in range(entry_id, self._block_end(entry_id))
+            ]
+        return self._folds[entry_id]
+
+    def shown(self, entry_id: int) -> Entry:
+        """Return the entry as it is shown: several comings and goings as one."""
+        entries = self.entries_of(entry_id)
+        return entries[0] if len(entries) == 1 else fold_presence(entries)
+
+    def head_of_block(self, entry_id: int) -> int:
+        """Return the id of the entry that has the rows of this entry."""
+        while entry_id > self.log.first and self._continues_block(entry_id):
+            entry_id -= 1
+        return entry_id
+
+    def is_shown(self, entry: Entry) -> bool:
+        """Return True if the entry is in a block that has rows."""
+        return not self._is_hidden(entry)
+
+    def neighbour(self, entry_id: int, by: int) -> int | None:
+        """Return the head of the block above (-1) or below (1); None if there is none."""
+        number = self.first_row_of(entry_id) - 1 if by < 0 else self.first_row_of(entry_id + 1)
+        return self.rows[number].entry if 0 <= number < len(self.rows) else None
+
+    def _is_hidden(self, entry: Entry) -> bool:
+        return entry.presence is not None and not self.shows_presence
+
+    def _continues_block(self, entry_id: int) -> bool:
+        """Return True if the entry belongs to the block of the entry before it."""
+        entry, before = self.log[entry_id], self.log[entry_id - 1]
+        return (
+            entry.presence is not None
+            and before.presence is not None
+            and entry.timestamp.date() == before.timestamp.date()
+        )
+
+    def _block_end(self, head: int) -> int:
+        end = head + 1
+        while end < self.log.end and self._continues_block(end):
+            end += 1
+        return end
+
+    def _shown_before(self, entry_id: int) -> Entry | None:
+        """Return the last entry before this one that has rows, None if there is none."""
+        for number in range(entry_id - 1, self.log.first - 1, -1):
+            if not self._is_hidden(self.log[number]):
+                return self.log[number]
+        return None
+
+    def _rows_of_block(self, head: int, previous: Entry | None) -> list[Row]:
+        """Return the rows of the block with this head, below the entry `previous`."""
+        entry = self.log[head]
+        if entry.presence is not None:
+            entry = self.shown(head)
+        rows = rows_of(entry, previous, self.columns, self.hint)
+        number = 1 if rows[0].kind is RowKind.DAY else 0
+        is_new = head == self.new_from
+        repeats = rows[number].kind in (RowKind.SAME_AUTHOR, RowKind.SAME_MINUTE)
+        if repeats and (is_new or (not entry.own and self.mention.matches(entry.text))):
+            rows[number] = with_author(rows[number])
+        if is_new:
+            rows.insert(number, Row(head, RowKind.NEW, 0, 0))
+        return rows
+
     def _lay_out_from(self, start: int) -> None:
-        """Replace the rows of the entry `start` and of all later ones."""
+        """Replace the rows of the block with the entry `start`, and all later rows."""
         log = self.log
-        start = max(start, log.first)
-        del self.rows[self.first_row_of(start) :]
-        previous = log[start - 1] if start > log.first else None
-        for entry in log.entries(start):
-            rows = rows_of(entry, previous, self.columns, self.hint)
-            if entry.id == self.new_from:
-                index = 1 if rows[0].kind is RowKind.DAY else 0
-                rows.insert(index, Row(entry.id, RowKind.NEW, 0, 0))
-            self.rows += rows
+        self._folds.clear()
+        number = max(start, log.first)
+        if number < log.end:
+            number = self.head_of_block(number)
+        self.rewritten += number < self.end
+        del self.rows[self.first_row_of(number) :]
+        previous = self._shown_before(number)
+        for entry in log.entries(number):
+            if entry.id < number or self._is_hidden(entry):
+                continue
+            self.rows += self._rows_of_block(entry.id, previous)
+            number = entry.id + 1 if entry.presence is None else self._block_end(entry.id)
             previous = entry
         self.end = log.end
 

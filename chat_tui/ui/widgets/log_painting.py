@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 from rich.cells import cell_len
 from rich.style import Style
 
-from chat_tui.model import Entry, EntryKind, EntryState, find_links
-from chat_tui.ui.theme import author_hue
-from chat_tui.ui.widgets.log_rows import (
-    Columns,
-    Row,
-    RowKind,
-    day_of,
-    head_of,
-    shown_text,
-    unconfirmed_hint,
-)
+from chat_tui.model import Entry, EntryKind, EntryState, MentionFinder, find_links
+from chat_tui.ui.widgets.log_layout import LogLayout
+from chat_tui.ui.widgets.log_rows import Columns, Row, RowKind, day_of, head_of, shown_text
 from chat_tui.ui.widgets.log_search import SearchQuery
 
 STYLE_NAMES: Final = (
@@ -74,35 +64,29 @@ def highlighted(pieces: Sequence[Piece], span: tuple[int, int], style: Style) ->
 
 
 class RowRenderer:
-    """A renderer of rows as pieces of styled text, for one theme and one user."""
+    """A renderer of the rows of a layout as pieces of styled text, for one theme."""
 
     def __init__(
         self,
+        layout: LogLayout,
         styles: Mapping[str, Style],
         hues: Sequence[Style],
         base: Style,
-        mention: re.Pattern[str] | None,
     ) -> None:
-        """`styles` are keyed by `STYLE_NAMES`; `hues` are the styles of authors.
-
-        `mention` finds what is addressed to the user.
-        """
+        """`styles` are keyed by `STYLE_NAMES`; `hues` are the styles of authors."""
+        self._layout = layout
         self._styles = styles
         self._hues = hues
         self.base = base
         """The style of blank cells."""
-        self.new_since: datetime | None = None
-        """When the user stopped looking at the log, before the new entries came."""
-        self.hint = unconfirmed_hint()
-        """The hint below an unconfirmed message."""
         self.cursor: int | None = None
         """The id of the entry that the cursor is on."""
         self.query: SearchQuery | None = None
         """The query whose hits are marked."""
-        self._mention = mention
 
-    def pieces(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
+    def pieces(self, row: Row) -> list[Piece]:
         """Return the pieces of a row from its left edge on. They never exceed the log's width."""
+        columns, entry = self._layout.columns, self._layout.shown(row.entry)
         match row.kind:
             case RowKind.DAY:
                 return self._rule(day_of(entry), "rule", columns)
@@ -111,25 +95,28 @@ class RowRenderer:
             case RowKind.GAP:
                 return self._rule(shown_text(entry), "gap", columns)
             case RowKind.HINT:
-                text = self.hint[row.start : row.end]
+                text = self._layout.hint[row.start : row.end]
                 return [(" " * columns.text, self.base), (text, self._styles["hint"])]
             case _:
                 return self._message_row(row, entry, columns)
 
     def _new_rule_text(self, entry: Entry) -> str:
-        if self.new_since is None:
+        since = self._layout.log.read_marker.since
+        if since is None:
             return "new"
-        day = "" if self.new_since.date() == entry.timestamp.date() else f"{self.new_since:%A} "
-        return f"new since {day}{self.new_since:%H:%M}"
+        day = "" if since.date() == entry.timestamp.date() else f"{since:%A} "
+        return f"new since {day}{since:%H:%M}"
 
     def _message_row(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         text = shown_text(entry)
         shown = text[row.start : row.end]
         pieces = self._head(row, entry, columns)
+        if row.indent:
+            pieces.append((" " * row.indent, self.base))
         pieces += self._text_pieces(row, entry)
         if row.end == len(text) and entry.state in _MARKS:
             label, sign = _MARKS[entry.state]
-            space = columns.width - columns.text - cell_len(shown) - 1
+            space = columns.width - columns.text - row.indent - cell_len(shown) - 1
             mark = label if cell_len(label) + 2 <= space else sign
             pieces.append((" " * (space - cell_len(mark)), self.base))
             pieces.append((mark, self._styles["mark"]))
@@ -165,9 +152,11 @@ class RowRenderer:
     def _is_alert(self, entry: Entry) -> bool:
         if entry.kind is EntryKind.ANNOUNCEMENT:
             return True
-        if entry.own or not entry.author or self._mention is None:
-            return False
-        return self._mention.search(entry.text) is not None
+        return not entry.own and bool(entry.author) and self._mention.matches(entry.text)
+
+    @property
+    def _mention(self) -> MentionFinder:
+        return self._layout.mention
 
     def _label_style(self, entry: Entry) -> Style:
         if entry.own and entry.state is EntryState.PENDING:
@@ -175,7 +164,7 @@ class RowRenderer:
         if entry.own:
             return self._styles["own"]
         if entry.author:
-            return self._hues[author_hue(entry.author)]
+            return self._hues[self._layout.log.hues.of(entry.author)]
         return self._styles[_TEXT_STYLES[entry.kind]]
 
     def _text_pieces(self, row: Row, entry: Entry) -> list[Piece]:
@@ -193,14 +182,25 @@ class RowRenderer:
         """Yield the highlighted spans of an entry's text; a span may continue in the next row."""
         for link in find_links(text):
             yield (link.start, link.end), self._styles["link"]
-        if self._mention is not None and entry.author and not entry.own:
+        if entry.author and not entry.own:
             # The author's name before an action is not a mention.
             begin = len(text) - len(entry.text)
-            for match in self._mention.finditer(text, begin):
-                yield match.span(), self._styles["mention"]
-        if self.query is not None and self.query.matches(entry):
-            for span in self.query.spans(text):
+            for start, end in self._mention.spans(entry.text):
+                yield (begin + start, begin + end), self._styles["mention"]
+        if self.query is not None:
+            for span in self._hits(self.query, text, entry):
                 yield span, self._styles["hit"]
+
+    def _hits(self, query: SearchQuery, text: str, entry: Entry) -> Iterator[tuple[int, int]]:
+        """Yield the spans of hits in the shown text of an entry."""
+        hits = [part for part in self._layout.entries_of(entry.id) if query.matches(part)]
+        spans = list(query.spans(text)) if hits else []
+        yield from spans
+        if not spans:  # "dave joined" is a hit in "dave, erin joined"
+            for part in hits:
+                name = "" if part.presence is None else part.presence.name
+                if name and (start := text.find(name)) >= 0:
+                    yield start, start + len(name)
 
     def _rule(self, label: str, style: str, columns: Columns) -> list[Piece]:
         dashes = columns.width - 2 - cell_len(label) - 2

@@ -1,20 +1,19 @@
-"""The rows that show an entry of a log: columns, wrapping, rules. Pure.
+"""The rows that show an entry of a log: columns, heads, rules. Pure.
 
-A row is a part of one entry's text, given by character offsets. Widths are cells of a terminal: a
-CJK character takes two, a combining mark none.
+A row is a part of one entry's text, given by character offsets. Widths are cells of a terminal.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import Enum
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, split_graphemes
+from rich.cells import cell_len
 
 from chat_tui.model import Entry, EntryKind, EntryState
 from chat_tui.ui.terminal import cut
+from chat_tui.ui.widgets.log_wrapping import indent_of, wrap
 
 MESSAGE_KINDS: Final = frozenset({EntryKind.MESSAGE, EntryKind.ACTION, EntryKind.PRIVATE})
 """The kinds that a person wrote, not the server or the client."""
@@ -32,10 +31,6 @@ _MARGIN: Final = 2
 """Cells kept free at the right edge: a gap, and a sign if the mark of the state does not fit."""
 
 _MIN_TEXT_WIDTH: Final = 4
-
-# Latin, Greek and Cyrillic without combining marks: one cell each. Wrapping them needs no
-# measuring and is twenty times as fast.
-_SINGLE_CELL: Final = re.compile("[\x20-\x7e\xa1-\xac\xae-\u02ff\u0370-\u0482]*").fullmatch
 
 
 class RowKind(Enum):
@@ -72,6 +67,8 @@ class Row(NamedTuple):
     kind: RowKind
     start: int
     end: int
+    indent: int = 0
+    """Blank cells before the text: a further row of an indented text is indented as well."""
 
 
 def row_order(row: Row) -> tuple[int, int, int]:
@@ -128,6 +125,8 @@ def label_of(entry: Entry) -> str:
             return "!"
         case EntryKind.ANNOUNCEMENT:
             return ANNOUNCEMENT_SIGN
+        case EntryKind.NOTICE if entry.presence is not None:
+            return "+" if entry.presence.joined else "-"
         case _:
             return "·"
 
@@ -151,6 +150,11 @@ def head_of(row: Row, entry: Entry, columns: Columns) -> tuple[str, str, str, st
     gap = " " * columns.gap
     time = f" {clock:{columns.time}}{gap}" if columns.time else " "
     return time, " " * (columns.author - cell_len(label)), label, gap
+
+
+def with_author(row: Row) -> Row:
+    """Return a row of text with its time and author in front of it."""
+    return row._replace(kind=RowKind.HEAD) if row.kind in TEXT_ROWS else row
 
 
 def unconfirmed_hint(resend_key: str = DEFAULT_RESEND_KEY) -> str:
@@ -185,8 +189,9 @@ def rows_of(
             entry.timestamp.minute,
         )
         kind = RowKind.SAME_MINUTE if same_minute else RowKind.SAME_AUTHOR
-    for start, end in wrap(text, columns.text_width):
-        rows.append(Row(entry.id, kind, start, end))
+    indent = indent_of(text, columns.text_width)
+    for start, end in wrap(text, columns.text_width, indent):
+        rows.append(Row(entry.id, kind, start, end, indent if kind is RowKind.REST else 0))
         kind = RowKind.REST
     if entry.state is EntryState.UNCONFIRMED:
         for start, end in wrap(hint, columns.text_width):
@@ -203,58 +208,3 @@ def _same_author_group(previous: Entry, entry: Entry) -> bool:
         and previous.state is not EntryState.UNCONFIRMED
         and abs(entry.timestamp - previous.timestamp) <= _SAME_AUTHOR_SECONDS
     )
-
-
-def wrap(text: str, width: int) -> list[tuple[int, int]]:
-    """Return the offsets of the rows that show `text` in `width` cells each; at least one row.
-
-    Rows break at spaces, which are then not shown, and before wide characters. A word that is too
-    long is cut, but never within a grapheme of several code points.
-    """
-    if _SINGLE_CELL(text) is None:
-        return _wrap_graphemes(text, width)
-    return [(0, len(text))] if len(text) <= width else _wrap_plain(text, width)
-
-
-def _wrap_plain(text: str, width: int) -> list[tuple[int, int]]:
-    rows: list[tuple[int, int]] = []
-    start, length = 0, len(text)
-    while length - start > width:
-        limit = start + width
-        cut = text.rfind(" ", start, limit + 1)
-        if cut <= start or text[start:cut].isspace():
-            rows.append((start, limit))
-            start = limit
-        else:
-            rows.append((start, cut))
-            start = cut + 1
-    if start < length or not rows:
-        rows.append((start, length))
-    return rows
-
-
-def _wrap_graphemes(text: str, width: int) -> list[tuple[int, int]]:
-    spans, total = split_graphemes(text)
-    if total <= width:
-        return [(0, len(text))]
-    rows: list[tuple[int, int]] = []
-    row_start = used = 0
-    # The latest possible break: the end of this row, the start of the next, and the cells used up
-    # to that start.
-    chance: tuple[int, int, int] | None = None
-    for start, end, cells in spans:
-        is_space = text[start:end] == " "
-        if is_space:
-            chance = (start, end, used + cells)
-        elif cells > 1 and start > row_start:
-            chance = (start, start, used)
-        while used and used + cells > width:
-            if chance is None or not text[row_start : chance[0]].strip(" "):
-                chance = (start, start, used)
-            row_end, next_start, used_there = chance
-            rows.append((row_start, row_end))
-            row_start, used, chance = next_start, used - used_there, None
-        used += cells
-    if row_start < len(text) or not rows:
-        rows.append((row_start, len(text)))
-    return rows

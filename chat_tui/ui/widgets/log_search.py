@@ -4,48 +4,57 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from chat_tui.model import Entry, RoomLog
+from chat_tui.model import Entry, FoldedText, RoomLog, fold
 from chat_tui.ui.widgets.log_rows import shown_text
 
 
 class SearchQuery:
-    """A text, matched literally in upper or lower case, and `from:NAME` for the author.
+    """A text, and `from:NAME` for the author.
 
-    Several names are alternatives. A query of nothing but spaces matches nothing.
+    The text is matched whatever its case, its Unicode form and its spaces. Several names are
+    alternatives. A query of nothing but spaces matches nothing.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         terms = text.split()
         self.authors = {
-            term[5:].casefold() for term in terms if term[:5].lower() == "from:" and term[5:]
+            fold(term[5:]) for term in terms if term[:5].lower() == "from:" and term[5:]
         }
-        """The names of the authors, case-folded; empty: any author."""
+        """The names of the authors, folded; empty: any author."""
         # A bare "from:", while the user types it, is not a term yet.
-        literal = " ".join(term for term in terms if term[:5].lower() != "from:")
-        self._pattern = re.compile(re.escape(literal), re.IGNORECASE) if literal else None
+        literals = [re.escape(fold(term)) for term in terms if term[:5].lower() != "from:"]
+        self._pattern = re.compile(" +".join(literals)) if literals else None
         self.is_empty = not self.authors and self._pattern is None
 
     def matches(self, entry: Entry) -> bool:
         """Return True if the entry is a hit."""
-        if self.is_empty or (self.authors and entry.author.casefold() not in self.authors):
+        if self.is_empty or (self.authors and fold(entry.author) not in self.authors):
             return False
-        return self._pattern is None or self._pattern.search(shown_text(entry)) is not None
+        return self._pattern is None or self._pattern.search(fold(shown_text(entry))) is not None
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the spans of the text in the shown text of a hit."""
         if self._pattern is not None:
-            for match in self._pattern.finditer(text):
-                yield match.span()
+            folded = FoldedText(text)
+            for match in self._pattern.finditer(folded.text):
+                yield folded.span(*match.span())
 
 
 class LogSearch:
     """The hits of a query in a log, by entry id, oldest first. `update` follows the log."""
 
-    def __init__(self, log: RoomLog, query: SearchQuery) -> None:
+    def __init__(
+        self,
+        log: RoomLog,
+        query: SearchQuery,
+        is_shown: Callable[[Entry], bool] = lambda entry: True,
+    ) -> None:
+        """`is_shown` returns False for an entry that has no rows: it is never a hit."""
         self.query = query
+        self._is_shown = is_shown
         self.current: int | None = None
         """The id of the current hit."""
         self._log = log
@@ -62,7 +71,9 @@ class LogSearch:
             self.current = self._hits[0] if self._hits else None
         if not self.query.is_empty:
             fresh = log.entries(self._end)
-            self._hits += [entry.id for entry in fresh if self.query.matches(entry)]
+            self._hits += [
+                entry.id for entry in fresh if self.query.matches(entry) and self._is_shown(entry)
+            ]
         self._end = log.end
 
     def __len__(self) -> int:

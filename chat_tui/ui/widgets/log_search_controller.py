@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chat_tui.model import RoomLog
+from collections.abc import Callable
+
+from chat_tui.model import Entry, RoomLog
 from chat_tui.ui.widgets.log_cursor import LogCursor
 from chat_tui.ui.widgets.log_search import LogSearch, SearchQuery
 from chat_tui.ui.widgets.log_viewport import LogViewport, ViewPosition
@@ -11,9 +13,13 @@ from chat_tui.ui.widgets.log_viewport import LogViewport, ViewPosition
 class LogSearchController:
     """The search of a log: it moves the cursor from hit to hit. Entry ids identify hits."""
 
-    def __init__(self, cursor: LogCursor, viewport: LogViewport) -> None:
+    def __init__(
+        self, cursor: LogCursor, viewport: LogViewport, is_shown: Callable[[Entry], bool]
+    ) -> None:
+        """`is_shown` returns False for an entry that has no rows."""
         self._cursor = cursor
         self._viewport = viewport
+        self._is_shown = is_shown
         self._search: LogSearch | None = None
         self._origin: ViewPosition | None = None  # the view before the search; None: no search
         self._reported: tuple[int, int] | None = None
@@ -36,10 +42,17 @@ class LogSearchController:
         known = None if self._search is None else self._search.query.text
         if self._origin is None or text == known:
             return
-        self._search = LogSearch(log, SearchQuery(text))
+        self._search = LogSearch(log, SearchQuery(text), self._is_shown)
         self._search.select_nearest(self._origin.bottom)
         self._reported = None
         self._show_hit()
+
+    def repeat(self, log: RoomLog) -> None:
+        """Search for the same text again: other entries have rows now."""
+        if self._search is not None:
+            self._search = LogSearch(log, self._search.query, self._is_shown)
+            if self._origin is not None:
+                self._search.select_nearest(self._origin.bottom)
 
     def step(self, by: int) -> None:
         """Go to an older (-1) or a newer (1) hit."""

@@ -11,21 +11,25 @@ from textual.selection import Selection
 from textual.widget import Widget
 
 from chat_tui.ui.widgets.log_layout import LogLayout
-from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, shown_text
 
 _RIGHT_OF_ALL = 1 << 16
 """The number of a character to the right of the last one of every row."""
 
 
 def text_at(layout: LogLayout, row: Row) -> int:
-    """Return the character of a drawn row at which the text of the entry begins."""
-    return sum(map(len, head_of(row, layout.log[row.entry], layout.columns)))
+    """Return the character of a row at which the text of the entry begins, as it is counted.
+
+    `LogStrips` counts one character for each cell before the text, whatever is drawn there: the
+    first visible row names its author, and the same row further down may not.
+    """
+    return layout.columns.text + row.indent
 
 
 def character_at(layout: LogLayout, row: Row, cell: int) -> int | None:
     """Return the character of the entry's text that is drawn at a cell of a row, or None."""
-    cell -= layout.columns.text
-    shown = shown_text(layout.log[row.entry])[row.start : row.end]
+    cell -= layout.columns.text + row.indent
+    shown = shown_text(layout.shown(row.entry))[row.start : row.end]
     column = 0
     for start, _, cells in split_graphemes(shown)[0]:
         if column <= cell < column + cells:
@@ -51,7 +55,7 @@ def selected_text(layout: LogLayout, selection: Selection) -> str:
         span = selection.get_span(number)
         if span is None or row.kind not in TEXT_ROWS:
             continue
-        entry = layout.log[row.entry]
+        entry = layout.shown(row.entry)
         shown = shown_text(entry)
         start, end = span
         begins_at = text_at(layout, row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from rich.cells import cell_len
@@ -12,11 +11,13 @@ from textual.cache import LRUCache
 from textual.strip import Strip
 from textual.widget import Widget
 
-from chat_tui.ui.theme import HUES
+from chat_tui.model import HUES
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_painting import STYLE_NAMES, RowRenderer, highlighted
-from chat_tui.ui.widgets.log_rows import wrap
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, head_of, with_author
 from chat_tui.ui.widgets.log_search import SearchQuery
+from chat_tui.ui.widgets.log_selection import text_at
+from chat_tui.ui.widgets.log_wrapping import wrap
 
 _MAX_CACHED_STRIPS: Final = 512
 """Rows that are cached: a few screens."""
@@ -28,18 +29,17 @@ class LogStrips:
     def __init__(self, widget: Widget, layout: LogLayout) -> None:
         self._widget = widget
         self._layout = layout
-        self._mention: re.Pattern[str] | None = None
         self._hint = ""
         self._cached_renderer: RowRenderer | None = None
-        self._strips: LRUCache[int, Strip] = LRUCache(_MAX_CACHED_STRIPS)  # by row number
+        # By row number, and whether the row is the first in view.
+        self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(_MAX_CACHED_STRIPS)
         # What `_strips` was drawn for: `layout.rewritten`, the cursor and the search query.
         self._drawn_for: tuple[int, int | None, SearchQuery | None] = (0, None, None)
 
-    def configure(self, mention: re.Pattern[str] | None, hint: str) -> None:
-        """Set the pattern of mentions and the hint in an empty log."""
-        if mention != self._mention or hint != self._hint:
-            self._mention, self._hint = mention, hint
-            self.clear()
+    def set_hint(self, hint: str) -> None:
+        """Set the hint in an empty log."""
+        if hint != self._hint:
+            self._hint = hint
             self._widget.refresh()
 
     def clear(self) -> None:
@@ -56,34 +56,59 @@ class LogStrips:
         self,
         number: int,
         *,
+        first: bool,
         cursor: int | None,
         query: SearchQuery | None,
         selected: tuple[int, int] | None,
     ) -> Strip:
         """Return a row as a strip of its own width.
 
-        `cursor` is the id of an entry. `selected` are the first and the last selected character,
-        the latter -1 for the end of the row. A row with a selection is not cached.
+        The `first` row in view shows its time and author. `cursor` is the id of an entry.
+        `selected` are the first and the last selected character, the latter -1 for the end of the
+        row. A row with a selection is not cached.
         """
         layout = self._layout
         if self._drawn_for != (layout.rewritten, cursor, query):
             self._drawn_for = (layout.rewritten, cursor, query)
             self._strips.clear()
-        if selected is None and (cached := self._strips.get(number)) is not None:
+        if selected is None and (cached := self._strips.get((number, first))) is not None:
             return cached
         row = layout.rows[number]
         renderer = self._renderer()
-        renderer.new_since, renderer.hint = layout.log.read_marker.since, layout.hint
         renderer.cursor, renderer.query = cursor, query
-        pieces = renderer.pieces(row, layout.log[row.entry], layout.columns)
+        shown = with_author(row) if first else row
+        pieces = renderer.pieces(shown)
+        head, shift = self._head_of(shown)
         if selected is not None:
             style = self._widget.screen.get_component_rich_style("screen--selection")
+            drawn = tuple(
+                at if at < 0 else min(at, head) if at < head + shift else at - shift
+                for at in selected
+            )
             # Only the background: the selection has no text colour of its own.
-            pieces = highlighted(pieces, selected, Style(bgcolor=style.bgcolor))
-        strip = Strip([Segment(text, style) for text, style in pieces]).apply_offsets(0, number)
+            pieces = highlighted(pieces, (drawn[0], drawn[1]), Style(bgcolor=style.bgcolor))
+        segments = []
+        position = 0
+        for text, style in pieces:
+            character = position if position < head else position + shift
+            segments.append(Segment(text, style + Style.from_meta({"offset": (character, number)})))
+            position += len(text)
+        strip = Strip(segments)
         if selected is None:
-            self._strips[number] = strip
+            self._strips[number, first] = strip
         return strip
+
+    def _head_of(self, row: Row) -> tuple[int, int]:
+        """Return the characters before the text of a row, and what to add to later positions.
+
+        The selection counts a character for each cell before the text (`log_selection.text_at`).
+        """
+        if row.kind not in TEXT_ROWS:
+            return 0, 0
+        layout = self._layout
+        parts = head_of(row, layout.shown(row.entry), layout.columns)
+        head = sum(map(len, parts)) + row.indent
+        return head, text_at(layout, row) - head
 
     def below_label(self, label: str, *, has_new: bool) -> Strip:
         """Return the label at the bottom right that leads to the newest entry."""
@@ -109,7 +134,5 @@ class LogStrips:
             style_of = self._widget.get_component_rich_style
             styles = {name: style_of(f"message-log--{name}") for name in STYLE_NAMES}
             hues = [style_of(f"message-log--author-{number}") for number in range(HUES)]
-            self._cached_renderer = RowRenderer(
-                styles, hues, self._widget.rich_style, self._mention
-            )
+            self._cached_renderer = RowRenderer(self._layout, styles, hues, self._widget.rich_style)
         return self._cached_renderer

@@ -95,6 +95,7 @@ class LogViewport:
         """
         widget, layout = self._widget, self._layout
         height = widget.scrollable_content_region.height
+        entry_id = layout.head_of_block(entry_id)
         first, end = layout.first_row_of(entry_id), layout.first_row_of(entry_id + 1)
         top = widget.scroll_offset.y
         if first < top or end > top + height:

@@ -7,7 +7,6 @@ the user select text. The parts of the log do this: `LogLayout` (rows), `LogView
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +20,12 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from chat_tui.model import EntryState, Link, RoomLog, find_links
+from chat_tui.model import HUES, EntryState, Link, MentionFinder, RoomLog, find_links
 from chat_tui.ui.terminal import CopyRequested
-from chat_tui.ui.theme import HUES
 from chat_tui.ui.widgets.log_cursor import LogCursor
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_painting import STYLE_NAMES
-from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text, with_author
 from chat_tui.ui.widgets.log_search_controller import LogSearchController
 from chat_tui.ui.widgets.log_selection import LogSelection, character_at
 from chat_tui.ui.widgets.log_strips import LogStrips
@@ -113,7 +111,7 @@ class MessageLog(ScrollView, can_focus=True):
         self._strips = LogStrips(self, self._log_layout)
         self._selection = LogSelection(self, self._log_layout)
         self._cursor = LogCursor(self, self._log_layout, self._viewport, self._cursor_moved)
-        self._search = LogSearchController(self._cursor, self._viewport)
+        self._search = LogSearchController(self._cursor, self._viewport, self._log_layout.is_shown)
 
     def on_mount(self) -> None:
         """Update the read marker when the terminal window loses or gets the focus."""
@@ -121,7 +119,7 @@ class MessageLog(ScrollView, can_focus=True):
 
     # Called by the screen
 
-    def show(self, log: RoomLog, mention: re.Pattern[str] | None, hint: str) -> None:
+    def show(self, log: RoomLog, mention: MentionFinder, hint: str) -> None:
         """Draw `log` from now on; if it is drawn already, draw what changed in it.
 
         `mention` finds what is addressed to the user. `hint` is shown in an empty log. A search
@@ -133,15 +131,17 @@ class MessageLog(ScrollView, can_focus=True):
             self._cursor.set(None)
             if self._search.cancel():
                 self.post_message(self.SearchEnded())
-        self._strips.configure(mention, hint)
+        self._strips.set_hint(hint)
         if is_other_log:
             # The read marker of the log that is shown no longer.
             layout.log.read_marker.unfocus(self._viewport.now())
             log.take_changed()
+            layout.mention = mention
             layout.start(log)
             self._selection.clear()
             self._viewport.follow()
         else:
+            self._rearrange(lambda: layout.set_mention(mention))
             self._apply_changes()
         self._cursor.skip_evicted()
         self._search.update()
@@ -149,10 +149,19 @@ class MessageLog(ScrollView, can_focus=True):
 
     def set_resend_key(self, key: str) -> None:
         """Name this key in the hint below each unconfirmed message."""
+        self._rearrange(lambda: self._log_layout.set_resend_key(key))
+
+    def show_presence(self, shown: bool) -> None:
+        """Show or hide comings and goings."""
+        self._rearrange(lambda: self._log_layout.show_presence(shown))
+
+    def _rearrange(self, change: Callable[[], bool]) -> None:
+        """Call `change`; if it has laid out everything again, keep the view where it is."""
         anchor = self._viewport.anchor()
-        if self._log_layout.set_resend_key(key):
+        if change():
             self._selection.clear()
             self._viewport.restore(anchor)
+            self._search.repeat(self._log_layout.log)
 
     @property
     def following(self) -> bool:
@@ -235,6 +244,7 @@ class MessageLog(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         strip = self._strips.row(
             number,
+            first=y == 0,
             cursor=self._cursor.entry,
             query=self._search.query,
             selected=self._selection.span(number),
@@ -267,6 +277,8 @@ class MessageLog(ScrollView, can_focus=True):
         if number >= len(self._log_layout.rows):
             return
         row = self._log_layout.rows[number]
+        if event.y == 0:
+            row = with_author(row)  # as it is drawn
         if row.kind is RowKind.HINT:
             event.stop()
             self.post_message(self.ResendRequested(row.entry))
@@ -303,7 +315,7 @@ class MessageLog(ScrollView, can_focus=True):
         if self.cursor is None:
             self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
             return
-        self.post_message(CopyRequested(shown_text(self._log_layout.log[self.cursor])))
+        self.post_message(CopyRequested(shown_text(self._log_layout.shown(self.cursor))))
 
     def action_open_link(self) -> None:
         """Show where the links of the message lead; without a cursor, of the newest that has any.
@@ -340,7 +352,7 @@ class MessageLog(ScrollView, can_focus=True):
     def _click_on_text(self, row: Row, x: int) -> None:
         """Choose the author or the link at this cell of a row that shows text."""
         layout = self._log_layout
-        entry = layout.log[row.entry]
+        entry = layout.shown(row.entry)
         if row.kind is RowKind.HEAD and entry.author and not entry.own:
             time, space, label, _ = head_of(row, entry, layout.columns)
             start = cell_len(time + space)

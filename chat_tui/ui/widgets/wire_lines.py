@@ -13,7 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from chat_tui.model import Direction, WireLine, WireLog
-from chat_tui.ui.widgets.log_rows import wrap
+from chat_tui.ui.widgets.log_wrapping import wrap
 
 _MIN_WIDTH_FOR_MILLISECONDS: Final = 60
 """Width in cells from which times are shown with milliseconds."""

@@ -11,7 +11,8 @@ from chat_tui.config import Configuration
 from chat_tui.config.settings import Settings
 from chat_tui.events import MessageArrived, MessagePending
 from chat_tui.launch import LaunchOptions
-from chat_tui.ui.theme import DARK, HUES, LIGHT, author_hue, author_variables
+from chat_tui.model.author_hues import HUES, author_hue
+from chat_tui.ui.theme import DARK, LIGHT, author_variables
 from chat_tui.ui.widgets.message_log import MessageLog
 from tests.support.app_harness import app_with, chat
 

@@ -18,8 +18,8 @@ from chat_tui.ui.widgets.log_rows import (
     label_of,
     row_order,
     rows_of,
-    wrap,
 )
+from chat_tui.ui.widgets.log_wrapping import wrap
 
 NINE = datetime(2026, 11, 22, 21, 3, 5)
 WIDE = columns_for(80, 6)

@@ -19,6 +19,7 @@ from chat_tui.events import (
     PersonJoined,
 )
 from chat_tui.model.entries import EntryKind
+from chat_tui.model.mentions import MentionFinder
 from chat_tui.model.room_log import MAX_ENTRIES, RoomLog
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
@@ -71,7 +72,7 @@ class TestAppearance:
             for row in (
                 "·  Subscriptions: none",
                 "!  No such user: x",
-                "·  erin joined",
+                "+  erin joined",
                 "*  bob waves",
                 "no connection from 21:00 to 21:02",
             ):
@@ -276,8 +277,8 @@ class TestManyMessages:
             for number in range(MAX_ENTRIES + 1500):
                 log.append(EntryKind.MESSAGE, at("21:00:00"), f"line {number}", author="bob")
                 if number % 500 == 0:
-                    widget.show(log, None, "")
-            widget.show(log, None, "")
+                    widget.show(log, MentionFinder((), ()), "")
+            widget.show(log, MentionFinder((), ()), "")
             await harness.until(lambda: "line 11499" in harness.screen_text(widget))
             assert widget.virtual_size.height == MAX_ENTRIES + 1  # plus the rule of the day
             widget.scroll_home(animate=False)
@@ -292,7 +293,7 @@ class TestManyMessages:
                 for _ in range(count):
                     text = f"line {log.end}"
                     log.append(EntryKind.MESSAGE, at("21:00:00"), text, author="bob")
-                widget.show(log, None, "")
+                widget.show(log, MentionFinder((), ()), "")
 
             add_messages(200)
             await harness.settle()
@@ -321,7 +322,7 @@ class TestManyMessages:
                     text = f"{batch} {number} " + "words " * 15
                     when = at("21:00:00") + timedelta(seconds=batch)
                     log.append(EntryKind.MESSAGE, when, text, author="bob")
-                widget.show(log, None, "")
+                widget.show(log, MentionFinder((), ()), "")
             assert time.process_time() - started < 5.0  # measured: 0.35 s
 
 
