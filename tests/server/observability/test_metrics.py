@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from functools import reduce
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from chat_server.observability import metrics_server
+from chat_server.observability import http_listener
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
 from chat_server.observability.metrics_server import MetricsServer
@@ -292,7 +293,7 @@ def test_metrics_server_rejects_foreign_host_header(
 def test_metrics_server_times_out_slow_requests_and_bounds_threads(
     server: RunningServer, start_metrics: StartMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr(http_listener, "_REQUEST_TIMEOUT", 0.3)
     port = start_metrics(server).port
     threads = threading.active_count()
     slow = [socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) for _ in range(20)]
@@ -304,6 +305,92 @@ def test_metrics_server_times_out_slow_requests_and_bounds_threads(
         for connection in slow:
             connection.close()
     assert request(port, "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("count", [10, 500])
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /metr", b"GET / HTTP/1.1\r\nX: ", b"GET /metrics HTTP/1.0\r\n\r\n"]
+)
+def test_healthz_answers_while_other_requests_are_slow(
+    server: RunningServer,
+    start_metrics: StartMetrics,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    sent: bytes,
+) -> None:
+    """Slow to send, or, with a complete request, slow to read the response."""
+    monkeypatch.setattr(http_listener, "_REQUEST_TIMEOUT", 1000.0)  # longer than a test may take
+    port = start_metrics(server).port
+    with ExitStack() as stack:
+        for number in range(count):
+            slow = stack.enter_context(socket.socket())
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            slow.settimeout(WAIT_TIMEOUT)
+            slow.connect(("127.0.0.1", port))
+            slow.send(sent)
+            if number % 10 == 0:
+                assert request(port, "/healthz")[0] == 200
+        assert request(port, "/healthz")[::2] == (200, "ok\n")
+        assert request(port, "/metrics")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 100_000,
+        b"GET /" + b"a" * 100_000,
+        b"GET /healthz HTTP/1.1\r\n" + b"a: b\r\n" * 20_000,
+        b"\r\n" + b"a" * 100_000,
+    ],
+    ids=["long header", "long line", "many headers", "blank line"],
+)
+def test_request_with_large_header_is_rejected_without_being_stored(
+    server: RunningServer, start_metrics: StartMetrics, sent: bytes
+) -> None:
+    port = start_metrics(server).port
+    with socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) as connection:
+        with suppress(ConnectionError):  # the server may close before everything is sent
+            connection.sendall(sent)
+        with suppress(ConnectionError):
+            assert connection.recv(100).startswith(b"HTTP/1.0 431 ")
+    assert request(port, "/healthz")[0] == 200
+
+
+def test_large_header_gets_status_431(server: RunningServer, start_metrics: StartMetrics) -> None:
+    port = start_metrics(server).port
+    with socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"a" * 10_000)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.0 431 ")
+    assert answer.endswith(
+        b"\r\n\r\n431 The request line and the headers are limited to 8192 bytes\n"
+    )
+
+
+def test_request_that_arrives_byte_by_byte_is_answered(
+    server: RunningServer, start_metrics: StartMetrics
+) -> None:
+    port = start_metrics(server).port
+    for sent in (b"GET /healthz HTTP/1.0\r\n\r\n", b"GET /healthz HTTP/1.1\nHost: localhost\n\n"):
+        with socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for number in range(len(sent)):
+                connection.sendall(sent[number : number + 1])
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        assert answer.endswith(b"\r\n\r\nok\n")
+
+
+def test_request_body_does_not_reset_the_response(
+    server: RunningServer, start_metrics: StartMetrics
+) -> None:
+    port = start_metrics(server).port
+    with socket.create_connection(("127.0.0.1", port), WAIT_TIMEOUT) as connection:
+        connection.sendall(
+            b"POST /metrics HTTP/1.1\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20000
+        )
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.0 501 ")
 
 
 def send_slowly_until_closed(connection: socket.socket) -> None:
@@ -325,7 +412,7 @@ def send_slowly_until_closed(connection: socket.socket) -> None:
 def test_metrics_server_stop_does_not_wait_for_open_request(
     server: RunningServer, start_metrics: StartMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics_server, "_REQUEST_TIMEOUT", 1000.0)  # longer than a test may take
+    monkeypatch.setattr(http_listener, "_REQUEST_TIMEOUT", 1000.0)  # longer than a test may take
     metrics = start_metrics(server)
     with socket.create_connection(("127.0.0.1", metrics.port), WAIT_TIMEOUT) as idle:
         idle.send(b"GET /metr")
