@@ -40,6 +40,8 @@ class ConnectionChanged:
     """Seconds until the next attempt. Only while WAITING."""
     encrypted: bool = False
     """Only while ONLINE."""
+    checking_password: bool = False
+    """True while the server lets the login wait for the check of its password."""
 
 
 class TrustDecision(Enum):
@@ -83,6 +85,14 @@ class SignedIn:
     user: str
     commands: tuple[str, ...]
     """The commands that it listed, each with its slash, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordCheckPending:
+    """The server has not answered the login yet. Logins take turns there, for minutes if need be.
+
+    The client waits as long as the connection lives.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +326,7 @@ Event = (
     | KeyUnknown
     | KeyChanged
     | SignedIn
+    | PasswordCheckPending
     | SignInFailed
     | SignedOut
     | Joined

@@ -55,6 +55,7 @@ LEGACY_CANNOT_SUBSCRIBE: Final = "Cannot subscribe (user offline or different ro
 """The error of the first servers for a rejected subscription (section 6)."""
 
 
+_TOO_MANY_LOGINS: Final = "Too many logins are waiting"
 _LOGGED_OUT: Final = "Logged out"
 """The start of every last line that ends a session for good, for whatever reason."""
 _COMMANDS_HEAD: Final = "Available commands: "
@@ -70,7 +71,7 @@ def too_many_failures(seconds: float) -> str:
 
 def too_many_logins(seconds: float) -> str:
     """The error for a login that waited too long for its turn. `seconds` as above."""
-    return f"Too many logins are waiting; try again in {max(1, ceil(seconds))} s"
+    return f"{_TOO_MANY_LOGINS}; try again in {max(1, ceil(seconds))} s"
 
 
 def joined(room: str) -> str:
@@ -267,7 +268,7 @@ _PERSON_LEFT: Final = reply_pattern(r"([^ ]+) left room '([^']+)'")
 _ROOM_OPENED: Final = reply_pattern(r"Room '([^']+)' opened")
 _ROOM_CLOSED: Final = reply_pattern(r"Room '([^']+)' closed")
 _RETRY: Final = reply_pattern(
-    rf"(?:Too many failed logins|Too many logins are waiting|{BANNED_ACCOUNT}|{BANNED_ADDRESS})"
+    rf"(?:Too many failed logins|{_TOO_MANY_LOGINS}|{BANNED_ACCOUNT}|{BANNED_ADDRESS})"
     r"; try again in (\d{1,9}) s"
 )
 
@@ -316,6 +317,11 @@ def parse_retry_after(text: str) -> int | None:
     """Return the seconds until this address or account may log in again, or None."""
     seconds = first_group(_RETRY, text)
     return None if seconds is None else int(seconds)
+
+
+def is_too_many_logins(text: str) -> bool:
+    """Return whether a login was rejected because it waited too long for its turn."""
+    return text.startswith(_TOO_MANY_LOGINS)
 
 
 def is_logged_out(text: str) -> bool:

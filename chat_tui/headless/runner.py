@@ -84,9 +84,12 @@ class HeadlessRunner:
     def exit_code_for(self, notice: events.Event, account: Account) -> ExitCode | None:
         """Return the exit code if this notice ends the session, and log the reason.
 
-        Return None if the notice does not end the session, or if the user asked for the end.
+        Return None if the notice does not end the session, or if the user asked for the end. Log
+        what a sign-in waits for.
         """
         match notice:
+            case events.PasswordCheckPending():
+                self.log("waiting for the server to check the password")
             case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.log(f"{account.user} can't sign in at {account.server}: {_one_line(reason)}")
                 if untrusted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from chat_server.wire import (
@@ -21,8 +22,9 @@ from chat_tui.protocol.phase import Ended, EndReason, LoggedIn, Phase, ProtocolS
 PROMPT_TIMEOUT: Final = 10.0
 """Seconds in which a chat server sends its first line."""
 
-LOGIN_TIMEOUT: Final = 60.0
-"""Seconds that a login may take. Logins queue for the server's hashing threads, which are slow."""
+LOGIN_REPLY_SECONDS: Final = 1.5
+"""Seconds after the LOGIN line after which the user is told that the server checks the password.
+One check takes a quarter of a second."""
 
 COMMANDS_TIMEOUT: Final = 5.0
 """Seconds after a successful login in which the list of commands has to arrive."""
@@ -54,6 +56,7 @@ class LoginPhase(Phase):
         super().__init__(emit)
         self._login_line = f"LOGIN {user} {password}"
         self._deadline = now + PROMPT_TIMEOUT
+        self._report_pending_at = inf
         self._prompted = False
         self._accepted = False
         self._commands: list[str] = []
@@ -80,12 +83,13 @@ class LoginPhase(Phase):
 
     def tick(self, now: float) -> None:
         """End the phase if the server has missed a deadline."""
+        if now >= self._report_pending_at:
+            self._report_pending_at = inf
+            self._emit(events.PasswordCheckPending())
         if now < self._deadline:
             return
         if self._accepted:
             self._finish()
-        elif self._prompted:
-            self._reject("The server does not answer the login", retry=True)
         else:
             self._reject("No chat server answers there", retry=True)
 
@@ -102,13 +106,17 @@ class LoginPhase(Phase):
             self._log_in(now)
         elif self._prompted and not self._accepted and text == replies.LOGIN_SUCCESSFUL:
             self._accepted = True
+            self._report_pending_at = inf
             self._deadline = now + COMMANDS_TIMEOUT
         elif not (self._accepted and self._take_commands(text)):
             self._emit(events.LogNotice(text, "reply"))
 
     def _log_in(self, now: float) -> None:
         self._prompted = True
-        self._deadline = now + LOGIN_TIMEOUT
+        # No deadline: to give up and log in again would lose the place in the server's queue. TCP
+        # keepalive ends a connection whose server has vanished.
+        self._deadline = inf
+        self._report_pending_at = now + LOGIN_REPLY_SECONDS
         try:
             self._lines.append(encode_line(self._login_line))
         except LineTooLongError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import count
 
 from chat_server.wire import EVERYONE, LOBBY
@@ -260,12 +261,13 @@ class ChatSession:
         """Return the events since the last call that the screen has to act upon, in order.
 
         `SignedIn`: show the chat. `KeyUnknown`: ask the user and pass the decision to `trust`.
-        `SignInFailed`, `KeyChanged`: go back to the login form and show why (also if a reconnect
-        fails for good). `SignedOut`: no retry follows; show why and offer to sign in again, or quit
-        if it was `requested` by /quit. `TextReturned`: put the text back into the composer and show
-        why. `PasswordChanged`, `PasswordChangeFailed`, `PasswordChangeUncertain`: the outcome of a
-        change, also of one typed as a command. After the last, one of the other two follows once
-        the client has reconnected.
+        `PasswordCheckPending`: show what the first sign-in waits for. `SignInFailed`, `KeyChanged`:
+        go back to the login form and show why (also if a reconnect fails for good). `SignedOut`: no
+        retry follows; show why and offer to sign in again, or quit if it was `requested` by /quit.
+        `TextReturned`: put the text back into the composer and show why. `PasswordChanged`,
+        `PasswordChangeFailed`, `PasswordChangeUncertain`: the outcome of a change, also of one
+        typed as a command. After the last, one of the other two follows once the client has
+        reconnected.
         """
         taken, self._notices = self._notices, []
         return taken
@@ -345,6 +347,8 @@ class ChatSession:
                 self._signed_in(event)
             case events.SignInFailed():
                 self._sign_in_failed(event)
+            case events.PasswordCheckPending():
+                self._password_check_pending(event)
             case events.SignedOut():
                 self.model.apply(event)
                 self._model_feed.session_ended()
@@ -390,6 +394,11 @@ class ChatSession:
         else:
             self._go_offline(failure.reason)
             self._notices.append(failure)
+
+    def _password_check_pending(self, event: events.PasswordCheckPending) -> None:
+        self.model.apply(replace(self.model.connection, checking_password=True))
+        if not self._reconnector.was_online:
+            self._notices.append(event)
 
     def _go_offline(self, reason: str) -> None:
         self._account = None

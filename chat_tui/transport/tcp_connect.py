@@ -14,6 +14,7 @@ from typing import Final
 
 from chat_server.wire import Stream
 from chat_tui.account import is_loopback
+from chat_tui.transport.keepalive import enable_keepalive
 
 _POLL_SECONDS: Final = 0.2
 """Seconds between two checks of the connecting thread for a cancellation."""
@@ -149,6 +150,7 @@ class TcpConnector:
                 # A TCP self-connection: the kernel chose the port of a stopped server as our own.
                 code = errno.ECONNREFUSED
             if code == 0:
+                enable_keepalive(connecting)
                 connecting.setblocking(True)
                 return connecting
         except BaseException:

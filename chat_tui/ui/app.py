@@ -153,6 +153,10 @@ class ChatApp(BaseApp):
             self.switch_mode("login")
         self.login.show_message(message, ask_again=ask_again)
 
+    def show_sign_in_progress(self, message: str) -> None:
+        """Show in the login form what the sign-in waits for. The user can cancel it."""
+        self.login.show_progress(message)
+
     def show_dialog(self, dialog: Screen[Any], on_result: Callable[[Any], None]) -> None:
         """Push `dialog` over the current screen and pass its result to `on_result`."""
         self.push_screen(dialog, on_result)

@@ -31,6 +31,9 @@ class AppShell(Protocol):
     def show_login(self, message: str, ask_again: bool) -> None:
         """Show the login form with `message`. `ask_again`: the password has to be typed again."""
 
+    def show_sign_in_progress(self, message: str) -> None:
+        """Show in the login form what the sign-in waits for."""
+
     def show_dialog(self, dialog: Screen[Any], on_result: Callable[[Any], None]) -> None:
         """Push `dialog` over the current screen and pass its result to `on_result`."""
 

@@ -225,6 +225,8 @@ class ChatController:
         match notice:
             case events.SignedIn() if request is not None:
                 self._signed_in(request)
+            case events.PasswordCheckPending():
+                self.shell.show_sign_in_progress(wording.PASSWORD_CHECK_PENDING)
             case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.screen.password_change.close_form()
                 message = (

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from chat_server.delivery.outbox import Outbox
+from chat_tui.transport.keepalive import enable_keepalive
 from tests.abuse.remote_host import RemoteHost, remote_host
 from tests.abuse.scenario import outbox_of
 from tests.support.running_server import RunningServer, StartServer
-from tests.support.wait_until import until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
@@ -94,6 +95,20 @@ def test_default_keepalive_detects_vanished_peer_within_two_minutes(
         probing = option(socket.TCP_KEEPINTVL) * option(socket.TCP_KEEPCNT)
         assert option(socket.TCP_KEEPIDLE) + probing <= 120
         assert 0 < option(socket.TCP_USER_TIMEOUT) <= 120_000
+
+
+def test_client_that_waits_for_its_login_notices_that_the_server_has_vanished(
+    remote: RemoteHost,
+) -> None:
+    with socket.create_server((REACHABLE_ADDRESS, 0)) as listener:
+        peer = remote.connect(listener.getsockname()[1])
+        waiting, _ = listener.accept()
+    with waiting, peer:
+        waiting.settimeout(WAIT_TIMEOUT)
+        enable_keepalive(waiting, 3)
+        remote.cut_cable()
+        with pytest.raises(OSError, match=r"Connection timed out|No route to host"):
+            waiting.recv(1)
 
 
 def _unacknowledged(outbox: Outbox) -> int:

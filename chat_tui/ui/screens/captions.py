@@ -93,6 +93,8 @@ def connection_warning(
         return None
     state = "your text stays here" if input_blocked else "connection lost"
     if connection.state is not ConnectionState.WAITING:
+        if connection.checking_password:
+            return Content(f"{state}, the server checks the password…")
         return Content(f"{state}, reconnecting…")
     seconds = max(1, round(connection.retry_in or 0))
     return Content(f"{state}, next try in {format_duration(seconds)} — {retry_key} now")

@@ -13,6 +13,9 @@ from chat_tui.session import trust_text
 SIGNED_OUT: Final = "You signed out. To come back, type the password and press Enter."
 """Shown in the login form after the user signed out."""
 
+PASSWORD_CHECK_PENDING: Final = "Waiting for the server to check the password… Esc cancels."
+"""Shown in the login form while the login waits for its turn."""
+
 _SIGN_IN_FAILURES: Final = {
     replies.AUTHENTICATION_FAILED: "Password or user name is wrong. Correct it and press Enter.",
     replies.INVALID_LOGIN_FORMAT: (
@@ -55,6 +58,11 @@ def sign_in_failure(reason: str) -> str:
         if seconds is None:
             return f"{_BANS[banned]} Ask the operator of the server."
         return f"{_BANS[banned]} You can try again in {format_duration(seconds)}."
+    if seconds is not None and replies.is_too_many_logins(reason):
+        return (
+            "The server has too many logins to check at this moment. "
+            f"You can try again in {format_duration(seconds)}."
+        )
     if seconds is not None:
         return (
             "There were too many wrong passwords from your address. "

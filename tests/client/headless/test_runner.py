@@ -84,6 +84,19 @@ def test_send_job_succeeds_when_all_lines_are_echoed(
     assert headless.log_lines == []
 
 
+def test_send_job_says_that_it_waits_for_the_check_of_the_password(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    with headless.running(headless.send_job("deployed")) as result:
+        client = server.accept()
+        client.send("[SERVER] Login using: LOGIN <username> <password>")
+        client.expect("LOGIN alice secret")
+        headless.until_logged("waiting for the server to check the password")
+        client.send("[ERROR] Too many logins are waiting; try again in 30 s")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.NO_CONNECTION
+    assert "Too many logins are waiting; try again in 30 s" in headless.log_text
+
+
 def test_send_job_reports_unconfirmed_lines(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:

@@ -163,11 +163,26 @@ def test_missing_prompt_times_out() -> None:
     assert harness.after(60).events() == []
 
 
-def test_login_reply_times_out_after_one_minute() -> None:
-    harness = ProtocolHarness().server(PROMPT).after(59)
+def test_login_waits_for_its_reply_as_long_as_the_connection_lives() -> None:
+    harness = ProtocolHarness().server(PROMPT).after(1.4)
     assert harness.events() == []
-    (failure,) = harness.after(2).of(events.SignInFailed)
-    assert failure.retry
+    assert harness.after(0.2).events() == [events.PasswordCheckPending()]
+    assert harness.after(3600).events() == []
+    assert harness.sent() == ["LOGIN alice secret"]
+    harness.server(ACCEPTED, f"[SERVER] Available commands: {ALL}")
+    assert harness.of(events.SignedIn) == [events.SignedIn("alice", tuple(ALL.split(", ")))]
+
+
+def test_prompt_that_comes_late_does_not_report_a_waiting_login() -> None:
+    harness = ProtocolHarness().after(9)
+    assert harness.server(PROMPT).after(1).events() == []
+    assert harness.server(ACCEPTED).after(2).events() == []
+
+
+def test_login_that_waited_too_long_at_the_server_is_retried_after_the_given_time() -> None:
+    text = replies.too_many_logins(30)
+    harness = ProtocolHarness().server(PROMPT).after(120).fresh().server(f"[ERROR] {text}")
+    assert harness.events() == [events.SignInFailed(text, retry=True, after=30)]
 
 
 def test_connection_loss_during_login_is_retried() -> None:

@@ -71,6 +71,48 @@ def test_rejected_login_is_reported_once_and_not_retried(
     assert harness.notices == []
 
 
+def test_sign_in_waits_for_the_check_of_its_password(
+    harness: SessionHarness, server: ScriptedServer
+) -> None:
+    harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
+    client = harness.run_while(server.accept)
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}")
+    harness.until_notice(events.PasswordCheckPending)
+    waiting = events.ConnectionChanged(ConnectionState.CONNECTING, checking_password=True)
+    assert harness.model.connection == waiting
+    client.expect("LOGIN alice secret")
+    client.send("[SERVER] Login successful", "[SERVER] Available commands: /help, /quit")
+    harness.until_state(ConnectionState.ONLINE)
+    assert harness.model.connection == events.ConnectionChanged(ConnectionState.ONLINE)
+    assert [type(notice) for notice in harness.notices] == [events.SignedIn]
+
+
+def test_sign_in_that_waits_for_the_check_of_its_password_can_be_cancelled(
+    harness: SessionHarness, server: ScriptedServer
+) -> None:
+    harness.session.sign_in("127.0.0.1", server.port, "alice", "secret", plaintext=True)
+    client = harness.run_while(server.accept)
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}")
+    harness.until_notice(events.PasswordCheckPending)
+    harness.session.cancel()
+    assert harness.model.connection == events.ConnectionChanged(ConnectionState.OFFLINE)
+    client.expect("LOGIN alice secret")
+    assert harness.run_while(client.read_line) == ""
+
+
+def test_reconnect_shows_that_the_server_checks_the_password(
+    harness: SessionHarness, server: ScriptedServer
+) -> None:
+    harness.sign_in(server).close()
+    client = harness.run_while(server.accept)
+    client.send(f"[SERVER] {replies.LOGIN_PROMPT}")
+    harness.until(lambda: harness.model.connection.checking_password)
+    assert harness.model.connection.state is ConnectionState.RETRYING
+    assert harness.notices == [], "the chat stays in view"
+    client.close()
+    harness.until(lambda: not harness.model.connection.checking_password)
+
+
 def test_first_sign_in_is_not_retried_even_if_retryable(
     harness: SessionHarness, server: ScriptedServer
 ) -> None:

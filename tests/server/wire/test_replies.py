@@ -70,6 +70,9 @@ def test_replies_round_trip_through_their_parsers() -> None:
     assert replies.parse_room_closed(replies.room_closed("dev")) == "dev"
     assert replies.parse_retry_after(replies.too_many_failures(0.2)) == 1
     assert replies.parse_retry_after(replies.too_many_failures(599.1)) == 600
+    assert replies.parse_retry_after(replies.too_many_logins(29.5)) == 30
+    assert replies.is_too_many_logins(replies.too_many_logins(29.5))
+    assert not replies.is_too_many_logins(replies.too_many_failures(29.5))
     assert (
         replies.parse_retry_after(operator_replies.banned(operator_replies.BANNED_ACCOUNT, 59.2))
         == 60

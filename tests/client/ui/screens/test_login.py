@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from chat_server.wire import replies
-from chat_tui.events import Joined, SignedIn, SignedOut, SignInFailed
+from chat_tui.events import Event, Joined, PasswordCheckPending, SignedIn, SignedOut, SignInFailed
 from chat_tui.launch import LaunchOptions
 from chat_tui.local_server import LocalServer, LocalServerError
 from chat_tui.storage.state import ClientState
@@ -27,7 +27,7 @@ def message_text(harness: AppHarness) -> str:
     return " ".join(harness.screen_text(harness.app.login.query_one("#message", Static)).split())
 
 
-async def notify(harness: AppHarness, notice: SignedIn | SignInFailed | SignedOut) -> None:
+async def notify(harness: AppHarness, notice: Event) -> None:
     harness.session.notices.append(notice)
     harness.session.wake()
     await harness.settle()
@@ -108,6 +108,7 @@ async def test_login_form_shows_rejection_and_keeps_fields(tmp_path: Path) -> No
             (replies.AUTHENTICATION_FAILED, False, "Password or user name is wrong."),
             (replies.too_many_failures(421), True, "You can try again in 8 minutes"),
             (replies.too_many_failures(40), True, "You can try again in 40 s"),
+            (replies.too_many_logins(30), True, "too many logins to check at this moment"),
             (replies.SERVER_FULL, True, "The server is full"),
             (replies.TOO_MANY_CONNECTIONS, True, "Close another window"),
             (replies.LOGIN_TIMED_OUT, True, "waited too long"),
@@ -149,6 +150,21 @@ async def test_sign_in_can_be_cancelled_by_key_and_button(tmp_path: Path) -> Non
         await harness.press("enter")
         await harness.click_on("Cancel")
         assert [call[0] for call in harness.session.calls] == ["sign_in", "cancel"] * 2
+
+
+async def test_form_shows_that_the_server_checks_the_password_and_can_cancel(
+    tmp_path: Path,
+) -> None:
+    async with form(tmp_path) as harness:
+        await sign_in(harness)
+        await notify(harness, PasswordCheckPending())
+        waiting = "Waiting for the server to check the password… Esc cancels."
+        assert message_text(harness) == waiting
+        await harness.press("enter")  # no second login
+        assert [call[0] for call in harness.session.calls] == ["sign_in"]
+        await harness.press("escape")
+        assert harness.session.calls[-1] == ("cancel",)
+        assert "Cancelled" in message_text(harness)
 
 
 async def test_successful_sign_in_shows_chat_and_clears_password(tmp_path: Path) -> None:

@@ -238,6 +238,15 @@ async def test_text_stays_in_composer_while_disconnected(tmp_path: Path) -> None
         assert harness.session.calls[-1] == ("submit", "kept")
 
 
+async def test_reconnect_that_waits_for_the_password_check_is_shown(tmp_path: Path) -> None:
+    async with chat(tmp_path) as harness:
+        lost = ConnectionChanged(ConnectionState.RETRYING, checking_password=True)
+        harness.session.emit(lost)
+        await harness.settle()
+        shown = harness.screen_text(composer_of(harness))
+        assert "connection lost, the server checks the password…" in shown
+
+
 async def test_fast_keys_are_applied_in_order(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         composer = composer_of(harness)
