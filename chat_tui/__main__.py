@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
 import click
 
 from chat_tui.cli import client_command
+
+_OUTPUT_ERRORS: Final = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
+"""Errors of a write to standard output: it is closed, the disk is full or the terminal is gone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,16 +35,54 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         command, name = trust_command, "chat-tui trust"
         del arguments[0]
+    _open_closed_output()
     try:
         status = command.main(args=arguments, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
-        print(f"chat-tui: {message}", file=sys.stderr)
+        _report(f"chat-tui: {message}")
         sys.exit(error.exit_code)
     except click.Abort:
-        print("chat-tui: stopped", file=sys.stderr)
+        _report("chat-tui: stopped")
         sys.exit(130)
+    except BrokenPipeError:  # the reader of the output has ended, such as `head`
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
+            raise
+        _report(f"chat-tui: can't write to standard output: {error.strerror}")
+        sys.exit(1)
+    finally:
+        _drop_unwritten_output()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _open_closed_output() -> None:
+    """Replace a standard stream that was closed at the start, so that every command may flush."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _report(line: str) -> None:
+    """Print a line to standard error. If it cannot be written, the exit status stays."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)
+
+
+def _drop_unwritten_output() -> None:
+    """Drop what standard output or standard error does not accept.
+
+    Otherwise the interpreter would fail to flush it at exit, with a traceback and status 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
-"""The command line of the client: server addresses, and usage errors on one line."""
+"""The command line of the client: server addresses, errors on one line, and exit codes."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from chat_tui.account import parse_address
 from tests.support.client_program import run_client
+from tests.support.wait_until import WAIT_TIMEOUT
 
 
 @pytest.mark.parametrize(
@@ -70,3 +76,45 @@ def test_help_and_version_need_no_terminal() -> None:
     assert shown.returncode == 0
     assert all(option in shown.stdout for option in ("--user", "--room", "--local", "[::1]:9001"))
     assert run_client("--version").stdout.startswith("chat-tui, version ")
+
+
+OUTPUTS = ["--version", "--help", "config", "config --example", "trust --help"]
+
+
+def run_redirected(arguments: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    """Run the client in a shell, with a redirection of one of its streams."""
+    command = f"exec {shlex.quote(sys.executable)} -m chat_tui {arguments} {redirection}"
+    return subprocess.run(
+        ["sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_TIMEOUT,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", OUTPUTS)
+def test_output_that_cannot_be_written_is_reported_in_one_line(arguments: str) -> None:
+    done = run_redirected(arguments, ">/dev/full")
+    assert done.stderr == ("chat-tui: can't write to standard output: No space left on device\n")
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [*OUTPUTS, "trust list"])
+def test_closed_standard_output_is_not_an_error(arguments: str) -> None:
+    done = run_redirected(arguments, ">&-")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_usage_error_keeps_its_status_if_stderr_cannot_be_written() -> None:
+    assert run_redirected("--nonsense", "2>/dev/full").returncode == 2
+    assert run_redirected("--nonsense", "2>&-").returncode == 2
+
+
+def test_closed_pipe_ends_output_without_traceback() -> None:
+    done = run_redirected("config --example", "| exit 0")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
