@@ -38,6 +38,10 @@ _FRAME_SECONDS: Final = 1 / 60
 """Seconds between two bounded pumps of a flood. Keys are processed and rows drawn in between."""
 
 
+_LATE_MODULES: Final = ("chat_tui.ui.controller", "chat_tui.ui.screens.chat")
+"""What a sign-in imports, apart from what the form has imported."""
+
+
 class ChatApp(BaseApp):
     """The full-screen client. It owns the session, so a screen has nothing to close.
 
@@ -76,7 +80,7 @@ class ChatApp(BaseApp):
         self._request = LoginScreen.SignInRequested(
             options.host, options.port, options.user, "", True
         )
-        self.add_mode("chat", lambda: self.chat)
+        self.add_mode("chat", self._new_chat)
 
     def get_default_screen(self) -> LoginScreen:
         """Return the login form, the screen of the first mode. Called by Textual.
@@ -126,6 +130,15 @@ class ChatApp(BaseApp):
     def chat(self) -> ChatScreen:
         """The chat screen."""
         return self.controller.screen
+
+    def _new_chat(self) -> ChatScreen:
+        """Return the chat screen before its first mount.
+
+        Its widgets get the current styles when they mount. Without this mark, Textual would parse
+        all styles again, twice, and apply them to the form that is going away.
+        """
+        self.chat._css_update_count = self._css_update_count
+        return self.chat
 
     # AppShell
 
@@ -277,6 +290,19 @@ def _preload_modules() -> None:
 
     A sign-in that comes earlier waits for the import lock.
     """
-    gc.enable()
-    module = "chat_tui.ui.controller"
-    threading.Thread(target=import_module, args=(module,), name=module, daemon=True).start()
+    threading.Thread(target=_import_rest, name="preload", daemon=True).start()
+
+
+def _import_rest() -> None:
+    """Import what the chat needs, then start the garbage collection.
+
+    What exists by then stays until the end: modules, classes, styles. Frozen, it costs no later
+    collection anything, such as those while the chat is drawn for the first time.
+    """
+    try:
+        for module in _LATE_MODULES:
+            import_module(module)
+        gc.collect()
+        gc.freeze()
+    finally:
+        gc.enable()

@@ -14,7 +14,6 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 from textual.selection import Selection
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
@@ -42,6 +41,7 @@ from chat_tui.ui.widgets import (
     Caption,
     CompletionPopup,
     Composer,
+    KeyFooter,
     MessageLog,
     PeopleList,
     RoomList,
@@ -108,7 +108,7 @@ class ChatScreen(Screen[None]):
             yield PeopleList(id="people")
         with Container(id="bottom"):
             yield StatusBar(id="status")
-            yield Footer(show_command_palette=False)
+            yield KeyFooter()
 
     def on_mount(self) -> None:
         """Draw all panes."""

@@ -13,7 +13,7 @@ from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Label, Static
+from textual.widgets import Button, Label, Static
 from textual.widgets.input import Selection
 
 from chat_tui.account import Account, is_this_machine, make_account
@@ -26,7 +26,7 @@ from chat_tui.ui.screens.local_server_task import (
     start_in_thread,
 )
 from chat_tui.ui.screens.password_task import PasswordFetched, fetch_in_thread
-from chat_tui.ui.widgets import Checkbox, ProfilePicker, SafeInput
+from chat_tui.ui.widgets import Checkbox, KeyFooter, ProfilePicker, SafeInput
 
 _PLAINTEXT_WARNING: Final = "Unencrypted: others on the network can read it, the password too."
 
@@ -123,7 +123,7 @@ class LoginScreen(Screen[None]):
                 yield FollowCheckbox("Follow everyone here", follow, id="everyone")
                 yield Button("Sign in ⏎", id="sign-in", variant="primary", compact=True)
             yield Static(id="message", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Focus the first empty field and start the local server if one was asked for."""

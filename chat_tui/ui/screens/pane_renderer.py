@@ -39,12 +39,16 @@ class PaneRenderer:
         self._drafts = drafts
         self._drawn_actions = (ConnectionState.OFFLINE, False)
         self._drawn_activity: object = None
+        self._log: MessageLog | None = None
         self._input_blocked = False  # the user pressed Enter while the connection was lost
 
     @property
     def at_end(self) -> bool:
         """True if the newest entry of the location in view is visible."""
-        return any(log.following for log in self._screen.query(MessageLog))
+        if self._log is None or not self._log.is_attached:
+            # Every tick asks, and a query walks all widgets: it took most of the time of a tick.
+            self._log = next(iter(self._screen.query(MessageLog)), None)
+        return self._log is not None and self._log.following
 
     def draw(self, changes: set[Pane]) -> None:
         """Draw the panes in `changes`. Raises `NoMatches` if the panes are not mounted."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.widgets.checkbox import Checkbox
     from chat_tui.ui.widgets.completion_popup import CompletionPopup
     from chat_tui.ui.widgets.composer import PASTE_LIMIT, Composer
+    from chat_tui.ui.widgets.key_footer import KeyFooter
     from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
     from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
     from chat_tui.ui.widgets.message_log import MessageLog
@@ -45,6 +46,7 @@ __all__ = [
     "Checkbox",
     "CompletionPopup",
     "Composer",
+    "KeyFooter",
     "MessageLog",
     "PeopleActivity",
     "PeopleList",
@@ -69,6 +71,7 @@ __getattr__ = lazy_exports(
         "Composer": "chat_tui.ui.widgets.composer",
         "DEFAULT_RESEND_KEY": "chat_tui.ui.widgets.log_rows",
         "HERE": "chat_tui.ui.widgets.room_list",
+        "KeyFooter": "chat_tui.ui.widgets.key_footer",
         "MENTION_SIGN": "chat_tui.ui.widgets.log_painting",
         "MUTED": "chat_tui.ui.widgets.room_list",
         "MessageLog": "chat_tui.ui.widgets.message_log",

@@ -61,13 +61,17 @@ class StatusBar(Widget):
 
     def _mouse(self, on: bool) -> None:
         self._mouse_off = not on
-        self.refresh(layout=True)
+        self._draw()
 
     def show(self, info: StatusInfo) -> None:
         """Draw these values."""
         if info != self._info:
             self._info = info
-            self.refresh(layout=True)
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw soon. A layout of the screen is needed only if the size depends on the text."""
+        self.refresh(layout=self.styles.auto_dimensions)
 
     def render(self) -> Content:
         """Return the longest form that fits. Textual calls it."""

@@ -1,0 +1,111 @@
+"""What a sign-in and an idle client do not do: work that would only cost time.
+
+The tests count work. Times depend on the machine, and `make bench` measures them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from textual._compositor import Compositor
+from textual.css.query import DOMQuery
+from textual.css.stylesheet import Stylesheet
+
+from chat_tui.events import LatencyMeasured
+from tests.support.app_harness import chat, form, sign_in
+from tests.support.loaded_modules import modules_after
+
+COUNTED = {
+    "parse all styles": (Stylesheet, "reparse"),
+    "lay the screen out": (Compositor, "reflow"),
+    "walk the widgets": (DOMQuery, "__init__"),
+}
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count calls of Textual's expensive methods, which still do their work."""
+    work: Counter[str] = Counter()
+    for name, (kind, method) in COUNTED.items():
+        original = getattr(kind, method)
+
+        def counting(
+            self: object,
+            *values: object,
+            _name: str = name,
+            _original: object = original,
+            **named: object,
+        ) -> object:
+            work[_name] += 1
+            return _original(self, *values, **named)  # type: ignore[operator]
+
+        monkeypatch.setattr(kind, method, counting)
+    return work
+
+
+async def test_sign_in_does_not_parse_all_styles_again(tmp_path: Path, work: Counter[str]) -> None:
+    async with form(tmp_path) as harness:
+        work.clear()
+        await sign_in(harness)
+        assert work["parse all styles"] == 0
+        harness.app.theme = "textual-light"  # the counter works
+        await harness.until(lambda: work["parse all styles"])
+
+
+async def test_chat_uses_a_theme_that_was_changed_in_the_form(tmp_path: Path) -> None:
+    async with form(tmp_path) as harness:
+        harness.app.theme = "textual-light"
+        await harness.settle()
+        await sign_in(harness)
+        background = harness.app.chat.styles.background
+        assert background.hex == harness.app.get_css_variables()["background"]
+
+
+async def test_idle_tick_lays_nothing_out_and_searches_no_widget(
+    tmp_path: Path, work: Counter[str]
+) -> None:
+    async with chat(tmp_path) as harness:
+        harness.app._tick()
+        await harness.settle()
+        work.clear()
+        for _ in range(8):
+            harness.app._tick()
+        assert not work["walk the widgets"]
+        await harness.settle()
+        assert not work["lay the screen out"]
+
+
+async def test_new_latency_is_drawn_without_a_layout(tmp_path: Path, work: Counter[str]) -> None:
+    async with chat(tmp_path) as harness:
+        harness.session.emit(LatencyMeasured(0.5))
+        await harness.until(lambda: "500 ms" in harness.screen_text())
+        work.clear()
+        harness.session.emit(LatencyMeasured(0.25))
+        await harness.until(lambda: "250 ms" in harness.screen_text())
+        assert not work["lay the screen out"]
+
+
+def test_preloading_imports_all_modules_of_a_sign_in_and_then_enables_the_collector() -> None:
+    code = """
+import asyncio, gc, tempfile
+from pathlib import Path
+from chat_tui.ui import app
+
+gc.disable()
+app._import_rest()
+assert gc.isenabled() and gc.get_freeze_count()
+preloaded = set(sys.modules)
+from tests.support.app_harness import form, sign_in
+
+async def main():
+    async with form(Path(tempfile.mkdtemp())) as harness:
+        await sign_in(harness)
+
+asyncio.run(main())
+for name in preloaded:
+    sys.modules.pop(name, None)
+"""
+    late = modules_after(code) - {"chat_tui.ui.terminal.input"}  # the driver has loaded it by then
+    assert not {name for name in late if name.startswith(("chat_tui.", "textual.widgets."))}
