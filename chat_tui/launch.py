@@ -30,6 +30,8 @@ class LaunchOptions:
     there is one."""
     plaintext: bool = False
     """True if the connection must not be encrypted. Applies only to this host and port."""
+    local_accounts: tuple[str, ...] = ()
+    """The demo accounts of the server of `--local`, as far as they are known before its start."""
 
     @property
     def settings(self) -> Settings:

@@ -197,7 +197,7 @@ def _run_full_screen(
     state = ClientState(folder)
     configuration = load()
     if local:
-        from chat_tui.local_server import LocalServer
+        from chat_tui.local_server import LocalServer, remembered_demo_accounts, users_file
 
         options = LaunchOptions(
             DEFAULT_HOST,
@@ -207,6 +207,7 @@ def _run_full_screen(
             lambda: LocalServer.start(folder, Path.cwd()),
             configuration=configuration,
             plaintext=True,
+            local_accounts=remembered_demo_accounts(folder, users_file(folder, Path.cwd())) or (),
         )
     else:
         is_named = server is not None or user is not None

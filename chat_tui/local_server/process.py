@@ -18,12 +18,15 @@ from typing import Final
 
 from chat_server.wire import protocol
 from chat_tui.sanitize import safe_text
+from chat_tui.storage import open_regular
 
 START_TIMEOUT: Final = 15.0
 """Seconds that a process may take, which is enough for a slow machine that has just woken up."""
 
 _MAX_LOG_BYTES: Final = 1 << 20
 """Bytes above which the log is rotated. One old log is kept."""
+
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 _READY: Final = re.compile(rb"\[\*\] Chat server running on port (\d+)")
 _ERROR_PREFIX: Final = "chat-server: "
@@ -56,6 +59,11 @@ class ServerProcess:
         """The process id."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """True until the process has ended."""
+        return self._process.poll() is None
+
     @classmethod
     def start(cls, host: str, port: int, users: Path, log_path: Path) -> ServerProcess:
         """Start a server and wait until it is ready, at most `START_TIMEOUT` seconds.
@@ -66,7 +74,7 @@ class ServerProcess:
         with suppress(FileNotFoundError):
             if log_path.stat().st_size > _MAX_LOG_BYTES:
                 log_path.replace(log_path.with_suffix(".old.log"))
-        with open(log_path, "ab", opener=_open_private) as log:
+        with open(open_regular(log_path, _APPEND), "ab") as log:
             log_start = os.fstat(log.fileno()).st_size
             options = ["--host", host, "--port", str(port), "--users", str(users)]
             process = subprocess.Popen(
@@ -134,17 +142,17 @@ class DemoAccountsProcess:
             self._names = tuple(printed.decode().split())
         return self._names
 
+    def kill(self) -> None:
+        """Kill the process. A thread that waits for its output gets an error. Does not block."""
+        self._process.kill()
+
     def close(self) -> None:
-        """Kill the process if it still runs."""
+        """Kill the process if it still runs. No other thread may wait for its output."""
         _terminate(self._process, 0)
 
 
 def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "chat_server", *arguments]
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from chat_tui.storage.known_servers import FINGERPRINT, KnownServers, KnownServersError
     from chat_tui.storage.log_files import LogFiles
     from chat_tui.storage.muted_store import MuteStore
-    from chat_tui.storage.private_files import read_regular, write_private
+    from chat_tui.storage.private_files import open_regular, read_regular, write_private
     from chat_tui.storage.problems import StorageProblems
     from chat_tui.storage.state import ClientState, LastServer, state_folder
 
@@ -25,6 +25,7 @@ __all__ = [
     "LogFiles",
     "MuteStore",
     "StorageProblems",
+    "open_regular",
     "read_regular",
     "state_folder",
     "write_private",
@@ -43,6 +44,7 @@ __getattr__ = lazy_exports(
         "LogFiles": "chat_tui.storage.log_files",
         "MuteStore": "chat_tui.storage.muted_store",
         "StorageProblems": "chat_tui.storage.problems",
+        "open_regular": "chat_tui.storage.private_files",
         "read_regular": "chat_tui.storage.private_files",
         "state_folder": "chat_tui.storage.state",
         "write_private": "chat_tui.storage.private_files",

@@ -20,7 +20,13 @@ from textual.screen import ModalScreen, Screen
 from chat_tui.launch import LaunchOptions as LaunchOptions
 from chat_tui.storage import ClientState
 from chat_tui.ui.base_app import BaseApp
-from chat_tui.ui.screens import LocalServerStarted, LoginScreen, local_log_path
+from chat_tui.ui.screens import (
+    LocalServerChecked,
+    LocalServerStarted,
+    LoginScreen,
+    check_in_thread,
+    local_log_path,
+)
 from chat_tui.ui.settings_manager import SettingsManager
 from chat_tui.ui.terminal import CopyRequested, copy_to_clipboard, exit_on_hangup
 
@@ -74,6 +80,9 @@ class ChatApp(BaseApp):
         self._controller: ChatController | None = None
         self.local_server: LocalServer | None = None
         """The server of `--local` once it runs. The caller of `run` stops it."""
+        self._checks_local_server = False  # a thread does so
+        self._waiting_request: LoginScreen.SignInRequested | None = None  # for that thread
+        self._retried_request: LoginScreen.SignInRequested | None = None  # after a start
         self.login = LoginScreen(options, state.follows_everyone)
         self._settings_manager = SettingsManager(self, options.configuration)
         self.set_reactive(BaseApp.mouse_on, options.settings.mouse)
@@ -174,6 +183,21 @@ class ChatApp(BaseApp):
         """Push `dialog` over the current screen and pass its result to `on_result`."""
         self.push_screen(dialog, on_result)
 
+    def recover_local_server(self) -> bool:
+        """Start the local server again if it was not reachable, and sign in then.
+
+        Return False if this is not possible: another server was meant, or the server was started
+        for this sign-in already.
+        """
+        request, server = self._request, self.local_server
+        is_local = server is not None and (request.host, request.port) == (server.host, server.port)
+        if not is_local or request is self._retried_request:
+            return False
+        self._waiting_request = request
+        self.login.show_progress("Your own server has ended. It is starting again… Esc cancels.")
+        self._check_local_server()
+        return True
+
     # Input
 
     async def on_event(self, event: Event) -> None:
@@ -194,6 +218,32 @@ class ChatApp(BaseApp):
     def _tick(self) -> None:
         if self._controller is not None:
             self._controller.tick(whole_process=not self.is_headless)
+            if self._controller.waits_for(self.local_server):
+                self._check_local_server()
+
+    # The server of `--local`
+
+    def _check_local_server(self) -> None:
+        """Start the local server again if it has gone: it ends with the window that started it."""
+        if self.local_server is not None and not self._checks_local_server:
+            self._checks_local_server = True
+            check_in_thread(self.local_server, self)
+
+    @on(LocalServerChecked)
+    def _local_server_checked(self, event: LocalServerChecked) -> None:
+        self._checks_local_server = False
+        request, self._waiting_request = self._waiting_request, None
+        is_new = event.server not in (None, self.local_server)
+        if event.server is not None:
+            self.local_server = event.server
+        if request is not None:
+            if event.server is None:
+                self.login.show_message(f"Could not start a local server: {event.problem}")
+            else:
+                self._sign_in(request)
+                self._retried_request = request
+        elif is_new:
+            self.controller.local_server_started_again()
 
     # Messages of the screens
 
@@ -207,6 +257,7 @@ class ChatApp(BaseApp):
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:
+        self._waiting_request = None
         self.controller.cancel()
 
     @on(LocalServerStarted)

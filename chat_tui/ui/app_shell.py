@@ -34,6 +34,12 @@ class AppShell(Protocol):
     def show_sign_in_progress(self, message: str) -> None:
         """Show in the login form what the sign-in waits for."""
 
+    def recover_local_server(self) -> bool:
+        """Start the server of `--local` again if it has ended, and sign in then.
+
+        Called after a sign-in that did not reach its server. Return False if this does not apply.
+        """
+
     def show_dialog(self, dialog: Screen[Any], on_result: Callable[[Any], None]) -> None:
         """Push `dialog` over the current screen and pass its result to `on_result`."""
 

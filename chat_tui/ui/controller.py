@@ -181,6 +181,20 @@ class ChatController:
             self.model, NetcatTarget(target.host, target.port, target.user, fingerprint)
         )
 
+    def waits_for(self, server: LocalServer | None) -> bool:
+        """Return True if the connection to `server` was lost and a retry is scheduled."""
+        if server is None or self.model.connection.state is not events.ConnectionState.WAITING:
+            return False
+        target = self.session.connected_to
+        return target is not None and (target.host, target.port) == (server.host, server.port)
+
+    def local_server_started_again(self) -> None:
+        """Reconnect to the local server, which this window has started again."""
+        text = "The window whose server this was has quit. This window has started it again."
+        self.model.apply(events.LogNotice(text, "notice"))
+        self.session.retry_now()
+        self.process_updates()
+
     def has_other_users(self, server: LocalServer | None) -> bool:
         """Return True if other users are on a server that ends with this client."""
         if server is None or server.joined_existing:
@@ -229,6 +243,8 @@ class ChatController:
                 self.shell.show_sign_in_progress(wording.PASSWORD_CHECK_PENDING)
             case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.screen.password_change.close_form()
+                if retry and not untrusted and self.shell.recover_local_server():
+                    return
                 message = (
                     wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
                 )

@@ -8,7 +8,12 @@ if TYPE_CHECKING:
     from chat_tui.ui.screens.chat import ChatScreen
     from chat_tui.ui.screens.confirm import ConfirmScreen
     from chat_tui.ui.screens.help import HelpContext, HelpScreen
-    from chat_tui.ui.screens.local_server_task import LocalServerStarted, local_log_path
+    from chat_tui.ui.screens.local_server_task import (
+        LocalServerChecked,
+        LocalServerStarted,
+        check_in_thread,
+        local_log_path,
+    )
     from chat_tui.ui.screens.login import FollowCheckbox, LoginScreen
     from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
     from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
@@ -21,11 +26,13 @@ __all__ = [
     "FollowCheckbox",
     "HelpContext",
     "HelpScreen",
+    "LocalServerChecked",
     "LocalServerStarted",
     "LoginScreen",
     "NetcatTarget",
     "TrustScreen",
     "WireScreen",
+    "check_in_thread",
     "local_log_path",
     "local_server_info",
     "wording",
@@ -40,11 +47,13 @@ __getattr__ = lazy_exports(
         "FollowCheckbox": "chat_tui.ui.screens.login",
         "HelpContext": "chat_tui.ui.screens.help",
         "HelpScreen": "chat_tui.ui.screens.help",
+        "LocalServerChecked": "chat_tui.ui.screens.local_server_task",
         "LocalServerStarted": "chat_tui.ui.screens.local_server_task",
         "LoginScreen": "chat_tui.ui.screens.login",
         "NetcatTarget": "chat_tui.ui.screens.wire",
         "TrustScreen": "chat_tui.ui.screens.trust",
         "WireScreen": "chat_tui.ui.screens.wire",
+        "check_in_thread": "chat_tui.ui.screens.local_server_task",
         "local_log_path": "chat_tui.ui.screens.local_server_task",
         "local_server_info": "chat_tui.ui.screens.wording",
     },

@@ -20,13 +20,16 @@ from chat_tui.account import Account, is_this_machine, make_account
 from chat_tui.config import Configuration, Profile
 from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens.local_server_task import (
+    DemoAccountsFound,
     LocalServerFailed,
+    LocalServerStart,
     LocalServerStarted,
-    local_server_hint,
-    start_in_thread,
 )
 from chat_tui.ui.screens.password_task import PasswordFetched, fetch_in_thread
 from chat_tui.ui.widgets import Checkbox, KeyFooter, ProfilePicker, SafeInput
+
+_Fields = tuple[str, str, str, str]
+"""Host, port, user and password."""
 
 _PLAINTEXT_WARNING: Final = "Unencrypted: others on the network can read it, the password too."
 
@@ -89,11 +92,12 @@ class LoginScreen(Screen[None]):
         self._user = options.user
         self._configuration = options.configuration
         self._profile_name = options.profile or ""  # given as an option, or picked in the form
-        self._start_local = options.start_local
+        self._local = LocalServerStart(options.start_local, options.local_accounts)
         self._plaintext_at = (options.host, options.port) if options.plaintext else None
         self._follow_default = follow_default
         self._hint = Content("")
         self._message: Content | None = None
+        self._message_fields: _Fields | None = None  # as they were when an error was shown
         self._waiting = False  # for the server, a password or the local server
         self._cancellable = False  # Esc ends the waiting
         self._fetch_number = 0  # of the password fetch whose result is awaited
@@ -129,23 +133,64 @@ class LoginScreen(Screen[None]):
         """Focus the first empty field and start the local server if one was asked for."""
         self._draw()
         self.set_configuration(self._configuration)
-        if self._start_local is not None:
-            self.show_progress("Starting a local server…", cancellable=False)
-            start_in_thread(self._start_local, self)
+        if self._local.is_wanted:
+            self._local.begin(self)
+            self.show_hint(self._local.hint())
         self.query_one("#password" if self._user else "#user").focus()
+
+    # The server of `--local`
 
     @on(LocalServerStarted)
     def _local_server_started(self, event: LocalServerStarted) -> None:
-        host, port = self._host, self._port = event.server.host, event.server.port
+        is_queued = self._local.started(event.server)
+        host, port = event.server.host, event.server.port
         self._plaintext_at = host, port  # the local server does not encrypt
-        self.query_one("#host", SafeInput).value = host
-        self.query_one("#port", SafeInput).value = str(port)
-        self.query_one(FollowCheckbox).value = self._follow_default(host, port)
-        self.show_hint(local_server_hint(event.server))
+        if self._is_for_local_server():  # otherwise the user has typed another server
+            if not is_queued:
+                self.query_one(FollowCheckbox).value = self._follow_default(host, port)
+            self._host, self._port = host, port
+            self.query_one("#host", SafeInput).value = host
+            self.query_one("#port", SafeInput).value = str(port)
+        self._show_local_hint()
+        if is_queued:
+            self.action_sign_in()
+
+    @on(DemoAccountsFound)
+    def _show_local_hint(self) -> None:
+        self._hint = Content(self._local.hint())
+        self._draw()
 
     @on(LocalServerFailed)
     def _local_server_failed(self, event: LocalServerFailed) -> None:
+        self._local.failed()
+        self._hint = Content("")
         self.show_message(f"Could not start a local server: {event.reason}")
+
+    def _is_for_local_server(self) -> bool:
+        """Return True if the form is for the server of `--local`, and not for another one."""
+        is_unchanged = self._account_fields()[:2] == (self._host, str(self._port))
+        return self._local.is_wanted and is_unchanged
+
+    def _queue_sign_in(self) -> None:
+        """Sign in once the local server runs, unless the user changes a field before."""
+        self._message = None
+        self._local.begin(self)
+        self._local.queue(self._fields())
+        self._show_local_hint()
+
+    @on(SafeInput.Changed)
+    def _field_changed(self) -> None:
+        """Forget a queued sign-in and an error after the user has changed a field."""
+        fields = self._fields()
+        if self._local.fields_changed(fields):
+            self._show_local_hint()
+        if not self._waiting and self._message_fields not in (None, fields):
+            self._message = self._message_fields = None
+            self._draw()
+
+    def _fields(self) -> _Fields:
+        password = self.query_one("#password", SafeInput).value
+        return *self._account_fields(), password
 
     # Calls of the app
 
@@ -157,7 +202,7 @@ class LoginScreen(Screen[None]):
         profiles = configuration.profiles
         current = self._profile() or configuration.profile(self._profile_name)
         index = profiles.index(current) if current in profiles else 0
-        has_choice = len(profiles) > 1 and self._start_local is None
+        has_choice = len(profiles) > 1 and not self._local.is_wanted
         self.query_one("#profile-row").display = has_choice
         self.query_one(ProfilePicker).set_profiles([profile.name for profile in profiles], index)
         self._account_changed()
@@ -165,7 +210,7 @@ class LoginScreen(Screen[None]):
     def show_hint(self, hint: str) -> None:
         """Show `hint` whenever there is no message, and stop waiting."""
         self._hint = Content(hint)
-        self._message = None
+        self._message = self._message_fields = None
         self._waiting = self._cancellable = False
         self._draw()
 
@@ -175,6 +220,7 @@ class LoginScreen(Screen[None]):
         `ask_again`: user or password were wrong, so what the user types replaces the password.
         """
         self._message = Content(message)
+        self._message_fields = self._fields()
         self._waiting = self._cancellable = False
         self._draw()
         if ask_again:
@@ -192,7 +238,7 @@ class LoginScreen(Screen[None]):
     def forget_password(self) -> None:
         """Clear the password after a sign-in, so that it is not in the form when it comes back."""
         self.query_one("#password", SafeInput).value = ""
-        self._message = None
+        self._message = self._message_fields = None
         self._waiting = self._cancellable = False
         self._draw()
 
@@ -200,8 +246,11 @@ class LoginScreen(Screen[None]):
 
     @on(SafeInput.Submitted)
     def action_sign_in(self) -> None:
-        """Check the fields; post `SignInRequested` if they are complete."""
-        if self._waiting:
+        """Check the fields; post `SignInRequested` if they are complete.
+
+        While the local server starts, the request waits for it.
+        """
+        if self._waiting or self._local.is_queued:
             return
         host, port, user = self._account_fields()
         password = self.query_one("#password", SafeInput).value
@@ -211,6 +260,12 @@ class LoginScreen(Screen[None]):
             self._reject_field("#port", "The port is a number from 1 to 65535, usually 9001.")
         elif not user or " " in user:
             self._reject_field("#user", "Type your user name, without spaces.")
+        elif (
+            password
+            and " " not in password
+            and (self._is_for_local_server() and self._local.must_wait)
+        ):
+            self._queue_sign_in()
         elif not password and (profile := self._profile()) is not None and profile.source:
             self._fetch_password(profile)
         elif not password or " " in password:
@@ -242,6 +297,7 @@ class LoginScreen(Screen[None]):
 
     def _reject_field(self, field_id: str, message: str) -> None:
         self._message = Content(message)
+        self._message_fields = self._fields()
         self._draw()
         self.query_one(field_id).focus()
 
@@ -306,7 +362,10 @@ class LoginScreen(Screen[None]):
 
     def action_cancel(self) -> None:
         """Stop waiting."""
-        if self._cancellable:
+        if self._local.is_queued:
+            self._local.cancel()
+            self._show_local_hint()
+        elif self._cancellable:
             self._fetch_number = 0
             self.show_message("Cancelled.")
             self.post_message(self.Cancelled())
@@ -314,12 +373,12 @@ class LoginScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer Esc only while there is something to cancel. Called by Textual."""
         if action == "cancel":
-            return self._cancellable
+            return self._cancellable or self._local.is_queued
         return True
 
     @on(Button.Pressed, "#sign-in")
     def _button_pressed(self) -> None:
-        if self._waiting:
+        if self._waiting or self._local.is_queued:
             self.action_cancel()
         else:
             self.action_sign_in()
@@ -338,9 +397,10 @@ class LoginScreen(Screen[None]):
         message = self.query_one("#message", Static)
         message.update(self._hint if self._message is None else self._message)
         message.set_class(self._message is not None and not self._waiting, "-error")
-        if self._message is not None:
+        if self._message is not None or self._local.is_queued:
             self.call_after_refresh(message.scroll_visible, animate=False)
         button = self.query_one("#sign-in", Button)
-        button.label = Content("Cancel" if self._cancellable else "Sign in ⏎")
-        button.variant = "default" if self._waiting else "primary"
+        can_cancel = self._cancellable or self._local.is_queued
+        button.label = Content("Cancel" if can_cancel else "Sign in ⏎")
+        button.variant = "default" if self._waiting or can_cancel else "primary"
         self.refresh_bindings()

@@ -130,7 +130,7 @@ def local_server_info(
     """
     lines = []
     if accounts:
-        lines.append(f"Demo accounts: {', '.join(accounts)} — password {password}")
+        lines.append(_demo_accounts(accounts, password))
         lines.append("Sign in with another account in a second window.")
     lines.append(f"Use `nc 127.0.0.1 {port}` as well.")
     if log:
@@ -138,3 +138,19 @@ def local_server_info(
     if not started_here:
         lines.append(f"This is the server that was already running on port {port}.")
     return "\n".join(lines)
+
+
+def local_server_starting(accounts: Sequence[str], password: str, *, is_queued: bool) -> str:
+    """Return what the login form shows while the server of `--local` starts.
+
+    `is_queued`: the user has pressed Enter already.
+    """
+    lines = [_demo_accounts(accounts, password)] if accounts else []
+    next_step = (
+        "you will be signed in then. Esc cancels." if is_queued else "you can already press Enter."
+    )
+    return "\n".join([*lines, f"Your own server is starting… {next_step}"])
+
+
+def _demo_accounts(accounts: Sequence[str], password: str) -> str:
+    return f"Demo accounts: {', '.join(accounts)} — password {password}"

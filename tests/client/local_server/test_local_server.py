@@ -16,13 +16,20 @@ from pathlib import Path
 import pytest
 
 from chat_server.accounts.password_hash import hash_password
-from chat_tui.local_server import LocalServer, LocalServerError, port_probe
+from chat_tui.local_server import (
+    LocalServer,
+    LocalServerError,
+    port_probe,
+    remembered_demo_accounts,
+    users_file,
+)
 from chat_tui.local_server.port_probe import PortOwner, port_owner
 from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
 
 HASH = hash_password("password123", cost=4)
+DEMO_ACCOUNTS = ("DPS", "alice", "bob", "carol")
 LOGIN_LINE = b"[SERVER] Login using: LOGIN <username> <password>\n"
 WELCOME = b"[SERVER] Welcome to the chat server\n"
 
@@ -270,6 +277,131 @@ def test_second_client_joins_local_server_and_knows_demo_accounts(
     assert second.demo_accounts == first.demo_accounts == ("alice",)
     second.stop()
     assert is_listening(port), "the second client must not stop the server"
+
+
+def test_client_that_joins_during_the_start_knows_demo_accounts(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    first = start(state, tmp_path, port)
+    first.stop()
+    users = state / "users.json"
+    users.write_text(users.read_text() + "\n")  # a change: the accounts have to be found out again
+    with ThreadPoolExecutor(2) as threads:
+        servers = list(threads.map(lambda _: start(state, tmp_path, port), range(2)))
+    assert [server.demo_accounts for server in servers] == [DEMO_ACCOUNTS] * 2
+
+
+def test_demo_accounts_are_remembered_until_users_file_changes(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    users = users_file(state, tmp_path)
+    assert remembered_demo_accounts(state, users) == DEMO_ACCOUNTS, "it will be created with them"
+    server = start(state, tmp_path, port)
+    assert server.demo_accounts == DEMO_ACCOUNTS
+    server.stop()
+    assert remembered_demo_accounts(state, users) == DEMO_ACCOUNTS
+    server = start(state, tmp_path, port)
+    assert server.known_demo_accounts == DEMO_ACCOUNTS, "no hash is needed"
+    server.stop()
+    users.write_text(json.dumps({"alice": HASH}))
+    assert remembered_demo_accounts(state, users) is None
+    assert start(state, tmp_path, port).demo_accounts == ("alice",)
+
+
+def test_slow_demo_check_does_not_delay_the_server(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    costly = hash_password("password123", cost=13)
+    state.mkdir(parents=True)
+    (state / "users.json").write_text(json.dumps(dict.fromkeys(DEMO_ACCOUNTS, costly)))
+    server = start(state, tmp_path, port)
+    assert server.known_demo_accounts is None, "the check takes longer than the start"
+    assert server.demo_accounts == DEMO_ACCOUNTS
+
+
+def test_stop_during_the_demo_check_ends_it(
+    state: Path, tmp_path: Path, port: int, start: Start
+) -> None:
+    costly = hash_password("password123", cost=14)
+    state.mkdir(parents=True)
+    (state / "users.json").write_text(json.dumps(dict.fromkeys(DEMO_ACCOUNTS, costly)))
+    server = start(state, tmp_path, port)
+    server.stop()
+    assert server.demo_accounts == ()
+    assert not (state / "local-server.json").exists()
+    assert not is_listening(port)
+
+
+@pytest.mark.parametrize("name", ["local-server.json", "local-server.log", "demo-accounts.json"])
+def test_fifo_in_state_folder_does_not_block_local_server(
+    state: Path, working_folder: Path, port: int, start: Start, name: str
+) -> None:
+    state.mkdir(parents=True)
+    os.mkfifo(state / name)
+    if name.endswith(".log"):
+        with pytest.raises(LocalServerError, match=r"local-server\.log: it is a FIFO, not a file"):
+            start(state, working_folder, port)
+    else:
+        assert start(state, working_folder, port).demo_accounts == ("alice",)
+
+
+# The server of another window has gone
+
+
+def test_joined_window_starts_a_gone_server_again_with_the_same_accounts(
+    state: Path, working_folder: Path, port: int, start: Start
+) -> None:
+    first = start(state, working_folder, port)
+    second = start(state, working_folder.parent, port)
+    assert second.start_again() is second, "the server runs"
+    first.stop()
+    again = second.start_again()
+    try:
+        assert (again.port, again.joined_existing) == (port, False)
+        assert log_in(port, "dave") == "[SERVER] Login successful"
+    finally:
+        again.stop()
+
+
+def test_concurrent_windows_start_a_gone_server_once(
+    state: Path, working_folder: Path, port: int, start: Start
+) -> None:
+    first = start(state, working_folder, port)
+    joined = [start(state, working_folder, port) for _ in range(3)]
+    first.stop()
+    with ThreadPoolExecutor(3) as threads:
+        again = list(threads.map(LocalServer.start_again, joined))
+    try:
+        assert sorted(server.joined_existing for server in again) == [False, True, True]
+    finally:
+        for server in again:
+            server.stop()
+
+
+def test_killed_server_is_started_again_by_its_own_window(
+    state: Path, working_folder: Path, port: int, start: Start
+) -> None:
+    server = start(state, working_folder, port)
+    assert server.start_again() is server
+    os.kill(json.loads((state / "local-server.json").read_text())["process"], signal.SIGKILL)
+    until(lambda: not is_listening(port))
+    again = server.start_again()
+    try:
+        assert log_in(port, "dave") == "[SERVER] Login successful"
+    finally:
+        again.stop()
+
+
+def test_server_is_not_started_again_if_another_program_has_its_port(
+    state: Path, working_folder: Path, port: int, start: Start
+) -> None:
+    first = start(state, working_folder, port)
+    second = start(state, working_folder, port)
+    first.stop()
+    expected = f"another program uses port {port} now"
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(LocalServerError, match=expected):
+        second.start_again()
+    assert not is_listening(port)
 
 
 def test_foreign_chat_server_is_joined_without_demo_accounts(

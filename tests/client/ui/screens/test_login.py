@@ -1,7 +1,10 @@
 """The login form: initial values, error messages, stored choices, cancelling."""
 
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from textual import events
@@ -17,6 +20,7 @@ from chat_tui.ui.screens.login import FollowCheckbox
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, AppHarness, form
+from tests.support.wait_until import WAIT_TIMEOUT
 
 
 def value(harness: AppHarness, field: str) -> str:
@@ -253,8 +257,26 @@ async def test_paste_into_login_field_is_sanitized(tmp_path: Path) -> None:
         assert field.value.startswith("[/] [red]x[/red]")
 
 
+@asynccontextmanager
+async def starting_form(
+    folder: Path, accounts: tuple[str, ...] = ()
+) -> AsyncIterator[tuple[AppHarness, SimpleQueue[LocalServer | LocalServerError]]]:
+    """Run the login form of `--local`. Its server starts once the test puts it into the queue."""
+    may_start: SimpleQueue[LocalServer | LocalServerError] = SimpleQueue()
+
+    def start() -> LocalServer:
+        result = may_start.get(timeout=WAIT_TIMEOUT)
+        if isinstance(result, LocalServerError):
+            raise result
+        return result
+
+    options = LaunchOptions("127.0.0.1", 9000, "alice", None, start, local_accounts=accounts)
+    async with form(folder, options) as harness:
+        yield harness, may_start
+
+
 class TestLocalServer:
-    async def test_login_form_waits_for_local_server(self, tmp_path: Path) -> None:
+    async def test_login_form_names_demo_accounts_of_local_server(self, tmp_path: Path) -> None:
         may_start = threading.Event()
 
         def start() -> LocalServer:
@@ -265,8 +287,10 @@ class TestLocalServer:
         async with form(
             tmp_path, LaunchOptions("127.0.0.1", 9000, "alice", None, start)
         ) as harness:
-            assert "Starting a local server" in message_text(harness)
-            await harness.press(*"password123", "enter")
+            assert message_text(harness) == (
+                "Your own server is starting… you can already press Enter."
+            )
+            await harness.press(*"password123")
             assert harness.session.calls == []
             may_start.set()
             await harness.until(lambda: "Demo accounts" in message_text(harness))
@@ -278,6 +302,69 @@ class TestLocalServer:
             assert "local-server.log" in harness.screen_text().replace("\n", "").replace(" ", "")
             await harness.press("enter")
             assert harness.session.calls[0][2] == 9123
+
+    async def test_enter_while_local_server_starts_signs_in_later(self, tmp_path: Path) -> None:
+        async with starting_form(tmp_path) as (harness, may_start):
+            await harness.press(*"password123", "enter", "enter")
+            assert harness.session.calls == []
+            assert "you will be signed in then. Esc cancels" in message_text(harness)
+            may_start.put(LocalServer(tmp_path, 9123, None, None))
+            await harness.until(lambda: harness.session.calls)
+            signed_in = ("sign_in", "127.0.0.1", 9123, "alice", "password123", None, True)
+            assert harness.session.calls == [(*signed_in, "plaintext")]
+
+    @pytest.mark.parametrize("key", ["escape", "x", "backspace"])
+    async def test_queued_sign_in_is_dropped_if_user_changes_the_form(
+        self, tmp_path: Path, key: str
+    ) -> None:
+        async with starting_form(tmp_path) as (harness, may_start):
+            await harness.press(*"password123", "enter", key)
+            assert "you can already press Enter" in message_text(harness)
+            may_start.put(LocalServer(tmp_path, 9123, (), None))
+            await harness.until(lambda: "nc 127.0.0.1 9123" in message_text(harness))
+            assert harness.session.calls == []
+            assert value(harness, "port") == "9123"
+
+    async def test_queued_sign_in_is_dropped_if_local_server_fails(self, tmp_path: Path) -> None:
+        async with starting_form(tmp_path) as (harness, may_start):
+            await harness.press(*"password123", "enter")
+            may_start.put(LocalServerError("no space left"))
+            expected = "Could not start a local server: no space left"
+            await harness.until(lambda: message_text(harness) == expected)
+            assert harness.session.calls == []
+            assert value(harness, "password") == "password123"
+            await harness.press("enter")  # starts it again
+            may_start.put(LocalServer(tmp_path, 9123, (), None))
+            await harness.until(lambda: harness.session.calls)
+
+    async def test_another_server_does_not_wait_for_local_server(self, tmp_path: Path) -> None:
+        async with starting_form(tmp_path) as (harness, may_start):
+            harness.app.login.query_one("#port", SafeInput).value = "9555"
+            await harness.press(*"password123", "enter")
+            assert harness.session.calls[0][2] == 9555
+            may_start.put(LocalServer(tmp_path, 9123, (), None))
+            await harness.until(lambda: harness.app.local_server is not None)
+            await harness.settle()
+            assert value(harness, "port") == "9555"
+
+    async def test_demo_accounts_are_shown_before_local_server_runs(self, tmp_path: Path) -> None:
+        async with starting_form(tmp_path, ("alice", "bob")) as (harness, may_start):
+            shown = "Demo accounts: alice, bob — password password123"
+            assert message_text(harness).startswith(shown)
+            server = LocalServer(tmp_path, 9123, None, None)
+            may_start.put(server)
+            await harness.until(lambda: "nc 127.0.0.1 9123" in message_text(harness))
+            assert message_text(harness).startswith(shown)
+
+    async def test_hint_comes_back_after_an_error(self, tmp_path: Path) -> None:
+        async with starting_form(tmp_path) as (harness, may_start):
+            may_start.put(LocalServer(tmp_path, 9123, ("alice",), None))
+            await harness.until(lambda: "Demo accounts" in message_text(harness))
+            harness.app.login.show_message("User or password is wrong.", ask_again=True)
+            await harness.settle()
+            assert message_text(harness) == "User or password is wrong."
+            await harness.press("p")
+            assert "Demo accounts: alice" in message_text(harness)
 
     async def test_login_form_shows_local_server_error(self, tmp_path: Path) -> None:
         def start() -> LocalServer:
