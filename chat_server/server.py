@@ -26,6 +26,7 @@ from chat_server.net import (
     endpoints,
     listen,
     load_certificate,
+    open_all,
     self_signed_certificate,
 )
 from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
@@ -164,13 +165,10 @@ class ChatServer:
         self._is_public = any(endpoint.is_public for endpoint in targets)
         if any(endpoint.encrypted for endpoint in targets):
             self._certificate = self._load_certificate()
-        try:
-            for endpoint in targets:
-                self._listeners[listen(endpoint, self._config.tuning.listen_backlog)] = endpoint
-        except BaseException:
-            for listener in self._listeners:
-                listener.close()
-            raise
+        backlog = self._config.tuning.listen_backlog
+        self._listeners, skipped = open_all(targets, lambda endpoint: listen(endpoint, backlog))
+        for endpoint, error in skipped.items():
+            self._log.not_listening(endpoint.host, str(error))
         self.report_exposure()
         for name in sorted(self._config.operators):
             if not self._accounts.is_active(name):

@@ -9,7 +9,7 @@ import os
 import resource
 import shlex
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
@@ -30,12 +30,14 @@ from chat_server.net import (
     SELF_SIGNED_CERTIFICATE,
     SELF_SIGNED_KEY,
     CertificateError,
+    Endpoint,
     ListenError,
     MissingFiles,
     bind,
     endpoints,
     load_certificate,
     missing_files,
+    open_all,
 )
 
 _BASE_THREADS: Final = 5
@@ -79,22 +81,34 @@ def check_listening(config: Config) -> Iterator[Finding]:
     except ListenError as error:
         yield Finding(Severity.ERROR, str(error))
         return
-    for endpoint in targets:
+    for encrypted in (False, True):
+        yield from _check_endpoints([e for e in targets if e.encrypted is encrypted])
+
+
+def _check_endpoints(targets: Sequence[Endpoint]) -> Iterator[Finding]:
+    """Check endpoints that share a port."""
+    try:
+        bound, skipped = open_all(targets, bind)
+    except ListenError as error:
+        yield Finding(Severity.ERROR, str(error))
+        return
+    for each in bound:
+        each.close()
+    for endpoint in bound.values():
         how = "TLS" if endpoint.encrypted else "plain text"
-        where = f"{config.host} port {endpoint.port}"
-        try:
-            bind(endpoint).close()
-        except ListenError as error:
-            yield Finding(Severity.ERROR, str(error))
-            continue
         free = "any free port" if endpoint.port == 0 else "which is free"
-        yield Finding(Severity.OK, f"would listen on {where}, {how}, {free}")
-        if endpoint.is_public and not endpoint.encrypted:
-            yield Finding(
-                Severity.WARNING,
-                "plain text on an address that others can reach: they can read every password and"
-                " every message",
-            )
+        yield Finding(
+            Severity.OK,
+            f"would listen on {endpoint.shown} port {endpoint.port}, {how}, {free}",
+        )
+    for problem in skipped.values():
+        yield Finding(Severity.WARNING, f"would not listen on all addresses: {problem}")
+    if any(endpoint.is_public and not endpoint.encrypted for endpoint in bound.values()):
+        yield Finding(
+            Severity.WARNING,
+            "plain text on an address that others can reach: they can read every password and"
+            " every message",
+        )
 
 
 def check_certificate(config: Config) -> Iterator[Finding]:

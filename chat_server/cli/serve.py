@@ -127,17 +127,18 @@ def _print_startup(server: ChatServer) -> None:
     ]
     if server.certificate is not None:
         lines.append(f"[*] Key fingerprint {server.certificate.fingerprint}\n")
+    # A host name with several addresses has the same port on each.
     # Write all lines at once: a reader of the first line may not read any further.
-    print("".join(lines), end="", flush=True)
+    print("".join(dict.fromkeys(lines)), end="", flush=True)
 
 
 def _log_startup(server: ChatServer, log: EventLog) -> None:
     if os.geteuid() == 0:
         log.running_as_root()
     for endpoint, port in server.listening:
-        log.listening(endpoint.host, port, encrypted=endpoint.encrypted)
-        if endpoint.is_public and not endpoint.encrypted:
-            log.plaintext_public()
+        log.listening(endpoint.address, port, encrypted=endpoint.encrypted)
+    if any(endpoint.is_public and not endpoint.encrypted for endpoint, _ in server.listening):
+        log.plaintext_public()
     if server.certificate is not None:
         log.key_fingerprint(server.certificate.fingerprint)
         server.check_certificate_expiry()

@@ -11,7 +11,7 @@ from chat_server.net.certificates import (
     missing_files,
     self_signed_certificate,
 )
-from chat_server.net.endpoints import Endpoint, ListenError, bind, endpoints, listen
+from chat_server.net.endpoints import Endpoint, ListenError, bind, endpoints, listen, open_all
 from chat_server.net.keepalive import enable_keepalive
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "listen",
     "load_certificate",
     "missing_files",
+    "open_all",
     "self_signed_certificate",
 ]

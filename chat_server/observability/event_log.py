@@ -39,7 +39,7 @@ class EventLog:
     # Start and stop
 
     def listening(self, host: str, port: int, *, encrypted: bool) -> None:
-        """The server listens on a port."""
+        """The server listens on a port. `host`: its address, also if `--host` is a name."""
         where = f"[{host}]" if ":" in host else host
         how = ", TLS" if encrypted else ""
         self._write(
@@ -49,6 +49,16 @@ class EventLog:
             host=host,
             port=port,
             encrypted=encrypted,
+        )
+
+    def not_listening(self, name: str, why: str) -> None:
+        """One address of the host name cannot be listened on. The others are in use."""
+        self._write(
+            "!",
+            "not_listening",
+            f"Not listening on all addresses of {printable(name)}: {one_line(why)}",
+            name=name,
+            why=why,
         )
 
     def metrics_listening(self, port: int) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chat_server.config import Config
-from chat_server.net.endpoints import ListenError, endpoints, listen
+from chat_server.net.endpoints import Endpoint, ListenError, bind, endpoints, listen, open_all
+from tests.support.running_server import StartServer
+from tests.support.wire_client import WireClient
 
 
 def ports(**settings: Any) -> list[tuple[int, str]]:
-    return [
+    """Return the ports and what is spoken there. A name such as localhost has many addresses."""
+    found = [
         (endpoint.port, "TLS" if endpoint.encrypted else "plain")
         for endpoint in endpoints(Config(max_clients=1, **settings))
     ]
+    return list(dict.fromkeys(found))
 
 
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "localhost"]
@@ -66,3 +71,112 @@ def test_endpoints_reject_same_port_for_plaintext_and_tls() -> None:
     assert ports(tls_port=9000) == [(9000, "plain")]
     assert ports(host="0.0.0.0", tls_port=9000) == [(9000, "TLS")]
     assert ports(port=0, tls_port=0, tls=True) == [(0, "plain"), (0, "TLS")]
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that makes every name resolve to these addresses."""
+    lookup = socket.getaddrinfo
+
+    def resolve_to(*addresses: str) -> None:
+        def resolved(host: str, *arguments: Any, **options: Any) -> list[Any]:
+            return [
+                each for address in addresses for each in lookup(address, *arguments, **options)
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+    return resolve_to
+
+
+def test_every_address_of_a_name_follows_the_rules_for_its_kind(
+    resolve: Callable[..., None],
+) -> None:
+    resolve("203.0.113.1", "127.0.1.1", "::1", "127.0.1.1")
+    found = [
+        (e.address, e.port, e.encrypted) for e in endpoints(Config(host="chat", max_clients=1))
+    ]
+    assert found == [
+        ("127.0.1.1", 9000, False),
+        ("::1", 9000, False),
+        ("203.0.113.1", 9001, True),
+    ]
+    # The same port on different addresses is no conflict.
+    endpoints(Config(host="chat", port=9000, tls_port=9000, max_clients=1))
+    with pytest.raises(ListenError, match="for plain text and for TLS"):
+        endpoints(Config(host="chat", port=9000, tls_port=9000, tls=True, max_clients=1))
+
+
+def test_all_addresses_of_a_name_get_the_same_free_port(resolve: Callable[..., None]) -> None:
+    resolve("127.0.0.1", "127.0.0.2", "127.0.0.3")
+    targets = endpoints(Config(host="chat", port=0, tls_port=0, tls=True, max_clients=1))
+    for _ in range(20):
+        opened, skipped = open_all(targets, lambda endpoint: listen(endpoint, 1))
+        names = [each.getsockname() for each in opened]
+        for each in opened:
+            each.close()
+        assert not skipped
+        assert [host for host, _ in names] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"] * 2
+        assert len({port for _, port in names}) == 2
+
+
+def test_chosen_port_that_is_taken_on_another_address_is_chosen_again(
+    resolve: Callable[..., None],
+) -> None:
+    """The system chooses a port for the first address only."""
+    resolve("127.0.0.1", "127.0.0.2")
+    taken: list[socket.socket] = []
+
+    def open_one(endpoint: Endpoint) -> socket.socket:
+        if endpoint.address == "127.0.0.2" and len(taken) < 3:
+            taken.append(socket.create_server(("127.0.0.2", endpoint.port)))
+        return listen(endpoint, 1)
+
+    try:
+        opened, _ = open_all(endpoints(Config(host="chat", port=0, max_clients=1)), open_one)
+        chosen = {each.getsockname()[1] for each in opened}
+        assert len(opened) == 2
+        assert len(chosen) == 1
+        assert not chosen & {each.getsockname()[1] for each in taken}
+    finally:
+        for each in (*taken, *opened):
+            each.close()
+
+
+def test_address_that_the_machine_does_not_have_is_skipped(resolve: Callable[..., None]) -> None:
+    resolve("203.0.113.1", "127.0.0.1")
+    targets = endpoints(Config(host="chat", port=0, tls_port=0, max_clients=1))
+    opened, skipped = open_all(targets, bind)
+    for each in opened:
+        each.close()
+    assert [endpoint.address for endpoint in opened.values()] == ["127.0.0.1"]
+    assert [str(error).partition(":")[0] for error in skipped.values()] == [
+        "can't listen on chat (203.0.113.1) port 0"
+    ]
+    resolve("203.0.113.1", "203.0.113.2")
+    with pytest.raises(ListenError, match=r"chat \(203.0.113.1\) port 0: Cannot assign"):
+        open_all(endpoints(Config(host="chat", tls_port=0, max_clients=1)), bind)
+
+
+def test_port_taken_on_one_address_of_a_name_is_an_error(resolve: Callable[..., None]) -> None:
+    resolve("127.0.0.1", "127.0.0.2")
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ListenError, match=r"chat \(127.0.0.2\) port \d+: Address already in"):
+            open_all(endpoints(Config(host="chat", port=port, max_clients=1)), bind)
+        socket.create_server(("127.0.0.1", port)).close()  # the first one was closed
+
+
+def test_server_on_a_name_serves_all_its_addresses_and_logs_them(
+    resolve: Callable[..., None], start_server: StartServer
+) -> None:
+    resolve("127.0.0.1", "127.0.0.2", "203.0.113.1")
+    server = start_server(host="chat", tls=True)
+    plain = {(e.address, port) for e, port in server.server.listening if not e.encrypted}
+    assert plain == {("127.0.0.1", server.port), ("127.0.0.2", server.port)}
+    for address in ("127.0.0.1", "127.0.0.2"):
+        with WireClient(address, server.port) as client:
+            client.expect_match(r"\[SERVER\] Login using.*")
+    assert "[!] Not listening on all addresses of chat: can't listen on chat (203.0.113.1)" in (
+        server.log.getvalue()
+    )
