@@ -127,6 +127,12 @@ CHECKED_BOUNDS: Final = (
         "logins per second at cost 12", "", _median("logins-loaded", "per_second"), None, 1
     ),
     CheckedBound(
+        "p99 with 16 hostile and 900 idle clients without a login / without",
+        "x",
+        _loaded_over_baseline("strangers", "p99_ms"),
+        _at_most(2),
+    ),
+    CheckedBound(
         "slowest reply when 1,000 clients with presence on change the room",
         "s",
         _median("joins", "max_ms", 1000),

@@ -13,6 +13,7 @@ from benchmarks.parts import (
     logins,
     stalled,
     storms,
+    strangers,
     throughput,
     tls,
 )
@@ -22,6 +23,7 @@ PARTS: Final[tuple[Part, ...]] = (
     latency.PART,
     stalled.PART,
     logins.PART,
+    strangers.PART,
     connections.PART,
     growth.PART,
     storms.JOINS,
