@@ -52,6 +52,8 @@ class ServerKind(NamedTuple):
 def _lobby(options: LaunchOptions) -> list[str]:
     users = options.accounts.slow if options.slow_hashes else options.accounts.fast
     tls = ["--tls", "--tls-port", str(options.tls_port), "--state", str(options.folder)]
+    # The handshakes are measured with connections that do not log in.
+    tls += ["--connections-without-login", "0"]
     return [
         *(sys.executable, "-m", "chat_server"),
         *("--port", str(options.port), "--users", str(users), "--rate", "0"),

@@ -13,10 +13,10 @@ import sys
 import time
 from typing import Final
 
-PAYLOADS: Final = (b"\n" * 65536, b" ", b"LOGIN\n" * 4096, b"\n")
+PAYLOADS: Final = (b"\n" * 65536, b" ", b"LOGIN\n" * 4096, b"\n", b"")
 """What a hostile client sends again and again: many blank lines, an endless line in pieces of one
 byte, invalid LOGIN lines, and blank lines one by one. Each goes on after an error, and connects
-again once it is disconnected."""
+again once it is disconnected. The last one sends nothing, and disconnects and connects again."""
 
 _PIECES: Final = 64
 """Sends of one client before it is the next one's turn."""
@@ -34,6 +34,8 @@ class Hostile:
     def work(self) -> None:
         """Send for a moment. Connect again if the server has closed the connection."""
         try:
+            if not self._payload:
+                raise ConnectionResetError
             for _ in range(_PIECES):
                 self._socket.send(self._payload)
         except BlockingIOError:
@@ -56,6 +58,8 @@ def main() -> None:
     # The load generator shares a core with this program and measures its receivers' delays.
     os.nice(19)
     quiet = [socket.create_connection(("127.0.0.1", port)) for _ in range(idle)]
+    for connected in quiet:
+        connected.recv(1)  # the first line: the server has accepted it
     selector = selectors.DefaultSelector()
     for number in range(hostile):
         Hostile(port, PAYLOADS[number % len(PAYLOADS)], selector)

@@ -24,8 +24,9 @@ LOWEST_COST = 4
 HIGHEST_COST = 16
 """Highest cost of a hash: 4 s of one core. At bcrypt's own bound, 31, a login would take days."""
 
-RESERVED_FILES = 64
-"""Open files that clients cannot use: for the log, the users file, pipes and the listeners."""
+RESERVED_FILES = 128
+"""Open files that clients cannot use: for connections that are rejected or wait for admission, and
+for the log, the users file, pipes and the listeners."""
 
 MAX_CLIENTS = 10_000
 """Highest default of `max_clients`. The server was never measured with more threads than this."""

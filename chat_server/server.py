@@ -86,7 +86,9 @@ class ChatServer:
         self._clients: dict[ClientHandler, threading.Thread] = {}
         self._clients_lock = threading.Lock()
         self._stopping = False
-        self._acceptor = Acceptor(self._serve, log, config.tuning.linger_seconds)
+        self._acceptor = Acceptor(
+            self._serve, log, config.tuning.linger_seconds, self._admission.must_wait
+        )
 
     @property
     def port(self) -> int:

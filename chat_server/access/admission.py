@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chat_server.access.bans import BanList
+from chat_server.access.connection_pace import ConnectionPace
 from chat_server.access.rate_limits import ConnectionLimiter, UnauthenticatedLimiter
 from chat_server.addresses import LOOPBACK
 from chat_server.config import Config
@@ -33,11 +34,16 @@ class AdmissionControl:
             config.max_connections_per_ip,
             trusted if config.limit_loopback else (*trusted, *LOOPBACK),
         )
+        self._pace = ConnectionPace(enabled=config.connections_without_login > 0)
         self._unauthenticated = UnauthenticatedLimiter(
             config.connections_without_login,
             config.tuning.connections_without_login_window,
             trusted if config.limit_loopback_without_login else (*trusted, *LOOPBACK),
         )
+
+    def must_wait(self, host: str) -> bool:
+        """Return whether a new connection from `host` has to wait before it is admitted."""
+        return self._pace.must_wait(host)
 
     def admit(self, host: str) -> Rejection | None:
         """Admit one more connection from `host`, or return why it is rejected.
@@ -63,4 +69,5 @@ class AdmissionControl:
         """Release an admitted connection that has ended. `unauthenticated`: it never logged in."""
         self._connections.release(host)
         if unauthenticated:
+            self._pace.record_unauthenticated(host)
             self._unauthenticated.record_unauthenticated(host)

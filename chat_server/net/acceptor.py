@@ -7,19 +7,28 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from math import inf
 from typing import Final
 
 from chat_server.net.endpoints import Endpoint
+from chat_server.net.held_connections import HeldConnection, HeldConnections
 from chat_server.net.lingering_close import LingeringCloser
 from chat_server.observability import EventLog
+from chat_server.wire import replies
 
 _MIN_BACKOFF: Final = 0.005
 _MAX_BACKOFF: Final = 1.0
 """Seconds between two attempts to accept while there are no free files. At once would be a busy
 loop, because the listener stays readable."""
+
+_MAX_ACCEPTED: Final = 20
+"""Connections that are accepted within `_WINDOW`. Each takes up to 0.3 ms, with its thread. Further
+ones wait in the kernel, where they cost the interpreter nothing. A thousand clients that reconnect
+at once are accepted within a second, and a flood of connections leaves time for messages."""
+
+_WINDOW: Final = 0.02
 
 Serve = Callable[[socket.socket, str, int, Endpoint], str | None]
 """Called with a connection, the address and port of its peer, and the endpoint that it reached. It
@@ -32,11 +41,29 @@ class Acceptor:
     It also closes the connections that are rejected; see `LingeringCloser`. They need no thread.
     """
 
-    def __init__(self, serve: Serve, log: EventLog, linger_seconds: float) -> None:
-        """`serve` is called in the acceptor's thread and must not block or raise."""
+    def __init__(
+        self,
+        serve: Serve,
+        log: EventLog,
+        linger_seconds: float,
+        must_wait: Callable[[str], bool] = lambda host: False,
+    ) -> None:
+        """`serve` is called in the acceptor's thread and must not block or raise.
+
+        `must_wait(host)`: connections from there are held for a moment. It must not block.
+        """
         self._serve = serve
         self._log = log
-        self._linger_seconds = linger_seconds
+        self._must_wait = must_wait
+        self._closer = LingeringCloser(linger_seconds)
+        self._held = HeldConnections(must_wait)
+        self._accepted = 0
+        """Connections that were accepted since `_WINDOW` before `_window_end`."""
+        self._window_end = 0.0
+        self._paused: list[socket.socket] = []
+        """Listeners that are not polled before `_resume_at`."""
+        self._resume_at = inf
+        self._backoff = _MIN_BACKOFF
         self._listeners: Mapping[socket.socket, Endpoint] = {}
         self._wake_read = self._wake_write = -1
         self._selector: selectors.BaseSelector  # created by `start`; then used by the thread only
@@ -70,39 +97,75 @@ class Acceptor:
                 closing.enter_context(listener)
                 selector.register(listener, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
-            closer = LingeringCloser(self._linger_seconds)
-            paused: list[socket.socket] = []  # listeners whose last accept failed
-            backoff = _MIN_BACKOFF
-            resume_at = inf
             while True:
-                timeout = min(closer.seconds_left(), max(0.0, resume_at - time.monotonic()))
-                for key, _ in selector.select(None if timeout == inf else timeout):
+                for key, _ in selector.select(self._seconds_left()):
                     ready = key.fileobj
                     if not isinstance(ready, socket.socket):  # `stop` woke the thread
-                        closer.close_all()
+                        self._closer.close_all()
+                        self._held.close_all()
                         return
-                    try:
-                        self._accept(ready, closer)
-                        backoff = _MIN_BACKOFF
-                    except OSError as error:
-                        self._log.accept_failed(error.strerror or str(error))
-                        selector.unregister(ready)
-                        paused.append(ready)
-                        resume_at = time.monotonic() + backoff
-                        backoff = min(2 * backoff, _MAX_BACKOFF)
-                closer.step()
-                if resume_at <= time.monotonic():
-                    resume_at = inf
-                    while paused:
-                        selector.register(paused.pop(), selectors.EVENT_READ)
+                    if ready not in self._paused:
+                        self._accept(ready)
+                self._closer.step()
+                for due in self._held.take_due():
+                    self._admit(due)
+                if self._resume_at <= time.monotonic():
+                    self._resume_at = inf
+                    while self._paused:
+                        selector.register(self._paused.pop(), selectors.EVENT_READ)
 
-    def _accept(self, listener: socket.socket, closer: LingeringCloser) -> None:
-        """Accept one connection. Raises `OSError` if the system has no free file or memory."""
+    def _seconds_left(self) -> float | None:
+        """Return the seconds until there is something to do, or None."""
+        seconds = min(
+            self._closer.seconds_left(),
+            self._held.seconds_left(),
+            max(0.0, self._resume_at - time.monotonic()),
+        )
+        return None if seconds == inf else seconds
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Accept one connection. Back off if the system has no free file or memory."""
         try:
             connected, (host, port, *_) = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return  # the client has already closed it
+        except OSError as error:
+            self._log.accept_failed(error.strerror or str(error))
+            self._pause((listener,), self._backoff)
+            self._backoff = min(2 * self._backoff, _MAX_BACKOFF)
+            return
+        self._backoff = _MIN_BACKOFF
+        self._count_accepted()
         host = host.removeprefix("::ffff:")
-        error = self._serve(connected, host, port, self._listeners[listener])
+        connection = HeldConnection(connected, host, port, self._listeners[listener])
+        if not self._must_wait(host):
+            self._admit(connection)
+            return
+        if connection.has_ended():
+            connected.close()
+        elif self._held.is_full:
+            self._closer.reject(connected, replies.TOO_MANY_CONNECTIONS)
+        else:
+            self._held.hold(connection)
+
+    def _admit(self, connection: HeldConnection) -> None:
+        """Pass a connection on, or reject it."""
+        error = self._serve(*connection)
         if error is not None:
-            closer.reject(connected, error)
+            self._closer.reject(connection.connected, error)
+
+    def _count_accepted(self) -> None:
+        """Accept nothing more until the end of the window if there were enough in it."""
+        now = time.monotonic()
+        if now >= self._window_end:
+            self._accepted, self._window_end = 0, now + _WINDOW
+        self._accepted += 1
+        if self._accepted >= _MAX_ACCEPTED:
+            self._pause(self._listeners, self._window_end - now)
+
+    def _pause(self, listeners: Iterable[socket.socket], seconds: float) -> None:
+        for listener in listeners:
+            if listener not in self._paused:
+                self._selector.unregister(listener)
+                self._paused.append(listener)
+        self._resume_at = min(self._resume_at, time.monotonic() + seconds)

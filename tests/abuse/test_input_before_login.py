@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.access.connection_pace import BURST, PER_SECOND
 from tests.support.certificates import trusting_context, write_certificate
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import WAIT_TIMEOUT
@@ -130,3 +131,13 @@ def test_endless_line_of_a_session_is_throttled(start_server: StartServer) -> No
     alice.send("/subs")
     alice.expect("[ERROR] Line too long (limit 4096 bytes)", "[SERVER] Subscriptions: none")
     assert time.monotonic() - started >= (24_000 - 4096) / 20_480 - 0.5
+
+
+def test_address_that_connects_again_and_again_is_slowed_down(server: RunningServer) -> None:
+    started = time.monotonic()
+    connections = BURST + 40
+    for _ in range(connections):
+        with WireClient("127.0.0.1", server.port) as client:
+            client.expect(PROMPT)
+    assert time.monotonic() - started >= 0.8 * 40 / PER_SECOND
+    server.log_in("alice")

@@ -67,7 +67,7 @@ def test_check_reports_valid_configuration(folder: Path) -> None:
         "ok would listen on 127.0.0.1 port 0, plain text, any free port",
     ]
     assert "ok users file users.json: 5 accounts" in lines
-    assert any(line.startswith("ok 10 clients at once need 74 open files") for line in lines)
+    assert any(line.startswith("ok 10 clients at once need 138 open files") for line in lines)
     assert any("threads at most" in line for line in lines)
     assert any("memory: about" in line for line in lines)
     assert lines[-1] == "ok a start would work"
