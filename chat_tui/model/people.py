@@ -43,6 +43,7 @@ class Roster:
         self.everyone = False
         """True if the user follows everyone."""
         self._followed: set[str] = set()
+        self._is_listed = False  # the subscriptions are known
         self._here: set[str] | None = None  # None: not known
         self._last_spoke: dict[str, datetime] = {}  # name -> when; the newest last
 
@@ -85,6 +86,11 @@ class Roster:
     def follows_by_name(self, name: str) -> bool:
         """Return True if the user follows this name; following everyone does not count."""
         return name in self._followed
+
+    @property
+    def follows_none(self) -> bool:
+        """True if the server has listed the subscriptions and there are none."""
+        return self._is_listed and not self.everyone and not self._followed
 
     @property
     def follows_none_present(self) -> bool:
@@ -137,6 +143,7 @@ class Roster:
 
     def subscriptions_listed(self, names: Iterable[str]) -> None:
         """Set the subscriptions, from the reply to `/subs`."""
+        self._is_listed = True
         self._followed = set(names)
         self.everyone = EVERYONE in self._followed
         self._followed -= {EVERYONE, self.user}

@@ -62,6 +62,7 @@ class ChatApp(BaseApp):
         Binding("f1", "help", "Help", id="help"),
         Binding("f5", "read_settings", "Settings", show=False, priority=True, id="settings"),
         Binding("f6", "wire", "Wire", show=False, priority=True, id="wire"),
+        Binding("alt+n", "notices", "Notices", show=False, priority=True, id="notices"),
         Binding("ctrl+q", "quit", "Quit", id="quit"),
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
     ]
@@ -172,6 +173,7 @@ class ChatApp(BaseApp):
     def show_login(self, message: str, ask_again: bool) -> None:
         """Show the login form with `message`. `ask_again`: the password has to be typed again."""
         if self.current_mode != "login":
+            self.notices.clear()  # they are about the session that has ended
             self.switch_mode("login")
         self.login.show_message(message, ask_again=ask_again)
 
@@ -216,6 +218,7 @@ class ChatApp(BaseApp):
             self.set_timer(_FRAME_SECONDS, self._pump_session)
 
     def _tick(self) -> None:
+        self.notices.tick()
         if self._controller is not None:
             self._controller.tick(whole_process=not self.is_headless)
             if self._controller.waits_for(self.local_server):
@@ -294,6 +297,15 @@ class ChatApp(BaseApp):
         elif not isinstance(self.screen, ModalScreen):
             self.push_screen(self.controller.wire_screen(self._request.account))
 
+    def action_notices(self) -> None:
+        """Show or close the list of the latest notices."""
+        from chat_tui.ui.screens import NoticesScreen
+
+        if isinstance(self.screen, NoticesScreen):
+            self.screen.dismiss()
+        elif not isinstance(self.screen, ModalScreen):
+            self.push_screen(NoticesScreen(self.notices.latest))
+
     async def action_quit(self) -> None:
         """Quit. Ask first if other users are on the server that ends with this client."""
         if self.local_server is not None and self.controller.has_other_users(self.local_server):
@@ -323,6 +335,11 @@ class ChatApp(BaseApp):
         )
         yield SystemCommand(
             "Wire log", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
+        )
+        yield SystemCommand(
+            "Latest notices",
+            f"{self.key_of('notices', 'Alt+N')}: read them again, whole",
+            self.action_notices,
         )
         title = "Release the mouse" if self.mouse_on else "Capture the mouse"
         yield SystemCommand(

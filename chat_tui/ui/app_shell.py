@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from chat_tui.ui.notices import NoticeBoard
+
 
 class AppShell(Protocol):
     """The interface of the app, as one object. `ChatApp` implements it."""
@@ -15,6 +17,10 @@ class AppShell(Protocol):
     @property
     def is_terminal_focused(self) -> bool:
         """True while the terminal has the focus, as far as the terminal reports it."""
+
+    @property
+    def notices(self) -> NoticeBoard:
+        """The notices, for the bars that show them."""
 
     def start_reader(self, read: Callable[[], None]) -> None:
         """Run `read` in a thread. It blocks until the connection ends."""

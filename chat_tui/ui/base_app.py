@@ -16,6 +16,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
+from chat_tui.ui.notices import NoticeBoard
 from chat_tui.ui.terminal import WidthFilter, typed
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
@@ -36,6 +37,8 @@ class BaseApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.width_filter = WidthFilter()
+        self.notices = NoticeBoard()
+        """The notices. A `NoticeBar` of the screen in view shows them."""
         for theme in (DARK, LIGHT, *ANSI):
             self.register_theme(theme)
         # Before the first frame and without a watcher, so that nothing is styled twice.
@@ -51,8 +54,12 @@ class BaseApp(App[None]):
         self.app_resume_signal.subscribe(self, lambda _: self.update_mouse_tracking())
 
     async def on_event(self, event: events.Event) -> None:
-        """Let every text field insert what is typed. Called by Textual for each event."""
+        """Let every text field insert what is typed. Called by Textual for each event.
+
+        A key also removes a notice about a problem that the user has read.
+        """
         if isinstance(event, events.Key) and not event.is_forwarded:
+            self.notices.key_pressed()
             event = typed(event)
         await super().on_event(event)
 
@@ -105,11 +112,11 @@ class BaseApp(App[None]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice as Textual does, but as plain text unless `markup` is true.
+        """Show a notice in the bar of the screen, as plain text: `title` and `markup` are ignored.
 
-        Call it on the app: `Widget.notify` asks for markup.
+        Textual's toasts would cover the talk. Only the app's thread calls it.
         """
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        self.notices.add(message, severity, timeout)
 
     def action_help_quit(self) -> None:
         """Say how to quit: the user pressed Ctrl+C while nothing is selected."""

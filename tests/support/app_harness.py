@@ -12,7 +12,6 @@ from textual import events
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets._toast import Toast
 
 import chat_tui.ui.app
 from chat_server.wire.protocol import Message
@@ -87,9 +86,9 @@ class AppHarness:
         """Return the rows as one text."""
         return "\n".join(self.rows(widget))
 
-    def toasts(self) -> str:
-        """Return the texts of the toasts, without the breaks in long paths."""
-        return "\n".join(str(toast.render()) for toast in self.app.screen.query(Toast))
+    def notices(self) -> str:
+        """Return the texts of the latest notices, whole, one per line."""
+        return "\n".join(notice.text for notice in self.app.notices.latest)
 
     async def click_on(self, text: str, widget: Widget | None = None, times: int = 1) -> None:
         """Click on the first occurrence of `text`."""
@@ -147,7 +146,7 @@ async def form(
 ) -> AsyncIterator[AppHarness]:
     """Run the app with the login form."""
     app, session = app_with(folder, start)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with app.run_test(size=size) as pilot:
         harness = AppHarness(app, pilot, session)
         await harness.settle()
         yield harness
@@ -165,7 +164,7 @@ async def chat(
     """Run the app with alice signed in, in the lobby."""
     app, session = app_with(folder, kind=SignedInApp)
     session.go_online(here=here, follows=follows, commands=commands)
-    async with app.run_test(size=size, notifications=True) as pilot:
+    async with app.run_test(size=size) as pilot:
         harness = AppHarness(app, pilot, session)
         await harness.settle()
         yield harness

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         local_log_path,
     )
     from chat_tui.ui.screens.login import FollowCheckbox, LoginScreen
+    from chat_tui.ui.screens.notices import NoticesScreen
     from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
     from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
     from chat_tui.ui.screens.wording import local_server_info
@@ -30,6 +31,7 @@ __all__ = [
     "LocalServerStarted",
     "LoginScreen",
     "NetcatTarget",
+    "NoticesScreen",
     "TrustScreen",
     "WireScreen",
     "check_in_thread",
@@ -51,6 +53,7 @@ __getattr__ = lazy_exports(
         "LocalServerStarted": "chat_tui.ui.screens.local_server_task",
         "LoginScreen": "chat_tui.ui.screens.login",
         "NetcatTarget": "chat_tui.ui.screens.wire",
+        "NoticesScreen": "chat_tui.ui.screens.notices",
         "TrustScreen": "chat_tui.ui.screens.trust",
         "WireScreen": "chat_tui.ui.screens.wire",
         "check_in_thread": "chat_tui.ui.screens.local_server_task",

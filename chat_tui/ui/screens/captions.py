@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -84,17 +84,43 @@ def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
 
 def connection_warning(
     connection: ConnectionChanged, *, input_blocked: bool, retry_key: str
-) -> Content | None:
-    """Return the line above the composer while the connection is lost, otherwise None.
+) -> Sequence[str]:
+    """Return the text above the composer while the connection is lost, its longest form first.
 
     `input_blocked`: the user pressed Enter in the meantime. `retry_key` reconnects at once.
     """
     if connection.state not in _LOST:
-        return None
+        return ()
     state = "your text stays here" if input_blocked else "connection lost"
     if connection.state is not ConnectionState.WAITING:
         if connection.checking_password:
-            return Content(f"{state}, the server checks the password…")
-        return Content(f"{state}, reconnecting…")
-    seconds = max(1, round(connection.retry_in or 0))
-    return Content(f"{state}, next try in {format_duration(seconds)} — {retry_key} now")
+            return (f"{state}, the server checks the password…", "the password is checked…")
+        return (f"{state}, reconnecting…", "reconnecting…")
+    seconds = format_duration(max(1, round(connection.retry_in or 0)))
+    return (
+        f"{state}, next try in {seconds} — {retry_key} now",
+        f"{state} — {retry_key} now",
+        f"{retry_key}: connect now",
+    )
+
+
+def audience_warning(model: ChatModel, *, everyone_key: str, people_key: str) -> Sequence[str]:
+    """Return the text above the composer while the user receives no messages in the room.
+
+    Its longest form comes first. The keys follow everyone, and focus the list of people.
+    """
+    people = model.people
+    if (
+        model.connection.state is not ConnectionState.ONLINE
+        or model.location.is_private
+        or not (people.follows_none_present or people.follows_none)
+    ):
+        return ()
+    where = "in this room" if people.follows_none_present else "yet"
+    if not model.capabilities.follow_everyone:
+        return (f"You follow no one {where}. {people_key}: choose people", "You follow no one")
+    return (
+        f"You follow no one {where}, so you see no messages. {everyone_key}: follow everyone",
+        f"You see no messages. {everyone_key}: follow everyone",
+        f"{everyone_key}: follow everyone",
+    )

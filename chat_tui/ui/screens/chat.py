@@ -43,6 +43,7 @@ from chat_tui.ui.widgets import (
     Composer,
     KeyFooter,
     MessageLog,
+    NoticeBar,
     PeopleList,
     RoomList,
     SideList,
@@ -104,6 +105,7 @@ class ChatScreen(Screen[None]):
                 yield Caption(id="room-header")
                 yield LogPane(model.now)
                 yield CompletionPopup()
+                yield NoticeBar(self._chat.shell.notices)
                 yield Composer(self._complete, self._check_input, id="composer")
             yield PeopleList(id="people")
         with Container(id="bottom"):
@@ -178,6 +180,12 @@ class ChatScreen(Screen[None]):
     @on(Composer.SubmitBlocked)
     def _submit_blocked(self) -> None:
         self.panes.show_input_blocked()
+
+    @on(Composer.StateChanged)
+    def _composer_state_changed(self, event: Composer.StateChanged) -> None:
+        self.query_one(NoticeBar).show_state(*event.forms, is_error=event.is_error)
+        if event.is_blocked:  # the bar may be too short for the reason
+            self._chat.shell.notices.record(event.forms[0], "error")
 
     @on(Composer.PasteNeedsConfirmation)
     def _paste_needs_confirmation(self, event: Composer.PasteNeedsConfirmation) -> None:

@@ -1,4 +1,4 @@
-"""The choice of the keys that the footer shows: six at most, and only those that fit."""
+"""The choice of the keys that the footer shows: five at most, and only those that fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from rich.cells import cell_len
 from textual.binding import ActiveBinding, Binding
 
-_MAX_KEYS: Final = 6
+_MAX_KEYS: Final = 5
 
 _PADDING: Final = 3
 """Cells around a key and its description in Textual's footer."""
@@ -39,7 +39,7 @@ def select_footer_keys(
     width: int,
     key_display: Callable[[Binding], str],
 ) -> dict[str, ActiveBinding]:
-    """Return the same bindings with at most six of them shown, those first.
+    """Return the same bindings with at most five of them shown, those first.
 
     The `urgent` actions have priority, then the shown bindings of the nodes in `pane`, the focused
     pane. `labels`: descriptions that depend on the state, by action. An action with an empty one is

@@ -81,7 +81,7 @@ class LinkScreen(Dialog[None]):
         """Open the link in the browser and close. The browser gets the host that is shown."""
         resolved = self._resolved()
         if isinstance(resolved, InvalidHostError):
-            self.app.notify(f"Not opened: {resolved}.", severity="error")
+            self._show_error(f"Not opened: {resolved}.")
             return
         if self.app.is_web:
             self.app.open_url(resolved.address)
@@ -91,7 +91,7 @@ class LinkScreen(Dialog[None]):
             try:
                 open_in(self._command, resolved.address)
             except OSError as error:
-                self.app.notify(f"Not opened: {error.strerror or error}", severity="error")
+                self._show_error(f"Not opened: {error.strerror or error}. C copies the link.")
                 return
         self.dismiss()
 
@@ -117,7 +117,11 @@ class LinkScreen(Dialog[None]):
             case _:
                 self.dismiss()
 
-    def _draw(self) -> None:
+    def _show_error(self, error: str) -> None:
+        """Show in the dialog why the link was not opened."""
+        self._draw(f"Error: {error}")
+
+    def _draw(self, error: str = "") -> None:
         self.query_one("#link-target Static", Static).update(Content(self._target))
         lines = _describe(self._resolved())
         if not self._target.lower().startswith("https"):
@@ -126,7 +130,10 @@ class LinkScreen(Dialog[None]):
             lines[0] += f" · {self._chosen + 1} of {len(self._links)}, N next"
         if not self._has_browser:
             lines.append("No browser can be opened from here: copy it.")
-        self.query_one("#link-host", Static).update(Content("\n".join(lines)))
+        text = Content("\n".join(lines))
+        if error:
+            text = Content.assemble(text, "\n", (error, "bold $text-error"))
+        self.query_one("#link-host", Static).update(text)
         open_button = self.query_one("#open", Button)
         if open_button.has_focus and not self.can_open:
             self.query_one("#copy").focus()  # a disabled button would take the focus away

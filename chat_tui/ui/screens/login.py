@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
+from textual.containers import Container, HorizontalGroup, VerticalGroup, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -26,7 +26,10 @@ from chat_tui.ui.screens.local_server_task import (
     LocalServerStarted,
 )
 from chat_tui.ui.screens.password_task import PasswordFetched, fetch_in_thread
-from chat_tui.ui.widgets import Checkbox, KeyFooter, ProfilePicker, SafeInput
+from chat_tui.ui.widgets import Checkbox, KeyFooter, NoticeBar, ProfilePicker, SafeInput
+
+if TYPE_CHECKING:
+    from chat_tui.ui.base_app import BaseApp
 
 _Fields = tuple[str, str, str, str]
 """Host, port, user and password."""
@@ -127,7 +130,9 @@ class LoginScreen(Screen[None]):
                 yield FollowCheckbox("Follow everyone here", follow, id="everyone")
                 yield Button("Sign in ⏎", id="sign-in", variant="primary", compact=True)
             yield Static(id="message", markup=False)
-        yield KeyFooter()
+        with Container(id="bottom"):
+            yield NoticeBar(cast("BaseApp", self.app).notices, rule=" ")
+            yield KeyFooter()
 
     def on_mount(self) -> None:
         """Focus the first empty field and start the local server if one was asked for."""

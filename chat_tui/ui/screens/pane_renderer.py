@@ -7,6 +7,7 @@ from textual.screen import Screen
 from chat_tui.events import ConnectionState
 from chat_tui.model import Pane
 from chat_tui.ui.screens.captions import (
+    audience_warning,
     connection_warning,
     empty_log_hint,
     header,
@@ -21,6 +22,7 @@ from chat_tui.ui.widgets import (
     Caption,
     Composer,
     MessageLog,
+    NoticeBar,
     PeopleList,
     RoomList,
     StatusBar,
@@ -113,6 +115,7 @@ class PaneRenderer:
             people_activity(model),
             everyone_offered=model.capabilities.follow_everyone,
         )
+        self._draw_composer_state()
 
     def _draw_status(self) -> None:
         model = self._model
@@ -129,10 +132,20 @@ class PaneRenderer:
         composer.set_target(model.compose_location, model.history)
         if composer.accepting:
             self._input_blocked = False
-        composer.show_connection_line(
+        self._screen.query_one(NoticeBar).set_more_key(self._shell.key_of("notices", "Alt+N"))
+        self._draw_composer_state()
+
+    def _draw_composer_state(self) -> None:
+        model, key_of = self._model, self._shell.key_of
+        self._screen.query_one(Composer).show_lines(
             connection_warning(
                 model.connection,
                 input_blocked=self._input_blocked,
-                retry_key=self._shell.key_of("connection.retry", "Ctrl+R"),
-            )
+                retry_key=key_of("connection.retry", "Ctrl+R"),
+            ),
+            audience_warning(
+                model,
+                everyone_key=key_of("people.everyone", "F8"),
+                people_key=key_of("people", "F3"),
+            ),
         )

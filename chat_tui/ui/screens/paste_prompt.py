@@ -14,8 +14,7 @@ def ask_about_paste(
     text = paste.text
     if text is None:
         shell.notify(
-            f"Not pasted: it is over {PASTE_LIMIT // 1024} KB. "
-            "To send a file, run:  chat-tui --send ROOM < FILE",
+            f"Over {PASTE_LIMIT // 1024} KB: not pasted. Try chat-tui --send ROOM < FILE",
             severity="warning",
         )
         return
@@ -24,7 +23,7 @@ def ask_about_paste(
         if confirmed:
             composer.insert_paste(text)
 
-    shell.show_dialog(ConfirmScreen(_question(paste), "Paste", "Cancel"), on_answer)
+    shell.show_dialog(ConfirmScreen(_question(paste), "Paste", "Cancel", default=True), on_answer)
 
 
 def _question(paste: Composer.PasteNeedsConfirmation) -> str:

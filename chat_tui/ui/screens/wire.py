@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,7 +14,10 @@ from chat_tui.input import PASSWORD_VARIABLE, LastAction, netcat_line
 from chat_tui.model import ChatModel
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.terminal import CopyRequested
-from chat_tui.ui.widgets import WireLines
+from chat_tui.ui.widgets import NoticeBar, WireLines
+
+if TYPE_CHECKING:
+    from chat_tui.ui.base_app import BaseApp
 
 _POLL_SECONDS: Final = 0.25
 """Seconds between two updates of the lines."""
@@ -55,13 +58,16 @@ class WireScreen(Dialog[None]):
             page.border_title = (
                 f"Wire log · {self._model.server}" if self._model.server else "Wire log"
             )
-            page.border_subtitle = "Esc closes · C copy as netcat · End newest"
+            page.border_subtitle = "Esc closes · C copies the command · End newest"
             yield WireLines(self._model.wire, id="wire-lines")
             yield Label("LAST ACTION AS A SHELL COMMAND", classes="heading")
             yield Static(_NO_ACTION, markup=False, id="wire-netcat")
+            yield Static(self._note, markup=False, id="wire-note")
+            yield NoticeBar(cast("BaseApp", self.app).notices, rule=" ")
 
     def on_mount(self) -> None:
         """Update now and regularly."""
+        self.query_one("#wire-note").display = False
         self._poll()
         self.set_interval(_POLL_SECONDS, self._poll)
 
@@ -69,18 +75,22 @@ class WireScreen(Dialog[None]):
         """Copy the last action as a shell command."""
         line = self._netcat()
         if line is None:
-            self.app.notify(_NO_ACTION, severity="warning")
+            self.app.notify("There is no command to copy yet.", severity="warning")
             return
-        note = (
-            f"The command takes the password from {PASSWORD_VARIABLE}. It signs in as "
-            f"{self._target.user}, which ends your session here."
+        self.app.post_message(CopyRequested(line))
+
+    @property
+    def _note(self) -> str:
+        return (
+            f"It takes the password from {PASSWORD_VARIABLE}. It signs in as {self._target.user}, "
+            "which ends your session here."
         )
-        self.app.post_message(CopyRequested(line, note))
 
     def _poll(self) -> None:
         self.query_one(WireLines).update()
         if self._model.wire.last_action != self._drawn:
             self._drawn = self._model.wire.last_action
+            self.query_one("#wire-note").display = self._drawn is not None
             self.query_one("#wire-netcat", Static).update(self._netcat() or _NO_ACTION)
 
     def _netcat(self) -> str | None:

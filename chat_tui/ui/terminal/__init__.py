@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from chat_tui.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from chat_tui.ui.terminal.cells import cut, padded
+    from chat_tui.ui.terminal.cells import cut, cut_at_word, padded
     from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
     from chat_tui.ui.terminal.driver import TerminalDriver
     from chat_tui.ui.terminal.hangup import cancel_exit_alarm, exit_on_hangup
@@ -23,6 +23,7 @@ __all__ = [
     "cancel_exit_alarm",
     "copy_to_clipboard",
     "cut",
+    "cut_at_word",
     "exit_on_hangup",
     "open_in",
     "padded",
@@ -40,6 +41,7 @@ __getattr__ = lazy_exports(
         "cancel_exit_alarm": "chat_tui.ui.terminal.hangup",
         "copy_to_clipboard": "chat_tui.ui.terminal.clipboard",
         "cut": "chat_tui.ui.terminal.cells",
+        "cut_at_word": "chat_tui.ui.terminal.cells",
         "exit_on_hangup": "chat_tui.ui.terminal.hangup",
         "open_in": "chat_tui.ui.terminal.web_browser",
         "padded": "chat_tui.ui.terminal.cells",

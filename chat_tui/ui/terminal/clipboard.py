@@ -32,8 +32,6 @@ class CopyRequested(Message):
     """The user asked to copy this text. The message bubbles up to the app."""
 
     text: str
-    note: str = ""
-    """A sentence that is shown after the notice about the copy."""
 
 
 class ClipboardApp(Protocol):
@@ -80,7 +78,7 @@ def copy_to_clipboard(
             notice += f" If pasting does not work, press {key} and select the text with the mouse."
         else:
             notice += f" If pasting does not work, see {_format_path(path)}."
-    app.notify(f"{notice} {request.note}".strip())
+    app.notify(notice)
 
 
 def _format_path(path: Path) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
     from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
     from chat_tui.ui.widgets.message_log import MessageLog
+    from chat_tui.ui.widgets.notice_bar import NoticeBar
     from chat_tui.ui.widgets.people_list import (
         PEOPLE_ROWS,
         RECENT_SPEAKER,
@@ -48,6 +49,7 @@ __all__ = [
     "Composer",
     "KeyFooter",
     "MessageLog",
+    "NoticeBar",
     "PeopleActivity",
     "PeopleList",
     "ProfilePicker",
@@ -75,6 +77,7 @@ __getattr__ = lazy_exports(
         "MENTION_SIGN": "chat_tui.ui.widgets.log_painting",
         "MUTED": "chat_tui.ui.widgets.room_list",
         "MessageLog": "chat_tui.ui.widgets.message_log",
+        "NoticeBar": "chat_tui.ui.widgets.notice_bar",
         "PASTE_LIMIT": "chat_tui.ui.widgets.composer",
         "PEOPLE_ROWS": "chat_tui.ui.widgets.people_list",
         "PeopleActivity": "chat_tui.ui.widgets.people_list",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
@@ -22,9 +22,10 @@ from chat_tui.ui.widgets.editing_keys import run_binding_now
 _PASSED_THROUGH_KEYS: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
 """Keys of a text area that the screen or the log uses instead."""
 
-MAX_PASTED_LINES: Final = 5
+MAX_PASTED_LINES: Final = 20
 MAX_PASTED_BYTES: Final = 2000
-"""Most that is pasted without a question: a larger paste is often a mistake."""
+"""Most lines, and most bytes a line, that are pasted without a question: a larger paste is often a
+mistake. Nothing is sent before Enter, and the row above the composer gives the number of lines."""
 
 PASTE_LIMIT: Final = 64 * 1024
 """Most bytes in the composer after a paste: every line is sent to everyone in the room."""
@@ -94,6 +95,16 @@ class Composer(TextArea, inherit_bindings=False):
         """In bytes."""
 
     @dataclass
+    class StateChanged(Message):
+        """The text that belongs above the composer has changed."""
+
+        forms: tuple[str, ...]
+        """The text, from its longest form to its shortest; empty: there is nothing to say."""
+        is_error: bool
+        is_blocked: bool
+        """It says why the input was not sent."""
+
+    @dataclass
     class ScrollLog(Message):
         """The user pressed a key that scrolls the log, although the composer has the focus."""
 
@@ -129,7 +140,8 @@ class Composer(TextArea, inherit_bindings=False):
         self._typed: dict[int, str] = {}
         self._saved_draft = ""  # the draft when the walk began; found entries begin with it
         self._returned = ""  # text that `return_text` left to the history: Up always finds it
-        self._connection_line: Content | None = None
+        self._connection_line: Sequence[str] = ()
+        self._audience_line: Sequence[str] = ()
         self._check_input = check_input
         self._blocked: BlockedInput | None = None  # why `_blocked_text` was not sent
         self._blocked_text = ""
@@ -164,10 +176,14 @@ class Composer(TextArea, inherit_bindings=False):
         self._typed.clear()
         self._replace(draft)
 
-    def show_connection_line(self, line: Content | None) -> None:
-        """Show a line about the connection above the text; None: show nothing."""
-        self._connection_line = line
-        self._update_title()
+    def show_lines(self, connection: Sequence[str], audience: Sequence[str]) -> None:
+        """Show a text about the connection or the followed people above the composer.
+
+        Each is given from its longest form to its shortest, and is empty if there is nothing to
+        say. What the user has just typed comes first.
+        """
+        self._connection_line, self._audience_line = connection, audience
+        self._update_state()
 
     def insert_paste(self, text: str) -> None:
         """Insert a paste at the cursor, or replace the selected text by it."""
@@ -252,10 +268,10 @@ class Composer(TextArea, inherit_bindings=False):
             self._walk(1)
 
     def on_text_area_changed(self) -> None:
-        """Update the title and the completions; forget why a former text was blocked."""
+        """Update the state and the completions; forget why a former text was blocked."""
         if self.text != self._blocked_text:
             self._blocked = None
-        self._update_title()
+        self._update_state()
         self._completion.update()
 
     def on_text_area_selection_changed(self) -> None:
@@ -279,7 +295,7 @@ class Composer(TextArea, inherit_bindings=False):
         # Control characters, which a terminal would obey, are removed.
         text = "\n".join(clean(line) for line in pasted.splitlines())
         lines, size = text.count("\n") + 1, _size(text)
-        if lines > MAX_PASTED_LINES or size > MAX_PASTED_BYTES:
+        if lines > MAX_PASTED_LINES or size > MAX_PASTED_BYTES * lines:
             self.post_message(self.PasteNeedsConfirmation(text, lines, size))
         else:
             self.insert_paste(text)
@@ -290,7 +306,7 @@ class Composer(TextArea, inherit_bindings=False):
         self._blocked_text = self.text
         self._blocked = self._check_input(self.text)
         if self._blocked is not None:
-            self._update_title()
+            self._update_state()
             return
         if not self.accepting:
             self.post_message(self.SubmitBlocked())
@@ -338,12 +354,19 @@ class Composer(TextArea, inherit_bindings=False):
         self.load_text(text)
         self.move_cursor(self.document.end)
 
-    def _update_title(self) -> None:
+    def _update_state(self) -> None:
         lines = self.document.line_count
-        title = self._connection_line
+        forms: Sequence[str] = ()
         if self._blocked is not None:
-            title = Content(self._blocked.reason)
-        self.set_class(title is not None, "-error")
-        if title is None and lines > 1:
-            title = Content(f"{lines} lines: Enter sends each as a message")
-        self.border_title = None if title is None else Content.assemble(" ", title, " ")
+            forms = (self._blocked.reason,)
+        elif self._connection_line:
+            forms = self._connection_line
+        is_error = bool(forms)
+        if not forms and lines > 1:
+            forms = (
+                f"{lines} lines: Enter sends each as a message",
+                f"{lines} lines, {lines} messages",
+            )
+        is_blocked = self._blocked is not None
+        forms = tuple(forms or self._audience_line)
+        self.post_message(self.StateChanged(forms, is_error, is_blocked))

@@ -55,7 +55,7 @@ def options_with(folder: Path, text: str, profile: str | None = "work") -> Launc
 
 
 def toasts(harness: AppHarness) -> str:
-    return "\n".join(toast.message for toast in harness.app._notifications)
+    return "\n".join(notice.text for notice in harness.app.notices.latest)
 
 
 def log_text(harness: AppHarness) -> str:
@@ -216,7 +216,9 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
     start = options_with(tmp_path, "", None)
     app, session = app_with(tmp_path, start, SignedInApp)
     session.go_online(here=("alice", "bob"))
-    async with app.run_test(size=(100, 24), notifications=True) as pilot:
+    async with app.run_test(
+        size=(100, 24),
+    ) as pilot:
         harness = AppHarness(app, pilot, session)
         await harness.until(lambda: "+ open a room ^O" in harness.screen_text())
         session.emit(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
@@ -225,12 +227,12 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
         settings = "\n".join(f'"{action}" = "{key}"' for action, key in keys.items())
         (tmp_path / "config.toml").write_text(f"[keys]\n{settings}\n")
         await harness.press("f5")
-        app.clear_notifications()
+        app.notices.clear()
         await harness.until(lambda: "F9 sends it again" in log_text(harness))
         assert "+ open a room ^Y" in harness.screen_text()
         await harness.press("ctrl+c")
         assert "F10 quits." in toasts(harness)
-        app.clear_notifications()
+        app.notices.clear()
         session.emit(Joined("dev"))
         await harness.until(lambda: "F12" in log_text(harness))
 

@@ -99,9 +99,9 @@ async def test_notices_show_configured_keys(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         harness.app.set_keymap({"mute": "f12", "mouse": "f9"})
         await harness.press("f12")
-        await harness.until(lambda: "F12 unmutes" in harness.toasts())
+        await harness.until(lambda: "F12 unmutes" in harness.notices())
         await harness.press("f9")
-        await harness.until(lambda: "F9 captures" in harness.toasts())
+        await harness.until(lambda: "F9 captures" in harness.notices())
 
 
 async def test_mute_key_mutes_room_and_f8_follows_everyone(
@@ -110,7 +110,7 @@ async def test_mute_key_mutes_room_and_f8_follows_everyone(
     async with chat(tmp_path) as harness:
         await harness.press("ctrl+t")
         await harness.until(lambda: header(harness) == "lobby · 4 here · muted")
-        assert "Ctrl+T unmutes" in harness.toasts()
+        assert "Ctrl+T unmutes" in harness.notices()
         assert "no bell" in harness.screen_text()
         assert harness.rows(harness.app.chat.query_one(RoomList))[2].split() == [
             "▸",

@@ -39,7 +39,7 @@ def values(harness: AppHarness) -> list[str]:
 
 
 def notices(harness: AppHarness) -> str:
-    return "\n".join(notice.message for notice in harness.app._notifications)
+    return "\n".join(notice.text for notice in harness.app.notices.latest)
 
 
 async def open_form(harness: AppHarness) -> None:

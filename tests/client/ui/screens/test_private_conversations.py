@@ -86,11 +86,11 @@ async def test_undelivered_private_message_is_reported_once(tmp_path: Path) -> N
         harness.session.notices.append(TextReturned("/msg bob hi", refused, is_reported=True))
         harness.session.wake()
         await harness.until(lambda: harness.app.chat.query_one(Composer).text == "/msg bob hi")
-        assert [notice.message for notice in harness.app._notifications] == []
+        assert [notice.text for notice in harness.app.notices.latest] == []
         harness.session.notices.append(TextReturned("psst", refused, "@bob", is_reported=True))
         harness.session.wake()
-        await harness.until(lambda: len(harness.app._notifications))
-        messages = [notice.message for notice in harness.app._notifications]
+        await harness.until(lambda: len(harness.app.notices.latest))
+        messages = [notice.text for notice in harness.app.notices.latest]
         assert messages == ["It is kept in your conversation with bob."]
 
 

@@ -76,7 +76,7 @@ async def test_wire_screen_copies_last_action_as_shell_command(tmp_path: Path) -
             "{ printf 'LOGIN %s %s\\n' alice \"$LOBBY_PASSWORD\""
         )
         assert "'/join dev' 'it'\"'\"'s me'" in harness.app.clipboard
-        await harness.until(lambda: "ends your session here" in harness.toasts())
+        await harness.until(lambda: "ends your session" in harness.screen_text())
 
 
 async def test_wire_screen_shows_failed_sign_in(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from textual import events
 from chat_tui.events import ConnectionChanged, ConnectionState, Joined, TextReturned
 from chat_tui.model.location import Location
 from chat_tui.ui.widgets.composer import Composer
+from chat_tui.ui.widgets.notice_bar import NoticeBar
 from tests.support.app_harness import HOSTILE, AppHarness, chat, form, sign_in
 from tests.support.fake_session import COMMANDS
 
@@ -22,6 +23,11 @@ async def write(harness: AppHarness, text: str) -> None:
 async def paste(harness: AppHarness, text: str) -> None:
     composer_of(harness).post_message(events.Paste(text))
     await harness.settle()
+
+
+def bar_text(harness: AppHarness) -> str:
+    """Return the row above the composer."""
+    return harness.screen_text(harness.app.chat.query_one(NoticeBar))
 
 
 def connection_lost(seconds: float = 4.0) -> ConnectionChanged:
@@ -53,31 +59,40 @@ async def test_multiline_paste_stays_whole_until_enter(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await paste(harness, "one\r\n/two\n\nthree")
         assert harness.session.calls == []
-        assert "4 lines: Enter sends each as a message" in harness.screen_text(composer_of(harness))
+        assert "4 lines: Enter sends each as a message" in bar_text(harness)
         await harness.press("enter")
         assert harness.session.calls == [("submit", "one\n/two\n\nthree")]
+
+
+async def test_paste_of_twenty_lines_is_sent_by_one_enter(tmp_path: Path) -> None:
+    async with chat(tmp_path) as harness:
+        twenty = "\n".join(f"line {n} {'x' * 200}" for n in range(20))
+        await paste(harness, twenty)
+        assert composer_of(harness).text == twenty
+        assert "20 lines: Enter sends each as a message" in bar_text(harness)
+        await harness.press("enter")
+        assert harness.session.calls == [("submit", twenty)]
 
 
 async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         composer = composer_of(harness)
-        await paste(harness, "\n".join("12345") + "\n")
-        assert composer.text == "1\n2\n3\n4\n5", "five lines need no confirmation"
         composer.clear()
         await paste(harness, "x" * 2000)
         assert composer.text == "x" * 2000, "2,000 bytes need no confirmation"
         composer.clear()
         await write(harness, "before ")
-        twenty = "\r\n".join(f"line {n}" for n in range(20))
-        await paste(harness, twenty)
-        await harness.until(lambda: "Paste 20 lines? Each line is sent" in harness.screen_text())
+        more = "\r\n".join(f"line {n}" for n in range(21))
+        await paste(harness, more)
+        await harness.until(lambda: "Paste 21 lines? Each line is sent" in harness.screen_text())
+        assert "Y Paste" in harness.screen_text()
+        await harness.press("escape")
+        assert composer.text == "before "
+        await paste(harness, more)
+        await harness.until(lambda: "Paste 21 lines" in harness.screen_text())
         await harness.press("enter")
-        assert composer.text == "before ", "the safe answer has the focus"
-        await paste(harness, twenty)
-        await harness.until(lambda: "Paste 20 lines" in harness.screen_text())
-        await harness.press("y")
         await harness.until(lambda: composer.text.startswith("before line 0\nline 1\n"))
-        assert composer.text.endswith("\nline 19")
+        assert composer.text.endswith("\nline 20")
         assert harness.session.calls == [], "a paste is not sent before Enter"
         assert composer.size.height <= 7, "the composer must leave room for the log"
         harness.app.copy_to_clipboard("é" * 1001)
@@ -88,7 +103,7 @@ async def test_long_paste_asks_for_confirmation_and_huge_paste_is_rejected(tmp_p
         for too_much in ("x" * 65_500, "x" * 65_537, "日" * 22_000, "x\r\n" * 22_000):
             await paste(harness, too_much)
             await harness.until(lambda: "chat-tui --send" in harness.screen_text())
-            harness.app.clear_notifications()
+            harness.app.notices.clear()
             await harness.until(lambda: "chat-tui --send" not in harness.screen_text())
         assert composer.text == before
 
@@ -106,17 +121,17 @@ async def test_unknown_command_stays_in_composer_with_suggestion(tmp_path: Path)
         await write(harness, "/subscrbe bob")
         await harness.press("enter")
         assert (composer.text, harness.session.calls) == ("/subscrbe bob", [])
-        assert "/subscrbe is not a command. Tab: /subscribe bob" in harness.screen_text(composer)
+        assert "/subscrbe is not a command. Tab: /subscribe bob" in bar_text(harness)
         await harness.press("tab")
         assert composer.text == "/subscribe bob"
-        assert "not a command" not in harness.screen_text(composer)
+        assert "not a command" not in bar_text(harness)
         await harness.press("enter")
         await write(harness, " /login x")
         await harness.press("enter")
         assert composer.text == " /login x"
-        assert "looks like a password" in harness.screen_text(composer)
+        assert "looks like a password" in bar_text(harness)
         await harness.press("x")
-        assert "looks like a password" not in harness.screen_text(composer)
+        assert "looks like a password" not in bar_text(harness)
         await harness.press("ctrl+u")
         await write(harness, "//x")
         await harness.press("enter")
@@ -124,7 +139,7 @@ async def test_unknown_command_stays_in_composer_with_suggestion(tmp_path: Path)
         await paste(harness, "see\nLOGIN alice secret\nbye")
         await harness.press("enter")
         assert composer.text == "see\nLOGIN alice secret\nbye"
-        assert "line 2 looks like a password" in harness.screen_text(composer)
+        assert "line 2 looks like a password" in bar_text(harness)
         assert len(harness.model.history) == 2, "blocked text must not be in the history"
 
 
@@ -134,7 +149,7 @@ async def test_blocked_password_reason_is_fully_visible(tmp_path: Path) -> None:
         for lines_before in (0, 1, 9):
             composer.text = "see\n" * lines_before + "LOGIN alice secret"
             await harness.press("enter")
-            assert "looks like a password. If not, reword " in harness.screen_text(composer)
+            assert "looks like a password. If not, reword " in bar_text(harness)
 
 
 async def test_ctrl_j_inserts_line_break(tmp_path: Path) -> None:
@@ -222,13 +237,13 @@ async def test_text_stays_in_composer_while_disconnected(tmp_path: Path) -> None
     async with chat(tmp_path) as harness:
         harness.session.emit(connection_lost())
         await harness.settle()
-        shown = harness.screen_text(composer_of(harness))
+        shown = bar_text(harness)
         assert "connection lost, next try in 4 s — Ctrl+R now" in shown
         await write(harness, "kept")
         await harness.press("enter")
         assert composer_of(harness).text == "kept"
         assert harness.session.calls == []
-        assert "your text stays here, next try in 4 s" in harness.screen_text(composer_of(harness))
+        assert "your text stays here, next try in 4 s" in bar_text(harness)
         await harness.press("ctrl+r")
         assert harness.session.calls == [("retry_now",)]
         harness.session.emit(ConnectionChanged(ConnectionState.ONLINE))
@@ -379,7 +394,9 @@ async def test_returned_private_text_is_kept_in_its_conversation(tmp_path: Path)
         await write(harness, "/join x")
         harness.session.notices.append(TextReturned("/msg bob a secret", "no"))
         harness.session.wake()
-        await harness.until(lambda: "It is kept in your conversation with bob." in harness.toasts())
+        await harness.until(
+            lambda: "It is kept in your conversation with bob." in harness.notices()
+        )
         assert composer_of(harness).text == "/join x"
         await harness.press("ctrl+u")
         assert await texts_of_up(harness) == set()

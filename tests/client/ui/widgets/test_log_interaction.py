@@ -157,9 +157,9 @@ class TestCursor:
             await harness.until(copied.exists)
             assert copied.read_text() == long + "\n"
             assert copied.stat().st_mode & 0o777 == 0o600
-            await harness.until(lambda: "copied.txt" in harness.toasts())
-            (toast,) = harness.app._notifications
-            assert "If pasting does not work, see " in toast.message
+            await harness.until(lambda: "copied.txt" in harness.notices())
+            (notice,) = harness.app.notices.latest
+            assert "If pasting does not work, see " in notice.text
             await harness.press("f")
             await harness.until(lambda: harness.session.calls[-1] == ("toggle_follow", "carol"))
             # New messages do not move the message under the cursor.
@@ -227,7 +227,7 @@ class TestLinks:
             await harness.until(lambda: harness.app.clipboard == target)
             assert len(opened) == 1
             # Selecting a link does not open it.
-            harness.app.clear_notifications()
+            harness.app.notices.clear()
             await harness.until(lambda: "Copied." not in harness.screen_text())
             region = log.region
             await harness.pilot.mouse_down(offset=Offset(region.x + 20, region.y + 2))
@@ -273,7 +273,7 @@ class TestLinks:
             await harness.until(lambda: "leads nowhere" in harness.screen_text())
             assert harness.app.screen.query_one("#open", Button).disabled
             await harness.press("o")
-            await harness.until(lambda: "Not opened" in harness.toasts())
+            await harness.until(lambda: "Error: Not opened" in harness.screen_text())
             await harness.press("n")
             await harness.until(lambda: "leads to good.example" in harness.screen_text())
             await harness.press("o")

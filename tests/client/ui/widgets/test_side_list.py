@@ -63,7 +63,7 @@ class TestRooms:
     async def test_invalid_room_name_is_explained_and_kept(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("ctrl+o", *"a/b", "enter")
-            await harness.until(lambda: "a/b is not a room name" in harness.toasts())
+            await harness.until(lambda: "a/b is not a room name" in harness.notices())
             assert harness.session.calls == []
             assert rooms_of(harness).query_one(SafeInput).value == "a/b"
 
