@@ -42,6 +42,8 @@ class ChatModel:
         self.mentions = Mentions()
         self.wire = WireLog(lambda: self.now())
         """The lines sent and received, in every session."""
+        self.undo_key = ""
+        """The key that follows a person again, for the log; empty: the log names the command."""
         self.begin("", "")
 
     def begin(self, server: str, user: str) -> None:
@@ -215,8 +217,7 @@ class ChatModel:
             case events.MembersListed() | events.PersonJoined() | events.PersonLeft():
                 self._apply_to_members(event)
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
-                self.people.apply_subscriptions(event)
-                self._changes.add(Pane.PEOPLE)
+                self._apply_subscriptions(event)
             case events.LogNotice(text, kind):
                 location = self.room if kind == "notice" else self.location
                 self._add(location, LOG_NOTICE_KINDS[kind], text)
@@ -253,6 +254,20 @@ class ChatModel:
         if members is not None:
             self.rooms.set_member_count(room, members)
         self._changes |= {Pane.PEOPLE, Pane.ROOMS, Pane.STATUS}
+
+    def _apply_subscriptions(
+        self, event: events.SubscriptionsListed | events.Followed | events.Unfollowed
+    ) -> None:
+        followed = isinstance(event, events.Unfollowed) and self.people.is_subscribed(
+            safe_name(event.name)
+        )
+        self.people.apply_subscriptions(event)
+        self._changes.add(Pane.PEOPLE)
+        if isinstance(event, events.Unfollowed) and followed:
+            name = safe_name(event.name)
+            undo = f"{self.undo_key}: undo" if self.undo_key else f"To undo: /subscribe {name}"
+            notice = self.people.unfollow_notice(name)
+            self._add(self.location, EntryKind.SERVER, f"{notice} {undo}")
 
     def _joined(self, room: str) -> None:
         if room != self.room:

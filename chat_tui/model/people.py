@@ -25,6 +25,10 @@ _MAX_SPEAKERS: Final = 500
 """Most recent speakers that are kept, the newest: a hostile server may invent names."""
 
 
+_MAX_UNFOLLOWED: Final = 100
+"""Most unfollowed names that are kept, to follow them again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A person. `followed`: the user follows this name; following everyone does not count."""
@@ -44,6 +48,7 @@ class Roster:
         """True if the user follows everyone."""
         self._followed: set[str] = set()
         self._is_listed = False  # the subscriptions are known
+        self._unfollowed: list[str] = []  # in this session, the latest last
         self._here: set[str] | None = None  # None: not known
         self._last_spoke: dict[str, datetime] = {}  # name -> when; the newest last
 
@@ -83,9 +88,9 @@ class Roster:
         """Return True if the user receives messages of `name` ("*": if they follow everyone)."""
         return self.everyone if name == EVERYONE else self.everyone or name in self._followed
 
-    def follows_by_name(self, name: str) -> bool:
-        """Return True if the user follows this name; following everyone does not count."""
-        return name in self._followed
+    def is_subscribed(self, name: str) -> bool:
+        """Return True if there is a subscription to just this name ("*": to everyone)."""
+        return self.everyone if name == EVERYONE else name in self._followed
 
     @property
     def follows_none(self) -> bool:
@@ -148,8 +153,14 @@ class Roster:
         self.everyone = EVERYONE in self._followed
         self._followed -= {EVERYONE, self.user}
 
+    @property
+    def last_unfollowed(self) -> str | None:
+        """The name ("*": everyone) that the user unfollowed last and has not followed since."""
+        return self._unfollowed[-1] if self._unfollowed else None
+
     def follow(self, name: str) -> None:
         """Add a subscription to `name` ("*": to everyone)."""
+        self._unfollowed = [other for other in self._unfollowed if other != name]
         if name == EVERYONE:
             self.everyone = True
         elif name != self.user:
@@ -157,10 +168,22 @@ class Roster:
 
     def unfollow(self, name: str) -> None:
         """Remove the subscription to `name` ("*": to everyone)."""
+        if self.is_subscribed(name):
+            self._unfollowed = [*self._unfollowed[-_MAX_UNFOLLOWED:], name]
         if name == EVERYONE:
             self.everyone = False
         else:
             self._followed.discard(name)
+
+    def unfollow_notice(self, name: str) -> str:
+        """Return what the user sees less of after `unfollow(name)`."""
+        if name != EVERYONE:
+            if self.everyone:
+                return f"You still see messages from {name}, because you follow everyone."
+            return f"You no longer see messages from {name}."
+        if not self._followed:
+            return "You no longer see messages from anyone."
+        return "You now see only messages from people that you follow by name."
 
     def _person(self, name: str) -> Person:
         return Person(name, name in self._followed, name == self.user)

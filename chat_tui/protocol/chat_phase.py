@@ -155,6 +155,11 @@ class ChatPhase(Phase):
         request = self._sender.request(word, name, origin=RequestOrigin.UI, now=now)
         return None if request is None else request.line
 
+    def follow(self, name: str, now: float) -> str | None:
+        """Subscribe to a user ("*": everyone). Return the command, None if it is not needed."""
+        word = self._subscriptions.toggle_command(name, self._sender.requests())
+        return self.toggle_follow(name, now) if word == "/subscribe" else None
+
     def change_password(self, old: str, new: str, now: float) -> None:
         """Request a password change. The outcome is an event."""
         self._password_change.request(old, new, now)

@@ -109,6 +109,10 @@ class ClientProtocol:
         """
         return self._phase.toggle_follow(name, now)
 
+    def follow(self, name: str, now: float) -> str | None:
+        """Follow a user ("*": everyone), if that is not so. Return the command sent, if any."""
+        return self._phase.follow(name, now)
+
     def change_password(self, old: str, new: str, now: float) -> None:
         """Request a password change. The outcome is a `PasswordChange...` event."""
         self._phase.change_password(old, new, now)

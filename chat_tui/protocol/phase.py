@@ -111,6 +111,10 @@ class Phase:
         """Follow or unfollow a user. Return the command sent for it, or None."""
         return None
 
+    def follow(self, _name: str, _now: float) -> str | None:
+        """Follow a user. Return the command sent for it, or None."""
+        return None
+
     def change_password(self, _old: str, _new: str, _now: float) -> None:
         """Request a password change."""
         self._emit(events.PasswordChangeFailed(NOT_CONNECTED))

@@ -186,6 +186,12 @@ class ChatSession:
         self._record_last_action([command] if command else [])
         self._flush_protocol()
 
+    def follow(self, name: str) -> None:
+        """Follow a user ("*": everyone). No effect if that is so, or is requested already."""
+        command = self._protocol.follow(name, self._clock())
+        self._record_last_action([command] if command else [])
+        self._flush_protocol()
+
     def change_password(self, old: str, new: str) -> None:
         """Request a password change. The passwords are kept only to reconnect with.
 

@@ -96,6 +96,7 @@ class ChatController:
         if self._last_session is not None:
             is_same = self._last_session == (request.host, request.port, request.user)
             room = self.model.room if is_same else None
+        self._name_keys()
         self.session.sign_in(
             request.host,
             request.port,
@@ -114,8 +115,12 @@ class ChatController:
         self.view.apply(settings)
         self._log_files.write()
         self._log_files.folder = settings.log_folder
+        self._name_keys()
         panes_with_keys = {Pane.ROOMS, Pane.LOG, Pane.COMPOSER}
         self._draw(partial(self.screen.panes.draw, panes_with_keys))
+
+    def _name_keys(self) -> None:
+        self.model.undo_key = self.shell.key_of("people.undo", "Alt+U")
 
     def cancel(self) -> None:
         """Stop connecting, or sign out."""

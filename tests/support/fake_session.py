@@ -64,6 +64,9 @@ class FakeSession(ChatSession):
     def toggle_follow(self, name: str) -> None:
         self.calls.append(("toggle_follow", name))
 
+    def follow(self, name: str) -> None:
+        self.calls.append(("follow", name))
+
     def retry_now(self) -> None:
         self.calls.append(("retry_now",))
 

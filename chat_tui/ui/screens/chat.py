@@ -80,6 +80,9 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+g", "resend", "Again", id="message.resend"),
         Binding("ctrl+r", "retry", "Retry", id="connection.retry"),
         Binding("f8", "follow_everyone", "Follow everyone", show=False, id="people.everyone"),
+        Binding(
+            "alt+u", "undo_unfollow", "Follow again", show=False, priority=True, id="people.undo"
+        ),
         Binding("ctrl+t", "mute", "Mute", show=False, priority=True, id="mute"),
         Binding("escape", "back_to_composer", "Write", show=False, id="composer"),
     ]
@@ -265,13 +268,18 @@ class ChatScreen(Screen[None]):
 
     def toggle_follow(self, name: str) -> None:
         """Follow the person `name` (`EVERYONE`: everyone), or stop following."""
-        if self.model.connection.state is not ConnectionState.ONLINE:
-            self._chat.shell.notify(
-                "Not connected: try again when the connection is back.", severity="warning"
-            )
-            return
-        self._chat.session.toggle_follow(name)
-        self._chat.process_updates()
+        if self._is_online():
+            self._chat.session.toggle_follow(name)
+            self._chat.process_updates()
+
+    def _is_online(self) -> bool:
+        """Return True while there is a connection; otherwise notify the user."""
+        if self.model.connection.state is ConnectionState.ONLINE:
+            return True
+        self._chat.shell.notify(
+            "Not connected: try again when the connection is back.", severity="warning"
+        )
+        return False
 
     def action_change_password(self) -> None:
         """Ask for the old and the new password."""
@@ -307,6 +315,15 @@ class ChatScreen(Screen[None]):
             self._chat.shell.notify(
                 "This server lets you follow people by name only.", severity="warning"
             )
+
+    def action_undo_unfollow(self) -> None:
+        """Follow the person again that the user stopped following last."""
+        name = self.model.people.last_unfollowed
+        if name is None:
+            self._chat.shell.notify("There is nothing to undo: you stopped following no one.")
+        elif self._is_online():
+            self._chat.session.follow(name)
+            self._chat.process_updates()
 
     def action_mute(self) -> None:
         """Mute or unmute the location in view: no bell, no count in the title."""

@@ -84,6 +84,7 @@ _KEYS: Final = (
     ("F5", "settings", "read the settings again: colours, keys and the rest"),
     ("F6", "wire", "show the wire log, and the last action for netcat"),
     ("F8", "people.everyone", "follow everyone, or stop following everyone"),
+    ("Alt+U", "people.undo", "follow again the person that you stopped following last"),
     ("Alt+N", "notices", "read the latest notices again, whole"),
     ("Ctrl+T", "mute", "mute or unmute: no bell, no count in the title"),
     (DEFAULT_RESEND_KEY, "message.resend", "send an unconfirmed message again"),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from textual.widget import Widget
 
-from chat_server.wire import EVERYONE
 from chat_tui.model import ChatModel, EntryState
 from chat_tui.ui.widgets import PEOPLE_ROWS, MessageLog, SideList
 
@@ -40,5 +39,4 @@ def _follow_label(model: ChatModel, name: str) -> str:
     """Return what toggling `name` does. Following everyone is a subscription of its own."""
     if not name or name == model.user:
         return ""
-    followed = model.people.everyone if name == EVERYONE else model.people.follows_by_name(name)
-    return "Unfollow" if followed else "Follow"
+    return "Unfollow" if model.people.is_subscribed(name) else "Follow"

@@ -148,6 +148,7 @@ def test_follow_toggle_starts_and_stops_messages(
     harness.until_text("one")
     harness.session.toggle_follow("bob")
     harness.until(lambda: not harness.model.people.follows("bob"))
+    assert "You no longer see messages from bob. To undo: /subscribe bob" in harness.texts()
     bob.send("two")
     bob.send("/rooms")
     texts_until(bob, "[SERVER] Active rooms")
@@ -155,6 +156,12 @@ def test_follow_toggle_starts_and_stops_messages(
     harness.until_text("three")
     harness.until(lambda: harness.model.log.entries()[-1].state is EntryState.SENT)
     assert "two" not in harness.texts()
+    for _ in range(2):  # the second request changes nothing, although the first is unanswered
+        harness.session.follow("bob")
+    harness.until(lambda: harness.model.people.follows("bob"))
+    bob.send("four")
+    harness.until_text("four")
+    assert harness.model.people.last_unfollowed is None
 
 
 def test_server_restart_restores_room_and_subscriptions(
