@@ -12,6 +12,7 @@ from benchmarks.goals import Bound
 from benchmarks.parts import tls
 from benchmarks.parts.client import EMPTY
 from benchmarks.parts.growth import SIZES
+from benchmarks.parts.login_attacks import CROWD
 from benchmarks.servers import LOBBY
 
 
@@ -44,6 +45,15 @@ def _loaded_over_baseline(scenario: str, measure: str) -> Callable[[Figures], fl
         loaded = figures.median(f"{scenario}-loaded", LOBBY.name, measure)
         baseline = figures.median(f"{scenario}-baseline", LOBBY.name, measure)
         return loaded / baseline if loaded is not None and baseline else None
+
+    return value
+
+
+def _attacked_over_alone(attack: str) -> Callable[[Figures], float | None]:
+    def value(figures: Figures) -> float | None:
+        attacked = figures.median(f"login-attacked/{attack}", LOBBY.name, "ms")
+        alone = figures.median("login-alone", LOBBY.name, "ms")
+        return attacked / alone if attacked is not None and alone else None
 
     return value
 
@@ -131,6 +141,30 @@ CHECKED_BOUNDS: Final = (
         "x",
         _loaded_over_baseline("strangers", "p99_ms"),
         _at_most(2),
+    ),
+    CheckedBound(
+        "a new user's login while one account logs in on 16 connections / alone",
+        "x",
+        _attacked_over_alone("account"),
+        _at_most(2),
+    ),
+    CheckedBound(
+        "the same while strangers guess from 40 networks",
+        "x",
+        _attacked_over_alone("networks"),
+        _at_most(2),
+    ),
+    CheckedBound(
+        "the same with both and guesses for an account",
+        "x",
+        _attacked_over_alone("mixture"),
+        _at_most(2),
+    ),
+    CheckedBound(
+        f"{CROWD} users that lost the network at once are back",
+        "s",
+        _median("reconnects", "seconds"),
+        _at_most(5),
     ),
     CheckedBound(
         "slowest reply when 1,000 clients with presence on change the room",

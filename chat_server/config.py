@@ -86,8 +86,8 @@ class Tuning:
     """After an orderly close by the client: how long data that had arrived is still processed, at
     the allowed rate."""
 
-    login_queue_seconds: float = 120.0
-    """Longest wait of a login for its hash. On two cores, 700 users log in within this time after
+    login_queue_seconds: float = 300.0
+    """Longest wait of a login for its hash. On two cores, 2,000 users log in within this time after
     a restart. Later ones are told to try again, so that they do not keep a place for nothing."""
 
     login_burst: int = 30

@@ -1,8 +1,10 @@
 """A fair queue: turns for groups of groups, and one item at a time for each lane. No lock, no I/O.
 
 A first-in, first-out queue belongs to the peer that fills it. Here each group gets one turn,
-however many items it has, and its members take turns in the same way. The group that was served the
-longest time ago goes first, so a newcomer does not wait for the peers that filled the queue.
+however many items it has, and its members take turns in the same way. Groups that were never served
+go first, then the one that was served the longest time ago. Of those never served, the newest has
+three of four turns and the oldest the fourth. So a newcomer does not wait for a crowd that came
+before it, and no group waits for ever.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ class Priority(IntEnum):
     STRANGER = 2
 
 
+_OLDEST_NEWCOMER_EVERY: Final = 4
+"""One of so many turns of newcomers is for the oldest of them, the others for the newest."""
+
 _WEIGHTS: Final = {Priority.KNOWN_ACCOUNT: 8, Priority.KNOWN_ADDRESS: 4, Priority.STRANGER: 1}
 """Shares of the turns while items of all priorities wait. Nobody starves."""
 
@@ -49,35 +54,52 @@ class Turn:
 class _Group(Generic[_ItemT]):
     """A group of groups, or of items. Empty groups are deleted, except a root."""
 
-    __slots__ = ("children", "entry", "items", "order")
+    __slots__ = ("_newcomer_turns", "_newcomers", "_order", "children", "entry", "items")
 
     def __init__(self) -> None:
         self.items: deque[_ItemT] = deque()
         self.children: dict[Hashable, _Group[_ItemT]] = {}
-        # A heap of (last turn, arrival, name). Only a child's current `entry` is valid.
-        self.order: list[tuple[int, int, Hashable]] = []
+        # The children that were never served, in the order of their arrival.
+        self._newcomers: OrderedDict[Hashable, None] = OrderedDict()
+        self._newcomer_turns = 0
+        # The others: a heap of (last turn, arrival, name). Only a child's current `entry` is valid.
+        self._order: list[tuple[int, int, Hashable]] = []
         self.entry: tuple[int, int, Hashable] | None = None
 
     @property
     def is_empty(self) -> bool:
         return not self.items and not self.children
 
-    def schedule(self, child: _Group[_ItemT], last_turn: int, arrival: int, name: Hashable) -> None:
+    def schedule(
+        self, child: _Group[_ItemT], last_turn: int | None, arrival: int, name: Hashable
+    ) -> None:
+        """Let `child`, which is one of the children, have a turn. `last_turn` None: a newcomer."""
+        if last_turn is None:
+            self._newcomers[name] = None
+            return
         child.entry = (last_turn, arrival, name)
-        heappush(self.order, child.entry)
+        heappush(self._order, child.entry)
         # Removed groups leave invalid entries. Arrivals are unique, so names are never compared.
-        if len(self.order) > 2 * len(self.children) + 16:
-            self.order = sorted(
-                grandchild.entry for grandchild in self.children.values() if grandchild.entry
-            )
+        if len(self._order) > 2 * len(self.children) + 16:
+            self._order = sorted(child.entry for child in self.children.values() if child.entry)
 
     def first(self) -> tuple[Hashable, _Group[_ItemT]]:
-        """Remove the entry of the child whose turn it is. Return its name and the child."""
+        """Return the child whose turn it is, with its name, and unschedule it."""
+        if self._newcomers:
+            self._newcomer_turns += 1
+            is_for_oldest = self._newcomer_turns % _OLDEST_NEWCOMER_EVERY == 0
+            name, _ = self._newcomers.popitem(last=not is_for_oldest)
+            return name, self.children[name]
         while True:
-            entry = heappop(self.order)
+            entry = heappop(self._order)
             child = self.children.get(entry[2])
             if child is not None and child.entry is entry:
                 return entry[2], child
+
+    def delete(self, name: Hashable) -> None:
+        """Delete an empty child."""
+        del self.children[name]
+        self._newcomers.pop(name, None)
 
 
 class FairQueue(Generic[_ItemT]):
@@ -183,7 +205,7 @@ class FairQueue(Generic[_ItemT]):
 
     def _schedule(self, group: _Group[_ItemT], name: Hashable, child: _Group[_ItemT]) -> None:
         self._numbers += 1
-        group.schedule(child, self._last_turns.get(name, 0), self._numbers, name)
+        group.schedule(child, self._last_turns.get(name), self._numbers, name)
 
     def _take_from(self, group: _Group[_ItemT]) -> _ItemT:
         if group.items:
@@ -192,7 +214,7 @@ class FairQueue(Generic[_ItemT]):
         item = self._take_from(child)
         self._record_turn(name)
         if child.is_empty:
-            del group.children[name]
+            group.delete(name)
         else:
             self._schedule(group, name, child)
         return item
@@ -213,5 +235,5 @@ class FairQueue(Generic[_ItemT]):
         if child is None or not self._remove_from(child, path[1:], item):
             return False
         if child.is_empty:
-            del group.children[path[0]]
+            group.delete(path[0])
         return True

@@ -43,7 +43,8 @@ def test_addresses_take_turns() -> None:
     queue: FairQueue[str] = FairQueue()
     for address in ("192.0.2.1",) * 4 + ("192.0.2.2",) * 2 + ("192.0.2.3",):
         put(queue, address)
-    assert [item[-1] for item in take_all(queue)] == ["1", "2", "3", "1", "2", "1", "1"]
+    # The newest newcomers, then the one that was served the longest time ago.
+    assert [item[-1] for item in take_all(queue)] == ["3", "2", "1", "2", "1", "1", "1"]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,27 @@ def test_newcomer_goes_before_addresses_that_were_served(template: str) -> None:
         queue.take()
     put(queue, "192.0.2.1")
     assert queue.take() == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["2001:db8:1:1{0:02x}::1", "2001:db8:1:{0:x}00::1", "20{0:02x}:db8::1", "10.0.0.{0}"],
+)
+def test_newcomer_does_not_wait_for_a_crowd_of_newcomers(template: str) -> None:
+    queue: FairQueue[str] = FairQueue()
+    for number in range(1, 41):
+        put(queue, template.format(number))
+    queue.take()
+    put(queue, "192.0.2.1")
+    assert "192.0.2.1" in [queue.take() for _ in range(2)]
+
+
+def test_first_newcomer_does_not_wait_for_those_that_come_later() -> None:
+    queue: FairQueue[str] = FairQueue()
+    put(queue, "192.0.2.1")
+    for number in range(200):
+        put(queue, f"10.0.0.{number}")
+    assert "192.0.2.1" in [queue.take() for _ in range(4)]
 
 
 def test_last_turn_is_remembered_while_the_queue_is_empty() -> None:
@@ -203,4 +225,4 @@ def test_random_operations_lose_nothing_and_leave_nothing() -> None:
         queue.release(waiting.pop(item).lane)
     assert queue.take() is None
     assert not queue._lanes
-    assert all(root.is_empty and len(root.order) < 100 for root in queue._roots.values())
+    assert all(root.is_empty and len(root._order) < 100 for root in queue._roots.values())
