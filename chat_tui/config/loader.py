@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from chat_tui.config.custom_theme import CustomTheme, read_theme
 from chat_tui.config.profile import Profile
 from chat_tui.config.settings import Settings
 from chat_tui.config.toml_lines import ConfigProblem, KeyPath, UnreadableError, line_numbers, parse
+from chat_tui.storage import open_regular
 
 _FILE: Final = "config.toml"
 
@@ -83,7 +85,7 @@ def load(path: Path | None = None) -> Configuration:
     """
     path = path or configuration_path()
     try:
-        with path.open("rb") as file:
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return Configuration(path)

@@ -17,6 +17,10 @@ _COMMAND_TIMEOUT: Final = 120.0
 """Seconds that `password_command` may take. It may ask the user to unlock a password store."""
 
 
+_MAX_OUTPUT: Final = 64 * 1024
+"""Most bytes that `password_command` may print. It may print forever, and quickly."""
+
+
 class PasswordError(Exception):
     """The profile's source did not give a password. The text is the reason, for the user."""
 
@@ -95,6 +99,8 @@ class Profile:
         """
         import subprocess
 
+        from chat_tui.config.process_output import OutputTooLongError, read_output
+
         try:
             process = subprocess.Popen(
                 command,
@@ -108,12 +114,15 @@ class Profile:
             raise PasswordError(f"password_command can't be run: {reason}") from error
         with process:
             try:
-                out, complaint = process.communicate(timeout=_COMMAND_TIMEOUT)
+                out, complaint = read_output(process, _MAX_OUTPUT, _COMMAND_TIMEOUT)
             except BaseException as error:
                 with suppress(OSError):
                     os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
                     reason = f"password_command timed out after {_COMMAND_TIMEOUT:.0f} s"
+                    raise PasswordError(reason) from error
+                if isinstance(error, OutputTooLongError):
+                    reason = f"password_command printed more than {_MAX_OUTPUT >> 10} KiB"
                     raise PasswordError(reason) from error
                 raise
         if process.returncode:

@@ -39,6 +39,7 @@ class HeadlessJob:
         configuration, state = load(), ClientState(state_folder())
         for problem in configuration.problems:
             print(f"chat-tui: {problem}", file=sys.stderr)
+        _print_problems(state)
         try:
             profile = select_profile(
                 configuration, self.profile, default_to_only=not (self.server or self.user)
@@ -61,15 +62,18 @@ class HeadlessJob:
         follow_everyone = state.follows_everyone(account.host, account.port)
         profile_name = profile.name if profile else ""
         room = self.room or (profile.room if profile else None)
+
+        def store_sign_in() -> None:
+            state.signed_in(account.host, account.port, account.user, follow_everyone, profile_name)
+            _print_problems(state)
+
         return entry_points.run_interactive(
             account,
             known_servers,
             room,
             follow_everyone,
             configuration.settings.log_folder,
-            lambda: state.signed_in(
-                account.host, account.port, account.user, follow_everyone, profile_name
-            ),
+            store_sign_in,
             profile.source if profile else "",
         )
 
@@ -82,3 +86,8 @@ class HeadlessJob:
         if self.send is not None:
             return entry_points.run_send(account, known_servers, self.send, self.text)
         return entry_points.run_tail(account, known_servers, self.tail or "", self.authors)
+
+
+def _print_problems(state: ClientState) -> None:
+    for text in state.problems.take():
+        print(f"chat-tui: {text}", file=sys.stderr)

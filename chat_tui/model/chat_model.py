@@ -166,6 +166,11 @@ class ChatModel:
         self._own.add_unconfirmed(location, entry.id, typed)
         self._changes.add(Pane.STATUS)
 
+    def forget_unconfirmed(self, location: str, timestamp: datetime, typed: str) -> None:
+        """Stop offering to send a message again: another window of the user has done so."""
+        if self._own.forget(location, timestamp, typed):
+            self._changes |= {Pane.LOG, Pane.STATUS}
+
     def dismiss_unconfirmed(self) -> None:
         """Stop offering to send the unconfirmed messages of the location in view again."""
         self._own.dismiss(self.location)

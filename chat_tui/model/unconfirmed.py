@@ -72,6 +72,16 @@ class UnconfirmedMessages:
             self._log_of(location).set_state(entry.id, EntryState.DISMISSED)
         self._unconfirmed.pop(location, None)
 
+    def forget(self, location: str, timestamp: datetime, typed: str) -> bool:
+        """Mark one message of a location as dismissed. Return False if there is no such message."""
+        log = self._log_of(location)
+        for entry_id, text in self._unconfirmed.get(location, {}).items():
+            if text == typed and entry_id >= log.first and log[entry_id].timestamp == timestamp:
+                log.set_state(entry_id, EntryState.DISMISSED)
+                del self._unconfirmed[location][entry_id]
+                return True
+        return False
+
     def entries(self, location: str) -> list[Entry]:
         """Return the unconfirmed entries that the log still keeps, oldest first."""
         log = self._log_of(location)

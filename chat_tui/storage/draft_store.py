@@ -3,22 +3,29 @@
 There is a folder for each user and server, and in it a file for each room or private conversation.
 A client that is killed loses at most the last moments of typing. A broken file loses at most one
 location.
+
+Several windows of one user may use the same files. Each window writes what it has changed since it
+last saw the file, and keeps what other windows have changed: see `draft_merge`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from chat_tui.account import make_account
 from chat_tui.input import holds_secret, merge_into_draft
 from chat_tui.model import ChatModel, Drafts, Location
 from chat_tui.sanitize import safe_name
-from chat_tui.storage.private_files import file_stem, write_private
+from chat_tui.storage.draft_merge import StoredDraft, merge
+from chat_tui.storage.file_lock import PATIENCE, state_lock
+from chat_tui.storage.private_files import file_stem, read_regular, write_private
+from chat_tui.storage.problems import StorageProblems
 
 _FOLDER: Final = "drafts"
 
@@ -28,74 +35,87 @@ _MAX_BUSY_TICKS: Final = 8
 _MAX_BYTES: Final = 4 << 20
 """Largest file that is read, in bytes. The client writes no larger one."""
 
+_EXIT_TIMEOUT: Final = 0.5
+"""Seconds that `save` waits for the lock."""
 
-class StoredDraft(NamedTuple):
-    """The draft and the unconfirmed messages of one location."""
-
-    draft: str = ""
-    unconfirmed: tuple[tuple[datetime, str], ...] = ()
-    """Local time and text of each message that may not have arrived."""
+_EMPTY: Final = StoredDraft()
 
 
 class DraftStore:
     """Writer and reader of a model's drafts on disk.
 
-    Called only by the UI thread. It never raises for a file: a write that fails is tried again at
-    the next tick.
+    Called only by the UI thread. It never raises for a file: a write that fails is reported once
+    and tried again at the next tick. It never waits for another window, except in `save`.
     """
 
-    def __init__(self, folder: Path, model: ChatModel) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: ChatModel,
+        problems: StorageProblems | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`folder` is the state folder of the client. Nothing is stored before `open`."""
-        self._folder = folder / _FOLDER
+        self._clock = clock
+        self._state_folder = folder
         self._model = model
+        self._problems = problems or StorageProblems()
         self._account: Path | None = None
         self._drafts = model.drafts
-        self._written: dict[str, StoredDraft] = {}
+        self._synced: dict[str, StoredDraft] = {}  # this window's state at its last write or read
         self._last_seen: dict[str, StoredDraft] = {}  # as of the last tick
         self._busy_ticks = 0  # ticks of typing without a pause
+        self._locked_since: float | None = None  # another window has held the lock since then
 
     def open(self, host: str, port: int, user: str) -> list[str]:
         """Restore the drafts and unconfirmed messages of a user that has just signed in.
 
-        Return the sorted names of all other locations with stored text. Do nothing and return an
-        empty list if the model has this user's drafts already.
+        The files win over the model: another window of the user may have changed them. What this
+        window has not written yet is merged into them. Return the sorted names of all other
+        locations with text that is new to the model.
         """
         if self._model.drafts is self._drafts and self._account is not None:
-            return []
-        self._account = self._folder / file_stem(
-            " ".join(make_account(host, port, user, "").identity)
-        )
-        self._written = _read(self._account)
-        drafts = {
-            location: stored.draft for location, stored in self._written.items() if stored.draft
-        }
-        self._drafts = Drafts(drafts)
-        self._model.drafts = self._drafts
-        for location, stored in self._written.items():
-            if partner := Location(location).partner:
-                self._model.conversations.begin(partner)
-            for timestamp, text in stored.unconfirmed:
-                self._model.restore_unconfirmed(location, timestamp, text)
+            known = self._current()
+        else:
+            identity = " ".join(make_account(host, port, user, "").identity)
+            self._account = self._state_folder / _FOLDER / file_stem(identity)
+            self._drafts = self._model.drafts = Drafts()
+            self._synced = known = {}
+        restored = set()
+        files = self._read_all(self._account)
+        for location in files.keys() | known.keys():
+            stored = files.get(location)
+            if stored is None and self._path(location).exists():
+                continue  # it can't be read: the model keeps its state
+            stored = stored or _EMPTY
+            mine = known.get(location, _EMPTY)
+            merged, _ = merge(self._synced.get(location, _EMPTY), mine, stored)
+            if self._adopt(location, mine, merged):
+                restored.add(location)
+            self._synced[location] = stored
         self._last_seen = self._current()
-        return sorted(self._written.keys() - {self._model.compose_location})
+        return sorted(restored - {self._model.compose_location})
 
-    def tick(self) -> None:
+    def tick(self) -> bool:
         """Write the drafts if they have not changed since the last tick.
 
         Called a few times a second. Continuous typing is written every `_MAX_BUSY_TICKS` ticks.
+        Return True if the draft of a location has changed: another window has written there, too.
         """
         current = self._current()
         self._busy_ticks = 0 if current == self._last_seen else self._busy_ticks + 1
+        changed = False
         if self._busy_ticks % _MAX_BUSY_TICKS == 0:
-            self._write(current)
-        self._last_seen = current
+            changed = self._write(current)
+        self._last_seen = self._current() if changed else current
+        return changed
 
     def save(self) -> None:
-        """Write all changes now."""
-        self._write(self._current())
+        """Write all changes now, in the end without the lock."""
+        self._write(self._current(), timeout=_EXIT_TIMEOUT, even_unlocked=True)
 
     def _current(self) -> dict[str, StoredDraft]:
-        """Return the state to store.
+        """Return the state to store, without passwords.
 
         Once the model belongs to another user, that is the last state of the former user.
         """
@@ -105,30 +125,124 @@ class DraftStore:
         drafts = self._drafts.all()
         for location, queued in self._model.queued_texts.items():
             drafts[location] = merge_into_draft(queued, drafts.get(location, ""))
+        for location, draft in drafts.items():
+            if holds_secret(draft, self._model.user):  # never written to disk
+                drafts[location] = ""
         return {
             location: StoredDraft(drafts.get(location, ""), tuple(unconfirmed.get(location, ())))
             for location in drafts.keys() | unconfirmed.keys()
         }
 
-    def _write(self, current: Mapping[str, StoredDraft]) -> None:
-        if self._account is None:
-            return
-        for location in self._written.keys() | current.keys():
-            stored = current.get(location, StoredDraft())
-            if stored == self._written.get(location, StoredDraft()):
+    def _write(
+        self,
+        current: Mapping[str, StoredDraft],
+        *,
+        timeout: float = 0.0,
+        even_unlocked: bool = False,
+    ) -> bool:
+        """Write the changed locations. Return True if a draft of the model has changed."""
+        changed = [
+            location
+            for location in self._synced.keys() | current.keys()
+            if current.get(location, _EMPTY) != self._synced.get(location, _EMPTY)
+        ]
+        if self._account is None or not changed:
+            return False
+        try:
+            with state_lock(self._state_folder, timeout) as is_locked:
+                if not (is_locked or even_unlocked or self._is_impatient()):
+                    return False
+                self._locked_since = None
+                return self._merge_into_files(current, changed)
+        except OSError as error:
+            self._problems.unwritable(
+                "Drafts", self._account, error, "They are kept until you quit."
+            )
+        return False
+
+    def _is_impatient(self) -> bool:
+        now = self._clock()
+        if self._locked_since is None:
+            self._locked_since = now
+        return now - self._locked_since >= PATIENCE
+
+    def _merge_into_files(
+        self, current: Mapping[str, StoredDraft], locations: Collection[str]
+    ) -> bool:
+        has_adopted, problem = False, None
+        for location in locations:
+            mine, base = current.get(location, _EMPTY), self._synced.get(location, _EMPTY)
+            try:
+                stored = self._read_one(self._path(location))
+                merged, left_over = merge(base, mine, stored)
+                if merged != stored:
+                    self._write_one(self._path(location), location, merged)
+            except OSError as error:  # the other locations may be writable
+                problem = error
                 continue
-            path = self._account / f"{file_stem(location)}.json"
-            with suppress(OSError):
-                self._write_one(path, location, stored)
-                self._written[location] = stored
+            if left_over and self._model.drafts is self._drafts:
+                self._model.histories.of(location).add(left_over)
+            # A queued text is not in the composer, so that a merged draft can't be there either.
+            can_adopt = location not in self._model.queued_texts
+            if mine.draft != base.draft and merged.draft != mine.draft and can_adopt:
+                self._drafts.put(location, merged.draft)
+                mine = mine._replace(draft=merged.draft)
+                has_adopted = True
+            self._synced[location] = mine
+        if problem is not None:
+            raise problem
+        return has_adopted
+
+    def _adopt(self, location: str, mine: StoredDraft, merged: StoredDraft) -> bool:
+        """Change the model to `merged`. Return True if it has text that is new to the model."""
+        if (partner := Location(location).partner) and merged != _EMPTY:
+            self._model.conversations.begin(partner)
+        if mine.draft != merged.draft:
+            self._drafts.put(location, merged.draft)
+        for timestamp, text in mine.unconfirmed:
+            if (timestamp, text) not in merged.unconfirmed:
+                self._model.forget_unconfirmed(location, timestamp, text)
+        new = [item for item in merged.unconfirmed if item not in mine.unconfirmed]
+        for timestamp, text in new:
+            self._model.restore_unconfirmed(location, timestamp, text)
+        return bool(new) or (merged.draft != mine.draft and bool(merged.draft))
+
+    def _path(self, location: str) -> Path:
+        assert self._account is not None
+        return self._account / f"{file_stem(location)}.json"
 
     def _write_one(self, path: Path, location: str, stored: StoredDraft) -> None:
-        if holds_secret(stored.draft, self._model.user):  # passwords are never written to disk
-            stored = stored._replace(draft="")
-        if stored == StoredDraft():
+        if stored == _EMPTY:
             path.unlink(missing_ok=True)
         else:
             write_private(path, _as_json(location, stored))
+
+    def _read_one(self, path: Path) -> StoredDraft:
+        """Return the content of a file; it counts as empty if it is missing or invalid.
+
+        Raises `OSError` for anything else than a readable file.
+        """
+        try:
+            return _from_json(json.loads(read_regular(path, _MAX_BYTES)))[1]
+        except (FileNotFoundError, NotADirectoryError):
+            return _EMPTY
+        except (ValueError, RecursionError, TypeError, KeyError):
+            return _EMPTY
+
+    def _read_all(self, folder: Path) -> dict[str, StoredDraft]:
+        """Return the contents of one account's folder. Invalid files are skipped."""
+        found: dict[str, StoredDraft] = {}
+        with suppress(OSError):
+            for path in sorted(folder.glob("*.json")):
+                try:
+                    location, stored = _from_json(json.loads(read_regular(path, _MAX_BYTES)))
+                except OSError as error:
+                    self._problems.unreadable("Drafts", path, error, "Remove it.")
+                except (ValueError, RecursionError, TypeError, KeyError):
+                    pass
+                else:
+                    found[location] = stored
+        return found
 
 
 def _as_json(location: str, stored: StoredDraft) -> str:
@@ -138,18 +252,6 @@ def _as_json(location: str, stored: StoredDraft) -> str:
     return json.dumps(
         {"place": location, "draft": stored.draft, "unconfirmed": unconfirmed}, indent=1
     )
-
-
-def _read(folder: Path) -> dict[str, StoredDraft]:
-    """Return the contents of one account's folder. Invalid files are skipped."""
-    found: dict[str, StoredDraft] = {}
-    with suppress(OSError):
-        for path in sorted(folder.glob("*.json")):
-            with suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
-                if path.stat().st_size <= _MAX_BYTES:
-                    location, stored = _from_json(json.loads(path.read_bytes()))
-                    found[location] = stored
-    return found
 
 
 def _from_json(data: dict[str, object]) -> tuple[str, StoredDraft]:

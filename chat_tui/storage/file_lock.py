@@ -14,6 +14,9 @@ from chat_tui.storage.private_files import open_regular, private_folder
 
 _LOCK_FILE: Final = "state.lock"
 
+PATIENCE: Final = 5.0
+"""Seconds after which a window writes without the lock: its holder may be stopped for ever."""
+
 _RETRY_INTERVAL: Final = 0.01
 """Seconds between two attempts to get the lock."""
 

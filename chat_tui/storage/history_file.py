@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from chat_tui.account import make_account
 from chat_tui.input import holds_no_text, holds_secret
 from chat_tui.model import MAX_ITEMS, ChatModel, InputHistories
 from chat_tui.sanitize import safe_name
-from chat_tui.storage.file_lock import state_lock
+from chat_tui.storage.file_lock import PATIENCE, state_lock
 from chat_tui.storage.private_files import append_private, file_stem, open_regular, write_private
 from chat_tui.storage.problems import StorageProblems
 
@@ -37,9 +38,6 @@ _MAX_READ_BYTES: Final = 4 * 1024 * 1024
 
 _MAX_WAITING: Final = 500
 """Items that wait for a disk on which they can't be written now. Older ones are dropped."""
-
-_PATIENCE: Final = 20
-"""Failed attempts to get the lock after which items are appended without it."""
 
 Item = tuple[str, str]
 """A location, and a text that was sent there."""
@@ -127,7 +125,7 @@ class HistoryStore:
         self._histories: InputHistories | None = None
         self._file: HistoryFile | None = None
         self._waiting: list[Item] = []
-        self._attempts = 0
+        self._locked_since: float | None = None  # another window has held the lock since then
 
     def open(self, host: str, port: int, user: str) -> None:
         """Restore the histories of a user that has just signed in, unless the model has them."""
@@ -149,7 +147,8 @@ class HistoryStore:
     def tick(self) -> None:
         """Write the items that could not be written yet. Called a few times a second."""
         if self._waiting:
-            self._write(even_unlocked=self._attempts >= _PATIENCE)
+            since = self._locked_since
+            self._write(even_unlocked=since is not None and time.monotonic() - since >= PATIENCE)
 
     def save(self) -> None:
         """Write all items now."""
@@ -166,9 +165,9 @@ class HistoryStore:
         try:
             if self._file.append(self._waiting, even_unlocked=even_unlocked):
                 self._waiting.clear()
-                self._attempts = 0
-            else:
-                self._attempts += 1
+                self._locked_since = None
+            elif self._locked_since is None:
+                self._locked_since = time.monotonic()
         except OSError as error:
             self._problems.unwritable(
                 "The input history", self._file.path, error, "Up finds it until you quit."

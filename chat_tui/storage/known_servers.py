@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,13 +14,17 @@ from pathlib import Path
 from typing import Final
 
 from chat_tui.account import Account
-from chat_tui.storage.private_files import private_folder, write_private
+from chat_tui.storage.file_lock import state_lock
+from chat_tui.storage.private_files import read_regular, write_private
 
 _FILE: Final = "known-servers.json"
 
 _LOCK: Final = "known-servers.lock"
 """Locked while the file is read, changed and written, so that no client overwrites another's
 change."""
+
+_LOCK_TIMEOUT: Final = 2.0
+"""Seconds after which a change is rejected: a stopped process may hold the lock for ever."""
 
 _MAX_BYTES: Final = 1 << 20
 """Largest file that is read, in bytes: room for some thousand servers."""
@@ -128,7 +130,9 @@ class KnownServers:
         Holds the file lock.
         """
         try:
-            with self._locked():
+            with state_lock(self._folder, _LOCK_TIMEOUT, name=_LOCK) as is_locked:
+                if not is_locked:
+                    raise KnownServersError(f"{self._folder / _LOCK} is locked by another program")
                 before = self._read()
                 after = dict(before)
                 yield after
@@ -139,22 +143,9 @@ class KnownServers:
                 f"{self.path} can't be written: {error.strerror or error}"
             ) from error
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        private_folder(self._folder)
-        number = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(number)
-
     def _read(self) -> dict[str, KnownServer]:
         try:
-            with self.path.open("rb") as file:
-                data = file.read(_MAX_BYTES + 1)
-            if len(data) > _MAX_BYTES:
-                raise ValueError(f"larger than {_MAX_BYTES >> 20} MiB")
+            data = read_regular(self.path, _MAX_BYTES)
             return _from_json(json.loads(data, object_pairs_hook=_reject_duplicates))
         except FileNotFoundError:
             return {}

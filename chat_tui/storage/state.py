@@ -10,11 +10,15 @@ from typing import Final
 
 from platformdirs import user_state_path
 
+from chat_tui.storage.file_lock import state_lock
 from chat_tui.storage.muted_store import MuteStore
-from chat_tui.storage.private_files import write_private
+from chat_tui.storage.private_files import read_regular, write_private
 from chat_tui.storage.problems import StorageProblems
 
 _FILE: Final = "client.json"
+
+_MAX_BYTES: Final = 1 << 20
+"""Largest file that is read, in bytes."""
 
 _MAX_SERVERS: Final = 200
 """Servers whose "follow everyone" choice is kept: those used last."""
@@ -40,7 +44,7 @@ class ClientState:
     """The client state and the file that holds it. Called only by the UI thread.
 
     It never raises for the file: a missing or broken file counts as empty, and a write error is
-    ignored.
+    reported in `problems`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,10 +55,9 @@ class ClientState:
         """The last successful sign-in. None before the first one."""
         self.problems = StorageProblems()
         """Problems with the files in the folder that the user has not seen yet."""
-        self.muted = MuteStore(folder)
+        self.muted = MuteStore(folder, self.problems)
         self._follow: dict[str, bool] = {}
-        with suppress(OSError, ValueError, RecursionError):
-            self._load(json.loads(self._path.read_bytes()))
+        self._read()
 
     def follows_everyone(self, host: str, port: int) -> bool:
         """Return the last choice of "follow everyone" for this server. True at the first visit."""
@@ -64,14 +67,34 @@ class ClientState:
         self, host: str, port: int, user: str, follow_everyone: bool, profile: str = ""
     ) -> None:
         """Store a successful sign-in."""
-        self.last = LastServer(host, port, user, profile)
-        key = _key(host, port)
+        try:
+            with state_lock(self.folder):  # without it if another window does not release it
+                self._read()  # another window may have written the file
+                self._set_last(LastServer(host, port, user, profile), follow_everyone)
+                self._save()
+        except OSError as error:
+            self._set_last(LastServer(host, port, user, profile), follow_everyone)
+            self.problems.unwritable(
+                "The last sign-in", self._path, error, "The next start does not know it."
+            )
+
+    def _set_last(self, last: LastServer, follow_everyone: bool) -> None:
+        self.last = last
+        key = _key(last.host, last.port)
         self._follow.pop(key, None)
         self._follow[key] = follow_everyone
         for oldest in list(self._follow)[:-_MAX_SERVERS]:
             del self._follow[oldest]
-        with suppress(OSError):
-            self._save()
+
+    def _read(self) -> None:
+        """Take over the file as far as it is valid."""
+        try:
+            with suppress(ValueError, RecursionError):
+                self._load(json.loads(read_regular(self._path, _MAX_BYTES)))
+        except OSError as error:
+            self.problems.unreadable(
+                "The last sign-in", self._path, error, "The form shows the defaults."
+            )
 
     def _load(self, data: object) -> None:
         """Take over the valid parts of the file."""
@@ -86,8 +109,10 @@ class ClientState:
                 self.last = LastServer(host, port, user, name)
         follow = data.get("follow_everyone")
         if isinstance(follow, dict):
+            choices = {key: choice for key, choice in follow.items() if isinstance(choice, bool)}
             self._follow = {
-                key: choice for key, choice in follow.items() if isinstance(choice, bool)
+                **{key: choice for key, choice in self._follow.items() if key not in choices},
+                **choices,
             }
 
     def _save(self) -> None:

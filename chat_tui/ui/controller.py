@@ -65,7 +65,7 @@ class ChatController:
         self.session = make(ChatModel(), shell.start_reader, shell.wake)
         self.model = self.session.model
         self._history_store = HistoryStore(state.folder, self.model, state.problems)
-        self._draft_store = DraftStore(state.folder, self.model)
+        self._draft_store = DraftStore(state.folder, self.model, state.problems)
         self._log_files = LogFiles(self.model, settings.log_folder)
         self.notifier = Notifier(self.model, state.muted, TerminalNotifier(shell.write_to_terminal))
         self.notifier.apply_settings(settings)
@@ -149,7 +149,7 @@ class ChatController:
             idle = self._idle and self.screen.is_mounted
             self._garbage_collector.tick(time.monotonic(), idle=idle)
         self._idle = True
-        self._draft_store.tick()
+        self._write_drafts()
         self._history_store.tick()
         self._log_files.write()
         self._report_storage_problems()
@@ -282,10 +282,24 @@ class ChatController:
         connected_to = self.session.connected_to
         port = request.port if connected_to is None else connected_to.port
         self._history_store.open(request.host, port, request.user)
-        if locations := self._draft_store.open(request.host, port, request.user):
+        with suppress(NoMatches):  # the chat was never shown
+            self.screen.drafts.save()
+        locations = self._draft_store.open(request.host, port, request.user)
+        with suppress(NoMatches):
+            self.screen.drafts.reload()
+        if locations:
             text = f"not sent yet, or not confirmed: {', '.join(locations)}"
             self.model.apply(events.LogNotice(text, "notice"))
         self.shell.show_chat()
+
+    def _write_drafts(self) -> None:
+        """Write the drafts, and show what another window of this user has added to them."""
+        with suppress(NoMatches):
+            self.screen.drafts.save()  # the composer may be newer than the model
+            if self._draft_store.tick():
+                self.screen.drafts.reload()
+            return
+        self._draft_store.tick()
 
     def _report_storage_problems(self) -> None:
         """Write new problems with the client's files to the log in view."""

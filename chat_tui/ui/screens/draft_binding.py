@@ -47,6 +47,13 @@ class DraftBinding:
             self._drafts, self._location = model.drafts, model.compose_location
             self._composer.set_draft(self._drafts.of(self._location))
 
+    def reload(self) -> None:
+        """Show the draft again if the model has another one: another window has changed it."""
+        if self._model.drafts is self._drafts and self._location == self._model.compose_location:
+            draft = self._drafts.of(self._location)
+            if draft != self._composer.draft:
+                self._composer.set_draft(draft)
+
     def return_text(self, returned: TextReturned) -> None:
         """Put text that could not be sent back into its draft, and notify the user.
 

@@ -275,3 +275,26 @@ class TestProfilePassword:
         monkeypatch.setitem(sys.modules, "keyring", None)
         with pytest.raises(PasswordError, match=r"pip install 'lobby-chat\[keyring\]'"):
             profile.password()
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "folder", "device"])
+def test_settings_file_that_is_not_a_file_is_a_problem(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "config.toml"
+    match kind:
+        case "FIFO":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to("/dev/zero")
+    [problem] = load(path).problems
+    assert f"can't be read: it is a {kind}, not a file" in str(problem)
+    assert load(path).settings == Settings()
+
+
+@pytest.mark.parametrize("stream", ["", " >&2"])
+def test_password_command_that_prints_forever_is_ended(stream: str) -> None:
+    command = ("/bin/sh", "-c", f"exec cat /dev/zero{stream}")
+    profile = Profile("work", "h", 9001, "alice", password_command=command)
+    with pytest.raises(PasswordError, match="password_command printed more than 64 KiB"):
+        profile.password()

@@ -126,7 +126,7 @@ def test_partially_typed_password_is_never_written_to_disk(tmp_path: Path) -> No
     for end in range(1, len("/paswd old-one new-one") + 1):
         model.drafts.put("lobby", "/paswd old-one new-one"[:end])
         store.save()
-        stored = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+        stored = [path.read_text() for path in tmp_path.rglob("*.json") if path.is_file()]
         assert all(
             json.loads(text)["draft"] in ("/", "/p", "/pa", "/pas", "/pasw", "/paswd", "/paswd ")
             for text in stored

@@ -26,7 +26,7 @@ def test_client_state_remembers_sign_in_per_server(tmp_path: Path) -> None:
     assert not again.follows_everyone("Chat.Example.org", 9000)
     assert again.follows_everyone("127.0.0.1", 9001)
     assert again.follows_everyone("chat.example.org", 9999)
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("*.json")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -77,7 +77,7 @@ def test_failed_client_state_write_leaves_no_file(
 
     monkeypatch.setattr("chat_tui.storage.private_files.os.replace", raise_disk_full)
     ClientState(tmp_path).signed_in("h", 1, "u", True)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["state.lock"]
 
 
 def test_client_state_keeps_only_newest_servers(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ from chat_tui.events import (
     Joined,
     JoinFailed,
     MessagePending,
+    SignedIn,
+    SignedOut,
     TextReturned,
 )
 from chat_tui.ui.widgets.composer import Composer
 from tests.support.app_harness import AppHarness, chat, form, sign_in
+from tests.support.fake_session import COMMANDS
 
 
 def composer_text(harness: AppHarness) -> str:
@@ -118,3 +121,41 @@ async def test_draft_survives_abrupt_exit(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         await sign_in(harness)
         assert composer_text(harness) == "half"
+
+
+async def test_draft_of_another_window_is_shown_after_the_next_sign_in(tmp_path: Path) -> None:
+    async with form(tmp_path) as one:
+        await sign_in(one)
+        await one.press(*"half")
+        one.app._tick()
+        one.app._tick()
+        async with form(tmp_path) as other:  # the server ends the session of the first window
+            await sign_in(other)
+            assert composer_text(other) == "half"
+            await other.press(*" a line")
+            other.app._tick()
+            other.app._tick()
+        one.session.notices.append(SignedOut("You signed in from another place", False))
+        one.session.wake()
+        await one.until(lambda: one.app.screen is one.app.login)
+        await one.press(*"secret", "enter")
+        one.session.notices.append(SignedIn("alice", COMMANDS))
+        one.session.wake()
+        await one.until(lambda: one.app.screen is one.app.chat)
+        assert composer_text(one) == "half a line"
+
+
+async def test_draft_of_another_window_is_added_while_the_user_types(tmp_path: Path) -> None:
+    async with form(tmp_path) as one, form(tmp_path) as other:
+        await sign_in(one)
+        await sign_in(other)
+        await one.press(*"one")
+        one.app._tick()
+        one.app._tick()
+        await other.press(*"two")
+        other.app.chat.query_one(Composer).insert("!")  # the screen has not processed it yet
+        other.app._tick()
+        other.app._tick()
+        assert composer_text(other) == "one\ntwo!"
+        await other.press("?")
+        assert composer_text(other) == "one\ntwo!?"
