@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _TICK: Final = 0.25
 """Seconds between two ticks of the session: countdowns, heartbeats."""
 
+_TYPING_SECONDS: Final = 2.0
+"""Seconds after a key in which the user is at the terminal."""
+
 _FRAME_SECONDS: Final = 1 / 60
 """Seconds between two bounded pumps of a flood. Keys are processed and rows drawn in between."""
 
@@ -156,6 +159,13 @@ class ChatApp(BaseApp):
     def is_terminal_focused(self) -> bool:
         """True while the terminal has the focus, as far as the terminal reports it."""
         return self.app_focus
+
+    @property
+    def is_terminal_watched(self) -> bool:
+        """True while the terminal has the focus. If it never reports that: while the user types."""
+        if self.focus_is_reported:
+            return self.app_focus
+        return self.seconds_since_key < _TYPING_SECONDS
 
     def start_reader(self, read: Callable[[], None]) -> None:
         """Run `read` in a thread."""
@@ -346,6 +356,16 @@ class ChatApp(BaseApp):
             title,
             f"{self.key_of('mouse', 'F7')}: select text as in other programs",
             self.action_mouse,
+        )
+        yield SystemCommand(
+            "Redraw the screen",
+            f"{self.key_of('redraw', 'Ctrl+L')}: if another program has written over it",
+            self.action_redraw,
+        )
+        yield SystemCommand(
+            "Suspend the client",
+            f"{self.key_of('suspend', 'Ctrl+Z')}: `fg` in the shell continues it",
+            self.action_suspend_process,
         )
         yield SystemCommand(
             "Show help", f"{self.key_of('help', 'F1')}: all keys and symbols", self.action_help

@@ -22,6 +22,10 @@ class AppShell(Protocol):
     def notices(self) -> NoticeBoard:
         """The notices, for the bars that show them."""
 
+    @property
+    def is_terminal_watched(self) -> bool:
+        """True while the user is certainly at the terminal: a mention needs no bell."""
+
     def start_reader(self, read: Callable[[], None]) -> None:
         """Run `read` in a thread. It blocks until the connection ends."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -12,16 +13,20 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.geometry import Offset
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
 from chat_tui.ui.notices import NoticeBoard
-from chat_tui.ui.terminal import WidthFilter, typed
+from chat_tui.ui.terminal import WidthFilter, cursor_cell, may_hide_focus, typed
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
 """The modes that Textual sets: clicks, movements and two encodings of the position."""
+
+_RESET_SCREEN: Final = "\x0f\x1b(B\x1b[r\x1b[m\x1b[?7l\x1b[?25l\x1b[2J"
+"""Latin letters, no scrolling region, no style, no wrapping, no cursor, and an empty screen."""
 
 
 class BaseApp(App[None]):
@@ -29,6 +34,8 @@ class BaseApp(App[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f7", "mouse", "Mouse", show=False, priority=True, id="mouse"),
+        Binding("ctrl+l", "redraw", "Redraw", show=False, priority=True, id="redraw"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, id="suspend"),
     ]
 
     mouse_on = reactive(True)
@@ -39,6 +46,9 @@ class BaseApp(App[None]):
         self.width_filter = WidthFilter()
         self.notices = NoticeBoard()
         """The notices. A `NoticeBar` of the screen in view shows them."""
+        self.focus_is_reported = not may_hide_focus(os.environ)
+        """False until the terminal has reported a change of the focus, if it may not do so."""
+        self._newest_key = 0.0
         for theme in (DARK, LIGHT, *ANSI):
             self.register_theme(theme)
         # Before the first frame and without a watcher, so that nothing is styled twice.
@@ -51,7 +61,11 @@ class BaseApp(App[None]):
         """Apply the mouse setting, now and each time the terminal is resumed after Ctrl+Z."""
         if not self.mouse_on:
             self.update_mouse_tracking()
-        self.app_resume_signal.subscribe(self, lambda _: self.update_mouse_tracking())
+        self.app_resume_signal.subscribe(self, lambda _: self._resumed())
+
+    def _resumed(self) -> None:
+        self.update_mouse_tracking()
+        self.action_redraw()
 
     async def on_event(self, event: events.Event) -> None:
         """Let every text field insert what is typed. Called by Textual for each event.
@@ -60,8 +74,24 @@ class BaseApp(App[None]):
         """
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.notices.key_pressed()
+            self._newest_key = time.monotonic()
             event = typed(event)
+        elif isinstance(event, events.AppFocus | events.AppBlur):
+            self.focus_is_reported = True
         await super().on_event(event)
+
+    @property
+    def cursor_position(self) -> Offset:
+        """The cell of the terminal's cursor: in the focused text field, from the first frame on.
+
+        Textual sets it at each key and each change of focus, and reads it after each frame.
+        """
+        focused = self.focused if self._screen_stack else None
+        return cursor_cell(focused) or self._cursor_position
+
+    @cursor_position.setter
+    def cursor_position(self, position: Offset) -> None:
+        self._cursor_position = position
 
     def panic(self, *renderables: RenderableType) -> None:
         """Exit with an error. Called by Textual; without this, the exit code would be 0."""
@@ -78,6 +108,34 @@ class BaseApp(App[None]):
             if self.mouse_on
             else f"Drag selects text now. {key} captures the mouse again."
         )
+
+    @property
+    def seconds_since_key(self) -> float:
+        """The time since the user pressed a key."""
+        return time.monotonic() - self._newest_key
+
+    def action_redraw(self) -> None:
+        """Draw the whole screen again: another program has written over it."""
+        self.write_to_terminal(_RESET_SCREEN)
+        self.refresh(layout=True)
+
+    def action_suspend_process(self) -> None:
+        """Stop the client until the user enters `fg` in the shell. Does nothing in a browser.
+
+        The whole process group stops, as after Ctrl+Z in other programs: a shell that waits for
+        `make` or `uv`, which has started the client, must get the terminal back.
+        """
+        driver = self._driver
+        if driver is None or not driver.can_suspend:
+            return
+        if os.getpgrp() == os.getsid(0):  # nothing would be left to continue the client
+            self.notify("Cannot suspend: the client was not started from a shell.")
+            return
+        self.app_suspend_signal.publish(self)
+        from chat_tui.ui.terminal import TerminalDriver
+
+        if isinstance(driver, TerminalDriver):
+            driver.suspend_process_group()
 
     def update_mouse_tracking(self) -> None:
         """Turn the mouse modes of the terminal on or off."""

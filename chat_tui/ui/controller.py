@@ -219,7 +219,9 @@ class ChatController:
         for notice in self.session.take_notices():
             self._handle_notice(notice)
         self.notifier.update(
-            focused=self.shell.is_terminal_focused, at_end=self.screen.panes.at_end
+            focused=self.shell.is_terminal_focused,
+            at_end=self.screen.panes.at_end,
+            watched=self.shell.is_terminal_watched,
         )
         changes = self.model.take_changes()
         if changes:

@@ -57,16 +57,17 @@ class Notifier:
         """The number of unread messages in all locations that are not muted."""
         return self._model.unread.total(excluding=self.muted)
 
-    def update(self, *, focused: bool, at_end: bool) -> None:
+    def update(self, *, focused: bool, at_end: bool, watched: bool | None = None) -> None:
         """Mark the location in view as read if the user sees it; otherwise send the new alerts.
 
-        `focused`: the terminal has the focus. `at_end`: the newest entry of the location in view is
-        visible. Alerts that arrive while the terminal has the focus are dropped.
+        `focused`: the terminal has the focus, or does not report it. `at_end`: the newest entry of
+        the location in view is visible. Alerts that arrive while the terminal is `watched` are
+        dropped; None means that it is watched while it has the focus.
         """
         alerts = self._model.take_alerts()
         if focused and at_end:
             self._model.unread.clear(self._model.location)
-        if focused:
+        if focused if watched is None else watched:
             return
         muted = self.muted
         for alert in alerts:

@@ -2,87 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
 from tests.support.server_program import ServerProgram
-from tests.support.wait_until import until
+from tests.support.tmux_terminal import OpenTerminal
 from tests.support.wire_client import WireClient
-
-
-class TmuxTerminal:
-    """A separate tmux server with one window, in which a shell runs one command."""
-
-    def __init__(
-        self, tmux: list[str], folder: Path, command: list[str], size: tuple[int, int]
-    ) -> None:
-        self._tmux = tmux
-        width, height = size
-        environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "TERM": "screen"}
-        script = f"{shlex.join(command)}; echo exit status $?; cat"
-        subprocess.run(
-            [
-                *(*self._tmux, "new-session", "-d", "-x", str(width), "-y", str(height)),
-                *("/bin/sh", "-c", script),
-            ],
-            check=True,
-            cwd=folder,
-            env=environment,
-        )
-
-    def keys(self, *keys: str) -> None:
-        """Press keys or type text, in the notation of `tmux send-keys`."""
-        subprocess.run([*self._tmux, "send-keys", *keys], check=True)
-
-    def screen(self) -> str:
-        """Return the text on the screen."""
-        shown = subprocess.run(
-            [*self._tmux, "capture-pane", "-p"], check=True, capture_output=True, text=True
-        )
-        return shown.stdout
-
-    def until(self, pattern: str) -> str:
-        """Wait until the screen matches `pattern`. Return the screen."""
-        screen = ""
-
-        def is_shown() -> bool:
-            nonlocal screen
-            screen = self.screen()
-            return re.search(pattern, screen) is not None
-
-        until(is_shown, f"the screen matches {pattern!r}:", lambda: screen)
-        return screen
-
-    def close(self) -> None:
-        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
-
-
-OpenTerminal = Callable[..., TmuxTerminal]
-
-
-@pytest.fixture
-def open_terminal(
-    tmp_path: Path, short_folder: Path, require_program: Callable[[str], Path]
-) -> Iterator[OpenTerminal]:
-    tmux = [str(require_program("tmux")), "-u", "-f", "/dev/null", "-S", str(short_folder / "tmux")]
-    opened: list[TmuxTerminal] = []
-
-    def start(*arguments: str, size: tuple[int, int] = (100, 30)) -> TmuxTerminal:
-        command = [sys.executable, "-m", "chat_tui", *arguments]
-        opened.append(TmuxTerminal(tmux, tmp_path, command, size))
-        return opened[-1]
-
-    yield start
-    for terminal in opened:
-        terminal.close()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (140, 40)])

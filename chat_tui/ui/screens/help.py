@@ -39,7 +39,8 @@ PANES: Final = {
 _PANE_KEYS: Final = {
     "composer": (
         ("Enter", "send the text"),
-        ("Ctrl+J", "add a line; all lines are sent together"),
+        ("Ctrl+J, Alt+Enter", "add a line; all lines are sent together"),
+        ("Ctrl+_, Ctrl+Y", "undo and redo a change of the text"),
         ("Up, Down", "recall sent messages that begin with your text"),
         ("Tab", "complete a command, room or name; again for more"),
         ("PgUp, PgDn", "scroll the log; so does the mouse wheel"),
@@ -91,6 +92,8 @@ _KEYS: Final = (
     ("Ctrl+R", "connection.retry", "reconnect now, while the connection is lost"),
     ("Ctrl+P", "palette", "show all actions and themes"),
     ("Tab, Esc", "", "go to the next pane, if nothing can be completed; go to the composer"),
+    ("Ctrl+L", "redraw", "draw the screen again, if another program has written over it"),
+    ("Ctrl+Z", "suspend", "suspend the client; `fg` in the shell continues it"),
     ("F1, Ctrl+Q", "help, quit", "show this page; quit"),
 )
 """Default keys, their actions (as the `[keys]` table names them) and descriptions."""

@@ -7,10 +7,11 @@ from chat_tui.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from chat_tui.ui.terminal.cells import cut, cut_at_word, padded
     from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
+    from chat_tui.ui.terminal.cursor import cursor_cell
     from chat_tui.ui.terminal.driver import TerminalDriver
     from chat_tui.ui.terminal.hangup import cancel_exit_alarm, exit_on_hangup
     from chat_tui.ui.terminal.keys import typed
-    from chat_tui.ui.terminal.notifications import TerminalNotifier
+    from chat_tui.ui.terminal.notifications import TerminalNotifier, may_hide_focus
     from chat_tui.ui.terminal.web_browser import browser_command, open_in
     from chat_tui.ui.terminal.width_filter import WidthFilter
 
@@ -22,9 +23,11 @@ __all__ = [
     "browser_command",
     "cancel_exit_alarm",
     "copy_to_clipboard",
+    "cursor_cell",
     "cut",
     "cut_at_word",
     "exit_on_hangup",
+    "may_hide_focus",
     "open_in",
     "padded",
     "typed",
@@ -40,9 +43,11 @@ __getattr__ = lazy_exports(
         "browser_command": "chat_tui.ui.terminal.web_browser",
         "cancel_exit_alarm": "chat_tui.ui.terminal.hangup",
         "copy_to_clipboard": "chat_tui.ui.terminal.clipboard",
+        "cursor_cell": "chat_tui.ui.terminal.cursor",
         "cut": "chat_tui.ui.terminal.cells",
         "cut_at_word": "chat_tui.ui.terminal.cells",
         "exit_on_hangup": "chat_tui.ui.terminal.hangup",
+        "may_hide_focus": "chat_tui.ui.terminal.notifications",
         "open_in": "chat_tui.ui.terminal.web_browser",
         "padded": "chat_tui.ui.terminal.cells",
         "typed": "chat_tui.ui.terminal.keys",

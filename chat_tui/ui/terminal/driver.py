@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -44,17 +45,43 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         """Open the terminal of the standard streams. Textual calls it within the event loop."""
+        self._is_suspended = False
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         assert sys.__stderr__ is not None
         self._file = TerminalOutput(sys.__stderr__.fileno(), sys.__stderr__.encoding)  # type: ignore[assignment]
         self._reported: set[str] = set()
-        self._is_suspended = False
 
     def start_application_mode(self) -> None:
         """Take the terminal over. Ask for the keys of the US layout, too, for shortcuts."""
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        if not constants.DISABLE_KITTY_KEY and self._writer_thread is not None:
+        # It returns early if the shell has continued the client in the background.
+        is_started = self._writer_thread is not None and self._writer_thread.is_alive()
+        self._is_suspended = not is_started
+        if is_started and not constants.DISABLE_KITTY_KEY:
             self.write(f"\x1b[={KITTY_REPORT_ALTERNATE_KEYS};2u")
+
+    def suspend_process_group(self) -> None:
+        """Give the terminal back and stop this process and those that the shell started with it.
+
+        Returns when the shell has continued them. Called by the main thread. The terminal is
+        restored first: as soon as one of the processes has stopped, the shell may write to it.
+        """
+        self._is_suspended = self._must_signal_resume = True
+        self.suspend_application_mode()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._sigtstp_application)
+        if self._is_suspended:  # SIGCONT was not received: the kernel did not stop this process
+            self.resume_application_mode()
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._is_suspended = True
+        super()._sigtstp_application()
+
+    def _sigcont_application(self, *_: object) -> None:
+        # Any program may send SIGCONT. A second start would leave two threads that read the keys.
+        if self._is_suspended:
+            super()._sigcont_application()
 
     def run_input_thread(self) -> None:
         """Read input until the driver stops. Textual calls it in a thread of its own."""

@@ -15,6 +15,15 @@ _SAVE: Final = "\x1b[22;2t"
 _RESTORE: Final = "\x1b[23;2t"
 
 
+def may_hide_focus(environment: Mapping[str, str]) -> bool:
+    """Return True if the terminal may never report whether it has the focus.
+
+    tmux reports it only with `focus-events on`, screen and the Linux console never.
+    """
+    term = environment.get("TERM", "")
+    return bool({"TMUX", "STY"} & set(environment)) or term.startswith(("tmux", "screen", "linux"))
+
+
 class TerminalNotifier:
     """A writer of control sequences to the terminal. Its callers pass safe texts only."""
 

@@ -19,8 +19,8 @@ from chat_tui.model import Completion, InputHistory, Location
 from chat_tui.ui.widgets.completion_controller import Completer, CompletionController
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
-_PASSED_THROUGH_KEYS: Final = frozenset({"ctrl+k", "pageup", "pagedown"})
-"""Keys of a text area that the screen or the log uses instead."""
+_OTHER_KEYS: Final = frozenset({"ctrl+k", "pageup", "pagedown", "ctrl+z,super+z"})
+"""Keys of a text area that the app, the screen or the log uses instead."""
 
 MAX_PASTED_LINES: Final = 20
 MAX_PASTED_BYTES: Final = 2000
@@ -36,7 +36,7 @@ def _size(text: str) -> int:
 
 
 def _is_ours(binding: BindingType) -> bool:
-    return isinstance(binding, Binding) and binding.key not in _PASSED_THROUGH_KEYS
+    return isinstance(binding, Binding) and binding.key not in _OTHER_KEYS
 
 
 class Composer(TextArea, inherit_bindings=False):
@@ -54,6 +54,14 @@ class Composer(TextArea, inherit_bindings=False):
         *(binding for binding in TextArea.BINDINGS if _is_ours(binding)),
         Binding(
             "ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False, id="composer.line"
+        ),
+        # Terminals send the same for Ctrl+_ and Ctrl+/, or name the key with its modifiers.
+        Binding(
+            "ctrl+underscore,ctrl+slash,ctrl+shift+minus,super+z",
+            "undo",
+            "Undo",
+            show=False,
+            id="composer.undo",
         ),
         Binding(
             "pageup", "scroll_log('page_up')", "Page up in the log", show=False, id="composer.back"
