@@ -7,6 +7,7 @@ from chat_server.accounts.fair_queue import Priority, Turn
 from chat_server.accounts.file_editor import (
     AccountExistsError,
     ConfusableNameError,
+    InvisibleNameError,
     NoSuchAccountError,
     add_account,
     check_new_name,
@@ -34,6 +35,7 @@ __all__ = [
     "CheckStatus",
     "ConfusableNameError",
     "HashPool",
+    "InvisibleNameError",
     "NoSuchAccountError",
     "Priority",
     "Rehasher",

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chat_server.accounts.accounts import Accounts
-from chat_server.accounts.confusables import find_confusable
 from chat_server.accounts.file_format import UsersFileError
 from chat_server.accounts.file_reader import (
     FileVersions,
@@ -26,6 +25,7 @@ from chat_server.accounts.file_reader import (
     load_or_empty,
 )
 from chat_server.accounts.file_writer import delete_users_file, users_file_lock, write_users_file
+from chat_server.confusables import find_confusable, has_visible_character
 
 
 class AccountExistsError(Exception):
@@ -39,6 +39,10 @@ class ConfusableNameError(Exception):
         super().__init__(f"{name} looks like {account}")
         self.name = name
         self.account = account
+
+
+class InvisibleNameError(Exception):
+    """The name has no visible character."""
 
 
 class NoSuchAccountError(Exception):
@@ -71,11 +75,13 @@ def add_account(path: Path, name: str, hashed: str) -> None:
 def check_new_name(name: str, accounts: Accounts, renamed_from: str | None = None) -> None:
     """Check that a new account may have the name.
 
-    Raises `AccountExistsError` or `ConfusableNameError`.
+    Raises `AccountExistsError`, `ConfusableNameError` or `InvisibleNameError`.
 
     `renamed_from`: the old name of the account, which the new one may resemble. Existing accounts
     that look alike are not rejected, so no user is locked out.
     """
+    if not has_visible_character(name):
+        raise InvisibleNameError(name)
     everyone = accounts.all_hashes
     if name in everyone:
         raise AccountExistsError(name)

@@ -19,6 +19,7 @@ from chat_server.accounts import (
     AccountExistsError,
     Accounts,
     ConfusableNameError,
+    InvisibleNameError,
     NoSuchAccountError,
     UsersFileError,
     add_account,
@@ -259,6 +260,10 @@ def _report_problems(users_file: Path) -> Iterator[None]:
     except ConfusableNameError as error:
         raise click.ClickException(
             f"{error.name} looks like the existing account {error.account}; choose another name"
+        ) from error
+    except InvisibleNameError as error:
+        raise click.ClickException(
+            f"the name {str(error)!a} has no visible character; choose another name"
         ) from error
     except NoSuchAccountError as error:
         raise click.ClickException(

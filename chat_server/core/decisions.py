@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chat_server.confusables import has_visible_character
 from chat_server.core.rooms import Session, is_subscribed_to
 from chat_server.core.state import HubState
 from chat_server.core.values import (
@@ -27,13 +28,21 @@ from chat_server.core.values import (
 from chat_server.wire import EVERYONE, LOBBY, canonical_name
 
 
-def join(session: Session[ReceiverT], name: str) -> Joined | AlreadyInRoom | Rejected:
-    """Decide whether the user moves to the room `name`, which is as it was typed."""
+def join(
+    state: HubState[ReceiverT], session: Session[ReceiverT], name: str
+) -> Joined | AlreadyInRoom | Rejected:
+    """Decide whether the user moves to the room `name`, which is as it was typed.
+
+    A room that is open can always be joined. A new one must not look like one of these.
+    """
     room = canonical_name(name)
-    if room is None:
+    if room is None or not has_visible_character(room):
         return Rejected(RejectReason.INVALID_ROOM_NAME, name)
     if room == session.room.name:
         return AlreadyInRoom(room)
+    similar = None if room in state.rooms else state.similar_room(room)
+    if similar is not None:
+        return Rejected(RejectReason.SIMILAR_ROOM, room, other=similar)
     return Joined(session.user, room)
 
 

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Generic
 
+from chat_server.confusables import look_of
 from chat_server.core import decisions
 from chat_server.core.rooms import Session
 from chat_server.core.state import HubState
@@ -41,6 +42,7 @@ from chat_server.core.values import (
     Unsubscribed,
     UserForgotten,
 )
+from chat_server.wire import canonical_name
 
 
 class Hub(Generic[ReceiverT]):
@@ -198,8 +200,9 @@ class Hub(Generic[ReceiverT]):
 
     def join(self, session: Session[ReceiverT], name: str) -> None:
         """Move to a room, which opens if it does not exist. `name` is as it was typed."""
+        look_of(canonical_name(name) or "")  # cached; may load a table, so not under the lock
         with self._lock:
-            self._act(session, decisions.join(session, name))
+            self._act(session, decisions.join(self._state, session, name))
 
     def list_rooms(self, session: Session[ReceiverT]) -> None:
         """Reply to `/rooms`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeAlias
 
+from chat_server.confusables import look_of
 from chat_server.core.rooms import Room, Session, is_subscribed_to
 from chat_server.core.values import (
     Announced,
@@ -51,6 +52,10 @@ class HubState(Generic[ReceiverT]):
         """The sessions with presence on, by user, in the order in which they turned it on."""
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
+        self.looks: dict[tuple[int, str], str] = {}
+        """The open rooms by each form of their names that is compared, with the number of the form.
+        No two rooms look alike, so each form belongs to one room."""
+        self._add_look(LOBBY)
         self.subscriptions: dict[str, set[str]] = {}
         """By user, not by session: they last until the server stops (protocol section 4)."""
         self.last_stamp = 0
@@ -63,6 +68,13 @@ class HubState(Generic[ReceiverT]):
         An event about a missing user or room changes nothing but `last_stamp`.
         """
         return _HANDLERS[type(event)](self, event)
+
+    def similar_room(self, name: str) -> str | None:
+        """Return the open room that a new room `name` could be mistaken for, or None."""
+        for form in enumerate(look_of(name)):
+            if form in self.looks:
+                return self.looks[form]
+        return None
 
     def apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
         """Apply a run of messages and return its recipients.
@@ -135,6 +147,7 @@ class HubState(Generic[ReceiverT]):
         opened = room is None
         if room is None:
             room = self.rooms[event.room] = Room(event.room)
+            self._add_look(room.name)
         self._enter_room(session, room)
         deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
         if self.watchers:
@@ -196,6 +209,8 @@ class HubState(Generic[ReceiverT]):
         self.lobby.members.clear()
         self.lobby.recipients_by_author.clear()
         self.rooms = {LOBBY: self.lobby}
+        self.looks.clear()
+        self._add_look(LOBBY)
         return _to(tuple(each.receiver for each in sessions), EndNotice(EndCause.SHUTDOWN))
 
     def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
@@ -211,7 +226,14 @@ class HubState(Generic[ReceiverT]):
         if room.members or room is self.lobby:
             return False
         del self.rooms[room.name]
+        for form in enumerate(look_of(room.name)):
+            if self.looks.get(form) == room.name:
+                del self.looks[form]
         return True
+
+    def _add_look(self, name: str) -> None:
+        for form in enumerate(look_of(name)):
+            self.looks.setdefault(form, name)
 
     def _to_room(
         self, room: Room[ReceiverT], about: Session[ReceiverT], notice: Notice

@@ -287,6 +287,8 @@ class RejectReason(Enum):
 
     # Names, which are the subject: as typed or in the canonical form
     INVALID_ROOM_NAME = auto()
+    SIMILAR_ROOM = auto()
+    """With `other`, the open room that the new one looks like."""
     NO_SUCH_ROOM = auto()
     NO_SUCH_USER = auto()
     NOT_LOGGED_IN = auto()
@@ -323,6 +325,8 @@ class Rejected:
     """The rejected name or argument, unsanitized; see `RejectReason`. Encoders clean it."""
     retry_after: float = 0.0
     """Seconds until the client may try again."""
+    other: str = ""
+    """The existing name that the subject looks like."""
 
 
 Notice: TypeAlias = MemberJoined | MemberLeft | RoomOpened | RoomClosed

@@ -124,6 +124,8 @@ def _error_text(rejected: values.Rejected) -> str:
     reason = rejected.reason
     if reason is RejectReason.TOO_MANY_FAILURES:
         return replies.too_many_failures(rejected.retry_after)
+    if reason is RejectReason.SIMILAR_ROOM:
+        return replies.similar_room(rejected.subject, rejected.other)
     if reason in _ERRORS_WITH_SUBJECT:
         return _ERRORS_WITH_SUBJECT[reason](rejected.subject)
     return _ERROR_TEXTS[reason]

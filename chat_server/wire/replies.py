@@ -89,6 +89,11 @@ def invalid_room(name: str) -> str:
     return f"Invalid room name: {quoted_in_reply(name)}"
 
 
+def similar_room(name: str, room: str) -> str:
+    """The error for a `/join` that would open a room whose name looks like that of `room`."""
+    return f"Can't open {quoted_in_reply(name)}: it looks like room '{room}'"
+
+
 def no_such_room(name: str) -> str:
     """The error for a `/who` of a room that does not exist."""
     return f"No such room: {quoted_in_reply(name)}"
@@ -330,6 +335,7 @@ def is_logged_out(text: str) -> bool:
 
 
 _INVALID_ROOM: Final = reply_pattern(r"Invalid room name: (.*)")
+_SIMILAR_ROOM: Final = reply_pattern(r"Can't open (.*): it looks like room '([^']*)'")
 _NO_SUCH_ROOM: Final = reply_pattern(r"No such room: (.*)")
 _NO_SUCH_USER: Final = reply_pattern(r"No such user: (.*)")
 _NOT_DELIVERED: Final = reply_pattern(r"Not delivered: (.*) is offline or not subscribed to you")
@@ -340,6 +346,11 @@ _UNKNOWN_COMMAND: Final = reply_pattern(r"Unknown command: (/[^ ]*).*")
 def parse_invalid_room(text: str) -> str | None:
     """Return the quoted name that is not a valid room name, or None."""
     return first_group(_INVALID_ROOM, text)
+
+
+def parse_similar_room(text: str) -> str | None:
+    """Return the quoted name of the room that cannot be opened, or None."""
+    return first_group(_SIMILAR_ROOM, text)
 
 
 def parse_no_such_room(text: str) -> str | None:

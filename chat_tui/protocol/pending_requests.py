@@ -257,6 +257,7 @@ def rejection_by_unknown_text(oldest: Request | None) -> ParsedReply | None:
 
 _NAMED_ERRORS: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...]] = (
     (RequestKind.JOIN, replies.parse_invalid_room),
+    (RequestKind.JOIN, replies.parse_similar_room),
     (RequestKind.WHO, replies.parse_no_such_room),
     (RequestKind.SUBSCRIBE, replies.parse_no_such_user),
     (RequestKind.PRIVATE, replies.parse_not_delivered),

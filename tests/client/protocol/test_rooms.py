@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.protocol import EndReason
 from chat_tui.protocol.restore_target import RestoreTarget
@@ -75,6 +76,18 @@ def test_failed_join_returns_queued_text() -> None:
         events.TextReturned("hello\n/slash", "Invalid room name: dev"),
     ]
     assert harness.sent() == []
+
+
+def test_join_of_room_that_looks_like_an_open_one_fails_with_its_name() -> None:
+    harness = online().clicks("dev").types("hello").fresh()
+    refusal = replies.similar_room("dev", "Dev")
+    harness.server(f"[ERROR] {refusal}")
+    assert refusal == "Can't open dev: it looks like room 'Dev'"
+    assert harness.events() == [
+        events.JoinFailed("dev", refusal),
+        events.TextReturned("hello", refusal),
+    ]
+    assert harness.clicks("Dev").sent() == ["/join Dev"]
 
 
 def test_returned_single_text_keeps_slash_escape() -> None:

@@ -80,6 +80,16 @@ def test_users_add_normalizes_name_to_nfc(users_file: Path) -> None:
     assert "the account \u00e9ric already exists" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["\u3164", "\u0301", "\ufe0f"], ids=ascii)
+def test_new_name_needs_a_visible_character(users_file: Path, name: str) -> None:
+    write_users(users_file, "alice", "bob")
+    for command in (["add", name, "--generate"], ["rename", "alice", name]):
+        done = run_server("users", *command, "--users", users_file)
+        assert done.exit_code == 1
+        assert f"the name {name!a} has no visible character; choose another" in done.output
+    assert list(read_accounts(users_file)) == ["alice", "bob"]
+
+
 def test_users_add_keeps_existing_account_and_suggests_passwd(users_file: Path) -> None:
     write_users(users_file, "alice")
     done = run_server(

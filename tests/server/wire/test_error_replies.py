@@ -26,6 +26,11 @@ def test_error_reply_parsers_return_the_name(
     assert read(make(name)) == name
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_similar_room_parser_returns_the_new_name(name: str) -> None:
+    assert replies.parse_similar_room(replies.similar_room(name, "dev")) == name
+
+
 @pytest.mark.parametrize("form", ["/join <room>", "/who [room]", "/presence on|off", "/leave"])
 def test_parse_usage_returns_command(form: str) -> None:
     assert replies.parse_usage(replies.usage(form)) == form.split()[0]
@@ -41,6 +46,7 @@ def test_parse_unknown_command_returns_command(word: str) -> None:
 )
 def test_error_reply_parsers_reject_other_texts(text: str) -> None:
     assert replies.parse_invalid_room(text) is None
+    assert replies.parse_similar_room(text) is None
     assert replies.parse_no_such_room(text) is None
     assert replies.parse_no_such_user(text) is None
     assert replies.parse_usage(text) is None
