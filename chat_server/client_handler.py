@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Final
 
-from chat_server.access import PreLoginThrottle, SessionThrottle, TokenBucket
+from chat_server.access import Place, PreLoginThrottle, SessionThrottle, TokenBucket
 from chat_server.authenticator import (
     AuthAbandoned,
     Authenticated,
@@ -59,12 +59,13 @@ class ClientHandler:
     Other threads use `outbox`, and `has_logged_in` after `run` has returned.
     """
 
-    def __init__(self, stream: Stream, host: str, port: int, services: Services) -> None:
-        """Take over `stream`, which `run` closes. `host` and `port` are the client's address."""
+    def __init__(self, stream: Stream, place: Place, services: Services) -> None:
+        """Take over `stream`, which `run` closes. `place` was admitted; the caller releases it."""
         self._stream = stream
         self._throttle = stream.throttle = PreLoginThrottle()
-        self._host = host
-        self._address = format_address(host, port)
+        self._place = place
+        self._host = place.host
+        self._address = format_address(place.host, place.port)
         self._services = services
         self._buffer = LineBuffer(CLIENT_LINE_LIMIT)
         self._lines: deque[bytes | OversizeLine] = deque()
@@ -75,6 +76,7 @@ class ClientHandler:
         """True once the client has logged in. The server reads it only after `run` returns."""
         self._login_deadline = time.monotonic() + services.config.login_timeout
         self.outbox = Outbox(stream, services.config.outbox, services.config.lag_threshold)
+        place.evict = self._evict
 
     def run(self) -> None:
         """Serve the client until it is gone, then close the stream. Never raises."""
@@ -99,6 +101,13 @@ class ClientHandler:
             self.outbox.close()
             if not self.has_logged_in:
                 log.closed_before_login(self._address)
+
+    def _evict(self, linger: bool) -> None:
+        """Disconnect the client, which has not logged in, to make room for another. Any thread."""
+        if linger:
+            self._reject(replies.SERVER_FULL)
+        else:
+            self.outbox.abort()
 
     # Login
 
@@ -134,6 +143,8 @@ class ClientHandler:
             return None
         name, password = credentials
         log = self._services.log
+        if not self._services.places.start_verifying(self._place):
+            return None
         result = self._services.authenticator.authenticate(
             name, password, self._host, lambda: not self._stream.peer_is_gone()
         )
@@ -179,7 +190,14 @@ class ClientHandler:
     def _start_session(self, user: str) -> Session[Outbox] | None:
         """Start the session of an authenticated user. Return None if the hub rejects it."""
         services = self._services
-        available = commands.available_commands(user in services.config.operators)
+        is_operator = user in services.config.operators
+        if not services.places.promote(
+            self._place, is_operator=is_operator, has_session=services.hub.has_session(user)
+        ):
+            services.log.login_without_place(user, self._address)
+            self._reject(replies.SERVER_FULL)
+            return None
+        available = commands.available_commands(is_operator)
         with services.delivery.batch():
             session = services.hub.log_in(user, self.outbox, available, self._host)
         if session is not None:

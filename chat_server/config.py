@@ -28,6 +28,10 @@ RESERVED_FILES = 128
 """Open files that clients cannot use: for connections that are rejected or wait for admission, and
 for the log, the users file, pipes and the listeners."""
 
+OPERATOR_ENTRANCES = 8
+"""Places for connections that have not logged in, while users have taken all others: one is enough
+for an operator, and more of them protect the operator's login from a flood."""
+
 MAX_CLIENTS = 10_000
 """Highest default of `max_clients`. The server was never measured with more threads than this."""
 
@@ -158,6 +162,10 @@ class Config:
     max_clients: int = field(default_factory=clients_within_file_limit)
     """Connections at once. The server rejects a connection over it with an error and closes it."""
 
+    member_places: int | None = None
+    """Places of `max_clients` that only clients that have logged in may take. None: a quarter. If
+    the other places are taken, a new connection evicts one that has not logged in."""
+
     max_connections_per_ip: int = 16
     """Connections at once from one address, which must not take every place. 0: no limit."""
 
@@ -224,6 +232,23 @@ class Config:
     12 takes a quarter of a second."""
 
     tuning: Tuning = Tuning()
+
+    @property
+    def places_for_members(self) -> int:
+        """Places that only clients that have logged in may take; fewer than `max_clients`."""
+        share = self.max_clients // 4 if self.member_places is None else self.member_places
+        return min(share, self.max_clients - 1)
+
+    @property
+    def places_for_operators(self) -> int:
+        """Places that users who are not operators cannot take.
+
+        One for each operator, and some for connections that have not logged in. At most a quarter
+        of all, and none without operators.
+        """
+        if not self.operators:
+            return 0
+        return min(len(self.operators) + OPERATOR_ENTRANCES, self.max_clients // 4)
 
     @property
     def input_rate(self) -> float:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from chat_server.access import AdmissionControl, BanList, LoginPace, LoginThrottle
+from chat_server.access import (
+    AdmissionControl,
+    BanList,
+    LoginPace,
+    LoginThrottle,
+    Place,
+    Rejection,
+)
 from chat_server.accounts import AccountStore, HashPool, Rehasher, VerifiedPasswords
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
@@ -64,6 +71,7 @@ class ChatServer:
             VerifiedPasswords(config.remember_logins),
             tuning.login_queue_seconds,
         )
+        self._admission = AdmissionControl(config, bans)
         self._services = Services(
             config=config,
             hub=self._hub,
@@ -72,10 +80,10 @@ class ChatServer:
             hash_pool=hash_pool,
             authenticator=authenticator,
             bans=bans,
+            places=self._admission.places,
             rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log, authenticator.remember),
             log=log,
         )
-        self._admission = AdmissionControl(config, bans)
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._is_public = False
@@ -289,29 +297,34 @@ class ChatServer:
         self, connected: socket.socket, host: str, port: int, endpoint: Endpoint
     ) -> str | None:
         """Serve a new connection, or return why it is rejected. The acceptor's thread."""
-        if self.client_count >= self._config.max_clients:
-            self._rejection_log.record(host, port, "the server is full")
-            return replies.SERVER_FULL
-        rejection = self._admission.admit(host)
-        if rejection is not None:
-            self._rejection_log.record(host, port, rejection.reason)
-            return rejection.text
-        return self._start_client(connected, host, port, endpoint)
+        admitted = self._admission.admit(host, port, self._record_eviction)
+        if isinstance(admitted, Rejection):
+            self._rejection_log.record(host, port, admitted.reason)
+            return admitted.text
+        return self._start_client(connected, admitted, endpoint)
+
+    def _record_eviction(self, evicted: Place) -> None:
+        self._rejection_log.record(
+            evicted.host, evicted.port, "another connection needed its place before it logged in"
+        )
 
     def _start_client(
-        self, connected: socket.socket, host: str, port: int, endpoint: Endpoint
+        self, connected: socket.socket, place: Place, endpoint: Endpoint
     ) -> str | None:
         """Start the thread of an admitted client. Return an error for it if there is no thread."""
         try:
             enable_keepalive(connected, self._config.tuning.vanished_seconds)
             stream = self._stream(connected, endpoint)
-            handler = ClientHandler(stream, host, port, self._services)
+            handler = ClientHandler(stream, place, self._services)
         except OSError:  # the client has already reset the connection
             connected.close()
-            self._admission.release(host)
+            self._admission.release(place)
             return None
         thread = threading.Thread(
-            target=self._run_client, args=(handler, host), name=f"client {host}:{port}", daemon=True
+            target=self._run_client,
+            args=(handler, place),
+            name=f"client {place.host}:{place.port}",
+            daemon=True,
         )
         # Register it before it starts: it may end at once, which removes it again.
         with self._clients_lock:
@@ -321,7 +334,7 @@ class ChatServer:
             thread.start()
         except RuntimeError as error:
             self._remove_client(handler)
-            self._admission.release(host)
+            self._admission.release(place)
             self._log.thread_failed(str(error))
             return replies.SERVER_FULL
         return None
@@ -333,13 +346,13 @@ class ChatServer:
         assert certificate is not None
         return TlsStream(connected, certificate.context, server_side=True)
 
-    def _run_client(self, handler: ClientHandler, host: str) -> None:
+    def _run_client(self, handler: ClientHandler, place: Place) -> None:
         """The client's thread."""
         try:
             handler.run()
         finally:
             self._remove_client(handler)
-            self._admission.release(host, unauthenticated=not handler.has_logged_in)
+            self._admission.release(place, unauthenticated=not handler.has_logged_in)
 
     def _remove_client(self, handler: ClientHandler) -> None:
         with self._clients_lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chat_server.access import BanList
+from chat_server.access import BanList, Places
 from chat_server.accounts import AccountStore, HashPool, Rehasher
 from chat_server.authenticator import Authenticator
 from chat_server.config import Config
@@ -24,5 +24,6 @@ class Services:
     hash_pool: HashPool
     authenticator: Authenticator
     bans: BanList
+    places: Places
     rehasher: Rehasher
     log: EventLog

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from chat_server.access.bans import BanList
 from chat_server.access.connection_pace import ConnectionPace
+from chat_server.access.places import Place, Places
 from chat_server.access.rate_limits import ConnectionLimiter, UnauthenticatedLimiter
 from chat_server.addresses import LOOPBACK
 from chat_server.config import Config
@@ -22,7 +24,7 @@ class Rejection(NamedTuple):
 
 
 class AdmissionControl:
-    """The checks of address bans and of the two limits on connections.
+    """The checks of address bans, of the limits on connections, and of the places.
 
     Any thread may call it; it takes leaf locks only.
     """
@@ -30,6 +32,9 @@ class AdmissionControl:
     def __init__(self, config: Config, bans: BanList) -> None:
         self._bans = bans
         trusted = config.trusted
+        self.places = Places(
+            config.max_clients, config.places_for_members, config.places_for_operators
+        )
         self._connections = ConnectionLimiter(
             config.max_connections_per_ip,
             trusted if config.limit_loopback else (*trusted, *LOOPBACK),
@@ -45,10 +50,13 @@ class AdmissionControl:
         """Return whether a new connection from `host` has to wait before it is admitted."""
         return self._pace.must_wait(host)
 
-    def admit(self, host: str) -> Rejection | None:
-        """Admit one more connection from `host`, or return why it is rejected.
+    def admit(
+        self, host: str, port: int, on_evict: Callable[[Place], None] = lambda place: None
+    ) -> Place | Rejection:
+        """Admit one more connection, or return why it is rejected.
 
-        Call `release` once for each admitted connection. Rejected ones count toward no limit.
+        `on_evict` is called with the place that another connection loses for it. Call `release`
+        once for each admitted connection. Rejected ones count toward no limit.
         """
         ban = self._bans.address_ban(host)
         if ban is not None:
@@ -61,12 +69,18 @@ class AdmissionControl:
                 replies.TOO_MANY_CONNECTIONS,
                 "too many connections from this address that did not log in",
             )
-        if not self._connections.admit(host):
+        if not self._connections.admit(host, self.places.strangers_in(host)):
             return Rejection(replies.TOO_MANY_CONNECTIONS, "too many connections from this address")
-        return None
+        place = self.places.enter(host, port, on_evict)
+        if place is None:
+            self._connections.release(host)
+            return Rejection(replies.SERVER_FULL, "the server is full")
+        return place
 
-    def release(self, host: str, *, unauthenticated: bool = False) -> None:
+    def release(self, place: Place, *, unauthenticated: bool = False) -> None:
         """Release an admitted connection that has ended. `unauthenticated`: it never logged in."""
+        host = place.host
+        self.places.leave(place)
         self._connections.release(host)
         if unauthenticated:
             self._pace.record_unauthenticated(host)

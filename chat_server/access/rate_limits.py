@@ -12,14 +12,19 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final
 
-from chat_server.addresses import Network, is_within, rate_limit_key
+from chat_server.addresses import Network, blocks_of, is_within, rate_limit_key
 
 MAX_TRACKED_ADDRESSES: Final = 65_536
 """Most addresses in each table of past events. If all of them have used up their allowance, failed
 logins take about 20 MB and connections without a login 30 MB."""
+
+
+BLOCK_FACTORS: Final = (1, 4, 16)
+"""What an IPv6 /64, /56 and /48 may have of connections without a login, as multiples of the limit
+of one address. An attacker gets a /48 with 65,536 /64s for nothing."""
 
 
 class SlidingWindow:
@@ -89,13 +94,18 @@ class ConnectionLimiter:
         self._lock = threading.Lock()
         self._connections: dict[bytes | str, int] = {}
 
-    def admit(self, address: str) -> bool:
-        """Count one more connection of `address`. Return False, uncounted, at the limit.
+    def admit(self, address: str, strangers: Sequence[int] = ()) -> bool:
+        """Count one more connection of `address`. Return False, uncounted, at a limit.
 
-        Call `release` once for each True.
+        `strangers`: the connections that have not logged in, in each of its blocks of
+        `addresses.blocks_of`, the largest first. Larger blocks may have several times the limit of
+        them. Call `release` once for each True.
         """
         if self._is_exempt(address):
             return True
+        for factor, count in zip(BLOCK_FACTORS, reversed(strangers), strict=False):
+            if count >= factor * self._limit:
+                return False
         key = rate_limit_key(address)
         with self._lock:
             connections = self._connections.get(key, 0)
@@ -147,23 +157,30 @@ class UnauthenticatedLimiter:
         self._exempt = exempt
         self._clock = clock
         self._lock = threading.Lock()
-        self._recent = SlidingWindow(limit, window, max_addresses)
+        self._recent = tuple(
+            SlidingWindow(factor * limit, window, max_addresses) for factor in BLOCK_FACTORS
+        )
+        """One for each size of block, the smallest first. IPv4 addresses use only the first."""
 
     def retry_after(self, address: str) -> float:
         """Return the seconds until `address` may connect again, or 0.0 if it may proceed."""
         if self._is_exempt(address):
             return 0.0
-        key = rate_limit_key(address)
         with self._lock:
-            return self._recent.retry_after(key, self._clock())
+            now = self._clock()
+            return max(recent.retry_after(block, now) for recent, block in self._blocks(address))
 
     def record_unauthenticated(self, address: str) -> None:
         """Count an admitted connection of `address` that has ended and never logged in."""
         if self._is_exempt(address):
             return
-        key = rate_limit_key(address)
         with self._lock:
-            self._recent.add(key, self._clock())
+            now = self._clock()
+            for recent, block in self._blocks(address):
+                recent.add(block, now)
+
+    def _blocks(self, address: str) -> Iterator[tuple[SlidingWindow, bytes | str]]:
+        return zip(self._recent, reversed(blocks_of(address)), strict=False)
 
     def _is_exempt(self, address: str) -> bool:
         return self._limit <= 0 or is_within(address, self._exempt)

@@ -104,6 +104,13 @@ _OPTIONS: Final = (
         help="Most connections at once.",
     ),
     click.option(
+        "--member-places",
+        type=click.IntRange(0),
+        default=None,
+        show_default="a quarter of --max-clients",
+        help="Places that only clients that have logged in may take.",
+    ),
+    click.option(
         "--max-connections-per-ip",
         type=click.IntRange(0),
         default=None,
@@ -238,12 +245,19 @@ def build_config(values: Mapping[str, Any]) -> Config:
         raise click.UsageError(
             "`--tls-cert` and `--tls-key` must be used together. Set both or neither."
         )
+    max_clients = _max_clients(values["max_clients"])
+    member_places = values["member_places"]
+    if member_places is not None and member_places >= max_clients:
+        raise click.UsageError(
+            f"`--member-places {member_places}` leaves no place for a connection that has not"
+            f" logged in yet. Set it below `--max-clients`, which is {max_clients}."
+        )
     max_connections = values["max_connections_per_ip"]
     without_login = values["connections_without_login"]
     return Config(
         **{
             **values,
-            "max_clients": _max_clients(values["max_clients"]),
+            "max_clients": max_clients,
             "max_connections_per_ip": _DEFAULTS.max_connections_per_ip
             if max_connections is None
             else max_connections,

@@ -272,6 +272,18 @@ def check_trusted(config: Config) -> Iterator[Finding]:
             )
 
 
+def check_places(config: Config) -> Iterator[Finding]:
+    """Report how the places are shared out."""
+    users = config.max_clients - config.places_for_operators
+    text = (
+        f"{config.max_clients} places: {config.max_clients - config.places_for_members} at most"
+        " for connections that have not logged in"
+    )
+    if config.places_for_operators:
+        text += f", {users} at most for users that are not operators"
+    yield Finding(Severity.OK, text)
+
+
 def check_open_files(config: Config) -> Iterator[Finding]:
     """Check that the limit on open files admits the clients."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -326,6 +338,7 @@ CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     check_users,
     check_operators,
     check_trusted,
+    check_places,
     check_open_files,
     check_threads,
     check_memory,

@@ -84,6 +84,10 @@ class Hub(Generic[ReceiverT]):
         """
         return len(self._state.sessions), len(self._state.rooms)
 
+    def has_session(self, user: str) -> bool:
+        """Return whether the user is logged in. Takes no lock: it may change at any time."""
+        return user in self._state.sessions
+
     def apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
         """Apply an event that was decided elsewhere. Return the recipients of its first output.
 

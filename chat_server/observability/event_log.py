@@ -236,6 +236,16 @@ class EventLog:
             address=address,
         )
 
+    def login_without_place(self, user: str, address: str) -> None:
+        """The password was right, but all places for users that are not operators are taken."""
+        self._write(
+            "!",
+            "login_without_place",
+            f"Refused login for {quoted(user)} from {printable(address)}: the server is full",
+            user=user,
+            address=address,
+        )
+
     def login_timed_out(self, address: str) -> None:
         """The client sent no complete line in time."""
         self._write(

@@ -318,7 +318,7 @@ def test_loopback_is_exempt_from_connection_limit_by_default(start_server: Start
 
 def test_full_server_rejects_connection(start_server: StartServer) -> None:
     server = start_server(max_clients=1)
-    connect_and_read_prompt(server)
+    server.log_in("alice")
     rejected = server.connect()
     rejected.expect("[ERROR] Server is full; try again later")
     rejected.expect_end()

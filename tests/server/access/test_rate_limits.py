@@ -141,7 +141,7 @@ def test_limiter_table_stays_bounded_for_a_million_addresses(
 
     else:
         without_login = UnauthenticatedLimiter(32, 600, (), clock)
-        table = without_login._recent._times
+        table = without_login._recent[0]._times
         record, wait = without_login.record_unauthenticated, without_login.retry_after
     for number in range(MILLION - 1):
         record(address_number(number))

@@ -314,3 +314,12 @@ def test_check_of_public_host_reports_tls_and_warns_of_plaintext(folder: Path) -
     assert not any("plain text" in line for line in lines)
     lines = findings(folder, "check", *public, "--insecure-plaintext")
     assert any(line.startswith("warning plain text on an address") for line in lines)
+
+
+def test_check_reports_member_places_that_leave_none_for_others(folder: Path) -> None:
+    options = ("--port", "0", "--max-clients", "10", "--member-places", "10")
+    lines = findings(folder, "check", *options, status=1)
+    assert (
+        "error `--member-places 10` leaves no place for a connection that has not logged in yet."
+        " Set it below `--max-clients`, which is 10."
+    ) in lines

@@ -14,7 +14,7 @@ from chat_server.cli.host_limits import (
     raise_file_limit,
     thread_limit,
 )
-from chat_server.cli.preflight import Finding, Severity, check_memory, check_threads
+from chat_server.cli.preflight import Finding, Severity, check_memory, check_places, check_threads
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config, clients_within_file_limit
 
 
@@ -117,3 +117,17 @@ def test_start_raises_open_file_limit_as_far_as_needed(
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
     raise_file_limit(max_clients)
     assert raised == [(soft, hard) for soft in expected]
+
+
+def test_report_shows_how_places_are_shared_out() -> None:
+    (finding,) = check_places(Config(max_clients=100))
+    assert str(finding) == (
+        "ok       100 places: 75 at most for connections that have not logged in"
+    )
+    (finding,) = check_places(
+        Config(max_clients=100, member_places=10, operators=frozenset({"alice", "bob"}))
+    )
+    assert str(finding) == (
+        "ok       100 places: 90 at most for connections that have not logged in,"
+        " 90 at most for users that are not operators"
+    )

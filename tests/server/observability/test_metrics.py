@@ -170,10 +170,12 @@ def test_metrics_count_rejections_by_reason(
 ) -> None:
     server = start_server(max_clients=1, login_failures=1)
     port = start_metrics(server).port
-    with WireClient("127.0.0.1", server.port) as first:
-        first.expect_match(r"\[SERVER\] Login using.*")
+    with server.log_in("bob"):
         second = server.connect()
         second.expect("[ERROR] Server is full; try again later")
+    metrics_once(port, "lobby_connections", 0)
+    with WireClient("127.0.0.1", server.port) as first:
+        first.expect_match(r"\[SERVER\] Login using.*")
         first.send("LOGIN alice wrong-wrong")
         first.expect("[ERROR] Authentication failed")
         first.expect_end()
