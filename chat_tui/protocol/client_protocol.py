@@ -76,6 +76,11 @@ class ClientProtocol:
         return self._phase.is_restored
 
     @property
+    def is_login_pending(self) -> bool:
+        """True while the server has the LOGIN line and has not answered it."""
+        return self._phase.is_login_pending
+
+    @property
     def restore_target(self) -> RestoreTarget:
         """State for the next connection to restore if this one is lost."""
         return self._phase.restore_target or self._target

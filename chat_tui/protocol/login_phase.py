@@ -62,6 +62,11 @@ class LoginPhase(Phase):
         self._commands: list[str] = []
         self._lines: list[bytes] = []
 
+    @property
+    def is_login_pending(self) -> bool:
+        """See `ClientProtocol.is_login_pending`."""
+        return self._prompted and not self._accepted and self.outcome is None
+
     def take_lines(self) -> list[bytes]:
         """Return the lines to send since the last call, each with its LF."""
         taken, self._lines = self._lines, []

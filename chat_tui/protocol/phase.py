@@ -91,6 +91,11 @@ class Phase:
         return False
 
     @property
+    def is_login_pending(self) -> bool:
+        """See `ClientProtocol.is_login_pending`."""
+        return False
+
+    @property
     def restore_target(self) -> RestoreTarget | None:
         """State for the next connection to restore. None: the target of this connection."""
         return None

@@ -415,6 +415,11 @@ class ChatSession:
         """Close the connection, or cancel the attempt under way."""
         self._connector.cancel()
         if self._connection is not None:
-            self._connection.close()
+            if self._protocol.is_login_pending:
+                # The login must leave the server's queue. If it came to its turn later, it would
+                # end the session of a login that the user has made since.
+                self._connection.abort()
+            else:
+                self._connection.close()
         self._connection = None
         self._protocol = ClientProtocol.closed()

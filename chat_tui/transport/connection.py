@@ -71,6 +71,21 @@ class Connection:
             if not self._reader_started:
                 self._release()
 
+    def abort(self) -> None:
+        """Reset the connection. Queued bytes are lost, and the server sees at once that it is gone.
+
+        After `close`, it would still see a client that has sent everything and waits for replies.
+        """
+        self.inbox.close()
+        with self._state:
+            if self._closing:
+                return
+            self._closing = True
+            self._stream.abort()
+            self._state.notify()
+            if not self._reader_started:
+                self._release()
+
     def read(self) -> None:
         """Read until the connection ends. Lines go to the inbox, then the reason of the end."""
         with self._state:

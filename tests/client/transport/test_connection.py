@@ -11,6 +11,7 @@ import pytest
 from chat_server.wire.stream import Stream
 from chat_tui.transport.connection import Connection
 from chat_tui.transport.wakeup import Wakeup
+from tests.support.wait_until import until
 
 
 @pytest.fixture
@@ -42,6 +43,21 @@ def test_close_wakes_blocked_reader(pair: tuple[Connection, socket.socket]) -> N
     reader.join(2)
     assert not reader.is_alive()
     assert peer.recv(1) == b""
+
+
+@pytest.mark.parametrize("with_reader", [False, True])
+def test_abort_resets_the_connection(
+    pair: tuple[Connection, socket.socket], with_reader: bool
+) -> None:
+    connection, peer = pair
+    reader = start_reader(connection) if with_reader else None
+    connection.abort()
+    connection.abort()
+    connection.close()
+    if reader is not None:
+        reader.join(5)
+        assert not reader.is_alive()
+    until(Stream(peer).peer_is_gone, "the peer sees a reset, not an end of the input")
 
 
 def test_close_without_reader_closes_socket(pair: tuple[Connection, socket.socket]) -> None:
