@@ -7,6 +7,7 @@ from chat_tui.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from chat_tui.input.capabilities import ServerCapabilities
     from chat_tui.input.command_guard import BlockedInput, check_input, nearest_command
+    from chat_tui.input.graphemes import cluster_ceil, cluster_floor, snap_to_cluster
     from chat_tui.input.history_place import history_place, holds_no_text
     from chat_tui.input.known_commands import KNOWN_COMMANDS, ArgumentKind
     from chat_tui.input.parser import (
@@ -47,6 +48,8 @@ __all__ = [
     "Submission",
     "action_command",
     "check_input",
+    "cluster_ceil",
+    "cluster_floor",
     "guessed_netcat_command",
     "history_place",
     "holds_no_text",
@@ -63,6 +66,7 @@ __all__ = [
     "private_command",
     "redact",
     "sending_problem",
+    "snap_to_cluster",
     "text_after",
     "to_composer_text",
     "validate",
@@ -83,6 +87,8 @@ __getattr__ = lazy_exports(
         "Submission": "chat_tui.input.parser",
         "action_command": "chat_tui.input.parser",
         "check_input": "chat_tui.input.command_guard",
+        "cluster_ceil": "chat_tui.input.graphemes",
+        "cluster_floor": "chat_tui.input.graphemes",
         "guessed_netcat_command": "chat_tui.input.shell_commands",
         "history_place": "chat_tui.input.history_place",
         "holds_no_text": "chat_tui.input.history_place",
@@ -99,6 +105,7 @@ __getattr__ = lazy_exports(
         "private_command": "chat_tui.input.parser",
         "redact": "chat_tui.input.redaction",
         "sending_problem": "chat_tui.input.parser",
+        "snap_to_cluster": "chat_tui.input.graphemes",
         "text_after": "chat_tui.input.parser",
         "to_composer_text": "chat_tui.input.parser",
         "validate": "chat_tui.input.password_rules",

@@ -16,6 +16,7 @@ from textual.widgets import TextArea
 from chat_server.wire import clean
 from chat_tui.input import BlockedInput, merge_into_draft
 from chat_tui.model import Completion, InputHistory, Location
+from chat_tui.ui.widgets.cluster_editing import ClusterTextArea
 from chat_tui.ui.widgets.completion_controller import Completer, CompletionController
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
@@ -39,7 +40,7 @@ def _is_ours(binding: BindingType) -> bool:
     return isinstance(binding, Binding) and binding.key not in _OTHER_KEYS
 
 
-class Composer(TextArea, inherit_bindings=False):
+class Composer(ClusterTextArea, inherit_bindings=False):
     """A few lines of text. Enter sends them. Up and Down walk through the input history.
 
     If the user typed a line before Up, the walk visits only entries that begin with it; Down always

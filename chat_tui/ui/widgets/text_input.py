@@ -5,13 +5,13 @@ from __future__ import annotations
 from textual import events
 from textual.actions import SkipAction
 from textual.reactive import reactive
-from textual.widgets import Input
 
 from chat_server.wire import clean
+from chat_tui.ui.widgets.cluster_editing import ClusterInput
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 
-class SafeInput(Input):
+class SafeInput(ClusterInput):
     """An `Input` that cleans pasted text: a terminal would obey control characters in it."""
 
     cursor_blink = reactive(False, init=False)  # no timer wakes an idle client
