@@ -211,6 +211,10 @@ class Authenticator:
         """Forget the passwords of accounts that were changed, disabled or removed."""
         self._verified.retain(self._accounts.accounts)
 
+    def is_known_address(self, host: str) -> bool:
+        """Return True if any account has logged in from the address `host` lately."""
+        return self._throttle.is_known_address(host)
+
     def ban_rejection(self, user: str, host: str) -> str | None:
         """Return the error for an authenticated user that is banned, or None if it is not."""
         ban = self._bans.account_ban(user)

@@ -74,6 +74,9 @@ class ClientHandler:
         self._session: Session[Outbox] | None = None
         self.has_logged_in = False
         """True once the client has logged in. The server reads it only after `run` returns."""
+        self.is_counted_by_login_throttle = False
+        """True if the login was rejected, and the failed logins bound such connections already. The
+        server reads it only after `run` returns."""
         self._login_deadline = time.monotonic() + services.config.login_timeout
         self.outbox = Outbox(stream, services.config.outbox, services.config.lag_threshold)
         place.evict = self._evict
@@ -158,17 +161,24 @@ class ClientHandler:
                 log.login_banned(name, self._address)
                 self._reject(rejection)
             case AuthThrottled(retry_after):
+                self.is_counted_by_login_throttle = self._is_at_known_address()
                 log.login_throttled(name, self._address)
                 self._reject(replies.too_many_failures(retry_after))
             case AuthTimedOut(retry_after):
+                self.is_counted_by_login_throttle = True  # the client waited for minutes
                 log.login_waited_too_long(name, self._address)
                 self._reject(replies.too_many_logins(retry_after))
             case AuthFailed():
+                self.is_counted_by_login_throttle = self._is_at_known_address()
                 log.login_failed(name, self._address)
                 self._reject(replies.AUTHENTICATION_FAILED)
             case AuthAbandoned():
                 pass
         return None
+
+    def _is_at_known_address(self) -> bool:
+        """Return True if users share this address with the client, as far as the server knows."""
+        return self._services.authenticator.is_known_address(self._host)
 
     def _read_credentials(self) -> tuple[str, str] | None:
         """Read the name and password. Return None if there was no valid LOGIN line in time."""

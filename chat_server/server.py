@@ -352,7 +352,11 @@ class ChatServer:
             handler.run()
         finally:
             self._remove_client(handler)
-            self._admission.release(place, unauthenticated=not handler.has_logged_in)
+            self._admission.release(
+                place,
+                unauthenticated=not handler.has_logged_in,
+                is_counted_elsewhere=handler.is_counted_by_login_throttle,
+            )
 
     def _remove_client(self, handler: ClientHandler) -> None:
         with self._clients_lock:

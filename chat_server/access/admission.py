@@ -77,11 +77,18 @@ class AdmissionControl:
             return Rejection(replies.SERVER_FULL, "the server is full")
         return place
 
-    def release(self, place: Place, *, unauthenticated: bool = False) -> None:
-        """Release an admitted connection that has ended. `unauthenticated`: it never logged in."""
+    def release(
+        self, place: Place, *, unauthenticated: bool = False, is_counted_elsewhere: bool = False
+    ) -> None:
+        """Release an admitted connection that has ended. `unauthenticated`: it never logged in.
+
+        `is_counted_elsewhere`: the failed logins count it. If they did both, one user's wrong
+        passwords would reject all connections of the users behind the same address.
+        """
         host = place.host
         self.places.leave(place)
         self._connections.release(host)
         if unauthenticated:
             self._pace.record_unauthenticated(host)
-            self._unauthenticated.record_unauthenticated(host)
+            if not is_counted_elsewhere:
+                self._unauthenticated.record_unauthenticated(host)

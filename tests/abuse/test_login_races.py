@@ -173,7 +173,7 @@ STATES = (
 def test_concurrent_logins_leave_one_session_and_publish_nothing_of_others(
     older_state: Callable[[Race], LastAction], start_server: StartServer
 ) -> None:
-    quick = {"rate": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}
+    quick = {"rate": 0, "login_burst": 0, "outbox": 256 * 1024, "flush_seconds": 0.3}
     server = start_server(**quick | FREQUENT_SWITCHES | RATE_LIMITS.get(older_state, {}))
     with ClientPool() as pool:
         race = Race(server, pool)

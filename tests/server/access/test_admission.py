@@ -62,6 +62,38 @@ def test_logged_in_clients_of_one_address_can_reconnect_without_limit(
     server.log_in("alice")
 
 
+def fail_login(server: RunningServer, credentials: str) -> None:
+    client = server.connect()
+    client.send(f"LOGIN {credentials}")
+    client.expect(PROMPT)
+    client.expect_match(r"\[ERROR\] (Authentication failed|Too many failed logins; .*)")
+    client.expect_end()
+
+
+def test_wrong_passwords_of_one_user_do_not_reject_connections_of_others_at_the_address(
+    start_server: StartServer,
+) -> None:
+    server = start_server(
+        limit_loopback_without_login=True, connections_without_login=3, login_failures=2
+    )
+    alice = server.log_in("alice")
+    for _ in range(6):
+        fail_login(server, "bob guess")
+    until(lambda: server.server.client_count == 1, "the connections are closed")
+    server.log_in("alice")  # the newest login wins
+    alice.expect("[SERVER] Logged out due to new login")
+
+
+def test_wrong_passwords_from_unknown_address_count_as_connections_without_login(
+    start_server: StartServer,
+) -> None:
+    server = start_server(limit_loopback_without_login=True, connections_without_login=3)
+    for _ in range(3):
+        fail_login(server, "alice guess")
+    until(lambda: server.server.client_count == 0, "the connections are closed")
+    server.connect().expect(REJECTED)
+
+
 def test_rejected_connection_does_not_count_as_connection_without_login(
     start_server: StartServer,
 ) -> None:
