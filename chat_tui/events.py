@@ -200,6 +200,13 @@ class Unfollowed:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriptionsRejected:
+    """The server rejected subscriptions that were to be restored: it does not know these users."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageArrived:
     """A message arrived in `room`, or for the user alone (`PrivateMessage`)."""
 
@@ -340,6 +347,7 @@ Event = (
     | SubscriptionsListed
     | Followed
     | Unfollowed
+    | SubscriptionsRejected
     | MessageArrived
     | MessagePending
     | MessageSent

@@ -129,7 +129,10 @@ class Profile:
             complaints = complaint.decode("utf-8", "replace").strip().splitlines()
             reason = complaints[-1] if complaints else f"exit code {process.returncode}"
             raise PasswordError(f"password_command failed: {reason}")
-        found = out.decode("utf-8", "replace").splitlines()
+        try:
+            found = out.decode("utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise PasswordError("password_command printed bytes that are not UTF-8") from error
         if not found or not found[0]:
             raise PasswordError("password_command printed nothing")
         return found[0]

@@ -10,7 +10,7 @@ from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.line_io import TOO_LONG, LineReader, message_line, status_line
+from chat_tui.headless.line_io import LineProblem, LineReader, message_line, status_line
 from chat_tui.headless.prompt import ask_trust, has_terminal
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.input import check_input, redact
@@ -100,10 +100,10 @@ class InteractiveJob:
         self._leaving = True
         self._runner.session.submit("/quit")  # the server answers it after all earlier requests
 
-    def _submit(self, line: str | None) -> None:
+    def _submit(self, line: str | LineProblem) -> None:
         model = self._runner.model
-        if line is None:
-            self._report_not_sent(TOO_LONG, "")
+        if isinstance(line, LineProblem):
+            self._report_not_sent(line.value, "")
         elif blocked := check_input(line, model.commands, model.user):
             # Only the full-screen client has the Tab key of the hint. The line may hold a password.
             why = blocked.reason.partition(" Tab:")[0].removeprefix("Not sent: ")

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
+from enum import Enum
 from typing import Final
 
 from chat_server.wire import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
 from chat_tui.model import Entry, EntryKind
 
-TOO_LONG: Final = f"Not sent: the line is longer than {CLIENT_RECEIVE_LIMIT} bytes"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+class LineProblem(Enum):
+    """Why a line of the input can't be sent. It is never sent in part or with other characters."""
+
+    TOO_LONG = f"Not sent: the line is longer than {CLIENT_RECEIVE_LIMIT} bytes"
+    NOT_UTF8 = "Not sent: the line is not UTF-8. Convert it first, for example with iconv"
 
 
 def message_line(entry: Entry) -> str | None:
@@ -43,16 +52,21 @@ class LineReader:
         self.fd = fd
         self.ended = False
         """True after the end of the input. `lines` may still hold lines."""
-        self.lines: deque[str | None] = deque()
-        """Lines without line ends. None stands for a line that is too long to be sent."""
+        self.lines: deque[str | LineProblem] = deque()
+        """Lines without line ends, or why they can't be sent."""
         self._buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
 
     @classmethod
     def from_text(cls, text: str) -> LineReader:
-        """Return a reader that holds the lines of `text` and has ended."""
+        """Return a reader that holds the lines of `text` and has ended.
+
+        Python decodes an argument that is not UTF-8 to lone surrogates.
+        """
         reader = cls(-1)
         reader.ended = True
-        reader.lines.extend(text.split("\n"))
+        for line in text.split("\n"):
+            is_valid = _SURROGATE.search(line) is None
+            reader.lines.append(line if is_valid else LineProblem.NOT_UTF8)
         return reader
 
     def read(self) -> None:
@@ -63,6 +77,13 @@ class LineReader:
             data = b""
         lines = self._buffer.feed(data) if data else self._buffer.finish()
         self.ended = not data
-        for line in lines:
-            text = None if isinstance(line, OversizeLine) else line.decode("utf-8", "replace")
-            self.lines.append(text)
+        self.lines.extend(map(_decode, lines))
+
+
+def _decode(line: bytes | OversizeLine) -> str | LineProblem:
+    if isinstance(line, OversizeLine):
+        return LineProblem.TOO_LONG
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return LineProblem.NOT_UTF8

@@ -8,7 +8,7 @@ from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.interactive import MAX_PENDING
-from chat_tui.headless.line_io import TOO_LONG, LineReader
+from chat_tui.headless.line_io import LineProblem, LineReader
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.input import holds_secret, redact, sending_problem, to_composer_text
 from chat_tui.model import EntryKind, EntryState
@@ -85,11 +85,12 @@ class SendJob:
         if lines.ended and not lines.lines and (ordered or self._sent == self._confirmed):
             self._leave()
 
-    def _send(self, line: str | None) -> None:
-        text = published_form(line) if line is not None else ""
-        if line is None:
-            self._fail(TOO_LONG)
-        elif holds_secret(line, self._account.user):
+    def _send(self, line: str | LineProblem) -> None:
+        if isinstance(line, LineProblem):
+            self._fail(line.value)
+            return
+        text = published_form(line)
+        if holds_secret(line, self._account.user):
             self._fail("Not sent: the line looks like a password")
         elif problem := sending_problem(TextLine(text)):
             self._fail(f"{problem}: {safe_text(text)[:60]}…")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
@@ -41,15 +42,29 @@ class TailJob:
             account.password,
             room=self._room,
             follow_everyone=not self._authors,
-            follow=self._authors,
+            follow=self._authors - {account.user},  # the server sends own messages anyway
             plaintext=account.plaintext,
         )
         shown_state = ConnectionState.CONNECTING
         while True:
             runner.run_once()
-            for location, entry in runner.take_new_entries():
-                self._show(location, entry)
-            for notice in runner.session.take_notices():
+            entries, notices = runner.take_new_entries(), runner.session.take_notices()
+            unknown = [
+                name
+                for notice in notices
+                if isinstance(notice, events.SubscriptionsRejected)
+                for name in notice.names
+            ]
+            for location, entry in entries:
+                # Otherwise the line below gives the reason.
+                if not (unknown and entry.kind is EntryKind.ERROR):
+                    self._show(location, entry)
+            if unknown:
+                names = safe_text(", ".join(unknown))
+                runner.log(f"the server has no user {names}. Correct the name of --from")
+                runner.session.cancel()
+                return ExitCode.USAGE
+            for notice in notices:
                 if (code := runner.exit_code_for(notice, account)) is not None:
                     return code
             if runner.session.can_send_now and runner.model.room != self._room:

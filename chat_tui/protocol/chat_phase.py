@@ -369,9 +369,10 @@ class ChatPhase(Phase):
         for name in self._subscriptions.take_due():
             if self._sender.request("/subscribe", name, now=now) is None:
                 self._subscriptions.rejected(name)
-        rejected = ", ".join(self._subscriptions.take_rejected())
-        if rejected:
-            self._emit_notice(f"No longer following {rejected}: the server rejects it", "error")
+        if rejected := self._subscriptions.take_rejected():
+            names = ", ".join(rejected)
+            self._emit_notice(f"No longer following {names}: the server rejects it", "error")
+            self._emit(events.SubscriptionsRejected(tuple(rejected)))
 
     def _is_changing_room(self) -> bool:
         return bool(self._sender.requested_rooms())

@@ -366,7 +366,7 @@ class ChatSession:
                 | events.PasswordChangeUncertain()
             ):
                 self._password_answered(event)
-            case events.TextReturned():
+            case events.TextReturned() | events.SubscriptionsRejected():
                 self._notices.append(event)
             case _:
                 self._model_feed.handle_event(event)

@@ -298,3 +298,9 @@ def test_password_command_that_prints_forever_is_ended(stream: str) -> None:
     profile = Profile("work", "h", 9001, "alice", password_command=command)
     with pytest.raises(PasswordError, match="password_command printed more than 64 KiB"):
         profile.password()
+
+
+def test_password_command_that_prints_no_utf8_is_an_error() -> None:
+    profile = Profile("work", "h", 9001, "alice", password_command=("printf", "caf\\351"))
+    with pytest.raises(PasswordError, match="password_command printed bytes that are not UTF-8"):
+        profile.password()

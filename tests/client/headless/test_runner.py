@@ -13,7 +13,7 @@ import pytest
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.interactive import MAX_PENDING, InteractiveJob
-from chat_tui.headless.line_io import LineReader
+from chat_tui.headless.line_io import LineProblem, LineReader
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.headless.send import SendJob
 from chat_tui.headless.tail import TailJob
@@ -316,3 +316,48 @@ def test_tail_job_reports_announcement(server: ScriptedServer, headless: Headles
         assert result.result(WAIT_TIMEOUT) is ExitCode.REJECTED
     assert headless.output == []
     assert headless.log_text.endswith("Logged out by an operator: enough")
+
+
+@pytest.mark.parametrize(
+    "line", [b"caf\xe9", b"\xff\xfeh\x00i\x00", b"\xed\xa0\x80", b"\xc0\xaf", b"cut \xe2\x82"]
+)
+def test_send_job_fails_for_a_line_that_is_not_utf8(
+    server: ScriptedServer, headless: HeadlessHarness, line: bytes
+) -> None:
+    with headless.running(headless.send_job(f"{os.fsdecode(line)}\ncafé")) as result:
+        client = server.accept_login("ops")
+        client.expect("café", "/quit")
+        client.send(f"{ECHO}café", "[SERVER] Goodbye")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
+    assert headless.log_lines == [LineProblem.NOT_UTF8.value]
+
+
+@pytest.mark.parametrize("kind", ["send", "interactive"])
+def test_input_that_is_not_utf8_is_not_altered(
+    server: ScriptedServer, headless: HeadlessHarness, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(b"caf\xe9\ngood\n")
+    with path.open("rb") as file:
+        job = headless.interactive_job(file.fileno())
+        if kind == "send":
+            reader = LineReader(file.fileno())
+            job = SendJob(headless.runner, headless.account, "lobby", reader).run
+        with headless.running(job) as result:
+            client = server.accept_login()
+            client.expect("good", "/quit")
+            client.send("[21:03:00] alice: good", "[SERVER] Goodbye")
+            assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
+    assert LineProblem.NOT_UTF8.value in headless.log_text
+
+
+def test_tail_job_ends_if_a_name_is_unknown(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    tail = TailJob(headless.runner, headless.account, "ops", ["bob", "carool", "alice"])
+    with headless.running(tail.run) as result:
+        client = server.accept_login("ops")
+        client.expect("/subscribe bob", "/subscribe carool")
+        client.send("[SERVER] Subscribed to bob", "[ERROR] No such user: carool")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.USAGE
+    assert headless.log_lines == ["the server has no user carool. Correct the name of --from"]
