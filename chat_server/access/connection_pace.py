@@ -16,12 +16,12 @@ from typing import Final
 from chat_server.access.rate_limits import MAX_TRACKED_ADDRESSES
 from chat_server.addresses import rate_limit_key
 
-BURST: Final = 256
+BURST: Final = 1024
 """Connections without a login that an address may cause at once."""
 
-PER_SECOND: Final = 20.0
+PER_SECOND: Final = 50.0
 """Connections without a login a second in the long run: more than health checks need, and about
-1 % of a core."""
+3 % of a core."""
 
 
 class ConnectionPace:

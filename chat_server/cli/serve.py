@@ -14,6 +14,7 @@ import click
 from chat_server.accounts import Accounts, AccountStore, UsersFileError, exposure_problems
 from chat_server.cli import systemd, thread_dump
 from chat_server.config import Config
+from chat_server.core import reload_time_zone
 from chat_server.net import CertificateError, ListenError, endpoints
 from chat_server.observability import EventLog
 from chat_server.server import ChatServer
@@ -84,6 +85,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
                 server.report_exposure()
         elif ready and not os.read(ready[0], 4096):
             break
+        reload_time_zone()
         server.reload_accounts()
         if watchdog and server.health_problem() is None:
             systemd.notify(systemd.ALIVE)

@@ -1,6 +1,6 @@
 """The hub: sessions, rooms and subscriptions, and the values that it decides and emits."""
 
-from chat_server.core.clock import now_microseconds
+from chat_server.core.clock import now_microseconds, reload_time_zone
 from chat_server.core.hub import Hub
 from chat_server.core.rooms import Session
 from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
@@ -13,5 +13,6 @@ __all__ = [
     "Rejected",
     "Session",
     "now_microseconds",
+    "reload_time_zone",
     "values",
 ]

@@ -62,13 +62,18 @@ def unsubscribe(session: Session[ReceiverT], name: str) -> Unsubscribed:
 
 
 def send_private(
-    state: HubState[ReceiverT], session: Session[ReceiverT], name: str, text: str, stamp: int
+    state: HubState[ReceiverT],
+    session: Session[ReceiverT],
+    name: str,
+    text: str,
+    stamp: int,
+    time: int,
 ) -> PrivateMessageSent | Rejected:
     """Decide whether a private message reaches `name`, which has to be subscribed to its author."""
     recipient = state.sessions.get(canonical_name(name) or "")
     if recipient is None or recipient is session or not is_subscribed_to(recipient, session.user):
         return Rejected(RejectReason.NOT_DELIVERED, canonical_name(name) or name)
-    return PrivateMessageSent(session.user, recipient.user, text, stamp)
+    return PrivateMessageSent(session.user, recipient.user, text, stamp, time)
 
 
 def list_rooms(state: HubState[ReceiverT]) -> RoomList:

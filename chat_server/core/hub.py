@@ -169,9 +169,12 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             if not texts or session.ended.is_set():
                 return ()
-            stamp = self._next_stamp()
+            now = self._clock()
+            stamp = self._next_stamp(now)
             return self._apply_messages(
-                PublishedMessages(session.room.name, session.user, tuple(texts), stamp, actions)
+                PublishedMessages(
+                    session.room.name, session.user, tuple(texts), stamp, actions, now
+                )
             )
 
     def send_private(
@@ -184,8 +187,9 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             if session.ended.is_set():
                 return ()
-            stamp = self._next_stamp()
-            decision = decisions.send_private(self._state, session, name, text, stamp)
+            now = self._clock()
+            stamp = self._next_stamp(now)
+            decision = decisions.send_private(self._state, session, name, text, stamp, now)
             if not isinstance(decision, PrivateMessageSent):
                 self._reply(session, decision)
                 return ()
@@ -249,9 +253,13 @@ class Hub(Generic[ReceiverT]):
 
     # The caller of the following methods holds the lock.
 
-    def _next_stamp(self) -> int:
-        """Return a stamp above all others, whatever the clock says."""
-        return max(self._clock(), self._state.last_stamp + 1)
+    def _next_stamp(self, now: int) -> int:
+        """Return a stamp above all others, whatever the clock says. `now` is what it says.
+
+        Stamps order the messages and are not shown. After a clock was set back, they count on from
+        the highest one, and only `time` follows the clock.
+        """
+        return max(now, self._state.last_stamp + 1)
 
     def _apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
         """Apply an event and emit its outputs. Return the recipients of the first one."""

@@ -59,6 +59,9 @@ class PublishedMessages(NamedTuple):
     Stamps are unique and rise over all rooms."""
     is_action: bool = False
     """The texts say what the author does (`/me`)."""
+    time: int | None = None
+    """What the clock said, in microseconds since the epoch: the time to show. Unlike the stamp it
+    follows a clock that is set back. None: the stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,8 @@ class PrivateMessageSent:
     text: str
     stamp: int
     """In microseconds since the epoch, unique and rising together with those of messages."""
+    time: int | None = None
+    """The time to show, as in `PublishedMessages`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ class TextEncoder(Generic[ReceiverT]):
         if lines_of is not None:
             return encode_replies(lines_of(output))
         match output:
-            case values.PrivateMessageSent(author, recipient, text, stamp):
-                return encode_private(self._clock(stamp), author, recipient, text)
+            case values.PrivateMessageSent(author, recipient, text, stamp, time_shown):
+                return encode_private(self._clock(stamp, time_shown), author, recipient, text)
             case values.Rejected():
                 return encode_error(_error_text(output))
             case values.SessionStarted():
@@ -58,28 +58,19 @@ class TextEncoder(Generic[ReceiverT]):
         raise TypeError(type(output).__name__)
 
     def _encode_messages(self, run: values.PublishedMessages) -> bytes:
-        """Encode a run. Messages stamped in the same second are joined."""
-        _, author, texts, stamp, is_action = run
+        """Encode a run. All of it was published at one time."""
+        _, author, texts, stamp, is_action, time_shown = run
         encode = encode_actions if is_action else encode_messages
-        first = stamp // _MICROSECONDS_PER_SECOND
-        if first == (stamp + len(texts) - 1) // _MICROSECONDS_PER_SECOND:
-            return encode(self._clock(stamp), author, texts)
-        pieces = []
-        while texts:
-            in_this_second = _MICROSECONDS_PER_SECOND - stamp % _MICROSECONDS_PER_SECOND
-            pieces.append(encode(self._clock(stamp), author, texts[:in_this_second]))
-            texts = texts[in_this_second:]
-            stamp += in_this_second
-        return b"".join(pieces)
+        return encode(self._clock(stamp, time_shown), author, texts)
 
-    def _clock(self, stamp: int) -> str:
-        """Return a stamp as `HH:MM:SS` in the server's local time.
+    def _clock(self, stamp: int, time_shown: int | None) -> str:
+        """Return the time to show as `HH:MM:SS` in the server's local time.
 
         The zone is looked up once a second, not for every message. On a quiet server, whose code
         and data have left the caches by the time a message comes, the look-up took 21 of the 130 us
         from the socket to the first send.
         """
-        second = stamp // _MICROSECONDS_PER_SECOND
+        second = (stamp if time_shown is None else time_shown) // _MICROSECONDS_PER_SECOND
         if second != self._second:
             self._second = second
             self._clock_text = time.strftime("%H:%M:%S", time.localtime(second))

@@ -147,21 +147,44 @@ def test_subscribing_needs_an_account(harness: HubHarness) -> None:
     assert received_by(bob) == ["[ERROR] No such user: missing", "[ERROR] No such user: a b"]
 
 
-def test_message_times_increase_within_room_if_clock_is_set_back(harness: HubHarness) -> None:
+def test_shown_times_follow_a_clock_that_is_set_back(harness: HubHarness) -> None:
     bob = harness.log_in("bob", "alice")
     alice = harness.log_in("alice")
     harness.hub.publish(alice, ["one", "two"])
-    harness.now = NOON - 3600 * SECOND
+    harness.now = NOON + 3600 * SECOND  # a jump forward by mistake
     harness.hub.publish(alice, ["three"])
-    assert received_by(bob) == [f"[12:00:00] alice: {text}" for text in ("one", "two", "three")]
-    assert harness.hub._state.last_stamp == NOON + 2
+    for seconds in (1, 2):
+        harness.now = NOON + seconds * SECOND
+        harness.hub.publish(alice, ["hi"])
+        harness.hub.publish(alice, ["waves"], actions=True)
+        harness.hub.send_private(alice, "bob", "psst")
+    assert received_by(bob) == [
+        "[12:00:00] alice: one",
+        "[12:00:00] alice: two",
+        "[13:00:00] alice: three",
+        "[12:00:01] alice: hi",
+        "[12:00:01] * alice waves",
+        "[12:00:01] alice -> bob: psst",
+        "[12:00:02] alice: hi",
+        "[12:00:02] * alice waves",
+        "[12:00:02] alice -> bob: psst",
+    ]
 
 
-def test_messages_of_one_batch_get_their_own_seconds(harness: HubHarness) -> None:
+def test_stamps_rise_while_the_clock_is_behind(harness: HubHarness) -> None:
+    alice = harness.log_in("alice")
+    harness.hub.publish(alice, ["one", "two"])
+    assert harness.hub._state.last_stamp == NOON + 1
+    harness.now = NOON - 3600 * SECOND
+    harness.hub.publish(alice, ["three", "four"])
+    assert harness.hub._state.last_stamp == NOON + 3
+
+
+def test_messages_of_one_run_show_the_time_of_the_run(harness: HubHarness) -> None:
     bob, alice = harness.log_in("bob", "alice"), harness.log_in("alice")
     harness.now = NOON + 999_999
     harness.hub.publish(alice, ["one", "two"])
-    assert received_by(bob) == ["[12:00:00] alice: one", "[12:00:01] alice: two"]
+    assert received_by(bob) == ["[12:00:00] alice: one", "[12:00:00] alice: two"]
 
 
 def test_apply_delivers_message_from_other_node(harness: HubHarness) -> None:

@@ -7,7 +7,7 @@ from typing import get_args, get_origin
 
 import pytest
 
-from chat_server.core import values
+from chat_server.core import reload_time_zone, values
 from chat_server.delivery import encoder
 from chat_server.delivery.encoder import TextEncoder
 
@@ -64,12 +64,23 @@ def test_message_time_follows_stamp_set_back() -> None:
     assert reader.read(messages_at(SUMMER_TIME_ENDS - 3601 * SECOND)) == "[01:59:59] alice: hi\n"
 
 
-def test_each_message_of_run_has_its_own_second() -> None:
+def test_run_shows_its_time_whatever_its_stamps_are() -> None:
     stamp = SUMMER_TIME_ENDS + SECOND - 2
-    assert Reader().read(messages_at(stamp, "one", "two", "three", "four")) == (
-        "[02:00:00] alice: one\n[02:00:00] alice: two\n"
-        "[02:00:01] alice: three\n[02:00:01] alice: four\n"
+    assert Reader().read(messages_at(stamp, "one", "two", "three")) == (
+        "[02:00:00] alice: one\n[02:00:00] alice: two\n[02:00:00] alice: three\n"
     )
+    run = messages_at(stamp, "one", "two", "three")._replace(time=SUMMER_TIME_ENDS - SECOND)
+    assert Reader().read(run) == (
+        "[02:59:59] alice: one\n[02:59:59] alice: two\n[02:59:59] alice: three\n"
+    )
+
+
+def test_message_time_follows_a_new_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader()
+    assert reader.read(messages_at(SUMMER_TIME_ENDS)) == "[02:00:00] alice: hi\n"
+    monkeypatch.setenv("TZ", "EST5")
+    reload_time_zone()
+    assert reader.read(messages_at(SUMMER_TIME_ENDS + SECOND)) == "[20:00:01] alice: hi\n"
 
 
 def test_stamp_just_before_midnight_is_not_rounded_up() -> None:
