@@ -134,9 +134,7 @@ class Authenticator:
         user = canonical_name(name)
         account = user or ""
         deadline = time.monotonic() + self._queue_timeout
-        # Only an account that has logged in from here can be over its pace.
-        pair = rate_limit_key(host), account
-        delayed = self._wait_for_pace(pair, still_wanted, deadline)
+        delayed = self._wait_for_pace(account, still_wanted, deadline)
         if delayed is not None:
             return delayed
         throttle = self._throttle
@@ -162,7 +160,7 @@ class Authenticator:
                 return result
             if self._accounts.hash_of(result.user) in (None, result.verified_hash):
                 throttle.record_success(host, account)
-                self._pace.record(pair)
+                self._pace.record(account)
                 return result
         return AuthAbandoned()
 

@@ -95,11 +95,11 @@ class Tuning:
     a restart. Later ones are told to try again, so that they do not keep a place for nothing."""
 
     login_burst: int = 30
-    """Successful logins of one account from one address at once: far more than a client that
-    reconnects. They could keep the hashing threads from others."""
+    """Successful logins of one account at once: far more than a client that reconnects. They could
+    keep the hashing threads from others."""
 
     login_interval: float = 1.0
-    """Time between further logins of this account from this address. The server delays them."""
+    """Time between further logins of this account. The server delays them."""
 
     users_check_seconds: float = 0.5
     """Interval between two checks of the users file, each two calls of `stat`. The session of a

@@ -6,7 +6,7 @@ this account at this address: one user's failures do not keep the others out, an
 throttled does not either. A wrong `/passwd` counts against its account alone.
 
 `addresses.rate_limit_key` groups addresses: IPv6 by /64. Every table is bounded. A full table
-evicts the entry whose last event is the oldest.
+of failures evicts the entry whose last event is the oldest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Final, TypeVar
+from math import inf
+from typing import Final
 
 from chat_server.access.rate_limits import MAX_TRACKED_ADDRESSES, SlidingWindow
 from chat_server.addresses import rate_limit_key
@@ -23,9 +24,9 @@ from chat_server.addresses import rate_limit_key
 KNOWN_SECONDS: Final = 7 * 24 * 3600.0
 """A week: a laptop that was off over a holiday is still known at its address on Monday."""
 
-_KeyT = TypeVar("_KeyT", bound=Hashable)
-_Pair = tuple[bytes | str, str]
-"""The rate-limit key of an address, and the canonical name of an account."""
+MAX_KNOWN_ADDRESSES: Final = 32
+"""Most addresses at which one account is known. One user with a whole IPv6 network must not make
+the server forget the addresses of the others."""
 
 
 class LoginThrottle:
@@ -45,14 +46,15 @@ class LoginThrottle:
         """`limit` failures (0: no limit) in `window` seconds. `max_addresses` bounds each table."""
         self._limit = limit
         self._clock = clock
-        self._max_addresses = max_addresses
         self._lock = threading.Lock()
         self._failures = SlidingWindow(limit, window, max_addresses)
         self._failures_of_known = SlidingWindow(limit, window, max_addresses)
         self._password_change_failures = SlidingWindow(limit, window, max_addresses)
-        # The time of the last login. Ordered by it; the newest is last.
-        self._known_accounts: OrderedDict[_Pair, float] = OrderedDict()
-        self._known_addresses: OrderedDict[bytes | str, float] = OrderedDict()
+        # By account: the time of its last login from each address. Ordered by it; the newest is
+        # last. An entry is an account with a right password, so accounts bound the table.
+        self._known: dict[str, OrderedDict[bytes | str, float]] = {}
+        # By address: the number of accounts that are known there, and the time of the last login.
+        self._known_addresses: dict[bytes | str, tuple[int, float]] = {}
 
     def retry_after(self, address: str, account: str) -> float:
         """Return the seconds until a login of `account` from `address` may be checked, or 0.0.
@@ -84,19 +86,28 @@ class LoginThrottle:
         key = rate_limit_key(address)
         with self._lock:
             now = self._clock()
-            self._record_known(self._known_addresses, key, now)
-            self._record_known(self._known_accounts, (key, account), now)
+            addresses = self._known.setdefault(account, OrderedDict())
+            count, _ = self._known_addresses.get(key, (0, now))
+            self._known_addresses[key] = (count if key in addresses else count + 1, now)
+            addresses[key] = now
+            addresses.move_to_end(key)
+            while True:
+                oldest, since = next(iter(addresses.items()))
+                if len(addresses) <= MAX_KNOWN_ADDRESSES and now - since < KNOWN_SECONDS:
+                    return
+                del addresses[oldest]
+                self._forget_address(oldest)
 
     def is_known_account(self, address: str, account: str) -> bool:
         """Return True if `account` has logged in from `address` lately."""
         with self._lock:
-            return self._is_known((rate_limit_key(address), account), self._clock())
+            return self._is_known(rate_limit_key(address), account, self._clock())
 
     def is_known_address(self, address: str) -> bool:
         """Return True if any account has logged in from `address` lately."""
         with self._lock:
-            since = self._known_addresses.get(rate_limit_key(address))
-            return since is not None and self._clock() - since < KNOWN_SECONDS
+            _, since = self._known_addresses.get(rate_limit_key(address), (0, -inf))
+            return self._clock() - since < KNOWN_SECONDS
 
     def password_change_retry_after(self, account: str) -> float:
         """Return the seconds until `account` may change its password, or 0.0 if it may proceed."""
@@ -113,7 +124,7 @@ class LoginThrottle:
     def _window_of(self, address: str, account: str, now: float) -> tuple[SlidingWindow, Hashable]:
         """Return the window that counts this login, and its key there."""
         key = rate_limit_key(address)
-        if self._is_known((key, account), now):
+        if self._is_known(key, account, now):
             return self._failures_of_known, (key, account)
         return self._failures, key
 
@@ -125,12 +136,13 @@ class LoginThrottle:
             window.add(key, now)
         return wait
 
-    def _is_known(self, pair: _Pair, now: float) -> bool:
-        since = self._known_accounts.get(pair)
-        return since is not None and now - since < KNOWN_SECONDS
+    def _is_known(self, key: bytes | str, account: str, now: float) -> bool:
+        addresses = self._known.get(account)
+        return addresses is not None and now - addresses.get(key, -inf) < KNOWN_SECONDS
 
-    def _record_known(self, table: OrderedDict[_KeyT, float], key: _KeyT, now: float) -> None:
-        table[key] = now
-        table.move_to_end(key)
-        while len(table) > self._max_addresses:
-            table.popitem(last=False)
+    def _forget_address(self, key: bytes | str) -> None:
+        count, since = self._known_addresses[key]
+        if count > 1:
+            self._known_addresses[key] = (count - 1, since)
+        else:
+            del self._known_addresses[key]

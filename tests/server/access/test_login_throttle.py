@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from chat_server.access.login_throttle import KNOWN_SECONDS, LoginThrottle
+from chat_server.access.login_throttle import KNOWN_SECONDS, MAX_KNOWN_ADDRESSES, LoginThrottle
 from tests.support.fake_clock import FakeClock
 from tests.support.many_addresses import MILLION, address_number
 
@@ -172,10 +172,40 @@ def test_failed_logins_do_not_count_against_password_changes(clock: FakeClock) -
     assert throttle.password_change_retry_after("alice") == 0.0
 
 
-def test_tables_of_known_accounts_are_bounded(clock: FakeClock) -> None:
-    throttle = LoginThrottle(10, 600, clock, max_addresses=100)
+def test_account_is_known_at_few_addresses_and_makes_no_other_account_unknown(
+    clock: FakeClock,
+) -> None:
+    throttle = LoginThrottle(10, 600, clock)
+    throttle.record_success(OFFICE, "bob")
     for number in range(1000):
         throttle.record_success(address_number(number), "alice")
-    assert len(throttle._known_accounts) == len(throttle._known_addresses) == 100
+    throttle.record_success(OFFICE, "alice")
+    assert sum(map(len, throttle._known.values())) == MAX_KNOWN_ADDRESSES + 1
+    assert len(throttle._known_addresses) == MAX_KNOWN_ADDRESSES
     assert throttle.is_known_account(address_number(999), "alice")
     assert not throttle.is_known_account(address_number(0), "alice")
+    assert not throttle.is_known_address(address_number(0))
+    assert throttle.is_known_account(OFFICE, "bob")
+
+
+def test_address_stays_known_while_one_of_its_accounts_is(clock: FakeClock) -> None:
+    throttle = LoginThrottle(10, 600, clock)
+    throttle.record_success(OFFICE, "alice")
+    throttle.record_success(OFFICE, "alice")
+    throttle.record_success(OFFICE, "bob")
+    for number in range(MAX_KNOWN_ADDRESSES):
+        throttle.record_success(address_number(number), "alice")
+    assert not throttle.is_known_account(OFFICE, "alice")
+    assert throttle.is_known_address(OFFICE)
+    for number in range(MAX_KNOWN_ADDRESSES):
+        throttle.record_success(address_number(number), "bob")
+    assert not throttle.is_known_address(OFFICE)
+
+
+def test_expired_addresses_of_an_account_are_deleted(clock: FakeClock) -> None:
+    throttle = LoginThrottle(10, 600, clock)
+    for number in range(10):
+        throttle.record_success(address_number(number), "alice")
+    clock.now += KNOWN_SECONDS
+    throttle.record_success(OFFICE, "alice")
+    assert len(throttle._known["alice"]) == len(throttle._known_addresses) == 1
