@@ -8,7 +8,7 @@ EXAMPLE: Final = """\
 # Settings of chat-tui. Remove the # before a line to set it. F5 reads the file again.
 # `chat-tui config` prints the settings in force.
 
-# Theme: lobby-dark, lobby-light, a name from the palette ("Theme"), or a custom theme (see below).
+# Theme: lobby-dark, lobby-light, a name from the palette ("theme:"), or a custom theme (see below).
 #theme = "lobby-dark"
 
 # Whether the client uses the mouse. If false, the terminal selects text as usual.

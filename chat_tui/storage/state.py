@@ -1,4 +1,4 @@
-"""Client state between sessions: the last sign-in, and "follow everyone" for each server."""
+"""Client state between sessions: the last sign-in, the theme, and "follow everyone" for servers."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ class ClientState:
         """Problems with the files in the folder that the user has not seen yet."""
         self.muted = MuteStore(folder, self.problems)
         self._follow: dict[str, bool] = {}
+        self.theme = ""
+        """The theme that the user chose in the palette, "" if none."""
         self._read()
 
     def follows_everyone(self, host: str, port: int) -> bool:
@@ -96,6 +98,21 @@ class ClientState:
                 "The last sign-in", self._path, error, "The form shows the defaults."
             )
 
+    def keep_theme(self, name: str) -> bool:
+        """Store the theme that the user chose. Return False if it could not be written."""
+        try:
+            with state_lock(self.folder):
+                self._read()  # another window may have written the file
+                self.theme = name
+                self._save()
+        except OSError as error:
+            self.theme = name
+            self.problems.unwritable(
+                "The theme", self._path, error, "The next start uses the former one."
+            )
+            return False
+        return True
+
     def _load(self, data: object) -> None:
         """Take over the valid parts of the file."""
         if not isinstance(data, dict):
@@ -107,6 +124,8 @@ class ClientState:
                 profile = last.get("profile")
                 name = profile if isinstance(profile, str) else ""
                 self.last = LastServer(host, port, user, name)
+        theme = data.get("theme")
+        self.theme = theme if isinstance(theme, str) else ""
         follow = data.get("follow_everyone")
         if isinstance(follow, dict):
             choices = {key: choice for key, choice in follow.items() if isinstance(choice, bool)}
@@ -117,8 +136,8 @@ class ClientState:
 
     def _save(self) -> None:
         """Write the file atomically. Raises `OSError`."""
-        assert self.last is not None
-        data = {"last": asdict(self.last), "follow_everyone": self._follow}
+        last = None if self.last is None else asdict(self.last)
+        data = {"last": last, "follow_everyone": self._follow, "theme": self.theme}
         write_private(self._path, json.dumps(data, indent=1))
 
 

@@ -6,12 +6,11 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on
-from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key, Paste
 from textual.message import Message
@@ -29,13 +28,14 @@ from chat_tui.ui.screens import (
 )
 from chat_tui.ui.settings_manager import SettingsManager
 from chat_tui.ui.terminal import CopyRequested, copy_to_clipboard, exit_on_hangup
+from chat_tui.ui.theme_choice import ThemeChoice
 
 if TYPE_CHECKING:
     from chat_tui.config import Settings
     from chat_tui.local_server import LocalServer
     from chat_tui.session import ChatSession
     from chat_tui.ui.controller import ChatController, MakeSession
-    from chat_tui.ui.screens import ChatScreen
+    from chat_tui.ui.screens import ChatScreen, PaletteEntry
 
 _TICK: Final = 0.25
 """Seconds between two ticks of the session: countdowns, heartbeats."""
@@ -88,7 +88,8 @@ class ChatApp(BaseApp):
         self._waiting_request: LoginScreen.SignInRequested | None = None  # for that thread
         self._retried_request: LoginScreen.SignInRequested | None = None  # after a start
         self.login = LoginScreen(options, state.follows_everyone)
-        self._settings_manager = SettingsManager(self, options.configuration)
+        self._settings_manager = SettingsManager(self, options.configuration, state.theme)
+        self._theme_choice = ThemeChoice(self, self._settings_manager, state)
         self.set_reactive(BaseApp.mouse_on, options.settings.mouse)
         self._request = LoginScreen.SignInRequested(
             options.host, options.port, options.user, "", True
@@ -335,42 +336,59 @@ class ChatApp(BaseApp):
             self._controller.sign_out_and_save()
         self.exit()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield the palette's entries that every screen offers. Called by Textual."""
-        yield SystemCommand("Change the theme", "Dark, light and others", self.action_change_theme)
-        yield SystemCommand(
-            "Read the settings again",
-            f"{self.key_of('settings', 'F5')}: {self._settings_manager.configuration.path}",
-            self.action_read_settings,
+    def action_command_palette(self) -> None:
+        """Show or close the palette of all actions."""
+        from chat_tui.ui.screens import PaletteScreen
+
+        if isinstance(self.screen, PaletteScreen):
+            self.screen.action_dismiss()
+            return
+        in_chat = self._controller is not None and self.screen is self._controller.screen
+        entries = [*(self.chat.palette_entries() if in_chat else ()), *self.app_entries()]
+        self.push_screen(
+            PaletteScreen(entries, "An action, a theme…", end_preview=self.end_theme_preview)
         )
-        yield SystemCommand(
-            "Wire log", f"{self.key_of('wire', 'F6')}: the raw lines, both ways", self.action_wire
+
+    def app_entries(self) -> Sequence[PaletteEntry]:
+        """Return the palette's entries that every screen offers, the themes last."""
+        from chat_tui.ui.screens import PaletteEntry
+
+        mouse = "Release the mouse" if self.mouse_on else "Capture the mouse"
+        path = self._settings_manager.configuration.path
+        rows = (
+            ("view", mouse, "mouse", "F7", "select text as in other programs", self.action_mouse),
+            ("view", "Latest notices", "notices", "Alt+N", "read them again", self.action_notices),
+            ("view", "Wire log", "wire", "F6", "the raw lines, both ways", self.action_wire),
+            (
+                "view",
+                "Redraw the screen",
+                "redraw",
+                "Ctrl+L",
+                "if another program wrote over it",
+                self.action_redraw,
+            ),
+            (
+                "view",
+                "Suspend the client",
+                "suspend",
+                "Ctrl+Z",
+                "`fg` in the shell continues it",
+                self.action_suspend_process,
+            ),
+            ("view", "Show help", "help", "F1", "all keys and symbols", self.action_help),
+            ("view", "Read the settings again", "settings", "F5", path, self.action_read_settings),
         )
-        yield SystemCommand(
-            "Latest notices",
-            f"{self.key_of('notices', 'Alt+N')}: read them again, whole",
-            self.action_notices,
-        )
-        title = "Release the mouse" if self.mouse_on else "Capture the mouse"
-        yield SystemCommand(
-            title,
-            f"{self.key_of('mouse', 'F7')}: select text as in other programs",
-            self.action_mouse,
-        )
-        yield SystemCommand(
-            "Redraw the screen",
-            f"{self.key_of('redraw', 'Ctrl+L')}: if another program has written over it",
-            self.action_redraw,
-        )
-        yield SystemCommand(
-            "Suspend the client",
-            f"{self.key_of('suspend', 'Ctrl+Z')}: `fg` in the shell continues it",
-            self.action_suspend_process,
-        )
-        yield SystemCommand(
-            "Show help", f"{self.key_of('help', 'F1')}: all keys and symbols", self.action_help
-        )
-        yield SystemCommand("Quit", self.key_of("quit", "Ctrl+Q"), self.action_quit)
+        entries = [
+            PaletteEntry(group, name, f"{self.key_of(action, key)}: {about}", run)
+            for group, name, action, key, about, run in rows
+        ]
+        quit_key = self.key_of("quit", "Ctrl+Q")
+        entries.append(PaletteEntry("account", "Quit", quit_key, self.action_quit))
+        return [*entries, *self._theme_choice.entries()]
+
+    def end_theme_preview(self) -> None:
+        """Use the chosen theme again after previews of others."""
+        self._theme_choice.end_preview()
 
 
 def _preload_modules() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from chat_tui.ui.notices import NoticeBoard
+
+if TYPE_CHECKING:
+    from chat_tui.ui.screens import PaletteEntry
 
 
 class AppShell(Protocol):
@@ -57,6 +60,12 @@ class AppShell(Protocol):
         self, message: str, *, severity: SeverityLevel = "information", timeout: float | None = None
     ) -> None:
         """Show a notice for `timeout` seconds (None: Textual's default)."""
+
+    def app_entries(self) -> Sequence[PaletteEntry]:
+        """Return the palette's entries that every screen offers, the themes last."""
+
+    def end_theme_preview(self) -> None:
+        """Use the chosen theme again after previews of others."""
 
     def key_of(self, action: str, default: str) -> str:
         """Return the key that runs `action`: the configured key, else `default`."""

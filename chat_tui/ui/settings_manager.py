@@ -22,8 +22,10 @@ _PROBLEM_SECONDS: Final = 20.0
 class SettingsManager:
     """The configuration in force. It finds the problems that only the app can find."""
 
-    def __init__(self, app: BaseApp, configuration: Configuration) -> None:
+    def __init__(self, app: BaseApp, configuration: Configuration, chosen_theme: str = "") -> None:
+        """`chosen_theme`: the theme that the user chose in the palette, "" if none."""
         self._app = app
+        self.chosen_theme = chosen_theme
         self.configuration = configuration
         self._apply_appearance()
 
@@ -66,6 +68,11 @@ class SettingsManager:
         self._show_problems(problems)
         return bool(problems)
 
+    @property
+    def theme_line(self) -> int | None:
+        """The line of the settings file that sets the theme, None if it sets none."""
+        return self.configuration.lines.get(("theme",))
+
     def _apply_appearance(self) -> None:
         """Apply colours and replacement characters, before anything is drawn in other colours."""
         settings, app = self.configuration.settings, self._app
@@ -75,6 +82,8 @@ class SettingsManager:
         if "TEXTUAL_THEME" not in os.environ:
             app.theme = DARK.name  # a changed theme of the same name has to count as a change
             wanted = settings.theme
+            if self.theme_line is None and self.chosen_theme in app.available_themes:
+                wanted = self.chosen_theme
             if app.console.color_system == "standard":
                 wanted = ANSI_FALLBACK.get(wanted, wanted)
             if wanted in app.available_themes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from chat_tui.ui.screens.login import FollowCheckbox, LoginScreen
     from chat_tui.ui.screens.notices import NoticesScreen
+    from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
     from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
     from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
     from chat_tui.ui.screens.wording import local_server_info
@@ -32,6 +33,8 @@ __all__ = [
     "LoginScreen",
     "NetcatTarget",
     "NoticesScreen",
+    "PaletteEntry",
+    "PaletteScreen",
     "TrustScreen",
     "WireScreen",
     "check_in_thread",
@@ -54,6 +57,8 @@ __getattr__ = lazy_exports(
         "LoginScreen": "chat_tui.ui.screens.login",
         "NetcatTarget": "chat_tui.ui.screens.wire",
         "NoticesScreen": "chat_tui.ui.screens.notices",
+        "PaletteEntry": "chat_tui.ui.screens.palette_screen",
+        "PaletteScreen": "chat_tui.ui.screens.palette_screen",
         "TrustScreen": "chat_tui.ui.screens.trust",
         "WireScreen": "chat_tui.ui.screens.wire",
         "check_in_thread": "chat_tui.ui.screens.local_server_task",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Final
 
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.command import CommandPalette, Provider
 from textual.containers import Container, Horizontal, Vertical
 from textual.screen import Screen
 from textual.selection import Selection
@@ -30,7 +31,13 @@ from chat_tui.ui.screens.navigation import (
     RoomSwitchRequested,
     has_unread_conversation,
 )
-from chat_tui.ui.screens.palette import ChatCommands, JumpProvider, PaletteTarget
+from chat_tui.ui.screens.palette import (
+    action_entries,
+    command_entries,
+    new_room_entry,
+    place_entries,
+)
+from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
 from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange
@@ -63,7 +70,6 @@ class ChatScreen(Screen[None]):
     AUTO_FOCUS = "Composer"
     HORIZONTAL_BREAKPOINTS = _WIDTH_CLASSES
     VERTICAL_BREAKPOINTS = _HEIGHT_CLASSES
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ChatCommands}
 
     # With priority: text that is typed right after the key belongs to the location that the key
     # opens. Without priority the composer would get that text first.
@@ -119,10 +125,9 @@ class ChatScreen(Screen[None]):
         """Draw all panes."""
         self.panes.draw(set(Pane))
 
-    @property
-    def palette_target(self) -> PaletteTarget:
-        """The screen as the command palette sees it."""
-        return self
+    def palette_entries(self) -> Iterator[PaletteEntry]:
+        """Yield the actions of the chat that are possible now, for the palette."""
+        return action_entries(self, self._chat.shell.key_of)
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -366,8 +371,18 @@ class ChatScreen(Screen[None]):
 
     def action_jump(self) -> None:
         """Open the palette of rooms, people and commands."""
+        shell = self._chat.shell
+        actions = [*self.palette_entries(), *shell.app_entries(), *command_entries(self)]
         self.app.push_screen(
-            CommandPalette([JumpProvider], placeholder="A room, a person, a command…")
+            PaletteScreen(
+                [
+                    *place_entries(self, shell.key_of),
+                    *(replace(entry, only_typed=True) for entry in actions),
+                ],
+                "A room, a person, a command…",
+                other=partial(new_room_entry, self),
+                end_preview=shell.end_theme_preview,
+            )
         )
 
     def action_open_room(self) -> None:

@@ -1,21 +1,18 @@
-"""The command palette of the chat: the actions that are possible now, with their keys."""
+"""The entries of the palettes: rooms, people, and the actions that are possible now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
-
-from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.content import Content
+from typing import TYPE_CHECKING, Protocol
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.input import KNOWN_COMMANDS
+from chat_tui.ui.screens.palette_screen import PaletteEntry
 from chat_tui.ui.widgets import MessageLog
 
 if TYPE_CHECKING:
     from chat_tui.model import ChatModel
-    from chat_tui.ui.base_app import BaseApp
     from chat_tui.ui.notifier import Notifier
     from chat_tui.ui.screens.navigation import Navigator
 
@@ -60,6 +57,9 @@ class PaletteTarget(Protocol):
     def action_follow_everyone(self) -> None:
         """Follow everyone, or stop."""
 
+    def action_undo_unfollow(self) -> None:
+        """Follow the person again that the user stopped following last."""
+
     def action_mute(self) -> None:
         """Mute or unmute the location in view."""
 
@@ -95,166 +95,145 @@ class PaletteTarget(Protocol):
         """Return to the form."""
 
 
-class PaletteScreen(Protocol):
-    """A screen that has a palette."""
-
-    @property
-    def palette_target(self) -> PaletteTarget:
-        """What the palette's entries act on."""
+KeyOf = Callable[[str, str], str]
+"""`BaseApp.key_of`."""
 
 
-class _PaletteEntry(NamedTuple):
-    text: str
-    help: str
-    run: Callable[[], object]
+def action_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
+    """Yield the actions of the chat that are possible now, group by group."""
+    model = chat.model
+    for title, action, default, step in (
+        ("Go to the room or conversation above", "place.above", "Alt+Up", -1),
+        ("Go to the room or conversation below", "place.below", "Alt+Down", 1),
+    ):
+        yield PaletteEntry("room", title, key(action, default), partial(chat.action_walk, step))
+    yield open_room_entry(chat, key)
+    location = model.location
+    title = f"Unmute {location}" if location in chat.notifier.muted else f"Mute {location}"
+    mute = f"{key('mute', 'Ctrl+T')}: no bell, no count in the title"
+    yield PaletteEntry("room", title, mute, chat.action_mute)
+    yield PaletteEntry(
+        "person",
+        "Go to the next private conversation",
+        key("private", "F4"),
+        chat.action_private,
+    )
+    yield from _following(chat, key)
+    yield PaletteEntry(
+        "view", "Jump to a room, a person or a command", key("jump", "Ctrl+K"), chat.action_jump
+    )
+    for title, action, default in (
+        ("Show or fold the rooms", "rooms", "F2"),
+        ("Show or fold the people", "people", "F3"),
+    ):
+        yield PaletteEntry("view", title, key(action, default), partial(chat.action_side, action))
+    find = f"{key('log.find', 'Ctrl+F')}: text, or from:alice"
+    yield PaletteEntry("view", "Find in the log", find, chat.action_find)
+    newest = key("log.newest", "End")
+    yield PaletteEntry("view", "Go to the newest message", newest, chat.action_newest)
+    title = "Hide comings and goings" if chat.shows_comings else "Show comings and goings"
+    about = "In the log, until the client ends"
+    yield PaletteEntry("view", title, about, chat.action_toggle_comings)
+    yield from _message_entries(chat, key)
+    if chat.check_action("retry", ()):
+        retry = key("connection.retry", "Ctrl+R")
+        yield PaletteEntry("account", "Reconnect now", retry, chat.action_retry)
+    if model.capabilities.password_change:
+        form = "Asks for the old and the new password"
+        yield PaletteEntry("account", "Change your password", form, chat.action_change_password)
+    yield PaletteEntry("account", "Sign out", "Back to the login form", chat.action_sign_out)
 
 
-class _PaletteProvider(Provider):
-    """A provider of plain-text entries: the matcher's highlighting would read names as markup."""
+def place_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
+    """Yield rooms, conversations and people. Each name opens its place.
 
-    def entries(self) -> Iterator[_PaletteEntry]:
-        """Yield the entries."""
-        raise NotImplementedError
-
-    @property
-    def chat(self) -> PaletteTarget:
-        """The chat screen below the palette."""
-        return cast("PaletteScreen", self.screen).palette_target
-
-    def key(self, action: str, default: str) -> str:
-        """Return the key that runs `action`; see `BaseApp.key_of`."""
-        return cast("BaseApp", self.app).key_of(action, default)
-
-    async def discover(self) -> Hits:
-        """Yield all entries, while the input is empty. Called by Textual."""
-        for entry in self.entries():
-            yield DiscoveryHit(Content(entry.text), entry.run, entry.text, entry.help)
-
-    async def search(self, query: str) -> Hits:
-        """Yield the matching entries. Called by Textual."""
-        matcher = self.matcher(query)
-        for entry in self.entries():
-            score = matcher.match(entry.text)
-            if score > 0:
-                yield Hit(score, Content(entry.text), entry.run, entry.text, entry.help)
-
-
-class ChatCommands(_PaletteProvider):
-    """The actions of the chat screen."""
-
-    def entries(self) -> Iterator[_PaletteEntry]:
-        """Yield the actions that are possible now."""
-        chat, key, entry = self.chat, self.key, _PaletteEntry
-        log = chat.query_one(MessageLog)
-        yield entry(
-            "Jump to a room, a person or a command", key("jump", "Ctrl+K"), chat.action_jump
-        )
-        yield entry(
-            "Go to the next private conversation", key("private", "F4"), chat.action_private
-        )
-        for title, action, default, step in (
-            ("Go to the room or conversation above", "place.above", "Alt+Up", -1),
-            ("Go to the room or conversation below", "place.below", "Alt+Down", 1),
-        ):
-            yield entry(title, key(action, default), partial(chat.action_walk, step))
-        yield entry(
-            "Open or join a room by name", key("room.open", "Ctrl+O"), chat.action_open_room
-        )
-        for title, action, default in (
-            ("Show or fold the rooms", "rooms", "F2"),
-            ("Show or fold the people", "people", "F3"),
-        ):
-            yield entry(title, key(action, default), partial(chat.action_side, action))
-        if chat.model.capabilities.follow_everyone:
-            title = follow_everyone_title(chat.model)
-            yield entry(title, key("people.everyone", "F8"), chat.action_follow_everyone)
-        location = chat.model.location
-        title = f"Unmute {location}" if location in chat.notifier.muted else f"Mute {location}"
-        mute = f"{key('mute', 'Ctrl+T')}: no bell, no count in the title"
-        yield entry(title, mute, chat.action_mute)
-        find = f"{key('log.find', 'Ctrl+F')}: text, or from:alice"
-        yield entry("Find in the log", find, chat.action_find)
-        if chat.get_selected_text():
-            yield entry("Copy the selected text", "Ctrl+C", chat.action_copy_text)
-        for title, action, default, run in (
-            ("Copy the chosen message", "log.copy", "C", log.action_copy_message),
-            ("Show where its link leads", "log.link", "O", log.action_open_link),
-            ("Follow its author, or stop following", "log.follow", "F", log.action_follow_author),
-            ("Send the chosen message again", "log.resend", "R", log.action_resend_message),
-        ):
-            yield entry(title, f"{key(action, default)} in the log", run)
-        shown = chat.shows_comings
-        title = "Hide comings and goings" if shown else "Show comings and goings"
-        yield entry(title, "In the log, until the client ends", chat.action_toggle_comings)
-        yield entry("Go to the newest message", key("log.newest", "End"), chat.action_newest)
-        if chat.check_action("resend", ()):
-            resend = key("message.resend", "Ctrl+G")
-            yield entry("Send the unconfirmed message again", resend, chat.action_resend)
-            yield entry(
-                "Dismiss the unconfirmed messages",
-                "They are not sent again",
-                chat.action_dismiss_unconfirmed,
-            )
-        if chat.check_action("retry", ()):
-            yield entry("Reconnect now", key("connection.retry", "Ctrl+R"), chat.action_retry)
-        if chat.model.capabilities.password_change:
-            form = "Asks for the old and the new password"
-            yield entry("Change your password", form, chat.action_change_password)
-        yield entry("Sign out", "Back to the login form", chat.action_sign_out)
-
-
-class JumpProvider(_PaletteProvider):
-    """Rooms, conversations and people; for a typed text also the commands."""
-
-    def entries(self) -> Iterator[_PaletteEntry]:
-        """Yield rooms, conversations and people. Rooms are few and used most: they come first."""
-        chat, entry = self.chat, _PaletteEntry
-        model, people, navigator = chat.model, chat.model.people, chat.navigator
-        for room in model.rooms.listed():
-            if not room.current or model.location.partner:
-                about = "room" if room.members is None else f"{room.members} there"
-                yield entry(room.name, about, partial(navigator.join, room.name))
-        for name in model.conversations.listed():
-            if name != model.location.partner:
-                run = partial(navigator.open_conversation, name)
-                yield entry(f"@{name}", "private conversation", run)
-        if model.capabilities.follow_everyone:
-            about = "only people by name" if people.everyone else "all messages in your room"
-            run = partial(chat.toggle_follow, EVERYONE)
-            yield entry(follow_everyone_title(model), about, run)
-        others = [person for person in (*people.here(), *people.elsewhere()) if not person.own]
+    What follows or unfollows is listed only if something is typed.
+    """
+    model, navigator = chat.model, chat.navigator
+    for room in model.rooms.listed():
+        if not room.current or model.location.partner:
+            about = "" if room.members is None else f"{room.members} there"
+            yield PaletteEntry("room", room.name, about, partial(navigator.join, room.name))
+    partners = model.conversations.listed()
+    for name in partners:
+        if name != model.location.partner:
+            run = partial(navigator.open_conversation, name)
+            yield PaletteEntry("person", name, "private conversation", run)
+    people = model.people
+    others = [person for person in (*people.here(), *people.elsewhere()) if not person.own]
+    if model.capabilities.private_messages:
         for person in others:
-            verb = "Unfollow" if person.followed else "Follow"
-            run = partial(chat.toggle_follow, person.name)
-            yield entry(f"{verb} {person.name}", "person", run)
-        if model.capabilities.private_messages:
-            for person in others:
+            if person.name not in partners:
                 run = partial(navigator.open_conversation, person.name)
-                yield entry(f"Message {person.name} privately", "person", run)
-
-    def _commands(self) -> Iterator[_PaletteEntry]:
-        for action in self.app.get_system_commands(self.screen):
-            yield _PaletteEntry(action.title, action.help, action.callback)
-        for command in self.chat.model.commands:
-            known = KNOWN_COMMANDS.get(command)
-            title, about = (command, "") if known is None else (known.syntax, known.description)
-            yield _PaletteEntry(title, about, partial(self.chat.begin_command, command))
-
-    async def search(self, query: str) -> Hits:
-        """Yield the matches, commands too, and last a new room of this name. Called by Textual."""
-        async for hit in super().search(query):
-            yield hit
-        matcher = self.matcher(query)
-        for entry in (*ChatCommands(self.screen).entries(), *self._commands()):
-            score = matcher.match(entry.text)
-            if score > 0:
-                yield Hit(score / 2, Content(entry.text), entry.run, entry.text, entry.help)
-        room = canonical_name(query)
-        if room is not None and room not in self.chat.model.rooms:
-            run = partial(self.chat.navigator.join, room)
-            yield Hit(0.01, Content(f"Open the room {room}"), run, room, "a new room")
+                yield PaletteEntry("person", person.name, "write privately", run)
+    yield open_room_entry(chat, key)
+    for person in others:
+        verb = "Unfollow" if person.followed else "Follow"
+        yield PaletteEntry(
+            "person",
+            f"{verb} {person.name}",
+            "",
+            partial(chat.toggle_follow, person.name),
+            only_typed=True,
+        )
 
 
-def follow_everyone_title(model: ChatModel) -> str:
-    """Return the entry that follows everyone, or stops it."""
-    return "Stop following everyone" if model.people.everyone else "Follow everyone"
+def command_entries(chat: PaletteTarget) -> Iterator[PaletteEntry]:
+    """Yield the commands of the server. A choice puts the command into the composer."""
+    for command in chat.model.commands:
+        known = KNOWN_COMMANDS.get(command)
+        syntax, about = (command, "") if known is None else (known.syntax, known.description)
+        yield PaletteEntry("command", syntax, about, partial(chat.begin_command, command))
+
+
+def new_room_entry(chat: PaletteTarget, typed: str) -> PaletteEntry | None:
+    """Return the entry that opens a room called `typed`, None if it is not a new room's name."""
+    room = canonical_name(typed)
+    if room is None or room in chat.model.rooms:
+        return None
+    return PaletteEntry(
+        "room", f"Open the room {room}", "a new room", partial(chat.navigator.join, room)
+    )
+
+
+def open_room_entry(chat: PaletteTarget, key: KeyOf) -> PaletteEntry:
+    """Return the entry that asks for the name of a room."""
+    return PaletteEntry(
+        "room", "Open or join a room by name", key("room.open", "Ctrl+O"), chat.action_open_room
+    )
+
+
+def _following(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
+    people = chat.model.people
+    if (name := people.last_unfollowed) is not None:
+        who = "everyone" if name == EVERYONE else name
+        undo = key("people.undo", "Alt+U")
+        yield PaletteEntry("person", f"Follow {who} again", undo, chat.action_undo_unfollow)
+    if chat.model.capabilities.follow_everyone:
+        title = "Stop following everyone" if people.everyone else "Follow everyone"
+        everyone = key("people.everyone", "F8")
+        yield PaletteEntry("person", title, everyone, chat.action_follow_everyone)
+
+
+def _message_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
+    log = chat.query_one(MessageLog)
+    if chat.get_selected_text():
+        yield PaletteEntry("message", "Copy the selected text", "Ctrl+C", chat.action_copy_text)
+    for title, action, default, run in (
+        ("Copy the chosen message", "log.copy", "C", log.action_copy_message),
+        ("Show where its link leads", "log.link", "O", log.action_open_link),
+        ("Follow its author, or stop following", "log.follow", "F", log.action_follow_author),
+        ("Send the chosen message again", "log.resend", "R", log.action_resend_message),
+    ):
+        yield PaletteEntry("message", title, f"{key(action, default)} in the log", run)
+    if chat.check_action("resend", ()):
+        again = key("message.resend", "Ctrl+G")
+        yield PaletteEntry(
+            "message", "Send the unconfirmed message again", again, chat.action_resend
+        )
+        yield PaletteEntry(
+            "message",
+            "Dismiss the unconfirmed messages",
+            "They are not sent again",
+            chat.action_dismiss_unconfirmed,
+        )

@@ -11,14 +11,15 @@ from chat_tui.config import load
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
+    Followed,
     Joined,
     MessagePending,
     MessageUnconfirmed,
     SignedIn,
+    Unfollowed,
 )
 from chat_tui.launch import LaunchOptions
 from chat_tui.storage.state import ClientState
-from chat_tui.ui.screens.palette import ChatCommands
 from chat_tui.ui.screens.password_task import PasswordFetched
 from chat_tui.ui.screens.wire import WireScreen
 from chat_tui.ui.widgets.message_log import MessageLog
@@ -199,11 +200,13 @@ async def test_palette_shows_configured_keys(tmp_path: Path) -> None:
         harness.session.emit(
             MessagePending(1, "lobby", "x"),
             MessageUnconfirmed(1),
+            Followed("bob"),
+            Unfollowed("bob"),
             ConnectionChanged(ConnectionState.WAITING, "gone", 3.0),
         )
         await harness.settle()
-        help_text = " ".join(entry.help for entry in ChatCommands(screen).entries())
-        help_text += " ".join(command.help for command in app.get_system_commands(app.screen))
+        entries = [*screen.palette_entries(), *app.app_entries()]
+        help_text = " ".join(entry.about for entry in entries)
         named = set(re.findall(r"F\d+", help_text))
         assert {action for action, key in keys.items() if key.upper() not in named} == {"palette"}
         assert f"{keys['connection.retry'].upper()} now" in harness.screen_text()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.command import CommandPalette
 from textual.events import Key
 from textual.widgets import Static
 
@@ -14,6 +13,7 @@ from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, SignedOut, SignInFailed
 from chat_tui.session.credentials import NOT_CHANGED
 from chat_tui.ui.screens.change_password import ChangePasswordScreen
+from chat_tui.ui.screens.palette_screen import PaletteScreen
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.text_input import SafeInput
 from tests.support.app_harness import HOSTILE, AppHarness, chat, form
@@ -289,7 +289,7 @@ async def test_password_form_closes_when_session_ends(
         page = harness.app.screen
         if covered:
             await harness.press("ctrl+p")
-            await harness.until(lambda: isinstance(harness.app.screen, CommandPalette))
+            await harness.until(lambda: isinstance(harness.app.screen, PaletteScreen))
         await notify(harness, end)
         if end is CHANGED_KEY:
             await harness.press("enter")

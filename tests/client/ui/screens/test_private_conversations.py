@@ -149,8 +149,8 @@ async def test_room_message_is_not_shown_in_private_conversation(tmp_path: Path)
 async def test_jump_finds_people_conversations_and_commands(tmp_path: Path) -> None:
     async with chat(tmp_path) as harness:
         await enable_private_messages(harness)
-        await harness.press("ctrl+k", *"message carol")
-        await harness.until(lambda: "Message carol privately" in harness.screen_text())
+        await harness.press("ctrl+k", *"carol")
+        await harness.until(lambda: "person: carol" in harness.screen_text())
         await harness.press("enter")
         await harness.until(lambda: harness.model.location == "@carol")
         await harness.press("ctrl+k", *"/subscr")

@@ -1,0 +1,76 @@
+"""ThemeChoice: previews themes in the palette and keeps the chosen one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chat_tui.storage import ClientState
+from chat_tui.ui.settings_manager import SettingsManager
+
+if TYPE_CHECKING:
+    from chat_tui.ui.base_app import BaseApp
+    from chat_tui.ui.screens import PaletteEntry
+
+
+class ThemeChoice:
+    """The theme that the user chose. It is stored in the client's state, not in the settings file.
+
+    The user writes the settings file, with comments, so the client never changes it. A theme that
+    the file sets is in force again at the next start.
+    """
+
+    def __init__(self, app: BaseApp, settings: SettingsManager, state: ClientState) -> None:
+        self._app = app
+        self._settings = settings
+        self._state = state
+        self._chosen: str | None = None  # the theme before the previews; None: there was none
+
+    def entries(self) -> Sequence[PaletteEntry]:
+        """Return one entry per theme, the client's own themes first."""
+        from chat_tui.ui.screens import PaletteEntry
+
+        names = sorted(self._app.available_themes, key=lambda name: (not _is_own(name), name))
+        current = self._chosen or self._app.theme
+        return [
+            PaletteEntry(
+                "theme",
+                name,
+                "in use" if name == current else "",
+                partial(self._keep, name),
+                partial(self._preview, name),
+            )
+            for name in names
+        ]
+
+    def end_preview(self) -> None:
+        """Use the theme again that was in force before the previews."""
+        if self._chosen is not None:
+            self._app.theme, self._chosen = self._chosen, None
+
+    def _preview(self, name: str) -> None:
+        if self._chosen is None:
+            self._chosen = self._app.theme
+        self._app.theme = name
+
+    def _keep(self, name: str) -> None:
+        self._chosen = None
+        self._app.theme = name
+        kept = self._state.keep_theme(name)
+        self._settings.chosen_theme = name
+        line = self._settings.theme_line
+        if not kept:
+            return  # the state reports why
+        if line is not None:
+            path = self._settings.configuration.path
+            self._app.notify(
+                f"{name} is used until the end: line {line} of {path} sets another theme.",
+                severity="warning",
+            )
+        else:
+            self._app.notify(f"{name} is used from now on.")
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(("lobby-", "ansi-"))
