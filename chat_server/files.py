@@ -86,7 +86,12 @@ def open_regular(path: Path) -> int:
     """Open a regular file for reading. Return its descriptor. Raises like `read_regular`."""
     # Without O_NONBLOCK, opening a FIFO would wait for a writer. Without O_NOCTTY, a terminal could
     # become the terminal that controls this process.
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV):  # a socket, or a device without a driver
+            raise NotRegularFileError(error.errno, "is not a regular file", str(path)) from None
+        raise
     try:
         mode = os.fstat(file).st_mode
         if stat.S_ISDIR(mode):

@@ -59,17 +59,14 @@ def dump_on_signal(log_format: str) -> None:
     arrives before the server is ready is not lost. `log_format`: one of `FORMATS`. Raises
     `RuntimeError` if the system refuses a thread.
     """
-    if sys.stderr is None:
-        return
-    try:
-        number = sys.stderr.fileno()
-        faulthandler.enable(number)
-    except (OSError, ValueError):  # not a real file
-        return
-    # Blocked first. With a handler only, a signal at this moment would interrupt a system call.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     # A signal that the parent process ignored would not become pending on every system.
     signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        number = sys.stderr.fileno()
+        faulthandler.enable(number)
+    except (AttributeError, OSError, ValueError):  # no standard error; the signal does nothing
+        return
     threading.Thread(
         target=_dump_forever, args=(number, log_format), name="thread dump", daemon=True
     ).start()

@@ -1,9 +1,10 @@
-"""The lock file of a users file: private, checked, and safe against deletion."""
+"""Files that could block, and the lock file of a users file: private, checked, safe if deleted."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -15,7 +16,14 @@ import pytest
 
 from chat_server.accounts.file_editor import add_account
 from chat_server.accounts.file_format import UsersFileError
-from chat_server.files import LockFileError, LockTimeoutError, lock_file, lock_path
+from chat_server.files import (
+    LockFileError,
+    LockTimeoutError,
+    NotRegularFileError,
+    lock_file,
+    lock_path,
+    read_regular,
+)
 from tests.support.project import PROJECT
 from tests.support.users_file import HASH
 from tests.support.wait_until import WAIT_TIMEOUT
@@ -143,3 +151,35 @@ def test_lock_file_that_was_deleted_while_a_writer_waits_does_not_admit_two(
     finally:
         leave.set()
         waiting.join(WAIT_TIMEOUT)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def make_link_to_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, make_link_to_pipe, make_socket, lambda path: path.symlink_to("/dev/zero")],
+    ids=["pipe", "link to pipe", "socket", "device"],
+)
+def test_read_regular_rejects_everything_that_could_block_or_never_end(
+    short_folder: Path, make: Callable[[Path], None]
+) -> None:
+    make(short_folder / "file")
+    with pytest.raises(NotRegularFileError):
+        read_regular(short_folder / "file", 100)
+
+
+def test_read_regular_returns_at_most_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 5_000_000)
+    assert len(read_regular(tmp_path / "file", 3_000_000)[0]) == 3_000_000
+    data, status = read_regular(tmp_path / "file", 6_000_000)
+    assert len(data) == status.st_size == 5_000_000
+    with pytest.raises(IsADirectoryError):
+        read_regular(tmp_path, 100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -190,6 +191,27 @@ def test_hanging_server_dumps_threads(tmp_path: Path, lock: str) -> None:
                 break
         else:
             pytest.fail("it ended without a dump of the hanging thread")
+
+
+def test_signal_to_server_without_standard_error_is_harmless(tmp_path: Path) -> None:
+    users = write_accounts_file(tmp_path / "users.json")
+    command = (
+        f"exec {sys.executable} -m chat_server --port 0 --users {shlex.quote(str(users))} 2>&-"
+    )
+    program = subprocess.Popen(
+        ["sh", "-c", command], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert program.stdout is not None
+        port = int(program.stdout.readline().split()[-1])
+        program.send_signal(signal.SIGUSR1)
+        with WireClient("127.0.0.1", port) as client:
+            client.expect_match(r"\[SERVER\] Login using.*")
+        program.terminate()
+        assert program.wait(WAIT_TIMEOUT) == 0
+    finally:
+        program.kill()
+        program.communicate()
 
 
 def test_dump_that_nothing_reads_does_not_block_the_chat(tmp_path: Path) -> None:
