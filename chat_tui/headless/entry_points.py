@@ -16,7 +16,7 @@ from types import FrameType
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.interactive import InteractiveJob
-from chat_tui.headless.line_io import LineReader
+from chat_tui.headless.line_io import LineReader, LineSource
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.headless.send import SendJob
 from chat_tui.headless.tail import TailJob
@@ -41,9 +41,22 @@ def run_interactive(
     """
 
     def start_job(runner: HeadlessRunner) -> ExitCode:
-        input_lines, log_files = LineReader(_STDIN), LogFiles(runner.model, log_folder)
-        job = InteractiveJob(runner, account, input_lines, log_files, on_signed_in, password_source)
-        return job.run(room, follow_everyone=follow_everyone)
+        log_files = LogFiles(runner.model, log_folder)
+
+        def run(source: LineSource) -> ExitCode:
+            job = InteractiveJob(runner, account, source, log_files, on_signed_in, password_source)
+            return job.run(room, follow_everyone=follow_everyone)
+
+        if not _can_edit_lines():
+            return run(LineReader(_STDIN))
+        from chat_tui.headless.line_editor import LineEditor
+
+        editor = LineEditor()
+        with editor.output_above():
+            try:
+                return run(editor)
+            finally:
+                editor.close()
 
     return _run_job(known_servers, start_job)
 
@@ -80,6 +93,12 @@ def _run_job(known_servers: KnownServers, start_job: Callable[[HeadlessRunner], 
         return 128 + signal.SIGINT
     finally:
         runner.close()
+
+
+def _can_edit_lines() -> bool:
+    """Return whether a user types at a terminal whose cursor can be moved."""
+    is_terminal = os.isatty(_STDIN) and os.isatty(_STDOUT)
+    return is_terminal and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def _exit_on_signal(number: int, frame: FrameType | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Final
 
@@ -10,7 +9,7 @@ from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
-from chat_tui.headless.line_io import LineProblem, LineReader, message_line, status_line
+from chat_tui.headless.line_io import LineProblem, LineSource, message_line, status_line
 from chat_tui.headless.prompt import ask_trust, has_terminal
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.input import check_input, redact
@@ -33,7 +32,7 @@ class InteractiveJob:
         self,
         runner: HeadlessRunner,
         account: Account,
-        input_lines: LineReader,
+        input_lines: LineSource,
         log_files: LogFiles,
         on_signed_in: Callable[[], None] = lambda: None,
         password_source: str = "",
@@ -46,7 +45,7 @@ class InteractiveJob:
         self._runner = runner
         self._account = account
         self._input = input_lines
-        self._at_terminal = os.isatty(input_lines.fd)
+        self._at_terminal = input_lines.at_terminal
         self._log_files = log_files
         self._on_signed_in = on_signed_in
         self._password_source = password_source
@@ -67,6 +66,8 @@ class InteractiveJob:
             plaintext=account.plaintext,
         )
         while True:
+            if self._at_terminal and self._wants_to_read():
+                self._input.start(runner.model.room)
             if runner.run_once(self._input.fd if self._wants_to_read() else None):
                 self._input.read()
             ended = self._take_notices()
@@ -134,6 +135,7 @@ class InteractiveJob:
                 case events.SignedIn():
                     self._on_signed_in()
                 case events.KeyUnknown() if has_terminal():
+                    self._input.stop()  # the question needs the terminal
                     self._runner.session.trust(ask_trust(notice))
                 case events.PasswordChanged() if self._password_source:
                     where = self._password_source

@@ -6,7 +6,7 @@ import os
 import re
 from collections import deque
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from chat_server.wire import CLIENT_RECEIVE_LIMIT, LineBuffer, OversizeLine
 from chat_tui.model import Entry, EntryKind
@@ -44,6 +44,28 @@ def status_line(entry: Entry) -> str:
     return f"{'!!' if entry.kind is EntryKind.ERROR else '--'} {entry.text}"
 
 
+class LineSource(Protocol):
+    """A source of input lines: a `LineReader`, or a `LineEditor` at a terminal."""
+
+    fd: int
+    """It can be read once `read` does not block."""
+    ended: bool
+    lines: deque[str | LineProblem]
+
+    @property
+    def at_terminal(self) -> bool:
+        """True if a user types the lines."""
+
+    def read(self) -> None:
+        """Read the available input. Blocks if there is none."""
+
+    def start(self, room: str) -> None:
+        """Let the user type. `room` is the room that gets the lines."""
+
+    def stop(self) -> None:
+        """Leave the terminal to something else, until `start` is called."""
+
+
 class LineReader:
     """A reader of lines from a file, a pipe or a terminal. It reads only when `read` is called."""
 
@@ -56,6 +78,17 @@ class LineReader:
         """Lines without line ends, or why they can't be sent."""
         self._buffer = LineBuffer(CLIENT_RECEIVE_LIMIT)
 
+    @property
+    def at_terminal(self) -> bool:
+        """True if a user types the lines."""
+        return os.isatty(self.fd)
+
+    def start(self, room: str) -> None:
+        """Do nothing: the terminal itself echoes what the user types."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
     @classmethod
     def from_text(cls, text: str) -> LineReader:
         """Return a reader that holds the lines of `text` and has ended.
@@ -64,9 +97,7 @@ class LineReader:
         """
         reader = cls(-1)
         reader.ended = True
-        for line in text.split("\n"):
-            is_valid = _SURROGATE.search(line) is None
-            reader.lines.append(line if is_valid else LineProblem.NOT_UTF8)
+        reader.lines.extend(map(check_line, text.split("\n")))
         return reader
 
     def read(self) -> None:
@@ -78,6 +109,11 @@ class LineReader:
         lines = self._buffer.feed(data) if data else self._buffer.finish()
         self.ended = not data
         self.lines.extend(map(_decode, lines))
+
+
+def check_line(line: str) -> str | LineProblem:
+    """Return a line, or why it can't be sent: it was not UTF-8."""
+    return line if _SURROGATE.search(line) is None else LineProblem.NOT_UTF8
 
 
 def _decode(line: bytes | OversizeLine) -> str | LineProblem:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from tests.support.wait_until import WAIT_TIMEOUT, until
 
+TERM = "xterm-256color"
+"""The terminal that the client sees."""
+
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l")
 """Leave the alternate screen, show the cursor, stop mouse reports, stop bracketed pastes."""
 
@@ -27,7 +30,7 @@ class PtyTerminal:
         self.before = termios.tcgetattr(self._client_fd)
         environment = {
             **os.environ,
-            "TERM": "xterm-256color",
+            "TERM": TERM,
             "XDG_STATE_HOME": str(folder),
             "HOME": str(folder),
         }
