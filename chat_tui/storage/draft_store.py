@@ -64,6 +64,7 @@ class DraftStore:
         self._drafts = model.drafts
         self._synced: dict[str, StoredDraft] = {}  # this window's state at its last write or read
         self._last_seen: dict[str, StoredDraft] = {}  # as of the last tick
+        self._checked: dict[str, bool] = {}  # for each draft: it holds a password
         self._busy_ticks = 0  # ticks of typing without a pause
         self._locked_since: float | None = None  # another window has held the lock since then
 
@@ -90,6 +91,8 @@ class DraftStore:
             stored = stored or _EMPTY
             mine = known.get(location, _EMPTY)
             merged, _ = merge(self._synced.get(location, _EMPTY), mine, stored)
+            if self._hides_secret(location):  # it stays in the composer, and unwritten
+                merged, stored = merged._replace(draft=""), stored._replace(draft="")
             if self._adopt(location, mine, merged):
                 restored.add(location)
             self._synced[location] = stored
@@ -125,13 +128,22 @@ class DraftStore:
         drafts = self._drafts.all()
         for location, queued in self._model.queued_texts.items():
             drafts[location] = merge_into_draft(queued, drafts.get(location, ""))
+        checked, self._checked = self._checked, {}
         for location, draft in drafts.items():
-            if holds_secret(draft, self._model.user):  # never written to disk
+            is_secret = checked.get(draft)
+            if is_secret is None:
+                is_secret = holds_secret(draft, self._model.user)
+            self._checked[draft] = is_secret
+            if is_secret:
                 drafts[location] = ""
         return {
             location: StoredDraft(drafts.get(location, ""), tuple(unconfirmed.get(location, ())))
             for location in drafts.keys() | unconfirmed.keys()
         }
+
+    def _hides_secret(self, location: str) -> bool:
+        """Return True if the draft of a location is not written to disk: it holds a password."""
+        return holds_secret(self._drafts.of(location), self._model.user)
 
     def _write(
         self,
@@ -183,7 +195,7 @@ class DraftStore:
             if left_over and self._model.drafts is self._drafts:
                 self._model.histories.of(location).add(left_over)
             # A queued text is not in the composer, so that a merged draft can't be there either.
-            can_adopt = location not in self._model.queued_texts
+            can_adopt = not (location in self._model.queued_texts or self._hides_secret(location))
             if mine.draft != base.draft and merged.draft != mine.draft and can_adopt:
                 self._drafts.put(location, merged.draft)
                 mine = mine._replace(draft=merged.draft)

@@ -219,3 +219,13 @@ def test_two_processes_lose_no_draft(tmp_path: Path) -> None:
     for number in range(100):
         lines = drafts.of(f"room-{number}").split("\n")
         assert sorted(lines) == ["from one", "from two"]
+
+
+def test_unwritten_password_survives_the_draft_of_another_window(tmp_path: Path) -> None:
+    one, other = Window(tmp_path), Window(tmp_path)
+    one.type("/passwd old-one new-one")
+    other.type("other text")
+    one.sign_in()
+    one.store.save()
+    assert one.draft() == "/passwd old-one new-one"
+    assert Window(tmp_path).draft() == "other text"
