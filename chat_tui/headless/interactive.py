@@ -12,7 +12,7 @@ from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.line_io import LineProblem, LineSource, message_line, status_line
 from chat_tui.headless.prompt import ask_trust, has_terminal
 from chat_tui.headless.runner import HeadlessRunner
-from chat_tui.input import check_input, redact
+from chat_tui.input import check_input, redact, resolve_input
 from chat_tui.model import EntryState
 from chat_tui.sanitize import safe_text
 from chat_tui.storage import LogFiles
@@ -105,6 +105,16 @@ class InteractiveJob:
         model = self._runner.model
         if isinstance(line, LineProblem):
             self._report_not_sent(line.value, "")
+            return
+        resolved = resolve_input(line, model.commands, room=model.room, user=model.user)
+        line = resolved.text
+        if resolved.hint:
+            self._report_not_sent(f"Not sent: {safe_text(resolved.hint)}", "")
+        elif resolved.action == "conversation":
+            self._report_not_sent("Not sent: the text is missing in /msg NAME TEXT", "")
+        elif resolved.action is not None:
+            word = safe_text(line.partition(" ")[0])
+            self._report_not_sent(f"Not sent: {word} needs the full-screen client", "")
         elif blocked := check_input(line, model.commands, model.user):
             # Only the full-screen client has the Tab key of the hint. The line may hold a password.
             why = blocked.reason.partition(" Tab:")[0].removeprefix("Not sent: ")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chat_tui.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from chat_tui.input.aliases import ALIASES, ActionName, ResolvedInput, resolve_input
     from chat_tui.input.capabilities import ServerCapabilities
     from chat_tui.input.command_guard import BlockedInput, check_input, nearest_command
     from chat_tui.input.graphemes import cluster_ceil, cluster_floor, snap_to_cluster
@@ -36,14 +37,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ALIASES",
     "KNOWN_COMMANDS",
     "PASSWD",
     "PASSWORD_VARIABLE",
     "RULES",
+    "ActionName",
     "ArgumentKind",
     "BlockedInput",
     "CommandInput",
     "LastAction",
+    "ResolvedInput",
     "ServerCapabilities",
     "Submission",
     "action_command",
@@ -65,6 +69,7 @@ __all__ = [
     "parse_submission",
     "private_command",
     "redact",
+    "resolve_input",
     "sending_problem",
     "snap_to_cluster",
     "text_after",
@@ -75,6 +80,8 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "ALIASES": "chat_tui.input.aliases",
+        "ActionName": "chat_tui.input.aliases",
         "ArgumentKind": "chat_tui.input.known_commands",
         "BlockedInput": "chat_tui.input.command_guard",
         "CommandInput": "chat_tui.input.parser",
@@ -83,6 +90,7 @@ __getattr__ = lazy_exports(
         "PASSWD": "chat_tui.input.redaction",
         "PASSWORD_VARIABLE": "chat_tui.input.shell_commands",
         "RULES": "chat_tui.input.password_rules",
+        "ResolvedInput": "chat_tui.input.aliases",
         "ServerCapabilities": "chat_tui.input.capabilities",
         "Submission": "chat_tui.input.parser",
         "action_command": "chat_tui.input.parser",
@@ -100,10 +108,11 @@ __getattr__ = lazy_exports(
         "netcat_command": "chat_tui.input.shell_commands",
         "netcat_line": "chat_tui.input.shell_commands",
         "outgoing_to_composer_text": "chat_tui.input.parser",
-        "parse_submission": "chat_tui.input.parser",
         "parse_outgoing": "chat_tui.input.parser",
+        "parse_submission": "chat_tui.input.parser",
         "private_command": "chat_tui.input.parser",
         "redact": "chat_tui.input.redaction",
+        "resolve_input": "chat_tui.input.aliases",
         "sending_problem": "chat_tui.input.parser",
         "snap_to_cluster": "chat_tui.input.graphemes",
         "text_after": "chat_tui.input.parser",

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from chat_server.wire import EVERYONE
-from chat_tui.input import KNOWN_COMMANDS, ArgumentKind, nearest_command
+from chat_tui.input import ALIASES, KNOWN_COMMANDS, ArgumentKind, nearest_command
 from chat_tui.model.chat_model import ChatModel
 
 MAX_COMPLETIONS: Final = 100
@@ -54,9 +54,12 @@ def complete(
     if is_only_line and before.startswith("/") and not before.startswith("//"):
         first, *arguments = before[:_CONTEXT_CHARACTERS].split(" ")
         if not arguments:
-            return _completion_list(first, _commands(model), explicit) or _nearest_command(
-                model, first
+            return (
+                _completion_list(first, _commands(model), explicit)
+                or _completion_list(first, _aliases(model), explicit)
+                or _nearest_command(model, first)
             )
+        first = first if model.capabilities.supports(first) else ALIASES.get(first, first)
         known = KNOWN_COMMANDS.get(first)
         if known is None or not model.capabilities.supports(first):
             return None
@@ -95,6 +98,15 @@ def _commands(model: ChatModel) -> list[Completion]:
     names = [name for name in KNOWN_COMMANDS if name in listed]
     names += sorted(listed - KNOWN_COMMANDS.keys())
     return [_command(name) for name in names]
+
+
+def _aliases(model: ChatModel) -> Iterator[Completion]:
+    listed = {*model.commands, "/quit"}
+    for alias, name in ALIASES.items():
+        if name in listed:
+            command = _command(name)
+            end = " " if command.text.endswith(" ") else ""
+            yield Completion(alias + end, alias, f"{name}: {command.hint}")
 
 
 def _command(name: str) -> Completion:

@@ -386,6 +386,22 @@ class ChatApp(BaseApp):
         entries.append(PaletteEntry("account", "Quit", quit_key, self.action_quit))
         return [*entries, *self._theme_choice.entries()]
 
+    def choose_theme(self, typed: str) -> None:
+        """Use and keep the theme of this name; ask for one if there is none."""
+        from chat_tui.ui.screens import PaletteScreen
+
+        if typed in self.available_themes:
+            self._theme_choice.keep(typed)
+            return
+        self.push_screen(
+            PaletteScreen(
+                self._theme_choice.entries(),
+                "A theme…",
+                typed=typed,
+                end_preview=self.end_theme_preview,
+            )
+        )
+
     def end_theme_preview(self) -> None:
         """Use the chosen theme again after previews of others."""
         self._theme_choice.end_preview()

@@ -61,8 +61,14 @@ class AppShell(Protocol):
     ) -> None:
         """Show a notice for `timeout` seconds (None: Textual's default)."""
 
+    def action_help(self) -> None:
+        """Show all keys and symbols."""
+
     def app_entries(self) -> Sequence[PaletteEntry]:
         """Return the palette's entries that every screen offers, the themes last."""
+
+    def choose_theme(self, typed: str) -> None:
+        """Use and keep the theme of this name; ask for one if there is none."""
 
     def end_theme_preview(self) -> None:
         """Use the chosen theme again after previews of others."""

@@ -38,7 +38,7 @@ class ThemeChoice:
                 "theme",
                 name,
                 "in use" if name == current else "",
-                partial(self._keep, name),
+                partial(self.keep, name),
                 partial(self._preview, name),
             )
             for name in names
@@ -54,7 +54,8 @@ class ThemeChoice:
             self._chosen = self._app.theme
         self._app.theme = name
 
-    def _keep(self, name: str) -> None:
+    def keep(self, name: str) -> None:
+        """Use this theme from now on."""
         self._chosen = None
         self._app.theme = name
         kept = self._state.keep_theme(name)

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
-from chat_tui.input import PASSWD, BlockedInput, check_input
+from chat_tui.input import PASSWD, BlockedInput
 from chat_tui.model import CompletionList, Pane, complete
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
@@ -42,6 +42,7 @@ from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
+from chat_tui.ui.screens.submission import Submitter
 from chat_tui.ui.screens.type_ahead import TypeAhead
 from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets import (
@@ -104,6 +105,7 @@ class ChatScreen(Screen[None]):
         self.panes = PaneRenderer(self, context, self.drafts)
         self.navigator = Navigator(self, context, self.focus_control)
         self.password_change = PasswordChange(context)
+        self.submitter = Submitter(context, self)
 
     def compose(self) -> ComposeResult:
         """Yield rooms, log and people side by side, and the status bar and the keys below them."""
@@ -177,11 +179,8 @@ class ChatScreen(Screen[None]):
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
-        if event.text.strip() == PASSWD and self.model.capabilities.password_change:
-            self.password_change.open_form()
-            return
         # Another location may be in view by now.
-        self._chat.session.submit(event.text, event.location.partner)
+        self.submitter.submit(event.text, event.location)
         self.query_one(MessageLog).action_follow()
         self._chat.process_updates()
 
@@ -258,7 +257,7 @@ class ChatScreen(Screen[None]):
         return complete(self.model, before, is_only_line=alone, explicit=explicit)
 
     def _check_input(self, text: str) -> BlockedInput | None:
-        return check_input(text, self.model.commands, self.model.user)
+        return self.submitter.check(text)
 
     # Actions: of a pane, a key or the palette
 
@@ -398,6 +397,14 @@ class ChatScreen(Screen[None]):
         if (text := self.get_selected_text()) is None:
             raise SkipAction
         self.post_message(CopyRequested(text))
+
+    def open_conversation(self, person: str) -> None:
+        """Show the private conversation with `person`."""
+        self.navigator.open_conversation(person)
+
+    def search_log(self, text: str) -> None:
+        """Search the log for `text`; empty: only open the search."""
+        self.query_one(LogPane).find(text)
 
     def action_find(self) -> None:
         """Search the log."""

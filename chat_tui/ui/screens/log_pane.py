@@ -43,8 +43,13 @@ class LogPane(Vertical):
     def _bar(self) -> SearchBar:
         return self.query_one(SearchBar)
 
-    def find(self) -> None:
-        """Open the search. If it is open and focused, go to the next older hit."""
+    def find(self, text: str = "") -> None:
+        """Open the search, for `text` if it is not empty.
+
+        If the search is open and focused, go to the next older hit.
+        """
+        if text:
+            self._bar.set_text(text)
         if self._bar.has_focus_within:
             self._log.step(-1)
             return

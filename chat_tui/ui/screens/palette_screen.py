@@ -68,16 +68,19 @@ class PaletteScreen(Dialog[None]):
         entries: Sequence[PaletteEntry],
         placeholder: str,
         *,
+        typed: str = "",
         other: Callable[[str], PaletteEntry | None] = lambda typed: None,
         end_preview: Callable[[], object] = lambda: None,
     ) -> None:
-        """`other` returns an entry for a typed text that is not listed, such as a new room.
+        """`typed` is in the field at the start.
 
+        `other` returns an entry for a typed text that is not listed, such as a new room.
         `end_preview` restores what the previews have changed.
         """
         super().__init__()
         self._entries = entries
         self._placeholder = placeholder
+        self._start = typed
         self._other = other
         self._end_preview = end_preview
         self._index = PaletteIndex([entry.text for entry in entries])
@@ -91,7 +94,9 @@ class PaletteScreen(Dialog[None]):
         """Yield the field, a hint and the rows."""
         with Vertical(id="palette") as page:
             page.border_subtitle = _KEYS
-            yield SafeInput(placeholder=self._placeholder, compact=True, id="palette-field")
+            yield SafeInput(
+                self._start, placeholder=self._placeholder, compact=True, id="palette-field"
+            )
             yield Caption(id="palette-hint")
             yield _PaletteRows(id="palette-rows", compact=True, markup=False)
 

@@ -77,6 +77,10 @@ class SearchBar(Horizontal):
         """Hide the bar."""
         self.remove_class("-open")
 
+    def set_text(self, text: str) -> None:
+        """Fill the field."""
+        self.query_one(SafeInput).value = text
+
     @property
     def text(self) -> str:
         """The text to search for, as of the last key."""
