@@ -191,7 +191,7 @@ def _run_full_screen(
     from chat_tui.launch import LaunchOptions
     from chat_tui.storage import ClientState, state_folder
     from chat_tui.ui import ChatApp
-    from chat_tui.ui.terminal import cancel_exit_alarm
+    from chat_tui.ui.terminal import extend_exit_alarm
 
     folder = state_folder()
     state = ClientState(folder)
@@ -226,7 +226,7 @@ def _run_full_screen(
     try:
         app.run()
     finally:
-        cancel_exit_alarm()
+        extend_exit_alarm()
         if app.local_server is not None:
             app.local_server.stop()
     if app.return_code:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
     from chat_tui.ui.terminal.cursor import cursor_cell
     from chat_tui.ui.terminal.driver import TerminalDriver
-    from chat_tui.ui.terminal.hangup import cancel_exit_alarm, exit_on_hangup
+    from chat_tui.ui.terminal.hangup import exit_on_hangup, extend_exit_alarm
     from chat_tui.ui.terminal.keys import typed
     from chat_tui.ui.terminal.notifications import TerminalNotifier, may_hide_focus
     from chat_tui.ui.terminal.web_browser import browser_command, open_in
@@ -21,12 +21,12 @@ __all__ = [
     "TerminalNotifier",
     "WidthFilter",
     "browser_command",
-    "cancel_exit_alarm",
     "copy_to_clipboard",
     "cursor_cell",
     "cut",
     "cut_at_word",
     "exit_on_hangup",
+    "extend_exit_alarm",
     "may_hide_focus",
     "open_in",
     "padded",
@@ -41,7 +41,7 @@ __getattr__ = lazy_exports(
         "TerminalNotifier": "chat_tui.ui.terminal.notifications",
         "WidthFilter": "chat_tui.ui.terminal.width_filter",
         "browser_command": "chat_tui.ui.terminal.web_browser",
-        "cancel_exit_alarm": "chat_tui.ui.terminal.hangup",
+        "extend_exit_alarm": "chat_tui.ui.terminal.hangup",
         "copy_to_clipboard": "chat_tui.ui.terminal.clipboard",
         "cursor_cell": "chat_tui.ui.terminal.cursor",
         "cut": "chat_tui.ui.terminal.cells",

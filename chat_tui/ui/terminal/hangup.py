@@ -18,12 +18,15 @@ from typing import Final
 _EXIT_TIMEOUT: Final = 3
 """Seconds that the event loop has to end the client; then SIGALRM kills it."""
 
+_CLEANUP_TIMEOUT: Final = 15
+"""Seconds that the process has after the event loop, to stop its server and to end its threads."""
+
 
 def exit_on_hangup(terminal: int, leave: Callable[[], None]) -> None:
     """Call `leave` in the event loop at SIGTERM and SIGHUP, and when the terminal hangs up.
 
     Call it in the main thread, within the running loop. `terminal` is the file descriptor of the
-    keyboard. The caller calls `cancel_exit_alarm` once the loop has ended.
+    keyboard. The caller calls `extend_exit_alarm` once the loop has ended.
     """
     loop = asyncio.get_running_loop()
 
@@ -37,9 +40,13 @@ def exit_on_hangup(terminal: int, leave: Callable[[], None]) -> None:
     Thread(target=_wait_for_hangup, args=(terminal, end), name="terminal", daemon=True).start()
 
 
-def cancel_exit_alarm() -> None:
-    """Cancel the SIGALRM of `exit_on_hangup`: the client has ended in time."""
-    signal.alarm(0)
+def extend_exit_alarm() -> None:
+    """Give the process more time after a hangup or a signal: the event loop has ended.
+
+    Nothing may keep it for ever, for example a thread that Python waits for at its exit.
+    """
+    if signal.alarm(0):
+        signal.alarm(_CLEANUP_TIMEOUT)
 
 
 def _wait_for_hangup(terminal: int, end: Callable[[], None]) -> None:
