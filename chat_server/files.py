@@ -194,16 +194,21 @@ def _open_lock_file(file: Path, target: Path) -> int:
     """Open the lock file of `target`. Create it if it is missing."""
     flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     owner = _owner(target)
+    is_new = False
+    while True:
+        try:
+            handle = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            is_new = True
+            break
+        except FileExistsError:
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                handle = _open_existing_lock_file(file, flags)
+                break
     try:
-        handle = os.open(file, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        handle = _open_existing_lock_file(file, flags)
-    else:
         # If root is the first to change the users file of a service, the service must be able to
-        # open the lock later. Only here: a file that exists may be anything.
-        if os.geteuid() == 0 and owner is not None:
+        # open the lock later. Only a new file: one that exists may be anything.
+        if is_new and os.geteuid() == 0 and owner is not None:
             os.fchown(handle, *owner)
-    try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise LockFileError("is not a regular file")

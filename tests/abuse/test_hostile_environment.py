@@ -212,7 +212,7 @@ def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) ->
         assert done.returncode == 2
         assert b"No space left on device; free some disk space" in done.stderr
         assert users.read_bytes() == accounts
-        assert sorted(os.listdir(small_disk)) == ["filler", "users.json"]
+        assert sorted(os.listdir(small_disk)) == [".users.json.lock", "filler", "users.json"]
         with program.log_in("alice") as alice:
             filler.unlink()
             assert users_command(users, *add_erin).returncode == 0
@@ -230,4 +230,4 @@ def test_file_size_limit_keeps_accounts_unchanged(tmp_path: Path) -> None:
     done = users_command(users, "add", "erin", "--password-stdin", before=no_growth)
     assert done.returncode == 2
     assert set(read_accounts(users)) == set(PEOPLE)
-    assert os.listdir(tmp_path) == ["users.json"]
+    assert sorted(os.listdir(tmp_path)) == [".users.json.lock", "users.json"]

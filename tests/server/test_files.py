@@ -153,6 +153,24 @@ def test_lock_file_that_was_deleted_while_a_writer_waits_does_not_admit_two(
         waiting.join(WAIT_TIMEOUT)
 
 
+def test_lock_file_may_be_deleted_at_any_moment(users_file: Path) -> None:
+    done = threading.Event()
+
+    def delete_forever() -> None:
+        while not done.is_set():
+            lock_path(users_file).unlink(missing_ok=True)
+
+    deleting = threading.Thread(target=delete_forever)
+    deleting.start()
+    try:
+        for _ in range(300):
+            with lock_file(users_file):
+                pass
+    finally:
+        done.set()
+        deleting.join(WAIT_TIMEOUT)
+
+
 def make_socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
