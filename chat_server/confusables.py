@@ -1,4 +1,4 @@
-"""Confusable names: a new account or room must not have a name that looks like another's. Pure.
+"""Confusable names: a new account or room must not have a name that looks like another's.
 
 Two names are confusable in each of these cases:
 
