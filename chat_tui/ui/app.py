@@ -20,6 +20,7 @@ from chat_tui.launch import LaunchOptions as LaunchOptions
 from chat_tui.storage import ClientState
 from chat_tui.ui.base_app import BaseApp
 from chat_tui.ui.screens import (
+    DemoAccountsFound,
     LocalServerChecked,
     LocalServerStarted,
     LoginScreen,
@@ -84,6 +85,7 @@ class ChatApp(BaseApp):
         self._controller: ChatController | None = None
         self.local_server: LocalServer | None = None
         """The server of `--local` once it runs. The caller of `run` stops it."""
+        self._demo_accounts: tuple[str, ...] = ()  # of the server of `--local`
         self._checks_local_server = False  # a thread does so
         self._waiting_request: LoginScreen.SignInRequested | None = None  # for that thread
         self._retried_request: LoginScreen.SignInRequested | None = None  # after a start
@@ -278,6 +280,10 @@ class ChatApp(BaseApp):
     def _local_server_started(self, event: LocalServerStarted) -> None:
         self.local_server = event.server
 
+    @on(DemoAccountsFound)
+    def _demo_accounts_found(self, event: DemoAccountsFound) -> None:
+        self._demo_accounts = event.server.demo_accounts
+
     @on(CopyRequested)
     def _copy(self, request: CopyRequested) -> None:
         copy_to_clipboard(self, request, self._state.folder, os.environ)
@@ -385,6 +391,11 @@ class ChatApp(BaseApp):
         quit_key = self.key_of("quit", "Ctrl+Q")
         entries.append(PaletteEntry("account", "Quit", quit_key, self.action_quit))
         return [*entries, *self._theme_choice.entries()]
+
+    def second_user(self, user: str) -> str:
+        """Return another demo account of the server of `--local`, empty if none is known."""
+        others = [name for name in self._demo_accounts if name != user]
+        return "bob" if "bob" in others else next(iter(others), "")
 
     def choose_theme(self, typed: str) -> None:
         """Use and keep the theme of this name; ask for one if there is none."""

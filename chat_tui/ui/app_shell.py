@@ -61,6 +61,9 @@ class AppShell(Protocol):
     ) -> None:
         """Show a notice for `timeout` seconds (None: Textual's default)."""
 
+    def second_user(self, user: str) -> str:
+        """Return another demo account of the server of `--local`, empty if none is known."""
+
     def action_help(self) -> None:
         """Show all keys and symbols."""
 

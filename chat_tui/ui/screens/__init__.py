@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.screens.confirm import ConfirmScreen
     from chat_tui.ui.screens.help import HelpContext, HelpScreen
     from chat_tui.ui.screens.local_server_task import (
+        DemoAccountsFound,
         LocalServerChecked,
         LocalServerStarted,
         check_in_thread,
@@ -25,6 +26,7 @@ __all__ = [
     "ChangedKeyScreen",
     "ChatScreen",
     "ConfirmScreen",
+    "DemoAccountsFound",
     "FollowCheckbox",
     "HelpContext",
     "HelpScreen",
@@ -49,6 +51,7 @@ __getattr__ = lazy_exports(
         "ChangedKeyScreen": "chat_tui.ui.screens.trust",
         "ChatScreen": "chat_tui.ui.screens.chat",
         "ConfirmScreen": "chat_tui.ui.screens.confirm",
+        "DemoAccountsFound": "chat_tui.ui.screens.local_server_task",
         "FollowCheckbox": "chat_tui.ui.screens.login",
         "HelpContext": "chat_tui.ui.screens.help",
         "HelpScreen": "chat_tui.ui.screens.help",

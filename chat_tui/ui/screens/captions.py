@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -36,19 +36,34 @@ def header(model: ChatModel, notifier: Notifier) -> Content:
     return Content.assemble((unread, "bold"), (name, "bold $accent"), (about, "$foreground 60%"))
 
 
-def empty_log_hint(model: ChatModel, people_key: str) -> str:
-    """Return the text of an empty log. `people_key` focuses the list of people."""
-    if name := model.location.partner:
-        return f"Only {name} receives what you write here, and only while following you."
+def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_user: str) -> str:
+    """Return the text of an empty log: what is true, and the key that leads on.
+
+    `key_of(action, default)` returns a key. `second_user`: an account for trying out the chat in a
+    second window, empty if none is known.
+    """
+    jump, help_key = key_of("jump", "Ctrl+K"), key_of("help", "F1")
+    keys = f"{jump} opens another room, {help_key} shows all keys."
     people = model.people
+    if model.connection.state is not ConnectionState.ONLINE:
+        return "There is no connection. Messages appear here when it is back."
+    if name := model.location.partner:
+        text = f"Only {name} receives what you write here, and only while following you."
+        if not people.follows(name):
+            text += f" You do not follow {name}, so you see no answer: send /follow {name}"
+        return text
     if people.follows_none_present:
-        return (
-            "You follow no one here, so you receive no messages. "
-            f"Click a name, or press {people_key}."
-        )
+        text = "You follow no one here, so you receive no messages. "
+        if model.capabilities.follow_everyone:
+            text += f"{key_of('people.everyone', 'F8')} follows everyone, "
+        return text + f"{key_of('people', 'F3')} chooses people."
+    if not people.known and model.capabilities.supports("/who"):
+        return "Waiting for the list of people…"
     if people.known and len(people.here()) == 1:
-        return "You are alone here. People receive your messages once they join and follow you."
-    return f"No messages yet. Say hello, or press {people_key} and follow a person."
+        if second_user:
+            return f"You are alone here. Sign in as {second_user} in a second window. {keys}"
+        return f"You are alone here. People receive your messages once they join. {keys}"
+    return f"No messages yet. Say hello. {keys}"
 
 
 def status_info(model: ChatModel) -> StatusInfo:

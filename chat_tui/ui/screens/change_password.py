@@ -63,6 +63,7 @@ class ChangePasswordScreen(Dialog[None]):
         """Yield three fields, a message and two buttons."""
         with Vertical(classes="dialog", id="password-form") as page:
             page.border_title = Content(f"Change the password of {self._user}")
+            page.border_subtitle = "Tab Next field · Esc Cancel"
             for name, label in _FIELDS:
                 with HorizontalGroup():
                     yield Label(label, classes="label")

@@ -158,7 +158,7 @@ class HelpScreen(Dialog[None]):
         """Yield the page."""
         page = VerticalScroll(id="help-page")
         page.border_title = "Help"
-        page.border_subtitle = "Esc closes"
+        page.border_subtitle = "PgDn More · Esc Close"
         with page:
             for title, rows in self._sections():
                 yield Label(title, classes="heading")

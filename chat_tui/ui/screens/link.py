@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,6 +16,8 @@ from textual.widgets import Button, Static
 from chat_tui.model import InvalidHostError, Link, LinkTarget, resolve_link
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.terminal import CopyRequested, browser_command, open_in
+
+_NO_OPEN: Final = "C Copy · Esc Close"
 
 
 class LinkScreen(Dialog[None]):
@@ -43,6 +45,7 @@ class LinkScreen(Dialog[None]):
         """Yield the target, its host and the buttons."""
         with Vertical(classes="dialog", id="link-page") as page:
             page.border_title = Content(f"Link from {self._author}" if self._author else "Link")
+            page.border_subtitle = "O Open · C Copy · Esc Close" if self._has_browser else _NO_OPEN
             with VerticalScroll(id="link-target"):
                 yield Static(markup=False)
             yield Static(markup=False, id="link-host")

@@ -32,7 +32,7 @@ class NoticesScreen(Dialog[None]):
         """Yield one text per notice."""
         with VerticalScroll(classes="dialog", id="notices-page") as page:
             page.border_title = "Latest notices"
-            page.border_subtitle = "Esc closes"
+            page.border_subtitle = "PgUp Older · Esc Close"
             for notice in self._notices:
                 style = "$text-error" if notice.severity == "error" else "$foreground"
                 text = Content.assemble(

@@ -58,7 +58,8 @@ class PaneRenderer:
             self._draw_rooms()
         if changes & {Pane.ROOMS, Pane.PEOPLE}:
             self._draw_header()
-        if changes & {Pane.LOG, Pane.PEOPLE}:
+        # The hint of an empty log depends on the people and on the connection.
+        if changes & {Pane.LOG, Pane.PEOPLE} or (Pane.STATUS in changes and not self._model.log):
             self._draw_log()
         if Pane.PEOPLE in changes:
             self._draw_people()
@@ -105,7 +106,7 @@ class PaneRenderer:
         log = self._screen.query_one(MessageLog)
         log.show_presence(self._view.comings_and_goings)
         log.set_resend_key(key_of("message.resend", DEFAULT_RESEND_KEY))
-        hint = empty_log_hint(model, key_of("people", "F3"))
+        hint = empty_log_hint(model, key_of, self._shell.second_user(model.user))
         log.show(model.log, model.mentions.finder, hint)
 
     def _draw_people(self) -> None:

@@ -52,6 +52,7 @@ class TrustScreen(Dialog[TrustDecision]):
         """Yield the reason, the key, how to compare it, and the buttons."""
         with Vertical(classes="dialog key-page") as page:
             page.border_title = Content(f"Is this {safe_text(self._event.server)}?")
+            page.border_subtitle = "Tab, Enter Choose · Esc No"
             with VerticalScroll(can_focus=False):
                 yield Static(self._event.why, markup=False)
                 yield Static(self._event.fingerprint, markup=False, classes="fingerprint")
@@ -95,6 +96,7 @@ class ChangedKeyScreen(Dialog[None]):
         event = self._event
         with Vertical(classes="dialog key-page -changed") as page:
             page.border_title = Content(f"Not the key of {safe_text(event.server)}")
+            page.border_subtitle = "Esc Close"
             with VerticalScroll(can_focus=False):
                 yield Static("Nothing was sent. The key that you trusted:", markup=False)
                 yield Static(event.trusted, markup=False, classes="fingerprint")

@@ -58,7 +58,7 @@ class WireScreen(Dialog[None]):
             page.border_title = (
                 f"Wire log · {self._model.server}" if self._model.server else "Wire log"
             )
-            page.border_subtitle = "Esc closes · C copies the command · End newest"
+            page.border_subtitle = "C Copy · End Newest · Esc Close"
             yield WireLines(self._model.wire, id="wire-lines")
             yield Label("LAST ACTION AS A SHELL COMMAND", classes="heading")
             yield Static(_NO_ACTION, markup=False, id="wire-netcat")

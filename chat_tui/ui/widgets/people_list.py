@@ -125,6 +125,8 @@ class PeopleList(Vertical):
         if people.follows_none_present:
             choice = "a name, or everyone," if self._everyone_offered else "a name"
             return f"You follow no one here. Click {choice} to receive messages."
+        if people.known and len(people.here()) == 1:
+            return "No one else is here."
         if not people.known and not self._everyone_offered:
             return "This server does not list members. Follow people with /subscribe NAME."
         return ""

@@ -28,6 +28,9 @@ class _Row(NamedTuple):
     end: int
 
 
+_EMPTY: Final = "No lines yet. They appear once you sign in."
+
+
 class WireLines(ScrollView, can_focus=True):
     """A view of a `WireLog`. The newest line is followed until the user scrolls up."""
 
@@ -84,6 +87,9 @@ class WireLines(ScrollView, can_focus=True):
         """Return the row at `y` of the view. Textual calls it."""
         width = self.scrollable_content_region.width
         number = self.scroll_offset.y + y
+        if y == 0 and not self._rows:
+            look = self.get_component_rich_style("wire-lines--note")
+            return Strip([Segment(_EMPTY, look)]).adjust_cell_length(width, self.rich_style)
         if number >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         row = self._rows[number]
