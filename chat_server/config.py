@@ -75,6 +75,13 @@ class Tuning:
     throttle_recency: float = 1.0
     """A publisher waits only for readers that took something within this time."""
 
+    presence_burst: int = 6
+    """Moves of a user to another room that watchers are told at once."""
+
+    presence_seconds: float = 3.0
+    """Further moves of that user are announced together after this time. With 800 watchers, a user
+    that changed the room as fast as allowed made the server send 15,000 lines a second."""
+
     linger_seconds: float = 1.0
     """After the last line, incoming data is read and dropped for this long. Otherwise a TCP reset
     could destroy that line."""

@@ -22,7 +22,7 @@ from chat_server.accounts import AccountStore, HashPool, Rehasher, VerifiedPassw
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
-from chat_server.core import EndCause, EndNotice, Hub, now_microseconds
+from chat_server.core import EndCause, EndNotice, Hub, PresenceLimit, now_microseconds
 from chat_server.delivery import Dispatcher, Outbox, TextEncoder
 from chat_server.net import (
     Acceptor,
@@ -37,6 +37,7 @@ from chat_server.net import (
     self_signed_certificate,
 )
 from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
+from chat_server.presence_timer import PresenceTimer
 from chat_server.services import Services
 from chat_server.wire import Stream, TlsStream, encode_replies, replies
 
@@ -52,6 +53,7 @@ class ChatServer:
         self._accounts = accounts
         self._log = log
         self._delivery = Dispatcher(config)
+        self._presence_timer = PresenceTimer(self._delivery)
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
@@ -59,6 +61,11 @@ class ChatServer:
             now_microseconds,
             may_be_followed=accounts.exists,
             is_banned=bans.is_banned,
+            presence_limit=PresenceLimit(
+                config.tuning.presence_burst,
+                config.tuning.presence_seconds,
+                self._presence_timer.notify,
+            ),
         )
         hash_pool = HashPool()
         tuning = config.tuning
@@ -187,6 +194,7 @@ class ChatServer:
         threading.stack_size(self._config.tuning.stack_size)
         self._services.hash_pool.start()
         self._delivery.start()
+        self._presence_timer.start(self._hub)
         self._acceptor.start(self._listeners)
 
     def report_exposure(self) -> None:
@@ -291,6 +299,7 @@ class ChatServer:
         until = time.monotonic() + _JOIN_SECONDS
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))
+        self._presence_timer.stop()
         self._delivery.stop()
 
     def _serve(

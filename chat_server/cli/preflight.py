@@ -40,9 +40,9 @@ from chat_server.net import (
     open_all,
 )
 
-_BASE_THREADS: Final = 5
-"""Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, and one to
-spare."""
+_BASE_THREADS: Final = 6
+"""Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, presence, and
+one to spare."""
 
 _BASE_BYTES: Final = 45 * 2**20
 """Memory of a server without a client."""

@@ -1,7 +1,7 @@
 """The hub: sessions, rooms and subscriptions, and the values that it decides and emits."""
 
 from chat_server.core.clock import now_microseconds, reload_time_zone
-from chat_server.core.hub import Hub
+from chat_server.core.hub import Hub, PresenceLimit
 from chat_server.core.rooms import Session
 from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
 
@@ -9,6 +9,7 @@ __all__ = [
     "EndCause",
     "EndNotice",
     "Hub",
+    "PresenceLimit",
     "RejectReason",
     "Rejected",
     "Session",

@@ -16,7 +16,9 @@ appends. So a client reads what the hub decided in the order in which the hub de
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Generic
 
 from chat_server.confusables import look_of
@@ -31,7 +33,9 @@ from chat_server.core.values import (
     HubReply,
     Joined,
     Output,
+    PresenceQueried,
     PresenceSet,
+    PresenceSettled,
     PrivateMessageSent,
     PublishedMessages,
     ReceiverT,
@@ -43,6 +47,19 @@ from chat_server.core.values import (
     UserForgotten,
 )
 from chat_server.wire import canonical_name
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceLimit:
+    """The limit on presence notices about one user that changes the room again and again."""
+
+    burst: int
+    """Moves that are announced at once, at least 1. Further ones are held."""
+    seconds: float
+    """From a user's first move until its held moves are announced."""
+    notify: Callable[[], None]
+    """Called under the hub's lock when `Hub.settle_presence` should be called. Must not block."""
+    clock: Callable[[], float] = time.monotonic
 
 
 class Hub(Generic[ReceiverT]):
@@ -60,6 +77,7 @@ class Hub(Generic[ReceiverT]):
         clock: Callable[[], int],
         may_be_followed: Callable[[str], bool] | None = None,
         is_banned: Callable[[str, str], bool] = lambda user, host: False,
+        presence_limit: PresenceLimit | None = None,
     ) -> None:
         """Create a hub with an empty lobby. It calls every callable under its lock: none may block.
 
@@ -73,7 +91,10 @@ class Hub(Generic[ReceiverT]):
         self._is_banned = is_banned
         self._clock = clock
         self._lock = threading.Lock()
-        self._state: HubState[ReceiverT] = HubState()
+        self._presence_limit = presence_limit
+        self._state: HubState[ReceiverT] = HubState(presence_limit.burst if presence_limit else 0)
+        self._to_settle: dict[str, float] = {}
+        """The users whose presence is to be settled, and when, the earliest first."""
         self.messages = self.deliveries = 0
         """Messages published, and copies sent to recipients. Read without the lock."""
 
@@ -211,15 +232,40 @@ class Hub(Generic[ReceiverT]):
         look_of(canonical_name(name) or "")  # cached; may load a table, so not under the lock
         with self._lock:
             self._act(session, decisions.join(self._state, session, name))
+            self._settle_later(session.user)
+
+    def settle_presence(self) -> float | None:
+        """Announce held moves that are due. Return the seconds until the next ones, or None.
+
+        None: no user has moved lately. `presence_limit.notify` is called once that changes.
+        """
+        limit = self._presence_limit
+        if limit is None:
+            return None
+        with self._lock:
+            now = limit.clock()
+            movers = self._state.presence.movers
+            while self._to_settle:
+                user, due = next(iter(self._to_settle.items()))
+                if due > now:
+                    return due - now
+                del self._to_settle[user]
+                if user in movers:
+                    self._apply(PresenceSettled(user))
+                    if user in movers:
+                        self._to_settle[user] = now + limit.seconds
+            return None
 
     def list_rooms(self, session: Session[ReceiverT]) -> None:
         """Reply to `/rooms`."""
         with self._lock:
+            self._note_question(session)
             self._reply(session, decisions.list_rooms(self._state))
 
     def list_members(self, session: Session[ReceiverT], name: str | None = None) -> None:
         """Reply to `/who`, for the session's own room if `name` is None."""
         with self._lock:
+            self._note_question(session)
             self._reply(session, decisions.list_members(self._state, session, name))
 
     def set_presence(self, session: Session[ReceiverT], on: bool) -> None:
@@ -252,6 +298,20 @@ class Hub(Generic[ReceiverT]):
             self._reply(session, reply)
 
     # The caller of the following methods holds the lock.
+
+    def _note_question(self, session: Session[ReceiverT]) -> None:
+        """Remember that a watcher is about to see what held moves have changed."""
+        if self._state.presence.holds_moves and session.presence and not session.ended.is_set():
+            self._apply(PresenceQueried(session.user))
+
+    def _settle_later(self, user: str) -> None:
+        """Settle the presence of a user that has begun to move, unless there are no watchers."""
+        limit = self._presence_limit
+        if limit is None or user in self._to_settle or user not in self._state.presence.movers:
+            return
+        self._to_settle[user] = limit.clock() + limit.seconds
+        if len(self._to_settle) == 1:
+            limit.notify()
 
     def _next_stamp(self, now: int) -> int:
         """Return a stamp above all others, whatever the clock says. `now` is what it says.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, Generic, TypeAlias
 
 from chat_server.confusables import look_of
+from chat_server.core.presence import Mover, PresenceRecord
 from chat_server.core.rooms import Room, Session, is_subscribed_to
 from chat_server.core.values import (
     Announced,
@@ -23,7 +24,9 @@ from chat_server.core.values import (
     MemberLeft,
     Notice,
     Output,
+    PresenceQueried,
     PresenceSet,
+    PresenceSettled,
     PrivateMessageSent,
     PublishedMessages,
     ReceiverT,
@@ -45,11 +48,13 @@ Delivery: TypeAlias = tuple[tuple[ReceiverT, ...], Output[ReceiverT]]
 class HubState(Generic[ReceiverT]):
     """Sessions, rooms and subscriptions. Changed by `apply` only, under the hub's lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, presence_burst: int = 0) -> None:
+        """`presence_burst`: moves of a user that watchers are told at once. 0: all moves."""
         self.sessions: dict[str, Session[ReceiverT]] = {}
         """By user, in the order of the logins."""
         self.watchers: dict[str, Session[ReceiverT]] = {}
         """The sessions with presence on, by user, in the order in which they turned it on."""
+        self.presence = PresenceRecord(presence_burst)
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
         self.looks: dict[tuple[int, str], str] = {}
@@ -117,8 +122,8 @@ class HubState(Generic[ReceiverT]):
         if session is None:
             return []
         user, room = session.user, session.room
-        closed = self._leave_room(session)
-        self.watchers.pop(user, None)
+        self._leave_room(session)
+        self._stop_watching(user)
         # Drop the self-subscription, or the user's next netcat session would receive its own
         # messages (protocol section 4).
         session.subscriptions.discard(user)
@@ -127,9 +132,8 @@ class HubState(Generic[ReceiverT]):
         if event.notice is not None:
             deliveries.append(((session.receiver,), event.notice))
         if self.watchers:
-            deliveries += self._to_room(room, session, MemberLeft(user, room.name))
-            if closed:
-                deliveries += self._to_watchers(RoomClosed(room.name))
+            held = self.presence.end_session(user)
+            deliveries += self._announce_move(session, room.name, None, held)
         return deliveries
 
     def _forget_user(self, event: UserForgotten) -> list[Delivery[ReceiverT]]:
@@ -137,27 +141,90 @@ class HubState(Generic[ReceiverT]):
         return []
 
     def _join(self, event: Joined) -> list[Delivery[ReceiverT]]:
-        """Return the reply, left, closed, opened, joined: the order of protocol section 3."""
+        """Return the reply, and the notices if they are not held."""
         session = self.sessions.get(event.user)
         if session is None:
             return []
         old = session.room
-        closed = self._leave_room(session)
+        self._leave_room(session)
         room = self.rooms.get(event.room)
-        opened = room is None
         if room is None:
             room = self.rooms[event.room] = Room(event.room)
             self._add_look(room.name)
         self._enter_room(session, room)
         deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
-        if self.watchers:
-            deliveries += self._to_room(old, session, MemberLeft(session.user, old.name))
-            if closed:
-                deliveries += self._to_watchers(RoomClosed(old.name))
-            if opened:
-                deliveries += self._to_watchers(RoomOpened(room.name))
-            deliveries += self._to_room(room, session, MemberJoined(session.user, room.name))
+        if not self.watchers:
+            return deliveries
+        if self.presence.announces_move(session.user):
+            deliveries += self._announce_move(session, old.name, room)
+        else:
+            self.presence.hold_move(session.user, old.name, room.name, self.rooms)
         return deliveries
+
+    def _settle_presence(self, event: PresenceSettled) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.get(event.user)
+        held = self.presence.settle(event.user)
+        if session is None or held is None:
+            return []
+        return self._announce_move(session, session.room.name, session.room, held)
+
+    def _record_question(self, event: PresenceQueried) -> list[Delivery[ReceiverT]]:
+        self.presence.record_question(event.user)
+        return []
+
+    def _announce_move(
+        self,
+        session: Session[ReceiverT],
+        old: str,
+        room: Room[ReceiverT] | None,
+        held: Mover | None = None,
+    ) -> list[Delivery[ReceiverT]]:
+        """Return left, closed, opened, joined: the order of protocol section 3.
+
+        The user was in the room `old` and is now in `room`, or has gone. With `held` moves, the
+        user was announced in the first of their rooms.
+        """
+        user = session.user
+        visited = held.visited if held is not None else {old: None}
+        askers = self._askers(held)
+        announced = next(iter(visited))
+        now = None if room is None else room.name
+        left, joined = [], []
+        if announced in self.rooms and announced != now:
+            left += self._to_room(self.rooms[announced], session, MemberLeft(user, announced))
+        if room is not None and announced != now:
+            joined += self._to_room(room, session, MemberJoined(user, room.name))
+        for asker in askers:
+            place = asker.room.name
+            if asker is session:
+                continue
+            if place == now == announced:
+                joined += _to((asker.receiver,), MemberJoined(user, place))
+            elif place in visited and place not in (now, announced):
+                left += _to((asker.receiver,), MemberLeft(user, place))
+        names = dict.fromkeys((*visited, old) if now is None else (*visited, old, now))
+        closed, opened = self.presence.update_rooms(names, self.rooms)
+        deliveries = left
+        for name in names:
+            if name in closed:
+                deliveries += self._to_watchers(RoomClosed(name))
+            elif name not in self.rooms:
+                deliveries += _to(tuple(each.receiver for each in askers), RoomClosed(name))
+        for name in names:
+            if name in opened:
+                deliveries += self._to_watchers(RoomOpened(name))
+            elif name in self.rooms and name != LOBBY:
+                deliveries += _to(tuple(each.receiver for each in askers), RoomOpened(name))
+        return deliveries + joined
+
+    def _askers(self, held: Mover | None) -> list[Session[ReceiverT]]:
+        """Return the watchers that may have seen more of the held moves than they were told."""
+        names = held.askers if held is not None else {}
+        return [self.watchers[name] for name in names if name in self.watchers]
+
+    def _stop_watching(self, user: str) -> None:
+        if self.watchers.pop(user, None) is not None and not self.watchers:
+            self.presence.clear()
 
     def _subscribe(self, event: Subscribed) -> list[Delivery[ReceiverT]]:
         session = self.sessions.get(event.user)
@@ -181,9 +248,11 @@ class HubState(Generic[ReceiverT]):
             return []
         session.presence = event.on
         if event.on:
+            if not self.watchers:
+                self.presence.start(self.rooms)
             self.watchers[session.user] = session
         else:
-            self.watchers.pop(session.user, None)
+            self._stop_watching(session.user)
         return [((session.receiver,), event)]
 
     def _send_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
@@ -206,6 +275,7 @@ class HubState(Generic[ReceiverT]):
             session.ended.set()
         self.sessions.clear()
         self.watchers.clear()
+        self.presence.clear()
         self.lobby.members.clear()
         self.lobby.recipients_by_author.clear()
         self.rooms = {LOBBY: self.lobby}
@@ -218,18 +288,17 @@ class HubState(Generic[ReceiverT]):
         room.members[session.user] = session
         room.recipients_by_author.clear()
 
-    def _leave_room(self, session: Session[ReceiverT]) -> bool:
-        """Take a session out of its room. Return True if that closed the room."""
+    def _leave_room(self, session: Session[ReceiverT]) -> None:
+        """Take a session out of its room, which closes without a member."""
         room = session.room
         del room.members[session.user]
         room.recipients_by_author.clear()
         if room.members or room is self.lobby:
-            return False
+            return
         del self.rooms[room.name]
         for form in enumerate(look_of(room.name)):
             if self.looks.get(form) == room.name:
                 del self.looks[form]
-        return True
 
     def _add_look(self, name: str) -> None:
         for form in enumerate(look_of(name)):
@@ -257,6 +326,8 @@ _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {
     SessionEnded: HubState._end_session,
     UserForgotten: HubState._forget_user,
     Joined: HubState._join,
+    PresenceSettled: HubState._settle_presence,
+    PresenceQueried: HubState._record_question,
     Subscribed: HubState._subscribe,
     Unsubscribed: HubState._unsubscribe,
     PresenceSet: HubState._set_presence,

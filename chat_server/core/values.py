@@ -126,6 +126,20 @@ class PresenceSet:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceSettled:
+    """It is time to announce the moves of a user that were held. See `core.presence`."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceQueried:
+    """A user with presence on asks for members or rooms while moves are held."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class PrivateMessageSent:
     """A message from one user to one other. Also an output, to its recipient."""
 
@@ -160,6 +174,8 @@ HubEvent: TypeAlias = (
     | Subscribed
     | Unsubscribed
     | PresenceSet
+    | PresenceSettled
+    | PresenceQueried
     | PrivateMessageSent
     | Announced
     | ShutDown

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_server.core.hub import Hub
+from chat_server.core.hub import Hub, PresenceLimit
 from chat_server.core.rooms import Session
 from chat_server.core.state import _HANDLERS, Delivery, HubState
 from chat_server.core.values import EndCause, EndNotice, HubEvent, PublishedMessages
@@ -25,8 +25,8 @@ Request = Callable[[Hub[Receiver], Session[Receiver]], object]
 class RecordingState(HubState[Receiver]):
     """A state that keeps the events that it applies and the deliveries that come of them."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, presence_burst: int) -> None:
+        super().__init__(presence_burst)
         self.events: list[HubEvent[Receiver]] = []
         self.deliveries: list[Delivery[Receiver]] = []
 
@@ -56,6 +56,8 @@ def snapshot(state: HubState[Receiver]) -> dict[str, Any]:
         "recipients": {name: room.recipients_by_author for name, room in state.rooms.items()},
         "subscriptions": state.subscriptions,
         "last stamp": state.last_stamp,
+        "movers": [(user, repr(each)) for user, each in state.presence.movers.items()],
+        "announced rooms": state.presence.announced,
         "is shut down": state.is_shut_down,
     }
 
@@ -96,8 +98,11 @@ STEPS = st.lists(
 def recording_hub(
     has_account: Callable[[str], bool], clock: Callable[[], int]
 ) -> tuple[Hub[Receiver], RecordingState]:
-    hub: Hub[Receiver] = Hub(lambda recipients, output: None, has_account, clock)
-    state = hub._state = RecordingState()
+    limit = PresenceLimit(1, 3.0, lambda: None, lambda: clock() / 2)
+    hub: Hub[Receiver] = Hub(
+        lambda recipients, output: None, has_account, clock, presence_limit=limit
+    )
+    state = hub._state = RecordingState(limit.burst)
     return hub, state
 
 
@@ -124,6 +129,7 @@ class Decider:
                     self.hub.end_sessions(users, EndNotice(EndCause.ACCOUNT_DISABLED))
                 case "set clock", now:
                     self.now = now
+                    self.hub.settle_presence()
                 case _:
                     self.hub.shut_down()
 
