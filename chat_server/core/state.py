@@ -59,7 +59,8 @@ class HubState(Generic[ReceiverT]):
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
         self.looks: dict[tuple[int, str], str] = {}
         """The open rooms by each form of their names that is compared, with the number of the form.
-        No two rooms look alike, so each form belongs to one room."""
+        No two rooms look alike, so each form belongs to one room. If events from elsewhere open
+        such rooms all the same, the older one has the form."""
         self._add_look(LOBBY)
         self.subscriptions: dict[str, set[str]] = {}
         """By user, not by session: they last until the server stops (protocol section 4)."""

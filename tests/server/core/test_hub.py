@@ -337,4 +337,5 @@ def test_hub_tables_do_not_grow_with_requests(harness: HubHarness) -> None:
         harness.hub.unsubscribe(alice, f"missing{number}")
         harness.hub.list_members(alice, f"other{number}")
     assert len(harness.hub._state.rooms) == 2
+    assert set(harness.hub._state.looks.values()) == {"lobby", "room999"}
     assert alice.subscriptions == set()

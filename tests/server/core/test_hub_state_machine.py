@@ -264,6 +264,7 @@ class HubMachine(RuleBasedStateMachine):
         assert hub._state.sessions == self.online
         assert hub._state.watchers.keys() == model.presence
         assert hub._state.rooms.keys() == {"lobby", *model.room.values()}
+        assert set(hub._state.looks.values()) == hub._state.rooms.keys()
         for name, room in hub._state.rooms.items():
             assert room.members.keys() == model.members(name)
         for session in self.ended_sessions:
