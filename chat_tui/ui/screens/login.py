@@ -225,7 +225,7 @@ class LoginScreen(Screen[None]):
         `ask_again`: user or password were wrong, so what the user types replaces the password.
         """
         self._message = Content(message)
-        self._message_fields = self._fields()
+        self._message_fields = self._fields() if self.query("#password") else None
         self._waiting = self._cancellable = False
         self._draw()
         if ask_again:

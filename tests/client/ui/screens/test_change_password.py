@@ -348,6 +348,7 @@ async def test_password_form_fits_small_and_large_terminals(
 
 async def test_typed_passwords_are_never_written_to_disk(tmp_path: Path) -> None:
     async with chat(tmp_path, commands=WITH_PASSWD) as harness:
+        harness.app.controller._history_store.open("127.0.0.1", 9000, "alice")
         harness.app.controller._draft_store.open("127.0.0.1", 9000, "alice")
         harness.app.chat.drafts.switch()
         for key in "/passwd old-one ne":
