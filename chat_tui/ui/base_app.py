@@ -12,14 +12,14 @@ from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Offset
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
 from chat_tui.ui.notices import NoticeBoard
-from chat_tui.ui.terminal import WidthFilter, cursor_cell, may_hide_focus, typed
+from chat_tui.ui.terminal import NoColorFilter, WidthFilter, cursor_cell, may_hide_focus, typed
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
@@ -44,6 +44,7 @@ class BaseApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.width_filter = WidthFilter()
+        self._no_color_filter = NoColorFilter()
         self.notices = NoticeBoard()
         """The notices. A `NoticeBar` of the screen in view shows them."""
         self.focus_is_reported = not may_hide_focus(os.environ)
@@ -153,7 +154,10 @@ class BaseApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return the filters that every line passes before it is drawn. Called by Textual."""
-        filters = super().get_line_filters()
+        filters = list(super().get_line_filters())
+        if self.no_color:  # Textual turns colours into greys, which sixteen colours do not have
+            filters = [one for one in filters if not isinstance(one, Monochrome | NoColor)]
+            filters.append(self._no_color_filter)
         return [*filters, self.width_filter] if self.width_filter.enabled else filters
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:

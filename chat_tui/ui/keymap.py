@@ -9,13 +9,21 @@ from typing import Final
 
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.keys import Keys
+from textual.keys import Keys, _character_to_key
 
 from chat_tui.config import ConfigProblem, Configuration
 
 _MODIFIERS: Final = ("ctrl", "alt", "shift", "super", "meta")
 
 _NAMED: Final = frozenset(key.value.rpartition("+")[2] for key in Keys if "<" not in key.value)
+
+_SAME_AS: Final = {
+    "ctrl+m": "Enter",
+    "ctrl+i": "Tab",
+    "ctrl+h": "Backspace",
+    "ctrl+left_square_bracket": "Esc",
+}
+"""Keys that most terminals cannot tell from another one, which has its own action."""
 
 EVERYWHERE: Final = ("ChatApp", "ChatScreen")
 """The classes whose keys work in every pane of the chat."""
@@ -72,6 +80,13 @@ def usable_keys(configuration: Configuration) -> tuple[dict[str, str], list[Conf
             hint = 'Write it like "ctrl+y", "f9" or "alt+up"'
             problems.append(configuration.problem_at(path, f"{wrong!r} is not a key", hint))
             continue
+        same = next((key for key in keys if key and _plain(key) in _SAME_AS), None)
+        if same is not None:
+            written = text.split(",")[keys.index(same)].strip()
+            problem = f"{written!r} is {_SAME_AS[_plain(same)]}: a terminal sends the same for both"
+            hint = 'Choose another key, like "ctrl+y", "f9" or "alt+up"'
+            problems.append(configuration.problem_at(path, problem, hint))
+            continue
         takes_letters = any(len(key) == 1 for key in taken[name])
         letter = next((key for key in keys if key and len(key) == 1), None)
         if letter and not takes_letters:
@@ -105,6 +120,10 @@ def _can_conflict(first: str, second: str) -> bool:
     return first == second or first in EVERYWHERE or second in EVERYWHERE
 
 
+def _plain(key: str) -> str:
+    return key.removeprefix("alt+")
+
+
 def _to_textual_key(text: str) -> str | None:
     """Return `Ctrl+K` as `ctrl+k`, or None if `text` is not a key."""
     *modifiers, key = text.strip().split("+")
@@ -114,6 +133,10 @@ def _to_textual_key(text: str) -> str | None:
         key = key.lower()
     if any(modifier not in _MODIFIERS for modifier in modifiers):
         return None
+    modifiers = sorted(set(modifiers))  # as Textual writes them: alt+ctrl+x
+    if modifiers and len(key) == 1 and not key.isalnum():
+        key = _character_to_key(key)  # ctrl+slash
+        return "+".join([*modifiers, key])
     if not (key in _NAMED or (len(key) == 1 and key.isprintable() and key != " ")):
         return None
     return "+".join([*modifiers, key])

@@ -16,7 +16,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.wait_until import WAIT_TIMEOUT, until
@@ -27,12 +27,18 @@ _SIZE = struct.pack("HHHH", 24, 80, 0, 0)
 class TerminalWindow:
     """A window with a client. Close it as a user closes a terminal window."""
 
-    def __init__(self, forker: ClientForker, arguments: Sequence[str], folder: Path) -> None:
+    def __init__(
+        self, forker: ClientForker, arguments: Sequence[str], folder: Path, **environment: str
+    ) -> None:
         # The other end stays open here, too: the client opens it a moment later.
         self._our_fd, self._client_fd = os.openpty()
         fcntl.ioctl(self._client_fd, termios.TIOCSWINSZ, _SIZE)
-        self.process_id = forker.start(arguments, folder, os.ttyname(self._client_fd))
+        environment |= {"HOME": str(folder), "XDG_STATE_HOME": str(folder)}
+        tty = os.ttyname(self._client_fd)
+        self.process_id = forker.start(arguments, environment, tty)
         self._written = b""
+        self.drawn = b""
+        """All that the client has written."""
 
     def until(self, text: str) -> None:
         """Read what the client draws until it contains `text`."""
@@ -56,7 +62,9 @@ class TerminalWindow:
 
     def _read(self) -> None:
         if select.select([self._our_fd], [], [], 0.05)[0]:
-            self._written += os.read(self._our_fd, 65536)
+            data = os.read(self._our_fd, 65536)
+            self._written += data
+            self.drawn += data
 
 
 class ClientForker:
@@ -75,11 +83,11 @@ class ClientForker:
         with self._process as process:
             process.terminate()
 
-    def start(self, arguments: Sequence[str], folder: Path, tty: str) -> int:
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], tty: str) -> int:
         """Start a client at the terminal `tty`. Return its process id."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"arguments": arguments, "folder": str(folder), "tty": tty}
+        request = {"arguments": arguments, "environment": environment, "tty": tty}
         print(json.dumps(request), file=self._process.stdin, flush=True)
         return int(self._process.stdout.readline())
 
@@ -117,7 +125,7 @@ def _fork_clients() -> list[str]:
             for fileno in (0, 1, 2):
                 os.dup2(tty, fileno)
             os.close(tty)
-            os.environ |= {"HOME": request["folder"], "XDG_STATE_HOME": request["folder"]}
+            os.environ |= request["environment"]
             sys.stdin = sys.__stdin__ = os.fdopen(0, closefd=False)  # type: ignore[misc]
             sys.stdout = sys.__stdout__ = os.fdopen(1, "w", 1, closefd=False)  # type: ignore[misc]
             sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, closefd=False)  # type: ignore[misc]

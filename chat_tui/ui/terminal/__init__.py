@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from chat_tui.ui.terminal.driver import TerminalDriver
     from chat_tui.ui.terminal.hangup import exit_on_hangup, extend_exit_alarm
     from chat_tui.ui.terminal.keys import typed
+    from chat_tui.ui.terminal.no_color_filter import NoColorFilter
     from chat_tui.ui.terminal.notifications import TerminalNotifier, may_hide_focus
     from chat_tui.ui.terminal.web_browser import browser_command, open_in
     from chat_tui.ui.terminal.width_filter import WidthFilter
 
 __all__ = [
     "CopyRequested",
+    "NoColorFilter",
     "TerminalDriver",
     "TerminalNotifier",
     "WidthFilter",
@@ -37,6 +39,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "CopyRequested": "chat_tui.ui.terminal.clipboard",
+        "NoColorFilter": "chat_tui.ui.terminal.no_color_filter",
         "TerminalDriver": "chat_tui.ui.terminal.driver",
         "TerminalNotifier": "chat_tui.ui.terminal.notifications",
         "WidthFilter": "chat_tui.ui.terminal.width_filter",

@@ -102,10 +102,14 @@ async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.M
             for segment in strip
             if segment.style
             for color in (segment.style.color, segment.style.bgcolor)
-            if color and color.triplet
+            if color
         }
-        grey = [color for color in colors if color.triplet and len(set(color.triplet)) > 1]
-        assert grey == []
+        assert colors == set()
+        x, y = harness.app.cursor_position
+        row = harness.app.screen._compositor.render_strips()[y]
+        (cursor,) = row.crop(x, x + 1)
+        assert cursor.style
+        assert cursor.style.reverse, "the cursor is not visible"
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
