@@ -49,6 +49,13 @@ _MAX_BLANK_BYTES: Final = 2 * CLIENT_LINE_LIMIT
 """Most bytes before the LOGIN line is complete. Bytes behind it, in the same read, do not count: a
 script may send its lines without a wait."""
 
+_SPLIT_BYTES: Final = 8192
+"""Bytes of input that are split into lines at a time. A read of 64 KiB may hold 20,000 short lines,
+which take 20 times its memory, and a client over its rate keeps them for an hour."""
+
+_MAX_RUN: Final = 1000
+"""Most messages that are published in one call of the hub, for the same reason."""
+
 _CLIENT_HELLO: Final = b"\x16\x03"
 """The first bytes of a TLS client (RFC 8446, section 5.1). No LOGIN line starts with them."""
 
@@ -69,6 +76,8 @@ class ClientHandler:
         self._services = services
         self._buffer = LineBuffer(CLIENT_LINE_LIMIT)
         self._lines: deque[bytes | OversizeLine] = deque()
+        self._unsplit = b""
+        """Input that has not been split into lines yet."""
         self._input_ended = False
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
@@ -230,7 +239,7 @@ class ClientHandler:
         """
         blank_lines = blank_bytes = 0
         while True:
-            while self._lines:
+            while self._has_lines():
                 raw = self._lines.popleft()
                 if isinstance(raw, OversizeLine):
                     self._reject(replies.LINE_TOO_LONG)
@@ -297,7 +306,7 @@ class ClientHandler:
         ended = context.session.ended
         run: list[str] = []
         with context.batch as batch:
-            while self._lines and not ended.is_set():
+            while self._has_lines() and not ended.is_set():
                 wait = bucket.take()
                 if wait:
                     self._publish(context, run)
@@ -307,6 +316,8 @@ class ClientHandler:
                 text = self._process_line(context, self._lines.popleft(), run)
                 if text:
                     run.append(text)
+                    if len(run) >= _MAX_RUN:
+                        self._publish(context, run)
             self._publish(context, run)
         return not ended.is_set()
 
@@ -388,18 +399,25 @@ class ClientHandler:
     # Input and output
 
     def _read(self, timeout: float | None = None) -> bytes:
-        """Receive bytes, split them into lines, and return the bytes.
+        """Receive bytes and return them. Only if there are no lines left.
 
         Raises `TimeoutError` after `timeout` seconds, and `OSError` if the connection was reset.
         """
         data = self._stream.recv(timeout)
         if data:
-            self._lines.extend(self._buffer.feed(data))
+            self._unsplit = data
         else:
             self._input_ended = True
             if not self._stream.truncated:
                 self._lines.extend(self._buffer.finish())
         return data
+
+    def _has_lines(self) -> bool:
+        """Split as much input as needed. Return whether there is a complete line."""
+        while not self._lines and self._unsplit:
+            piece, self._unsplit = self._unsplit[:_SPLIT_BYTES], self._unsplit[_SPLIT_BYTES:]
+            self._lines.extend(self._buffer.feed(piece))
+        return bool(self._lines)
 
     def _send(self, data: bytes, *, last: bool = False) -> None:
         """Send outside a session: before the login and at the very end."""

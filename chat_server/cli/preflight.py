@@ -50,6 +50,9 @@ _BASE_BYTES: Final = 45 * 2**20
 _CLIENT_BYTES: Final = 90 * 2**10
 """Memory of a quiet client: 30 KB in the process, 60 KB in the kernel (docs/performance.md)."""
 
+_INPUT_BYTES: Final = 256 * 2**10
+"""Memory for the input of a client that is over its rate: two reads, and the lines of a part."""
+
 _WIDE_PREFIX_LENGTH: Final = {4: 8, 6: 32}
 """A trusted network with a shorter prefix contains a large part of the internet."""
 
@@ -314,7 +317,7 @@ def check_threads(config: Config) -> Iterator[Finding]:
 def check_memory(config: Config) -> Iterator[Finding]:
     """Estimate the memory with all clients connected, and in the worst case."""
     quiet = _BASE_BYTES + config.max_clients * _CLIENT_BYTES
-    worst = quiet + config.max_clients * config.outbox
+    worst = quiet + config.max_clients * (config.outbox + _INPUT_BYTES)
     text = (
         f"memory: about {_format_megabytes(quiet)} with {config.max_clients} clients,"
         f" {_format_megabytes(worst)} if all of them are stuck"
