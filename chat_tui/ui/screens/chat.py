@@ -42,6 +42,7 @@ from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
+from chat_tui.ui.screens.sidebar_widths import SidebarWidths
 from chat_tui.ui.screens.submission import Submitter
 from chat_tui.ui.screens.type_ahead import TypeAhead
 from chat_tui.ui.terminal import CopyRequested
@@ -54,6 +55,7 @@ from chat_tui.ui.widgets import (
     NoticeBar,
     PeopleList,
     RoomList,
+    Sidebar,
     SideList,
     StatusBar,
 )
@@ -102,7 +104,8 @@ class ChatScreen(Screen[None]):
         self.focus_control = PaneFocus(self)
         self.type_ahead = TypeAhead(self, self.focus_control)
         self.drafts = DraftBinding(self, context)
-        self.panes = PaneRenderer(self, context, self.drafts)
+        self.widths = SidebarWidths(self, context.view)
+        self.panes = PaneRenderer(self, context, self.drafts, self.widths)
         self.navigator = Navigator(self, context, self.focus_control)
         self.password_change = PasswordChange(context)
         self.submitter = Submitter(context, self)
@@ -156,8 +159,13 @@ class ChatScreen(Screen[None]):
         self.refresh_bindings()  # what Enter and the letters do depends on the selected row
 
     def on_resize(self) -> None:
-        """Choose the keys of the footer again: as many as fit."""
+        """Choose the keys of the footer and the widths of the sidebars again."""
         self.refresh_bindings()
+        self.widths.fit()
+
+    @on(Sidebar.WidthChosen)
+    def _width_chosen(self, event: Sidebar.WidthChosen) -> None:
+        self.widths.choose(event.sidebar, event.width)
 
     def validate_selections(self, selections: dict[Widget, Selection]) -> dict[Widget, Selection]:
         """Drop what a drag selects outside the log. Called by Textual."""

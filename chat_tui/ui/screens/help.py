@@ -61,11 +61,13 @@ _PANE_KEYS: Final = {
         ("Up, Down", "choose a room or conversation"),
         ("Enter, click", "go there"),
         ("Tab", "go to the field that opens a room by name"),
+        ("Shift+Left, Right", "move the edge of the list; the mouse can drag it"),
         ("F2, Esc", "fold the list; go back to the composer"),
     ),
     "people": (
         ("Up, Down", "choose a person"),
         ("Enter, click", "follow or unfollow the person"),
+        ("Shift+Left, Right", "move the edge of the list; the mouse can drag it"),
         ("F3, Esc", "fold the list; go back to the composer"),
     ),
 }
@@ -112,7 +114,8 @@ _SYMBOLS: Final = (
     (CURSOR_SIGN, "the chosen message in the log"),
     (MENTION_SIGN, "in the margin: the message is addressed to you"),
     (ANNOUNCEMENT_SIGN, "an announcement of an operator to everyone"),
-    ("·", "a reply of the server, or a person joined or left"),
+    ("+, -", "people joined or left"),
+    ("·", "a reply of the server"),
 )
 
 

@@ -17,6 +17,7 @@ from chat_tui.ui.screens.captions import (
 )
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
+from chat_tui.ui.screens.sidebar_widths import SidebarWidths
 from chat_tui.ui.widgets import (
     DEFAULT_RESEND_KEY,
     Caption,
@@ -32,8 +33,15 @@ from chat_tui.ui.widgets import (
 class PaneRenderer:
     """The renderer of the changed panes: it draws each once. The chat screen owns it."""
 
-    def __init__(self, screen: Screen[None], context: ChatContext, drafts: DraftBinding) -> None:
+    def __init__(
+        self,
+        screen: Screen[None],
+        context: ChatContext,
+        drafts: DraftBinding,
+        widths: SidebarWidths,
+    ) -> None:
         self._screen = screen
+        self._widths = widths
         self._model = context.model
         self._notifier = context.notifier
         self._view = context.view
@@ -96,6 +104,7 @@ class PaneRenderer:
             unread_elsewhere(model),
             self._notifier.muted,
         )
+        self._widths.fit()
 
     def _draw_header(self) -> None:
         caption = self._screen.query_one("#room-header", Caption)
@@ -108,6 +117,7 @@ class PaneRenderer:
         log.set_resend_key(key_of("message.resend", DEFAULT_RESEND_KEY))
         hint = empty_log_hint(model, key_of, self._shell.second_user(model.user))
         log.show(model.log, model.mentions.finder, hint)
+        self._widths.fit_names(log.longest_label)
 
     def _draw_people(self) -> None:
         model = self._model
@@ -115,8 +125,10 @@ class PaneRenderer:
             model.people,
             people_activity(model),
             everyone_offered=model.capabilities.follow_everyone,
+            viewed_person=model.location.partner,
         )
         self._draw_composer_state()
+        self._widths.fit()
 
     def _draw_status(self) -> None:
         model = self._model

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.widgets.room_list import HERE, MUTED, WAITING, RoomList
     from chat_tui.ui.widgets.search_bar import SearchBar
     from chat_tui.ui.widgets.side_list import SideList
+    from chat_tui.ui.widgets.sidebar import MAX_CHOSEN_SIDEBAR, MAX_SIDEBAR, MIN_SIDEBAR, Sidebar
     from chat_tui.ui.widgets.status_bar import StatusBar, StatusInfo
     from chat_tui.ui.widgets.text_input import SafeInput
     from chat_tui.ui.widgets.wire_lines import WireLines
@@ -37,7 +38,10 @@ __all__ = [
     "CURSOR_SIGN",
     "DEFAULT_RESEND_KEY",
     "HERE",
+    "MAX_CHOSEN_SIDEBAR",
+    "MAX_SIDEBAR",
     "MENTION_SIGN",
+    "MIN_SIDEBAR",
     "MUTED",
     "PASTE_LIMIT",
     "PEOPLE_ROWS",
@@ -57,6 +61,7 @@ __all__ = [
     "SafeInput",
     "SearchBar",
     "SideList",
+    "Sidebar",
     "StatusBar",
     "StatusInfo",
     "WireLines",
@@ -74,7 +79,10 @@ __getattr__ = lazy_exports(
         "DEFAULT_RESEND_KEY": "chat_tui.ui.widgets.log_rows",
         "HERE": "chat_tui.ui.widgets.room_list",
         "KeyFooter": "chat_tui.ui.widgets.key_footer",
+        "MAX_CHOSEN_SIDEBAR": "chat_tui.ui.widgets.sidebar",
+        "MAX_SIDEBAR": "chat_tui.ui.widgets.sidebar",
         "MENTION_SIGN": "chat_tui.ui.widgets.log_painting",
+        "MIN_SIDEBAR": "chat_tui.ui.widgets.sidebar",
         "MUTED": "chat_tui.ui.widgets.room_list",
         "MessageLog": "chat_tui.ui.widgets.message_log",
         "NoticeBar": "chat_tui.ui.widgets.notice_bar",
@@ -88,6 +96,7 @@ __getattr__ = lazy_exports(
         "SafeInput": "chat_tui.ui.widgets.text_input",
         "SearchBar": "chat_tui.ui.widgets.search_bar",
         "SideList": "chat_tui.ui.widgets.side_list",
+        "Sidebar": "chat_tui.ui.widgets.sidebar",
         "StatusBar": "chat_tui.ui.widgets.status_bar",
         "StatusInfo": "chat_tui.ui.widgets.status_bar",
         "WAITING": "chat_tui.ui.widgets.room_list",

@@ -46,19 +46,20 @@ class LogLayout:
         self.shows_presence = True
         """True if comings and goings have rows."""
         self._first = 0  # the oldest id that is laid out
-        self._longest_label = 0
+        self.longest_label = 0
+        """The cells of the longest name or sign in the author's column."""
         self._folds: dict[int, list[Entry]] = {}  # the entries of the blocks last asked for
 
     def start(self, log: RoomLog) -> None:
         """Lay out another log."""
         self.log = log
         self.new_from = log.read_marker.new_from
-        self._longest_label = _longest_label(log.entries())
+        self.longest_label = _longest_label(log.entries())
         self.set_width(self.columns.width)
 
     def set_width(self, width: int) -> None:
         """Lay out everything for this width, in cells."""
-        self.columns = columns_for(width, self._longest_label)
+        self.columns = columns_for(width, self.longest_label)
         self.rewritten += 1
         self.rows.clear()
         self._first = self.log.first
@@ -92,8 +93,8 @@ class LogLayout:
     def update(self, changed: Iterable[int], fresh: Sequence[Entry]) -> None:
         """Lay out the `changed` entries (by id) and the `fresh` ones, which came since `end`."""
         longest = _longest_label(fresh)
-        if longest > self._longest_label:
-            self._longest_label = longest
+        if longest > self.longest_label:
+            self.longest_label = longest
             if columns_for(self.columns.width, longest) != self.columns:
                 self.set_width(self.columns.width)
                 return

@@ -99,12 +99,13 @@ class Columns(NamedTuple):
 def columns_for(width: int, longest_label: int) -> Columns:
     """Return the columns of a log of `width` cells with labels of at most `longest_label` cells.
 
-    The author's column fits most names from the start, because a longer one moves all text.
+    The author's column fits most names from the start, because a longer one moves all text. It
+    gets wider than 6 cells only while the text keeps 55 cells.
     """
-    if width >= 72:
-        return Columns(width, 5, max(8, min(longest_label, 14)), 2)
     if width >= 56:
-        return Columns(width, 5, max(6, min(longest_label, 12)), 2)
+        # 10: the sign, the time and two gaps
+        spare = 12 if width < 72 else min(14, width - _MARGIN - 10 - 55)
+        return Columns(width, 5, max(6, min(longest_label, spare)), 2)
     if width >= 32:
         return Columns(width, 5, max(5, min(longest_label, 8)), 1)
     return Columns(width, 0, max(3, min(longest_label, 6)), 1)

@@ -180,6 +180,11 @@ class MessageLog(ScrollView, can_focus=True):
         return None if top is None else top.entry
 
     @property
+    def longest_label(self) -> int:
+        """The cells of the longest name in the author's column."""
+        return self._log_layout.longest_label
+
+    @property
     def cursor(self) -> int | None:
         """The id of the entry that the cursor is on."""
         return self._cursor.entry

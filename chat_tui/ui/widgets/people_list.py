@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
@@ -17,6 +17,7 @@ from chat_tui.model import Person, Roster
 from chat_tui.ui.terminal import cut, padded
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
+from chat_tui.ui.widgets.sidebar import Sidebar
 
 FOLLOWED: Final = "●"
 """The user follows this person by name."""
@@ -43,8 +44,11 @@ class PeopleActivity:
     recent_speakers: frozenset[str] = frozenset()
 
 
-class PeopleList(Vertical):
+class PeopleList(Sidebar):
     """The right sidebar. A click or Enter on a name follows, or stops following."""
+
+    INNER_EDGE = "left"
+    FRAME = 1
 
     @dataclass
     class Toggled(Message):
@@ -57,6 +61,7 @@ class PeopleList(Vertical):
         self._people = Roster()
         self._activity = PeopleActivity()
         self._everyone_offered = True
+        self._viewed_person = ""
 
     def compose(self) -> ComposeResult:
         """Yield the heading, the list, and a hint for an empty one."""
@@ -64,15 +69,46 @@ class PeopleList(Vertical):
         yield SideList(id=PEOPLE_ROWS)
         yield Caption(id="people-advice")
 
-    def show(self, people: Roster, activity: PeopleActivity, *, everyone_offered: bool) -> None:
-        """Draw these people. `everyone_offered`: the server supports following everyone."""
+    def show(
+        self,
+        people: Roster,
+        activity: PeopleActivity,
+        *,
+        everyone_offered: bool,
+        viewed_person: str = "",
+    ) -> None:
+        """Draw these people. `everyone_offered`: the server supports following everyone.
+
+        `viewed_person` is the partner of the conversation in view: their row is kept in view.
+        """
         self._people = people
+        self._viewed_person = viewed_person
         self._activity = activity
         self._everyone_offered = everyone_offered
-        rows = self.query_one(SideList)
-        rows.show(self._rows(rows.row_width))
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the rows again for another width."""
+        side_list, width = self.query_one(SideList), self.content_width
+        rows = self._rows(width)
+        if side_list.scrolls(len(rows)):
+            rows = self._rows(width - 1)
+        side_list.show(rows, self._viewed_person or None)
         advice = self.query_one("#people-advice", Caption)
         advice.update(self._empty_hint())
+
+    @property
+    def needed_width(self) -> int:
+        """The cells in which every row is shown whole."""
+        people, unread = self._people, self._activity.unread
+        shown = [*people.here(), *people.elsewhere(extra=unread.keys() - {""})]
+        widths = [2 + len("everyone")] if self._everyone_offered else []
+        for person in shown:
+            number = f" {unread[person.name]}" if person.name in unread else ""
+            widths.append(2 + cell_len(person.name) + len(" (you)" if person.own else number))
+        rows = len(shown) + 5  # the headings and the blank rows above them
+        scrollbar = self.query_one(SideList).scrolls(rows)
+        return self.FRAME + max(widths, default=0) + scrollbar
 
     def focus_list(self) -> None:
         """Focus the list, with a row highlighted."""
@@ -80,10 +116,6 @@ class PeopleList(Vertical):
         if rows.highlighted is None:
             rows.action_first()
         rows.focus()
-
-    def on_resize(self) -> None:
-        """Draw again: names are cut at the edge of the sidebar."""
-        self.show(self._people, self._activity, everyone_offered=self._everyone_offered)
 
     @on(SideList.OptionSelected)
     def _toggled(self, event: SideList.OptionSelected) -> None:
@@ -108,7 +140,8 @@ class PeopleList(Vertical):
 
     def _person(self, person: Person, width: int) -> SideRow:
         if person.own:
-            return SideRow(None, Content(f"· {cut(person.name, width - 8)} (you)"))
+            fits = 2 + cell_len(person.name) + len(" (you)") <= width
+            return SideRow(None, Content(f"· {person.name} (you)" if fits else "· you"))
         mark = NOT_FOLLOWED
         if person.followed:
             mark = FOLLOWED
@@ -135,7 +168,7 @@ class PeopleList(Vertical):
 def _person_content(
     mark: str, name: str, width: int, unread: int = 0, *, is_recent_speaker: bool = False
 ) -> Content:
-    style = "$foreground 70%" if mark == NOT_FOLLOWED else "$foreground"
+    style = "$text-muted" if mark == NOT_FOLLOWED else "$foreground"
     sign = f" {RECENT_SPEAKER}" if is_recent_speaker else ""
     number = f" {unread}" if unread else ""
     name = padded(cut(name, width - 2 - len(sign) - len(number)) + sign, width - 2 - len(number))

@@ -9,7 +9,6 @@ from typing import Final
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
@@ -17,6 +16,7 @@ from chat_tui.model import Location, RoomInfo
 from chat_tui.ui.terminal import cut
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.side_list import SideList, SideRow
+from chat_tui.ui.widgets.sidebar import Sidebar
 from chat_tui.ui.widgets.text_input import SafeInput
 
 MUTED: Final = "⊘"
@@ -28,18 +28,22 @@ HERE: Final = "▸"
 WAITING: Final = "•"
 """The room that the user is in, while a private conversation is in view."""
 
-_OPEN: Final = "+ open a room {}"
-"""The placeholder of the field for the name of a room, with the key that focuses it."""
+_OPEN: Final = ("+ open a room {}", "+ room {}", "+ {}")
+"""The placeholders of the field for the name of a room, with the key that focuses it. The first
+that fits is shown."""
 
 _CONVERSATION: Final = "\n"
 """Prefix of the key of a conversation's row. The name of a room never begins with it."""
 
 
-class RoomList(Vertical):
+class RoomList(Sidebar):
     """The left sidebar: rooms, private conversations, and a field that opens any other room.
 
     A click or Enter on a room joins it.
     """
+
+    INNER_EDGE = "right"
+    FRAME = 2
 
     @dataclass
     class RoomChosen(Message):
@@ -66,16 +70,17 @@ class RoomList(Vertical):
         self._viewed_person = ""
         self._unread: Mapping[str, int] = {}
         self._muted: Container[str] = ()
+        self._open_key = "^O"
 
     def compose(self) -> ComposeResult:
         """Yield the heading, the list and the field."""
         yield Caption("ROOMS", classes="heading")
         yield SideList(id="room-rows")
-        yield SafeInput(placeholder=_OPEN.format("^O"), compact=True, id="room-name")
+        yield SafeInput(placeholder=_OPEN[0].format("^O"), compact=True, id="room-name")
 
     def set_open_key(self, key: str) -> None:
         """Name the key that focuses the field in its placeholder."""
-        self.query_one(SafeInput).placeholder = _OPEN.format(key)
+        self._open_key = key
 
     def show(
         self,
@@ -96,12 +101,34 @@ class RoomList(Vertical):
 
     def _draw(self) -> None:
         rows = self.query_one(SideList)
-        width = rows.row_width
+        width = self.content_width - rows.scrolls(self._row_count)
         shown = [self._room_row(room, width) for room in self._rooms]
         if self._people:
             shown += [SideRow(None, Content("")), SideRow(None, Content("PRIVATE"))]
             shown += [self._person_row(person, width) for person in self._people]
-        rows.show(shown)
+        current = next((room.name for room in self._rooms if room.current), None)
+        if self._viewed_person in self._people:
+            current = _CONVERSATION + self._viewed_person
+        rows.show(shown, current)
+        names = [text.format(self._open_key) for text in _OPEN]
+        fitting = (name for name in names if cell_len(name) <= width)
+        self.query_one(SafeInput).placeholder = next(fitting, "+")
+
+    def redraw(self) -> None:
+        """Draw the rows again for another width."""
+        self._draw()
+
+    @property
+    def needed_width(self) -> int:
+        """The cells in which every row is shown whole."""
+        rows = [*map(self._parts_of_room, self._rooms), *map(self._parts_of_person, self._people)]
+        # A space after the mark, and one before the numbers.
+        content = max((sum(map(cell_len, row)) + 1 for row in rows), default=0)
+        return self.FRAME + content + self.query_one(SideList).scrolls(self._row_count)
+
+    @property
+    def _row_count(self) -> int:
+        return len(self._rooms) + (len(self._people) + 2 if self._people else 0)
 
     def focus_list(self) -> None:
         """Focus the list, with the location in view highlighted."""
@@ -116,10 +143,6 @@ class RoomList(Vertical):
     def focus_field(self) -> None:
         """Focus the field that opens a room by its name."""
         self.query_one(SafeInput).focus()
-
-    def on_resize(self) -> None:
-        """Draw again: numbers are aligned to the right edge."""
-        self._draw()
 
     @on(SideList.OptionSelected)
     def _chosen(self, event: SideList.OptionSelected) -> None:
@@ -142,25 +165,37 @@ class RoomList(Vertical):
         self.query_one(SafeInput).value = ""
 
     def _room_row(self, room: RoomInfo, width: int) -> SideRow:
-        number = "" if room.members is None else f" {room.members}"
+        return SideRow(room.name, self._row(*self._parts_of_room(room), width))
+
+    def _person_row(self, person: str, width: int) -> SideRow:
+        return SideRow(_CONVERSATION + person, self._row(*self._parts_of_person(person), width))
+
+    def _parts_of_room(self, room: RoomInfo) -> tuple[str, str, str, str]:
         mark = " "
         if room.current:
             mark = WAITING if self._viewed_person else HERE
-        return SideRow(room.name, self._row(mark, room.name, room.name, number, width))
+        number = "" if room.members is None else f" {room.members}"
+        return (mark, room.name, self._unread_of(room.name), self._sign_of(room.name) + number)
 
-    def _person_row(self, person: str, width: int) -> SideRow:
+    def _parts_of_person(self, person: str) -> tuple[str, str, str, str]:
         mark = HERE if person == self._viewed_person else " "
-        row = self._row(mark, person, Location.private(person), "", width)
-        return SideRow(_CONVERSATION + person, row)
+        location = Location.private(person)
+        return (mark, person, self._unread_of(location), self._sign_of(location))
 
-    def _row(self, mark: str, text: str, location: str, number: str, width: int) -> Content:
-        sign = f" {MUTED}" if location in self._muted else ""
-        unread = f" ({self._unread[location]})" if location in self._unread else ""
-        left = width - len(mark) - 1 - len(unread) - len(sign) - len(number)
+    def _unread_of(self, location: str) -> str:
+        return f" ({self._unread[location]})" if location in self._unread else ""
+
+    def _sign_of(self, location: str) -> str:
+        return f" {MUTED}" if location in self._muted else ""
+
+    def _row(self, mark: str, text: str, unread: str, quiet: str, width: int) -> Content:
+        left = width - len(mark) - 1 - len(unread)
+        if left - len(quiet) < cell_len(text) <= left:
+            quiet = ""  # the whole name matters more
+        left -= len(quiet)
         name = cut(text, left)
         gap = " " * max(0, left - cell_len(name))
         look = "$accent bold" if mark == HERE else ""
-        quiet = "$foreground 60%"
         return Content.assemble(
-            (f"{mark} {name}", look), (unread, "bold"), gap, (sign + number, quiet)
+            (f"{mark} {name}", look), (unread, "bold"), gap, (quiet, "$text-muted")
         )

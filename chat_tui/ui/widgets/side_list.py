@@ -29,9 +29,46 @@ class SideList(OptionList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, compact=True, markup=False)
         self._rows: list[SideRow] = []
+        self._current: str | None = None
 
-    def show(self, rows: Sequence[SideRow]) -> None:
-        """Show these rows. The highlight and the scroll position stay if possible."""
+    def show(self, rows: Sequence[SideRow], current: str | None = None) -> None:
+        """Show these rows. The highlight and the scroll position stay if possible.
+
+        `current` is the key of the row that the user is at. It is scrolled into view when it is
+        another one, and stays in view if it was.
+        """
+        follows = current != self._current or self._is_in_view(current)
+        self._current = current
+        self._replace(rows)
+        if follows:
+            self.call_after_refresh(self._scroll_to_current)
+
+    def scrolls(self, rows: int) -> bool:
+        """Return True if that many rows need a scrollbar, which takes one cell of each."""
+        return 0 < self.size.height < rows
+
+    def on_resize(self) -> None:
+        """Keep the current row in view."""
+        self._scroll_to_current()
+
+    def _index_of(self, key: str | None) -> int | None:
+        keys = [row.key for row in self._rows]
+        return keys.index(key) if key is not None and key in keys else None
+
+    def _is_in_view(self, key: str | None) -> bool:
+        index, height = self._index_of(key), self.scrollable_content_region.height
+        return index is not None and 0 <= index - self.scroll_offset.y < height
+
+    def _scroll_to_current(self) -> None:
+        index, height = self._index_of(self._current), self.scrollable_content_region.height
+        if index is None or not height:
+            return
+        top = self.scroll_offset.y
+        if not 0 <= index - top < height:
+            top = index if index < top else index - height + 1
+            self.scroll_to(y=top, animate=False)
+
+    def _replace(self, rows: Sequence[SideRow]) -> None:
         if list(rows) == self._rows:
             return
         same_keys = [row.key for row in rows] == [row.key for row in self._rows]
@@ -50,8 +87,3 @@ class SideList(OptionList):
                 self.highlighted = self.get_option_index(kept)
             self.scroll_to(y=scrolled, animate=False)
         self._rows = list(rows)
-
-    @property
-    def row_width(self) -> int:
-        """The width of a row in cells, at least 1."""
-        return max(1, self.scrollable_content_region.width)

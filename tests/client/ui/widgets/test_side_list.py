@@ -1,10 +1,13 @@
 """The sidebars with rooms and people: by mouse and by key, wide and narrow."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 from textual.widget import Widget
 
+from chat_tui.config import Configuration
+from chat_tui.config.settings import Settings
 from chat_tui.events import (
     Followed,
     Joined,
@@ -14,11 +17,15 @@ from chat_tui.events import (
     SignedIn,
     SubscriptionsListed,
 )
+from chat_tui.launch import LaunchOptions
+from chat_tui.model.location import Location
+from chat_tui.ui.screens.sidebar_widths import fit_widths
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
+from chat_tui.ui.widgets.side_list import SideList
 from chat_tui.ui.widgets.text_input import SafeInput
-from tests.support.app_harness import HOSTILE, AppHarness, chat
+from tests.support.app_harness import HOSTILE, AppHarness, SignedInApp, app_with, chat
 
 
 def rooms_of(harness: AppHarness) -> RoomList:
@@ -33,6 +40,14 @@ def lines(harness: AppHarness, widget: Widget) -> list[str]:
     return [row.replace("▌", " ").strip() for row in harness.rows(widget) if row.strip(" ▌")]
 
 
+def has_width(widget: Widget, width: int) -> bool:
+    return widget.region.width == width
+
+
+def is_shown(harness: AppHarness, widget: Widget, text: str) -> bool:
+    return text in harness.screen_text(widget)
+
+
 class TestRooms:
     async def test_room_list_shows_counts_and_current_room(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
@@ -40,7 +55,7 @@ class TestRooms:
             assert shown[0] == "ROOMS"
             assert shown[1].split() == ["▸", "lobby", "4"]
             assert shown[2].split() == ["dev", "3"]
-            assert shown[-1].startswith("+ open a room")
+            assert shown[-1].startswith("+ room ^O")
 
     async def test_click_on_room_joins_and_keeps_composer_focus(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
@@ -82,7 +97,7 @@ class TestRooms:
             await harness.settle()
             await harness.press("f2", "end")
             assert "room099" in harness.screen_text(rooms_of(harness))
-            assert "+ open a room" in harness.screen_text(rooms_of(harness))
+            assert "+ room ^O" in harness.screen_text(rooms_of(harness))
             harness.session.emit(RoomsListed((*many[1:], ("zoo", 1))))
             await harness.settle()
             assert "room098" in harness.screen_text(rooms_of(harness))
@@ -146,10 +161,10 @@ class TestPeople:
 
     async def test_people_list_shows_hint_if_none_present_is_followed(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            assert "You follow no one" in harness.screen_text(people_of(harness))
+            assert "You follow no one" in " ".join(lines(harness, people_of(harness)))
             harness.session.emit(Followed("bob"))
             await harness.settle()
-            assert "You follow no one" not in harness.screen_text(people_of(harness))
+            assert "You follow" not in harness.screen_text(people_of(harness))
 
     async def test_follow_everyone_is_not_offered_on_legacy_server(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
@@ -226,3 +241,119 @@ class TestFolding:
             for size in ((1, 1), (2, 3), (5, 5), (13, 4), (20, 6), (300, 90), (1, 1)):
                 await harness.pilot.resize_terminal(*size)
                 await harness.press("f2", "f3", "escape", "a", "pageup")
+
+
+class TestWidths:
+    @pytest.mark.parametrize(
+        ("total", "needed", "chosen", "widths"),
+        [
+            (100, (10, 10), (None, None), (12, 12)),
+            (100, (30, 30), (None, None), (13, 13)),
+            (100, (13, 13), (None, None), (13, 13)),
+            (100, (12, 20), (None, None), (12, 14)),
+            (100, (12, 20), (20, None), (20, 12)),
+            (120, (30, 15), (None, None), (24, 15)),
+            (160, (12, 15), (40, 99), (40, 40)),
+            (90, (24, 24), (40, 40), (30, 30)),
+        ],
+    )
+    def test_sidebars_are_as_wide_as_needed_while_text_has_room(
+        self,
+        total: int,
+        needed: tuple[int, int],
+        chosen: tuple[int | None, int | None],
+        widths: tuple[int, int],
+    ) -> None:
+        assert fit_widths(total, list(needed), list(chosen)) == list(widths)
+
+    async def test_text_has_fifty_five_cells_at_a_hundred_columns(self, tmp_path: Path) -> None:
+        here = ("alice", "bob", "a-person-with-a-long-name", "christine")
+        async with chat(tmp_path, size=(100, 24), here=here) as harness:
+            harness.session.emit(RoomsListed((("a-room-with-a-long-name", 12),)))
+            await harness.receive("christine", "x" * 55, "y" * 56)
+            rows = harness.rows(harness.app.chat.query_one("#log"))
+            assert any("x" * 55 in row for row in rows)
+
+    async def test_sidebars_grow_with_their_content_and_do_not_shrink(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(140, 24)) as harness:
+            rooms = rooms_of(harness)
+            assert rooms.region.width == 12
+            harness.session.emit(RoomsListed((("lobby", 4), ("announcements", 12))))
+            await harness.until(lambda: "announcements 12" in harness.screen_text(rooms))
+            width = rooms.region.width
+            assert width == len(" ▸ announcements 12 ") - 1 + 1
+            harness.session.emit(RoomsListed((("lobby", 4),)))
+            await harness.settle()
+            assert rooms.region.width == width
+
+    async def test_keys_move_the_edge_of_the_focused_sidebar(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(140, 24)) as harness:
+            await harness.press("f2", "shift+right", "shift+right", "shift+left")
+            await harness.until(lambda: rooms_of(harness).region.width == 13)
+            before = people_of(harness).region.width
+            await harness.press("f3", "shift+left", "shift+left")
+            await harness.until(lambda: people_of(harness).region.width == before + 2)
+            await harness.press("f2", *["shift+left"] * 5)
+            await harness.until(lambda: rooms_of(harness).region.width == 12)
+
+    async def test_mouse_drags_the_edges(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(140, 24)) as harness:
+            for sidebar, x, to, width in (
+                (rooms_of(harness), rooms_of(harness).region.right - 1, 19, 20),
+                (people_of(harness), people_of(harness).region.x, 140 - 30, 30),
+            ):
+                await harness.pilot.mouse_down(offset=(x, 5))
+                await harness.pilot.hover(offset=(to, 9))
+                await harness.pilot.mouse_up(offset=(to, 9))
+                await harness.until(partial(has_width, sidebar, width))
+                await harness.pilot.hover(offset=(60, 9))
+                assert sidebar.region.width == width
+            assert not harness.app.chat.get_selected_text()
+
+    async def test_settings_set_the_widths(self, tmp_path: Path) -> None:
+        own = Configuration(
+            tmp_path / "config.toml", settings=Settings(rooms_width=18, people_width=30)
+        )
+        start = LaunchOptions("127.0.0.1", 9000, "alice", configuration=own)
+        app, session = app_with(tmp_path, start, kind=SignedInApp)
+        session.go_online(here=("alice", "bob"))
+        async with app.run_test(size=(140, 24)) as pilot:
+            harness = AppHarness(app, pilot, session)
+            await harness.settle()
+            assert rooms_of(harness).region.width == 18
+            assert people_of(harness).region.width == 30
+
+
+class TestCurrentRow:
+    async def test_room_list_follows_the_current_place(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(80, 24)) as harness:
+            rooms = rooms_of(harness)
+            names = ["lobby", *(f"room{number:02}" for number in range(30))]
+            harness.session.emit(RoomsListed(tuple((name, 1) for name in names)))
+            for name in (*names[::-1], *names):
+                harness.session.emit(Joined(name))
+                await harness.until(partial(is_shown, harness, rooms, f"▸ {name}"))
+            await harness.pilot.resize_terminal(80, 14)
+            await harness.until(lambda: "▸ room29" in harness.screen_text(rooms))
+
+    async def test_room_list_stays_where_the_user_scrolled_it(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(80, 24)) as harness:
+            rooms = rooms_of(harness)
+            names = ["lobby", *(f"room{number:02}" for number in range(60))]
+            harness.session.emit(RoomsListed(tuple((name, 1) for name in names)))
+            await harness.settle()
+            rooms.query_one(SideList).scroll_to(y=30, animate=False)
+            await harness.settle()
+            harness.session.emit(RoomOpened("room29b"), RoomClosed("room01"))
+            await harness.settle()
+            assert "lobby" not in harness.screen_text(rooms)
+            harness.session.emit(Joined("room59"))
+            await harness.until(lambda: "▸ room59" in harness.screen_text(rooms))
+
+    async def test_list_of_rooms_follows_conversation_in_view(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, size=(80, 24)) as harness:
+            names = ["lobby", *(f"room{number:02}" for number in range(30))]
+            harness.session.emit(RoomsListed(tuple((name, 1) for name in names)))
+            harness.model.view(Location.private("bob"))
+            harness.session.emit()
+            await harness.until(lambda: "▸ bob" in harness.screen_text(rooms_of(harness)))
