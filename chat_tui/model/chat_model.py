@@ -22,7 +22,7 @@ from chat_tui.model.panes import Pane
 from chat_tui.model.people import Roster
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import RoomDirectory
-from chat_tui.model.timestamps import message_time
+from chat_tui.model.timestamps import ServerClock, not_before_day_of
 from chat_tui.model.unconfirmed import UnconfirmedMessages
 from chat_tui.model.unread import Unread
 from chat_tui.model.wire_log import WireLog
@@ -68,6 +68,7 @@ class ChatModel:
         """Typed text that is queued to be sent, by location, as it would be in the composer."""
         self._navigation = Navigation(self.room)
         self._logs = LogStore()
+        self._clock = ServerClock()
         self._own = UnconfirmedMessages(self._logs.of)
         self._alerts = AlertQueue()
         self._changes |= set(Pane)
@@ -301,9 +302,13 @@ class ChatModel:
             self.conversations.begin(other)
             location = Location.private(other)
             self._changes.add(Pane.ROOMS)
-        entry = self.log_of(location).append(
+        log = self.log_of(location)
+        timestamp = self._clock.local_time(message.time, self.now())
+        if not message.past:
+            timestamp = not_before_day_of(timestamp, log.last_timestamp)
+        entry = log.append(
             kind,
-            message_time(message.time, self.now()),
+            timestamp,
             safe_text(message.text),
             author=author,
             recipient=recipient,
@@ -365,7 +370,10 @@ class ChatModel:
         return entry
 
     def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
-        timestamp = None if said_at is None else message_time(said_at, self.now())
+        timestamp = None
+        if said_at is not None:
+            now = self.now()
+            timestamp = not_before_day_of(self._clock.local_time(said_at, now), now)
         message = self._own.settle(own_id, state, timestamp)
         if message is None:
             return

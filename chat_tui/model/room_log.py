@@ -45,6 +45,11 @@ class RoomLog:
         """The id of the next entry: one more than the id of the newest."""
         return self._base + len(self._entries)
 
+    @property
+    def last_timestamp(self) -> datetime | None:
+        """The time of the newest entry, None if the log is empty."""
+        return self._entries[-1].timestamp if self._entries else None
+
     def __len__(self) -> int:
         return self.end - self.first
 

@@ -37,7 +37,7 @@ def only_entry(model: ChatModel) -> Entry:
 
 
 def test_message_without_date_gets_day_of_arrival(model: ChatModel) -> None:
-    model.apply(message_from("bob", "hi", "23:59:59"))
+    model.apply(message_from("bob", "hi", "20:59:59"))
     entry = only_entry(model)
     assert (entry.kind, entry.author, entry.text, entry.own) == (
         EntryKind.MESSAGE,
@@ -45,7 +45,7 @@ def test_message_without_date_gets_day_of_arrival(model: ChatModel) -> None:
         "hi",
         False,
     )
-    assert entry.timestamp == datetime(2026, 11, 22, 23, 59, 59)
+    assert entry.timestamp == datetime(2026, 11, 22, 20, 59, 59)
     assert model.take_changes() == {Pane.LOG}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryKind, EntryState
 from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.restartable_server import RestartableServer, texts_until
+from tests.support.server_program import ServerProgram
 from tests.support.session_harness import SessionHarness
 
 
@@ -292,3 +294,23 @@ def test_quit_signs_out_from_real_server(
     sign_in(harness, server)
     harness.session.submit("/quit")
     assert harness.until_notice(events.SignedOut) == events.SignedOut("Goodbye", requested=True)
+
+
+def test_times_of_server_in_another_zone_are_shown_in_the_clients(
+    harness: SessionHarness, tmp_path: Path
+) -> None:
+    # Ahead of every zone that a test machine is likely to be in, and not by whole hours.
+    zone = {"TZ": "<+1345>-13:45"}
+    with ServerProgram(tmp_path / "users.json", environment=zone) as server:
+        bob = server.log_in("bob")
+        harness.session.sign_in(
+            "127.0.0.1", server.port, "alice", "pw-of-alice", follow_everyone=True
+        )
+        harness.until_state(ConnectionState.ONLINE)
+        harness.session.submit("mine")
+        bob.send("hi alice")
+        harness.until(lambda: {entry.state for entry in harness.model.log} == {EntryState.SENT})
+        for entry in (harness.until_text("hi alice"), harness.until_text("mine")):
+            assert abs(entry.timestamp - datetime.now()) < timedelta(minutes=2)
+        bob.close()
+        harness.session.cancel()
