@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Final
 
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -39,6 +40,9 @@ from chat_tui.ui.screens import (
 )
 from chat_tui.ui.terminal import TerminalNotifier
 from chat_tui.ui.view_options import ViewOptions
+
+_FILL_SECONDS: Final = 0.5
+"""Longest wait for the lists of rooms and people after a login, before the chat is shown."""
 
 MakeSession = Callable[
     [ChatModel, Callable[[Callable[[], None]], None], Callable[[], None]], ChatSession
@@ -78,6 +82,7 @@ class ChatController:
         self._replaced = False  # a later login of the same account ended the session
         self._garbage_collector = IdleGarbageCollector()
         self._idle = True  # nothing has arrived since the last tick
+        self._show_chat_by: float | None = None  # when to show the chat with empty lists
 
     # Calls of the app
 
@@ -223,6 +228,7 @@ class ChatController:
             at_end=self.screen.panes.at_end,
             watched=self.shell.is_terminal_watched,
         )
+        self._show_chat()
         changes = self.model.take_changes()
         if changes:
             self._draw(partial(self.screen.panes.draw, changes))
@@ -230,7 +236,7 @@ class ChatController:
     def sign_out(self) -> None:
         """Leave the server and show the login form."""
         self.cancel()
-        self.shell.show_login(wording.SIGNED_OUT, True)
+        self._show_login(wording.SIGNED_OUT, ask_again=True)
 
     # Notices of the session
 
@@ -255,19 +261,19 @@ class ChatController:
                 message = (
                     wording.untrusted(reason) if untrusted else wording.sign_in_failure(reason)
                 )
-                self.shell.show_login(message, not (retry or untrusted))
+                self._show_login(message, ask_again=not (retry or untrusted))
             case events.KeyUnknown():
                 self.shell.show_dialog(TrustScreen(notice), self._trust)
             case events.KeyChanged():
                 self.screen.password_change.close_form()
-                self.shell.show_login(wording.key_changed(notice), False)
+                self._show_login(wording.key_changed(notice), ask_again=False)
                 self.shell.show_dialog(ChangedKeyScreen(notice), lambda _: None)
             case events.SignedOut(reason, by_request):
                 self._replaced = not by_request
                 self.screen.password_change.close_form()
                 user = "" if request is None else request.user
                 message = wording.sign_out_message(reason, user, requested=by_request)
-                self.shell.show_login(message, True)
+                self._show_login(message, ask_again=True)
             case (
                 events.PasswordChanged()
                 | events.PasswordChangeFailed()
@@ -292,7 +298,24 @@ class ChatController:
         if locations:
             text = f"not sent yet, or not confirmed: {', '.join(locations)}"
             self.model.apply(events.LogNotice(text, "notice"))
-        self.shell.show_chat()
+        self._show_chat_by = time.monotonic() + _FILL_SECONDS
+        self._show_chat()
+
+    def _show_chat(self) -> None:
+        """Show the chat after a sign-in, once the lists can be filled: the first frame has them."""
+        if self._show_chat_by is None:
+            return
+        model, supports = self.model, self.model.capabilities.supports
+        has_people = model.people.known or not supports("/who")
+        is_online = model.connection.state is events.ConnectionState.ONLINE
+        has_rooms = model.rooms.members_of(model.room) is not None or not supports("/rooms")
+        if (is_online and has_people and has_rooms) or time.monotonic() >= self._show_chat_by:
+            self._show_chat_by = None
+            self.shell.show_chat()
+
+    def _show_login(self, message: str, *, ask_again: bool) -> None:
+        self._show_chat_by = None
+        self.shell.show_login(message, ask_again)
 
     def _write_drafts(self) -> None:
         """Write the drafts, and show what another window of this user has added to them."""

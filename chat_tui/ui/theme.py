@@ -34,6 +34,8 @@ DARK: Final = Theme(
         "input-cursor-background": "#d7dbe2",
         "input-cursor-foreground": "#15181d",
         "screen-selection-background": "#303845",
+        "text-muted": "#a3abb8",
+        "text-disabled": "#9aa3b1",
         "scrollbar": "#3a414c",
         "scrollbar-hover": "#4a5260",
         "scrollbar-active": "#e9b25f",
@@ -46,9 +48,9 @@ DARK: Final = Theme(
 
 LIGHT: Final = Theme(
     name="lobby-light",
-    primary="#9a5b00",
+    primary="#8a5100",
     secondary="#6b7280",
-    accent="#9a5b00",
+    accent="#8a5100",
     warning="#a34a00",
     error="#b3261e",
     success="#2c6e2f",
@@ -58,26 +60,27 @@ LIGHT: Final = Theme(
     panel="#f0ede6",
     dark=False,
     variables={
-        "border": "#9a5b00",
+        "border": "#8a5100",
         "border-blurred": "#d8d3c8",
         "block-cursor-foreground": "#fbfaf7",
-        "block-cursor-background": "#9a5b00",
+        "block-cursor-background": "#8a5100",
         "block-cursor-text-style": "none",
         "button-color-foreground": "#fbfaf7",
         "footer-background": "#fbfaf7",
-        "footer-key-foreground": "#9a5b00",
+        "footer-key-foreground": "#8a5100",
         "footer-description-foreground": "#6b7280",
         "screen-selection-background": "#d8e7f6",
+        "text-muted": "#525862",
+        "text-disabled": "#575d66",
         "scrollbar": "#cfc9bc",
         "scrollbar-hover": "#b9b2a3",
-        "scrollbar-active": "#9a5b00",
+        "scrollbar-active": "#8a5100",
         "scrollbar-background": "#fbfaf7",
         "scrollbar-background-hover": "#fbfaf7",
         "scrollbar-background-active": "#fbfaf7",
     },
 )
 """The light counterpart of `DARK`."""
-
 
 ANSI: Final = tuple(
     replace(BUILTIN_THEMES[name], primary="ansi_magenta", accent="ansi_magenta")
@@ -100,6 +103,9 @@ def custom_theme(name: str, base: str, colours: Mapping[str, str]) -> Theme:
     replaced = {**({"primary": colours["accent"]} if "accent" in colours else {}), **colours}
     replacements = {base_colours[key]: colour for key, colour in replaced.items()}
     variables = {key: replacements.get(value, value) for key, value in base_theme.variables.items()}
+    if colours.keys() & {"foreground", "background", "panel", "surface"}:
+        # The quiet colours were chosen for other backgrounds.
+        variables |= {"text-muted": "auto 60%", "text-disabled": "auto 60%"}
     return Theme(**{**base_colours, **replaced, "name": name, "variables": variables})
 
 

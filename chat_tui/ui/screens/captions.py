@@ -33,7 +33,7 @@ def header(model: ChatModel, notifier: Notifier) -> Content:
         about = " · private" if model.people.follows(person) else f" · {_ONE_WAY_NOTE}"
     about += " · muted" if model.location in notifier.muted else ""
     name = person or model.room
-    return Content.assemble((unread, "bold"), (name, "bold $accent"), (about, "$foreground 60%"))
+    return Content.assemble((unread, "bold"), (name, "bold $accent"), (about, "$text-muted"))
 
 
 def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_user: str) -> str:

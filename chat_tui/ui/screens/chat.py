@@ -42,7 +42,7 @@ from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange
 from chat_tui.ui.screens.paste_prompt import ask_about_paste
-from chat_tui.ui.screens.sidebar_widths import SidebarWidths
+from chat_tui.ui.screens.sidebar_widths import MEDIUM_COLUMNS, WIDE_COLUMNS, SidebarWidths
 from chat_tui.ui.screens.submission import Submitter
 from chat_tui.ui.screens.type_ahead import TypeAhead
 from chat_tui.ui.terminal import CopyRequested
@@ -60,7 +60,7 @@ from chat_tui.ui.widgets import (
     StatusBar,
 )
 
-_WIDTH_CLASSES: Final = [(0, "-narrow"), (60, "-medium"), (90, "-wide")]
+_WIDTH_CLASSES: Final = [(0, "-narrow"), (MEDIUM_COLUMNS, "-medium"), (WIDE_COLUMNS, "-wide")]
 """Minimum columns of the stylesheet's classes: narrow folds both sidebars, medium folds one."""
 
 _HEIGHT_CLASSES: Final = [(0, "-short"), (12, "-tall")]
@@ -128,6 +128,10 @@ class ChatScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Draw all panes."""
+        # Textual sets these classes after the first frame, which would have no sidebars.
+        size = self.app.size
+        for cells, classes in ((size.width, _WIDTH_CLASSES), (size.height, _HEIGHT_CLASSES)):
+            self.add_class(max(entry for entry in classes if entry[0] <= cells)[1])
         self.panes.draw(set(Pane))
 
     def palette_entries(self) -> Iterator[PaletteEntry]:

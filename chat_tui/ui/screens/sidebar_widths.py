@@ -16,6 +16,12 @@ from chat_tui.ui.widgets import (
     Sidebar,
 )
 
+MEDIUM_COLUMNS: Final = 60
+"""Columns from which the list of rooms is next to the log."""
+
+WIDE_COLUMNS: Final = 90
+"""Columns from which the list of people is next to the log, too."""
+
 _MIN_LOG: Final = 68
 """Cells that the log keeps while a sidebar can be narrower, without the names of authors: 55 for
 the text, 10 for the time and gaps, 3 at the right edge."""
@@ -88,7 +94,8 @@ class SidebarWidths:
         for name, (sidebar, _) in sidebars.items():
             self._needed[name] = max(self._needed[name], sidebar.needed_width)
         # A folded sidebar lies over the log, if it is shown at all.
-        beside = [name for name in sidebars if self._is_beside(name)]
+        least = {"rooms": MEDIUM_COLUMNS, "people": WIDE_COLUMNS}
+        beside = [name for name in sidebars if columns >= least[name]]
         for names, total in ((beside, columns), ([n for n in sidebars if n not in beside], 999)):
             widths = fit_widths(
                 total,
@@ -107,7 +114,3 @@ class SidebarWidths:
         else:
             self._view.people_width = width
         self.fit()
-
-    def _is_beside(self, name: str) -> bool:
-        classes = ("-wide", "-medium") if name == "rooms" else ("-wide",)
-        return any(map(self._screen.has_class, classes))

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from chat_tui.events import ConnectionState
 
 _STATE_SIGNS: Final = {
-    ConnectionState.OFFLINE: ("○", "signed out", "$foreground 60%"),
+    ConnectionState.OFFLINE: ("○", "signed out", "$text-muted"),
     ConnectionState.CONNECTING: ("◌", "connecting", "$text-warning"),
     ConnectionState.ONLINE: ("●", "connected", "$text-success"),
     ConnectionState.WAITING: ("✕", "connection lost", "$text-error"),
@@ -92,15 +92,15 @@ class StatusBar(Widget):
         user, room = Content(info.user), Content(info.room)
         members = room
         if info.room and info.members is not None:
-            members = Content.assemble(room, (f", {info.members} here", "$foreground 60%"))
+            members = Content.assemble(room, (f", {info.members} here", "$text-muted"))
         latency = encryption = Content("")
         if info.state is ConnectionState.ONLINE:
             label = ENCRYPTED if info.encrypted else UNENCRYPTED
-            encryption = Content.assemble((label, "$foreground 60%"))
+            encryption = Content.assemble((label, "$text-muted"))
             if info.latency is not None:
-                latency = Content.assemble((_milliseconds(info.latency), "$foreground 60%"))
+                latency = Content.assemble((_milliseconds(info.latency), "$text-muted"))
         delivery = self._delivery_parts()
-        mouse = Content.assemble(("mouse off" if self._mouse_off else "", "$foreground 60%"))
+        mouse = Content.assemble(("mouse off" if self._mouse_off else "", "$text-muted"))
         attention = _joined(*delivery, mouse)
         return [
             _joined(state, attention, account, members, latency, encryption),

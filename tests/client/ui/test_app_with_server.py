@@ -8,10 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from rich.console import RenderableType
 from textual.events import Key
+from textual.screen import Screen
 
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
+from chat_tui.ui.screens.chat import ChatScreen
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
@@ -154,3 +157,24 @@ async def test_quit_ends_every_thread(server: RestartableServer, tmp_path: Path)
     bob.expect(
         "[SERVER] alice left room 'lobby'"
     )  # the `nothing_left_behind` fixture checks the threads
+
+
+async def test_first_frame_of_the_chat_holds_rooms_and_people(
+    server: RestartableServer, tmp_path: Path
+) -> None:
+    server.log_in("bob")
+    server.log_in("carol", "/join dev")
+    async with window(server, tmp_path, sign_in=False) as alice:
+        frames: list[str] = []
+        display = alice.app._display
+
+        def record(screen: Screen[object], renderable: RenderableType | None) -> None:
+            display(screen, renderable)
+            if isinstance(screen, ChatScreen) and screen is alice.app.screen:
+                frames.append(alice.shown())
+
+        alice.app._display = record  # type: ignore[method-assign]
+        await alice.type("pw-of-alice")
+        await alice.until("● connected")
+        for text in ("▸ lobby", "  dev", "◉ bob", "· alice (you)", "lobby · 2 here"):
+            assert text in frames[0]
