@@ -223,7 +223,7 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
         size=(100, 24),
     ) as pilot:
         harness = AppHarness(app, pilot, session)
-        await harness.until(lambda: "+ open a room ^O" in harness.screen_text())
+        await harness.until(lambda: "+ room ^O" in harness.screen_text())
         session.emit(MessagePending(1, "lobby", "x"), MessageUnconfirmed(1))
         await harness.until(lambda: "Ctrl+G sends it again" in log_text(harness))
         keys = {"message.resend": "f9", "room.open": "ctrl+y", "quit": "f10", "people": "f12"}
@@ -232,7 +232,7 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
         await harness.press("f5")
         app.notices.clear()
         await harness.until(lambda: "F9 sends it again" in log_text(harness))
-        assert "+ open a room ^Y" in harness.screen_text()
+        assert "+ room ^Y" in harness.screen_text()
         await harness.press("ctrl+c")
         assert "F10 quits." in toasts(harness)
         app.notices.clear()

@@ -230,9 +230,9 @@ class TestLinks:
             harness.app.notices.clear()
             await harness.until(lambda: "Copied." not in harness.screen_text())
             region = log.region
-            await harness.pilot.mouse_down(offset=Offset(region.x + 20, region.y + 2))
-            await harness.pilot.hover(offset=Offset(region.x + 40, region.y + 2))
-            await harness.pilot.mouse_up(offset=Offset(region.x + 40, region.y + 2))
+            await harness.pilot.mouse_down(offset=Offset(region.x + 45, region.y + 1))
+            await harness.pilot.hover(offset=Offset(region.x + 64, region.y + 1))
+            await harness.pilot.mouse_up(offset=Offset(region.x + 64, region.y + 1))
             await harness.settle()
             assert "example/part0" in str(harness.app.chat.get_selected_text())
             # A drag in a terminal ends with a click; a drag of the pilot does not.

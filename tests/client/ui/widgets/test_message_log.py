@@ -48,7 +48,7 @@ class TestAppearance:
             assert "Sunday 22 November" in rows[0]
             assert rows[1].rstrip() == " 21:03     bob  did anyone see the build?"
             assert rows[2].startswith(" 21:04   carol  looking now looking now")
-            assert rows[3].startswith("                looking now")
+            assert rows[3].startswith("                now looking now")
 
     async def test_empty_log_shows_hint(self, tmp_path: Path) -> None:
         async with chat(tmp_path, follows=("*",)) as harness:
