@@ -264,16 +264,9 @@ class ChatModel:
     def _apply_subscriptions(
         self, event: events.SubscriptionsListed | events.Followed | events.Unfollowed
     ) -> None:
-        followed = isinstance(event, events.Unfollowed) and self.people.is_subscribed(
-            safe_name(event.name)
-        )
-        self.people.apply_subscriptions(event)
+        if notice := self.people.apply_subscriptions(event, self.undo_key):
+            self._add(self.location, EntryKind.SERVER, notice)
         self._changes.add(Pane.PEOPLE)
-        if isinstance(event, events.Unfollowed) and followed:
-            name = safe_name(event.name)
-            undo = f"{self.undo_key}: undo" if self.undo_key else f"To undo: /subscribe {name}"
-            notice = self.people.unfollow_notice(name)
-            self._add(self.location, EntryKind.SERVER, f"{notice} {undo}")
 
     def _joined(self, room: str) -> None:
         if room != self.room:

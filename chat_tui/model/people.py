@@ -117,15 +117,32 @@ class Roster:
             case PersonLeft(name, _):
                 return self.person_left(safe_name(name))
 
-    def apply_subscriptions(self, event: SubscriptionsListed | Followed | Unfollowed) -> None:
-        """Change the subscriptions as the server reports."""
+    def apply_subscriptions(
+        self, event: SubscriptionsListed | Followed | Unfollowed, undo_key: str = ""
+    ) -> str:
+        """Change the subscriptions as the server reports.
+
+        Return what the user must know about it, empty if it is what they expect. `undo_key` follows
+        a person again; empty: the text names the command.
+        """
         match event:
             case SubscriptionsListed(names):
                 self.subscriptions_listed(map(safe_name, names))
             case Followed(name):
-                self.follow(safe_name(name))
+                name = safe_name(name)
+                again = name in self._unfollowed
+                self.follow(name)
+                if again:
+                    who = "everyone" if name == EVERYONE else name
+                    return f"You see messages from {who} again."
             case Unfollowed(name):
-                self.unfollow(safe_name(name))
+                name = safe_name(name)
+                had = self.is_subscribed(name)
+                self.unfollow(name)
+                if had:
+                    undo = f"{undo_key}: undo" if undo_key else f"To undo: /subscribe {name}"
+                    return f"{self._unfollow_notice(name)} {undo}"
+        return ""
 
     def members_listed(self, names: Iterable[str]) -> int:
         """Set the members of the current room, from the reply to `/who`. Return their number."""
@@ -175,8 +192,7 @@ class Roster:
         else:
             self._followed.discard(name)
 
-    def unfollow_notice(self, name: str) -> str:
-        """Return what the user sees less of after `unfollow(name)`."""
+    def _unfollow_notice(self, name: str) -> str:
         if name != EVERYONE:
             if self.everyone:
                 return f"You still see messages from {name}, because you follow everyone."

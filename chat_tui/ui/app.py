@@ -357,40 +357,10 @@ class ChatApp(BaseApp):
 
     def app_entries(self) -> Sequence[PaletteEntry]:
         """Return the palette's entries that every screen offers, the themes last."""
-        from chat_tui.ui.screens import PaletteEntry
+        from chat_tui.ui.app_entries import app_entries
 
-        mouse = "Release the mouse" if self.mouse_on else "Capture the mouse"
         path = self._settings_manager.configuration.path
-        rows = (
-            ("view", mouse, "mouse", "F7", "select text as in other programs", self.action_mouse),
-            ("view", "Latest notices", "notices", "Alt+N", "read them again", self.action_notices),
-            ("view", "Wire log", "wire", "F6", "the raw lines, both ways", self.action_wire),
-            (
-                "view",
-                "Redraw the screen",
-                "redraw",
-                "Ctrl+L",
-                "if another program wrote over it",
-                self.action_redraw,
-            ),
-            (
-                "view",
-                "Suspend the client",
-                "suspend",
-                "Ctrl+Z",
-                "`fg` in the shell continues it",
-                self.action_suspend_process,
-            ),
-            ("view", "Show help", "help", "F1", "all keys and symbols", self.action_help),
-            ("view", "Read the settings again", "settings", "F5", path, self.action_read_settings),
-        )
-        entries = [
-            PaletteEntry(group, name, f"{self.key_of(action, key)}: {about}", run)
-            for group, name, action, key, about, run in rows
-        ]
-        quit_key = self.key_of("quit", "Ctrl+Q")
-        entries.append(PaletteEntry("account", "Quit", quit_key, self.action_quit))
-        return [*entries, *self._theme_choice.entries()]
+        return [*app_entries(self, path), *self._theme_choice.entries()]
 
     def second_user(self, user: str) -> str:
         """Return another demo account of the server of `--local`, empty if none is known."""

@@ -73,6 +73,11 @@ class SettingsManager:
         """The line of the settings file that sets the theme, None if it sets none."""
         return self.configuration.lines.get(("theme",))
 
+    def drawable_theme(self, name: str) -> str:
+        """Return the theme, or the one that replaces it on a terminal with sixteen colours."""
+        few = self._app.console.color_system == "standard"
+        return ANSI_FALLBACK.get(name, name) if few else name
+
     def _apply_appearance(self) -> None:
         """Apply colours and replacement characters, before anything is drawn in other colours."""
         settings, app = self.configuration.settings, self._app
@@ -84,8 +89,7 @@ class SettingsManager:
             wanted = settings.theme
             if self.theme_line is None and self.chosen_theme in app.available_themes:
                 wanted = self.chosen_theme
-            if app.console.color_system == "standard":
-                wanted = ANSI_FALLBACK.get(wanted, wanted)
+            wanted = self.drawable_theme(wanted)
             if wanted in app.available_themes:
                 app.theme = wanted
 

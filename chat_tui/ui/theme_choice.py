@@ -52,12 +52,12 @@ class ThemeChoice:
     def _preview(self, name: str) -> None:
         if self._chosen is None:
             self._chosen = self._app.theme
-        self._app.theme = name
+        self._app.theme = self._settings.drawable_theme(name)
 
     def keep(self, name: str) -> None:
         """Use this theme from now on."""
         self._chosen = None
-        self._app.theme = name
+        self._app.theme = self._settings.drawable_theme(name)
         kept = self._state.keep_theme(name)
         self._settings.chosen_theme = name
         line = self._settings.theme_line

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from typing import ClassVar, Final
 
 from textual import on
@@ -31,13 +29,8 @@ from chat_tui.ui.screens.navigation import (
     RoomSwitchRequested,
     has_unread_conversation,
 )
-from chat_tui.ui.screens.palette import (
-    action_entries,
-    command_entries,
-    new_room_entry,
-    place_entries,
-)
-from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
+from chat_tui.ui.screens.palette import action_entries, jump_palette
+from chat_tui.ui.screens.palette_screen import PaletteEntry
 from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange
@@ -146,12 +139,15 @@ class ChatScreen(Screen[None]):
             urgent.append("back_to_composer")
         if has_unread_conversation(self.model):
             urgent.append("private")
+        labels = key_labels(self.model, self.focused)
+        if labels.get("resend_message"):
+            urgent.append("resend_message")
         ancestors = [] if self.focused is None else self.focused.ancestors_with_self
         return select_footer_keys(
             super().active_bindings,
             urgent,
             [node for node in ancestors if node not in (self, self.app)],
-            key_labels(self.model, self.focused),
+            labels,
             folded=not self.has_class("-wide"),
             width=self.app.size.width,
             key_display=self.app.get_key_display,
@@ -382,19 +378,7 @@ class ChatScreen(Screen[None]):
 
     def action_jump(self) -> None:
         """Open the palette of rooms, people and commands."""
-        shell = self._chat.shell
-        actions = [*self.palette_entries(), *shell.app_entries(), *command_entries(self)]
-        self.app.push_screen(
-            PaletteScreen(
-                [
-                    *place_entries(self, shell.key_of),
-                    *(replace(entry, only_typed=True) for entry in actions),
-                ],
-                "A room, a person, a command…",
-                other=partial(new_room_entry, self),
-                end_preview=shell.end_theme_preview,
-            )
-        )
+        self.app.push_screen(jump_palette(self, self._chat.shell))
 
     def action_open_room(self) -> None:
         """Ask for the name of a room."""

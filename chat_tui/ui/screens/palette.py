@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.input import KNOWN_COMMANDS
-from chat_tui.ui.screens.palette_screen import PaletteEntry
+from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
 from chat_tui.ui.widgets import MessageLog
 
 if TYPE_CHECKING:
     from chat_tui.model import ChatModel
+    from chat_tui.ui.app_shell import AppShell
     from chat_tui.ui.notifier import Notifier
     from chat_tui.ui.screens.navigation import Navigator
 
@@ -184,6 +186,22 @@ def command_entries(chat: PaletteTarget) -> Iterator[PaletteEntry]:
         known = KNOWN_COMMANDS.get(command)
         syntax, about = (command, "") if known is None else (known.syntax, known.description)
         yield PaletteEntry("command", syntax, about, partial(chat.begin_command, command))
+
+
+def jump_palette(chat: PaletteTarget, shell: AppShell) -> PaletteScreen:
+    """Return the palette of rooms and people. For a typed text it has all actions, too."""
+    places = place_entries(chat, shell.key_of)
+    actions = [
+        *action_entries(chat, shell.key_of),
+        *shell.app_entries(),
+        *command_entries(chat),
+    ]
+    return PaletteScreen(
+        [*places, *(replace(entry, only_typed=True) for entry in actions)],
+        "A room, a person, a command…",
+        other=partial(new_room_entry, chat),
+        end_preview=shell.end_theme_preview,
+    )
 
 
 def new_room_entry(chat: PaletteTarget, typed: str) -> PaletteEntry | None:

@@ -13,6 +13,7 @@ from chat_tui.events import (
     ConnectionState,
     Followed,
     Joined,
+    MembersListed,
     MessagePending,
     MessageUnconfirmed,
     SignedIn,
@@ -236,7 +237,7 @@ async def test_panes_show_configured_keys(tmp_path: Path) -> None:
         await harness.press("ctrl+c")
         assert "F10 quits." in toasts(harness)
         app.notices.clear()
-        session.emit(Joined("dev"))
+        session.emit(Joined("dev"), MembersListed("dev", ("alice", "bob")))
         await harness.until(lambda: "F12" in log_text(harness))
 
 

@@ -42,6 +42,8 @@ async def test_undo_follows_last_unfollowed_people_one_after_the_other(tmp_path:
         await harness.press("alt+u", "alt+u")
         assert harness.session.calls == [("follow", "*"), ("follow", "*")], "not confirmed yet"
         harness.session.emit(Followed("*"))
+        again = "You see messages from everyone again."
+        await harness.until(lambda: again in log_text(harness))
         await harness.press("alt+u")
         assert harness.session.calls[-1] == ("follow", "bob")
         harness.session.emit(Followed("bob"))

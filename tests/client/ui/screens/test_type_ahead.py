@@ -6,6 +6,7 @@ import pytest
 from textual.events import Key, Paste
 from textual.widgets import Footer
 
+from chat_tui.events import MessagePending, MessageUnconfirmed
 from chat_tui.ui.widgets.composer import Composer
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
@@ -109,3 +110,13 @@ async def test_shortcuts_in_list_are_not_typed(tmp_path: Path) -> None:
         await harness.settle()
         assert composer_of(harness).text == ""
         assert not composer_of(harness).has_focus
+
+
+async def test_footer_names_all_letters_for_unconfirmed_message(tmp_path: Path) -> None:
+    async with chat(tmp_path) as harness:
+        footer = harness.app.chat.query_one(Footer)
+        harness.session.emit(MessagePending(1, "lobby", "mine"), MessageUnconfirmed(1))
+        harness.app.chat.set_focus(harness.app.chat.query_one(MessageLog))
+        await harness.press("up")
+        await harness.until(lambda: "R Send again" in harness.screen_text(footer))
+        assert "F " not in harness.screen_text(footer)
