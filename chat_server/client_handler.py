@@ -69,7 +69,7 @@ class ClientHandler:
     def __init__(self, stream: Stream, place: Place, services: Services) -> None:
         """Take over `stream`, which `run` closes. `place` was admitted; the caller releases it."""
         self._stream = stream
-        self._throttle = stream.throttle = PreLoginThrottle()
+        self._throttle = stream.throttle = PreLoginThrottle(lambda: services.places.strangers)
         self._place = place
         self._host = place.host
         self._address = format_address(place.host, place.port)

@@ -19,9 +19,9 @@ from chat_server.addresses import rate_limit_key
 BURST: Final = 1024
 """Connections without a login that an address may cause at once."""
 
-PER_SECOND: Final = 50.0
+PER_SECOND: Final = 20.0
 """Connections without a login a second in the long run: more than health checks need, and about
-3 % of a core."""
+1 % of a core, or 5 % with TLS."""
 
 
 class ConnectionPace:

@@ -20,15 +20,23 @@ MAX_LOGIN_BYTES: Final = 64 * 1024
 """Bytes from the socket before the login: a TLS handshake, and a record of full size that begins
 with the LOGIN line and continues with the lines of a script."""
 
-_FREE_READS: Final = 16
-"""Reads at full speed: a handshake and a LOGIN line need up to eight."""
+_FREE_READS: Final = 10
+"""Reads at full speed: a handshake and a record of full size with the LOGIN line need up to
+eight."""
 
 _PAUSE: Final = 0.05
-"""Seconds between any two further reads. Sixteen clients that send as fast as they can then cause
-320 reads a second. It is too short for a user to notice."""
+"""Seconds between any two further reads. It is too short for a user to notice."""
 
-_MIN_CHARGE: Final = 256
-"""Least bytes that a read of a session counts as."""
+_READS_PER_SECOND: Final = 320.0
+"""Further reads of all clients together that have not logged in. The more of them there are, the
+longer each one waits."""
+
+_MAX_PAUSE: Final = 2.0
+
+_MIN_CHARGE: Final = CLIENT_LINE_LIMIT // 2
+_MIN_CHARGE_SECONDS: Final = 0.05
+"""Least bytes that a read of a session counts as, but at most what it gains in this time. So lines
+at the line rate never wait, and tiny pieces cause some 20 reads a second."""
 
 _QUANTUM_SECONDS: Final = 0.1
 """A session that has used up its bytes reads again once it has gained what this time brings."""
@@ -37,10 +45,15 @@ _QUANTUM_SECONDS: Final = 0.1
 class PreLoginThrottle:
     """The limit on the input of one client that has not logged in. See `wire.InputThrottle`."""
 
-    __slots__ = ("_bytes", "_clock", "_discarding", "_next_read", "_reads")
+    __slots__ = ("_bytes", "_clients", "_clock", "_discarding", "_next_read", "_reads")
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` returns monotonic seconds."""
+    def __init__(
+        self,
+        clients: Callable[[], int] = lambda: 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clients` returns how many have not logged in. `clock` returns monotonic seconds."""
+        self._clients = clients
         self._clock = clock
         self._reads = 0
         self._bytes = 0
@@ -72,7 +85,8 @@ class PreLoginThrottle:
         """Record a read of `size` bytes."""
         self._reads += 1
         self._bytes += size
-        self._next_read = self._clock() + _PAUSE
+        pause = min(_MAX_PAUSE, max(_PAUSE, self._clients() / _READS_PER_SECOND))
+        self._next_read = self._clock() + pause
 
 
 class SessionThrottle:
@@ -81,7 +95,7 @@ class SessionThrottle:
     See `wire.InputThrottle`.
     """
 
-    __slots__ = ("_burst", "_clock", "_filled_at", "_quantum", "_rate", "_tokens")
+    __slots__ = ("_burst", "_clock", "_filled_at", "_min_charge", "_quantum", "_rate", "_tokens")
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
@@ -96,6 +110,7 @@ class SessionThrottle:
         self._tokens = burst
         self._filled_at = clock()
         self._quantum = min(burst, rate * _QUANTUM_SECONDS)
+        self._min_charge = min(_MIN_CHARGE, rate * _MIN_CHARGE_SECONDS)
 
     def seconds_to_wait(self) -> float:
         """Return the seconds to wait before the next read."""
@@ -106,8 +121,8 @@ class SessionThrottle:
 
     def read_size(self) -> int:
         """Return the most bytes of the next read: those that the session may send now."""
-        return max(_MIN_CHARGE, min(READ_SIZE, int(self._tokens)))
+        return max(1, min(READ_SIZE, int(max(self._tokens, self._min_charge))))
 
     def record(self, size: int) -> None:
         """Take the bytes of a read from the bucket."""
-        self._tokens -= max(size, _MIN_CHARGE)
+        self._tokens -= max(size, self._min_charge)

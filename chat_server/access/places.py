@@ -138,6 +138,11 @@ class Places:
             elif place.is_member:
                 self._users -= 1
 
+    @property
+    def strangers(self) -> int:
+        """Clients that have not logged in. Read without the lock."""
+        return self._stranger_count
+
     def strangers_in(self, host: str) -> list[int]:
         """Return how many clients without a login each block of `host` has, the largest first."""
         with self._lock:

@@ -21,7 +21,7 @@ from tests.support.fake_clock import FakeClock
 from tests.support.wait_until import WAIT_TIMEOUT
 
 PAUSE = 0.05
-FREE_READS = 16
+FREE_READS = 10
 
 
 def read(throttle: InputThrottle, clock: FakeClock, size: int, reads: int = 1) -> float:
@@ -41,35 +41,41 @@ def connected_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def test_reads_of_a_handshake_and_a_login_line_are_not_delayed(clock: FakeClock) -> None:
-    assert read(PreLoginThrottle(clock), clock, 1500, FREE_READS) == 0
+    assert read(PreLoginThrottle(clock=clock), clock, 1500, FREE_READS) == 0
 
 
 def test_further_reads_before_login_are_paced(clock: FakeClock) -> None:
-    throttle = PreLoginThrottle(clock)
+    throttle = PreLoginThrottle(clock=clock)
     read(throttle, clock, 1, FREE_READS)
     assert read(throttle, clock, 1, 100) == pytest.approx(100 * PAUSE)
 
 
+def test_reads_before_login_are_rarer_the_more_clients_there_are(clock: FakeClock) -> None:
+    throttle = PreLoginThrottle(lambda: 160, clock)
+    read(throttle, clock, 1, FREE_READS)
+    assert read(throttle, clock, 1, 10) == pytest.approx(10 * 160 / 320)
+
+
 def test_number_of_reads_before_login_is_limited(clock: FakeClock) -> None:
-    throttle = PreLoginThrottle(clock)
+    throttle = PreLoginThrottle(clock=clock)
     read(throttle, clock, 1, MAX_LOGIN_READS)
     with pytest.raises(InputLimitError):
         throttle.seconds_to_wait()
 
 
 def test_bytes_before_login_are_limited(clock: FakeClock) -> None:
-    throttle = PreLoginThrottle(clock)
+    throttle = PreLoginThrottle(clock=clock)
     read(throttle, clock, CLIENT_LINE_LIMIT, MAX_LOGIN_BYTES // CLIENT_LINE_LIMIT)
     with pytest.raises(InputLimitError):
         throttle.seconds_to_wait()
 
 
 def test_one_read_before_login_takes_at_most_a_line(clock: FakeClock) -> None:
-    assert PreLoginThrottle(clock).read_size() == CLIENT_LINE_LIMIT
+    assert PreLoginThrottle(clock=clock).read_size() == CLIENT_LINE_LIMIT
 
 
 def test_discarded_input_is_paced_without_a_limit(clock: FakeClock) -> None:
-    throttle = PreLoginThrottle(clock)
+    throttle = PreLoginThrottle(clock=clock)
     read(throttle, clock, 1)
     throttle.discard()
     reads = 2 * MAX_LOGIN_READS
@@ -85,7 +91,15 @@ def test_session_may_send_its_burst_at_once_and_then_its_rate(clock: FakeClock) 
 def test_tiny_pieces_of_a_session_count_as_more_bytes(clock: FakeClock) -> None:
     throttle = SessionThrottle(40_000, 80_000, clock)
     read(throttle, clock, 1, 1_000)
-    assert read(throttle, clock, 1, 1_000) >= 1_000 * 256 / 40_000 - 0.2
+    assert read(throttle, clock, 1, 1_000) == pytest.approx(1_000 * PAUSE, rel=0.1)
+
+
+def test_short_lines_at_the_line_rate_never_wait(clock: FakeClock) -> None:
+    throttle = SessionThrottle(40_960, 81_920, clock)
+    for _ in range(600):
+        clock.now += 0.1
+        assert throttle.seconds_to_wait() == 0
+        throttle.record(20)
 
 
 def test_session_reads_no_more_than_it_may_send(clock: FakeClock) -> None:
