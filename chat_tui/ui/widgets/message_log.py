@@ -106,6 +106,9 @@ class MessageLog(ScrollView, can_focus=True):
     ) -> None:
         """`now` returns the local time without a zone."""
         super().__init__(id=id)
+        # Textual takes every segment for a link of its own, and would draw the whole log again
+        # whenever the mouse moves from one to another.
+        self.set_reactive(MessageLog.auto_links, False)
         self._log_layout = LogLayout()
         self._viewport = LogViewport(self, self._log_layout, now)
         self._strips = LogStrips(self, self._log_layout)

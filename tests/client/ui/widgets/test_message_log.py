@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import RenderableType
 from textual.geometry import Offset
+from textual.screen import Screen
 
 from chat_server.wire.protocol import Action, Message
 from chat_tui.events import (
@@ -267,6 +269,30 @@ class TestFollowing:
             top = log_of(harness).top_entry
             await harness.receive("a-much-longer-name", "hello")
             assert log_of(harness).top_entry == top
+
+
+class TestMouse:
+    async def test_mouse_moves_do_not_draw_the_log_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with chat(tmp_path) as harness:
+            await fill_log(harness, 60)
+            await harness.pilot.hover(offset=Offset(20, 3))  # leaves the widget before
+            await harness.settle()
+            frames = 0
+            display = harness.app._display
+
+            def count(screen: Screen[object], renderable: RenderableType | None) -> None:
+                nonlocal frames
+                frames += 1
+                display(screen, renderable)
+
+            monkeypatch.setattr(harness.app, "_display", count)
+            region = log_of(harness).region
+            for step in range(20):
+                await harness.pilot.hover(offset=Offset(region.x + 2 * step, region.y + step % 15))
+                await harness.settle()
+            assert frames == 0
 
 
 class TestManyMessages:
