@@ -131,6 +131,7 @@ class Mentions:
         self.user = ""
         self.keywords: tuple[str, ...] = ()
         self._names: set[str] = set()
+        self._seen: set[str] = set()  # the same names as they are written
         self.finder = MentionFinder((), self._names)
         """Finds the name and each keyword. It is replaced when it would find something else."""
 
@@ -144,9 +145,14 @@ class Mentions:
 
     def know(self, names: Iterable[str]) -> None:
         """Add names of people: a longer name that holds the user's is not a mention of the user."""
-        if len(self._names) >= _MAX_NAMES:
+        unseen = [name for name in names if name not in self._seen]
+        if not unseen:
+            return
+        if len(self._seen) >= _MAX_NAMES:
             self._names.clear()
-        new = {fold(name) for name in names if name != self.user} - self._names
+            self._seen.clear()
+        self._seen.update(unseen)
+        new = {fold(name) for name in unseen if name != self.user} - self._names
         self._names |= new
         if any(map(self.finder.is_in, new)):
             self.configure()

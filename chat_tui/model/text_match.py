@@ -20,6 +20,8 @@ def fold(text: str) -> str:
     Case, width and the Unicode form are gone (NFKC, casefold), and each space is U+0020.
     """
     if text.isascii():
+        if text.isprintable():  # its only white space is U+0020
+            return text.lower()
         return _SPACE.sub(" ", text.lower())
     folded = unicodedata.normalize("NFKC", text).casefold()
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", folded))

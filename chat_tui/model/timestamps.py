@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 _DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 _QUARTER: Final = timedelta(minutes=15)
 """All time zones differ by a multiple of it."""
 
@@ -30,6 +31,7 @@ class ServerClock:
     def __init__(self) -> None:
         self._ahead: timedelta | None = None  # the latest difference without a long delay
         self._suspect: tuple[timedelta, datetime] | None = None  # another one, and since when
+        self._latest = ("", datetime.min, datetime.min)  # wire time, arrival, result
 
     def local_time(self, wire_time: str, now: datetime) -> datetime:
         """Return the time of a message as local time without a zone.
@@ -39,10 +41,15 @@ class ServerClock:
         try:
             if len(wire_time) > len("HH:MM:SS"):
                 return datetime.fromisoformat(wire_time).astimezone().replace(tzinfo=None)
+            latest, arrived, known = self._latest
+            if wire_time == latest and timedelta() <= now - arrived < _SECOND:
+                return known  # thousands of lines may arrive within a second
             server_time = datetime.combine(now.date(), time.fromisoformat(wire_time))
             ahead = self._update(_within_a_day(server_time - now), now)
             zones = round(ahead / _QUARTER) * _QUARTER
-            return now + _within_a_day(server_time - zones - now)
+            local = now + _within_a_day(server_time - zones - now)
+            self._latest = wire_time, now, local
+            return local
         except (ValueError, TypeError, OverflowError):  # 25:61:61, or a zone after a time of day
             return now
 

@@ -114,7 +114,7 @@ class LogLayout:
             oldest += 1
         head: list[Row] = []
         if oldest < self.log.end:
-            head = self._rows_of_block(oldest, None)
+            head = self._rows_of_block(self.log[oldest], None)
             end = self._block_end(oldest)
         self.rows[: self.first_row_of(end)] = head
         self._first = first
@@ -129,7 +129,7 @@ class LogLayout:
         start, end = self.first_row_of(old), self.first_row_of(old + 1)
         if any(row.kind is RowKind.NEW for row in self.rows[start:end]):
             # Without the rule the entry may no longer name its author.
-            self.rows[start:end] = self._rows_of_block(old, self._shown_before(old))
+            self.rows[start:end] = self._rows_of_block(self.log[old], self._shown_before(old))
             self.rewritten += 1
 
     def first_row_of(self, entry_id: int) -> int:
@@ -197,19 +197,17 @@ class LogLayout:
                 return self.log[number]
         return None
 
-    def _rows_of_block(self, head: int, previous: Entry | None) -> list[Row]:
+    def _rows_of_block(self, head: Entry, previous: Entry | None) -> list[Row]:
         """Return the rows of the block with this head, below the entry `previous`."""
-        entry = self.log[head]
-        if entry.presence is not None:
-            entry = self.shown(head)
+        entry = head if head.presence is None else self.shown(head.id)
         rows = rows_of(entry, previous, self.columns, self.hint)
-        number = 1 if rows[0].kind is RowKind.DAY else 0
-        is_new = head == self.new_from
-        repeats = rows[number].kind in (RowKind.SAME_AUTHOR, RowKind.SAME_MINUTE)
+        is_new = head.id == self.new_from
+        first = rows[0]
+        repeats = first.kind is RowKind.SAME_AUTHOR or first.kind is RowKind.SAME_MINUTE
         if repeats and (is_new or (not entry.own and self.mention.matches(entry.text))):
-            rows[number] = with_author(rows[number])
+            rows[0] = with_author(first)
         if is_new:
-            rows.insert(number, Row(head, RowKind.NEW, 0, 0))
+            rows.insert(first.kind is RowKind.DAY, Row(head.id, RowKind.NEW, 0, 0))
         return rows
 
     def _lay_out_from(self, start: int) -> None:
@@ -225,7 +223,7 @@ class LogLayout:
         for entry in log.entries(number):
             if entry.id < number or self._is_hidden(entry):
                 continue
-            self.rows += self._rows_of_block(entry.id, previous)
+            self.rows += self._rows_of_block(entry, previous)
             number = entry.id + 1 if entry.presence is None else self._block_end(entry.id)
             previous = entry
         self.end = log.end

@@ -190,10 +190,12 @@ def rows_of(
             entry.timestamp.minute,
         )
         kind = RowKind.SAME_MINUTE if same_minute else RowKind.SAME_AUTHOR
-    indent = indent_of(text, columns.text_width)
-    for start, end in wrap(text, columns.text_width, indent):
-        rows.append(Row(entry.id, kind, start, end, indent if kind is RowKind.REST else 0))
-        kind = RowKind.REST
+    width = columns.text_width
+    indent = indent_of(text, width)
+    (start, end), *further = wrap(text, width, indent)
+    rows.append(Row(entry.id, kind, start, end))
+    for start, end in further:
+        rows.append(Row(entry.id, RowKind.REST, start, end, indent))
     if entry.state is EntryState.UNCONFIRMED:
         for start, end in wrap(hint, columns.text_width):
             rows.append(Row(entry.id, RowKind.HINT, start, end))
