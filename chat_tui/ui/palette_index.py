@@ -13,6 +13,9 @@ MAX_HITS: Final = 30
 _SHORT: Final = 150
 """Most entries of a palette that lists all of them: actions and themes can be browsed."""
 
+_GROUP_SIGNS: Final = {"@": "person:", "#": "room:"}
+"""What users of other chats write before a name, and the group that they mean."""
+
 _WORD_STARTS: Final = str.maketrans(dict.fromkeys(" :@/-_.", "\n"))
 """A word of a text begins after each of these characters."""
 
@@ -20,7 +23,8 @@ _WORD_STARTS: Final = str.maketrans(dict.fromkeys(" :@/-_.", "\n"))
 class PaletteIndex:
     """Texts such as `room: dev`, in their order. A letter more searches only the former matches.
 
-    A text matches if it holds the typed characters in this order. Spaces and case do not count.
+    A text matches if it holds the typed characters in this order. Spaces and case do not count. A
+    first `@` means `person:`, and `#` means `room:`.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -40,6 +44,7 @@ class PaletteIndex:
         Equally good matches keep the order of the texts.
         """
         query = "".join(typed.casefold().split())
+        query = _GROUP_SIGNS.get(query[:1], query[:1]) + query[1:]
         if not query.startswith(self._query):
             self._matches = range(len(self._texts))
         self.compared = len(self._matches)

@@ -276,6 +276,9 @@ def test_interactive_job_changes_password_without_printing_it(
     with headless.running(lambda: job.run(None, follow_everyone=False)) as result:
         client = server.accept_login(more=("/passwd",))
         headless.until_logged("connected to")
+        os.write(keyboard, b"/away lunch\n/theme x\n")
+        headless.until_logged("Not sent: /away: There is no away status.")
+        headless.until_logged("Not sent: /theme needs the full-screen client")
         os.write(keyboard, b"/paswd secret new-secret\n")
         headless.until_logged("Did you mean /passwd ***")
         os.write(keyboard, b"/passwd secret new-secret\n")

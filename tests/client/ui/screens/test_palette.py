@@ -48,6 +48,12 @@ class TestIndex:
         assert texts[index.search("room: b")[0][0]] == "room: bob"
         assert texts[index.search("person:bob")[0][0]] == "person: bob"
 
+    def test_signs_of_other_chats_select_group(self) -> None:
+        texts = ["room: bob", "person: bob", "room: dev", "person: dev"]
+        index = PaletteIndex(texts)
+        assert index.search("@bo")[0] == [1]
+        assert index.search("#dev")[0] == [2]
+
     @pytest.mark.parametrize("typed", ["ÖL", "öl", "ö l"])
     def test_case_and_spaces_do_not_count(self, typed: str) -> None:
         assert PaletteIndex(["room: öl", "room: x"]).search(typed) == ([0], 1)
@@ -114,8 +120,8 @@ class TestJump:
 
     async def test_nothing_found_is_said(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
-            await harness.press("ctrl+k", *"#!")
-            await harness.until(lambda: "Nothing matches “#!”" in harness.screen_text())
+            await harness.press("ctrl+k", *"%!")
+            await harness.until(lambda: "Nothing matches “%!”" in harness.screen_text())
             await harness.press("enter", "escape")
             assert harness.app.screen is harness.app.chat
 
