@@ -22,6 +22,9 @@ from chat_tui.ui.widgets import Caption, SafeInput
 
 _KEYS: Final = "Enter Choose · Esc Close"
 
+_MAX_NAME: Final = 32
+"""Cells of an entry's name that are shown before anything of its description."""
+
 _MARGIN: Final = 2
 """Cells at the right of a row: the scrollbar, and a space before it."""
 
@@ -202,7 +205,7 @@ def _hint(typed: str, shown: int, number: int) -> str:
 def _row(entry: PaletteEntry, width: int) -> Content:
     group = f"{entry.group}: "
     about = cut_at_word(
-        entry.about, max(0, width - cell_len(group) - min(cell_len(entry.name), 16) - 2)
+        entry.about, max(0, width - cell_len(group) - min(cell_len(entry.name), _MAX_NAME) - 2)
     )
     name = cut_at_word(entry.name, max(1, width - cell_len(group) - cell_len(about) - 2))
     gap = " " * max(1, width - cell_len(group) - cell_len(name) - cell_len(about))

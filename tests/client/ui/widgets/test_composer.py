@@ -258,7 +258,7 @@ async def test_reconnect_that_waits_for_the_password_check_is_shown(tmp_path: Pa
         lost = ConnectionChanged(ConnectionState.RETRYING, checking_password=True)
         harness.session.emit(lost)
         await harness.settle()
-        shown = harness.screen_text(composer_of(harness))
+        shown = harness.screen_text()
         assert "connection lost, the server checks the password…" in shown
 
 
