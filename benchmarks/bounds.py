@@ -207,7 +207,13 @@ CHECKED_BOUNDS: Final = (
         "client: start to login form / start of an empty Textual app",
         "x",
         _over_empty("client-start", "ms"),
-        _at_most(1.5),
+        _at_most(1.3),
+    ),
+    CheckedBound(
+        "client: CPU from Enter in the login form until the room is complete",
+        "s",
+        _median("client-sign-in", "cpu_ms", 1000),
+        _at_most(0.5),
     ),
     CheckedBound(
         "client: key to screen at 1,000 msg/s, p95",
@@ -224,7 +230,7 @@ CHECKED_BOUNDS: Final = (
         1,
     ),
     CheckedBound(
-        "client: CPU of one core when idle", "%", _median("client-idle", "percent"), _at_most(1)
+        "client: CPU of one core when idle", "%", _median("client-idle", "percent"), _at_most(0.5)
     ),
     CheckedBound(
         "client: resident memory with 10,000 messages",

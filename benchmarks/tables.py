@@ -95,6 +95,16 @@ def client_table(figures: Figures) -> str:
     """Return the figures of the full-screen client and of an empty app of the same library."""
     rows = [
         ["start to the login form", *_with_empty_app(figures, "client-start", "ms")],
+        [
+            "Enter in the form to the room",
+            with_range(figures, "client-sign-in", LOBBY.name, "ms"),
+            "",
+        ],
+        [
+            "CPU from Enter until the room is complete",
+            with_range(figures, "client-sign-in", LOBBY.name, "cpu_ms"),
+            "",
+        ],
         ["CPU when idle, % of a core", *_with_empty_app(figures, "client-idle", "percent")],
     ]
     for rate in client.RATES:

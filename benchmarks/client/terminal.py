@@ -34,6 +34,8 @@ class Terminal:
         self._master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         home = {"HOME": str(folder), "XDG_STATE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        # An installed program has its bytecode. Otherwise each start would compile the client.
+        inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
             command,
@@ -41,7 +43,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**os.environ, **home, "TERM": "xterm-256color", "PYTHONPATH": str(project)},
+            env={**inherited, **home, "TERM": "xterm-256color", "PYTHONPATH": str(project)},
             start_new_session=True,
         )
         os.close(slave)

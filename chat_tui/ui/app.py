@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on
@@ -48,6 +49,8 @@ _FRAME_SECONDS: Final = 1 / 60
 """Seconds between two bounded pumps of a flood. Keys are processed and rows drawn in between."""
 
 
+_LATE_STYLES: Final = Path(__file__).with_name("chat.tcss")
+
 _LATE_MODULES: Final = ("chat_tui.ui.controller", "chat_tui.ui.screens.chat")
 """What a sign-in imports, apart from what the form has imported."""
 
@@ -59,7 +62,7 @@ class ChatApp(BaseApp):
     """
 
     TITLE = "Lobby"
-    CSS_PATH = "chat.tcss"
+    CSS_PATH = "login.tcss"
     DEFAULT_MODE = "login"
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -113,8 +116,17 @@ class ChatApp(BaseApp):
         self.set_interval(_TICK, self._tick)
         if not self.is_headless and sys.__stdin__ is not None:
             exit_on_hangup(sys.__stdin__.fileno(), self._leave)
-            self.call_after_refresh(_preload_modules)
+            self.call_after_refresh(self._preload)
         self.call_after_refresh(self._settings_manager.apply_keys)
+
+    def _preload(self) -> None:
+        """Load the rest of the client after the first frame, modules in a thread.
+
+        A sign-in that comes earlier waits for the import lock.
+        """
+        threading.Thread(target=_import_rest, name="preload", daemon=True).start()
+        self._read_late_styles()
+        self.stylesheet.parse()
 
     def on_unmount(self) -> None:
         """End the session, however the app ended."""
@@ -154,7 +166,18 @@ class ChatApp(BaseApp):
         all styles again, twice, and apply them to the form that is going away.
         """
         self.chat._css_update_count = self._css_update_count
+        self.chat.set_size_classes(self.size)
         return self.chat
+
+    def _load_screen_css(self, screen: Screen[Any]) -> None:
+        """Read the other styles before any screen but the form is shown. Called by Textual."""
+        self._read_late_styles()
+        super()._load_screen_css(screen)
+
+    def _read_late_styles(self) -> None:
+        """Read the styles that the form does not use. Nothing on the screen changes."""
+        if not self.stylesheet.has_source(str(_LATE_STYLES), ""):
+            self.stylesheet.read(_LATE_STYLES)
 
     # AppShell
 
@@ -386,14 +409,6 @@ class ChatApp(BaseApp):
     def end_theme_preview(self) -> None:
         """Use the chosen theme again after previews of others."""
         self._theme_choice.end_preview()
-
-
-def _preload_modules() -> None:
-    """Import the rest of the client in a thread, after the first frame.
-
-    A sign-in that comes earlier waits for the import lock.
-    """
-    threading.Thread(target=_import_rest, name="preload", daemon=True).start()
 
 
 def _import_rest() -> None:

@@ -123,7 +123,7 @@ class SignedInApp(ChatApp):
     """The app with the chat mode from the start, which halves the time of a test."""
 
     DEFAULT_MODE = "chat"
-    CSS_PATH = str(Path(chat_tui.ui.app.__file__).with_name("chat.tcss"))
+    CSS_PATH = str(Path(chat_tui.ui.app.__file__).with_name("login.tcss"))
 
 
 def app_with(

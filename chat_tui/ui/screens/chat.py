@@ -10,7 +10,6 @@ from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.screen import Screen
 from textual.selection import Selection
 from textual.widget import Widget
 
@@ -22,6 +21,7 @@ from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.footer_keys import select_footer_keys
+from chat_tui.ui.screens.fresh_screen import FreshScreen
 from chat_tui.ui.screens.key_labels import key_labels
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import (
@@ -60,7 +60,7 @@ _HEIGHT_CLASSES: Final = [(0, "-short"), (12, "-tall")]
 """Minimum rows of the stylesheet's classes: short hides the footer."""
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(FreshScreen):
     """The chat. Panes post messages to it; its parts act on them and draw the panes."""
 
     AUTO_FOCUS = "Composer"

@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, HorizontalGroup, VerticalGroup, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Button, Label, Static
 from textual.widgets.input import Selection
 
 from chat_tui.account import Account, is_this_machine, make_account
 from chat_tui.config import Configuration, Profile
 from chat_tui.launch import LaunchOptions
+from chat_tui.ui.screens.fresh_screen import FreshScreen
 from chat_tui.ui.screens.local_server_task import (
     DemoAccountsFound,
     LocalServerFailed,
@@ -49,7 +49,7 @@ class FormField(SafeInput):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Sign in")]
 
 
-class LoginScreen(Screen[None]):
+class LoginScreen(FreshScreen):
     """Server, port, user, password and a checkbox.
 
     The form posts `SignInRequested`. The app calls `show_progress`, `show_message` and

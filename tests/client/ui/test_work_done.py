@@ -12,8 +12,10 @@ import pytest
 from textual._compositor import Compositor
 from textual.css.query import DOMQuery
 from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
 
 from chat_tui.events import LatencyMeasured
+from chat_tui.ui.screens.help import HelpScreen
 from tests.support.app_harness import chat, form, sign_in
 from tests.support.loaded_modules import modules_after
 
@@ -21,6 +23,7 @@ COUNTED = {
     "parse all styles": (Stylesheet, "reparse"),
     "lay the screen out": (Compositor, "reflow"),
     "walk the widgets": (DOMQuery, "__init__"),
+    "style a screen again": (Screen, "update_node_styles"),
 }
 
 
@@ -50,6 +53,7 @@ async def test_sign_in_does_not_parse_all_styles_again(tmp_path: Path, work: Cou
         work.clear()
         await sign_in(harness)
         assert work["parse all styles"] == 0
+        assert work["style a screen again"] == 0
         harness.app.theme = "textual-light"  # the counter works
         await harness.until(lambda: work["parse all styles"])
 
@@ -60,6 +64,45 @@ async def test_chat_uses_a_theme_that_was_changed_in_the_form(tmp_path: Path) ->
         await harness.settle()
         await sign_in(harness)
         background = harness.app.chat.styles.background
+        assert background.hex == harness.app.get_css_variables()["background"]
+
+
+async def test_form_is_drawn_without_the_styles_of_other_screens(tmp_path: Path) -> None:
+    async with form(tmp_path) as harness:
+        sources = harness.app.stylesheet.source
+        assert not any("chat.tcss" in path for path, _ in sources)
+        await harness.press("f1")
+        await harness.until(lambda: isinstance(harness.app.screen, HelpScreen))
+        assert any("chat.tcss" in path for path, _ in sources)
+        assert harness.app.screen.query_one("#help-page").styles.border.top[0] != ""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+@pytest.mark.parametrize("theme", ["", "ansi-dark"])
+async def test_form_looks_the_same_with_the_styles_of_the_other_screens(
+    tmp_path: Path, size: tuple[int, int], theme: str
+) -> None:
+    async with form(tmp_path, size=size) as harness:
+        if theme:
+            harness.app.theme = theme
+        harness.app.notify("a notice")
+        harness.app.login.show_message("an error")
+        await harness.settle()
+        before = harness.app.export_screenshot()
+        harness.app._read_late_styles()
+        harness.app.refresh_css(animate=False)
+        await harness.settle()
+        assert harness.app.export_screenshot() == before
+
+
+async def test_covered_form_uses_a_theme_that_was_changed_meanwhile(tmp_path: Path) -> None:
+    async with form(tmp_path) as harness:
+        await harness.press("f1")
+        await harness.until(lambda: isinstance(harness.app.screen, HelpScreen))
+        harness.app.theme = "textual-light"
+        await harness.press("escape")
+        await harness.until(lambda: harness.app.screen is harness.app.login)
+        background = harness.app.login.styles.background
         assert background.hex == harness.app.get_css_variables()["background"]
 
 
@@ -107,5 +150,6 @@ asyncio.run(main())
 for name in preloaded:
     sys.modules.pop(name, None)
 """
-    late = modules_after(code) - {"chat_tui.ui.terminal.input"}  # the driver has loaded it by then
+    # The driver of the terminal has been loaded by then.
+    late = {name for name in modules_after(code) if not name.startswith("chat_tui.ui.terminal.")}
     assert not {name for name in late if name.startswith(("chat_tui.", "textual.widgets."))}
