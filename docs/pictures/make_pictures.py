@@ -1,8 +1,8 @@
 """Draw the pictures of the README from the real client, connected to a real server.
 
-`make picture` runs this script. It writes login.svg, chat.svg, light.svg and narrow.svg into its
-own folder. Names, times and the latency are constant, so that a picture changes only when the
-client changes.
+`make picture` runs this script. It writes login.svg, chat.svg, light.svg, narrow.svg and the moving
+picture talk.svg into its own folder. Names, times and the latency are constant, so that a picture
+changes only when the client changes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import io
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,7 +37,10 @@ from chat_tui.session import ChatSession
 from chat_tui.storage import ClientState, KnownServers
 from chat_tui.ui import DARK, LIGHT, ChatApp
 from chat_tui.ui.screens import FollowCheckbox, local_server_info
-from chat_tui.ui.widgets import Composer
+from chat_tui.ui.widgets import Composer, SafeInput
+
+sys.path.insert(0, str(Path(__file__).parent))  # also if a test loads this file
+from moving_picture import Recorder
 
 HERE: Final = Path(__file__).parent
 PASSWORD: Final = "password123"
@@ -69,6 +73,26 @@ SCRIPT: Final = (
     ("21:09:50", "alice", "thanks, both of you!"),
 )
 """Time, author, text. The last message of alice is still pending."""
+
+
+TALK: Final = (
+    ("21:03:20", "bob", "did anyone see the build? It is red again"),
+    ("21:03:44", "carol", "looking now: the flaky test, the one with the clock"),
+    ("21:04:02", "alice", "let it wait for the event instead"),
+    ("21:04:31", "carol", "alice: good idea, two lines, pushed"),
+    ("21:04:58", "grace", "/msg alice lunch tomorrow?"),
+    ("21:05:01", "keys", "jump"),
+    ("21:05:01", "keys", "gra"),
+    ("21:05:02", "keys", "open"),
+    ("21:05:20", "alice", "yes! At one, at the usual place"),
+    ("21:05:31", "keys", "jump"),
+    ("21:05:31", "keys", "lob"),
+    ("21:05:32", "keys", "open"),
+    ("21:05:40", "bob", "green. Thanks, both of you!"),
+)
+"""Time, author, text; or time, "keys" and keys, of which `KEYS` names some."""
+
+KEYS: Final = {"jump": ("ctrl+k",), "open": ("enter",)}
 
 
 class PictureClock(datetime):
@@ -207,6 +231,62 @@ async def draw_chat(folder: Path, into: Path) -> None:
                 save(app, into / "narrow.svg")
 
 
+async def draw_talk(folder: Path, into: Path) -> None:
+    """Draw the moving picture: sign in, read, answer, jump to a person, answer again."""
+    with ExitStack() as stack:
+        PictureClock.shown = "21:02:00"
+        stack.enter_context(patch("chat_server.server.now_microseconds", PictureClock.microseconds))
+        port = stack.enter_context(server_with_accounts(folder))
+        users: dict[str, ScriptedUser] = {}
+        for name in (*IN_OTHER_ROOMS, *IN_THE_LOBBY):
+            users[name] = ScriptedUser(port, name, IN_OTHER_ROOMS.get(name, "lobby"))
+            stack.callback(users[name].close)
+        app = app_for(port, folder)
+        async with app.run_test(size=(92, 24)) as pilot:
+            recorder = Recorder(92, 24, str(DARK.background), str(DARK.foreground))
+            recorder.replaced[str(port)] = "9000"
+            await record(recorder, app, pilot, 1.2)
+            await pilot.press(*PASSWORD)
+            await record(recorder, app, pilot, 0.8)
+            app.login.query_one("#password", SafeInput).value = ""
+            await sign_in(app, pilot)
+            await record(recorder, app, pilot, 1.2)
+            for PictureClock.shown, name, text in TALK:
+                model = app.session.model
+                private = text.startswith("/msg")
+                log = model.log_of(Location.private(name)) if private else model.log
+                begun = log.end
+                if name == "keys":
+                    await pilot.press(*KEYS.get(text, text))
+                elif name != "alice":
+                    users[name].send(text)
+                    await until(pilot, text, partial(longer_than, log, begun))
+                else:
+                    for end in (len(text) // 2, len(text)):
+                        app.chat.query_one(Composer).text = text[:end]
+                        await record(recorder, app, pilot, 0.5)
+                    await pilot.press("enter")
+                    await until(pilot, "the echo", lambda: not pending(app.session.model))
+                await record(recorder, app, pilot, 0.6 if name == "keys" else 1.4)
+            await record(recorder, app, pilot, 2.0)
+            picture = into / "talk.svg"
+            picture.write_text(recorder.svg("Lobby: a talk in a terminal"), encoding="utf-8")
+            print(picture.name)
+
+
+async def record(recorder: Recorder, app: ChatApp, pilot: Pilot[None], seconds: float) -> None:
+    """Let the client draw, with a constant server and latency, and record the frame."""
+    model = app.session.model
+    await pilot.pause()
+    model.server = "127.0.0.1:9000"
+    model.apply(LatencyMeasured(0.003))
+    if app.chat.is_mounted:
+        app.chat.panes.draw(model.take_changes())
+        app.chat.panes.draw_activity()
+    await pilot.pause()
+    recorder.take(app, seconds)
+
+
 async def sign_in(app: ChatApp, pilot: Pilot[None]) -> None:
     """Sign in as alice, and follow the users of `FOLLOWED`."""
     model = app.session.model
@@ -249,6 +329,8 @@ async def main(into: Path = HERE) -> None:
     with TemporaryDirectory() as folder:
         await draw_login(Path(folder), into)
         await draw_chat(Path(folder), into)
+    with TemporaryDirectory() as folder:
+        await draw_talk(Path(folder), into)
 
 
 if __name__ == "__main__":

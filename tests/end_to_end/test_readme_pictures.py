@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.support.project import PROJECT
 
@@ -21,4 +22,32 @@ async def test_readme_pictures_are_drawn_from_client(tmp_path: Path) -> None:
     for name in ("chat.svg", "light.svg", "narrow.svg"):
         assert "kettle" in drawn[name]
     readme = (PROJECT / "README.md").read_text("utf-8")
-    assert set(re.findall(r"docs/pictures/(\w+\.svg)", readme)) == drawn.keys()
+    of_the_benchmark = {"throughput.svg"}
+    shown = set(re.findall(r"docs/pictures/(\w+\.svg)", readme)) - of_the_benchmark
+    assert shown == drawn.keys()
+    _check_moving_picture(drawn["talk.svg"])
+
+
+def test_committed_moving_picture_is_small_and_moves() -> None:
+    _check_moving_picture((PROJECT / "docs" / "pictures" / "talk.svg").read_text("utf-8"))
+
+
+def _check_moving_picture(picture: str) -> None:
+    """Check that a picture is well-formed, loads nothing, ends as told and hides other frames."""
+    assert len(picture.encode()) < 300_000
+    root = ElementTree.fromstring(picture)
+    assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")
+    namespace = {"": "http://www.w3.org/2000/svg"}
+    style = root.findtext("style", "", namespace)
+    hidden = set(re.findall(r"^\.(f\d+)\{visibility:hidden\}$", style, re.MULTILINE))
+    assert hidden
+    assert hidden <= set(re.findall(r"@keyframes (f\d+)\{", style))
+    still = [
+        "".join(group.itertext())
+        for group in root.iterfind(".//g", namespace)
+        if group.get("class", "f") not in hidden and group.get("transform") is None
+    ]
+    assert any("green. Thanks, both of you!" in text for text in still)
+    assert not any("lunch tomorrow?" in text for text in still)
+    assert "lunch tomorrow?" in picture
+    assert "password123" not in picture

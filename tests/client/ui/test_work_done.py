@@ -87,12 +87,19 @@ async def test_form_looks_the_same_with_the_styles_of_the_other_screens(
             harness.app.theme = theme
         harness.app.notify("a notice")
         harness.app.login.show_message("an error")
-        await harness.settle()
-        before = harness.app.export_screenshot()
+        pictures = [""]
+
+        def stands_still() -> bool:
+            pictures.append(harness.app.export_screenshot())
+            return pictures[-1] == pictures[-2] and "error" in pictures[-1]
+
+        await harness.until(stands_still)
         harness.app._read_late_styles()
         harness.app.refresh_css(animate=False)
         await harness.settle()
-        assert harness.app.export_screenshot() == before
+        await harness.until(
+            lambda: harness.app.export_screenshot() == pictures[-1], "the form looks as before"
+        )
 
 
 async def test_covered_form_uses_a_theme_that_was_changed_meanwhile(tmp_path: Path) -> None:
