@@ -47,10 +47,17 @@ def clients_within_file_limit(max_clients: int = MAX_CLIENTS) -> int:
 def state_folder() -> Path:
     """Return the folder for files that the server creates for itself. It may not exist yet.
 
-    This is the folder that systemd assigned (`STATE_DIRECTORY`), or else the XDG state folder.
+    This is the folder that systemd assigned (`STATE_DIRECTORY`), or else the XDG state folder. If
+    no home folder is known, as for a user id without an entry in the user database, it is a folder
+    in the working directory, next to the users file.
     """
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(given) if given else user_state_path("chat-server", appauthor=False)
+    if given:
+        return Path(given)
+    try:
+        return user_state_path("chat-server", appauthor=False)
+    except RuntimeError:
+        return Path("chat-server-state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.Abort:
         _report("chat-tui: stopped")
         sys.exit(130)
+    except RuntimeError:
+        if os.path.expanduser("~") != "~":
+            raise
+        # Not even the user database names a folder: this user id has no entry there.
+        _report(
+            "chat-tui: no home folder is known for this user id. Set HOME, or XDG_CONFIG_HOME and"
+            " XDG_STATE_HOME, to a folder"
+        )
+        sys.exit(2)
     except BrokenPipeError:  # the reader of the output has ended, such as `head`
         sys.exit(1)
     except OSError as error:
