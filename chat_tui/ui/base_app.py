@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from typing import ClassVar, Final
@@ -19,7 +20,15 @@ from textual.reactive import reactive
 from textual.worker import Worker, WorkerState
 
 from chat_tui.ui.notices import NoticeBoard
-from chat_tui.ui.terminal import NoColorFilter, WidthFilter, cursor_cell, may_hide_focus, typed
+from chat_tui.ui.terminal import (
+    EncodingFilter,
+    NoColorFilter,
+    WidthFilter,
+    cursor_cell,
+    is_unicode,
+    may_hide_focus,
+    typed,
+)
 from chat_tui.ui.theme import ANSI, DARK, LIGHT, author_variables
 
 _MOUSE_MODES: Final = (1000, 1003, 1015, 1006)
@@ -45,6 +54,7 @@ class BaseApp(App[None]):
         super().__init__()
         self.width_filter = WidthFilter()
         self._no_color_filter = NoColorFilter()
+        self._encoding_filter: EncodingFilter | None = None
         self.notices = NoticeBoard()
         """The notices. A `NoticeBar` of the screen in view shows them."""
         self.focus_is_reported = not may_hide_focus(os.environ)
@@ -60,6 +70,9 @@ class BaseApp(App[None]):
 
     def on_mount(self) -> None:
         """Apply the mouse setting, now and each time the terminal is resumed after Ctrl+Z."""
+        encoding = getattr(sys.__stderr__, "encoding", "") or "utf-8"
+        if not (self.is_headless or self.is_web or is_unicode(encoding)):
+            self._encoding_filter = EncodingFilter(encoding)
         if not self.mouse_on:
             self.update_mouse_tracking()
         self.app_resume_signal.subscribe(self, lambda _: self._resumed())
@@ -158,7 +171,11 @@ class BaseApp(App[None]):
         if self.no_color:  # Textual turns colours into greys, which sixteen colours do not have
             filters = [one for one in filters if not isinstance(one, Monochrome | NoColor)]
             filters.append(self._no_color_filter)
-        return [*filters, self.width_filter] if self.width_filter.enabled else filters
+        if self.width_filter.enabled:
+            filters.append(self.width_filter)
+        if self._encoding_filter is not None:
+            filters.append(self._encoding_filter)
+        return filters
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Report a thread that failed. That is a bug, but it must not cost the user's text."""

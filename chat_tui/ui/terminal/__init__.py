@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.terminal.clipboard import CopyRequested, copy_to_clipboard
     from chat_tui.ui.terminal.cursor import cursor_cell
     from chat_tui.ui.terminal.driver import TerminalDriver
+    from chat_tui.ui.terminal.encoding_filter import EncodingFilter, is_unicode
     from chat_tui.ui.terminal.hangup import exit_on_hangup, extend_exit_alarm
     from chat_tui.ui.terminal.keys import typed
     from chat_tui.ui.terminal.no_color_filter import NoColorFilter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CopyRequested",
+    "EncodingFilter",
     "NoColorFilter",
     "TerminalDriver",
     "TerminalNotifier",
@@ -29,6 +31,7 @@ __all__ = [
     "cut_at_word",
     "exit_on_hangup",
     "extend_exit_alarm",
+    "is_unicode",
     "may_hide_focus",
     "open_in",
     "padded",
@@ -39,6 +42,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "CopyRequested": "chat_tui.ui.terminal.clipboard",
+        "EncodingFilter": "chat_tui.ui.terminal.encoding_filter",
         "NoColorFilter": "chat_tui.ui.terminal.no_color_filter",
         "TerminalDriver": "chat_tui.ui.terminal.driver",
         "TerminalNotifier": "chat_tui.ui.terminal.notifications",
@@ -50,6 +54,7 @@ __getattr__ = lazy_exports(
         "cut": "chat_tui.ui.terminal.cells",
         "cut_at_word": "chat_tui.ui.terminal.cells",
         "exit_on_hangup": "chat_tui.ui.terminal.hangup",
+        "is_unicode": "chat_tui.ui.terminal.encoding_filter",
         "may_hide_focus": "chat_tui.ui.terminal.notifications",
         "open_in": "chat_tui.ui.terminal.web_browser",
         "padded": "chat_tui.ui.terminal.cells",

@@ -6,7 +6,7 @@ import os
 import selectors
 import signal
 import sys
-from codecs import getincrementaldecoder
+from codecs import getincrementaldecoder, lookup
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -86,8 +86,7 @@ class TerminalDriver(LinuxDriver):
     def run_input_thread(self) -> None:
         """Read input until the driver stops. Textual calls it in a thread of its own."""
         parser = InputParser(self._report_error)
-        assert sys.__stdin__ is not None
-        decode = getincrementaldecoder(sys.__stdin__.encoding)("surrogateescape").decode
+        decode = getincrementaldecoder(_input_encoding())("surrogateescape").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             # The loop is closed if the app ended without stopping its driver.
@@ -130,8 +129,15 @@ class TerminalDriver(LinuxDriver):
 
     def _report_error(self, error: Exception) -> None:
         """Show a bug of the input once. It costs one key: the keyboard must not be lost."""
-        text = f"The terminal sent something that could not be read: {error!r}"
+        text = f"A key was not read: {error!r}"
         if text in self._reported or self._loop.is_closed():
             return
         self._reported.add(text)
         self._app.call_later(self._app.notify, text, severity="error")
+
+
+def _input_encoding() -> str:
+    """Return the encoding of the keyboard. ASCII has no letters that UTF-8 reads differently."""
+    assert sys.__stdin__ is not None
+    encoding = lookup(sys.__stdin__.encoding).name
+    return "utf-8" if encoding == "ascii" else encoding
