@@ -16,7 +16,7 @@ from benchmarks.native import Programs
 from benchmarks.progress import Progress
 from benchmarks.servers import Server, ServerKind, start_server
 
-SPARE_FILES = 100
+SPARE_FILES = 200
 """Open files that a server needs in addition to its clients."""
 
 

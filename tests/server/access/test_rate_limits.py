@@ -76,6 +76,29 @@ def test_unauthenticated_limiter_rejects_after_32_connections(clock: FakeClock) 
     assert without_login.retry_after("192.0.2.1") == 0.0
 
 
+def test_ipv6_sites_may_have_several_times_the_connections_without_login(clock: FakeClock) -> None:
+    without_login = UnauthenticatedLimiter(2, 600, (), clock)
+    connections = 0
+    for customer in range(256):
+        for network in range(256):
+            address = f"2001:db8:0:{customer:02x}{network:02x}::1"
+            while without_login.retry_after(address) == 0.0:
+                without_login.record_unauthenticated(address)
+                connections += 1
+        if customer == 0:
+            assert connections == 4 * 2
+    assert connections == 16 * 2
+    assert without_login.retry_after("2001:db8:1::1") == 0.0
+
+
+def test_open_connections_without_login_are_limited_by_site() -> None:
+    connections = ConnectionLimiter(16, (*LOOPBACK,))
+    assert connections.admit("2001:db8::1", [255, 63, 15])
+    assert not connections.admit("2001:db8::1", [256, 63, 15])
+    assert not connections.admit("2001:db8::1", [255, 64, 15])
+    assert connections.admit("127.0.0.1", [1000])
+
+
 def test_unauthenticated_limiter_does_not_count_retry_after_queries(clock: FakeClock) -> None:
     without_login = UnauthenticatedLimiter(1, 600, (), clock)
     without_login.record_unauthenticated("192.0.2.1")
