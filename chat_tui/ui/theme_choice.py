@@ -28,11 +28,14 @@ class ThemeChoice:
         self._chosen: str | None = None  # the theme before the previews; None: there was none
 
     def entries(self) -> Sequence[PaletteEntry]:
-        """Return one entry per theme, the client's own themes first."""
+        """Return one entry per theme: the one in use, the client's own, and the others."""
         from chat_tui.ui.screens import PaletteEntry
 
-        names = sorted(self._app.available_themes, key=lambda name: (not _is_own(name), name))
         current = self._chosen or self._app.theme
+        names = sorted(
+            self._app.available_themes,
+            key=lambda name: (name != current, not _is_own(name), name),
+        )
         return [
             PaletteEntry(
                 "theme",

@@ -170,7 +170,7 @@ class PaletteScreen(Dialog[None]):
             self._end_preview()
 
     def _list(self, typed: str | None = None) -> None:
-        """List what matches. This ends a preview."""
+        """List what matches. The first match is previewed if its group is typed."""
         self._typed = self.query_one(SafeInput).value if typed is None else typed
         query = self._typed.strip()
         hits, number = self._index.search(query)
@@ -182,7 +182,9 @@ class PaletteScreen(Dialog[None]):
             self._shown.append(other)
         self._draw_rows()
         self.query_one(Caption).update(_hint(query, len(self._shown), number))
-        self._preview(None)
+        first = self._shown[0] if self._shown else None
+        wants_group = first is not None and query.casefold().startswith(f"{first.group}:")
+        self._preview(first if wants_group else None)
 
     def _draw_rows(self) -> None:
         rows = self.query_one(_PaletteRows)
@@ -191,6 +193,7 @@ class PaletteScreen(Dialog[None]):
         rows.set_options(Option(_row(entry, width)) for entry in self._shown)
         rows.highlighted = 0 if self._shown else None
         rows.display = bool(self._shown)
+        rows.styles.height = min(len(self._shown), max(1, self.size.height * 3 // 5))
         self.rows_built = len(self._shown)
 
 

@@ -138,6 +138,8 @@ class TestThemes:
             before = harness.app.theme
             await harness.press("ctrl+p", *"theme:lobby", "down")
             await harness.until(lambda: harness.app.theme != before)
+            await harness.press(*"-light")
+            await harness.until(lambda: harness.app.theme == "lobby-light")
             await harness.press("escape")
             assert harness.app.theme == before
             assert ClientState(tmp_path).theme == ""
