@@ -24,6 +24,8 @@ class LineProblem(Enum):
 def message_line(entry: Entry) -> str | None:
     """Return a message as the server sends it, marked if it is the user's own. Else None.
 
+    The time is local time of the client.
+
     `[21:03:04] alice: text`, `[21:03:04] bob (you): text`, `[21:03:04] * alice waves`,
     `[21:03:04] alice -> bob: text`.
     """
