@@ -100,9 +100,14 @@ def _port(text: str) -> int | None:
 def _ipv6(text: str) -> str:
     try:
         # A scope (`%eth0`) is not allowed in a URL.
-        return IPv6Address(text if "%" not in text else "").compressed
+        address = IPv6Address(text if "%" not in text else "")
     except ValueError:
         raise InvalidHostError("its IPv6 address is malformed") from None
+    if address.ipv4_mapped is None:
+        return address.compressed
+    # Browsers show no dots here; later versions of Python do.
+    number = int(address.ipv4_mapped)
+    return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"
 
 
 def _domain(name: str) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from typing import Final
 from chat_tui.model.links import find_links
 from chat_tui.model.text_match import FoldedText, fold
 
-# A name has letters, marks, digits, "_", "-" and "." of any script (protocol, section 4). One of
-# the signs next to a name belongs to another name if a letter or digit is on its other side:
-# "bob-2: hi" is not for bob, but "bob- hi" and "hi, bob." are.
-_SIGNS: Final = "_-."
+# A name has letters, marks, digits, "_", "-" and "." of any script (protocol, section 4). "-", "."
+# or "@" next to a name belongs to another name or an address if a letter or digit is on its other
+# side: "bob-2: hi" is not for bob, but "bob- hi" and "hi, bob." are.
+_JOINING: Final = ("-", ".", "@")
 
 # Scripts whose words are written without spaces, or with endings attached to a name: a letter of
 # them next to a name begins another word.
@@ -96,13 +96,14 @@ class MentionFinder:
         """Return the end of the longest term that is a whole word at `start`; None: none is."""
         for pattern in self._patterns:
             if match := pattern.match(text, start):
-                end = match.end()
-                before, after = text[:start][::-1], text[end:]
-                if (
-                    self._is_edge(text[start], before, forwards=False)
-                    and self._is_edge(text[end - 1], after, forwards=True)
-                ):  # fmt: skip
-                    return end
+                low, high = start, match.end()
+                # "_bob_" is emphasis, "bob_" is another name.
+                while low and text[low - 1] == "_" == text[high : high + 1]:
+                    low, high = low - 1, high + 1
+                if self._is_edge(text[start], text[:low][::-1], forwards=False) and self._is_edge(
+                    text[match.end() - 1], text[high:], forwards=True
+                ):
+                    return match.end()
         return None
 
     def _is_edge(self, last: str, beyond: str, *, forwards: bool) -> bool:
@@ -115,9 +116,9 @@ class MentionFinder:
             name = _LISTED_NAME(beyond)
             listed = "" if name is None else name[1] if forwards else name[1][::-1]
             return listed.rstrip(".") in self._names or listed in self._terms
-        if near == "\\" or (near in ("#", "$") and not forwards):
+        if near in ("\\", "_") or (near in ("#", "$") and not forwards):
             return False
-        if near == "@" or near in tuple(_SIGNS):  # an address or another name
+        if near in _JOINING:  # an address or another name
             return not _in_word(far) or _is_attached(far)
         if not _in_word(near) or _is_attached(near):
             return True

@@ -30,6 +30,7 @@ from chat_tui.model.link_target import InvalidHostError, resolve_link
         ("http://2130706433/", "127.0.0.1", "127.0.0.1"),
         ("http://１２７.0.0.1./", "127.0.0.1", "127.0.0.1"),
         ("http://[0:0::1]:8080/", "[::1]", "[::1]"),
+        ("http://[::ffff:127.0.0.1]/", "[::ffff:7f00:1]", "[::ffff:7f00:1]"),
         ("https://my_host.example/", "my_host.example", "my_host.example"),
         ("https://r3---sn.example/", "r3---sn.example", "r3---sn.example"),
     ],

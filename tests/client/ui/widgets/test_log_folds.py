@@ -125,9 +125,11 @@ class TestFolding:
             assert "dave joined" in shown
             assert "erin joined" in shown
 
-    def test_rows_stay_in_step_while_a_full_log_evicts_a_folded_line(self) -> None:
+    @pytest.mark.parametrize("shown", [True, False])
+    def test_rows_stay_in_step_while_a_full_log_evicts_a_folded_line(self, shown: bool) -> None:
         log = RoomLog(max_entries=20)
         layout = LogLayout()
+        layout.show_presence(shown)
         layout.start(log)
         for number in range(200):
             if number % 9 < 5:
@@ -138,6 +140,7 @@ class TestFolding:
             layout.update((), log.entries(layout.end))
             layout.trim()
             fresh = LogLayout()
+            fresh.show_presence(shown)
             fresh.start(log)
             assert layout.rows == fresh.rows
 
