@@ -18,6 +18,9 @@ _IPV4_MAPPED_PREFIX: Final = bytes(10) + b"\xff\xff"
 _BLOCK_BYTES: Final = 8
 """Bytes of an IPv6 address that form its /64, the smallest block that providers assign."""
 
+_SITE_BYTES: Final = 6
+"""Bytes of an IPv6 address that form its /48, which a site gets."""
+
 _NESTED_BLOCK_BYTES: Final = (4, 6, 7, 8)
 """Bytes of an IPv6 address that form its /32, /48, /56 and /64."""
 
@@ -35,6 +38,14 @@ def rate_limit_key(address: str) -> bytes | str:
     if packed is None:
         return address
     return packed[:_BLOCK_BYTES] if len(packed) == 16 else packed
+
+
+def site_key(key: bytes | str) -> bytes | str:
+    """Return the key of the site of an address: its /48 in IPv6, else `key` itself.
+
+    `key`: a result of `rate_limit_key`.
+    """
+    return key[:_SITE_BYTES] if isinstance(key, bytes) and len(key) == _BLOCK_BYTES else key
 
 
 def blocks_of(address: str) -> tuple[bytes | str, ...]:

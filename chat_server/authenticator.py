@@ -233,8 +233,8 @@ class Authenticator:
         if is_known:
             # By account: an account that is known at many addresses has one share.
             return Turn(Priority.KNOWN_ACCOUNT, (("account", account),), lane)
-        known_address = self._throttle.is_known_address(host)
-        priority = Priority.KNOWN_ADDRESS if known_address else Priority.STRANGER
+        known_site = self._throttle.is_known_site(host)
+        priority = Priority.KNOWN_SITE if known_site else Priority.STRANGER
         return Turn(priority, blocks_of(host), lane)
 
     def _wait_for_pace(

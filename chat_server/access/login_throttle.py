@@ -19,7 +19,7 @@ from math import inf
 from typing import Final
 
 from chat_server.access.rate_limits import MAX_TRACKED_ADDRESSES, SlidingWindow
-from chat_server.addresses import rate_limit_key
+from chat_server.addresses import rate_limit_key, site_key
 
 KNOWN_SECONDS: Final = 7 * 24 * 3600.0
 """A week: a laptop that was off over a holiday is still known at its address on Monday."""
@@ -27,6 +27,38 @@ KNOWN_SECONDS: Final = 7 * 24 * 3600.0
 MAX_KNOWN_ADDRESSES: Final = 32
 """Most addresses at which one account is known. One user with a whole IPv6 network must not make
 the server forget the addresses of the others."""
+
+
+class _KnownBlocks:
+    """By address or larger block: the number of its known entries, and the last login from there.
+
+    `LoginThrottle` owns it and holds its lock during every call.
+    """
+
+    __slots__ = ("_blocks",)
+
+    def __init__(self) -> None:
+        self._blocks: dict[bytes | str, tuple[int, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def last_login(self, block: bytes | str) -> float:
+        """Return the time of the last login, or minus infinity."""
+        return self._blocks.get(block, (0, -inf))[1]
+
+    def add(self, block: bytes | str, now: float, *, is_new: bool) -> None:
+        """Record a login. `is_new`: it adds an entry."""
+        count = self._blocks.get(block, (0, now))[0]
+        self._blocks[block] = (count + is_new, now)
+
+    def remove(self, block: bytes | str) -> None:
+        """Remove an entry. The block is forgotten with its last one."""
+        count, since = self._blocks[block]
+        if count > 1:
+            self._blocks[block] = (count - 1, since)
+        else:
+            del self._blocks[block]
 
 
 class LoginThrottle:
@@ -53,8 +85,8 @@ class LoginThrottle:
         # By account: the time of its last login from each address. Ordered by it; the newest is
         # last. An entry is an account with a right password, so accounts bound the table.
         self._known: dict[str, OrderedDict[bytes | str, float]] = {}
-        # By address: the number of accounts that are known there, and the time of the last login.
-        self._known_addresses: dict[bytes | str, tuple[int, float]] = {}
+        self._known_addresses = _KnownBlocks()
+        self._known_sites = _KnownBlocks()
 
     def retry_after(self, address: str, account: str) -> float:
         """Return the seconds until a login of `account` from `address` may be checked, or 0.0.
@@ -87,8 +119,9 @@ class LoginThrottle:
         with self._lock:
             now = self._clock()
             addresses = self._known.setdefault(account, OrderedDict())
-            count, _ = self._known_addresses.get(key, (0, now))
-            self._known_addresses[key] = (count if key in addresses else count + 1, now)
+            is_new = key not in addresses
+            self._known_addresses.add(key, now, is_new=is_new)
+            self._known_sites.add(site_key(key), now, is_new=is_new)
             addresses[key] = now
             addresses.move_to_end(key)
             while True:
@@ -96,7 +129,8 @@ class LoginThrottle:
                 if len(addresses) <= MAX_KNOWN_ADDRESSES and now - since < KNOWN_SECONDS:
                     return
                 del addresses[oldest]
-                self._forget_address(oldest)
+                self._known_addresses.remove(oldest)
+                self._known_sites.remove(site_key(oldest))
 
     def is_known_account(self, address: str, account: str) -> bool:
         """Return True if `account` has logged in from `address` lately."""
@@ -106,7 +140,16 @@ class LoginThrottle:
     def is_known_address(self, address: str) -> bool:
         """Return True if any account has logged in from `address` lately."""
         with self._lock:
-            _, since = self._known_addresses.get(rate_limit_key(address), (0, -inf))
+            since = self._known_addresses.last_login(rate_limit_key(address))
+            return self._clock() - since < KNOWN_SECONDS
+
+    def is_known_site(self, address: str) -> bool:
+        """Return True if any account has logged in lately from the /48 of `address`.
+
+        In IPv4, the site is the address.
+        """
+        with self._lock:
+            since = self._known_sites.last_login(site_key(rate_limit_key(address)))
             return self._clock() - since < KNOWN_SECONDS
 
     def password_change_retry_after(self, account: str) -> float:
@@ -139,10 +182,3 @@ class LoginThrottle:
     def _is_known(self, key: bytes | str, account: str, now: float) -> bool:
         addresses = self._known.get(account)
         return addresses is not None and now - addresses.get(key, -inf) < KNOWN_SECONDS
-
-    def _forget_address(self, key: bytes | str) -> None:
-        count, since = self._known_addresses[key]
-        if count > 1:
-            self._known_addresses[key] = (count - 1, since)
-        else:
-            del self._known_addresses[key]

@@ -1,10 +1,11 @@
 """A fair queue: turns for groups of groups, and one item at a time for each lane. No lock, no I/O.
 
 A first-in, first-out queue belongs to the peer that fills it. Here each group gets one turn,
-however many items it has, and its members take turns in the same way. Groups that were never served
-go first, then the one that was served the longest time ago. Of those never served, the newest has
-three of four turns and the oldest the fourth. So a newcomer does not wait for a crowd that came
-before it, and no group waits for ever.
+however many items it has, and its members take turns in the same way. Turns alternate between the
+groups that were served before and those that never were. Of the first, the one that was served the
+longest time ago is next. Of the others, the newest has three of four turns and the oldest the
+fourth. So a user does not wait for a crowd that came before, whether the user has been here before
+or not, and no group waits for ever.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ class Priority(IntEnum):
 
     KNOWN_ACCOUNT = 0
     """The account has logged in from this address lately, or it is in a session."""
-    KNOWN_ADDRESS = 1
-    """Another account has logged in from this address lately."""
+    KNOWN_SITE = 1
+    """Another account has logged in from this address, or its /48, lately."""
     STRANGER = 2
 
 
 _OLDEST_NEWCOMER_EVERY: Final = 4
 """One of so many turns of newcomers is for the oldest of them, the others for the newest."""
 
-_WEIGHTS: Final = {Priority.KNOWN_ACCOUNT: 8, Priority.KNOWN_ADDRESS: 4, Priority.STRANGER: 1}
+_WEIGHTS: Final = {Priority.KNOWN_ACCOUNT: 8, Priority.KNOWN_SITE: 4, Priority.STRANGER: 1}
 """Shares of the turns while items of all priorities wait. Nobody starves."""
 
 
@@ -54,7 +55,15 @@ class Turn:
 class _Group(Generic[_ItemT]):
     """A group of groups, or of items. Empty groups are deleted, except a root."""
 
-    __slots__ = ("_newcomer_turns", "_newcomers", "_order", "children", "entry", "items")
+    __slots__ = (
+        "_newcomer_turns",
+        "_newcomers",
+        "_newcomers_are_next",
+        "_order",
+        "children",
+        "entry",
+        "items",
+    )
 
     def __init__(self) -> None:
         self.items: deque[_ItemT] = deque()
@@ -62,6 +71,7 @@ class _Group(Generic[_ItemT]):
         # The children that were never served, in the order of their arrival.
         self._newcomers: OrderedDict[Hashable, None] = OrderedDict()
         self._newcomer_turns = 0
+        self._newcomers_are_next = True
         # The others: a heap of (last turn, arrival, name). Only a child's current `entry` is valid.
         self._order: list[tuple[int, int, Hashable]] = []
         self.entry: tuple[int, int, Hashable] | None = None
@@ -85,7 +95,7 @@ class _Group(Generic[_ItemT]):
 
     def first(self) -> tuple[Hashable, _Group[_ItemT]]:
         """Return the child whose turn it is, with its name, and unschedule it."""
-        if self._newcomers:
+        if self._is_turn_of_newcomers():
             self._newcomer_turns += 1
             is_for_oldest = self._newcomer_turns % _OLDEST_NEWCOMER_EVERY == 0
             name, _ = self._newcomers.popitem(last=not is_for_oldest)
@@ -95,6 +105,12 @@ class _Group(Generic[_ItemT]):
             child = self.children.get(entry[2])
             if child is not None and child.entry is entry:
                 return entry[2], child
+
+    def _is_turn_of_newcomers(self) -> bool:
+        if not self._newcomers or len(self._newcomers) == len(self.children):
+            return bool(self._newcomers)
+        self._newcomers_are_next = not self._newcomers_are_next
+        return not self._newcomers_are_next
 
     def delete(self, name: Hashable) -> None:
         """Delete an empty child."""

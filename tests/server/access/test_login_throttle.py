@@ -143,6 +143,11 @@ def test_known_account_is_known_in_the_whole_ipv6_network(clock: FakeClock) -> N
     assert not throttle.is_known_account("2001:db8:0:1::3", "alice")
     assert throttle.is_known_address("2001:db8::4")
     assert not throttle.is_known_address("2001:db8:0:1::4")
+    assert throttle.is_known_site("2001:db8:0:1::4")
+    assert not throttle.is_known_site("2001:db8:1::4")
+    throttle.record_success("192.0.2.7", "alice")
+    assert throttle.is_known_site("192.0.2.7")
+    assert not throttle.is_known_site("192.0.2.8")
 
 
 def test_known_account_is_forgotten_after_a_week(clock: FakeClock) -> None:
@@ -153,6 +158,7 @@ def test_known_account_is_forgotten_after_a_week(clock: FakeClock) -> None:
     assert throttle.retry_after(OFFICE, "alice") > 0
     assert not throttle.is_known_account(OFFICE, "alice")
     assert not throttle.is_known_address(OFFICE)
+    assert not throttle.is_known_site(OFFICE)
 
 
 def test_wrong_old_passwords_count_against_their_account_alone(clock: FakeClock) -> None:
@@ -182,6 +188,7 @@ def test_account_is_known_at_few_addresses_and_makes_no_other_account_unknown(
     throttle.record_success(OFFICE, "alice")
     assert sum(map(len, throttle._known.values())) == MAX_KNOWN_ADDRESSES + 1
     assert len(throttle._known_addresses) == MAX_KNOWN_ADDRESSES
+    assert len(throttle._known_sites) <= MAX_KNOWN_ADDRESSES  # some share a /48
     assert throttle.is_known_account(address_number(999), "alice")
     assert not throttle.is_known_account(address_number(0), "alice")
     assert not throttle.is_known_address(address_number(0))

@@ -43,7 +43,7 @@ def test_addresses_take_turns() -> None:
     queue: FairQueue[str] = FairQueue()
     for address in ("192.0.2.1",) * 4 + ("192.0.2.2",) * 2 + ("192.0.2.3",):
         put(queue, address)
-    # The newest newcomers, then the one that was served the longest time ago.
+    # The newest newcomer, and in every second turn an address that was served.
     assert [item[-1] for item in take_all(queue)] == ["3", "2", "1", "2", "1", "1", "1"]
 
 
@@ -73,16 +73,21 @@ def test_all_addresses_of_one_block_have_one_share(template: str, victim: str) -
     "template",
     ["2001:db8:1:1{0:02x}::1", "2001:db8:1:{0:x}00::1", "20{0:02x}:db8::1", "10.0.0.{0}"],
 )
-def test_newcomer_goes_before_addresses_that_were_served(template: str) -> None:
-    queue: FairQueue[str] = FairQueue()
-    attackers = [template.format(number) for number in range(1, 41)]
-    for address in attackers:
-        for _ in range(16):
-            put(queue, address)
-    for _ in attackers:  # each has had its turn
-        queue.take()
-    put(queue, "192.0.2.1")
-    assert queue.take() == "192.0.2.1"
+def test_neither_newcomer_nor_earlier_visitor_waits_for_a_crowd(template: str) -> None:
+    for taken in (0, 1, 2, 3, 20, 41, 80, 200):
+        queue: FairQueue[str] = FairQueue()
+        put(queue, "192.0.2.1")
+        assert queue.take() == "192.0.2.1"
+        for number in range(1, 41):
+            for _ in range(16):
+                put(queue, template.format(number))
+        for _ in range(taken):
+            queue.take()
+        put(queue, "192.0.2.1")
+        put(queue, "192.0.2.2")
+        following = [queue.take() for _ in range(4)]
+        assert "192.0.2.1" in following, f"after {taken} turns"
+        assert "192.0.2.2" in following, f"after {taken} turns"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_known_accounts_go_first_and_strangers_do_not_starve() -> None:
         queue.put("stranger", turn_of("198.51.100.1"))
     assert [queue.take() for _ in range(10)] == ["stranger"] * 10
     for number in range(100):
-        queue.put("colleague", turn_of(f"192.0.2.{number}", priority=Priority.KNOWN_ADDRESS))
+        queue.put("colleague", turn_of(f"192.0.2.{number}", priority=Priority.KNOWN_SITE))
         queue.put("known", Turn(Priority.KNOWN_ACCOUNT, (("account", str(number)),)))
     taken = [queue.take() for _ in range(26)]
     assert taken[0] == "known"
