@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from chat_tui.cli import client_command
+from chat_tui.cli import client_command, use_patient_output
 
 _OUTPUT_ERRORS: Final = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
 """Errors of a write to standard output: it is closed, the disk is full or the terminal is gone."""
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command, name = trust_command, "chat-tui trust"
         del arguments[0]
     _open_closed_output()
+    use_patient_output()
     try:
         status = command.main(args=arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()

@@ -106,6 +106,8 @@ class LineReader:
         """Read the available input. Blocks if there is none."""
         try:
             data = os.read(self.fd, 65536)
+        except BlockingIOError:  # another program made it non-blocking, and there is none
+            return
         except OSError:  # the terminal has hung up
             data = b""
         lines = self._buffer.feed(data) if data else self._buffer.finish()
