@@ -37,6 +37,19 @@ _TOKEN: Final = re.compile(
 """The parts of a valid TOML text that decide where a statement ends: not in a string or a bracket.
 A parse of each possible end would take quadratic time for a list of many lines."""
 
+_MAX_DEPTH: Final = 64
+"""Most parts of a key, and most levels of values. `tomllib` takes quadratic time for the parts."""
+
+_LONG_KEY: Final = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*)"""
+    rf"{{{_MAX_DEPTH}}}",
+    re.ASCII,
+)
+"""A key of more parts than that. It may match in a string, but no setting looks like that."""
+
+_MAX_INT_BITS: Final = 4096
+"""Python refuses to show larger numbers in an error."""
+
 _CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 
 
@@ -117,7 +130,7 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
     """
     text = _read_text(path)
     try:
-        values = tomllib.loads(text)
+        values = _parse(text)
     except tomllib.TOMLDecodeError as error:
         problem = str(error)
         place = _TOML_POSITION.search(problem)
@@ -129,7 +142,7 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise _config_error(ConfigFile(path, {}), None, "nested too deeply for settings") from None
-    except ValueError:  # Python parses at most 4,300 digits
+    except ValueError:
         raise _config_error(
             ConfigFile(path, {}), None, "contains a number with too many digits"
         ) from None
@@ -144,6 +157,31 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
         found[option.name] = _convert(context, file, key, option, value)
     context.meta[_META] = file
     return found
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Parse a TOML text in linear time.
+
+    Raises `TOMLDecodeError`, `RecursionError` if it is nested too deeply, and `ValueError` for a
+    number of too many digits.
+    """
+    if _LONG_KEY.search(text):
+        raise RecursionError
+    values = tomllib.loads(text)  # a `ValueError`, too: Python parses at most 4,300 digits
+    level: list[object] = [values]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for each in level
+            for inner in (
+                each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+            )
+        ]
+        if any(isinstance(each, int) and each.bit_length() > _MAX_INT_BITS for each in level):
+            raise ValueError
+        if not level:
+            return values
+    raise RecursionError
 
 
 def _read_text(path: Path) -> str:

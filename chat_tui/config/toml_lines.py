@@ -24,6 +24,19 @@ _TOKEN: Final = re.compile(
 """The parts of a valid TOML text that decide where a statement ends: not in a string or a bracket.
 A parse of each possible end would take quadratic time for a list of many lines."""
 
+_MAX_NESTING: Final = 64
+"""Most parts of a key, and most levels of values. `tomllib` takes quadratic time for the parts."""
+
+_LONG_KEY: Final = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*)"""
+    rf"{{{_MAX_NESTING}}}",
+    re.ASCII,
+)
+"""A key of more parts than that. It may match in a string, but no setting looks like that."""
+
+_MAX_INT_BITS: Final = 4096
+"""Python refuses to show larger numbers in an error."""
+
 _MAX_DEPTH: Final = 8
 """Most keys that lead to a value whose line is needed. Settings have three."""
 
@@ -54,9 +67,12 @@ class UnreadableError(Exception):
 
 
 def parse(text: str) -> dict[str, object]:
-    """Return the text as nested tables. Raises `UnreadableError`."""
+    """Return the text as nested tables. Linear time. Raises `UnreadableError`."""
+    long_key = _LONG_KEY.search(text)
+    if long_key is not None:
+        raise UnreadableError(text.count("\n", 0, long_key.start()) + 1, "Nested too deeply")
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         position = _TOML_POSITION.search(message)
@@ -65,6 +81,28 @@ def parse(text: str) -> dict[str, object]:
         raise UnreadableError(line, _TOML_POSITION.sub("", message)) from error
     except RecursionError as error:
         raise UnreadableError(1, "Nested too deeply") from error
+    except ValueError as error:  # Python parses at most 4,300 digits
+        raise UnreadableError(1, "A number has too many digits") from error
+    _check_values(tables)
+    return tables
+
+
+def _check_values(tables: Mapping[str, object]) -> None:
+    """Raise `UnreadableError` for values that no code may walk through or show."""
+    level: list[object] = [tables]
+    for _ in range(_MAX_NESTING):
+        level = [
+            inner
+            for each in level
+            for inner in (
+                each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+            )
+        ]
+        if any(isinstance(each, int) and each.bit_length() > _MAX_INT_BITS for each in level):
+            raise UnreadableError(1, "A number has too many digits")
+        if not level:
+            return
+    raise UnreadableError(1, "Nested too deeply")
 
 
 def line_numbers(text: str) -> dict[KeyPath, int]:

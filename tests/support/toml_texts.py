@@ -53,3 +53,11 @@ MANY_LINES = {
     "comments": "# comment\n" * 4000 + "port = 0\n",
 }
 """Valid texts of 4,000 lines. They took 25 s when each line was tried as the end of a statement."""
+
+LONG_KEYS = (
+    "a" + ".a" * 20_000 + " = 1\n",
+    '\'\' . "\\"" . ' * 5_000 + "a = 1\n",
+    "x = { " + "_-9\t.\t" * 9_000 + "a = 1 }\n",
+    "[" + "a." * 20_000 + "a]\n",
+)
+"""Valid texts of up to 64 KB with a key of many parts, for which `tomllib` takes up to 30 s."""

@@ -8,8 +8,8 @@ import tomllib
 import pytest
 from hypothesis import given
 
-from chat_tui.config.toml_lines import line_numbers
-from tests.support.toml_texts import MANY_LINES, toml_texts
+from chat_tui.config.toml_lines import UnreadableError, line_numbers, parse
+from tests.support.toml_texts import LONG_KEYS, MANY_LINES, toml_texts
 
 
 @given(toml_texts())
@@ -66,3 +66,29 @@ def test_lines_of_long_file_are_found_in_linear_time(text: str) -> None:
 @pytest.mark.parametrize("text", ["a" + ".a" * 1500 + " = 1", "[" + "a." * 1500 + "a]\nb = 1"])
 def test_key_of_many_parts_does_not_exhaust_the_stack(text: str) -> None:
     assert line_numbers(text)["a",] == 1
+
+
+@pytest.mark.parametrize("text", LONG_KEYS)
+def test_key_of_thousands_of_parts_is_rejected_at_once(text: str) -> None:
+    work = time.thread_time()
+    with pytest.raises(UnreadableError, match="Nested too deeply") as raised:
+        parse("# comment\n" + text)
+    assert raised.value.line == 2
+    assert time.thread_time() - work < 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("9" * 5000, "A number has too many digits"),
+        ("0x" + "f" * 5000, "A number has too many digits"),
+        ("[{ a = [0b" + "1" * 9000 + "] }]", "A number has too many digits"),
+        ("[" * 200 + "]" * 200, "Nested too deeply"),
+        ("{ a = " * 100 + "1" + " }" * 100, "Nested too deeply"),
+        ("{ a" + ".a" * 60 + " = { b" + ".b" * 60 + " = 1 } }", "Nested too deeply"),
+    ],
+)
+def test_value_that_cannot_be_shown_is_rejected(value: str, problem: str) -> None:
+    for text in (f"theme = {value}\n", f"[keys]\n'room.open' = {value}\n"):
+        with pytest.raises(UnreadableError, match=problem):
+            parse(text)

@@ -18,7 +18,7 @@ from chat_server.cli.check import check
 from chat_server.cli.config_example import config_example
 from chat_server.cli.config_file import config_option, settings_by_key
 from chat_server.cli.options import build_config, server_options
-from tests.support.toml_texts import MANY_LINES, toml_texts
+from tests.support.toml_texts import LONG_KEYS, MANY_LINES, toml_texts
 
 
 @click.command(context_settings={"auto_envvar_prefix": "CHAT_SERVER"})
@@ -176,7 +176,10 @@ def test_relative_path_in_config_is_resolved_from_folder_of_file(
         ("burst = 1\nport 9000", "line 2 column 6: not TOML: "),
         ("port = 1\nport = 2\n", "line 2 column 9: not TOML: "),
         ('users = """', "at the end: not TOML: "),
+        ("port = 0x" + "f" * 5000, "contains a number with too many digits"),
+        (f"trusted = [0o1{'0' * 9000}]", "contains a number with too many digits"),
         ("x = " + "[" * 5000, "nested too deeply"),
+        ("port = " + "[" * 200 + "]" * 200, "nested too deeply"),
         ("#" * 70_000, "larger than 64 KiB"),
     ],
 )
@@ -236,6 +239,13 @@ def test_each_key_has_the_line_on_which_its_statement_begins(
 def test_lines_of_long_file_are_found_in_linear_time(text: str) -> None:
     work = time.thread_time()
     assert config_file._line_numbers(text)["port"] == text.count("\n")
+    assert time.thread_time() - work < 2.0
+
+
+@pytest.mark.parametrize("text", LONG_KEYS)
+def test_key_of_thousands_of_parts_is_rejected_at_once(file: Path, text: str) -> None:
+    work = time.thread_time()
+    assert config_error(file, text) == "nested too deeply for settings"
     assert time.thread_time() - work < 2.0
 
 
