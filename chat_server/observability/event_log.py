@@ -295,7 +295,7 @@ class EventLog:
         )
 
     def password_change_throttled(self, user: str, host: str) -> None:
-        """A password change was rejected after too many failures from its address."""
+        """A password change was rejected after too many wrong old passwords of its account."""
         self._write(
             "!",
             "password_change_throttled",

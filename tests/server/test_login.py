@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from chat_server.accounts import password_hash
+from chat_server.accounts import disable_account, enable_account, password_hash
 from chat_server.accounts.hash_pool import default_workers
 from chat_server.wire import replies
 from tests.support.accounts import write_accounts_file
@@ -253,6 +253,20 @@ def test_reconnect_needs_a_hash_if_logins_are_not_remembered(
 ) -> None:
     server = start_server(remember_logins=0.0)
     server.log_in("alice")
+    monkeypatch.setattr(password_hash, "bcrypt", None)
+    client = connect_and_read_prompt(server)
+    client.send("LOGIN alice pw-of-alice")
+    client.expect_end()
+    assert "Unexpected error" in server.log.getvalue()
+
+
+def test_account_that_was_disabled_meanwhile_needs_a_hash_again(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.log_in("alice")
+    for change in (disable_account, enable_account):
+        change(server.config.users, "alice")
+        server.server.reload_accounts()
     monkeypatch.setattr(password_hash, "bcrypt", None)
     client = connect_and_read_prompt(server)
     client.send("LOGIN alice pw-of-alice")

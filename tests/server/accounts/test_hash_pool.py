@@ -364,6 +364,23 @@ def test_remembered_password_needs_no_turn_while_all_threads_hash() -> None:
     pool.stop()
 
 
+def test_error_of_a_callback_releases_the_lane(pool: HashPool) -> None:
+    for at_once in (True, False):
+        with pytest.raises(ZeroDivisionError):
+            pool.check(
+                "x",
+                RIGHT,
+                4,
+                admit=lambda: 0.0,
+                still_wanted=lambda: True,
+                on_wrong=unexpected,
+                recall=lambda: bool(1 // 0),
+                recall_at_once=at_once,
+                turn=ALICE,
+            )
+    assert not pool._queue._lanes
+
+
 def test_throttled_login_does_not_reach_remembered_passwords(pool: HashPool) -> None:
     for at_once in (False, True):
         result = pool.check(
