@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len
 from textual.geometry import Offset
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 
 def cursor_cell(field: Widget | None) -> Offset | None:
@@ -14,13 +14,17 @@ def cursor_cell(field: Widget | None) -> Offset | None:
     Textual's own offsets are one cell too far at the end of an `Input`, count the hidden characters
     of a password, and are out of date until the first key.
     """
-    if isinstance(field, TextArea):
-        x, y = field.wrapped_document.location_to_offset(field.cursor_location)
-        x += field.gutter_width
-    elif isinstance(field, Input):
+    if field is None:
+        return None
+    if isinstance(field, Input):
         before = field.value[: field.cursor_position]
         x, y = len(before) if field.password else cell_len(before), 0
     else:
-        return None
+        from textual.widgets import TextArea  # the login form, which is first, has none
+
+        if not isinstance(field, TextArea):
+            return None
+        x, y = field.wrapped_document.location_to_offset(field.cursor_location)
+        x += field.gutter_width
     region = field.content_region
     return region.offset + Offset(x, y) - field.scroll_offset

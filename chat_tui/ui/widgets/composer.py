@@ -16,7 +16,7 @@ from textual.widgets import TextArea
 from chat_server.wire import clean
 from chat_tui.input import BlockedInput, merge_into_draft
 from chat_tui.model import Completion, InputHistory, Location
-from chat_tui.ui.widgets.cluster_editing import ClusterTextArea
+from chat_tui.ui.widgets.cluster_text_area import ClusterTextArea
 from chat_tui.ui.widgets.completion_controller import Completer, CompletionController
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 

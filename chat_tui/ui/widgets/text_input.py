@@ -7,7 +7,7 @@ from textual.actions import SkipAction
 from textual.reactive import reactive
 
 from chat_server.wire import clean
-from chat_tui.ui.widgets.cluster_editing import ClusterInput
+from chat_tui.ui.widgets.cluster_input import ClusterInput
 from chat_tui.ui.widgets.editing_keys import run_binding_now
 
 

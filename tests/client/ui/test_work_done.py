@@ -160,3 +160,18 @@ for name in preloaded:
     # The driver of the terminal has been loaded by then.
     late = {name for name in modules_after(code) if not name.startswith("chat_tui.ui.terminal.")}
     assert not {name for name in late if name.startswith(("chat_tui.", "textual.widgets."))}
+
+
+def test_form_loads_neither_a_text_area_nor_the_chat() -> None:
+    loaded = modules_after(
+        "from chat_tui.ui import ChatApp\n"
+        "from chat_tui.ui.screens import LoginScreen\n"
+        "import chat_tui.ui.terminal.cursor, chat_tui.ui.terminal.output\n"
+    )
+    assert "chat_tui.ui.screens.login" in loaded
+    assert not loaded & {
+        "textual.widgets._text_area",
+        "chat_tui.session.session",
+        "chat_tui.ui.controller",
+        "chat_tui.ui.screens.chat",
+    }

@@ -1,10 +1,9 @@
-"""Text fields whose cursor and deletions never split a grapheme cluster."""
+"""ClusterTextArea: a text area whose cursor and deletions never split a grapheme cluster."""
 
 from __future__ import annotations
 
 from textual.document._document import EditResult, Location, Selection
-from textual.widgets import Input, TextArea
-from textual.widgets.input import Selection as InputSelection
+from textual.widgets import TextArea
 
 from chat_tui.input import cluster_ceil, cluster_floor, snap_to_cluster
 
@@ -37,21 +36,3 @@ class ClusterTextArea(TextArea, inherit_bindings=False):
         # A cursor that comes from another line has no direction within this one.
         from_column = before[1] if before[0] == row else len(self.document[row])
         return row, snap_to_cluster(self.document[row], column, from_column)
-
-
-class ClusterInput(Input):
-    """An `Input` in which the cursor stops at the boundaries of clusters only."""
-
-    def validate_selection(self, selection: InputSelection) -> InputSelection:
-        """Move both ends out of clusters, in the direction of the movement. Called by Textual."""
-        start, end = super().validate_selection(selection)
-        before = self.selection
-        return InputSelection(
-            snap_to_cluster(self.value, start, before.start),
-            snap_to_cluster(self.value, end, before.end),
-        )
-
-    def delete(self, start: int, end: int) -> None:
-        """Delete the text between two positions, and the whole of a cluster at either end."""
-        start, end = sorted((start, end))
-        super().delete(cluster_floor(self.value, start), cluster_ceil(self.value, end))
