@@ -210,6 +210,7 @@ class ChatModel:
                     self._navigation.connection_lost()
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
+                self._clock = ServerClock()  # the server may have been moved to another zone
                 self.user = self.people.user = safe_name(user)
                 self.mentions.configure(user=self.user)
                 self.capabilities = ServerCapabilities.from_commands(commands)

@@ -5,13 +5,13 @@ Textual counts a selection in rows and in characters of what is drawn in a row.
 
 from __future__ import annotations
 
-from rich.cells import split_graphemes
+from rich.cells import cell_len, split_graphemes
 from textual.geometry import Offset
 from textual.selection import Selection
 from textual.widget import Widget
 
 from chat_tui.ui.widgets.log_layout import LogLayout
-from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, shown_text
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text
 
 _RIGHT_OF_ALL = 1 << 16
 """The number of a character to the right of the last one of every row."""
@@ -36,6 +36,16 @@ def character_at(layout: LogLayout, row: Row, cell: int) -> int | None:
             return row.start + start
         column += cells
     return None
+
+
+def author_at(layout: LogLayout, row: Row, cell: int) -> str:
+    """Return the author whose name is drawn at a cell of a row. Empty if none is, or the user."""
+    entry = layout.shown(row.entry)
+    if row.kind is not RowKind.HEAD or entry.own:
+        return ""
+    time, space, label, _ = head_of(row, entry, layout.columns)
+    start = cell_len(time + space)
+    return entry.author if start <= cell < start + cell_len(label) else ""
 
 
 def selected_text(layout: LogLayout, selection: Selection) -> str:

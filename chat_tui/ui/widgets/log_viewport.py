@@ -40,6 +40,11 @@ class LogViewport:
         """Messages of others that arrived since the view stopped following."""
         self._is_restoring = False  # the scroll position is set by `restore`, not by the user
 
+    @property
+    def below_label(self) -> str:
+        """The label at the bottom right while the view does not follow the newest entry."""
+        return f" ↓ {self.new_below} new below · End " if self.new_below else " ↓ End "
+
     def top_row(self) -> Row | None:
         """Return the row at the top of the view, None if the log is empty."""
         rows = self._layout.rows

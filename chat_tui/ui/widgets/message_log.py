@@ -25,9 +25,9 @@ from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets.log_cursor import LogCursor
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_painting import STYLE_NAMES
-from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, head_of, shown_text, with_author
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, shown_text, with_author
 from chat_tui.ui.widgets.log_search_controller import LogSearchController
-from chat_tui.ui.widgets.log_selection import LogSelection, character_at
+from chat_tui.ui.widgets.log_selection import LogSelection, author_at, character_at
 from chat_tui.ui.widgets.log_strips import LogStrips
 from chat_tui.ui.widgets.log_viewport import LogViewport
 
@@ -258,7 +258,7 @@ class MessageLog(ScrollView, can_focus=True):
             selected=self._selection.span(number),
         ).adjust_cell_length(width, base)
         if y == height - 1 and not self.following:
-            label = self._below_label()
+            label = self._viewport.below_label
             left = strip.crop(0, max(0, width - cell_len(label)))
             below = self._strips.below_label(label, has_new=self.new_below > 0)
             return Strip.join([left, below])
@@ -297,12 +297,9 @@ class MessageLog(ScrollView, can_focus=True):
         elif row.kind in TEXT_ROWS and not self._selection.text:  # not the end of a drag
             self._click_on_text(row, event.x)
 
-    def _below_label(self) -> str:
-        return f" ↓ {self.new_below} new below · End " if self.new_below else " ↓ End "
-
     def _is_on_label(self, event: events.Click) -> bool:
         width, height = self.scrollable_content_region.size
-        on_it = event.y == height - 1 and event.x >= width - cell_len(self._below_label())
+        on_it = event.y == height - 1 and event.x >= width - cell_len(self._viewport.below_label)
         return on_it and not self.following
 
     # The message under the cursor or the mouse
@@ -360,12 +357,8 @@ class MessageLog(ScrollView, can_focus=True):
     def _click_on_text(self, row: Row, x: int) -> None:
         """Choose the author or the link at this cell of a row that shows text."""
         layout = self._log_layout
-        entry = layout.shown(row.entry)
-        if row.kind is RowKind.HEAD and entry.author and not entry.own:
-            time, space, label, _ = head_of(row, entry, layout.columns)
-            start = cell_len(time + space)
-            if start <= x < start + cell_len(label):
-                self.post_message(self.AuthorChosen(entry.author))
+        if author := author_at(layout, row, x):
+            self.post_message(self.AuthorChosen(author))
         character = character_at(layout, row, x)
         for index, link in enumerate(self._links_of(row.entry)):
             if character is not None and link.start <= character < link.end:

@@ -85,6 +85,16 @@ def test_line_from_before_midnight_does_not_go_back_to_the_day_before() -> None:
     assert not_before_day_of(after, before) == after
 
 
+def test_new_connection_compares_the_clocks_again() -> None:
+    model = ChatModel(FakeLocalClock(NOON))
+    model.begin("127.0.0.1:9000", "alice")
+    for server_time in ("15:00:00", "10:00:00"):
+        model.apply(events.SignedIn("alice", ("/join",)))
+        model.apply(events.Joined("lobby"))
+        model.apply(events.MessageArrived("lobby", Message(server_time, "bob", "hi")))
+    assert [entry.timestamp for entry in model.log] == [NOON, NOON]
+
+
 @pytest.fixture
 def tokyo() -> Iterator[None]:
     """Run the client in Tokyo."""

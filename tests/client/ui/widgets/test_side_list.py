@@ -21,6 +21,7 @@ from chat_tui.launch import LaunchOptions
 from chat_tui.model.location import Location
 from chat_tui.ui.screens.sidebar_widths import fit_widths
 from chat_tui.ui.widgets.composer import Composer
+from chat_tui.ui.widgets.log_rows import columns_for
 from chat_tui.ui.widgets.people_list import PeopleList
 from chat_tui.ui.widgets.room_list import RoomList
 from chat_tui.ui.widgets.side_list import SideList
@@ -266,6 +267,18 @@ class TestWidths:
     ) -> None:
         assert fit_widths(total, list(needed), list(chosen)) == list(widths)
 
+    @pytest.mark.parametrize("needed", [[1, 1], [20, 14], [40, 40]])
+    @pytest.mark.parametrize("longest", [1, 6, 7, 8, 20])
+    def test_text_has_fifty_five_cells_from_a_hundred_columns_on(
+        self, needed: list[int], longest: int
+    ) -> None:
+        for total in range(100, 200):
+            widths = fit_widths(total, needed, [None, None], max(6, min(longest, 8)))
+            assert min(widths) >= 12
+            scrollbar = 1
+            columns = columns_for(total - sum(widths) - scrollbar, longest)
+            assert columns.text_width >= 55, total
+
     async def test_text_has_fifty_five_cells_at_a_hundred_columns(self, tmp_path: Path) -> None:
         here = ("alice", "bob", "a-person-with-a-long-name", "christine")
         async with chat(tmp_path, size=(100, 24), here=here) as harness:
@@ -357,3 +370,12 @@ class TestCurrentRow:
             harness.model.view(Location.private("bob"))
             harness.session.emit()
             await harness.until(lambda: "▸ bob" in harness.screen_text(rooms_of(harness)))
+
+    async def test_list_of_people_follows_conversation_in_view(self, tmp_path: Path) -> None:
+        here = ("alice", *(f"person{number:02}" for number in range(60)))
+        async with chat(tmp_path, size=(100, 24), here=here, follows=("*",)) as harness:
+            people = people_of(harness)
+            assert "person50" not in harness.screen_text(people)
+            harness.model.view(Location.private("person50"))
+            harness.session.emit()
+            await harness.until(lambda: "person50" in harness.screen_text(people))
