@@ -121,27 +121,6 @@ def test_rejected_client_that_goes_on_sending_is_closed(server: RunningServer) -
         client.close()
 
 
-def test_session_sends_no_faster_than_its_byte_rate(start_server: StartServer) -> None:
-    server = start_server(rate=0, burst=1, byte_rate=50_000)
-    alice = server.log_in("alice", subscribe="alice")
-    started = time.monotonic()
-    lines = [f"{number} {'x' * 990}" for number in range(40)]
-    alice.send(*lines)
-    for line in lines:
-        alice.expect_message("alice", line)
-    assert time.monotonic() - started >= (sum(map(len, lines)) - 4096) / 50_000
-
-
-def test_endless_line_of_a_session_is_throttled(start_server: StartServer) -> None:
-    server = start_server(burst=1, rate=5)  # 20,480 bytes a second
-    alice = server.log_in("alice")
-    started = time.monotonic()
-    alice.send_raw(b"x" * 24_000 + b"\n")
-    alice.send("/subs")
-    alice.expect("[ERROR] Line too long (limit 4096 bytes)", "[SERVER] Subscriptions: none")
-    assert time.monotonic() - started >= (24_000 - 4096) / 20_480 - 0.5
-
-
 def test_address_that_connects_again_and_again_is_slowed_down(server: RunningServer) -> None:
     started = time.monotonic()
     connections = BURST + 40
