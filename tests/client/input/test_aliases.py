@@ -57,8 +57,8 @@ def test_alias_becomes_command(typed: str, text: str) -> None:
         ("/unf bob", "/unsubscribe bob"),
         ("/subs", "/subs"),
         ("/roo", "/rooms"),
-        ("/pres off", "/presence off"),
-        ("/hel", "/help"),
+        ("/presenc off", "/presence off"),
+        ("/comm", "/help"),
         ("/disc", "/quit"),
     ],
 )

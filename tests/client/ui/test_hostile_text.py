@@ -74,7 +74,7 @@ async def test_hostile_text_is_harmless_in_every_pane(tmp_path: Path) -> None:
             await harness.settle()
             assert_harmless(harness)
         await harness.press("ctrl+k")
-        await harness.until(lambda: "Follow" in harness.screen_text())
+        await harness.until(lambda: "room: " in harness.screen_text())
         assert_harmless(harness)
         await harness.press(*"click")
         await harness.until(lambda: "[@click" in harness.screen_text())
