@@ -95,8 +95,8 @@ class SidebarWidths:
             self._needed[name] = max(self._needed[name], sidebar.needed_width)
         # A folded sidebar lies over the log, if it is shown at all.
         least = {"rooms": MEDIUM_COLUMNS, "people": WIDE_COLUMNS}
-        beside = [name for name in sidebars if columns >= least[name]]
-        for names, total in ((beside, columns), ([n for n in sidebars if n not in beside], 999)):
+        unfolded = [name for name in sidebars if columns >= least[name]]
+        for names, total in ((unfolded, columns), ([n for n in sidebars if n not in unfolded], 999)):
             widths = fit_widths(
                 total,
                 [self._needed[name] for name in names],
