@@ -96,7 +96,10 @@ class SidebarWidths:
         # A folded sidebar lies over the log, if it is shown at all.
         least = {"rooms": MEDIUM_COLUMNS, "people": WIDE_COLUMNS}
         unfolded = [name for name in sidebars if columns >= least[name]]
-        for names, total in ((unfolded, columns), ([n for n in sidebars if n not in unfolded], 999)):
+        for names, total in (
+            (unfolded, columns),
+            ([n for n in sidebars if n not in unfolded], 999),
+        ):
             widths = fit_widths(
                 total,
                 [self._needed[name] for name in names],
