@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -92,6 +93,34 @@ def test_odd_key_sequences_and_answers_do_not_end_client_or_type(open_terminal: 
     assert "•••••".encode() not in terminal.written
     terminal.press(b"\x11")
     assert terminal.wait() == 0
+
+
+def test_sigcont_of_another_program_starts_no_second_reader(open_terminal: Open) -> None:
+    terminal = open_terminal(CLIENT)
+    terminal.until(b"Password")
+    tasks = Path(f"/proc/{terminal.process.pid}/task")
+
+    def threads() -> list[str]:
+        return sorted((task / "comm").read_text().strip() for task in tasks.iterdir())
+
+    terminal.press(b"a")
+    terminal.until("•".encode())
+    before = threads()
+    terminal.process.send_signal(signal.SIGCONT)
+    terminal.press(b"b")
+    terminal.until("••".encode())
+    assert len(threads()) <= len(before)
+    terminal.press(b"\x11")
+    assert terminal.wait() == 0
+
+
+def test_terminal_is_asked_for_the_keys_of_the_us_layout(open_terminal: Open) -> None:
+    terminal = open_terminal(CLIENT)
+    terminal.until(b"\x1b[=4;2u")
+    terminal.until(b"Password")
+    terminal.press(b"\x1b[1081::113;5u")  # Ctrl and the key of Q, on a Russian layout
+    assert terminal.wait() == 0
+    assert b"\x1b[<u" in terminal.written
 
 
 def test_sequence_in_two_reads_is_one_key(open_terminal: Open) -> None:
