@@ -62,10 +62,12 @@ class LineEditor:
 
     def start(self, room: str) -> None:
         """Let the user type, with the history of `room`. What was typed so far is kept."""
-        if self.ended or (self._thread is not None and room == self._room):
-            return
-        self.stop()
+        is_running, is_new = self._thread is not None, room != self._room
         self._room = room
+        if is_running and is_new:
+            self._call(self._change_history)
+        if self.ended or is_running:
+            return
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="line editor", daemon=True)
         self._thread.start()
@@ -75,10 +77,7 @@ class LineEditor:
         if self._thread is None:
             return
         self._stopping.set()
-        session = self._session
-        if session is not None and (loop := session.app.loop) is not None:
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._exit_if_stopping)
+        self._call(self._exit_if_stopping)
         self._thread.join(_END_TIMEOUT)
         self._thread = None
 
@@ -99,35 +98,49 @@ class LineEditor:
                 else:
                     self.lines.append(check_line(line))
 
+    def _call(self, function: Callable[[], None]) -> None:
+        """Call a function in the thread, unless its event loop does not run."""
+        session = self._session
+        if session is not None and (loop := session.app.loop) is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(function)
+
     # In the thread
 
     def _run(self) -> None:
-        history = self._histories.setdefault(self._room, _RoomHistory(self._room))
+        """Edit one line after the other in one prompt, until `stop` or the end of the input.
+
+        Between two prompts the terminal would have its own modes, and echo an arrow key as text.
+        """
         session = self._session = PromptSession(
-            history=history,
-            key_bindings=_cluster_keys(),
-            reserve_space_for_menu=0,
-            enable_suspend=True,
+            key_bindings=_cluster_keys(), reserve_space_for_menu=0, enable_suspend=True
         )
-        while not self._stopping.is_set():
-            draft, self._draft = self._draft, ""
-            try:
-                line = session.prompt(
-                    default=draft, handle_sigint=False, pre_run=self._exit_if_stopping
-                )
-            except EOFError:
-                self._enter(None)
-                return
-            except KeyboardInterrupt:
-                os.kill(os.getpid(), signal.SIGINT)  # as without an editor: the job ends
-                return
-            except OSError:  # the terminal has hung up
-                self._enter(None)
-                return
-            if self._stopping.is_set():
-                self._draft = session.default_buffer.text
-            else:
-                self._enter(line)
+        session.default_buffer.accept_handler = self._accept
+        try:
+            session.prompt(default=self._draft, handle_sigint=False, pre_run=self._prompt_started)
+            self._draft = session.default_buffer.text
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGINT)  # as without an editor: the job ends
+        except (EOFError, OSError):  # Ctrl+D, or the terminal has hung up
+            self._enter(None)
+
+    def _prompt_started(self) -> None:
+        self._change_history()
+        self._exit_if_stopping()  # `stop` may have come too early for the event loop
+
+    def _accept(self, buffer: Buffer) -> bool:
+        """Take a line. Return False: the next one begins empty."""
+        print(buffer.text)  # above the next line, in the order of all output
+        self._enter(buffer.text)
+        return False
+
+    def _change_history(self) -> None:
+        assert self._session is not None
+        buffer, room = self._session.default_buffer, self._room
+        history = self._histories.setdefault(room, _RoomHistory(room))
+        if history is not buffer.history:
+            buffer.history = history
+            buffer.reset(buffer.document)
 
     def _exit_if_stopping(self) -> None:
         session = self._session

@@ -69,6 +69,14 @@ def ready(terminal: PtyTerminal) -> PtyTerminal:
     return terminal
 
 
+def await_prompt(terminal: PtyTerminal) -> None:
+    """Wait until the next line can be typed: a key that comes before it finds no history yet."""
+    before = len(terminal.written)
+    terminal.press(b"~")
+    terminal.until_true(lambda: b"~" in terminal.written[before:], "the key is drawn")
+    terminal.press(BACKSPACE)
+
+
 def test_arrow_keys_edit_the_line(open_plain: OpenPlain) -> None:
     terminal = ready(open_plain())
     terminal.press(b"helo" + LEFT + b"l\r")
@@ -97,10 +105,12 @@ def test_up_finds_neither_private_text_nor_passwords(open_plain: OpenPlain) -> N
     for line in (b"public", b"/msg bob secret", b"/passwd old-one new-one-new"):
         terminal.press(line + b"\r")
     terminal.until(b"Wrong password")
+    await_prompt(terminal)
     terminal.press(UP + b"!\r")
     terminal.until(b"alice (you): public!")
     terminal.press(b"/join dev\r")
     terminal.until(b"Joined room 'dev'")
+    await_prompt(terminal)
     terminal.press(b"x" + CTRL_U + UP + b"here\r")
     terminal.until(b"alice (you): here")
 
@@ -152,6 +162,7 @@ def test_pasted_lines_are_one_text_and_run_no_command(
         terminal.until(b"alice (you): " + text)
     terminal.press(b"\x1b[200~three\r/quit\x1b[201~\r")
     terminal.until(b"Not sent: line 2 looks like a command")
+    await_prompt(terminal)
     terminal.press(UP + BACKSPACE * 6 + b"\r")
     terminal.until(b"alice (you): three")
 
