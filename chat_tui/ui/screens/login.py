@@ -131,7 +131,10 @@ class LoginScreen(FreshScreen):
                 yield Button("Sign in ⏎", id="sign-in", variant="primary", compact=True)
             yield Static(id="message", markup=False)
         with Container(id="bottom"):
-            yield NoticeBar(cast("BaseApp", self.app).notices, rule=" ")
+            app = cast("BaseApp", self.app)
+            bar = NoticeBar(app.notices, rule=" ")
+            bar.set_more_key(app.key_of("notices", "Alt+N"))
+            yield bar
             yield KeyFooter()
 
     def on_mount(self) -> None:

@@ -138,4 +138,7 @@ async def test_login_form_shows_notice_below_fields(tmp_path: Path) -> None:
     async with form(tmp_path) as harness:
         harness.app.notify("line 1: no theme is called 'x'", severity="warning")
         await harness.until(lambda: "! line 1: no theme" in harness.screen_text())
+        harness.app.notices.clear()
+        harness.app.notify("long words " * 20)
+        await harness.until(lambda: "… Alt+N" in harness.screen_text())
         assert not harness.app.screen.query(Toast)
