@@ -30,6 +30,10 @@ _MIN_CHOSEN_LOG: Final = 30
 """Cells that the log keeps whatever the user chooses."""
 
 
+_UNBOUNDED: Final = 1_000
+"""Columns for sidebars that take none from the log."""
+
+
 def fit_widths(
     total: int, needed: list[int], chosen: list[int | None], names: int = 6
 ) -> list[int]:
@@ -62,8 +66,8 @@ def _shrink(widths: list[int], indexes: list[int] | range, room: int) -> None:
 class SidebarWidths:
     """The widths of the two sidebars of a screen.
 
-    A sidebar never gets narrower by itself while the screen keeps its width: each change wraps the
-    log again.
+    While the screen keeps its width, a sidebar gets narrower only for longer names of authors: each
+    change wraps the log again.
     """
 
     def __init__(self, screen: Screen[None], view: ViewOptions) -> None:
@@ -96,10 +100,8 @@ class SidebarWidths:
         # A folded sidebar lies over the log, if it is shown at all.
         least = {"rooms": MEDIUM_COLUMNS, "people": WIDE_COLUMNS}
         unfolded = [name for name in sidebars if columns >= least[name]]
-        for names, total in (
-            (unfolded, columns),
-            ([n for n in sidebars if n not in unfolded], 999),
-        ):
+        folded = [name for name in sidebars if name not in unfolded]
+        for names, total in ((unfolded, columns), (folded, _UNBOUNDED)):
             widths = fit_widths(
                 total,
                 [self._needed[name] for name in names],
