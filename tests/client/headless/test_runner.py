@@ -20,6 +20,7 @@ from chat_tui.headless.tail import TailJob
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.log_files import LogFiles
 from chat_tui.transport.backoff import Backoff
+from tests.support.fake_session import at
 from tests.support.scripted_server import ScriptedServer
 from tests.support.wait_until import WAIT_TIMEOUT, until
 
@@ -38,6 +39,8 @@ class HeadlessHarness:
         self.runner = HeadlessRunner(
             self.output.append, self.log_lines.append, known_servers, backoff=backoff
         )
+        # By the real clock, these stamps may be those of a server in another zone.
+        self.runner.model.now = lambda: at("21:03:05")
 
     @contextmanager
     def running(self, job: Callable[[], ExitCode]) -> Iterator[Future[ExitCode]]:
