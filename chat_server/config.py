@@ -258,11 +258,13 @@ class Config:
         """Places that users who are not operators cannot take.
 
         One for each operator, and some for connections that have not logged in. At most a quarter
-        of all, and none without operators.
+        of all, or half on a server with few places for many operators. None without operators.
         """
-        if not self.operators:
+        operators = len(self.operators)
+        if not operators:
             return 0
-        return min(len(self.operators) + OPERATOR_ENTRANCES, self.max_clients // 4)
+        share = max(self.max_clients // 4, min(operators + 1, self.max_clients // 2))
+        return min(operators + OPERATOR_ENTRANCES, share)
 
     @property
     def input_rate(self) -> float:

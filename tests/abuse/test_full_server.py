@@ -59,6 +59,25 @@ def test_operator_gets_into_a_server_that_is_full_of_users(start_server: StartSe
     assert f"Refused login for '{users[6]}' from 127.0.0.1" in server.log.getvalue()
 
 
+def test_operators_get_into_a_small_server(start_server: StartServer) -> None:
+    operators = ("carol", "dave", "DPS")
+    server = start_server(max_clients=8, operators=frozenset(operators), rate=0)
+    users = [f"user{number}" for number in range(4)]
+    server.add_accounts(users)
+    for user in users:
+        server.log_in(user)
+    strangers(server, 4)
+    for operator in operators:
+        server.log_in(operator)
+
+
+def test_operator_gets_into_a_server_with_two_places(start_server: StartServer) -> None:
+    server = start_server(max_clients=2, operators=frozenset({"carol"}), rate=0)
+    server.log_in("alice")
+    strangers(server, 3)
+    server.log_in("carol")
+
+
 def test_user_with_a_session_may_log_in_again_on_a_full_server(start_server: StartServer) -> None:
     server = start_server(max_clients=8, operators=frozenset({"carol"}), rate=0)
     users = [f"user{number}" for number in range(6)]
