@@ -81,7 +81,7 @@ def _drawn(character: str, encoding: str) -> str:
 def is_unicode(encoding: str) -> bool:
     """Return True if the encoding has every character."""
     try:
-        "\U0001f600".encode(encoding)
+        chr(0x1F600).encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True
