@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome, NoColor
 from textual.geometry import Offset
@@ -170,6 +171,7 @@ class BaseApp(App[None]):
         filters = list(super().get_line_filters())
         if self.no_color:  # Textual turns colours into greys, which sixteen colours do not have
             filters = [one for one in filters if not isinstance(one, Monochrome | NoColor)]
+            self._no_color_filter.background = Color.parse(self.theme_variables["background"])
             filters.append(self._no_color_filter)
         if self.width_filter.enabled:
             filters.append(self.width_filter)

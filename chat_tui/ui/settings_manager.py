@@ -74,7 +74,12 @@ class SettingsManager:
         return self.configuration.lines.get(("theme",))
 
     def drawable_theme(self, name: str) -> str:
-        """Return the theme, or the one that replaces it on a terminal with sixteen colours."""
+        """Return the theme, or the one that replaces it on a terminal with sixteen colours.
+
+        With `NO_COLOR` it is always the same: `NoColorFilter` knows how its backgrounds differ.
+        """
+        if self._app.no_color:
+            return DARK.name
         few = self._app.console.color_system == "standard"
         return ANSI_FALLBACK.get(name, name) if few else name
 

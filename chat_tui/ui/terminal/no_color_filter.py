@@ -15,31 +15,38 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-_REVERSED_FROM: Final = 0.3
+_REVERSED_FROM: Final = 0.1
 """Difference of brightness, from 0 to 1, from which a background is drawn as reversed text.
 
-Cursors, selections and buttons differ more from the background of their line, panels less.
+In the client's themes, cursors, selected rows and buttons differ more from the background of the
+screen, panels and fields less.
 """
 
 
 class NoColorFilter(LineFilter):
     """Removes all colours. A background that stands out becomes reversed text."""
 
+    background = Color(0, 0, 0)
+    """The background of the screen. The app sets it for each theme."""
+
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments of a line without colours. Textual calls it for each line."""
-        brightness = background.brightness
+        brightness = self.background.brightness
         return [
             segment
             if segment.control or segment.style is None
-            else Segment(segment.text, _without_color(segment.style, round(brightness, 2)))
+            else Segment(segment.text, _without_color(segment.style, brightness))
             for segment in segments
         ]
 
 
 @lru_cache(2048)
 def _without_color(style: Style, brightness: float) -> Style:
+    color = style.bgcolor
     is_marked = (
-        style.bgcolor is not None and abs(_brightness(style.bgcolor) - brightness) > _REVERSED_FROM
+        color is not None
+        and not color.is_default
+        and abs(_brightness(color) - brightness) > _REVERSED_FROM
     )
     return Style(
         bold=style.bold,

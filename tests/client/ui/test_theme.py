@@ -14,7 +14,7 @@ from chat_tui.launch import LaunchOptions
 from chat_tui.model.author_hues import HUES, author_hue
 from chat_tui.ui.theme import DARK, LIGHT, author_variables
 from chat_tui.ui.widgets.message_log import MessageLog
-from tests.support.app_harness import app_with, chat
+from tests.support.app_harness import AppHarness, app_with, chat
 
 THEMES = [DARK, LIGHT, *BUILTIN_THEMES.values()]
 
@@ -105,11 +105,27 @@ async def test_no_color_keeps_every_signal(tmp_path: Path, monkeypatch: pytest.M
             if color
         }
         assert colors == set()
+        assert "".join(await _reversed_after(harness, "escape")).strip() in {"M", "MM"}
+        assert "▸ lobby" in await _reversed_after(harness, "f2")
+        assert "everyone" in " ".join(await _reversed_after(harness, "f3"))
+        await harness.press("escape", "ctrl+k")
+        await harness.until(lambda: "room:" in harness.screen_text(), "the palette has entries")
+        assert any("room:" in text for text in await _reversed_after(harness))
+        await harness.press("escape")
+        await harness.until(lambda: "Esc Close" not in harness.screen_text(), "it is closed")
         x, y = harness.app.cursor_position
         row = harness.app.screen._compositor.render_strips()[y]
         (cursor,) = row.crop(x, x + 1)
         assert cursor.style
         assert cursor.style.reverse, "the cursor is not visible"
+
+
+async def _reversed_after(harness: AppHarness, *keys: str) -> list[str]:
+    """Press keys. Return the texts that are drawn reversed."""
+    await harness.press(*keys)
+    await harness.settle()
+    strips = harness.app.screen._compositor.render_strips()
+    return [part.text for strip in strips for part in strip if part.style and part.style.reverse]
 
 
 @pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
