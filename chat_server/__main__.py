@@ -15,6 +15,7 @@ from chat_server.cli import (
     build_config,
     check,
     config_option,
+    config_path,
     raise_file_limit,
     serve,
     server_options,
@@ -45,7 +46,7 @@ def cli(context: click.Context, /, stop_on_stdin_eof: bool, **chosen: Any) -> No
     """
     if context.invoked_subcommand is None:
         raise_file_limit(chosen["max_clients"])
-        serve(build_config(chosen), until_stdin_ends=stop_on_stdin_eof)
+        serve(build_config(chosen, config_path(context)), until_stdin_ends=stop_on_stdin_eof)
 
 
 cli.add_command(users)

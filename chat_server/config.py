@@ -146,6 +146,9 @@ class Tuning:
 class Config:
     """Settings of one server, which an operator sets by option, environment variable or file."""
 
+    config_file: Path | None = None
+    """The file that some of these settings came from. None: there is none."""
+
     host: str = "127.0.0.1"
     """Address to listen on. On an address that other machines can reach, only TLS is spoken."""
 

@@ -39,6 +39,7 @@ from chat_server.net import (
 from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
 from chat_server.presence_timer import PresenceTimer
 from chat_server.services import Services
+from chat_server.strict_modes import mode_problems
 from chat_server.wire import Stream, TlsStream, encode_replies, replies
 
 _JOIN_SECONDS: Final = 1.0
@@ -206,6 +207,8 @@ class ChatServer:
         for path, mode in self._accounts.insecure_files():
             found[str(path), mode] = partial(self._log.users_exposed, str(path), mode)
         problems = self._accounts.mode_problems()
+        if self._config.config_file is not None:
+            problems += mode_problems(self._config.config_file)
         certificate = self._certificate
         if certificate is not None:
             if certificate.key_is_exposed:

@@ -71,10 +71,11 @@ def _problem(path: Path, status: os.stat_result, trusted: set[int]) -> ModeProbl
     if status.st_uid not in trusted:
         owner = f"user {_user_name(status.st_uid)}"
         mine = _user_name(max(trusted))
+        cure = f"run: chown {mine} {shown}"
+        if trusted == {_ROOT}:  # it may be the home folder of that user
+            cure = f"run the server as that user, or {cure}"
         wanted = " or ".join(dict.fromkeys(_user_name(uid) for uid in sorted(trusted)))
-        return ModeProblem(
-            path, f"belongs to {owner}, not to {wanted}", f"run: chown {mine} {shown}"
-        )
+        return ModeProblem(path, f"belongs to {owner}, not to {wanted}", cure)
     if stat.S_ISDIR(status.st_mode) and mode & stat.S_ISVTX:
         return None
     if mode & stat.S_IWOTH:

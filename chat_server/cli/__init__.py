@@ -1,7 +1,7 @@
 """The command line of the server: options, subcommands and signals."""
 
 from chat_server.cli.check import check
-from chat_server.cli.config_file import config_option
+from chat_server.cli.config_file import config_option, config_path
 from chat_server.cli.host_limits import raise_file_limit
 from chat_server.cli.options import build_config, server_options
 from chat_server.cli.serve import serve
@@ -11,6 +11,7 @@ __all__ = [
     "build_config",
     "check",
     "config_option",
+    "config_path",
     "raise_file_limit",
     "serve",
     "server_options",

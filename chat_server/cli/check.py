@@ -9,7 +9,12 @@ import click
 from click.core import ParameterSource
 
 from chat_server.cli.config_example import config_example
-from chat_server.cli.config_file import config_option, option_origin, settings_by_key
+from chat_server.cli.config_file import (
+    config_option,
+    config_path,
+    option_origin,
+    settings_by_key,
+)
 from chat_server.cli.host_limits import raise_file_limit
 from chat_server.cli.options import build_config, server_options
 from chat_server.cli.preflight import CHECKS, Finding, Severity
@@ -76,7 +81,7 @@ def _findings(context: click.Context, chosen: dict[str, Any]) -> Iterator[Findin
         yield Finding(Severity.OK, "every setting has its default")
     raise_file_limit(chosen["max_clients"])  # like a start, but only for this process
     try:
-        config = build_config(chosen)
+        config = build_config(chosen, config_path(context))
     except click.UsageError as error:
         yield Finding(Severity.ERROR, error.format_message())
         return

@@ -96,6 +96,12 @@ def option_key(option: click.Option) -> str:
     return max(option.opts, key=len).lstrip("-")
 
 
+def config_path(context: click.Context) -> Path | None:
+    """Return the path of the file that was read, or None."""
+    file = context.meta.get(_META)
+    return file.path if isinstance(file, ConfigFile) else None
+
+
 def option_origin(context: click.Context, option: click.Option) -> str | None:
     """Return a description of the source of an option's value, or None for the default."""
     assert option.name is not None

@@ -235,9 +235,10 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def build_config(values: Mapping[str, Any]) -> Config:
+def build_config(values: Mapping[str, Any], config_file: Path | None = None) -> Config:
     """Return the configuration for these option values, by parameter name.
 
+    `config_file`: the file that some of them came from.
     The caller has called `raise_file_limit`. Raises `click.UsageError` if the values contradict
     each other or if the limit on open files is too low for `--max-clients`.
     """
@@ -257,6 +258,7 @@ def build_config(values: Mapping[str, Any]) -> Config:
     return Config(
         **{
             **values,
+            "config_file": config_file,
             "max_clients": max_clients,
             "max_connections_per_ip": _DEFAULTS.max_connections_per_ip
             if max_connections is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import shlex
+import socket
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ from chat_server.net import (
     missing_files,
     open_all,
 )
+from chat_server.observability import METRICS_HOST
+from chat_server.strict_modes import mode_problems
 
 _BASE_THREADS: Final = 6
 """Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, presence, and
@@ -84,16 +87,10 @@ def check_listening(config: Config) -> Iterator[Finding]:
     except ListenError as error:
         yield Finding(Severity.ERROR, str(error))
         return
-    for encrypted in (False, True):
-        yield from _check_endpoints([e for e in targets if e.encrypted is encrypted])
-
-
-def _check_endpoints(targets: Sequence[Endpoint]) -> Iterator[Finding]:
-    """Check endpoints that share a port."""
     try:
         bound, skipped = open_all(targets, bind)
     except ListenError as error:
-        yield Finding(Severity.ERROR, str(error))
+        yield from _describe_all_failures(targets, error)
         return
     for each in bound:
         each.close()
@@ -112,6 +109,42 @@ def _check_endpoints(targets: Sequence[Endpoint]) -> Iterator[Finding]:
             "plain text on an address that others can reach: they can read every password and"
             " every message",
         )
+
+
+def _describe_all_failures(targets: Sequence[Endpoint], first: ListenError) -> Iterator[Finding]:
+    """Try each endpoint on its own. `open_all` ends with the first one that fails."""
+    found = {str(first): Severity.ERROR}
+    for endpoint in targets:
+        try:
+            bind(endpoint).close()
+        except ListenError as error:
+            is_skipped = error.is_address_missing and not first.is_address_missing
+            found.setdefault(str(error), Severity.WARNING if is_skipped else Severity.ERROR)
+    for text, severity in found.items():
+        yield Finding(severity, text)
+
+
+def metrics_port_problem(port: int, error: Exception) -> str:
+    """Return the error for a port of `--metrics` that cannot be used."""
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return f"can't listen on {METRICS_HOST} port {port} for --metrics: {why}; choose another port"
+
+
+def check_metrics(config: Config) -> Iterator[Finding]:
+    """Check that the port for metrics is free."""
+    if not config.metrics:
+        return
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((METRICS_HOST, config.metrics))
+        except OSError as error:
+            yield Finding(Severity.ERROR, metrics_port_problem(config.metrics, error))
+        else:
+            yield Finding(
+                Severity.OK,
+                f"would serve metrics on {METRICS_HOST} port {config.metrics}, which is free",
+            )
 
 
 def check_certificate(config: Config) -> Iterator[Finding]:
@@ -200,6 +233,13 @@ def check_user(_: Config) -> Iterator[Finding]:
             "running as root: a defect in the server would give away the whole machine; run it as"
             " a user of its own",
         )
+
+
+def check_config_file(config: Config) -> Iterator[Finding]:
+    """Check that other users cannot write the configuration file."""
+    if config.config_file is not None:
+        for problem in mode_problems(config.config_file):
+            yield Finding(_exposure_severity(config), f"configuration file {problem}")
 
 
 def check_users(config: Config) -> Iterator[Finding]:
@@ -336,7 +376,9 @@ def check_memory(config: Config) -> Iterator[Finding]:
 
 CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     check_listening,
+    check_metrics,
     check_user,
+    check_config_file,
     check_certificate,
     check_users,
     check_operators,

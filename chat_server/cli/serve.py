@@ -13,11 +13,13 @@ import click
 
 from chat_server.accounts import Accounts, AccountStore, UsersFileError, exposure_problems
 from chat_server.cli import systemd, thread_dump
+from chat_server.cli.preflight import metrics_port_problem
 from chat_server.config import Config
 from chat_server.core import reload_time_zone
 from chat_server.net import CertificateError, ListenError, endpoints
 from chat_server.observability import EventLog
 from chat_server.server import ChatServer
+from chat_server.strict_modes import mode_problems
 
 if TYPE_CHECKING:
     from chat_server.observability import MetricsServer
@@ -41,6 +43,9 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
         # Resolve once. A second lookup could return another address, which was not checked.
         targets = endpoints(config)
         public = any(endpoint.is_public for endpoint in targets)
+        if public and config.config_file is not None:
+            for problem in mode_problems(config.config_file):
+                raise click.UsageError(str(problem))
         server = ChatServer(
             config, AccountStore(config.users, reject_exposed if public else None), log
         )
@@ -112,11 +117,7 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
         metrics.start()
     except (OSError, RuntimeError) as error:
         server.stop()
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise click.UsageError(
-            f"can't listen on 127.0.0.1 port {config.metrics} for --metrics: {why}; "
-            "choose another port"
-        ) from error
+        raise click.UsageError(metrics_port_problem(config.metrics, error)) from error
     server.time_fan_out(collected.observe_fan_out)
     return metrics
 

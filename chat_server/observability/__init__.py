@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chat_server.observability.event_log import EventLog
+from chat_server.observability.http_listener import HOST as METRICS_HOST
 from chat_server.observability.log_format import FORMATS
 from chat_server.observability.log_writer import LEVELS
 from chat_server.observability.rejection_log import RejectionLog
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "LEVELS",
+    "METRICS_HOST",
     "EventLog",
     "Metrics",
     "MetricsServer",

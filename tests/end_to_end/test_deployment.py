@@ -22,6 +22,7 @@ import pytest
 
 from chat_server.__main__ import cli
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
+from tests.support.accounts import write_accounts_file
 from tests.support.project import PROJECT
 
 DEPLOY = PROJECT / "deploy"
@@ -230,9 +231,37 @@ def test_lobby_users_script_runs_as_service_user(
     assert required <= set((tmp_path / "calls").read_text().splitlines())
 
 
+def test_lobby_check_script_checks_with_settings_of_service(
+    tmp_path: Path, fake_systemd: dict[str, str]
+) -> None:
+    state = tmp_path / "var/lib/lobby"
+    write_accounts_file(state / "users.json", ["alice"])
+    config = tmp_path / "lobby.toml"
+    config.write_text((DEPLOY / "lobby.toml").read_text().replace('"/var/lib/lobby', f'"{state}'))
+    unit = settings_of(UNIT)
+    program, _, its_config = unit["ExecStart"][0].split()
+    text = (DEPLOY / "lobby-check").read_text()
+    assert f"{program} --config {its_config} check " in text
+    for setting in ("LimitNOFILE", "TasksMax"):  # so that the report is that of the service
+        assert f"--property={setting}={unit[setting][0]} " in text
+    script = tmp_path / "lobby-check"
+    text = text.replace(program, f"{shlex.quote(sys.executable)} -m chat_server")
+    script.write_text(text.replace(its_config, shlex.quote(str(config))))
+    script.chmod(0o755)
+    done = subprocess.run(
+        [script, "--tls-port", "0", "--metrics", "0"],
+        env={**fake_systemd, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.endswith("ok       a start would work\n")
+
+
 def test_deploy_scripts_and_unit_use_same_user_and_folder() -> None:
     unit = settings_of(UNIT)
-    for name in ("lobby-users", "certbot-deploy-hook"):
+    for name in ("lobby-users", "lobby-check", "certbot-deploy-hook"):
         text = (DEPLOY / name).read_text()
         for setting in ("DynamicUser", "User", "UMask", "StateDirectory", "StateDirectoryMode"):
             assert f"--property={setting}={unit[setting][0]} " in text

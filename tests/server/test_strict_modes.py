@@ -110,7 +110,8 @@ def test_group_without_a_name_must_not_write_unless_it_is_ours(file: Path) -> No
 def test_file_of_another_user_is_reported(file: Path) -> None:
     os.chown(file, UNKNOWN, -1)
     assert problems(file) == [
-        f"{file}: belongs to user {UNKNOWN}, not to root; run: chown root '{file}'"
+        f"{file}: belongs to user {UNKNOWN}, not to root;"
+        f" run the server as that user, or run: chown root '{file}'"
     ]
 
 

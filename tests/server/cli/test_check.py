@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,6 +108,26 @@ def test_check_reports_port_in_use(folder: Path) -> None:
             taken.accept()  # the check did not connect
     assert any(re.match(rf"error can't listen on 127.0.0.1 port {port}: .*use", s) for s in lines)
     assert lines[-1] == "error a start would fail"
+
+
+def test_check_reports_every_port_in_use(folder: Path) -> None:
+    with ExitStack() as stack:
+        ports = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for _ in range(3)
+        ]
+        plain, tls, metrics = map(str, ports)
+        lines = findings(
+            folder,
+            *("check", "--tls", "--port", plain, "--tls-port", tls, "--metrics", metrics),
+            status=1,
+        )
+    errors = [line.split(":")[0] for line in lines if line.startswith("error can't listen")]
+    assert errors == [
+        f"error can't listen on 127.0.0.1 port {plain}",
+        f"error can't listen on 127.0.0.1 port {tls}",
+        f"error can't listen on 127.0.0.1 port {metrics} for --metrics",
+    ]
 
 
 def test_check_reports_same_port_for_plaintext_and_tls(folder: Path) -> None:

@@ -191,9 +191,11 @@ def test_reload_warns_of_file_that_others_may_read_or_write_once(
     draft.replace(users)
     server.read_until("Users file reloaded: 3 accounts")
     users.chmod(0o606)
-    shown = server.read_until("every user may write it (mode 0606)")
+    # The reload before may see the new mode already, and then writes the second line first.
+    shown = server.read_until("(mode 0606)") + server.read_until("(mode 0606)")
     assert "mode 0604" not in shown
     assert "can be read or written by others (mode 0606)" in shown
+    assert "every user may write it (mode 0606)" in shown
 
 
 def test_sighup_reports_folder_that_has_become_writable(
@@ -226,6 +228,32 @@ def test_key_that_others_may_write_is_refused_on_public_server_and_at_reload(
     local = start(*LOCAL, "--tls", "--tls-port", "0", *options)
     assert local.is_running
     local.read_until(f"{key}: every user may write it")
+
+
+def test_configuration_file_that_others_may_write_is_refused_on_public_server(
+    folder: Path, start: Callable[..., Server]
+) -> None:
+    config = folder / "lobby.toml"
+    config.write_text("log-level = 'info'\n")
+    options = ("--config", str(config))
+    config.chmod(0o644)
+    served = start(*PUBLIC, *options)
+    assert served.is_running
+    assert not check(folder, *PUBLIC, *options)
+    config.chmod(0o646)
+    why = f"{config}: every user may write it (mode 0646); run: chmod go-w '{config}'"
+    served.process.send_signal(signal.SIGHUP)
+    served.read_until(f" [!] {why}")
+    refused = start(*PUBLIC, *options)
+    assert not refused.is_running
+    assert refused.stop() == f"chat-server: {why}\n"
+    assert refused.process.returncode == 2
+    reported = check(folder, *PUBLIC, *options)
+    assert f"error    configuration file {why}" in reported
+    local = start(*LOCAL, *options)
+    assert local.is_running
+    local.read_until(f" [!] {why}")
+    assert check(folder, *LOCAL, *options) == [f"warning  configuration file {why}"]
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
