@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -76,7 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     finally:
         _drop_unwritten_output()
-    sys.exit(status if isinstance(status, int) else 0)
+    status = status if isinstance(status, int) else 0
+    if threading.active_count() > 1:
+        # A password hash that outlived the stop. Before Python 3.14, a thread that comes back from
+        # native code while the interpreter ends aborts the process (status -6, a core dump).
+        os._exit(status)
+    sys.exit(status)
 
 
 def _report(line: str) -> None:

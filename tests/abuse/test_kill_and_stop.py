@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
+import socket
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from time import monotonic
+from time import clock_gettime, monotonic
 
+import bcrypt
 import pytest
 
 from chat_server.accounts.file_reader import read_accounts
@@ -18,7 +21,7 @@ from tests.abuse.cleanup_checks import check_log
 from tests.abuse.client_pool import ClientPool, Reader
 from tests.support.accounts import PEOPLE, cheap_hash, write_accounts_file
 from tests.support.server_program import ServerProgram
-from tests.support.wait_until import WAIT_TIMEOUT
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 EXIT_SECONDS = 6.0
 """Seconds within which a stopped server exits, by the contract."""
@@ -241,3 +244,41 @@ def test_stop_under_full_load_delivers_accepted_messages_and_notifies_everyone(
             assert numbers == list(range(len(numbers)))
         for subscriber in subscribers:
             assert by_author(subscriber.lines) == taken
+
+
+SERVE_AND_END_SLOWLY = """
+import builtins, sys, time
+from chat_server import __main__
+
+class Late:
+    def __del__(self):
+        time.sleep(25)  # while the interpreter ends, a hash comes back from its native code
+
+builtins.late = Late()
+__main__.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the CPU time of a process")
+def test_stop_during_a_password_hash_exits_with_status_0(tmp_path: Path) -> None:
+    users = tmp_path / "users.json"
+    slow = bcrypt.hashpw(b"pw", bcrypt.gensalt(4)).replace(b"$04$", b"$15$")  # takes seconds
+    users.write_text(json.dumps({"alice": slow.decode()}))
+    command = [sys.executable, "-c", SERVE_AND_END_SLOWLY, "--port", "0", "--users", str(users)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline().rsplit(" ", 1)[1])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            begun = cpu_seconds(server.pid)
+            client.sendall(b"LOGIN alice pw\n")
+            until(lambda: cpu_seconds(server.pid) > begun + 0.2, "the hash runs")
+            server.terminate()
+            _, errors = server.communicate(timeout=WAIT_TIMEOUT)
+    assert (server.returncode, "Fatal" in errors) == (0, False), errors
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time of a process: clock_getcpuclockid(3) of Linux."""
+    return clock_gettime(~process << 3 | 2)
