@@ -103,7 +103,11 @@ class ChatServer:
         self._clients_lock = threading.Lock()
         self._stopping = False
         self._acceptor = Acceptor(
-            self._serve, log, config.tuning.linger_seconds, self._admission.must_wait
+            self._serve,
+            log,
+            config.tuning.linger_seconds,
+            self._admission.must_wait,
+            self._admission.weight,
         )
 
     @property

@@ -50,6 +50,10 @@ class AdmissionControl:
         """Return whether a new connection from `host` has to wait before it is admitted."""
         return self._pace.must_wait(host)
 
+    def weight(self, host: str) -> float:
+        """Return what a new connection from `host` counts as in the pace of the acceptor."""
+        return self._pace.weight(host)
+
     def admit(
         self, host: str, port: int, on_evict: Callable[[Place], None] = lambda place: None
     ) -> Place | Rejection:

@@ -19,6 +19,12 @@ from chat_server.addresses import rate_limit_key
 BURST: Final = 1024
 """Connections without a login that an address may cause at once."""
 
+_SUSPECT: Final = 64
+"""After so many lately, further connections of the address count as `_SUSPECT_WEIGHT`."""
+
+_SUSPECT_WEIGHT: Final = 4.0
+"""So an address that begins to connect again and again takes less of what the server accepts."""
+
 PER_SECOND: Final = 20.0
 """Connections without a login a second in the long run: more than health checks need, and about
 1 % of a core, or 5 % with TLS."""
@@ -45,6 +51,17 @@ class ConnectionPace:
             return False
         with self._lock:
             return self._debt(rate_limit_key(address), self._clock()) > BURST - 1
+
+    def weight(self, address: str) -> float:
+        """Return what a new connection of `address` counts as in the pace of the acceptor.
+
+        It is 0.0 if connections without a login are not limited.
+        """
+        if not self._enabled:
+            return 0.0
+        with self._lock:
+            debt = self._debt(rate_limit_key(address), self._clock())
+        return _SUSPECT_WEIGHT if debt >= _SUSPECT else 1.0
 
     def record_unauthenticated(self, address: str) -> None:
         """Count a connection of `address` that has ended and never logged in."""

@@ -28,6 +28,10 @@ _MAX_ACCEPTED: Final = 20
 ones wait in the kernel, where they cost the interpreter nothing. A thousand clients that reconnect
 at once are accepted within a second, and a flood of connections leaves time for messages."""
 
+_ENDED_WEIGHT: Final = 0.2
+"""What a connection counts as if it has to wait and its client has closed it already. It takes no
+thread. Clients that only connect and disconnect must not fill the queue of the kernel."""
+
 _WINDOW: Final = 0.02
 
 Serve = Callable[[socket.socket, str, int, Endpoint], str | None]
@@ -47,17 +51,20 @@ class Acceptor:
         log: EventLog,
         linger_seconds: float,
         must_wait: Callable[[str], bool] = lambda host: False,
+        weigh: Callable[[str], float] = lambda host: 1.0,
     ) -> None:
         """`serve` is called in the acceptor's thread and must not block or raise.
 
-        `must_wait(host)`: connections from there are held for a moment. It must not block.
+        `must_wait(host)`: connections from there are held for a moment. `weigh(host)`: how many of
+        the connections that may be accepted at a time one from there counts as. Neither may block.
         """
         self._serve = serve
         self._log = log
         self._must_wait = must_wait
+        self._weigh = weigh
         self._closer = LingeringCloser(linger_seconds)
         self._held = HeldConnections(must_wait)
-        self._accepted = 0
+        self._accepted = 0.0
         """Connections that were accepted since `_WINDOW` before `_window_end`."""
         self._window_end = 0.0
         self._paused: list[socket.socket] = []
@@ -135,15 +142,18 @@ class Acceptor:
             self._backoff = min(2 * self._backoff, _MAX_BACKOFF)
             return
         self._backoff = _MIN_BACKOFF
-        self._count_accepted()
         host = host.removeprefix("::ffff:")
         connection = HeldConnection(connected, host, port, self._listeners[listener])
         if not self._must_wait(host):
+            self._count_accepted(self._weigh(host))
             self._admit(connection)
             return
         if connection.has_ended():
+            self._count_accepted(_ENDED_WEIGHT)
             connected.close()
-        elif self._held.is_full:
+            return
+        self._count_accepted(1)
+        if self._held.is_full:
             self._closer.reject(connected, replies.TOO_MANY_CONNECTIONS)
         else:
             self._held.hold(connection)
@@ -154,12 +164,12 @@ class Acceptor:
         if error is not None:
             self._closer.reject(connection.connected, error)
 
-    def _count_accepted(self) -> None:
+    def _count_accepted(self, weight: float) -> None:
         """Accept nothing more until the end of the window if there were enough in it."""
         now = time.monotonic()
         if now >= self._window_end:
             self._accepted, self._window_end = 0, now + _WINDOW
-        self._accepted += 1
+        self._accepted += weight
         if self._accepted >= _MAX_ACCEPTED:
             self._pause(self._listeners, self._window_end - now)
 

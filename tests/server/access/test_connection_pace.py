@@ -41,3 +41,15 @@ def test_pace_can_be_switched_off(clock: FakeClock) -> None:
     for _ in range(2 * BURST):
         pace.record_unauthenticated("127.0.0.1")
     assert not pace.must_wait("127.0.0.1")
+
+
+def test_connections_of_an_address_without_logins_count_as_more(clock: FakeClock) -> None:
+    pace = ConnectionPace(enabled=True, clock=clock)
+    assert pace.weight("127.0.0.1") == 1
+    for _ in range(64):
+        pace.record_unauthenticated("127.0.0.1")
+    assert pace.weight("127.0.0.1") == 4
+    assert pace.weight("127.0.0.2") == 1
+    clock.now += 60
+    assert pace.weight("127.0.0.1") == 1
+    assert ConnectionPace(enabled=False).weight("127.0.0.1") == 0
