@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from pathlib import Path
 
 from chat_server.accounts.demo import DEMO_PASSWORD
 from tests.support.server_program import ServerProgram
@@ -110,6 +111,27 @@ def test_ctrl_z_suspends_client_and_fg_resumes_it(
     terminal.until("Message lobby")
     terminal.keys("C-q")
     terminal.until("ended with 0")
+
+
+def test_window_with_suspended_client_leaves_no_process(
+    open_terminal: OpenTerminal, server_program: ServerProgram, tmp_path: Path
+) -> None:
+    terminal = open_terminal("--help", PS1="prompt> ")
+    terminal.until("exit status 0")
+    terminal.run("respawn-pane", "-k", "-c", os.getcwd(), "/bin/sh", "-i")
+    terminal.until("prompt>")
+    client = f"{sys.executable} -m chat_tui 127.0.0.1:{server_program.port} --user alice"
+    terminal.keys(client, "Enter")
+    terminal.until("Follow everyone here")
+    terminal.keys("C-z")
+    terminal.until("Stopped|Suspended")
+    file = tmp_path / "process"
+    terminal.keys(f"jobs -p > '{file}'", "Enter")
+    until(lambda: file.exists() and file.read_text().strip(), "the shell names the process")
+    process = Path("/proc", file.read_text().strip())
+    assert process.exists()
+    terminal.close()
+    until(lambda: not process.exists(), "the client ends", lambda: "it is left")
 
 
 def test_ctrl_z_without_shell_does_not_stop_client(

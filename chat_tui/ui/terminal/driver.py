@@ -7,7 +7,7 @@ import selectors
 import signal
 import sys
 from codecs import getincrementaldecoder, lookup
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from textual import constants
@@ -68,11 +68,15 @@ class TerminalDriver(LinuxDriver):
         """
         self._is_suspended = self._must_signal_resume = True
         self.suspend_application_mode()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.killpg(os.getpgrp(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, self._sigtstp_application)
+        self._stop(lambda: os.killpg(os.getpgrp(), signal.SIGTSTP))
         if self._is_suspended:  # SIGCONT was not received: the kernel did not stop this process
             self.resume_application_mode()
+
+    def _stop(self, send: Callable[[], None]) -> None:
+        """Stop by SIGTSTP and not by SIGSTOP. The kernel ignores it if no shell is left."""
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        send()
+        signal.signal(signal.SIGTSTP, self._sigtstp_application)
 
     def _sigtstp_application(self, *_: object) -> None:
         self._is_suspended = True
@@ -80,8 +84,16 @@ class TerminalDriver(LinuxDriver):
 
     def _sigcont_application(self, *_: object) -> None:
         # Any program may send SIGCONT. A second start would leave two threads that read the keys.
-        if self._is_suspended:
+        if not self._is_suspended:
+            return
+        try:
+            is_in_foreground = os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError:
+            return  # the terminal has hung up: `exit_on_hangup` ends the client
+        if is_in_foreground:
             super()._sigcont_application()
+        else:  # the shell has continued the client in the background, or is about to end
+            self._stop(lambda: os.kill(os.getpid(), signal.SIGTSTP))
 
     def run_input_thread(self) -> None:
         """Read input until the driver stops. Textual calls it in a thread of its own."""
