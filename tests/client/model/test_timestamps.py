@@ -53,6 +53,33 @@ def test_late_lines_keep_their_time() -> None:
         assert arrive(clock, now, HOUR - late * MINUTE) == now - late * MINUTE
 
 
+def test_lines_of_a_long_suspension_keep_their_time() -> None:
+    clock = ServerClock()
+    assert arrive(clock, NOON, HOUR) == NOON
+    now = NOON + 90 * MINUTE
+    for late in range(89, -1, -1):  # some are late by the hour of summer time
+        assert arrive(clock, now, HOUR - late * MINUTE) == now - late * MINUTE
+
+
+def test_lines_of_a_growing_backlog_keep_their_time() -> None:
+    clock = ServerClock()
+    for number in range(60):
+        now, late = NOON + number * 30 * SECOND, number * 20 * SECOND
+        assert arrive(clock, now, HOUR - late) == now - late
+
+
+@pytest.mark.parametrize("wrong", [40 * MINUTE, 7.5 * MINUTE, -22.5 * MINUTE])
+def test_wrong_clock_of_the_server_moves_all_lines_by_the_same_time(wrong: timedelta) -> None:
+    clock = ServerClock()
+    arrive(clock, NOON, wrong + SECOND)
+    moved = set()
+    for number in range(1, 9):
+        now, late = NOON + number * MINUTE, number % 3 * SECOND
+        moved.add(arrive(clock, now, wrong + SECOND - late) - (now - late))
+    assert len(moved) == 1
+    assert abs(moved.pop()) <= 7.5 * MINUTE
+
+
 @pytest.mark.parametrize("step", [60, 30, -30, -60])
 def test_summer_time_of_either_side_is_followed_at_once(step: int) -> None:
     clock = ServerClock()
@@ -96,10 +123,10 @@ def test_new_connection_compares_the_clocks_again() -> None:
 
 
 @pytest.fixture
-def tokyo() -> Iterator[None]:
-    """Run the client in Tokyo."""
+def client_zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the client in the zone that is the parameter."""
     before = os.environ.get("TZ")
-    os.environ["TZ"] = "Asia/Tokyo"
+    os.environ["TZ"] = request.param
     time.tzset()
     yield
     if before is None:
@@ -109,7 +136,28 @@ def tokyo() -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.usefixtures("tokyo")
+# Berlin, as a rule: the tests need no table of zones.
+BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
+
+
+@pytest.mark.parametrize("client_zone", [BERLIN], indirect=True)
+@pytest.mark.usefixtures("client_zone")
+@pytest.mark.parametrize("server", [timedelta(), 5.75 * HOUR, -3.5 * HOUR, 14 * HOUR])
+@pytest.mark.parametrize("change", ["2026-03-29T01:00+00:00", "2026-10-25T01:00+00:00"])
+def test_summer_time_of_the_client_changes_its_times_at_once(
+    server: timedelta, change: str
+) -> None:
+    clock = ServerClock()
+    start = datetime.fromisoformat(change)
+    for minute in (-70, -2, -1, 0, 1, 59, 61):
+        moment = start + minute * MINUTE
+        wire = (moment + server).strftime("%H:%M:%S")
+        now = datetime.fromtimestamp((moment + SECOND).timestamp())
+        assert clock.local_time(wire, now) == now - SECOND
+
+
+@pytest.mark.parametrize("client_zone", ["Asia/Tokyo"], indirect=True)
+@pytest.mark.usefixtures("client_zone")
 def test_log_shows_one_zone_and_one_day(tmp_path: Path) -> None:
     clock = FakeLocalClock(datetime(2026, 11, 23, 8, 30))
     model = ChatModel(clock)
