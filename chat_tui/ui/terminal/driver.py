@@ -88,8 +88,8 @@ class TerminalDriver(LinuxDriver):
             return
         try:
             is_in_foreground = os.tcgetpgrp(self.fileno) == os.getpgrp()
-        except OSError:
-            return  # the terminal has hung up: `exit_on_hangup` ends the client
+        except OSError:  # not the controlling terminal, or it has hung up
+            is_in_foreground = True
         if is_in_foreground:
             super()._sigcont_application()
         else:  # the shell has continued the client in the background, or is about to end
