@@ -83,7 +83,7 @@ class Tuning:
     """A publisher waits only for readers that took something within this time."""
 
     presence_burst: int = 6
-    """Moves of a user to another room that watchers are told at once."""
+    """Moves of a user to another room that are announced to the watchers at once."""
 
     presence_seconds: float = 3.0
     """Further moves of that user are announced together after this time. With 800 watchers, a user
@@ -106,7 +106,8 @@ class Tuning:
 
     login_queue_seconds: float = 300.0
     """Longest wait of a login for its hash. On two cores, 2,000 users log in within this time after
-    a restart. Later ones are told to try again, so that they do not keep a place for nothing."""
+    a restart. Later ones are rejected with the advice to try again, so that none holds a place for
+    nothing."""
 
     login_burst: int = 30
     """Successful logins of one account at once: far more than a client that reconnects. They could

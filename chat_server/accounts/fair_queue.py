@@ -37,7 +37,7 @@ _OLDEST_NEWCOMER_EVERY: Final = 4
 """One of so many turns of newcomers is for the oldest of them, the others for the newest."""
 
 _WEIGHTS: Final = {Priority.KNOWN_ACCOUNT: 8, Priority.KNOWN_SITE: 4, Priority.STRANGER: 1}
-"""Shares of the turns while items of all priorities wait. Nobody starves."""
+"""Shares of the turns while items of all priorities wait. No priority starves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
-"""What watchers were told about rooms and moves, so that fast moves become one notice. Pure.
+"""Presence notices that watchers have received, so that fast moves become one notice. Pure.
 
 A user's first moves are announced at once. Further ones are *held* until the presence of that user
-is settled, some seconds later: then watchers are told what has changed in the end. So a user that
-changes the room as fast as the line rate allows does not make the server send thousands of lines a
-second.
+is settled, some seconds later. Then only the overall change is announced. So a user that changes
+the room as fast as the line rate allows does not make the server send thousands of lines a second.
 
-A watcher that asked for the members or the rooms meanwhile has seen what the others were not told.
-So it is also told about the rooms that the user was in between.
+A watcher that asked for the members or the rooms meanwhile has seen moves that were not announced.
+So it also receives notices about the rooms that the user was in between.
 """
 
 from __future__ import annotations

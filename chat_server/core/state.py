@@ -49,7 +49,7 @@ class HubState(Generic[ReceiverT]):
     """Sessions, rooms and subscriptions. Changed by `apply` only, under the hub's lock."""
 
     def __init__(self, presence_burst: int = 0) -> None:
-        """`presence_burst`: moves of a user that watchers are told at once. 0: all moves."""
+        """`presence_burst`: moves of a user that are announced at once. 0: all moves."""
         self.sessions: dict[str, Session[ReceiverT]] = {}
         """By user, in the order of the logins."""
         self.watchers: dict[str, Session[ReceiverT]] = {}
@@ -219,7 +219,7 @@ class HubState(Generic[ReceiverT]):
         return deliveries + joined
 
     def _askers(self, held: Mover | None) -> list[Session[ReceiverT]]:
-        """Return the watchers that may have seen more of the held moves than they were told."""
+        """Return the watchers that may have seen more of the held moves than was announced."""
         names = held.askers if held is not None else {}
         return [self.watchers[name] for name in names if name in self.watchers]
 

@@ -71,7 +71,7 @@ _HINTS: Final = {
     "/connect": "/quit, then sign in to another server",
     "/reconnect": "The client reconnects by itself. Ctrl+R connects at once",
     "/history": "Up recalls what you sent. The server keeps no messages",
-    "/notice": "There are no notices. /msg NAME TEXT sends a private message",
+    "/notice": "/msg NAME TEXT sends a private message",
     "/say": "Write the text without a command",
     "/mode": "There are no modes",
     "/op": "The server's operators are set in its configuration",

@@ -55,7 +55,7 @@ class AuthorHues:
         free = [hue for hue in range(HUES) if hue not in used]
         if not free:
             return min(used, key=used.__getitem__)
-        # The farthest from its neighbours on the circle is the easiest to tell apart.
+        # The farthest from its neighbours on the circle is the easiest to distinguish.
         return max(free, key=lambda hue: (min(_distance(hue, other) for other in used), -hue))
 
 

@@ -23,7 +23,7 @@ PROMPT_TIMEOUT: Final = 10.0
 """Seconds in which a chat server sends its first line."""
 
 LOGIN_REPLY_SECONDS: Final = 1.5
-"""Seconds after the LOGIN line after which the user is told that the server checks the password.
+"""Seconds after the LOGIN line after which the client reports that the server checks the password.
 One check takes a quarter of a second."""
 
 COMMANDS_TIMEOUT: Final = 5.0

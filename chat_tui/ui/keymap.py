@@ -23,7 +23,7 @@ _SAME_AS: Final = {
     "ctrl+h": "Backspace",
     "ctrl+left_square_bracket": "Esc",
 }
-"""Keys that most terminals cannot tell from another one, which has its own action."""
+"""Keys that most terminals send as another key, which has its own action."""
 
 EVERYWHERE: Final = ("ChatApp", "ChatScreen")
 """The classes whose keys work in every pane of the chat."""

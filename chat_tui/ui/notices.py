@@ -25,7 +25,7 @@ _KEPT: Final = 50
 """Most notices that are kept for the list."""
 
 _SIGNS: Final = {"information": "", "warning": "! ", "error": "! Error: "}
-"""What a notice begins with, so that a problem can be told apart without colour."""
+"""The prefix of a notice, so that a problem differs from other notices without colour."""
 
 
 @dataclass(frozen=True, slots=True)
