@@ -275,6 +275,8 @@ class ClientHandler:
                 return None
 
     def _reject(self, reason: str) -> None:
+        """Send an error as the last line."""
+        self._services.places.stop_verifying(self._place)
         self._send(encode_error(reason), last=True)
 
     # Session

@@ -109,6 +109,14 @@ class Places:
             place.is_verifying = True
             return not place.is_evicted
 
+    def stop_verifying(self, place: Place) -> None:
+        """Note that the login was rejected. While the client reads why, others may take its place.
+
+        Otherwise clients that keep failing from many networks would keep an operator out.
+        """
+        with self._lock:
+            place.is_verifying = False
+
     def promote(self, place: Place, *, is_operator: bool, has_session: bool) -> bool:
         """Note that the client has logged in. Return False if there is no place for the user.
 

@@ -59,6 +59,22 @@ def test_operator_gets_into_a_server_that_is_full_of_users(start_server: StartSe
     assert f"Refused login for '{users[6]}' from 127.0.0.1" in server.log.getvalue()
 
 
+def test_operator_gets_in_while_rejected_logins_linger(start_server: StartServer) -> None:
+    server = start_server(
+        max_clients=8, operators=frozenset({"carol"}), rate=0, linger_seconds=600.0
+    )
+    users = [f"user{number}" for number in range(6)]
+    server.add_accounts(users)
+    for user in users:
+        server.log_in(user)
+    for number in (1, 2):
+        lingering = server.connect(source=f"127.0.5.{number}")
+        lingering.expect(PROMPT)
+        lingering.send("LOGIN nobody guess")
+        lingering.expect("[ERROR] Authentication failed")
+    server.log_in("carol")
+
+
 def test_operators_get_into_a_small_server(start_server: StartServer) -> None:
     operators = ("carol", "dave", "DPS")
     server = start_server(max_clients=8, operators=frozenset(operators), rate=0)

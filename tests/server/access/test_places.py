@@ -99,6 +99,16 @@ def test_client_whose_password_is_checked_makes_room_for_a_smaller_network_in_th
     assert server.evicted == ["192.0.2.1"]
 
 
+def test_client_whose_login_was_rejected_makes_room() -> None:
+    server = Server(2)
+    for host in ("192.0.2.1", "192.0.2.2"):
+        place = server.enter(host)
+        assert server.places.start_verifying(place)
+        server.places.stop_verifying(place)
+    server.enter("192.0.2.3")
+    assert server.evicted == ["192.0.2.1"]
+
+
 def test_evicted_client_cannot_log_in() -> None:
     server = Server(1)
     first = server.enter("192.0.2.1")
