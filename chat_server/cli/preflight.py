@@ -194,7 +194,7 @@ def _check_state(folder: Path, missing: MissingFiles) -> Iterator[Finding]:
         else f"another certificate for the key {SELF_SIGNED_KEY} in"
     )
     existing = folder
-    while not existing.exists() and existing != existing.parent:
+    while not os.path.lexists(existing) and existing != existing.parent:
         existing = existing.parent
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         yield Finding(Severity.OK, f"would create {what} {folder}")

@@ -7,7 +7,8 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Final
 
 from chat_server.addresses import is_loopback
 from chat_server.config import Config
@@ -43,7 +44,7 @@ class Endpoint:
     host: str
     """The configured host name or address."""
     address: str
-    """The address that `host` resolved to."""
+    """The address that `host` resolved to. A link-local one ends with `%` and its interface."""
     family: socket.AddressFamily
     port: int
     encrypted: bool
@@ -72,7 +73,7 @@ def endpoints(config: Config) -> tuple[Endpoint, ...]:
         )
     except (OSError, UnicodeError) as error:  # `UnicodeError`: a host name that cannot be encoded
         raise ListenError(_describe_failure(config.host, config.port, error)) from None
-    addresses = dict.fromkeys((str(resolved[0]), family) for family, *_, resolved in found)
+    addresses = dict.fromkeys(_numeric(family, resolved) for family, *_, resolved in found)
     plain: list[Endpoint] = []
     tls: list[Endpoint] = []
     for address, family in addresses:
@@ -89,6 +90,19 @@ def endpoints(config: Config) -> tuple[Endpoint, ...]:
             " --port or --tls-port"
         )
     return (*plain, *tls)
+
+
+def _numeric(
+    family: socket.AddressFamily, resolved: tuple[Any, ...]
+) -> tuple[str, socket.AddressFamily]:
+    """Return the address of an endpoint, and its family."""
+    address = ip_address(resolved[0].partition("%")[0])
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:  # a socket for IPv6 only cannot have it
+            return str(address.ipv4_mapped), socket.AF_INET
+        if resolved[3]:  # a link-local address needs its interface
+            return f"{address}%{resolved[3]}", family
+    return str(address), family
 
 
 def open_all(
@@ -160,7 +174,10 @@ def bind(endpoint: Endpoint) -> socket.socket:
         if endpoint.family == socket.AF_INET6:
             dual = endpoint.address == "::" and socket.has_dualstack_ipv6()
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
-        bound.bind((endpoint.address, endpoint.port))
+            address, _, interface = endpoint.address.partition("%")
+            bound.bind((address, endpoint.port, 0, int(interface or 0)))
+        else:
+            bound.bind((endpoint.address, endpoint.port))
     except OSError as error:
         bound.close()
         raise _listen_error(endpoint, error) from None
@@ -192,6 +209,9 @@ def _listen_error(endpoint: Endpoint, error: OSError) -> ListenError:
 def _describe_failure(host: str, port: int, error: Exception, option: str = "--port") -> str:
     number = error.errno if isinstance(error, OSError) else None
     why = os.strerror(number) if number and number > 0 else str(error)
+    if isinstance(error, socket.gaierror):
+        why = error.strerror or why
+    shown = host or "''"
     return one_line(
-        f"can't listen on {host} port {port}: {why}; choose another with --host and {option}"
+        f"can't listen on {shown} port {port}: {why}; choose another with --host and {option}"
     )

@@ -36,7 +36,7 @@ before the client has read the response."""
 _POLL_SECONDS: Final = 0.5
 """Interval between two searches for overdue requests."""
 
-_BACKLOG: Final = 16
+_BACKLOG: Final = 128
 
 _HEADER_END: Final = re.compile(rb"\r?\n\r?\n")
 

@@ -141,6 +141,14 @@ def test_check_reports_same_port_for_plaintext_and_tls(folder: Path) -> None:
     findings(folder, "check", "--port", port, "--tls-port", port)
 
 
+def test_check_reports_state_folder_that_is_a_broken_link(folder: Path) -> None:
+    (folder / "state").symlink_to("nowhere")
+    options = ("--port", "0", "--tls", "--tls-port", "0", "--state", str(folder / "state"))
+    lines = findings(folder, "check", *options, status=1)
+    assert any(line.startswith("error can't create a key and a self-signed") for line in lines)
+    assert run(folder, *options).returncode == 2
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
 def test_check_reports_address_that_cannot_be_bound(folder: Path, host: str) -> None:
     options = ("--host", host, "--port", "0", "--insecure-plaintext", "--state", str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,29 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(socket, "getaddrinfo", resolved)
 
     return resolve_to
+
+
+def test_link_local_address_keeps_its_interface() -> None:
+    """Without it, the kernel rejects the address as invalid."""
+    index = socket.if_nameindex()[0][0]
+    (endpoint,) = endpoints(Config(max_clients=1, host=f"fe80::abcd%{index}", port=0, tls_port=0))
+    assert endpoint.address == f"fe80::abcd%{index}"
+    assert endpoint.is_public
+    with pytest.raises(ListenError, match="Cannot assign requested address"):
+        bind(endpoint)
+
+
+def test_ipv4_address_in_ipv6_form_is_listened_on() -> None:
+    (endpoint,) = endpoints(Config(max_clients=1, host="::ffff:127.0.0.1", port=0))
+    assert (endpoint.address, endpoint.encrypted) == ("127.0.0.1", False)
+    bind(endpoint).close()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", ""])
+def test_name_without_an_address_is_an_error_without_a_number(host: str) -> None:
+    shown = re.escape(host or "''")
+    with pytest.raises(ListenError, match=rf"^can't listen on {shown} port 0: [A-Z]\w.*; choose"):
+        endpoints(Config(max_clients=1, host=host, port=0))
 
 
 def test_every_address_of_a_name_follows_the_rules_for_its_kind(
