@@ -9,13 +9,17 @@ from typing import Final, NamedTuple
 # A link ends before a character that cannot be in an address, or that would hide a part of it from
 # the reader: spaces, quotes, characters without width, and pictures of control characters. It also
 # ends at full-width and CJK punctuation, because no space is written next to it. The letters among
-# these signs, such as U+3005, and the middle dot of Japanese names belong to an address.
+# these signs, such as U+3005, and the middle dot of Japanese names belong to an address. So does
+# a joiner between letters of a script that is shaped by it, such as Arabic or Devanagari, and the
+# variation selector of an emoji: a link that ended there might lead to another host.
 _LINK: Final = re.compile(
-    '(?<![a-z0-9])https?://[^\\s<>"`{}|\\\\^\u00ab\u00ad\u00bb\u034f\u115f\u1160\u17b4\u17b5\u180e'
+    "(?<![a-z0-9])https?://(?:(?<=[\u0600-\u0dff])[\u200c\u200d](?=[\u0600-\u0dff])"
+    "|(?<=[\u2100-\u2bff\U0001f000-\U0001faff])\ufe0f"
+    '|[^\\s<>"`{}|\\\\^\u00ab\u00ad\u00bb\u034f\u115f\u1160\u17b4\u17b5\u180e'
     "\u200b-\u200f\u2018-\u201f\u2028-\u202f\u2039\u203a\u2060-\u206f\u2400-\u2426\u2800"
     "\u3000-\u3004\u3008-\u3020\u3030\u303d\u3164\ufe00-\ufe19\ufe30-\ufe6b\ufeff"
     "\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff64\uffa0\ufff0-\uffff"
-    "\U000e0000-\U000e0fff]+",
+    "\U000e0000-\U000e0fff])+",
     re.IGNORECASE,
 )
 _HAS_HOST: Final = re.compile(

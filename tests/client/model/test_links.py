@@ -55,3 +55,22 @@ def test_links_find_only_http_urls_without_trailing_punctuation(
 def test_full_width_punctuation_ends_link(sign: str) -> None:
     for address in ("https://example.org", "https://example.org/a"):
         assert [link.target for link in find_links(f"见{address}{sign}然后")] == [address]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://نامه\u200cای.com/می\u200cخواهم",
+        "https://क्\u200dष.example",
+        "https://i\u2764\ufe0f.ws/",
+        "https://example.org/\U0001f3f3\ufe0f?a",
+    ],
+)
+def test_link_does_not_end_at_joiner_of_its_script_or_at_emoji(address: str) -> None:
+    assert [link.target for link in find_links(f"see {address}, please")] == [address]
+
+
+@pytest.mark.parametrize("hidden", ["\u200c", "\u200d", "\ufe0f"])
+def test_link_ends_at_sign_without_width_between_other_characters(hidden: str) -> None:
+    [link] = find_links(f"https://example.org{hidden}.evil.example/")
+    assert link.target == "https://example.org"
