@@ -9,9 +9,8 @@ of the file. `~` is expanded here, as no shell does it.
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,35 +20,12 @@ from click.core import ParameterSource
 
 from chat_server.escape import one_line, quoted
 from chat_server.files import NotRegularFileError, read_regular
+from chat_server.toml_text import TomlLimitError, TomlSyntaxError, parse_toml, toml_statements
 
 SIZE_LIMIT: Final = 64 * 1024
 """Most bytes of a file that was written by hand. A larger one is not a configuration file."""
 
 _META: Final = "chat_server.cli.config_file"
-_TOML_POSITION: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
-_TOKEN: Final = re.compile(
-    r"(?P<newline>\n)|(?P<open>[\[{])|(?P<close>[\]}])|#[^\n]*"
-    r'|"""(?:\\.|[^\\])*?"{3,5}|"(?:\\.|[^"\\\n])*"'
-    r"|'''.*?'{3,5}|'[^'\n]*'"
-    r"|[^\n\[\]{}#\"']+|.",
-    re.DOTALL,
-)
-"""The parts of a valid TOML text that decide where a statement ends: not in a string or a bracket.
-A parse of each possible end would take quadratic time for a list of many lines."""
-
-_MAX_DEPTH: Final = 64
-"""Most parts of a key, and most levels of values. `tomllib` takes quadratic time for the parts."""
-
-_LONG_KEY: Final = re.compile(
-    r"""(?<![\w-])(?:(?:[\w-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*)"""
-    rf"{{{_MAX_DEPTH}}}",
-    re.ASCII,
-)
-"""A key of more parts than that. It may match in a string, but no setting looks like that."""
-
-_MAX_INT_BITS: Final = 4096
-"""Python refuses to show larger numbers in an error."""
-
 _CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 
 
@@ -136,22 +112,16 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
     """
     text = _read_text(path)
     try:
-        values = _parse(text)
-    except tomllib.TOMLDecodeError as error:
-        problem = str(error)
-        place = _TOML_POSITION.search(problem)
-        where = f"line {place[1]} column {place[2]}" if place and place[1] else "at the end"
+        values = parse_toml(text)
+    except TomlSyntaxError as error:
+        where = "at the end" if error.line is None else f"line {error.line} column {error.column}"
         raise _config_error(
             ConfigFile(path, {}),
             None,
-            f"{where}: not TOML: {_TOML_POSITION.sub('', problem)}; write lines like: port = 9000",
+            f"{where}: not TOML: {error}; write lines like: port = 9000",
         ) from None
-    except RecursionError:
-        raise _config_error(ConfigFile(path, {}), None, "nested too deeply for settings") from None
-    except ValueError:
-        raise _config_error(
-            ConfigFile(path, {}), None, "contains a number with too many digits"
-        ) from None
+    except TomlLimitError as error:
+        raise _config_error(ConfigFile(path, {}), None, str(error)) from None
     file = ConfigFile(path, _line_numbers(text))
     settings = settings_by_key(context.command)
     found = {}
@@ -163,31 +133,6 @@ def _read(context: click.Context, path: Path) -> dict[str, Any]:
         found[option.name] = _convert(context, file, key, option, value)
     context.meta[_META] = file
     return found
-
-
-def _parse(text: str) -> dict[str, Any]:
-    """Parse a TOML text in linear time.
-
-    Raises `TOMLDecodeError`, `RecursionError` if it is nested too deeply, and `ValueError` for a
-    number of too many digits.
-    """
-    if _LONG_KEY.search(text):
-        raise RecursionError
-    values = tomllib.loads(text)  # a `ValueError`, too: Python parses at most 4,300 digits
-    level: list[object] = [values]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            inner
-            for each in level
-            for inner in (
-                each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
-            )
-        ]
-        if any(isinstance(each, int) and each.bit_length() > _MAX_INT_BITS for each in level):
-            raise ValueError
-        if not level:
-            return values
-    raise RecursionError
 
 
 def _read_text(path: Path) -> str:
@@ -220,29 +165,13 @@ def _line_numbers(text: str) -> dict[str, int]:
     """Return the line on which each top-level name begins, in a valid TOML text."""
     found: dict[str, int] = {}
     in_table = False
-    for line, statement in _statements(text):
+    for line, statement in toml_statements(text):
         is_header = statement.lstrip().startswith("[")
         in_table = in_table or is_header
         if is_header or not in_table:
             for name in tomllib.loads(statement):
                 found.setdefault(name, line)
     return found
-
-
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each statement of a valid TOML text, with the line on which it begins. Linear time."""
-    line = 1
-    start = depth = 0
-    for token in _TOKEN.finditer(text):
-        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
-        is_end = token.end() == len(text) or (token.lastgroup == "newline" and depth == 0)
-        if not is_end:
-            continue
-        statement = text[start : token.end()]
-        if statement.lstrip()[:1] not in ("", "#"):
-            yield line, statement
-        line += statement.count("\n")
-        start = token.end()
 
 
 def _describe_unknown_key(key: str, settings: Mapping[str, click.Option]) -> str:

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chat_server.toml_text import TomlLimitError, TomlSyntaxError, parse_toml, toml_statements
+
 KeyPath = tuple[str, ...]
 """The keys that lead to a value, such as ("profiles", "work", "server")."""
-
-_TOML_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
-
-_TOKEN: Final = re.compile(
-    r"(?P<newline>\n)|(?P<open>[\[{])|(?P<close>[\]}])|#[^\n]*"
-    r'|"""(?:\\.|[^\\])*?"{3,5}|"(?:\\.|[^"\\\n])*"'
-    r"|'''.*?'{3,5}|'[^'\n]*'"
-    r"|[^\n\[\]{}#\"']+|.",
-    re.DOTALL,
-)
-"""The parts of a valid TOML text that decide where a statement ends: not in a string or a bracket.
-A parse of each possible end would take quadratic time for a list of many lines."""
-
-_MAX_NESTING: Final = 64
-"""Most parts of a key, and most levels of values. `tomllib` takes quadratic time for the parts."""
-
-_LONG_KEY: Final = re.compile(
-    r"""(?<![\w-])(?:(?:[\w-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')[ \t]*\.[ \t]*)"""
-    rf"{{{_MAX_NESTING}}}",
-    re.ASCII,
-)
-"""A key of more parts than that. It may match in a string, but no setting looks like that."""
-
-_MAX_INT_BITS: Final = 4096
-"""Python refuses to show larger numbers in an error."""
 
 _MAX_DEPTH: Final = 8
 """Most keys that lead to a value whose line is needed. Settings have three."""
@@ -59,7 +35,7 @@ class ConfigProblem:
 
 
 class UnreadableError(Exception):
-    """The text is not valid TOML."""
+    """The text is not valid TOML, or holds a value that no setting has."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -68,48 +44,21 @@ class UnreadableError(Exception):
 
 def parse(text: str) -> dict[str, object]:
     """Return the text as nested tables. Linear time. Raises `UnreadableError`."""
-    long_key = _LONG_KEY.search(text)
-    if long_key is not None:
-        raise UnreadableError(text.count("\n", 0, long_key.start()) + 1, "Nested too deeply")
     try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        position = _TOML_POSITION.search(message)
+        return parse_toml(text)
+    except TomlSyntaxError as error:
         last_line = len(text.rstrip().splitlines()) or 1
-        line = int(position[1]) if position and position[1] else last_line
-        raise UnreadableError(line, _TOML_POSITION.sub("", message)) from error
-    except RecursionError as error:
-        raise UnreadableError(1, "Nested too deeply") from error
-    except ValueError as error:  # Python parses at most 4,300 digits
-        raise UnreadableError(1, "A number has too many digits") from error
-    _check_values(tables)
-    return tables
-
-
-def _check_values(tables: Mapping[str, object]) -> None:
-    """Raise `UnreadableError` for values that no code may walk through or show."""
-    level: list[object] = [tables]
-    for _ in range(_MAX_NESTING):
-        level = [
-            inner
-            for each in level
-            for inner in (
-                each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
-            )
-        ]
-        if any(isinstance(each, int) and each.bit_length() > _MAX_INT_BITS for each in level):
-            raise UnreadableError(1, "A number has too many digits")
-        if not level:
-            return
-    raise UnreadableError(1, "Nested too deeply")
+        raise UnreadableError(error.line or last_line, str(error)) from error
+    except TomlLimitError as error:
+        message = str(error)
+        raise UnreadableError(error.line or 1, message[0].upper() + message[1:]) from error
 
 
 def line_numbers(text: str) -> dict[KeyPath, int]:
     """Return the line on which each table and value begins. `text` must be valid TOML."""
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
-    for line, statement in _statements(text):
+    for line, statement in toml_statements(text):
         paths = _key_paths(tomllib.loads(statement))
         if statement.lstrip().startswith("["):
             table = paths[-1]
@@ -118,22 +67,6 @@ def line_numbers(text: str) -> dict[KeyPath, int]:
         for path in paths:
             found.setdefault(path, line)
     return found
-
-
-def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each statement of a valid TOML text, with the line on which it begins. Linear time."""
-    line = 1
-    start = depth = 0
-    for token in _TOKEN.finditer(text):
-        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
-        is_end = token.end() == len(text) or (token.lastgroup == "newline" and depth == 0)
-        if not is_end:
-            continue
-        statement = text[start : token.end()]
-        if statement.lstrip()[:1] not in ("", "#"):
-            yield line, statement
-        line += statement.count("\n")
-        start = token.end()
 
 
 def _key_paths(table: Mapping[str, object]) -> list[KeyPath]:
