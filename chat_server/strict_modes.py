@@ -24,6 +24,9 @@ from chat_server.escape import one_line
 
 _ROOT: Final = 0
 
+_MAX_LINKS: Final = 40
+"""Most symlinks that are followed, as in Linux."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModeProblem:
@@ -42,9 +45,9 @@ class ModeProblem:
 def mode_problems(path: Path, uid: int | None = None) -> list[ModeProblem]:
     """Return why others than root and user `uid` may write the file or one of its folders.
 
-    `uid` None is the user of this process. Both the path as given and the one without symlinks are
-    checked. A missing file has no problem; its folders may have. Reads the user database only if
-    something is group-writable. Never raises.
+    `uid` None is the user of this process. The path is checked as given and after each symlink on
+    it, whose folder decides where it leads. A missing file has no problem; its folders may have.
+    Reads the user database only if something is group-writable. Never raises.
     """
     trusted = {_ROOT, os.geteuid() if uid is None else uid}
     return list(_problems(path, trusted))
@@ -52,7 +55,7 @@ def mode_problems(path: Path, uid: int | None = None) -> list[ModeProblem]:
 
 def _problems(path: Path, trusted: set[int]) -> Iterator[ModeProblem]:
     seen: set[tuple[int, int]] = set()
-    for start in (Path(os.path.realpath(path)), Path(os.path.abspath(path))):
+    for start in (Path(os.path.realpath(path)), *_followed(path)):
         for each in (start, *start.parents):
             try:
                 status = each.stat()
@@ -64,6 +67,23 @@ def _problems(path: Path, trusted: set[int]) -> Iterator[ModeProblem]:
             problem = _problem(each, status, trusted)
             if problem is not None:
                 yield problem
+
+
+def _followed(path: Path) -> list[Path]:
+    """Return the absolute path and, in turn, the path behind its first symlink."""
+    found = [Path(os.path.abspath(path))]
+    for current in found:  # it grows in the loop
+        for each in (*reversed(current.parents), current):
+            try:
+                target = os.readlink(each)
+            except OSError:  # not a symlink, or missing
+                continue
+            rest = current.relative_to(each)
+            found.append(Path(os.path.normpath(each.parent / target / rest)))
+            break
+        if len(found) > _MAX_LINKS:
+            break
+    return found
 
 
 def _problem(path: Path, status: os.stat_result, trusted: set[int]) -> ModeProblem | None:
@@ -82,12 +102,26 @@ def _problem(path: Path, status: os.stat_result, trusted: set[int]) -> ModeProbl
         return ModeProblem(
             path, f"every user may write it (mode {mode:04o})", f"run: chmod go-w {shown}"
         )
+    if mode & stat.S_IWGRP and _has_access_list(path):  # then these bits are its upper bound
+        return ModeProblem(
+            path,
+            f"its access control list lets others write it (mode {mode:04o})",
+            f"run: chmod g-w {shown}",
+        )
     if mode & stat.S_IWGRP and not _is_private_group(status.st_gid, status.st_uid):
         group = _group_name(status.st_gid)
         return ModeProblem(
             path, f"its group {group} may write it (mode {mode:04o})", f"run: chmod g-w {shown}"
         )
     return None
+
+
+def _has_access_list(path: Path) -> bool:
+    """Return True if the file has a POSIX access control list with more than the mode."""
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access"))
+    except (OSError, AttributeError):  # it has none, or this system has no such lists
+        return False
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import struct
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,50 @@ def test_folders_of_symlink_and_of_its_target_are_checked(file: Path, tmp_path: 
     link_folder.chmod(0o777)
     file.parent.chmod(0o777)
     assert [problem.path for problem in mode_problems(link)] == [file.parent, link_folder]
+
+
+def test_folder_of_every_symlink_on_the_way_is_checked(file: Path, tmp_path: Path) -> None:
+    """Another user could let the link in the middle lead to a file of the server elsewhere."""
+    middle = tmp_path / "middle"
+    middle.mkdir()
+    (middle / "second").symlink_to("../chat")
+    (tmp_path / "first").symlink_to(middle / "second")
+    for path in (tmp_path / "first" / "users.json", tmp_path / "first"):
+        middle.chmod(0o755)
+        assert problems(path) == []
+        middle.chmod(0o777)
+        assert [problem.path for problem in mode_problems(path)] == [middle]
+
+
+def test_symlinks_without_an_end_are_followed_for_some_time(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a/x/y")
+    assert problems(tmp_path / "a" / "users.json") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="this system has no such lists")
+def test_access_control_list_that_lets_others_write_is_reported(file: Path) -> None:
+    """It shows in the mode only as bits of the group, which is private."""
+
+    def entry(tag: int, permissions: int, number: int = 0xFFFFFFFF) -> bytes:
+        return struct.pack("<HHI", tag, permissions, number)
+
+    def set_access_list(bound: int) -> None:
+        entries = (entry(1, 6), entry(2, 6, UNKNOWN), entry(4, 0), entry(16, bound), entry(32, 0))
+        data = struct.pack("<I", 2) + b"".join(entries)
+        try:
+            os.setxattr(file, "system.posix_acl_access", data)
+        except OSError:
+            pytest.skip("this file system has no such lists")
+
+    set_access_list(4)
+    assert problems(file) == []
+    set_access_list(6)
+    assert problems(file) == [
+        f"{file}: its access control list lets others write it (mode 0660); run: chmod g-w '{file}'"
+    ]
+    file.chmod(0o640)
+    assert problems(file) == []
 
 
 def test_missing_file_has_no_problem_but_its_folder_may(file: Path) -> None:
