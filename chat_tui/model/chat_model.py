@@ -225,7 +225,7 @@ class ChatModel:
                 self._apply_to_members(event)
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
                 self._apply_subscriptions(event)
-            case events.LogNotice(text, kind):
+            case events.LogNotice(text, kind) if not self.people.repeats_notice(text):
                 location = self.room if kind == "notice" else self.location
                 self._add(location, LOG_NOTICE_KINDS[kind], text)
             case events.AnnouncementReceived(author, text):

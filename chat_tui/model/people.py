@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from chat_server.wire import EVERYONE
+from chat_server.wire import EVERYONE, replies
 from chat_tui.events import (
     Followed,
     MembersListed,
@@ -49,6 +49,7 @@ class Roster:
         self._followed: set[str] = set()
         self._is_listed = False  # the subscriptions are known
         self._unfollowed: list[str] = []  # in this session, the latest last
+        self._explained_reply = ""  # of the server, to the change that the latest notice is about
         self._here: set[str] | None = None  # None: not known
         self._last_spoke: dict[str, datetime] = {}  # name -> when; the newest last
 
@@ -125,24 +126,36 @@ class Roster:
         Return what the user must know about it, empty if it is what they expect. `undo_key` follows
         a person again; empty: the text names the command.
         """
+        notice = self._explained_reply = ""
         match event:
             case SubscriptionsListed(names):
                 self.subscriptions_listed(map(safe_name, names))
             case Followed(name):
-                name = safe_name(name)
-                again = name in self._unfollowed
-                self.follow(name)
-                if again:
-                    who = "everyone" if name == EVERYONE else name
-                    return f"You see messages from {who} again."
+                notice = self._followed_again(safe_name(name))
+                self._explained_reply = replies.subscribed(name) if notice else ""
             case Unfollowed(name):
-                name = safe_name(name)
-                had = self.is_subscribed(name)
-                self.unfollow(name)
-                if had:
-                    undo = f"{undo_key}: undo" if undo_key else f"To undo: /subscribe {name}"
-                    return f"{self._unfollow_notice(name)} {undo}"
-        return ""
+                notice = self._unfollowed_by_user(safe_name(name), undo_key)
+                self._explained_reply = replies.unsubscribed(name) if notice else ""
+        return notice
+
+    def repeats_notice(self, reply: str) -> bool:
+        """Return True if the notice about the latest event said the same as the server's reply."""
+        return reply != "" and reply == self._explained_reply
+
+    def _followed_again(self, name: str) -> str:
+        again = name in self._unfollowed
+        self.follow(name)
+        who = "everyone" if name == EVERYONE else name
+        return f"You see messages from {who} again." if again else ""
+
+    def _unfollowed_by_user(self, name: str, undo_key: str) -> str:
+        had = self.is_subscribed(name)
+        self.unfollow(name)
+        if had:
+            undo = f"{undo_key}: undo" if undo_key else f"To undo: /subscribe {name}"
+            return f"{self._unfollow_notice(name)} {undo}"
+        is_still_seen = self.everyone and name != self.user
+        return self._unfollow_notice(name) if is_still_seen else ""
 
     def members_listed(self, names: Iterable[str]) -> int:
         """Set the members of the current room, from the reply to `/who`. Return their number."""

@@ -155,9 +155,6 @@ class PeopleList(Sidebar):
 
     def _empty_hint(self) -> str:
         people = self._people
-        if people.follows_none_present:
-            choice = "a name, or everyone," if self._everyone_offered else "a name"
-            return f"You follow no one here. Click {choice} to receive messages."
         if people.known and len(people.here()) == 1:
             return "No one else is here."
         if not people.known and not self._everyone_offered:

@@ -8,6 +8,7 @@ from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     Followed,
+    LogNotice,
     MembersListed,
     Unfollowed,
 )
@@ -57,6 +58,7 @@ async def test_undo_follows_last_unfollowed_people_one_after_the_other(tmp_path:
         (("*", "bob"), "bob", "You still see messages from bob, because you follow everyone."),
         (("*", "bob"), "*", "You now see only messages from people that you follow by name."),
         (("*",), "*", "You no longer see messages from anyone."),
+        (("*",), "carol", "You still see messages from carol, because you follow everyone."),
     ],
 )
 async def test_log_says_whose_messages_the_user_still_sees(
@@ -65,6 +67,21 @@ async def test_log_says_whose_messages_the_user_still_sees(
     async with chat(tmp_path, follows=follows) as harness:
         harness.session.emit(Unfollowed(unfollowed))
         await harness.until(lambda: text in log_text(harness), log_text(harness))
+
+
+async def test_log_does_not_repeat_a_change_in_the_words_of_the_server(tmp_path: Path) -> None:
+    async with chat(tmp_path, follows=("bob",)) as harness:
+        for event, reply in (
+            (Unfollowed("bob"), "Unsubscribed from bob"),
+            (Followed("bob"), "Subscribed to bob"),
+            (Unfollowed("carol"), "Unsubscribed from carol"),
+        ):
+            harness.session.emit(event, LogNotice(reply, "reply"))
+        await harness.until(lambda: "Unsubscribed from carol" in log_text(harness))
+        assert "You no longer see messages from bob" in log_text(harness)
+        assert "You see messages from bob again" in log_text(harness)
+        assert "Unsubscribed from bob" not in log_text(harness)
+        assert "Subscribed to bob" not in log_text(harness)
 
 
 async def test_end_of_subscription_that_did_not_exist_is_not_written(tmp_path: Path) -> None:
