@@ -30,6 +30,22 @@ def _to_address(
         raise click.BadParameter(str(error)) from error
 
 
+def _second_argument_problem(
+    arguments: tuple[str, ...], server: tuple[str, int | None] | None
+) -> str:
+    """Return what to do about a second server, or about a port as `nc` and `telnet` take it."""
+    host, port = arguments[0], arguments[-1]
+    if server is None and len(arguments) == 2 and port.isdecimal():
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"write the port after a colon: {host}:{port}"
+    return f"only one server can be named; remove {port!r}"
+
+
+def _reject_port(context: click.Context, parameter: click.Parameter, text: str | None) -> None:
+    if text is not None:
+        raise click.UsageError(f"--port is not an option: write the port after HOST, HOST:{text}")
+
+
 def _to_name(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
     if text is None:
         return None
@@ -48,6 +64,7 @@ def _to_names(
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("arguments", metavar="[HOST[:PORT]]", nargs=-1)
 @click.option("--server", callback=_to_address, metavar="HOST[:PORT]", help="The server.")
+@click.option("--port", callback=_reject_port, hidden=True, expose_value=False)
 @click.option(
     "--profile", metavar="NAME", help="Use the server and account of this profile in the settings."
 )
@@ -111,7 +128,7 @@ def client_command(
         text = arguments[0] if arguments and arguments[0] != "-" else None
     elif arguments:
         if len(arguments) > 1 or server is not None:
-            raise click.UsageError(f"only one server can be named; remove {arguments[-1]!r}")
+            raise click.UsageError(_second_argument_problem(arguments, server))
         server = _to_address(context, client_command.params[0], arguments[0])
     if plain + (send is not None) + (tail is not None) + local > 1:
         raise click.UsageError("use only one of --plain, --send, --tail and --local")

@@ -71,6 +71,25 @@ def test_usage_error_is_one_line(arguments: list[str]) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["chat.example.org", "9001"], "after a colon: chat.example.org:9001"),
+        (["::1", "9001"], "after a colon: [::1]:9001"),
+        (["[::1]", "9001"], "after a colon: [::1]:9001"),
+        (["--port", "9001", "chat.example.org"], "after HOST, HOST:9001"),
+        (["one", "two"], "remove 'two'"),
+        (["one", "two", "9001"], "remove '9001'"),
+        (["--server", "one", "9001"], "remove '9001'"),
+    ],
+    ids=str,
+)
+def test_port_in_the_wrong_place_is_corrected(arguments: list[str], advice: str) -> None:
+    result = run_client(*arguments)
+    assert result.returncode == 2
+    assert advice in result.stderr
+
+
 def test_help_and_version_need_no_terminal() -> None:
     shown = run_client("--help")
     assert shown.returncode == 0
