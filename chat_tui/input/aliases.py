@@ -44,6 +44,7 @@ _ACTIONS: Final[dict[str, ActionName]] = {
     "/search": "search",
     "/find": "search",
     "/grep": "search",
+    "/lastlog": "search",
     "/mute": "mute",
     "/unmute": "unmute",
     "/theme": "theme",
@@ -83,6 +84,9 @@ _HINTS: Final = {
     "/upload": "Files cannot be sent. chat-tui --send ROOM < FILE sends its lines",
     "/kick": "Only operators have /kick",
     "/ban": "Only operators have /ban",
+    "/reply": "/msg NAME TEXT answers a person privately",
+    "/r": "/msg NAME TEXT answers a person privately",
+    "/ping": "The row at the bottom shows how long the server takes to answer",
     "/password": "/passwd changes your password",
 }
 """What to do instead, for words that are neither commands nor actions."""

@@ -69,11 +69,12 @@ def check_input(text: str, commands: Collection[str], user: str = "") -> Blocked
 
 
 def nearest_command(
-    word: str, commands: Iterable[str], *, has_arguments: bool = False
+    word: str, commands: Iterable[str], *, has_arguments: bool = False, shortest: int = 3
 ) -> str | None:
     """Return the command that `word` may mean, misspelt or incomplete, or None.
 
     `has_arguments`: more words follow, so a command that takes arguments is more likely.
+    `shortest`: the characters, with the slash, from which a beginning may mean a command.
     """
     typed = word.casefold()
     # No command is that long, and the edit distance takes quadratic time.
@@ -82,7 +83,7 @@ def nearest_command(
     near = []
     max_distance = 2 if len(typed) > 6 else 1
     for command in commands:
-        is_prefix = len(typed) > 2 and command.startswith(typed)
+        is_prefix = len(typed) >= shortest and command.startswith(typed)
         too_far = abs(len(typed) - len(command)) > max_distance
         distance = max_distance + 1 if too_far else edit_distance(typed, command)
         if is_prefix or distance <= max_distance:
@@ -127,7 +128,9 @@ def _check_line(line: str, commands: Collection[str]) -> BlockedInput | None:
     if intended.startswith("//") or not intended.startswith("/"):
         return None
     word, *rest = intended.split(None, 1)
-    near = nearest_command(word, commands, has_arguments=bool(rest))
+    # A lone letter after the slash: the completion offers commands for it, and so does Tab.
+    shortest = 2 if line.startswith("/") else 3
+    near = nearest_command(word, commands, has_arguments=bool(rest), shortest=shortest)
     if line.startswith("/"):
         if near is None:
             return BlockedInput(

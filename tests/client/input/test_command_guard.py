@@ -27,6 +27,7 @@ def suggestion_for(text: str) -> str:
         ("/jion dev", "/join dev"),
         ("/JOIN dev", "/join dev"),
         ("/sub bob", "/subscribe bob"),
+        ("/h", "/help"),
         ("/unsub  bob", "/unsubscribe bob"),
         ("/join\u00a0dev", "/join dev"),
         ("/qiut", "/quit"),
