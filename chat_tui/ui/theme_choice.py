@@ -34,7 +34,7 @@ class ThemeChoice:
         current = self._chosen or self._app.theme
         names = sorted(
             self._app.available_themes,
-            key=lambda name: (name != current, not _is_own(name), name),
+            key=lambda name: (name != current, _group(name), name),
         )
         return [
             PaletteEntry(
@@ -76,5 +76,6 @@ class ThemeChoice:
             self._app.notify(f"{name} is used from now on.")
 
 
-def _is_own(name: str) -> bool:
-    return name.startswith(("lobby-", "ansi-"))
+def _group(name: str) -> int:
+    """Return the place of a theme's group: the client's own, those of few colours, the others."""
+    return 0 if name.startswith("lobby-") else 1 if name.startswith("ansi-") else 2

@@ -151,6 +151,13 @@ class TestThemes:
         app, _ = app_with(tmp_path, kind=SignedInApp)
         assert app.theme == "lobby-light"
 
+    async def test_word_of_several_themes_finds_the_clients_own_theme_first(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path) as harness:
+            await harness.press("ctrl+p", *"theme:light")
+            await harness.until(lambda: harness.app.theme == "lobby-light", harness.app.theme)
+
     async def test_settings_file_overrides_chosen_theme(self, tmp_path: Path) -> None:
         ClientState(tmp_path).keep_theme("lobby-light")
         path = tmp_path / "config.toml"
