@@ -30,6 +30,14 @@ _MAX_DIGITS: Final = 10
 _REPORT: Final = re.compile(r"\x1b\[([\d:]*)(?:;([\d:]*))?(?:;([\d:]*))?([u~ABCDEFHPQRS])")
 _MODIFIED: Final = re.compile(r"\x1b\[27;(\d+);(\d+)~")  # xterm's and tmux's modifyOtherKeys
 
+# Keys with modifiers in rxvt, and those of older xterms, VTE and Konsole.
+_RXVT: Final = re.compile(r"\x1b\[(\d{1,2})([$^@])|\x1bO([abcd])")
+_RXVT_MODIFIERS: Final = {"$": 2, "^": 5, "@": 6}
+_OLD_MODIFIED: Final = re.compile(r"\x1bO(?:1;)?([2-8])([A-DFHP-S])")
+
+# Keys of the number pad in application mode that are not in Textual's table.
+_APPLICATION_PAD: Final = {"\x1bOl": ",", "\x1bOX": "=", "\x1bO ": " ", "\x1bOI": "\t"}
+
 _SHIFT, _ALT, _CTRL = 1, 2, 4
 _CAPS_LOCK: Final = 64
 _MODIFIERS: Final = {"shift": 1, "alt": 2, "ctrl": 4, "super": 8, "hyper": 16, "meta": 32}
@@ -103,10 +111,11 @@ def _names(sequence: str) -> tuple[tuple[str, str | None], ...]:
         return (_character(sequence),)
     if sequence.startswith(ESC + ESC):
         return tuple((_with_alt(name), None) for name, _ in _names(sequence[1:]))
+    sequence = _in_form_of_xterm(sequence)
     report = _modified_report(sequence) or _REPORT.fullmatch(sequence)
-    if report is not None:
-        return tuple(_report(*report.groups(default="")))
-    keys = ANSI_SEQUENCES_KEYS.get(sequence)
+    if report is not None and (names := tuple(_report(*report.groups(default="")))):
+        return names
+    keys = _APPLICATION_PAD.get(sequence) or ANSI_SEQUENCES_KEYS.get(sequence)
     if len(sequence) == 2 and not isinstance(keys, tuple):
         return (_alt_character(sequence[1]),)
     if isinstance(keys, tuple):
@@ -115,6 +124,20 @@ def _names(sequence: str) -> tuple[tuple[str, str | None], ...]:
         return (_character(keys),)
     assert keys is None or keys is IGNORE_SEQUENCE
     return ()
+
+
+def _in_form_of_xterm(sequence: str) -> str:
+    """Return a key with modifiers as today's xterm sends it, `CSI 1;5A` or `CSI 3;5~`."""
+    if rxvt := _RXVT.fullmatch(sequence):
+        number, modifiers, arrow = rxvt.groups()
+        return (
+            f"{ESC}[1;5{arrow.upper()}"
+            if arrow
+            else f"{ESC}[{number};{_RXVT_MODIFIERS[modifiers]}~"
+        )
+    if old := _OLD_MODIFIED.fullmatch(sequence):
+        return f"{ESC}[1;{old[1]}{old[2]}"
+    return sequence
 
 
 def _character(character: str) -> tuple[str, str]:
@@ -197,7 +220,9 @@ def _character_key(
     if not character or 0xE000 <= ord(character) <= 0xF8FF:  # a key that does not type
         return
     if pressed & _SHORTCUT:
-        yield _modified(_name(_on_latin_layout(character, _text(base))), pressed), None
+        # Some terminals report the letter that Shift makes.
+        latin = _on_latin_layout(character, _text(base)).lower()
+        yield _modified(_name(latin), pressed), None
         return
     upper = character.upper()
     if pressed & _SHIFT and _text(shifted):

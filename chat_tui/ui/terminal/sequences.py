@@ -37,11 +37,12 @@ STRING_TIMEOUT: Final = 2.0
 LATE_SECONDS: Final = 5.0
 """Seconds after a timeout in which the rest of the sequence is still recognized."""
 
-MAX_STRING: Final = 1024 * 1024
-"""Most characters that are held of a string, such as the content of a clipboard."""
+MAX_HELD: Final = 4096
+"""Most characters that are held of an incomplete sequence.
 
-MAX_SEQUENCE: Final = 4096
-"""Most characters of a control sequence. The longest carry text from an input method."""
+The longest keys carry text from an input method. Of an answer, such as the content of a clipboard,
+only the beginning and the end matter.
+"""
 
 _MAX_TYPED: Final = 8
 """Most characters that a keyboard sends at once; a longer read is a paste or an answer."""
@@ -50,7 +51,7 @@ _BURST_SECONDS: Final = 0.05
 """Input that follows within this time belongs to the same burst: no user typed it by hand."""
 
 _CSI: Final = re.compile(
-    r"\x1b\[(?:M[^\x1b]{3}|\[.|[\x30-\x3f]*[\x20-\x2f]*[\x40-\x4c\x4e-\x5a\x5c-\x7e]|[\x30-\x3f]+M)"
+    r"\x1b\[(?:M[^\x1b]{3}|\[.|\d{1,2}\$|[\x30-\x3f]*[\x20-\x2f]*[\x40-\x4c\x4e-\x5a\x5c-\x7e]|[\x30-\x3f]+M)"
 )
 _CSI_BEGUN: Final = re.compile(r"\x1b\[(?:\[|M[^\x1b]{0,2}|[\x30-\x3f]*[\x20-\x2f]*)")
 _SS3: Final = re.compile(r"\x1bO[0-9;]*[A-Za-z ]")
@@ -137,8 +138,10 @@ class SequenceSplitter:
         yield from self._drain()
         if not is_burst and _is_string(self._pending) and _CONTROL.search(data):
             yield from self._give_up_string()  # the user pressed Enter, for example
-        elif len(self._pending) > MAX_STRING:
-            self._pending = self._pending[:3] + self._pending[-1]  # an ESC may be half an end
+        elif len(self._pending) > MAX_HELD:
+            # A CSI sequence with "?" is an answer. The last character may be half an end: an ESC.
+            begun = self._pending[:3] if _is_string(self._pending) else "\x1b[?"
+            self._pending = begun + self._pending[-1]
             self._burst = len(self._pending)
 
     def tick(self) -> Iterator[Token]:
@@ -287,6 +290,8 @@ def _first_sequence(pending: str, burst: int) -> tuple[str, int]:
     characters came at once.
     """
     second = pending[1:2]
+    if pending.startswith(ESC * 3):
+        return ESC, 1
     if second == ESC:
         inner, length = _first_sequence(pending[1:], burst - 1)
         if not length and not _is_string(pending[1:]):
@@ -321,6 +326,6 @@ def _control_sequence(
     beginning = begun.match(pending)
     assert beginning is not None
     length = beginning.end()
-    if length == len(pending) and length <= MAX_SEQUENCE:
+    if length == len(pending):
         return "", 0
     return (pending[:2] if length == 2 else ""), length

@@ -120,6 +120,7 @@ def test_any_typed_text_arrives(text: str) -> None:
         ("\x1b[57400u", "1"),
         ("\x1b[57409;129u", "."),
         ("\x1bOq", "1"),
+        ("\x1bOl\x1bOX\x1bO ", ",= "),
         ("\x1b[32;2;32u", " "),
         ("\x1b[8232;;8232u", " "),
         ("\udcff\udce9", "\ufffd\ufffd"),  # bytes that are not UTF-8
@@ -164,6 +165,20 @@ def test_keys_are_read_outside_paste() -> None:
         ("\x1b[107:75;6u", "ctrl+shift+k"),
         ("\x9b3~", "delete"),
         ("\udc9bA", "up"),
+        ("\x1b[90;6u", "ctrl+shift+z"),
+        ("\x1b[27;6;90~", "ctrl+shift+z"),
+        ("\x1b[1051::107;6u", "ctrl+shift+k"),
+        ("\x1b[25~", "f13"),
+        ("\x1b[34~", "f20"),
+        ("\x1bOb", "ctrl+down"),
+        ("\x1b\x1bOb", "alt+ctrl+down"),
+        ("\x1b[7^", "ctrl+home"),
+        ("\x1b[8^", "ctrl+end"),
+        ("\x1b[8@", "ctrl+shift+end"),
+        ("\x1b[7$", "shift+home"),
+        ("\x1bO5D", "ctrl+left"),
+        ("\x1bO1;2P", "shift+f1"),
+        ("\x1bOI", "tab"),
     ],
 )
 def test_key_sequence(sequence: str, key: str) -> None:
@@ -191,6 +206,15 @@ def test_key_sequence(sequence: str, key: str) -> None:
 def test_shortcuts_work_on_other_keyboard_layouts(sequence: str, key: str) -> None:
     (read,) = KeyboardHarness().sends(sequence)
     assert read == key.replace("ö", "ö")
+
+
+def test_letter_after_shift_home_of_rxvt_is_typed() -> None:
+    assert KeyboardHarness().sends("\x1b[7$", "a", "\x1b[3$b") == [
+        "shift+home",
+        "a",
+        "shift+delete",
+        "b",
+    ]
 
 
 def test_key_with_alt_or_ctrl_types_nothing() -> None:
@@ -347,13 +371,14 @@ def test_introducer_is_key_with_alt_if_text_is_typed_after_it() -> None:
     assert keyboard.sends("h") == ["alt+left_square_bracket", "h"]
 
 
-def test_held_string_is_bounded() -> None:
-    splitter = SequenceSplitter(lambda: 0.0)
-    assert not list(splitter.feed("\x1b]52;c;"))
-    for _ in range(100):
-        assert not list(splitter.feed("x" * 65536))
-    assert len(splitter._pending) <= 2 * 1024 * 1024
-    assert list(splitter.feed("\x1b\\y")) == ["y"]
+def test_held_answer_is_bounded() -> None:
+    for begun, end in (("\x1b]52;c;", "\x1b\\"), ("\x1b[1", "u")):
+        splitter = SequenceSplitter(lambda: 0.0)
+        assert not list(splitter.feed(begun))
+        for _ in range(100):
+            assert not list(splitter.feed("1" * 65536))
+            assert len(splitter._pending) <= 8192
+        assert list(splitter.feed(f"{end}y"))[-1] == "y"
 
 
 # Cut sequences
@@ -374,6 +399,15 @@ def test_only_lone_escape_times_out() -> None:
         assert keyboard.sends(begun) == []
         assert keyboard.after(1.9) == []
         assert keyboard.sends(rest) == [key]
+
+
+def test_any_number_of_escapes_are_keys() -> None:
+    keyboard = KeyboardHarness()
+    read = keyboard.sends("\x1b" * 5000, "a") + keyboard.after(0.2)
+    assert read == ["escape"] * 4999 + ["alt+a"]
+    read = keyboard.sends("\x1b" * 5000) + keyboard.after(0.2)
+    assert read == ["escape"] * 5000
+    assert keyboard.sends("\x1b\x1b\x1b[A") == ["escape", "alt+up"]
 
 
 def test_two_escapes_are_two_keys() -> None:
