@@ -79,7 +79,7 @@ class ChatServer:
             VerifiedPasswords(config.remember_logins),
             tuning.login_queue_seconds,
         )
-        self._admission = AdmissionControl(config, bans)
+        self._admission = AdmissionControl(config, bans, authenticator.is_known_address)
         self._services = Services(
             config=config,
             hub=self._hub,

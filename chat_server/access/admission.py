@@ -29,8 +29,15 @@ class AdmissionControl:
     Any thread may call it; it takes leaf locks only.
     """
 
-    def __init__(self, config: Config, bans: BanList) -> None:
+    def __init__(
+        self,
+        config: Config,
+        bans: BanList,
+        is_known_address: Callable[[str], bool] = lambda host: False,
+    ) -> None:
+        """`is_known_address(host)`: users have logged in from there lately. Leaf locks only."""
         self._bans = bans
+        self._is_known_address = is_known_address
         trusted = config.trusted
         self.places = Places(
             config.max_clients, config.places_for_members, config.places_for_operators
@@ -75,7 +82,7 @@ class AdmissionControl:
             )
         if not self._connections.admit(host, self.places.strangers_in(host)):
             return Rejection(replies.TOO_MANY_CONNECTIONS, "too many connections from this address")
-        place = self.places.enter(host, port, on_evict)
+        place = self.places.enter(host, port, on_evict, is_known=self._is_known_address(host))
         if place is None:
             self._connections.release(host)
             return Rejection(replies.SERVER_FULL, "the server is full")

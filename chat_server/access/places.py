@@ -6,6 +6,10 @@ first. So a flood from a few networks evicts its own connections, not users that
 password. A client whose password is being checked keeps its place, unless its network has more
 connections than that of the new one and no other can go.
 
+Connections from thousands of networks look like honest ones. So those from *known* addresses, from
+which users have logged in lately, are the last to be evicted. They also get a place while the
+passwords of all others are being checked.
+
 If operators are configured, some places are not for other users, so an operator can always log in.
 """
 
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
@@ -34,11 +38,21 @@ _MAX_LEAVING: Final = 64
 class Place:
     """The place of one connection. Its fields belong to `Places` and are guarded by its lock."""
 
-    __slots__ = ("blocks", "evict", "host", "is_evicted", "is_member", "is_verifying", "port")
+    __slots__ = (
+        "blocks",
+        "evict",
+        "host",
+        "is_evicted",
+        "is_known",
+        "is_member",
+        "is_verifying",
+        "port",
+    )
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, is_known: bool = False) -> None:
         self.host = host
         self.port = port
+        self.is_known = is_known
         self.blocks = blocks_of(host)[-3:]
         """In IPv6 the /48, /56 and /64 of the address, else the address."""
         self.evict: Callable[[bool], None] = lambda linger: None
@@ -77,14 +91,19 @@ class Places:
         """Strangers of the network that has the most."""
 
     def enter(
-        self, host: str, port: int, on_evict: Callable[[Place], None] = lambda place: None
+        self,
+        host: str,
+        port: int,
+        on_evict: Callable[[Place], None] = lambda place: None,
+        *,
+        is_known: bool = False,
     ) -> Place | None:
         """Take a place for a new connection. Return None if there is none.
 
-        `on_evict` is called with the place that another connection loses. `leave` must still be
-        called for that one.
+        `is_known`: users have logged in from `host` lately. `on_evict` is called with the place
+        that another connection loses. `leave` must still be called for that one.
         """
-        place = Place(host, port)
+        place = Place(host, port, is_known=is_known)
         evicted: Place | None = None
         with self._lock:
             if self._taken >= self._max_clients or self._stranger_count >= self._max_strangers:
@@ -169,14 +188,25 @@ class Places:
             # A flood must not evict the clients of a network that has fewer.
             if size > own_size or network == own
         )
-        for network in islice(by_size, _MAX_SCAN):
-            victim = self._find_victim_in(network, lambda place: not place.is_verifying)
-            if victim is not None:
-                return victim
+        networks = list(islice(by_size, _MAX_SCAN))
+        victim = self._find_victim_among(
+            networks, lambda place: not place.is_verifying and not place.is_known
+        ) or self._find_victim_among(networks, lambda place: not place.is_verifying)
+        if victim is not None:
+            return victim
         if self._largest > own_size + 1:
             network = next(iter(self._networks_by_size[self._largest]))
             return self._find_victim_in(network, lambda place: True)
+        if newcomer.is_known:
+            return self._find_victim_among(networks, lambda place: not place.is_known)
         return None
+
+    def _find_victim_among(
+        self, networks: Iterable[bytes | str], may_go: Callable[[Place], bool]
+    ) -> Place | None:
+        """Return the connection to evict of the first of these networks that has one."""
+        victims = (self._find_victim_in(network, may_go) for network in networks)
+        return next((victim for victim in victims if victim is not None), None)
 
     def _find_victim_in(
         self, network: bytes | str, may_go: Callable[[Place], bool]

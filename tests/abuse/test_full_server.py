@@ -75,6 +75,19 @@ def test_operator_gets_in_while_rejected_logins_linger(start_server: StartServer
     server.log_in("carol")
 
 
+def test_user_types_a_login_while_clients_of_many_networks_fill_the_server(
+    start_server: StartServer,
+) -> None:
+    server = start_server(max_clients=8)
+    server.log_in("alice", source="127.0.6.1").close()
+    typing = server.connect(source="127.0.6.1")
+    typing.expect(PROMPT)
+    for number in range(20):
+        server.connect(source=f"127.0.7.{number}").expect(PROMPT)
+    typing.send("LOGIN alice pw-of-alice")
+    typing.expect("[SERVER] Login successful")
+
+
 def test_operators_get_into_a_small_server(start_server: StartServer) -> None:
     operators = ("carol", "dave", "DPS")
     server = start_server(max_clients=8, operators=frozenset(operators), rate=0)

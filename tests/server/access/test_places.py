@@ -18,8 +18,10 @@ class Server:
         self.places = Places(max_clients, member_places, operator_places)
         self.evicted: list[str] = []
 
-    def connect(self, host: str) -> Place | None:
-        return self.places.enter(host, 1, lambda place: self.evicted.append(place.host))
+    def connect(self, host: str, *, is_known: bool = False) -> Place | None:
+        return self.places.enter(
+            host, 1, lambda place: self.evicted.append(place.host), is_known=is_known
+        )
 
     def enter(self, host: str) -> Place:
         place = self.connect(host)
@@ -97,6 +99,32 @@ def test_client_whose_password_is_checked_makes_room_for_a_smaller_network_in_th
         server.places.start_verifying(server.enter("192.0.2.1"))
     server.enter("192.0.2.2")
     assert server.evicted == ["192.0.2.1"]
+
+
+def test_connections_from_many_networks_evict_each_other_before_known_ones() -> None:
+    server = Server(20)
+    office = [server.connect("192.0.2.1", is_known=True) for _ in range(3)]
+    for number in range(50):
+        server.enter(f"2001:db8:{number:x}::1")
+    assert "192.0.2.1" not in server.evicted
+    assert all(place is not None and server.promote(place) for place in office)
+
+
+def test_known_address_gets_a_place_while_the_passwords_of_all_others_are_checked() -> None:
+    server = Server(3)
+    checked = [server.enter(f"192.0.2.{number}") for number in range(3)]
+    assert all(server.places.start_verifying(place) for place in checked)
+    assert server.connect("192.0.2.8") is None
+    assert server.connect("192.0.2.9", is_known=True) is not None
+    assert server.evicted == ["192.0.2.0"]
+
+
+def test_known_connections_make_room_if_there_are_no_others() -> None:
+    server = Server(2)
+    for number in range(2):
+        assert server.connect(f"192.0.2.{number}", is_known=True) is not None
+    server.enter("192.0.2.8")
+    assert server.evicted == ["192.0.2.0"]
 
 
 def test_client_whose_login_was_rejected_makes_room() -> None:
