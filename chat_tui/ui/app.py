@@ -20,12 +20,12 @@ from textual.screen import ModalScreen, Screen
 from chat_tui.launch import LaunchOptions as LaunchOptions
 from chat_tui.storage import ClientState
 from chat_tui.ui.base_app import BaseApp
+from chat_tui.ui.local_server_supervisor import LocalServerSupervisor
 from chat_tui.ui.screens import (
     DemoAccountsFound,
     LocalServerChecked,
     LocalServerStarted,
     LoginScreen,
-    check_in_thread,
     local_log_path,
 )
 from chat_tui.ui.settings_manager import SettingsManager
@@ -86,12 +86,7 @@ class ChatApp(BaseApp):
         self._state = state
         self._make_session = make_session
         self._controller: ChatController | None = None
-        self.local_server: LocalServer | None = None
-        """The server of `--local` once it runs. The caller of `run` stops it."""
-        self._demo_accounts: tuple[str, ...] = ()  # of the server of `--local`
-        self._checks_local_server = False  # a thread does so
-        self._waiting_request: LoginScreen.SignInRequested | None = None  # for that thread
-        self._retried_request: LoginScreen.SignInRequested | None = None  # after a start
+        self.supervisor = LocalServerSupervisor(self)
         self.login = LoginScreen(options, state.follows_everyone)
         self._settings_manager = SettingsManager(self, options.configuration, state.theme)
         self._theme_choice = ThemeChoice(self, self._settings_manager, state)
@@ -143,6 +138,11 @@ class ChatApp(BaseApp):
 
             self._controller = ChatController(self, self._state, self.settings, self._make_session)
         return self._controller
+
+    @property
+    def local_server(self) -> LocalServer | None:
+        """The server of `--local` once it runs. The caller of `run` stops it."""
+        return self.supervisor.server
 
     @property
     def settings(self) -> Settings:
@@ -227,13 +227,9 @@ class ChatApp(BaseApp):
         Return False if this is not possible: another server was meant, or the server was started
         for this sign-in already.
         """
-        request, server = self._request, self.local_server
-        is_local = server is not None and (request.host, request.port) == (server.host, server.port)
-        if not is_local or request is self._retried_request:
+        if not self.supervisor.recover(self._request):
             return False
-        self._waiting_request = request
         self.login.show_progress("Your own server has ended. It is starting again… Esc cancels.")
-        self._check_local_server()
         return True
 
     # Input
@@ -258,31 +254,31 @@ class ChatApp(BaseApp):
         if self._controller is not None:
             self._controller.tick(whole_process=not self.is_headless)
             if self._controller.waits_for(self.local_server):
-                self._check_local_server()
+                self.supervisor.check()
 
     # The server of `--local`
 
-    def _check_local_server(self) -> None:
-        """Start the local server again if it has gone: it ends with the window that started it."""
-        if self.local_server is not None and not self._checks_local_server:
-            self._checks_local_server = True
-            check_in_thread(self.local_server, self)
-
     @on(LocalServerChecked)
     def _local_server_checked(self, event: LocalServerChecked) -> None:
-        self._checks_local_server = False
-        request, self._waiting_request = self._waiting_request, None
-        is_new = event.server not in (None, self.local_server)
-        if event.server is not None:
-            self.local_server = event.server
-        if request is not None:
-            if event.server is None:
-                self.login.show_message(f"Could not start a local server: {event.problem}")
-            else:
-                self._sign_in(request)
-                self._retried_request = request
+        request, is_new = self.supervisor.record(event)
+        if request is not None and event.server is None:
+            self.login.show_message(f"Could not start a local server: {event.problem}")
+        elif request is not None:
+            self._sign_in(request)
         elif is_new:
             self.controller.local_server_started_again()
+
+    @on(LocalServerStarted)
+    def _local_server_started(self, event: LocalServerStarted) -> None:
+        self.supervisor.server = event.server
+
+    @on(DemoAccountsFound)
+    def _demo_accounts_found(self, event: DemoAccountsFound) -> None:
+        self.supervisor.demo_accounts = event.server.demo_accounts
+
+    def second_user(self, user: str) -> str:
+        """Return another demo account of the server of `--local`, empty if none is known."""
+        return self.supervisor.second_user(user)
 
     # Messages of the screens
 
@@ -296,16 +292,8 @@ class ChatApp(BaseApp):
 
     @on(LoginScreen.Cancelled)
     def _cancel(self) -> None:
-        self._waiting_request = None
+        self.supervisor.cancel()
         self.controller.cancel()
-
-    @on(LocalServerStarted)
-    def _local_server_started(self, event: LocalServerStarted) -> None:
-        self.local_server = event.server
-
-    @on(DemoAccountsFound)
-    def _demo_accounts_found(self, event: DemoAccountsFound) -> None:
-        self._demo_accounts = event.server.demo_accounts
 
     @on(CopyRequested)
     def _copy(self, request: CopyRequested) -> None:
@@ -384,11 +372,6 @@ class ChatApp(BaseApp):
 
         path = self._settings_manager.configuration.path
         return [*app_entries(self, path), *self._theme_choice.entries()]
-
-    def second_user(self, user: str) -> str:
-        """Return another demo account of the server of `--local`, empty if none is known."""
-        others = [name for name in self._demo_accounts if name != user]
-        return "bob" if "bob" in others else next(iter(others), "")
 
     def choose_theme(self, typed: str) -> None:
         """Use and keep the theme of this name; ask for one if there is none."""

@@ -186,7 +186,7 @@ class TestQuitting:
         self, tmp_path: Path, key: str, left: bool
     ) -> None:
         async with chat(tmp_path) as harness:
-            harness.app.local_server = own_server(tmp_path)
+            harness.app.supervisor.server = own_server(tmp_path)
             await harness.press("ctrl+q")
             await harness.until(lambda: isinstance(harness.app.screen, ConfirmScreen))
             await harness.settle()
@@ -198,7 +198,7 @@ class TestQuitting:
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as harness:
-            harness.app.local_server = own_server(tmp_path)
+            harness.app.supervisor.server = own_server(tmp_path)
             harness.session.emit(RoomsListed((("lobby", 1),)))
             await assert_quits_at_once(harness)
 
@@ -206,7 +206,7 @@ class TestQuitting:
         self, tmp_path: Path
     ) -> None:
         async with chat(tmp_path) as harness:
-            harness.app.local_server = LocalServer(tmp_path, 9000, (), None)
+            harness.app.supervisor.server = LocalServer(tmp_path, 9000, (), None)
             await assert_quits_at_once(harness)
 
 
