@@ -27,7 +27,6 @@ _MAX_SCAN: Final = 64
 """Networks, and connections of one of them, that are compared to find the one to evict. So the
 acceptor does not take longer the more connections there are."""
 
-
 _MAX_LINGERING: Final = 32
 """Evicted connections that may linger at once, to read why. Further ones are reset."""
 

@@ -19,6 +19,10 @@ _HEAD: Final = """\
 # would do.
 """
 
+_SAMPLES: Final = {"member-places": "2500", "byte-rate": "40960", "metrics": "9101"}
+"""Values for settings whose default is not a number: those of a server with the other defaults, and
+the port of `deploy/lobby.toml`."""
+
 
 def config_example(command: click.Command) -> str:
     """Return every setting of `command` with its help and default, all commented out."""
@@ -30,13 +34,15 @@ def config_example(command: click.Command) -> str:
         if isinstance(option.type, click.Choice):
             about.append(f"One of: {', '.join(map(str, option.type.choices))}.")
         comment = textwrap.fill(" ".join(about), 98, initial_indent="# ", subsequent_indent="# ")
-        parts.append(f"{comment}\n#{key} = {_value(option)}\n")
+        parts.append(f"{comment}\n#{key} = {_value(key, option)}\n")
     return "\n".join(parts)
 
 
-def _value(option: click.Option) -> str:
+def _value(key: str, option: click.Option) -> str:
     """Return the default as TOML, or a sample value if the default cannot be written."""
     default = option.default
+    if key in _SAMPLES:
+        return _SAMPLES[key]
     if option.multiple:
         return "[]"
     if option.is_flag:

@@ -151,7 +151,9 @@ def test_known_user_does_not_wait_for_a_mixture(slow_server: RunningServer) -> N
         assert log_in_and_count(slow_server, "victim", VICTIM) <= FEW
 
 
-def test_remembered_user_waits_for_nobody(start_server: StartServer, tmp_path: Path) -> None:
+def test_remembered_user_does_not_wait_for_the_crowd(
+    start_server: StartServer, tmp_path: Path
+) -> None:
     server = _start(start_server, tmp_path)
     server.log_in("victim", source=VICTIM).close()
     with crowd(server, strangers(40, 4)):

@@ -79,15 +79,19 @@ def sign_in(window: TerminalWindow) -> None:
     window.until("connected")
 
 
-def test_on_the_form(forker: ClientForker, tmp_path: Path) -> None:
+def test_window_closed_on_the_form_leaves_no_process(forker: ClientForker, tmp_path: Path) -> None:
     close_windows(forker, tmp_path, ("127.0.0.1:1",), form)
 
 
-def test_before_the_first_frame(forker: ClientForker, tmp_path: Path) -> None:
+def test_window_closed_before_the_first_frame_leaves_no_process(
+    forker: ClientForker, tmp_path: Path
+) -> None:
     close_windows(forker, tmp_path, ("127.0.0.1:1",), lambda _: None)
 
 
-def test_while_connecting(forker: ClientForker, tmp_path: Path, silent_port: int) -> None:
+def test_window_closed_while_connecting_leaves_no_process(
+    forker: ClientForker, tmp_path: Path, silent_port: int
+) -> None:
     def connect(window: TerminalWindow) -> None:
         form(window)
         window.press("secret\r")
@@ -96,7 +100,9 @@ def test_while_connecting(forker: ClientForker, tmp_path: Path, silent_port: int
     close_windows(forker, tmp_path, (f"127.0.0.1:{silent_port}",), connect)
 
 
-def test_after_a_failed_sign_in(forker: ClientForker, tmp_path: Path) -> None:
+def test_window_closed_after_a_failed_sign_in_leaves_no_process(
+    forker: ClientForker, tmp_path: Path
+) -> None:
     def fail(window: TerminalWindow) -> None:
         form(window)
         window.press("secret\r")
@@ -114,7 +120,7 @@ def test_after_a_failed_sign_in(forker: ClientForker, tmp_path: Path) -> None:
     ],
     ids=["chat", "palette", "dialog"],
 )
-def test_in_the_chat(
+def test_window_closed_in_the_chat_leaves_no_process(
     forker: ClientForker, tmp_path: Path, server_program: ServerProgram, keys: str, shown: str
 ) -> None:
     def chat(window: TerminalWindow) -> None:
@@ -127,7 +133,7 @@ def test_in_the_chat(
     close_windows(forker, tmp_path, (address,), chat)
 
 
-def test_while_suspended(
+def test_window_closed_while_suspended_leaves_no_process(
     forker: ClientForker, tmp_path: Path, server_program: ServerProgram
 ) -> None:
     def suspend(windows: list[TerminalWindow]) -> None:
@@ -144,7 +150,7 @@ def _is_stopped(status: Path) -> bool:
     return "T (stopped)" in status.read_text()
 
 
-def test_while_reconnecting(
+def test_window_closed_while_reconnecting_leaves_no_process(
     forker: ClientForker, tmp_path: Path, server_program: ServerProgram
 ) -> None:
     def lose_server(windows: list[TerminalWindow]) -> None:
@@ -158,7 +164,7 @@ def test_while_reconnecting(
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_in_line_mode(
+def test_window_closed_in_line_mode_leaves_no_process(
     forker: ClientForker, tmp_path: Path, server_program: ServerProgram, signed_in: bool
 ) -> None:
     def chat(window: TerminalWindow) -> None:
@@ -171,5 +177,7 @@ def test_in_line_mode(
     close_windows(forker, tmp_path, ("--plain", "--server", server), chat)
 
 
-def test_while_a_local_server_starts(forker: ClientForker, tmp_path: Path) -> None:
+def test_window_closed_while_a_local_server_starts_leaves_no_process(
+    forker: ClientForker, tmp_path: Path
+) -> None:
     close_windows(forker, tmp_path, ("--local",), form)

@@ -91,7 +91,7 @@ def test_operators_commands_are_never_completed(typed: str) -> None:
         ("/keys", "keys", ""),
     ],
 )
-def test_action_of_client(typed: str, action: str, argument: str) -> None:
+def test_word_of_other_chats_is_action_of_client(typed: str, action: str, argument: str) -> None:
     assert resolved(typed)[1:] == (action, argument)
 
 

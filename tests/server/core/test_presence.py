@@ -166,7 +166,7 @@ def test_end_of_session_announces_held_moves(harness: Harness) -> None:
     assert harness.wait() is None
 
 
-def test_moves_that_nobody_watches_wake_no_thread(harness: Harness) -> None:
+def test_moves_without_watchers_wake_no_thread(harness: Harness) -> None:
     bob = harness.log_in("bob")
     for number in range(50):
         harness.hub.join(bob, f"room{number}")
@@ -256,7 +256,7 @@ def test_watchers_know_the_truth_in_the_end(steps: list[tuple[Any, ...]]) -> Non
         assert not state.presence.announced
 
 
-def test_member_that_saw_a_user_in_who_is_told_that_the_user_left() -> None:
+def test_member_that_saw_a_user_in_who_is_notified_that_the_user_left() -> None:
     harness = Harness(burst=1)
     alice, bob = alice_and_bob(harness)
     harness.hub.join(bob, "dev")

@@ -41,7 +41,7 @@ class TestIndex:
         ]
         assert number == 5
 
-    def test_prefix_selects_group(self) -> None:
+    def test_palette_prefix_selects_group(self) -> None:
         texts = ["person: roomer", "room: lobby", "room: bob", "person: bob"]
         index = PaletteIndex(texts)
         assert [texts[hit] for hit in index.search("room:")[0]] == ["room: lobby", "room: bob"]
@@ -55,7 +55,7 @@ class TestIndex:
         assert index.search("#dev")[0] == [2]
 
     @pytest.mark.parametrize("typed", ["ÖL", "öl", "ö l"])
-    def test_case_and_spaces_do_not_count(self, typed: str) -> None:
+    def test_palette_ignores_case_and_spaces(self, typed: str) -> None:
         assert PaletteIndex(["room: öl", "room: x"]).search(typed) == ([0], 1)
 
     def test_one_letter_more_compares_only_former_matches(self) -> None:
@@ -67,7 +67,7 @@ class TestIndex:
         index.search("r")
         assert index.compared == 3001
 
-    def test_pattern_characters_are_text(self) -> None:
+    def test_palette_reads_pattern_characters_as_text(self) -> None:
         assert PaletteIndex(["room: a.b", "room: axb"]).search("a.b")[0] == [0]
 
 
@@ -118,7 +118,7 @@ class TestJump:
                 "room: Open or join a room by name",
             ]
 
-    async def test_nothing_found_is_said(self, tmp_path: Path) -> None:
+    async def test_palette_says_that_nothing_was_found(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             await harness.press("ctrl+k", *"%!")
             await harness.until(lambda: "Nothing matches “%!”" in harness.screen_text())
