@@ -2,7 +2,8 @@
 
 Each read costs the interpreter about as much as a hundred lines do, however little it brings. So
 both throttles count reads as well as bytes: input that comes in tiny pieces is left in the kernel
-for a moment, and the next read takes it all at once.
+for a moment, and the next read takes it all at once. A TLS record of 27 bytes that requests new
+keys costs as much as ten lines, so each record counts as some bytes as well.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ _READS_PER_SECOND: Final = 320.0
 longer each one waits."""
 
 _MAX_PAUSE: Final = 2.0
+
+_RECORD_CHARGE: Final = 256
+"""Least bytes that a TLS record counts as. A login may take 256 records, like its reads. A session
+at the line rate may send each line, and 15 times as many, in a record of its own."""
 
 _MIN_CHARGE: Final = CLIENT_LINE_LIMIT // 2
 _MIN_CHARGE_SECONDS: Final = 0.05
@@ -81,10 +86,10 @@ class PreLoginThrottle:
         """Return the most bytes of the next read. A short one bounds the lines or TLS records."""
         return READ_SIZE if self._discarding else CLIENT_LINE_LIMIT
 
-    def record(self, size: int) -> None:
-        """Record a read of `size` bytes."""
+    def record(self, size: int, tls_records: int = 0) -> None:
+        """Record a read of `size` bytes, in which so many TLS records begin."""
         self._reads += 1
-        self._bytes += size
+        self._bytes += max(size, tls_records * _RECORD_CHARGE)
         pause = min(_MAX_PAUSE, max(_PAUSE, self._clients() / _READS_PER_SECOND))
         self._next_read = self._clock() + pause
 
@@ -95,7 +100,16 @@ class SessionThrottle:
     See `wire.InputThrottle`.
     """
 
-    __slots__ = ("_burst", "_clock", "_filled_at", "_min_charge", "_quantum", "_rate", "_tokens")
+    __slots__ = (
+        "_burst",
+        "_clock",
+        "_filled_at",
+        "_min_charge",
+        "_quantum",
+        "_rate",
+        "_record_charge",
+        "_tokens",
+    )
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
@@ -111,6 +125,7 @@ class SessionThrottle:
         self._filled_at = clock()
         self._quantum = min(burst, rate * _QUANTUM_SECONDS)
         self._min_charge = min(_MIN_CHARGE, rate * _MIN_CHARGE_SECONDS)
+        self._record_charge = self._min_charge * _RECORD_CHARGE / _MIN_CHARGE
 
     def seconds_to_wait(self) -> float:
         """Return the seconds to wait before the next read."""
@@ -123,6 +138,6 @@ class SessionThrottle:
         """Return the most bytes of the next read: those that the session may send now."""
         return max(1, min(READ_SIZE, int(max(self._tokens, self._min_charge))))
 
-    def record(self, size: int) -> None:
-        """Take the bytes of a read from the bucket."""
-        self._tokens -= max(size, self._min_charge)
+    def record(self, size: int, tls_records: int = 0) -> None:
+        """Take the bytes of a read, in which so many TLS records begin, from the bucket."""
+        self._tokens -= max(size, self._min_charge, tls_records * self._record_charge)

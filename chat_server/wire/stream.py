@@ -25,6 +25,8 @@ import time
 from contextlib import suppress
 from typing import Final, Protocol
 
+from chat_server.wire.tls_records import TlsRecordCounter
+
 READ_SIZE: Final = 65536
 """Most bytes of one read. Many lines then share one system call and one lock of the hub."""
 
@@ -69,8 +71,9 @@ class InputLimitError(OSError):
 class InputThrottle(Protocol):
     """A limit on what a stream receives from its socket. Used by the reading thread only.
 
-    It counts what the socket delivers, not what is decrypted. So it also bounds the work that a
-    peer causes without sending any text, by TLS records that are empty, tiny or request new keys.
+    It counts what the socket delivers, not what is decrypted, and TLS records. So it also bounds
+    the work that a peer causes without sending any text, by records that are empty, tiny or request
+    new keys.
     """
 
     def seconds_to_wait(self) -> float:
@@ -82,8 +85,8 @@ class InputThrottle(Protocol):
     def read_size(self) -> int:
         """Return the most bytes of the next read, at least 1."""
 
-    def record(self, size: int) -> None:
-        """Record a read of `size` bytes."""
+    def record(self, size: int, tls_records: int = 0) -> None:
+        """Record a read of `size` bytes, in which so many TLS records begin."""
 
 
 class Stream:
@@ -206,8 +209,12 @@ class Stream:
         if deadline is not None and not self._poll(select.POLLIN, deadline - time.monotonic()):
             raise TimeoutError
         data = self._socket.recv(throttle.read_size())
-        throttle.record(len(data))
+        throttle.record(len(data), self._count_records(data))
         return data
+
+    def _count_records(self, data: bytes) -> int:
+        """Return how many TLS records begin in the input `data`."""
+        return 0
 
     def _shutdown(self, how: int) -> None:
         with suppress(OSError):
@@ -232,6 +239,7 @@ class TlsStream(Stream):
         "_outgoing",
         "_plain",
         "_ready",
+        "_records",
         "_truncated",
         "_uncredited",
         "_unsent",
@@ -256,6 +264,7 @@ class TlsStream(Stream):
             self._incoming, self._outgoing, server_side=server_side, server_hostname=host
         )
         self._is_server = server_side
+        self._records = TlsRecordCounter()
         self._ready = False
         self._plain = False
         self._finishing = False
@@ -388,6 +397,9 @@ class TlsStream(Stream):
             if not self._plain and not self._flush():
                 return False
         return super().finish()
+
+    def _count_records(self, data: bytes) -> int:
+        return 0 if self._plain else self._records.count(data)
 
     # The methods below need the lock.
 

@@ -158,3 +158,26 @@ def test_shutdown_by_another_thread_wakes_a_paced_read(end: str) -> None:
     reading.join()
     stream.close()
     theirs.close()
+
+
+def test_tiny_tls_records_before_login_are_limited(clock: FakeClock) -> None:
+    throttle = PreLoginThrottle(clock=clock)
+    throttle.record(4096, tls_records=150)
+    assert throttle.seconds_to_wait() == 0
+    throttle.record(4096, tls_records=150)
+    with pytest.raises(InputLimitError):
+        throttle.seconds_to_wait()
+
+
+def test_tiny_tls_records_of_a_session_count_as_more_bytes(clock: FakeClock) -> None:
+    throttle = SessionThrottle(40_960, 81_920, clock)
+    throttle.record(65536, tls_records=2400)
+    assert throttle.seconds_to_wait() > 10
+
+
+def test_session_may_send_each_line_in_a_record_of_its_own(clock: FakeClock) -> None:
+    throttle = SessionThrottle(40_960, 81_920, clock)
+    for _ in range(100):
+        throttle.record(1000, tls_records=10)
+        clock.now += 0.1
+        assert throttle.seconds_to_wait() == 0
