@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -21,6 +18,7 @@ from chat_tui.launch import LaunchOptions as LaunchOptions
 from chat_tui.storage import ClientState
 from chat_tui.ui.base_app import BaseApp
 from chat_tui.ui.local_server_supervisor import LocalServerSupervisor
+from chat_tui.ui.preload import preload_in_thread
 from chat_tui.ui.screens import (
     DemoAccountsFound,
     LocalServerChecked,
@@ -48,11 +46,8 @@ _TYPING_SECONDS: Final = 2.0
 _FRAME_SECONDS: Final = 1 / 60
 """Seconds between two bounded pumps of a flood. Keys are processed and rows drawn in between."""
 
-
 _LATE_STYLES: Final = Path(__file__).with_name("chat.tcss")
-
-_LATE_MODULES: Final = ("chat_tui.ui.controller", "chat_tui.ui.screens.chat")
-"""What a sign-in imports, apart from what the form has imported."""
+"""The styles that the login form does not use."""
 
 
 class ChatApp(BaseApp):
@@ -115,11 +110,8 @@ class ChatApp(BaseApp):
         self.call_after_refresh(self._settings_manager.apply_keys)
 
     def _preload(self) -> None:
-        """Load the rest of the client after the first frame, modules in a thread.
-
-        A sign-in that comes earlier waits for the import lock.
-        """
-        threading.Thread(target=_import_rest, name="preload", daemon=True).start()
+        """Load the rest of the client after the first frame, modules in a thread."""
+        preload_in_thread()
         self._read_late_styles()
         self.stylesheet.parse()
 
@@ -392,18 +384,3 @@ class ChatApp(BaseApp):
     def end_theme_preview(self) -> None:
         """Use the chosen theme again after previews of others."""
         self._theme_choice.end_preview()
-
-
-def _import_rest() -> None:
-    """Import what the chat needs, then start the garbage collection.
-
-    What exists by then stays until the end: modules, classes, styles. Frozen, it costs no later
-    collection anything, such as those while the chat is drawn for the first time.
-    """
-    try:
-        for module in _LATE_MODULES:
-            import_module(module)
-        gc.collect()
-        gc.freeze()
-    finally:
-        gc.enable()
