@@ -48,7 +48,7 @@ def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_u
     if model.connection.state is not ConnectionState.ONLINE:
         return "There is no connection. Messages appear here when it is back."
     if name := model.location.partner:
-        text = f"Only {name} receives what you write here, and only while following you."
+        text = f"Only {name} receives what you write here, and only if {name} follows you."
         if not people.follows(name):
             text += f" You do not follow {name}, so you see no answer: send /follow {name}"
         return text

@@ -7,11 +7,13 @@ import pytest
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
+    Followed,
     Joined,
     MembersListed,
     SignedIn,
 )
 from chat_tui.local_server import LocalServer
+from chat_tui.model import Location
 from chat_tui.ui.screens.local_server_task import DemoAccountsFound
 from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.people_list import PeopleList
@@ -43,6 +45,14 @@ async def test_lonely_user_of_local_server_is_sent_to_second_window(tmp_path: Pa
         await harness.until(lambda: text in log_text(harness))
         people = harness.screen_text(harness.app.chat.query_one(PeopleList))
         assert "No one else is here." in " ".join(people.split())
+
+
+async def test_empty_conversation_says_when_the_other_person_reads_it(tmp_path: Path) -> None:
+    async with chat(tmp_path, follows=("*",)) as harness:
+        harness.model.view(Location.private("bob"))
+        harness.session.emit(Followed("bob"))
+        text = "Only bob receives what you write here, and only if bob follows you."
+        await harness.until(lambda: text in log_text(harness))
 
 
 async def test_user_who_follows_no_one_sees_both_keys(tmp_path: Path) -> None:
