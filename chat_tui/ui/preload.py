@@ -16,10 +16,10 @@ def preload_in_thread() -> None:
 
     A sign-in that comes earlier waits for the import lock.
     """
-    threading.Thread(target=_import_rest, name="preload", daemon=True).start()
+    threading.Thread(target=import_rest, name="preload", daemon=True).start()
 
 
-def _import_rest() -> None:
+def import_rest() -> None:
     """Import what the chat needs, then start the garbage collection.
 
     What exists by then stays until the end: modules, classes, styles. Frozen, it costs no later

@@ -141,10 +141,10 @@ def test_preloading_imports_all_modules_of_a_sign_in_and_then_enables_the_collec
     code = """
 import asyncio, gc, tempfile
 from pathlib import Path
-from chat_tui.ui import app
+from chat_tui.ui import app, preload
 
 gc.disable()
-app._import_rest()
+preload.import_rest()
 assert gc.isenabled() and gc.get_freeze_count()
 preloaded = set(sys.modules)
 from tests.support.app_harness import form, sign_in
