@@ -1,4 +1,4 @@
-"""The wire protocol: the only part of the server that the client may import."""
+"""The wire protocol, which the server and the client share: grammar, texts and streams."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -50,10 +50,9 @@ if TYPE_CHECKING:
         READ_SIZE,
         InputLimitError,
         InputThrottle,
-        PlaintextPeerError,
         Stream,
-        TlsStream,
     )
+    from chat_server.wire.tls_stream import PlaintextPeerError, TlsStream
 
 __all__ = [
     "CLIENT_LINE_LIMIT",
@@ -108,10 +107,10 @@ _LAZY = {
     "InputLimitError": "chat_server.wire.stream",
     "InputThrottle": "chat_server.wire.stream",
     "LOGIN_PROMPT": "chat_server.wire.replies",
-    "PlaintextPeerError": "chat_server.wire.stream",
+    "PlaintextPeerError": "chat_server.wire.tls_stream",
     "READ_SIZE": "chat_server.wire.stream",
     "Stream": "chat_server.wire.stream",
-    "TlsStream": "chat_server.wire.stream",
+    "TlsStream": "chat_server.wire.tls_stream",
 }
 
 

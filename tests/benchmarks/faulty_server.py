@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 
 from benchmarks.servers import LOBBY, ServerKind
-from chat_server.wire.stream import Stream, TlsStream
+from chat_server.wire.stream import Stream
+from chat_server.wire.tls_stream import TlsStream
 
 Fault = Callable[[int, bytes], list[bytes]]
 """A function of a message's number and line. It returns the lines to send instead."""

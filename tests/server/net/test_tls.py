@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.wire.fingerprint import key_fingerprint
-from chat_server.wire.stream import TlsStream
+from chat_server.wire.tls_stream import TlsStream
 from tests.support.certificates import trusting_context, write_certificate
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import WAIT_TIMEOUT, until

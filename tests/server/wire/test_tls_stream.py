@@ -14,7 +14,8 @@ import pytest
 from chat_server.delivery.outbox import Outbox, OutboxState
 from chat_server.wire import stream as stream_module
 from chat_server.wire.fingerprint import key_fingerprint
-from chat_server.wire.stream import PlaintextPeerError, Stream, TlsStream
+from chat_server.wire.stream import Stream
+from chat_server.wire.tls_stream import PlaintextPeerError, TlsStream
 from tests.support.certificates import server_context, trusting_context
 
 TIMEOUT = 10.0
