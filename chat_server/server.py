@@ -108,6 +108,7 @@ class ChatServer:
             config.tuning.linger_seconds,
             self._admission.must_wait,
             self._admission.weight,
+            self._record_crowded,
         )
 
     @property
@@ -322,6 +323,11 @@ class ChatServer:
     def _record_eviction(self, evicted: Place) -> None:
         self._rejection_log.record(
             evicted.host, evicted.port, "another connection needed its place before it logged in"
+        )
+
+    def _record_crowded(self, host: str, port: int) -> None:
+        self._rejection_log.record(
+            host, port, "too many connections from addresses that keep connecting"
         )
 
     def _start_client(

@@ -29,8 +29,9 @@ ones wait in the kernel, where they cost the interpreter nothing. A thousand cli
 at once are accepted within a second, and a flood of connections leaves time for messages."""
 
 _ENDED_WEIGHT: Final = 0.2
-"""What a connection counts as if it has to wait and its client has closed it already. It takes no
-thread. Clients that only connect and disconnect must not fill the queue of the kernel."""
+"""What a connection of an address that keeps connecting counts as if its client has closed it
+already. It takes no thread. Clients that only connect and disconnect must not fill the queue of the
+kernel."""
 
 _WINDOW: Final = 0.02
 
@@ -52,16 +53,20 @@ class Acceptor:
         linger_seconds: float,
         must_wait: Callable[[str], bool] = lambda host: False,
         weigh: Callable[[str], float] = lambda host: 1.0,
+        on_crowded: Callable[[str, int], None] = lambda host, port: None,
     ) -> None:
         """`serve` is called in the acceptor's thread and must not block or raise.
 
         `must_wait(host)`: connections from there are held for a moment. `weigh(host)`: how many of
-        the connections that may be accepted at a time one from there counts as. Neither may block.
+        the connections that may be accepted at a time one from there counts as; above 1 if the
+        address keeps connecting. `on_crowded(host, port)`: a connection was rejected because too
+        many are held. None of them may block.
         """
         self._serve = serve
         self._log = log
         self._must_wait = must_wait
         self._weigh = weigh
+        self._on_crowded = on_crowded
         self._closer = LingeringCloser(linger_seconds)
         self._held = HeldConnections(must_wait)
         self._accepted = 0.0
@@ -144,16 +149,18 @@ class Acceptor:
         self._backoff = _MIN_BACKOFF
         host = host.removeprefix("::ffff:")
         connection = HeldConnection(connected, host, port, self._listeners[listener])
-        if not self._must_wait(host):
-            self._count_accepted(self._weigh(host))
-            self._admit(connection)
-            return
-        if connection.has_ended():
+        must_wait, weight = self._must_wait(host), self._weigh(host)
+        if (must_wait or weight > 1) and connection.has_ended():
             self._count_accepted(_ENDED_WEIGHT)
             connected.close()
             return
+        if not must_wait:
+            self._count_accepted(weight)
+            self._admit(connection)
+            return
         self._count_accepted(1)
         if self._held.is_full:
+            self._on_crowded(host, port)
             self._closer.reject(connected, replies.TOO_MANY_CONNECTIONS)
         else:
             self._held.hold(connection)

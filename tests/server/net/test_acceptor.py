@@ -31,11 +31,18 @@ class Harness:
         self.served: SimpleQueue[tuple[socket.socket, str, int, Endpoint]] = SimpleQueue()
         self.waiting_hosts: set[str] = set()
         self.must_wait: Callable[[str], bool] = lambda host: host in self.waiting_hosts
+        self.weight = 1.0
+        self.crowded: SimpleQueue[tuple[str, int]] = SimpleQueue()
         self.log = io.StringIO()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
         self.acceptor = Acceptor(
-            self._serve, EventLog(self.log), 0.2, lambda host: self.must_wait(host)
+            self._serve,
+            EventLog(self.log),
+            0.2,
+            lambda host: self.must_wait(host),
+            lambda host: self.weight,
+            lambda host, port: self.crowded.put((host, port)),
         )
 
     def _serve(self, connected: socket.socket, host: str, port: int, to: Endpoint) -> str | None:
@@ -136,6 +143,23 @@ def test_connections_over_the_number_of_held_ones_are_rejected(harness: Harness)
         with harness.connect() as client:
             client.expect("[ERROR] Too many connections from your address; try again later")
             client.expect_end()
+            assert harness.crowded.get(timeout=WAIT_TIMEOUT) == client.socket.getsockname()
+
+
+@pytest.mark.parametrize("weight", [1.0, 4.0])
+def test_ended_connection_of_an_address_that_keeps_connecting_is_dropped(weight: float) -> None:
+    harness = Harness()
+    harness.weight = weight
+    harness.connect().reset()  # it waits in the queue of the kernel
+    harness.acceptor.start({harness.listener: ENDPOINT})
+    with harness.connect() as client:
+        ports: list[int] = []
+        while not ports or ports[-1] != client.socket.getsockname()[1]:
+            connected, _, port, _ = harness.served.get(timeout=WAIT_TIMEOUT)
+            connected.close()
+            ports.append(port)
+    harness.acceptor.stop()
+    assert len(ports) == (2 if weight == 1 else 1)
 
 
 def test_flood_of_connections_leaves_the_server_time_for_others(harness: Harness) -> None:
