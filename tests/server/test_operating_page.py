@@ -21,6 +21,7 @@ PAGE = (PROJECT / "docs/operating.md").read_text()
 MARKS = {"info": "*+-!", "warning": "!", "error": "!"}
 
 NO_LIMITS = {
+    "config_file",
     "insecure_plaintext",
     "limit_loopback",
     "limit_loopback_without_login",
