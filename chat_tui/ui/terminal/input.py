@@ -20,6 +20,9 @@ _CURSOR: Final = re.compile(r"\x1b\[(?!1;[2-8]R)\d*;\d*R")
 _MODE: Final = re.compile(r"\x1b\[\?(\d{1,6});(\d)\$y")
 _SIZE: Final = re.compile(r"\x1b\[48" + r";(\d{1,6})(?:[:\d]*)" * 4 + "t")
 
+_MAX_CELLS: Final = 1_000_000
+"""Most cells of a terminal. It would take minutes to lay out a larger screen."""
+
 _FOCUS: Final[dict[str, type[Message]]] = {
     "\x1b[I": events.AppFocus,
     "\x1b[O": events.AppBlur,
@@ -100,7 +103,7 @@ class InputParser:
     def _resized(
         self, height: int, width: int, pixel_height: int, pixel_width: int
     ) -> Iterator[Message]:
-        if not height or not width:
+        if not 0 < height * width <= _MAX_CELLS:
             return
         event = events.Resize.from_dimensions((width, height), (pixel_width, pixel_height))
         self._textual.terminal_size = event.size

@@ -304,6 +304,12 @@ def test_answers_are_dropped_whole_and_typed_text_arrives_exactly(
     assert arrived == "".join(text for text, _ in parts) + last
 
 
+def test_report_of_impossible_size_is_ignored() -> None:
+    assert KeyboardHarness().sends("\x1b[48;40;120;0;0t") == ["Resize"]
+    for size in ("0;80", "24;0", "9999;9999", "999999;999999"):
+        assert KeyboardHarness().sends(f"\x1b[48;{size};0;0t", "x") == ["x"], size
+
+
 @pytest.mark.parametrize(
     "answer",
     [
