@@ -170,10 +170,7 @@ def _require_profile(configuration: Configuration, name: str | None) -> Profile 
     """
     profile = None if name is None else configuration.profile(name)
     if name is not None and profile is None:
-        names = ", ".join(one.name for one in configuration.profiles) or "none"
-        raise click.UsageError(
-            f"{configuration.path} has no profile {name!r}. Its profiles: {names}"
-        )
+        raise click.UsageError(configuration.missing_profile(name))
     return profile
 
 

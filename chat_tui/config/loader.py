@@ -16,6 +16,7 @@ from chat_tui.config.custom_theme import CustomTheme, read_theme
 from chat_tui.config.profile import Profile
 from chat_tui.config.settings import Settings
 from chat_tui.config.toml_lines import ConfigProblem, KeyPath, UnreadableError, line_numbers, parse
+from chat_tui.sanitize import safe_text
 from chat_tui.storage import open_regular
 
 _FILE: Final = "config.toml"
@@ -55,6 +56,13 @@ class Configuration:
     def profile(self, name: str) -> Profile | None:
         """Return the profile of that name, or None."""
         return next((profile for profile in self.profiles if profile.name == name), None)
+
+    def missing_profile(self, name: str) -> str:
+        """Return the error for a name that no profile has: the names to use, or how to add one."""
+        advice = "To see how to add one: chat-tui config --example"
+        if self.profiles:
+            advice = f"Its profiles: {', '.join(profile.name for profile in self.profiles)}"
+        return f"{self.path} has no profile {safe_text(name)!r}. {advice}"
 
     def profile_for(self, host: str, port: int, user: str, name: str = "") -> Profile | None:
         """Return the profile of that user at that server, or None.

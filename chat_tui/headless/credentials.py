@@ -28,18 +28,15 @@ def select_profile(
     an error and do not guess: a script must not use the account of the last sign-in. Raises
     `SignInConfigError`.
     """
-    names = ", ".join(profile.name for profile in configuration.profiles)
     if name is not None:
         found = configuration.profile(name)
         if found is None:
-            raise SignInConfigError(
-                f"{configuration.path} has no profile {safe_text(name)!r}. "
-                f"Its profiles: {names or 'none'}"
-            )
+            raise SignInConfigError(configuration.missing_profile(name))
         return found
     if not default_to_only or not configuration.profiles:
         return None
     if len(configuration.profiles) > 1:
+        names = ", ".join(profile.name for profile in configuration.profiles)
         raise SignInConfigError(f"there are several profiles. Add --profile with one of: {names}")
     return configuration.profiles[0]
 

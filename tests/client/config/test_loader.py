@@ -70,6 +70,9 @@ def test_config_file_settings_take_effect(tmp_path: Path) -> None:
     assert configuration.profile("work") is work
     assert work.password() == "secret"
     assert configuration.profile("nobody") is None
+    assert "has no profile 'nobody'. Its profiles: work" in configuration.missing_profile("nobody")
+    advice = Configuration().missing_profile("ops")
+    assert advice.endswith("no profile 'ops'. To see how to add one: chat-tui config --example")
     assert configuration.profile_for("Chat.Example.org", 7777, "alice") is work
     assert configuration.profile_for("::1", 9002, "bob") is None
     (theme,) = configuration.themes
