@@ -257,8 +257,8 @@ class ChatApp(BaseApp):
             self.login.show_message(f"Could not start a local server: {event.problem}")
         elif request is not None:
             self._sign_in(request)
-        elif is_new:
-            self.controller.local_server_started_again()
+        elif is_new and event.server is not None:
+            self.controller.local_server_started_again(event.server)
 
     @on(LocalServerStarted)
     def _local_server_started(self, event: LocalServerStarted) -> None:

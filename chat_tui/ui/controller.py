@@ -198,9 +198,10 @@ class ChatController:
         target = self.session.connected_to
         return target is not None and (target.host, target.port) == (server.host, server.port)
 
-    def local_server_started_again(self) -> None:
-        """Reconnect to the local server, which this window has started again."""
-        text = "The window whose server this was has quit. This window has started it again."
+    def local_server_started_again(self, server: LocalServer) -> None:
+        """Reconnect to the local server, which this or another window has started again."""
+        window = "Another window" if server.joined_existing else "This window"
+        text = f"{window} has started the local server again."
         self.model.apply(events.LogNotice(text, "notice"))
         self.session.retry_now()
         self.process_updates()

@@ -17,6 +17,7 @@ from chat_tui.local_server import LocalServer
 from chat_tui.storage.state import ClientState
 from chat_tui.ui.app import ChatApp
 from chat_tui.ui.screens import wording
+from chat_tui.ui.screens.local_server_task import LocalServerChecked
 from tests.support.app_harness import press_keys, screen_rows, wait_until
 
 pytestmark = pytest.mark.slow
@@ -98,9 +99,24 @@ async def test_joined_window_goes_on_after_the_other_window_has_quit(
         await bob.until("● connected")
         assert bob.server.joined_existing
         other.stop()
-        await bob.until("This window has started it again.")
+        await bob.until("This window has started the local server again.")
         await bob.until("● connected")
         assert not bob.server.joined_existing
+
+
+async def test_window_does_not_claim_a_server_that_another_window_started_again(
+    tmp_path: Path, port: int
+) -> None:
+    write_users(tmp_path)
+    other = LocalServer.start(tmp_path, tmp_path, port)
+    try:
+        async with window(tmp_path, port, "bob") as bob:
+            await bob.until("● connected")
+            joined = LocalServer.start(tmp_path, tmp_path, port)
+            bob.app.post_message(LocalServerChecked(joined))
+            await bob.until("Another window has started the local server again.")
+    finally:
+        other.stop()
 
 
 async def test_sign_in_starts_a_gone_local_server_again(tmp_path: Path, port: int) -> None:
