@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -22,6 +21,7 @@ from chat_server.cli import (
     server_options,
     users,
 )
+from chat_server.standard_streams import drop_unwritten_output, report
 
 
 @click.group(
@@ -66,44 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.flush()
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
-        _report(f"chat-server: {message}")
+        report(f"chat-server: {message}")
         sys.exit(error.exit_code)
     except click.Abort:
-        _report("chat-server: stopped")
+        report("chat-server: stopped")
         sys.exit(130)
     except OSError as error:  # a full disk, for example; click itself handles a closed pipe
         why = error.strerror or str(error)
-        _report(f"chat-server: can't write to standard output: {why}")
+        report(f"chat-server: can't write to standard output: {why}")
         sys.exit(1)
     finally:
-        _drop_unwritten_output()
+        drop_unwritten_output()
     status = status if isinstance(status, int) else 0
     if threading.active_count() > 1:
         # A password hash that outlived the stop. Before Python 3.14, a thread that comes back from
         # native code while the interpreter ends aborts the process (status -6, a core dump).
         os._exit(status)
     sys.exit(status)
-
-
-def _report(line: str) -> None:
-    """Print a line to standard error. If it cannot be written, the exit status stays."""
-    with suppress(OSError):
-        print(line, file=sys.stderr)
-
-
-def _drop_unwritten_output() -> None:
-    """Drop what standard output or standard error does not accept.
-
-    Otherwise the interpreter would fail to flush it at exit, with a traceback and status 120.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 import click
 
+from chat_server.standard_streams import drop_unwritten_output, report
 from chat_tui.cli import client_command, use_patient_output
 
 _OUTPUT_ERRORS: Final = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
@@ -42,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()
     except click.ClickException as error:
         message = " ".join(error.format_message().split())
-        _report(f"chat-tui: {message}")
+        report(f"chat-tui: {message}")
         sys.exit(error.exit_code)
     except click.Abort:
-        _report("chat-tui: stopped")
+        report("chat-tui: stopped")
         sys.exit(130)
     except RuntimeError:
         if os.path.expanduser("~") != "~":
             raise
         # Not even the user database names a folder: this user id has no entry there.
-        _report(
+        report(
             "chat-tui: no home folder is known for this user id. Set HOME, or XDG_CONFIG_HOME and"
             " XDG_STATE_HOME, to a folder"
         )
@@ -61,10 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
             raise
-        _report(f"chat-tui: can't write to standard output: {error.strerror}")
+        report(f"chat-tui: can't write to standard output: {error.strerror}")
         sys.exit(1)
     finally:
-        _drop_unwritten_output()
+        drop_unwritten_output()
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -73,26 +73,6 @@ def _open_closed_output() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-
-
-def _report(line: str) -> None:
-    """Print a line to standard error. If it cannot be written, the exit status stays."""
-    with suppress(OSError):
-        print(line, file=sys.stderr)
-
-
-def _drop_unwritten_output() -> None:
-    """Drop what standard output or standard error does not accept.
-
-    Otherwise the interpreter would fail to flush it at exit, with a traceback and status 120.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import os
-import select
 import signal
 import sys
 import threading
@@ -26,6 +24,7 @@ from types import FrameType
 from typing import Final
 
 from chat_server.escape import one_line
+from chat_server.standard_streams import write_all
 
 _MAX_FRAMES: Final = 64
 """Most frames of one stack, the most recent ones. The server itself needs fewer than 20."""
@@ -79,7 +78,7 @@ def _dump_forever(number: int, log_format: str) -> None:
         stacks = _stacks(sys._current_frames())
         dump = _as_json(stacks) if log_format == "json" else _as_text(stacks)
         with suppress(OSError):  # the terminal was closed, or the disk is full
-            _write(number, dump.encode("ascii", "backslashreplace"))
+            write_all(number, dump.encode("ascii", "backslashreplace"))
         time.sleep(_PAUSE_FACTOR * (time.monotonic() - started))
 
 
@@ -139,14 +138,3 @@ def _as_json(stacks: list[_Stack]) -> str:
 
 def _title(stacks: list[_Stack]) -> str:
     return f"Stacks of {sum(len(stack.threads) for stack in stacks)} threads"
-
-
-def _write(number: int, data: bytes) -> None:
-    """Write all of it, also if standard error does not block. Only this thread waits."""
-    while data:
-        try:
-            data = data[os.write(number, data) :]
-        except BlockingIOError:
-            poller = select.poll()
-            poller.register(number, select.POLLOUT)
-            poller.poll()

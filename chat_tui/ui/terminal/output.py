@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
 from contextlib import suppress
 from typing import Final
 
+from chat_server.standard_streams import write_all
+
 _FLUSH_CHARACTERS: Final = 32768
 """Characters that are held before they are written without a flush."""
-
-_WAIT_MILLISECONDS: Final = 1000
 
 
 class TerminalOutput:
@@ -52,15 +51,3 @@ class TerminalOutput:
     def isatty(self) -> bool:
         """Return whether the file is a terminal."""
         return os.isatty(self._fileno)
-
-
-def write_all(fileno: int, data: bytes) -> None:
-    """Write all of `data`, also to a non-blocking file. Raises `OSError` if the file is closed."""
-    rest = memoryview(data)
-    while rest:
-        try:
-            rest = rest[os.write(fileno, rest) :]
-        except BlockingIOError:
-            poller = select.poll()
-            poller.register(fileno, select.POLLOUT)
-            poller.poll(_WAIT_MILLISECONDS)
