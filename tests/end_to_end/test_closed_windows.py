@@ -116,7 +116,7 @@ def test_window_closed_after_a_failed_sign_in_leaves_no_process(
     [
         ("", ""),
         ("\x0b", "▸"),  # the palette of rooms and people
-        ("\x1bOP", "Esc closes"),  # the help
+        ("\x1bOP", "Esc Close"),  # the help
     ],
     ids=["chat", "palette", "dialog"],
 )
