@@ -3,8 +3,9 @@
 Two names are confusable in each of these cases:
 
 * They are equal in Unicode's compatibility form (NFKC), ignoring case: `Alice`, `ａｌｉｃｅ`.
-* They are so after invisible characters (variation selectors, fillers) are removed and each letter
-  that looks like one of another script is replaced by it: `аlice` with a Cyrillic `а`.
+* They are so after invisible characters (variation selectors, fillers) and marks before the first
+  letter are removed, and each letter that looks like one of another script is replaced by it:
+  `аlice` with a Cyrillic `а`.
 * They have the same skeleton of UTS #39: `l`, `I` and `1`; `O` and `0`; `rn` and `m`.
 
 The look-alikes are those of Unicode's table, `confusables.txt`, and a few more. Not covered:
@@ -69,7 +70,7 @@ def look_of(name: str) -> Look:
         return folded, folded, name.translate(_ASCII_SKELETON)
     compatible = unicodedata.normalize("NFKC", name)
     latin = _INVISIBLE.sub("", compatible).translate(_LATIN)
-    decomposed = unicodedata.normalize("NFD", latin)
+    decomposed = _without_leading_marks(unicodedata.normalize("NFD", latin))
     replaced = "".join(map(_similar_letter, decomposed))
     skeleton = "".join(_prototypes().get(character, character) for character in decomposed)
     return (
@@ -77,6 +78,14 @@ def look_of(name: str) -> Look:
         _fold(replaced),
         unicodedata.normalize("NFD", skeleton).translate(_ASCII_SKELETON),
     )
+
+
+def _without_leading_marks(decomposed: str) -> str:
+    """Return the name from its first letter: marks before that are drawn on what precedes it."""
+    for index, character in enumerate(decomposed):
+        if not unicodedata.category(character).startswith("M"):
+            return decomposed[index:]
+    return decomposed
 
 
 def _fold(text: str) -> str:

@@ -26,6 +26,8 @@ from tests.support.loaded_modules import modules_after
         ("alice\ufe0f", "alice"),
         ("al\u034fice", "alice"),
         ("\u3164alice", "alice"),
+        ("\u0301alice", "alice"),  # the accent is drawn on what precedes the name
+        ("\u20dd\u0323аlice", "alice"),
         ("biII", "bill"),
         ("bi1l", "bill"),
         ("B0B", "BOB"),
