@@ -205,8 +205,13 @@ def jump_palette(chat: PaletteTarget, shell: AppShell) -> PaletteScreen:
 
 
 def new_room_entry(chat: PaletteTarget, typed: str) -> PaletteEntry | None:
-    """Return the entry that opens a room called `typed`, None if it is not a new room's name."""
-    room = canonical_name(typed)
+    """Return the entry that opens a room called `typed`, None if it is not a new room's name.
+
+    A `#` or `room:` in front of the name is not a part of it.
+    """
+    group, colon, name = typed.partition(":")
+    is_grouped = bool(colon) and group.strip().casefold() == "room"
+    room = canonical_name(name.strip() if is_grouped else typed.removeprefix("#"))
     if room is None or room in chat.model.rooms:
         return None
     return PaletteEntry(

@@ -59,7 +59,10 @@ class RoomList(Sidebar):
 
     @dataclass
     class RoomNameEntered(Message):
-        """The user typed the name of a room to join. The name is not validated yet."""
+        """The user typed the name of a room to join, here without the `#` of other chats.
+
+        The name is not validated yet.
+        """
 
         name: str
 
@@ -157,8 +160,8 @@ class RoomList(Sidebar):
     @on(SafeInput.Submitted)
     def _name_submitted(self, event: SafeInput.Submitted) -> None:
         event.stop()
-        if event.value.strip():
-            self.post_message(self.RoomNameEntered(event.value.strip()))
+        if typed := event.value.strip():
+            self.post_message(self.RoomNameEntered(typed.removeprefix("#") or typed))
 
     def clear_field(self) -> None:
         """Empty the field: the name was accepted."""

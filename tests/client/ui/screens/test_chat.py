@@ -133,9 +133,10 @@ class TestPalette:
             await harness.press("enter")
             await harness.until(lambda: ("toggle_follow", "carol") in harness.session.calls)
 
-    async def test_jump_creates_new_room(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("typed", ["zoo", "#zoo", "room: zoo"])
+    async def test_jump_creates_new_room(self, tmp_path: Path, typed: str) -> None:
         async with chat(tmp_path) as harness:
-            await harness.press("ctrl+k", *"zoo")
+            await harness.press("ctrl+k", *typed)
             await harness.until(lambda: "Open the room zoo" in harness.screen_text())
             await harness.press("enter")
             await harness.until(lambda: ("join", "zoo") in harness.session.calls)

@@ -70,9 +70,10 @@ class TestRooms:
             assert harness.session.calls == [("join", "dev")]
             assert harness.app.focused is harness.app.chat.query_one(Composer)
 
-    async def test_typed_room_name_opens_room(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("typed", ["ops", "#ops"])
+    async def test_typed_room_name_opens_room(self, tmp_path: Path, typed: str) -> None:
         async with chat(tmp_path) as harness:
-            await harness.press("ctrl+o", *"ops", "enter")
+            await harness.press("ctrl+o", *typed, "enter")
             assert harness.session.calls == [("join", "ops")]
             assert rooms_of(harness).query_one(SafeInput).value == ""
 
