@@ -49,10 +49,13 @@ class MentionFinder:
         self._names = names
         # A longer name that holds a term is not a mention of the term.
         self._longer = frozenset(name for name in names if self.is_in(name)) - self._terms
-        ordered = sorted(self._terms | self._longer, key=lambda term: (-len(term), term))
-        patterns = [re.escape(term).replace("\\ ", " +") for term in ordered]
-        self._patterns = [re.compile(pattern) for pattern in patterns]
-        self._any = re.compile("|".join(patterns)) if self._terms else None
+        words = self._terms | self._longer
+        # A short name may be in thousands of others, so words are looked up, not tried in turn.
+        self._words = frozenset(word for word in words if " " not in word)
+        self._lengths = sorted({len(word) for word in self._words}, reverse=True)
+        self._phrases = [_pattern(word) for word in words - self._words]
+        self._any = re.compile("|".join(_pattern(term).pattern for term in self._terms))
+        self._first = re.compile("|".join(re.escape(letter) for letter in {w[0] for w in words}))
 
     def __eq__(self, other: object) -> bool:
         # `_names` decides only about lists of names such as "alice/bob".
@@ -70,19 +73,19 @@ class MentionFinder:
     def matches(self, text: str) -> bool:
         """Return True if `text` is addressed to the user."""
         # Most messages mention no one: they are not searched for links and code.
-        if self._any is None or self._any.search(fold(text)) is None:
+        if not self._terms or self._any.search(fold(text)) is None:
             return False
         return next(self.spans(text), None) is not None
 
     def spans(self, text: str) -> Iterator[_Span]:
         """Yield the spans of the names and words in `text`, from left to right."""
-        if self._any is None or self._any.search(fold(text)) is None:
+        if not self._terms or self._any.search(fold(text)) is None:
             return
         folded = FoldedText(text)
         excluded = [(link.start, link.end) for link in find_links(text)]
         excluded += _code_spans(text)
         position = 0
-        while found := self._any.search(folded.text, position):
+        while found := self._first.search(folded.text, position):
             start = found.start()
             end = self._end_of_word(folded.text, start)
             position = start + 1 if end is None else end
@@ -94,17 +97,27 @@ class MentionFinder:
 
     def _end_of_word(self, text: str, start: int) -> int | None:
         """Return the end of the longest term that is a whole word at `start`; None: none is."""
-        for pattern in self._patterns:
-            if match := pattern.match(text, start):
-                low, high = start, match.end()
-                # "_bob_" is emphasis, "bob_" is another name.
-                while low and text[low - 1] == "_" == text[high : high + 1]:
-                    low, high = low - 1, high + 1
-                if self._is_edge(text[start], text[:low][::-1], forwards=False) and self._is_edge(
-                    text[match.end() - 1], text[high:], forwards=True
-                ):
-                    return match.end()
+        for end in self._ends(text, start):
+            low, high = start, end
+            # "_bob_" is emphasis, "bob_" is another name.
+            while low and text[low - 1] == "_" == text[high : high + 1]:
+                low, high = low - 1, high + 1
+            if self._is_edge(text[start], text[:low][::-1], forwards=False) and self._is_edge(
+                text[end - 1], text[high:], forwards=True
+            ):
+                return end
         return None
+
+    def _ends(self, text: str, start: int) -> list[int]:
+        """Return the ends of all terms that are at `start`, the longest first."""
+        ends = [
+            start + length
+            for length in self._lengths
+            if start + length <= len(text) and text[start : start + length] in self._words
+        ]
+        matches = (phrase.match(text, start) for phrase in self._phrases)
+        phrases = [match.end() for match in matches if match is not None]
+        return sorted({*ends, *phrases}, reverse=True) if phrases else ends
 
     def _is_edge(self, last: str, beyond: str, *, forwards: bool) -> bool:
         """Return True if a word ends with its character `last`.
@@ -161,6 +174,11 @@ class Mentions:
     def matches(self, text: str) -> bool:
         """Return True if `text` is addressed to the user."""
         return self.finder.matches(text)
+
+
+def _pattern(term: str) -> re.Pattern[str]:
+    """Return a pattern of a folded term, with any number of spaces between its words."""
+    return re.compile(re.escape(term).replace("\\ ", " +"))
 
 
 def _code_spans(text: str) -> Iterator[_Span]:

@@ -1,5 +1,7 @@
 """Mentions: the user's name where it stands for the user, and nowhere else."""
 
+import time
+
 import pytest
 
 from chat_tui import events
@@ -126,3 +128,17 @@ def test_finder_changes_only_with_a_name_that_holds_the_users() -> None:
     assert mentions.finder is before
     mentions.know(["bob-2"])
     assert mentions.finder != before
+
+
+def test_search_takes_about_as_long_with_many_longer_names() -> None:
+    def seconds(count: int) -> float:
+        """Return the CPU time of a search with this many names, the best of five."""
+        mentions = mentions_of("bob", *(f"bob{number:05}" for number in range(count)))
+        times = []
+        for _ in range(5):
+            start = time.thread_time()
+            assert not mentions.matches("bob" * 1_000)
+            times.append(time.thread_time() - start)
+        return min(times)
+
+    assert seconds(1_900) < 5 * seconds(20)
