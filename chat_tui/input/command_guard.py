@@ -18,6 +18,9 @@ _WITHOUT_ARGUMENTS: Final = {
     word for word, known in KNOWN_COMMANDS.items() if known.argument is ArgumentKind.NONE
 }
 
+_PLACES: Final = {command: place for place, command in enumerate(KNOWN_COMMANDS)}
+"""The completion's order. Of commands that are equally near, Tab completes the same in both."""
+
 _COMMAND: Final = re.compile(r"/[^\W\d_]{1,20}")
 """The form of a command. A path or a fraction has another form."""
 
@@ -88,8 +91,9 @@ def nearest_command(
         distance = max_distance + 1 if too_far else edit_distance(typed, command)
         if is_prefix or distance <= max_distance:
             unlikely = has_arguments and command in _WITHOUT_ARGUMENTS
-            near.append((unlikely, 0 if is_prefix else distance, command))
-    return min(near)[2] if near else None
+            place = _PLACES.get(command, len(_PLACES))
+            near.append((unlikely, 0 if is_prefix else distance, place, command))
+    return min(near)[-1] if near else None
 
 
 def _check_password_change(line: str) -> BlockedInput | None:

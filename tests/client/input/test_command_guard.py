@@ -28,6 +28,7 @@ def suggestion_for(text: str) -> str:
         ("/JOIN dev", "/join dev"),
         ("/sub bob", "/subscribe bob"),
         ("/h", "/help"),
+        ("/sub", "/subscribe"),
         ("/unsub  bob", "/unsubscribe bob"),
         ("/join\u00a0dev", "/join dev"),
         ("/qiut", "/quit"),
