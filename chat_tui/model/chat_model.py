@@ -387,12 +387,19 @@ class ChatModel:
 
     def _add(self, location: str, kind: EntryKind, text: str) -> Entry:
         self._log_changed(location)
-        return self.log_of(location).append(kind, self.now(), safe_text(text))
+        return self.log_of(location).append(kind, self._now_in(location), safe_text(text))
 
     def _add_presence(self, room: str, presence: Presence) -> None:
         text = f"{presence.name} {'joined' if presence.joined else 'left'}"
-        self.log_of(room).append(EntryKind.NOTICE, self.now(), text, presence=presence)
+        self.log_of(room).append(EntryKind.NOTICE, self._now_in(room), text, presence=presence)
         self._log_changed(room)
+
+    def _now_in(self, location: str) -> datetime:
+        """Return the time of a new entry of the client, not on a day before the entry above.
+
+        Just before midnight, a server whose clock is fast sends messages of the next day.
+        """
+        return not_before_day_of(self.now(), self.log_of(location).last_timestamp)
 
     def _log_changed(self, location: str) -> None:
         if location == self.location:

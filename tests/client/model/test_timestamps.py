@@ -122,6 +122,20 @@ def test_new_connection_compares_the_clocks_again() -> None:
     assert [entry.timestamp for entry in model.log] == [NOON, NOON]
 
 
+def test_fast_clock_of_the_server_does_not_mix_two_days() -> None:
+    clock = FakeLocalClock(datetime(2026, 11, 22, 23, 57))
+    model = ChatModel(clock)
+    model.begin("127.0.0.1:9000", "alice")
+    model.apply(events.SignedIn("alice", ("/join",)))
+    model.apply(events.Joined("lobby"))
+    for wire_time in ("00:02:00", "00:02:01"):
+        model.apply(events.MessageArrived("lobby", Message(wire_time, "bob", "hi")))
+        model.apply(events.PersonJoined("carol", "lobby"))
+        model.apply(events.LogNotice("full", "error"))
+    days = [entry.timestamp.day for entry in model.log]
+    assert days == [23] * 6
+
+
 @pytest.fixture
 def client_zone(request: pytest.FixtureRequest) -> Iterator[None]:
     """Run the client in the zone that is the parameter."""
