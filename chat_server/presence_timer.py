@@ -18,6 +18,11 @@ class PresenceTimer:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
+    @property
+    def is_alive(self) -> bool:
+        """True if the thread runs. Any thread."""
+        return self._thread.is_alive()
+
     def notify(self) -> None:
         """Wake the thread: the hub holds moves, or may soon. Any thread; takes a leaf lock."""
         self._wake.set()

@@ -171,6 +171,7 @@ class ChatServer:
             ("acceptor", self._acceptor.is_alive),
             ("flusher", self._delivery.is_alive),
             ("hashing", self._services.hash_pool.is_alive),
+            ("presence", self._presence_timer.is_alive),
         ):
             if not is_alive:
                 return f"the thread '{part}' does not run"

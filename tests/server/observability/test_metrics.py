@@ -250,6 +250,7 @@ def test_healthz_is_ok_until_server_stops(
         ("acceptor", "_acceptor._thread"),
         ("flusher", "_delivery._flusher"),
         ("hashing", "_services.hash_pool._threads"),
+        ("presence", "_presence_timer._thread"),
     ],
 )
 def test_healthz_reports_dead_thread(
