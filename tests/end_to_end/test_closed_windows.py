@@ -138,12 +138,28 @@ def test_window_closed_while_suspended_leaves_no_process(
 ) -> None:
     def suspend(windows: list[TerminalWindow]) -> None:
         for window in windows:
-            os.kill(window.process_id, signal.SIGTSTP)
+            os.kill(window.process_id, signal.SIGSTOP)
             status = Path(f"/proc/{window.process_id}/status")
             window.until_true(partial(_is_stopped, status), "the client stops")
 
     address = f"127.0.0.1:{server_program.port}"
     close_windows(forker, tmp_path, (address,), sign_in, suspend)
+
+
+def test_client_without_shell_does_not_stop_at_sigtstp(
+    forker: ClientForker, tmp_path: Path
+) -> None:
+    """Nothing would continue it, and a window that closes meanwhile would leave it for ever."""
+
+    def suspend(windows: list[TerminalWindow]) -> None:
+        for window in windows:
+            os.kill(window.process_id, signal.SIGTSTP)
+            window.until("Password")  # the form is drawn again
+            window.press("secret")
+            window.until("••••••")
+            os.kill(window.process_id, signal.SIGTSTP)
+
+    close_windows(forker, tmp_path, ("127.0.0.1:1",), form, suspend)
 
 
 def _is_stopped(status: Path) -> bool:

@@ -66,9 +66,12 @@ class TerminalDriver(LinuxDriver):
         Returns when the shell has continued them. Called by the main thread. The terminal is
         restored first: as soon as one of the processes has stopped, the shell may write to it.
         """
+        self._suspend(lambda: os.killpg(os.getpgrp(), signal.SIGTSTP))
+
+    def _suspend(self, send: Callable[[], None]) -> None:
         self._is_suspended = self._must_signal_resume = True
         self.suspend_application_mode()
-        self._stop(lambda: os.killpg(os.getpgrp(), signal.SIGTSTP))
+        self._stop(send)
         if self._is_suspended:  # SIGCONT was not received: the kernel did not stop this process
             self.resume_application_mode()
 
@@ -79,8 +82,8 @@ class TerminalDriver(LinuxDriver):
         signal.signal(signal.SIGTSTP, self._sigtstp_application)
 
     def _sigtstp_application(self, *_: object) -> None:
-        self._is_suspended = True
-        super()._sigtstp_application()
+        # Textual sends SIGSTOP. If the window closes just before that, nothing continues it.
+        self._suspend(lambda: os.kill(os.getpid(), signal.SIGTSTP))
 
     def _sigcont_application(self, *_: object) -> None:
         # Any program may send SIGCONT. A second start would leave two threads that read the keys.
