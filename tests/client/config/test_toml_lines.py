@@ -63,7 +63,8 @@ def test_lines_of_long_file_are_found_in_linear_time(text: str) -> None:
     assert time.thread_time() - work < 2.0
 
 
-@pytest.mark.parametrize("text", ["a" + ".a" * 1500 + " = 1", "[" + "a." * 1500 + "a]\nb = 1"])
+# Python 3.14 rejects keys of more than 1000 parts.
+@pytest.mark.parametrize("text", ["a" + ".a" * 950 + " = 1", "[" + "a." * 950 + "a]\nb = 1"])
 def test_key_of_many_parts_does_not_exhaust_the_stack(text: str) -> None:
     assert line_numbers(text)["a",] == 1
 
