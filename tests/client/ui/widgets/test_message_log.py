@@ -292,7 +292,7 @@ class TestMouse:
             for step in range(20):
                 await harness.pilot.hover(offset=Offset(region.x + 2 * step, region.y + step % 15))
                 await harness.settle()
-            assert frames == 0
+            assert frames < 5  # Another pane may draw. Before, each of the moves drew the log.
 
 
 class TestManyMessages:
