@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from chat_server.access.token_bucket import TokenBucket
 from chat_server.wire import CLIENT_LINE_LIMIT, READ_SIZE, InputLimitError
 
 MAX_LOGIN_READS: Final = 256
@@ -95,21 +96,12 @@ class PreLoginThrottle:
 
 
 class SessionThrottle:
-    """The limit on the bytes per second of one session: a token bucket, full at the start.
+    """The limit on the bytes per second of one session: a token bucket of bytes.
 
     See `wire.InputThrottle`.
     """
 
-    __slots__ = (
-        "_burst",
-        "_clock",
-        "_filled_at",
-        "_min_charge",
-        "_quantum",
-        "_rate",
-        "_record_charge",
-        "_tokens",
-    )
+    __slots__ = ("_bucket", "_min_charge", "_quantum", "_rate", "_record_charge")
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
@@ -119,25 +111,19 @@ class SessionThrottle:
         `clock` returns monotonic seconds.
         """
         self._rate = rate
-        self._burst = burst
-        self._clock = clock
-        self._tokens = burst
-        self._filled_at = clock()
+        self._bucket = TokenBucket(rate, burst, clock)
         self._quantum = min(burst, rate * _QUANTUM_SECONDS)
         self._min_charge = min(_MIN_CHARGE, rate * _MIN_CHARGE_SECONDS)
         self._record_charge = self._min_charge * _RECORD_CHARGE / _MIN_CHARGE
 
     def seconds_to_wait(self) -> float:
         """Return the seconds to wait before the next read."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
-        self._filled_at = now
-        return max(0.0, (self._quantum - self._tokens) / self._rate)
+        return max(0.0, (self._quantum - self._bucket.refill()) / self._rate)
 
     def read_size(self) -> int:
         """Return the most bytes of the next read: those that the session may send now."""
-        return max(1, min(READ_SIZE, int(max(self._tokens, self._min_charge))))
+        return max(1, min(READ_SIZE, int(max(self._bucket.tokens, self._min_charge))))
 
     def record(self, size: int, tls_records: int = 0) -> None:
         """Take the bytes of a read, in which so many TLS records begin, from the bucket."""
-        self._tokens -= max(size, self._min_charge, tls_records * self._record_charge)
+        self._bucket.tokens -= max(size, self._min_charge, tls_records * self._record_charge)

@@ -1,4 +1,4 @@
-"""Token bucket: the rate limit for the lines of one client."""
+"""Token bucket: the rate limit for the lines or the bytes of one client."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """One client's allowance of lines. Full at the start.
+    """One client's allowance of lines or bytes. Full at the start.
 
     No lock: only the client's own thread uses it.
     """
 
-    __slots__ = ("_burst", "_clock", "_filled_at", "_rate", "_tokens")
+    __slots__ = ("_burst", "_clock", "_filled_at", "_rate", "tokens")
 
     def __init__(
         self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`rate`: lines per second, 0 for no limit. `burst`: lines that may come at once.
+        """`rate`: tokens per second, 0 for no limit. `burst`: tokens that may be taken at once.
 
         `clock` returns monotonic seconds.
         """
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._tokens = burst
+        self.tokens = burst
+        """Tokens at the last refill, less those taken since. Below 0 if the client is in debt."""
         self._filled_at = clock()
+
+    def refill(self) -> float:
+        """Add the tokens gained since the last call. Return how many there are."""
+        now = self._clock()
+        self.tokens = min(self._burst, self.tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        return self.tokens
 
     def take(self) -> float:
         """Take one token. Return the seconds to wait before the line may be processed.
@@ -35,8 +43,5 @@ class TokenBucket:
         """
         if self._rate <= 0:
             return 0.0
-        now = self._clock()
-        gained = (now - self._filled_at) * self._rate
-        self._filled_at = now
-        self._tokens = min(self._burst, self._tokens + gained) - 1
-        return max(0.0, -self._tokens / self._rate)
+        self.tokens = self.refill() - 1
+        return max(0.0, -self.tokens / self._rate)
