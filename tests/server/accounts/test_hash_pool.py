@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import bcrypt
 import pytest
@@ -191,7 +191,12 @@ class Gate:
 
 
 def start_checks(
-    pool: HashPool, gate: Gate, number: int
+    pool: HashPool,
+    gate: Gate,
+    number: int,
+    *,
+    on_wrong: Callable[[], float] = lambda: 0.0,
+    timeout: float | None = None,
 ) -> tuple[list[threading.Thread], list[CheckResult]]:
     results: list[CheckResult] = []
 
@@ -203,7 +208,8 @@ def start_checks(
                 4,
                 admit=gate.admit,
                 still_wanted=lambda: True,
-                on_wrong=lambda: 0.0,
+                on_wrong=on_wrong,
+                timeout=timeout,
             )
         )
 
@@ -484,24 +490,8 @@ def test_hash_that_runs_at_the_deadline_is_not_cut() -> None:
     pool = HashPool(workers=1)
     pool.start()
     gate = Gate(1)
-    results: list[CheckResult] = []
-
-    def log_in() -> None:
-        results.append(
-            pool.check(
-                "password123",
-                RIGHT,
-                4,
-                admit=gate.admit,
-                still_wanted=lambda: True,
-                on_wrong=unexpected,
-                timeout=0.01,
-            )
-        )
-
     # The gate opens long after the timeout.
-    thread = threading.Thread(target=log_in)
-    thread.start()
+    (thread,), results = start_checks(pool, gate, 1, on_wrong=unexpected, timeout=0.01)
     gate.wait_until_all_are_blocked()
     thread.join(0.1)
     assert thread.is_alive()
