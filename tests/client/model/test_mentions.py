@@ -1,4 +1,4 @@
-"""Mentions: the user's name where it stands for the user, and nowhere else."""
+"""Mentions: places in a text that name the user, and not another word or name."""
 
 import time
 

@@ -125,7 +125,7 @@ def test_every_address_of_a_name_follows_the_rules_for_its_kind(
         ("::1", 9000, False),
         ("203.0.113.1", 9001, True),
     ]
-    # The same port on different addresses is no conflict.
+    # The same port on different addresses is not a conflict.
     endpoints(Config(host="chat", port=9000, tls_port=9000, max_clients=1))
     with pytest.raises(ListenError, match="for plain text and for TLS"):
         endpoints(Config(host="chat", port=9000, tls_port=9000, tls=True, max_clients=1))
