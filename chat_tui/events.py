@@ -328,6 +328,79 @@ class HistoryGap:
     restored_at: datetime
 
 
+class PageKind(Enum):
+    """Why a page of past messages was requested."""
+
+    FIRST = "first"
+    """The newest messages of a place of which the client has none."""
+    MISSED = "missed"
+    """The messages after the newest that the client has. They complete the log without a gap."""
+    EARLIER = "earlier"
+    """The messages before the oldest in the log."""
+    LATER = "later"
+    """The messages after the newest in the log, if the log ends before the present."""
+    AROUND = "around"
+    """The surroundings of a message that a search has found: they replace the log."""
+    FOUND = "found"
+    """The result of a search. It does not belong into the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotKept:
+    """A remark of the server in a page: messages are missing there for good."""
+
+    count: int | None = None
+    """How many could not be stored."""
+    before: str | None = None
+    """All messages before this stamp were removed, because they were too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Past messages of one place, in rising order. They ring no bell.
+
+    Live messages that arrive while the client catches up come after the last page as
+    `MessageArrived`.
+    """
+
+    location: str
+    """The room, or the private conversation (`@bob`)."""
+    kind: PageKind
+    entries: tuple[Message | Action | PrivateMessage | NotKept, ...]
+    """Each message has its stamp as `time`."""
+    earlier: str | None = None
+    """The server has more messages before this stamp."""
+    later: str | None = None
+    """The server has more messages after this stamp. The client requests them by itself for
+    MISSED."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRequestFailed:
+    """A requested page of past messages will not come."""
+
+    location: str
+    kind: PageKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """The log of `location` is complete up to now. Live messages follow."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadListed:
+    """The server's unread numbers of rooms and private conversations (`@bob`)."""
+
+    places: tuple[tuple[str, int, int], ...]
+    """The place, the number of unread messages (1000: at least), and how many mention the user."""
+    is_complete: bool
+    """True: all other places have none. False: only these have changed."""
+
+
 Event = (
     ConnectionChanged
     | KeyUnknown
@@ -362,5 +435,9 @@ Event = (
     | QueuedTextChanged
     | LatencyMeasured
     | HistoryGap
+    | HistoryPage
+    | HistoryRequestFailed
+    | CaughtUp
+    | UnreadListed
 )
 """All events. `ChatModel.apply` takes each of them."""

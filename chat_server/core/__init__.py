@@ -2,6 +2,7 @@
 
 from chat_server.core.clock import now_microseconds, reload_time_zone
 from chat_server.core.hub import Hub, PresenceLimit
+from chat_server.core.records import Record, SavedState
 from chat_server.core.rooms import Session
 from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
 
@@ -10,10 +11,13 @@ __all__ = [
     "EndNotice",
     "Hub",
     "PresenceLimit",
+    "Record",
     "RejectReason",
     "Rejected",
+    "SavedState",
     "Session",
     "now_microseconds",
+    "records",
     "reload_time_zone",
     "values",
 ]

@@ -83,6 +83,8 @@ class SessionEnded:
     user: str
     notice: EndNotice | None
     """The last output of the session; None if the client has gone already."""
+    is_orderly: bool = False
+    """True if the client ended it and has received everything: by a command or an orderly close."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ class PrivateMessageSent:
     """In microseconds since the epoch, unique and rising together with those of messages."""
     time: int | None = None
     """The time to show, as in `PublishedMessages`."""
+    is_kept: bool = False
+    """True if the recipient does not receive it now. It is stored and waits as unread."""
 
 
 @dataclass(frozen=True, slots=True)
