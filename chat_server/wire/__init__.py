@@ -46,6 +46,7 @@ from chat_server.wire.protocol import (
 
 if TYPE_CHECKING:
     from chat_server.wire.replies import LOGIN_PROMPT
+    from chat_server.wire.stamps import format_stamp, parse_stamp
     from chat_server.wire.stream import (
         READ_SIZE,
         InputLimitError,
@@ -90,17 +91,21 @@ __all__ = [
     "encode_messages",
     "encode_private",
     "encode_replies",
+    "format_stamp",
     "has_forbidden_characters",
+    "history_replies",
     "key_fingerprint",
     "operator_replies",
     "parse_client_line",
     "parse_server_line",
+    "parse_stamp",
     "password_problem",
     "protocol",
     "published_form",
     "quoted_in_reply",
     "replies",
     "split_words",
+    "stamps",
 ]
 
 _LAZY = {
@@ -111,6 +116,8 @@ _LAZY = {
     "READ_SIZE": "chat_server.wire.stream",
     "Stream": "chat_server.wire.stream",
     "TlsStream": "chat_server.wire.tls_stream",
+    "format_stamp": "chat_server.wire.stamps",
+    "parse_stamp": "chat_server.wire.stamps",
 }
 
 

@@ -214,7 +214,8 @@ class ListPart:
     more: bool
 
 
-def _parse_list(head: str, text: str) -> ListPart | None:
+def parse_list(head: str, text: str) -> ListPart | None:
+    """Return the items in a line of a list with this head, or None."""
     if not text.startswith(head.rstrip()):
         return None
     body = text[len(head) :].strip()
@@ -225,7 +226,7 @@ def _parse_list(head: str, text: str) -> ListPart | None:
 
 def parse_available_commands(text: str) -> ListPart | None:
     """Return the commands in a line of `Available commands`, or None."""
-    return _parse_list(_COMMANDS_HEAD, text)
+    return parse_list(_COMMANDS_HEAD, text)
 
 
 _COUNTED: Final = re.compile(r"(?P<room>.+) \((?P<members>\d+)\)")
@@ -236,7 +237,7 @@ def parse_active_rooms(text: str) -> tuple[list[tuple[str, int | None]], bool] |
 
     The number of members is None if the server does not send it (section 6).
     """
-    part = _parse_list(_ROOMS_HEAD, text)
+    part = parse_list(_ROOMS_HEAD, text)
     if part is None:
         return None
     rooms: list[tuple[str, int | None]] = []
@@ -248,7 +249,7 @@ def parse_active_rooms(text: str) -> tuple[list[tuple[str, int | None]], bool] |
 
 def parse_subscriptions(text: str) -> ListPart | None:
     """Return the names in a line of `Subscriptions`, or None."""
-    return _parse_list(_SUBSCRIPTIONS_HEAD, text)
+    return parse_list(_SUBSCRIPTIONS_HEAD, text)
 
 
 _MEMBERS: Final = re.compile(r"(?P<head>In room '(?P<room>[^']*)': ?).*", re.DOTALL)
@@ -259,7 +260,7 @@ def parse_members(text: str) -> tuple[str, ListPart] | None:
     match = _MEMBERS.fullmatch(text)
     if match is None:
         return None
-    part = _parse_list(match["head"], text)
+    part = parse_list(match["head"], text)
     return None if part is None else (match["room"], part)
 
 
