@@ -1,6 +1,7 @@
 """Settings and tuning of the server: every limit and default, with its unit and its reason.
 
-Creating a `Config` changes nothing in the process. Times are in seconds and sizes in bytes.
+Creating a `Config` changes nothing in the process. Times are in seconds and sizes in bytes, except
+those of the history: days and MiB.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from platformdirs import user_state_path
@@ -58,6 +60,22 @@ def state_folder() -> Path:
         return user_state_path("chat-server", appauthor=False)
     except RuntimeError:
         return Path("chat-server-state")
+
+
+def default_history(users: Path) -> Path:
+    """Return the history file of a server with this users file: `users.history.db` next to it."""
+    return users.with_name(f"{users.stem}.history.db")
+
+
+class HistoryFrom(Enum):
+    """How far back a user may read, in addition to how long messages are kept."""
+
+    START = "start"
+    """To the start of what is kept."""
+    ACCOUNT = "account"
+    """To the creation of the user's account. Everything, if the users file does not say when."""
+    VISIT = "visit"
+    """To the user's first visit to the room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +143,24 @@ class Tuning:
     """Time to detect a client that vanished without closing the connection: within the two minutes
     of protocol section 5. Also ends a live client that was suspended (Ctrl+Z) and has taken nothing
     for this long."""
+
+    history_commit_seconds: float = 0.02
+    """Longest time from a message to its commit, if the disk keeps up. A power cut or `kill -9`
+    loses what is newer. At 20 ms, the commits of a busy server cost a few percent of one core."""
+
+    history_queue_bytes: int = 64 * 1024 * 1024
+    """Messages that wait while the disk does not take them: about 200,000 short ones, an hour of a
+    busy server. The oldest above this are dropped, and a page says how many are missing."""
+
+    history_wait_seconds: float = 2.0
+    """Longest wait of a client's command for the disk, and longest run time of its query."""
+
+    history_free_bytes: int = 128 * 1024 * 1024
+    """Storing pauses while less is free on the disk: SQLite cannot free anything once the disk is
+    full, and the users file must still be writable."""
+
+    history_drain_seconds: float = 5.0
+    """How long a server that stops waits for the last commit, after its clients are gone."""
 
     listen_backlog: int = 4096
     """With the default of 128, a thousand clients that reconnect at once would wait for seconds."""
@@ -243,6 +279,24 @@ class Config:
     metrics: int | None = None
     """Port of 127.0.0.1 for metrics and health, open to every user of this machine. 0: any free
     port. None: the server neither listens there nor times anything."""
+
+    history: Path | None = None
+    """File of the history. None: no message is kept. The command line keeps them by default, in
+    `default_history(users)`; a server that is started by a program has to ask."""
+
+    history_days: int = 30
+    """Days that messages are kept: a month of holidays. 0: no bound."""
+
+    history_messages: int = 100_000
+    """Messages that are kept of each room, so one busy room does not displace the others. 0: no
+    bound."""
+
+    history_size: int = 1024
+    """Size of the history file in MiB, about 4 million messages. The oldest messages go first. 0:
+    no bound."""
+
+    history_from: HistoryFrom = HistoryFrom.START
+    """How far back a user may read."""
 
     bcrypt_cost: int = DEFAULT_COST
     """Cost of a new hash. A stored hash of a lower cost is raised to it at a successful login. Each

@@ -19,7 +19,12 @@ _HEAD: Final = """\
 # would do.
 """
 
-_SAMPLES: Final = {"member-places": "2500", "byte-rate": "40960", "metrics": "9101"}
+_SAMPLES: Final = {
+    "member-places": "2500",
+    "byte-rate": "40960",
+    "history": '"users.history.db"',
+    "metrics": "9101",
+}
 """Values for settings whose default is not a number: those of a server with the other defaults, and
 the port of `deploy/lobby.toml`."""
 

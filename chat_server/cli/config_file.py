@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
+from chat_server.cli.option_types import OFF, OptionalFile
 from chat_server.escape import one_line, quoted
 from chat_server.files import NotRegularFileError, read_regular
 from chat_server.toml_text import TomlLimitError, TomlSyntaxError, parse_toml, toml_statements
@@ -202,7 +203,8 @@ def _convert(
                 file, key, f"{key}: {_format_value(each)} contains a NUL; remove it"
             )
     if isinstance(option.type, click.Path):
-        values = [_resolve_path(file.path, str(each)) for each in values]
+        is_off = isinstance(option.type, OptionalFile) and value == OFF
+        values = values if is_off else [_resolve_path(file.path, str(each)) for each in values]
     for each in values:
         try:
             option.type.convert(each, option, context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import click
@@ -64,6 +65,21 @@ ACCOUNT_LIST: Final = _AccountList()
 
 NETWORK_LIST: Final = _NetworkList()
 """Networks, as `addresses.parse_network` accepts them."""
+
+
+OFF: Final = "off"
+"""The value of an `OptionalFile` that names no file. A file of this name is written `./off`."""
+
+
+class OptionalFile(click.Path):
+    """The path of a file, or `off`. The value of `off` is that text, not a `Path`."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert like `click.Path`, except for `off`."""
+        return value if value == OFF else super().convert(value, param, ctx)
 
 
 def merge_uses(

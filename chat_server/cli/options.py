@@ -9,13 +9,21 @@ from typing import Any, Final
 
 import click
 
-from chat_server.cli.option_types import ACCOUNT_LIST, NETWORK_LIST, merge_uses
+from chat_server.cli.option_types import (
+    ACCOUNT_LIST,
+    NETWORK_LIST,
+    OFF,
+    OptionalFile,
+    merge_uses,
+)
 from chat_server.config import (
     HIGHEST_COST,
     LOWEST_COST,
     MAX_CLIENTS,
     Config,
+    HistoryFrom,
     clients_within_file_limit,
+    default_history,
 )
 from chat_server.observability import FORMATS, LEVELS
 
@@ -204,6 +212,45 @@ _OPTIONS: Final = (
         help="After a session: time in which its user logs in again without a new hash; 0: off.",
     ),
     click.option(
+        "--history",
+        type=OptionalFile(),
+        default=None,
+        show_default="users.history.db next to the users file users.json",
+        metavar="FILE|off",
+        help="File in which messages are kept, or off to keep none.",
+    ),
+    click.option(
+        "--history-days",
+        type=click.IntRange(0, 36_500),
+        default=_DEFAULTS.history_days,
+        show_default=True,
+        metavar="DAYS",
+        help="Days that messages are kept; 0: no bound.",
+    ),
+    click.option(
+        "--history-messages",
+        type=click.IntRange(0, 10**9),
+        default=_DEFAULTS.history_messages,
+        show_default=True,
+        help="Messages that are kept of each room; 0: no bound.",
+    ),
+    click.option(
+        "--history-size",
+        type=click.IntRange(0, 2**20),
+        default=_DEFAULTS.history_size,
+        show_default=True,
+        metavar="MIB",
+        help="Size of the history file in MiB; 0: no bound.",
+    ),
+    click.option(
+        "--history-from",
+        type=click.Choice([each.value for each in HistoryFrom]),
+        default=_DEFAULTS.history_from.value,
+        show_default=True,
+        help="How far back a user may read: to the start of what is kept, to the creation of the"
+        " account, or to the first visit to the room.",
+    ),
+    click.option(
         "--log-level",
         type=click.Choice(LEVELS),
         default=_DEFAULTS.log_level,
@@ -269,8 +316,17 @@ def build_config(values: Mapping[str, Any], config_file: Path | None = None) -> 
             ),
             "limit_loopback_without_login": without_login is not None,
             "operators": frozenset(values["operators"]),
+            "history": history_file(values["history"], values["users"]),
+            "history_from": HistoryFrom(values["history_from"]),
         }
     )
+
+
+def history_file(chosen: Path | str | None, users: Path) -> Path | None:
+    """Return the history file, or None for `off`. `chosen`: the value of `--history`."""
+    if chosen is None:
+        return default_history(users)
+    return None if chosen == OFF else Path(chosen)
 
 
 def _max_clients(requested: int | None) -> int:

@@ -22,6 +22,7 @@ MARKS = {"info": "*+-!", "warning": "!", "error": "!"}
 
 NO_LIMITS = {
     "config_file",
+    "history",
     "insecure_plaintext",
     "limit_loopback",
     "limit_loopback_without_login",

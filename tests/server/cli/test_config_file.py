@@ -18,6 +18,7 @@ from chat_server.cli.check import check
 from chat_server.cli.config_example import config_example
 from chat_server.cli.config_file import config_option, settings_by_key
 from chat_server.cli.options import build_config, server_options
+from chat_server.config import HistoryFrom
 from tests.support.toml_texts import LONG_KEYS, MANY_LINES, toml_texts
 
 
@@ -98,8 +99,49 @@ def test_config_file_accepts_every_setting(file: Path) -> None:
     defaults = parse_options()
     assert len(settings) == len(defaults) == len(values) > 10
     for name, value in settings.items():
-        if name not in ("host", "log_level", "log_format"):
+        if name not in ("host", "log_level", "log_format", "history_from"):
             assert value != defaults[name], name
+
+
+def test_history_is_kept_next_to_users_file_by_default(tmp_path: Path) -> None:
+    users = tmp_path / "people.json"
+    config = build_config(parse_options("--users", str(users)))
+    assert config.history == tmp_path / "people.history.db"
+    assert config.history_from is HistoryFrom.START
+
+
+@pytest.mark.parametrize("by", ["option", "variable", "file"])
+def test_history_can_be_turned_off(file: Path, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if by == "variable":
+        monkeypatch.setenv("CHAT_SERVER_HISTORY", "off")
+    arguments = ["--history", "off"] if by == "option" else []
+    settings = load(file, 'history = "off"\n' if by == "file" else "", *arguments)
+    assert build_config(settings).history is None
+
+
+def test_history_file_in_config_file_counts_from_its_folder(file: Path) -> None:
+    settings = load(file, 'history = "past/off.db"\nhistory-from = "visit"\nhistory-days = 0\n')
+    config = build_config(settings)
+    assert config.history == file.parent / "past" / "off.db"
+    assert config.history_from is HistoryFrom.VISIT
+    assert config.history_days == 0
+    assert build_config(load(file, 'history = "./off"\n')).history == file.parent / "off"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("history = false", "line 1: history: must be a quoted text, not false"),
+        ("history-days = -1", "line 1: history-days: -1 is not in the range 0<=x<=36500"),
+        ("history-size = 1.5", "line 1: history-size: must be a whole number, not 1.5"),
+        (
+            'history-from = "now"',
+            "line 1: history-from: 'now' is not one of 'start', 'account', 'visit'",
+        ),
+    ],
+)
+def test_config_file_rejects_invalid_history_setting(file: Path, text: str, error: str) -> None:
+    assert config_error(file, text) == error
 
 
 @pytest.mark.parametrize("text", ['"alice, bob"', '["alice", "bob"]', '["alice,bob", "alice"]'])
