@@ -1,6 +1,19 @@
 """The history: messages, subscriptions and read markers that outlive the server."""
 
 from chat_server.history.interface import Commit, History
+from chat_server.history.store import (
+    DroppedMessages,
+    NewerSchemaError,
+    Pruned,
+    Retention,
+    Store,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreReader,
+    StoreReadOnlyError,
+)
 from chat_server.history.values import (
     MAX_PAGE,
     MAX_STAMP,
@@ -20,13 +33,24 @@ __all__ = [
     "MAX_STAMP",
     "MAX_UNREAD",
     "Commit",
+    "DroppedMessages",
     "History",
     "HistoryUnavailableError",
     "Hole",
+    "NewerSchemaError",
     "Page",
     "PageRequest",
     "PastMessage",
+    "Pruned",
     "Reader",
+    "Retention",
     "SearchTooSlowError",
+    "Store",
+    "StoreBusyError",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreFullError",
+    "StoreReadOnlyError",
+    "StoreReader",
     "Unread",
 ]

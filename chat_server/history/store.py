@@ -1,0 +1,204 @@
+"""The narrow interface between the history and a store: a writing side and a reading side.
+
+`MemoryStore` is the one for tests, `chat_server.history.sqlite` the one on disk. All stamps are in
+microseconds since the epoch. Every method may raise `StoreError`, with nothing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from chat_server.core import Record, SavedState
+from chat_server.history.interface import Commit
+from chat_server.history.values import Page, PageRequest, Reader, Unread
+
+MAX_PAGE_BYTES: Final = 60 * 1024
+"""Most bytes of the lines of a page, so that it fits into 64 KiB with its head and its foot."""
+
+MAX_SCANNED: Final = 10_000
+"""A page looks at no more messages, so a follower of an author who never wrote does not read a
+whole room at once. The page then ends there and says how to go on."""
+
+MAX_SEARCH_HITS: Final = 20
+"""Messages in the result of a search."""
+
+MAX_SEARCH_WORDS: Final = 16
+"""Further words of a search are ignored: each costs a look-up."""
+
+PRUNE_ROWS: Final = 1_000
+"""Most rows that one transaction of a longer job deletes. New messages are stored in between."""
+
+DISORDERLY_SPAN: Final = 120_000_000
+"""After an end that is not orderly, the read marker goes back by this, in microseconds. A session
+that vanishes is noticed after at most this time, and until then messages are sent into nothing."""
+
+FIRST_STAMP_GAP: Final = 1_000_000
+"""New stamps begin this much above the newest stored one, in microseconds: what was published but
+not stored before a crash had stamps there."""
+
+
+class StoreError(Exception):
+    """The store failed. Other causes than those of the subclasses: an I/O error, no such folder."""
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the write lock, or a read exceeded its time. Try again later."""
+
+
+class StoreFullError(StoreError):
+    """The disk is full."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The file or its folder cannot be written."""
+
+
+class StoreCorruptError(StoreError):
+    """The file is damaged or not a history file."""
+
+
+class NewerSchemaError(StoreError):
+    """A newer version of the server wrote the file. It was not changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedMessages:
+    """Messages that were published or sent but not stored: a hole in a room or a conversation."""
+
+    stamp: int
+    """The stamp of the last of them."""
+    count: int
+    room: str = ""
+    """Empty for private messages."""
+    author: str = ""
+    """Only for private messages."""
+    recipient: str = ""
+    """Only for private messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much is kept. 0: no bound."""
+
+    days: int = 30
+    messages: int = 100_000
+    """Most messages of one room."""
+    size: int = 1024 * 1024 * 1024
+    """Most bytes of the file that are in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What one step of the retention has done."""
+
+    messages: int = 0
+    """How many messages were deleted."""
+    has_more: bool = False
+    """True if the next step has to do something, too."""
+
+
+class StoreReader(Protocol):
+    """The reading side of a store. Any thread may call any method; at most a few run at once.
+
+    The methods see what was committed before the call. See `History` for those with the same name.
+    """
+
+    def room_page(self, reader: Reader, request: PageRequest) -> Page:
+        """Return a page of the reader's room.
+
+        It has at most `request.limit` messages, `MAX_PAGE_BYTES` bytes and `MAX_SCANNED` messages
+        that were looked at, and may hold fewer messages than there are. Only `earlier` and `later`
+        say that there is more: the `before` or the `after` of the next request.
+        """
+
+    def private_page(self, user: str, other: str, request: PageRequest) -> Page:
+        """Return a page of the private messages between two users.
+
+        Without the unread messages by `other`, unless the user is subscribed to `other` according
+        to the stored subscriptions.
+        """
+
+    def search(self, reader: Reader, words: Sequence[str]) -> Page:
+        """Return the newest messages of the reader's room that contain all words.
+
+        Words match as wholes, in any case and with any diacritics. Raises `SearchTooSlowError`.
+        """
+
+    def read_marker(self, user: str, room: str) -> int:
+        """Return the stamp up to which the user has read the room, before the current visit.
+
+        `MAX_STAMP` if the user has never visited the room.
+        """
+
+    def private_read_marker(self, user: str, other: str) -> int:
+        """Return the stamp up to which the user has read the private messages with `other`."""
+
+    def visited_rooms(self, user: str) -> list[str]:
+        """Return the rooms that the user has visited, by name."""
+
+    def unread_in(self, reader: Reader, room: str, after: int | None = None) -> Unread:
+        """Count the unread messages in a room. See `History.unread_in`."""
+
+    def unread_private(self, reader: Reader) -> dict[str, int]:
+        """Return the numbers of unread private messages by author, for followed authors."""
+
+    def close(self) -> None:
+        """Close all connections. Only when no other method runs."""
+
+
+class Store(Protocol):
+    """The writing side of a store. One thread at a time.
+
+    Methods that return an iterator do a long job in steps: each step is one short transaction, and
+    the caller may call `apply` between them.
+    """
+
+    @property
+    def has_search(self) -> bool:
+        """True if the store can search."""
+
+    @property
+    def reader(self) -> StoreReader:
+        """The reading side."""
+
+    def saved_state(self) -> SavedState:
+        """Return the state for a hub that starts. Call `start` before."""
+
+    def start(self, accounts: Mapping[str, str | None], now: int) -> None:
+        """Prepare the store for a server that starts.
+
+        Visits that a crash left open end as not orderly. `accounts`: see `match_accounts`. `now`:
+        the time of the server, for accounts that are new.
+        """
+
+    def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
+        """Forget the accounts that are missing or were created at another time.
+
+        Call it after each change of the users file as well. `accounts`: all accounts, also those
+        that are disabled, with the text of their creation time, or None if that is not known.
+        Return the names of the forgotten accounts. An account of the same name is a new one, and
+        inherits nothing.
+        """
+
+    def apply(self, records: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
+        """Store a batch in one transaction, in its order."""
+
+    def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
+        """Erase a message by `user`, or for an operator any message. Return its author, or None."""
+
+    def erase_messages_by(self, author: str) -> Iterator[int]:
+        """Erase all messages of an author in all rooms, in steps that yield how many they erased.
+
+        Only messages that are stored when the first step runs.
+        """
+
+    def prune(self, retention: Retention, now: int) -> Pruned:
+        """Do one step of the retention: one transaction of at most `PRUNE_ROWS` rows."""
+
+    def used_bytes(self) -> int:
+        """Return the bytes that are in use, without those that later messages will use again."""
+
+    def close(self) -> None:
+        """Close the store and its reading side."""
