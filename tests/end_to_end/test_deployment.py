@@ -95,7 +95,8 @@ def test_systemd_unit_matches_server_requirements() -> None:
     # The log is on standard error. By default systemd sends it where standard output goes.
     assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
     config = Config(max_clients=1)
-    assert float(unit["TimeoutStopSec"][0]) >= config.tuning.flush_seconds + 5
+    needed = config.tuning.flush_seconds + config.tuning.history_drain_seconds
+    assert float(unit["TimeoutStopSec"][0]) >= needed + 5
     assert float(unit["WatchdogSec"][0]) >= 10 * config.tuning.users_check_seconds
     assert unit["ExecReload"][0].split()[1:] == ["-HUP", "$MAINPID"]
     # A wrong configuration exits with 2 (click's usage errors). A restart would not help.
@@ -261,7 +262,7 @@ def test_lobby_check_script_checks_with_settings_of_service(
 
 def test_deploy_scripts_and_unit_use_same_user_and_folder() -> None:
     unit = settings_of(UNIT)
-    for name in ("lobby-users", "lobby-check", "certbot-deploy-hook"):
+    for name in ("lobby-users", "lobby-check", "lobby-history", "certbot-deploy-hook"):
         text = (DEPLOY / name).read_text()
         for setting in ("DynamicUser", "User", "UMask", "StateDirectory", "StateDirectoryMode"):
             assert f"--property={setting}={unit[setting][0]} " in text
