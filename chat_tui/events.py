@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chat_server.wire import Action, Message, PrivateMessage
 
@@ -214,6 +214,18 @@ class MessageArrived:
     message: Message | Action | PrivateMessage
 
 
+class DeliveryProof(NamedTuple):
+    """How the server's history shows if an own message has arrived.
+
+    It has arrived if its room or conversation has more than `skip` own messages of the same text
+    after the stamp `after`. Both are known when it is sent and hold for good: the server takes the
+    messages of a connection in order.
+    """
+
+    after: str
+    skip: int
+
+
 @dataclass(frozen=True, slots=True)
 class MessagePending:
     """An own message was sent or queued. It is not known yet whether the server has taken it."""
@@ -225,13 +237,15 @@ class MessagePending:
     """In its published form."""
     is_action: bool = False
     """True for an action (`/me`)."""
+    proof: DeliveryProof | None = None
+    """How the history shows later if it has arrived. None: it cannot show that."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
-    """The server has taken the own message `id`.
+    """The server has taken the own message `id`. It may have been unconfirmed before.
 
-    `time`: when, by the server's clock. None: the server did not report it.
+    `time`: when, by the server's clock, or its stamp. None: the server did not report it.
     """
 
     id: int
@@ -241,6 +255,26 @@ class MessageSent:
 @dataclass(frozen=True, slots=True)
 class MessageUnconfirmed:
     """No confirmation of the own message `id` will come. It may or may not have arrived."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKept:
+    """The server keeps the own private message `id` until its recipient reads it.
+
+    `MessageSent` follows once the recipient is known to be back.
+    """
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageResent:
+    """The unconfirmed message `id` had not arrived. The client sends it again.
+
+    The `MessagePending` of the new message follows.
+    """
 
     id: int
 
@@ -360,7 +394,10 @@ class HistoryPage:
     """Past messages of one place, in rising order. They ring no bell.
 
     Live messages that arrive while the client catches up come after the last page as
-    `MessageArrived`.
+    `MessageArrived`. If the history is not available for some seconds, they come first, and the
+    pages later: the messages of FIRST and MISSED belong into the log by their stamps. Messages that
+    came as `MessageArrived`, and the user's own messages that the log shows already, are not in a
+    FIRST or MISSED page. Pages of the other kinds hold all messages.
     """
 
     location: str
@@ -373,6 +410,9 @@ class HistoryPage:
     later: str | None = None
     """The server has more messages after this stamp. The client requests them by itself for
     MISSED."""
+    since: str | None = None
+    """Only for MISSED: the stamp of the newest message that the user had read, or that the client
+    had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +465,8 @@ Event = (
     | MessagePending
     | MessageSent
     | MessageUnconfirmed
+    | MessageKept
+    | MessageResent
     | MessageRejected
     | LogNotice
     | AnnouncementReceived

@@ -27,6 +27,10 @@ class ServerCapabilities:
     password_change: bool = False
     ordered_quit: bool = False
     """The server replies to `/quit` after it has handled all earlier lines."""
+    history: bool = False
+    """The server keeps past messages: `/history` and what belongs to it."""
+    history_search: bool = False
+    """The server can search in them: `/search`."""
 
     @classmethod
     def from_commands(cls, commands: Iterable[str]) -> ServerCapabilities:
@@ -41,6 +45,8 @@ class ServerCapabilities:
             private_messages="/msg" in listed,
             password_change="/passwd" in listed,
             ordered_quit="/quit" in listed,
+            history={"/history", "/stamps"} <= set(listed),
+            history_search="/search" in listed,
         )
 
     def supports(self, command: str) -> bool:

@@ -64,6 +64,24 @@ KNOWN_COMMANDS: Final = {
         ArgumentKind.SWITCH,
         "/presence off",
     ),
+    "/history": KnownCommand(
+        "/history [NUMBER]", "show past messages of this room", ArgumentKind.TEXT, "/history 50"
+    ),
+    "/search": KnownCommand(
+        "/search TEXT", "search in this room's history", ArgumentKind.TEXT, "/search build"
+    ),
+    "/unread": KnownCommand(
+        "/unread", "list rooms and people with unread messages", ArgumentKind.SWITCH, "/unread"
+    ),
+    "/stamps": KnownCommand(
+        "/stamps on|off",
+        "show or hide full times (this client needs them)",
+        ArgumentKind.SWITCH,
+        "/stamps on",
+    ),
+    "/erase": KnownCommand(
+        "/erase STAMP", "erase a message of yours", ArgumentKind.TEXT, "/erase STAMP"
+    ),
     "/passwd": KnownCommand(
         "/passwd", "change your password in a form", ArgumentKind.SECRET, "/passwd"
     ),

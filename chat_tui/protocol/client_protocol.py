@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from chat_server.wire import CLIENT_RECEIVE_LIMIT, canonical_name, parse_server_line
 from chat_tui import events
-from chat_tui.events import Event
+from chat_tui.events import Event, PageKind
 from chat_tui.input import Submission
 from chat_tui.protocol.chat_phase import ChatPhase
 from chat_tui.protocol.login_phase import LoginPhase
@@ -121,6 +121,17 @@ class ClientProtocol:
     def change_password(self, old: str, new: str, now: float) -> None:
         """Request a password change. The outcome is a `PasswordChange...` event."""
         self._phase.change_password(old, new, now)
+
+    def request_page(self, location: str, kind: PageKind, subject: str, now: float) -> bool:
+        """Request a page of past messages. Return False if it cannot be requested now.
+
+        `subject`: the stamp that the page is about, or the words to search for (FOUND).
+        """
+        return self._phase.request_page(location, kind, subject, now)
+
+    def read_private(self, partner: str, now: float) -> None:
+        """The user reads the conversation with `partner`: see `ChatSession.read_private`."""
+        self._phase.read_private(partner, now)
 
     # Input from the connection
 

@@ -18,7 +18,7 @@ from typing import ClassVar, Final
 
 from chat_server.wire import ServerLine
 from chat_tui import events
-from chat_tui.events import Event
+from chat_tui.events import Event, PageKind
 from chat_tui.input import Submission
 from chat_tui.protocol.restore_target import RestoreTarget
 
@@ -123,6 +123,13 @@ class Phase:
     def change_password(self, _old: str, _new: str, _now: float) -> None:
         """Request a password change."""
         self._emit(events.PasswordChangeFailed(NOT_CONNECTED))
+
+    def request_page(self, _location: str, _kind: PageKind, _subject: str, _now: float) -> bool:
+        """Request a page of past messages. Return False if it cannot be requested."""
+        return False
+
+    def read_private(self, partner: str, now: float) -> None:
+        """The user reads a private conversation."""
 
     def receive(self, line: ServerLine, now: float) -> None:
         """Handle a line from the server."""

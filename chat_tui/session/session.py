@@ -10,7 +10,13 @@ from itertools import count
 from chat_server.wire import EVERYONE, LOBBY
 from chat_tui import events
 from chat_tui.account import Account, make_account
-from chat_tui.events import ConnectionChanged, ConnectionState, Event, TrustDecision
+from chat_tui.events import (
+    ConnectionChanged,
+    ConnectionState,
+    Event,
+    PageKind,
+    TrustDecision,
+)
 from chat_tui.input import Submission, parse_submission
 from chat_tui.model import ChatModel, Location
 from chat_tui.protocol import ClientProtocol, EndReason, ProtocolState, RestoreTarget
@@ -214,6 +220,47 @@ class ChatSession:
             return False
         self._send(parse_submission(text, self.model.location.partner))
         return True
+
+    # Requests for past messages
+    #
+    # Each returns False, and nothing happens, if it cannot be sent: the server has no history,
+    # there is no session, or the user is not in the room (or is changing the room). After True, a
+    # `HistoryPage` or `HistoryRequestFailed` of that place and kind follows in the model, unless
+    # the connection is lost. Stamps are texts as the server writes them.
+
+    def request_earlier(self, location: str, before: str) -> bool:
+        """Request the messages of a room or conversation before a stamp: a page of kind EARLIER."""
+        return self._request_page(location, PageKind.EARLIER, before)
+
+    def request_later(self, location: str, after: str) -> bool:
+        """Request the messages of a room or conversation after a stamp: a page of kind LATER."""
+        return self._request_page(location, PageKind.LATER, after)
+
+    def request_around(self, location: str, stamp: str) -> bool:
+        """Request the message with this stamp and its surroundings: one page of kind AROUND."""
+        return self._request_page(location, PageKind.AROUND, stamp)
+
+    def search_history(self, words: str) -> bool:
+        """Search the history of the current room: a page of kind FOUND, with at most 20 messages.
+
+        Also False if the server cannot search.
+        """
+        return self._request_page(self.model.room, PageKind.FOUND, words)
+
+    def read_private(self, partner: str) -> None:
+        """Record that the user reads the conversation with `partner` now.
+
+        The server's unread number of it falls to zero, and what the client does not have of the
+        conversation is requested: pages of kind FIRST and MISSED, then `CaughtUp`. No effect
+        without a session or on servers without history.
+        """
+        self._protocol.read_private(partner, self._clock())
+        self._flush_protocol()
+
+    def _request_page(self, location: str, kind: PageKind, subject: str) -> bool:
+        is_sent = self._protocol.request_page(location, kind, subject, self._clock())
+        self._flush_protocol()
+        return is_sent
 
     # Calls of the screen's event loop
 

@@ -77,6 +77,25 @@ class FakeSession(ChatSession):
         self.calls.append(("resend", entry_id))
         return self.model.mark_resent(entry_id) is not None
 
+    def request_earlier(self, location: str, before: str) -> bool:
+        self.calls.append(("request_earlier", location, before))
+        return True
+
+    def request_later(self, location: str, after: str) -> bool:
+        self.calls.append(("request_later", location, after))
+        return True
+
+    def request_around(self, location: str, stamp: str) -> bool:
+        self.calls.append(("request_around", location, stamp))
+        return True
+
+    def search_history(self, words: str) -> bool:
+        self.calls.append(("search_history", words))
+        return True
+
+    def read_private(self, partner: str) -> None:
+        self.calls.append(("read_private", partner))
+
     def close(self) -> None:
         self.calls.append(("close",))
 
