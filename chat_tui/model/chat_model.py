@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chat_server.wire import Action, Message, PrivateMessage, operator_replies
@@ -19,6 +20,7 @@ from chat_tui.model.logs import LogStore
 from chat_tui.model.mentions import Mentions
 from chat_tui.model.navigation import Navigation
 from chat_tui.model.panes import Pane
+from chat_tui.model.past_pages import PastPages, stamp_of
 from chat_tui.model.people import Roster
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import RoomDirectory
@@ -67,9 +69,12 @@ class ChatModel:
         self.queued_texts: Mapping[str, str] = {}
         """Typed text that is queued to be sent, by location, as it would be in the composer."""
         self._navigation = Navigation(self.room)
-        self._logs = LogStore()
+        self._logs = LogStore(lambda location: self._own.oldest(location))
         self._clock = ServerClock()
         self._own = UnconfirmedMessages(self._logs.of)
+        self._pages = PastPages(
+            self._logs, self._past_entry, self._own.renumber, lambda: self.now()
+        )
         self._alerts = AlertQueue()
         self._changes |= set(Pane)
 
@@ -106,6 +111,7 @@ class ChatModel:
         A later join reply does not change the view.
         """
         self._navigation.view(location, self.room)
+        self._logs.close_windows(except_for=self.location)
         if self.location.is_private:
             self.conversations.begin(self.location.partner)
         self._changes |= set(Pane)
@@ -117,8 +123,8 @@ class ChatModel:
 
     @property
     def log(self) -> RoomLog:
-        """The log of the location in view."""
-        return self.log_of(self.location)
+        """The log to show: of the location in view, or a part of its history."""
+        return self._logs.shown(self.location)
 
     @property
     def locations(self) -> list[str]:
@@ -126,8 +132,32 @@ class ChatModel:
         return self._logs.locations
 
     def log_of(self, location: str) -> RoomLog:
-        """Return the log of a location; it is created empty if there is none."""
+        """Return the log of a location up to the present; it is created empty if there is none."""
         return self._logs.of(location)
+
+    # History
+
+    def request_page(self, kind: events.PageKind) -> bool:
+        """Show that the messages EARLIER or LATER than those in the log are being loaded.
+
+        Return True if the caller has to request them from the server: it has more, and they are
+        not on their way.
+        """
+        self._changes.add(Pane.LOG)
+        return self._pages.request(self.location, kind)
+
+    def request_message(self, stamp: str) -> bool:
+        """Show the message with this stamp, of the location in view.
+
+        Return True if the caller has to request its surroundings from the server.
+        """
+        self._changes.add(Pane.LOG)
+        return self._pages.want(self.location, stamp)
+
+    def return_to_present(self) -> None:
+        """Show the newest messages of the location in view again."""
+        if self._logs.close_window(self.location):
+            self._changes.add(Pane.LOG)
 
     # Own messages
 
@@ -208,6 +238,8 @@ class ChatModel:
                 self.connection = event
                 if event.state is not ConnectionState.ONLINE:
                     self._navigation.connection_lost()
+                    if self._pages.connection_lost():
+                        self._changes.add(Pane.LOG)
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
                 self._clock = ServerClock()  # the server may have been moved to another zone
@@ -236,8 +268,13 @@ class ChatModel:
             case events.SignedOut(reason):
                 self._add(self.location, EntryKind.SERVER, reason)
             case events.HistoryGap(lost_at, back_at):
-                self._logs.add_connection_gap(self.room, lost_at, back_at, self.now())
+                history = self.capabilities.history
+                self._logs.add_connection_gap(
+                    self.room, lost_at, back_at, self.now(), history=history
+                )
                 self._changes.add(Pane.LOG)
+            case events.HistoryPage() | events.HistoryRequestFailed() | events.CaughtUp():
+                self._apply_history(event)
             case events.QueuedTextChanged(texts):
                 self.queued_texts = {safe_name(location): text for location, text in texts.items()}
             case _:
@@ -272,9 +309,11 @@ class ChatModel:
     def _joined(self, room: str) -> None:
         if room != self.room:
             self.people.forget_here()
-            self._logs.room_changed(self.room, room, self.now())
+            history = self.capabilities.history
+            self._logs.room_changed(self.room, room, self.now(), history=history)
         self.rooms.enter(room)
         self._navigation.joined(room)
+        self._logs.close_windows(except_for=self.location)
         self._join_ended(room)
         self._changes |= set(Pane)
 
@@ -285,33 +324,79 @@ class ChatModel:
     def _message_arrived(self, room: str, message: Message | Action | PrivateMessage) -> None:
         location = Location(room)
         author = safe_name(message.author)
-        recipient = ""
-        kind = EntryKind.MESSAGE
-        if isinstance(message, Action):
-            kind = EntryKind.ACTION
-        elif isinstance(message, PrivateMessage):
-            kind = EntryKind.PRIVATE
-            recipient = safe_name(message.recipient)
-            other = recipient if author == self.user else author
+        if isinstance(message, PrivateMessage):
+            other = safe_name(message.recipient) if author == self.user else author
             self.conversations.begin(other)
             location = Location.private(other)
             self._changes.add(Pane.ROOMS)
         log = self.log_of(location)
-        timestamp = self._clock.local_time(message.time, self.now())
-        if not message.past:
+        # With stamps, a live message has the form of a past one of a server without history.
+        is_backlog = message.past and not self.capabilities.history
+        entry = self._past_entry(message)
+        timestamp = entry.timestamp
+        if not is_backlog:
             timestamp = not_before_day_of(timestamp, log.last_timestamp)
         entry = log.append(
-            kind,
+            entry.kind,
             timestamp,
-            safe_text(message.text),
+            entry.text,
             author=author,
-            recipient=recipient,
-            own=author == self.user,
+            recipient=entry.recipient,
+            own=entry.own,
+            stamp=entry.stamp,
         )
         if not entry.own:
             self.mentions.know((author,))
-            self._other_message_added(location, entry, past=message.past)
+            self._other_message_added(location, entry, past=is_backlog)
+        self._logs.bound(location)
         self._log_changed(location)
+
+    def _past_entry(self, message: Message | Action | PrivateMessage) -> Entry:
+        """Return a message as an entry without an id. All its texts are safe."""
+        author, recipient, kind = safe_name(message.author), "", EntryKind.MESSAGE
+        if isinstance(message, Action):
+            kind = EntryKind.ACTION
+        elif isinstance(message, PrivateMessage):
+            kind, recipient = EntryKind.PRIVATE, safe_name(message.recipient)
+        return Entry(
+            0,
+            kind,
+            self._clock.local_time(message.time, self.now()),
+            author,
+            safe_text(message.text),
+            author == self.user,
+            recipient=recipient,
+            stamp=stamp_of(message.time) if message.past else "",
+        )
+
+    def _apply_history(
+        self, event: events.HistoryPage | events.HistoryRequestFailed | events.CaughtUp
+    ) -> None:
+        location = Location(safe_name(event.location))
+        event = replace(event, location=location)
+        if isinstance(event, events.HistoryRequestFailed):
+            if text := self._pages.failed(event):
+                is_gap = event.kind is events.PageKind.MISSED
+                self._add(location, EntryKind.GAP if is_gap else EntryKind.SERVER, text)
+        elif isinstance(event, events.CaughtUp):
+            self._pages.caught_up(location)
+        else:
+            if location.is_private and event.kind is not events.PageKind.FOUND:
+                self.conversations.begin(location.partner)
+                self._changes.add(Pane.ROOMS)
+            missed = [entry for entry in self._pages.apply(event) if not entry.own]
+            self.mentions.know(entry.author for entry in missed)
+            for entry in missed:
+                self.unread.add(location, entry.author)
+            self._alert_of_missed(location, missed)
+        self._log_changed(location)
+
+    def _alert_of_missed(self, location: Location, missed: Sequence[Entry]) -> None:
+        """Alert once for the messages of a page that are addressed to the user."""
+        for entry in reversed(missed):
+            if entry.kind is EntryKind.PRIVATE or self.mentions.matches(entry.text):
+                self._alerts.add(location, entry)
+                break
 
     def _other_message_added(self, location: Location, entry: Entry, *, past: bool) -> None:
         self.unread.add(location, entry.author)
@@ -368,7 +453,8 @@ class ChatModel:
         if said_at is not None:
             now = self.now()
             timestamp = not_before_day_of(self._clock.local_time(said_at, now), now)
-        message = self._own.settle(own_id, state, timestamp)
+        stamp = stamp_of(said_at) if said_at is not None else ""
+        message = self._own.settle(own_id, state, timestamp, stamp)
         if message is None:
             return
         if state is EntryState.UNCONFIRMED:

@@ -74,3 +74,7 @@ class Entry:
     state: EntryState = EntryState.SENT
     recipient: str = ""
     presence: Presence | None = None
+    stamp: str = ""
+    """The server's stamp of a message. Empty if there is none, or none is known."""
+    past: bool = False
+    """The message was sent before the client first showed the location in this session."""

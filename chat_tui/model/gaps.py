@@ -1,6 +1,7 @@
 """Gaps in logs: periods whose messages the client did not receive, as entries of the logs.
 
-A server sends the messages of the room that the user is in, and no others.
+A server sends the messages of the room that the user is in, and no others. A server with history
+sends what was missed as pages, and only what it has not kept is a gap.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class AbsenceTracker:
         if left_at is None or not len(log):
             return
         entry_id, start = self._reported.get(room, (-1, left_at))
-        is_same_gap = entry_id >= log.first and not any(
+        is_same_gap = log.keeps(entry_id) and not any(
             entry.author for entry in log.entries(entry_id)
         )
         start = start if is_same_gap else left_at

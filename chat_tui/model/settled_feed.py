@@ -51,7 +51,7 @@ class SettledFeed:
         log, read_to = position.log, position.read_to
         if not position.pending and read_to == log.end:
             return []
-        kept = [entry_id for entry_id in position.pending if entry_id >= log.first]
+        kept = [entry_id for entry_id in position.pending if log.keeps(entry_id)]
         entries = [log[entry_id] for entry_id in kept] + log.entries(read_to)
         position.read_to = log.end
         position.pending = [entry.id for entry in entries if entry.state is EntryState.PENDING]

@@ -43,15 +43,15 @@ class UnconfirmedMessages:
         self._unconfirmed.setdefault(location, {})[entry_id] = typed
 
     def settle(
-        self, own_id: int, state: EntryState, timestamp: datetime | None
+        self, own_id: int, state: EntryState, timestamp: datetime | None, stamp: str = ""
     ) -> UnconfirmedMessage | None:
-        """Give a pending message its final state, and a time unless it is None.
+        """Give a pending message its final state, and a time and stamp unless None or empty.
 
         Return the message, or None if it was not pending.
         """
         message = self._pending.pop(own_id, None)
         if message is not None:
-            self._log_of(message.location).set_state(message.entry_id, state, timestamp)
+            self._log_of(message.location).set_state(message.entry_id, state, timestamp, stamp)
             if state is EntryState.UNCONFIRMED:
                 self.add_unconfirmed(*message)
         return message
@@ -76,7 +76,7 @@ class UnconfirmedMessages:
         """Mark one message of a location as dismissed. Return False if there is no such message."""
         log = self._log_of(location)
         for entry_id, text in self._unconfirmed.get(location, {}).items():
-            if text == typed and entry_id >= log.first and log[entry_id].timestamp == timestamp:
+            if text == typed and log.keeps(entry_id) and log[entry_id].timestamp == timestamp:
                 log.set_state(entry_id, EntryState.DISMISSED)
                 del self._unconfirmed[location][entry_id]
                 return True
@@ -85,12 +85,29 @@ class UnconfirmedMessages:
     def entries(self, location: str) -> list[Entry]:
         """Return the unconfirmed entries that the log still keeps, oldest first."""
         log = self._log_of(location)
-        return [log[entry] for entry in self._unconfirmed.get(location, {}) if entry >= log.first]
+        return [log[entry] for entry in self._unconfirmed.get(location, {}) if log.keeps(entry)]
+
+    def oldest(self, location: str) -> int | None:
+        """Return the id of the oldest pending or unconfirmed entry of a location, None if none."""
+        ids = [own.entry_id for own in self._pending.values() if own.location == location]
+        ids += self._unconfirmed.get(location, {})
+        return min(filter(self._log_of(location).keeps, ids), default=None)
+
+    def renumber(self, location: str, before: int, shift: int) -> None:
+        """The entries of a location with ids less than `before` got ids that differ by `shift`."""
+        for own_id, message in self._pending.items():
+            if message.location == location and message.entry_id < before:
+                self._pending[own_id] = message._replace(entry_id=message.entry_id + shift)
+        if location in self._unconfirmed:
+            self._unconfirmed[location] = {
+                entry + shift if entry < before else entry: typed
+                for entry, typed in self._unconfirmed[location].items()
+            }
 
     def count_pending(self, since: datetime) -> int:
         """Return how many messages have been pending since then, or longer."""
         pending = ((self._log_of(own.location), own.entry_id) for own in self._pending.values())
-        return sum(entry >= log.first and log[entry].timestamp <= since for log, entry in pending)
+        return sum(log.keeps(entry) and log[entry].timestamp <= since for log, entry in pending)
 
     def by_location(self, now: datetime) -> dict[str, list[tuple[datetime, str]]]:
         """Return the time and the typed text of each message, by location, oldest first.
@@ -103,6 +120,6 @@ class UnconfirmedMessages:
         found: dict[str, list[tuple[datetime, str]]] = {}
         for location, entry, typed in sorted(own):
             log = self._log_of(location)
-            at = log[entry].timestamp if entry >= log.first else now
+            at = log[entry].timestamp if log.keeps(entry) else now
             found.setdefault(location, []).append((at, typed))
         return found

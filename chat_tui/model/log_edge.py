@@ -1,0 +1,39 @@
+"""LogEdge: what is beyond the oldest or the newest entry of a log. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+
+class EdgeState(Enum):
+    """What is known about the messages beyond an edge of a log."""
+
+    UNKNOWN = "unknown"
+    """Nothing: the server keeps no history, or no page has arrived yet."""
+    MORE = "more"
+    """The server has more messages."""
+    LOADING = "loading"
+    """A page is on its way."""
+    FAILED = "failed"
+    """The last request failed. It can be tried again."""
+    COMPLETE = "complete"
+    """The server has no more messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEdge:
+    """What is beyond an edge of a log. All text is safe for a terminal."""
+
+    state: EdgeState = EdgeState.UNKNOWN
+    reason: str = ""
+    """Why the last request failed."""
+    kept_since: date | None = None
+    """Older messages than those of this day were removed. Only at the oldest entry, and only if
+    the server said so."""
+
+    @property
+    def can_load(self) -> bool:
+        """True if a page may be requested."""
+        return self.state in (EdgeState.MORE, EdgeState.FAILED)
