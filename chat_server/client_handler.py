@@ -216,7 +216,7 @@ class ClientHandler:
             services.log.login_without_place(user, self._address)
             self._reject(replies.SERVER_FULL)
             return None
-        available = commands.available_commands(is_operator)
+        available = commands.available_commands(is_operator, services.history)
         with services.delivery.batch():
             session = services.hub.log_in(user, self.outbox, available, self._host)
         if session is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chat_server.access import BanList, Places
@@ -10,6 +11,7 @@ from chat_server.authenticator import Authenticator
 from chat_server.config import Config
 from chat_server.core import Hub
 from chat_server.delivery import Dispatcher, Outbox
+from chat_server.history import History
 from chat_server.observability import EventLog
 
 
@@ -27,3 +29,7 @@ class Services:
     places: Places
     rehasher: Rehasher
     log: EventLog
+    history: History | None = None
+    """None: no message is kept, and the commands about past messages are unknown."""
+    notify_unread_on: Callable[[], None] = lambda: None
+    """Called after a session turned notices of unread numbers on."""

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from chat_server.core import Hub, RejectReason, Session, values
 from chat_server.delivery import Batch, Outbox
+from chat_server.history import History
 from chat_server.services import Services
 
 
@@ -24,6 +25,13 @@ class CommandContext:
     def hub(self) -> Hub[Outbox]:
         """The hub of the session."""
         return self.services.hub
+
+    @property
+    def history(self) -> History:
+        """The history. Only for commands that are available while there is one."""
+        history = self.services.history
+        assert history is not None
+        return history
 
     @property
     def is_operator(self) -> bool:

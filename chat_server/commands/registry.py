@@ -6,12 +6,33 @@ A new command is a row here, a handler in a module of this package, and often a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
-from chat_server.commands import messages, operator, passwd, rooms, session, subscriptions
+from chat_server.commands import (
+    history,
+    messages,
+    operator,
+    passwd,
+    rooms,
+    session,
+    subscriptions,
+    unread,
+)
 from chat_server.commands.context import CommandContext, Handler
 from chat_server.core import RejectReason, values
+from chat_server.history import History
 from chat_server.wire import LOBBY, Command, published_form
+
+
+class Need(Enum):
+    """What a server must have so that it knows a command."""
+
+    NOTHING = auto()
+    HISTORY = auto()
+    SEARCH = auto()
+    """A history that can be searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,8 @@ class CommandSpec:
     """If set, every argument has to be one of these."""
     operators_only: bool = False
     """The command is rejected for all other users, and they do not see it in any list."""
+    needs: Need = Need.NOTHING
+    """Without it the command is unknown."""
 
     @property
     def word(self) -> str:
@@ -53,8 +76,22 @@ class CommandSpec:
 
 def _help(context: CommandContext, _: tuple[str, ...]) -> None:
     """List the commands that the user may use."""
-    specs = _specs_for(context.is_operator)
-    context.reply(values.CommandHelp(tuple((spec.syntax, spec.help) for spec in specs)))
+    past = context.services.history
+    kept = "" if past is None else _kept(past.days)
+    specs = _specs_for(context.is_operator, _abilities(past))
+    context.reply(
+        values.CommandHelp(tuple((spec.syntax, spec.help.replace(_KEPT, kept)) for spec in specs))
+    )
+
+
+_KEPT: Final = "{kept}"
+"""In a help text: how long messages are kept."""
+
+
+def _kept(days: int) -> str:
+    if not days:
+        return "kept without a time limit"
+    return "kept for 1 day" if days == 1 else f"kept for {days} days"
 
 
 _TABLE: Final = (
@@ -113,6 +150,47 @@ _TABLE: Final = (
         ends_in_text=True,
     ),
     CommandSpec(
+        history.HISTORY_SYNTAX,
+        "read past messages, {kept}; <when> is as in 30m, 2h, 3d, 2026-11-22T14:03",
+        history.show_history,
+        max_arguments=5,
+        needs=Need.HISTORY,
+    ),
+    CommandSpec(
+        "/search <words>",
+        "find past messages of this room that contain all the words",
+        history.search,
+        min_arguments=1,
+        max_arguments=1,
+        ends_in_text=True,
+        needs=Need.SEARCH,
+    ),
+    CommandSpec(
+        "/unread [on|off]",
+        "list what you have not read elsewhere, or turn notices about it on or off",
+        unread.unread,
+        max_arguments=1,
+        choices=frozenset({"on", "off"}),
+        needs=Need.HISTORY,
+    ),
+    CommandSpec(
+        "/stamps on|off",
+        "turn full stamps of new messages on or off",
+        unread.set_stamps,
+        min_arguments=1,
+        max_arguments=1,
+        choices=frozenset({"on", "off"}),
+        needs=Need.HISTORY,
+    ),
+    CommandSpec(
+        "/erase <stamp>",
+        "erase a message of yours from the history; operators erase any, or all by a <user>",
+        history.erase,
+        min_arguments=1,
+        max_arguments=1,
+        needs=Need.HISTORY,
+    ),
+    CommandSpec(
         "/passwd <old> <new>",
         "give your account another password, of 8 to 72 bytes",
         passwd.change_password,
@@ -160,25 +238,38 @@ _TABLE: Final = (
 _BY_WORD: Final = {spec.word: spec for spec in _TABLE}
 
 
-def _specs_for(is_operator: bool) -> list[CommandSpec]:
-    return [spec for spec in _TABLE if is_operator or not spec.operators_only]
+def _abilities(past: History | None) -> frozenset[Need]:
+    """Return what a server with this history has."""
+    if past is None:
+        return frozenset({Need.NOTHING})
+    return frozenset({Need.NOTHING, Need.HISTORY, *([Need.SEARCH] if past.has_search else [])})
 
 
-_AVAILABLE: Final = {
-    is_operator: tuple(spec.word for spec in _specs_for(is_operator))
-    for is_operator in (False, True)
-}
+def _specs_for(is_operator: bool, abilities: frozenset[Need]) -> list[CommandSpec]:
+    return [
+        spec
+        for spec in _TABLE
+        if spec.needs in abilities and (is_operator or not spec.operators_only)
+    ]
 
 
-def available_commands(is_operator: bool = False) -> tuple[str, ...]:
-    """Return the commands that a user may use, each with its slash. An operator has more."""
-    return _AVAILABLE[is_operator]
+@lru_cache(maxsize=8)
+def _words_for(is_operator: bool, abilities: frozenset[Need]) -> tuple[str, ...]:
+    return tuple(spec.word for spec in _specs_for(is_operator, abilities))
+
+
+def available_commands(is_operator: bool = False, past: History | None = None) -> tuple[str, ...]:
+    """Return the commands that a user may use, each with its slash. An operator has more.
+
+    `past`: the history of the server. Without it there are fewer.
+    """
+    return _words_for(is_operator, _abilities(past))
 
 
 def execute(context: CommandContext, command: Command) -> None:
     """Run a command, or reply with an error if it is unknown, not allowed or malformed."""
     spec = _BY_WORD.get(command.word)
-    if spec is None:
+    if spec is None or not _is_known(spec, context.services.history):
         context.reject(RejectReason.UNKNOWN_COMMAND, command.word)
         return
     if spec.operators_only and not context.is_operator:
@@ -189,3 +280,7 @@ def execute(context: CommandContext, command: Command) -> None:
         context.reject(RejectReason.USAGE, spec.syntax)
         return
     spec.handler(context, arguments)
+
+
+def _is_known(spec: CommandSpec, past: History | None) -> bool:
+    return spec.needs is Need.NOTHING or spec.needs in _abilities(past)

@@ -68,12 +68,24 @@ def send_private(
     text: str,
     stamp: int,
     time: int,
+    may_wait: Callable[[str], bool],
 ) -> PrivateMessageSent | Rejected:
-    """Decide whether a private message reaches `name`, which has to be subscribed to its author."""
-    recipient = state.sessions.get(canonical_name(name) or "")
-    if recipient is None or recipient is session or not is_subscribed_to(recipient, session.user):
-        return Rejected(RejectReason.NOT_DELIVERED, canonical_name(name) or name)
-    return PrivateMessageSent(session.user, recipient.user, text, stamp, time)
+    """Decide whether a private message reaches `name`, now or later.
+
+    It does now if the recipient is online and subscribed to the author. Else it is kept, if
+    `may_wait(recipient)`.
+    """
+    user = canonical_name(name) or ""
+    recipient = state.sessions.get(user)
+    if recipient is session or not user:
+        return Rejected(RejectReason.NOT_DELIVERED, user or name)
+    if recipient is not None and is_subscribed_to(recipient, session.user):
+        return PrivateMessageSent(session.user, user, text, stamp, time)
+    if not may_wait(user):
+        return Rejected(RejectReason.NOT_DELIVERED, user)
+    if not state.waiting.has_room(user, session.user):
+        return Rejected(RejectReason.TOO_MANY_WAITING, user)
+    return PrivateMessageSent(session.user, user, text, stamp, time, is_kept=True)
 
 
 def list_rooms(state: HubState[ReceiverT]) -> RoomList:

@@ -17,15 +17,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Generic, TypeAlias
 
 from chat_server.confusables import look_of
 from chat_server.core import decisions
-from chat_server.core.rooms import Session
+from chat_server.core.recording import records_of
+from chat_server.core.records import Record, SavedState
+from chat_server.core.rooms import Session, is_subscribed_to
 from chat_server.core.state import HubState
 from chat_server.core.values import (
+    AccountRenamed,
     Announced,
     EndCause,
     EndNotice,
@@ -37,16 +40,26 @@ from chat_server.core.values import (
     PresenceSet,
     PresenceSettled,
     PrivateMessageSent,
+    PrivateMessagesRead,
     PublishedMessages,
     ReceiverT,
     SessionEnded,
     SessionStarted,
     ShutDown,
+    Stamped,
+    StampsSet,
     Subscribed,
+    UnreadList,
+    UnreadNoticesSet,
     Unsubscribed,
     UserForgotten,
 )
-from chat_server.wire import canonical_name
+from chat_server.wire import canonical_name, history_replies
+
+_UserEvent: TypeAlias = (
+    Joined | Subscribed | Unsubscribed | PresenceSet | StampsSet | UnreadNoticesSet
+)
+"""The events that are the replies to the commands that cause them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,20 @@ class PresenceLimit:
     notify: Callable[[], None]
     """Called under the hub's lock when `Hub.settle_presence` should be called. Must not block."""
     clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingPosition:
+    """What a session may read of the history at one moment."""
+
+    room: str
+    """The room that the user is in."""
+    subscriptions: frozenset[str]
+    """The publishers. May contain `*`."""
+    entered: int
+    """See `Session.entered`."""
+    private_bound: int
+    """The stamp up to which `/history with <user> new` shows messages. Later ones came live."""
 
 
 class Hub(Generic[ReceiverT]):
@@ -78,12 +105,15 @@ class Hub(Generic[ReceiverT]):
         may_be_followed: Callable[[str], bool] | None = None,
         is_banned: Callable[[str, str], bool] = lambda user, host: False,
         presence_limit: PresenceLimit | None = None,
+        record: Callable[[Record], None] | None = None,
+        saved: SavedState | None = None,
     ) -> None:
         """Create a hub with an empty lobby. It calls every callable under its lock: none may block.
 
         `emit(recipients, output)` may only encode and append. `has_account(user)`: the user may log
         in. `clock()`: microseconds since the epoch; it may go back. `may_be_followed(user)`: the
         default is `has_account`. `is_banned(user, host)`: an operator has banned one of the two.
+        `record(record)` appends to the history; None: history is off. `saved`: its stored state.
         """
         self._emit = emit
         self._has_account = has_account
@@ -92,7 +122,10 @@ class Hub(Generic[ReceiverT]):
         self._clock = clock
         self._lock = threading.Lock()
         self._presence_limit = presence_limit
-        self._state: HubState[ReceiverT] = HubState(presence_limit.burst if presence_limit else 0)
+        self._record = record
+        self._state: HubState[ReceiverT] = HubState(
+            presence_limit.burst if presence_limit else 0, saved
+        )
         self._to_settle: dict[str, float] = {}
         """The users whose presence is to be settled, and when, the earliest first."""
         self.messages = self.deliveries = 0
@@ -142,11 +175,27 @@ class Hub(Generic[ReceiverT]):
             self._apply(SessionStarted(user, receiver, tuple(commands), host))
             return self._state.sessions[user]
 
-    def log_out(self, session: Session[ReceiverT], notice: EndNotice | None = None) -> None:
-        """End a session, with `notice` as its last output. Does nothing if it has ended."""
+    def log_out(
+        self,
+        session: Session[ReceiverT],
+        notice: EndNotice | None = None,
+        *,
+        is_orderly: bool = False,
+        read_to: int | None = None,
+    ) -> None:
+        """End a session, with `notice` as its last output. Does nothing if it has ended.
+
+        `is_orderly`: the client ended it, and has received everything up to the stamp `read_to`.
+        None: up to the newest.
+        """
         with self._lock:
             if not session.ended.is_set():
-                self._apply(SessionEnded(session.user, notice))
+                self._apply(SessionEnded(session.user, notice, is_orderly, read_to))
+
+    def newest_stamp(self) -> int:
+        """Return the newest stamp. All messages up to it have been handed to `emit`."""
+        with self._lock:
+            return self._state.last_stamp
 
     def remove_users(self, users: Collection[str]) -> list[str]:
         """Forget users whose accounts were removed. Return those that were logged in."""
@@ -154,6 +203,17 @@ class Hub(Generic[ReceiverT]):
             logged_out = self._end_sessions(users, EndNotice(EndCause.ACCOUNT_REMOVED))
             for user in users:
                 self._apply(UserForgotten(user))
+            return logged_out
+
+    def rename_users(self, names: Mapping[str, str]) -> list[str]:
+        """Give all that belongs to accounts to their new names (by the old ones).
+
+        End the sessions under the old names. Return those that were logged in.
+        """
+        with self._lock:
+            logged_out = self._end_sessions(names, EndNotice(EndCause.ACCOUNT_REMOVED))
+            for old, new in names.items():
+                self._apply(AccountRenamed(old, new))
             return logged_out
 
     def end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:
@@ -201,21 +261,24 @@ class Hub(Generic[ReceiverT]):
     def send_private(
         self, session: Session[ReceiverT], name: str, text: str
     ) -> tuple[ReceiverT, ...]:
-        """Send a cleaned, non-empty text to one user, in any room. Return the recipient.
+        """Send a cleaned, non-empty text to one user, in any room. Return the recipients.
 
-        The recipient has to be subscribed to the author.
+        The recipient has to be subscribed to the author. If the recipient does not get it now, it
+        is kept while history is on.
         """
         with self._lock:
             if session.ended.is_set():
                 return ()
             now = self._clock()
             stamp = self._next_stamp(now)
-            decision = decisions.send_private(self._state, session, name, text, stamp, now)
+            decision = decisions.send_private(
+                self._state, session, name, text, stamp, now, self._may_wait_for
+            )
             if not isinstance(decision, PrivateMessageSent):
                 self._reply(session, decision)
                 return ()
             self.messages += 1
-            self.deliveries += 1
+            self.deliveries += not decision.is_kept
             return self._apply(decision)
 
     def announce(self, session: Session[ReceiverT], text: str) -> tuple[ReceiverT, ...]:
@@ -290,6 +353,64 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             self._reply(session, decisions.list_subscriptions(session))
 
+    # History
+
+    def reading_position(
+        self, session: Session[ReceiverT], other: str = ""
+    ) -> ReadingPosition | None:
+        """Return what the session may read now, also of its private messages with `other`.
+
+        None if the session has ended.
+        """
+        with self._lock:
+            if session.ended.is_set():
+                return None
+            return ReadingPosition(
+                session.room.name,
+                frozenset(session.subscriptions),
+                session.entered,
+                # A message that was kept during the session did not come live.
+                max(session.started, self._state.waiting.newest(session.user, other)),
+            )
+
+    def read_private(self, session: Session[ReceiverT], other: str) -> None:
+        """Record that the user has read the private messages by `other`, if they were shown.
+
+        Those by an author whom the user does not follow were not.
+        """
+        with self._lock:
+            if not session.ended.is_set() and is_subscribed_to(session, other):
+                self._apply(PrivateMessagesRead(session.user, other))
+
+    def set_stamps(self, session: Session[ReceiverT], on: bool) -> None:
+        """Turn the stamps of live messages for this session on or off."""
+        with self._lock:
+            self._act(session, StampsSet(session.user, on))
+
+    def set_unread_notices(self, session: Session[ReceiverT], on: bool) -> None:
+        """Turn notices of unread numbers for this session on or off."""
+        with self._lock:
+            self._act(session, UnreadNoticesSet(session.user, on))
+
+    def sessions_with_unread_notices(self) -> list[Session[ReceiverT]]:
+        """Return the sessions that turned notices of unread numbers on."""
+        with self._lock:
+            return [each for each in self._state.sessions.values() if each.unread_notices]
+
+    def notify_unread(
+        self, session: Session[ReceiverT], room: str, places: Sequence[history_replies.UnreadPlace]
+    ) -> bool:
+        """Send a notice of unread numbers that were counted while the user was in `room`.
+
+        Return False if the user is elsewhere by now, so the numbers may be wrong, or has turned
+        the notices off.
+        """
+        with self._lock:
+            if session.ended.is_set() or session.room.name != room or not session.unread_notices:
+                return False
+            self._reply(session, UnreadList(tuple(places)))
+            return True
+
     # Replies decided elsewhere, sent in order with the hub's own
 
     def reply(self, session: Session[ReceiverT], reply: HubReply) -> None:
@@ -298,6 +419,10 @@ class Hub(Generic[ReceiverT]):
             self._reply(session, reply)
 
     # The caller of the following methods holds the lock.
+
+    def _may_wait_for(self, user: str) -> bool:
+        """Return whether private messages for a user are kept."""
+        return self._record is not None and self._has_account(user)
 
     def _note_question(self, session: Session[ReceiverT]) -> None:
         """Remember that a watcher is about to see what held moves have changed."""
@@ -322,7 +447,11 @@ class Hub(Generic[ReceiverT]):
         return max(now, self._state.last_stamp + 1)
 
     def _apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
-        """Apply an event and emit its outputs. Return the recipients of the first one."""
+        """Apply an event, record it and emit its outputs. Return the recipients of the first."""
+        record = self._record
+        if record is not None:
+            for each in records_of(self._state, event):
+                record(each)
         deliveries = self._state.apply(event)
         for recipients, output in deliveries:
             self._emit(recipients, output)
@@ -332,20 +461,33 @@ class Hub(Generic[ReceiverT]):
         recipients = self._state.apply_messages(run)
         count = len(run.texts)
         self.messages += count
+        if self._record is not None:
+            self._record(run)
         if recipients:
             self.deliveries += count * len(recipients)
-            self._emit(recipients, run)
+            if self._state.stamp_readers:
+                self._emit_split(run)
+            else:
+                self._emit(recipients, run)
         return recipients
+
+    def _emit_split(self, run: PublishedMessages) -> None:
+        """Emit a run to the recipients without stamps and to those with."""
+        plain, stamped = self._state.split_by_stamps(run)
+        if plain:
+            self._emit(plain, run)
+        if stamped:
+            self._emit(stamped, Stamped(run))
 
     def _act(
         self,
         session: Session[ReceiverT],
-        decision: Joined | Subscribed | Unsubscribed | PresenceSet | HubReply,
+        decision: _UserEvent | HubReply,
     ) -> None:
         """Apply the event that was decided, or send the reply if nothing changes."""
         if session.ended.is_set():
             return
-        if isinstance(decision, (Joined, Subscribed, Unsubscribed, PresenceSet)):
+        if isinstance(decision, _UserEvent):
             self._apply(decision)
         else:
             self._reply(session, decision)

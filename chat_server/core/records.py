@@ -7,12 +7,28 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from chat_server.core.values import (
+    AccountRenamed,
     PrivateMessageSent,
+    PrivateMessagesRead,
     PublishedMessages,
     Subscribed,
     Unsubscribed,
     UserForgotten,
 )
+
+__all__ = [
+    "AccountRenamed",
+    "PrivateMessageSent",
+    "PrivateMessagesRead",
+    "PublishedMessages",
+    "Record",
+    "SavedState",
+    "Subscribed",
+    "Unsubscribed",
+    "UserForgotten",
+    "VisitEnded",
+    "VisitStarted",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +52,6 @@ class VisitEnded:
     is_orderly: bool
     """True after a command or an orderly close: the client has received everything. False: it may
     have missed the last messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateMessagesRead:
-    """A user has asked for the private messages with another user."""
-
-    user: str
-    other: str
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRenamed:
-    """An account has another name. Everything that belongs to it goes on under the new name."""
-
-    old: str
-    new: str
 
 
 Record: TypeAlias = (

@@ -12,7 +12,19 @@ from chat_server.wire import EVERYONE
 class Session(Generic[ReceiverT]):
     """A logged-in user. Belongs to the hub, except `ended`: any thread may wait for that."""
 
-    __slots__ = ("ended", "host", "presence", "receiver", "room", "subscriptions", "user")
+    __slots__ = (
+        "ended",
+        "entered",
+        "host",
+        "presence",
+        "receiver",
+        "room",
+        "stamps",
+        "started",
+        "subscriptions",
+        "unread_notices",
+        "user",
+    )
 
     def __init__(
         self,
@@ -21,7 +33,9 @@ class Session(Generic[ReceiverT]):
         room: Room[ReceiverT],
         subscriptions: set[str],
         host: str = "",
+        stamp: int = 0,
     ) -> None:
+        """Create a session in `room`. `stamp`: the newest stamp of the server at this moment."""
         self.user = user
         self.host = host
         """The client's address, without the port."""
@@ -29,6 +43,15 @@ class Session(Generic[ReceiverT]):
         self.room = room
         self.subscriptions = subscriptions
         self.presence = False
+        self.stamps = False
+        """Live messages carry their stamps."""
+        self.unread_notices = False
+        self.entered = stamp
+        """The newest stamp when the user entered the room, or turned stamps on if that was later.
+        Messages of the room above it were delivered live."""
+        self.started = stamp
+        """The newest stamp when the session started, or the user turned stamps on if that was
+        later. Private messages above it were delivered live or are kept."""
         self.ended = threading.Event()
         """Set under the hub's lock when the session is over. Its client's thread waits for it."""
 
@@ -36,13 +59,21 @@ class Session(Generic[ReceiverT]):
 class Room(Generic[ReceiverT]):
     """The members of a room and, for each author, the recipients of that author's messages."""
 
-    __slots__ = ("members", "name", "recipients_by_author")
+    __slots__ = ("members", "name", "recipients_by_author", "stamped_by_author")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.members: dict[str, Session[ReceiverT]] = {}
         self.recipients_by_author: dict[str, tuple[ReceiverT, ...]] = {}
         """A cache. Cleared whenever a member or a subscription of a member changes."""
+        self.stamped_by_author: dict[str, tuple[tuple[ReceiverT, ...], tuple[ReceiverT, ...]]] = {}
+        """The same recipients, split into those without stamps and those with. A cache as well,
+        which also depends on `Session.stamps`. Empty while no session has stamps on."""
+
+    def forget_recipients(self) -> None:
+        """Clear the caches, because members, subscriptions or `stamps` of a member change."""
+        self.recipients_by_author.clear()
+        self.stamped_by_author.clear()
 
 
 def is_subscribed_to(session: Session[ReceiverT], author: str) -> bool:

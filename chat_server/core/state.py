@@ -12,14 +12,17 @@ from typing import Any, Final, Generic, TypeAlias
 
 from chat_server.confusables import look_of
 from chat_server.core.presence import Mover, PresenceRecord
+from chat_server.core.records import SavedState
 from chat_server.core.rooms import Room, Session, is_subscribed_to
 from chat_server.core.values import (
+    AccountRenamed,
     Announced,
     DeliveryReceipt,
     EndCause,
     EndNotice,
     HubEvent,
     Joined,
+    KeptReceipt,
     MemberJoined,
     MemberLeft,
     Notice,
@@ -28,6 +31,7 @@ from chat_server.core.values import (
     PresenceSet,
     PresenceSettled,
     PrivateMessageSent,
+    PrivateMessagesRead,
     PublishedMessages,
     ReceiverT,
     RoomClosed,
@@ -35,10 +39,14 @@ from chat_server.core.values import (
     SessionEnded,
     SessionStarted,
     ShutDown,
+    Stamped,
+    StampsSet,
     Subscribed,
+    UnreadNoticesSet,
     Unsubscribed,
     UserForgotten,
 )
+from chat_server.core.waiting import WaitingMessages
 from chat_server.wire import LOBBY
 
 Delivery: TypeAlias = tuple[tuple[ReceiverT, ...], Output[ReceiverT]]
@@ -48,8 +56,12 @@ Delivery: TypeAlias = tuple[tuple[ReceiverT, ...], Output[ReceiverT]]
 class HubState(Generic[ReceiverT]):
     """Sessions, rooms and subscriptions. Changed by `apply` only, under the hub's lock."""
 
-    def __init__(self, presence_burst: int = 0) -> None:
-        """`presence_burst`: moves of a user that are announced at once. 0: all moves."""
+    def __init__(self, presence_burst: int = 0, saved: SavedState | None = None) -> None:
+        """`presence_burst`: moves of a user that are announced at once. 0: all moves.
+
+        `saved`: what an earlier server stored.
+        """
+        saved = saved or SavedState()
         self.sessions: dict[str, Session[ReceiverT]] = {}
         """By user, in the order of the logins."""
         self.watchers: dict[str, Session[ReceiverT]] = {}
@@ -62,9 +74,15 @@ class HubState(Generic[ReceiverT]):
         No two rooms look alike, so each form belongs to one room. If events from elsewhere open
         such rooms all the same, the older one has the form."""
         self._add_look(LOBBY)
-        self.subscriptions: dict[str, set[str]] = {}
-        """By user, not by session: they last until the server stops (protocol section 4)."""
-        self.last_stamp = 0
+        self.subscriptions: dict[str, set[str]] = {
+            user: set(publishers) for user, publishers in saved.subscriptions.items()
+        }
+        """By user, not by session: they outlive it (protocol section 4)."""
+        self.waiting = WaitingMessages(saved.waiting)
+        """The kept private messages that their recipients have not asked for."""
+        self.stamp_readers: dict[str, Session[ReceiverT]] = {}
+        """The sessions with stamps on, by user, in the order in which they turned them on."""
+        self.last_stamp = saved.last_stamp
         """The highest stamp so far, in microseconds since the epoch."""
         self.is_shut_down = False
 
@@ -104,13 +122,39 @@ class HubState(Generic[ReceiverT]):
             )
         return recipients
 
+    def split_by_stamps(
+        self, run: PublishedMessages
+    ) -> tuple[tuple[ReceiverT, ...], tuple[ReceiverT, ...]]:
+        """Return the recipients of a run without stamps and those with.
+
+        Call it after `apply_messages`, and only if there are `stamp_readers`.
+        """
+        room = self.rooms.get(run.room)
+        if room is None:
+            return (), ()
+        split = room.stamped_by_author.get(run.author)
+        if split is None:
+            plain: list[ReceiverT] = []
+            stamped: list[ReceiverT] = []
+            for member in room.members.values():
+                if is_subscribed_to(member, run.author):
+                    (stamped if member.stamps else plain).append(member.receiver)
+            split = room.stamped_by_author[run.author] = tuple(plain), tuple(stamped)
+        return split
+
     def _publish(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
-        return _to(self.apply_messages(run), run)
+        recipients = self.apply_messages(run)
+        if not self.stamp_readers:
+            return _to(recipients, run)
+        plain, stamped = self.split_by_stamps(run)
+        return _to(plain, run) + _to(stamped, Stamped(run))
 
     def _start_session(self, event: SessionStarted[ReceiverT]) -> list[Delivery[ReceiverT]]:
         user = event.user
         subscriptions = self.subscriptions.setdefault(user, set())
-        session = Session(user, event.receiver, self.lobby, subscriptions, event.host)
+        session = Session(
+            user, event.receiver, self.lobby, subscriptions, event.host, self.last_stamp
+        )
         self.sessions[user] = session
         self._enter_room(session, self.lobby)
         deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
@@ -125,6 +169,8 @@ class HubState(Generic[ReceiverT]):
         user, room = session.user, session.room
         self._leave_room(session)
         self._stop_watching(user)
+        self.stamp_readers.pop(user, None)
+        self.waiting.end_session(user)
         # Drop the self-subscription, or the user's next netcat session would receive its own
         # messages (protocol section 4).
         session.subscriptions.discard(user)
@@ -139,6 +185,21 @@ class HubState(Generic[ReceiverT]):
 
     def _forget_user(self, event: UserForgotten) -> list[Delivery[ReceiverT]]:
         self.subscriptions.pop(event.user, None)
+        self.waiting.forget(event.user)
+        return []
+
+    def _rename_account(self, event: AccountRenamed) -> list[Delivery[ReceiverT]]:
+        """Give all that belongs to an offline user to the new name."""
+        old, new = event.old, event.new
+        if old in self.subscriptions:
+            self.subscriptions.setdefault(new, set()).update(self.subscriptions.pop(old))
+        for publishers in self.subscriptions.values():
+            if old in publishers:
+                publishers.discard(old)
+                publishers.add(new)
+        self.waiting.rename(old, new)
+        for room in self.rooms.values():
+            room.forget_recipients()
         return []
 
     def _join(self, event: Joined) -> list[Delivery[ReceiverT]]:
@@ -232,7 +293,7 @@ class HubState(Generic[ReceiverT]):
         if session is None:
             return []
         session.subscriptions.add(event.publisher)
-        session.room.recipients_by_author.clear()
+        session.room.forget_recipients()
         return [((session.receiver,), event)]
 
     def _unsubscribe(self, event: Unsubscribed) -> list[Delivery[ReceiverT]]:
@@ -240,7 +301,7 @@ class HubState(Generic[ReceiverT]):
         if session is None:
             return []
         session.subscriptions.discard(event.publisher)
-        session.room.recipients_by_author.clear()
+        session.room.forget_recipients()
         return [((session.receiver,), event)]
 
     def _set_presence(self, event: PresenceSet) -> list[Delivery[ReceiverT]]:
@@ -256,12 +317,41 @@ class HubState(Generic[ReceiverT]):
             self._stop_watching(session.user)
         return [((session.receiver,), event)]
 
+    def _set_stamps(self, event: StampsSet) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.get(event.user)
+        if session is None:
+            return []
+        if event.on and not session.stamps:
+            # From here on the client can see by itself which messages it has.
+            session.entered = session.started = self.last_stamp
+            self.stamp_readers[session.user] = session
+        elif not event.on:
+            self.stamp_readers.pop(session.user, None)
+        session.stamps = event.on
+        session.room.forget_recipients()
+        return [((session.receiver,), event)]
+
+    def _set_unread_notices(self, event: UnreadNoticesSet) -> list[Delivery[ReceiverT]]:
+        session = self.sessions.get(event.user)
+        if session is None:
+            return []
+        session.unread_notices = event.on
+        return [((session.receiver,), event)]
+
+    def _read_private(self, event: PrivateMessagesRead) -> list[Delivery[ReceiverT]]:
+        self.waiting.clear(event.user, event.other)
+        return []
+
     def _send_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
         self.last_stamp = max(self.last_stamp, event.stamp)
         deliveries: list[Delivery[ReceiverT]] = []
         recipient, author = self.sessions.get(event.recipient), self.sessions.get(event.author)
+        if event.is_kept:
+            self.waiting.add(event.recipient, event.author, event.stamp)
+            return [] if author is None else [((author.receiver,), KeptReceipt(event.recipient))]
         if recipient is not None:
-            deliveries.append(((recipient.receiver,), event))
+            output = Stamped(event) if recipient.stamps else event
+            deliveries.append(((recipient.receiver,), output))
         if author is not None:
             deliveries.append(((author.receiver,), DeliveryReceipt(event.recipient)))
         return deliveries
@@ -276,9 +366,10 @@ class HubState(Generic[ReceiverT]):
             session.ended.set()
         self.sessions.clear()
         self.watchers.clear()
+        self.stamp_readers.clear()
         self.presence.clear()
         self.lobby.members.clear()
-        self.lobby.recipients_by_author.clear()
+        self.lobby.forget_recipients()
         self.rooms = {LOBBY: self.lobby}
         self.looks.clear()
         self._add_look(LOBBY)
@@ -286,14 +377,15 @@ class HubState(Generic[ReceiverT]):
 
     def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
         session.room = room
+        session.entered = self.last_stamp
         room.members[session.user] = session
-        room.recipients_by_author.clear()
+        room.forget_recipients()
 
     def _leave_room(self, session: Session[ReceiverT]) -> None:
         """Take a session out of its room, which closes without a member."""
         room = session.room
         del room.members[session.user]
-        room.recipients_by_author.clear()
+        room.forget_recipients()
         if room.members or room is self.lobby:
             return
         del self.rooms[room.name]
@@ -326,6 +418,7 @@ _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {
     SessionStarted: HubState._start_session,
     SessionEnded: HubState._end_session,
     UserForgotten: HubState._forget_user,
+    AccountRenamed: HubState._rename_account,
     Joined: HubState._join,
     PresenceSettled: HubState._settle_presence,
     PresenceQueried: HubState._record_question,
@@ -333,6 +426,9 @@ _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {
     Unsubscribed: HubState._unsubscribe,
     PresenceSet: HubState._set_presence,
     PrivateMessageSent: HubState._send_private,
+    PrivateMessagesRead: HubState._read_private,
+    StampsSet: HubState._set_stamps,
+    UnreadNoticesSet: HubState._set_unread_notices,
     Announced: HubState._announce,
     ShutDown: HubState._shut_down,
 }

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
+from chat_server.wire import history_replies
+
 ReceiverT = TypeVar("ReceiverT")
 
 
@@ -85,6 +87,9 @@ class SessionEnded:
     """The last output of the session; None if the client has gone already."""
     is_orderly: bool = False
     """True if the client ended it and has received everything: by a command or an orderly close."""
+    read_to: int | None = None
+    """If it is orderly, the stamp up to which the client has received everything. None: up to the
+    newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,14 @@ class UserForgotten:
     """The account of an offline user was removed, with its subscriptions."""
 
     user: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRenamed:
+    """An account has another name. Everything that belongs to it goes on under the new name."""
+
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +170,30 @@ class PrivateMessageSent:
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateMessagesRead:
+    """A user has asked for the private messages with another user."""
+
+    user: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class StampsSet:
+    """A user turned the stamps of live messages on or off. Also an output: the reply."""
+
+    user: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadNoticesSet:
+    """A user turned the notices of unread numbers on or off. Also an output: the reply."""
+
+    user: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Announced:
     """An operator's text for every session. Also an output."""
 
@@ -174,6 +211,7 @@ HubEvent: TypeAlias = (
     | SessionStarted[ReceiverT]
     | SessionEnded
     | UserForgotten
+    | AccountRenamed
     | Joined
     | Subscribed
     | Unsubscribed
@@ -181,9 +219,21 @@ HubEvent: TypeAlias = (
     | PresenceSettled
     | PresenceQueried
     | PrivateMessageSent
+    | PrivateMessagesRead
+    | StampsSet
+    | UnreadNoticesSet
     | Announced
     | ShutDown
 )
+
+
+# Outputs that are not events: messages with stamps
+
+
+class Stamped(NamedTuple):
+    """A message for recipients that turned stamps on: it is shown with its stamp as its time."""
+
+    message: PublishedMessages | PrivateMessageSent
 
 
 # Outputs that are not events: presence notices
@@ -227,6 +277,38 @@ class DeliveryReceipt:
     """The reply to the author of a delivered private message."""
 
     recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """The reply to the author of a private message that is kept for its recipient."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadList:
+    """The reply to `/unread`, and the notice of numbers that have changed."""
+
+    places: tuple[history_replies.UnreadPlace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesErased:
+    """The reply to `/erase`."""
+
+    count: int
+    author: str
+
+
+class EncodedLines(NamedTuple):
+    """Whole lines of the protocol, sent in one piece: a page of history.
+
+    The one output that holds rendered text. A page is large, so it is rendered in the thread of
+    its client before the hub's lock is taken.
+    """
+
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +403,17 @@ class RejectReason(Enum):
     NOT_DELIVERED = auto()
     """The recipient of a private message is offline, unknown, the author, or not subscribed to the
     author. All of them are one reason, so the author does not learn who follows whose messages."""
+    TOO_MANY_WAITING = auto()
+    """Too many kept private messages wait for the recipient, which is the subject."""
+
+    # History
+    INVALID_COUNT = auto()
+    NO_SUCH_TIME = auto()
+    """Subject: the word."""
+    SEARCH_TOO_SLOW = auto()
+    NOTHING_TO_ERASE = auto()
+    """Subject: the argument."""
+    HISTORY_UNAVAILABLE = auto()
 
     # Bans. Subject: the user or the block of addresses
     INVALID_BAN_MINUTES = auto()
@@ -357,6 +450,10 @@ class Rejected:
 Notice: TypeAlias = MemberJoined | MemberLeft | RoomOpened | RoomClosed
 HubReply: TypeAlias = (
     DeliveryReceipt
+    | KeptReceipt
+    | UnreadList
+    | MessagesErased
+    | EncodedLines
     | AlreadyInRoom
     | RoomList
     | MemberList
@@ -370,11 +467,14 @@ HubReply: TypeAlias = (
 )
 Output: TypeAlias = (
     PublishedMessages
+    | Stamped
     | SessionStarted[ReceiverT]
     | Joined
     | Subscribed
     | Unsubscribed
     | PresenceSet
+    | StampsSet
+    | UnreadNoticesSet
     | PrivateMessageSent
     | Announced
     | EndNotice

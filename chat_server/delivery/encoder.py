@@ -19,6 +19,10 @@ from chat_server.wire import (
     encode_messages,
     encode_private,
     encode_replies,
+    encode_stamped_actions,
+    encode_stamped_messages,
+    format_stamp,
+    history_replies,
     operator_replies,
     replies,
 )
@@ -41,6 +45,8 @@ class TextEncoder(Generic[ReceiverT]):
         """Encode an output and hand it to the delivery for all `recipients`."""
         if type(output) is values.PublishedMessages:  # first, and without `match`: the hot path
             self._deliver(recipients, self._encode_messages(output), False)
+        elif type(output) is values.Stamped:
+            self._deliver(recipients, _encode_stamped(output.message), False)
         else:
             self._deliver(recipients, self._encode(output), type(output) is EndNotice)
 
@@ -53,6 +59,8 @@ class TextEncoder(Generic[ReceiverT]):
                 return encode_private(self._clock(stamp, time_shown), author, recipient, text)
             case values.Rejected():
                 return encode_error(_error_text(output))
+            case values.EncodedLines(data):
+                return data
             case values.SessionStarted():
                 return _encode_greeting(output.commands)
         raise TypeError(type(output).__name__)
@@ -77,6 +85,15 @@ class TextEncoder(Generic[ReceiverT]):
         return self._clock_text
 
 
+def _encode_stamped(message: values.PublishedMessages | values.PrivateMessageSent) -> bytes:
+    """Encode messages with their stamps as times."""
+    if isinstance(message, values.PrivateMessageSent):
+        stamp = format_stamp(message.stamp)
+        return encode_private(stamp, message.author, message.recipient, message.text)
+    encode = encode_stamped_actions if message.is_action else encode_stamped_messages
+    return encode(message.stamp, message.author, message.texts)
+
+
 _ERROR_TEXTS: Final = {
     RejectReason.LINE_TOO_LONG: replies.LINE_TOO_LONG,
     RejectReason.LINE_NOT_UTF8: replies.LINE_NOT_UTF8,
@@ -87,6 +104,9 @@ _ERROR_TEXTS: Final = {
     RejectReason.DEMO_PASSWORD: replies.DEMO_PASSWORD_REFUSED,
     RejectReason.ACCOUNTS_BUSY: replies.ACCOUNTS_BUSY,
     RejectReason.PASSWORD_NOT_STORED: replies.PASSWORD_NOT_STORED,
+    RejectReason.INVALID_COUNT: history_replies.BAD_COUNT,
+    RejectReason.SEARCH_TOO_SLOW: history_replies.SEARCH_TOO_SLOW,
+    RejectReason.HISTORY_UNAVAILABLE: history_replies.HISTORY_UNAVAILABLE,
 }
 
 _ERRORS_WITH_SUBJECT: Final[dict[RejectReason, Callable[[str], str]]] = {
@@ -99,6 +119,9 @@ _ERRORS_WITH_SUBJECT: Final[dict[RejectReason, Callable[[str], str]]] = {
     RejectReason.NOT_LOGGED_IN: operator_replies.not_logged_in,
     RejectReason.NOT_BANNED: operator_replies.not_banned,
     RejectReason.NOT_DELIVERED: replies.not_delivered,
+    RejectReason.TOO_MANY_WAITING: history_replies.too_many_waiting,
+    RejectReason.NO_SUCH_TIME: history_replies.no_such_time,
+    RejectReason.NOTHING_TO_ERASE: history_replies.nothing_to_erase,
     RejectReason.BAN_OF_OPERATOR: partial(operator_replies.cannot_ban, reason="an operator"),
     RejectReason.BAN_OF_OWN_ADDRESS: partial(
         operator_replies.cannot_ban, reason="your own address"
@@ -160,6 +183,11 @@ _REPLY_LINES: Final[dict[type, Callable[[Any], Sequence[str]]]] = {
     values.Unsubscribed: lambda output: (replies.unsubscribed(output.publisher),),
     values.PresenceSet: lambda output: (replies.presence(output.on),),
     values.DeliveryReceipt: lambda output: (replies.sent_to(output.recipient),),
+    values.KeptReceipt: lambda output: (history_replies.kept_for(output.recipient),),
+    values.StampsSet: lambda output: (history_replies.stamps(output.on),),
+    values.UnreadNoticesSet: lambda output: (history_replies.unread_notices(output.on),),
+    values.UnreadList: lambda output: history_replies.unread(output.places),
+    values.MessagesErased: lambda output: (history_replies.erased(output.count, output.author),),
     values.CommandHelp: lambda output: [replies.help_line(*each) for each in output.commands],
     values.PasswordChanged: lambda output: (replies.PASSWORD_CHANGED,),
     values.UserKicked: lambda output: (operator_replies.kick_reply(output.user),),

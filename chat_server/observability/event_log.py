@@ -431,6 +431,17 @@ class EventLog:
             reason=reason,
         )
 
+    def erased(self, user: str, author: str, count: int) -> None:
+        """A user erased messages from the history: an own one, or as an operator any."""
+        self._write(
+            "*",
+            "erased",
+            f"User {quoted(user)} erased {count} messages by {quoted(author)}",
+            user=user,
+            author=author,
+            count=count,
+        )
+
     def banned(
         self, operator: str, what: str, minutes: int | None, logged_out: Sequence[str]
     ) -> None:

@@ -46,7 +46,12 @@ from chat_server.wire.protocol import (
 
 if TYPE_CHECKING:
     from chat_server.wire.replies import LOGIN_PROMPT
-    from chat_server.wire.stamps import format_stamp, parse_stamp
+    from chat_server.wire.stamps import (
+        encode_stamped_actions,
+        encode_stamped_messages,
+        format_stamp,
+        parse_stamp,
+    )
     from chat_server.wire.stream import (
         READ_SIZE,
         InputLimitError,
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
         Stream,
     )
     from chat_server.wire.tls_stream import PlaintextPeerError, TlsStream
+    from chat_server.wire.when import parse_when
 
 __all__ = [
     "CLIENT_LINE_LIMIT",
@@ -91,6 +97,8 @@ __all__ = [
     "encode_messages",
     "encode_private",
     "encode_replies",
+    "encode_stamped_actions",
+    "encode_stamped_messages",
     "format_stamp",
     "has_forbidden_characters",
     "history_replies",
@@ -99,6 +107,7 @@ __all__ = [
     "parse_client_line",
     "parse_server_line",
     "parse_stamp",
+    "parse_when",
     "password_problem",
     "protocol",
     "published_form",
@@ -116,8 +125,11 @@ _LAZY = {
     "READ_SIZE": "chat_server.wire.stream",
     "Stream": "chat_server.wire.stream",
     "TlsStream": "chat_server.wire.tls_stream",
+    "encode_stamped_actions": "chat_server.wire.stamps",
+    "encode_stamped_messages": "chat_server.wire.stamps",
     "format_stamp": "chat_server.wire.stamps",
     "parse_stamp": "chat_server.wire.stamps",
+    "parse_when": "chat_server.wire.when",
 }
 
 

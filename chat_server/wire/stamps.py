@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -31,6 +32,32 @@ def format_stamp(stamp: int) -> str:
     second, fraction = divmod(min(stamp, _MAX_STAMP), MICROSECONDS_PER_SECOND)
     start, end = second_form(second)
     return f"{start}{fraction:06d}{end}"
+
+
+def encode_stamped_messages(stamp: int, author: str, texts: Sequence[str]) -> bytes:
+    """Return the lines of messages with rising stamps, from `stamp` on, by one author."""
+    return _encode_stamped(stamp, f"{author}: ", texts)
+
+
+def encode_stamped_actions(stamp: int, author: str, actions: Sequence[str]) -> bytes:
+    """Return the lines of one author's actions; see `encode_stamped_messages`."""
+    return _encode_stamped(stamp, f"* {author} ", actions)
+
+
+def _encode_stamped(stamp: int, head: str, texts: Sequence[str]) -> bytes:
+    """Encode lines that differ only in their microseconds and texts.
+
+    To format each stamp of a run by itself takes three times as long, under the lock of the hub.
+    """
+    second, fraction = divmod(min(stamp, _MAX_STAMP), MICROSECONDS_PER_SECOND)
+    in_second = MICROSECONDS_PER_SECOND - fraction
+    if len(texts) > in_second:  # the run passes the end of the second
+        rest = _encode_stamped(stamp + in_second, head, texts[in_second:])
+        return _encode_stamped(stamp, head, texts[:in_second]) + rest
+    start, end = second_form(second)
+    start, end = f"[{start}", f"{end}] {head}"
+    lines = [f"{start}{number:06d}{end}{text}\n" for number, text in enumerate(texts, fraction)]
+    return "".join(lines).encode()
 
 
 @lru_cache(maxsize=64)

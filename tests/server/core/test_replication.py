@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_server.core.hub import Hub, PresenceLimit
+from chat_server.core.records import Record
 from chat_server.core.rooms import Session
 from chat_server.core.state import _HANDLERS, Delivery, HubState
 from chat_server.core.values import EndCause, EndNotice, HubEvent, PublishedMessages
@@ -55,6 +56,13 @@ def snapshot(state: HubState[Receiver]) -> dict[str, Any]:
         "rooms": [(name, list(room.members)) for name, room in state.rooms.items()],
         "recipients": {name: room.recipients_by_author for name, room in state.rooms.items()},
         "subscriptions": state.subscriptions,
+        "reading": [
+            (user, each.entered, each.started, each.stamps, each.unread_notices)
+            for user, each in state.sessions.items()
+        ],
+        "split recipients": {name: room.stamped_by_author for name, room in state.rooms.items()},
+        "stamp readers": list(state.stamp_readers),
+        "waiting": state.waiting.snapshot(),
         "last stamp": state.last_stamp,
         "movers": [(user, repr(each)) for user, each in state.presence.movers.items()],
         "announced rooms": state.presence.announced,
@@ -74,6 +82,9 @@ def requests() -> st.SearchStrategy[Request]:
         st.builds(
             lambda name: lambda hub, me: hub.send_private(me, name, "psst"), st.sampled_from(USERS)
         ),
+        st.builds(lambda on: lambda hub, me: hub.set_stamps(me, on), st.booleans()),
+        st.builds(lambda on: lambda hub, me: hub.set_unread_notices(me, on), st.booleans()),
+        st.builds(lambda name: lambda hub, me: hub.read_private(me, name), st.sampled_from(USERS)),
         st.builds(lambda: lambda hub, me: hub.announce(me, "soon")),
         st.builds(lambda: lambda hub, me: hub.list_members(me)),
         st.builds(lambda end: lambda hub, me: hub.log_out(me, end), st.sampled_from(NOTICES)),
@@ -88,6 +99,7 @@ STEPS = st.lists(
         st.tuples(st.just("act"), st.sampled_from(USERS), requests()),
         st.tuples(st.just("remove"), st.sets(st.sampled_from(USERS), max_size=2)),
         st.tuples(st.just("end"), st.sets(st.sampled_from(USERS), max_size=2)),
+        st.tuples(st.just("rename"), st.sampled_from(USERS), st.sampled_from(USERS)),
         st.tuples(st.just("set clock"), st.integers(0, 10)),
         st.tuples(st.just("shut down")),
     ),
@@ -96,11 +108,13 @@ STEPS = st.lists(
 
 
 def recording_hub(
-    has_account: Callable[[str], bool], clock: Callable[[], int]
+    has_account: Callable[[str], bool],
+    clock: Callable[[], int],
+    record: Callable[[Record], None] | None = None,
 ) -> tuple[Hub[Receiver], RecordingState]:
     limit = PresenceLimit(1, 3.0, lambda: None, lambda: clock() / 2)
     hub: Hub[Receiver] = Hub(
-        lambda recipients, output: None, has_account, clock, presence_limit=limit
+        lambda recipients, output: None, has_account, clock, presence_limit=limit, record=record
     )
     state = hub._state = RecordingState(limit.burst)
     return hub, state
@@ -112,7 +126,10 @@ class Decider:
     def __init__(self) -> None:
         self.now = 5
         self.logins = 0
-        self.hub, self.state = recording_hub(USERS.__contains__, lambda: self.now)
+        self.records: list[Record] = []
+        self.hub, self.state = recording_hub(
+            USERS.__contains__, lambda: self.now, self.records.append
+        )
 
     def run(self, steps: list[tuple[Any, ...]]) -> None:
         for step in steps:
@@ -125,6 +142,9 @@ class Decider:
                         act(self.hub, session)
                 case "remove", users:
                     self.hub.remove_users(users)
+                case "rename", old, new:
+                    if old != new and new not in self.state.sessions:
+                        self.hub.rename_users({old: new})
                 case "end", users:
                     self.hub.end_sessions(users, EndNotice(EndCause.ACCOUNT_DISABLED))
                 case "set clock", now:
@@ -143,10 +163,14 @@ def test_every_event_can_be_applied() -> None:
 def test_hubs_that_apply_same_events_end_in_equal_states(steps: list[tuple[Any, ...]]) -> None:
     decider = Decider()
     decider.run(steps)
-    replica, state = recording_hub(has_account=lambda user: False, clock=lambda: 0)
+    records: list[Record] = []
+    replica, state = recording_hub(
+        has_account=lambda user: False, clock=lambda: 0, record=records.append
+    )
     for event in decider.state.events:
         replica.apply(event)
     assert snapshot(state) == snapshot(decider.state)
+    assert records == decider.records
     assert state.deliveries == decider.state.deliveries
 
 

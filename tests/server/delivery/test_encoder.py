@@ -124,10 +124,12 @@ def test_end_notice_of_operator_names_reason_or_duration(
 def test_every_output_can_be_encoded() -> None:
     """Tie the table of the encoder to the union of the outputs."""
     apart = {
+        values.EncodedLines,
         values.PublishedMessages,
         values.PrivateMessageSent,
         values.Rejected,
         values.SessionStarted,
+        values.Stamped,
     }
     kinds = {get_origin(kind) or kind for kind in get_args(values.Output)}
     assert encoder._REPLY_LINES.keys() == kinds - apart
