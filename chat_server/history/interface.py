@@ -2,6 +2,8 @@
 
 The hub records its decisions, and a writer thread stores them in their order. Client threads read.
 A method that reads first waits until everything recorded before the call is stored, at most 2 s.
+The two that count unread messages do not wait: they are called many times in a row, for each room
+of a user or each user, and `visited_rooms` before them has waited for all.
 """
 
 from __future__ import annotations
@@ -77,11 +79,16 @@ class History(Protocol):
     def unread_in(self, reader: Reader, room: str, after: int | None = None) -> Unread:
         """Count the unread messages by followed authors in a room, at most `MAX_UNREAD`.
 
+        Does not wait for messages that are not stored yet.
+
         `after`: count only newer messages; None: those after the read marker.
         """
 
     def unread_private(self, reader: Reader) -> dict[str, int]:
-        """Return the numbers of unread private messages by author, for followed authors."""
+        """Return the numbers of unread private messages by author, for followed authors.
+
+        Does not wait for messages that are not stored yet.
+        """
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""
