@@ -19,7 +19,7 @@ from chat_server.authenticator import (
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
 from chat_server.core import RejectReason, Session
-from chat_server.delivery import Outbox
+from chat_server.delivery import Outbox, OutboxState
 from chat_server.escape import format_address
 from chat_server.services import Services
 from chat_server.wire import (
@@ -48,6 +48,13 @@ _MAX_BLANK_LINES: Final = 32
 _MAX_BLANK_BYTES: Final = 2 * CLIENT_LINE_LIMIT
 """Most bytes before the LOGIN line is complete. Bytes behind it, in the same read, do not count: a
 script may send its lines without a wait."""
+
+_ACKNOWLEDGE_SECONDS: Final = 0.25
+"""Wait for a client that has closed in order to acknowledge the last lines. A system delays that by
+40 ms, and a distant client by a round trip."""
+
+_ACKNOWLEDGE_INTERVAL: Final = 0.005
+"""Seconds between two checks for that."""
 
 _SPLIT_BYTES: Final = 8192
 """Bytes of input that are split into lines at a time. A read of 64 KiB may hold 20,000 short lines,
@@ -387,12 +394,37 @@ class ClientHandler:
                 pass
         self._services.delivery.wait_flushed(self.outbox)
 
+    def _received_to(self) -> int | None:
+        """Return the stamp up to which a client that has closed in order has received everything.
+
+        None if it may have missed something: it is gone, lags, or does not acknowledge what was
+        sent. Waits a moment for that.
+        """
+        hub, delivery, stream = self._services.hub, self._services.delivery, self._stream
+        if not self._input_ended or stream.truncated:
+            return None
+        until = time.monotonic() + _ACKNOWLEDGE_SECONDS
+        while True:
+            stamp = hub.newest_stamp()
+            delivery.settle()
+            if self.outbox.state is not OutboxState.OPEN or stream.peer_is_gone():
+                return None
+            if not self.outbox.backlog and not stream.unacknowledged():
+                return stamp
+            if time.monotonic() > until:
+                return None
+            time.sleep(_ACKNOWLEDGE_INTERVAL)
+
     def _end_session(self) -> None:
         session, self._session = self._session, None
         if session is None:
             return
+        keeps_markers = self._services.history is not None and not session.ended.is_set()
+        received_to = self._received_to() if keeps_markers else None
         with self._services.delivery.batch():
-            self._services.hub.log_out(session)
+            self._services.hub.log_out(
+                session, is_orderly=received_to is not None, read_to=received_to
+            )
         self._services.authenticator.session_ended(session.user)
         if self.outbox.was_too_slow:
             self._services.log.slow_reader_cut(session.user)

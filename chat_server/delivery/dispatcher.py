@@ -58,6 +58,8 @@ class Dispatcher:
         self._config = config
         self._queue: deque[_QueuedWrite] = deque()
         self._queued_bytes = 0
+        self._taken = 0
+        """How many writes were taken from the queue so far. Changed under the drain lock."""
         self._queue_lock = threading.Lock()
         self._drain_lock = threading.Lock()
         self._tracked: set[Outbox] = set()
@@ -156,6 +158,19 @@ class Dispatcher:
             with self._drain_lock:
                 self._round()
 
+    def settle(self) -> None:
+        """Send what was queued before the call, or wait until other threads have. No locks held.
+
+        Afterwards an outbox without a backlog has sent everything that was queued for it then.
+        """
+        with self._queue_lock:
+            last = self._taken + len(self._queue)
+        while True:
+            with self._drain_lock:  # a thread that has taken writes sends them before it releases
+                if self._taken >= last:
+                    return
+                self._round()
+
     def wait_for_lagging(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for lagging readers.
 
@@ -206,6 +221,7 @@ class Dispatcher:
                 size += len(item.data)
                 batch.append(item)
             self._queued_bytes -= size
+            self._taken += len(batch)
         if not batch:
             return
         targets = batch[0].targets

@@ -9,9 +9,12 @@ late writer would write to another peer.
 from __future__ import annotations
 
 import errno
+import fcntl
 import select
 import socket
 import struct
+import sys
+import termios
 import threading
 import time
 from contextlib import suppress
@@ -124,6 +127,14 @@ class Stream:
     def peer_has_finished(self) -> bool:
         """Return whether the peer closed its sending half, or is gone. Never block."""
         return bool(self._poll(_PEER_FINISHED, 0.0))
+
+    def unacknowledged(self) -> int:
+        """Return the sent bytes that the peer's system has not acknowledged. 0 if unknown."""
+        with suppress(OSError):
+            return int.from_bytes(
+                fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder
+            )
+        return 0
 
     def finish(self) -> bool:
         """Send the end of the stream (FIN). Needs the lock.
