@@ -87,6 +87,12 @@ class ReadingPosition:
     """See `Session.entered`."""
     private_bound: int
     """The stamp up to which `/history with <user> new` shows messages. Later ones came live."""
+    moves: int
+    """How often the session has changed the room."""
+    trail: tuple[str, ...]
+    """The rooms that it left last, the latest at the end."""
+    unread_since: int
+    """The newest stamp when notices of unread numbers were turned on."""
 
 
 class Hub(Generic[ReceiverT]):
@@ -371,6 +377,9 @@ class Hub(Generic[ReceiverT]):
                 session.entered,
                 # A message that was kept during the session did not come live.
                 max(session.started, self._state.waiting.newest(session.user, other)),
+                session.moves,
+                tuple(session.trail),
+                session.unread_since,
             )
 
     def read_private(self, session: Session[ReceiverT], other: str) -> None:

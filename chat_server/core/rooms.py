@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Generic
+from collections import deque
+from typing import Final, Generic
 
 from chat_server.core.values import ReceiverT
 from chat_server.wire import EVERYONE
+
+_TRAIL: Final = 16
+"""Most rooms in the trail of a session. After more moves, all unread numbers are counted again."""
 
 
 class Session(Generic[ReceiverT]):
@@ -16,13 +20,16 @@ class Session(Generic[ReceiverT]):
         "ended",
         "entered",
         "host",
+        "moves",
         "presence",
         "receiver",
         "room",
         "stamps",
         "started",
         "subscriptions",
+        "trail",
         "unread_notices",
+        "unread_since",
         "user",
     )
 
@@ -46,6 +53,12 @@ class Session(Generic[ReceiverT]):
         self.stamps = False
         """Live messages carry their stamps."""
         self.unread_notices = False
+        self.unread_since = 0
+        """The newest stamp when the user turned them on."""
+        self.moves = 0
+        """How often the user has changed the room."""
+        self.trail: deque[str] = deque(maxlen=_TRAIL)
+        """The rooms that the user left last, the latest at the end."""
         self.entered = stamp
         """The newest stamp when the user entered the room, or turned stamps on if that was later.
         Messages of the room above it were delivered live."""

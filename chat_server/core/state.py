@@ -208,6 +208,8 @@ class HubState(Generic[ReceiverT]):
         if session is None:
             return []
         old = session.room
+        session.moves += 1
+        session.trail.append(old.name)
         self._leave_room(session)
         room = self.rooms.get(event.room)
         if room is None:
@@ -335,6 +337,8 @@ class HubState(Generic[ReceiverT]):
         session = self.sessions.get(event.user)
         if session is None:
             return []
+        if event.on and not session.unread_notices:
+            session.unread_since = self.last_stamp
         session.unread_notices = event.on
         return [((session.receiver,), event)]
 

@@ -60,6 +60,10 @@ def snapshot(state: HubState[Receiver]) -> dict[str, Any]:
             (user, each.entered, each.started, each.stamps, each.unread_notices)
             for user, each in state.sessions.items()
         ],
+        "moves": [
+            (user, each.moves, list(each.trail), each.unread_since)
+            for user, each in state.sessions.items()
+        ],
         "split recipients": {name: room.stamped_by_author for name, room in state.rooms.items()},
         "stamp readers": list(state.stamp_readers),
         "waiting": state.waiting.snapshot(),
