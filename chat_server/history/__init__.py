@@ -4,6 +4,7 @@ from chat_server.history.interface import Commit, History
 from chat_server.history.store import (
     DroppedMessages,
     NewerSchemaError,
+    NotHistoryFileError,
     Pruned,
     Retention,
     Store,
@@ -38,6 +39,7 @@ __all__ = [
     "HistoryUnavailableError",
     "Hole",
     "NewerSchemaError",
+    "NotHistoryFileError",
     "Page",
     "PageRequest",
     "PastMessage",

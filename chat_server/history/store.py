@@ -12,10 +12,14 @@ from typing import Final, Protocol
 
 from chat_server.core import Record, SavedState
 from chat_server.history.interface import Commit
-from chat_server.history.values import Page, PageRequest, Reader, Unread
+from chat_server.history.values import Page, PageRequest, PastMessage, Reader, Unread
 
 MAX_PAGE_BYTES: Final = 60 * 1024
 """Most bytes of the lines of a page, so that it fits into 64 KiB with its head and its foot."""
+
+_LINE_OVERHEAD: Final = 80
+"""Bytes of a line next to its author and its text: the stamp, punctuation, and the line of a hole
+after it."""
 
 MAX_SCANNED: Final = 10_000
 """A page looks at no more messages, so a follower of an author who never wrote does not read a
@@ -59,6 +63,10 @@ class StoreCorruptError(StoreError):
     """The file is damaged or not a history file."""
 
 
+class NotHistoryFileError(StoreError):
+    """The file is a sound database of another program. It was not changed."""
+
+
 class NewerSchemaError(StoreError):
     """A newer version of the server wrote the file. It was not changed."""
 
@@ -99,6 +107,11 @@ class Pruned:
     """True if the next step has to do something, too."""
 
 
+def line_bytes(message: PastMessage) -> int:
+    """Return the bytes that a message takes in a page, at most."""
+    return len(message.text.encode()) + len(message.author.encode()) + _LINE_OVERHEAD
+
+
 class StoreReader(Protocol):
     """The reading side of a store. Any thread may call any method; at most a few run at once.
 
@@ -129,7 +142,7 @@ class StoreReader(Protocol):
     def read_marker(self, user: str, room: str) -> int:
         """Return the stamp up to which the user has read the room, before the current visit.
 
-        `MAX_STAMP` if the user has never visited the room.
+        The newest stamp of the store if the user has never visited the room.
         """
 
     def private_read_marker(self, user: str, other: str) -> int:
@@ -166,11 +179,11 @@ class Store(Protocol):
     def saved_state(self) -> SavedState:
         """Return the state for a hub that starts. Call `start` before."""
 
-    def start(self, accounts: Mapping[str, str | None], now: int) -> None:
+    def start(self, accounts: Mapping[str, str | None]) -> list[str]:
         """Prepare the store for a server that starts.
 
-        Visits that a crash left open end as not orderly. `accounts`: see `match_accounts`. `now`:
-        the time of the server, for accounts that are new.
+        Visits that a crash left open end as not orderly. `accounts` and the result: see
+        `match_accounts`.
         """
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
@@ -182,7 +195,7 @@ class Store(Protocol):
         inherits nothing.
         """
 
-    def apply(self, records: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
+    def apply(self, batch: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
         """Store a batch in one transaction, in its order."""
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:

@@ -1,0 +1,201 @@
+"""Storing of batches: what each record of the hub changes. Runs in the writer's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from chat_server.core import Record, records, values
+from chat_server.history.interface import Commit
+from chat_server.history.sqlite import accounts
+from chat_server.history.sqlite.names import Names, find_room, newest_stamp
+from chat_server.history.store import DISORDERLY_SPAN, DroppedMessages
+
+_INSERT_MESSAGE: Final = (
+    # A batch is stored again if an error came after its commit.
+    "INSERT OR IGNORE INTO message(room, stamp, author, is_action, text) VALUES(?, ?, ?, ?, ?)"
+)
+
+
+class Batch:
+    """One transaction with records. Messages in rooms are collected and inserted at its end."""
+
+    def __init__(self, connection: sqlite3.Connection, names: Names) -> None:
+        self._connection = connection
+        self._names = names
+        self._messages: list[tuple[int, int, int, bool, str]] = []
+        self._rooms: set[str] = set()
+        self._recipients: set[str] = set()
+        self._is_recount = False
+        self._newest = 0
+
+    def store(
+        self, batch: Sequence[Record], dropped: Sequence[DroppedMessages], has_search: bool
+    ) -> Commit:
+        """Store the records in their order. Return what has changed."""
+        for record in batch:
+            _APPLY[type(record)](self, record)
+        for hole in dropped:
+            self._add_hole(hole)
+        if self._messages:
+            self._insert_messages(has_search)
+        if self._newest:
+            self._connection.execute(
+                "INSERT INTO state VALUES('newest_stamp', ?) ON CONFLICT DO UPDATE"
+                " SET value = max(value, excluded.value)",
+                (self._newest,),
+            )
+        return Commit(frozenset(self._rooms), frozenset(self._recipients), self._is_recount)
+
+    def _insert_messages(self, has_search: bool) -> None:
+        run = self._connection.execute
+        (last,) = run("SELECT coalesce(max(id), 0) FROM message").fetchone()
+        inserted = self._connection.executemany(_INSERT_MESSAGE, self._messages).rowcount
+        for table, column, place in (("room", "room", 0), ("account", "author", 2)):
+            counts = Counter(row[place] for row in self._messages)
+            if inserted < len(self._messages):
+                query = f"SELECT {column}, count(*) FROM message WHERE id > ? GROUP BY {column}"
+                counts = Counter(dict(run(query, (last,))))
+            self._connection.executemany(
+                f"UPDATE {table} SET messages = messages + ? WHERE id = ?",
+                [(count, identity) for identity, count in counts.items()],
+            )
+        if has_search:
+            # One statement: the index is written once, and not for each row.
+            run(
+                "INSERT INTO search_index(rowid, text, scope)"
+                " SELECT id, text, scope FROM search_content WHERE id > ?",
+                (last,),
+            )
+
+    def _add_messages(self, run: values.PublishedMessages) -> None:
+        room, author = self._names.room(run.room), self._names.account(run.author)
+        for offset, text in enumerate(run.texts):
+            self._messages.append((room, run.stamp + offset, author, run.is_action, text))
+        self._rooms.add(run.room)
+        self._see(run.stamp + len(run.texts) - 1)
+
+    def _add_private(self, message: values.PrivateMessageSent) -> None:
+        author = self._names.account(message.author)
+        recipient = self._names.account(message.recipient)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO private"
+            "(conversation, stamp, author, recipient, is_kept, is_unread, text)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._names.conversation(author, recipient),
+                *(message.stamp, author, recipient),
+                *(message.is_kept, message.is_kept, message.text),
+            ),
+        )
+        if message.is_kept:
+            self._recipients.add(message.recipient)
+        self._see(message.stamp)
+
+    def _mark_private_read(self, record: records.PrivateMessagesRead) -> None:
+        user = self._names.find_account(record.user)
+        other = self._names.find_account(record.other)
+        self._connection.execute(
+            "UPDATE private SET is_unread = 0 WHERE recipient = ? AND author = ? AND is_unread = 1",
+            (user, other),
+        )
+
+    def _start_visit(self, visit: records.VisitStarted) -> None:
+        self._connection.execute(
+            "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?3, 1) ON CONFLICT DO UPDATE"
+            " SET last = ?3, is_open = 1",
+            (self._names.account(visit.user), self._names.room(visit.room), visit.stamp),
+        )
+        self._see(visit.stamp)
+
+    def _end_visit(self, visit: records.VisitEnded) -> None:
+        self._see(visit.stamp)
+        user = self._names.find_account(visit.user)
+        room = find_room(self._connection, visit.room)
+        if user is None or room is None:
+            return
+        end_visit(self._connection, user, room, visit.stamp, visit.is_orderly)
+        if not visit.is_orderly and mark_unread(self._connection, user, visit.stamp):
+            self._recipients.add(visit.user)
+
+    def _subscribe(self, event: values.Subscribed) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO subscription VALUES(?, ?)",
+            (self._names.account(event.user), event.publisher),
+        )
+
+    def _unsubscribe(self, event: values.Unsubscribed) -> None:
+        self._connection.execute(
+            "DELETE FROM subscription WHERE account = ? AND publisher = ?",
+            (self._names.find_account(event.user), event.publisher),
+        )
+
+    def _forget_user(self, event: values.UserForgotten) -> None:
+        accounts.forget(self._connection, self._names, event.user)
+        self._is_recount = True
+
+    def _rename(self, record: records.AccountRenamed) -> None:
+        accounts.rename(self._connection, self._names, record.old, record.new)
+        self._is_recount = True
+
+    def _add_hole(self, hole: DroppedMessages) -> None:
+        if hole.room:
+            place = self._names.room(hole.room)
+        else:
+            author = self._names.account(hole.author)
+            place = self._names.conversation(author, self._names.account(hole.recipient))
+        self._connection.execute(
+            # Not added up: a batch may be stored twice.
+            "INSERT INTO hole VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count",
+            (not hole.room, place, hole.stamp, hole.count),
+        )
+        self._see(hole.stamp)
+
+    def _see(self, stamp: int) -> None:
+        self._newest = max(self._newest, stamp)
+
+
+_APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
+    values.PublishedMessages: Batch._add_messages,
+    values.PrivateMessageSent: Batch._add_private,
+    records.PrivateMessagesRead: Batch._mark_private_read,
+    records.VisitStarted: Batch._start_visit,
+    records.VisitEnded: Batch._end_visit,
+    values.Subscribed: Batch._subscribe,
+    values.Unsubscribed: Batch._unsubscribe,
+    values.UserForgotten: Batch._forget_user,
+    records.AccountRenamed: Batch._rename,
+}
+"""What stores a record, by its type."""
+
+
+def end_visit(
+    connection: sqlite3.Connection, user: int, room: int, stamp: int, is_orderly: bool
+) -> None:
+    """Close a visit and move its read marker, never back."""
+    connection.execute(
+        "UPDATE visit SET is_open = 0, last = max(last, ?1), marker = max(marker, ?2)"
+        " WHERE account = ?3 AND room = ?4",
+        (stamp, stamp if is_orderly else stamp - DISORDERLY_SPAN, user, room),
+    )
+
+
+def mark_unread(connection: sqlite3.Connection, user: int, stamp: int) -> int:
+    """Mark what a session that vanished at `stamp` may not have received. Return how many."""
+    return connection.execute(
+        "UPDATE private SET is_unread = 1 WHERE recipient = ? AND stamp > ? AND is_kept = 0"
+        " AND is_unread = 0",
+        (user, stamp - DISORDERLY_SPAN),
+    ).rowcount
+
+
+def end_open_visits(connection: sqlite3.Connection) -> None:
+    """End the visits that a crash has left open, as not orderly, with the newest stamp."""
+    stamp = newest_stamp(connection)
+    for user, room in connection.execute(
+        "SELECT account, room FROM visit WHERE is_open = 1"
+    ).fetchall():
+        end_visit(connection, user, room, stamp, is_orderly=False)
+        mark_unread(connection, user, stamp)

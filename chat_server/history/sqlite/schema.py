@@ -1,0 +1,134 @@
+"""The schema of the history file, and its forward-only steps from one version to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from chat_server.history.sqlite.connections import (
+    APPLICATION_ID,
+    check_identity,
+    write_transaction,
+)
+from chat_server.history.store import NotHistoryFileError
+
+Step = Sequence[str]
+"""The statements of one step, which is one transaction."""
+
+STEPS: Final[Sequence[Step]] = (
+    (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        # "newest_stamp": the newest of all records. "search_is_stale": see `prepare_search`.
+        "CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+        # `created`: the text of the users file, '' if it has none, NULL if not yet compared.
+        # `messages`: how many are stored. `merged_into`: see `accounts.rename`.
+        "CREATE TABLE account(id INTEGER PRIMARY KEY, name TEXT NOT NULL, created TEXT,"
+        " is_retired INTEGER NOT NULL DEFAULT 0, merged_into INTEGER,"
+        " messages INTEGER NOT NULL DEFAULT 0)",
+        "CREATE UNIQUE INDEX account_in_use ON account(name) WHERE is_retired = 0",
+        "CREATE INDEX account_by_name ON account(name)",
+        # `messages`: how many are stored. `pruned_before`: the horizon.
+        "CREATE TABLE room(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+        " messages INTEGER NOT NULL DEFAULT 0, pruned_before INTEGER NOT NULL DEFAULT 0)",
+        # Rows are inserted in the order of their stamps, so ids have the same order.
+        "CREATE TABLE message(id INTEGER PRIMARY KEY, room INTEGER NOT NULL,"
+        " stamp INTEGER NOT NULL, author INTEGER NOT NULL, is_action INTEGER NOT NULL,"
+        " text TEXT NOT NULL)",
+        # With the author, so that a page can skip messages without a look at their rows.
+        "CREATE UNIQUE INDEX message_by_room ON message(room, stamp, author)",
+        # `low`, `high`: the two accounts, the lower id first.
+        "CREATE TABLE conversation(id INTEGER PRIMARY KEY, low INTEGER NOT NULL,"
+        " high INTEGER NOT NULL, pruned_before INTEGER NOT NULL DEFAULT 0, UNIQUE(low, high))",
+        "CREATE INDEX conversation_by_high ON conversation(high)",
+        # `is_kept`: the recipient did not receive it live.
+        "CREATE TABLE private(id INTEGER PRIMARY KEY, conversation INTEGER NOT NULL,"
+        " stamp INTEGER NOT NULL, author INTEGER NOT NULL, recipient INTEGER NOT NULL,"
+        " is_kept INTEGER NOT NULL, is_unread INTEGER NOT NULL, text TEXT NOT NULL)",
+        "CREATE UNIQUE INDEX private_by_conversation ON private(conversation, stamp)",
+        "CREATE INDEX private_by_recipient ON private(recipient, stamp)",
+        "CREATE INDEX private_unread ON private(recipient, author, stamp) WHERE is_unread = 1",
+        # `marker`: read up to here. `first`: the first visit. `last`: the newest change.
+        "CREATE TABLE visit(account INTEGER NOT NULL, room INTEGER NOT NULL,"
+        " marker INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+        " is_open INTEGER NOT NULL, PRIMARY KEY(account, room)) WITHOUT ROWID",
+        "CREATE INDEX visit_by_room ON visit(room)",
+        "CREATE INDEX visit_open ON visit(account) WHERE is_open = 1",
+        "CREATE TABLE subscription(account INTEGER NOT NULL, publisher TEXT NOT NULL,"
+        " PRIMARY KEY(account, publisher)) WITHOUT ROWID",
+        # `place`: a room, or a conversation if `is_private`.
+        "CREATE TABLE hole(is_private INTEGER NOT NULL, place INTEGER NOT NULL,"
+        " stamp INTEGER NOT NULL, count INTEGER NOT NULL,"
+        " PRIMARY KEY(is_private, place, stamp)) WITHOUT ROWID",
+        # What the index of words is made of. `scope`: words for the room and the author.
+        "CREATE VIEW search_content AS SELECT id, text,"
+        " 'r' || room || ' a' || author AS scope FROM message",
+    ),
+)
+
+VERSION: Final = len(STEPS)
+
+
+def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> None:
+    """Bring the file to the newest version. Raises `NewerSchemaError`, `NotHistoryFileError`."""
+    while True:
+        version = _pragma(connection, "user_version")
+        check_identity(_pragma(connection, "application_id"), version, len(steps))
+        if version == len(steps):
+            return
+        with write_transaction(connection):
+            if _pragma(connection, "user_version") != version:  # another process did it
+                continue
+            if version == 0 and _has_tables(connection):
+                raise NotHistoryFileError("it is a database of another program")
+            for statement in steps[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def can_search(connection: sqlite3.Connection) -> bool:
+    """Return True if this SQLite library has FTS5."""
+    try:
+        connection.execute("CREATE VIRTUAL TABLE temp.probe USING fts5(text)")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such module
+            return False
+        raise
+    connection.execute("DROP TABLE temp.probe")
+    return True
+
+
+def prepare_search(connection: sqlite3.Connection, has_search: bool) -> None:
+    """Create the index of words, or rebuild it if a server without FTS5 has changed the file."""
+    with write_transaction(connection):
+        is_there = connection.execute(
+            "SELECT 1 FROM sqlite_schema WHERE name = 'search_index'"
+        ).fetchone()
+        stale = connection.execute("SELECT 1 FROM state WHERE key = 'search_is_stale'").fetchone()
+        if not has_search:
+            if is_there and not stale:
+                connection.execute("INSERT INTO state VALUES('search_is_stale', 1)")
+            return
+        if is_there and not stale:
+            return
+        if not is_there:
+            connection.execute(
+                "CREATE VIRTUAL TABLE search_index USING fts5(text, scope,"
+                " content = 'search_content', content_rowid = 'id',"
+                " tokenize = 'unicode61 remove_diacritics 2')"
+            )
+            # Merge from two segments on, so that pruned words leave the file soon.
+            connection.execute(
+                "INSERT INTO search_index(search_index, rank) VALUES('usermerge', 2)"
+            )
+        connection.execute("INSERT INTO search_index(search_index) VALUES('rebuild')")
+        connection.execute("DELETE FROM state WHERE key = 'search_is_stale'")
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
