@@ -16,6 +16,7 @@ from chat_server.cli import (
     check,
     config_option,
     config_path,
+    history,
     raise_file_limit,
     serve,
     server_options,
@@ -52,6 +53,7 @@ def cli(context: click.Context, /, stop_on_stdin_eof: bool, **chosen: Any) -> No
 
 cli.add_command(users)
 cli.add_command(check)
+cli.add_command(history)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from chat_server.cli.check import check
 from chat_server.cli.config_file import config_option, config_path
+from chat_server.cli.history import history
 from chat_server.cli.host_limits import raise_file_limit
 from chat_server.cli.options import build_config, server_options
 from chat_server.cli.serve import serve
@@ -12,6 +13,7 @@ __all__ = [
     "check",
     "config_option",
     "config_path",
+    "history",
     "raise_file_limit",
     "serve",
     "server_options",

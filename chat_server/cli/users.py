@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -35,8 +36,11 @@ from chat_server.accounts import (
     rename_account,
     set_hash,
 )
+from chat_server.cli.options import history_file
 from chat_server.config import DEFAULT_COST
 from chat_server.escape import one_line, quoted
+from chat_server.history import StoreError
+from chat_server.history.sqlite import HistoryUpkeep
 from chat_server.wire import canonical_name, password_problem, replies
 
 _DEFAULT_FILE: Final = Path("users.json")
@@ -164,6 +168,14 @@ def remove(name: str, users_file: Path) -> None:
             )
         remove_account(users_file, user)
     click.echo(f"Removed {user} from {_format_path(users_file)}")
+    history = _existing_history(users_file)
+    if history is not None:
+        option = one_line(f"--history {shlex.quote(str(history))}")
+        click.echo(
+            f"The messages of {user} stay in rooms. To remove them: chat-server history forget"
+            f" {user} {option}",
+            err=True,
+        )
 
 
 @users.command()
@@ -171,7 +183,7 @@ def remove(name: str, users_file: Path) -> None:
 @click.argument("new")
 @_users_option
 def rename(old: str, new: str, users_file: Path) -> None:
-    """Rename the account OLD to NEW. Its password stays the same.
+    """Rename the account OLD to NEW. Its password stays the same, and so does its history.
 
     A session of OLD ends. Rejects a name that looks like that of another account.
     """
@@ -179,6 +191,29 @@ def rename(old: str, new: str, users_file: Path) -> None:
     with _report_problems(users_file):
         rename_account(users_file, old_name, new_name)
     click.echo(f"Renamed {old_name} to {new_name}")
+    history = _existing_history(users_file)
+    if history is not None:
+        _rename_in_history(history, old_name, new_name)
+
+
+def _existing_history(users_file: Path) -> Path | None:
+    """Return the history file of a server with these settings, if it exists."""
+    found = history_file(click.get_current_context().find_root().params["history"], users_file)
+    return found if found is not None and found.exists() else None
+
+
+def _rename_in_history(history: Path, old: str, new: str) -> None:
+    """Rename the account in the history file. A running server may do the same at this moment."""
+    try:
+        with HistoryUpkeep(history) as opened:
+            opened.rename(old, new)
+    except (StoreError, sqlite3.Error, OSError) as error:
+        raise click.ClickException(
+            f"the account is renamed, but not what is kept of it in {_format_path(history)}:"
+            f" {one_line(str(error))}. A running server does that itself. If none runs, correct"
+            f" this before the next start: chat-server history rename {old} {new}"
+            f" --history {shlex.quote(str(history))}"
+        ) from error
 
 
 @users.command()

@@ -1,0 +1,446 @@
+"""`chat-server history`: commands that work on the kept messages, most of them next to a server."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from chat_server.accounts import NAME_RULE, UsersFileError, read_accounts
+from chat_server.cli.options import history_file
+from chat_server.escape import one_line, quoted
+from chat_server.files import LockFileError, LockTimeoutError, LockUnsupportedError, lock_file
+from chat_server.history import (
+    NewerSchemaError,
+    NotHistoryFileError,
+    Retention,
+    StoreCorruptError,
+    StoreError,
+)
+from chat_server.history.sqlite import (
+    BackupExistsError,
+    HistoryUpkeep,
+    back_up,
+    check_version,
+    restore_backup,
+)
+from chat_server.wire import canonical_name, format_stamp, parse_stamp
+
+_MIB: Final = 1024 * 1024
+_REPORT_SECONDS: Final = 0.5
+"""Interval between two updates of the progress line on a terminal."""
+
+
+def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
+    """Return `--users` of this command, or else of the parent command."""
+    before = context.find_root().params["users"]
+    assert isinstance(before, Path)
+    return value or before
+
+
+def _resolve_history_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
+    """Return `--history` of this command, or of the parent command, or the file of the users."""
+    users = context.params["users_file"]
+    found = value or history_file(context.find_root().params["history"], users)
+    if found is None:
+        raise click.UsageError(
+            "no history is kept (`history` is off); name the file of an earlier one with --history"
+        )
+    return found
+
+
+def _file_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name the files. The users file is parsed first: it names the other."""
+    for option in (
+        click.option(
+            "--history",
+            "file",
+            type=click.Path(path_type=Path, readable=False),
+            callback=_resolve_history_file,
+            metavar="FILE",
+            help="History file. Default: that of the server with these settings.",
+        ),
+        click.option(
+            "--users",
+            "users_file",
+            type=click.Path(path_type=Path, readable=False),
+            callback=_resolve_users_file,
+            is_eager=True,
+            metavar="FILE",
+            help="Users file. The history file is next to it, unless a setting names another.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+# Without this map, click would look for one in the file under "history", which is a path there.
+@click.group(context_settings={"default_map": {}})
+def history() -> None:
+    """Check, export, erase, back up and restore the kept messages.
+
+    The commands find the file of a server with the same settings. All but restore, compact and
+    check --repair also work while that server runs.
+    """
+
+
+@history.command()
+@_file_options
+def stats(file: Path, users_file: Path) -> None:
+    """Print what is kept: the size, and how many messages of which time.
+
+    The rooms follow as a table with tabs: name, messages, oldest, newest.
+    """
+    with _report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
+        found = opened.stats()
+    click.echo(f"File: {_format_path(file)}")
+    click.echo(f"Size: {_format_size(found.file_bytes)}, of which {_format_size(found.used_bytes)}")
+    click.echo(f"Messages in rooms: {sum(room.messages for room in found.rooms)}")
+    click.echo(f"Private messages: {found.private} ({found.unread} not read yet)")
+    click.echo(f"Not kept: {found.not_kept}")
+    click.echo(f"Accounts: {found.accounts}")
+    for room in found.rooms:
+        span = f"{format_stamp(room.oldest)}\t{format_stamp(room.newest)}"
+        click.echo(f"{one_line(room.name)}\t{room.messages}\t{span}")
+
+
+@history.command()
+@_file_options
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Bring back stamps that are in the future. The server must be stopped.",
+)
+def check(file: Path, users_file: Path, repair: bool) -> None:
+    """Check every page and index of the file, and that no stamp is in the future.
+
+    The exit status is 1 if something is wrong.
+    """
+    now = time.time_ns() // 1000
+    progress = _ProgressLine("Checking")
+    with _report_problems(file):
+        with HistoryUpkeep(file, read_only=True, progress=progress) as opened, progress:
+            opened.check()
+            ahead = opened.stamps_ahead(now)
+        if repair:
+            with _server_stopped(file), HistoryUpkeep(file, progress=progress) as opened, progress:
+                opened.check_search()
+                opened.bring_back_stamps(now)
+        else:
+            _check_search(file, progress)
+    if ahead and not repair:
+        raise click.ClickException(
+            f"{_format_path(file)}: {_count(ahead, 'message')} more than 60 s in the future, and"
+            " all new messages are later than those. If the clock is right, stop the server and run"
+            " this with --repair"
+        )
+    if ahead:
+        click.echo(f"Moved {_count(ahead, 'message')} from the future to now")
+    click.echo(f"{_format_path(file)} is in order")
+
+
+def _check_search(file: Path, progress: _ProgressLine) -> None:
+    """Check the index of words, unless a server would have to wait for that."""
+    try:
+        with lock_file(file, timeout=0), HistoryUpkeep(file, progress=progress) as opened, progress:
+            opened.check_search()
+    except (LockTimeoutError, LockFileError, LockUnsupportedError):
+        click.echo("The index of words was not checked: a server uses the file", err=True)
+
+
+@history.command()
+@click.argument("user")
+@_file_options
+def export(user: str, file: Path, users_file: Path) -> None:
+    """Print everything that is kept of USER, one JSON object a line.
+
+    That is the user's messages in rooms, the private messages that the user sent or received,
+    subscriptions, and visits of rooms. docs/operating.md lists the fields.
+    """
+    name = _canonical(user)
+    is_empty = True
+    with _report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
+        for entry in opened.export(name):
+            click.echo(json.dumps(entry, ensure_ascii=False))
+            is_empty = False
+    if is_empty:
+        raise _nothing_kept(name)
+
+
+@history.command()
+@click.argument("user")
+@_file_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
+    """Remove everything that is kept of USER, so that no byte of the texts is left in the file.
+
+    That is what export prints, and the name itself. Backups are not changed.
+    """
+    name = _canonical(user)
+    progress = _ProgressLine(f"Forgetting {name}")
+    with _report_problems(file), HistoryUpkeep(file, progress=progress) as opened:
+        if not opened.knows(name):
+            raise _nothing_kept(name)
+        count = opened.count_messages(name)
+        if not yes:
+            _confirm(
+                f"Remove {_count(count, 'message')} by or to {name} from"
+                f" {_format_path(file)} for ever?"
+            )
+        with progress:
+            for _ in opened.forget(name, keeps_account=_has_account(name, users_file)):
+                pass
+            is_clean = opened.wipe()
+    click.echo(f"Forgot {name}: {_count(count, 'message')}")
+    click.echo("Backups are not changed. Delete those that are older than this.", err=True)
+    if not is_clean:
+        raise click.ClickException(
+            "another program reads the file, so its -wal may still contain the text; run this"
+            " again later, or restart the server"
+        )
+    if _has_account(name, users_file):
+        click.echo(
+            f"The account {name} still exists, so new messages are kept. To remove it:"
+            f" chat-server users remove {name} {_users_option(users_file)}",
+            err=True,
+        )
+
+
+@history.command(hidden=True)
+@click.argument("old")
+@click.argument("new")
+@_file_options
+def rename(old: str, new: str, file: Path, users_file: Path) -> None:
+    """Give what is kept of OLD to NEW, as `chat-server users rename` does.
+
+    For a file that could not be written then. Does nothing if it was done already.
+    """
+    with _report_problems(file), HistoryUpkeep(file) as opened:
+        opened.rename(_canonical(old), _canonical(new))
+    click.echo(f"{_canonical(old)} is {_canonical(new)} in {_format_path(file)}")
+
+
+@history.command()
+@click.argument("room")
+@click.argument("stamp")
+@_file_options
+def erase(room: str, stamp: str, file: Path, users_file: Path) -> None:
+    """Remove the message of ROOM with this STAMP, as /history shows it."""
+    at = parse_stamp(stamp)
+    if at is None:
+        raise click.UsageError(
+            f"{quoted(stamp)} is not a stamp; copy one from /history, like"
+            " 2026-11-22T14:03:07.123456+01:00"
+        )
+    with _report_problems(file), HistoryUpkeep(file) as opened:
+        author = opened.erase(_canonical(room), at)
+        if author is None:
+            raise click.ClickException(f"there is no message in {_canonical(room)} at {stamp}")
+        opened.wipe()
+    click.echo(f"Erased 1 message by {author}")
+
+
+@history.command()
+@_file_options
+def prune(file: Path, users_file: Path) -> None:
+    """Remove what is older or more than the settings keep, now."""
+    chosen = click.get_current_context().find_root().params
+    retention = Retention(
+        days=chosen["history_days"],
+        messages=chosen["history_messages"],
+        size=chosen["history_size"] * _MIB,
+    )
+    progress = _ProgressLine("Pruning")
+    with (
+        _report_problems(file),
+        HistoryUpkeep(file, progress=progress) as opened,
+        progress,
+    ):
+        removed = sum(opened.prune(retention, time.time_ns() // 1000))
+    click.echo(f"Removed {_count(removed, 'message')}")
+
+
+@history.command()
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@_file_options
+def backup(target: Path, file: Path, users_file: Path) -> None:
+    """Write a copy to FILE, which must not exist yet. Its mode is 0600.
+
+    The copy is complete and contains nothing that was erased.
+    """
+    progress = _ProgressLine("Backing up")
+    with _report_problems(file):
+        with HistoryUpkeep(file, read_only=True):
+            pass  # not any database
+        with _report_problems(target), progress:
+            size = back_up(file, target, progress)
+    click.echo(f"Wrote {_format_size(size)} to {_format_path(target)}")
+
+
+@history.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path, readable=False))
+@_file_options
+def restore(source: Path, file: Path, users_file: Path) -> None:
+    """Replace the history by the backup FILE. The server must be stopped.
+
+    The backup is checked before anything is changed. The old history is kept under another name.
+    """
+    progress = _ProgressLine("Restoring")
+    with _report_problems(file), _server_stopped(file), _report_problems(source), progress:
+        old = restore_backup(source, file, check_version, progress)
+    click.echo(f"Restored {_format_path(file)} from {_format_path(source)}")
+    if old is not None:
+        click.echo(f"The old history is in {_format_path(old)}")
+
+
+@history.command()
+@_file_options
+def compact(file: Path, users_file: Path) -> None:
+    """Make the file as small as possible. The server must be stopped.
+
+    Needs as much free space as the file has.
+    """
+    progress = _ProgressLine("Compacting")
+    with (
+        _report_problems(file),
+        _server_stopped(file),
+        HistoryUpkeep(file, progress=progress) as opened,
+        progress,
+    ):
+        before = opened.stats().file_bytes
+        opened.compact()
+        after = opened.stats().file_bytes
+    click.echo(f"Compacted {_format_path(file)}: {_format_size(before)} to {_format_size(after)}")
+
+
+class _ProgressLine:
+    """A line on standard error that says how long a command has run. Only on a terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._is_shown = sys.stderr is not None and sys.stderr.isatty()
+        self._started = self._updated = 0.0
+        self._length = 0
+
+    def __call__(self) -> None:
+        """Update the line, if it is time to."""
+        now = time.monotonic()
+        if self._is_shown and self._started and now - self._updated >= _REPORT_SECONDS:
+            self._updated = now
+            self._show(f"{self._what} ... {now - self._started:.0f} s (Ctrl+C stops it)")
+
+    def __enter__(self) -> _ProgressLine:
+        self._started = self._updated = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._started = 0.0
+        if self._length:
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        sys.stderr.write(f"\r{text.ljust(self._length)}" + ("" if text else "\r"))
+        sys.stderr.flush()
+        self._length = len(text)
+
+
+@contextmanager
+def _report_problems(file: Path) -> Iterator[None]:
+    """Report errors of the block in one line, with the name of the file and what to do."""
+    try:
+        yield
+    except BackupExistsError:
+        why = "there is already such a file; name another one"
+    except LockTimeoutError:
+        why = "a server uses it; stop the server, then run this again"
+    except LockUnsupportedError as error:
+        why = f"can't be locked: {error.__cause__}; move it to a local disk"
+    except LockFileError as error:
+        why = f"its lock file {error}; delete that file"
+    except NewerSchemaError as error:
+        why = f"a newer version of Lobby wrote it: {error}; use that version"
+    except NotHistoryFileError as error:
+        why = f"{error}; name the right one with --history"
+    except StoreCorruptError as error:
+        why = f"is damaged: {error}; restore a backup"
+    except StoreError as error:
+        why = str(error)
+    except FileNotFoundError:
+        why = "no such file; name another with --history, or the users file next to it with --users"
+    except sqlite3.Error as error:
+        why = _describe(error)
+    except OSError as error:
+        why = error.strerror or str(error)
+    else:
+        return
+    raise click.ClickException(one_line(f"{file}: {why}"))
+
+
+def _describe(error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another program holds its lock; try again later"
+        case sqlite3.SQLITE_FULL:
+            return "the disk is full; free some space, then run this again"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
+            return f"{error}; run this as the user of the server"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return f"is damaged: {error}; restore a backup"
+        case _:
+            return str(error)
+
+
+@contextmanager
+def _server_stopped(file: Path) -> Iterator[None]:
+    """Exclude servers. Raises `LockTimeoutError` if one uses the file."""
+    with lock_file(file, timeout=0):
+        yield
+
+
+def _canonical(name: str) -> str:
+    found = canonical_name(name)
+    if found is None:
+        raise click.UsageError(f"{quoted(name)} is not a valid name: {NAME_RULE}")
+    return found
+
+
+def _nothing_kept(name: str) -> click.ClickException:
+    return click.ClickException(f"nothing is kept of {name}")
+
+
+def _confirm(question: str) -> None:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("can't ask without a terminal; use --yes")
+    if not click.confirm(question, err=True):
+        raise click.ClickException("nothing was removed")
+
+
+def _has_account(name: str, users_file: Path) -> bool:
+    try:
+        return name in read_accounts(users_file).all_hashes
+    except UsersFileError:
+        return False
+
+
+def _users_option(users_file: Path) -> str:
+    return one_line(f"--users {shlex.quote(str(users_file))}")
+
+
+def _format_path(path: Path) -> str:
+    return one_line(str(path))
+
+
+def _format_size(size: int) -> str:
+    return f"{size / _MIB:.1f} MiB"
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,444 @@
+"""What operators do to a history file with commands, most of it while a server uses the file.
+
+Every change is a short transaction like those of the server's writer, which waits for it and goes
+on. The server notices by itself that another program has changed the file.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from chat_server.files import open_regular
+from chat_server.history.sqlite import accounts
+from chat_server.history.sqlite.backup import Progress, check_integrity, interruptible
+from chat_server.history.sqlite.connections import (
+    check_identity,
+    open_reader,
+    open_writer,
+    write_transaction,
+)
+from chat_server.history.sqlite.erasure import delete_messages
+from chat_server.history.sqlite.names import Names, find_account, find_room
+from chat_server.history.sqlite.retention import prune, used_bytes
+from chat_server.history.sqlite.schema import VERSION, can_search
+from chat_server.history.store import (
+    PRUNE_ROWS,
+    NotHistoryFileError,
+    Retention,
+    StoreCorruptError,
+    StoreError,
+)
+from chat_server.wire import format_stamp
+
+STAMP_TOLERANCE: Final = 60_000_000
+"""Microseconds that a stamp may be ahead of the clock: stamps of a busy second, or a clock that was
+corrected a little."""
+
+_MAX_ID: Final = 2**63 - 1
+
+_LOCK_SECONDS: Final = 10.0
+"""Longest wait for the write lock. The server's writer holds it for milliseconds."""
+
+_WIPE_SECONDS: Final = 10.0
+"""Longest wait until no reader uses the write-ahead log."""
+
+Entry = dict[str, Any]
+"""One line of an export."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomStats:
+    """The kept messages of one room. Stamps in microseconds since the epoch."""
+
+    name: str
+    messages: int
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryStats:
+    """What a history file holds. Sizes in bytes."""
+
+    rooms: list[RoomStats]
+    """The rooms with messages, by name."""
+    private: int
+    unread: int
+    """Private messages that their recipients have not read."""
+    not_kept: int
+    """Messages that could not be stored."""
+    accounts: int
+    """Accounts in use."""
+    used_bytes: int
+    """The rest of the file is used again by later messages."""
+    file_bytes: int
+    """The file and its write-ahead log."""
+
+
+class HistoryUpkeep:
+    """A history file that a command has opened. One thread. A context manager.
+
+    All methods raise `StoreError` and `sqlite3.Error`. During a long one, `progress` is called now
+    and then.
+    """
+
+    def __init__(
+        self, path: Path, *, read_only: bool = False, progress: Progress = lambda: None
+    ) -> None:
+        """Open the file. Raises `StoreError` if it is not one of this version, and `OSError`."""
+        os.close(open_regular(path))  # its errors are clearer than "unable to open database file"
+        self._path = path
+        self._open = ExitStack()
+        connect = open_reader if read_only else open_writer
+        self._connection = self._open.enter_context(closing(connect(path, _LOCK_SECONDS)))
+        try:
+            check_version(self._connection)
+            if _number(self._connection, "PRAGMA user_version") < VERSION:
+                raise StoreError("an older version wrote it; start the server once to upgrade it")
+            self._open.enter_context(interruptible(self._connection, progress))
+            if read_only:
+                self._run("BEGIN")  # all statements see one state of the file
+        except BaseException:
+            self._open.close()
+            raise
+        self._names = Names(self._connection)
+
+    def __enter__(self) -> HistoryUpkeep:
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._open.__exit__(*error)
+
+    def stats(self) -> HistoryStats:
+        """Count what the file holds."""
+        rooms = [
+            RoomStats(*row)
+            for row in self._run(
+                "SELECT name, messages, (SELECT min(stamp) FROM message WHERE room = room.id),"
+                " (SELECT max(stamp) FROM message WHERE room = room.id)"
+                " FROM room WHERE EXISTS (SELECT 1 FROM message WHERE room = room.id)"
+                " ORDER BY name"
+            )
+        ]
+        return HistoryStats(
+            rooms,
+            self._number("SELECT count(*) FROM private"),
+            self._number("SELECT count(*) FROM private WHERE is_unread = 1"),
+            self._number("SELECT coalesce(sum(count), 0) FROM hole"),
+            self._number("SELECT count(*) FROM account WHERE is_retired = 0"),
+            used_bytes(self._connection),
+            sum(_size(self._path.with_name(self._path.name + end)) for end in ("", "-wal")),
+        )
+
+    def check(self) -> None:
+        """Check every page, every index and the counts. Raises `StoreCorruptError`."""
+        check_integrity(self._connection)
+        wrong = self._run(
+            "SELECT name, messages, (SELECT count(*) FROM message WHERE room = room.id) AS stored"
+            " FROM room WHERE messages <> stored"
+        ).fetchone()
+        if wrong is not None:
+            room, counted, stored = wrong
+            raise StoreCorruptError(f"room {room} has {stored} messages, not {counted}")
+
+    def check_search(self) -> None:
+        """Check the index of words against the messages. Not next to a server, which would wait.
+
+        Raises `StoreCorruptError`.
+        """
+        if not self._has_search():
+            return
+        try:
+            self._run("INSERT INTO search_index(search_index, rank) VALUES('integrity-check', 1)")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            raise StoreCorruptError("the index of words is wrong") from error
+
+    def stamps_ahead(self, now: int) -> int:
+        """Return how many messages have a stamp more than 60 s after `now`."""
+        limit = now + STAMP_TOLERANCE
+        return sum(
+            self._number(f"SELECT count(*) FROM {table} WHERE stamp > {limit}")
+            for table in ("message", "private")
+        )
+
+    def bring_back_stamps(self, now: int) -> None:
+        """Give these messages new stamps before `now`, in the same order, in one transaction.
+
+        They stay later than all others. Read markers and bounds of the retention move with them.
+        Not next to a server, which would go on with stamps behind the old ones.
+        """
+        limit = now + STAMP_TOLERANCE
+        with write_transaction(self._connection):
+            old = sorted(
+                stamp
+                for table in ("message", "private")
+                for (stamp,) in self._run(f"SELECT stamp FROM {table} WHERE stamp > ?", limit)
+            )
+            newest_of_others = max(
+                self._number(f"SELECT coalesce(max(stamp), 0) FROM {table} WHERE stamp <= {limit}")
+                for table in ("message", "private", "hole")
+            )
+            start = max(newest_of_others + 1, now - len(old))
+
+            def corrected(stamp: int) -> int:
+                """Return the new stamp of the last message up to `stamp`."""
+                return stamp if stamp <= limit else start + bisect_right(old, stamp) - 1
+
+            # In rising order: no new stamp equals an old one that is still there.
+            for table in ("message", "private"):
+                self._connection.executemany(
+                    f"UPDATE {table} SET stamp = ? WHERE id = ?",
+                    [
+                        (corrected(stamp), identity)
+                        for identity, stamp in self._run(
+                            f"SELECT id, stamp FROM {table} WHERE stamp > ? ORDER BY stamp", limit
+                        ).fetchall()
+                    ],
+                )
+            for table, column in (
+                ("visit", "marker"),
+                ("visit", "first"),
+                ("visit", "last"),
+                ("hole", "stamp"),
+                ("room", "pruned_before"),
+                ("conversation", "pruned_before"),
+                ("state", "value"),
+            ):
+                where = f"{column} > ?" + (" AND key = 'newest_stamp'" * (table == "state"))
+                values = self._run(
+                    f"SELECT DISTINCT {column} FROM {table} WHERE {where} ORDER BY 1", limit
+                ).fetchall()
+                self._connection.executemany(
+                    f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {column} = ?",
+                    [(corrected(value), value) for (value,) in values],
+                )
+
+    def knows(self, user: str) -> bool:
+        """Return True if anything is kept of the user."""
+        return bool(self._all_accounts(user)) or self._is_publisher(user)
+
+    def count_messages(self, user: str) -> int:
+        """Return how many messages `forget` would remove."""
+        return sum(
+            self._number("SELECT count(*) FROM message WHERE author = ?", identity)
+            + self._number(
+                "SELECT count(*) FROM conversation JOIN private"
+                " ON private.conversation = conversation.id"
+                " WHERE conversation.low = ?1 OR conversation.high = ?1",
+                identity,
+            )
+            for identity in self._all_accounts(user)
+        )
+
+    def export(self, user: str) -> Iterator[Entry]:
+        """Yield what is kept of the user's account, in rising order of time.
+
+        If another person had the name before, what is left of that account is not the user's.
+        """
+        ids = ", ".join(map(str, self._accounts_of(user)))
+        for room, stamp, is_action, text in self._run(
+            "SELECT room.name, stamp, is_action, text FROM message JOIN room ON room.id = room"
+            f" WHERE author IN ({ids}) ORDER BY stamp"
+        ):
+            yield {
+                "kind": "message",
+                "time": format_stamp(stamp),
+                "room": room,
+                "author": user,
+                "text": text,
+                "action": bool(is_action),
+            }
+        for stamp, author, recipient, is_unread, text in self._run(
+            "SELECT stamp, one.name, other.name, is_unread, text FROM conversation"
+            " JOIN private ON private.conversation = conversation.id"
+            " JOIN account AS one ON one.id = private.author"
+            " JOIN account AS other ON other.id = private.recipient"
+            f" WHERE low IN ({ids}) OR high IN ({ids}) ORDER BY stamp"
+        ):
+            yield {
+                "kind": "private",
+                "time": format_stamp(stamp),
+                "author": author,
+                "recipient": recipient,
+                "text": text,
+                "unread": bool(is_unread),
+            }
+        for (publisher,) in self._run(
+            f"SELECT publisher FROM subscription WHERE account IN ({ids}) ORDER BY publisher"
+        ):
+            yield {"kind": "subscription", "publisher": publisher}
+        for room, first, marker in self._run(
+            "SELECT room.name, first, marker FROM visit JOIN room ON room.id = room"
+            f" WHERE account IN ({ids}) ORDER BY room.name"
+        ):
+            yield {
+                "kind": "visit",
+                "room": room,
+                "first": format_stamp(first),
+                "read": format_stamp(marker),
+            }
+
+    def forget(self, user: str, *, keeps_account: bool) -> Iterator[int]:
+        """Remove everything that is kept under the name, also of former accounts.
+
+        Each step is a short transaction that yields how many messages it removed. It can be stopped
+        between them and be run again. `keeps_account`: there is still such an account, so the
+        subscriptions of other users to it stay.
+        """
+        found = self._all_accounts(user)
+        after, last = 0, self._number("SELECT coalesce(max(id), 0) FROM message")
+        while found and after < last:
+            removed, after = self._remove_messages(found, after)
+            yield removed
+        for identity in found:
+            while (removed := self._remove_private(identity)) > 0:
+                yield removed
+        with write_transaction(self._connection):
+            for identity in found:
+                self._run("DELETE FROM visit WHERE account = ?", identity)
+                self._run("DELETE FROM subscription WHERE account = ?", identity)
+                self._run(
+                    "DELETE FROM account WHERE id = ?1"
+                    # Unless it has written meanwhile.
+                    " AND NOT EXISTS (SELECT 1 FROM message WHERE author = ?1 AND id > ?2)",
+                    *(identity, last),
+                )
+            if not keeps_account:
+                self._run("DELETE FROM subscription WHERE publisher = ?", user)
+            self._names.clear()
+
+    def erase(self, room: str, stamp: int) -> str | None:
+        """Erase one message of a room. Return its author, or None if there is no such message."""
+        with write_transaction(self._connection):
+            row = self._run(
+                "SELECT message.id, message.room, account.name FROM message"
+                " JOIN account ON account.id = message.author"
+                " WHERE message.room = ? AND message.stamp = ?",
+                *(find_room(self._connection, room), stamp),
+            ).fetchone()
+            if row is None:
+                return None
+            identity, place, author = row
+            delete_messages(self._connection, [(identity, place)], self._has_search())
+        return str(author)
+
+    def prune(self, retention: Retention, now: int) -> Iterator[int]:
+        """Apply the retention, in short transactions that yield how many messages they removed."""
+        has_more = True
+        while has_more:
+            with write_transaction(self._connection):
+                step = prune(self._connection, retention, now, self._has_search())
+            has_more = step.has_more
+            yield step.messages
+
+    def rename(self, old: str, new: str) -> None:
+        """Give the account another name. Does nothing if that was done already."""
+        with write_transaction(self._connection):
+            accounts.rename(self._connection, self._names, old, new)
+
+    def wipe(self) -> bool:
+        """Remove the last traces of deleted text from the file and its write-ahead log.
+
+        Return False if another program reads the log for so long that it cannot be emptied now.
+        """
+        if self._has_search():
+            # Deleted words stay in the index until its parts are merged.
+            self._run("INSERT INTO search_index(search_index) VALUES('optimize')")
+        deadline = time.monotonic() + _WIPE_SECONDS
+        while True:
+            is_busy, *_ = self._run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not is_busy:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+    def compact(self) -> None:
+        """Make the file as small as possible. Needs free space for another one of its size."""
+        # Not in a file: the folder for temporary files may be small, or be open to others.
+        if self._has_search():
+            self._run("INSERT INTO search_index(search_index) VALUES('optimize')")
+        self._run("VACUUM")
+        self.wipe()
+
+    def _remove_messages(self, authors: list[int], after: int) -> tuple[int, int]:
+        """Remove a thousand messages. Return how many, and the last id that was looked at."""
+        with write_transaction(self._connection):
+            rows = self._run(
+                "SELECT id, room FROM message WHERE id > ?"
+                f" AND author IN ({', '.join(map(str, authors))}) ORDER BY id LIMIT {PRUNE_ROWS}",
+                after,
+            ).fetchall()
+            delete_messages(self._connection, rows, self._has_search())
+        return len(rows), rows[-1][0] if rows else _MAX_ID
+
+    def _remove_private(self, identity: int) -> int:
+        with write_transaction(self._connection):
+            return accounts.delete_private_of(self._connection, identity, PRUNE_ROWS)
+
+    def _accounts_of(self, user: str) -> list[int]:
+        """Return the account in use and those merged into it, or else the retired ones."""
+        identity = find_account(self._connection, user)
+        if identity is None:
+            return self._all_accounts(user)
+        merged = self._run("SELECT id FROM account WHERE merged_into = ?", identity)
+        return [identity, *(row[0] for row in merged)]
+
+    def _all_accounts(self, user: str) -> list[int]:
+        """Return all accounts that have the name, in use or retired, and those merged into them."""
+        return [
+            row[0]
+            for row in self._run(
+                "SELECT id FROM account WHERE name = ?1"
+                " OR merged_into IN (SELECT id FROM account WHERE name = ?1)",
+                user,
+            )
+        ]
+
+    def _is_publisher(self, user: str) -> bool:
+        return bool(self._number("SELECT count(*) FROM subscription WHERE publisher = ?", user))
+
+    def _has_search(self) -> bool:
+        """Return True if there is an index of words that has to be kept up to date."""
+        return self._number(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'search_index'"
+        ) > 0 and can_search(self._connection)
+
+    def _number(self, statement: str, *values: Any) -> int:
+        return _number(self._connection, statement, *values)
+
+    def _run(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        return self._connection.execute(statement, values)
+
+
+def check_version(connection: sqlite3.Connection) -> None:
+    """Raise a `StoreError` if the database is not a history that this version can read or upgrade.
+
+    Raises `sqlite3.Error` if it is not a database.
+    """
+    application, version = (
+        _number(connection, f"PRAGMA {name}") for name in ("application_id", "user_version")
+    )
+    if not version:
+        raise NotHistoryFileError("it is not a history file")
+    check_identity(application, version, VERSION)
+
+
+def _number(connection: sqlite3.Connection, statement: str, *values: Any) -> int:
+    return int(connection.execute(statement, values).fetchone()[0])
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
