@@ -1,0 +1,89 @@
+"""The times that users type, in the zone of the server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat_server.core import reload_time_zone
+from chat_server.wire import format_stamp, parse_when, stamps
+
+NOON = 1_795_348_800_000_000
+"""2026-11-22 12:00 UTC, in microseconds since the epoch."""
+
+HOUR = 3_600_000_000
+
+
+@pytest.fixture(autouse=True)
+def berlin() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "Europe/Berlin"
+    reload_time_zone()
+    stamps.second_form.cache_clear()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    reload_time_zone()
+    stamps.second_form.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T13:00", NOON),
+        ("2026-11-22T13:00:07", NOON + 7_000_000),
+        ("2026-11-22", NOON - 13 * HOUR),
+        ("2026-11-22T12:00:00.000005+00:00", NOON + 5),
+        ("30m", NOON - HOUR // 2),
+        ("2h", NOON - 2 * HOUR),
+        ("3d", NOON - 72 * HOUR),
+        ("0m", NOON),
+        ("999999d", 0),
+        ("1969-12-31", 0),
+        ("2026-11-21T13:00", NOON - 24 * HOUR),
+        ("2026-08-14T13:00", NOON - 100 * 24 * HOUR - HOUR),  # summer time
+    ],
+)
+def test_time_of_each_form_is_understood(text: str, expected: int) -> None:
+    assert parse_when(text, NOON) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "noon",
+        "2026-02-30",
+        "2026-11-22T25:00",
+        "2026-11-22T14",
+        "2026-11-22T14:03:07.5",
+        "2026-11-22 14:03",
+        "14:03",
+        "2w",
+        "-2h",
+        "2.5h",
+        "h",
+        "1000000m",
+        "٣h",
+        "2H",
+        "2026-11-22\n",
+    ],
+)
+def test_other_words_are_no_time(text: str) -> None:
+    assert parse_when(text, NOON) is None
+
+
+@given(st.integers(0, 4_000_000_000_000_000))
+def test_every_stamp_is_a_time(stamp: int) -> None:
+    assert parse_when(format_stamp(stamp), NOON) == stamp
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_answered_without_error(text: str) -> None:
+    parse_when(text, NOON)
