@@ -41,7 +41,7 @@ def search(
         "SELECT message.stamp, account.name, message.text, message.is_action FROM search_index"
         " CROSS JOIN message ON message.id = search_index.rowid"
         " CROSS JOIN account ON account.id = message.author"
-        f" WHERE search_index MATCH ? AND message.stamp >= ? AND message.{condition(authors)}"
+        f" WHERE search_index MATCH ? AND message.stamp >= ? AND {condition(authors)}"
         " ORDER BY search_index.rowid DESC LIMIT ?",
         (" AND ".join(terms), view.floor, MAX_SEARCH_HITS),
     )
