@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chat_server.accounts.accounts import Accounts
@@ -29,7 +30,12 @@ class ReloadResult:
     """Number of accounts that may log in, if the file was read again and is in use; else None."""
 
     removed: frozenset[str] = frozenset()
-    """Names that had an account before and have none now."""
+    """Names that had an account before and have none now, or another one: an account that was
+    removed and created again has another creation time. Without renamed accounts."""
+
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The new names of accounts that have another name now, by the old ones. They have the same
+    hash, whose salt is random."""
 
     disabled: frozenset[str] = frozenset()
     """Names of accounts that could log in before and are disabled now."""
@@ -95,6 +101,11 @@ class AccountStore:
         """Return the bcrypt hash of the canonical `name`, or None if it may not log in."""
         return self.accounts.get(name)
 
+    def creation_times(self) -> dict[str, str | None]:
+        """Return all accounts, disabled or not, with the text of their creation time if known."""
+        accounts = self.accounts
+        return {name: accounts.created.get(name) for name in accounts.all_hashes}
+
     def insecure_files(self) -> list[tuple[Path, int]]:
         """Return the files that users other than the owner may read or write, with their modes."""
         return insecure_files(self._path, self._versions)
@@ -143,10 +154,16 @@ class AccountStore:
         disabled = gone & frozenset(accounts.disabled)
         removed_disabled = frozenset(before.disabled) - frozenset(accounts.all_hashes)
         removed = (gone - disabled) | removed_disabled
+        renamed = _renamed(before, accounts, removed)
+        removed = (removed - renamed.keys()) | _created_again(before, accounts)
         if problem is not None:
-            return replace(self._report_once(problem), removed=removed, disabled=disabled)
+            return replace(
+                self._report_once(problem), removed=removed, renamed=renamed, disabled=disabled
+            )
         self._last_reported = None
-        return ReloadResult() if is_own_write else ReloadResult(len(accounts), removed, disabled)
+        if is_own_write:
+            return ReloadResult()
+        return ReloadResult(len(accounts), removed, renamed, disabled)
 
     def change_hash(
         self,
@@ -217,3 +234,29 @@ class AccountStore:
             return ReloadResult()
         self._last_reported = error
         return ReloadResult(error=error)
+
+
+def _renamed(before: Accounts, now: Accounts, gone: frozenset[str]) -> dict[str, str]:
+    """Return the new names of those of the `gone` accounts whose hash has another name now.
+
+    A hash that several accounts have was copied by hand, and says nothing.
+    """
+    if not gone:
+        return {}
+    old, new = before.all_hashes, now.all_hashes
+    owners = Counter([*old.values(), *(new[name] for name in new.keys() - old.keys())])
+    names = {hashed: name for name, hashed in new.items() if name not in old}
+    return {
+        name: names[old[name]]
+        for name in sorted(gone)
+        if old[name] in names and owners[old[name]] == 2
+    }
+
+
+def _created_again(before: Accounts, now: Accounts) -> frozenset[str]:
+    """Return the names whose account was created at another time than before."""
+    return frozenset(
+        name
+        for name, created in before.created.items()
+        if now.created.get(name, created) != created
+    )

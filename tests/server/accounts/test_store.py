@@ -238,6 +238,29 @@ def test_reload_reports_rename_as_removal_of_old_name(
     assert store.hash_of("alicia") == HASH
 
 
+def test_reload_recognizes_rename_by_hash_of_account(users_file: Path) -> None:
+    write_users(users_file, "bob")
+    users_file.write_text(json.dumps({"alice": HASH_5, "bob": HASH}))
+    store = AccountStore(users_file)
+    rename_account(users_file, "alice", "alicia")
+    assert store.reload_if_changed() == ReloadResult(count=2, renamed={"alice": "alicia"})
+    disable_account(users_file, "alicia")
+    assert store.reload_if_changed().disabled == {"alicia"}
+    rename_account(users_file, "alicia", "ally")
+    assert store.reload_if_changed().renamed == {"alicia": "ally"}
+
+
+def test_reload_reports_account_that_was_created_again_as_removed(
+    users_file: Path,
+) -> None:
+    write_users(users_file, "alice", "bob")
+    put_more(users_file, created={"alice": "2026-11-26T09:30:00Z"})
+    store = AccountStore(users_file)
+    put_more(users_file, created={"alice": "2026-11-27T09:30:00Z"})
+    assert store.reload_if_changed() == ReloadResult(count=2, removed=frozenset({"alice"}))
+    assert store.is_active("alice")
+
+
 def test_broken_companion_keeps_accounts_disabled_and_is_reported_once(
     users_file: Path, store: AccountStore
 ) -> None:
