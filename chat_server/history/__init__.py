@@ -1,6 +1,8 @@
 """The history: messages, subscriptions and read markers that outlive the server."""
 
+from chat_server.history.history_file import HistoryInUseError
 from chat_server.history.interface import Commit, History
+from chat_server.history.service import HistoryService, HistorySnapshot, open_history
 from chat_server.history.store import (
     DroppedMessages,
     NewerSchemaError,
@@ -36,6 +38,9 @@ __all__ = [
     "Commit",
     "DroppedMessages",
     "History",
+    "HistoryInUseError",
+    "HistoryService",
+    "HistorySnapshot",
     "HistoryUnavailableError",
     "Hole",
     "NewerSchemaError",
@@ -55,4 +60,5 @@ __all__ = [
     "StoreReadOnlyError",
     "StoreReader",
     "Unread",
+    "open_history",
 ]

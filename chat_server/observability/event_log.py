@@ -371,6 +371,114 @@ class EventLog:
             level=LogLevel.ERROR,
         )
 
+    # The history
+
+    def history_opened(self, path: str) -> None:
+        """Messages are kept in this file."""
+        self._write("*", "history_opened", f"Messages are kept in {one_line(path)}", path=path)
+
+    def history_off(self, path: str, why: str) -> None:
+        """The file of the history cannot be used. The chat starts without history."""
+        self._write(
+            "!",
+            "history_off",
+            f"History is off: {one_line(path)}: {one_line(why)}",
+            path=path,
+            why=why,
+            level=LogLevel.ERROR,
+        )
+
+    def history_set_aside(self, path: str, aside: str, why: str) -> None:
+        """The file was damaged. It has another name now, and a new one was started."""
+        self._write(
+            "!",
+            "history_set_aside",
+            f"History file {one_line(path)} is damaged: {one_line(why)}; it was set aside as"
+            f" {one_line(aside)}, and a new one is in use",
+            path=path,
+            aside=aside,
+            why=why,
+            level=LogLevel.ERROR,
+        )
+
+    def history_file_lost(self, path: str) -> None:
+        """The file was removed or replaced while it was in use."""
+        self._write(
+            "!",
+            "history_file_lost",
+            f"History file {one_line(path)} was removed or replaced while it was in use; the"
+            " file at that path is used from now on, or a new one",
+            path=path,
+            level=LogLevel.ERROR,
+        )
+
+    def history_failed(self, why: str) -> None:
+        """Messages could not be stored for some seconds. Logged at most once a minute."""
+        self._write(
+            "!",
+            "history_failed",
+            f"History not stored: {one_line(why)}; messages wait in memory",
+            why=why,
+            level=LogLevel.ERROR,
+        )
+
+    def history_unreadable(self, why: str) -> None:
+        """A command could not read the history, for another reason than a busy disk.
+
+        Logged at most once a minute.
+        """
+        self._write(
+            "!",
+            "history_unreadable",
+            f"Can't read the history: {one_line(why)}",
+            why=why,
+            level=LogLevel.ERROR,
+        )
+
+    def history_paused(self, path: str, free: int, needed: int) -> None:
+        """Storing pauses because the disk is nearly full. `free` and `needed` are in MiB."""
+        self._write(
+            "!",
+            "history_paused",
+            f"History paused: {free} MiB are free on the disk of {one_line(path)}; it goes on by"
+            f" itself when {needed} MiB are free",
+            path=path,
+            free=free,
+            needed=needed,
+            level=LogLevel.ERROR,
+        )
+
+    def history_resumed(self, dropped: int) -> None:
+        """Messages are stored again. `dropped`: those that did not fit into the memory."""
+        self._write(
+            "*",
+            "history_resumed",
+            f"History goes on: {dropped} messages were not kept",
+            dropped=dropped,
+        )
+
+    def history_ahead(self, seconds: int) -> None:
+        """A stored message is from the future. New ones get stamps after it."""
+        self._write(
+            "!",
+            "history_ahead",
+            f"The newest kept message is {seconds} s ahead of the clock, so new ones have wrong"
+            " times in the history: correct the clock, or stop the server and run:"
+            " chat-server history check --repair",
+            seconds=seconds,
+            level=LogLevel.ERROR,
+        )
+
+    def history_cut_short(self, count: int) -> None:
+        """The server stopped before everything was stored. `count`: records that are lost."""
+        self._write(
+            "!",
+            "history_cut_short",
+            f"Stopped with {count} records of the history not stored",
+            count=count,
+            level=LogLevel.ERROR,
+        )
+
     # Failures of the server
 
     def accept_failed(self, why: str) -> None:

@@ -1,0 +1,124 @@
+"""The file of a history next to others: its lock, its identity, and how it is set aside.
+
+This module never looks into the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from chat_server.files import (
+    LockFileError,
+    LockTimeoutError,
+    LockUnsupportedError,
+    lock_file,
+    lock_path,
+    sync_folder,
+)
+
+COMPANIONS: Final = ("-wal", "-shm")
+"""Suffixes of the files that SQLite keeps next to a database. They belong to it alone: next to
+another database, it would read that one as a wrong mixture."""
+
+
+class HistoryInUseError(Exception):
+    """Another server uses the file. The text is one line for the operator."""
+
+
+class HistoryFileError(Exception):
+    """The file cannot be used. The text is one line for the operator, without the path."""
+
+
+class HistoryFile:
+    """The path of a history file. Locked by one server at a time, from `lock` to `unlock`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._target = Path(os.path.realpath(path))
+        """Behind a symlink: the files that are set aside are there."""
+        self._identity: tuple[int, int] | None = None
+        self._lock = ExitStack()
+
+    def lock(self) -> None:
+        """Exclude other servers. Raises `HistoryInUseError` and `HistoryFileError`.
+
+        The lock is on a file of its own, because SQLite locks and replaced files do not mix with
+        it. Commands for the history file do not take it: they work next to a server.
+        """
+        try:
+            self._lock.enter_context(lock_file(self.path, timeout=0))
+        except LockTimeoutError:
+            raise HistoryInUseError(
+                f"history file {self.path}: another server uses it. Stop that one, or name another"
+                " file with `--history`."
+            ) from None
+        except LockUnsupportedError as error:
+            why = getattr(error.__cause__, "strerror", None) or "it has no locks"
+            raise HistoryFileError(f"its file system cannot lock files: {why}") from error
+        except LockFileError as error:
+            raise HistoryFileError(f"{lock_path(self.path)} {error}") from error
+        except OSError as error:
+            raise HistoryFileError(error.strerror or str(error)) from error
+
+    def unlock(self) -> None:
+        """Let another server use the file. Idempotent."""
+        self._lock.close()
+
+    def remove_stale_companions(self) -> None:
+        """Remove companions whose database is gone: a new one must not read them."""
+        if not os.path.lexists(self._target):
+            for suffix in COMPANIONS:
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{self._target}{suffix}")
+
+    def remember_identity(self) -> None:
+        """Remember which file is open now, for `was_replaced`. Raises `OSError`."""
+        status = os.stat(self._target)
+        self._identity = status.st_dev, status.st_ino
+
+    def was_replaced(self) -> bool:
+        """Return True if the open file is not at the path any more."""
+        try:
+            status = os.stat(self._target)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # the disk fails: the next commit shows it
+        return (status.st_dev, status.st_ino) != self._identity
+
+    def free_bytes(self) -> int:
+        """Return how much a user without privileges may still write. Raises `OSError`."""
+        free = os.statvfs(self._target.parent)
+        return free.f_bavail * free.f_frsize
+
+    def size(self) -> int:
+        """Return the bytes of the file and its write-ahead log; 0 if there is none."""
+        total = 0
+        for suffix in ("", "-wal"):
+            with suppress(OSError):
+                total += os.stat(f"{self._target}{suffix}").st_size
+        return total
+
+    def set_aside(self) -> Path:
+        """Rename the file and its companions. Return the new path. Raises `OSError`.
+
+        Nothing may have the file open. The three stay together, so that nothing that could be
+        repaired is lost.
+        """
+        aside = self._unused_name()
+        for suffix in (*COMPANIONS, ""):  # the database last: without it the others are nothing
+            with suppress(FileNotFoundError):
+                os.rename(f"{self._target}{suffix}", f"{aside}{suffix}")
+        sync_folder(self._target.parent)
+        return aside
+
+    def _unused_name(self) -> Path:
+        base = f"{self._target.name}.broken-{datetime.now():%Y%m%d-%H%M%S}"
+        names = (base, *(f"{base}-{number}" for number in range(2, 1000)))
+        paths: Iterator[Path] = (self._target.with_name(name) for name in names)
+        return next((path for path in paths if not os.path.lexists(path)), self._target)

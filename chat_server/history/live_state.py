@@ -1,0 +1,59 @@
+"""The part of the stored state that a new file has to begin with, while the server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from chat_server.core import Record
+from chat_server.core.records import AccountRenamed, VisitEnded, VisitStarted
+from chat_server.core.values import Subscribed, Unsubscribed, UserForgotten
+
+
+class LiveState:
+    """Subscriptions and open visits, as recorded. If the file is lost, they are stored again.
+
+    Without them the next server would start with no subscriptions, and the end of a visit would
+    have no start. Only the writer's thread uses it.
+    """
+
+    def __init__(self, subscriptions: Mapping[str, frozenset[str]] | None = None) -> None:
+        self._subscriptions = {user: set(names) for user, names in (subscriptions or {}).items()}
+        self._visits: dict[str, VisitStarted] = {}
+
+    def apply(self, record: Record) -> None:
+        """Follow a record that was stored."""
+        match record:
+            case VisitStarted(user):
+                self._visits[user] = record
+            case VisitEnded(user, room):
+                visit = self._visits.get(user)
+                if visit is not None and visit.room == room:
+                    del self._visits[user]
+            case Subscribed(user, publisher):
+                self._subscriptions.setdefault(user, set()).add(publisher)
+            case Unsubscribed(user, publisher):
+                self._subscriptions.get(user, set()).discard(publisher)
+            case UserForgotten(user):
+                self._subscriptions.pop(user, None)
+                self._visits.pop(user, None)
+            case AccountRenamed(old, new):
+                if old in self._subscriptions:
+                    self._subscriptions[new] = self._subscriptions.pop(old)
+                visit = self._visits.pop(old, None)
+                if visit is not None:
+                    self._visits[new] = VisitStarted(new, visit.room, visit.stamp)
+                for names in self._subscriptions.values():
+                    if old in names:
+                        names.remove(old)
+                        names.add(new)
+            case _:
+                pass
+
+    def records(self) -> list[Record]:
+        """Return the records that lead to this state."""
+        subscribed: list[Record] = [
+            Subscribed(user, name)
+            for user, names in self._subscriptions.items()
+            for name in sorted(names)
+        ]
+        return [*subscribed, *self._visits.values()]

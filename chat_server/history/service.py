@@ -1,0 +1,418 @@
+"""The history of a running server: the `History` that the hub and the clients' threads use."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from chat_server.config import Config
+from chat_server.core import Record, SavedState, now_microseconds
+from chat_server.history.history_file import HistoryFile, HistoryFileError
+from chat_server.history.interface import Commit
+from chat_server.history.record_queue import RecordQueue, Task
+from chat_server.history.store import (
+    Retention,
+    Store,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreReader,
+)
+from chat_server.history.values import (
+    HistoryUnavailableError,
+    Page,
+    PageRequest,
+    Reader,
+    SearchTooSlowError,
+    Unread,
+)
+from chat_server.history.writer import Writer, WriterParts
+from chat_server.observability import EventLog
+
+_T = TypeVar("_T")
+
+_READERS: Final = 4
+"""Threads that read at once. More would only wait for the same interpreter and the same disk."""
+
+_LONG_JOB_SECONDS: Final = 30.0
+"""Longest wait for erasing all messages of an author: a million take about ten seconds."""
+
+_LOG_SECONDS: Final = 60.0
+"""Least time between two lines of the log about failed reads."""
+
+_AHEAD_SECONDS: Final = 60
+"""A stored stamp that is further ahead of the clock is an error: new messages get later ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySnapshot:
+    """The numbers of one moment, for the metrics. Counters have counted since the start."""
+
+    stored: int = 0
+    dropped: int = 0
+    queue: int = 0
+    commits: int = 0
+    commit_seconds: float = 0.0
+    size: int = 0
+    pages: int = 0
+    searches_cut: int = 0
+    is_degraded: bool = False
+
+
+class _Connections:
+    """The reading side of the store: at most `_READERS` threads at once."""
+
+    def __init__(self, max_wait: float) -> None:
+        self._max_wait = max_wait
+        self._reader: StoreReader | None = None
+        self._places = threading.BoundedSemaphore(_READERS)
+
+    def run(self, read: Callable[[StoreReader], _T], deadline: float) -> _T:
+        """Call `read` with the reading side. Raises `HistoryUnavailableError`, `StoreError`.
+
+        `deadline`: of `time.monotonic`, for the wait while others read.
+        """
+        if not self._places.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise HistoryUnavailableError
+        try:
+            reader = self._reader
+            if reader is None:
+                raise HistoryUnavailableError
+            return read(reader)
+        finally:
+            self._places.release()
+
+    def replace(self, store: Store | None) -> None:
+        """Use another store, and wait until the old one is not read any more. The writer."""
+        self._reader = None if store is None else store.reader
+        deadline = time.monotonic() + 2 * self._max_wait
+        taken = 0
+        for _ in range(_READERS):
+            taken += self._places.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        for _ in range(taken):
+            self._places.release()
+
+
+class HistoryService:
+    """The history of one server, from `open_history` to `stop`.
+
+    Any thread may call any method, but one thread calls `start`, `accounts_changed` and `stop`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        file: HistoryFile,
+        open_store: Callable[[Path], Store],
+        accounts: Callable[[], Mapping[str, str | None]],
+        log: EventLog,
+        clock: Callable[[], int] = now_microseconds,
+    ) -> None:
+        """Use `open_history`."""
+        tuning = config.tuning
+        self._config = config
+        self._file = file
+        self._log = log
+        self._wait_seconds = tuning.history_wait_seconds
+        self._wake = threading.Event()
+        self._queue = RecordQueue(tuning.history_queue_bytes, self._wake.set)
+        self._connections = _Connections(tuning.history_wait_seconds)
+        self._accounts = accounts
+        self._writer = Writer(
+            WriterParts(
+                file,
+                self._queue,
+                open_store,
+                accounts,
+                Retention(config.history_days, config.history_messages, config.history_size << 20),
+                tuning,
+                log,
+                self._connections,
+                clock,
+            ),
+            self._wake,
+        )
+        self._saved = SavedState()
+        self.has_search = False
+        """True if the SQLite library can search."""
+        self._pages = self._searches_cut = 0
+        self._next_unreadable = 0.0
+        self._counts_lock = threading.Lock()
+        """A leaf lock for the three above."""
+
+    def use(self, store: Store, degradation: str | None) -> None:
+        """Use this store, which is open and prepared. Before `start`. Raises `StoreError`."""
+        self._saved = store.saved_state()
+        self.has_search = store.has_search
+        self._file_was_opened()
+        self._connections.replace(store)
+        self._writer.use(store, degradation)
+
+    def _file_was_opened(self) -> None:
+        try:
+            self._file.remember_identity()
+        except OSError as error:
+            raise StoreError(error.strerror or str(error)) from error
+
+    def start(self) -> None:
+        """Start the writer. Raises `RuntimeError` if the system refuses another thread."""
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Store everything that was recorded, at most `history_drain_seconds`, and close."""
+        self._writer.stop()
+        self._file.unlock()
+
+    # What the server asks
+
+    def degradation(self) -> str | None:
+        """Return why the history does not work as it should, or None. Never blocks."""
+        if not self._writer.is_alive:
+            return "the thread 'history' does not run"
+        return self._writer.degradation()
+
+    def measure(self) -> HistorySnapshot:
+        """Return the current numbers. Takes no lock."""
+        counts = self._writer.counts
+        return HistorySnapshot(
+            stored=counts.stored,
+            dropped=self._queue.dropped_messages + counts.dropped_by_writer,
+            queue=len(self._queue),
+            commits=counts.commits,
+            commit_seconds=counts.commit_seconds,
+            size=self._file.size(),
+            pages=self._pages,
+            searches_cut=self._searches_cut,
+            is_degraded=self.degradation() is not None,
+        )
+
+    def accounts_changed(self) -> None:
+        """Forget accounts that were removed and created again. After what the hub recorded."""
+        self._queue.append(Task(self._match_accounts))
+
+    def _match_accounts(self) -> None:
+        self._writer.current_store().match_accounts(self._accounts())
+
+    # History, for the hub
+
+    @property
+    def days(self) -> int:
+        """How many days messages are kept. 0: no bound."""
+        return self._config.history_days
+
+    def saved_state(self) -> SavedState:
+        """Return what was stored when the server started."""
+        return self._saved
+
+    @property
+    def recorder(self) -> Callable[[Record], None]:
+        """What `record` calls: the hub calls it directly, for every message."""
+        return self._queue.append
+
+    def record(self, record: Record) -> None:
+        """Append a record. The hub's lock is held: this never blocks."""
+        self._queue.append(record)
+
+    def on_commit(self, notify: Callable[[Commit], None]) -> None:
+        """Set what the writer's thread calls after each commit. It must not block."""
+        self._writer.on_commit(notify)
+
+    # History, for the clients' threads
+
+    def room_page(self, reader: Reader, request: PageRequest) -> Page:
+        """Return a page of the reader's room."""
+        return self._page(lambda store: store.room_page(reader, request), request.before)
+
+    def private_page(self, user: str, other: str, request: PageRequest) -> Page:
+        """Return a page of the private messages between two users."""
+        return self._page(lambda store: store.private_page(user, other, request))
+
+    def search(self, reader: Reader, words: Sequence[str]) -> Page:
+        """Return the newest messages of the reader's room that contain all words."""
+        try:
+            return self._page(lambda store: store.search(reader, words))
+        except SearchTooSlowError:
+            with self._counts_lock:
+                self._searches_cut += 1
+            raise
+
+    def read_marker(self, user: str, room: str) -> int:
+        """Return the stamp up to which the user has read the room, before the current visit."""
+        return self._read(lambda store: store.read_marker(user, room))
+
+    def private_read_marker(self, user: str, other: str) -> int:
+        """Return the stamp up to which the user has read the private messages by `other`."""
+        return self._read(lambda store: store.private_read_marker(user, other))
+
+    def visited_rooms(self, user: str) -> list[str]:
+        """Return the rooms that the user has visited, by name."""
+        return self._read(lambda store: store.visited_rooms(user))
+
+    def unread_in(self, reader: Reader, room: str, after: int | None = None) -> Unread:
+        """Count the unread messages by followed authors in a room."""
+        return self._read(lambda store: store.unread_in(reader, room, after), waits=False)
+
+    def unread_private(self, reader: Reader) -> dict[str, int]:
+        """Return the numbers of unread private messages by author, for followed authors."""
+        return self._read(lambda store: store.unread_private(reader), waits=False)
+
+    def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
+        """Erase a message by `user`, or for an operator any message. Return its author, or None."""
+        authors: list[str | None] = []
+
+        def work() -> None:
+            store = self._writer.current_store()
+            author = store.erase_message(stamp, user, is_operator=is_operator)
+            authors.append(author)
+            if author is not None:
+                self._writer.notify_recount()
+
+        self._ask(work, self._wait_seconds)
+        return authors[0]
+
+    def erase_messages_by(self, author: str) -> int:
+        """Erase all messages of an author in all rooms. Return how many there were."""
+        counts: list[int] = []
+
+        def work() -> None:
+            counts.extend(self._writer.current_store().erase_messages_by(author))
+            self._writer.notify_recount()
+
+        self._ask(work, _LONG_JOB_SECONDS)
+        return sum(counts)
+
+    # Helpers
+
+    def _page(self, read: Callable[[StoreReader], Page], before: int | None = None) -> Page:
+        page = self._read(read, before)
+        with self._counts_lock:
+            self._pages += 1
+        return page
+
+    def _read(
+        self,
+        read: Callable[[StoreReader], _T],
+        before: int | None = None,
+        *,
+        waits: bool = True,
+    ) -> _T:
+        """Read after everything recorded before the call is committed, unless not `waits`.
+
+        `before`: only older messages are read, so newer ones need not be committed.
+        """
+        deadline = time.monotonic() + self._wait_seconds
+        if waits and (before is None or before > self._writer.committed + 1):
+            self._ask(None, self._wait_seconds)
+        try:
+            return self._connections.run(read, deadline)
+        except StoreError as error:
+            if isinstance(error, StoreCorruptError):
+                self._writer.report_corrupt(str(error))
+            elif not isinstance(error, StoreBusyError):
+                self._log_unreadable(error)
+            raise HistoryUnavailableError from error
+
+    def _log_unreadable(self, error: StoreError) -> None:
+        now = time.monotonic()
+        with self._counts_lock:
+            is_due = now >= self._next_unreadable
+            if is_due:
+                self._next_unreadable = now + _LOG_SECONDS
+        if is_due:
+            self._log.history_unreadable(str(error))
+
+    def _ask(self, work: Callable[[], None] | None, seconds: float) -> None:
+        """Let the writer commit everything recorded before the call, and then do `work`.
+
+        Raises `HistoryUnavailableError` if that takes longer than `seconds`.
+        """
+        writer = self._writer
+        # The order matters: an item that is taken from the queue makes the writer busy before.
+        if work is None and self._queue.is_empty() and not writer.is_busy:
+            return
+        task = Task(work)
+        self._queue.append(task)
+        writer.hurry()
+        if not task.done.wait(seconds):
+            task.is_abandoned = True
+            raise HistoryUnavailableError
+        if task.error is not None:
+            raise HistoryUnavailableError from task.error
+
+
+def open_history(
+    config: Config,
+    accounts: Callable[[], Mapping[str, str | None]],
+    log: EventLog,
+    clock: Callable[[], int] = now_microseconds,
+    open_store: Callable[[Path], Store] | None = None,
+) -> tuple[HistoryService | None, str | None]:
+    """Open the history of a server that starts. Return it, or None and why it is off.
+
+    It is off by configuration, without a reason, or if its file cannot be used, which is logged:
+    the chat goes on without history. A damaged file is set aside, and a new one begins. Raises
+    `HistoryInUseError` if another server uses the file.
+    """
+    if config.history is None:
+        return None, None
+    if open_store is None:
+        # Loaded on demand: without history the library is not needed.
+        from chat_server.history.sqlite import SqliteStore
+
+        open_store = partial(SqliteStore, history_from=config.history_from)
+    file = HistoryFile(config.history)
+    service = HistoryService(config, file, open_store, accounts, log, clock)
+    try:
+        file.lock()
+        _open(service, file, open_store, accounts, log, clock)
+    except (HistoryFileError, StoreError, OSError) as error:
+        file.unlock()
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        log.history_off(str(config.history), why)
+        return None, f"the history is off: {config.history}: {why}"
+    return service, None
+
+
+def _open(
+    service: HistoryService,
+    file: HistoryFile,
+    open_store: Callable[[Path], Store],
+    accounts: Callable[[], Mapping[str, str | None]],
+    log: EventLog,
+    clock: Callable[[], int],
+) -> None:
+    """Open the file, or a new one if it is damaged."""
+    degradation = None
+    try:
+        store = _prepared(file, open_store, accounts, clock)
+    except StoreCorruptError as error:
+        aside = file.set_aside()
+        log.history_set_aside(str(file.path), str(aside), str(error))
+        degradation = f"the history file was damaged and set aside as {aside}"
+        store = _prepared(file, open_store, accounts, clock)
+    service.use(store, degradation)
+    ahead = (service.saved_state().last_stamp - clock()) // 1_000_000
+    if ahead > _AHEAD_SECONDS:
+        log.history_ahead(ahead)
+
+
+def _prepared(
+    file: HistoryFile,
+    open_store: Callable[[Path], Store],
+    accounts: Callable[[], Mapping[str, str | None]],
+    clock: Callable[[], int],
+) -> Store:
+    file.remove_stale_companions()
+    store = open_store(file.path)
+    try:
+        store.start(accounts())
+        store.saved_state()
+    except StoreError:
+        store.close()
+        raise
+    return store

@@ -1,0 +1,532 @@
+"""The writer: the thread that stores what the hub records, and the only one that writes the file.
+
+It survives every error of the store and keeps what it could not store. `docs/architecture.md` has a
+table of what happens on each fault.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from chat_server.config import Tuning
+from chat_server.core import Record
+from chat_server.core.values import PrivateMessageSent, PublishedMessages
+from chat_server.history.history_file import HistoryFile
+from chat_server.history.interface import Commit
+from chat_server.history.live_state import LiveState
+from chat_server.history.record_queue import Batch, RecordQueue, Task
+from chat_server.history.store import (
+    NewerSchemaError,
+    Retention,
+    Store,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+)
+from chat_server.history.values import HistoryUnavailableError
+from chat_server.observability import EventLog
+
+_MAX_ROWS: Final = 2_000
+"""Most messages of one transaction. More make it longer, and hardly cheaper for each message."""
+
+_ACTIVE_SECONDS: Final = 2.0
+"""After the last record the writer looks for new ones at every commit interval for this long. Only
+then does it sleep until it is woken: a wakeup in the middle of a fan-out would delay that."""
+
+_CHECK_SECONDS: Final = 1.0
+"""Interval between two checks of the free space and of the file at the path."""
+
+_PRUNE_SECONDS: Final = 10.0
+"""Interval between two runs of the retention."""
+
+_RETRY_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
+"""Pauses after failed attempts to store; the last one repeats. Another process holds the write lock
+for a moment, so the first ones are short."""
+
+_QUIET_SECONDS: Final = 5.0
+"""A failure that is over within this time is not logged. One that lasts is logged once a minute."""
+
+_LOG_SECONDS: Final = 60.0
+
+_SUSPECT_ATTEMPTS: Final = 5
+"""Attempts to store a batch that fails for another reason than the state of the disk. Then its
+records are stored one by one, so one bad record cannot block all later ones."""
+
+DEGRADED_SECONDS: Final = 3600.0
+"""How long health reports that a file was set aside or has vanished."""
+
+
+class Connections(Protocol):
+    """What the writer needs of the reading side."""
+
+    def replace(self, store: Store | None) -> None:
+        """Use another store from now on, and return when the old one is not read any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterParts:
+    """What a writer works with."""
+
+    file: HistoryFile
+    queue: RecordQueue
+    open_store: Callable[[Path], Store]
+    """Opens the file, which exists. Raises `StoreError`."""
+    accounts: Callable[[], Mapping[str, str | None]]
+    """All accounts with their creation times. Any thread."""
+    retention: Retention
+    tuning: Tuning
+    log: EventLog
+    connections: Connections
+    clock: Callable[[], int]
+    """Microseconds since the epoch."""
+
+
+@dataclass(slots=True)
+class WriterCounts:
+    """Numbers for the metrics. Written by the writer, read by any thread."""
+
+    stored: int = 0
+    dropped_by_writer: int = 0
+    commits: int = 0
+    commit_seconds: float = 0.0
+    last_commit_seconds: float = 0.0
+
+
+class Writer:
+    """The writer's thread and its state. `start` and `stop` are called once each."""
+
+    def __init__(self, parts: WriterParts, wake: threading.Event) -> None:
+        """`wake`: what the queue sets when there is an item, and a client to hurry."""
+        self._parts = parts
+        self._queue = parts.queue
+        self._wake = wake
+        self._store: Store | None = None
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._batch = Batch()
+        """What was taken from the queue and is not stored yet. Kept over every failure."""
+        self._live = LiveState()
+        self.counts = WriterCounts()
+        self.committed = 0
+        """Everything up to this stamp is committed or was dropped. Any thread may read it."""
+        self.is_busy = False
+        """True while the writer has taken items that are not committed."""
+        self.is_hurried = False
+        """Set by a client that waits, before it sets `wake`. The writer then does not pause."""
+        self._notify: Callable[[Commit], None] = lambda _: None
+        self._stopping = False
+        self._stop_at = 0.0
+        self._has_backlog = False
+        self._attempts = 0
+        """Failed attempts since the last success."""
+        self._failing_since = 0.0
+        self._logged_at = 0.0
+        self._failure = ""
+        self._pause = ""
+        """Why storing pauses. Empty: it does not."""
+        self._degraded_until = 0.0
+        self._degradation = ""
+        self._last_item = 0.0
+        self._next_check = 0.0
+        self._next_prune = 0.0
+        self._pruned = False
+        self._damage = ""
+        """What a reader has found to be wrong with the file."""
+        self._dropped_before = 0
+
+    # Any thread
+
+    @property
+    def is_alive(self) -> bool:
+        """True if the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def is_paused(self) -> bool:
+        """True while storing pauses: a wait for the writer would be in vain."""
+        return bool(self._pause) or self._store is None
+
+    def degradation(self) -> str | None:
+        """Return why the history does not work as it should, or None. Takes no lock."""
+        if self._pause:
+            return self._pause
+        if self._failure and time.monotonic() - self._failing_since > _QUIET_SECONDS:
+            return f"the history is not stored: {self._failure}"
+        if time.monotonic() < self._degraded_until:
+            return self._degradation
+        return None
+
+    def on_commit(self, notify: Callable[[Commit], None]) -> None:
+        """Set what is called after each commit, by the writer's thread."""
+        self._notify = notify
+
+    def hurry(self) -> None:
+        """Let the writer commit at once."""
+        self.is_hurried = True
+        self._wake.set()
+
+    def report_corrupt(self, why: str) -> None:
+        """Note that a reader has found the file to be damaged. The writer sets it aside."""
+        if not self._damage:
+            self._damage = why
+            self.hurry()
+
+    # Tasks, in the writer's thread
+
+    def current_store(self) -> Store:
+        """Return the store. Raises `StoreError` if there is none at the moment."""
+        if self._store is None:
+            raise StoreError("the history file is not open")
+        return self._store
+
+    def notify_recount(self) -> None:
+        """Report that messages were erased."""
+        self._notify(Commit(is_recount=True))
+
+    # The thread that starts and stops the server
+
+    def use(self, store: Store, degradation: str | None) -> None:
+        """Write into this store. Before `start`."""
+        self._store = store
+        saved = store.saved_state()
+        self._live = LiveState(saved.subscriptions)
+        self.committed = saved.last_stamp
+        if degradation is not None:
+            self._degrade(degradation)
+
+    def start(self) -> None:
+        """Start the thread. Raises `RuntimeError` if the system refuses another thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Store what waits, then close the store. Return at the latest after the drain time.
+
+        Nothing may be recorded any more.
+        """
+        self._stop_at = time.monotonic() + self._parts.tuning.history_drain_seconds
+        self._stopping = True
+        self.hurry()
+        if self._thread.ident is not None:
+            self._thread.join(self._parts.tuning.history_drain_seconds + 1)
+        elif self._store is not None:
+            self._store.close()
+
+    # The writer's thread
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._pause_between()
+                is_done = self._stopping and (
+                    (not self._batch and self._queue.is_empty()) or time.monotonic() > self._stop_at
+                )
+                if is_done:
+                    break
+                self._work()
+            except Exception as error:  # a defect here must not end what keeps the messages
+                self._parts.log.unexpected(error, "the history writer")
+                self._note_failure(f"{type(error).__name__}: {error}")
+        left = len(self._batch.records) + len(self._queue)
+        if left:
+            self._parts.log.history_cut_short(left)
+        self._parts.connections.replace(None)
+        if self._store is not None:
+            store, self._store = self._store, None
+            try:
+                store.close()
+            except StoreError as error:
+                self._parts.log.history_failed(str(error))
+
+    def _pause_between(self) -> None:
+        """Wait until there is something to do, and for the commit interval."""
+        wake, queue = self._wake, self._queue
+        if self._stopping and not self._failure:
+            return
+        if self._failure:
+            step = min(self._attempts, len(_RETRY_SECONDS)) - 1
+            wake.wait(_RETRY_SECONDS[max(0, step)])
+        elif self._pause:
+            wake.wait(_CHECK_SECONDS)
+        elif not (self._has_backlog or self._pruned):
+            if time.monotonic() - self._last_item > _ACTIVE_SECONDS:
+                queue.is_awaited = True
+                if queue.is_empty() and not self.is_hurried:
+                    wake.wait(_CHECK_SECONDS)
+                    wake.clear()
+                queue.is_awaited = False
+            if not self.is_hurried:
+                wake.wait(self._parts.tuning.history_commit_seconds)
+        wake.clear()
+        # After this, a client that hurries sets both again. Its task is in the queue already.
+        self.is_hurried = False
+
+    def _work(self) -> None:
+        """Do one round: look after the file, store one batch, do one step of the retention."""
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_SECONDS
+            self._check_file()
+        if self._damage and self._store is not None:
+            self._set_aside(self._damage)
+        if self._store is None and not self._reopen():
+            self._fail_tasks()
+            return
+        if self._pause and not self._stopping:  # the last batch of a stop is small
+            self._fail_tasks()
+            return
+        self._commit_batch()
+        if not self._failure and not self._stopping and time.monotonic() >= self._next_prune:
+            self._prune()
+
+    def _commit_batch(self) -> None:
+        self.is_busy = True
+        try:
+            if not self._batch:
+                self._batch = self._queue.take(_MAX_ROWS)
+            batch, store = self._batch, self._store
+            if not batch or store is None:
+                self._has_backlog = False
+                return
+            self._last_item = time.monotonic()
+            self._has_backlog = batch.rows >= _MAX_ROWS or bool(batch.tasks)
+            try:
+                self._store_batch(store, batch)
+            except StoreError as error:
+                self._handle(error)
+                return
+            self._recover()
+            tasks, batch.tasks = batch.tasks, []
+            for task in tasks:
+                self._run_task(task)
+        finally:
+            self.is_busy = bool(self._batch)
+
+    def _store_batch(self, store: Store, batch: Batch) -> None:
+        """Commit the records of a batch, and empty it. Raises `StoreError`, with nothing stored."""
+        if not (batch.records or batch.dropped):
+            return
+        started = time.perf_counter()
+        try:
+            commit = store.apply(batch.records, batch.dropped)
+        except StoreError as error:
+            if not self._is_suspect(error):
+                raise
+            commit = self._store_one_by_one(store, batch)
+        except Exception as error:
+            self._parts.log.unexpected(error, "the history writer")
+            commit = self._store_one_by_one(store, batch)
+        counts = self.counts
+        counts.last_commit_seconds = time.perf_counter() - started
+        counts.commit_seconds += counts.last_commit_seconds
+        counts.commits += 1
+        counts.stored += sum(_messages(record) for record in batch.records)
+        for record in batch.records:
+            self._live.apply(record)
+        for record in reversed(batch.records):
+            if isinstance(record, PublishedMessages):
+                self.committed = record.stamp + len(record.texts) - 1
+                break
+            if isinstance(record, PrivateMessageSent):
+                self.committed = record.stamp
+                break
+        batch.records, batch.dropped, batch.rows = [], [], 0
+        self._notify(commit)
+
+    def _is_suspect(self, error: StoreError) -> bool:
+        """Return True if the batch itself may be the reason, after several attempts."""
+        is_outside = type(error) is not StoreError
+        return not is_outside and self._attempts >= _SUSPECT_ATTEMPTS
+
+    def _store_one_by_one(self, store: Store, batch: Batch) -> Commit:
+        """Store each record in its own transaction, and drop those that fail."""
+        rooms: set[str] = set()
+        recipients: set[str] = set()
+        if batch.dropped:
+            store.apply([], batch.dropped)
+            batch.dropped = []
+        is_recount = False
+        while batch.records:
+            record = batch.records[0]
+            try:
+                commit = store.apply([record])
+            except (StoreBusyError, StoreFullError, StoreCorruptError):
+                raise
+            except Exception as error:
+                self._parts.log.unexpected(error, f"the history writer at {type(record).__name__}")
+                self.counts.dropped_by_writer += _messages(record)
+            else:
+                self.counts.stored += _messages(record)
+                self._live.apply(record)
+                rooms |= commit.rooms
+                recipients |= commit.recipients
+                is_recount |= commit.is_recount
+            batch.records.pop(0)
+        return Commit(frozenset(rooms), frozenset(recipients), is_recount)
+
+    def _run_task(self, task: Task) -> None:
+        if not task.is_abandoned and task.work is not None:
+            try:
+                task.work()
+            except StoreError as error:
+                task.error = error
+                if isinstance(error, StoreCorruptError):
+                    self._handle(error)
+            except Exception as error:
+                self._parts.log.unexpected(error, "the history writer")
+                task.error = error
+        task.done.set()
+
+    # Retention
+
+    def _prune(self) -> None:
+        """Do one step of the retention."""
+        store = self._store
+        if store is None:
+            return
+        try:
+            pruned = store.prune(self._parts.retention, self._parts.clock())
+        except StoreBusyError:
+            self._next_prune = time.monotonic() + _CHECK_SECONDS
+            return
+        except StoreError as error:
+            self._next_prune = time.monotonic() + _PRUNE_SECONDS
+            if isinstance(error, StoreCorruptError):
+                self._handle(error)
+            else:
+                self._log_failure(str(error))
+            return
+        if pruned.messages:
+            self._notify(Commit(is_recount=True))
+        self._pruned = pruned.has_more
+        if not pruned.has_more:
+            self._next_prune = time.monotonic() + _PRUNE_SECONDS
+
+    # Faults
+
+    def _check_file(self) -> None:
+        """Look at the free space, and whether the open file is still the one at the path."""
+        file, log = self._parts.file, self._parts.log
+        if self._store is not None and file.was_replaced():
+            log.history_file_lost(str(file.path))
+            self._degrade(f"the history file {file.path} was removed or replaced while in use")
+            self._close_store()
+        try:
+            free = file.free_bytes()
+        except OSError:
+            return
+        needed = self._parts.tuning.history_free_bytes
+        if free < needed and not self._pause:
+            self._pause = (
+                f"the history is paused: {free >> 20} MiB are free on its disk, and it needs"
+                f" {needed >> 20}"
+            )
+            self._dropped_before = self._queue.dropped_messages
+            log.history_paused(str(file.path), free >> 20, needed >> 20)
+        elif free >= needed and self._pause:
+            self._pause = ""
+            log.history_resumed(self._queue.dropped_messages - self._dropped_before)
+
+    def _handle(self, error: StoreError) -> None:
+        """React to a failure of the store."""
+        if isinstance(error, StoreCorruptError):
+            self._set_aside(str(error))
+        else:
+            if isinstance(error, StoreFullError) and self._stopping:
+                self._stop_at = 0.0
+            self._note_failure(str(error))
+
+    def _note_failure(self, why: str) -> None:
+        if not self._failure:
+            self._failing_since = time.monotonic()
+        self._attempts += 1
+        self._failure = why or "unknown error"
+        self._log_failure(self._failure)
+
+    def _log_failure(self, why: str) -> None:
+        now = time.monotonic()
+        is_lasting = not self._failure or now - self._failing_since > _QUIET_SECONDS
+        if is_lasting and (self._logged_at == 0.0 or now - self._logged_at > _LOG_SECONDS):
+            self._logged_at = now
+            self._parts.log.history_failed(why)
+
+    def _recover(self) -> None:
+        if self._failure:
+            was_logged = self._logged_at > self._failing_since
+            self._failure = ""
+            if was_logged:
+                self._parts.log.history_resumed(self._queue.dropped_messages - self._dropped_before)
+        self._attempts = 0
+        self._dropped_before = self._queue.dropped_messages
+
+    def _fail_tasks(self) -> None:
+        """Fail what clients wait for: it cannot be done now."""
+        error = HistoryUnavailableError()
+        for task in self._batch.tasks:
+            task.error = error
+            task.done.set()
+        self._batch.tasks = []
+        self._queue.fail_tasks(error)
+
+    def _degrade(self, why: str) -> None:
+        self._degradation = why
+        self._degraded_until = time.monotonic() + DEGRADED_SECONDS
+
+    def _set_aside(self, why: str) -> None:
+        """Set a damaged file aside and begin a new one, with the same subscriptions."""
+        file, log = self._parts.file, self._parts.log
+        self._close_store()
+        self._damage = ""
+        try:
+            aside = file.set_aside()
+        except OSError as error:
+            self._note_failure(f"{why}; it can't be renamed: {error.strerror or error}")
+            return
+        log.history_set_aside(str(file.path), str(aside), why)
+        self._degrade(f"the history file was damaged and set aside as {aside}")
+
+    def _close_store(self) -> None:
+        """Close the store, once nobody reads it."""
+        store, self._store = self._store, None
+        self._parts.connections.replace(None)
+        if store is not None:
+            with suppress(StoreError):  # it is damaged or gone
+                store.close()
+
+    def _reopen(self) -> bool:
+        """Open the file at the path, or a new one. Return False if that fails for now."""
+        parts = self._parts
+        try:
+            parts.file.remove_stale_companions()
+            store = parts.open_store(parts.file.path)
+            store.start(parts.accounts())
+            carried = self._live.records()
+            if carried:
+                store.apply(carried)
+            parts.file.remember_identity()
+        except StoreCorruptError as error:
+            self._set_aside(str(error))  # the next round begins a new one
+            return False
+        except (StoreError, OSError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if isinstance(error, NewerSchemaError):
+                why = f"{why}; it was left untouched"
+            self._note_failure(why)
+            return False
+        self._store = store
+        parts.connections.replace(store)
+        self._failure = ""
+        self._attempts = 0
+        self._notify(Commit(is_recount=True))
+        return True
+
+
+def _messages(record: Record) -> int:
+    if isinstance(record, PublishedMessages):
+        return len(record.texts)
+    return 1 if isinstance(record, PrivateMessageSent) else 0
