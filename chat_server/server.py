@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from chat_server.access import (
@@ -24,6 +26,7 @@ from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
 from chat_server.core import EndCause, EndNotice, Hub, PresenceLimit, now_microseconds
 from chat_server.delivery import Dispatcher, Outbox, TextEncoder
+from chat_server.history import HistoryService, HistorySnapshot, open_history
 from chat_server.net import (
     Acceptor,
     CertificateError,
@@ -40,6 +43,7 @@ from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
 from chat_server.presence_timer import PresenceTimer
 from chat_server.services import Services
 from chat_server.strict_modes import mode_problems
+from chat_server.unread_notifier import UnreadNotifier
 from chat_server.wire import Stream, TlsStream, encode_replies, replies
 
 _JOIN_SECONDS: Final = 1.0
@@ -49,17 +53,29 @@ _JOIN_SECONDS: Final = 1.0
 class ChatServer:
     """A server with its listeners. `start` and `stop` are called once each, by one thread."""
 
-    def __init__(self, config: Config, accounts: AccountStore, log: EventLog) -> None:
+    def __init__(
+        self,
+        config: Config,
+        accounts: AccountStore,
+        log: EventLog,
+        clock: Callable[[], int] = now_microseconds,
+    ) -> None:
+        """`clock`: microseconds since the epoch, for stamps and retention."""
         self._config = config
         self._accounts = accounts
         self._log = log
         self._delivery = Dispatcher(config)
         self._presence_timer = PresenceTimer(self._delivery)
+        self._clock = clock
+        self._history: HistoryService | None = None
+        self._history_problem: str | None = None
+        """Why there is no history though it was configured."""
+        self._unread_notifier: UnreadNotifier | None = None
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
             accounts.is_active,
-            now_microseconds,
+            clock,
             may_be_followed=accounts.exists,
             is_banned=bans.is_banned,
             presence_limit=PresenceLimit(
@@ -134,6 +150,11 @@ class ChatServer:
         return self._certificate
 
     @property
+    def history_file(self) -> Path | None:
+        """The file in which messages are kept, or None if history is off."""
+        return None if self._history is None else self._config.history
+
+    @property
     def client_count(self) -> int:
         """Connections at this moment, logged in or not."""
         with self._clients_lock:
@@ -144,6 +165,7 @@ class ChatServer:
         services = self._services
         sessions, rooms = services.hub.sizes()
         backlog, lagging = services.delivery.backlog()
+        history = HistorySnapshot() if self._history is None else self._history.measure()
         return MetricsSnapshot(
             sessions=sessions,
             rooms=rooms,
@@ -157,6 +179,15 @@ class ChatServer:
             hashing=services.hash_pool.waiting,
             events=services.log.counts(),
             rejections=self._rejection_log.counts(),
+            history_stored=history.stored,
+            history_dropped=history.dropped,
+            history_queue=history.queue,
+            history_commits=history.commits,
+            history_commit_seconds=history.commit_seconds,
+            history_bytes=history.size,
+            history_pages=history.pages,
+            history_searches_cut=history.searches_cut,
+            history_degraded=int(self.degradation() is not None),
         )
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
@@ -177,13 +208,33 @@ class ChatServer:
                 return f"the thread '{part}' does not run"
         return None
 
+    def degradation(self) -> str | None:
+        """Return why the history does not work as it should, or None. The chat works.
+
+        Any thread may call it; never blocks.
+        """
+        if self._history is None:
+            return self._history_problem
+        return self._history.degradation()
+
     def start(self, targets: Sequence[Endpoint] | None = None) -> None:
         """Listen, start the threads, and return when the server accepts connections.
 
         `targets`: the result of `endpoints`, if the caller had to know it before; else it is
         resolved here. Raises `ListenError` if an address cannot be listened on,
-        `CertificateError`, and `RuntimeError` if the system refuses more threads.
+        `CertificateError`, `HistoryInUseError` if another server uses the history file, and
+        `RuntimeError` if the system refuses more threads.
         """
+        try:
+            self._start(targets)
+        except BaseException:
+            for listener in self._listeners:
+                listener.close()
+            if self._history is not None:
+                self._history.stop()  # so another server can use the file
+            raise
+
+    def _start(self, targets: Sequence[Endpoint] | None) -> None:
         if targets is None:
             targets = endpoints(self._config)
         self._is_public = any(endpoint.is_public for endpoint in targets)
@@ -199,10 +250,28 @@ class ChatServer:
                 self._log.operator_without_account(name)
         self._update_switch_interval(0)
         threading.stack_size(self._config.tuning.stack_size)
+        self._open_history()
         self._services.hash_pool.start()
         self._delivery.start()
         self._presence_timer.start(self._hub)
+        if self._unread_notifier is not None:
+            self._unread_notifier.start(self._hub)
         self._acceptor.start(self._listeners)
+
+    def _open_history(self) -> None:
+        """Open the history and start to store. The last step that can fail: it creates a file."""
+        history, self._history_problem = open_history(
+            self._config, self._accounts.creation_times, self._log, self._clock
+        )
+        if history is None:
+            return
+        self._history = history
+        self._hub.use_history(history.recorder, history.saved_state())
+        self._unread_notifier = UnreadNotifier(history, self._delivery, self._log)
+        self._services = replace(
+            self._services, history=history, notify_unread_on=self._unread_notifier.notify
+        )
+        history.start()
 
     def report_exposure(self) -> None:
         """Log which files other users of this machine may read or write. Main thread.
@@ -233,8 +302,8 @@ class ChatServer:
     def reload_accounts(self) -> None:
         """Read the users file again if it has changed. Main thread.
 
-        End the sessions of removed accounts and of disabled ones, each with its last line
-        (protocol, section 2).
+        End the sessions of removed accounts, of those with another name and of disabled ones, each
+        with its last line (protocol, section 2).
         """
         change = self._accounts.reload_if_changed()
         if change.error is not None:
@@ -243,15 +312,20 @@ class ChatServer:
             self._log.users_reloaded(change.count)
             self.report_exposure()
         self._services.authenticator.accounts_changed()
-        if not (change.removed or change.disabled):
+        gone = change.removed or change.renamed or change.disabled
+        if change.count is None and not gone:
             return
         # The new accounts are in use already, so no removed user can log in behind this.
         disabled = EndNotice(EndCause.ACCOUNT_DISABLED)
         with self._delivery.batch():
+            for user in self._hub.rename_users(change.renamed):
+                self._log.account_removed(user)
             for user in self._hub.remove_users(change.removed):
                 self._log.account_removed(user)
             for user in self._hub.end_sessions(change.disabled, disabled):
                 self._log.account_disabled(user)
+        if self._history is not None:
+            self._history.accounts_changed()
 
     def reload_certificate(self) -> None:
         """Read the certificate again, for new connections. Open connections keep the old one.
@@ -309,7 +383,11 @@ class ChatServer:
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))
         self._presence_timer.stop()
+        if self._unread_notifier is not None:
+            self._unread_notifier.stop()
         self._delivery.stop()
+        if self._history is not None:
+            self._history.stop()  # behind everything that records
 
     def _serve(
         self, connected: socket.socket, host: str, port: int, endpoint: Endpoint

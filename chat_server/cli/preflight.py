@@ -43,9 +43,9 @@ from chat_server.net import (
 from chat_server.observability import METRICS_HOST
 from chat_server.strict_modes import mode_problems
 
-_BASE_THREADS: Final = 6
-"""Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, presence, and
-one to spare."""
+_BASE_THREADS: Final = 8
+"""Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, presence,
+history, unread, and one to spare."""
 
 _BASE_BYTES: Final = 45 * 2**20
 """Memory of a server without a client."""

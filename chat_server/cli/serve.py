@@ -16,6 +16,7 @@ from chat_server.cli import systemd, thread_dump
 from chat_server.cli.preflight import metrics_port_problem
 from chat_server.config import Config
 from chat_server.core import reload_time_zone
+from chat_server.history import HistoryInUseError
 from chat_server.net import CertificateError, ListenError, endpoints
 from chat_server.observability import EventLog
 from chat_server.server import ChatServer
@@ -50,7 +51,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
             config, AccountStore(config.users, reject_exposed if public else None), log
         )
         server.start(targets)
-    except (UsersFileError, CertificateError, ListenError) as error:
+    except (UsersFileError, CertificateError, ListenError, HistoryInUseError) as error:
         raise click.UsageError(str(error)) from error
     except RuntimeError as error:
         raise click.UsageError(f"can't start: {error}") from error
@@ -113,7 +114,9 @@ def _start_metrics(config: Config, server: ChatServer, log: EventLog) -> Metrics
 
     collected = Metrics(server.measure, config.max_clients)
     try:
-        metrics = MetricsServer(config.metrics, collected.text, server.health_problem, log)
+        metrics = MetricsServer(
+            config.metrics, collected.text, server.health_problem, log, server.degradation
+        )
         metrics.start()
     except (OSError, RuntimeError) as error:
         server.stop()
@@ -140,6 +143,8 @@ def _log_startup(server: ChatServer, log: EventLog) -> None:
         log.running_as_root()
     for endpoint, port in server.listening:
         log.listening(endpoint.address, port, encrypted=endpoint.encrypted)
+    if server.history_file is not None:
+        log.history_opened(str(server.history_file))
     if any(endpoint.is_public and not endpoint.encrypted for endpoint, _ in server.listening):
         log.plaintext_public()
     if server.certificate is not None:

@@ -137,6 +137,12 @@ class Hub(Generic[ReceiverT]):
         self.messages = self.deliveries = 0
         """Messages published, and copies sent to recipients. Read without the lock."""
 
+    def use_history(self, record: Callable[[Record], None], saved: SavedState) -> None:
+        """Record from now on, and go on from the stored state. Only before the first login."""
+        self._record = record
+        limit = self._presence_limit
+        self._state = HubState(limit.burst if limit else 0, saved)
+
     def sizes(self) -> tuple[int, int]:
         """Return the numbers of sessions and rooms.
 

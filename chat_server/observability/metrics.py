@@ -33,12 +33,21 @@ _GAUGES: Final = {
     "lobby_backlog_bytes": ("backlog", "Bytes that wait to be sent."),
     "lobby_lagging_clients": ("lagging", "Clients with a backlog."),
     "lobby_hashing_queue": ("hashing", "Logins in the queue for a hash."),
+    "lobby_history_queue": ("history_queue", "Records that wait to be stored."),
+    "lobby_history_file_bytes": ("history_bytes", "Size of the history with its log."),
+    "lobby_history_degraded": ("history_degraded", "1 while the history does not work."),
 }
 
 _COUNTERS: Final = {
     "lobby_messages_received_total": ("messages", "Messages received from clients."),
     "lobby_deliveries_total": ("deliveries", "Messages times their recipients."),
     "lobby_sent_bytes_total": ("bytes_out", "Bytes handed to the connections of clients."),
+    "lobby_history_stored_total": ("history_stored", "Messages stored in the history."),
+    "lobby_history_dropped_total": ("history_dropped", "Messages that could not be stored."),
+    "lobby_history_commits_total": ("history_commits", "Commits of the history."),
+    "lobby_history_commit_seconds_total": ("history_commit_seconds", "Seconds of all commits."),
+    "lobby_history_pages_total": ("history_pages", "Pages and search results that were read."),
+    "lobby_history_searches_cut_total": ("history_searches_cut", "Searches that took too long."),
 }
 
 _EVENTS: Final = {

@@ -29,13 +29,16 @@ class MetricsServer:
         text: Callable[[], bytes],
         health_problem: Callable[[], str | None],
         log: EventLog,
+        degradation: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Bind the port; 0 means any. Its thread calls `text` and `health_problem`.
+        """Bind the port; 0 means any. Its thread calls the three callables.
 
-        Neither may block. Raises `OSError` if the port cannot be bound.
+        None may block. `health_problem` says why the server cannot serve, `degradation` why a part
+        of it does not work while the chat does. Raises `OSError` if the port cannot be bound.
         """
         self._text = text
         self._health_problem = health_problem
+        self._degradation = degradation
         self._log = log
         self._listener = HttpListener(port, self._respond)
 
@@ -52,10 +55,22 @@ class MetricsServer:
         """Close the port, abort open requests, and wait for the thread."""
         self._listener.stop()
 
+    def _health(self) -> tuple[HTTPStatus, str]:
+        """Return the status and the text of /healthz.
+
+        A degraded server has status 200: it serves the chat, and a restart by what watches the
+        status would end the sessions without helping.
+        """
+        problem = self._health_problem()
+        if problem is not None:
+            return HTTPStatus.SERVICE_UNAVAILABLE, problem
+        degradation = self._degradation()
+        return HTTPStatus.OK, "ok" if degradation is None else f"degraded: {degradation}"
+
     def _respond(self, request: bytes) -> bytes:
         """Return the response to a request. The listener's thread."""
         try:
-            return _RequestHandler(request, self._text, self._health_problem).response
+            return _RequestHandler(request, self._text, self._health).response
         except Exception as error:
             self._log.unexpected(error, "the metrics server")
             return b""
@@ -70,10 +85,13 @@ class _RequestHandler(BaseHTTPRequestHandler):
     error_message_format = "%(code)d %(message)s\n"
 
     def __init__(
-        self, request: bytes, text: Callable[[], bytes], health_problem: Callable[[], str | None]
+        self,
+        request: bytes,
+        text: Callable[[], bytes],
+        health: Callable[[], tuple[HTTPStatus, str]],
     ) -> None:
         self._text = text
-        self._health_problem = health_problem
+        self._health = health
         self.client_address = (HOST, 0)
         self.rfile = BufferedReader(BytesIO(request))
         self.wfile = self._written = BytesIO()
@@ -105,10 +123,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
             case "/metrics":
                 self._respond(HTTPStatus.OK, CONTENT_TYPE, self._text())
             case "/healthz":
-                problem = self._health_problem()
-                status = HTTPStatus.OK if problem is None else HTTPStatus.SERVICE_UNAVAILABLE
-                body = f"{problem or 'ok'}\n".encode()
-                self._respond(status, "text/plain; charset=utf-8", body)
+                status, text = self._health()
+                self._respond(status, "text/plain; charset=utf-8", f"{text}\n".encode())
             case _:
                 self.send_error(HTTPStatus.NOT_FOUND, "Use /metrics or /healthz")
 

@@ -29,3 +29,20 @@ class MetricsSnapshot:
     """How often each event of the log happened, by name."""
     rejections: Mapping[str, int]
     """Rejected connections, by reason."""
+    history_stored: int = 0
+    """Messages that were stored. This and the following are 0 without history."""
+    history_dropped: int = 0
+    """Messages that could not be stored."""
+    history_queue: int = 0
+    """Records that wait to be stored."""
+    history_commits: int = 0
+    history_commit_seconds: float = 0.0
+    """Duration of all commits."""
+    history_bytes: int = 0
+    """Size of the history file and its write-ahead log."""
+    history_pages: int = 0
+    """Pages and search results sent to clients."""
+    history_searches_cut: int = 0
+    """Searches that exceeded their time."""
+    history_degraded: int = 0
+    """1 while the history does not work as it should."""

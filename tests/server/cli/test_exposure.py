@@ -44,7 +44,8 @@ class Server:
 
     def __init__(self, folder: Path, *options: str, umask: int = 0o022) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, *options, "--state", str(folder / "state")],
+            # Two servers at once use the same folder in some tests, but not the same history.
+            [*COMMAND, *options, "--history", "off", "--state", str(folder / "state")],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(PROJECT)},
             stdin=subprocess.DEVNULL,

@@ -446,6 +446,7 @@ def test_metrics_port_in_use_is_one_line_error(tmp_path: Path) -> None:
             [
                 *(sys.executable, "-m", "chat_server", "--port", "0"),
                 *("--users", str(program.users), "--metrics", str(program.port)),
+                *("--history", "off"),
             ],
             capture_output=True,
             text=True,
