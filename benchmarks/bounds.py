@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import linear_regression
 from typing import Final, NamedTuple
 
 from benchmarks.figures import Figures
 from benchmarks.goals import Bound
-from benchmarks.parts import tls
+from benchmarks.parts import history, past, tls
 from benchmarks.parts.client import EMPTY
 from benchmarks.parts.growth import SIZES
 from benchmarks.parts.login_attacks import CROWD
@@ -81,6 +81,43 @@ def _over_plain(scenario: str, measure: str) -> Callable[[Figures], float | None
 
 def _tls_median(scenario: str, measure: str) -> Callable[[Figures], float | None]:
     return lambda figures: figures.median(scenario, tls.TLS, measure)
+
+
+def _with_history(
+    scenario: str, measure: str, other: str | None = None
+) -> Callable[[Figures], float | None]:
+    """Return the ratio of the server with history to the one without, in the scenario `other`."""
+
+    def value(figures: Figures) -> float | None:
+        on = figures.median(scenario, history.ON, measure)
+        off = figures.median(other or scenario, history.OFF, measure)
+        return on / off if on is not None and off else None
+
+    return value
+
+
+def _slowest(scenario: str, measures: Sequence[str]) -> Callable[[Figures], float | None]:
+    def value(figures: Figures) -> float | None:
+        medians = [figures.median(scenario, LOBBY.name, measure) for measure in measures]
+        return max((median for median in medians if median is not None), default=None)
+
+    return value
+
+
+def _page_growth(figures: Figures) -> float | None:
+    """Return the largest ratio of the time of a page in the long past to that in the short one."""
+    ratios = []
+    for measure in past.PAGES_OF:
+        small, large = (
+            figures.median(past.scenario(size), LOBBY.name, measure) for size in past.SIZES
+        )
+        if small and large is not None:
+            ratios.append(large / small)
+    return max(ratios, default=None)
+
+
+def _worst(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    return lambda figures: max(figures.samples_of(scenario, LOBBY.name, measure), default=None)
 
 
 def _at_most(value: float) -> Bound:
@@ -202,6 +239,105 @@ CHECKED_BOUNDS: Final = (
     ),
     CheckedBound(
         "TLS: handshakes per second", "", _tls_median("tls-connections", "per_second"), None, 0
+    ),
+    CheckedBound(
+        "history / none: one to 100, one in flight",
+        "x",
+        _with_history(history.scenario(1), "per_second"),
+        Bound(0.9, 0.97),
+    ),
+    CheckedBound(
+        "history / none: one to 100, window 50",
+        "x",
+        _with_history(history.scenario(50), "per_second"),
+        Bound(0.8, 0.92),
+    ),
+    CheckedBound(
+        "history / none: one to 100, pipelined",
+        "x",
+        _with_history(history.scenario(0), "per_second"),
+        Bound(0.5, 0.7),
+    ),
+    CheckedBound(
+        "history / none: p50, 100 msg/s to 100",
+        "x",
+        _with_history("history-paced", "p50_ms"),
+        Bound(1.15, 1.05, at_most=True),
+    ),
+    CheckedBound(
+        "history / none: p99, 100 msg/s to 100",
+        "x",
+        _with_history("history-paced", "p99_ms"),
+        Bound(1.5, 1.2, at_most=True),
+    ),
+    CheckedBound(
+        "the p50 while another process locks the file for 3 s / no history",
+        "x",
+        _with_history("history-locked", "p50_ms", "history-paced"),
+        Bound(1.3, 1.1, at_most=True),
+    ),
+    CheckedBound(
+        "the p99 while another process locks the file for 3 s / no history",
+        "x",
+        _with_history("history-locked", "p99_ms", "history-paced"),
+    ),
+    CheckedBound(
+        "messages missing after 500 sessions broke off",
+        "",
+        _worst("broken-sessions", "missing"),
+        _at_most(0),
+        0,
+    ),
+    CheckedBound(
+        "messages read twice after 500 sessions broke off",
+        "",
+        _worst("broken-sessions", "twice"),
+        _at_most(0),
+        0,
+    ),
+    CheckedBound(
+        "oldest message that is lost by `kill -9`, worst of 15",
+        "ms",
+        _worst("history-kills", "loss_ms"),
+        Bound(100, 30, at_most=True),
+        0,
+    ),
+    CheckedBound(
+        "CPU of a page of 100 messages out of 1,000,000",
+        "ms",
+        _slowest(past.scenario(past.SIZES[-1]), past.PAGES_OF),
+        _at_most(1),
+    ),
+    CheckedBound(
+        "the same / a page of 100 messages out of 10,000",
+        "x",
+        _page_growth,
+        _at_most(2),
+    ),
+    CheckedBound(
+        "1,000 clients that ask for 100 messages at once all have them",
+        "s",
+        _median("page-storm", "seconds"),
+        _at_most(2),
+    ),
+    CheckedBound(
+        "p99 of others meanwhile / without",
+        "x",
+        _loaded_over_baseline("page-storm", "p99_ms"),
+        _at_most(2),
+    ),
+    CheckedBound(
+        "CPU of a search in 1,000,000 messages for one word, the slowest word",
+        "ms",
+        _slowest("past-search", tuple(past.SEARCHES)),
+        _at_most(50),
+    ),
+    CheckedBound(
+        "history file per message of 100 bytes",
+        "bytes",
+        _median("past-file", "bytes_each"),
+        _at_most(250),
+        0,
     ),
     CheckedBound(
         "client: start to login form / start of an empty Textual app",

@@ -23,6 +23,8 @@ from benchmarks.native import Programs
 PEERS: Final = Path(__file__).parent / "peers"
 PROJECT: Final = Path(__file__).parent.parent
 START_SECONDS: Final = 20.0
+HISTORY_FILE: Final = "history.db"
+"""The history file of a server, in its own folder."""
 
 
 class LaunchOptions(NamedTuple):
@@ -50,6 +52,14 @@ class ServerKind(NamedTuple):
 
 
 def _lobby(options: LaunchOptions) -> list[str]:
+    return [*_common_lobby(options), "--history", "off"]
+
+
+def _lobby_with_history(options: LaunchOptions) -> list[str]:
+    return [*_common_lobby(options), "--history", str(options.folder / HISTORY_FILE)]
+
+
+def _common_lobby(options: LaunchOptions) -> list[str]:
     users = options.accounts.slow if options.slow_hashes else options.accounts.fast
     tls = ["--tls", "--tls-port", str(options.tls_port), "--state", str(options.folder)]
     # The handshakes are measured with connections that do not log in.
@@ -84,6 +94,8 @@ def _ceiling(options: LaunchOptions) -> list[str]:
 
 
 LOBBY: Final = ServerKind("lobby", "Lobby", "chat", _lobby)
+"""Without history: none of the peers keeps messages either."""
+HISTORY: Final = ServerKind("history", "Lobby with history", "chat", _lobby_with_history)
 # ngIRCd listens with a backlog of 10. Further connections wait for a second.
 NGIRCD: Final = ServerKind("ngircd", "ngIRCd", "irc", _ngircd, concurrency=8)
 # InspIRCd accepts waiting connections only once a second.
@@ -105,7 +117,9 @@ class Server:
         log: Path,
         tls_port: int | None = None,
     ) -> None:
+        """`log`: the file with its output, in the folder of the server."""
         self.kind = kind
+        self.folder = log.parent
         self.port = port
         self.tls_port = tls_port
         self.process = process

@@ -55,7 +55,7 @@ class _Visit:
     is_open: bool = True
 
 
-@dataclass
+@dataclass(eq=False)
 class _Message:
     stamp: int
     author: _Account
@@ -166,20 +166,20 @@ class MemoryStore:
 
     def erase_messages_by(self, author: str) -> Iterator[int]:
         """Erase all messages of an author in all rooms, in one step."""
-        erased = [each for each in self._messages if each.room and each.author.name == author]
+        erased = {each for each in self._messages if each.room and each.author.name == author}
         self._messages = [each for each in self._messages if each not in erased]
         yield len(erased)
 
     def prune(self, retention: Retention, now: int) -> Pruned:
         """Delete what is too old, or too much for its room. There is no file to measure."""
         cutoff = now - retention.days * _DAY if retention.days else 0
-        pruned = [message for message in self._messages if message.stamp < cutoff]
+        pruned = {message for message in self._messages if message.stamp < cutoff}
         if retention.messages:
             for room in {message.room for message in self._messages if message.room}:
                 kept = [m for m in self._messages if m.room == room and m not in pruned]
-                pruned += kept[: max(0, len(kept) - retention.messages)]
+                pruned.update(kept[: max(0, len(kept) - retention.messages)])
+        self._messages = [message for message in self._messages if message not in pruned]
         for message in pruned:
-            self._messages.remove(message)
             place = message.room or frozenset({message.author, message.recipient})
             self._horizons[place] = max(self._horizons.get(place, 0), message.stamp + 1)
         self._holes = [

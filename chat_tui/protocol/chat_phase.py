@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 from chat_server.wire import (
+    EVERYONE,
     LOBBY,
     Action,
     ErrorReply,
@@ -15,14 +17,17 @@ from chat_server.wire import (
     ServerLine,
     TextLine,
     canonical_name,
+    history_replies,
     operator_replies,
     replies,
 )
 from chat_tui import events
-from chat_tui.events import Event
+from chat_tui.events import Event, PageKind
 from chat_tui.input import CommandInput, ServerCapabilities, Submission, redact
+from chat_tui.protocol.history_sync import HistorySync
 from chat_tui.protocol.intent_queue import ActionIntent, Intent, IntentQueue, JoinIntent
 from chat_tui.protocol.own_messages import OwnMessages
+from chat_tui.protocol.page_reader import Page
 from chat_tui.protocol.password_change import PasswordChange
 from chat_tui.protocol.pending_requests import (
     Notice,
@@ -45,6 +50,7 @@ from chat_tui.protocol.restore_target import RestoreTarget
 from chat_tui.protocol.send_queue import SendQueue
 from chat_tui.protocol.submission import resolve_join, resolve_submission
 from chat_tui.protocol.subscriptions import SubscriptionSync
+from chat_tui.protocol.timelines import Timelines, Unconfirmed
 from chat_tui.protocol.unsent import UnsentText
 
 _LineKind = Literal["reply", "error", "notice"]
@@ -65,6 +71,7 @@ class ChatPhase(Phase):
         name: str,
         commands: tuple[str, ...],
         target: RestoreTarget,
+        timelines: Timelines,
         own_ids: Iterator[int],
         emit: Callable[[Event], None],
         now: float,
@@ -81,8 +88,15 @@ class ChatPhase(Phase):
         self._capabilities = ServerCapabilities.from_commands(commands)
         self._sender = SendQueue(self._capabilities, now)
         self._poller = Poller(self._sender, now)
-        self._own_messages = OwnMessages(name, self._sender, own_ids, emit)
-        self._private_messages = PrivateMessages(self._sender, own_ids, emit)
+        self._own_messages = OwnMessages(
+            name, self._sender, timelines, own_ids, self._emit_own_message
+        )
+        self._private_messages = PrivateMessages(
+            self._sender, timelines, own_ids, self._emit_own_message
+        )
+        self._history = HistorySync(name, self._sender, timelines, self._resend, emit)
+        # Subscriptions to single users are requested after the server has listed those there are.
+        self._restores_names = not (target.is_reconnect or target.subscriptions <= {EVERYONE})
         self._password_change = PasswordChange(self._sender, emit)
         self._shutdown_notice = ""
 
@@ -90,7 +104,9 @@ class ChatPhase(Phase):
         # First of all: no text may be sent before it is known whether the server echoes it.
         self._own_messages.subscribe_to_self(now)
         self._sender.request("/presence", "on", now=now)
+        self._begin_history(target, now)
         self._restore_room(target, now)
+        self._history.list_unread(now)
         if self._sender.request("/subs", now=now) is None:
             self._subscriptions.restore_without_list()
         self._advance(now)
@@ -98,7 +114,12 @@ class ChatPhase(Phase):
     @property
     def can_send_now(self) -> bool:
         """True if a text typed now would be sent at once, to the room joined last."""
-        return self._own_messages.ready and not self._queue and not self._is_changing_room()
+        return (
+            self._own_messages.ready
+            and not self._queue
+            and not self._is_changing_room()
+            and not self._history.holds_texts
+        )
 
     @property
     def is_restored(self) -> bool:
@@ -164,21 +185,35 @@ class ChatPhase(Phase):
         """Request a password change. The outcome is an event."""
         self._password_change.request(old, new, now)
 
+    def request_page(self, location: str, kind: PageKind, subject: str, now: float) -> bool:
+        """Request a page of past messages. Return False if it cannot be requested now."""
+        return self._history.request_page(self._room, location, kind, subject, now)
+
+    def read_private(self, partner: str, now: float) -> None:
+        """The user reads a private conversation."""
+        self._history.read_private(partner, now)
+
     # Input from the connection
 
     def receive(self, line: ServerLine, now: float) -> None:
         """Handle a line from the server."""
+        page = self._history.receive(line)
+        if isinstance(page, Page):
+            self._handle_page(page, now)
+        elif not page:
+            self._handle_line(line, now)
+        self._advance(now)
+
+    def _handle_line(self, line: ServerLine, now: float) -> None:
         match line:
             case Message() | Action() | PrivateMessage():
-                if not self._own_messages.match_echo(line, now):
-                    self._emit(events.MessageArrived(self._room, line))
+                self._handle_message(line, now)
             case Reply(text):
                 self._handle_reply(text, now)
             case ErrorReply(text):
                 self._handle_error(text, now)
             case _ if line.text:
                 self._emit_notice(line.text, "reply")
-        self._advance(now)
 
     def bytes_received(self, now: float) -> None:
         """Record the time of the newest byte, even if it was not the end of a line."""
@@ -191,6 +226,7 @@ class ChatPhase(Phase):
             return
         for request in self._sender.expire(now):
             self._request_unanswered(request, now)
+        self._history.tick(now)
         self._advance(now)
 
     def connection_lost(self, reason: str) -> None:
@@ -207,8 +243,30 @@ class ChatPhase(Phase):
         self._password_change.abandon_pending()
         self._unsent.return_all(self._target_room)
 
+    def _handle_message(self, message: Message | Action | PrivateMessage, now: float) -> None:
+        if self._history.is_active and message.past:  # a stamp does not make it past
+            message = replace(message, past=False)
+        own = self._own_messages.match_echo(message, now)
+        if own is not None:
+            self._history.echoed(own.room, message.time)
+            return
+        if isinstance(message, PrivateMessage) and message.author != self._own_messages.name:
+            self._private_messages.partner_is_back(f"@{message.author}")
+        self._history.live(self._room, message, now)
+
+    def _handle_page(self, page: Page, now: float) -> None:
+        kind = RequestKind.SEARCH if page.is_search else RequestKind.HISTORY
+        request, skipped = self._sender.match(ParsedReply(kind, page.place), now)
+        for other in skipped:
+            self._request_unanswered(other, now)
+        is_ours = self._history.page_received(request, page, now)
+        if request is not None and not is_ours:
+            for text in page.texts():
+                self._emit_notice(text, "reply")
+
     def _handle_reply(self, text: str, now: float) -> None:
         notice = parse_notice(text)
+        unread = history_replies.parse_unread(text) if self._history.is_active else None
         announcement = operator_replies.parse_announcement(text)
         if replies.is_logged_out(text):
             self._signed_out(text, requested=False)
@@ -219,6 +277,8 @@ class ChatPhase(Phase):
             self._emit_notice(text, "notice")
         elif notice is not None:
             self._handle_notice(notice, now)
+        elif unread is not None:
+            self._handle_unread(text, *unread, now)
         else:
             self._handle_answer(text, parse_reply(text), "reply", now)
 
@@ -231,6 +291,16 @@ class ChatPhase(Phase):
         ):
             self._sender.answer_oldest(now)  # our own: it may be the only answer to the command
         self._emit(events.AnnouncementReceived(author, text))
+
+    def _handle_unread(
+        self, text: str, places: list[history_replies.UnreadPlace], more: bool, now: float
+    ) -> None:
+        answer = ParsedReply(RequestKind.UNREAD, None, more=more)
+        is_asked = any(request.kind is RequestKind.UNREAD for request in self._sender.requests())
+        request, _ = self._sender.match(answer, now) if is_asked else (None, [])
+        self._history.unread_listed(places, more=more)
+        if request is not None and is_shown(answer, request):
+            self._emit_notice(text, "reply")
 
     def _handle_notice(self, notice: Notice, now: float) -> None:
         oldest = self._sender.oldest
@@ -269,7 +339,8 @@ class ChatPhase(Phase):
             if answer.failed:
                 self._request_rejected(request, text, now)
         if not answer.failed and not answer.more:
-            self._apply_answer(answer, request, now)
+            kept = history_replies.parse_kept_for(text) is not None
+            self._apply_answer(answer, request, now, kept=kept)
         if request is None:
             visible = not self._sender.consume_late_internal_reply(answer)
         else:
@@ -277,7 +348,9 @@ class ChatPhase(Phase):
         if visible:  # last: the log shows the answer to a /join in the new room
             self._emit_notice(text, kind)
 
-    def _apply_answer(self, answer: ParsedReply, request: Request | None, now: float) -> None:
+    def _apply_answer(
+        self, answer: ParsedReply, request: Request | None, now: float, *, kept: bool
+    ) -> None:
         subject, own_name = answer.subject or "", self._own_messages.name
         match answer.kind:
             case RequestKind.JOIN:
@@ -295,7 +368,12 @@ class ChatPhase(Phase):
             case RequestKind.PRESENCE:
                 self._poller.presence = subject == "on"
             case RequestKind.PRIVATE:
-                self._private_messages.delivered(request)
+                if kept:
+                    self._private_messages.kept(request)
+                else:
+                    self._private_messages.delivered(request)
+            case RequestKind.STAMPS:
+                self._history.stamps_changed(on=subject == "on", now=now)
             case RequestKind.PASSWORD:
                 self._password_change.succeeded(request)
             case RequestKind.QUIT if request is not None:
@@ -313,6 +391,7 @@ class ChatPhase(Phase):
                 self._emit(events.SubscriptionsListed(tuple(followed)))
 
     def _request_rejected(self, request: Request, reason: str, now: float) -> None:
+        self._history.request_failed(request, reason, now)
         if request.kind is RequestKind.JOIN:
             self._join_failed(request, reason, now)
         elif request.kind is RequestKind.PRIVATE:
@@ -342,6 +421,22 @@ class ChatPhase(Phase):
 
     # Output
 
+    def _begin_history(self, target: RestoreTarget, now: float) -> None:
+        if not self._history.is_active:
+            return
+        self._history.waits_for_subscriptions = self._restores_names
+        if EVERYONE in target.subscriptions:  # a page needs it; the server may have it already
+            self._sender.request("/subscribe", EVERYONE, now=now)
+        self._history.begin(LOBBY, stays=target.room in (None, LOBBY), now=now)
+
+    def _resend(self, message: Unconfirmed, now: float) -> None:
+        """Send a message again that has not arrived. The user is in its room."""
+        if message.place.startswith("@"):
+            name = message.place.removeprefix("@")
+            self._private_messages.send(PrivateIntent(name, message.text, typed=False), now)
+        else:
+            self._own_messages.send(message.text, message.place, now, is_action=message.is_action)
+
     def _restore_room(self, target: RestoreTarget, now: float) -> None:
         has_room = target.room not in (None, LOBBY) and self._capabilities.rooms
         if has_room and not target.is_reconnect:
@@ -352,6 +447,7 @@ class ChatPhase(Phase):
     def _entered(self, room: str, now: float) -> None:
         self._room = room
         self._emit(events.Joined(room))
+        self._history.entered(room, now)
         self._poller.room_entered(now)
 
     def _signed_out(self, text: str, *, requested: bool) -> None:
@@ -359,9 +455,15 @@ class ChatPhase(Phase):
 
     def _advance(self, now: float) -> None:
         """Send everything that may be sent now."""
-        while self._queue and self._own_messages.ready and not self._is_changing_room():
-            self._perform(self._queue.take(), now)
         self._restore_subscriptions(now)
+        self._history.waits_for_subscriptions = (
+            self._restores_names and not self._subscriptions.are_requested
+        )
+        self._history.advance(now)
+        while self._queue and self._own_messages.ready and not self._is_changing_room():
+            if self._history.holds_texts and self._queue.starts_with_text:
+                break
+            self._perform(self._queue.take(), now)
         self._sender.advance(now)
         self._unsent.report_queued(self._target_room)
 
@@ -401,6 +503,11 @@ class ChatPhase(Phase):
         self._sender.send(request, now)
         self._own_messages.command_sent(request, now)
         self._password_change.command_sent(request, command.arguments)
+
+    def _emit_own_message(self, event: Event) -> None:
+        if isinstance(event, events.MessagePending):
+            self._history.own_sent(event.id)
+        self._emit(event)
 
     def _emit_notice(self, text: str, kind: _LineKind) -> None:
         self._emit(events.LogNotice(text, kind))

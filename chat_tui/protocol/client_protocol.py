@@ -24,6 +24,7 @@ from chat_tui.protocol.phase import (
     ProtocolState,
 )
 from chat_tui.protocol.restore_target import RestoreTarget
+from chat_tui.protocol.timelines import Timelines
 
 
 class ClientProtocol:
@@ -34,9 +35,19 @@ class ClientProtocol:
     """
 
     def __init__(
-        self, user: str, password: str, target: RestoreTarget, own_ids: Iterator[int], now: float
+        self,
+        user: str,
+        password: str,
+        target: RestoreTarget,
+        own_ids: Iterator[int],
+        now: float,
+        timelines: Timelines | None = None,
     ) -> None:
-        """Start with a new connection. `own_ids` generates the ids of own messages."""
+        """Start with a new connection. `own_ids` generates the rising ids of own messages.
+
+        `timelines`: what the client has of the history. None: nothing yet.
+        """
+        self._timelines = Timelines() if timelines is None else timelines
         self._name = canonical_name(user) or user
         self._target = target
         self._own_ids = own_ids
@@ -170,7 +181,13 @@ class ClientProtocol:
             case LoggedIn(commands):
                 self._lines += self._phase.take_lines()
                 self._phase = ChatPhase(
-                    self._name, commands, self._target, self._own_ids, self._emit, now
+                    self._name,
+                    commands,
+                    self._target,
+                    self._timelines,
+                    self._own_ids,
+                    self._emit,
+                    now,
                 )
             case Ended() as ended:
                 self._close(ended)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class OutgoingMessage:
     id: int
     text: str
     is_action: bool = False
+    room: str = field(default="", compare=False)
 
 
 class EchoMatcher:

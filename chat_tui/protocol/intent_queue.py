@@ -47,6 +47,11 @@ class IntentQueue:
     def __bool__(self) -> bool:
         return bool(self._items)
 
+    @property
+    def starts_with_text(self) -> bool:
+        """True if the next intent publishes a text in the room."""
+        return bool(self._items) and isinstance(self._items[0], TextLine | ActionIntent)
+
     def add(self, items: Iterable[Intent]) -> None:
         """Append intents. Of consecutive `JoinIntent`s only the last is kept."""
         for item in items:

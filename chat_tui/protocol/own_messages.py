@@ -10,6 +10,7 @@ from chat_tui.events import Event
 from chat_tui.protocol.echo_matcher import OutgoingMessage
 from chat_tui.protocol.pending_requests import Request, RequestKind
 from chat_tui.protocol.send_queue import SendQueue
+from chat_tui.protocol.timelines import Timelines
 
 
 class OwnMessages:
@@ -19,13 +20,19 @@ class OwnMessages:
     """
 
     def __init__(
-        self, name: str, sender: SendQueue, own_ids: Iterator[int], emit: Callable[[Event], None]
+        self,
+        name: str,
+        sender: SendQueue,
+        timelines: Timelines,
+        own_ids: Iterator[int],
+        emit: Callable[[Event], None],
     ) -> None:
         self.name = name
         """The user's name as the server writes it."""
         self.ready = False
         """True once it is known whether the server echoes our messages."""
         self._sender = sender
+        self._timelines = timelines
         self._own_ids = own_ids
         self._emit = emit
         self._self_subscription: Request | None = None
@@ -68,32 +75,43 @@ class OwnMessages:
 
         `is_action`: send it as an action (`/me`).
         """
-        message = OutgoingMessage(next(self._own_ids), text, is_action)
-        self._emit(events.MessagePending(message.id, room, text, is_action))
+        message = OutgoingMessage(next(self._own_ids), text, is_action, room)
+        proof = self._timelines.of(room).sending(text, is_action=is_action)
+        self._emit(events.MessagePending(message.id, room, text, is_action, proof))
         self._sender.send_message(message, now)
         if not self._sender.echoing:
-            self._emit(events.MessageSent(message.id))
+            self._sent(message, None)
 
-    def match_echo(self, message: Message | Action | PrivateMessage, now: float) -> bool:
-        """Return True if this is the echo of a message that was sent on this connection."""
+    def match_echo(
+        self, message: Message | Action | PrivateMessage, now: float
+    ) -> OutgoingMessage | None:
+        """Return the message of this connection whose echo this is, or None."""
         if isinstance(message, PrivateMessage) or message.author != self.name or message.past:
-            return False
+            return None
         confirmed, skipped = self._sender.match_echo(
             message.text, now, is_action=isinstance(message, Action)
         )
         for unconfirmed in skipped:
-            self._emit(events.MessageUnconfirmed(unconfirmed.id))
+            self._unconfirmed(unconfirmed)
         if confirmed is not None:
-            self._emit(events.MessageSent(confirmed.id, message.time))
-        return confirmed is not None
+            self._sent(confirmed, message.time)
+        return confirmed
 
     def abandon_pending(self) -> None:
         """Report all pending messages as unconfirmed: the connection has ended."""
         for message in self._sender.take_unconfirmed():
-            self._emit(events.MessageUnconfirmed(message.id))
+            self._unconfirmed(message)
+
+    def _sent(self, message: OutgoingMessage, time: str | None) -> None:
+        self._timelines.of(message.room).settled()
+        self._emit(events.MessageSent(message.id, time))
+
+    def _unconfirmed(self, message: OutgoingMessage) -> None:
+        self._timelines.of(message.room).settled()
+        self._emit(events.MessageUnconfirmed(message.id))
 
     def _echo_unavailable(self) -> None:
         self.ready = True
         self._sender.echoing = False
         for message in self._sender.take_unconfirmed():
-            self._emit(events.MessageSent(message.id))
+            self._sent(message, None)

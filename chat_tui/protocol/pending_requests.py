@@ -14,7 +14,7 @@ from enum import Enum, auto
 from itertools import repeat
 from typing import Final
 
-from chat_server.wire import LOBBY, canonical_name, quoted_in_reply, replies
+from chat_server.wire import LOBBY, canonical_name, history_replies, quoted_in_reply, replies
 from chat_tui.events import PersonJoined, PersonLeft, RoomClosed, RoomOpened
 from chat_tui.input import PASSWD, CommandInput
 
@@ -42,6 +42,11 @@ class RequestKind(Enum):
     QUIT = auto()
     PRIVATE = auto()
     PASSWORD = auto()
+    HISTORY = auto()
+    SEARCH = auto()
+    UNREAD = auto()
+    UNREAD_NOTICES = auto()
+    STAMPS = auto()
     OTHER = auto()
     """A command whose answers the client does not know."""
 
@@ -58,7 +63,26 @@ _KINDS: Final = {
     "/quit": RequestKind.QUIT,
     "/msg": RequestKind.PRIVATE,
     PASSWD: RequestKind.PASSWORD,
+    "/history": RequestKind.HISTORY,
+    "/search": RequestKind.SEARCH,
+    "/unread": RequestKind.UNREAD,
+    "/stamps": RequestKind.STAMPS,
 }
+
+_ANY_SUBJECT: Final = frozenset(
+    {
+        RequestKind.PASSWORD,
+        RequestKind.HISTORY,
+        RequestKind.SEARCH,
+        RequestKind.UNREAD,
+        RequestKind.STAMPS,
+    }
+)
+"""Requests whose arguments do not name a room or a user."""
+
+_HISTORY_KINDS: Final = frozenset(
+    {RequestKind.HISTORY, RequestKind.SEARCH, RequestKind.UNREAD, RequestKind.STAMPS}
+)
 
 
 class RequestOrigin(Enum):
@@ -86,6 +110,12 @@ class ParsedReply:
     more: bool = False
     """True if the list continues in another line."""
     failed: bool = False
+    other_kinds: frozenset[RequestKind] = frozenset()
+    """More kinds of requests that it may answer."""
+
+    def fits(self, kind: RequestKind) -> bool:
+        """Return True if it may answer a request of this kind."""
+        return kind is self.kind or kind in self.other_kinds
 
 
 @dataclass(slots=True)
@@ -133,7 +163,7 @@ class Request:
         if name is None or not self.subject:
             return True
         canonical = canonical_name(self.subject) or self.subject
-        return name in (
+        return f"@{name}" == self.subject or name in (
             self.subject,
             canonical,
             quoted_in_reply(self.subject),
@@ -147,7 +177,9 @@ def make_request(command: CommandInput, origin: RequestOrigin) -> Request:
     subject = command.arguments[0] if len(command.arguments) == 1 else ""
     if kind is RequestKind.PRIVATE and command.arguments:
         subject = command.arguments[0]
-    if kind is RequestKind.PASSWORD:
+    if command.word == "/unread" and command.arguments:
+        kind = RequestKind.UNREAD_NOTICES
+    if kind in _ANY_SUBJECT:
         subject = ""
     elif command.word == "/leave":
         subject = "" if command.arguments else LOBBY
@@ -195,6 +227,10 @@ def parse_reply(text: str) -> ParsedReply | None:
     if members is not None:
         room, part = members
         return ParsedReply(RequestKind.WHO, room, part.items, more=part.more)
+    if (on := history_replies.parse_stamps(text)) is not None:
+        return ParsedReply(RequestKind.STAMPS, "on" if on else "off")
+    if history_replies.parse_unread_notices(text) is not None:
+        return ParsedReply(RequestKind.UNREAD_NOTICES, None)
     if text == replies.PASSWORD_CHANGED:
         return ParsedReply(RequestKind.PASSWORD, None)
     if text in (replies.presence(True), replies.presence(False)):
@@ -207,6 +243,7 @@ _NAMED_REPLIES: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...
     (RequestKind.SUBSCRIBE, replies.parse_subscribed),
     (RequestKind.UNSUBSCRIBE, replies.parse_unsubscribed),
     (RequestKind.PRIVATE, replies.parse_sent_to),
+    (RequestKind.PRIVATE, history_replies.parse_kept_for),
 )
 
 
@@ -231,7 +268,10 @@ def parse_error(text: str) -> ParsedReply | None:
     for kind, parse in _NAMED_ERRORS:
         name = parse(text)
         if name is not None:
-            return ParsedReply(kind, name, failed=True)
+            also = _USER_KINDS if kind is RequestKind.SUBSCRIBE else frozenset()
+            return ParsedReply(kind, name, failed=True, other_kinds=also)
+    if text in _HISTORY_ERRORS or history_replies.parse_no_such_time(text) is not None:
+        return ParsedReply(RequestKind.HISTORY, None, failed=True, other_kinds=_HISTORY_KINDS)
     if text == replies.LEGACY_CANNOT_SUBSCRIBE:
         return ParsedReply(RequestKind.SUBSCRIBE, None, failed=True)
     if text == replies.WRONG_PASSWORD or replies.parse_retry_after(text) is not None:
@@ -261,6 +301,19 @@ _NAMED_ERRORS: Final[tuple[tuple[RequestKind, Callable[[str], str | None]], ...]
     (RequestKind.WHO, replies.parse_no_such_room),
     (RequestKind.SUBSCRIBE, replies.parse_no_such_user),
     (RequestKind.PRIVATE, replies.parse_not_delivered),
+    (RequestKind.PRIVATE, history_replies.parse_too_many_waiting),
+)
+
+
+_USER_KINDS: Final = frozenset({RequestKind.HISTORY})
+"""Requests that are rejected like a subscription if there is no such user."""
+
+_HISTORY_ERRORS: Final = frozenset(
+    {
+        history_replies.HISTORY_UNAVAILABLE,
+        history_replies.SEARCH_TOO_SLOW,
+        history_replies.BAD_COUNT,
+    }
 )
 
 
@@ -328,7 +381,7 @@ class PendingRequests:
     def _index_of(self, answer: ParsedReply) -> int | None:
         first_of_kind = None
         for index, request in enumerate(self._requests):
-            if request.kind is answer.kind:
+            if answer.fits(request.kind):
                 if request.is_about(answer.subject):
                     return index
                 if first_of_kind is None:

@@ -10,6 +10,7 @@ from chat_tui.events import Event
 from chat_tui.input import CommandInput, private_command, to_composer_text
 from chat_tui.protocol.pending_requests import Request, RequestOrigin, make_request
 from chat_tui.protocol.send_queue import SendQueue
+from chat_tui.protocol.timelines import Timelines
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,15 @@ class PrivateMessages:
     """The user's private messages. Without a reply, a message may or may not have arrived."""
 
     def __init__(
-        self, sender: SendQueue, own_ids: Iterator[int], emit: Callable[[Event], None]
+        self,
+        sender: SendQueue,
+        timelines: Timelines,
+        own_ids: Iterator[int],
+        emit: Callable[[Event], None],
     ) -> None:
         self._sender = sender
+        self._timelines = timelines
+        self._kept: dict[str, list[int]] = {}  # ids of messages that wait for their recipient
         self._own_ids = own_ids
         self._emit = emit
         self._pending: list[tuple[Request, PrivateIntent, int]] = []
@@ -53,18 +60,33 @@ class PrivateMessages:
         """Send a private message. Raises `LineTooLongError`."""
         origin = RequestOrigin.TYPED if intent.typed else RequestOrigin.UI
         request, own_id = make_request(intent.command, origin), next(self._own_ids)
-        self._emit(events.MessagePending(own_id, intent.location, intent.text))
+        proof = self._timelines.of(intent.location).sending(intent.text)
+        self._emit(events.MessagePending(own_id, intent.location, intent.text, proof=proof))
         self._pending.append((request, intent, own_id))
         self._sender.send(request, now)
 
     def delivered(self, request: Request | None) -> None:
         """Confirm the message of this request: the server has delivered it."""
-        for _, own_id in self._take(request):
+        for intent, own_id in self._take(request):
+            self.partner_is_back(intent.location)
+            self._emit(events.MessageSent(own_id))
+
+    def kept(self, request: Request | None) -> None:
+        """Report that the server keeps the message of this request for its recipient."""
+        for intent, own_id in self._take(request):
+            waiting = self._kept.setdefault(intent.location, [])
+            waiting.append(own_id)
+            self._emit(events.MessageKept(own_id))
+
+    def partner_is_back(self, place: str) -> None:
+        """Report the messages that were kept for the partner of a conversation as sent."""
+        for own_id in self._kept.pop(place, ()):
             self._emit(events.MessageSent(own_id))
 
     def rejected(self, request: Request, reason: str) -> None:
         """Move the text of this request back to the composer: the server did not deliver it."""
         for intent, own_id in self._take(request):
+            self._timelines.of(intent.location).withdrawn(intent.text)
             self._emit(events.MessageRejected(own_id))
             self._emit(replace(intent.returned(reason), is_reported=True))
 
@@ -81,4 +103,6 @@ class PrivateMessages:
     def _take(self, request: Request | None) -> list[tuple[PrivateIntent, int]]:
         found = [(intent, own_id) for other, intent, own_id in self._pending if other is request]
         self._pending = [pending for pending in self._pending if pending[0] is not request]
+        for intent, _ in found:
+            self._timelines.of(intent.location).settled()
         return found

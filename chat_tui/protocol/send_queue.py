@@ -22,6 +22,9 @@ from chat_tui.protocol.pending_requests import (
 SILENT_MESSAGE_SECONDS: Final = 0.2
 """Seconds after which a server without pipelining has read a message (protocol section 6)."""
 
+_SLOW_KINDS: Final = frozenset({RequestKind.PASSWORD, RequestKind.HISTORY, RequestKind.SEARCH})
+"""Requests whose answer takes longer than the round trip: hashing a password, reading a disk."""
+
 
 class SendQueue:
     """The lines to the server. With pipelining, all lines go out at once; replies come in order.
@@ -101,8 +104,7 @@ class SendQueue:
             self._in_flight, self._flight_ends = item, now + SILENT_MESSAGE_SECONDS
             if isinstance(item, Request):
                 item.sent_at = now
-                # Hashing a password takes longer than the round trip.
-                is_fast = item.kind is not RequestKind.PASSWORD
+                is_fast = item.kind not in _SLOW_KINDS
                 item.measures_latency = is_fast and not self._requests and not self._echoes
                 self._requests.add(item)
             elif self.echoing:

@@ -39,6 +39,11 @@ class SubscriptionSync:
             not (self._missing or self._requested) or self._answer_count >= MAX_PIPELINED_RESTORES
         )
 
+    @property
+    def are_requested(self) -> bool:
+        """True once all missing subscriptions have been requested."""
+        return self._missing is not None and not self._missing
+
     def desired_after(self, requests: Iterable[Request]) -> set[str]:
         """Return the desired subscriptions once these requests have succeeded."""
         desired = set(self.desired)

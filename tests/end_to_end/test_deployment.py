@@ -24,6 +24,7 @@ from chat_server.__main__ import cli
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 from tests.support.accounts import write_accounts_file
 from tests.support.project import PROJECT
+from tests.support.stored_history import write_history
 
 DEPLOY = PROJECT / "deploy"
 UNIT = DEPLOY / "lobby.service"
@@ -229,6 +230,41 @@ def test_lobby_users_script_runs_as_service_user(
     assert (state / "users.json").stat().st_mode & 0o777 == 0o600
     # With both --pty and --pipe, if only stdin is a terminal, the output stays on standard output.
     required = {"--property=User=lobby", "--property=DynamicUser=yes", "--pty", "--pipe", "--wait"}
+    assert required <= set((tmp_path / "calls").read_text().splitlines())
+
+
+def test_lobby_history_script_runs_as_service_user_in_its_folder(
+    tmp_path: Path, fake_systemd: dict[str, str]
+) -> None:
+    state = tmp_path / "var/lib/lobby"
+    write_accounts_file(state / "users.json", ["alice"])
+    history = write_history(state / "users.history.db")
+    config = tmp_path / "lobby.toml"
+    config.write_text((DEPLOY / "lobby.toml").read_text().replace('"/var/lib/lobby', f'"{state}'))
+    program, _, its_config = settings_of(UNIT)["ExecStart"][0].split()
+    text = (DEPLOY / "lobby-history").read_text()
+    assert f"{program} --config {its_config} history " in text
+    script = tmp_path / "lobby-history"
+    text = text.replace(program, f"{shlex.quote(sys.executable)} -m chat_server")
+    script.write_text(text.replace(its_config, shlex.quote(str(config))))
+    script.chmod(0o755)
+    for arguments in (["backup", "backup.db"], ["restore", "backup.db"]):  # as the manual says
+        done = subprocess.run(
+            [script, *arguments],
+            cwd=state,
+            env={**fake_systemd, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Restored {history} from backup.db\n")
+    required = {
+        "--property=User=lobby",
+        "--property=DynamicUser=yes",
+        "--property=WorkingDirectory=/var/lib/lobby",
+        *("--pty", "--pipe", "--wait"),
+    }
     assert required <= set((tmp_path / "calls").read_text().splitlines())
 
 

@@ -24,8 +24,8 @@ COMPANIONS: Final = ("-wal", "-shm")
 _COPY_BYTES: Final = 4 * 1024 * 1024
 """Bytes copied between two calls of `progress`."""
 
-_STEPS: Final = 100_000
-"""Instructions of SQLite between two calls of `progress`: some milliseconds."""
+_STEPS: Final = 10_000
+"""Instructions of SQLite between two calls of `progress`: about a millisecond."""
 
 Progress = Callable[[], None]
 """Called now and then by a long operation. May raise `KeyboardInterrupt`, which stops it."""

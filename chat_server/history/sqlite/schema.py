@@ -115,7 +115,7 @@ def prepare_search(connection: sqlite3.Connection, has_search: bool) -> None:
             connection.execute(
                 "CREATE VIRTUAL TABLE search_index USING fts5(text, scope,"
                 " content = 'search_content', content_rowid = 'id',"
-                " tokenize = 'unicode61 remove_diacritics 2')"
+                " columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')"
             )
             # Merge from two segments on, so that pruned words leave the file soon.
             connection.execute(

@@ -37,12 +37,11 @@ def search(
     terms.append(f'{{scope}} : "r{view.room}"')
     if authors is not None and len(authors) <= _MAX_INDEXED_AUTHORS:
         terms.append("{scope} : (" + " OR ".join(f'"a{each}"' for each in sorted(authors)) + ")")
-    by_readable = "" if authors is None else f" AND message.{condition(authors)}"
     rows = connection.execute(
         "SELECT message.stamp, account.name, message.text, message.is_action FROM search_index"
         " CROSS JOIN message ON message.id = search_index.rowid"
         " CROSS JOIN account ON account.id = message.author"
-        f" WHERE search_index MATCH ? AND message.stamp >= ?{by_readable}"
+        f" WHERE search_index MATCH ? AND message.stamp >= ? AND {condition(authors)}"
         " ORDER BY search_index.rowid DESC LIMIT ?",
         (" AND ".join(terms), view.floor, MAX_SEARCH_HITS),
     )

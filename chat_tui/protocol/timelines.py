@@ -1,0 +1,192 @@
+"""Timelines: what the client has of each room and conversation, over all connections of one user.
+
+Stamps are in microseconds since the epoch here. They rise over all rooms of a server, so they say
+which message is newer, and they name a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from chat_server.wire.stamps import format_stamp, parse_stamp
+from chat_tui.events import DeliveryProof
+
+_MAX_SENDS: Final = 1000
+"""Own messages of a place that are counted for the proofs of later ones. More have no proof."""
+
+_MAX_AHEAD: Final = 20_000
+"""Shown messages that are remembered while a log has a gap before them."""
+
+_MAX_SHOWN: Final = 1000
+"""Shown messages of a conversation that are remembered."""
+
+
+class Unconfirmed(NamedTuple):
+    """An own message that may have arrived or not, and whose connection has ended."""
+
+    id: int
+    place: str
+    text: str
+    is_action: bool
+    proof: DeliveryProof | None
+
+
+class Timeline:
+    """What the client has of one place: all messages up to `newest`, and those in `ahead`."""
+
+    def __init__(self, newest_seen: Callable[[], int | None] = lambda: None) -> None:
+        """`newest_seen` returns the newest stamp of all places that the client has seen."""
+        self._newest_seen = newest_seen
+        self.newest: int | None = None
+        """The log is complete up to this stamp. None: it is empty. 0: the place was empty."""
+        self.read: int | None = None
+        """The newest message that the user has read, in this run of the client or before."""
+        self.ahead: set[int] = set()
+        """The stamps of shown messages above `newest`: between, messages are missing."""
+        self.echoes: set[int] = set()
+        """The stamps of own messages that were confirmed on this connection, above `newest`."""
+        self._shown: dict[int, None] = {}
+        self._base: int | None = None
+        self._sends: list[tuple[str, bool]] = []  # own messages after `_base`, in order
+        self._pending = 0  # own messages that are not settled
+
+    def sending(self, text: str, *, is_action: bool = False) -> DeliveryProof | None:
+        """Record that an own message is sent now. Return its proof, if there is one."""
+        if self._base is None and self._pending == 0:  # what is sent now gets a later stamp
+            self._base = self._newest_seen()
+            self._sends.clear()
+        self._pending += 1
+        if self._base is None or len(self._sends) >= _MAX_SENDS:
+            self._base = None
+            return None
+        proof = DeliveryProof(format_stamp(self._base), self._sends.count((text, is_action)))
+        self._sends.append((text, is_action))
+        return proof
+
+    def settled(self) -> None:
+        """Record that an own message is not pending any more."""
+        self._pending = max(0, self._pending - 1)
+
+    def withdrawn(self, text: str, *, is_action: bool = False) -> None:
+        """Record that an own message has not arrived, so that the history does not have it."""
+        if (text, is_action) in self._sends:
+            self._sends.remove((text, is_action))
+
+    def is_own_shown(self, text: str, nth: int, *, is_action: bool = False) -> bool:
+        """Return True if the log shows the `nth` own message of this text after the base."""
+        return nth < self._sends.count((text, is_action))
+
+    @property
+    def base(self) -> int | None:
+        """The stamp after which the own messages are counted. None: not known."""
+        return self._base
+
+    def live(self, stamp: int, *, is_complete: bool, is_echo: bool = False) -> bool:
+        """Record a live message. Return False if the log shows it already.
+
+        `is_complete`: the log has all messages before it.
+        """
+        if self.newest is not None and stamp <= self.newest:
+            return False
+        if is_complete:
+            self.newest = stamp
+            self._rebase(stamp)
+        elif len(self.ahead) < _MAX_AHEAD:
+            self.ahead.add(stamp)
+            if is_echo:
+                self.echoes.add(stamp)
+        return True
+
+    def show(self, stamp: int) -> bool:
+        """Record that the log shows a message. Return False if it does so already.
+
+        Only the latest are remembered.
+        """
+        if stamp in self._shown:
+            return False
+        self._shown[stamp] = None
+        if len(self._shown) > _MAX_SHOWN:
+            del self._shown[next(iter(self._shown))]
+        return True
+
+    def caught_up(self) -> None:
+        """Record that no message is missing in the log now."""
+        self.newest = max([self.newest or 0, *self.ahead])
+        self.ahead.clear()
+        self.echoes.clear()
+        self._rebase(self.newest)
+
+    def connected(self, *, has_history: bool) -> None:
+        """Start with a new connection. Nothing is pending on it."""
+        self._pending = 0
+        self.echoes.clear()
+        if not has_history:  # what is sent now will not be in the history
+            self._base = None
+            self._sends.clear()
+
+    def _rebase(self, stamp: int) -> None:
+        """Count own messages from `stamp` on, unless one that is on its way may be older."""
+        if self._pending == 0:
+            self._base = stamp
+            self._sends.clear()
+
+
+class Timelines:
+    """The timelines of one user at one server."""
+
+    def __init__(
+        self,
+        read: Mapping[str, str] | None = None,
+        unconfirmed: Callable[[], Iterable[Unconfirmed]] = tuple,
+    ) -> None:
+        """`read`: the newest message that the user has read, by place; see `Timeline.read`.
+
+        `unconfirmed` returns the user's unconfirmed messages, oldest first.
+        """
+        self._timelines: dict[str, Timeline] = {}
+        self._unconfirmed = unconfirmed
+        self._newest_seen: int | None = None
+        for place, stamp in (read or {}).items():
+            self.of(place).read = parse_stamp(stamp)
+
+    def of(self, place: str) -> Timeline:
+        """Return the timeline of a room or conversation."""
+        if (timeline := self._timelines.get(place)) is None:
+            timeline = self._timelines[place] = Timeline(lambda: self._newest_seen)
+        return timeline
+
+    def connected(self, *, has_history: bool) -> None:
+        """Start with a new connection."""
+        if not has_history:
+            self._newest_seen = None
+        for timeline in self._timelines.values():
+            timeline.connected(has_history=has_history)
+
+    def seen(self, stamp: int) -> None:
+        """Record the stamp of a received message."""
+        self._newest_seen = max(self._newest_seen or 0, stamp)
+
+    def conversations(self) -> list[str]:
+        """Return the private conversations with a log in this run of the client."""
+        return [
+            place
+            for place, timeline in self._timelines.items()
+            if place.startswith("@") and timeline.newest is not None
+        ]
+
+    def newest(self) -> dict[str, str]:
+        """Return the newest message of each log that the client has completely, by place."""
+        return {
+            place: format_stamp(timeline.newest)
+            for place, timeline in self._timelines.items()
+            if timeline.newest
+        }
+
+    def unconfirmed(self, place: str | None = None) -> list[Unconfirmed]:
+        """Return the unconfirmed messages that a history can resolve, oldest first."""
+        return [
+            message
+            for message in self._unconfirmed()
+            if message.proof is not None and place in (None, message.place)
+        ]

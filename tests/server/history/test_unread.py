@@ -1,0 +1,214 @@
+"""Read markers, unread numbers and visited rooms, from every store."""
+
+import pytest
+
+from chat_server.core.records import PrivateMessagesRead
+from chat_server.history import MAX_UNREAD, PageRequest, Store, Unread
+from chat_server.history.mentions import mentions
+from chat_server.history.store import DISORDERLY_SPAN
+from tests.support.history_records import entered, followed, left, reads, said, sent, shown
+
+MINUTE = 60_000_000
+
+
+def test_first_visit_has_read_everything_before_it(store: Store) -> None:
+    store.apply([said("alice", 10), entered("bob", 10), said("alice", 20)])
+    assert store.reader.read_marker("bob", "lobby") == 10
+    assert store.reader.unread_in(reads("bob", "*", room="dev"), "lobby").count == 1
+
+
+def test_marker_of_room_that_was_never_visited_is_newest_stamp(store: Store) -> None:
+    assert store.reader.read_marker("bob", "lobby") == 0
+    store.apply([said("alice", 10), said("alice", 20, room="dev")])
+    assert store.reader.read_marker("bob", "lobby") == 20
+
+
+def test_orderly_end_marks_everything_read(store: Store) -> None:
+    store.apply([entered("bob", 10), said("alice", 20), left("bob", 20)])
+    assert store.reader.read_marker("bob", "lobby") == 20
+
+
+def test_current_visit_does_not_change_marker(store: Store) -> None:
+    store.apply([entered("bob", 10), left("bob", 20), said("alice", 30), entered("bob", 30)])
+    assert store.reader.read_marker("bob", "lobby") == 20
+
+
+def test_disorderly_end_sets_marker_back_two_minutes(store: Store) -> None:
+    start = 10 * MINUTE
+    store.apply([entered("bob", start), left("bob", start + 5 * MINUTE, is_orderly=False)])
+    assert store.reader.read_marker("bob", "lobby") == start + 3 * MINUTE
+
+
+def test_disorderly_end_never_sets_marker_before_that_at_entry(store: Store) -> None:
+    start = 10 * MINUTE
+    store.apply([entered("bob", start), left("bob", start + MINUTE, is_orderly=False)])
+    assert store.reader.read_marker("bob", "lobby") == start
+
+
+def test_each_room_has_its_own_marker(store: Store) -> None:
+    store.apply([entered("bob", 10), left("bob", 20), entered("bob", 20, "dev")])
+    store.apply([entered("eve", 25), left("bob", 30, "dev")])
+    assert store.reader.read_marker("bob", "lobby") == 20
+    assert store.reader.read_marker("bob", "dev") == 30
+    assert store.reader.read_marker("eve", "lobby") == 25
+    assert store.reader.visited_rooms("bob") == ["dev", "lobby"]
+    assert store.reader.visited_rooms("carol") == []
+
+
+def test_start_after_crash_ends_open_visits_as_disorderly(store: Store) -> None:
+    start = 10 * MINUTE
+    store.apply(
+        [
+            *(entered("bob", start), entered("alice", start)),
+            left("alice", start + 4 * MINUTE),
+            sent("alice", "bob", start + 4 * MINUTE + 1),
+            said("alice", start + 5 * MINUTE),
+        ]
+    )
+    store.start({"alice": None, "bob": None})
+    assert store.reader.read_marker("bob", "lobby") == start + 3 * MINUTE
+    assert store.reader.read_marker("alice", "lobby") == start + 4 * MINUTE
+    assert store.reader.unread_private(reads("bob", "*")) == {"alice": 1}
+    store.apply([said("alice", start + 9 * MINUTE)])
+    store.start({"alice": None, "bob": None})
+    assert store.reader.read_marker("bob", "lobby") == start + 3 * MINUTE
+
+
+def test_unread_counts_newer_messages_of_followed_authors(store: Store) -> None:
+    store.apply([entered("bob", 1), left("bob", 5)])
+    store.apply([said("alice", 6, "a", "b"), said("carol", 8), said("bob", 9)])
+    unread = store.reader.unread_in
+    assert unread(reads("bob", "alice", room="dev"), "lobby") == Unread(2, 0, 9)
+    assert unread(reads("bob", "*", room="dev"), "lobby") == Unread(3, 0, 9)
+    assert unread(reads("bob", "bob", room="dev"), "lobby") == Unread(0, 0, 9)
+    assert unread(reads("bob", room="dev"), "lobby") == Unread(0, 0, 9)
+    assert unread(reads("bob", "*"), "nowhere", 4) == Unread(0, 0, 4)
+
+
+def test_unread_continues_from_stamp_of_last_count(store: Store) -> None:
+    store.apply([entered("bob", 1), left("bob", 1), said("alice", 2, "hi bob"), said("eve", 3)])
+    reader = reads("bob", "alice", room="dev")
+    first = store.reader.unread_in(reader, "lobby")
+    assert first == Unread(1, 1, 3)
+    assert store.reader.unread_in(reader, "lobby", first.counted_to) == Unread(0, 0, 3)
+    store.apply([said("alice", 4)])
+    assert store.reader.unread_in(reader, "lobby", first.counted_to) == Unread(1, 0, 4)
+
+
+def test_unread_stops_at_maximum(store: Store) -> None:
+    store.apply([entered("bob", 0), said("alice", 1, *["bob"] * (MAX_UNREAD + 50))])
+    reader = reads("bob", "*", room="dev")
+    assert store.reader.unread_in(reader, "lobby", 0) == Unread(MAX_UNREAD, MAX_UNREAD, MAX_UNREAD)
+    rest = store.reader.unread_in(reader, "lobby", MAX_UNREAD)
+    assert rest == Unread(50, 50, MAX_UNREAD + 50)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("bob: look", "bob"),
+        ("thanks, Bob.", "bob"),
+        ("@BOB", "bob"),
+        ("(bob)", "bob"),
+        ("bob/alice", "bob"),
+        ("well...bob", "bob"),
+        ("ÉMILE!", "émile"),
+        ("e\u0301mile?", "émile"),
+        ("ask ann-marie", "ann-marie"),
+        ("see mary.ann, please", "mary.ann"),
+        ("bobby and bob", "bob"),
+        ("日本 太郎 です", "太郎"),
+    ],
+)
+def test_name_as_whole_word_is_mention(text: str, name: str) -> None:
+    assert mentions(text, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("bobby", "bob"),
+        ("kabob", "bob"),
+        ("bob_2", "bob"),
+        ("ask ann-marie", "ann"),
+        ("ask ann-marie", "marie"),
+        ("see mary.ann", "mary"),
+        ("see mary.ann", "ann"),
+        ("mary ann", "mary.ann"),
+        ("maryxann", "mary.ann"),
+        ("", "bob"),
+    ],
+)
+def test_part_of_longer_word_is_no_mention(text: str, name: str) -> None:
+    assert not mentions(text, name)
+
+
+# Private messages
+
+
+def test_unread_private_messages_are_counted_by_followed_author(store: Store) -> None:
+    commit = store.apply(
+        [
+            sent("alice", "bob", 1, is_kept=True),
+            sent("alice", "bob", 2, is_kept=True),
+            sent("alice", "bob", 3),
+            sent("carol", "bob", 4, is_kept=True),
+            sent("bob", "alice", 5, is_kept=True),
+        ]
+    )
+    assert commit.recipients == {"alice", "bob"}
+    unread = store.reader.unread_private
+    assert unread(reads("bob", "alice")) == {"alice": 2}
+    assert unread(reads("bob", "*")) == {"alice": 2, "carol": 1}
+    assert unread(reads("bob")) == unread(reads("eve", "*")) == {}
+    assert store.saved_state().waiting == {
+        ("bob", "alice"): 2,
+        ("bob", "carol"): 1,
+        ("alice", "bob"): 1,
+    }
+
+
+def test_asking_for_private_messages_marks_those_by_that_author_read(store: Store) -> None:
+    store.apply([sent(author, "bob", stamp, is_kept=True) for stamp, author in enumerate("ab")])
+    store.apply([PrivateMessagesRead("bob", "a"), PrivateMessagesRead("nobody", "b")])
+    assert store.reader.unread_private(reads("bob", "*")) == {"b": 1}
+    assert store.saved_state().waiting == {("bob", "b"): 1}
+
+
+def test_private_marker_is_before_first_unread_message(store: Store) -> None:
+    marker = store.reader.private_read_marker
+    assert marker("bob", "alice") == 0
+    store.apply([sent("alice", "bob", 10), sent("bob", "alice", 20)])
+    assert marker("bob", "alice") == 20
+    store.apply([sent("alice", "bob", 30, is_kept=True), sent("alice", "bob", 40)])
+    assert marker("bob", "alice") == 29
+    assert marker("alice", "bob") == 40
+    store.apply([PrivateMessagesRead("bob", "alice")])
+    assert marker("bob", "alice") == 40
+
+
+def test_disorderly_end_makes_recent_live_private_messages_unread(store: Store) -> None:
+    end = 100 * MINUTE
+    store.apply(
+        [
+            sent("alice", "bob", end - DISORDERLY_SPAN - 1, "old"),
+            sent("alice", "bob", end - DISORDERLY_SPAN + 1, "live"),
+            sent("alice", "bob", end - 3, "kept", is_kept=True),
+            PrivateMessagesRead("bob", "alice"),
+            sent("bob", "alice", end - 2, "own"),
+            entered("bob", end),
+        ]
+    )
+    commit = store.apply([left("bob", end, is_orderly=False)])
+    assert commit.recipients == {"bob"}
+    assert store.reader.unread_private(reads("bob", "*")) == {"alice": 1}
+    store.apply([followed("bob", "alice")])
+    page = store.reader.private_page(
+        "bob", "alice", PageRequest(after=store.reader.private_read_marker("bob", "alice"))
+    )
+    assert shown(page) == [end - DISORDERLY_SPAN + 1, end - 3, end - 2]
+
+
+def test_orderly_end_keeps_private_messages_read(store: Store) -> None:
+    store.apply([entered("bob", 1), sent("alice", "bob", 2), left("bob", 3)])
+    assert store.reader.unread_private(reads("bob", "*")) == {}
