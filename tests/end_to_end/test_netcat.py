@@ -128,6 +128,52 @@ def test_readme_publisher_line_works(with_port: Nc, alice: PeerClient) -> None:
     assert received.groups() == ("bob", "build failed")
 
 
+@pytest.fixture
+def bob_follows_everyone(port: int) -> None:
+    """Let bob subscribe to everyone once, in the lobby, and quit."""
+    with WireClient("127.0.0.1", port) as bob:
+        bob.send(f"LOGIN bob {DEMO_PASSWORD}", "/subscribe *", "/quit")
+        while bob.read_line() not in ("[SERVER] Goodbye", None):
+            pass
+
+
+def page_of(line: str, head: str) -> list[str]:
+    """Run a line of the README. Return the page that it prints, without head and foot."""
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "[SERVER] Goodbye"
+    return lines[lines.index(head) + 1 : lines.index("[SERVER] End of history")]
+
+
+FULL_STAMP = re.compile(r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d\] ")
+
+
+@pytest.mark.usefixtures("bob_follows_everyone")
+def test_readme_line_shows_what_was_missed_once(with_port: Nc, alice: PeerClient) -> None:
+    alice.send("the build is green", "/me waves", "/subs")
+    alice.read_until("Subscriptions: ")
+    line = with_port(readme_block("missed"))
+    missed = page_of(line, "[SERVER] History of 'lobby'")
+    assert [FULL_STAMP.sub("", each, count=1) for each in missed] == [
+        "alice: the build is green",
+        "* alice waves",
+    ]
+    assert all(FULL_STAMP.match(each) for each in missed)
+    assert page_of(line, "[SERVER] History of 'lobby'") == []
+
+
+@pytest.mark.usefixtures("bob_follows_everyone")
+def test_readme_line_finds_messages_with_all_words(with_port: Nc, alice: PeerClient) -> None:
+    alice.send("the build failed", "the build passed", "it failed", "Failed: a build", "/subs")
+    alice.read_until("Subscriptions: ")
+    found = page_of(with_port(readme_block("search")), "[SERVER] Found in 'lobby'")
+    assert [FULL_STAMP.sub("", each, count=1) for each in found] == [
+        "alice: the build failed",
+        "alice: Failed: a build",
+    ]
+
+
 @contextmanager
 def run_pipeline(line: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a pipeline in its own process group, so that SIGINT ends it as Ctrl+C does."""
