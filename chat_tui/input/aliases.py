@@ -38,7 +38,7 @@ ALIASES: Final = {
 }
 """The words of IRC, Slack, Discord and Matrix for the commands of this protocol."""
 
-ActionName = Literal["search", "mute", "unmute", "theme", "conversation", "keys"]
+ActionName = Literal["search", "mute", "unmute", "theme", "conversation", "keys", "forget"]
 
 _ACTIONS: Final[dict[str, ActionName]] = {
     "/search": "search",
@@ -48,6 +48,7 @@ _ACTIONS: Final[dict[str, ActionName]] = {
     "/mute": "mute",
     "/unmute": "unmute",
     "/theme": "theme",
+    "/forget": "forget",
     "/keys": "keys",
     "/shortcuts": "keys",
 }
@@ -71,7 +72,7 @@ _HINTS: Final = {
     "/server": "/quit, then sign in to another server",
     "/connect": "/quit, then sign in to another server",
     "/reconnect": "The client reconnects by itself. Ctrl+R connects at once",
-    "/history": "Up recalls what you sent. The server keeps no messages",
+    "/history": "Up recalls what you sent. This server keeps no messages",
     "/notice": "/msg NAME TEXT sends a private message",
     "/say": "Write the text without a command",
     "/mode": "There are no modes",

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from chat_tui.model.mentions import MentionFinder
     from chat_tui.model.panes import Pane
     from chat_tui.model.people import Person, Roster
+    from chat_tui.model.places import Places
     from chat_tui.model.room_log import RoomLog
     from chat_tui.model.rooms import RoomInfo
     from chat_tui.model.settled_feed import SettledFeed
     from chat_tui.model.text_match import FoldedText, fold
+    from chat_tui.model.unread import UnreadNumbers, shown_count
     from chat_tui.model.wire_log import Direction, WireLine, WireLog
 
 __all__ = [
@@ -49,17 +51,20 @@ __all__ = [
     "MentionFinder",
     "Pane",
     "Person",
+    "Places",
     "Presence",
     "RoomInfo",
     "RoomLog",
     "Roster",
     "SettledFeed",
+    "UnreadNumbers",
     "WireLine",
     "WireLog",
     "complete",
     "find_links",
     "fold",
     "resolve_link",
+    "shown_count",
 ]
 
 __getattr__ = lazy_exports(
@@ -86,16 +91,19 @@ __getattr__ = lazy_exports(
         "MentionFinder": "chat_tui.model.mentions",
         "Pane": "chat_tui.model.panes",
         "Person": "chat_tui.model.people",
+        "Places": "chat_tui.model.places",
         "Presence": "chat_tui.model.entries",
         "RoomInfo": "chat_tui.model.rooms",
         "RoomLog": "chat_tui.model.room_log",
         "Roster": "chat_tui.model.people",
         "SettledFeed": "chat_tui.model.settled_feed",
+        "UnreadNumbers": "chat_tui.model.unread",
         "WireLine": "chat_tui.model.wire_log",
         "WireLog": "chat_tui.model.wire_log",
         "complete": "chat_tui.model.completion",
         "fold": "chat_tui.model.text_match",
         "find_links": "chat_tui.model.links",
         "resolve_link": "chat_tui.model.link_target",
+        "shown_count": "chat_tui.model.unread",
     },
 )

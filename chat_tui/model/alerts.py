@@ -16,7 +16,8 @@ class Alert(NamedTuple):
 
     location: str
     """Empty for an announcement, which does not belong to a location."""
-    entry: Entry
+    entry: Entry | None
+    """None: the server reported that it has such a message; the client does not have it yet."""
 
 
 class AlertQueue:
@@ -25,7 +26,7 @@ class AlertQueue:
     def __init__(self) -> None:
         self._waiting: deque[Alert] = deque(maxlen=_MAX_ALERTS)
 
-    def add(self, location: str, entry: Entry) -> None:
+    def add(self, location: str, entry: Entry | None) -> None:
         """Add an alert."""
         self._waiting.append(Alert(location, entry))
 

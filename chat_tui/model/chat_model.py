@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,11 +22,12 @@ from chat_tui.model.navigation import Navigation
 from chat_tui.model.panes import Pane
 from chat_tui.model.past_pages import PastPages, stamp_of
 from chat_tui.model.people import Roster
+from chat_tui.model.places import Places
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import RoomDirectory
 from chat_tui.model.timestamps import ServerClock, not_before_day_of
 from chat_tui.model.unconfirmed import UnconfirmedMessages
-from chat_tui.model.unread import Unread
+from chat_tui.model.unread import Unread, UnreadNumbers
 from chat_tui.model.wire_log import WireLog
 from chat_tui.sanitize import safe_name, safe_text
 
@@ -63,6 +64,8 @@ class ChatModel:
         self.unread = Unread()
         """Unread messages. The notifier clears a location while the user looks at it."""
         self.conversations = Conversations()
+        self.places = Places(self.rooms, self.conversations, self.unread)
+        """The rooms and conversations in the list."""
         self.drafts = Drafts()
         self.histories = InputHistories()
         """The texts sent from the composer, by location."""
@@ -115,6 +118,31 @@ class ChatModel:
         if self.location.is_private:
             self.conversations.begin(self.location.partner)
         self._changes |= set(Pane)
+
+    def load_places(
+        self, rooms: Iterable[str], forgotten: Iterable[str], conversations: Iterable[str]
+    ) -> None:
+        """List the rooms and conversations of an earlier session, except the forgotten rooms."""
+        self.rooms.visited.load(rooms, forgotten)
+        self.conversations.load(conversations)
+        self._changes.add(Pane.ROOMS)
+
+    def has_messages(self, location: Location) -> bool:
+        """Return True if there are entries in a log, or unread messages on the server."""
+        has_entries = location in self._logs.locations and len(self._logs.of(location)) > 0
+        return has_entries or self.unread.count(location) > 0
+
+    def forget_place(self, place: Location) -> None:
+        """Remove an empty room or a conversation from the list, if that is possible."""
+        if self.places.forget(place):
+            if place == self.location:
+                self.view(Location(self.room))
+            self._changes |= {Pane.ROOMS, Pane.PEOPLE, Pane.STATUS}
+
+    def bring_place_back(self) -> Location | None:
+        """List the place again that was forgotten last. Return it, None if there is none."""
+        self._changes.add(Pane.ROOMS)
+        return self.places.bring_back()
 
     def room_requested(self, room: str) -> None:
         """Record a requested join of `room`; the server has not answered yet."""
@@ -246,13 +274,18 @@ class ChatModel:
                 self.user = self.people.user = safe_name(user)
                 self.mentions.configure(user=self.user)
                 self.capabilities = ServerCapabilities.from_commands(commands)
+                self.rooms.keeps_visited = self.capabilities.history
                 self._changes |= set(Pane)
             case events.Joined(room):
                 self._joined(safe_name(room))
             case events.RoomsListed() | events.RoomOpened() | events.RoomClosed():
                 for closed in self.rooms.apply(event):
-                    self.unread.clear(closed)  # the user can no longer view it
+                    self.unread.forget(closed)  # the user can no longer view it
                 self._changes.add(Pane.ROOMS)
+            case events.UnreadListed():
+                for place in self.places.report(event, viewed=self.location):
+                    self._alerts.add(place, None)
+                self._changes |= {Pane.ROOMS, Pane.STATUS}
             case events.MembersListed() | events.PersonJoined() | events.PersonLeft():
                 self._apply_to_members(event)
             case events.SubscriptionsListed() | events.Followed() | events.Unfollowed():
@@ -312,6 +345,7 @@ class ChatModel:
             history = self.capabilities.history
             self._logs.room_changed(self.room, room, self.now(), history=history)
         self.rooms.enter(room)
+        self.unread.report(room, UnreadNumbers())  # the server sends what is missing
         self._navigation.joined(room)
         self._logs.close_windows(except_for=self.location)
         self._join_ended(room)
@@ -383,11 +417,13 @@ class ChatModel:
         else:
             if location.is_private and event.kind is not events.PageKind.FOUND:
                 self.conversations.begin(location.partner)
+                self.unread.report(location, UnreadNumbers())  # the client has the messages now
                 self._changes.add(Pane.ROOMS)
             missed = [entry for entry in self._pages.apply(event) if not entry.own]
             self.mentions.know(entry.author for entry in missed)
             for entry in missed:
-                self.unread.add(location, entry.author)
+                is_mention = self.mentions.matches(entry.text)
+                self.unread.add(location, entry.author, mention=is_mention)
             self._alert_of_missed(location, missed)
         self._log_changed(location)
 
@@ -399,11 +435,12 @@ class ChatModel:
                 break
 
     def _other_message_added(self, location: Location, entry: Entry, *, past: bool) -> None:
-        self.unread.add(location, entry.author)
+        is_mention = self.mentions.matches(entry.text)
+        self.unread.add(location, entry.author, mention=is_mention)
         if past:
             return
         self.people.spoke(entry.author, self.now())
-        if entry.kind is EntryKind.PRIVATE or self.mentions.matches(entry.text):
+        if entry.kind is EntryKind.PRIVATE or is_mention:
             self._alerts.add(location, entry)
 
     def _announcement_received(self, author: str, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class Conversations:
     """The partners of the private conversations of one user at one server, oldest first."""
@@ -9,9 +11,16 @@ class Conversations:
     def __init__(self) -> None:
         self._names: dict[str, None] = {}
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
     def listed(self) -> list[str]:
         """Return the names of the partners."""
         return list(self._names)
+
+    def load(self, names: Iterable[str]) -> None:
+        """Add the conversations of an earlier session before all others."""
+        self._names = dict.fromkeys((*names, *self._names))
 
     def begin(self, name: str) -> None:
         """Add the conversation with `name` if it is not there."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from chat_tui.storage.known_servers import FINGERPRINT, KnownServers, KnownServersError
     from chat_tui.storage.log_files import LogFiles
     from chat_tui.storage.muted_store import MuteStore
+    from chat_tui.storage.place_store import PlaceStore
     from chat_tui.storage.private_files import open_regular, read_regular, write_private
     from chat_tui.storage.problems import StorageProblems
     from chat_tui.storage.state import ClientState, LastServer, state_folder
@@ -24,6 +25,7 @@ __all__ = [
     "LastServer",
     "LogFiles",
     "MuteStore",
+    "PlaceStore",
     "StorageProblems",
     "open_regular",
     "read_regular",
@@ -43,6 +45,7 @@ __getattr__ = lazy_exports(
         "LastServer": "chat_tui.storage.state",
         "LogFiles": "chat_tui.storage.log_files",
         "MuteStore": "chat_tui.storage.muted_store",
+        "PlaceStore": "chat_tui.storage.place_store",
         "StorageProblems": "chat_tui.storage.problems",
         "open_regular": "chat_tui.storage.private_files",
         "read_regular": "chat_tui.storage.private_files",

@@ -21,9 +21,16 @@ from chat_tui.config import Settings
 from chat_tui.events import TrustDecision
 from chat_tui.input import guessed_netcat_command, netcat_command
 from chat_tui.local_server import LocalServer
-from chat_tui.model import ChatModel, Pane
+from chat_tui.model import ChatModel, Pane, UnreadNumbers
 from chat_tui.session import ChatSession
-from chat_tui.storage import ClientState, DraftStore, HistoryStore, KnownServers, LogFiles
+from chat_tui.storage import (
+    ClientState,
+    DraftStore,
+    HistoryStore,
+    KnownServers,
+    LogFiles,
+    PlaceStore,
+)
 from chat_tui.ui.app_shell import AppShell
 from chat_tui.ui.gc_scheduler import IdleGarbageCollector
 from chat_tui.ui.notifier import Notifier
@@ -70,6 +77,7 @@ class ChatController:
         self.model = self.session.model
         self._history_store = HistoryStore(state.folder, self.model, state.problems)
         self._draft_store = DraftStore(state.folder, self.model, state.problems)
+        self._place_store = PlaceStore(state.folder, self.model, state.problems)
         self._log_files = LogFiles(self.model, settings.log_folder)
         self.notifier = Notifier(self.model, state.muted, TerminalNotifier(shell.write_to_terminal))
         self.notifier.apply_settings(settings)
@@ -156,6 +164,7 @@ class ChatController:
         self._idle = True
         self._write_drafts()
         self._history_store.tick()
+        self._place_store.tick()
         self._log_files.write()
         self._report_storage_problems()
         self.notifier.show_title()
@@ -168,12 +177,14 @@ class ChatController:
             self.screen.drafts.switch()
         self._draft_store.save()
         self._history_store.save()
+        self._place_store.save()
         self.session.close()
 
     def shut_down(self) -> None:
         """Stop the threads of the session and restore the title, however the app ended."""
         self._draft_store.save()
         self._history_store.save()
+        self._place_store.save()
         self.session.close()
         self._log_files.write()
         self.notifier.restore_title()
@@ -224,6 +235,7 @@ class ChatController:
         """Act on the session's notices, update unread counts and draw the changed panes."""
         for notice in self.session.take_notices():
             self._handle_notice(notice)
+        self._read_conversation()
         self.notifier.update(
             focused=self.shell.is_terminal_focused,
             at_end=self.screen.panes.at_end,
@@ -233,6 +245,13 @@ class ChatController:
         changes = self.model.take_changes()
         if changes:
             self._draw(partial(self.screen.panes.draw, changes))
+
+    def _read_conversation(self) -> None:
+        """Request what the server has kept for the conversation in view."""
+        place = self.model.location
+        if place.is_private and self.model.unread.reported(place).messages:
+            self.model.unread.report(place, UnreadNumbers())
+            self.session.read_private(place.partner)
 
     def sign_out(self) -> None:
         """Leave the server and show the login form."""
@@ -291,6 +310,7 @@ class ChatController:
         connected_to = self.session.connected_to
         port = request.port if connected_to is None else connected_to.port
         self._history_store.open(request.host, port, request.user)
+        self._place_store.open(request.host, port, request.user)
         with suppress(NoMatches):  # the chat was never shown
             self.screen.drafts.save()
         locations = self._draft_store.open(request.host, port, request.user)

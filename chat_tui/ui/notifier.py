@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chat_tui.config import Settings
 from chat_tui.events import ConnectionState
-from chat_tui.model import Alert, ChatModel, EntryKind
+from chat_tui.model import Alert, ChatModel, EntryKind, Location, shown_count
 from chat_tui.storage import MuteStore
 from chat_tui.ui.terminal import TerminalNotifier
 
@@ -54,8 +54,13 @@ class Notifier:
 
     @property
     def unread(self) -> int:
-        """The number of unread messages in all locations that are not muted."""
-        return self._model.unread.total(excluding=self.muted)
+        """The number of unread messages in all places of the list that are not muted."""
+        return self._model.places.unread_total(self.muted)
+
+    @property
+    def unread_elsewhere(self) -> int:
+        """The same number without the location in view."""
+        return self._model.places.unread_total(self.muted | {self._model.location})
 
     def update(self, *, focused: bool, at_end: bool, watched: bool | None = None) -> None:
         """Mark the location in view as read if the user sees it; otherwise send the new alerts.
@@ -70,16 +75,20 @@ class Notifier:
         if focused if watched is None else watched:
             return
         muted = self.muted
-        for alert in alerts:
-            if alert.location not in muted and self._may_alert():
-                self._alert(alert)
+        alerts = [alert for alert in alerts if alert.location not in muted]
+        texts = [_notification_text(alert) for alert in alerts if alert.entry is not None]
+        if reported := [alert.location for alert in alerts if alert.entry is None]:
+            texts.append(_reported_text(reported))  # one alert, however many places there are
+        for text in texts:
+            if self._may_alert():
+                self._alert(text)
 
     def show_title(self) -> None:
         """Show the location and the number of unread messages in the title while signed in."""
         if self._model.connection.state is ConnectionState.OFFLINE:
             self._terminal.restore_title()
             return
-        count = self.unread
+        count = shown_count(self.unread)
         location = self._model.location
         self._terminal.set_title(f"({count}) {location}" if count else location)
 
@@ -99,18 +108,29 @@ class Notifier:
         self._tokens -= 1
         return True
 
-    def _alert(self, alert: Alert) -> None:
+    def _alert(self, text: str) -> None:
         if self._settings.bell:
             self._terminal.ring()
         if self._settings.desktop_notification:
-            self._terminal.notify(_notification_text(alert))
+            self._terminal.notify(text)
 
 
 def _notification_text(alert: Alert) -> str:
     entry = alert.entry
+    if entry is None:
+        return _reported_text([alert.location])
     match entry.kind:
         case EntryKind.ANNOUNCEMENT:
             return entry.text
         case EntryKind.PRIVATE:
             return f"{entry.author}: {entry.text}"
     return f"{entry.author} in {alert.location}: {entry.text}"
+
+
+def _reported_text(places: Sequence[str]) -> str:
+    """Return where unread messages wait that are addressed to the user."""
+    rooms = [place for place in map(Location, places) if not place.is_private]
+    people = [place.partner for place in map(Location, places) if place.is_private]
+    parts = [f"mentioned in {', '.join(rooms)}"] if rooms else []
+    parts += [f"private messages from {', '.join(people)}"] if people else []
+    return f"Unread: {'; '.join(parts)}"

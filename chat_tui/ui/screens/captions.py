@@ -10,7 +10,7 @@ from typing import Final
 from textual.content import Content
 
 from chat_tui.events import ConnectionChanged, ConnectionState
-from chat_tui.model import ChatModel, Location
+from chat_tui.model import ChatModel, UnreadNumbers, shown_count
 from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens.wording import format_duration
 from chat_tui.ui.widgets import PeopleActivity, StatusInfo
@@ -26,7 +26,7 @@ _LOST: Final = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
 def header(model: ChatModel, notifier: Notifier) -> Content:
     """Return the line above the log: unread count, location and members."""
-    unread = f"({notifier.unread}) " if notifier.unread else ""
+    unread = f"({shown_count(notifier.unread)}) " if notifier.unread else ""
     person, members = model.location.partner, model.rooms.members_of(model.room)
     about = "" if members is None else f" · {members} here"
     if person:
@@ -66,7 +66,7 @@ def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_u
     return f"No messages yet. Say hello. {keys}"
 
 
-def status_info(model: ChatModel) -> StatusInfo:
+def status_info(model: ChatModel, notifier: Notifier) -> StatusInfo:
     """Return what the status bar shows."""
     return StatusInfo(
         model.connection.state,
@@ -78,6 +78,7 @@ def status_info(model: ChatModel) -> StatusInfo:
         model.rooms.members_of(model.room),
         model.pending(_SLOW_SECONDS),
         len(model.unconfirmed),
+        shown_count(notifier.unread_elsewhere) if model.capabilities.history else "",
     )
 
 
@@ -89,12 +90,10 @@ def people_activity(model: ChatModel) -> PeopleActivity:
     return PeopleActivity(unread, model.people.recent_speakers(model.now()))
 
 
-def unread_elsewhere(model: ChatModel) -> Mapping[str, int]:
-    """Return the unread counts of the other locations, without those that have none."""
-    locations = [room.name for room in model.rooms.listed()]
-    locations += [Location.private(person) for person in model.conversations.listed()]
-    counts = {location: model.unread.count(location) for location in locations}
-    return {name: count for name, count in counts.items() if count and name != model.location}
+def unread_elsewhere(model: ChatModel) -> Mapping[str, UnreadNumbers]:
+    """Return the unread numbers of the other places, without those that have none."""
+    places = [place for place in model.places.unread() if place != model.location]
+    return {place: model.unread.numbers(place) for place in places}
 
 
 def connection_warning(

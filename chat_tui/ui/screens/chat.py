@@ -16,7 +16,7 @@ from textual.widget import Widget
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.events import ConnectionState
 from chat_tui.input import PASSWD, BlockedInput
-from chat_tui.model import CompletionList, Pane, complete
+from chat_tui.model import CompletionList, Location, Pane, complete
 from chat_tui.sanitize import safe_text
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
@@ -76,6 +76,9 @@ class ChatScreen(FreshScreen):
         Binding("f4", "private", "Private", show=False, priority=True, id="private"),
         Binding("alt+up", "walk(-1)", "Room above", show=False, priority=True, id="place.above"),
         Binding("alt+down", "walk(1)", "Room below", show=False, priority=True, id="place.below"),
+        Binding(
+            "alt+a", "next_unread", "Next unread", show=False, priority=True, id="place.unread"
+        ),
         Binding("ctrl+k", "jump", "Jump", priority=True, id="jump"),
         Binding("ctrl+f", "find", "Find", priority=True, id="log.find"),
         Binding("ctrl+o", "open_room", "Open a room", show=False, priority=True, id="room.open"),
@@ -137,7 +140,10 @@ class ChatScreen(FreshScreen):
         urgent = [key for key in ("retry", "resend") if self.check_action(key, ())]
         if self.focus_control.focused_pane not in ("", "composer"):
             urgent.append("back_to_composer")
-        if has_unread_conversation(self.model):
+        if self.model.rooms.keeps_visited:  # then Alt+A leads to the conversations, too
+            if self.notifier.unread_elsewhere:
+                urgent.append("next_unread")
+        elif has_unread_conversation(self.model):
             urgent.append("private")
         labels = key_labels(self.model, self.focused)
         if labels.get("resend_message"):
@@ -250,6 +256,10 @@ class ChatScreen(FreshScreen):
         self.query_one(RoomList).clear_field()
         self.navigator.join(event.name)
 
+    @on(RoomList.ForgetRequested)
+    def _forget_requested(self, event: RoomList.ForgetRequested) -> None:
+        self.forget_place(event.place)
+
     @on(RoomSwitchRequested)
     def _room_switch_requested(self, event: RoomSwitchRequested) -> None:
         self.navigator.switch_room(event)
@@ -301,6 +311,10 @@ class ChatScreen(FreshScreen):
         """Go to the next private conversation, one with unread messages first."""
         self.navigator.open_next_conversation()
 
+    def action_next_unread(self) -> None:
+        """Go to the next place with unread messages, one with a mention first."""
+        self.navigator.open_next_unread()
+
     def action_walk(self, step: int) -> None:
         """Go to the location above or below."""
         self.navigator.walk(step)
@@ -328,10 +342,23 @@ class ChatScreen(FreshScreen):
                 "This server lets you follow people by name only.", severity="warning"
             )
 
+    def forget_place(self, place: str) -> None:
+        """Remove an empty room (`old`) or a conversation (`@bob`) from the list."""
+        self.navigator.forget(Location(place))
+
+    def action_bring_back(self) -> None:
+        """List the place again that the user has forgotten last."""
+        self.navigator.bring_back()
+
     def action_undo_unfollow(self) -> None:
-        """Follow the person again that the user stopped following last."""
+        """Follow the person again that the user stopped following last.
+
+        If the user has forgotten a place since, list that again.
+        """
         name = self.model.people.last_unfollowed
-        if name is None:
+        if self.navigator.forgot_last:
+            self.action_bring_back()
+        elif name is None:
             self._chat.shell.notify("There is nothing to undo: you stopped following no one.")
         elif self._is_online():
             self._chat.session.follow(name)

@@ -20,6 +20,7 @@ _FOLDED: Final = ("side('rooms')", "side('people')", "jump", "app.help", "quit")
 
 _DISPLAY_ORDER: Final = (
     "app.help",
+    "next_unread",
     "side('rooms')",
     "side('people')",
     "jump",

@@ -60,6 +60,7 @@ _PANE_KEYS: Final = {
     "rooms": (
         ("Up, Down", "choose a room or conversation"),
         ("Enter, click", "go there"),
+        ("Delete", "forget a room without people, or a conversation; Alt+U brings it back"),
         ("Tab", "go to the field that opens a room by name"),
         ("Shift+Left, Right", "move the edge of the list; the mouse can drag it"),
         ("F2, Esc", "fold the list; go back to the composer"),
@@ -74,6 +75,7 @@ _PANE_KEYS: Final = {
 
 _KEYS: Final = (
     ("Ctrl+K", "jump", "jump to a room, a person or a command"),
+    ("Alt+A", "place.unread", "go to the next unread messages, mentions first"),
     ("Alt+Up, Alt+Down", "place.above, place.below", "go to the room or conversation above, below"),
     ("F4", "private", "go to the next private conversation, unread first"),
     ("Ctrl+O", "room.open", "open or join a room by name"),
@@ -87,7 +89,11 @@ _KEYS: Final = (
     ("F5", "settings", "read the settings again: colours, keys and the rest"),
     ("F6", "wire", "show the wire log, and the last action for netcat"),
     ("F8", "people.everyone", "follow everyone, or stop following everyone"),
-    ("Alt+U", "people.undo", "follow again the person that you stopped following last"),
+    (
+        "Alt+U",
+        "people.undo",
+        "follow again the person that you stopped following last; list a forgotten place again",
+    ),
     ("Alt+N", "notices", "read the latest notices again, whole"),
     ("Ctrl+T", "mute", "mute or unmute: no bell, no count in the title"),
     (DEFAULT_RESEND_KEY, "message.resend", "send an unconfirmed message again"),
@@ -108,6 +114,8 @@ _SYMBOLS: Final = (
     ("○", "you do not receive this person's messages"),
     (f"bob {RECENT_SPEAKER}", "bob wrote within the last minute"),
     ("bob 3", "three unread messages from bob"),
+    ("dev 3 @1", "three unread messages in dev; one of them mentions you"),
+    ("a dimmed room", "it is empty, and stays in the list because you were there"),
     (MUTED, "a muted room: no bell, no count in the title"),
     ("sending…", "the server has not confirmed the message yet"),
     ("!", "not confirmed: the connection was lost, and it may have arrived"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from textual.widget import Widget
 
 from chat_tui.model import ChatModel, EntryState
-from chat_tui.ui.widgets import PEOPLE_ROWS, MessageLog, SideList
+from chat_tui.ui.widgets import PEOPLE_ROWS, MessageLog, RoomList, SideList
 
 
 def key_labels(model: ChatModel, focused: Widget | None) -> Mapping[str, str]:
@@ -16,11 +16,19 @@ def key_labels(model: ChatModel, focused: Widget | None) -> Mapping[str, str]:
         return _log_labels(model, focused.cursor)
     if isinstance(focused, SideList):
         if focused.id != PEOPLE_ROWS:
-            return {"select": "Open"}
+            return {"select": "Open", "forget": _forget_label(model, focused)}
         row = focused.highlighted_option
         name = None if row is None else row.id
         return {"select": _follow_label(model, name or "")}
     return {}
+
+
+def _forget_label(model: ChatModel, rows: SideList) -> str:
+    """Return what the key of the list of rooms does: nothing for a room with people."""
+    place = next(
+        (one.highlighted_place for one in rows.ancestors if isinstance(one, RoomList)), None
+    )
+    return "Forget" if place is not None and model.places.can_forget(place) else ""
 
 
 def _log_labels(model: ChatModel, selected: int | None) -> Mapping[str, str]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.input import KNOWN_COMMANDS
+from chat_tui.model import ChatModel, Location, shown_count
 from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
 from chat_tui.ui.widgets import MessageLog
 
 if TYPE_CHECKING:
-    from chat_tui.model import ChatModel
     from chat_tui.ui.app_shell import AppShell
     from chat_tui.ui.notifier import Notifier
     from chat_tui.ui.screens.navigation import Navigator
@@ -50,6 +50,9 @@ class PaletteTarget(Protocol):
     def action_walk(self, step: int) -> None:
         """Go to the room or conversation `step` rows away."""
 
+    def action_next_unread(self) -> None:
+        """Go to the next place with unread messages."""
+
     def action_open_room(self) -> None:
         """Ask for the name of a room."""
 
@@ -58,6 +61,12 @@ class PaletteTarget(Protocol):
 
     def action_follow_everyone(self) -> None:
         """Follow everyone, or stop."""
+
+    def forget_place(self, place: str) -> None:
+        """Remove an empty room or a conversation from the list."""
+
+    def action_bring_back(self) -> None:
+        """List the place again that the user has forgotten last."""
 
     def action_undo_unfollow(self) -> None:
         """Follow the person again that the user stopped following last."""
@@ -109,6 +118,8 @@ def action_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
         ("Go to the room or conversation below", "place.below", "Alt+Down", 1),
     ):
         yield PaletteEntry("room", title, key(action, default), partial(chat.action_walk, step))
+    unread = f"{key('place.unread', 'Alt+A')}: mentions first"
+    yield PaletteEntry("room", "Go to the next unread messages", unread, chat.action_next_unread)
     yield open_room_entry(chat, key)
     location = model.location
     title = f"Unmute {location}" if location in chat.notifier.muted else f"Mute {location}"
@@ -120,6 +131,7 @@ def action_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
         key("private", "F4"),
         chat.action_private,
     )
+    yield from _forgetting(chat, key)
     yield from _following(chat, key)
     yield PaletteEntry(
         "view", "Jump to a room, a person or a command", key("jump", "Ctrl+K"), chat.action_jump
@@ -152,15 +164,31 @@ def place_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
     What follows or unfollows is listed only if something is typed.
     """
     model, navigator = chat.model, chat.navigator
+    partners = model.conversations.listed()
+    entries: dict[str, PaletteEntry] = {}
     for room in model.rooms.listed():
         if not room.current or model.location.partner:
             about = "" if room.members is None else f"{room.members} there"
-            yield PaletteEntry("room", room.name, about, partial(navigator.join, room.name))
-    partners = model.conversations.listed()
+            entries[room.name] = PaletteEntry(
+                "room",
+                room.name,
+                _with_unread(model, room.name, "empty" if room.is_empty else about),
+                partial(navigator.join, room.name),
+            )
     for name in partners:
         if name != model.location.partner:
-            run = partial(navigator.open_conversation, name)
-            yield PaletteEntry("person", name, "private conversation", run)
+            place = Location.private(name)
+            entries[place] = PaletteEntry(
+                "person",
+                name,
+                _with_unread(model, place, "private conversation"),
+                partial(navigator.open_conversation, name),
+            )
+    if model.rooms.keeps_visited:
+        for place in model.places.unread(chat.notifier.muted):
+            if place in entries:
+                yield entries.pop(place)
+    yield from entries.values()
     people = model.people
     others = [person for person in (*people.here(), *people.elsewhere()) if not person.own]
     if model.capabilities.private_messages:
@@ -178,6 +206,15 @@ def place_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
             partial(chat.toggle_follow, person.name),
             only_typed=True,
         )
+
+
+def _with_unread(model: ChatModel, place: str, about: str) -> str:
+    """Return the description of a place, with the numbers of its unread messages in front."""
+    numbers = model.unread.numbers(place)
+    if not numbers.messages or not model.rooms.keeps_visited:
+        return about
+    mentions = f", @{shown_count(numbers.mentions)}" if numbers.mentions else ""
+    return " · ".join(filter(None, (f"{shown_count(numbers.messages)} unread{mentions}", about)))
 
 
 def command_entries(chat: PaletteTarget) -> Iterator[PaletteEntry]:
@@ -224,6 +261,26 @@ def open_room_entry(chat: PaletteTarget, key: KeyOf) -> PaletteEntry:
     return PaletteEntry(
         "room", "Open or join a room by name", key("room.open", "Ctrl+O"), chat.action_open_room
     )
+
+
+def _forgetting(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
+    places = chat.model.places
+    if (last := places.last_forgotten) is not None:
+        title = f"Bring {last.partner or last} back"
+        group = "person" if last.is_private else "room"
+        undo = key("people.undo", "Alt+U")
+        yield PaletteEntry(group, title, f"{undo}: list it again", chat.action_bring_back)
+    if not chat.model.rooms.keeps_visited:
+        return
+    for place in places.listed():
+        if places.can_forget(place):
+            group, title = "room", f"Forget room {place}"
+            if place.is_private:
+                group, title = "person", f"Forget the conversation with {place.partner}"
+            about = f"{key('rooms.forget', 'Delete')} in the list"
+            run = partial(chat.forget_place, place)
+            is_here = place == chat.model.location
+            yield PaletteEntry(group, title, about, run, only_typed=not is_here)
 
 
 def _following(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:

@@ -47,7 +47,7 @@ class PaneRenderer:
         self._view = context.view
         self._shell = context.shell
         self._drafts = drafts
-        self._drawn_actions = (ConnectionState.OFFLINE, False)
+        self._drawn_actions = (ConnectionState.OFFLINE, False, False)
         self._drawn_activity: object = None
         self._log: MessageLog | None = None
         self._input_blocked = False  # the user pressed Enter while the connection was lost
@@ -80,14 +80,15 @@ class PaneRenderer:
         """Draw unread counts, recent speakers and pending messages if one of them changed."""
         model, notifier = self._model, self._notifier
         unread = unread_elsewhere(model), notifier.unread, notifier.muted
-        activity = (people_activity(model), unread, status_info(model))
+        status = status_info(model, notifier)
+        activity = (people_activity(model), unread, status)
         if activity != self._drawn_activity:
             self._drawn_activity = activity
             self._screen.refresh_bindings()
             self._draw_rooms()
             self._draw_people()
             self._draw_header()
-            self._screen.query_one(StatusBar).show(status_info(model))
+            self._screen.query_one(StatusBar).show(status)
 
     def show_input_blocked(self) -> None:
         """Say above the composer that its text stays there until the connection is back."""
@@ -103,6 +104,7 @@ class PaneRenderer:
             model.location.partner,
             unread_elsewhere(model),
             self._notifier.muted,
+            shows_members=not model.rooms.keeps_visited,
         )
         self._widths.fit()
 
@@ -131,10 +133,14 @@ class PaneRenderer:
         self._widths.fit()
 
     def _draw_status(self) -> None:
-        model = self._model
-        self._screen.query_one(StatusBar).show(status_info(model))
-        actions = (model.connection.state, bool(model.unconfirmed))
-        if actions != self._drawn_actions:  # `ChatScreen.check_action` depends on both
+        model, notifier = self._model, self._notifier
+        self._screen.query_one(StatusBar).show(status_info(model, notifier))
+        actions = (
+            model.connection.state,
+            bool(model.unconfirmed),
+            notifier.unread_elsewhere > 0,
+        )
+        if actions != self._drawn_actions:  # the keys that the footer shows depend on them
             self._drawn_actions = actions
             self._screen.refresh_bindings()
 

@@ -22,6 +22,9 @@ class SubmissionActions(Protocol):
     def open_conversation(self, person: str) -> None:
         """Show the private conversation with `person`."""
 
+    def forget_place(self, place: str) -> None:
+        """Remove an empty room or a conversation from the list."""
+
     def search_log(self, text: str) -> None:
         """Search the log for `text`; empty: only open the search."""
 
@@ -69,11 +72,25 @@ class Submitter:
                 self._actions.search_log(resolved.argument)
             case "theme":
                 self._context.shell.choose_theme(resolved.argument)
+            case "forget":
+                self._forget(resolved.argument)
             case "keys":
                 self._context.shell.action_help()
             case "mute" | "unmute":
                 self._mute(resolved)
         return True
+
+    def _forget(self, name: str) -> None:
+        """Forget a room, or the conversation with a person; without a name the place in view."""
+        conversation, room = Location.private(name.lstrip("@")), Location(name.lstrip("#"))
+        if not name:
+            self._actions.forget_place(self._model.location)
+        elif name.startswith("@") or (
+            room not in self._model.rooms and self._model.places.can_forget(conversation)
+        ):
+            self._actions.forget_place(conversation)
+        else:
+            self._actions.forget_place(room)
 
     def _mute(self, resolved: ResolvedInput) -> None:
         location, shell = self._model.location, self._context.shell

@@ -1,20 +1,21 @@
-"""RoomList: the rooms with their numbers of members, and the private conversations."""
+"""RoomList: the rooms and the private conversations, with their unread numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from chat_tui.model import Location, RoomInfo
-from chat_tui.ui.terminal import cut
+from chat_tui.model import Location, RoomInfo, UnreadNumbers
 from chat_tui.ui.widgets.caption import Caption
+from chat_tui.ui.widgets.place_row import PlaceRow
 from chat_tui.ui.widgets.side_list import SideList, SideRow
 from chat_tui.ui.widgets.sidebar import Sidebar
 from chat_tui.ui.widgets.text_input import SafeInput
@@ -45,6 +46,10 @@ class RoomList(Sidebar):
     INNER_EDGE = "right"
     FRAME = 2
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("delete", "forget", "Forget", id="rooms.forget"),
+    ]
+
     @dataclass
     class RoomChosen(Message):
         """The user asked to join this room of the list."""
@@ -56,6 +61,12 @@ class RoomList(Sidebar):
         """The user asked to view the conversation with this person."""
 
         person: str
+
+    @dataclass
+    class ForgetRequested(Message):
+        """The user asked to remove this place from the list."""
+
+        place: Location
 
     @dataclass
     class RoomNameEntered(Message):
@@ -71,8 +82,9 @@ class RoomList(Sidebar):
         self._rooms: Sequence[RoomInfo] = ()
         self._people: Sequence[str] = ()
         self._viewed_person = ""
-        self._unread: Mapping[str, int] = {}
+        self._unread: Mapping[str, UnreadNumbers] = {}
         self._muted: Container[str] = ()
+        self._shows_members = True
         self._open_key = "^O"
 
     def compose(self) -> ComposeResult:
@@ -90,25 +102,33 @@ class RoomList(Sidebar):
         rooms: Sequence[RoomInfo],
         people: Sequence[str],
         viewed_person: str,
-        unread: Mapping[str, int],
+        unread: Mapping[str, UnreadNumbers],
         muted: Container[str],
+        *,
+        shows_members: bool,
     ) -> None:
         """Draw these rooms and the conversations with these people.
 
         `viewed_person` is the partner of the conversation in view, "" if a room is in view.
-        `unread` and `muted` are keyed by location.
+        `unread` and `muted` are keyed by location. `shows_members`: the number at the right edge is
+        that of the members, and the unread messages are behind the name. Otherwise the unread
+        messages and mentions are at the right edge.
         """
         self._rooms, self._unread, self._muted = rooms, unread, muted
+        self._shows_members = shows_members
         self._people, self._viewed_person = people, viewed_person
         self._draw()
 
     def _draw(self) -> None:
         rows = self.query_one(SideList)
         width = self.content_width - rows.scrolls(self._row_count)
-        shown = [self._room_row(room, width) for room in self._rooms]
+        shown = [SideRow(room.name, self._row_of_room(room).content(width)) for room in self._rooms]
         if self._people:
             shown += [SideRow(None, Content("")), SideRow(None, Content("PRIVATE"))]
-            shown += [self._person_row(person, width) for person in self._people]
+            shown += [
+                SideRow(_CONVERSATION + person, self._row_of_person(person).content(width))
+                for person in self._people
+            ]
         current = next((room.name for room in self._rooms if room.current), None)
         if self._viewed_person in self._people:
             current = _CONVERSATION + self._viewed_person
@@ -124,9 +144,8 @@ class RoomList(Sidebar):
     @property
     def needed_width(self) -> int:
         """The cells in which every row is shown whole."""
-        rows = [*map(self._parts_of_room, self._rooms), *map(self._parts_of_person, self._people)]
-        # A space after the mark, and one before the numbers.
-        content = max((sum(map(cell_len, row)) + 1 for row in rows), default=0)
+        rows = [*map(self._row_of_room, self._rooms), *map(self._row_of_person, self._people)]
+        content = max((row.needed_width for row in rows), default=0)
         return self.FRAME + content + self.query_one(SideList).scrolls(self._row_count)
 
     @property
@@ -167,38 +186,43 @@ class RoomList(Sidebar):
         """Empty the field: the name was accepted."""
         self.query_one(SafeInput).value = ""
 
-    def _room_row(self, room: RoomInfo, width: int) -> SideRow:
-        return SideRow(room.name, self._row(*self._parts_of_room(room), width))
+    @property
+    def highlighted_place(self) -> Location | None:
+        """The place of the highlighted row, None if there is none."""
+        option = self.query_one(SideList).highlighted_option
+        if option is None or option.id is None:
+            return None
+        if option.id.startswith(_CONVERSATION):
+            return Location.private(option.id[len(_CONVERSATION) :])
+        return Location(option.id)
 
-    def _person_row(self, person: str, width: int) -> SideRow:
-        return SideRow(_CONVERSATION + person, self._row(*self._parts_of_person(person), width))
+    def action_forget(self) -> None:
+        """Ask to remove the highlighted place from the list."""
+        if (place := self.highlighted_place) is not None:
+            self.post_message(self.ForgetRequested(place))
 
-    def _parts_of_room(self, room: RoomInfo) -> tuple[str, str, str, str]:
+    def _row_of_room(self, room: RoomInfo) -> PlaceRow:
         mark = " "
         if room.current:
             mark = WAITING if self._viewed_person else HERE
-        number = "" if room.members is None else f" {room.members}"
-        return (mark, room.name, self._unread_of(room.name), self._sign_of(room.name) + number)
+        return self._row(
+            mark, room.name, Location(room.name), room.members, is_dimmed=room.is_empty
+        )
 
-    def _parts_of_person(self, person: str) -> tuple[str, str, str, str]:
+    def _row_of_person(self, person: str) -> PlaceRow:
         mark = HERE if person == self._viewed_person else " "
-        location = Location.private(person)
-        return (mark, person, self._unread_of(location), self._sign_of(location))
+        return self._row(mark, person, Location.private(person), None)
 
-    def _unread_of(self, location: str) -> str:
-        return f" ({self._unread[location]})" if location in self._unread else ""
-
-    def _sign_of(self, location: str) -> str:
-        return f" {MUTED}" if location in self._muted else ""
-
-    def _row(self, mark: str, text: str, unread: str, quiet: str, width: int) -> Content:
-        left = width - len(mark) - 1 - len(unread)
-        if left - len(quiet) < cell_len(text) <= left:
-            quiet = ""  # the whole name matters more
-        left -= len(quiet)
-        name = cut(text, left)
-        gap = " " * max(0, left - cell_len(name))
-        look = "$accent bold" if mark == HERE else ""
-        return Content.assemble(
-            (f"{mark} {name}", look), (unread, "bold"), gap, (quiet, "$text-muted")
+    def _row(
+        self, mark: str, name: str, place: Location, members: int | None, *, is_dimmed: bool = False
+    ) -> PlaceRow:
+        return PlaceRow(
+            mark,
+            name,
+            self._unread.get(place, UnreadNumbers()),
+            sign=MUTED if place in self._muted else "",
+            members=members if self._shows_members else None,
+            unread_is_at_name=self._shows_members,
+            is_viewed=mark == HERE,
+            is_dimmed=is_dimmed,
         )

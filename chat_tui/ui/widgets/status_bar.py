@@ -40,6 +40,8 @@ class StatusInfo:
     """The number of own messages that the server has not confirmed for some time."""
     unconfirmed: int = 0
     """The number of own messages that may not have arrived."""
+    unread: str = ""
+    """The number of unread messages in other places, empty if there are none."""
 
 
 class StatusBar(Widget):
@@ -99,15 +101,22 @@ class StatusBar(Widget):
             encryption = Content.assemble((label, "$text-muted"))
             if info.latency is not None:
                 latency = Content.assemble((_milliseconds(info.latency), "$text-muted"))
+        unread = Content.assemble(
+            (f"{info.unread} unread elsewhere" if info.unread else "", "bold")
+        )
         delivery = self._delivery_parts()
         mouse = Content.assemble(("mouse off" if self._mouse_off else "", "$text-muted"))
         attention = _joined(*delivery, mouse)
-        return [
+        with_unread = [
             _joined(state, attention, account, members, latency, encryption),
             _joined(state, attention, user, members, latency, encryption),
             _joined(state, attention, user, members, encryption),
             _joined(state, attention, user, room, encryption),
             _joined(state, attention, room, encryption),
+            _joined(state, attention, encryption),
+        ]
+        return [
+            *(self._with_right_end(line, unread) for line in with_unread),
             _joined(state, attention, encryption),
             _joined(state, *delivery, encryption),
             _joined(state_sign, *delivery, encryption),
@@ -115,6 +124,13 @@ class StatusBar(Widget):
             _joined(state, encryption),
             _joined(state_sign, encryption),
         ]
+
+    def _with_right_end(self, left: Content, right: Content) -> Content:
+        """Return both parts, the second one at the right edge."""
+        if not right.plain:
+            return left
+        gap = max(3, self.size.width - left.cell_length - right.cell_length - 1)
+        return Content.assemble(left, " " * gap, right)
 
     def _delivery_parts(self) -> list[Content]:
         """Return the numbers of own messages that need attention."""
