@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chat_server.core import Record, records, values
 from chat_server.history.interface import Commit
-from chat_server.history.sqlite import accounts
+from chat_server.history.sqlite import accounts, search_index
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
 from chat_server.history.store import DISORDERLY_SPAN, DroppedMessages
 
@@ -63,12 +63,7 @@ class Batch:
                 [(count, identity) for identity, count in counts.items()],
             )
         if has_search:
-            # One statement: the index is written once, and not for each row.
-            run(
-                "INSERT INTO search_index(rowid, text, scope)"
-                " SELECT id, text, scope FROM search_content WHERE id > ?",
-                (last,),
-            )
+            search_index.add(self._connection, last)
 
     def _add_messages(self, run: values.PublishedMessages) -> None:
         room, author = self._names.room(run.room), self._names.account(run.author)

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 
+from chat_server.history.sqlite import search_index
 from chat_server.history.sqlite.names import find_account
 from chat_server.history.store import PRUNE_ROWS
 
@@ -18,12 +19,7 @@ def delete_messages(
         return
     ids = ",".join(str(identity) for identity, _ in messages)
     if has_search:
-        # Before the rows are deleted: the index needs their texts to find its own entries. Other
-        # texts would damage it.
-        connection.execute(
-            "INSERT INTO search_index(search_index, rowid, text, scope)"
-            f" SELECT 'delete', id, text, scope FROM search_content WHERE id IN ({ids})"
-        )
+        search_index.remove(connection, ids)
     authors = connection.execute(
         f"SELECT count(*), author FROM message WHERE id IN ({ids}) GROUP BY author"
     ).fetchall()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from chat_server.history.sqlite import search_index
 from chat_server.history.sqlite.accounts import delete_private_of
 from chat_server.history.sqlite.erasure import delete_messages
 from chat_server.history.store import PRUNE_ROWS, Pruned, Retention
@@ -14,21 +15,24 @@ _DAY: Final = 24 * 60 * 60 * 1_000_000
 _MAX_VISITS: Final = 1_000
 """Rooms that are remembered for a user. A client can visit any number of them."""
 
-_MERGED_PAGES: Final = 500
-"""Pages of the index of words that a step writes to get rid of the deleted entries."""
-
 
 def prune(
     connection: sqlite3.Connection, retention: Retention, now: int, has_search: bool
 ) -> Pruned:
     """Do the first of the jobs that has something to do."""
+    if has_search and search_index.is_merging(connection):
+        search_index.continue_merge(connection)
+        return Pruned(0, has_more=True)
     cutoff = now - retention.days * _DAY if retention.days else 0
     deleted = (
         _prune_old_messages(connection, cutoff, has_search)
         or _prune_old_private(connection, cutoff)
         or _prune_full_rooms(connection, retention.messages, has_search)
-        or _prune_to_size(connection, retention.size, has_search)
     )
+    # Before the size is looked at: the words of deleted messages count, too.
+    if not deleted and has_search and search_index.start_merge(connection):
+        return Pruned(0, has_more=True)
+    deleted = deleted or _prune_to_size(connection, retention.size, has_search)
     if deleted:
         return Pruned(deleted, has_more=True)
     return Pruned(0, has_more=_remove_leftovers(connection, cutoff))
@@ -97,14 +101,7 @@ def _prune_to_size(connection: sqlite3.Connection, bound: int, has_search: bool)
         " WHERE stamp < ?",
         (PRUNE_ROWS // 2, until),
     ).fetchall()
-    deleted = _prune_messages(connection, messages, has_search)
-    deleted += _prune_private(connection, private)
-    if has_search and deleted:
-        # The index only notes a deletion. A merge makes it smaller.
-        connection.execute(
-            "INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", (_MERGED_PAGES,)
-        )
-    return deleted
+    return _prune_messages(connection, messages, has_search) + _prune_private(connection, private)
 
 
 def _prune_messages(

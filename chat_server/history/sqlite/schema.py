@@ -19,7 +19,7 @@ Step = Sequence[str]
 STEPS: Final[Sequence[Step]] = (
     (
         f"PRAGMA application_id = {APPLICATION_ID}",
-        # "newest_stamp": the newest of all records. "search_is_stale": see `prepare_search`.
+        # "newest_stamp": the newest of all records. The other keys: see `search_index`.
         "CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
         # `created`: the text of the users file, '' if it has none, NULL if not yet compared.
         # `messages`: how many are stored. `merged_into`: see `accounts.rename`.
@@ -31,8 +31,9 @@ STEPS: Final[Sequence[Step]] = (
         # `messages`: how many are stored. `pruned_before`: the horizon.
         "CREATE TABLE room(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
         " messages INTEGER NOT NULL DEFAULT 0, pruned_before INTEGER NOT NULL DEFAULT 0)",
-        # Rows are inserted in the order of their stamps, so ids have the same order.
-        "CREATE TABLE message(id INTEGER PRIMARY KEY, room INTEGER NOT NULL,"
+        # Rows are inserted in the order of their stamps, so ids have the same order. An id is never
+        # used again: the index of words may not have caught up.
+        "CREATE TABLE message(id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL,"
         " stamp INTEGER NOT NULL, author INTEGER NOT NULL, is_action INTEGER NOT NULL,"
         " text TEXT NOT NULL)",
         # With the author, so that a page can skip messages without a look at their rows.
@@ -84,45 +85,6 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[Step] = STEPS) -> No
             for statement in steps[version]:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
-
-
-def can_search(connection: sqlite3.Connection) -> bool:
-    """Return True if this SQLite library has FTS5."""
-    try:
-        connection.execute("CREATE VIRTUAL TABLE temp.probe USING fts5(text)")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such module
-            return False
-        raise
-    connection.execute("DROP TABLE temp.probe")
-    return True
-
-
-def prepare_search(connection: sqlite3.Connection, has_search: bool) -> None:
-    """Create the index of words, or rebuild it if a server without FTS5 has changed the file."""
-    with write_transaction(connection):
-        is_there = connection.execute(
-            "SELECT 1 FROM sqlite_schema WHERE name = 'search_index'"
-        ).fetchone()
-        stale = connection.execute("SELECT 1 FROM state WHERE key = 'search_is_stale'").fetchone()
-        if not has_search:
-            if is_there and not stale:
-                connection.execute("INSERT INTO state VALUES('search_is_stale', 1)")
-            return
-        if is_there and not stale:
-            return
-        if not is_there:
-            connection.execute(
-                "CREATE VIRTUAL TABLE search_index USING fts5(text, scope,"
-                " content = 'search_content', content_rowid = 'id',"
-                " columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')"
-            )
-            # Merge from two segments on, so that pruned words leave the file soon.
-            connection.execute(
-                "INSERT INTO search_index(search_index, rank) VALUES('usermerge', 2)"
-            )
-        connection.execute("INSERT INTO search_index(search_index) VALUES('rebuild')")
-        connection.execute("DELETE FROM state WHERE key = 'search_is_stale'")
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

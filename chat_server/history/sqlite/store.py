@@ -12,7 +12,7 @@ from chat_server.config import HistoryFrom
 from chat_server.core import Record, SavedState
 from chat_server.history.interface import Commit
 from chat_server.history.sqlite import accounts as account_rows
-from chat_server.history.sqlite import erasure
+from chat_server.history.sqlite import erasure, search_index
 from chat_server.history.sqlite import retention as retention_jobs
 from chat_server.history.sqlite.batches import Batch, end_open_visits
 from chat_server.history.sqlite.connections import (
@@ -24,7 +24,7 @@ from chat_server.history.sqlite.connections import (
 )
 from chat_server.history.sqlite.names import Names, newest_stamp
 from chat_server.history.sqlite.reader import SqliteReader
-from chat_server.history.sqlite.schema import VERSION, can_search, migrate, prepare_search
+from chat_server.history.sqlite.schema import VERSION, migrate
 from chat_server.history.store import (
     FIRST_STAMP_GAP,
     DroppedMessages,
@@ -64,8 +64,9 @@ class SqliteStore:
             self._connection: Final = open_writer(self.path, lock_timeout)
             try:
                 migrate(self._connection)
-                self._has_search: Final = use_search and can_search(self._connection)
-                prepare_search(self._connection, self._has_search)
+                self._has_search: Final = use_search and search_index.can_search(self._connection)
+                with write_transaction(self._connection):
+                    search_index.prepare(self._connection, self._has_search)
             except BaseException:
                 self._connection.close()
                 raise

@@ -1,0 +1,157 @@
+"""The index of words: creation, filling, deletion and merging. In write transactions.
+
+It is an FTS5 table that holds no texts: its entries are added and deleted together with those of
+`message`, one statement for many rows. FTS5 only notes a deletion; what was deleted leaves the file
+when the parts of the index are merged. If its own merges were enough, the index would be twice as
+large as it needs to be before that happens. So after many deletions all parts are merged, in steps.
+A merge starts again if the index is changed, so meanwhile new messages are not added. They can be
+searched for when it is done, seconds later.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+_MERGED_PAGES: Final = 250
+"""Pages that one step of a merge writes: about 20 ms."""
+
+_FILLED_ROWS: Final = 5_000
+"""Messages that one step adds after a merge. More than are published meanwhile."""
+
+_LEAST_DELETED: Final = 5_000
+"""Fewer deletions are not worth a merge."""
+
+_DELETED_SHARE: Final = 4
+"""A merge begins when the deleted messages are a quarter of those in the index."""
+
+_UNINDEXED: Final = "unindexed_after"
+"""Key of the state while a merge is on its way: the id of the last message in the index."""
+
+_MERGED: Final = "is_merged"
+"""Key of the state when the parts are merged, and only the messages since then are missing."""
+
+_DELETED: Final = "deleted_words"
+"""Key of the state: how many messages were deleted from the index since the last merge."""
+
+
+def can_search(connection: sqlite3.Connection) -> bool:
+    """Return True if this SQLite library has FTS5."""
+    try:
+        connection.execute("CREATE VIRTUAL TABLE temp.probe USING fts5(text)")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such module
+            return False
+        raise
+    connection.execute("DROP TABLE temp.probe")
+    return True
+
+
+def prepare(connection: sqlite3.Connection, has_search: bool) -> None:
+    """Create the index, or rebuild it if a server without FTS5 has changed the messages."""
+    is_there = connection.execute(
+        "SELECT 1 FROM sqlite_schema WHERE name = 'search_index'"
+    ).fetchone()
+    is_stale = _get(connection, "search_is_stale") is not None
+    if not has_search:
+        if is_there and not is_stale:
+            _set(connection, "search_is_stale", 1)
+        return
+    if is_there and not is_stale:
+        return
+    if not is_there:
+        # The sizes of columns would be for a ranking.
+        connection.execute(
+            "CREATE VIRTUAL TABLE search_index USING fts5(text, scope,"
+            " content = 'search_content', content_rowid = 'id',"
+            " columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')"
+        )
+    connection.execute("INSERT INTO search_index(search_index) VALUES('rebuild')")
+    for key in ("search_is_stale", _UNINDEXED, _MERGED, _DELETED):
+        _unset(connection, key)
+
+
+def add(connection: sqlite3.Connection, after: int) -> None:
+    """Add the messages with ids above `after`, unless a merge is on its way."""
+    if _get(connection, _UNINDEXED) is None:
+        # One statement: FTS5 writes its index at the end of each.
+        _fill(connection, after, 2**63 - 1)
+
+
+def remove(connection: sqlite3.Connection, ids: str) -> None:
+    """Delete messages from the index. `ids` are numbers, with commas.
+
+    Before their rows are deleted: FTS5 needs the texts to find its own entries. Other texts would
+    damage it.
+    """
+    indexed = _get(connection, _UNINDEXED)
+    where = f"id IN ({ids})" + ("" if indexed is None else f" AND id <= {indexed}")
+    deleted = connection.execute(
+        "INSERT INTO search_index(search_index, rowid, text, scope)"
+        f" SELECT 'delete', id, text, scope FROM search_content WHERE {where}"
+    ).rowcount
+    _set(connection, _DELETED, (_get(connection, _DELETED) or 0) + deleted)
+
+
+def is_merging(connection: sqlite3.Connection) -> bool:
+    """Return True if a merge is on its way."""
+    return _get(connection, _UNINDEXED) is not None
+
+
+def start_merge(connection: sqlite3.Connection) -> bool:
+    """Begin a merge if much was deleted. Return True if it did."""
+    deleted = _get(connection, _DELETED) or 0
+    if deleted < _LEAST_DELETED:
+        return False
+    (stored, last) = connection.execute(
+        "SELECT (SELECT sum(messages) FROM room), (SELECT max(id) FROM message)"
+    ).fetchone()
+    if deleted * _DELETED_SHARE < (stored or 0):
+        return False
+    _set(connection, _UNINDEXED, last or 0)
+    _set(connection, _DELETED, 0)
+    return True
+
+
+def continue_merge(connection: sqlite3.Connection) -> None:
+    """Do one step: merge some pages, or add messages that came meanwhile."""
+    if _get(connection, _MERGED) is None:
+        before = connection.total_changes
+        connection.execute(
+            "INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", (-_MERGED_PAGES,)
+        )
+        if connection.total_changes - before < 2:  # documented: nothing was left to merge
+            _set(connection, _MERGED, 1)
+        return
+    indexed = _get(connection, _UNINDEXED) or 0
+    (last, count) = connection.execute(
+        "SELECT max(id), count(*) FROM (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)",
+        (indexed, _FILLED_ROWS),
+    ).fetchone()
+    if count:
+        _fill(connection, indexed, last)
+        _set(connection, _UNINDEXED, last)
+    if count < _FILLED_ROWS:
+        _unset(connection, _UNINDEXED)
+        _unset(connection, _MERGED)
+
+
+def _fill(connection: sqlite3.Connection, after: int, last: int) -> None:
+    connection.execute(
+        "INSERT INTO search_index(rowid, text, scope)"
+        " SELECT id, text, scope FROM search_content WHERE id > ? AND id <= ?",
+        (after, last),
+    )
+
+
+def _get(connection: sqlite3.Connection, key: str) -> int | None:
+    row = connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _set(connection: sqlite3.Connection, key: str, value: int) -> None:
+    connection.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
+
+
+def _unset(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute("DELETE FROM state WHERE key = ?", (key,))
