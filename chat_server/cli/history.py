@@ -102,7 +102,9 @@ def stats(file: Path, users_file: Path) -> None:
     with _report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
         found = opened.stats()
     click.echo(f"File: {_format_path(file)}")
-    click.echo(f"Size: {_format_size(found.file_bytes)}, of which {_format_size(found.used_bytes)}")
+    click.echo(
+        f"Size: {_format_size(found.file_bytes)}, {_format_size(found.used_bytes)} of it in use"
+    )
     click.echo(f"Messages in rooms: {sum(room.messages for room in found.rooms)}")
     click.echo(f"Private messages: {found.private} ({found.unread} not read yet)")
     click.echo(f"Not kept: {found.not_kept}")
@@ -280,7 +282,7 @@ def backup(target: Path, file: Path, users_file: Path) -> None:
     with _report_problems(file):
         with HistoryUpkeep(file, read_only=True):
             pass  # not any database
-        with _report_problems(target), progress:
+        with _report_problems(target, ""), progress:
             size = back_up(file, target, progress)
     click.echo(f"Wrote {_format_size(size)} to {_format_path(target)}")
 
@@ -294,7 +296,7 @@ def restore(source: Path, file: Path, users_file: Path) -> None:
     The backup is checked before anything is changed. The old history is kept under another name.
     """
     progress = _ProgressLine("Restoring")
-    with _report_problems(file), _server_stopped(file), _report_problems(source), progress:
+    with _report_problems(file), _server_stopped(file), _report_problems(source, ""), progress:
         old = restore_backup(source, file, check_version, progress)
     click.echo(f"Restored {_format_path(file)} from {_format_path(source)}")
     if old is not None:
@@ -353,8 +355,11 @@ class _ProgressLine:
 
 
 @contextmanager
-def _report_problems(file: Path) -> Iterator[None]:
-    """Report errors of the block in one line, with the name of the file and what to do."""
+def _report_problems(file: Path, hint: str = "; restore a backup") -> Iterator[None]:
+    """Report errors of the block in one line, with the name of the file and what to do.
+
+    `hint`: what to do if it is damaged.
+    """
     try:
         yield
     except BackupExistsError:
@@ -370,13 +375,15 @@ def _report_problems(file: Path) -> Iterator[None]:
     except NotHistoryFileError as error:
         why = f"{error}; name the right one with --history"
     except StoreCorruptError as error:
-        why = f"is damaged: {error}; restore a backup"
+        why = f"is damaged: {error}{hint}"
     except StoreError as error:
         why = str(error)
     except FileNotFoundError:
-        why = "no such file; name another with --history, or the users file next to it with --users"
+        why = "no such file"
+        if hint:
+            why += "; name another with --history, or the users file next to it with --users"
     except sqlite3.Error as error:
-        why = _describe(error)
+        why = _describe(error, hint)
     except OSError as error:
         why = error.strerror or str(error)
     else:
@@ -384,7 +391,7 @@ def _report_problems(file: Path) -> Iterator[None]:
     raise click.ClickException(one_line(f"{file}: {why}"))
 
 
-def _describe(error: sqlite3.Error) -> str:
+def _describe(error: sqlite3.Error, hint: str) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "another program holds its lock; try again later"
@@ -393,7 +400,7 @@ def _describe(error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
             return f"{error}; run this as the user of the server"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return f"is damaged: {error}; restore a backup"
+            return f"is damaged: {error}{hint}"
         case _:
             return str(error)
 
@@ -439,7 +446,7 @@ def _format_path(path: Path) -> str:
 
 
 def _format_size(size: int) -> str:
-    return f"{size / _MIB:.1f} MiB"
+    return f"{size / _MIB:.1f} MiB" if size >= _MIB else f"{size / 1024:.0f} KiB"
 
 
 def _count(number: int, what: str) -> str:

@@ -288,8 +288,9 @@ class HistoryUpkeep:
             yield {
                 "kind": "visit",
                 "room": room,
-                "first": format_stamp(first),
-                "read": format_stamp(marker),
+                # 0: before the first message of the server.
+                "first": format_stamp(first) if first else None,
+                "read": format_stamp(marker) if marker else None,
             }
 
     def forget(self, user: str, *, keeps_account: bool) -> Iterator[int]:

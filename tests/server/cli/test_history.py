@@ -408,7 +408,7 @@ def test_backup_is_a_complete_private_file_without_what_was_erased(
     with closing(SqliteStore(file)) as store:
         store.apply([PublishedMessages("lobby", "bob", ("newest",), START + 90)])
         assert store.erase_message(ALICE_IN_LOBBY, "alice", is_operator=False) == "alice"
-        assert f" MiB to {target}\n" in run_history(file, "backup", target)
+        assert f" KiB to {target}\n" in run_history(file, "backup", target)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert sorted(path.name for path in tmp_path.glob("*backup*")) == ["backup.db"]
     assert b"aardvark" not in target.read_bytes()
