@@ -48,6 +48,9 @@ _MAX_ID: Final = 2**63 - 1
 _LOCK_SECONDS: Final = 10.0
 """Longest wait for the write lock. The server's writer holds it for milliseconds."""
 
+_MERGED_PAGES: Final = 1_000
+"""Pages of the index of words that one step writes: some ten milliseconds."""
+
 _WIPE_SECONDS: Final = 10.0
 """Longest wait until no reader uses the write-ahead log."""
 
@@ -356,9 +359,7 @@ class HistoryUpkeep:
 
         Return False if another program reads the log for so long that it cannot be emptied now.
         """
-        if self._has_search():
-            # Deleted words stay in the index until its parts are merged.
-            self._run("INSERT INTO search_index(search_index) VALUES('optimize')")
+        self._merge_search_index()
         deadline = time.monotonic() + _WIPE_SECONDS
         while True:
             is_busy, *_ = self._run("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -370,11 +371,24 @@ class HistoryUpkeep:
 
     def compact(self) -> None:
         """Make the file as small as possible. Needs free space for another one of its size."""
-        # Not in a file: the folder for temporary files may be small, or be open to others.
-        if self._has_search():
-            self._run("INSERT INTO search_index(search_index) VALUES('optimize')")
+        self._merge_search_index()
         self._run("VACUUM")
         self.wipe()
+
+    def _merge_search_index(self) -> None:
+        """Merge all parts of the index of words: deleted words stay in it until then.
+
+        The same as its command "optimize", which would be one transaction of seconds, but in steps
+        between which a server can write.
+        """
+        if not self._has_search():
+            return
+        pages = -_MERGED_PAGES  # negative: begin with all parts
+        changes = -1
+        while changes < 0 or self._connection.total_changes - changes >= 2:  # else it is done
+            changes = self._connection.total_changes
+            self._run("INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", pages)
+            pages = _MERGED_PAGES
 
     def _remove_messages(self, authors: list[int], after: int) -> tuple[int, int]:
         """Remove a thousand messages. Return how many, and the last id that was looked at."""

@@ -1,15 +1,19 @@
 """Long commands on a history file can be stopped at any moment: nothing is lost or left behind."""
 
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from chat_server.core.values import PublishedMessages
 from chat_server.history.sqlite import HistoryUpkeep, SqliteStore, back_up, restore_backup
-from tests.support.stored_history import START, write_history
+from tests.support.stored_history import START, bytes_of, write_history
 
 MESSAGES = 30_000
+AUTHORS = (("alice", "aardvark"), ("bob", "badger"))
+"""With a word of their messages. The first words of a page of the index are stored as they are, so
+a search for these bytes finds them."""
 
 
 class Stop:
@@ -30,8 +34,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_history(
         tmp_path_factory.mktemp("large") / "large.db",
         *(
-            PublishedMessages("lobby", ("alice", "bob")[n % 2], (f"message {n}",), START + n)
-            for n in range(MESSAGES)
+            PublishedMessages("lobby", author, (f"{word}{n} message",), START + n)
+            for n, (author, word) in zip(range(MESSAGES), cycle(AUTHORS), strict=False)
         ),
     )
 
@@ -80,7 +84,10 @@ def test_stopped_forget_keeps_other_messages_and_can_be_run_again(file: Path) ->
     assert count(file) == MESSAGES - removed
     with HistoryUpkeep(file) as opened:
         assert sum(opened.forget("alice", keeps_account=True)) == MESSAGES / 2 - removed
+        assert b"aardvark" in bytes_of(file)
         assert opened.wipe()
+    assert b"aardvark" not in bytes_of(file)
+    assert b"badger" in bytes_of(file)
     assert count(file) == MESSAGES / 2
     with HistoryUpkeep(file) as opened:
         opened.check_search()
