@@ -10,7 +10,7 @@ from typing import Final
 
 from chat_server.config import HistoryFrom
 from chat_server.history.sqlite.names import find_account, find_room
-from chat_server.history.values import Reader
+from chat_server.history.values import MAX_STAMP, Reader
 
 EVERYONE: Final = "*"
 
@@ -83,24 +83,25 @@ def _ids(connection: sqlite3.Connection, names: Collection[str]) -> frozenset[in
 def _floor(
     connection: sqlite3.Connection, account: int | None, room: int | None, start: HistoryFrom
 ) -> int:
-    if start is HistoryFrom.START or account is None:
+    if start is HistoryFrom.START:
         return 0
-    if start is HistoryFrom.ACCOUNT:
-        (created,) = connection.execute(
-            "SELECT created FROM account WHERE id = ?", (account,)
-        ).fetchone()
-        return creation_stamp(created)
-    row = connection.execute(
-        "SELECT first FROM visit WHERE account = ? AND room = ?", (account, room)
-    ).fetchone()
-    # `first` is the newest stamp before the visit. Without a visit, nothing can be read.
-    return row[0] + 1 if row else 2**63 - 1
+    if start is HistoryFrom.VISIT:
+        cursor = connection.execute(
+            "SELECT first FROM visit WHERE account = ? AND room = ?", (account, room)
+        )
+    else:
+        cursor = connection.execute("SELECT created FROM account WHERE id = ?", (account,))
+    row = cursor.fetchone()
+    if row is None or row[0] is None:
+        # No such visit, or an account that was not yet compared with the users file.
+        return MAX_STAMP
+    return row[0] + 1 if start is HistoryFrom.VISIT else creation_stamp(row[0])
 
 
-def creation_stamp(created: str | None) -> int:
+def creation_stamp(created: str) -> int:
     """Return the stamp of a creation time of the users file. 0 if it is unknown."""
     try:
-        time = datetime.fromisoformat(created or "")
+        time = datetime.fromisoformat(created)
     except ValueError:
         return 0
     if time.tzinfo is None:
