@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chat_tui.model.link_target import InvalidHostError, LinkTarget, resolve_link
     from chat_tui.model.links import Link, find_links
     from chat_tui.model.location import Location
+    from chat_tui.model.log_edge import EdgeState, LogEdge
     from chat_tui.model.mentions import MentionFinder
     from chat_tui.model.panes import Pane
     from chat_tui.model.people import Person, Roster
@@ -38,6 +39,7 @@ __all__ = [
     "CompletionList",
     "Direction",
     "Drafts",
+    "EdgeState",
     "Entry",
     "EntryKind",
     "EntryState",
@@ -48,6 +50,7 @@ __all__ = [
     "Link",
     "LinkTarget",
     "Location",
+    "LogEdge",
     "MentionFinder",
     "Pane",
     "Person",
@@ -76,6 +79,7 @@ __getattr__ = lazy_exports(
         "CompletionList": "chat_tui.model.completion",
         "Direction": "chat_tui.model.wire_log",
         "Drafts": "chat_tui.model.drafts",
+        "EdgeState": "chat_tui.model.log_edge",
         "Entry": "chat_tui.model.entries",
         "EntryKind": "chat_tui.model.entries",
         "EntryState": "chat_tui.model.entries",
@@ -87,6 +91,7 @@ __getattr__ = lazy_exports(
         "Link": "chat_tui.model.links",
         "LinkTarget": "chat_tui.model.link_target",
         "Location": "chat_tui.model.location",
+        "LogEdge": "chat_tui.model.log_edge",
         "MAX_ITEMS": "chat_tui.model.history",
         "MentionFinder": "chat_tui.model.mentions",
         "Pane": "chat_tui.model.panes",

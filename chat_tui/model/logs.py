@@ -102,7 +102,7 @@ class LogStore:
         log = self.of(location)
         cut = log.end - PRESENT_ENTRIES
         oldest = self._oldest_unconfirmed(location)
-        return cut if oldest is None else max(log.first, min(cut, oldest))
+        return max(log.first, cut if oldest is None else min(cut, oldest))
 
     def _shrink_present(self, location: str) -> None:
         log = self.of(location)

@@ -139,8 +139,8 @@ class PastPages:
     def _missed(self, page: HistoryPage) -> list[Entry]:
         log = self._logs.of(page.location)
         since = self._logs.missing_since.get(page.location)
-        if since is None and page.since is not None and stamp_of(page.since):
-            since = _time_of(page.since).astimezone().replace(tzinfo=None)
+        if since is None and (known := stamp_of(page.since or "") or log.newest_stamp):
+            since = _time_of(known).astimezone().replace(tzinfo=None)
         added = self._insert(page.location, self._entries(page, above=False), is_first=False)
         if added and page.location not in self._catching_up:
             self._catching_up.add(page.location)

@@ -60,6 +60,7 @@ class RoomLog:
         self._evicted_to = 0  # `append` has returned no entry with a lower id that is still kept
         self._joined: tuple[RoomLog, int] | None = None
         self._insertions: list[tuple[int, int]] = []
+        self._dropped: tuple[int, int] | None = None
         self._changed: set[int] = set()
         self.version = 0
         self.read_marker = ReadMarker()
@@ -210,6 +211,7 @@ class RoomLog:
         self.read_marker.loaded(added)
         if shift:
             self._insertions.append((position, shift))
+            self._dropped = None  # the widget lays everything out again
             self.version += 1
         return added
 
@@ -232,6 +234,8 @@ class RoomLog:
             return
         self._first = first
         self._evicted_to = max(self._evicted_to, first)
+        low, high = self._dropped or (first, self.end + 1)
+        self._dropped = max(low, first), high
         self.read_marker.evicted(first)
         if first - self._base >= _TRIM_BATCH:
             self._discard_evicted()
@@ -288,6 +292,14 @@ class RoomLog:
         insertions, self._insertions = self._insertions, []
         return insertions
 
+    def take_dropped(self) -> tuple[int, int] | None:
+        """Return the ids below which and from which on entries were dropped since the last call.
+
+        Entries with such ids are other ones now, or are not in the log. None: none were dropped.
+        """
+        dropped, self._dropped = self._dropped, None
+        return dropped
+
     def take_target(self) -> int | None:
         """Return the id of the entry that the screen has to show now, once."""
         target, self.target = self.target, None
@@ -310,6 +322,8 @@ class RoomLog:
         if end >= self.end:
             return
         del self._entries[end - self._base :]
+        low, high = self._dropped or (self.first, end)
+        self._dropped = low, min(high, end)
         if self.read_marker.new_from is not None and self.read_marker.new_from >= end:
             self.read_marker.new_from = None
         self._changed = {changed for changed in self._changed if changed < end}

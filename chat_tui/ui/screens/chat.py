@@ -22,6 +22,7 @@ from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.footer_keys import select_footer_keys
 from chat_tui.ui.screens.fresh_screen import FreshScreen
+from chat_tui.ui.screens.history import load_page, show_message
 from chat_tui.ui.screens.key_labels import key_labels
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import (
@@ -231,6 +232,19 @@ class ChatScreen(FreshScreen):
                 log.scroll_page_down(animate=False)
             case "end":
                 log.action_follow()
+
+    @on(MessageLog.PageWanted)
+    def _page_wanted(self, event: MessageLog.PageWanted) -> None:
+        load_page(self._chat, event.kind)
+
+    @on(MessageLog.PresentWanted)
+    def _present_wanted(self) -> None:
+        self.model.return_to_present()
+        self._chat.process_updates()
+
+    def show_message(self, stamp: str) -> None:
+        """Show the message of the location in view that has this stamp, and what is around it."""
+        show_message(self._chat, stamp)
 
     @on(MessageLog.ResendRequested)
     def _resend_requested(self, event: MessageLog.ResendRequested) -> None:

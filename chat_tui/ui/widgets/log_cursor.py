@@ -65,7 +65,7 @@ class LogCursor:
             self._viewport.follow()
 
     def skip_evicted(self) -> None:
-        """Move to the oldest entry if the log has evicted the one under the cursor."""
+        """Move to the nearest entry if the log does not hold the one under the cursor."""
         rows = self._layout.rows
-        if self._entry is not None and rows and self._entry < rows[0].entry:
-            self.set(rows[0].entry)
+        if self._entry is not None and rows:
+            self.set(min(max(self._entry, rows[0].entry), rows[-1].entry))

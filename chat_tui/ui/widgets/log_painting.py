@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import Final
 
 from rich.cells import cell_len
 from rich.style import Style
 
-from chat_tui.model import Entry, EntryKind, EntryState, MentionFinder, find_links
+from chat_tui.model import (
+    EdgeState,
+    Entry,
+    EntryKind,
+    EntryState,
+    LogEdge,
+    MentionFinder,
+    find_links,
+)
+from chat_tui.ui.terminal import cut
+from chat_tui.ui.widgets.log_edge_text import bottom_text, top_text
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_rows import Columns, Row, RowKind, day_of, head_of, shown_text
 from chat_tui.ui.widgets.log_search import SearchQuery
@@ -18,6 +29,7 @@ STYLE_NAMES: Final = (
     "announcement",
     *("rule", "new", "gap", "hint", "mark", "below", "below-nothing", "empty"),
     *("link", "hit", "cursor", "sign"),
+    *("past", "edge"),
 )
 """The names of the parts of a row in the stylesheet, each after `message-log--`."""
 
@@ -72,8 +84,13 @@ class RowRenderer:
         styles: Mapping[str, Style],
         hues: Sequence[Style],
         base: Style,
+        today: Callable[[], date] = date.today,
     ) -> None:
-        """`styles` are keyed by `STYLE_NAMES`; `hues` are the styles of authors."""
+        """`styles` are keyed by `STYLE_NAMES`; `hues` are the styles of authors.
+
+        `today` returns the local date: only a day of another year is shown with its year.
+        """
+        self.today = today
         self._layout = layout
         self._styles = styles
         self._hues = hues
@@ -94,11 +111,23 @@ class RowRenderer:
                 return self._rule(self._new_rule_text(entry), "new", columns)
             case RowKind.GAP:
                 return self._rule(shown_text(entry), "gap", columns)
+            case RowKind.EARLIER | RowKind.LAST_EARLIER:
+                return self._rule("earlier", "rule", columns)
+            case RowKind.TOP:
+                edge = self._layout.log.top
+                return self._edge_row(edge, top_text(edge, self.today()), columns)
+            case RowKind.BOTTOM:
+                edge = self._layout.log.bottom
+                return self._edge_row(edge, bottom_text(edge), columns)
             case RowKind.HINT:
                 text = self._layout.hint[row.start : row.end]
                 return [(" " * columns.text, self.base), (text, self._styles["hint"])]
             case _:
                 return self._message_row(row, entry, columns)
+
+    def _edge_row(self, edge: LogEdge, text: str, columns: Columns) -> list[Piece]:
+        style = "gap" if edge.state is EdgeState.FAILED else "edge"
+        return self._rule(cut(text, columns.width - 4), style, columns)
 
     def _new_rule_text(self, entry: Entry) -> str:
         since = self._layout.log.read_marker.since
@@ -162,15 +191,18 @@ class RowRenderer:
         if entry.own and entry.state is EntryState.PENDING:
             return self._styles["pending"]
         if entry.own:
-            return self._styles["own"]
+            return self._styles["past" if entry.past else "own"]
         if entry.author:
             return self._hues[self._layout.log.hues.of(entry.author)]
         return self._styles[_TEXT_STYLES[entry.kind]]
 
     def _text_pieces(self, row: Row, entry: Entry) -> list[Piece]:
         text = shown_text(entry)
-        pending = entry.state is EntryState.PENDING
-        style = self._styles["pending" if pending else _TEXT_STYLES[entry.kind]]
+        style = self._styles[_TEXT_STYLES[entry.kind]]
+        if entry.state is EntryState.PENDING:
+            style = self._styles["pending"]
+        elif entry.past:
+            style += self._styles["past"]
         pieces = [(text[row.start : row.end], style)]
         for (start, end), look in self._marked(text, entry):
             low, high = max(start, row.start) - row.start, min(end, row.end) - row.start
@@ -180,8 +212,11 @@ class RowRenderer:
 
     def _marked(self, text: str, entry: Entry) -> Iterator[tuple[tuple[int, int], Style]]:
         """Yield the highlighted spans of an entry's text; a span may continue in the next row."""
+        link_style = self._styles["link"]
+        if entry.past:
+            link_style += self._styles["past"]
         for link in find_links(text):
-            yield (link.start, link.end), self._styles["link"]
+            yield (link.start, link.end), link_style
         if entry.author and not entry.own:
             # The author's name before an action is not a mention.
             begin = len(text) - len(entry.text)

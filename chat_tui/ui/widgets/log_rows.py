@@ -52,12 +52,29 @@ class RowKind(Enum):
     """The rule above the first unseen entry."""
     GAP = "gap"
     """The rule of a gap: when the connection was lost, or the user was elsewhere."""
+    EARLIER = "earlier"
+    """The rule below the messages that were sent before this session, above the next entry."""
+    LAST_EARLIER = "last earlier"
+    """The same, if there is no entry below it yet."""
+    TOP = "top"
+    """What is above the oldest entry: the first row of a log on a server with history."""
+    BOTTOM = "bottom"
+    """What is below the newest entry of a log that ends before the present: its last row."""
 
 
 TEXT_ROWS: Final = frozenset({RowKind.HEAD, RowKind.SAME_AUTHOR, RowKind.SAME_MINUTE, RowKind.REST})
 """The kinds of row that show an entry's text."""
 
-_ORDER: Final = {RowKind.DAY: 0, RowKind.NEW: 1, RowKind.HINT: 3}
+_ORDER: Final = {
+    RowKind.TOP: 0,
+    RowKind.EARLIER: 1,
+    RowKind.DAY: 2,
+    RowKind.NEW: 3,
+    # 4: the text
+    RowKind.HINT: 5,
+    RowKind.LAST_EARLIER: 6,
+    RowKind.BOTTOM: 6,
+}
 
 
 class Row(NamedTuple):
@@ -73,7 +90,7 @@ class Row(NamedTuple):
 
 def row_order(row: Row) -> tuple[int, int, int]:
     """Return the sort key of a row. The rows of a log are in this order at any width."""
-    return (row.entry, _ORDER.get(row.kind, 2), row.start)
+    return (row.entry, _ORDER.get(row.kind, 4), row.start)
 
 
 class Columns(NamedTuple):

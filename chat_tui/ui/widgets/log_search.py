@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from chat_tui.model import Entry, FoldedText, RoomLog, fold
 from chat_tui.ui.widgets.log_rows import shown_text
@@ -59,22 +59,27 @@ class LogSearch:
         """The id of the current hit."""
         self._log = log
         self._hits: list[int] = []
-        self._end = log.first
+        self._first = self._end = log.first
         self.update()
 
     def update(self) -> None:
-        """Search the entries that arrived since the last call; drop the evicted ones."""
+        """Search the entries that came since the last call, also above; drop the evicted ones."""
         log = self._log
-        evicted = bisect_left(self._hits, log.first)
-        del self._hits[:evicted]
-        if self.current is not None and self.current < log.first:
-            self.current = self._hits[0] if self._hits else None
+        del self._hits[: bisect_left(self._hits, log.first)]
+        del self._hits[bisect_left(self._hits, log.end) :]
+        if self.current is not None and self._hits:
+            self.current = min(max(self.current, self._hits[0]), self._hits[-1])
+        elif not self._hits:
+            self.current = None
         if not self.query.is_empty:
-            fresh = log.entries(self._end)
-            self._hits += [
-                entry.id for entry in fresh if self.query.matches(entry) and self._is_shown(entry)
-            ]
-        self._end = log.end
+            self._hits[:0] = self._hits_in(log.entries(None, self._first))
+            self._hits += self._hits_in(log.entries(self._end))
+        self._first, self._end = log.first, log.end
+
+    def _hits_in(self, entries: Iterable[Entry]) -> list[int]:
+        return [
+            entry.id for entry in entries if self.query.matches(entry) and self._is_shown(entry)
+        ]
 
     def __len__(self) -> int:
         return len(self._hits)

@@ -54,6 +54,19 @@ class LogSearchController:
             if self._origin is not None:
                 self._search.select_nearest(self._origin.bottom)
 
+    def continue_in(self, log: RoomLog, shift: int) -> None:
+        """Search a log that continues the searched one; entry ids differ by `shift`."""
+        current = None if self._search is None else self._search.current
+        if self._origin is not None:
+            top = self._origin.top
+            self._origin = ViewPosition(
+                None if top is None else top.shifted(shift), self._origin.bottom + shift
+            )
+        if self._search is not None:
+            self._search = LogSearch(log, self._search.query, self._is_shown)
+            if current is not None:
+                self._search.select_nearest(current + shift)
+
     def step(self, by: int) -> None:
         """Go to an older (-1) or a newer (1) hit."""
         if self._search is not None:

@@ -104,17 +104,6 @@ def bounded(selection: Selection, first_row: int, last_row: int) -> Selection:
     return Selection(start, end)
 
 
-def moved_up(selection: Selection, rows: int) -> Selection | None:
-    """Return the selection after `rows` rows at the top were removed; None if it was in them."""
-    start, end = selection
-    assert start is not None
-    assert end is not None
-    if end.y < rows:
-        return None
-    begin = Offset(start.x, start.y - rows) if start.y >= rows else Offset(0, 0)
-    return Selection(begin, Offset(end.x, end.y - rows))
-
-
 class LogSelection:
     """The selection in one log, with both ends set, kept in step with the one of the screen."""
 
@@ -146,10 +135,40 @@ class LogSelection:
         if self._selected is not None:
             self._select(None)
 
-    def move_up(self, rows: int) -> None:
-        """Keep the same text selected after `rows` rows at the top were removed."""
-        if self._selected is not None:
-            self._select(moved_up(self._selected, rows))
+    def rows(self) -> tuple[Row, Row] | None:
+        """Return the first and the last selected row, for `follow`. None: nothing is selected."""
+        rows = self._layout.rows
+        if self._selected is None or not rows:
+            return None
+        start, end = self._selected.start, self._selected.end
+        assert start is not None
+        assert end is not None
+        last = len(rows) - 1
+        return rows[min(start.y, last)], rows[min(end.y, last)]
+
+    def follow(self, before: tuple[Row, Row] | None, shift: int = 0) -> None:
+        """Keep the same text selected after rows were added or removed above or below it.
+
+        `before`: the result of `rows` before the change. `shift`: what was added to entry ids.
+        """
+        rows = self._layout.rows
+        if self._selected is None or before is None:
+            return
+        first, last = (row._replace(entry=row.entry + shift) for row in before)
+        start, end = self._selected.start, self._selected.end
+        assert start is not None
+        assert end is not None
+        if not rows or last.entry < rows[0].entry or first.entry > rows[-1].entry:
+            self._select(None)
+            return
+        begin = Offset(start.x, self._layout.matching_row(first))
+        if first.entry < rows[0].entry:
+            begin = Offset(0, 0)
+        stop = Offset(end.x, self._layout.matching_row(last))
+        if last.entry > rows[-1].entry:
+            stop = Offset(_RIGHT_OF_ALL, len(rows) - 1)
+        if (begin, stop) != (start, end):
+            self._select(Selection(begin, stop))
 
     def _select(self, selection: Selection | None) -> None:
         self._selected = selection

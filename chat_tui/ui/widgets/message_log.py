@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -20,7 +20,18 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from chat_tui.model import HUES, EntryState, Link, MentionFinder, RoomLog, find_links
+from chat_tui.events import PageKind
+from chat_tui.model import (
+    HUES,
+    EdgeState,
+    Entry,
+    EntryState,
+    Link,
+    LogEdge,
+    MentionFinder,
+    RoomLog,
+    find_links,
+)
 from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets.log_cursor import LogCursor
 from chat_tui.ui.widgets.log_layout import LogLayout
@@ -29,7 +40,7 @@ from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, shown_text, wi
 from chat_tui.ui.widgets.log_search_controller import LogSearchController
 from chat_tui.ui.widgets.log_selection import LogSelection, author_at, character_at
 from chat_tui.ui.widgets.log_strips import LogStrips
-from chat_tui.ui.widgets.log_viewport import LogViewport
+from chat_tui.ui.widgets.log_viewport import Anchor, LogViewport
 
 _ON_MESSAGE: Final = frozenset(("copy_message", "open_link", "follow_author", "resend_message"))
 """Actions on the selected message. Without one, their letters are text for the composer."""
@@ -92,6 +103,15 @@ class MessageLog(ScrollView, can_focus=True):
     class SearchEnded(Message):
         """The search ended because another log is shown."""
 
+    @dataclass
+    class PageWanted(Message):
+        """The user scrolled to an edge of the log: EARLIER or LATER messages are needed."""
+
+        kind: PageKind
+
+    class PresentWanted(Message):
+        """The user wants to see the newest messages, which the shown log does not hold."""
+
     class CursorMoved(Message):
         """Another message is selected, or none."""
 
@@ -115,6 +135,8 @@ class MessageLog(ScrollView, can_focus=True):
         self._selection = LogSelection(self, self._log_layout)
         self._cursor = LogCursor(self, self._log_layout, self._viewport, self._cursor_moved)
         self._search = LogSearchController(self._cursor, self._viewport, self._log_layout.is_shown)
+        self._drawn_edges = (LogEdge(), LogEdge())
+        self._present_end = 0  # of the log of the present: new messages below were counted to here
 
     def on_mount(self) -> None:
         """Update the read marker when the terminal window loses or gets the focus."""
@@ -129,7 +151,8 @@ class MessageLog(ScrollView, can_focus=True):
         goes on in new entries, and ends when another log is shown.
         """
         layout = self._log_layout
-        is_other_log = log is not layout.log
+        shift = log.take_shift(layout.log)
+        is_other_log = log is not layout.log and shift is None
         if is_other_log:
             self._cursor.set(None)
             if self._search.cancel():
@@ -138,17 +161,25 @@ class MessageLog(ScrollView, can_focus=True):
         if is_other_log:
             # The read marker of the log that is shown no longer.
             layout.log.read_marker.unfocus(self._viewport.now())
-            log.take_changed()
+            layout.log.in_view = None
+            for forget in (log.take_changed, log.take_dropped, log.take_insertions):
+                forget()
             layout.mention = mention
             layout.start(log)
             self._selection.clear()
+            self._present_end = log.end if log.present is None else log.present.end
             self._viewport.follow()
         else:
+            if shift is not None:
+                self._continue_in(log, shift)
             self._rearrange(lambda: layout.set_mention(mention))
             self._apply_changes()
+        self._show_edges()
         self._cursor.skip_evicted()
         self._search.update()
         self._report_search()
+        if (target := log.take_target()) is not None:
+            self._cursor.go_to(target, centered=True)
 
     def set_resend_key(self, key: str) -> None:
         """Name this key in the hint below each unconfirmed message."""
@@ -196,30 +227,126 @@ class MessageLog(ScrollView, can_focus=True):
         """Go to the newest entry and follow what comes. The end of a search leads there, too."""
         self._cursor.set(None)
         self._search.return_to_end(self._log_layout.end)
-        self._viewport.follow()
+        if self._log_layout.log.present is not None:
+            self.post_message(self.PresentWanted())
+        else:
+            self._viewport.follow()
+
+    def _continue_in(self, log: RoomLog, shift: int) -> None:
+        """Show a log that has most entries of the shown one; the view stays where it is."""
+        layout = self._log_layout
+        anchor, selected = self._viewport.anchor(), self._selection.rows()
+        layout.continue_in(log, shift)
+        layout.sync()
+        self._selection.follow(selected, shift)
+        if self._cursor.entry is not None:
+            self._cursor.set(self._cursor.entry + shift)
+        self._search.continue_in(log, shift)
+        self._viewport.restore(None if anchor is None else anchor.shifted(shift))
 
     def _apply_changes(self) -> None:
         """Draw new, changed and evicted entries; the view stays where it is."""
         layout = self._log_layout
-        changed = [entry_id for entry_id in layout.log.take_changed() if entry_id < layout.end]
-        fresh = layout.log.entries(layout.end)
-        if not changed and not fresh:
+        self._count_new_below(layout.log.entries(layout.end))
+        anchor, selected = self._viewport.anchor(), self._selection.rows()
+        if insertions := layout.log.take_insertions():
+            anchor = self._renumber(insertions, anchor)
+        elif layout.sync():
+            self._selection.follow(selected)
+        else:
             return
-        anchor = self._viewport.anchor()
-        if layout.new_from != layout.log.read_marker.new_from:
-            layout.move_new_rule(layout.log.read_marker.new_from)
-        self._viewport.count_new(fresh)
-        layout.update(changed, fresh)
-        if dropped := layout.trim():
-            self._selection.move_up(dropped)
         self._viewport.restore(anchor)
+
+    def _renumber(
+        self, insertions: Sequence[tuple[int, int]], anchor: Anchor | None
+    ) -> Anchor | None:
+        """Lay out everything again: entries were added in the middle. Return the new anchor."""
+        self._selection.clear()
+        for position, count in insertions:
+            if anchor is not None and anchor.row.entry < position:
+                anchor = anchor.shifted(-count)
+            if self._cursor.entry is not None and self._cursor.entry < position:
+                self._cursor.set(self._cursor.entry - count)
+        self._log_layout.start(self._log_layout.log)
+        self._search.repeat(self._log_layout.log)
+        return anchor
+
+    def _count_new_below(self, fresh: Sequence[Entry]) -> None:
+        """Count the messages below the view; `fresh` are those that came into the shown log."""
+        present = self._log_layout.log.present
+        if present is not None:  # `fresh` was loaded
+            fresh, self._present_end = present.entries(self._present_end), present.end
+            self.refresh()
+        self._viewport.count_new(fresh)
+
+    def _show_edges(self) -> None:
+        """Draw what is beyond the edges of the log if it has changed."""
+        layout = self._log_layout
+        edges = (layout.log.top, layout.log.bottom)
+        if edges == self._drawn_edges:
+            return
+        self._drawn_edges = edges
+        anchor, selected = self._viewport.anchor(), self._selection.rows()
+        layout.show_edges()
+        self._selection.follow(selected)
+        self._viewport.restore(anchor)
+
+    # Loading of messages above and below
+
+    def scroll_page_up(self, **options: Any) -> None:
+        """Scroll up; at the top, ask for earlier messages."""
+        self._load_earlier_at_top()
+        super().scroll_page_up(**options)
+
+    def scroll_page_down(self, **options: Any) -> None:
+        """Scroll down; at the bottom, ask for later messages."""
+        self._load_later_at_bottom()
+        super().scroll_page_down(**options)
+
+    def scroll_home(self, **options: Any) -> None:
+        """Scroll to the oldest entry; at the top, ask for earlier messages."""
+        self._load_earlier_at_top()
+        super().scroll_home(**options)
+
+    def action_page_up(self) -> None:
+        """Scroll up, also in a log that is shorter than the view."""
+        self.scroll_page_up(animate=False)
+
+    def action_scroll_home(self) -> None:
+        """Scroll to the oldest entry, also in a log that is shorter than the view."""
+        self.scroll_home(animate=False)
+
+    def on_mouse_scroll_up(self) -> None:
+        """At the top, ask for earlier messages."""
+        self._load_earlier_at_top()
+
+    def on_mouse_scroll_down(self) -> None:
+        """At the bottom, ask for later messages."""
+        self._load_later_at_bottom()
+
+    def _load_earlier_at_top(self) -> None:
+        if self.scroll_offset.y == 0 and self._log_layout.log.top.can_load:
+            self.post_message(self.PageWanted(PageKind.EARLIER))
+
+    def _load_later_at_bottom(self) -> None:
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        if at_end and self._log_layout.log.bottom.can_load:
+            self.post_message(self.PageWanted(PageKind.LATER))
 
     # Called by Textual
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follow or stop following after the user scrolled."""
         super().watch_scroll_y(old_value, new_value)
-        self._viewport.scrolled(new_value)
+        if not self._viewport.scrolled(new_value):
+            return
+        # A page is there before the view reaches the edge, if the server is not far away.
+        log, height = self._log_layout.log, self.scrollable_content_region.height
+        if new_value < min(old_value, height) and log.top.state is EdgeState.MORE:
+            self.post_message(self.PageWanted(PageKind.EARLIER))
+        is_near_end = self.max_scroll_y - new_value < height
+        if new_value > old_value and is_near_end and log.bottom.state is EdgeState.MORE:
+            self.post_message(self.PageWanted(PageKind.LATER))
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap again for another width; the entry at the top stays there."""

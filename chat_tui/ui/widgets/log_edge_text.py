@@ -1,0 +1,42 @@
+"""The texts at the edges of a log: what is beyond them, and the key that loads it. Pure."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from chat_tui.model import EdgeState, LogEdge
+
+
+def top_text(edge: LogEdge, today: date) -> str:
+    """Return what the row above the oldest entry says."""
+    match edge.state:
+        case EdgeState.LOADING:
+            return "Loading earlier messages…"
+        case EdgeState.FAILED:
+            return f"Not loaded: {_clause(edge.reason)}. PgUp tries again"
+        case EdgeState.COMPLETE if edge.kept_since is not None:
+            return f"Beginning of what is kept (since {_day(edge.kept_since, today)})"
+        case EdgeState.COMPLETE:
+            return "Beginning of the history"
+    return "PgUp loads earlier messages"
+
+
+def bottom_text(edge: LogEdge) -> str:
+    """Return what the row below the newest entry says, in a log that ends before the present."""
+    match edge.state:
+        case EdgeState.LOADING:
+            return "Loading later messages…"
+        case EdgeState.FAILED:
+            return f"Not loaded: {_clause(edge.reason)}. PgDn tries again"
+    return "PgDn loads later messages"
+
+
+def _day(day: date, today: date) -> str:
+    year = "" if day.year == today.year else f" {day.year}"
+    return f"{day.day} {day:%B}{year}"
+
+
+def _clause(reason: str) -> str:
+    """Return a reason as part of a sentence, without its advice: the row names the key."""
+    what = reason.partition(";")[0].rstrip(". ")
+    return what[:1].lower() + what[1:] if what else "no answer came"
