@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -159,8 +160,9 @@ class TestFirstFrame:
         async with chat(tmp_path, commands=WITH_HISTORY, follows=("*",)) as harness:
             server = PastServer(harness, 3)
             before = "2026-10-30T12:00:00.000000+00:00"
-            entries = (NotKept(before=before), *server.sent)
-            await server.emit(HistoryPage("lobby", PageKind.FIRST, entries))
+            page = server.page(PageKind.FIRST, 0, 3)
+            page = replace(page, entries=(NotKept(before=before), *page.entries))
+            await server.emit(page)
             rows = harness.rows(log_of(harness))
             assert "Beginning of what is kept (since 30 October)" in rows[0]
             await harness.press("pageup")
@@ -260,7 +262,10 @@ class TestLoadingAbove:
             reason = "History is not available now; try again"
             await server.emit(HistoryRequestFailed("lobby", PageKind.EARLIER, reason))
             assert view(harness)[1:] == before[1:]
-            assert "Not loaded: history is not available now. PgUp tries again" in harness.rows(log_of(harness))[0]
+            assert (
+                "Not loaded: history is not available now. PgUp tries again"
+                in harness.rows(log_of(harness))[0]
+            )
             harness.session.calls.append(("failed",))
             await harness.press("pageup")
             assert server.request == ("request_earlier", 350)
