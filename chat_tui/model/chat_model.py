@@ -257,6 +257,10 @@ class ChatModel:
                 self._own_settled(own_id, EntryState.SENT, said_at)
             case events.MessageUnconfirmed(own_id):
                 self._own_settled(own_id, EntryState.UNCONFIRMED, None)
+            case events.MessageKept(own_id):
+                self._own_settled(own_id, EntryState.KEPT, None)
+            case events.MessageResent(own_id):
+                self._own_settled(own_id, EntryState.RESENT, None)
             case events.MessageRejected(own_id):
                 self._own_settled(own_id, EntryState.REJECTED, None)
             case events.LatencyMeasured(seconds):
@@ -494,8 +498,7 @@ class ChatModel:
         message = self._own.settle(own_id, state, timestamp, stamp)
         if message is None:
             return
-        if state is EntryState.UNCONFIRMED:
-            self._changes.add(Pane.STATUS)
+        self._changes.add(Pane.STATUS)
         if state is EntryState.REJECTED:
             self._drop_empty_conversation(Location(message.location))
         self._log_changed(message.location)

@@ -45,6 +45,8 @@ class EntryState(Enum):
     """It was unconfirmed, and was sent again as a newer entry."""
     DISMISSED = "dismissed"
     """It was unconfirmed, and the user chose not to send it again."""
+    KEPT = "kept"
+    """A private message that the server keeps until its recipient is back."""
     REJECTED = "rejected"
     """The server rejected it: there was no receiver."""
 

@@ -31,6 +31,8 @@ class UnconfirmedMessages:
         """`log_of` returns the log of a location."""
         self._log_of = log_of
         self._pending: dict[int, UnconfirmedMessage] = {}
+        # Settled, but the server may still report another state: unconfirmed or kept.
+        self._open: dict[int, UnconfirmedMessage] = {}
         # Location -> entry id -> typed text, oldest first.
         self._unconfirmed: dict[str, dict[int, str]] = {}
 
@@ -45,16 +47,29 @@ class UnconfirmedMessages:
     def settle(
         self, own_id: int, state: EntryState, timestamp: datetime | None, stamp: str = ""
     ) -> UnconfirmedMessage | None:
-        """Give a pending message its final state, and a time and stamp unless None or empty.
+        """Give a message another state, and a time and stamp unless None or empty.
 
-        Return the message, or None if it was not pending.
+        It is pending, or unconfirmed or kept since this session. Return the message, or None if
+        its state is final.
         """
         message = self._pending.pop(own_id, None)
+        if message is None and (message := self._open.pop(own_id, None)) is not None:
+            message = self._take_open(message)
         if message is not None:
             self._log_of(message.location).set_state(message.entry_id, state, timestamp, stamp)
             if state is EntryState.UNCONFIRMED:
                 self.add_unconfirmed(*message)
+            if state in (EntryState.UNCONFIRMED, EntryState.KEPT):
+                self._open[own_id] = message
         return message
+
+    def _take_open(self, message: UnconfirmedMessage) -> UnconfirmedMessage | None:
+        """Stop offering an unconfirmed message. Return None if the user has decided about it."""
+        log = self._log_of(message.location)
+        if log.keeps(message.entry_id) and log[message.entry_id].state is EntryState.KEPT:
+            return message
+        known = self._unconfirmed.get(message.location, {}).pop(message.entry_id, None)
+        return None if known is None else message
 
     def mark_resent(self, location: str, entry_id: int) -> str | None:
         """Mark an unconfirmed message as sent again. Return the text to put into the composer.
@@ -95,9 +110,10 @@ class UnconfirmedMessages:
 
     def renumber(self, location: str, before: int, shift: int) -> None:
         """The entries of a location with ids less than `before` got ids that differ by `shift`."""
-        for own_id, message in self._pending.items():
-            if message.location == location and message.entry_id < before:
-                self._pending[own_id] = message._replace(entry_id=message.entry_id + shift)
+        for messages in (self._pending, self._open):
+            for own_id, message in messages.items():
+                if message.location == location and message.entry_id < before:
+                    messages[own_id] = message._replace(entry_id=message.entry_id + shift)
         if location in self._unconfirmed:
             self._unconfirmed[location] = {
                 entry + shift if entry < before else entry: typed

@@ -49,6 +49,8 @@ def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_u
         return "There is no connection. Messages appear here when it is back."
     if name := model.location.partner:
         text = f"Only {name} receives what you write here, and only if {name} follows you."
+        if model.capabilities.history:
+            text += " The server keeps it until then."
         if not people.follows(name):
             text += f" You do not follow {name}, so you see no answer: send /follow {name}"
         return text
@@ -62,6 +64,8 @@ def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_u
     if people.known and len(people.here()) == 1:
         if second_user:
             return f"You are alone here. Sign in as {second_user} in a second window. {keys}"
+        if model.capabilities.history:
+            return f"You are alone here. Others can read your messages when they come. {keys}"
         return f"You are alone here. People receive your messages once they join. {keys}"
     return f"No messages yet. Say hello. {keys}"
 

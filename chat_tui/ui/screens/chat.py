@@ -250,6 +250,16 @@ class ChatScreen(FreshScreen):
     def _resend_requested(self, event: MessageLog.ResendRequested) -> None:
         self._resend(event.entry_id)
 
+    @on(MessageLog.QuoteRequested)
+    def _quote_requested(self, event: MessageLog.QuoteRequested) -> None:
+        if self.model.compose_location != self.model.location:
+            # The composer is for a room that the user is entering: another place's text stays out.
+            self._chat.shell.notify("Wait until the room is open, then quote.", severity="warning")
+        elif self.query_one(Composer).insert_quote(event.quote):
+            self.focus_control.focus_composer()
+        else:
+            self._chat.shell.notify("Send or clear your command first, then quote.")
+
     @on(RoomList.RoomChosen)
     def _room_chosen(self, event: RoomList.RoomChosen) -> None:
         self.navigator.join(event.room)

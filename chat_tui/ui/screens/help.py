@@ -48,7 +48,8 @@ _PANE_KEYS: Final = {
     ),
     "log": (
         ("Up, Down", "choose a message"),
-        ("C, O", "of the chosen message: copy it; show where its link leads"),
+        ("C, Q", "of the chosen message: copy it; quote it above your text"),
+        ("O", "of the chosen message: show where its link leads"),
         ("F, R", "of the chosen message: follow or unfollow its author; send it again"),
         ("other letters", "go to the composer; so do all while no message is chosen"),
         ("drag, Ctrl+C", "select text and copy it; a double click selects a message"),
@@ -118,6 +119,7 @@ _SYMBOLS: Final = (
     ("a dimmed room", "it is empty, and stays in the list because you were there"),
     (MUTED, "a muted room: no bell, no count in the title"),
     ("sending…", "the server has not confirmed the message yet"),
+    ("kept until …", "a private message that the server keeps while the person is away"),
     ("!", "not confirmed: the connection was lost, and it may have arrived"),
     (CURSOR_SIGN, "the chosen message in the log"),
     (MENTION_SIGN, "in the margin: the message is addressed to you"),

@@ -40,6 +40,8 @@ def _log_labels(model: ChatModel, selected: int | None) -> Mapping[str, str]:
     return {
         "follow_author": _follow_label(model, author),
         "resend_message": "Send again" if is_lost else "",
+        "quote_message": "Quote" if entry.author else "",
+        "follow": "",  # the corner of the log names this key
     }
 
 

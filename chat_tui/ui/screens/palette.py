@@ -301,6 +301,7 @@ def _message_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
         yield PaletteEntry("message", "Copy the selected text", "Ctrl+C", chat.action_copy_text)
     for title, action, default, run in (
         ("Copy the chosen message", "log.copy", "C", log.action_copy_message),
+        ("Quote the chosen message", "log.quote", "Q", log.action_quote_message),
         ("Show where its link leads", "log.link", "O", log.action_open_link),
         ("Follow its author, or stop following", "log.follow", "F", log.action_follow_author),
         ("Send the chosen message again", "log.resend", "R", log.action_resend_message),

@@ -217,6 +217,22 @@ class Composer(ClusterTextArea, inherit_bindings=False):
         self._replace(together)
         return True
 
+    def insert_quote(self, quote: str) -> bool:
+        """Put a quoted line above the typed text, below other quotes; the cursor goes to the end.
+
+        Return False, and change nothing, if the text is a command, which has one line only.
+        """
+        text = self.text
+        is_command = text.startswith("/") and not text.startswith("//") and "\n" not in text
+        if is_command or _size(text) + _size(quote) > PASTE_LIMIT:
+            return False
+        lines = text.split("\n")
+        quotes = next(
+            (at for at, line in enumerate(lines) if not line.startswith("> ")), len(lines)
+        )
+        self._replace("\n".join([*lines[:quotes], quote, *(lines[quotes:] or [""])]))
+        return True
+
     # Keys
 
     async def on_key(self, event: events.Key) -> None:

@@ -49,8 +49,10 @@ _MARKS: Final = {
     EntryState.RESENT: ("sent again", "↻"),
     EntryState.DISMISSED: ("not confirmed", "!"),
     EntryState.REJECTED: ("not delivered", "✗"),
+    EntryState.KEPT: ("kept until {} is back", "◦"),
 }
-"""The mark after an own message in this state: as text, and as a sign if the text does not fit."""
+"""The mark after an own message in this state: as text, and as a sign if the text does not fit.
+The text has a place for the recipient."""
 
 CURSOR_SIGN: Final = "▌"
 """In the margin of every row of the entry that the cursor is on."""
@@ -146,6 +148,7 @@ class RowRenderer:
         if row.end == len(text) and entry.state in _MARKS:
             label, sign = _MARKS[entry.state]
             space = columns.width - columns.text - row.indent - cell_len(shown) - 1
+            label = label.format(entry.recipient)
             mark = label if cell_len(label) + 2 <= space else sign
             pieces.append((" " * (space - cell_len(mark)), self.base))
             pieces.append((mark, self._styles["mark"]))

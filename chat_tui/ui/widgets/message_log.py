@@ -41,8 +41,11 @@ from chat_tui.ui.widgets.log_search_controller import LogSearchController
 from chat_tui.ui.widgets.log_selection import LogSelection, author_at, character_at
 from chat_tui.ui.widgets.log_strips import LogStrips
 from chat_tui.ui.widgets.log_viewport import Anchor, LogViewport
+from chat_tui.ui.widgets.quote import quote_of
 
-_ON_MESSAGE: Final = frozenset(("copy_message", "open_link", "follow_author", "resend_message"))
+_ON_MESSAGE: Final = frozenset(
+    ("copy_message", "quote_message", "open_link", "follow_author", "resend_message")
+)
 """Actions on the selected message. Without one, their letters are text for the composer."""
 
 
@@ -64,6 +67,7 @@ class MessageLog(ScrollView, can_focus=True):
         Binding("up", "cursor(-1)", "Older", show=False, id="log.older"),
         Binding("down", "cursor(1)", "Newer", show=False, id="log.newer"),
         Binding("c,y", "copy_message", "Copy", id="log.copy"),
+        Binding("q", "quote_message", "Quote", id="log.quote"),
         Binding("o", "open_link", "Link", id="log.link"),
         Binding("f", "follow_author", "Follow", id="log.follow"),
         Binding("r", "resend_message", "Again", id="log.resend"),
@@ -81,6 +85,13 @@ class MessageLog(ScrollView, can_focus=True):
         """The user asked to follow this person, or to stop following them."""
 
         name: str
+
+    @dataclass
+    class QuoteRequested(Message):
+        """The user asked to quote a message."""
+
+        quote: str
+        """One line."""
 
     @dataclass
     class LinkChosen(Message):
@@ -448,6 +459,15 @@ class MessageLog(ScrollView, can_focus=True):
             self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
             return
         self.post_message(CopyRequested(shown_text(self._log_layout.shown(self.cursor))))
+
+    def action_quote_message(self) -> None:
+        """Quote the message in the composer."""
+        if self.cursor is None:
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
+        elif quote := quote_of(self._log_layout.log[self.cursor]):
+            self.post_message(self.QuoteRequested(quote))
+        else:
+            self.post_message(self.ActionUnavailable("Only messages can be quoted."))
 
     def action_open_link(self) -> None:
         """Show where the links of the message lead; without a cursor, of the newest that has any.

@@ -14,15 +14,22 @@ from chat_tui.events import (
     Joined,
     MembersListed,
     MessageArrived,
+    MessageKept,
+    MessagePending,
+    MessageResent,
+    MessageSent,
+    MessageUnconfirmed,
     RoomClosed,
     RoomsListed,
     UnreadListed,
 )
 from chat_tui.model.chat_model import ChatModel
+from chat_tui.model.entries import EntryState
 from chat_tui.model.location import Location
 from chat_tui.ui.app import ChatApp
 from chat_tui.ui.screens.navigation import UnreadRound
 from chat_tui.ui.widgets.composer import Composer
+from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
 from chat_tui.ui.widgets.side_list import SideList
 from chat_tui.ui.widgets.status_bar import StatusBar
@@ -293,3 +300,30 @@ async def test_places_of_the_last_session_are_listed_after_a_restart(tmp_path: P
         assert harness.session.calls == [("read_private", "bob")]
         assert harness.app.focused is harness.app.chat.query_one(Composer)
         assert harness.app.chat.query_one("#room-rows", SideList).highlighted is not None
+
+
+async def test_private_message_that_the_server_keeps_says_so(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=WITH_HISTORY) as harness:
+        harness.app.chat.navigator.open_conversation("bob")
+        log = harness.app.chat.query_one(MessageLog)
+        await harness.until(
+            lambda: "The server keeps it until then" in " ".join(harness.screen_text(log).split())
+        )
+        harness.session.emit(MessagePending(1, "@bob", "lunch?"), MessageKept(1))
+        await harness.until(lambda: "kept until bob is back" in harness.screen_text(log))
+        harness.session.emit(MessageSent(1))
+        await harness.until(lambda: "kept until" not in harness.screen_text(log))
+        assert harness.model.log[0].state is EntryState.SENT
+
+
+async def test_unconfirmed_message_becomes_sent_or_sent_again(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=WITH_HISTORY) as harness:
+        for own_id in (1, 2, 3):
+            harness.session.emit(MessagePending(own_id, "lobby", f"text {own_id}"))
+            harness.session.emit(MessageUnconfirmed(own_id))
+        dismissed = harness.model.unconfirmed[2]
+        harness.model.forget_unconfirmed("lobby", dismissed.timestamp, "text 3")
+        harness.session.emit(MessageSent(1), MessageResent(2), MessageSent(3))
+        states = [entry.state for entry in harness.model.log]
+        assert states == [EntryState.SENT, EntryState.RESENT, EntryState.DISMISSED]
+        assert harness.model.unconfirmed == []
