@@ -26,6 +26,10 @@ COMPANIONS: Final = ("-wal", "-shm")
 another database, it would read that one as a wrong mixture."""
 
 
+_KEPT_LOG: Final = "-wal.kept"
+"""The suffix of the second name of the log, see `HistoryFile.keep_log`."""
+
+
 class HistoryInUseError(Exception):
     """Another server uses the file. The text is one line for the operator."""
 
@@ -76,6 +80,21 @@ class HistoryFile:
                 with suppress(FileNotFoundError):
                     os.unlink(f"{self._target}{suffix}")
 
+    def keep_log(self) -> None:
+        """Keep the write-ahead log under another name too, until `release_log`.
+
+        SQLite deletes the log when it closes the database, also a damaged one. What is in the log
+        could be the part that is whole. It is a hard link, so this takes no time and no space.
+        """
+        self.release_log()
+        with suppress(OSError):  # no log, or a file system without hard links
+            os.link(f"{self._target}-wal", f"{self._target}{_KEPT_LOG}")
+
+    def release_log(self) -> None:
+        """Remove the second name of the log: the database could be opened."""
+        with suppress(OSError):
+            os.unlink(f"{self._target}{_KEPT_LOG}")
+
     def remember_identity(self) -> None:
         """Remember which file is open now, for `was_replaced`. Raises `OSError`."""
         status = os.stat(self._target)
@@ -111,9 +130,11 @@ class HistoryFile:
         repaired is lost.
         """
         aside = self._unused_name()
-        for suffix in (*COMPANIONS, ""):  # the database last: without it the others are nothing
+        # The database last: without it the others are nothing. The kept log replaces a newer one.
+        for suffix in (*COMPANIONS, _KEPT_LOG, ""):
             with suppress(FileNotFoundError):
-                os.rename(f"{self._target}{suffix}", f"{aside}{suffix}")
+                new = "-wal" if suffix == _KEPT_LOG else suffix
+                os.rename(f"{self._target}{suffix}", f"{aside}{new}")
         sync_folder(self._target.parent)
         return aside
 

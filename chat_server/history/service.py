@@ -408,6 +408,7 @@ def _prepared(
     clock: Callable[[], int],
 ) -> Store:
     file.remove_stale_companions()
+    file.keep_log()
     store = open_store(file.path)
     try:
         store.start(accounts())
@@ -415,4 +416,5 @@ def _prepared(
     except StoreError:
         store.close()
         raise
+    file.release_log()
     return store

@@ -480,6 +480,7 @@ class Writer:
     def _set_aside(self, why: str) -> None:
         """Set a damaged file aside and begin a new one, with the same subscriptions."""
         file, log = self._parts.file, self._parts.log
+        file.keep_log()
         self._close_store()
         self._damage = ""
         try:

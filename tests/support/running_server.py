@@ -12,6 +12,7 @@ import pytest
 
 from chat_server.accounts.store import AccountStore
 from chat_server.config import Config, Tuning
+from chat_server.core import now_microseconds
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
 from tests.support.accounts import PEOPLE, write_accounts_file
@@ -21,10 +22,12 @@ from tests.support.wire_client import WireClient
 class RunningServer:
     """A server on a free port of loopback, its log, and the clients opened on it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, clock: Callable[[], int] = now_microseconds) -> None:
         self.log = io.StringIO()
         self.config = config
-        self.server = ChatServer(config, AccountStore(config.users), EventLog(self.log, "debug"))
+        self.server = ChatServer(
+            config, AccountStore(config.users), EventLog(self.log, "debug"), clock
+        )
         self.server.start()
         self.port = self.server.port
         self._clients: list[WireClient] = []
@@ -92,7 +95,8 @@ TUNING_FIELDS = {field.name for field in fields(Tuning)}
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Return a function that starts a server. All servers are stopped after the test.
 
-    Its keyword arguments are fields of `Config` or of `Tuning`.
+    Its keyword arguments are fields of `Config` or of `Tuning`, or `clock`. Servers of one test
+    that are given the same `history` file must not run at once.
     """
     running: list[RunningServer] = []
     base = Config(
@@ -104,10 +108,11 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         bcrypt_cost=4,  # the cost of the test hashes; otherwise each login would rehash
     )
 
-    def start(**settings: object) -> RunningServer:
+    def start(*, clock: Callable[[], int] = now_microseconds, **settings: object) -> RunningServer:
         tuning = {key: settings.pop(key) for key in TUNING_FIELDS & settings.keys()}
         server = RunningServer(
-            replace(base, tuning=Tuning(**tuning), **settings)  # type: ignore[arg-type]
+            replace(base, tuning=Tuning(**tuning), **settings),  # type: ignore[arg-type]
+            clock,
         )
         running.append(server)
         return server
