@@ -159,6 +159,9 @@ class Tuning:
     """Storing pauses while less is free on the disk: SQLite cannot free anything once the disk is
     full, and the users file must still be writable."""
 
+    history_prune_seconds: float = 10.0
+    """Interval between two checks for messages that are kept no longer."""
+
     history_drain_seconds: float = 5.0
     """How long a server that stops waits for the last commit, after its clients are gone."""
 

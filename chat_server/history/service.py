@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -118,6 +118,7 @@ class HistoryService:
         self._config = config
         self._file = file
         self._log = log
+        self._clock = clock
         self._wait_seconds = tuning.history_wait_seconds
         self._wake = threading.Event()
         self._queue = RecordQueue(tuning.history_queue_bytes, self._wake.set)
@@ -147,7 +148,10 @@ class HistoryService:
 
     def use(self, store: Store, degradation: str | None) -> None:
         """Use this store, which is open and prepared. Before `start`. Raises `StoreError`."""
-        self._saved = store.saved_state()
+        saved = store.saved_state()
+        # A visit that starts before the first message has the newest stamp. It must not look as if
+        # it was longer ago than messages are kept.
+        self._saved = replace(saved, last_stamp=max(saved.last_stamp, self._clock()))
         self.has_search = store.has_search
         self._file_was_opened()
         self._connections.replace(store)
@@ -396,7 +400,7 @@ def _open(
         degradation = f"the history file was damaged and set aside as {aside}"
         store = _prepared(file, open_store, accounts, clock)
     service.use(store, degradation)
-    ahead = (service.saved_state().last_stamp - clock()) // 1_000_000
+    ahead = (store.saved_state().last_stamp - clock()) // 1_000_000
     if ahead > _AHEAD_SECONDS:
         log.history_ahead(ahead)
 

@@ -43,9 +43,6 @@ then does it sleep until it is woken: a wakeup in the middle of a fan-out would 
 _CHECK_SECONDS: Final = 1.0
 """Interval between two checks of the free space and of the file at the path."""
 
-_PRUNE_SECONDS: Final = 10.0
-"""Interval between two runs of the retention."""
-
 _RETRY_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Pauses after failed attempts to store; the last one repeats. Another process holds the write lock
 for a moment, so the first ones are short."""
@@ -395,7 +392,7 @@ class Writer:
             self._next_prune = time.monotonic() + _CHECK_SECONDS
             return
         except StoreError as error:
-            self._next_prune = time.monotonic() + _PRUNE_SECONDS
+            self._next_prune = time.monotonic() + self._parts.tuning.history_prune_seconds
             if isinstance(error, StoreCorruptError):
                 self._handle(error)
             else:
@@ -405,7 +402,7 @@ class Writer:
             self._notify(Commit(is_recount=True))
         self._pruned = pruned.has_more
         if not pruned.has_more:
-            self._next_prune = time.monotonic() + _PRUNE_SECONDS
+            self._next_prune = time.monotonic() + self._parts.tuning.history_prune_seconds
 
     # Faults
 
