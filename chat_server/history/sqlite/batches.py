@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from chat_server.core import Record, records, values
+from chat_server.core import Record, now_microseconds, records, values
 from chat_server.history.interface import Commit
 from chat_server.history.sqlite import accounts, search_index
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
@@ -99,9 +99,13 @@ class Batch:
 
     def _start_visit(self, visit: records.VisitStarted) -> None:
         self._connection.execute(
-            "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?3, 1) ON CONFLICT DO UPDATE"
-            " SET last = ?3, is_open = 1",
-            (self._names.account(visit.user), self._names.room(visit.room), visit.stamp),
+            "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?4, 1) ON CONFLICT DO UPDATE"
+            " SET last = ?4, is_open = 1",
+            (
+                *(self._names.account(visit.user), self._names.room(visit.room)),
+                # The newest stamp may be old or 0, but this visit is not.
+                *(visit.stamp, max(visit.stamp, now_microseconds())),
+            ),
         )
         self._see(visit.stamp)
 
