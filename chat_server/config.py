@@ -162,6 +162,9 @@ class Tuning:
     history_prune_seconds: float = 10.0
     """Interval between two checks for messages that are kept no longer."""
 
+    unread_seconds: float = 1.0
+    """Shortest time between two notices of unread numbers for one session."""
+
     history_drain_seconds: float = 5.0
     """How long a server that stops waits for the last commit, after its clients are gone."""
 

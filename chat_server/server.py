@@ -198,11 +198,13 @@ class ChatServer:
         """Return why the server cannot serve, or None. Any thread may call it; never blocks."""
         if self._stopping:
             return "the server is stopping"
+        notifier = self._unread_notifier
         for part, is_alive in (
             ("acceptor", self._acceptor.is_alive),
             ("flusher", self._delivery.is_alive),
             ("hashing", self._services.hash_pool.is_alive),
             ("presence", self._presence_timer.is_alive),
+            ("unread", notifier is None or notifier.is_alive),
         ):
             if not is_alive:
                 return f"the thread '{part}' does not run"
@@ -267,7 +269,9 @@ class ChatServer:
             return
         self._history = history
         self._hub.use_history(history.recorder, history.saved_state())
-        self._unread_notifier = UnreadNotifier(history, self._delivery, self._log)
+        self._unread_notifier = UnreadNotifier(
+            history, self._delivery, self._log, self._config.tuning.unread_seconds
+        )
         self._services = replace(
             self._services, history=history, notify_unread_on=self._unread_notifier.notify
         )

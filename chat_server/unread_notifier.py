@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import Final
 
 from chat_server.core import Hub, ReadingPosition, Session
 from chat_server.delivery import Dispatcher, Outbox
@@ -23,9 +22,6 @@ from chat_server.history import (
 )
 from chat_server.observability import EventLog
 from chat_server.wire import LOBBY, history_replies
-
-_INTERVAL: Final = 1.0
-"""Seconds between two passes, and so between two notices for one session."""
 
 
 @dataclass(slots=True)
@@ -63,10 +59,14 @@ class _Numbers:
 class UnreadNotifier:
     """One thread, from `start` to `stop`. It sleeps until the history has stored something."""
 
-    def __init__(self, history: History, delivery: Dispatcher, log: EventLog) -> None:
+    def __init__(
+        self, history: History, delivery: Dispatcher, log: EventLog, interval: float
+    ) -> None:
+        """`interval`: seconds between two passes, and so between two notices for one session."""
         self._history = history
         self._delivery = delivery
         self._log = log
+        self._interval = interval
         self._hub: Hub[Outbox] | None = None
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -120,7 +120,7 @@ class UnreadNotifier:
             except Exception as error:  # a defect must not end all notices
                 self._log.unexpected(error, "the unread notices")
                 self._watches.clear()
-            self._stop.wait(_INTERVAL)
+            self._stop.wait(self._interval)
 
     def _pass(self, changes: Commit) -> bool:
         """Send each session the numbers that changed. Return False to try again in a second."""
