@@ -2,10 +2,12 @@
 
 A block fenced as `transcript` starts with a new server. In it, the connection `alice` sends
 `alice> line`. It is opened when it is first mentioned. `alice< line` is exactly the next line that
-it reads, with `[HH:MM:SS]` for any time of the day. Text that is not on the wire is in brackets:
+it reads, with `[HH:MM:SS]` for any time of the day. `<T1>` is a stamp: any one when it is first
+read, and from then on the same. Text that is not on the wire is in brackets:
 
     (alice and bob are logged in)   they have logged in and read the replies
     (carol is an operator)          the server was started with this setting
+    (the server keeps no history)   the same
     alice> (end of input)           close the sending half; the line before it is sent without LF
     alice< (nothing)                no more lines came after all clients' lines were processed
     alice< (closed)                 the server has closed the connection
@@ -28,6 +30,9 @@ from tests.support.wire_client import WireClient
 
 PROTOCOL = PROJECT / "docs" / "protocol.md"
 OPERATOR = re.compile(r"\((?P<name>\w+) is an operator\)")
+NO_HISTORY = "(the server keeps no history)"
+STAMP_NAME = re.compile(r"<(T\d)>")
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
 LOGGED_IN = re.compile(r"\((?P<names>.+) (?:is|are) logged in\)")
 SENT_OR_READ = re.compile(r"(?P<name>\w+)(?P<direction>[<>]) (?P<line>.*)")
 
@@ -47,6 +52,8 @@ class TranscriptRunner:
         self._server = server
         self._connections: dict[str, WireClient] = {}
         self._in_session: set[str] = set()
+        self._stamps: dict[str, str] = {}
+        """The stamps that were read, by their names in the document."""
 
     def __getitem__(self, name: str) -> WireClient:
         if name not in self._connections:
@@ -65,10 +72,23 @@ class TranscriptRunner:
             self._in_session.discard(name)
             self[name].expect_end()
         else:
-            pattern = re.escape(line).replace(re.escape("[HH:MM:SS]"), r"\[\d\d:\d\d:\d\d\]")
-            self[name].expect_match(pattern)
+            self._expect_line(name, line)
         if line == "[SERVER] Login successful":
             self._in_session.add(name)
+
+    def _expect_line(self, name: str, line: str) -> None:
+        line = self.with_stamps(line)
+        pattern = re.escape(line).replace(re.escape("[HH:MM:SS]"), r"\[\d\d:\d\d:\d\d\]")
+        # A name that is left is that of a stamp that was not read before.
+        pattern = STAMP_NAME.sub(lambda found: f"(?P<{found[1]}>{STAMP})", pattern)
+        match = self[name].expect_match(pattern)
+        for new, stamp in match.groupdict().items():
+            assert stamp not in self._stamps.values(), f"{new} is the stamp of another message"
+            self._stamps[new] = stamp
+
+    def with_stamps(self, line: str) -> str:
+        """Return the line with the stamps that are known in place of their names."""
+        return STAMP_NAME.sub(lambda found: self._stamps.get(found[1], found[0]), line)
 
     def expect_nothing(self, *names: str) -> None:
         """Check that no line is left for `names`, or for any session without names.
@@ -89,7 +109,8 @@ def runner(
     operators = frozenset(match["name"] for line in lines if (match := OPERATOR.fullmatch(line)))
     users = tmp_path / "demo.json"
     users.write_text(json.dumps(dict.fromkeys(DEMO_NAMES, cheap_hash(DEMO_PASSWORD))))
-    return TranscriptRunner(start_server(users=users, operators=operators))
+    history = None if NO_HISTORY in lines else tmp_path / "demo.history.db"
+    return TranscriptRunner(start_server(users=users, operators=operators, history=history))
 
 
 @pytest.mark.parametrize("lines", list(transcripts()))
@@ -97,7 +118,7 @@ def test_server_follows_protocol_transcript(lines: list[str], runner: Transcript
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         logged_in = LOGGED_IN.fullmatch(line)
         sent_or_read = SENT_OR_READ.fullmatch(line)
-        if OPERATOR.fullmatch(line):
+        if OPERATOR.fullmatch(line) or line == NO_HISTORY:
             continue
         if logged_in:
             for name in re.split(r", | and ", logged_in["names"]):
@@ -110,7 +131,7 @@ def test_server_follows_protocol_transcript(lines: list[str], runner: Transcript
                 runner[name].send_eof()
             case ">", _:
                 end = "" if following == f"{name}> (end of input)" else "\n"
-                runner[name].send_raw(f"{text}{end}".encode())
+                runner[name].send_raw(f"{runner.with_stamps(text)}{end}".encode())
             case _, "(nothing)":
                 runner.expect_nothing(name)
             case _:
