@@ -79,6 +79,7 @@ class ChatModel:
             self._logs, self._past_entry, self._own.renumber, lambda: self.now()
         )
         self._alerts = AlertQueue()
+        self._announced: set[str] = set()  # the server reported a mention; its page is to come
         self._changes |= set(Pane)
 
     @property
@@ -289,6 +290,7 @@ class ChatModel:
             case events.UnreadListed():
                 for place in self.places.report(event, viewed=self.location):
                     self._alerts.add(place, None)
+                    self._announced.add(place)
                 self._changes |= {Pane.ROOMS, Pane.STATUS}
             case events.MembersListed() | events.PersonJoined() | events.PersonLeft():
                 self._apply_to_members(event)
@@ -414,10 +416,10 @@ class ChatModel:
         event = replace(event, location=location)
         if isinstance(event, events.HistoryRequestFailed):
             if text := self._pages.failed(event):
-                is_gap = event.kind is events.PageKind.MISSED
-                self._add(location, EntryKind.GAP if is_gap else EntryKind.SERVER, text)
+                self._add(location, EntryKind.SERVER, text)
         elif isinstance(event, events.CaughtUp):
             self._pages.caught_up(location)
+            self._announced.discard(location)
         else:
             if location.is_private and event.kind is not events.PageKind.FOUND:
                 self.conversations.begin(location.partner)
@@ -432,7 +434,12 @@ class ChatModel:
         self._log_changed(location)
 
     def _alert_of_missed(self, location: Location, missed: Sequence[Entry]) -> None:
-        """Alert once for the messages of a page that are addressed to the user."""
+        """Alert once for the messages of a page that are addressed to the user.
+
+        Not if the server has reported them: that was the alert.
+        """
+        if location in self._announced:
+            return
         for entry in reversed(missed):
             if entry.kind is EntryKind.PRIVATE or self.mentions.matches(entry.text):
                 self._alerts.add(location, entry)

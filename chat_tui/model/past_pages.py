@@ -45,6 +45,7 @@ class PastPages:
         self._wanted: dict[str, str] = {}  # location -> the stamp to show once its page is there
         self._seen_to: dict[str, datetime] = {}  # the newest message before this session
         self._catching_up: set[str] = set()  # the first page of a catch-up has arrived
+        self._remarks: dict[str, int] = {}  # the entry that says that the catch-up has failed
 
     def request(self, location: str, kind: PageKind) -> bool:
         """Note that the user wants the page EARLIER or LATER of what is shown.
@@ -82,7 +83,7 @@ class PastPages:
         return self._logs.connection_lost()
 
     def failed(self, failure: HistoryRequestFailed) -> str:
-        """Note that a page will not come. Return a text for the log, empty if an edge shows it."""
+        """Note that a page will not come. Return a text for the log, empty if it needs none."""
         location, kind = failure.location, failure.kind
         reason = safe_text(failure.reason)
         match kind:
@@ -93,10 +94,8 @@ class PastPages:
             case PageKind.FIRST:
                 self._set_edge(self._logs.of(location), kind, EdgeState.FAILED, reason)
                 return ""
-            case PageKind.MISSED:
-                since = self._logs.missing_since.get(location)
-                when = "" if since is None else f" since {since:%H:%M}"
-                return f"messages may be missing{when}: {reason}"
+            case PageKind.MISSED:  # the client tries again by itself
+                self._note_missing(location, reason)
             case PageKind.AROUND:
                 self._wanted.pop(location, None)
                 return f"the message could not be shown: {reason}"
@@ -127,8 +126,23 @@ class PastPages:
         self._logs.missing_since.pop(location, None)
         self._catching_up.discard(location)
         log = self._logs.of(location)
+        remark = self._remarks.pop(location, None)
+        if remark is not None and log.keeps(remark):
+            log.amend(remark, "the messages are complete again")
         if not log.has_history:  # it holds only what was missed
             log.top = LogEdge(EdgeState.MORE if len(log) else EdgeState.COMPLETE)
+
+    def _note_missing(self, location: str, reason: str) -> None:
+        log = self._logs.of(location)
+        since = self._logs.missing_since.get(location)
+        when = "" if since is None else f" since {since:%H:%M}"
+        what = reason.partition(";")[0].rstrip(". ")
+        text = f"messages may be missing{when}: {what}. Trying again…"
+        known = self._remarks.get(location)
+        if known is not None and log.keeps(known):
+            log.amend(known, text)
+        else:
+            self._remarks[location] = log.append(EntryKind.SERVER, self._now(), text).id
 
     def _first(self, page: HistoryPage) -> None:
         log = self._logs.of(page.location)
@@ -157,18 +171,40 @@ class PastPages:
         `is_first`: they are older than everything that has no stamp.
         """
         log = self._logs.of(location)
-        newest = max((_time_of(entry.stamp) for entry in entries if entry.stamp), default=None)
-        position = log.end
-        if newest is not None:
-            position = log.position_before(lambda entry: _time_of(entry.stamp) > newest)
-        above = log.entries(None, position)
-        if not any(entry.stamp for entry in above) and (position < log.end or is_first):
-            return log.prepend(entries)
-        if position == log.end:
-            return log.extend(entries)
-        added = log.insert(position, entries)
-        self._renumber(location, position, -len(added))
+        added: list[Entry] = []
+        rest = list(entries)
+        while rest:
+            start, position = self._last_run(log, rest)
+            rest, run = rest[:start], rest[start:]
+            above = log.entries(None, position)
+            if not any(entry.stamp for entry in above) and (position < log.end or is_first):
+                added = log.prepend(run) + added
+            elif position == log.end:
+                added = log.extend(run) + added
+            else:
+                inserted = log.insert(position, run)
+                shift = -len(inserted)
+                self._renumber(location, position, shift)
+                if self._remarks.get(location, position) < position:
+                    self._remarks[location] += shift
+                added = inserted + added
         return added
+
+    @staticmethod
+    def _last_run(log: RoomLog, entries: list[Entry]) -> tuple[int, int]:
+        """Return where the entries begin that follow each other in the log, and above which id."""
+        newest = next((entry.stamp for entry in reversed(entries) if entry.stamp), "")
+        if not newest:
+            return 0, log.end
+        time = _time_of(newest)
+        position = log.position_before(lambda entry: _time_of(entry.stamp) > time)
+        above = next((e.stamp for e in reversed(log.entries(None, position)) if e.stamp), "")
+        if not above:
+            return 0, position
+        start = len(entries)
+        while start and not _is_before(entries[start - 1].stamp, above):
+            start -= 1
+        return min(start, len(entries) - 1), position
 
     def _later(self, page: HistoryPage) -> None:
         location = page.location
@@ -268,6 +304,11 @@ def stamp_of(time: str) -> str:
         return time if datetime.fromisoformat(time).tzinfo is not None else ""
     except ValueError:
         return ""
+
+
+def _is_before(stamp: str, other: str) -> bool:
+    """Return True if a stamp is lower than or equal to another one; False if it is empty."""
+    return bool(stamp) and _time_of(stamp) <= _time_of(other)
 
 
 def _time_of(stamp: str) -> datetime:

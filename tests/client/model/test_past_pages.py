@@ -164,13 +164,28 @@ class TestNews:
         expected = datetime.fromisoformat(stamp(1)).astimezone().replace(tzinfo=None)
         assert model.log.read_marker.since == expected
 
-    def test_lost_connection_leaves_a_gap_only_if_catching_up_fails(self, model: ChatModel) -> None:
+    def test_lost_connection_leaves_a_remark_only_while_catching_up_fails(
+        self, model: ChatModel
+    ) -> None:
         live(model, 1)
         at = datetime(2026, 11, 22, 20, 50)
         model.apply(events.HistoryGap(at, at + timedelta(minutes=1)))
         assert texts(model.log) == ["m1"]
         model.apply(events.HistoryRequestFailed("lobby", PageKind.MISSED, "the disk is full"))
-        assert texts(model.log)[1:] == ["messages may be missing since 20:50: the disk is full"]
+        (remark,) = texts(model.log)[1:]
+        assert remark == "messages may be missing since 20:50: the disk is full. Trying again…"
+        live(model, 9)
+        model.apply(page(PageKind.MISSED, range(2, 9)))
+        model.apply(events.CaughtUp("lobby"))
+        expected = ["m1", "the messages are complete again", *numbered(range(2, 10))]
+        assert texts(model.log) == expected
+
+    def test_messages_between_others_go_to_their_places(self, model: ChatModel) -> None:
+        live(model, 2, 4, 6, 8)
+        late = (message(1), message(3), message(5), message(7), message(9))
+        model.apply(HistoryPage("lobby", PageKind.MISSED, late))
+        assert texts(model.log) == numbered(range(1, 10))
+        assert [entry.id for entry in model.log] == list(range(model.log.first, model.log.end))
 
     def test_past_messages_ring_no_bell_and_unread_mentions_ring_once(
         self, model: ChatModel
@@ -185,6 +200,19 @@ class TestNews:
         entries = [alert.entry for alert in model.take_alerts()]
         assert [entry.text for entry in entries if entry] == ["@alice, hello"]
         assert model.people.recent_speakers(model.now()) == set()
+
+    def test_mention_that_the_server_has_reported_does_not_ring_again(
+        self, model: ChatModel
+    ) -> None:
+        model.apply(events.UnreadListed((("dev", 3, 1),), is_complete=False))
+        assert len(model.take_alerts()) == 1
+        model.apply(events.Joined("dev"))
+        call = message(2, text="alice!")
+        model.apply(HistoryPage("dev", PageKind.MISSED, (call,), since=stamp(1)))
+        assert model.take_alerts() == []
+        model.apply(events.CaughtUp("dev"))
+        model.apply(events.MessageArrived("dev", message(3, text="alice?")))
+        assert len(model.take_alerts()) == 1
 
     def test_live_message_with_a_stamp_rings(self, model: ChatModel) -> None:
         model.apply(events.MessageArrived("lobby", message(1, text="alice: look")))
