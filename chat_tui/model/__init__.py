@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chat_tui.model.drafts import Drafts
     from chat_tui.model.entries import Entry, EntryKind, EntryState, Presence
     from chat_tui.model.history import MAX_ITEMS, InputHistories, InputHistory
+    from chat_tui.model.history_search import HistorySearch
     from chat_tui.model.link_target import InvalidHostError, LinkTarget, resolve_link
     from chat_tui.model.links import Link, find_links
     from chat_tui.model.location import Location
@@ -44,6 +45,7 @@ __all__ = [
     "EntryKind",
     "EntryState",
     "FoldedText",
+    "HistorySearch",
     "InputHistories",
     "InputHistory",
     "InvalidHostError",
@@ -84,6 +86,7 @@ __getattr__ = lazy_exports(
         "EntryKind": "chat_tui.model.entries",
         "EntryState": "chat_tui.model.entries",
         "FoldedText": "chat_tui.model.text_match",
+        "HistorySearch": "chat_tui.model.history_search",
         "HUES": "chat_tui.model.author_hues",
         "InputHistories": "chat_tui.model.history",
         "InputHistory": "chat_tui.model.history",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from chat_server.wire import Action, Message, PrivateMessage, operator_replies
 from chat_tui import events
@@ -15,6 +16,7 @@ from chat_tui.model.conversations import Conversations
 from chat_tui.model.drafts import Drafts
 from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState, Presence
 from chat_tui.model.history import InputHistories, InputHistory
+from chat_tui.model.history_search import HistorySearch
 from chat_tui.model.location import Location
 from chat_tui.model.logs import LogStore
 from chat_tui.model.mentions import Mentions
@@ -30,6 +32,8 @@ from chat_tui.model.unconfirmed import UnconfirmedMessages
 from chat_tui.model.unread import Unread, UnreadNumbers
 from chat_tui.model.wire_log import WireLog
 from chat_tui.sanitize import safe_name, safe_text
+
+_CONNECTION_LOST: Final = "The connection was lost. Esc goes back: search again when it is back."
 
 
 class ChatModel:
@@ -66,6 +70,8 @@ class ChatModel:
         self.conversations = Conversations()
         self.places = Places(self.rooms, self.conversations, self.unread)
         """The rooms and conversations in the list."""
+        self.history_search = HistorySearch()
+        """The user's latest search in the server's history."""
         self.drafts = Drafts()
         self.histories = InputHistories()
         """The texts sent from the composer, by location."""
@@ -271,6 +277,8 @@ class ChatModel:
                 self.connection = event
                 if event.state is not ConnectionState.ONLINE:
                     self._navigation.connection_lost()
+                    if self.history_search.failed(self.history_search.room, _CONNECTION_LOST):
+                        self._changes.add(Pane.FOUND)
                     if self._pages.connection_lost():
                         self._changes.add(Pane.LOG)
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
@@ -414,6 +422,9 @@ class ChatModel:
     ) -> None:
         location = Location(safe_name(event.location))
         event = replace(event, location=location)
+        if not isinstance(event, events.CaughtUp) and event.kind is events.PageKind.FOUND:
+            self._search_answered(event)
+            return
         if isinstance(event, events.HistoryRequestFailed):
             if text := self._pages.failed(event):
                 self._add(location, EntryKind.SERVER, text)
@@ -421,7 +432,7 @@ class ChatModel:
             self._pages.caught_up(location)
             self._announced.discard(location)
         else:
-            if location.is_private and event.kind is not events.PageKind.FOUND:
+            if location.is_private:
                 self.conversations.begin(location.partner)
                 self.unread.report(location, UnreadNumbers())  # the client has the messages now
                 self._changes.add(Pane.ROOMS)
@@ -432,6 +443,16 @@ class ChatModel:
                 self.unread.add(location, entry.author, mention=is_mention)
             self._alert_of_missed(location, missed)
         self._log_changed(location)
+
+    def _search_answered(self, event: events.HistoryPage | events.HistoryRequestFailed) -> None:
+        search = self.history_search
+        if isinstance(event, events.HistoryRequestFailed):
+            is_awaited = search.failed(event.location, safe_text(event.reason))
+        else:
+            found = [item for item in event.entries if not isinstance(item, events.NotKept)]
+            is_awaited = search.answered(event.location, [*map(self._past_entry, found)])
+        if is_awaited:
+            self._changes.add(Pane.FOUND)
 
     def _alert_of_missed(self, location: Location, missed: Sequence[Entry]) -> None:
         """Alert once for the messages of a page that are addressed to the user.

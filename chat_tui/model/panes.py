@@ -13,3 +13,5 @@ class Pane(Enum):
     PEOPLE = auto()
     STATUS = auto()
     COMPOSER = auto()
+    FOUND = auto()
+    """What a search in the server's history has found."""

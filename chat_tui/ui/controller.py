@@ -243,6 +243,8 @@ class ChatController:
         )
         self._show_chat()
         changes = self.model.take_changes()
+        if Pane.FOUND in changes:
+            self.screen.history_search.show_result()
         if changes:
             self._draw(partial(self.screen.panes.draw, changes))
 

@@ -23,6 +23,7 @@ from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.footer_keys import select_footer_keys
 from chat_tui.ui.screens.fresh_screen import FreshScreen
 from chat_tui.ui.screens.history import load_page, show_message
+from chat_tui.ui.screens.history_search import HistorySearcher
 from chat_tui.ui.screens.key_labels import key_labels
 from chat_tui.ui.screens.log_pane import LogPane
 from chat_tui.ui.screens.navigation import (
@@ -105,6 +106,7 @@ class ChatScreen(FreshScreen):
         self.panes = PaneRenderer(self, context, self.drafts, self.widths)
         self.navigator = Navigator(self, context, self.focus_control)
         self.password_change = PasswordChange(context)
+        self.history_search = HistorySearcher(context, self.show_message)
         self.submitter = Submitter(context, self)
 
     def compose(self) -> ComposeResult:
@@ -114,7 +116,7 @@ class ChatScreen(FreshScreen):
             yield RoomList(id="rooms")
             with Vertical(id="talk"):
                 yield Caption(id="room-header")
-                yield LogPane(model.now)
+                yield LogPane(model.now, self.history_search.is_offered)
                 yield CompletionPopup()
                 yield NoticeBar(self._chat.shell.notices)
                 yield Composer(self._complete, self._check_input, id="composer")
@@ -241,6 +243,10 @@ class ChatScreen(FreshScreen):
     def _present_wanted(self) -> None:
         self.model.return_to_present()
         self._chat.process_updates()
+
+    @on(LogPane.HistoryWanted)
+    def _history_wanted(self, event: LogPane.HistoryWanted) -> None:
+        self.history_search.search(event.text, self.query_one(LogPane).stay_at_hit)
 
     def show_message(self, stamp: str) -> None:
         """Show the message of the location in view that has this stamp, and what is around it."""

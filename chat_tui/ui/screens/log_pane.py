@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -10,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widget import Widget
 
 from chat_tui.ui.widgets import MessageLog, SearchBar
@@ -24,10 +26,20 @@ class LogPane(Vertical):
         Binding("escape", "end_search('back')", "Back", id="search.back", priority=True),
     ]
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        """`now` gives the local time without zone."""
+    @dataclass
+    class HistoryWanted(Message):
+        """The user searches for `text`, of which the log has no older hit."""
+
+        text: str
+
+    def __init__(self, now: Callable[[], datetime], leads_on: Callable[[str], bool]) -> None:
+        """`now` gives the local time without zone.
+
+        `leads_on` returns True if a search for a text can go on in the server's history.
+        """
         super().__init__()
         self._now = now
+        self._leads_on = leads_on
         self._previous_focus: Widget | None = None  # what had the focus before the search
 
     def compose(self) -> ComposeResult:
@@ -51,12 +63,17 @@ class LogPane(Vertical):
         if text:
             self._bar.set_text(text)
         if self._bar.has_focus_within:
-            self._log.step(-1)
+            self._step(SearchBar.Stepped(-1))
             return
         if not self._bar.is_open:
             self._previous_focus = self.screen.focused
             self._log.begin_search()
         self._bar.open()
+
+    def stay_at_hit(self) -> None:
+        """End a search and focus the log, which shows what was found."""
+        if self._bar.is_open:
+            self._end(back=False)
 
     def stop_searching(self) -> None:
         """End a search and scroll back to the position before it."""
@@ -87,7 +104,14 @@ class LogPane(Vertical):
     @on(SearchBar.Stepped)
     def _step(self, event: SearchBar.Stepped) -> None:
         self._search()
-        self._log.step(event.by)
+        if event.by < 0 and self._is_at_server:
+            self.post_message(self.HistoryWanted(self._bar.text))
+        else:
+            self._log.step(event.by)
+
+    @property
+    def _is_at_server(self) -> bool:
+        return self._log.is_at_oldest_hit and self._leads_on(self._bar.text)
 
     @on(SearchBar.Closed)
     def _search_bar_closed(self) -> None:
@@ -95,7 +119,7 @@ class LogPane(Vertical):
 
     @on(MessageLog.Searched)
     def _searched(self, event: MessageLog.Searched) -> None:
-        self._bar.show(event.number, event.hits)
+        self._bar.show(event.number, event.hits, leads_on=self._is_at_server)
 
     @on(MessageLog.SearchEnded)
     def _log_search_ended(self) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chat_tui.ui.widgets.key_footer import KeyFooter
     from chat_tui.ui.widgets.log_painting import CURSOR_SIGN, MENTION_SIGN
     from chat_tui.ui.widgets.log_rows import ANNOUNCEMENT_SIGN, DEFAULT_RESEND_KEY
+    from chat_tui.ui.widgets.log_search import SearchQuery
     from chat_tui.ui.widgets.message_log import MessageLog
     from chat_tui.ui.widgets.notice_bar import NoticeBar
     from chat_tui.ui.widgets.people_list import (
@@ -60,6 +61,7 @@ __all__ = [
     "RoomList",
     "SafeInput",
     "SearchBar",
+    "SearchQuery",
     "SideList",
     "Sidebar",
     "StatusBar",
@@ -95,6 +97,7 @@ __getattr__ = lazy_exports(
         "RoomList": "chat_tui.ui.widgets.room_list",
         "SafeInput": "chat_tui.ui.widgets.text_input",
         "SearchBar": "chat_tui.ui.widgets.search_bar",
+        "SearchQuery": "chat_tui.ui.widgets.log_search",
         "SideList": "chat_tui.ui.widgets.side_list",
         "Sidebar": "chat_tui.ui.widgets.sidebar",
         "StatusBar": "chat_tui.ui.widgets.status_bar",

@@ -24,16 +24,30 @@ class SearchQuery:
             fold(term[5:]) for term in terms if term[:5].lower() == "from:" and term[5:]
         }
         """The names of the authors, folded; empty: any author."""
+        self.words = tuple(term for term in terms if term[:5].lower() != "from:")
+        """The terms that a text must contain."""
         # A bare "from:", while the user types it, is not a term yet.
-        literals = [re.escape(fold(term)) for term in terms if term[:5].lower() != "from:"]
+        literals = [re.escape(fold(word)) for word in self.words]
         self._pattern = re.compile(" +".join(literals)) if literals else None
         self.is_empty = not self.authors and self._pattern is None
 
     def matches(self, entry: Entry) -> bool:
         """Return True if the entry is a hit."""
-        if self.is_empty or (self.authors and fold(entry.author) not in self.authors):
+        if self.is_empty or not self.is_by_author(entry):
             return False
         return self._pattern is None or self._pattern.search(fold(shown_text(entry))) is not None
+
+    def is_by_author(self, entry: Entry) -> bool:
+        """Return True if the entry's author is one of `authors`, or if there are none."""
+        return not self.authors or fold(entry.author) in self.authors
+
+    def word_spans(self, text: str) -> list[tuple[int, int]]:
+        """Return the spans of each word by itself, from left to right."""
+        if not self.words:
+            return []
+        folded = FoldedText(text)
+        pattern = "|".join(re.escape(fold(word)) for word in self.words)
+        return [folded.span(*match.span()) for match in re.finditer(pattern, folded.text)]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield the spans of the text in the shown text of a hit."""

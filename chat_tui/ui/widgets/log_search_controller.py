@@ -29,6 +29,11 @@ class LogSearchController:
         """The query whose hits are to be marked, None if nothing was searched for yet."""
         return None if self._search is None else self._search.query
 
+    @property
+    def is_at_oldest(self) -> bool:
+        """True if there is no hit above the current one, or none at all."""
+        return self._search is not None and self._search.number <= 1
+
     def begin(self) -> None:
         """Store the current view as the one to return to, unless a search is under way."""
         if self._origin is None:

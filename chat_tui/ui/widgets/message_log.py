@@ -530,6 +530,11 @@ class MessageLog(ScrollView, can_focus=True):
         self._search.search(self._log_layout.log, text)
         self._report_search()
 
+    @property
+    def is_at_oldest_hit(self) -> bool:
+        """True if the search has no older hit in this log."""
+        return self._search.is_at_oldest
+
     def step(self, by: int) -> None:
         """Go to an older (-1) or a newer (1) hit."""
         self._search.step(by)

@@ -91,10 +91,15 @@ class SearchBar(Horizontal):
         """True during a search."""
         return self.has_class("-open")
 
-    def show(self, number: int, hits: int) -> None:
-        """Show the number of the current hit, counted from 1 at the oldest, and of all hits."""
+    def show(self, number: int, hits: int, *, leads_on: bool = False) -> None:
+        """Show the number of the current hit, counted from 1 at the oldest, and of all hits.
+
+        `leads_on`: the next Enter goes on to search on the server.
+        """
         has_text = bool(self.text.strip())
         result = f"{number}/{hits}" if hits else "nothing found" if has_text else ""
+        if leads_on:
+            result = f"{result} · Enter: on the server" if hits else "Enter: search on the server"
         self.query_one("#search-count", Caption).update(Content(result))
 
     def action_step(self, by: int) -> None:
