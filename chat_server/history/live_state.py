@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chat_server.core import Record
-from chat_server.core.records import AccountRenamed, VisitEnded, VisitStarted
-from chat_server.core.values import Subscribed, Unsubscribed, UserForgotten
+from chat_server.core import Record, records, values
 
 
 class LiveState:
@@ -18,30 +16,30 @@ class LiveState:
 
     def __init__(self, subscriptions: Mapping[str, frozenset[str]] | None = None) -> None:
         self._subscriptions = {user: set(names) for user, names in (subscriptions or {}).items()}
-        self._visits: dict[str, VisitStarted] = {}
+        self._visits: dict[str, records.VisitStarted] = {}
 
     def apply(self, record: Record) -> None:
         """Follow a record that was stored."""
         match record:
-            case VisitStarted(user):
+            case records.VisitStarted(user):
                 self._visits[user] = record
-            case VisitEnded(user, room):
+            case records.VisitEnded(user, room):
                 visit = self._visits.get(user)
                 if visit is not None and visit.room == room:
                     del self._visits[user]
-            case Subscribed(user, publisher):
+            case values.Subscribed(user, publisher):
                 self._subscriptions.setdefault(user, set()).add(publisher)
-            case Unsubscribed(user, publisher):
+            case values.Unsubscribed(user, publisher):
                 self._subscriptions.get(user, set()).discard(publisher)
-            case UserForgotten(user):
+            case values.UserForgotten(user):
                 self._subscriptions.pop(user, None)
                 self._visits.pop(user, None)
-            case AccountRenamed(old, new):
+            case records.AccountRenamed(old, new):
                 if old in self._subscriptions:
                     self._subscriptions[new] = self._subscriptions.pop(old)
                 visit = self._visits.pop(old, None)
                 if visit is not None:
-                    self._visits[new] = VisitStarted(new, visit.room, visit.stamp)
+                    self._visits[new] = records.VisitStarted(new, visit.room, visit.stamp)
                 for names in self._subscriptions.values():
                     if old in names:
                         names.remove(old)
@@ -52,7 +50,7 @@ class LiveState:
     def records(self) -> list[Record]:
         """Return the records that lead to this state."""
         subscribed: list[Record] = [
-            Subscribed(user, name)
+            values.Subscribed(user, name)
             for user, names in self._subscriptions.items()
             for name in sorted(names)
         ]

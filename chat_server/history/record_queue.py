@@ -15,18 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from chat_server.core import Record
-from chat_server.core.records import (
-    PrivateMessagesRead,
-    VisitEnded,
-    VisitStarted,
-)
-from chat_server.core.values import (
-    PrivateMessageSent,
-    PublishedMessages,
-    Subscribed,
-    Unsubscribed,
-)
+from chat_server.core import Record, records, values
 from chat_server.history.store import DroppedMessages
 
 _UNCOUNTED: Final = 512
@@ -195,9 +184,9 @@ class RecordQueue:
                 self._shed_item(item)
 
     def _shed_item(self, item: Item) -> None:
-        if isinstance(item, PublishedMessages):
+        if isinstance(item, values.PublishedMessages):
             self._drop((item.room, ""), len(item.texts), item.stamp + len(item.texts) - 1)
-        elif isinstance(item, PrivateMessageSent):
+        elif isinstance(item, values.PrivateMessageSent):
             self._drop((item.author, item.recipient), 1, item.stamp)
         elif isinstance(item, Task):
             # The client waits for records that are dropped. Its wait would be over soon anyway.
@@ -244,19 +233,19 @@ class _Fold:
     def add(self, record: Record) -> None:
         """Add a record that is newer than all others."""
         match record:
-            case Subscribed(user, publisher) | Unsubscribed(user, publisher):
+            case values.Subscribed(user, publisher) | values.Unsubscribed(user, publisher):
                 self._latest["subscription", user, publisher] = [record]
-            case PrivateMessagesRead(user, other):
+            case records.PrivateMessagesRead(user, other):
                 self._latest["read", user, other] = [record]
-            case VisitStarted(user, room) | VisitEnded(user, room):
+            case records.VisitStarted(user, room) | records.VisitEnded(user, room):
                 key = ("visit", user, room)
                 visits = self._latest.get(key, [])
                 # The first start may be the first visit ever, which sets the read marker. Of the
                 # rest only the last end counts, and a start behind it.
                 if len(visits) > 1:
                     visits = [
-                        *(visit for visit in visits[:1] if isinstance(visit, VisitStarted)),
-                        *(visit for visit in visits[-1:] if isinstance(visit, VisitEnded)),
+                        *(visit for visit in visits[:1] if isinstance(visit, records.VisitStarted)),
+                        *(visit for visit in visits[-1:] if isinstance(visit, records.VisitEnded)),
                     ]
                 if key in self._latest or len(self._latest) < self._MAX_PLACES:
                     self._latest[key] = [*visits, record]
@@ -275,8 +264,8 @@ class _Fold:
         return records
 
     def _flatten(self) -> Iterator[Record]:
-        for records in self._latest.values():
-            yield from records
+        for latest in self._latest.values():
+            yield from latest
 
 
 def _move(items: deque[Item], batch: Batch, max_rows: int) -> bool:
@@ -288,7 +277,7 @@ def _move(items: deque[Item], batch: Batch, max_rows: int) -> bool:
     rows = batch.rows
     while items and rows < max_rows:
         item = items[0]
-        if isinstance(item, PublishedMessages):
+        if isinstance(item, values.PublishedMessages):
             if tasks:
                 break
             rows += len(item.texts)
@@ -311,9 +300,9 @@ def _size(items: Iterable[Item]) -> int:
     count = 0
     for item in items:
         count += 1
-        if isinstance(item, PublishedMessages):
+        if isinstance(item, values.PublishedMessages):
             texts += item.texts
-        elif isinstance(item, PrivateMessageSent):
+        elif isinstance(item, values.PrivateMessageSent):
             texts.append(item.text)
     # One string of all texts has as many bytes for each character as the widest of them needs.
     return count * _RECORD_BYTES + len(texts) * _TEXT_BYTES + sys.getsizeof("".join(texts))

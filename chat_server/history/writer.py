@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from chat_server.config import Tuning
-from chat_server.core import Record
-from chat_server.core.values import PrivateMessageSent, PublishedMessages
+from chat_server.core import Record, values
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
 from chat_server.history.live_state import LiveState
@@ -326,10 +325,10 @@ class Writer:
         for record in batch.records:
             self._live.apply(record)
         for record in reversed(batch.records):
-            if isinstance(record, PublishedMessages):
+            if isinstance(record, values.PublishedMessages):
                 self.committed = record.stamp + len(record.texts) - 1
                 break
-            if isinstance(record, PrivateMessageSent):
+            if isinstance(record, values.PrivateMessageSent):
                 self.committed = record.stamp
                 break
         batch.records, batch.dropped, batch.rows = [], [], 0
@@ -525,6 +524,6 @@ class Writer:
 
 
 def _messages(record: Record) -> int:
-    if isinstance(record, PublishedMessages):
+    if isinstance(record, values.PublishedMessages):
         return len(record.texts)
-    return 1 if isinstance(record, PrivateMessageSent) else 0
+    return 1 if isinstance(record, values.PrivateMessageSent) else 0

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from chat_server.wire import Action
-from chat_server.wire.stamps import format_stamp, parse_stamp
+from chat_server.wire import Action, format_stamp, parse_stamp
 from chat_tui import events
 from chat_tui.events import Event, NotKept, PageKind
 from chat_tui.protocol.page_reader import Page, PastMessage

@@ -15,9 +15,10 @@ from chat_server.wire import (
     PrivateMessage,
     ServerLine,
     canonical_name,
+    format_stamp,
     history_replies,
+    parse_stamp,
 )
-from chat_server.wire.stamps import format_stamp, parse_stamp
 from chat_tui import events
 from chat_tui.events import Event, HistoryPage, HistoryRequestFailed, PageKind
 from chat_tui.input import make_command

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chat_server.wire.stamps import parse_stamp
+from chat_server.wire import parse_stamp
 from chat_tui.events import NotKept
 from chat_tui.protocol.timelines import Timelines, Unconfirmed
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from chat_server.wire.stamps import format_stamp, parse_stamp
+from chat_server.wire import format_stamp, parse_stamp
 from chat_tui.events import DeliveryProof
 
 _MAX_SENDS: Final = 1000
