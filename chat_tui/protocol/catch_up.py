@@ -227,7 +227,9 @@ class CatchUp:
 
     def _resolve(self, entry: PastMessage, stamp: int) -> bool:
         """Return True if a message of a page is an unconfirmed one, which the log shows."""
-        if entry.author != self._own_name or stamp in self.timeline.echoes:
+        timeline = self.timeline
+        is_counted = stamp not in timeline.echoes and stamp not in timeline.uncounted
+        if entry.author != self._own_name or not is_counted:
             return False
         is_action = isinstance(entry, Action)
         resolved = self.resolution.own_message(entry.text, stamp, is_action=is_action)

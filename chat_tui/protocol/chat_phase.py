@@ -248,7 +248,7 @@ class ChatPhase(Phase):
             message = replace(message, past=False)
         own = self._own_messages.match_echo(message, now)
         if own is not None:
-            self._history.echoed(own.room, message.time)
+            self._history.echoed(own, message.time)
             return
         if isinstance(message, PrivateMessage) and message.author != self._own_messages.name:
             self._private_messages.partner_is_back(f"@{message.author}")
@@ -461,7 +461,7 @@ class ChatPhase(Phase):
         )
         self._history.advance(now)
         while self._queue and self._own_messages.ready and not self._is_changing_room():
-            if self._history.holds_texts and self._queue.starts_with_text:
+            if self._must_wait(self._queue.next, now):
                 break
             self._perform(self._queue.take(), now)
         self._sender.advance(now)
@@ -475,6 +475,12 @@ class ChatPhase(Phase):
             names = ", ".join(rejected)
             self._emit_notice(f"No longer following {names}: the server rejects it", "error")
             self._emit(events.SubscriptionsRejected(tuple(rejected)))
+
+    def _must_wait(self, intent: Intent, now: float) -> bool:
+        """Return True if an intent waits until the log that it belongs to is complete."""
+        if isinstance(intent, PrivateIntent):
+            return self._history.holds_private(intent.location, now)
+        return isinstance(intent, TextLine | ActionIntent) and self._history.holds_texts
 
     def _is_changing_room(self) -> bool:
         return bool(self._sender.requested_rooms())

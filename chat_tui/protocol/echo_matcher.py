@@ -14,6 +14,7 @@ class OutgoingMessage:
     text: str
     is_action: bool = False
     room: str = field(default="", compare=False)
+    has_proof: bool = field(default=False, compare=False)
 
 
 class EchoMatcher:

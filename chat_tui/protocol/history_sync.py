@@ -23,6 +23,7 @@ from chat_tui import events
 from chat_tui.events import Event, HistoryPage, HistoryRequestFailed, PageKind
 from chat_tui.input import make_command
 from chat_tui.protocol.catch_up import CatchUp, Step
+from chat_tui.protocol.echo_matcher import OutgoingMessage
 from chat_tui.protocol.page_reader import Page, PageReader, PastMessage
 from chat_tui.protocol.pending_requests import Request, RequestKind, RequestOrigin, make_request
 from chat_tui.protocol.send_queue import SendQueue
@@ -129,6 +130,17 @@ class HistorySync:
         """True while texts to the room wait until the log is complete, for some seconds at most."""
         return self.is_active and self._room is not None and self._room.is_holding
 
+    def holds_private(self, place: str, now: float) -> bool:
+        """Return True while texts to a conversation wait until its log is complete.
+
+        Otherwise the history could not say later if they have arrived.
+        """
+        if not self.is_active:
+            return False
+        catch_up = self._catch_up_with(place, now)
+        self.advance(now)
+        return catch_up.is_holding
+
     # Own messages
 
     def own_sent(self, own_id: int) -> None:
@@ -136,13 +148,14 @@ class HistorySync:
         if self._first_id is None:
             self._first_id = own_id
 
-    def echoed(self, room: str, time: str) -> None:
+    def echoed(self, message: OutgoingMessage, time: str) -> None:
         """Record the echo of an own message."""
         stamp = parse_stamp(time)
         if stamp is None or not self.is_active:
             return
-        self._timelines.seen(stamp)
-        if self._room is not None and self._room.place == room:
+        if not message.has_proof:
+            self._timelines.of(message.room).uncounted.add(stamp)
+        if self._room is not None and self._room.place == message.room:
             self._room.echo(stamp)
 
     # Input
@@ -161,8 +174,6 @@ class HistorySync:
             self._emit(events.MessageArrived(room, message))
             return
         stamp = parse_stamp(message.time)
-        if stamp is not None:
-            self._timelines.seen(stamp)
         if isinstance(message, PrivateMessage):
             catch_up: CatchUp | None = self._catch_up_with(place, now)
         else:
@@ -187,9 +198,6 @@ class HistorySync:
             self._emit(
                 HistoryPage(page.place, asked.kind, tuple(page.entries), page.earlier, page.later)
             )
-        for entry in page.entries:
-            if not isinstance(entry, events.NotKept) and (stamp := parse_stamp(entry.time)):
-                self._timelines.seen(stamp)
         return True
 
     def request_failed(self, request: Request, reason: str, now: float) -> None:

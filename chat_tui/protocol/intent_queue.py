@@ -48,9 +48,9 @@ class IntentQueue:
         return bool(self._items)
 
     @property
-    def starts_with_text(self) -> bool:
-        """True if the next intent publishes a text in the room."""
-        return bool(self._items) and isinstance(self._items[0], TextLine | ActionIntent)
+    def next(self) -> Intent:
+        """The next intent. Raises `IndexError` if the queue is empty."""
+        return self._items[0]
 
     def add(self, items: Iterable[Intent]) -> None:
         """Append intents. Of consecutive `JoinIntent`s only the last is kept."""

@@ -35,9 +35,9 @@ class Unconfirmed(NamedTuple):
 class Timeline:
     """What the client has of one place: all messages up to `newest`, and those in `ahead`."""
 
-    def __init__(self, newest_seen: Callable[[], int | None] = lambda: None) -> None:
-        """`newest_seen` returns the newest stamp of all places that the client has seen."""
-        self._newest_seen = newest_seen
+    def __init__(self, *, is_private: bool = False) -> None:
+        """`is_private`: of a conversation, in which own messages are confirmed without a stamp."""
+        self._is_private = is_private
         self.newest: int | None = None
         """The log is complete up to this stamp. None: it is empty. 0: the place was empty."""
         self.read: int | None = None
@@ -46,17 +46,18 @@ class Timeline:
         """The stamps of shown messages above `newest`: between, messages are missing."""
         self.echoes: set[int] = set()
         """The stamps of own messages that were confirmed on this connection, above `newest`."""
+        self.uncounted: set[int] = set()
+        """The stamps of own messages that no `skip` counts, because they had no proof."""
         self._shown: dict[int, None] = {}
         self._base: int | None = None
         self._sends: list[tuple[str, bool]] = []  # own messages after `_base`, in order
         self._pending = 0  # own messages that are not settled
+        self._has_sent = False  # on this connection
 
     def sending(self, text: str, *, is_action: bool = False) -> DeliveryProof | None:
         """Record that an own message is sent now. Return its proof, if there is one."""
-        if self._base is None and self._pending == 0:  # what is sent now gets a later stamp
-            self._base = self._newest_seen()
-            self._sends.clear()
         self._pending += 1
+        self._has_sent = True
         if self._base is None or len(self._sends) >= _MAX_SENDS:
             self._base = None
             return None
@@ -115,11 +116,13 @@ class Timeline:
         self.newest = max([self.newest or 0, *self.ahead])
         self.ahead.clear()
         self.echoes.clear()
-        self._rebase(self.newest)
+        if not (self._is_private and self._has_sent):  # they may be newer than `newest`
+            self._rebase(self.newest)
 
     def connected(self, *, has_history: bool) -> None:
         """Start with a new connection. Nothing is pending on it."""
         self._pending = 0
+        self._has_sent = False
         self.echoes.clear()
         if not has_history:  # what is sent now will not be in the history
             self._base = None
@@ -146,26 +149,19 @@ class Timelines:
         """
         self._timelines: dict[str, Timeline] = {}
         self._unconfirmed = unconfirmed
-        self._newest_seen: int | None = None
         for place, stamp in (read or {}).items():
             self.of(place).read = parse_stamp(stamp)
 
     def of(self, place: str) -> Timeline:
         """Return the timeline of a room or conversation."""
         if (timeline := self._timelines.get(place)) is None:
-            timeline = self._timelines[place] = Timeline(lambda: self._newest_seen)
+            timeline = self._timelines[place] = Timeline(is_private=place.startswith("@"))
         return timeline
 
     def connected(self, *, has_history: bool) -> None:
         """Start with a new connection."""
-        if not has_history:
-            self._newest_seen = None
         for timeline in self._timelines.values():
             timeline.connected(has_history=has_history)
-
-    def seen(self, stamp: int) -> None:
-        """Record the stamp of a received message."""
-        self._newest_seen = max(self._newest_seen or 0, stamp)
 
     def conversations(self) -> list[str]:
         """Return the private conversations with a log in this run of the client."""

@@ -198,7 +198,8 @@ class SimulatedUser:
     shown: dict[str, list[str]] = field(default_factory=dict)
     """The lines of others, by place, in the order of arrival."""
     own: dict[int, Own] = field(default_factory=dict)
-    returned: list[str] = field(default_factory=list)
+    returned: list[tuple[str, str]] = field(default_factory=list)
+    """The texts that went back to the composer, with the conversation that they are for."""
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -316,8 +317,8 @@ class SimulatedUser:
             case events.MessageResent(own_id):
                 assert self.own[own_id].state == "unconfirmed"
                 self.own[own_id].state = "resent"
-            case events.TextReturned(text):
-                self.returned.append(text)
+            case events.TextReturned(text, _, location):
+                self.returned += [(location, line) for line in text.split("\n")]
             case events.HistoryPage(location=place, kind=PageKind.FIRST | PageKind.MISSED):
                 for entry in event.entries:
                     if not isinstance(entry, NotKept):
