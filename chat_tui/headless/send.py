@@ -46,6 +46,7 @@ class SendJob:
             account.password,
             room=self._room,
             plaintext=account.plaintext,
+            uses_history=False,
         )
         while True:
             if runner.run_once(self._lines.fd if self._wants_to_read() else None):

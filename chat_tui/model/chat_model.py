@@ -9,7 +9,7 @@ from typing import Final
 
 from chat_server.wire import Action, Message, PrivateMessage, operator_replies
 from chat_tui import events
-from chat_tui.events import ConnectionChanged, ConnectionState, Event
+from chat_tui.events import ConnectionChanged, ConnectionState, DeliveryProof, Event
 from chat_tui.input import ServerCapabilities, outgoing_to_composer_text, parse_outgoing
 from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations
@@ -28,7 +28,7 @@ from chat_tui.model.places import Places
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import RoomDirectory
 from chat_tui.model.timestamps import ServerClock, not_before_day_of
-from chat_tui.model.unconfirmed import UnconfirmedMessages
+from chat_tui.model.unconfirmed import UnconfirmedMessage, UnconfirmedMessages
 from chat_tui.model.unread import Unread, UnreadNumbers
 from chat_tui.model.wire_log import WireLog
 from chat_tui.sanitize import safe_name, safe_text
@@ -223,13 +223,27 @@ class ChatModel:
         """
         return self._own.by_location(self.now())
 
-    def restore_unconfirmed(self, location: str, timestamp: datetime, typed: str) -> None:
+    def unresolved(self) -> list[tuple[int, UnconfirmedMessage]]:
+        """Return all unconfirmed messages with their ids, in each location the oldest first."""
+        return self._own.unresolved()
+
+    def delivery_proofs(self) -> dict[tuple[str, datetime, str], DeliveryProof]:
+        """Return the proofs of the messages that `unconfirmed_by_location` returns, if known."""
+        return self._own.proofs(self.now())
+
+    def restore_unconfirmed(
+        self,
+        location: str,
+        timestamp: datetime,
+        typed: str,
+        proof: DeliveryProof | None = None,
+    ) -> None:
         """Add a message of an earlier session that may have arrived or not."""
         text, is_action = parse_outgoing(typed)
         entry = self._own_entry(
             Location(location), timestamp, text, EntryState.UNCONFIRMED, is_action=is_action
         )
-        self._own.add_unconfirmed(location, entry.id, typed)
+        self._own.restore(location, entry.id, typed, proof)
         self._changes.add(Pane.STATUS)
 
     def forget_unconfirmed(self, location: str, timestamp: datetime, typed: str) -> None:
@@ -490,7 +504,7 @@ class ChatModel:
             location, self.now(), event.text, EntryState.PENDING, is_action=event.is_action
         )
         typed = outgoing_to_composer_text(event.text, is_action=event.is_action)
-        self._own.add_pending(event.id, location, entry.id, typed)
+        self._own.add_pending(event.id, location, entry.id, typed, event.proof)
 
     def _own_entry(
         self,

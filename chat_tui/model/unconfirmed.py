@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from chat_tui.events import DeliveryProof
 from chat_tui.model.entries import Entry, EntryState
 from chat_tui.model.room_log import RoomLog
 
@@ -19,6 +20,7 @@ class UnconfirmedMessage(NamedTuple):
     location: str
     entry_id: int
     typed: str
+    proof: DeliveryProof | None = None
 
 
 class UnconfirmedMessages:
@@ -33,12 +35,47 @@ class UnconfirmedMessages:
         self._pending: dict[int, UnconfirmedMessage] = {}
         # Settled, but the server may still report another state: unconfirmed or kept.
         self._open: dict[int, UnconfirmedMessage] = {}
+        self._restored = 0  # messages of earlier sessions so far
         # Location -> entry id -> typed text, oldest first.
         self._unconfirmed: dict[str, dict[int, str]] = {}
 
-    def add_pending(self, own_id: int, location: str, entry_id: int, typed: str) -> None:
+    def add_pending(
+        self,
+        own_id: int,
+        location: str,
+        entry_id: int,
+        typed: str,
+        proof: DeliveryProof | None = None,
+    ) -> None:
         """Add a message that was handed to the connection."""
-        self._pending[own_id] = UnconfirmedMessage(location, entry_id, typed)
+        self._pending[own_id] = UnconfirmedMessage(location, entry_id, typed, proof)
+
+    def restore(
+        self, location: str, entry_id: int, typed: str, proof: DeliveryProof | None
+    ) -> None:
+        """Add an unconfirmed message of an earlier session. It gets an id below zero."""
+        self._restored += 1
+        self._open[-self._restored] = UnconfirmedMessage(location, entry_id, typed, proof)
+        self.add_unconfirmed(location, entry_id, typed)
+
+    def unresolved(self) -> list[tuple[int, UnconfirmedMessage]]:
+        """Return the unconfirmed messages with their ids, in each location the oldest first."""
+        found = [
+            (own_id, message)
+            for own_id, message in self._open.items()
+            if message.entry_id in self._unconfirmed.get(message.location, ())
+        ]
+        return sorted(found, key=lambda item: (item[1].location, item[1].entry_id))
+
+    def proofs(self, now: datetime) -> dict[tuple[str, datetime, str], DeliveryProof]:
+        """Return the proofs by location, time and typed text: see `by_location`."""
+        found = {}
+        for message in (*self._pending.values(), *(own for _, own in self.unresolved())):
+            if message.proof is not None:
+                log = self._log_of(message.location)
+                at = log[message.entry_id].timestamp if log.keeps(message.entry_id) else now
+                found[message.location, at, message.typed] = message.proof
+        return found
 
     def add_unconfirmed(self, location: str, entry_id: int, typed: str) -> None:
         """Add a message that may have arrived or not; no confirmation will come."""
@@ -58,7 +95,7 @@ class UnconfirmedMessages:
         if message is not None:
             self._log_of(message.location).set_state(message.entry_id, state, timestamp, stamp)
             if state is EntryState.UNCONFIRMED:
-                self.add_unconfirmed(*message)
+                self.add_unconfirmed(message.location, message.entry_id, message.typed)
             if state in (EntryState.UNCONFIRMED, EntryState.KEPT):
                 self._open[own_id] = message
         return message
@@ -134,7 +171,7 @@ class UnconfirmedMessages:
         for location, texts in self._unconfirmed.items():
             own += [UnconfirmedMessage(location, entry, typed) for entry, typed in texts.items()]
         found: dict[str, list[tuple[datetime, str]]] = {}
-        for location, entry, typed in sorted(own):
+        for location, entry, typed, _ in sorted(own, key=lambda own: (own.location, own.entry_id)):
             log = self._log_of(location)
             at = log[entry].timestamp if log.keeps(entry) else now
             found.setdefault(location, []).append((at, typed))

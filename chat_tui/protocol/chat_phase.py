@@ -81,6 +81,7 @@ class ChatPhase(Phase):
         `own_ids` generates the ids of own messages. `emit` takes each event for the model.
         """
         super().__init__(emit)
+        self._target = target
         self._room = LOBBY
         self._queue = IntentQueue()
         self._unsent = UnsentText(self._queue, emit)
@@ -94,7 +95,9 @@ class ChatPhase(Phase):
         self._private_messages = PrivateMessages(
             self._sender, timelines, own_ids, self._emit_own_message
         )
-        self._history = HistorySync(name, self._sender, timelines, self._resend, emit)
+        self._history = HistorySync(
+            name, self._sender, timelines, self._resend, emit, is_wanted=target.uses_history
+        )
         # Subscriptions to single users are requested after the server has listed those there are.
         self._restores_names = not (target.is_reconnect or target.subscriptions <= {EVERYONE})
         self._password_change = PasswordChange(self._sender, emit)
@@ -133,7 +136,12 @@ class ChatPhase(Phase):
         valid = [room for room in rooms if canonical_name(room)]
         room = valid[-1] if valid else self._room
         follow = self._subscriptions.desired_after(self._sender.requests())
-        return RestoreTarget(room, frozenset(follow - {self._own_messages.name}), is_reconnect=True)
+        return replace(
+            self._target,
+            room=room,
+            subscriptions=frozenset(follow - {self._own_messages.name}),
+            is_reconnect=True,
+        )
 
     @property
     def _target_room(self) -> str:

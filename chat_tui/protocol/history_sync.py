@@ -69,6 +69,8 @@ class HistorySync:
         timelines: Timelines,
         resend: Callable[[Unconfirmed, float], None],
         emit: Callable[[Event], None],
+        *,
+        is_wanted: bool = True,
     ) -> None:
         """`resend` sends a message again that has not arrived: to its room, which the user is in,
         or to its conversation."""
@@ -77,7 +79,7 @@ class HistorySync:
         self._timelines = timelines
         self._resend = resend
         self._emit = emit
-        self.is_active = sender.capabilities.history
+        self.is_active = is_wanted and sender.capabilities.history
         """True if live messages have stamps and logs are kept complete."""
         self.waits_for_subscriptions = False
         """True while a page would lack messages of users that are still to be followed."""

@@ -15,3 +15,5 @@ class RestoreTarget:
     """Names of users to follow; may hold "*" for everyone."""
     is_reconnect: bool = False
     """True if a session was lost. False on the first sign-in."""
+    uses_history: bool = True
+    """False: request no past messages, as on a server without history."""

@@ -27,11 +27,12 @@ from chat_tui.session.credentials import (
     credentials_after,
     should_retry_old_password,
 )
+from chat_tui.session.history_memory import HistoryMemory
 from chat_tui.session.model_feed import ModelFeed
 from chat_tui.session.pump import pump_inbox
 from chat_tui.session.reconnect import Reconnector
 from chat_tui.session.suspension import SuspensionDetector
-from chat_tui.storage import KnownServers
+from chat_tui.storage import KnownServers, StampStore
 from chat_tui.transport import Backoff, Connected, Connection, Wakeup
 
 
@@ -51,6 +52,7 @@ class ChatSession:
         wake: Callable[[], None],
         known: KnownServers,
         *,
+        stamps: StampStore | None = None,
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
     ) -> None:
@@ -59,7 +61,8 @@ class ChatSession:
         `start_reader` runs a function in a new thread and returns at once. The function blocks in
         `recv` and ends soon after the connection has ended. `wake` may be called from any thread.
         It asks the screen's thread to call `pump` soon, and is not called again before that.
-        `known`: the servers with pinned keys.
+        `known`: the servers with pinned keys. `stamps`: the store of what the user has read. None:
+        that lasts until the process ends.
         """
         self.model = model
         self._start_reader = start_reader
@@ -68,6 +71,7 @@ class ChatSession:
         self._connector = Connector(known, self._wakeup.notify)
         self._reconnector = Reconnector(model, clock, backoff or Backoff())
         self._model_feed = ModelFeed(model)
+        self._history = HistoryMemory(model, stamps)
         self._own_ids = count(1)
         self._notices: list[Event] = []
         self._account: Account | None = None  # None: offline, and no attempt is under way
@@ -93,13 +97,15 @@ class ChatSession:
         follow_everyone: bool = False,
         follow: Iterable[str] = (),
         plaintext: bool = False,
+        uses_history: bool = True,
     ) -> None:
         """Resolve, connect and log in. An earlier connection is closed.
 
         The outcome is a `SignedIn` or a `SignInFailed` in `take_notices`, or a `KeyUnknown`: then
         nothing is sent until `trust` is called. `room`: join it at once. `follow_everyone`:
-        subscribe to "*". `follow`: subscribe to these users. `plaintext`: do not encrypt. The model
-        is emptied after the login, unless the same user came back to the same server.
+        subscribe to "*". `follow`: subscribe to these users. `plaintext`: do not encrypt.
+        `uses_history`: False requests no past messages. The model is emptied after the login,
+        unless the same user came back to the same server.
         """
         self.cancel()
         requested = make_account(host, port, user, password, plaintext=plaintext)
@@ -108,7 +114,9 @@ class ChatSession:
             return
         self._account = requested
         everyone = (EVERYONE,) if follow_everyone else ()
-        self._target = RestoreTarget(room, frozenset((*follow, *everyone)))
+        self._target = RestoreTarget(
+            room, frozenset((*follow, *everyone)), uses_history=uses_history
+        )
         self._reconnector.begin()
         self._dial(requested, ConnectionState.CONNECTING)
 
@@ -131,6 +139,7 @@ class ChatSession:
 
     def close(self) -> None:
         """Close for good. All threads end soon; the call waits for none. May be called twice."""
+        self._history.save()
         self._disconnect()
         self._account = None
         self._reconnector.give_up()
@@ -297,6 +306,7 @@ class ChatSession:
     def tick(self) -> None:
         """Handle heartbeats, retries and the countdown. Called about four times a second."""
         now = self._clock()
+        self._history.tick()
         was_suspended = self._suspension.tick(now)
         self._poll_connector()
         if self._connection is not None:
@@ -360,7 +370,12 @@ class ChatSession:
         self.model.wire.note(f"Connected to {self.connected_to.server}, {how}")
         self._model_feed.connected()
         self._protocol = ClientProtocol(
-            account.user, account.password, self._target, self._own_ids, self._clock()
+            account.user,
+            account.password,
+            self._target,
+            self._own_ids,
+            self._clock(),
+            self._history.connecting(account),
         )
         self._start_reader(connection.read)
 
@@ -429,6 +444,7 @@ class ChatSession:
         account = self._account
         if account is None:
             return
+        self._history.signed_in(account)
         self._model_feed.signed_in(event, account, (self.connected_to or account).server)
         if not self._reconnector.was_online:
             self._notices.append(event)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chat_tui.storage.place_store import PlaceStore
     from chat_tui.storage.private_files import open_regular, read_regular, write_private
     from chat_tui.storage.problems import StorageProblems
+    from chat_tui.storage.stamp_store import StampStore
     from chat_tui.storage.state import ClientState, LastServer, state_folder
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LogFiles",
     "MuteStore",
     "PlaceStore",
+    "StampStore",
     "StorageProblems",
     "open_regular",
     "read_regular",
@@ -46,6 +48,7 @@ __getattr__ = lazy_exports(
         "LogFiles": "chat_tui.storage.log_files",
         "MuteStore": "chat_tui.storage.muted_store",
         "PlaceStore": "chat_tui.storage.place_store",
+        "StampStore": "chat_tui.storage.stamp_store",
         "StorageProblems": "chat_tui.storage.problems",
         "open_regular": "chat_tui.storage.private_files",
         "read_regular": "chat_tui.storage.private_files",

@@ -18,7 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from chat_server.wire import parse_stamp
 from chat_tui.account import make_account
+from chat_tui.events import DeliveryProof
 from chat_tui.input import holds_secret, merge_into_draft
 from chat_tui.model import ChatModel, Drafts, Location
 from chat_tui.sanitize import safe_name
@@ -65,6 +67,8 @@ class DraftStore:
         self._synced: dict[str, StoredDraft] = {}  # this window's state at its last write or read
         self._last_seen: dict[str, StoredDraft] = {}  # as of the last tick
         self._checked: dict[str, bool] = {}  # for each draft: it holds a password
+        # By location, time and text: how the server's history shows if a message has arrived.
+        self._proofs: dict[tuple[str, datetime, str], DeliveryProof] = {}
         self._busy_ticks = 0  # ticks of typing without a pause
         self._locked_since: float | None = None  # another window has held the lock since then
 
@@ -216,18 +220,31 @@ class DraftStore:
                 self._model.forget_unconfirmed(location, timestamp, text)
         new = [item for item in merged.unconfirmed if item not in mine.unconfirmed]
         for timestamp, text in new:
-            self._model.restore_unconfirmed(location, timestamp, text)
+            proof = self._proofs.get((location, timestamp, text))
+            self._model.restore_unconfirmed(location, timestamp, text, proof)
         return bool(new) or (merged.draft != mine.draft and bool(merged.draft))
 
     def _path(self, location: str) -> Path:
         assert self._account is not None
         return self._account / f"{file_stem(location)}.json"
 
+    def _from_json(self, data: dict[str, object]) -> tuple[str, StoredDraft]:
+        """Return a location and its stored text. Keep the proofs of its messages."""
+        location, stored, proofs = _from_json(data)
+        self._proofs |= proofs
+        return location, stored
+
     def _write_one(self, path: Path, location: str, stored: StoredDraft) -> None:
         if stored == _EMPTY:
             path.unlink(missing_ok=True)
         else:
-            write_private(path, _as_json(location, stored))
+            proofs = self._proofs | self._model.delivery_proofs()
+            self._proofs = {
+                (place, timestamp, text): proof
+                for (place, timestamp, text), proof in proofs.items()
+                if place != location or (timestamp, text) in stored.unconfirmed
+            }
+            write_private(path, _as_json(location, stored, self._proofs))
 
     def _read_one(self, path: Path) -> StoredDraft:
         """Return the content of a file; it counts as empty if it is missing or invalid.
@@ -235,7 +252,7 @@ class DraftStore:
         Raises `OSError` for anything else than a readable file.
         """
         try:
-            return _from_json(json.loads(read_regular(path, _MAX_BYTES)))[1]
+            return self._from_json(json.loads(read_regular(path, _MAX_BYTES)))[1]
         except (FileNotFoundError, NotADirectoryError):
             return _EMPTY
         except (ValueError, RecursionError, TypeError, KeyError):
@@ -247,7 +264,8 @@ class DraftStore:
         with suppress(OSError):
             for path in sorted(folder.glob("*.json")):
                 try:
-                    location, stored = _from_json(json.loads(read_regular(path, _MAX_BYTES)))
+                    data = json.loads(read_regular(path, _MAX_BYTES))
+                    location, stored = self._from_json(data)
                 except OSError as error:
                     self._problems.unreadable("Drafts", path, error, "Remove it.")
                 except (ValueError, RecursionError, TypeError, KeyError):
@@ -257,27 +275,41 @@ class DraftStore:
         return found
 
 
-def _as_json(location: str, stored: StoredDraft) -> str:
-    unconfirmed = [
-        {"at": timestamp.isoformat(), "text": text} for timestamp, text in stored.unconfirmed
-    ]
+def _as_json(
+    location: str,
+    stored: StoredDraft,
+    proofs: Mapping[tuple[str, datetime, str], DeliveryProof],
+) -> str:
+    unconfirmed: list[dict[str, object]] = []
+    for timestamp, text in stored.unconfirmed:
+        item: dict[str, object] = {"at": timestamp.isoformat(), "text": text}
+        if (proof := proofs.get((location, timestamp, text))) is not None:
+            item |= {"after": proof.after, "skip": proof.skip}
+        unconfirmed.append(item)
     return json.dumps(
         {"place": location, "draft": stored.draft, "unconfirmed": unconfirmed}, indent=1
     )
 
 
-def _from_json(data: dict[str, object]) -> tuple[str, StoredDraft]:
-    """Return a location and its stored text.
+def _from_json(
+    data: dict[str, object],
+) -> tuple[str, StoredDraft, dict[tuple[str, datetime, str], DeliveryProof]]:
+    """Return a location, its stored text, and the proofs of its messages.
 
     Raises `TypeError`, `KeyError` or `ValueError` if `data` has another form.
     """
     location, draft, unconfirmed = data["place"], data["draft"], data["unconfirmed"]
     if not (isinstance(location, str) and isinstance(draft, str) and isinstance(unconfirmed, list)):
         raise TypeError
+    location = safe_name(location)
     messages = []
+    proofs = {}
     for item in unconfirmed:
         timestamp, text = datetime.fromisoformat(item["at"]), item["text"]
         if not isinstance(text, str) or timestamp.tzinfo is not None:
             raise TypeError
         messages.append((timestamp, text))
-    return safe_name(location), StoredDraft(draft, tuple(messages))
+        after, skip = item.get("after"), item.get("skip")
+        if isinstance(after, str) and parse_stamp(after) is not None and type(skip) is int:
+            proofs[location, timestamp, text] = DeliveryProof(after, skip)
+    return location, StoredDraft(draft, tuple(messages)), proofs

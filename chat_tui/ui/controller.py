@@ -30,6 +30,7 @@ from chat_tui.storage import (
     KnownServers,
     LogFiles,
     PlaceStore,
+    StampStore,
 )
 from chat_tui.ui.app_shell import AppShell
 from chat_tui.ui.gc_scheduler import IdleGarbageCollector
@@ -72,7 +73,11 @@ class ChatController:
         """`make_session` replaces `ChatSession` in tests."""
         self.shell = shell
         self._state = state
-        make = make_session or partial(ChatSession, known=KnownServers(state.folder))
+        make = make_session or partial(
+            ChatSession,
+            known=KnownServers(state.folder),
+            stamps=StampStore(state.folder, state.problems),
+        )
         self.session = make(ChatModel(), shell.start_reader, shell.wake)
         self.model = self.session.model
         self._history_store = HistoryStore(state.folder, self.model, state.problems)

@@ -44,6 +44,7 @@ class FakeSession(ChatSession):
         follow_everyone: bool = False,
         follow: Iterable[str] = (),
         plaintext: bool = False,
+        uses_history: bool = True,
     ) -> None:
         clear = ("plaintext",) if plaintext else ()
         self.calls.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
