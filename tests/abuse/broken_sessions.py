@@ -204,7 +204,7 @@ class BrokenSessions:
                 pass
             elif now >= self._ends[user]:
                 self._break_off(user, session, now)
-            elif session.has_caught_up and session.reads and self._random.random() < 0.05:
+            elif self._may_move(session) and self._random.random() < 0.05:
                 session.join(self._random.choice([room for room in ROOMS if room != session.room]))
         for older in [older for older in self._older if older.has_ended or not older.reads]:
             if not older.reads:
@@ -214,6 +214,10 @@ class BrokenSessions:
                     continue
             self._older.remove(older)
             self._pool.remove(older)
+
+    @staticmethod
+    def _may_move(session: CatchUpSession) -> bool:
+        return session.has_caught_up and session.reads and not session.is_moving
 
     def _log_in(self, user: CatchUpUser, now: float) -> None:
         self._to_break -= 1

@@ -71,6 +71,8 @@ class CatchUpSession(PooledClient):
         self.room: str | None = None
         """None until stamps are on: what arrives before has no stamp, and is in the page."""
         self.has_caught_up = False
+        self.is_moving = False
+        """True from a request to move until the room has changed."""
         self._fault = fault
         self._asks_late = asks_late
         self._is_asking = False
@@ -84,7 +86,8 @@ class CatchUpSession(PooledClient):
         self.send("/stamps on")
 
     def join(self, room: str) -> None:
-        """Ask to move to another room."""
+        """Ask to move to another room. Only if it has caught up and is not moving."""
+        self.is_moving = True
         self.send("/leave" if room == "lobby" else f"/join {room}")
 
     def line_received(self, line: str) -> None:
@@ -112,7 +115,7 @@ class CatchUpSession(PooledClient):
 
     def _enter(self, room: str) -> None:
         self.room = room
-        self.has_caught_up = False
+        self.has_caught_up = self.is_moving = False
         self._live.clear()
         self._is_asking = False
         if not self._asks_late:
