@@ -21,11 +21,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from chat_server.history.store import FIRST_STAMP_GAP
 from tests.abuse.broken_sessions import PUBLISHERS, ROOMS, LoadPublisher
 from tests.abuse.catch_up_client import BEGINNING, STAMPED, ReadMessage
 from tests.abuse.client_pool import ClientPool, Reader
 from tests.support.accounts import write_accounts_file
 from tests.support.server_program import ServerProgram
+from tests.support.wait_until import until
 
 WITNESSES: Final = tuple(f"witness{number}" for number in range(len(ROOMS)))
 NAMES: Final = (*PUBLISHERS, *WITNESSES)
@@ -63,6 +65,10 @@ def messages_in(lines: Sequence[str]) -> list[ReadMessage]:
     """Return the stamped messages among lines."""
     matches = filter(None, map(STAMPED.fullmatch, lines))
     return [ReadMessage(match[1], match[2] or match[3], match[4]) for match in matches]
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def microseconds(stamp: str) -> int:
@@ -116,14 +122,22 @@ class KillRounds:
             publishers = [LoadPublisher(port, name, n) for n, name in enumerate(PUBLISHERS)]
             for publisher in publishers:
                 pool.add(publisher)
-            pool.turn_until(lambda: all(each.messages for each in witnesses), "all read messages")
-            end = time.monotonic() + self._random.uniform(*LOAD_SECONDS)
-            while (now := time.monotonic()) < end:
+
+            # New stamps begin a second above the last one. Let the clock pass them, so that a stamp
+            # is the time of its message.
+            until(lambda: _now() > self._newest + FIRST_STAMP_GAP, "the clock is above all stamps")
+
+            def work() -> None:
                 for publisher in publishers:
-                    publisher.publish_if_due(now)
+                    publisher.publish_if_due(time.monotonic())
                 pool.turn(0.002)
+
+            until(lambda: all(each.messages for each in witnesses), "all read", work=work)
+            end = time.monotonic() + self._random.uniform(*LOAD_SECONDS)
+            while time.monotonic() < end:
+                work()
             self._program.process.kill()
-            killed = time.time_ns() // 1000
+            killed = _now()
             self._program.process.wait()
             pool.turn_until(lambda: all(each.has_ended for each in witnesses), "all have ended")
             messages = {room: each.messages for room, each in zip(ROOMS, witnesses, strict=True)}
