@@ -16,6 +16,7 @@ from heapq import heapify, heapreplace
 from pathlib import Path
 from typing import Final
 
+from chat_server.config import default_history
 from tests.abuse.cleanup_checks import check_log
 from tests.abuse.client_pool import ClientPool, Reader
 from tests.abuse.soak_session import SessionEnding, SoakSession, SoakUser
@@ -24,14 +25,21 @@ from tests.support.server_program import ServerProgram
 
 OPTIONS: Final = (
     *("--login-failures", "0"),  # strangers fail all the time, from the same address as all others
-    *("--outbox", "32768"),  # so that stalled clients are cut during the soak
+    # So that stalled clients are cut during the soak. A page of history has up to 64 KiB.
+    *("--outbox", str(128 * 1024)),
+    # So that messages are pruned all the time.
+    *("--history-messages", "300"),
     *("--log-level", "debug"),
 )
 ONE_HEAP: Final = {"MALLOC_ARENA_MAX": "1"}
 """One heap. With one for each thread, memory would grow for a while without a leak."""
 
 ROOMS: Final = ("lobby", "dev", "größe", "кухня", "r5", "r6")
-QUERIES: Final = ("/who", "/rooms", "/subs", "/help", "/presence on", "/presence off")
+QUERIES: Final = (
+    *("/who", "/rooms", "/subs", "/help", "/presence on", "/presence off"),
+    *("/history", "/history new", "/history 200", "/history with user1", "/search user1"),
+    *("/unread", "/unread on", "/unread off", "/stamps on", "/stamps off"),
+)
 PAUSE: Final = 0.25
 """Mean seconds between two actions of one user."""
 
@@ -39,6 +47,15 @@ PROGRESS_SECONDS: Final = 10.0
 
 ALLOWED_GROWTH: Final = 5 * 1024 * 1024
 """Bytes by which the server may grow from the middle to the end, for its allocator."""
+
+
+ALLOWED_FILE_GROWTH: Final = 1024 * 1024
+"""Bytes by which the history may grow from the middle to the end. It keeps the same number of
+messages, but not of the same lengths."""
+
+
+READER_FILES: Final = 4 * 2
+"""Files that the history opens once and keeps: the file and its log in each of four connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +66,18 @@ class Size:
     """Resident memory in bytes."""
     threads: int
     files: int
+    history: int
+    """Bytes of the history file and of the files next to it."""
 
     @classmethod
-    def of(cls, process: int) -> Size:
+    def of(cls, process: int, history: Path) -> Size:
         folder = Path(f"/proc/{process}")
         status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
         return cls(
             memory=int(status["VmRSS"].split()[0]) * 1024,
             threads=int(status["Threads"]),
             files=len(list((folder / "fd").iterdir())),
+            history=sum(file.stat().st_size for file in history.parent.glob(f"{history.name}*")),
         )
 
 
@@ -92,9 +112,13 @@ class Soak:
         check_log(self.program.log)
         if end.memory - middle.memory > ALLOWED_GROWTH:
             self.faults.append(f"memory grew from {middle.memory} to {end.memory} bytes")
+        if end.history - middle.history > ALLOWED_FILE_GROWTH:
+            self.faults.append(f"the history grew from {middle.history} to {end.history} bytes")
+        if not end.history:
+            self.faults.append("there is no history")
 
     def _size(self) -> Size:
-        return Size.of(self.program.process.pid)
+        return Size.of(self.program.process.pid, default_history(self.program.users))
 
     def _run_half(self, seconds: float) -> None:
         now = time.monotonic()
@@ -114,7 +138,10 @@ class Soak:
                 self._report("")
 
     def _let_all_leave(self, before: Size) -> Size:
-        """Let all users leave. Return the size once the server has as many threads as `before`."""
+        """Let all users leave. Return the size once no thread and no connection is left.
+
+        `before`: the size of the server without clients.
+        """
         self._pool.turn_until(
             lambda: all(session.is_greeted or session.has_ended for session in self._sessions),
             "everyone is greeted",
@@ -126,9 +153,10 @@ class Soak:
         def is_over() -> bool:
             self._remove_ended()
             size = self._size()
-            return not self._pool and (size.threads, size.files) == (
-                before.threads,
-                before.files,
+            return (
+                not self._pool
+                and size.threads == before.threads
+                and before.files <= size.files <= before.files + READER_FILES
             )
 
         self._pool.turn_until(is_over, f"everyone has left, with threads and files as {before}")
@@ -140,7 +168,8 @@ class Soak:
         self._report_line(
             f"{time.monotonic() - self._started:6.1f} s: {what}{len(self._pool)} clients,"
             f" {self._logins} logins, {self._messages} messages read, {self._cut} cut,"
-            f" {size.memory / 1024**2:.1f} MiB, {size.threads} threads, {size.files} files"
+            f" {size.memory / 1024**2:.1f} MiB, {size.threads} threads, {size.files} files,"
+            f" {size.history / 1024**2:.1f} MiB of history"
         )
 
     def _pause(self) -> float:

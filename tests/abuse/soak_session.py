@@ -14,7 +14,14 @@ LOGGED_OUT: Final = "[SERVER] Logged out due to new login"
 GOODBYE: Final = "[SERVER] Goodbye"
 LAST_COMMAND: Final = "/lastword"
 
-_MESSAGE: Final = re.compile(r"\[\d\d:\d\d:\d\d\] (\S+): (\d+) (\d+) (\d+) (\S+) x*")
+_STAMP: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
+_MESSAGE: Final = re.compile(
+    rf"\[(?:\d\d:\d\d:\d\d|({_STAMP}))\] (\S+): (\d+) (\d+) (\d+) (\S+) x*"
+)
+_PAGE_OF_ROOM: Final = re.compile(r"\[SERVER\] (?:History of|Found in) '(\S+)'")
+_PAGE_WITH_USER: Final = "[SERVER] History with "
+_NOT_KEPT: Final = "[SERVER] Not kept: messages before "
+_FOOT: Final = "[SERVER] End of history"
 _ROOM: Final = re.compile(r"\[SERVER\] Joined room '(\S+)'")
 _SUBSCRIPTION: Final = re.compile(r"\[SERVER\] (Subscribed to|Unsubscribed from) (\S+)")
 _SUBSCRIPTIONS: Final = "[SERVER] Subscriptions: "
@@ -79,6 +86,8 @@ class SoakSession(PooledClient):
         self._read_room = "lobby"
         # A copy: an older session may still read messages from before this one started.
         self._latest_read = user.latest_read = dict(user.latest_read)
+        self._page: list[str] | None = None
+        """The stamps of the page that the session is reading. None outside of a page."""
         self._subscriptions: set[str] = set()
         self._listed_subscriptions: list[str] | None = []
         """The reply to /subs so far. None once it is complete."""
@@ -122,9 +131,17 @@ class SoakSession(PooledClient):
 
     def line_received(self, line: str) -> None:
         self._last_line = line
-        if match := _MESSAGE.fullmatch(line):
-            author, session, stay, number, room = match.groups()
+        if self._page is not None:
+            self._read_page(self._page, line)
+        elif match := _MESSAGE.fullmatch(line):
+            _, author, session, stay, number, room = match.groups()
             self._check_message(author, SoakPosition(int(session), int(stay), int(number)), room)
+        elif match := _PAGE_OF_ROOM.fullmatch(line):
+            self._page = []
+            if match[1] != self._read_room:
+                self._fault(f"{self.user.name} reads {line!r} in {self._read_room}")
+        elif line.startswith(_PAGE_WITH_USER):
+            self._page = []
         elif match := _ROOM.fullmatch(line):
             self._read_room = match[1]
             self._gapless_authors.clear()
@@ -142,6 +159,23 @@ class SoakSession(PooledClient):
             self._last_command_was_answered = True
         elif not line.startswith("[SERVER] "):
             self._fault(f"{self.user.name} reads {line[:200]!r}")
+
+    def _read_page(self, stamps: list[str], line: str) -> None:
+        """Read a line of a page: messages of the room with rising stamps, a remark or the foot."""
+        if line.startswith(_FOOT):
+            self._page = None
+        elif match := _MESSAGE.fullmatch(line):
+            stamp, _, _, _, _, room = match.groups()
+            problem = ""
+            if stamp is None or (stamps and stamp <= stamps[-1]):
+                problem = f"after {stamps[-1:]}"
+            elif room != self._read_room:
+                problem = f"in {self._read_room}"
+            if problem:
+                self._fault(f"{self.user.name} reads {line[:200]!r} in a page, {problem}")
+            stamps.append(stamp)
+        elif not line.startswith(_NOT_KEPT):
+            self._fault(f"{self.user.name} reads {line[:200]!r} in a page")
 
     def _read_subscriptions(self, names: str) -> None:
         if self._listed_subscriptions is None:
