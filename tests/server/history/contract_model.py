@@ -1,0 +1,234 @@
+"""A model of the history, written from the protocol page: lists, and a sum over them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+SPAN_NOT_ORDERLY = 120_000_000
+"""An end that is not orderly sets the read marker back by two minutes, in microseconds."""
+
+
+@dataclass
+class RoomMessage:
+    """A message of a room that is still kept."""
+
+    stamp: int
+    room: str
+    author: str
+    """The name as it is shown today."""
+    text: str
+    is_of_removed_account: bool = False
+
+
+@dataclass
+class PrivateMessage:
+    """A private message that is still kept."""
+
+    stamp: int
+    author: str
+    recipient: str
+    text: str
+    is_kept: bool
+    """The recipient did not get it live."""
+    is_unread: bool
+
+
+@dataclass
+class Visit:
+    """The session of a user in its room."""
+
+    room: str
+    entered: int
+    """The newest stamp at that moment, or when stamps were turned on."""
+
+
+@dataclass
+class ContractModel:
+    """Everything that the contract lets a client see."""
+
+    accounts: set[str]
+    last_stamp: int = 0
+    messages: list[RoomMessage] = field(default_factory=list)
+    private: list[PrivateMessage] = field(default_factory=list)
+    subscriptions: dict[str, set[str]] = field(default_factory=dict)
+    markers: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The read markers by user and room. A key is there from the first visit on."""
+    visits: dict[str, Visit] = field(default_factory=dict)
+    pruned: dict[str, int] = field(default_factory=dict)
+    """By room: the newest stamp that retention has deleted."""
+
+    # What happens
+
+    def log_in(self, user: str) -> None:
+        if user in self.visits:
+            self.end(user, is_orderly=False)
+        self.enter(user, "lobby")
+
+    def enter(self, user: str, room: str) -> None:
+        self.markers.setdefault((user, room), self.last_stamp)
+        self.visits[user] = Visit(room, self.last_stamp)
+
+    def move(self, user: str, room: str) -> None:
+        self._leave(user, is_orderly=True)
+        self.enter(user, room)
+
+    def end(self, user: str, *, is_orderly: bool) -> None:
+        """End the session of a user."""
+        if not is_orderly:
+            for message in self.private:
+                is_recent = message.stamp > self.last_stamp - SPAN_NOT_ORDERLY
+                if message.recipient == user and not message.is_kept and is_recent:
+                    message.is_unread = True
+        self._leave(user, is_orderly=is_orderly)
+        self.subscriptions[user].discard(user)
+
+    def _leave(self, user: str, *, is_orderly: bool) -> None:
+        visit = self.visits.pop(user)
+        before = self.markers[user, visit.room]
+        set_back = 0 if is_orderly else SPAN_NOT_ORDERLY
+        self.markers[user, visit.room] = max(before, self.last_stamp - set_back)
+
+    def turn_stamps_on(self, user: str) -> None:
+        self.visits[user].entered = self.last_stamp
+
+    def publish(self, user: str, texts: list[str], stamp: int) -> None:
+        room = self.visits[user].room
+        for number, text in enumerate(texts):
+            self.messages.append(RoomMessage(stamp + number, room, user, text))
+        self.last_stamp = stamp + len(texts) - 1
+
+    def send_private(self, author: str, recipient: str, text: str, stamp: int) -> str:
+        """Return the reply."""
+        is_live = recipient in self.visits and self.follows(recipient, author)
+        if recipient == author or recipient not in self.accounts:
+            return "rejected"
+        self.last_stamp = stamp
+        self.private.append(
+            PrivateMessage(stamp, author, recipient, text, not is_live, not is_live)
+        )
+        return "delivered" if is_live else "kept"
+
+    def read_private(self, user: str, other: str) -> None:
+        for message in self.private:
+            if message.recipient == user and message.author == other and self.follows(user, other):
+                message.is_unread = False
+
+    def remove(self, user: str) -> None:
+        """Remove an account. Its messages in rooms stay, under its name."""
+        if user in self.visits:
+            self.end(user, is_orderly=False)
+        self.accounts.discard(user)
+        self.subscriptions[user] = set()
+        self.markers = {key: stamp for key, stamp in self.markers.items() if key[0] != user}
+        self.private = [each for each in self.private if user not in (each.author, each.recipient)]
+        for message in self.messages:
+            if message.author == user:
+                message.is_of_removed_account = True
+
+    def rename(self, old: str, new: str) -> None:
+        if old in self.visits:
+            self.end(old, is_orderly=False)
+        self.accounts.discard(old)
+        self.accounts.add(new)
+        self.subscriptions[new] = self.subscriptions.pop(old)
+        self.subscriptions[old] = set()
+        for names in self.subscriptions.values():
+            if old in names:
+                names.remove(old)
+                names.add(new)
+        self.markers = {
+            (new if user == old else user, room): stamp
+            for (user, room), stamp in self.markers.items()
+        }
+        for message in self.messages:
+            if message.author == old and not message.is_of_removed_account:
+                message.author = new
+        for each in self.private:
+            each.author = new if each.author == old else each.author
+            each.recipient = new if each.recipient == old else each.recipient
+
+    def erase(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
+        """Return the author, or None if there is nothing that the user may erase."""
+        for messages in (self.messages, self.private):
+            for message in messages:
+                is_own = message.author == user and not (
+                    isinstance(message, RoomMessage) and message.is_of_removed_account
+                )
+                if message.stamp == stamp and (is_own or is_operator):
+                    messages.remove(message)  # type: ignore[arg-type]
+                    return message.author
+        return None
+
+    def erase_all_by(self, author: str) -> int:
+        kept = [message for message in self.messages if message.author != author]
+        count = len(self.messages) - len(kept)
+        self.messages = kept
+        return count
+
+    def prune(self, most: int) -> None:
+        """Keep the newest messages of each room."""
+        for room in {message.room for message in self.messages}:
+            in_room = [message for message in self.messages if message.room == room]
+            for message in in_room[: max(0, len(in_room) - most)]:
+                self.messages.remove(message)
+                self.pruned[room] = message.stamp
+
+    # What a client sees
+
+    def follows(self, user: str, author: str) -> bool:
+        names = self.subscriptions[user]
+        return author in names or ("*" in names and author != user)
+
+    def visible(self, user: str, room: str) -> list[RoomMessage]:
+        return [
+            message
+            for message in self.messages
+            if message.room == room and self._may_read(user, message)
+        ]
+
+    def _may_read(self, user: str, message: RoomMessage) -> bool:
+        is_own = message.author == user and not message.is_of_removed_account
+        return is_own or self.follows(user, message.author)
+
+    def new(self, user: str) -> list[RoomMessage]:
+        """The page of `/history new`."""
+        visit = self.visits[user]
+        marker = self.markers[user, visit.room]
+        return [m for m in self.visible(user, visit.room) if marker < m.stamp <= visit.entered]
+
+    def unread(self, user: str) -> dict[str, tuple[int, int]]:
+        """The numbers of messages and of mentions, by room, or by `@` and the author."""
+        numbers: dict[str, tuple[int, int]] = {}
+        for (visitor, room), marker in self.markers.items():
+            if visitor != user or room == self.visits[user].room:
+                continue
+            unread = [
+                message
+                for message in self.visible(user, room)
+                if message.stamp > marker
+                and self.follows(user, message.author)
+                and message.author != user
+            ]
+            mention = re.compile(rf"(?<!\w){re.escape(user)}(?!\w)", re.IGNORECASE)
+            mentions = sum(mention.search(message.text) is not None for message in unread)
+            if unread:
+                numbers[room] = len(unread), mentions
+        for message in self.private:
+            is_counted = message.recipient == user and message.is_unread
+            if is_counted and self.follows(user, message.author):
+                count, _ = numbers.get(f"@{message.author}", (0, 0))
+                numbers[f"@{message.author}"] = count + 1, 0
+        return numbers
+
+    def conversation(self, user: str, other: str) -> list[PrivateMessage]:
+        """The page of `/history with`."""
+        return [
+            message
+            for message in self.private
+            if (message.author, message.recipient) == (user, other)
+            or (
+                (message.author, message.recipient) == (other, user)
+                and (not message.is_kept or self.follows(user, other))
+            )
+        ]
