@@ -2,10 +2,11 @@
 
 import pytest
 
+from chat_server.core import now_microseconds
 from chat_server.core.records import PrivateMessagesRead
 from chat_server.history import MAX_UNREAD, PageRequest, Store, Unread
 from chat_server.history.mentions import mentions
-from chat_server.history.store import DISORDERLY_SPAN
+from chat_server.history.store import DISORDERLY_SPAN, Retention
 from tests.support.history_records import entered, followed, left, reads, said, sent, shown
 
 MINUTE = 60_000_000
@@ -212,3 +213,12 @@ def test_disorderly_end_makes_recent_live_private_messages_unread(store: Store) 
 def test_orderly_end_keeps_private_messages_read(store: Store) -> None:
     store.apply([entered("bob", 1), sent("alice", "bob", 2), left("bob", 3)])
     assert store.reader.unread_private(reads("bob", "*")) == {}
+
+
+def test_visit_of_room_without_messages_survives_retention(store: Store) -> None:
+    """The stamp of a visit may be old, or 0 on a new server."""
+    store.start({"bob": None})
+    store.apply([entered("bob", 0), left("bob", 0)])
+    while store.prune(Retention(days=30), now_microseconds()).has_more:
+        pass
+    assert store.reader.visited_rooms("bob") == ["lobby"]

@@ -1,0 +1,423 @@
+"""The history of a running server: waits, bounds, restarts, clocks, accounts and metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts.file_editor import rename_account
+from chat_server.config import Config, HistoryFrom, Tuning
+from chat_server.core.values import PublishedMessages
+from chat_server.history.history_file import HistoryInUseError
+from chat_server.history.interface import Commit
+from chat_server.history.service import HistoryService, open_history
+from chat_server.history.sqlite import SqliteStore
+from chat_server.history.values import (
+    MAX_STAMP,
+    HistoryUnavailableError,
+    PageRequest,
+    PastMessage,
+    Reader,
+)
+from chat_server.observability.event_log import EventLog
+from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
+from tests.support.running_server import StartServer
+from tests.support.small_disk import MIB, MakeDisk, make_disk
+from tests.support.wait_until import until
+
+__all__ = ["make_disk"]
+
+HOUR = 3_600_000_000
+YEAR = 365 * 24 * HOUR
+NOW = 1_795_000_000_000_000
+
+ALICE = Reader("alice", "lobby", frozenset({"*"}))
+
+Open = Callable[..., HistoryService]
+
+
+def run(stamp: int, *texts: str) -> PublishedMessages:
+    return PublishedMessages("lobby", "bob", texts, stamp)
+
+
+def texts(history: HistoryService, before: int = MAX_STAMP) -> list[str]:
+    page = history.room_page(ALICE, PageRequest(limit=200, before=before))
+    return [entry.text for entry in page.entries if isinstance(entry, PastMessage)]
+
+
+@pytest.fixture
+def accounts() -> dict[str, str | None]:
+    return {"alice": None, "bob": None}
+
+
+@pytest.fixture
+def open_service(tmp_path: Path, accounts: Mapping[str, str | None]) -> Iterator[Open]:
+    """Return a function that opens a history and starts it. All are stopped after the test."""
+    opened: list[HistoryService] = []
+
+    def open_one(*, log: EventLog | None = None, **tuning: float) -> HistoryService:
+        config = Config(
+            max_clients=10,
+            history=tmp_path / "chat.db",
+            history_days=0,
+            tuning=Tuning(**tuning),  # type: ignore[arg-type]
+        )
+        history, problem = open_history(config, lambda: accounts, log or EventLog())
+        assert problem is None
+        assert history is not None
+        history.start()
+        opened.append(history)
+        return history
+
+    yield open_one
+    for each in opened:
+        each.stop()
+
+
+def test_read_waits_until_everything_recorded_before_is_stored(open_service: Open) -> None:
+    history = open_service(history_commit_seconds=1000.0)
+    for number in range(1, 101):
+        history.record(run(number * 10, f"text {number}"))
+        assert texts(history)[-1] == f"text {number}"
+    assert len(texts(history)) == 100
+
+
+def test_read_of_older_messages_does_not_wait(open_service: Open, tmp_path: Path) -> None:
+    history = open_service(history_wait_seconds=0.2)
+    history.record(run(10, "one", "two"))
+    assert texts(history) == ["one", "two"]
+    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        history.record(run(20, "three"))
+        with pytest.raises(HistoryUnavailableError):
+            texts(history)
+        assert texts(history, before=12) == ["one", "two"]
+        other.execute("ROLLBACK")
+    until(lambda: _available(history) == ["one", "two", "three"])
+
+
+def _available(history: HistoryService) -> list[str]:
+    with suppress(HistoryUnavailableError):
+        return texts(history)
+    return []
+
+
+def test_wait_is_bounded_while_writer_is_stuck(open_service: Open) -> None:
+    """Whatever the writer is stuck in, also something that is not an error of the disk."""
+    history = open_service(history_wait_seconds=0.3)
+    gate = threading.Event()
+    stuck = threading.Event()
+
+    def block(_: Commit) -> None:
+        stuck.set()
+        gate.wait()
+
+    history.on_commit(block)
+    history.record(run(10, "one"))
+    try:
+        assert stuck.wait(30)
+        history.record(run(20, "two"))
+        for ask in (
+            lambda: texts(history),
+            lambda: history.visited_rooms("alice"),
+            lambda: history.erase_message(10, "bob", is_operator=False),
+        ):
+            with pytest.raises(HistoryUnavailableError):
+                ask()
+        assert texts(history, before=11) == ["one"]
+        history.unread_in(ALICE, "lobby")
+    finally:
+        history.on_commit(lambda _: None)
+        gate.set()
+    until(lambda: _available(history) == ["one", "two"], "nothing that timed out is erased")
+
+
+def test_stop_stores_everything_that_was_recorded(open_service: Open) -> None:
+    history = open_service(history_commit_seconds=1000.0)
+    for number in range(5000):
+        history.record(run(1 + number, f"text {number}"))
+    history.stop()
+    again = open_service()
+    assert texts(again)[-1] == "text 4999"
+    with closing(sqlite3.connect(again._file.path)) as file:
+        assert file.execute("SELECT count(*) FROM message").fetchone() == (5000,)
+
+
+def test_bad_record_does_not_block_later_ones(open_service: Open, capsys: object) -> None:
+    """A text that SQLite cannot store is a defect elsewhere, but one message must not end all."""
+    history = open_service()
+    history.record(run(10, "before"))
+    history.record(run(20, "lone surrogate \ud800"))
+    history.record(run(30, "after"))
+    assert texts(history) == ["before", "after"]
+    assert history.measure().dropped == 1
+    assert history.measure().stored == 2
+
+
+def test_second_history_on_same_file_is_refused_until_first_stops(open_service: Open) -> None:
+    first = open_service()
+    with pytest.raises(HistoryInUseError, match="another server uses it"):
+        open_service()
+    first.stop()
+    open_service()
+
+
+def test_start_that_fails_behind_the_history_releases_the_file(
+    start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "chat.db"
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chat_server.accounts.hash_pool.HashPool.start", refuse)
+        with pytest.raises(RuntimeError):
+            start_server(history=file)
+    start_server(history=file)
+
+
+def test_full_disk_loses_no_message_that_fits_into_memory(
+    start_server: StartServer, make_disk: MakeDisk
+) -> None:
+    disk = make_disk(8 * MIB)
+    server = start_server(
+        rate=0,
+        history=disk.folder / "chat.db",
+        history_free_bytes=0,
+        history_wait_seconds=0.3,
+    )
+    alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="alice")
+    alice.send("before")
+    bob.expect_message("alice", "before")
+    assert read_page(bob) == ["alice: before"]
+    disk.fill()
+    for number in range(400):
+        alice.send(f"{number} {'x' * 3000}")
+        bob.expect_message("alice", f"{number} {'x' * 3000}")
+    assert bob.request("/history") == UNAVAILABLE
+    disk.clear()
+    page = page_once_available(bob)
+    assert page[-1].startswith("alice: 399 ")
+    with closing(sqlite3.connect(disk.folder / "chat.db")) as file:
+        assert file.execute("SELECT count(*) FROM message").fetchone() == (401,)
+
+
+def test_messages_beyond_the_memory_are_a_hole_in_the_page(
+    start_server: StartServer, make_disk: MakeDisk
+) -> None:
+    disk = make_disk(200 * MIB)
+    server = start_server(
+        rate=0, history=disk.folder / "chat.db", history_queue_bytes=300_000, outbox=64 * MIB
+    )
+    alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="alice")
+    alice.send("before")
+    bob.expect_message("alice", "before")
+    assert read_page(bob) == ["alice: before"]
+    disk.fill(leave=100 * MIB)
+    until(lambda: "History paused" in server.log.getvalue())
+    count = 3000
+    for number in range(count):
+        alice.send(f"text {number}")
+        bob.expect_message("alice", f"text {number}")
+    disk.clear()
+    page_once_available(bob)
+    bob.send("/history after 2020-01-01 200")
+    lines = []
+    while not (line := bob.read_line() or "").startswith("[SERVER] End of history"):
+        lines.append(re.sub(f"^{STAMP} ", "", line))
+    assert lines[1] == "alice: before"
+    match = re.fullmatch(r"\[SERVER\] Not kept: (\d+) messages", lines[2])
+    assert match is not None, lines[:4]
+    lost = int(match[1])
+    assert 0 < lost < count
+    assert lines[3] == f"alice: text {lost}"
+    assert server.server.measure().history_dropped == lost
+    assert f"History goes on: {lost} messages were not kept" in server.log.getvalue()
+    metrics = server.server.measure()
+    assert metrics.history_stored == 1 + count - lost
+    assert metrics.history_degraded == 0
+
+
+def stamps_of(lines: list[str]) -> list[str]:
+    return [line[1:33] for line in lines if line.startswith("[2")]
+
+
+@pytest.mark.parametrize("moved", [-HOUR, YEAR], ids=["an hour back", "a year forward"])
+def test_stamps_rise_over_restart_with_another_clock(
+    start_server: StartServer, tmp_path: Path, moved: int
+) -> None:
+    file = tmp_path / "chat.db"
+    now = NOW
+
+    def clock() -> int:
+        return now
+
+    lines: list[str] = []
+    for _ in range(3):
+        server = start_server(rate=0, history=file, clock=clock, history_days=0)
+        with server.log_in("alice") as alice:
+            alice.send("one", "two", "/history")
+            while not (line := alice.read_line() or "").startswith("[SERVER] End of history"):
+                lines.append(line)
+        server.stop()
+        now = NOW + moved if now == NOW else NOW
+    page = lines[-6:]
+    assert [line.partition(": ")[2] for line in page] == ["one", "two"] * 3
+    assert stamps_of(page) == sorted(set(stamps_of(page)))
+    is_ahead = "s ahead of the clock" in server.log.getvalue()
+    assert is_ahead == (moved > 0), server.log.getvalue()
+
+
+def test_clock_set_back_at_restart_reports_how_far_history_is_ahead(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "chat.db"
+    server = start_server(rate=0, history=file, clock=lambda: NOW)
+    with server.log_in("alice") as alice:
+        alice.send("one")
+        read_page(alice)
+    server.stop()
+    server = start_server(rate=0, history=file, clock=lambda: NOW - HOUR)
+    assert "The newest kept message is 360" in server.log.getvalue()
+
+
+def test_retention_removes_old_messages_while_running(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    days = 24 * HOUR
+    now = NOW
+    server = start_server(
+        rate=0,
+        history=tmp_path / "chat.db",
+        clock=lambda: now,
+        history_days=2,
+        history_prune_seconds=0.1,
+    )
+    with server.log_in("alice") as alice:
+        alice.send("old")
+        assert read_page(alice) == ["alice: old"]
+        now = NOW + 3 * days
+        alice.send("new")
+        until(lambda: "alice: old" not in read_page(alice), "the old message is pruned")
+        page = read_page(alice, "/history 100")
+        assert page[0].startswith("[SERVER] Not kept: messages before ")
+        assert page[1:] == ["alice: new"]
+
+
+def created(moment: int) -> str:
+    return datetime.fromtimestamp(moment // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (HistoryFrom.START, ["first", "second", "third"]),
+        (HistoryFrom.ACCOUNT, ["second", "third"]),
+        (HistoryFrom.VISIT, ["third"]),
+    ],
+)
+def test_history_from_limits_pages_and_search(
+    start_server: StartServer, tmp_path: Path, limit: HistoryFrom, expected: list[str]
+) -> None:
+    now = NOW
+    (tmp_path / "users.more.json").write_text(
+        json.dumps({"created": {"bob": created(NOW + 10 * HOUR)}})
+    )
+    server = start_server(
+        rate=0, history=tmp_path / "chat.db", history_from=limit, clock=lambda: now
+    )
+    alice = server.log_in("alice")
+    alice.send("first")
+    read_page(alice)
+    now = NOW + 20 * HOUR
+    alice.send("second")
+    read_page(alice)
+    now = NOW + 30 * HOUR
+    bob = server.log_in("bob", subscribe="*")
+    alice.send("third")
+    bob.expect_message("alice", "third")
+    pages = [f"alice: {text}" for text in expected]
+    assert read_page(bob) == pages
+    for text in ("first", "second", "third"):
+        bob.send(f"/search {text}")
+        bob.expect("[SERVER] Found in 'lobby'")
+        if text in expected:
+            bob.expect_match(f"{STAMP} alice: {text}")
+        assert (bob.read_line() or "").startswith("[SERVER] End of history")
+
+
+def test_rename_of_account_keeps_its_past(start_server: StartServer, tmp_path: Path) -> None:
+    file = tmp_path / "chat.db"
+    server = start_server(rate=0, history=file)
+    bob, carol = server.log_in("bob", subscribe="alice"), server.log_in("carol")
+    assert carol.request("/subscribe bob") == "[SERVER] Subscribed to bob"
+    bob.send("said as bob")
+    carol.expect_message("bob", "said as bob")
+    users = server.config.users
+    rename_account(users, "bob", "robert")
+    server.server.reload_accounts()
+    bob.expect("[SERVER] Logged out: this account was removed")
+    assert carol.request("/subs") == "[SERVER] Subscriptions: robert"
+    server.stop()
+    accounts = json.loads(users.read_text())
+    assert "bob" not in accounts
+    server = start_server(rate=0, history=file)
+    robert = server.connect()
+    robert.expect("[SERVER] Login using: LOGIN <username> <password>")
+    robert.send("LOGIN robert pw-of-bob")
+    robert.expect("[SERVER] Login successful")
+    robert.expect_match(r"\[SERVER\] Available commands: .*")
+    assert robert.request("/subs") == "[SERVER] Subscriptions: alice"
+    assert read_page(robert)[-1].endswith(": said as bob")
+
+
+def test_unread_notices_follow_commits(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="alice")
+    assert bob.request("/unread on") == "[SERVER] Unread on"
+    assert bob.request("/join dev") == "[SERVER] Joined room 'dev'"
+    alice.send("hello bob")
+    bob.expect("[SERVER] Unread: lobby (1 @1)")
+
+
+def test_history_is_off_in_process_unless_configured(start_server: StartServer) -> None:
+    server = start_server(rate=0)
+    with server.log_in("alice") as alice:
+        assert alice.request("/history") == "[ERROR] Unknown command: /history (try /help)"
+    assert server.server.degradation() is None
+    assert not list(server.config.users.parent.glob("*.db"))
+
+
+def test_history_threads_end_with_the_server(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    names = {thread.name for thread in threading.enumerate()}
+    assert {"history", "unread"} <= names
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 5
+    assert not {"history", "unread"} & {thread.name for thread in threading.enumerate()}
+    assert not (tmp_path / "chat.db-wal").exists()
+
+
+def test_file_is_private_and_needs_its_own_folder_only(tmp_path: Path) -> None:
+    file = tmp_path / "missing" / "chat.db"
+    config = Config(max_clients=10, history=file)
+    history, problem = open_history(config, dict, EventLog())
+    assert history is None
+    assert problem == f"the history is off: {file}: No such file or directory"
+    file.parent.mkdir()
+    history, problem = open_history(config, dict, EventLog())
+    assert history is not None
+    history.stop()
+    assert file.stat().st_mode & 0o777 == 0o600
+    SqliteStore(file).close()
