@@ -87,6 +87,19 @@ def test_forgotten_user_disappears_from_pages_of_running_server(
             assert messages(bob) == ["bob: badgers too", "alice: again here"]
 
 
+def test_unread_numbers_follow_what_a_command_removed(server: ServerProgram, file: Path) -> None:
+    with server.log_in("bob") as bob, server.log_in("carol") as carol:
+        for line in ("/subscribe *", "/join dev", "/unread on"):
+            bob.request(line)
+        say(server, "alice", "aardvarks everywhere", "antelopes, too")
+        bob.expect("[SERVER] Unread: lobby (2)")
+        run_history(file, "forget", "alice", "--yes")
+        carol.send("only this is left")
+        # Perhaps with (0) before, if the server stored something between the two.
+        while (notice := bob.read_line()) != "[SERVER] Unread: lobby (1)":
+            assert notice == "[SERVER] Unread: lobby (0)"
+
+
 def test_erased_message_disappears_from_pages_of_running_server(
     server: ServerProgram, file: Path
 ) -> None:

@@ -18,12 +18,18 @@ class Names:
         self._rooms: dict[str, int] = {}
         self._data_version = -1
 
-    def refresh(self) -> None:
-        """Forget what another process may have changed. Call it first in each transaction."""
+    def refresh(self) -> bool:
+        """Forget what another process may have changed. Call it first in each transaction.
+
+        Return True if another process has changed the file since the last call.
+        """
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        if version != self._data_version or len(self._rooms) > _MAX_CACHED:
+        is_changed = version != self._data_version
+        is_first = self._data_version < 0
+        if is_changed or len(self._rooms) > _MAX_CACHED:
             self.clear()
             self._data_version = version
+        return is_changed and not is_first
 
     def clear(self) -> None:
         """Forget all names: they changed, or a transaction that created some was rolled back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +72,8 @@ class SqliteStore:
                 self._connection.close()
                 raise
         self._names: Final = Names(self._connection)
+        self._is_changed_outside = False
+        """True until the next batch, after another process has changed the file."""
         self._reader: Final = SqliteReader(self.path, history_from, read_timeout)
 
     @property
@@ -125,7 +128,11 @@ class SqliteStore:
         """Store a batch in one transaction, in its order."""
         with self._transaction():
             changes = Batch(self._connection, self._names)
-            return changes.store(batch, dropped, self._has_search)
+            commit = changes.store(batch, dropped, self._has_search)
+        if self._is_changed_outside:  # a command of the operator may have erased messages
+            self._is_changed_outside = False
+            return replace(commit, is_recount=True)
+        return commit
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author."""
@@ -169,7 +176,7 @@ class SqliteStore:
     def _transaction(self) -> Iterator[None]:
         try:
             with translated_errors(), write_transaction(self._connection):
-                self._names.refresh()
+                self._is_changed_outside |= self._names.refresh()
                 yield
         except BaseException:
             self._names.clear()  # they may have ids that were rolled back
