@@ -27,6 +27,12 @@ from chat_server.addresses import LOOPBACK
 from chat_server.cli.host_limits import memory_limit, thread_limit
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 from chat_server.escape import one_line, quoted
+from chat_server.history import (
+    HistoryFile,
+    HistoryFileError,
+    HistoryInUseError,
+    StoreError,
+)
 from chat_server.net import (
     SELF_SIGNED_CERTIFICATE,
     SELF_SIGNED_KEY,
@@ -273,6 +279,48 @@ def check_users(config: Config) -> Iterator[Finding]:
         yield Finding(_exposure_severity(config), f"users file {path}: {problem}")
 
 
+def check_history(config: Config) -> Iterator[Finding]:
+    """Check that the history file is usable, and report how much is kept."""
+    if config.history is None:
+        yield Finding(Severity.OK, "history is off: no message is kept")
+        return
+    # Loaded on demand: without history the library is not needed.
+    from chat_server.history.sqlite import check_file
+
+    shown = f"history file {one_line(str(config.history))}"
+    file = HistoryFile(config.history)
+    try:
+        file.check()
+        if file.size():
+            check_file(config.history)
+        free = file.free_bytes()
+    except HistoryInUseError as error:
+        yield Finding(Severity.ERROR, str(error))
+        return
+    except (HistoryFileError, StoreError, OSError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        yield Finding(Severity.WARNING, f"{shown}: {why}; a start would go on without history")
+        return
+    size = _format_megabytes(file.size()) if file.size() else "would be created"
+    yield Finding(Severity.OK, f"{shown}: {size}; keeps {_retention(config)}")
+    needed = config.tuning.history_free_bytes
+    if free < needed:
+        yield Finding(
+            Severity.WARNING,
+            f"{shown}: {free >> 20} MiB are free on its disk; storing pauses below {needed >> 20}",
+        )
+
+
+def _retention(config: Config) -> str:
+    bounds = (
+        (config.history_days, "days"),
+        (config.history_messages, "messages of each room"),
+        (config.history_size, "MiB"),
+    )
+    texts = [f"{number} {what}" for number, what in bounds if number]
+    return ", ".join(texts) or "everything"
+
+
 def check_operators(config: Config) -> Iterator[Finding]:
     """Check that every operator has an account."""
     try:
@@ -381,6 +429,7 @@ CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     check_config_file,
     check_certificate,
     check_users,
+    check_history,
     check_operators,
     check_trusted,
     check_places,

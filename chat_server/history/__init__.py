@@ -1,6 +1,6 @@
 """The history: messages, subscriptions and read markers that outlive the server."""
 
-from chat_server.history.history_file import HistoryInUseError
+from chat_server.history.history_file import HistoryFile, HistoryFileError, HistoryInUseError
 from chat_server.history.interface import Commit, History
 from chat_server.history.service import HistoryService, HistorySnapshot, open_history
 from chat_server.history.store import (
@@ -38,6 +38,8 @@ __all__ = [
     "Commit",
     "DroppedMessages",
     "History",
+    "HistoryFile",
+    "HistoryFileError",
     "HistoryInUseError",
     "HistoryService",
     "HistorySnapshot",

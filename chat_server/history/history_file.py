@@ -6,6 +6,7 @@ This module never looks into the file.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -72,6 +73,25 @@ class HistoryFile:
     def unlock(self) -> None:
         """Let another server use the file. Idempotent."""
         self._lock.close()
+
+    def check(self) -> None:
+        """Check that a server could use the file, and create nothing.
+
+        Raises `HistoryInUseError`, `HistoryFileError` and `OSError`.
+        """
+        folder = self._target.parent
+        if not folder.is_dir():
+            raise HistoryFileError("its folder does not exist")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise HistoryFileError("its folder can't be written")
+        if os.path.lexists(self._target):
+            if not stat.S_ISREG(os.stat(self._target).st_mode):
+                raise HistoryFileError("is not a regular file")
+            if not os.access(self._target, os.R_OK | os.W_OK):
+                raise HistoryFileError("can't be read and written")
+        if lock_path(self.path).exists():
+            self.lock()
+            self.unlock()
 
     def remove_stale_companions(self) -> None:
         """Remove companions whose database is gone: a new one must not read them."""

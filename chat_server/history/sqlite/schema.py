@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from chat_server.history.sqlite.connections import (
     APPLICATION_ID,
+    check_header,
     check_identity,
     write_transaction,
 )
@@ -94,3 +96,11 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     return int(value)
+
+
+def check_file(path: Path) -> None:
+    """Look at the header of a file, without opening it as a database.
+
+    Raises `NotHistoryFileError`, `NewerSchemaError` and `OSError`. A damaged file is not detected.
+    """
+    check_header(path, VERSION)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
+from chat_server.history.history_file import HistoryFile
 from chat_server.net.certificates import self_signed_certificate
 from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.certificates import authority, write_certificate
@@ -72,6 +74,52 @@ def test_check_reports_valid_configuration(folder: Path) -> None:
     assert any("threads at most" in line for line in lines)
     assert any("memory: about" in line for line in lines)
     assert lines[-1] == "ok a start would work"
+
+
+def test_check_reports_history_and_creates_nothing(folder: Path) -> None:
+    lines = findings(folder, "check", "--config", "chat.toml")
+    assert (
+        "ok history file users.history.db: would be created; keeps 30 days, 100000 messages of"
+        " each room, 1024 MiB"
+    ) in lines
+    off = findings(folder, "check", "--config", "chat.toml", "--history", "off")
+    assert "ok history is off: no message is kept" in off
+    unbounded = ("--history-days", "0", "--history-messages", "0", "--history-size", "0")
+    lines = findings(folder, "check", "--config", "chat.toml", *unbounded)
+    assert "ok history file users.history.db: would be created; keeps everything" in lines
+    assert not list(folder.glob("*history*"))
+    assert not list(folder.glob(".*history*"))
+
+
+def test_check_warns_of_history_file_that_a_start_would_not_use(folder: Path) -> None:
+    lines = findings(folder, "check", "--config", "chat.toml", "--history", "no/chat.db")
+    assert (
+        "warning history file no/chat.db: its folder does not exist; a start would go on without"
+        " history"
+    ) in lines
+    lines = findings(folder, "check", "--config", "chat.toml", "--history", ".")
+    assert any(line.startswith("warning history file .: is not a regular file") for line in lines)
+    with closing(sqlite3.connect(folder / "other.db")) as other:
+        other.execute("CREATE TABLE t(x)")
+        other.execute("PRAGMA user_version = 5")
+    lines = findings(folder, "check", "--config", "chat.toml", "--history", "other.db")
+    assert (
+        "warning history file other.db: it is a database of another program; a start would go on"
+        " without history"
+    ) in lines
+
+
+def test_check_reports_history_file_that_a_server_uses(folder: Path) -> None:
+    file = HistoryFile(folder / "users.history.db")
+    file.lock()
+    try:
+        lines = findings(folder, "check", "--config", "chat.toml", status=1)
+    finally:
+        file.unlock()
+    assert (
+        "error history file users.history.db: another server uses it. Stop that one, or name"
+        " another file with `--history`."
+    ) in lines
 
 
 def test_check_reports_source_of_each_setting(folder: Path) -> None:
