@@ -30,6 +30,7 @@ _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 _READY: Final = re.compile(rb"\[\*\] Chat server running on port (\d+)")
 _ERROR_PREFIX: Final = "chat-server: "
+_HISTORY_IN_USE: Final = re.compile(r"^history file .*: another server uses it\.")
 
 # The folder that contains the package `chat_server`. It is the working folder of `python -m`, so
 # Python imports from it and not, for example, a stray click.py in the user's working folder.
@@ -68,15 +69,25 @@ class ServerProcess:
     def start(cls, host: str, port: int, users: Path, log_path: Path) -> ServerProcess:
         """Start a server and wait until it is ready, at most `START_TIMEOUT` seconds.
 
-        `port` may be 0 for any free port. Raises `ServerProcessError`, and `OSError` if the log
-        can't be written.
+        `port` may be 0 for any free port. If another server with these users runs on another port,
+        that one keeps the messages and this one none. Raises `ServerProcessError`, and `OSError` if
+        the log can't be written.
         """
+        try:
+            return cls._start(host, port, users, log_path)
+        except ServerProcessError as error:
+            if not _HISTORY_IN_USE.search(str(error)):
+                raise
+            return cls._start(host, port, users, log_path, "--history", "off")
+
+    @classmethod
+    def _start(cls, host: str, port: int, users: Path, log_path: Path, *more: str) -> ServerProcess:
         with suppress(FileNotFoundError):
             if log_path.stat().st_size > _MAX_LOG_BYTES:
                 log_path.replace(log_path.with_suffix(".old.log"))
         with open(open_regular(log_path, _APPEND), "ab") as log:
             log_start = os.fstat(log.fileno()).st_size
-            options = ["--host", host, "--port", str(port), "--users", str(users)]
+            options = ["--host", host, "--port", str(port), "--users", str(users), *more]
             process = subprocess.Popen(
                 _command(*options, "--stop-on-stdin-eof"),
                 stdin=subprocess.PIPE,

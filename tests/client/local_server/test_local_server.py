@@ -25,6 +25,7 @@ from chat_tui.local_server import (
 )
 from chat_tui.local_server.port_probe import PortOwner, port_owner
 from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
 
 pytestmark = pytest.mark.slow
 
@@ -462,6 +463,19 @@ def test_local_server_uses_other_port_if_port_is_bound_only(
         server = start(state, working_folder, port)
         assert not server.joined_existing
         assert server.port != port
+
+
+def test_local_server_keeps_no_messages_while_another_one_with_its_users_does(
+    state: Path, working_folder: Path, start: Start
+) -> None:
+    with other_server() as port:  # so that the second client does not find the first server
+        for keeps_messages in (True, False):
+            server = start(state, working_folder, port)
+            with WireClient("127.0.0.1", server.port) as client:
+                client.send("LOGIN alice password123")
+                lines = [client.read_line() or "" for _ in range(3)]
+                assert lines[1] == "[SERVER] Login successful"
+                assert ("/history" in lines[2]) is keeps_messages, lines
 
 
 def test_concurrent_clients_start_one_local_server(
