@@ -14,6 +14,7 @@ from chat_tui.model.chat_model import ChatModel
 from chat_tui.model.entries import Entry
 from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
+from chat_tui.storage.stamp_store import StampStore
 from chat_tui.transport.backoff import Backoff
 from tests.support.scripted_server import ScriptedClient, ScriptedServer
 from tests.support.wait_until import WAIT_TIMEOUT, until
@@ -31,6 +32,7 @@ class SessionHarness:
         clock: Callable[[], float] = time.monotonic,
         known: KnownServers | None = None,
         backoff: Backoff | None = None,
+        stamps: StampStore | None = None,
     ) -> None:
         self.model = ChatModel()
         self.notices: list[Event] = []
@@ -43,6 +45,7 @@ class SessionHarness:
             self._start_reader,
             self._wake,
             known or KnownServers(Path("/nowhere")),
+            stamps=stamps,
             clock=clock,
             backoff=backoff or Backoff(lambda: -0.9),
         )

@@ -1,0 +1,93 @@
+"""A TCP proxy that cuts connections, and swallows what a client sends after a number of lines."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+_LINGER_NONE = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+
+
+class CuttingProxy:
+    """Forwards connections to a port of this machine, each by two threads."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._left: int | None = None  # lines of the client to forward; None: all
+        self._start(self._accept)
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def swallow_input_after(self, lines: int) -> None:
+        """Forward this many more lines of the client, and swallow the rest, until `cut`."""
+        with self._lock:
+            self._left = lines
+
+    def cut(self) -> None:
+        """Reset all connections. Later ones are forwarded whole."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, []
+            self._left = None
+        for pair in pairs:
+            for end in pair:
+                with suppress(OSError):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Cut all connections and wait for the threads."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
+        self._listener.close()
+        self.cut()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, run: object, *arguments: object) -> None:
+        thread = threading.Thread(target=run, args=arguments)  # type: ignore[arg-type]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # the server is down
+                client.close()
+                continue
+            with self._lock:
+                self._pairs.append((client, server))
+            self._start(self._forward, client, server, True)
+            self._start(self._forward, server, client, False)
+
+    def _forward(self, source: socket.socket, target: socket.socket, from_client: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(self._allowed(data) if from_client else data)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        if not from_client:
+            source.close()
+            target.close()
+
+    def _allowed(self, data: bytes) -> bytes:
+        with self._lock:
+            if self._left is None:
+                return data
+            lines = data.splitlines(keepends=True)[: self._left]
+            self._left -= len(lines)
+            return b"".join(lines)
