@@ -89,6 +89,15 @@ def test_history_file_can_be_named_by_option_and_by_config(file: Path, tmp_path:
     assert f"File: {file}\n" in run_server("--config", config, "history", "stats").stdout
 
 
+def test_history_file_can_be_named_by_environment(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.db"
+    shutil.copy(file, other)
+    monkeypatch.setenv("CHAT_SERVER_HISTORY", str(other))
+    assert f"File: {other}\n" in run_server("history", "stats").stdout
+
+
 def test_command_without_history_asks_for_its_file(file: Path) -> None:
     done = run_server(
         "--history", "off", "--users", file.with_name("users.json"), "history", "stats"
