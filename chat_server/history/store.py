@@ -1,7 +1,8 @@
 """The narrow interface between the history and a store: a writing side and a reading side.
 
-`MemoryStore` is the one for tests, `chat_server.history.sqlite` the one on disk. All stamps are in
-microseconds since the epoch. Every method may raise `StoreError`, with nothing changed.
+`chat_server.history.memory` is the one for tests, `chat_server.history.sqlite` the one on disk. All
+stamps are in microseconds since the epoch. Every method may raise `StoreError`, with nothing
+changed.
 """
 
 from __future__ import annotations

@@ -146,4 +146,9 @@ def _merge(connection: sqlite3.Connection, names: Names, old: int, new: int) -> 
             "UPDATE OR IGNORE hole SET place = ? WHERE is_private = 1 AND place = ?",
             (target, conversation),
         )
+        connection.execute(
+            "UPDATE conversation SET pruned_before = max(pruned_before,"
+            " (SELECT pruned_before FROM conversation WHERE id = ?)) WHERE id = ?",
+            (conversation, target),
+        )
         connection.execute("DELETE FROM conversation WHERE id = ?", (conversation,))

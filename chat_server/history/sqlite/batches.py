@@ -112,9 +112,9 @@ class Batch:
     def _end_visit(self, visit: records.VisitEnded) -> None:
         self._see(visit.stamp)
         user = self._names.find_account(visit.user)
-        room = find_room(self._connection, visit.room)
-        if user is None or room is None:
+        if user is None:
             return
+        room = find_room(self._connection, visit.room)
         end_visit(self._connection, user, room, visit.stamp, visit.is_orderly)
         if not visit.is_orderly and mark_unread(self._connection, user, visit.stamp):
             self._recipients.add(visit.user)
@@ -171,7 +171,7 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
 
 
 def end_visit(
-    connection: sqlite3.Connection, user: int, room: int, stamp: int, is_orderly: bool
+    connection: sqlite3.Connection, user: int, room: int | None, stamp: int, is_orderly: bool
 ) -> None:
     """Close a visit and move its read marker, never back."""
     connection.execute(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.history import Store
-from chat_server.history.memory_store import MemoryStore
+from chat_server.history.memory import MemoryStore
 from chat_server.history.sqlite import SqliteStore
 
 

@@ -1,0 +1,289 @@
+"""The writing side of the store in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from chat_server.core import Record, SavedState, records, values
+from chat_server.history.interface import Commit
+from chat_server.history.memory.reader import MemoryReader
+from chat_server.history.memory.state import Account, Message, Place, State, Visit
+from chat_server.history.store import (
+    DISORDERLY_SPAN,
+    FIRST_STAMP_GAP,
+    DroppedMessages,
+    Pruned,
+    Retention,
+)
+
+_DAY: Final = 24 * 60 * 60 * 1_000_000
+
+
+class MemoryStore:
+    """A store that ends with the process. See `Store`."""
+
+    has_search = True
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._stamps: set[int] = set()
+        self._reader = MemoryReader(self._state)
+
+    @property
+    def reader(self) -> MemoryReader:
+        """The reading side."""
+        return self._reader
+
+    def saved_state(self) -> SavedState:
+        """Return the state for a hub that starts."""
+        return SavedState(
+            self._state.newest + FIRST_STAMP_GAP if self._state.newest else 0,
+            {
+                account.name: frozenset(account.subscriptions)
+                for account in self._state.accounts
+                if account.subscriptions
+            },
+            Counter(
+                (message.recipient.name, message.author.name)
+                for message in self._state.messages
+                if message.recipient and message.is_unread
+            ),
+        )
+
+    def start(self, accounts: Mapping[str, str | None]) -> list[str]:
+        """End the visits that a crash left open, and match the accounts."""
+        for account in self._state.accounts:
+            for room, visit in account.visits.items():
+                if visit.is_open:
+                    newest = self._state.newest
+                    self._end_visit(records.VisitEnded(account.name, room, newest, False))
+        return self.match_accounts(accounts)
+
+    def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
+        """Forget the accounts that are missing or were created at another time."""
+        forgotten = []
+        for account in self._state.accounts:
+            if not account.is_in_use:
+                continue
+            created = accounts.get(account.name) or ""
+            if account.name not in accounts or account.created not in (None, created):
+                self._forget(account.name)
+                forgotten.append(account.name)
+        for name, time in accounts.items():
+            self._state.account(name).created = time or ""
+        return forgotten
+
+    def apply(self, batch: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
+        """Store a batch, in its order."""
+        rooms: set[str] = set()
+        recipients: set[str] = set()
+        for record in batch:
+            _APPLY[type(record)](self, record)
+            if isinstance(record, values.PublishedMessages):
+                rooms.add(record.room)
+            elif isinstance(record, values.PrivateMessageSent) and record.is_kept:
+                recipients.add(record.recipient)
+            elif isinstance(record, records.VisitEnded) and not record.is_orderly:
+                recipients.add(record.user)
+        for hole in dropped:
+            account = self._state.account
+            place: Place = hole.room
+            if not place:
+                place = frozenset({account(hole.author), account(hole.recipient)})
+            self._state.holes[place, hole.stamp] = hole.count
+            self._see(hole.stamp)
+        is_recount = any(
+            isinstance(each, values.UserForgotten | records.AccountRenamed) for each in batch
+        )
+        return Commit(frozenset(rooms), frozenset(recipients), is_recount)
+
+    def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
+        """Erase a message by `user`, or for an operator any message. Return its author."""
+        for message in self._state.messages:
+            if message.stamp == stamp and (is_operator or self._state.is_own(message.author, user)):
+                self._state.messages.remove(message)
+                return message.author.name
+        return None
+
+    def erase_messages_by(self, author: str) -> Iterator[int]:
+        """Erase all messages of an author in all rooms, in one step."""
+        erased = {each for each in self._state.messages if each.room and each.author.name == author}
+        self._state.messages = [each for each in self._state.messages if each not in erased]
+        yield len(erased)
+
+    def prune(self, retention: Retention, now: int) -> Pruned:
+        """Delete what is too old, or too much for its room. There is no file to measure."""
+        cutoff = now - retention.days * _DAY if retention.days else 0
+        pruned = {message for message in self._state.messages if message.stamp < cutoff}
+        if retention.messages:
+            for room in {message.room for message in self._state.messages if message.room}:
+                kept = [m for m in self._state.messages if m.room == room and m not in pruned]
+                pruned.update(kept[: max(0, len(kept) - retention.messages)])
+        self._state.messages = [each for each in self._state.messages if each not in pruned]
+        horizons = self._state.horizons
+        for message in pruned:
+            horizons[message.place] = max(horizons.get(message.place, 0), message.stamp + 1)
+        self._state.holes = {
+            (place, stamp): count
+            for (place, stamp), count in self._state.holes.items()
+            if stamp >= max(cutoff, horizons.get(place, 0))
+        }
+        self._remove_leftovers(cutoff)
+        return Pruned(len(pruned))
+
+    def _remove_leftovers(self, cutoff: int) -> None:
+        """Forget old visits to rooms without messages, and then the horizons of such rooms."""
+        with_messages = {message.place for message in self._state.messages}
+        places = with_messages | {place for place, _ in self._state.holes}
+        for account in self._state.accounts:
+            account.visits = {
+                room: visit
+                for room, visit in account.visits.items()
+                if visit.is_open or visit.last >= cutoff or room in with_messages
+            }
+            places |= set(account.visits)
+        horizons = self._state.horizons
+        for place in [each for each in horizons if each not in places]:
+            if horizons[place] <= cutoff:
+                del horizons[place]
+
+    def used_bytes(self) -> int:
+        """Return 0."""
+        return 0
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    # Records
+
+    def _publish(self, run: values.PublishedMessages) -> None:
+        author = self._state.account(run.author)
+        for offset, text in enumerate(run.texts):
+            self._add(Message(run.stamp + offset, author, text, run.room, run.is_action))
+
+    def _send_private(self, sent: values.PrivateMessageSent) -> None:
+        author, recipient = self._state.account(sent.author), self._state.account(sent.recipient)
+        kept = sent.is_kept
+        self._add(
+            Message(
+                sent.stamp, author, sent.text, "", False, recipient, is_kept=kept, is_unread=kept
+            )
+        )
+
+    def _add(self, message: Message) -> None:
+        if message.stamp not in self._stamps:  # otherwise the batch was stored before
+            self._stamps.add(message.stamp)
+            self._state.messages.append(message)
+        self._see(message.stamp)
+
+    def _see(self, stamp: int) -> None:
+        self._state.newest = max(self._state.newest, stamp)
+
+    def _mark_private_read(self, record: records.PrivateMessagesRead) -> None:
+        user, other = self._state.find(record.user), self._state.find(record.other)
+        for message in self._state.messages:
+            if message.recipient is user and message.author is other:
+                message.is_unread = False
+
+    def _start_visit(self, visit: records.VisitStarted) -> None:
+        visits = self._state.account(visit.user).visits
+        entered = visits.setdefault(visit.room, Visit(visit.stamp, visit.stamp))
+        entered.last, entered.is_open = visit.stamp, True
+        self._see(visit.stamp)
+
+    def _end_visit(self, ended: records.VisitEnded) -> None:
+        self._see(ended.stamp)
+        user = self._state.find(ended.user)
+        if user is None:
+            return
+        since = ended.stamp - DISORDERLY_SPAN
+        if visit := user.visits.get(ended.room):
+            visit.is_open = False
+            visit.last = max(visit.last, ended.stamp)
+            visit.marker = max(visit.marker, ended.stamp if ended.is_orderly else since)
+        if not ended.is_orderly:
+            for message in self._state.messages:
+                if message.recipient is user and not message.is_kept and message.stamp > since:
+                    message.is_unread = True
+
+    def _subscribe(self, event: values.Subscribed) -> None:
+        self._state.account(event.user).subscriptions.add(event.publisher)
+
+    def _unsubscribe(self, event: values.Unsubscribed) -> None:
+        if account := self._state.find(event.user):
+            account.subscriptions.discard(event.publisher)
+
+    def _forget_user(self, event: values.UserForgotten) -> None:
+        self._forget(event.user)
+
+    def _rename(self, record: records.AccountRenamed) -> None:
+        for account in self._state.accounts:
+            if record.old in account.subscriptions:
+                account.subscriptions -= {record.old}
+                account.subscriptions |= {record.new}
+        old, new = self._state.find(record.old), self._state.find(record.new)
+        if old is None or old is new:
+            return
+        if new is not None and None is not old.created != new.created is not None:
+            self._forget(new.name)
+            new = None
+        if new is not None:
+            self._merge(old, new)
+        for account in self._state.accounts:
+            if old in (account, account.owner):
+                account.name = record.new
+                account.owner = new or account.owner
+
+    def _merge(self, old: Account, new: Account) -> None:
+        new.subscriptions |= old.subscriptions
+        new.visits = old.visits | new.visits
+        old.subscriptions, old.visits, old.is_in_use = set(), {}, False
+        for message in self._state.messages:
+            if message.recipient is not None:
+                message.author = new if message.author is old else message.author
+                message.recipient = new if message.recipient is old else message.recipient
+
+        def moved(place: Place) -> Place:
+            if isinstance(place, str):
+                return place
+            return frozenset(new if account is old else account for account in place)
+
+        holes = self._state.holes.items()
+        self._state.holes = {(moved(place), stamp): count for (place, stamp), count in holes}
+        horizons: dict[Place, int] = {}
+        for place, stamp in self._state.horizons.items():
+            horizons[moved(place)] = max(horizons.get(moved(place), 0), stamp)
+        self._state.horizons = horizons
+
+    def _forget(self, name: str) -> None:
+        account = self._state.find(name)
+        if account is None:
+            return
+        account.is_in_use = False
+        account.subscriptions, account.visits = set(), {}
+        self._state.messages = [
+            message
+            for message in self._state.messages
+            if message.recipient is None or account not in (message.author, message.recipient)
+        ]
+        self._state.holes = {
+            (place, stamp): count
+            for (place, stamp), count in self._state.holes.items()
+            if isinstance(place, str) or account not in place
+        }
+
+
+_APPLY: Final[dict[type, Callable[[MemoryStore, Any], None]]] = {
+    values.PublishedMessages: MemoryStore._publish,
+    values.PrivateMessageSent: MemoryStore._send_private,
+    records.PrivateMessagesRead: MemoryStore._mark_private_read,
+    records.VisitStarted: MemoryStore._start_visit,
+    records.VisitEnded: MemoryStore._end_visit,
+    values.Subscribed: MemoryStore._subscribe,
+    values.Unsubscribed: MemoryStore._unsubscribe,
+    values.UserForgotten: MemoryStore._forget_user,
+    records.AccountRenamed: MemoryStore._rename,
+}
+"""What stores a record, by its type."""
