@@ -29,7 +29,8 @@ class PlaceRow:
     unread_is_at_name: bool = False
     """The unread number is in brackets behind the name."""
     is_viewed: bool = False
-    is_dimmed: bool = False
+    quiet_style: str = ""
+    """The style of the name: dimmed if the room is empty."""
 
     @property
     def needed_width(self) -> int:
@@ -53,7 +54,7 @@ class PlaceRow:
         left -= cell_len(sign + number + mentions)
         name = cut(self.name, left)
         gap = " " * max(0, left - cell_len(name))
-        look = "$accent bold" if self.is_viewed else "$text-muted" if self.is_dimmed else ""
+        look = "$accent bold" if self.is_viewed else self.quiet_style
         return Content.assemble(
             (f"{self.mark} {name}", look),
             (self._at_name, "bold"),

@@ -205,16 +205,17 @@ class RoomList(Sidebar):
         mark = " "
         if room.current:
             mark = WAITING if self._viewed_person else HERE
-        return self._row(
-            mark, room.name, Location(room.name), room.members, is_dimmed=room.is_empty
-        )
+        # The sixteen colours have no muted one.
+        dimmed = "dim" if self.has_pseudo_class("ansi") else "$text-muted"
+        style = dimmed if room.is_empty else ""
+        return self._row(mark, room.name, Location(room.name), room.members, style)
 
     def _row_of_person(self, person: str) -> PlaceRow:
         mark = HERE if person == self._viewed_person else " "
         return self._row(mark, person, Location.private(person), None)
 
     def _row(
-        self, mark: str, name: str, place: Location, members: int | None, *, is_dimmed: bool = False
+        self, mark: str, name: str, place: Location, members: int | None, quiet_style: str = ""
     ) -> PlaceRow:
         return PlaceRow(
             mark,
@@ -224,5 +225,5 @@ class RoomList(Sidebar):
             members=members if self._shows_members else None,
             unread_is_at_name=self._shows_members,
             is_viewed=mark == HERE,
-            is_dimmed=is_dimmed,
+            quiet_style=quiet_style,
         )
