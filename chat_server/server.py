@@ -71,6 +71,8 @@ class ChatServer:
         self._history_problem: str | None = None
         """Why there is no history though it was configured."""
         self._unread_notifier: UnreadNotifier | None = None
+        self._must_match_history = False
+        """True after a change of the users file that the history has not seen yet."""
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
@@ -316,19 +318,31 @@ class ChatServer:
             self._log.users_reloaded(change.count)
             self.report_exposure()
         self._services.authenticator.accounts_changed()
-        gone = change.removed or change.renamed or change.disabled
-        if change.count is None and not gone:
+        removed, renamed = change.removed, change.renamed
+        if self._history is None:
+            removed, renamed = removed | renamed.keys(), {}
+        if change.count is None and not (removed or renamed or change.disabled):
+            self._match_history()
             return
+        self._must_match_history = True
         # The new accounts are in use already, so no removed user can log in behind this.
         disabled = EndNotice(EndCause.ACCOUNT_DISABLED)
         with self._delivery.batch():
-            for user in self._hub.rename_users(change.renamed):
+            for user in self._hub.rename_users(renamed):
                 self._log.account_removed(user)
-            for user in self._hub.remove_users(change.removed):
+            for user in self._hub.remove_users(removed):
                 self._log.account_removed(user)
             for user in self._hub.end_sessions(change.disabled, disabled):
                 self._log.account_disabled(user)
-        if self._history is not None:
+
+    def _match_history(self) -> None:
+        """Let the history compare its accounts with the users file after a change of that.
+
+        Only once nothing has changed since the last check: a change of an account may be two
+        writes, and in between the account seems to be another one.
+        """
+        if self._must_match_history and self._history is not None:
+            self._must_match_history = False
             self._history.accounts_changed()
 
     def reload_certificate(self) -> None:

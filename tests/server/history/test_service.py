@@ -381,6 +381,51 @@ def test_rename_of_account_keeps_its_past(start_server: StartServer, tmp_path: P
     assert read_page(robert)[-1].endswith(": said as bob")
 
 
+def test_account_created_again_while_running_inherits_nothing(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    companion = tmp_path / "users.more.json"
+    companion.write_text(json.dumps({"created": {"bob": "2026-11-01T00:00:00Z"}}))
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    bob = server.log_in("bob", subscribe="alice")
+    draft = tmp_path / "draft"
+    draft.write_text(json.dumps({"created": {"bob": "2026-11-02T00:00:00Z"}}))
+    draft.replace(companion)
+    server.server.reload_accounts()
+    bob.expect("[SERVER] Logged out: this account was removed")
+    server.server.reload_accounts()
+    again = server.log_in("bob")
+    assert again.request("/subs") == "[SERVER] Subscriptions: none"
+    server.stop()
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    again = server.log_in("bob")
+    assert again.request("/subs") == "[SERVER] Subscriptions: none"
+
+
+def test_account_whose_creation_time_is_written_late_keeps_its_past(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """A rename writes the users file first and its companion second."""
+    companion = tmp_path / "users.more.json"
+    companion.write_text(json.dumps({"created": {"bob": "2026-11-01T00:00:00Z"}}))
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    server.log_in("bob", subscribe="alice").close()
+    users = server.config.users
+    accounts = json.loads(users.read_text())
+    accounts["robert"] = accounts.pop("bob")
+    users.write_text(json.dumps(accounts))
+    server.server.reload_accounts()
+    companion.write_text(json.dumps({"created": {"robert": "2026-11-01T00:00:00Z"}}))
+    server.server.reload_accounts()
+    server.server.reload_accounts()
+    server.stop()
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    robert = server.connect()
+    robert.send("LOGIN robert pw-of-bob", "/subs")
+    lines = [robert.read_line() for _ in range(4)]
+    assert lines[3] == "[SERVER] Subscriptions: alice"
+
+
 def test_unread_notices_follow_commits(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(rate=0, history=tmp_path / "chat.db")
     alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="alice")
