@@ -183,7 +183,8 @@ class Hub(Generic[ReceiverT]):
             if not self._has_account(user) or self._is_banned(user, host):
                 return None
             if user in self._state.sessions:
-                self._apply(SessionEnded(user, EndNotice(EndCause.NEW_LOGIN)))
+                notice = EndNotice(EndCause.NEW_LOGIN)
+                self._apply(SessionEnded(user, notice, time=self._clock()))
             self._apply(SessionStarted(user, receiver, tuple(commands), host))
             return self._state.sessions[user]
 
@@ -202,7 +203,7 @@ class Hub(Generic[ReceiverT]):
         """
         with self._lock:
             if not session.ended.is_set():
-                self._apply(SessionEnded(session.user, notice, is_orderly, read_to))
+                self._apply(SessionEnded(session.user, notice, is_orderly, read_to, self._clock()))
 
     def newest_stamp(self) -> int:
         """Return the newest stamp. All messages up to it have been handed to `emit`."""
@@ -248,7 +249,7 @@ class Hub(Generic[ReceiverT]):
     def shut_down(self) -> None:
         """End every session with the notice that the server stops, and reject new ones."""
         with self._lock:
-            self._apply(ShutDown())
+            self._apply(ShutDown(self._clock()))
 
     # Messages
 
@@ -513,5 +514,5 @@ class Hub(Generic[ReceiverT]):
     def _end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:
         logged_out = [user for user in users if user in self._state.sessions]
         for user in logged_out:
-            self._apply(SessionEnded(user, notice))
+            self._apply(SessionEnded(user, notice, time=self._clock()))
         return logged_out

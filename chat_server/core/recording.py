@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from chat_server.core.records import Record, VisitEnded, VisitStarted
+from chat_server.core.records import DISORDERLY_SPAN, Record, VisitEnded, VisitStarted
 from chat_server.core.state import HubState
 from chat_server.core.values import (
     AccountRenamed,
@@ -41,8 +41,20 @@ def _of_end(state: HubState[Any], event: SessionEnded) -> tuple[Record, ...]:
     session = state.sessions.get(event.user)
     if session is None:
         return ()
-    stamp = state.last_stamp if event.read_to is None else event.read_to
+    if event.is_orderly:
+        stamp = state.last_stamp if event.read_to is None else event.read_to
+    else:
+        stamp = _disorderly_end(state.last_stamp, event.time)
     return (VisitEnded(event.user, session.room.name, stamp, event.is_orderly),)
+
+
+def _disorderly_end(last_stamp: int, time: int | None) -> int:
+    """Return the stamp of an end from which the read marker is set back.
+
+    The marker must not be above the newest stamp: after the clock was set back, the next messages
+    are right behind it.
+    """
+    return last_stamp if time is None else max(last_stamp, min(time, last_stamp + DISORDERLY_SPAN))
 
 
 def _of_move(state: HubState[Any], event: Joined) -> tuple[Record, ...]:
@@ -68,9 +80,10 @@ def _of_unsubscription(state: HubState[Any], event: Unsubscribed) -> tuple[Recor
     return (event,) if had and event.publisher != event.user else ()
 
 
-def _of_shut_down(state: HubState[Any], _: ShutDown) -> tuple[Record, ...]:
+def _of_shut_down(state: HubState[Any], event: ShutDown) -> tuple[Record, ...]:
+    stamp = _disorderly_end(state.last_stamp, event.time)
     return tuple(
-        VisitEnded(user, session.room.name, state.last_stamp, False)
+        VisitEnded(user, session.room.name, stamp, False)
         for user, session in state.sessions.items()
     )
 

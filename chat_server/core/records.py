@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from chat_server.core.values import (
     AccountRenamed,
@@ -17,6 +17,7 @@ from chat_server.core.values import (
 )
 
 __all__ = [
+    "DISORDERLY_SPAN",
     "AccountRenamed",
     "PrivateMessageSent",
     "PrivateMessagesRead",
@@ -29,6 +30,11 @@ __all__ = [
     "VisitEnded",
     "VisitStarted",
 ]
+
+
+DISORDERLY_SPAN: Final = 120_000_000
+"""After an end that is not orderly, the read marker goes back by this, in microseconds. A session
+that vanishes is noticed after at most this time, and until then messages are sent into nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,9 @@ class VisitEnded:
     user: str
     room: str
     stamp: int
-    """The newest stamp of the server at that moment."""
+    """The newest stamp of the server at that moment. After an end that is not orderly, the time of
+    the end if it is later, but at most `DISORDERLY_SPAN` later. So what was delivered more than
+    that before the end counts as received."""
     is_orderly: bool
     """True after a command or an orderly close: the client has received everything. False: it may
     have missed the last messages."""

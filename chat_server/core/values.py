@@ -90,6 +90,8 @@ class SessionEnded:
     read_to: int | None = None
     """If it is orderly, the stamp up to which the client has received everything. None: up to the
     newest."""
+    time: int | None = None
+    """What the clock said, in microseconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,9 @@ class Announced:
 @dataclass(frozen=True, slots=True)
 class ShutDown:
     """The server stops: every session has ended and no other starts."""
+
+    time: int | None = None
+    """What the clock said, in microseconds since the epoch."""
 
 
 HubEvent: TypeAlias = (

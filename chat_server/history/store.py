@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from chat_server.core import Record, SavedState
+from chat_server.core import Record, SavedState, records
 from chat_server.history.interface import Commit
 from chat_server.history.values import Page, PageRequest, PastMessage, Reader, Unread
 
@@ -35,9 +35,8 @@ MAX_SEARCH_WORDS: Final = 16
 PRUNE_ROWS: Final = 1_000
 """Most rows that one transaction of a longer job deletes. New messages are stored in between."""
 
-DISORDERLY_SPAN: Final = 120_000_000
-"""After an end that is not orderly, the read marker goes back by this, in microseconds. A session
-that vanishes is noticed after at most this time, and until then messages are sent into nothing."""
+DISORDERLY_SPAN: Final = records.DISORDERLY_SPAN
+"""After an end that is not orderly, the read marker goes back by this."""
 
 FIRST_STAMP_GAP: Final = 1_000_000
 """New stamps begin this much above the newest stored one, in microseconds: what was published but

@@ -121,9 +121,19 @@ def test_orderly_end_counts_to_stamp_that_client_received(recorded: RecordedHub)
 
 
 @pytest.mark.parametrize("how", ["log out", "kick", "new login", "remove", "shutdown"])
-def test_other_ends_of_session_are_not_orderly(recorded: RecordedHub, how: str) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "set_back_from"),
+    [(0, 0), (60, 60), (3600, 120), (-3600, 0)],
+    ids=["at once", "a minute later", "an hour later", "after the clock went back"],
+)
+def test_other_ends_of_session_count_from_their_time(
+    recorded: RecordedHub, how: str, seconds: int, set_back_from: int
+) -> None:
+    """The store sets the marker 120 s back from there: after an hour, nothing is uncertain."""
     alice = recorded.log_in("alice")
+    recorded.hub.publish(alice, ["hi"])
     recorded.take()
+    recorded.now += seconds * 1_000_000
     match how:
         case "log out":
             recorded.hub.log_out(alice)
@@ -135,7 +145,7 @@ def test_other_ends_of_session_are_not_orderly(recorded: RecordedHub, how: str) 
             recorded.hub.remove_users(["alice"])
         case "shutdown":
             recorded.hub.shut_down()
-    assert recorded.take()[0] == VisitEnded("alice", LOBBY, 0, False)
+    assert recorded.take()[0] == VisitEnded("alice", LOBBY, NOON + set_back_from * 1_000_000, False)
 
 
 def test_subscriptions_are_recorded_once_and_never_to_oneself(recorded: RecordedHub) -> None:
