@@ -14,6 +14,7 @@ from chat_server.config import Config
 from chat_server.core import Record, SavedState, now_microseconds
 from chat_server.history.history_file import HistoryFile, HistoryFileError
 from chat_server.history.interface import Commit
+from chat_server.history.page_turns import PageTurns
 from chat_server.history.record_queue import RecordQueue, Task
 from chat_server.history.store import (
     Retention,
@@ -123,6 +124,7 @@ class HistoryService:
         self._wake = threading.Event()
         self._queue = RecordQueue(tuning.history_queue_bytes, self._wake.set)
         self._connections = _Connections(tuning.history_wait_seconds)
+        self._turns = PageTurns(tuning.history_wait_seconds)
         self._accounts = accounts
         self._writer = Writer(
             WriterParts(
@@ -239,11 +241,13 @@ class HistoryService:
     def search(self, reader: Reader, words: Sequence[str]) -> Page:
         """Return the newest messages of the reader's room that contain all words."""
         try:
-            return self._page(lambda store: store.search(reader, words))
+            page = self._read(lambda store: store.search(reader, words))
         except SearchTooSlowError:
             with self._counts_lock:
                 self._searches_cut += 1
             raise
+        self._count_page()
+        return page
 
     def read_marker(self, user: str, room: str) -> int:
         """Return the stamp up to which the user has read the room, before the current visit."""
@@ -293,10 +297,13 @@ class HistoryService:
     # Helpers
 
     def _page(self, read: Callable[[StoreReader], Page], before: int | None = None) -> Page:
-        page = self._read(read, before)
+        page = self._read(read, before, in_turn=True)
+        self._count_page()
+        return page
+
+    def _count_page(self) -> None:
         with self._counts_lock:
             self._pages += 1
-        return page
 
     def _read(
         self,
@@ -304,16 +311,23 @@ class HistoryService:
         before: int | None = None,
         *,
         waits: bool = True,
+        in_turn: bool = False,
     ) -> _T:
         """Read after everything recorded before the call is committed, unless not `waits`.
 
-        `before`: only older messages are read, so newer ones need not be committed.
+        `before`: only older messages are read, so newer ones need not be committed. `in_turn`: one
+        thread at a time, see `PageTurns`.
         """
         deadline = time.monotonic() + self._wait_seconds
         if waits and (before is None or before > self._writer.committed + 1):
             self._ask(None, self._wait_seconds)
         try:
-            return self._connections.run(read, deadline)
+            if not in_turn:
+                return self._connections.run(read, deadline)
+            with self._turns.take(deadline) as has_turn:
+                if not has_turn:
+                    raise HistoryUnavailableError
+                return self._connections.run(read, deadline)
         except StoreError as error:
             if isinstance(error, StoreCorruptError):
                 self._writer.report_corrupt(str(error))
