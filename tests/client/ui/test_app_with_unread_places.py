@@ -1,4 +1,4 @@
-"""The whole app on a screen in memory, with a real server that keeps messages."""
+"""Unread places, kept messages and the search on a server, with the whole app and a real server."""
 
 from __future__ import annotations
 
