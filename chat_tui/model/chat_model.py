@@ -428,7 +428,7 @@ class ChatModel:
             safe_text(message.text),
             author == self.user,
             recipient=recipient,
-            stamp=stamp_of(message.time) if message.past else "",
+            stamp=stamp_of(message.time),
         )
 
     def _apply_history(

@@ -300,6 +300,8 @@ class PastPages:
 
 def stamp_of(time: str) -> str:
     """Return the time of a message if it is a stamp, else an empty text."""
+    if len(time) <= len("HH:MM:SS"):
+        return ""
     try:
         return time if datetime.fromisoformat(time).tzinfo is not None else ""
     except ValueError:
