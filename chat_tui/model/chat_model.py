@@ -532,11 +532,12 @@ class ChatModel:
         return entry
 
     def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
-        timestamp = None
+        timestamp, stamp = None, ""
         if said_at is not None:
-            now = self.now()
-            timestamp = not_before_day_of(self._clock.local_time(said_at, now), now)
-        stamp = stamp_of(said_at) if said_at is not None else ""
+            now, stamp = self.now(), stamp_of(said_at)
+            timestamp = self._clock.local_time(said_at, now)
+            if not stamp:
+                timestamp = not_before_day_of(timestamp, now)
         message = self._own.settle(own_id, state, timestamp, stamp)
         if message is None:
             return

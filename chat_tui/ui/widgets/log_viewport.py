@@ -175,7 +175,10 @@ class LogViewport:
     def count_new(self, fresh: Iterable[Entry]) -> None:
         """Count new entries as new below, unless the view follows them."""
         if not self.following:
-            self.new_below += sum(entry.kind in MESSAGE_KINDS and not entry.own for entry in fresh)
+            count = sum(entry.kind in MESSAGE_KINDS and not entry.own for entry in fresh)
+            self.new_below += count
+            if count:
+                self._widget.refresh()
 
     def _report_view(self) -> None:
         """Report the entries in view to the log, which must not evict them while it is read."""

@@ -23,11 +23,8 @@ from textual.strip import Strip
 from chat_tui.events import PageKind
 from chat_tui.model import (
     HUES,
-    EdgeState,
-    Entry,
     EntryState,
     Link,
-    LogEdge,
     MentionFinder,
     RoomLog,
     find_links,
@@ -35,12 +32,14 @@ from chat_tui.model import (
 from chat_tui.ui.terminal import CopyRequested
 from chat_tui.ui.widgets.log_cursor import LogCursor
 from chat_tui.ui.widgets.log_layout import LogLayout
+from chat_tui.ui.widgets.log_loading import LogLoading
 from chat_tui.ui.widgets.log_painting import STYLE_NAMES
 from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, RowKind, shown_text, with_author
 from chat_tui.ui.widgets.log_search_controller import LogSearchController
 from chat_tui.ui.widgets.log_selection import LogSelection, author_at, character_at
 from chat_tui.ui.widgets.log_strips import LogStrips
-from chat_tui.ui.widgets.log_viewport import Anchor, LogViewport
+from chat_tui.ui.widgets.log_sync import LogSync
+from chat_tui.ui.widgets.log_viewport import LogViewport
 from chat_tui.ui.widgets.quote import quote_of
 
 _ON_MESSAGE: Final = frozenset(
@@ -146,8 +145,10 @@ class MessageLog(ScrollView, can_focus=True):
         self._selection = LogSelection(self, self._log_layout)
         self._cursor = LogCursor(self, self._log_layout, self._viewport, self._cursor_moved)
         self._search = LogSearchController(self._cursor, self._viewport, self._log_layout.is_shown)
-        self._drawn_edges = (LogEdge(), LogEdge())
-        self._present_end = 0  # of the log of the present: new messages below were counted to here
+        self._sync = LogSync(
+            self._log_layout, self._viewport, self._selection, self._cursor, self._search
+        )
+        self._loading = LogLoading(self, self._log_layout, self._page_wanted)
 
     def on_mount(self) -> None:
         """Update the read marker when the terminal window loses or gets the focus."""
@@ -161,52 +162,18 @@ class MessageLog(ScrollView, can_focus=True):
         `mention` finds what is addressed to the user. `hint` is shown in an empty log. A search
         goes on in new entries, and ends when another log is shown.
         """
-        layout = self._log_layout
-        shift = log.take_shift(layout.log)
-        is_other_log = log is not layout.log and shift is None
-        if is_other_log:
-            self._cursor.set(None)
-            if self._search.cancel():
-                self.post_message(self.SearchEnded())
         self._strips.set_hint(hint)
-        if is_other_log:
-            # The read marker of the log that is shown no longer.
-            layout.log.read_marker.unfocus(self._viewport.now())
-            layout.log.in_view = None
-            for forget in (log.take_changed, log.take_dropped, log.take_insertions):
-                forget()
-            layout.mention = mention
-            layout.start(log)
-            self._selection.clear()
-            self._present_end = log.end if log.present is None else log.present.end
-            self._viewport.follow()
-        else:
-            if shift is not None:
-                self._continue_in(log, shift)
-            self._rearrange(lambda: layout.set_mention(mention))
-            self._apply_changes()
-        self._show_edges()
-        self._cursor.skip_evicted()
-        self._search.update()
+        if self._sync.show(log, mention):
+            self.post_message(self.SearchEnded())
         self._report_search()
-        if (target := log.take_target()) is not None:
-            self._cursor.go_to(target, centered=True)
 
     def set_resend_key(self, key: str) -> None:
         """Name this key in the hint below each unconfirmed message."""
-        self._rearrange(lambda: self._log_layout.set_resend_key(key))
+        self._sync.rearrange(lambda: self._log_layout.set_resend_key(key))
 
     def show_presence(self, shown: bool) -> None:
         """Show or hide comings and goings."""
-        self._rearrange(lambda: self._log_layout.show_presence(shown))
-
-    def _rearrange(self, change: Callable[[], bool]) -> None:
-        """Call `change`; if it has laid out everything again, keep the view where it is."""
-        anchor = self._viewport.anchor()
-        if change():
-            self._selection.clear()
-            self._viewport.restore(anchor)
-            self._search.repeat(self._log_layout.log)
+        self._sync.rearrange(lambda: self._log_layout.show_presence(shown))
 
     @property
     def following(self) -> bool:
@@ -243,80 +210,21 @@ class MessageLog(ScrollView, can_focus=True):
         else:
             self._viewport.follow()
 
-    def _continue_in(self, log: RoomLog, shift: int) -> None:
-        """Show a log that has most entries of the shown one; the view stays where it is."""
-        layout = self._log_layout
-        anchor, selected = self._viewport.anchor(), self._selection.rows()
-        layout.continue_in(log, shift)
-        layout.sync()
-        self._selection.follow(selected, shift)
-        if self._cursor.entry is not None:
-            self._cursor.set(self._cursor.entry + shift)
-        self._search.continue_in(log, shift)
-        self._viewport.restore(None if anchor is None else anchor.shifted(shift))
-
-    def _apply_changes(self) -> None:
-        """Draw new, changed and evicted entries; the view stays where it is."""
-        layout = self._log_layout
-        self._count_new_below(layout.log.entries(layout.end))
-        anchor, selected = self._viewport.anchor(), self._selection.rows()
-        if insertions := layout.log.take_insertions():
-            anchor = self._renumber(insertions, anchor)
-        elif layout.sync():
-            self._selection.follow(selected)
-        else:
-            return
-        self._viewport.restore(anchor)
-
-    def _renumber(
-        self, insertions: Sequence[tuple[int, int]], anchor: Anchor | None
-    ) -> Anchor | None:
-        """Lay out everything again: entries were added in the middle. Return the new anchor."""
-        self._selection.clear()
-        for position, count in insertions:
-            if anchor is not None and anchor.row.entry < position:
-                anchor = anchor.shifted(-count)
-            if self._cursor.entry is not None and self._cursor.entry < position:
-                self._cursor.set(self._cursor.entry - count)
-        self._log_layout.start(self._log_layout.log)
-        self._search.repeat(self._log_layout.log)
-        return anchor
-
-    def _count_new_below(self, fresh: Sequence[Entry]) -> None:
-        """Count the messages below the view; `fresh` are those that came into the shown log."""
-        present = self._log_layout.log.present
-        if present is not None:  # `fresh` was loaded
-            fresh, self._present_end = present.entries(self._present_end), present.end
-            self.refresh()
-        self._viewport.count_new(fresh)
-
-    def _show_edges(self) -> None:
-        """Draw what is beyond the edges of the log if it has changed."""
-        layout = self._log_layout
-        edges = (layout.log.top, layout.log.bottom)
-        if edges == self._drawn_edges:
-            return
-        self._drawn_edges = edges
-        anchor, selected = self._viewport.anchor(), self._selection.rows()
-        layout.show_edges()
-        self._selection.follow(selected)
-        self._viewport.restore(anchor)
-
-    # Loading of messages above and below
+    # The edges of the log
 
     def scroll_page_up(self, **options: Any) -> None:
         """Scroll up; at the top, ask for earlier messages."""
-        self._load_earlier_at_top()
+        self._loading.at_top()
         super().scroll_page_up(**options)
 
     def scroll_page_down(self, **options: Any) -> None:
         """Scroll down; at the bottom, ask for later messages."""
-        self._load_later_at_bottom()
+        self._loading.at_bottom()
         super().scroll_page_down(**options)
 
     def scroll_home(self, **options: Any) -> None:
         """Scroll to the oldest entry; at the top, ask for earlier messages."""
-        self._load_earlier_at_top()
+        self._loading.at_top()
         super().scroll_home(**options)
 
     def action_page_up(self) -> None:
@@ -329,35 +237,22 @@ class MessageLog(ScrollView, can_focus=True):
 
     def on_mouse_scroll_up(self) -> None:
         """At the top, ask for earlier messages."""
-        self._load_earlier_at_top()
+        self._loading.at_top()
 
     def on_mouse_scroll_down(self) -> None:
         """At the bottom, ask for later messages."""
-        self._load_later_at_bottom()
+        self._loading.at_bottom()
 
-    def _load_earlier_at_top(self) -> None:
-        if self.scroll_offset.y == 0 and self._log_layout.log.top.can_load:
-            self.post_message(self.PageWanted(PageKind.EARLIER))
-
-    def _load_later_at_bottom(self) -> None:
-        at_end = self.scroll_offset.y >= self.max_scroll_y
-        if at_end and self._log_layout.log.bottom.can_load:
-            self.post_message(self.PageWanted(PageKind.LATER))
+    def _page_wanted(self, kind: PageKind) -> None:
+        self.post_message(self.PageWanted(kind))
 
     # Called by Textual
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follow or stop following after the user scrolled."""
         super().watch_scroll_y(old_value, new_value)
-        if not self._viewport.scrolled(new_value):
-            return
-        # A page is there before the view reaches the edge, if the server is not far away.
-        log, height = self._log_layout.log, self.scrollable_content_region.height
-        if new_value < min(old_value, height) and log.top.state is EdgeState.MORE:
-            self.post_message(self.PageWanted(PageKind.EARLIER))
-        is_near_end = self.max_scroll_y - new_value < height
-        if new_value > old_value and is_near_end and log.bottom.state is EdgeState.MORE:
-            self.post_message(self.PageWanted(PageKind.LATER))
+        if self._viewport.scrolled(new_value):
+            self._loading.scrolled(old_value, new_value)
 
     def on_resize(self, event: events.Resize) -> None:
         """Wrap again for another width; the entry at the top stays there."""

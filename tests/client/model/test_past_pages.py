@@ -139,6 +139,15 @@ class TestOrder:
         assert model.log.oldest_stamp is None
 
 
+    def test_own_message_that_arrived_has_the_time_of_its_stamp(self, model: ChatModel) -> None:
+        model.apply(events.MessagePending(1, "lobby", "mine"))
+        model.apply(events.MessageSent(1, stamp(-86_400)))
+        (entry,) = model.log
+        assert entry.stamp == stamp(-86_400)
+        local = datetime.fromisoformat(entry.stamp).astimezone().replace(tzinfo=None)
+        assert entry.timestamp == local
+
+
 class TestNews:
     def test_missed_messages_are_below_the_rule_new(self, model: ChatModel) -> None:
         model.apply(page(PageKind.FIRST, range(10)))

@@ -290,7 +290,7 @@ class TestLoadingAbove:
         async with room(tmp_path, 400) as (harness, server):
             await scroll_to_top(harness)
             await harness.press("ctrl+f", *"m340")
-            await harness.until(lambda: "nothing found" in harness.screen_text())
+            await harness.until(lambda: "Enter: search on the server" in harness.screen_text())
             await server.answer()
             await harness.until(lambda: "0/1" in harness.screen_text(), "the hit is counted")
 
