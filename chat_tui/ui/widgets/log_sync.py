@@ -138,4 +138,3 @@ class LogSync:
         layout.show_edges()
         self._selection.follow(selected)
         self._viewport.restore(anchor)
-

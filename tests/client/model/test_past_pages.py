@@ -138,7 +138,6 @@ class TestOrder:
             model.apply(HistoryPage("lobby", PageKind.MISSED, (item,), since=time))
         assert model.log.oldest_stamp is None
 
-
     def test_own_message_that_arrived_has_the_time_of_its_stamp(self, model: ChatModel) -> None:
         model.apply(events.MessagePending(1, "lobby", "mine"))
         model.apply(events.MessageSent(1, stamp(-86_400)))
