@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from chat_server.core import Record, now_microseconds, records, values
@@ -17,6 +18,12 @@ _INSERT_MESSAGE: Final = (
     # A batch is stored again if an error came after its commit.
     "INSERT OR IGNORE INTO message(room, stamp, author, is_action, text) VALUES(?, ?, ?, ?, ?)"
 )
+
+_ROWS_AT_ONCE: Final = 50
+"""Messages that one statement inserts while there are so many. That takes half of the time of one
+statement for each: SQLite writes the last id at the end of a statement."""
+
+_INSERT_MESSAGES: Final = _INSERT_MESSAGE + ", (?, ?, ?, ?, ?)" * (_ROWS_AT_ONCE - 1)
 
 
 class Batch:
@@ -52,7 +59,14 @@ class Batch:
     def _insert_messages(self, has_search: bool) -> None:
         run = self._connection.execute
         (last,) = run("SELECT coalesce(max(id), 0) FROM message").fetchone()
-        inserted = self._connection.executemany(_INSERT_MESSAGE, self._messages).rowcount
+        inserted, messages = 0, self._messages
+        whole = len(messages) - len(messages) % _ROWS_AT_ONCE
+        for start in range(0, whole, _ROWS_AT_ONCE):
+            chunk = messages[start : start + _ROWS_AT_ONCE]
+            inserted += run(_INSERT_MESSAGES, [*chain.from_iterable(chunk)]).rowcount
+        rest = messages[whole:]
+        if rest:
+            inserted += self._connection.executemany(_INSERT_MESSAGE, rest).rowcount
         for table, column, place in (("room", "room", 0), ("account", "author", 2)):
             counts = Counter(row[place] for row in self._messages)
             if inserted < len(self._messages):
