@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from chat_server.core import Record, SavedState, records, values
+from chat_server.core import Record, SavedState, now_microseconds, records, values
 from chat_server.history.interface import Commit
 from chat_server.history.memory.reader import MemoryReader
 from chat_server.history.memory.state import Account, Message, Place, State, Visit
@@ -190,7 +190,8 @@ class MemoryStore:
     def _start_visit(self, visit: records.VisitStarted) -> None:
         visits = self._state.account(visit.user).visits
         entered = visits.setdefault(visit.room, Visit(visit.stamp, visit.stamp))
-        entered.last, entered.is_open = visit.stamp, True
+        # The newest stamp may be old or 0, but this visit is not.
+        entered.last, entered.is_open = max(visit.stamp, now_microseconds()), True
         self._see(visit.stamp)
 
     def _end_visit(self, ended: records.VisitEnded) -> None:
