@@ -27,6 +27,9 @@ _COPY_BYTES: Final = 4 * 1024 * 1024
 _STEPS: Final = 10_000
 """Instructions of SQLite between two calls of `progress`: about a millisecond."""
 
+LOCK_SECONDS: Final = 10.0
+"""Longest wait for a lock of SQLite. The server's writer holds it for milliseconds."""
+
 Progress = Callable[[], None]
 """Called now and then by a long operation. May raise `KeyboardInterrupt`, which stops it."""
 
@@ -103,10 +106,15 @@ def check_integrity(connection: sqlite3.Connection) -> None:
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """Open a database that exists. Raises `sqlite3.Error` and `OSError`."""
+    """Open a history that exists, also on a read-only disk. Raises `sqlite3.Error`, `OSError`."""
     os.close(open_regular(path))  # its errors are clearer than "unable to open database file"
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+    target = Path(os.path.realpath(path))
+    uri = f"{target.as_uri()}?mode=ro"
+    if not os.access(target.parent, os.W_OK) and not with_suffix(target, "-wal").exists():
+        # SQLite could not create the files that it needs to share the database with a writer.
+        # There is none: it would have a -wal.
+        uri += "&immutable=1"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=LOCK_SECONDS)
 
 
 @contextmanager

@@ -18,10 +18,15 @@ from typing import Any, Final
 
 from chat_server.files import open_regular
 from chat_server.history.sqlite import accounts
-from chat_server.history.sqlite.backup import Progress, check_integrity, interruptible
+from chat_server.history.sqlite.backup import (
+    LOCK_SECONDS,
+    Progress,
+    check_integrity,
+    interruptible,
+    open_read_only,
+)
 from chat_server.history.sqlite.connections import (
     check_identity,
-    open_reader,
     open_writer,
     write_transaction,
 )
@@ -44,9 +49,6 @@ STAMP_TOLERANCE: Final = 60_000_000
 corrected a little."""
 
 _MAX_ID: Final = 2**63 - 1
-
-_LOCK_SECONDS: Final = 10.0
-"""Longest wait for the write lock. The server's writer holds it for milliseconds."""
 
 _MERGED_PAGES: Final = 1_000
 """Pages of the index of words that one step writes: some ten milliseconds."""
@@ -101,8 +103,11 @@ class HistoryUpkeep:
         os.close(open_regular(path))  # its errors are clearer than "unable to open database file"
         self._path = path
         self._open = ExitStack()
-        connect = open_reader if read_only else open_writer
-        self._connection = self._open.enter_context(closing(connect(path, _LOCK_SECONDS)))
+        if not read_only:  # `open_writer` changes a database of another program
+            with closing(open_read_only(path)) as reader:
+                check_version(reader)
+        connection = open_read_only(path) if read_only else open_writer(path, LOCK_SECONDS)
+        self._connection = self._open.enter_context(closing(connection))
         try:
             check_version(self._connection)
             if _number(self._connection, "PRAGMA user_version") < VERSION:
