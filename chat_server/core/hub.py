@@ -392,7 +392,7 @@ class Hub(Generic[ReceiverT]):
     def read_private(self, session: Session[ReceiverT], other: str) -> None:
         """Record that the user has read the private messages by `other`, if they were shown.
 
-        Those by an author whom the user does not follow were not.
+        Those by an author that the user does not follow were not.
         """
         with self._lock:
             if not session.ended.is_set() and is_subscribed_to(session, other):
