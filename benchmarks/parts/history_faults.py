@@ -19,6 +19,9 @@ TIMEOUT: Final = 300.0
 def _measure_sessions(bench: Bench) -> None:
     bench.progress.step(f"breaking {SESSIONS} sessions off")
     outcome = _run("tests.abuse.broken_sessions", f"--sessions={SESSIONS}")
+    for fault in ("disordered", "not_rising", "foreign", "faults"):
+        if outcome[fault]:
+            raise DeliveryError(f"clients that caught up: {fault} {outcome[fault]}")
     for measure in ("missing", "twice"):
         bench.figures.add("broken-sessions", LOBBY.name, measure, outcome[measure])
 

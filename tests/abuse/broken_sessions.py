@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.abuse.catch_up_client import CatchUpSession, CatchUpUser
+from tests.abuse.catch_up_client import CatchUpSession, CatchUpUser, NetcatSession
 from tests.abuse.client_pool import ClientPool, PooledClient
 from tests.support.accounts import write_accounts_file
 from tests.support.server_program import ServerProgram
@@ -48,6 +48,10 @@ AWAY_SECONDS: Final = 0.03
 """Mean time between two sessions of a user."""
 
 
+CUT: Final = "CUT"
+"""A session that the server has cut because its client was too slow, on a loaded machine."""
+
+
 class BreakOff(Enum):
     """How a session ends."""
 
@@ -55,6 +59,8 @@ class BreakOff(Enum):
     """The client closes its sending half and reads no more."""
     HALF_CLOSE = auto()
     """The client closes its sending half and reads to the end."""
+    CLOSE = auto()
+    """The client closes both halves. What the server has sent meanwhile is lost."""
     RESET = auto()
     QUIT = auto()
     STOP_READING = auto()
@@ -71,7 +77,7 @@ class LoadPublisher(PooledClient):
         """The number of messages by room."""
         self.is_idle = False
         """True if the server has taken everything that was sent."""
-        self._name = name
+        self.name = name
         self._room = room
         self._batches = 0
         self._due = 0.0
@@ -118,6 +124,7 @@ class Outcome:
     """Messages of another room, and messages that were never published."""
     seconds: float = 0.0
     endings: dict[str, int] = field(default_factory=dict)
+    """How often a session has ended in each way."""
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -135,6 +142,8 @@ class Outcome:
 
 class BrokenSessions:
     """The users, their sessions and the load."""
+
+    session_kind: type[CatchUpSession] = CatchUpSession
 
     def __init__(self, port: int, *, sessions: int, seed: int, always_asks_late: bool = False):
         """`sessions`: how many sessions break off.
@@ -196,7 +205,7 @@ class BrokenSessions:
                     self._log_in(user, now)
             elif session.has_ended:
                 if session not in self._closing:
-                    self.outcome.faults.append(f"the server has ended a session of {user.name}")
+                    self._endings[CUT] += 1
                 self._closing.discard(session)
                 self._older.append(session)
                 self._drop(user, now)
@@ -222,7 +231,7 @@ class BrokenSessions:
     def _log_in(self, user: CatchUpUser, now: float) -> None:
         self._to_break -= 1
         self.outcome.sessions += 1
-        session = CatchUpSession(
+        session = self.session_kind(
             self._port,
             user,
             self.outcome.faults.append,
@@ -233,7 +242,7 @@ class BrokenSessions:
         self._ends[user] = now + self._random.expovariate(1 / MEAN_SECONDS)
 
     def _break_off(self, user: CatchUpUser, session: CatchUpSession, now: float) -> None:
-        ending = self._random.choice(list(BreakOff))
+        ending = self._choose_ending(session)
         if not session.reads:
             ending = BreakOff.NEWER_LOGIN  # it has stopped reading before
         elif ending is BreakOff.STOP_READING:
@@ -249,8 +258,8 @@ class BrokenSessions:
             else:
                 session.send_eof()
             return
-        if ending is BreakOff.RESET:
-            self._pool.remove(session, reset=True)
+        if ending in (BreakOff.RESET, BreakOff.CLOSE):
+            self._pool.remove(session, reset=ending is BreakOff.RESET)
         else:
             if ending is BreakOff.FIN:
                 session.send_eof()
@@ -259,6 +268,9 @@ class BrokenSessions:
         if ending is BreakOff.NEWER_LOGIN:
             self._returns[user] = now
 
+    def _choose_ending(self, session: CatchUpSession) -> BreakOff:
+        return self._random.choice(list(BreakOff))
+
     def _drop(self, user: CatchUpUser, now: float) -> None:
         user.session = None
         del self._ends[user]
@@ -266,7 +278,7 @@ class BrokenSessions:
 
     def _catch_up(self, user: CatchUpUser) -> None:
         """Log in for the last time and read everything in all rooms."""
-        session = CatchUpSession(self._port, user, self.outcome.faults.append)
+        session = self.session_kind(self._port, user, self.outcome.faults.append)
         self._pool.add(session)
         for room in ROOMS:
             if session.room != room and room != "lobby":
@@ -284,7 +296,7 @@ class BrokenSessions:
         outcome = self.outcome
         outcome.endings = dict(self._endings)
         published = {
-            (publisher._name, room): count
+            (publisher.name, room): count
             for publisher in self._publishers
             for room, count in publisher.published.items()
         }
@@ -314,6 +326,44 @@ class BrokenSessions:
             outcome.missing += len(expected - times_read.keys())
             outcome.foreign += len(times_read.keys() - expected)
             outcome.twice += sum(count - 1 for count in times_read.values())
+
+
+class BrokenNetcatSessions(BrokenSessions):
+    """The same with users at netcat, who rely on their read markers.
+
+    Messages may be repeated, but none may be missing between the first and the last one of an
+    author that a user has read in a room.
+    """
+
+    session_kind = NetcatSession
+
+    def _choose_ending(self, session: CatchUpSession) -> BreakOff:
+        ending = super()._choose_ending(session)
+        if ending is BreakOff.FIN:
+            ending = BreakOff.CLOSE  # a user reads everything that the client has received
+        if not session.has_caught_up and ending in (
+            *(BreakOff.CLOSE, BreakOff.HALF_CLOSE, BreakOff.QUIT),
+        ):
+            return BreakOff.RESET  # a user that leaves after the first page wants no more
+        return ending
+
+    def _compare(self) -> None:
+        outcome = self.outcome
+        outcome.endings = dict(self._endings)
+        for publisher in self._publishers:
+            for room, count in publisher.published.items():
+                outcome.published += count
+                for user in self._users:
+                    numbers = [
+                        int(message.text.partition(" ")[2])
+                        for message in user.log.get(room, [])
+                        if message.author == publisher.name
+                    ]
+                    outcome.read += len(numbers)
+                    if numbers:
+                        outcome.missing += len({*range(min(numbers), count)} - {*numbers})
+                        outcome.twice += len(numbers) - len({*numbers})
+        outcome.from_pages = sum(user.from_pages for user in self._users)
 
 
 def _has_caught_up(session: CatchUpSession, room: str) -> bool:

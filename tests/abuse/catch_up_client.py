@@ -17,6 +17,7 @@ STAMPED: Final = re.compile(rf"\[({_STAMP})\] (?:\* (\S+) |(\S+)(?: -> \S+)?: )(
 """A message with its stamp: group 1 the stamp, 2 or 3 the author, 4 the text."""
 
 _SHORT: Final = re.compile(r"\[\d\d:\d\d:\d\d\] ")
+_UNSTAMPED: Final = re.compile(r"\[(\d\d:\d\d:\d\d)\] (?:\* (\S+) |(\S+): )(.*)")
 _JOINED: Final = re.compile(r"\[SERVER\] Joined room '(\S+)'")
 _HEAD: Final = re.compile(r"\[SERVER\] History of '(\S+)'")
 _FOOT: Final = "[SERVER] End of history"
@@ -83,6 +84,10 @@ class CatchUpSession(PooledClient):
         self.send(f"LOGIN {user.name} pw-of-{user.name}")
         if not user.is_subscribed:
             self.send("/subscribe *")
+        self.greet()
+
+    def greet(self) -> None:
+        """Send the first lines after the login."""
         self.send("/stamps on")
 
     def join(self, room: str) -> None:
@@ -153,3 +158,26 @@ class CatchUpSession(PooledClient):
         for message in self._live:
             self._keep(message)
         self._live.clear()
+
+
+class NetcatSession(CatchUpSession):
+    """A session without stamps, as of a user at netcat: a page begins at the read marker."""
+
+    def greet(self) -> None:
+        """Nothing: `Available commands` says that the user is in the lobby."""
+
+    def line_received(self, line: str) -> None:
+        if self.user.session is not self:
+            return
+        match = STAMPED.fullmatch(line) or _UNSTAMPED.fullmatch(line)
+        if match:
+            self.user.from_pages += self._is_in_page
+            self._keep(ReadMessage("", match[2] or match[3], match[4]))
+        elif line.startswith("[SERVER] Available commands: "):
+            self._enter("lobby")
+        else:
+            super().line_received(line)
+
+    def _ask(self) -> None:
+        self._is_asking = True
+        self.send("/history new")
