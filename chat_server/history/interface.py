@@ -57,8 +57,8 @@ class History(Protocol):
     def private_page(self, user: str, other: str, request: PageRequest) -> Page:
         """Return a page of the private messages between two users.
 
-        Without those by `other` that were kept and not delivered, unless the user is subscribed to
-        `other`: the caller checks the subscription before it calls.
+        Without those by `other` that were kept and not read, unless the user is subscribed to
+        `other` according to the stored subscriptions.
         """
 
     def search(self, reader: Reader, words: Sequence[str]) -> Page:
