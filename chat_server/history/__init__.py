@@ -2,7 +2,8 @@
 
 from chat_server.history.history_file import HistoryFile, HistoryFileError, HistoryInUseError
 from chat_server.history.interface import Commit, History
-from chat_server.history.service import HistoryService, HistorySnapshot, open_history
+from chat_server.history.opening import open_history
+from chat_server.history.service import HistoryService, HistorySnapshot
 from chat_server.history.store import (
     DroppedMessages,
     NewerSchemaError,

@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from chat_server.config import Config
 from chat_server.core import Record, SavedState, now_microseconds
-from chat_server.history.history_file import HistoryFile, HistoryFileError
+from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
 from chat_server.history.page_turns import PageTurns
 from chat_server.history.record_queue import RecordQueue, Task
@@ -45,9 +44,6 @@ _LONG_JOB_SECONDS: Final = 30.0
 
 _LOG_SECONDS: Final = 60.0
 """Least time between two lines of the log about failed reads."""
-
-_AHEAD_SECONDS: Final = 60
-"""A stored stamp that is further ahead of the clock is an error: new messages get later ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +110,7 @@ class HistoryService:
         log: EventLog,
         clock: Callable[[], int] = now_microseconds,
     ) -> None:
-        """Use `open_history`."""
+        """Use `opening.open_history`."""
         tuning = config.tuning
         self._config = config
         self._file = file
@@ -361,78 +357,3 @@ class HistoryService:
             raise HistoryUnavailableError
         if task.error is not None:
             raise HistoryUnavailableError from task.error
-
-
-def open_history(
-    config: Config,
-    accounts: Callable[[], Mapping[str, str | None]],
-    log: EventLog,
-    clock: Callable[[], int] = now_microseconds,
-    open_store: Callable[[Path], Store] | None = None,
-) -> tuple[HistoryService | None, str | None]:
-    """Open the history of a server that starts. Return it, or None and why it is off.
-
-    It is off by configuration, without a reason, or if its file cannot be used, which is logged:
-    the chat goes on without history. A damaged file is set aside, and a new one begins. Raises
-    `HistoryInUseError` if another server uses the file.
-    """
-    if config.history is None:
-        return None, None
-    if open_store is None:
-        # Loaded on demand: without history the library is not needed.
-        from chat_server.history.sqlite import SqliteStore
-
-        open_store = partial(SqliteStore, history_from=config.history_from)
-    file = HistoryFile(config.history)
-    service = HistoryService(config, file, open_store, accounts, log, clock)
-    try:
-        file.lock()
-        _open(service, file, open_store, accounts, log, clock)
-    except (HistoryFileError, StoreError, OSError) as error:
-        file.unlock()
-        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        log.history_off(str(config.history), why)
-        return None, f"the history is off: {config.history}: {why}"
-    return service, None
-
-
-def _open(
-    service: HistoryService,
-    file: HistoryFile,
-    open_store: Callable[[Path], Store],
-    accounts: Callable[[], Mapping[str, str | None]],
-    log: EventLog,
-    clock: Callable[[], int],
-) -> None:
-    """Open the file, or a new one if it is damaged."""
-    degradation = None
-    try:
-        store = _prepared(file, open_store, accounts, clock)
-    except StoreCorruptError as error:
-        aside = file.set_aside()
-        log.history_set_aside(str(file.path), str(aside), str(error))
-        degradation = f"the history file was damaged and set aside as {aside}"
-        store = _prepared(file, open_store, accounts, clock)
-    service.use(store, degradation)
-    ahead = (store.saved_state().last_stamp - clock()) // 1_000_000
-    if ahead > _AHEAD_SECONDS:
-        log.history_ahead(ahead)
-
-
-def _prepared(
-    file: HistoryFile,
-    open_store: Callable[[Path], Store],
-    accounts: Callable[[], Mapping[str, str | None]],
-    clock: Callable[[], int],
-) -> Store:
-    file.remove_stale_companions()
-    file.keep_log()
-    store = open_store(file.path)
-    try:
-        store.start(accounts())
-        store.saved_state()
-    except StoreError:
-        store.close()
-        raise
-    file.release_log()
-    return store

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from chat_server.config import Tuning
 from chat_server.core import Record, values
+from chat_server.history.condition import Condition
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
 from chat_server.history.live_state import LiveState
@@ -42,21 +43,9 @@ then does it sleep until it is woken: a wakeup in the middle of a fan-out would 
 _CHECK_SECONDS: Final = 1.0
 """Interval between two checks of the free space and of the file at the path."""
 
-_RETRY_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
-"""Pauses after failed attempts to store; the last one repeats. Another process holds the write lock
-for a moment, so the first ones are short."""
-
-_QUIET_SECONDS: Final = 5.0
-"""A failure that is over within this time is not logged. One that lasts is logged once a minute."""
-
-_LOG_SECONDS: Final = 60.0
-
 _SUSPECT_ATTEMPTS: Final = 5
 """Attempts to store a batch that fails for another reason than the state of the disk. Then its
 records are stored one by one, so one bad record cannot block all later ones."""
-
-DEGRADED_SECONDS: Final = 3600.0
-"""How long health reports that a file was set aside or has vanished."""
 
 
 class Connections(Protocol):
@@ -108,6 +97,7 @@ class Writer:
         self._batch = Batch()
         """What was taken from the queue and is not stored yet. Kept over every failure."""
         self._live = LiveState()
+        self._condition = Condition(parts.log, lambda: self._queue.dropped_messages)
         self.counts = WriterCounts()
         self.committed = 0
         """Everything up to this stamp is committed or was dropped. Any thread may read it."""
@@ -119,22 +109,12 @@ class Writer:
         self._stopping = False
         self._stop_at = 0.0
         self._has_backlog = False
-        self._attempts = 0
-        """Failed attempts since the last success."""
-        self._failing_since = 0.0
-        self._logged_at = 0.0
-        self._failure = ""
-        self._pause = ""
-        """Why storing pauses. Empty: it does not."""
-        self._degraded_until = 0.0
-        self._degradation = ""
         self._last_item = 0.0
         self._next_check = 0.0
         self._next_prune = 0.0
         self._pruned = False
         self._damage = ""
         """What a reader has found to be wrong with the file."""
-        self._dropped_before = 0
 
     # Any thread
 
@@ -143,20 +123,9 @@ class Writer:
         """True if the thread runs."""
         return self._thread.is_alive()
 
-    @property
-    def is_paused(self) -> bool:
-        """True while storing pauses: a wait for the writer would be in vain."""
-        return bool(self._pause) or self._store is None
-
     def degradation(self) -> str | None:
         """Return why the history does not work as it should, or None. Takes no lock."""
-        if self._pause:
-            return self._pause
-        if self._failure and time.monotonic() - self._failing_since > _QUIET_SECONDS:
-            return f"the history is not stored: {self._failure}"
-        if time.monotonic() < self._degraded_until:
-            return self._degradation
-        return None
+        return self._condition.degradation()
 
     def on_commit(self, notify: Callable[[Commit], None]) -> None:
         """Set what is called after each commit, by the writer's thread."""
@@ -194,7 +163,7 @@ class Writer:
         self._live = LiveState(saved.subscriptions)
         self.committed = saved.last_stamp
         if degradation is not None:
-            self._degrade(degradation)
+            self._condition.degrade(degradation)
 
     def start(self) -> None:
         """Start the thread. Raises `RuntimeError` if the system refuses another thread."""
@@ -227,27 +196,20 @@ class Writer:
                 self._work()
             except Exception as error:  # a defect here must not end what keeps the messages
                 self._parts.log.unexpected(error, "the history writer")
-                self._note_failure(f"{type(error).__name__}: {error}")
+                self._condition.fail(f"{type(error).__name__}: {error}")
         left = len(self._batch.records) + len(self._queue)
         if left:
             self._parts.log.history_cut_short(left)
-        self._parts.connections.replace(None)
-        if self._store is not None:
-            store, self._store = self._store, None
-            try:
-                store.close()
-            except StoreError as error:
-                self._parts.log.history_failed(str(error))
+        self._close_store()
 
     def _pause_between(self) -> None:
         """Wait until there is something to do, and for the commit interval."""
         wake, queue = self._wake, self._queue
-        if self._stopping and not self._failure:
+        if self._stopping and not self._condition.is_failing:
             return
-        if self._failure:
-            step = min(self._attempts, len(_RETRY_SECONDS)) - 1
-            wake.wait(_RETRY_SECONDS[max(0, step)])
-        elif self._pause:
+        if self._condition.is_failing:
+            wake.wait(self._condition.retry_seconds)
+        elif self._condition.is_paused:
             wake.wait(_CHECK_SECONDS)
         elif not (self._has_backlog or self._pruned):
             if time.monotonic() - self._last_item > _ACTIVE_SECONDS:
@@ -273,11 +235,12 @@ class Writer:
         if self._store is None and not self._reopen():
             self._fail_tasks()
             return
-        if self._pause and not self._stopping:  # the last batch of a stop is small
+        if self._condition.is_paused and not self._stopping:  # the last batch of a stop is small
             self._fail_tasks()
             return
         self._commit_batch()
-        if not self._failure and not self._stopping and time.monotonic() >= self._next_prune:
+        is_due = time.monotonic() >= self._next_prune
+        if is_due and not (self._condition.is_failing or self._stopping):
             self._prune()
 
     def _commit_batch(self) -> None:
@@ -296,7 +259,7 @@ class Writer:
             except StoreError as error:
                 self._handle(error)
                 return
-            self._recover()
+            self._condition.recover()
             tasks, batch.tasks = batch.tasks, []
             for task in tasks:
                 self._run_task(task)
@@ -337,7 +300,7 @@ class Writer:
     def _is_suspect(self, error: StoreError) -> bool:
         """Return True if the batch itself may be the reason, after several attempts."""
         is_outside = type(error) is not StoreError
-        return not is_outside and self._attempts >= _SUSPECT_ATTEMPTS
+        return not is_outside and self._condition.attempts >= _SUSPECT_ATTEMPTS
 
     def _store_one_by_one(self, store: Store, batch: Batch) -> Commit:
         """Store each record in its own transaction, and drop those that fail."""
@@ -385,23 +348,23 @@ class Writer:
         store = self._store
         if store is None:
             return
+        now = time.monotonic()
+        self._next_prune = now + self._parts.tuning.history_prune_seconds
+        self._pruned = False
         try:
             pruned = store.prune(self._parts.retention, self._parts.clock())
         except StoreBusyError:
-            self._next_prune = time.monotonic() + _CHECK_SECONDS
-            return
+            self._next_prune = now + _CHECK_SECONDS
+        except StoreCorruptError as error:
+            self._handle(error)
         except StoreError as error:
-            self._next_prune = time.monotonic() + self._parts.tuning.history_prune_seconds
-            if isinstance(error, StoreCorruptError):
-                self._handle(error)
-            else:
-                self._log_failure(str(error))
-            return
-        if pruned.messages:
-            self._notify(Commit(is_recount=True))
-        self._pruned = pruned.has_more
-        if not pruned.has_more:
-            self._next_prune = time.monotonic() + self._parts.tuning.history_prune_seconds
+            self._condition.log_failure(str(error))
+        else:
+            if pruned.messages:
+                self._notify(Commit(is_recount=True))
+            if pruned.has_more:
+                self._pruned = True
+                self._next_prune = now
 
     # Faults
 
@@ -410,23 +373,16 @@ class Writer:
         file, log = self._parts.file, self._parts.log
         if self._store is not None and file.was_replaced():
             log.history_file_lost(str(file.path))
-            self._degrade(f"the history file {file.path} was removed or replaced while in use")
+            self._condition.degrade(
+                f"the history file {file.path} was removed or replaced while in use"
+            )
             self._close_store()
         try:
             free = file.free_bytes()
         except OSError:
             return
         needed = self._parts.tuning.history_free_bytes
-        if free < needed and not self._pause:
-            self._pause = (
-                f"the history is paused: {free >> 20} MiB are free on its disk, and it needs"
-                f" {needed >> 20}"
-            )
-            self._dropped_before = self._queue.dropped_messages
-            log.history_paused(str(file.path), free >> 20, needed >> 20)
-        elif free >= needed and self._pause:
-            self._pause = ""
-            log.history_resumed(self._queue.dropped_messages - self._dropped_before)
+        self._condition.set_free_space(str(file.path), free, needed)
 
     def _handle(self, error: StoreError) -> None:
         """React to a failure of the store."""
@@ -435,30 +391,7 @@ class Writer:
         else:
             if isinstance(error, StoreFullError) and self._stopping:
                 self._stop_at = 0.0
-            self._note_failure(str(error))
-
-    def _note_failure(self, why: str) -> None:
-        if not self._failure:
-            self._failing_since = time.monotonic()
-        self._attempts += 1
-        self._failure = why or "unknown error"
-        self._log_failure(self._failure)
-
-    def _log_failure(self, why: str) -> None:
-        now = time.monotonic()
-        is_lasting = not self._failure or now - self._failing_since > _QUIET_SECONDS
-        if is_lasting and (self._logged_at == 0.0 or now - self._logged_at > _LOG_SECONDS):
-            self._logged_at = now
-            self._parts.log.history_failed(why)
-
-    def _recover(self) -> None:
-        if self._failure:
-            was_logged = self._logged_at > self._failing_since
-            self._failure = ""
-            if was_logged:
-                self._parts.log.history_resumed(self._queue.dropped_messages - self._dropped_before)
-        self._attempts = 0
-        self._dropped_before = self._queue.dropped_messages
+            self._condition.fail(str(error))
 
     def _fail_tasks(self) -> None:
         """Fail what clients wait for: it cannot be done now."""
@@ -469,10 +402,6 @@ class Writer:
         self._batch.tasks = []
         self._queue.fail_tasks(error)
 
-    def _degrade(self, why: str) -> None:
-        self._degradation = why
-        self._degraded_until = time.monotonic() + DEGRADED_SECONDS
-
     def _set_aside(self, why: str) -> None:
         """Set a damaged file aside and begin a new one, with the same subscriptions."""
         file, log = self._parts.file, self._parts.log
@@ -482,17 +411,17 @@ class Writer:
         try:
             aside = file.set_aside()
         except OSError as error:
-            self._note_failure(f"{why}; it can't be renamed: {error.strerror or error}")
+            self._condition.fail(f"{why}; it can't be renamed: {error.strerror or error}")
             return
         log.history_set_aside(str(file.path), str(aside), why)
-        self._degrade(f"the history file was damaged and set aside as {aside}")
+        self._condition.degrade(f"the history file was damaged and set aside as {aside}")
 
     def _close_store(self) -> None:
         """Close the store, once nobody reads it."""
         store, self._store = self._store, None
         self._parts.connections.replace(None)
         if store is not None:
-            with suppress(StoreError):  # it is damaged or gone
+            with suppress(Exception):  # it may be damaged or gone
                 store.close()
 
     def _reopen(self) -> bool:
@@ -513,12 +442,11 @@ class Writer:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             if isinstance(error, NewerSchemaError):
                 why = f"{why}; it was left untouched"
-            self._note_failure(why)
+            self._condition.fail(why)
             return False
         self._store = store
         parts.connections.replace(store)
-        self._failure = ""
-        self._attempts = 0
+        self._condition.recover()
         self._notify(Commit(is_recount=True))
         return True
 

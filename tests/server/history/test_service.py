@@ -19,7 +19,8 @@ from chat_server.config import Config, HistoryFrom, Tuning
 from chat_server.core.values import PublishedMessages
 from chat_server.history.history_file import HistoryInUseError
 from chat_server.history.interface import Commit
-from chat_server.history.service import HistoryService, open_history
+from chat_server.history.opening import open_history
+from chat_server.history.service import HistoryService
 from chat_server.history.sqlite import SqliteStore
 from chat_server.history.values import (
     MAX_STAMP,
