@@ -68,6 +68,10 @@ class BreakOff(Enum):
     NEWER_LOGIN = auto()
 
 
+BROKEN_IN_A_PAGE: Final = (BreakOff.RESET, BreakOff.STOP_READING, BreakOff.NEWER_LOGIN)
+"""The ends that are not orderly, whatever the client has read."""
+
+
 class LoadPublisher(PooledClient):
     """A user that publishes in turns in all rooms. Each text names the room and a number in it."""
 
@@ -144,6 +148,8 @@ class BrokenSessions:
     """The users, their sessions and the load."""
 
     session_kind: type[CatchUpSession] = CatchUpSession
+    waits_for_moves = False
+    """True: no session breaks off between a request to move and its reply."""
 
     def __init__(self, port: int, *, sessions: int, seed: int, always_asks_late: bool = False):
         """`sessions`: how many sessions break off.
@@ -211,7 +217,7 @@ class BrokenSessions:
                 self._drop(user, now)
             elif session in self._closing:
                 pass
-            elif now >= self._ends[user]:
+            elif now >= self._ends[user] and not (self.waits_for_moves and session.is_moving):
                 self._break_off(user, session, now)
             elif self._may_move(session) and self._random.random() < 0.05:
                 session.join(self._random.choice([room for room in ROOMS if room != session.room]))
@@ -336,16 +342,18 @@ class BrokenNetcatSessions(BrokenSessions):
     """
 
     session_kind = NetcatSession
+    # A user that leaves a room by a command has read it, according to the contract. What arrives
+    # there before the reply is lost if the session breaks off right now.
+    waits_for_moves = True
 
     def _choose_ending(self, session: CatchUpSession) -> BreakOff:
         ending = super()._choose_ending(session)
         if ending is BreakOff.FIN:
             ending = BreakOff.CLOSE  # a user reads everything that the client has received
-        if not session.has_caught_up and ending in (
-            *(BreakOff.CLOSE, BreakOff.HALF_CLOSE, BreakOff.QUIT),
-        ):
-            return BreakOff.RESET  # a user that leaves after the first page wants no more
-        return ending
+        if session.has_caught_up:
+            return ending
+        # A command or a close would say that the user has read the pages that are still to come.
+        return ending if ending in BROKEN_IN_A_PAGE else BreakOff.RESET
 
     def _compare(self) -> None:
         outcome = self.outcome
