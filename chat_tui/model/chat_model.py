@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,14 +20,15 @@ from chat_tui.model.history_search import HistorySearch
 from chat_tui.model.location import Location
 from chat_tui.model.logs import LogStore
 from chat_tui.model.mentions import Mentions
+from chat_tui.model.message_intake import MessageIntake
 from chat_tui.model.navigation import Navigation
 from chat_tui.model.panes import Pane
-from chat_tui.model.past_pages import PastPages, stamp_of
+from chat_tui.model.past_pages import stamp_of
 from chat_tui.model.people import Roster
 from chat_tui.model.places import Places
 from chat_tui.model.room_log import RoomLog
 from chat_tui.model.rooms import RoomDirectory
-from chat_tui.model.timestamps import ServerClock, not_before_day_of
+from chat_tui.model.timestamps import not_before_day_of
 from chat_tui.model.unconfirmed import UnconfirmedMessage, UnconfirmedMessages
 from chat_tui.model.unread import Unread, UnreadNumbers
 from chat_tui.model.wire_log import WireLog
@@ -79,13 +80,18 @@ class ChatModel:
         """Typed text that is queued to be sent, by location, as it would be in the composer."""
         self._navigation = Navigation(self.room)
         self._logs = LogStore(lambda location: self._own.oldest(location))
-        self._clock = ServerClock()
         self._own = UnconfirmedMessages(self._logs.of)
-        self._pages = PastPages(
-            self._logs, self._past_entry, self._own.renumber, lambda: self.now()
-        )
         self._alerts = AlertQueue()
-        self._announced: set[str] = set()  # the server reported a mention; its page is to come
+        self._intake = MessageIntake(
+            self._logs,
+            self.people,
+            self.mentions,
+            self.unread,
+            self.conversations,
+            self._alerts,
+            self._own.renumber,
+            lambda: self.now(),
+        )
         self._changes |= set(Pane)
 
     @property
@@ -179,7 +185,7 @@ class ChatModel:
         not on their way.
         """
         self._changes.add(Pane.LOG)
-        return self._pages.request(self.location, kind)
+        return self._intake.pages.request(self.location, kind)
 
     def request_message(self, stamp: str) -> bool:
         """Show the message with this stamp, of the location in view.
@@ -187,7 +193,7 @@ class ChatModel:
         Return True if the caller has to request its surroundings from the server.
         """
         self._changes.add(Pane.LOG)
-        return self._pages.want(self.location, stamp)
+        return self._intake.pages.want(self.location, stamp)
 
     def return_to_present(self) -> None:
         """Show the newest messages of the location in view again."""
@@ -293,15 +299,15 @@ class ChatModel:
                     self._navigation.connection_lost()
                     if self.history_search.failed(self.history_search.room, _CONNECTION_LOST):
                         self._changes.add(Pane.FOUND)
-                    if self._pages.connection_lost():
+                    if self._intake.pages.connection_lost():
                         self._changes.add(Pane.LOG)
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
-                self._clock = ServerClock()  # the server may have been moved to another zone
                 self.user = self.people.user = safe_name(user)
                 self.mentions.configure(user=self.user)
                 self.capabilities = ServerCapabilities.from_commands(commands)
                 self.rooms.keeps_visited = self.capabilities.history
+                self._intake.signed_in(has_history=self.capabilities.history)
                 self._changes |= set(Pane)
             case events.Joined(room):
                 self._joined(safe_name(room))
@@ -311,8 +317,7 @@ class ChatModel:
                 self._changes.add(Pane.ROOMS)
             case events.UnreadListed():
                 for place in self.places.report(event, viewed=self.location):
-                    self._alerts.add(place, None)
-                    self._announced.add(place)
+                    self._intake.mention_reported(place)
                 self._changes |= {Pane.ROOMS, Pane.STATUS}
             case events.MembersListed() | events.PersonJoined() | events.PersonLeft():
                 self._apply_to_members(event)
@@ -384,52 +389,10 @@ class ChatModel:
             self._changes.add(Pane.COMPOSER)
 
     def _message_arrived(self, room: str, message: Message | Action | PrivateMessage) -> None:
-        location = Location(room)
-        author = safe_name(message.author)
-        if isinstance(message, PrivateMessage):
-            other = safe_name(message.recipient) if author == self.user else author
-            self.conversations.begin(other)
-            location = Location.private(other)
+        location = self._intake.message_arrived(room, message)
+        if location.is_private:
             self._changes.add(Pane.ROOMS)
-        log = self.log_of(location)
-        # With stamps, a live message has the form of a past one of a server without history.
-        is_backlog = message.past and not self.capabilities.history
-        entry = self._past_entry(message)
-        timestamp = entry.timestamp
-        if not is_backlog:
-            timestamp = not_before_day_of(timestamp, log.last_timestamp)
-        entry = log.append(
-            entry.kind,
-            timestamp,
-            entry.text,
-            author=author,
-            recipient=entry.recipient,
-            own=entry.own,
-            stamp=entry.stamp,
-        )
-        if not entry.own:
-            self.mentions.know((author,))
-            self._other_message_added(location, entry, past=is_backlog)
-        self._logs.bound(location)
         self._log_changed(location)
-
-    def _past_entry(self, message: Message | Action | PrivateMessage) -> Entry:
-        """Return a message as an entry without an id. All its texts are safe."""
-        author, recipient, kind = safe_name(message.author), "", EntryKind.MESSAGE
-        if isinstance(message, Action):
-            kind = EntryKind.ACTION
-        elif isinstance(message, PrivateMessage):
-            kind, recipient = EntryKind.PRIVATE, safe_name(message.recipient)
-        return Entry(
-            0,
-            kind,
-            self._clock.local_time(message.time, self.now()),
-            author,
-            safe_text(message.text),
-            author == self.user,
-            recipient=recipient,
-            stamp=stamp_of(message.time),
-        )
 
     def _apply_history(
         self, event: events.HistoryPage | events.HistoryRequestFailed | events.CaughtUp
@@ -439,23 +402,10 @@ class ChatModel:
         if not isinstance(event, events.CaughtUp) and event.kind is events.PageKind.FOUND:
             self._search_answered(event)
             return
-        if isinstance(event, events.HistoryRequestFailed):
-            if text := self._pages.failed(event):
-                self._add(location, EntryKind.SERVER, text)
-        elif isinstance(event, events.CaughtUp):
-            self._pages.caught_up(location)
-            self._announced.discard(location)
-        else:
-            if location.is_private:
-                self.conversations.begin(location.partner)
-                self.unread.report(location, UnreadNumbers())  # the client has the messages now
-                self._changes.add(Pane.ROOMS)
-            missed = [entry for entry in self._pages.apply(event) if not entry.own]
-            self.mentions.know(entry.author for entry in missed)
-            for entry in missed:
-                is_mention = self.mentions.matches(entry.text)
-                self.unread.add(location, entry.author, mention=is_mention)
-            self._alert_of_missed(location, missed)
+        if text := self._intake.history_event(location, event):
+            self._add(location, EntryKind.SERVER, text)
+        if location.is_private:
+            self._changes.add(Pane.ROOMS)
         self._log_changed(location)
 
     def _search_answered(self, event: events.HistoryPage | events.HistoryRequestFailed) -> None:
@@ -464,30 +414,9 @@ class ChatModel:
             is_awaited = search.failed(event.location, safe_text(event.reason))
         else:
             found = [item for item in event.entries if not isinstance(item, events.NotKept)]
-            is_awaited = search.answered(event.location, [*map(self._past_entry, found)])
+            is_awaited = search.answered(event.location, [*map(self._intake.entry_of, found)])
         if is_awaited:
             self._changes.add(Pane.FOUND)
-
-    def _alert_of_missed(self, location: Location, missed: Sequence[Entry]) -> None:
-        """Alert once for the messages of a page that are addressed to the user.
-
-        Not if the server has reported them: that was the alert.
-        """
-        if location in self._announced:
-            return
-        for entry in reversed(missed):
-            if entry.kind is EntryKind.PRIVATE or self.mentions.matches(entry.text):
-                self._alerts.add(location, entry)
-                break
-
-    def _other_message_added(self, location: Location, entry: Entry, *, past: bool) -> None:
-        is_mention = self.mentions.matches(entry.text)
-        self.unread.add(location, entry.author, mention=is_mention)
-        if past:
-            return
-        self.people.spoke(entry.author, self.now())
-        if entry.kind is EntryKind.PRIVATE or is_mention:
-            self._alerts.add(location, entry)
 
     def _announcement_received(self, author: str, text: str) -> None:
         entry = self._add(
@@ -535,7 +464,7 @@ class ChatModel:
         timestamp, stamp = None, ""
         if said_at is not None:
             now, stamp = self.now(), stamp_of(said_at)
-            timestamp = self._clock.local_time(said_at, now)
+            timestamp = self._intake.local_time(said_at)
             if not stamp:
                 timestamp = not_before_day_of(timestamp, now)
         message = self._own.settle(own_id, state, timestamp, stamp)

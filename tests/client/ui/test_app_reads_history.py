@@ -146,3 +146,25 @@ async def test_found_message_leads_back_to_the_present_without_a_gap(
         assert numbers == list(range(numbers[0], 400))
         await press_keys(alice.pilot, "end")
         await alice.until("m399")
+
+
+async def test_restarted_app_shows_earlier_messages_and_what_is_new(
+    server: RestartableServer, tmp_path: Path
+) -> None:
+    bob = server.log_in("bob")
+    say(bob, range(70))
+    async with window(server, tmp_path, sign_in=False) as alice:
+        await alice.type("pw-of-alice")
+        await alice.until("● connected", "m69", "── earlier ──")
+    say(bob, range(70, 74))
+    bob.send("alice, are you there?")
+    async with window(server, tmp_path, sign_in=False) as alice:
+        await alice.type("pw-of-alice")
+        await alice.until("● connected", "alice, are you there?", "─ new since ")
+        rows = [row.strip() for row in screen_rows(alice.app, log_of(alice))]
+        (rule,) = (number for number, row in enumerate(rows) if "─ new since " in row)
+        assert "m70" in rows[rule + 1]
+        model = alice.app.session.model
+        past = [entry.text.split()[0] for entry in model.log if entry.past]
+        assert past == [f"m{number}" for number in range(20, 70)]
+        assert model.unread.total() == 0

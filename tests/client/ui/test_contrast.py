@@ -18,11 +18,14 @@ from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     HistoryGap,
+    HistoryPage,
+    HistoryRequestFailed,
     LogNotice,
     MessageArrived,
     MessagePending,
     MessageRejected,
     MessageUnconfirmed,
+    PageKind,
     PersonJoined,
     RoomsListed,
 )
@@ -158,6 +161,14 @@ async def test_every_text_of_the_chat_has_contrast(tmp_path: Path, theme: str) -
         await checker.check("scrolled up")
         await harness.receive("carol", "new below")
         await checker.check("new below")
+        past = Message(
+            "2026-11-22T20:00:00.000000+00:00", "bob", "see https://a.example/y", past=True
+        )
+        harness.session.emit(HistoryPage("lobby", PageKind.FIRST, (past,), earlier=past.time))
+        log.scroll_home(animate=False)
+        await checker.check("past messages")
+        harness.session.emit(HistoryRequestFailed("lobby", PageKind.EARLIER, "not now"))
+        await checker.check("past messages not loaded")
         harness.session.emit(ConnectionChanged(ConnectionState.WAITING, "broken", 4.0))
         await checker.check("connection lost")
         checker.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from chat_tui import events
 from chat_tui.events import HistoryPage, PageKind
 from chat_tui.model.chat_model import ChatModel
 from chat_tui.ui.widgets.log_layout import LogLayout
-from chat_tui.ui.widgets.log_rows import TEXT_ROWS, row_order, shown_text
+from chat_tui.ui.widgets.log_rows import TEXT_ROWS, Row, row_order, rows_of, shown_text
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PAGE = 7
@@ -165,3 +166,28 @@ def test_world_of_the_property_drops_at_both_ends_and_joins_again() -> None:
     is_window.append(world.model.log.present is not None)
     assert is_window == [True, False]
     assert first not in world.texts()
+
+
+def test_page_above_a_long_log_lays_out_only_its_own_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    laid_out = []
+    for length in (20, 1_000):
+        world = World()
+        world.model.log_of("lobby").max_entries = 10_000
+        world.step("live", length)
+        world.draw()
+        count = 0
+
+        def counting(*values: Any, original: Any = rows_of) -> list[Row]:
+            nonlocal count
+            count += 1
+            return original(*values)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr("chat_tui.ui.widgets.log_layout.rows_of", counting)
+        world.step("up")
+        world.draw()
+        monkeypatch.setattr("chat_tui.ui.widgets.log_layout.rows_of", rows_of)
+        laid_out.append(count)
+    assert laid_out[0] == laid_out[1]
+    assert PAGE <= laid_out[0] <= PAGE + 5
