@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -218,3 +219,12 @@ def test_private_message_is_not_kept_for_unknown_or_disabled_account_or_oneself(
     alice = server.log_in("alice")
     error = f"[ERROR] Not delivered: {user} is offline or not subscribed to you"
     assert alice.request(f"/msg {user} hi") == error
+
+
+def test_health_check_reports_dead_thread_of_unread_notices(
+    kept: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kept.server.health_problem() is None
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.server._unread_notifier, "_thread", threading.Thread(name="dead"))
+        assert kept.server.health_problem() == "the thread 'unread' does not run"
