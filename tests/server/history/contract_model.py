@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 SPAN_NOT_ORDERLY = 120_000_000
@@ -48,7 +49,10 @@ class ContractModel:
     """Everything that the contract lets a client see."""
 
     accounts: set[str]
+    clock: Callable[[], int]
     last_stamp: int = 0
+    newest_record: int = 0
+    """The newest stamp of everything that is stored. After a crash, visits end there."""
     messages: list[RoomMessage] = field(default_factory=list)
     private: list[PrivateMessage] = field(default_factory=list)
     subscriptions: dict[str, set[str]] = field(default_factory=dict)
@@ -66,28 +70,33 @@ class ContractModel:
         self.enter(user, "lobby")
 
     def enter(self, user: str, room: str) -> None:
+        self.newest_record = max(self.newest_record, self.last_stamp)
         self.markers.setdefault((user, room), self.last_stamp)
         self.visits[user] = Visit(room, self.last_stamp)
 
     def move(self, user: str, room: str) -> None:
-        self._leave(user, is_orderly=True)
+        self._leave(user, self.last_stamp)
         self.enter(user, room)
 
-    def end(self, user: str, *, is_orderly: bool) -> None:
-        """End the session of a user."""
-        if not is_orderly:
+    def end(self, user: str, *, is_orderly: bool, is_crash: bool = False) -> None:
+        """End the session of a user. `is_crash`: the next start of the server ends it."""
+        if is_orderly:
+            self._leave(user, self.last_stamp)
+        else:
+            end = max(self.last_stamp, min(self.clock(), self.last_stamp + SPAN_NOT_ORDERLY))
+            if is_crash:
+                end = self.newest_record
+            self.newest_record = max(self.newest_record, end)
             for message in self.private:
-                is_recent = message.stamp > self.last_stamp - SPAN_NOT_ORDERLY
+                is_recent = message.stamp > end - SPAN_NOT_ORDERLY
                 if message.recipient == user and not message.is_kept and is_recent:
                     message.is_unread = True
-        self._leave(user, is_orderly=is_orderly)
+            self._leave(user, end - SPAN_NOT_ORDERLY)
         self.subscriptions[user].discard(user)
 
-    def _leave(self, user: str, *, is_orderly: bool) -> None:
+    def _leave(self, user: str, read_to: int) -> None:
         visit = self.visits.pop(user)
-        before = self.markers[user, visit.room]
-        set_back = 0 if is_orderly else SPAN_NOT_ORDERLY
-        self.markers[user, visit.room] = max(before, self.last_stamp - set_back)
+        self.markers[user, visit.room] = max(self.markers[user, visit.room], read_to)
 
     def turn_stamps_on(self, user: str) -> None:
         self.visits[user].entered = self.last_stamp
@@ -96,14 +105,18 @@ class ContractModel:
         room = self.visits[user].room
         for number, text in enumerate(texts):
             self.messages.append(RoomMessage(stamp + number, room, user, text))
-        self.last_stamp = stamp + len(texts) - 1
+        self.record(stamp + len(texts) - 1)
+
+    def record(self, stamp: int) -> None:
+        self.last_stamp = stamp
+        self.newest_record = max(self.newest_record, stamp)
 
     def send_private(self, author: str, recipient: str, text: str, stamp: int) -> str:
         """Return the reply."""
         is_live = recipient in self.visits and self.follows(recipient, author)
         if recipient == author or recipient not in self.accounts:
             return "rejected"
-        self.last_stamp = stamp
+        self.record(stamp)
         self.private.append(
             PrivateMessage(stamp, author, recipient, text, not is_live, not is_live)
         )

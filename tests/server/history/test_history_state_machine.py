@@ -48,7 +48,9 @@ class HistoryMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="lobby-", dir="/tmp"))
         self.server = InProcessServer(self.folder / "history.db", set(USERS), NOON)
-        self.model = ContractModel(set(USERS), subscriptions={user: set() for user in USERS})
+        self.model = ContractModel(
+            set(USERS), lambda: self.server.now, subscriptions={user: set() for user in USERS}
+        )
         self.renames = 0
 
     def teardown(self) -> None:
@@ -208,7 +210,7 @@ class HistoryMachine(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         for user in sorted(self.server.sessions):
-            self.model.end(user, is_orderly=False)
+            self.model.end(user, is_orderly=False, is_crash=True)
         self.server.crash()
         self.start()
 
