@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -195,10 +196,12 @@ class HistoryService:
 
     def accounts_changed(self) -> None:
         """Forget accounts that were removed and created again. After what the hub recorded."""
-        self._queue.append(Task(self._match_accounts))
+        # The accounts of now: by the time the writer comes to it, an account may have another name,
+        # and would look as if it were removed.
+        self._queue.append(Task(partial(self._match_accounts, dict(self._accounts()))))
 
-    def _match_accounts(self) -> None:
-        self._writer.current_store().match_accounts(self._accounts())
+    def _match_accounts(self, accounts: Mapping[str, str | None]) -> None:
+        self._writer.current_store().match_accounts(accounts)
 
     # History, for the hub
 
