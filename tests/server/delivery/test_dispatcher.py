@@ -13,6 +13,7 @@ from chat_server.config import Config, Tuning
 from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox, OutboxState
 from chat_server.wire.stream import Stream
+from tests.support.wait_until import WAIT_TIMEOUT
 
 TUNING = Tuning(linger_seconds=0.1, flush_seconds=0.3)
 CONFIG = Config(max_clients=1, outbox=256 * 1024, tuning=TUNING)
@@ -214,3 +215,42 @@ def test_batch_throttles_for_its_recipients_and_own_client(
     with pytest.raises(ConnectionResetError), batch:
         raise ConnectionResetError
     assert len(throttled) == 2
+
+
+def test_settle_waits_for_thread_that_sends_what_was_queued(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
+    receiver = connect()
+    delivery.settle()  # nothing is queued
+    delivery.deliver((receiver.outbox,), b"queued\n")
+    with delivery._drain_lock:  # as held by a thread that sends for all
+        settled = threading.Thread(target=delivery.settle)
+        settled.start()
+        settled.join(0.05)
+        assert settled.is_alive()
+    settled.join()
+    assert receiver.read(7) == b"queued\n"
+    assert not delivery._queue
+
+
+def test_settle_does_not_wait_for_what_is_queued_later(
+    delivery: Dispatcher, connect: Callable[[], ReceiverHarness]
+) -> None:
+    receiver = connect()
+    stop = threading.Event()
+
+    def keep_queueing() -> None:
+        while not stop.is_set():
+            delivery.deliver((receiver.outbox,), b"")
+
+    publisher = threading.Thread(target=keep_queueing)
+    publisher.start()
+    try:
+        settled = threading.Thread(target=delivery.settle)
+        settled.start()
+        settled.join(WAIT_TIMEOUT)
+        assert not settled.is_alive()
+    finally:
+        stop.set()
+        publisher.join()
+    delivery.settle()
