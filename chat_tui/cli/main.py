@@ -14,7 +14,7 @@ import click
 from chat_server.wire import canonical_name
 from chat_tui.account import PORT, TLS_PORT, Account, default_port, parse_address
 from chat_tui.config import DEFAULT_HOST, sign_in_target
-from chat_tui.input import guessed_netcat_command
+from chat_tui.input import WHEN_FORMS, guessed_netcat_command, is_when
 
 if TYPE_CHECKING:
     from chat_tui.config import Configuration, Profile
@@ -53,6 +53,16 @@ def _to_name(context: click.Context, parameter: click.Parameter, text: str | Non
     if name is None:
         raise click.BadParameter(f"{text!r} is not a name: use up to 32 letters, digits, _ - or .")
     return name
+
+
+def _to_when(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    if text is None or is_when(text):
+        return text
+    raise click.BadParameter(f"{text!r} is not a time: write {WHEN_FORMS}")
+
+
+def _to_end(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    return text if text == "now" else _to_when(context, parameter, text)
 
 
 def _to_names(
@@ -96,6 +106,22 @@ def _to_names(
     multiple=True,
     help="With --tail: print only the messages of this user. Can be repeated.",
 )
+@click.option(
+    "--since",
+    callback=_to_when,
+    metavar="WHEN",
+    help=f"With --tail: print past messages from then on first. WHEN is {WHEN_FORMS}.",
+)
+@click.option(
+    "--until",
+    callback=_to_end,
+    metavar="WHEN",
+    help="With --since: print what the server has up to then and end. A date includes its day; "
+    "now prints all.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --tail: print each message as a JSON object."
+)
 @click.version_option(package_name="lobby-chat", prog_name="chat-tui")
 @click.pass_context
 def client_command(
@@ -111,6 +137,9 @@ def client_command(
     send: str | None,
     tail: str | None,
     authors: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    as_json: bool,
 ) -> int:
     """Chat in the terminal.
 
@@ -134,6 +163,10 @@ def client_command(
         raise click.UsageError("use only one of --plain, --send, --tail and --local")
     if authors and tail is None:
         raise click.UsageError("--from needs --tail")
+    if tail is None and (since is not None or as_json):
+        raise click.UsageError("--since needs --tail" if since else "--json needs --tail")
+    if until is not None and since is None:
+        raise click.UsageError("--until needs --since")
     if room and (send or tail):
         mode = "--send" if send else "--tail"
         raise click.UsageError(f"--room cannot be used with {mode}, which already names the room")
@@ -149,9 +182,20 @@ def client_command(
     if plain or send is not None or tail is not None:
         from chat_tui.headless import HeadlessJob
 
-        return HeadlessJob(profile, target, user, room, send, text, tail, authors, plaintext).run(
-            _os_user()
-        )
+        return HeadlessJob(
+            profile,
+            target,
+            user,
+            room,
+            send,
+            text,
+            tail,
+            authors,
+            since or "",
+            until or "",
+            as_json,
+            plaintext,
+        ).run(_os_user())
     if not _has_terminal():
         host, port = target or (DEFAULT_HOST, TLS_PORT)
         account = Account(host, port, "", "", plaintext=plaintext)

@@ -8,7 +8,7 @@ import select
 import signal
 import stat
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from chat_tui.headless.interactive import InteractiveJob
 from chat_tui.headless.line_io import LineReader, LineSource
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.headless.send import SendJob
-from chat_tui.headless.tail import TailJob
+from chat_tui.headless.tail import TailJob, TailOptions
 from chat_tui.storage import KnownServers, LogFiles
 
 _STDIN, _STDOUT = 0, 1
@@ -67,11 +67,9 @@ def run_send(account: Account, known_servers: KnownServers, room: str, text: str
     return _run_job(known_servers, lambda runner: SendJob(runner, account, room, lines).run())
 
 
-def run_tail(
-    account: Account, known_servers: KnownServers, room: str, authors: Collection[str]
-) -> int:
-    """Run `--tail`: print the messages in `room` of `authors`, or of all users if it is empty."""
-    return _run_job(known_servers, lambda runner: TailJob(runner, account, room, authors).run())
+def run_tail(account: Account, known_servers: KnownServers, room: str, options: TailOptions) -> int:
+    """Run `--tail`: print the messages in `room`, as the options say."""
+    return _run_job(known_servers, lambda runner: TailJob(runner, account, room, options).run())
 
 
 def _run_job(known_servers: KnownServers, start_job: Callable[[HeadlessRunner], ExitCode]) -> int:

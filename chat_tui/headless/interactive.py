@@ -10,10 +10,11 @@ from chat_tui.account import Account
 from chat_tui.events import ConnectionState
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.line_io import LineProblem, LineSource, message_line, status_line
+from chat_tui.headless.past_messages import not_kept_text, past_line
 from chat_tui.headless.prompt import ask_trust, has_terminal
 from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.input import check_input, redact, resolve_input
-from chat_tui.model import EntryState
+from chat_tui.model import EntryState, Location
 from chat_tui.sanitize import safe_text
 from chat_tui.storage import LogFiles
 
@@ -52,6 +53,8 @@ class InteractiveJob:
         self._exit_code = ExitCode.DONE
         self._shown_state: ConnectionState | None = None
         self._leaving = False
+        self._showing_past: set[str] = set()  # places whose past messages were printed last
+        self._fetched: set[str] = set()  # conversations that were requested
 
     def run(self, room: str | None, *, follow_everyone: bool) -> ExitCode:
         """Run until the user quits or the session ends. Return the exit code."""
@@ -176,8 +179,36 @@ class InteractiveJob:
             why = safe_text(model.connection.reason).rstrip(".")
             self._runner.log(f"{why}; retrying")
 
+    def _show_pages(self) -> None:
+        """Print what the server has kept: what was said earlier, and what the user has missed."""
+        runner = self._runner
+        for page in runner.pages.take():
+            place = safe_text(page.location)
+            if page.entries:
+                what = "Earlier" if page.kind is events.PageKind.FIRST else "Missed"
+                runner.write_line(f"-- {what} in {place}:")
+            for message in page.entries:
+                if isinstance(message, events.NotKept):
+                    runner.write_line(f"-- {not_kept_text(message)}")
+                else:
+                    runner.write_line(past_line(message, runner.model.user))
+            if page.entries:
+                self._showing_past.add(page.location)
+            runner.model.unread.clear(place)
+        for location in self._showing_past & runner.pages.caught_up:
+            runner.write_line(f"-- Now in {safe_text(location)}:")
+            self._showing_past.discard(location)
+        runner.pages.caught_up.clear()
+        runner.pages.failures.clear()  # the log reports them
+        for location in runner.model.unread.reported_locations:
+            if (partner := Location(location).partner) and location not in self._fetched:
+                self._fetched.add(location)
+                runner.session.read_private(partner)
+
     def _show_new_entries(self) -> None:
-        for _, entry in self._runner.take_new_entries():
+        entries = self._runner.take_new_entries()
+        self._show_pages()
+        for _, entry in entries:
             if entry.state is EntryState.UNCONFIRMED:
                 self._report_not_sent("not confirmed, may have arrived", entry.text)
             elif entry.state is not EntryState.REJECTED:  # a notice reports it

@@ -10,6 +10,7 @@ from chat_tui.config import load, sign_in_target
 from chat_tui.headless import entry_points
 from chat_tui.headless.credentials import SignInConfigError, account_with_password, select_profile
 from chat_tui.headless.exit_code import ExitCode
+from chat_tui.headless.tail import TailOptions
 from chat_tui.storage import ClientState, KnownServers, state_folder
 
 
@@ -31,6 +32,12 @@ class HeadlessJob:
     """The room of `--tail`."""
     authors: tuple[str, ...] = ()
     """With `tail`: print only the messages of these users. Empty: of all users."""
+    since: str = ""
+    """With `tail`: print past messages from then on."""
+    until: str = ""
+    """With `since`: print what there is up to then, and end."""
+    json: bool = False
+    """With `tail`: print one JSON object a line."""
     plaintext: bool = False
     """Do not encrypt the connection. Set only together with `server`."""
 
@@ -85,7 +92,8 @@ class HeadlessJob:
     def _run_in_room(self, account: Account, known_servers: KnownServers) -> int:
         if self.send is not None:
             return entry_points.run_send(account, known_servers, self.send, self.text)
-        return entry_points.run_tail(account, known_servers, self.tail or "", self.authors)
+        options = TailOptions(frozenset(self.authors), self.since, self.until, self.json)
+        return entry_points.run_tail(account, known_servers, self.tail or "", options)
 
 
 def _print_problems(state: ClientState) -> None:

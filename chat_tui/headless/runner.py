@@ -13,6 +13,7 @@ from typing import Final
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
+from chat_tui.headless.past_messages import PageFeed
 from chat_tui.model import ChatModel, Entry, SettledFeed
 from chat_tui.sanitize import safe_text
 from chat_tui.session import ChatSession, trust_text
@@ -51,6 +52,9 @@ class HeadlessRunner:
             self.model, _start_reader, self._wake, known_servers, backoff=backoff
         )
         self.settled_feed = SettledFeed(self.model)
+        self.pages = PageFeed()
+        """The pages of past messages. Their messages are not among the new entries."""
+        self.session.observe = self.pages.handle
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_writer, False)
         self._wake_lock = threading.Lock()  # guards writes to and closing of the pipe; leaf
@@ -79,7 +83,7 @@ class HeadlessRunner:
 
     def take_new_entries(self) -> list[tuple[str, Entry]]:
         """Return the settled entries since the last call, each with its room or conversation."""
-        return self.settled_feed.take()
+        return list(self.pages.live(self.settled_feed.take()))
 
     def exit_code_for(self, notice: events.Event, account: Account) -> ExitCode | None:
         """Return the exit code if this notice ends the session, and log the reason.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         netcat_command,
         netcat_line,
     )
+    from chat_tui.input.when import WHEN_FORMS, Until, is_when
 
 __all__ = [
     "ALIASES",
@@ -42,6 +43,7 @@ __all__ = [
     "PASSWD",
     "PASSWORD_VARIABLE",
     "RULES",
+    "WHEN_FORMS",
     "ActionName",
     "ArgumentKind",
     "BlockedInput",
@@ -50,6 +52,7 @@ __all__ = [
     "ResolvedInput",
     "ServerCapabilities",
     "Submission",
+    "Until",
     "action_command",
     "check_input",
     "cluster_ceil",
@@ -58,6 +61,7 @@ __all__ = [
     "history_place",
     "holds_no_text",
     "holds_secret",
+    "is_when",
     "legacy_problem",
     "make_command",
     "merge_into_draft",
@@ -93,6 +97,8 @@ __getattr__ = lazy_exports(
         "ResolvedInput": "chat_tui.input.aliases",
         "ServerCapabilities": "chat_tui.input.capabilities",
         "Submission": "chat_tui.input.parser",
+        "Until": "chat_tui.input.when",
+        "WHEN_FORMS": "chat_tui.input.when",
         "action_command": "chat_tui.input.parser",
         "check_input": "chat_tui.input.command_guard",
         "cluster_ceil": "chat_tui.input.graphemes",
@@ -101,6 +107,7 @@ __getattr__ = lazy_exports(
         "history_place": "chat_tui.input.history_place",
         "holds_no_text": "chat_tui.input.history_place",
         "holds_secret": "chat_tui.input.redaction",
+        "is_when": "chat_tui.input.when",
         "legacy_problem": "chat_tui.input.parser",
         "make_command": "chat_tui.input.parser",
         "merge_into_draft": "chat_tui.input.parser",

@@ -23,6 +23,9 @@ FIRST_MESSAGES: Final = 50
 HOLD_SECONDS: Final = 5.0
 """Seconds for which live messages are held back at most. After them, older messages come later."""
 
+MAX_PAGE: Final = "200"
+"""The most messages that the server puts into a page."""
+
 MAX_HELD: Final = 2000
 """Most live messages that are held back."""
 
@@ -53,10 +56,15 @@ class CatchUp:
         now: float,
         *,
         recent: bool = False,
+        start: str = "",
     ) -> None:
-        """`recent`: look for messages of the partner among the newest, which were kept while the
-        user did not follow the partner. `first_id` returns the id of the first own message on
-        this connection, if there is one: no page can say if those have arrived.
+        """Begin. `HistorySync` requests the pages.
+
+        `first_id` returns the id of the first own message on this connection, if there is one: no
+        page can say if those have arrived. `recent`: look for messages of the partner among the
+        newest, which were kept while the user did not follow the partner. `start`: where the log
+        begins if it is empty, a time as the server reads it. Live messages then wait for as long as
+        it takes.
         """
         self.place = place
         self.timeline: Timeline = timelines.of(place)
@@ -74,7 +82,11 @@ class CatchUp:
         self._since: str | None = None
         self.steps: list[Step] = []
         self._recent = recent
-        if recent:
+        self._starts_early = bool(start) and self.timeline.newest is None
+        if self._starts_early:
+            self.timeline.newest = 0
+            self.steps.append(Step(PageKind.MISSED, ("after", start, MAX_PAGE)))
+        elif recent:
             self.steps.append(Step(PageKind.MISSED, (str(FIRST_MESSAGES),)))
         else:
             self._begin()
@@ -93,7 +105,8 @@ class CatchUp:
 
     def tick(self, now: float) -> None:
         """Stop holding back live messages after some seconds."""
-        if self._holds_until is not None and now >= self._holds_until:
+        is_late = self._holds_until is not None and now >= self._holds_until
+        if is_late and not self._starts_early:
             self._release()
 
     # Input
@@ -102,7 +115,9 @@ class CatchUp:
         """Take a live message that is not an echo."""
         if self.is_holding:
             self._held.append(message)
-            if len(self._held) > MAX_HELD:
+            if len(self._held) > MAX_HELD and self._starts_early:
+                del self._held[0]  # a page that is not requested yet has it
+            elif len(self._held) > MAX_HELD:
                 self._release()
         else:
             self._show_live(message, stamp)
@@ -119,7 +134,8 @@ class CatchUp:
         if self._failures == 0:
             self._emit(events.HistoryRequestFailed(self.place, step.kind, reason))
         self._failures += 1
-        self._release()
+        if not self._starts_early:
+            self._release()
 
     def page(self, step: Step, page: Page) -> None:
         """Apply a page. After the last one the log is complete."""
@@ -222,7 +238,9 @@ class CatchUp:
             timeline.newest = max(newest, later or 0)
         else:
             timeline.read = max(newest, later or 0)  # the first page is still missing
-        if later is not None and self.resolution.goes_on(later):
+        if later is not None and self._starts_early and later > floor:
+            self.steps.append(Step(PageKind.MISSED, ("after", format_stamp(later), MAX_PAGE)))
+        elif later is not None and self.resolution.goes_on(later):
             self.steps.append(Step(PageKind.MISSED, ("new", format_stamp(later))))
 
     def _resolve(self, entry: PastMessage, stamp: int) -> bool:

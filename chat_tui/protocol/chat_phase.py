@@ -98,6 +98,8 @@ class ChatPhase(Phase):
         self._history = HistorySync(
             name, self._sender, timelines, self._resend, emit, is_wanted=target.uses_history
         )
+        if target.since:
+            self._history.starts[target.room or LOBBY] = target.since
         # Subscriptions to single users are requested after the server has listed those there are.
         self._restores_names = not (target.is_reconnect or target.subscriptions <= {EVERYONE})
         self._password_change = PasswordChange(self._sender, emit)

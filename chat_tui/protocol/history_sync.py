@@ -83,6 +83,8 @@ class HistorySync:
         """True if live messages have stamps and logs are kept complete."""
         self.waits_for_subscriptions = False
         """True while a page would lack messages of users that are still to be followed."""
+        self.starts: dict[str, str] = {}
+        """Where the log of a room begins if it is empty: a time as the server reads it."""
         self._reader = PageReader()
         self._asked: list[_Asked] = []
         self._room: CatchUp | None = None
@@ -310,6 +312,7 @@ class HistorySync:
             self._emit,
             now,
             recent=recent,
+            start=self.starts.get(place, ""),
         )
 
     def _catch_up_with(self, place: str, now: float) -> CatchUp:

@@ -15,5 +15,8 @@ class RestoreTarget:
     """Names of users to follow; may hold "*" for everyone."""
     is_reconnect: bool = False
     """True if a session was lost. False on the first sign-in."""
+    since: str = ""
+    """A time as the server reads it: the log of the room begins there. Empty: with the latest
+    messages."""
     uses_history: bool = True
     """False: request no past messages, as on a server without history."""

@@ -72,6 +72,8 @@ class ChatSession:
         self._reconnector = Reconnector(model, clock, backoff or Backoff())
         self._model_feed = ModelFeed(model)
         self._history = HistoryMemory(model, stamps)
+        self.observe: Callable[[Event], None] = lambda event: None
+        """Called with each event of a connection, before the model changes."""
         self._own_ids = count(1)
         self._notices: list[Event] = []
         self._account: Account | None = None  # None: offline, and no attempt is under way
@@ -97,6 +99,7 @@ class ChatSession:
         follow_everyone: bool = False,
         follow: Iterable[str] = (),
         plaintext: bool = False,
+        since: str = "",
         uses_history: bool = True,
     ) -> None:
         """Resolve, connect and log in. An earlier connection is closed.
@@ -104,8 +107,9 @@ class ChatSession:
         The outcome is a `SignedIn` or a `SignInFailed` in `take_notices`, or a `KeyUnknown`: then
         nothing is sent until `trust` is called. `room`: join it at once. `follow_everyone`:
         subscribe to "*". `follow`: subscribe to these users. `plaintext`: do not encrypt.
-        `uses_history`: False requests no past messages. The model is emptied after the login,
-        unless the same user came back to the same server.
+        `since`: the log of the room begins at this time, as the server reads it. `uses_history`:
+        False requests no past messages. The model is emptied after the login, unless the same user
+        came back to the same server.
         """
         self.cancel()
         requested = make_account(host, port, user, password, plaintext=plaintext)
@@ -115,7 +119,7 @@ class ChatSession:
         self._account = requested
         everyone = (EVERYONE,) if follow_everyone else ()
         self._target = RestoreTarget(
-            room, frozenset((*follow, *everyone)), uses_history=uses_history
+            room, frozenset((*follow, *everyone)), since=since, uses_history=uses_history
         )
         self._reconnector.begin()
         self._dial(requested, ConnectionState.CONNECTING)
@@ -410,6 +414,7 @@ class ChatSession:
             self.model.wire.record_action(self._protocol.restore_target.room or LOBBY, lines)
 
     def _handle_event(self, event: Event) -> None:
+        self.observe(event)
         match event:
             case events.SignedIn():
                 self._signed_in(event)

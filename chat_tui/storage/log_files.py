@@ -85,10 +85,11 @@ class LogFiles:
     def _belongs(self, entry: Entry) -> bool:
         """Return whether the entry belongs in a log file.
 
-        A message that was unconfirmed before this session was written by an earlier one.
+        A message that was unconfirmed before this session was written by an earlier one, as were
+        the messages that the user had read before it.
         """
         old = entry.state is EntryState.UNCONFIRMED and entry.timestamp < self._since
-        return entry.kind in _LOGGED_KINDS and not old
+        return entry.kind in _LOGGED_KINDS and not (old or entry.past)
 
     def _append(self, folder: Path, location: str, entries: list[tuple[str, Entry]]) -> None:
         path = private_folder(folder) / f"{log_name(location)}.log"

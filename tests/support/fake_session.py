@@ -44,6 +44,7 @@ class FakeSession(ChatSession):
         follow_everyone: bool = False,
         follow: Iterable[str] = (),
         plaintext: bool = False,
+        since: str = "",
         uses_history: bool = True,
     ) -> None:
         clear = ("plaintext",) if plaintext else ()

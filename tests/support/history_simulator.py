@@ -142,6 +142,11 @@ class SimulatedServer:
             if len(found) > self.page_size:
                 found = found[: self.page_size]
                 later = f"; later: {start} new {format_stamp(found[-1].stamp)}"
+        elif words[0] == "after":
+            found = [m for m in found if m.stamp > _stamp(words[1])]
+            if len(found) > self.page_size:
+                found = found[: self.page_size]
+                later = f"; later: {start} after {format_stamp(found[-1].stamp)}"
         else:
             limit = int(words[-1])
             if words[0] == "before":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from chat_server.wire.stamps import format_stamp
 from chat_tui import events
 from chat_tui.events import NotKept, PageKind
 from tests.support.history_simulator import SimulatedServer, SimulatedUser
@@ -224,8 +227,6 @@ def test_page_requests_name_the_place_and_report_failures(
         server.say("bob", "lobby", f"m{number}")
     alice.settle()
     alice.events.clear()
-    from chat_server.wire.stamps import format_stamp
-
     stamp = format_stamp(server.messages[2].stamp)
     assert alice.protocol.request_page("lobby", PageKind.EARLIER, stamp, alice.now)
     alice._collect()
@@ -240,3 +241,30 @@ def test_page_requests_name_the_place_and_report_failures(
     alice.settle()
     (failure,) = [e for e in alice.events if isinstance(e, events.HistoryRequestFailed)]
     assert failure.kind is PageKind.EARLIER
+
+
+def test_log_that_begins_at_a_time_has_all_pages_before_live_messages(
+    server: SimulatedServer, alice: SimulatedUser
+) -> None:
+    alice.cut()
+    for number in range(10):
+        server.say("bob", "dev", f"m{number}")
+    since = format_stamp(server.messages[1].stamp)
+    alice.restart("dev")
+    alice._target = replace(alice._target, since=since)
+    alice.connect()
+    alice.deliver()
+    alice.deliver()
+    server.is_available = False
+    server.say("bob", "dev", "live")
+    alice.settle()
+    assert "dev" not in alice.shown
+    server.is_available = True
+    alice.settle(seconds=20.0)
+    assert alice.shown["dev"] == [*(f"bob: m{number}" for number in range(2, 10)), "bob: live"]
+    alice.cut()
+    server.say("bob", "dev", "missed")
+    alice.connect()
+    alice.settle()
+    assert alice.shown["dev"][-1] == "bob: missed"
+    assert len(alice.shown["dev"]) == 10
