@@ -2,91 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from chat_server.accounts.demo import DEMO_PASSWORD
 from chat_tui.storage.state import ClientState
 from tests.support.server_program import ServerProgram
+from tests.support.shell_harness import ShellHarness, line_of, read_untimed
 from tests.support.wait_until import WAIT_TIMEOUT
-
-
-class ShellHarness:
-    """Runs the client as a script does, with its own home folder."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home = home
-        self.port = port
-        self._environment = {
-            **os.environ,
-            "HOME": str(home),
-            "XDG_STATE_HOME": str(home / "state"),
-            "XDG_CONFIG_HOME": str(home / "config"),
-            "LOBBY_PASSWORD": DEMO_PASSWORD,
-        }
-
-    def run(
-        self,
-        user: str,
-        *arguments: str,
-        stdin: str = "",
-        prefix: Sequence[str] = (),
-        **environment: str,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the client until it exits. `prefix`: arguments before its command line."""
-        return subprocess.run(
-            [*prefix, *self._command(user, *arguments)],
-            env={**self._environment, **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=WAIT_TIMEOUT,
-        )
-
-    @contextmanager
-    def running(self, user: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run the client in the background, and kill it at the end."""
-        with subprocess.Popen(
-            self._command(user, *arguments),
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    def _command(self, user: str, *arguments: str) -> list[str]:
-        """`user`: empty if the arguments name the server and the user."""
-        account = ["--server", f"127.0.0.1:{self.port}", "--user", user] if user else []
-        return [sys.executable, "-m", "chat_tui", *account, *arguments]
 
 
 @pytest.fixture
 def shell(tmp_path: Path, server_program: ServerProgram) -> ShellHarness:
     return ShellHarness(tmp_path, server_program.port)
-
-
-def line_of(stream: IO[str] | None) -> str:
-    assert stream is not None
-    return stream.readline()
-
-
-def read_untimed(stream: IO[str] | None) -> str:
-    """Read a line and return it without its time."""
-    return line_of(stream).partition("] ")[2].rstrip("\n")
 
 
 def test_send_and_tail_scripts_communicate(
@@ -205,7 +136,7 @@ def test_headless_usage_error_is_one_line(arguments: list[str], tmp_path: Path) 
 
 
 def test_interactive_mode_works_through_pipes(shell: ShellHarness) -> None:
-    stdin = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n"
+    stdin = "hello\n /join dev\n/subscrbe bob\n/who\n/me waves\n/msg carol psst\n/msg zoe psst\n"
     stdin += "/join dev\nin dev now\n"
     done = shell.run("alice", "--plain", stdin=stdin)
     lines = [line.partition("] ")[2] or line for line in done.stdout.splitlines()]
@@ -213,12 +144,14 @@ def test_interactive_mode_works_through_pipes(shell: ShellHarness) -> None:
         "alice (you): hello",
         "-- In room 'lobby': alice",
         "* alice (you) waves",
-        "!! Not delivered: carol is offline or not subscribed to you",
+        "-- Kept for carol",
+        "alice (you) -> carol: psst",
+        "!! Not delivered: zoe is offline or not subscribed to you",
         "-- Joined room 'dev'",
         "alice (you): in dev now",
         "-- Goodbye",
     ]
     assert "a space before /join" in done.stderr
     assert "/subscribe bob" in done.stderr
-    assert "chat-tui: not delivered: /msg carol psst\n" in done.stderr  # the output has the reason
+    assert "chat-tui: not delivered: /msg zoe psst\n" in done.stderr  # the output has the reason
     assert done.returncode == 1  # a line was not sent

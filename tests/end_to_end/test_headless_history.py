@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_headless import ShellHarness, line_of, read_untimed
 from tests.support.server_program import ServerProgram
+from tests.support.shell_harness import ShellHarness, line_of, read_untimed
 
 COUNT = 15
 """Past messages: fewer than the server takes at once."""
