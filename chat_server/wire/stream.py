@@ -130,7 +130,7 @@ class Stream:
 
     def unacknowledged(self) -> int:
         """Return the sent bytes that the peer's system has not acknowledged. 0 if unknown."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # ValueError: the stream is closed
             return int.from_bytes(
                 fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder
             )
