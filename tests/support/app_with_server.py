@@ -12,6 +12,7 @@ from textual.widget import Widget
 from chat_tui.launch import LaunchOptions
 from chat_tui.session.session import ChatSession
 from chat_tui.storage.known_servers import KnownServers
+from chat_tui.storage.stamp_store import StampStore
 from chat_tui.storage.state import ClientState
 from chat_tui.transport.backoff import Backoff
 from chat_tui.ui.app import ChatApp
@@ -44,11 +45,17 @@ class AppWithServerHarness:
 async def window(
     server: RestartableServer, folder: Path, *, sign_in: bool = True
 ) -> AsyncIterator[AppWithServerHarness]:
+    state = ClientState(folder)
     app = ChatApp(
         LaunchOptions("127.0.0.1", server.port, "alice"),
-        ClientState(folder),
+        state,
         lambda model, reader, wake: ChatSession(
-            model, reader, wake, KnownServers(folder), backoff=Backoff(lambda: -0.9)
+            model,
+            reader,
+            wake,
+            KnownServers(folder),
+            backoff=Backoff(lambda: -0.9),
+            stamps=StampStore(folder, state.problems),
         ),
     )
     async with app.run_test(size=(100, 24), notifications=True) as pilot:
