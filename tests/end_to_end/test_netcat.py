@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,41 @@ def test_readme_line_finds_messages_with_all_words(with_port: Nc, alice: PeerCli
         "alice: the build failed",
         "alice: Failed: a build",
     ]
+
+
+def test_readme_line_exports_a_day(port: int, alice: PeerClient, tmp_path: Path) -> None:
+    day = f"{datetime.now():%Y-%m-%d}"
+    alice.send("the build is green", "/me waves", "/subs")
+    alice.read_until("Subscriptions: ")
+    config = tmp_path / "config" / "lobby-chat" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        f'[profiles.ops]\nserver = "127.0.0.1:{port}"\nuser = "bob"\n'
+        'password_env = "OPS_PASSWORD"\n'
+    )
+    line = readme_block("export")
+    assert line.count("2026-11-22") == 2
+    done = subprocess.run(
+        ["sh", "-c", line.replace("2026-11-22", day)],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "OPS_PASSWORD": DEMO_PASSWORD,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "XDG_CONFIG_HOME": str(tmp_path / "config"),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [json.loads(each) for each in (tmp_path / "day.jsonl").read_text().splitlines()]
+    assert [(each["author"], each["text"], each["kind"]) for each in found] == [
+        ("alice", "the build is green", "message"),
+        ("alice", "waves", "action"),
+    ]
+    assert all(each["room"] == "lobby" and each["stamp"].startswith(day) for each in found)
 
 
 @contextmanager
