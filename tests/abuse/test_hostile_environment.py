@@ -73,9 +73,10 @@ def test_lines_show_the_time_of_a_clock_that_jumps(
 ) -> None:
     noon = datetime(2026, 3, 1, 12).timestamp()
     clock = FakeClock(noon)
-    monkeypatch.setattr("chat_server.server.now_microseconds", lambda: int(clock() * 1_000_000))
     monkeypatch.setattr("time.time", clock)
-    server = start_server(rate=100, burst=1, login_failures=1)
+    server = start_server(
+        clock=lambda: int(clock() * 1_000_000), rate=100, burst=1, login_failures=1
+    )
     stranger = server.connect()
     stranger.expect_match(r"\[SERVER\] Login using: .*")
     bob, alice = server.log_in("bob", subscribe="*"), server.log_in("alice")
@@ -204,7 +205,7 @@ def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) ->
     users = write_accounts_file(small_disk / "users.json")
     accounts = users.read_bytes()
     add_erin = ("add", "erin", "--password-stdin")
-    with ServerProgram(users, log=tmp_path / "server.log") as program:
+    with ServerProgram(users, "--history", "off", log=tmp_path / "server.log") as program:
         filler = small_disk / "filler"
         with filler.open("wb", 0) as file:
             assert file.write(bytes(2 * DISK_SIZE)) < DISK_SIZE
