@@ -35,6 +35,9 @@ MAX_SEARCH_WORDS: Final = 16
 PRUNE_ROWS: Final = 1_000
 """Most rows that one transaction of a longer job deletes. New messages are stored in between."""
 
+MAX_VISITS: Final = 1_000
+"""Rooms that are remembered for a user, the newest visits first. A client can visit any number."""
+
 DISORDERLY_SPAN: Final = records.DISORDERLY_SPAN
 """After an end that is not orderly, the read marker goes back by this."""
 

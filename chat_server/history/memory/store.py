@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from chat_server.core import Record, SavedState, now_microseconds, records, values
+from chat_server.core import Record, SavedState, records, values
 from chat_server.history.interface import Commit
 from chat_server.history.memory.reader import MemoryReader
 from chat_server.history.memory.state import Account, Message, Place, State, Visit
 from chat_server.history.store import (
     DISORDERLY_SPAN,
     FIRST_STAMP_GAP,
+    MAX_VISITS,
     DroppedMessages,
     Pruned,
     Retention,
@@ -134,16 +135,10 @@ class MemoryStore:
         return Pruned(len(pruned))
 
     def _remove_leftovers(self, cutoff: int) -> None:
-        """Forget old visits to rooms without messages, and then the horizons of such rooms."""
-        with_messages = {message.place for message in self._state.messages}
-        places = with_messages | {place for place, _ in self._state.holes}
-        for account in self._state.accounts:
-            account.visits = {
-                room: visit
-                for room, visit in account.visits.items()
-                if visit.is_open or visit.last >= cutoff or room in with_messages
-            }
-            places |= set(account.visits)
+        """Forget the horizons of places of which nothing else is known."""
+        places = {message.place for message in self._state.messages}
+        places |= {place for place, _ in self._state.holes}
+        places |= {room for account in self._state.accounts for room in account.visits}
         horizons = self._state.horizons
         for place in [each for each in horizons if each not in places]:
             if horizons[place] <= cutoff:
@@ -190,8 +185,10 @@ class MemoryStore:
     def _start_visit(self, visit: records.VisitStarted) -> None:
         visits = self._state.account(visit.user).visits
         entered = visits.setdefault(visit.room, Visit(visit.stamp, visit.stamp))
-        # The newest stamp may be old or 0, but this visit is not.
-        entered.last, entered.is_open = max(visit.stamp, now_microseconds()), True
+        entered.last, entered.is_open = visit.stamp, True
+        oldest = sorted(visits, key=lambda room: (visits[room].is_open, visits[room].last))
+        for room in oldest[: max(0, len(visits) - MAX_VISITS)]:
+            del visits[room]
         self._see(visit.stamp)
 
     def _end_visit(self, ended: records.VisitEnded) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from chat_server.core import Record, now_microseconds, records, values
+from chat_server.core import Record, records, values
 from chat_server.history.interface import Commit
 from chat_server.history.sqlite import accounts, search_index
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
-from chat_server.history.store import DISORDERLY_SPAN, DroppedMessages
+from chat_server.history.store import DISORDERLY_SPAN, MAX_VISITS, DroppedMessages
 
 _INSERT_MESSAGE: Final = (
     # A batch is stored again if an error came after its commit.
@@ -50,7 +50,7 @@ class Batch:
             self._insert_messages(has_search)
         if self._newest:
             self._connection.execute(
-                "INSERT INTO state VALUES('newest_stamp', ?) ON CONFLICT DO UPDATE"
+                "INSERT INTO state VALUES('newest_stamp', ?) ON CONFLICT(key) DO UPDATE"
                 " SET value = max(value, excluded.value)",
                 (self._newest,),
             )
@@ -112,16 +112,21 @@ class Batch:
         )
 
     def _start_visit(self, visit: records.VisitStarted) -> None:
-        self._connection.execute(
-            "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?4, 1) ON CONFLICT DO UPDATE"
-            " SET last = ?4, is_open = 1",
-            (
-                *(self._names.account(visit.user), self._names.room(visit.room)),
-                # The newest stamp may be old or 0, but this visit is not.
-                *(visit.stamp, max(visit.stamp, now_microseconds())),
-            ),
-        )
+        user, room = self._names.account(visit.user), self._names.room(visit.room)
         self._see(visit.stamp)
+        known = self._connection.execute(
+            "UPDATE visit SET last = ?, is_open = 1 WHERE account = ? AND room = ?",
+            (visit.stamp, user, room),
+        ).rowcount
+        if not known:
+            self._connection.execute(
+                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?3, 1)", (user, room, visit.stamp)
+            )
+            self._connection.execute(
+                "DELETE FROM visit WHERE account = ?1 AND room IN (SELECT room FROM visit"
+                " WHERE account = ?1 ORDER BY is_open DESC, last DESC LIMIT -1 OFFSET ?2)",
+                (user, MAX_VISITS),
+            )
 
     def _end_visit(self, visit: records.VisitEnded) -> None:
         self._see(visit.stamp)
@@ -161,7 +166,8 @@ class Batch:
             place = self._names.conversation(author, self._names.account(hole.recipient))
         self._connection.execute(
             # Not added up: a batch may be stored twice.
-            "INSERT INTO hole VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count",
+            "INSERT INTO hole VALUES(?, ?, ?, ?)"
+            " ON CONFLICT(is_private, place, stamp) DO UPDATE SET count = excluded.count",
             (not hole.room, place, hole.stamp, hole.count),
         )
         self._see(hole.stamp)

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 _MAX_CACHED: Final = 10_000
-"""Names of each kind. A client may visit any number of rooms."""
+"""Names. A client may visit any number of rooms."""
 
 
 class Names:
@@ -26,7 +26,7 @@ class Names:
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         is_changed = version != self._data_version
         is_first = self._data_version < 0
-        if is_changed or len(self._rooms) > _MAX_CACHED:
+        if is_changed or len(self._rooms) + len(self._accounts) > _MAX_CACHED:
             self.clear()
             self._data_version = version
         return is_changed and not is_first

@@ -12,9 +12,6 @@ from chat_server.history.store import PRUNE_ROWS, Pruned, Retention
 
 _DAY: Final = 24 * 60 * 60 * 1_000_000
 
-_MAX_VISITS: Final = 1_000
-"""Rooms that are remembered for a user. A client can visit any number of them."""
-
 
 def prune(
     connection: sqlite3.Connection, retention: Retention, now: int, has_search: bool
@@ -151,19 +148,7 @@ def _remove_leftovers(connection: sqlite3.Connection, cutoff: int) -> bool:
     for statement, values in (
         ("DELETE FROM hole WHERE stamp < ?", (cutoff,)),
         (
-            "DELETE FROM visit WHERE is_open = 0 AND last < ?"
-            " AND (SELECT messages FROM room WHERE id = visit.room) = 0",
-            (cutoff,),
-        ),
-        (
-            "DELETE FROM visit WHERE is_open = 0 AND (account, room) IN"
-            " (SELECT account, room FROM (SELECT account, room, row_number()"
-            " OVER (PARTITION BY account ORDER BY last DESC) AS place FROM visit)"
-            " WHERE place > ?)",
-            (_MAX_VISITS,),
-        ),
-        (
-            "DELETE FROM conversation WHERE pruned_before <= ?"
+            "DELETE FROM conversation WHERE pruned_before BETWEEN 1 AND ?"
             " AND NOT EXISTS (SELECT 1 FROM private WHERE conversation = conversation.id)"
             " AND NOT EXISTS (SELECT 1 FROM hole WHERE is_private = 1"
             " AND place = conversation.id)",

@@ -50,7 +50,7 @@ def can_search(connection: sqlite3.Connection) -> bool:
 def prepare(connection: sqlite3.Connection, has_search: bool) -> None:
     """Create the index, or rebuild it if a server without FTS5 has changed the messages."""
     is_there = connection.execute(
-        "SELECT 1 FROM sqlite_schema WHERE name = 'search_index'"
+        "SELECT 1 FROM sqlite_master WHERE name = 'search_index'"
     ).fetchone()
     is_stale = _get(connection, "search_is_stale") is not None
     if not has_search:

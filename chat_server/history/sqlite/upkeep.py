@@ -435,7 +435,7 @@ class HistoryUpkeep:
     def _has_search(self) -> bool:
         """Return True if there is an index of words that has to be kept up to date."""
         return self._number(
-            "SELECT count(*) FROM sqlite_schema WHERE name = 'search_index'"
+            "SELECT count(*) FROM sqlite_master WHERE name = 'search_index'"
         ) > 0 and can_search(self._connection)
 
     def _number(self, statement: str, *values: Any) -> int:

@@ -6,7 +6,7 @@ from chat_server.core import now_microseconds
 from chat_server.core.records import PrivateMessagesRead
 from chat_server.history import MAX_UNREAD, PageRequest, Store, Unread
 from chat_server.history.mentions import mentions
-from chat_server.history.store import DISORDERLY_SPAN, Retention
+from chat_server.history.store import DISORDERLY_SPAN, MAX_VISITS, Retention
 from tests.support.history_records import entered, followed, left, reads, said, sent, shown
 
 MINUTE = 60_000_000
@@ -54,6 +54,15 @@ def test_each_room_has_its_own_marker(store: Store) -> None:
     assert store.reader.read_marker("eve", "lobby") == 25
     assert store.reader.visited_rooms("bob") == ["dev", "lobby"]
     assert store.reader.visited_rooms("carol") == []
+
+
+def test_newest_thousand_visited_rooms_are_remembered(store: Store) -> None:
+    store.apply([entered("bob", 1, "open"), entered("eve", 1), left("eve", 2)])
+    for number in range(2, MAX_VISITS + 11):
+        store.apply([entered("bob", number, f"r{number}"), left("bob", number, f"r{number}")])
+    remembered = {"open", *(f"r{number}" for number in range(12, MAX_VISITS + 11))}
+    assert set(store.reader.visited_rooms("bob")) == remembered
+    assert store.reader.visited_rooms("eve") == ["lobby"]
 
 
 def test_start_after_crash_ends_open_visits_as_disorderly(store: Store) -> None:
