@@ -195,6 +195,11 @@ class ChatModel:
         self._changes.add(Pane.LOG)
         return self._intake.pages.want(self.location, stamp)
 
+    @property
+    def is_catching_up(self) -> bool:
+        """True if the location in view has missed messages that the screen does not show yet."""
+        return self._pages.is_catching_up(self.location)
+
     def return_to_present(self) -> None:
         """Show the newest messages of the location in view again."""
         if self._logs.close_window(self.location):

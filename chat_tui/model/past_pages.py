@@ -121,11 +121,16 @@ class PastPages:
                 self._around(page)
         return ()
 
+    def is_catching_up(self, location: str) -> bool:
+        """Return True if messages were missed, and the screen does not show them all yet."""
+        return location in self._catching_up or bool(self._logs.of(location).caught_up)
+
     def caught_up(self, location: str) -> None:
         """The log of `location` is complete up to now."""
         self._logs.missing_since.pop(location, None)
-        self._catching_up.discard(location)
         log = self._logs.of(location)
+        log.caught_up = location in self._catching_up
+        self._catching_up.discard(location)
         remark = self._remarks.pop(location, None)
         if remark is not None and log.keeps(remark):
             log.amend(remark, "the messages are complete again")

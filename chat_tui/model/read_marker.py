@@ -36,6 +36,15 @@ class ReadMarker:
             self._away_since = None
             self._was_passed = True
 
+    @property
+    def is_unseen(self) -> bool:
+        """True if the user has not seen the end of the log since the rule is there."""
+        return self.new_from is not None and not self._was_passed
+
+    def begin_reading(self) -> None:
+        """The user reads from the rule on: it stays until they have seen the end of the log."""
+        self._was_passed = False
+
     def entry_added(self, entry: Entry) -> None:
         """Move the marker for a new entry. An own message removes it."""
         if entry.own:

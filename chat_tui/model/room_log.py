@@ -53,6 +53,8 @@ class RoomLog:
         the user reads older entries. They are not evicted as long as the server has history."""
         self.target: int | None = None
         """The id of the entry that the screen has to show next, for `take_target`."""
+        self.caught_up: bool | None = None
+        """Set for the screen once the log is complete: True if messages were missed before."""
         self.max_entries = max_entries
         self._entries: list[Entry] = []
         self._base = 0  # the id of self._entries[0]

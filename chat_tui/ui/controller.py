@@ -241,12 +241,23 @@ class ChatController:
         for notice in self.session.take_notices():
             self._handle_notice(notice)
         self._read_conversation()
+        was_catching_up = self.model.is_catching_up
+        self._update_notifier()
+        self._show_chat()
+        self._draw_changes()
+        if was_catching_up and not self.model.is_catching_up:
+            # Only now it is known whether the user sees the newest of the missed messages.
+            self._update_notifier()
+            self._draw(self.screen.panes.draw_activity)
+
+    def _update_notifier(self) -> None:
         self.notifier.update(
             focused=self.shell.is_terminal_focused,
             at_end=self.screen.panes.at_end,
             watched=self.shell.is_terminal_watched,
         )
-        self._show_chat()
+
+    def _draw_changes(self) -> None:
         changes = self.model.take_changes()
         if Pane.FOUND in changes:
             self.screen.history_search.show_result()

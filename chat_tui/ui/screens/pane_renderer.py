@@ -58,7 +58,7 @@ class PaneRenderer:
         if self._log is None or not self._log.is_attached:
             # Every tick asks, and a query walks all widgets: it took most of the time of a tick.
             self._log = next(iter(self._screen.query(MessageLog)), None)
-        return self._log is not None and self._log.following
+        return self._log is not None and self._log.following and not self._model.is_catching_up
 
     def draw(self, changes: set[Pane]) -> None:
         """Draw the panes in `changes`. Raises `NoMatches` if the panes are not mounted."""

@@ -31,6 +31,7 @@ class LogSync:
         self._selection = selection
         self._cursor = cursor
         self._search = search
+        self._arrives = False  # the log is shown since its last catch-up began
         self._drawn_edges = (LogEdge(), LogEdge())
         self._present_end = 0  # of the log of the present: new messages below were counted to here
 
@@ -55,7 +56,21 @@ class LogSync:
         self._search.update()
         if (target := log.take_target()) is not None:
             self._cursor.go_to(target, centered=True)
+        self.begin_at_new()
         return was_searching
+
+    def begin_at_new(self) -> None:
+        """Go to the rule "new" if this log was not shown before, and what was missed is in it.
+
+        Nothing happens before the widget is laid out, or if the user has chosen another position.
+        """
+        log = self._layout.log
+        if log.caught_up is None or not self._viewport.is_laid_out:
+            return
+        begins, self._arrives = log.caught_up and self._arrives, False
+        log.caught_up = None
+        if begins and self._search.query is None:
+            self._viewport.show_new()
 
     def rearrange(self, change: Callable[[], bool]) -> None:
         """Call `change`; if it has laid out everything again, keep the view where it is."""
@@ -77,8 +92,11 @@ class LogSync:
         layout.mention = mention
         layout.start(log)
         self._selection.clear()
+        self._arrives, is_unseen = True, log.has_history and log.read_marker.is_unseen
         self._present_end = log.end if log.present is None else log.present.end
         self._viewport.follow()
+        if is_unseen and self._viewport.is_laid_out:
+            self._viewport.show_new()
         return was_searching
 
     def _continue_in(self, log: RoomLog, shift: int) -> None:

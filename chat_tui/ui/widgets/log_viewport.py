@@ -94,6 +94,31 @@ class LogViewport:
         bottom = self.entries_in_view()[1] if self._layout.rows else 0
         return ViewPosition(self.anchor(), bottom)
 
+    @property
+    def is_laid_out(self) -> bool:
+        """True if the widget has a size."""
+        return self._widget.scrollable_content_region.height > 0
+
+    def show_new(self) -> None:
+        """Go to the rule "new" if it is above the view, which follows the newest entry.
+
+        The view follows again once the user has scrolled to the end.
+        """
+        widget, layout = self._widget, self._layout
+        new_from = layout.log.read_marker.new_from
+        if new_from is None or not self.following:
+            return
+        number = layout.first_row_of(new_from)
+        if number >= widget.scroll_offset.y:
+            return
+        self.following = False
+        widget.scroll_to(y=number, animate=False)
+        self.new_below = 0
+        self.count_new(layout.log.entries(self.entries_in_view()[1] + 1))
+        layout.log.read_marker.begin_reading()
+        self.update_read_marker()
+        widget.refresh()
+
     def go_to(self, position: ViewPosition) -> None:
         """Return to an earlier position."""
         if position.top is None:

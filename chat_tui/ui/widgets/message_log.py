@@ -262,6 +262,7 @@ class MessageLog(ScrollView, can_focus=True):
             self._log_layout.set_width(width)
             self._selection.clear()
         self._viewport.restore(anchor)
+        self._sync.begin_at_new()
 
     def on_blur(self) -> None:
         """Remove the cursor, unless the user searches; follow again if the end is in view."""

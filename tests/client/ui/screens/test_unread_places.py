@@ -11,6 +11,8 @@ from textual.widgets._footer import FooterKey
 
 from chat_server.wire.protocol import Message, PrivateMessage
 from chat_tui.events import (
+    CaughtUp,
+    HistoryPage,
     Joined,
     MembersListed,
     MessageArrived,
@@ -19,6 +21,7 @@ from chat_tui.events import (
     MessageResent,
     MessageSent,
     MessageUnconfirmed,
+    PageKind,
     RoomClosed,
     RoomsListed,
     UnreadListed,
@@ -33,7 +36,7 @@ from chat_tui.ui.widgets.message_log import MessageLog
 from chat_tui.ui.widgets.room_list import RoomList
 from chat_tui.ui.widgets.side_list import SideList
 from chat_tui.ui.widgets.status_bar import StatusBar
-from tests.support.app_harness import AppHarness, chat
+from tests.support.app_harness import AppHarness, SignedInApp, app_with, chat
 from tests.support.fake_session import COMMANDS, at
 
 WITH_HISTORY = (*COMMANDS, "/msg", "/me", "/history", "/search", "/unread", "/stamps")
@@ -327,3 +330,71 @@ async def test_unconfirmed_message_becomes_sent_or_sent_again(tmp_path: Path) ->
         states = [entry.state for entry in harness.model.log]
         assert states == [EntryState.SENT, EntryState.RESENT, EntryState.DISMISSED]
         assert harness.model.unconfirmed == []
+
+
+def past(minute: int, text: str) -> Message:
+    return Message(f"2026-11-22T09:{minute:02}:00.000000+00:00", "bob", text, past=True)
+
+
+def missed(count: int) -> tuple[HistoryPage, CaughtUp]:
+    """Return what follows after entering dev, where that many messages were missed."""
+    page = tuple(past(number, f"new {number}.") for number in range(count))
+    return HistoryPage("dev", PageKind.MISSED, page, since=past(0, "").time), CaughtUp("dev")
+
+
+async def test_place_with_more_than_a_screen_of_new_messages_begins_at_the_rule(
+    tmp_path: Path,
+) -> None:
+    async with chat(tmp_path, commands=WITH_HISTORY, follows=("bob",)) as harness:
+        harness.session.emit(unread(("dev", 50, 0)))
+        await harness.press("alt+a")
+        harness.session.emit(Joined("dev"))
+        await harness.settle()
+        harness.session.emit(*missed(50))
+        log = harness.app.chat.query_one(MessageLog)
+        await harness.until(lambda: "new 0." in harness.screen_text(log))
+        assert any("new since" in row for row in harness.rows(log)[:3])
+        below = 50 - sum("new " in row and "." in row for row in harness.rows(log))
+        assert f"↓ {below} new below" in harness.screen_text(log)
+        assert harness.model.unread.count("dev") == 50
+        await harness.receive("bob", "a live one")
+        await harness.until(lambda: f"↓ {below + 1} new below" in harness.screen_text(log))
+        assert any("new since" in row for row in harness.rows(log)[:3])  # the rule has not moved
+        await harness.press("ctrl+end")
+        await harness.until(lambda: harness.model.unread.count("dev") == 0)
+        assert "a live one" in harness.screen_text(log)
+
+
+async def test_place_whose_new_messages_fit_on_the_screen_is_read_at_once(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=WITH_HISTORY, follows=("bob",)) as harness:
+        harness.session.emit(Joined("dev"), *missed(5))
+        log = harness.app.chat.query_one(MessageLog)
+        await harness.until(lambda: "new 4." in harness.screen_text(log))
+        await harness.until(lambda: harness.model.unread.count("dev") == 0)
+        assert log.following
+
+
+async def test_first_frame_begins_at_the_rule(tmp_path: Path) -> None:
+    app, session = app_with(tmp_path, kind=SignedInApp)
+    session.go_online(commands=WITH_HISTORY)
+    session.emit(Joined("dev"), *missed(50))
+    async with app.run_test(size=(100, 24)) as pilot:
+        harness = AppHarness(app, pilot, session)
+        log = app.chat.query_one(MessageLog)
+        await harness.until(lambda: "new 0." in harness.screen_text(log))
+
+
+async def test_conversation_begins_at_the_first_unread_message(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=WITH_HISTORY, follows=("bob",)) as harness:
+        harness.app.chat.navigator.open_conversation("bob")
+        await harness.settle()
+        read = PrivateMessage(past(0, "").time, "bob", "alice", "read", past=True)
+        harness.session.emit(HistoryPage("@bob", PageKind.FIRST, (read,)), CaughtUp("@bob"))
+        await harness.click_on("lobby", harness.app.chat.query_one(RoomList))
+        for number in range(50):
+            private = PrivateMessage("21:03:00", "bob", "alice", f"unread {number}.")
+            harness.session.emit(MessageArrived("lobby", private))
+        await harness.until(lambda: harness.model.unread.count("@bob") == 50)
+        await harness.press("alt+a")
+        log = harness.app.chat.query_one(MessageLog)
+        await harness.until(lambda: "unread 0." in harness.screen_text(log))

@@ -155,6 +155,7 @@ def test_keys_are_read_outside_paste() -> None:
         ("\x1b\x1b[1;5C", "alt+ctrl+right"),
         ("\x1b[1;3A", "alt+up"),
         ("\x1ba", "alt+a"),
+        ("\x1b[97;3u", "alt+a"),
         ("\x1bA", "alt+shift+a"),
         ("\x1b1", "alt+1"),
         ("\x1b\x7f", "ctrl+w"),
