@@ -198,7 +198,7 @@ class ChatModel:
     @property
     def is_catching_up(self) -> bool:
         """True if the location in view has missed messages that the screen does not show yet."""
-        return self._pages.is_catching_up(self.location)
+        return self._intake.pages.is_catching_up(self.location)
 
     def return_to_present(self) -> None:
         """Show the newest messages of the location in view again."""
