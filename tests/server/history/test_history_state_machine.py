@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -32,6 +33,7 @@ TEXTS = ("hi", "good morning, Bob", "alice: see the bobsled", "@ALICE @bob", "op
 NOON = 1_795_348_800_000_000
 SECOND = 1_000_000
 KEPT_BY_RETENTION = 4
+MAX_FOUND = 20
 
 online = st.runner().flatmap(lambda machine: st.sampled_from(sorted(machine.server.sessions)))
 account = st.runner().flatmap(lambda machine: st.sampled_from(sorted(machine.model.accounts)))
@@ -129,6 +131,35 @@ class HistoryMachine(RuleBasedStateMachine):
             f"private messages of {user} with {other}"
         )
         self.model.read_private(user, other)
+
+    # Parts of the history
+
+    @precondition(lambda machine: machine.server.sessions and machine.model.messages)
+    @rule(user=online, message=message, count=st.integers(1, 3), is_before=st.booleans())
+    def read_around(self, user: str, message: RoomMessage, count: int, is_before: bool) -> None:
+        room = self.model.visits[user].room
+        visible = [read(each) for each in self.model.visible(user, room)]
+        if is_before:
+            expected = [each for each in visible if each[0] < message.stamp][-count:]
+        else:
+            expected = [each for each in visible if each[0] > message.stamp][:count]
+        word = "before" if is_before else "after"
+        lines = self.server.request(user, f"/history {word} {format_stamp(message.stamp)} {count}")
+        assert messages_in(lines) == expected, (word, message.stamp, count)
+
+    @needs_online
+    @rule(user=online, word=st.sampled_from(("bob", "ALICE", "hi", "bobsled", "morn")))
+    def search(self, user: str, word: str) -> None:
+        room = self.model.visits[user].room
+        expected = [
+            read(each)
+            for each in self.model.visible(user, room)
+            if word.lower() in re.findall(r"\w+", each.text.lower())
+        ]
+        lines = self.server.request(user, f"/search {word}")
+        assert lines[0] == f"[SERVER] Found in '{room}'"
+        assert lines[-1] == "[SERVER] End of history"
+        assert messages_in(lines) == expected[-MAX_FOUND:], (word, room)
 
     # Erasing and retention
 
@@ -248,8 +279,7 @@ class HistoryMachine(RuleBasedStateMachine):
             assert lines[0] == head, (request, lines)
             foot = history_replies.parse_end_of_history(lines[-1].removeprefix("[SERVER] "))
             assert foot is not None, lines
-            page = [match for match in map(STAMPED.fullmatch, lines) if match]
-            read_now = [(stamp_of(m[1]), m[2] or m[3], m[4]) for m in page]
+            read_now = messages_in(lines)
             remarks = [line for line in lines[1:-1] if not STAMPED.fullmatch(line)]
             assert all("Not kept: messages before" in line for line in remarks), remarks
             assert not remarks or self.model.pruned
@@ -273,6 +303,11 @@ class HistoryMachine(RuleBasedStateMachine):
                 name = f"@{place.name}" if place.is_private else place.name
                 numbers[name] = place.count, place.mentions
         return numbers
+
+
+def messages_in(lines: list[str]) -> list[Read]:
+    matches = filter(None, map(STAMPED.fullmatch, lines))
+    return [(stamp_of(match[1]), match[2] or match[3], match[4]) for match in matches]
 
 
 def read(message: RoomMessage | PrivateMessage) -> Read:
