@@ -1,9 +1,10 @@
 """The hub: sessions, rooms and subscriptions, and the values that it decides and emits."""
 
 from chat_server.core.clock import now_microseconds, reload_time_zone
-from chat_server.core.hub import Hub, PresenceLimit, ReadingPosition
+from chat_server.core.hub import Hub
+from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import Record, SavedState
-from chat_server.core.rooms import Session
+from chat_server.core.rooms import ReadingPosition, Session
 from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
 
 __all__ = [

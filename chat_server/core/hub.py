@@ -16,16 +16,15 @@ appends. So a client reads what the hub decided in the order in which the hub de
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeAlias
 
 from chat_server.confusables import look_of
 from chat_server.core import decisions
+from chat_server.core.presence import PresenceLimit
 from chat_server.core.recording import records_of
 from chat_server.core.records import Record, SavedState
-from chat_server.core.rooms import Session, is_subscribed_to
+from chat_server.core.rooms import ReadingPosition, Session, is_subscribed_to, reading_position
 from chat_server.core.state import HubState
 from chat_server.core.values import (
     AccountRenamed,
@@ -60,39 +59,6 @@ _UserEvent: TypeAlias = (
     Joined | Subscribed | Unsubscribed | PresenceSet | StampsSet | UnreadNoticesSet
 )
 """The events that are the replies to the commands that cause them."""
-
-
-@dataclass(frozen=True, slots=True)
-class PresenceLimit:
-    """The limit on presence notices about one user that changes the room again and again."""
-
-    burst: int
-    """Moves that are announced at once, at least 1. Further ones are held."""
-    seconds: float
-    """From a user's first move until its held moves are announced."""
-    notify: Callable[[], None]
-    """Called under the hub's lock when `Hub.settle_presence` should be called. Must not block."""
-    clock: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingPosition:
-    """What a session may read of the history at one moment."""
-
-    room: str
-    """The room that the user is in."""
-    subscriptions: frozenset[str]
-    """The publishers. May contain `*`."""
-    entered: int
-    """See `Session.entered`."""
-    private_bound: int
-    """The stamp up to which `/history with <user> new` shows messages. Later ones came live."""
-    moves: int
-    """How often the session has changed the room."""
-    trail: tuple[str, ...]
-    """The rooms that it left last, the latest at the end."""
-    unread_since: int
-    """The newest stamp when notices of unread numbers were turned on."""
 
 
 class Hub(Generic[ReceiverT]):
@@ -378,16 +344,8 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             if session.ended.is_set():
                 return None
-            return ReadingPosition(
-                session.room.name,
-                frozenset(session.subscriptions),
-                session.entered,
-                # A message that was kept during the session did not come live.
-                max(session.started, self._state.waiting.newest(session.user, other)),
-                session.moves,
-                tuple(session.trail),
-                session.unread_since,
-            )
+            # A message that was kept during the session did not come live.
+            return reading_position(session, self._state.waiting.newest(session.user, other))
 
     def read_private(self, session: Session[ReceiverT], other: str) -> None:
         """Record that the user has read the private messages by `other`, if they were shown.

@@ -10,7 +10,8 @@ So it also receives notices about the rooms that the user was in between.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import time
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,19 @@ _NO_LIMIT: Final = 0
 
 _MAX_VISITED: Final = 256
 """Rooms that are remembered for one user. Without a line rate a user may visit any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceLimit:
+    """The limit on presence notices about one user that changes the room again and again."""
+
+    burst: int
+    """Moves that are announced at once, at least 1. Further ones are held."""
+    seconds: float
+    """From a user's first move until its held moves are announced."""
+    notify: Callable[[], None]
+    """Called under the hub's lock when `Hub.settle_presence` should be called. Must not block."""
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True)

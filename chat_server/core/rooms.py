@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import Final, Generic
 
 from chat_server.core.values import ReceiverT
@@ -83,6 +84,18 @@ class Room(Generic[ReceiverT]):
         """The same recipients, split into those without stamps and those with. A cache as well,
         which also depends on `Session.stamps`. Empty while no session has stamps on."""
 
+    def split_by_stamps(self, author: str) -> tuple[tuple[ReceiverT, ...], tuple[ReceiverT, ...]]:
+        """Return the recipients of an author's messages without stamps, and those with."""
+        split = self.stamped_by_author.get(author)
+        if split is None:
+            plain: list[ReceiverT] = []
+            stamped: list[ReceiverT] = []
+            for member in self.members.values():
+                if is_subscribed_to(member, author):
+                    (stamped if member.stamps else plain).append(member.receiver)
+            split = self.stamped_by_author[author] = tuple(plain), tuple(stamped)
+        return split
+
     def forget_recipients(self) -> None:
         """Clear the caches, because members, subscriptions or `stamps` of a member change."""
         self.recipients_by_author.clear()
@@ -96,3 +109,40 @@ def is_subscribed_to(session: Session[ReceiverT], author: str) -> bool:
     """
     subscriptions = session.subscriptions
     return author in subscriptions or (EVERYONE in subscriptions and session.user != author)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingPosition:
+    """What a session may read of the history at one moment."""
+
+    room: str
+    """The room that the user is in."""
+    subscriptions: frozenset[str]
+    """The publishers. May contain `*`."""
+    entered: int
+    """See `Session.entered`."""
+    private_bound: int
+    """The stamp up to which `/history with <user> new` shows messages. Later ones came live."""
+    moves: int
+    """How often the session has changed the room."""
+    trail: tuple[str, ...]
+    """The rooms that it left last, the latest at the end."""
+    unread_since: int
+    """The newest stamp when notices of unread numbers were turned on."""
+
+
+def reading_position(session: Session[ReceiverT], newest_kept: int) -> ReadingPosition:
+    """Return what the session may read. The caller holds the hub's lock.
+
+    `newest_kept`: the stamp of the newest private message that was kept for the user, by the author
+    that the user asks for.
+    """
+    return ReadingPosition(
+        session.room.name,
+        frozenset(session.subscriptions),
+        session.entered,
+        max(session.started, newest_kept),
+        session.moves,
+        tuple(session.trail),
+        session.unread_since,
+    )

@@ -130,17 +130,7 @@ class HubState(Generic[ReceiverT]):
         Call it after `apply_messages`, and only if there are `stamp_readers`.
         """
         room = self.rooms.get(run.room)
-        if room is None:
-            return (), ()
-        split = room.stamped_by_author.get(run.author)
-        if split is None:
-            plain: list[ReceiverT] = []
-            stamped: list[ReceiverT] = []
-            for member in room.members.values():
-                if is_subscribed_to(member, run.author):
-                    (stamped if member.stamps else plain).append(member.receiver)
-            split = room.stamped_by_author[run.author] = tuple(plain), tuple(stamped)
-        return split
+        return ((), ()) if room is None else room.split_by_stamps(run.author)
 
     def _publish(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
         recipients = self.apply_messages(run)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_server.core.hub import Hub, PresenceLimit
+from chat_server.core.hub import Hub
+from chat_server.core.presence import PresenceLimit
 from chat_server.core.rooms import Session
 from chat_server.core.values import EndCause, EndNotice
 from chat_server.delivery.encoder import TextEncoder
