@@ -19,6 +19,7 @@ import pytest
 pytest_plugins = [
     "tests.support.fake_clock",
     "tests.support.running_server",
+    "tests.support.small_disk",
     "tests.support.tmux_terminal",
     "tests.support.users_file",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.fake_clock import FakeClock
 from tests.support.running_server import StartServer
 from tests.support.server_program import ServerProgram
+from tests.support.small_disk import MakeDisk
 from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
@@ -186,22 +187,8 @@ def test_users_command_in_non_utf8_locale_works_or_reports_error(
 # The disk
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder with its own file system of `DISK_SIZE` bytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if sys.platform != "linux":
-        pytest.skip("cannot mount a small disk: this system has no tmpfs")
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def test_full_disk_keeps_accounts_unchanged(small_disk: Path, tmp_path: Path) -> None:
+def test_full_disk_keeps_accounts_unchanged(make_disk: MakeDisk, tmp_path: Path) -> None:
+    small_disk = make_disk(DISK_SIZE).folder
     users = write_accounts_file(small_disk / "users.json")
     accounts = users.read_bytes()
     add_erin = ("add", "erin", "--password-stdin")

@@ -18,10 +18,8 @@ import pytest
 
 from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
 from tests.support.server_program import ServerProgram
-from tests.support.small_disk import MIB, MakeDisk, make_disk
+from tests.support.small_disk import MIB, MakeDisk
 from tests.support.wait_until import WAIT_TIMEOUT, until
-
-__all__ = ["make_disk"]
 
 
 def health(program: ServerProgram) -> tuple[int, str]:

@@ -32,10 +32,8 @@ from chat_server.history.values import (
 from chat_server.observability.event_log import EventLog
 from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
 from tests.support.running_server import StartServer
-from tests.support.small_disk import MIB, MakeDisk, make_disk
+from tests.support.small_disk import MIB, MakeDisk
 from tests.support.wait_until import until
-
-__all__ = ["make_disk"]
 
 HOUR = 3_600_000_000
 YEAR = 365 * 24 * HOUR

@@ -145,6 +145,28 @@ def test_metrics_count_all_bytes_sent_to_clients(
             client.close()
 
 
+def test_metrics_count_stored_messages_and_pages(
+    start_server: StartServer, start_metrics: StartMetrics, tmp_path: Path
+) -> None:
+    server = start_server(rate=0, history=tmp_path / "chat.db")
+    port = start_metrics(server).port
+    assert read_metrics(port)["lobby_history_stored_total"] == 0
+    alice = server.log_in("alice")
+    alice.send("one", "two", "three")
+    for request_for_page in ("/history", "/search two"):
+        alice.send(request_for_page)
+        while not (alice.read_line() or "").startswith("[SERVER] End of history"):
+            pass
+    now = read_metrics(port)
+    assert now["lobby_history_stored_total"] == 3
+    assert now["lobby_history_pages_total"] == 2
+    assert now["lobby_history_dropped_total"] == now["lobby_history_queue"] == 0
+    assert now["lobby_history_degraded"] == now["lobby_history_searches_cut_total"] == 0
+    assert now["lobby_history_commits_total"] >= 1
+    assert 0 < now["lobby_history_commit_seconds_total"] < 60
+    assert now["lobby_history_file_bytes"] > 4096
+
+
 def test_metrics_lose_no_count_between_threads(
     start_server: StartServer, start_metrics: StartMetrics
 ) -> None:
