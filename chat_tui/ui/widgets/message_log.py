@@ -342,8 +342,15 @@ class MessageLog(ScrollView, can_focus=True):
         self.post_message(self.CursorMoved())
 
     def action_cursor(self, by: int) -> None:
-        """Move the cursor to an older (-1) or a newer (1) message."""
+        """Move the cursor to an older (-1) or a newer (1) message; at an edge, ask for more."""
+        before = self.cursor
         self._cursor.move(by)
+        if self.cursor != before:
+            return
+        if by < 0:
+            self._loading.at_top()
+        else:
+            self._loading.at_bottom()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what acts on a message only while one is selected. Called by Textual."""

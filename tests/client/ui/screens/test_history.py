@@ -255,6 +255,22 @@ class TestLoadingAbove:
             await server.answer()
             assert "m59" in harness.screen_text(log_of(harness))
 
+    async def test_cursor_on_the_oldest_message_loads_more(self, tmp_path: Path) -> None:
+        async with chat(tmp_path, commands=WITH_HISTORY, follows=("*",)) as harness:
+            server = PastServer(harness, 60)
+            await server.emit(server.page(PageKind.FIRST, 58, 60))
+            log_of(harness).focus()
+            requests = []
+            for _ in range(3):
+                await harness.press("up")
+                requests.append(server.request)
+            assert requests == [None, None, ("request_earlier", 58)]
+            await server.answer()
+            await harness.press("up")
+            cursor = log_of(harness).cursor
+            assert cursor is not None
+            assert harness.model.log[cursor].text.startswith("m57 ")
+
     async def test_failed_page_is_one_quiet_row_and_is_tried_again(self, tmp_path: Path) -> None:
         async with room(tmp_path, 400) as (harness, server):
             await scroll_to_top(harness)
