@@ -134,7 +134,7 @@ class TailJob:
                 if isinstance(message, NotKept):
                     self._runner.log(not_kept_text(message))
                     continue
-                if self._until is not None and self._until.is_before(message.time):
+                if self._until is not None and self._until.excludes(message.time):
                     return ExitCode.DONE
                 if self._is_wanted(message.author):
                     self._write_past(message)

@@ -39,8 +39,8 @@ class Until:
     asked_at: datetime
     """The time of the request, with a zone: `30m` is before it."""
 
-    def is_before(self, time: str) -> bool:
-        """Return True if a message with this stamp is behind the end."""
+    def excludes(self, time: str) -> bool:
+        """Return True if the end is before a message with this stamp."""
         when = self.when
         if when == "now":
             return False

@@ -148,6 +148,23 @@ def test_unconfirmed_messages_are_restored_and_can_be_resent(tmp_path: Path) -> 
     assert signed_in_model(tmp_path).unconfirmed == []
 
 
+def test_proofs_of_unconfirmed_messages_are_restored(tmp_path: Path) -> None:
+    proof = events.DeliveryProof("2026-11-22T14:03:07.000005+01:00", 2)
+    model, store = open_store(tmp_path)
+    model.apply(events.MessagePending(1, "lobby", "pending", proof=proof))
+    model.apply(events.MessagePending(2, "lobby", "without"))
+    store.save()
+    model, store = open_store(tmp_path)
+    known = [(own_id, own.typed, own.proof) for own_id, own in model.unresolved()]
+    assert known == [(-1, "pending", proof), (-2, "without", None)]
+    model.apply(events.MessagePending(1, "lobby", "another"))
+    store.save()  # the proof of an earlier session is written again
+    model, _ = open_store(tmp_path)
+    assert [own.proof for _, own in model.unresolved()] == [proof, None, None]
+    model.apply(events.MessageSent(-1, "2026-11-22T14:03:09.000000+01:00"))
+    assert [entry.text for entry in model.unconfirmed] == ["without", "another"]
+
+
 def test_confirmed_messages_write_no_file(tmp_path: Path) -> None:
     model, store = open_store(tmp_path)
     pause_typing(store)
