@@ -16,7 +16,7 @@ import pytest
 
 from chat_server.accounts.file_editor import rename_account
 from chat_server.config import Config, HistoryFrom, Tuning
-from chat_server.core.values import AccountRenamed, PublishedMessages, Subscribed
+from chat_server.core.values import PublishedMessages
 from chat_server.history.history_file import HistoryInUseError
 from chat_server.history.interface import Commit
 from chat_server.history.opening import open_history
@@ -102,27 +102,6 @@ def test_read_of_older_messages_does_not_wait(open_service: Open, tmp_path: Path
         assert texts(history, before=12) == ["one", "two"]
         other.execute("ROLLBACK")
     until(lambda: _available(history) == ["one", "two", "three"])
-
-
-def test_rename_that_is_recorded_later_does_not_forget_the_account(
-    open_service: Open, accounts: dict[str, str | None], tmp_path: Path
-) -> None:
-    history = open_service(history_wait_seconds=10.0)
-    history.record(Subscribed("bob", "alice"))
-    assert history.visited_rooms("bob") == []
-    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        history.record(run(10, "delays the writer"))
-        history.accounts_changed()
-        accounts["robert"] = accounts.pop("bob")
-        history.record(AccountRenamed("bob", "robert"))
-        history.accounts_changed()
-        other.execute("ROLLBACK")
-    assert history.room_page(ALICE, PageRequest()).entries[0] == PastMessage(
-        10, "robert", "delays the writer"
-    )
-    history.stop()
-    assert open_service().saved_state().subscriptions == {"robert": {"alice"}}
 
 
 def _available(history: HistoryService) -> list[str]:

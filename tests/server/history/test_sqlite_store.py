@@ -312,6 +312,19 @@ def test_file_of_each_version_can_be_used(version: int, path: Path) -> None:
         check(store)
 
 
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_file_of_each_version_ends_with_the_schema_of_a_new_file(
+    version: int, path: Path, tmp_path: Path
+) -> None:
+    path.write_bytes(gzip.decompress((FIXTURES / f"version_{version}.db.gz").read_bytes()))
+    schemas = []
+    for file in (path, tmp_path / "new.db"):
+        with closing(SqliteStore(file)) as store:
+            rows = store._connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+            schemas.append(sorted(rows))
+    assert schemas[0] == schemas[1]
+
+
 # Search
 
 
